@@ -1,0 +1,1 @@
+//! Runs an engine on this machine for a server: claim, fetch, train, stream events, upload.

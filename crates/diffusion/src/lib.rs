@@ -1,0 +1,1 @@
+//! Stable Diffusion XL: tokenizer, text encoders, unet, vae, noise schedulers, pipeline, weight files, LoRA loading.

@@ -1,0 +1,1 @@
+//! Job life cycle, scheduling, reconcilers and providers.

@@ -1,0 +1,125 @@
+//! Datasets as the API shows them, and the manifest of a frozen dataset version.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{DatasetId, DatasetVersionId, ItemId};
+
+/// What a picture is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Split {
+    /// Trained on; some are held out by themselves when none is marked so.
+    #[default]
+    Train,
+    /// Never trained on; measures whether the training generalizes.
+    HeldOut,
+}
+
+/// Uploaded pictures with captions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Dataset {
+    /// Its id.
+    pub id: DatasetId,
+    /// Its name.
+    pub name: String,
+    /// Pictures.
+    pub n_items: u64,
+    /// Pictures with a caption that is not empty.
+    pub n_captioned: u64,
+    /// A few pictures to show it by: signed addresses, valid for an hour.
+    pub preview_urls: Vec<String>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Asks for a new, empty dataset.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateDataset {
+    /// Its name, from 1 to 80 characters.
+    #[schema(min_length = 1, max_length = 80)]
+    pub name: String,
+}
+
+/// One picture of a dataset.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Item {
+    /// Its id.
+    pub id: ItemId,
+    /// The name it was uploaded under.
+    pub file_name: String,
+    /// What the picture shows, in the words of a prompt.
+    pub caption: String,
+    /// What it is used for.
+    pub split: Split,
+    /// Width of the normalized picture in pixels.
+    pub width: u32,
+    /// Height of the normalized picture in pixels.
+    pub height: u32,
+    /// Size of the stored file.
+    pub size_bytes: u64,
+    /// SHA-256 of the stored file, in hexadecimal.
+    pub sha256: String,
+    /// Signed address of the picture, valid for an hour.
+    pub url: String,
+    /// What was changed or is worth knowing about it: `rotated as its EXIF tag says`.
+    pub notes: Vec<String>,
+}
+
+/// Changes a picture's caption or use.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct UpdateItem {
+    /// The new caption.
+    pub caption: Option<String>,
+    /// The new use.
+    pub split: Option<Split>,
+}
+
+/// What became of each uploaded file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct UploadReport {
+    /// The dataset after the upload.
+    pub dataset: Dataset,
+    /// Pictures that were taken.
+    pub accepted: Vec<Item>,
+    /// Files that were not, each with its reason.
+    pub refused: Vec<RefusedFile>,
+}
+
+/// A file that was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RefusedFile {
+    /// Its name as uploaded; within an archive `archive.zip/name.png`.
+    pub file_name: String,
+    /// What is wrong, and what would be right.
+    pub reason: String,
+}
+
+/// A frozen dataset version: exactly what an engine trains on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Manifest {
+    /// Id of the version.
+    pub id: DatasetVersionId,
+    /// The pictures, ordered by id.
+    pub items: Vec<ManifestItem>,
+}
+
+/// One picture of a frozen dataset version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ManifestItem {
+    /// Its id.
+    pub id: ItemId,
+    /// SHA-256 of the file, in hexadecimal; also its address in the object store.
+    pub sha256: String,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Its caption.
+    pub caption: String,
+    /// What it is used for, decided when the version was frozen.
+    pub split: Split,
+}

@@ -1,0 +1,169 @@
+//! Text to image as the API takes and shows it.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    GenerationId, ModelVersionId,
+    problem::{FieldError, InvalidFields},
+};
+
+/// How noise is turned into a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Sampler {
+    /// Euler's method: quick and even.
+    #[default]
+    Euler,
+    /// Euler with fresh noise at each step.
+    EulerA,
+    /// Denoising diffusion implicit models.
+    Ddim,
+    /// DPM-Solver++ of second order, multistep.
+    Dpmpp2m,
+}
+
+/// A LoRA and how strongly it is applied.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoraWeight {
+    /// The LoRA.
+    pub model_version_id: ModelVersionId,
+    /// 0 leaves the base as it is, 1 is what was trained; may be negative.
+    #[schema(minimum = -4, maximum = 4, default = 1.0)]
+    pub weight: f64,
+}
+
+/// Asks for a picture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateGeneration {
+    /// Name of the base model.
+    pub base_model: String,
+    /// What the picture shall show.
+    #[schema(max_length = 2000)]
+    pub prompt: String,
+    /// What it shall not show.
+    #[serde(default)]
+    #[schema(max_length = 2000)]
+    pub negative_prompt: String,
+    /// LoRAs to apply, any number of them.
+    #[serde(default)]
+    pub loras: Vec<LoraWeight>,
+    /// Seed of the starting noise. Left out: a random one.
+    #[serde(default)]
+    pub seed: Option<u64>,
+    /// Denoising steps.
+    #[serde(default = "default_steps")]
+    #[schema(minimum = 1, maximum = 150, default = 25)]
+    pub n_steps: u32,
+    /// Classifier-free guidance: how closely the prompt is followed. 1 switches it off.
+    #[serde(default = "default_guidance")]
+    #[schema(minimum = 1, maximum = 30, default = 5.0)]
+    pub guidance: f64,
+    /// Width in pixels. Left out: the base's own.
+    #[serde(default)]
+    #[schema(minimum = 64, maximum = 2048, multiple_of = 8)]
+    pub width: Option<u32>,
+    /// Height in pixels. Left out: the base's own.
+    #[serde(default)]
+    #[schema(minimum = 64, maximum = 2048, multiple_of = 8)]
+    pub height: Option<u32>,
+    /// How noise is turned into a picture.
+    #[serde(default)]
+    pub sampler: Sampler,
+}
+
+fn default_steps() -> u32 {
+    25
+}
+
+fn default_guidance() -> f64 {
+    5.0
+}
+
+impl CreateGeneration {
+    /// Checks every field; all errors come at once.
+    pub fn validate(&self) -> Result<(), InvalidFields> {
+        let mut errors = Vec::new();
+        let mut fail = |field: String, message: String| errors.push(FieldError { field, message });
+        for (field, text) in [
+            ("prompt", &self.prompt),
+            ("negative_prompt", &self.negative_prompt),
+        ] {
+            if text.chars().count() > 2000 {
+                fail(field.into(), "must have at most 2000 characters".into());
+            }
+        }
+        for (index, lora) in self.loras.iter().enumerate() {
+            if !(-4.0..=4.0).contains(&lora.weight) {
+                fail(
+                    format!("loras[{index}].weight"),
+                    format!("must be from -4 to 4, not {}", lora.weight),
+                );
+            }
+        }
+        if !(1..=150).contains(&self.n_steps) {
+            fail(
+                "n_steps".into(),
+                format!("must be from 1 to 150, not {}", self.n_steps),
+            );
+        }
+        if !(1.0..=30.0).contains(&self.guidance) {
+            fail(
+                "guidance".into(),
+                format!("must be from 1 to 30, not {}", self.guidance),
+            );
+        }
+        for (field, side) in [("width", self.width), ("height", self.height)] {
+            if let Some(side) = side.filter(|side| !(64..=2048).contains(side) || side % 8 != 0) {
+                fail(
+                    field.into(),
+                    format!("must be a multiple of 8 from 64 to 2048, not {side}"),
+                );
+            }
+        }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(InvalidFields(errors))
+        }
+    }
+}
+
+/// Where a generation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GenerationPhase {
+    /// Waiting for an agent.
+    Queued,
+    /// An agent renders it.
+    Running,
+    /// The picture is stored.
+    Succeeded,
+    /// It ended by an error.
+    Failed,
+}
+
+/// One text-to-image request and its picture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Generation {
+    /// Its id.
+    pub id: GenerationId,
+    /// Where it stands.
+    pub phase: GenerationPhase,
+    /// What was asked for, with the seed that was used.
+    pub request: CreateGeneration,
+    /// Signed address of the picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_url: Option<String>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Time the agent took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
+    /// When it was asked for.
+    pub created_at: DateTime<Utc>,
+}

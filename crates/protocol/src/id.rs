@@ -1,0 +1,61 @@
+//! Typed ids. All are UUIDv7: made in the application, unique without a database, ordered by time.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+        #[serde(transparent)]
+        #[schema(value_type = Uuid)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// A fresh id, later in order than every id made before it on this machine.
+            #[expect(clippy::new_without_default, reason = "a default id would hide that each one is different")]
+            pub fn new() -> Self {
+                Self(Uuid::now_v7())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+            fn from_str(s: &str) -> Result<Self, Self::Err> {
+                s.parse().map(Self)
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// Who owns datasets, jobs and models.
+    OwnerId,
+    /// Uploaded pictures with captions.
+    DatasetId,
+    /// One picture of a dataset.
+    ItemId,
+    /// The frozen copy of a dataset that a job trains on.
+    DatasetVersionId,
+    /// One training that a user submitted.
+    JobId,
+    /// One try of a job (or of a generation) on one machine.
+    AttemptId,
+    /// A file kept from a job.
+    ArtifactId,
+    /// A named LoRA; its files are its versions.
+    ModelId,
+    /// One trained LoRA offered for use.
+    ModelVersionId,
+    /// One text-to-image request.
+    GenerationId,
+}

@@ -1,0 +1,144 @@
+//! Models, their versions, and the verdict on a trained file.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{DatasetVersionId, JobId, ModelId, ModelVersionId};
+
+/// How far a model version has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Trained; nobody has approved it.
+    Draft,
+    /// Approved for use. Only a version whose verdict passed can be.
+    Approved,
+    /// No longer offered.
+    Retired,
+}
+
+/// A named LoRA with its versions, the newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Model {
+    /// Its id.
+    pub id: ModelId,
+    /// Its name.
+    pub name: String,
+    /// Its versions, the newest first.
+    pub versions: Vec<ModelVersion>,
+    /// When its first version was made.
+    pub created_at: DateTime<Utc>,
+}
+
+/// One trained LoRA offered for use.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ModelVersion {
+    /// Its id.
+    pub id: ModelVersionId,
+    /// The model it belongs to.
+    pub model_id: ModelId,
+    /// The model's name.
+    pub name: String,
+    /// 1, 2, 3, … within the model.
+    pub version: u32,
+    /// How far it has come.
+    pub stage: Stage,
+    /// The job that trained it.
+    pub job_id: JobId,
+    /// The frozen pictures that it learned from.
+    pub dataset_version_id: DatasetVersionId,
+    /// The base model it was trained on.
+    pub base_model: String,
+    /// The word that calls it up in a prompt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger_word: Option<String>,
+    /// Optimizer steps it was trained for.
+    pub n_steps: u32,
+    /// Name of the file.
+    pub file_name: String,
+    /// Size of the file.
+    pub size_bytes: u64,
+    /// SHA-256 of the file, in hexadecimal.
+    pub sha256: String,
+    /// The file's own metadata: `ss_*`, `modelspec.*`, `sshs_*`.
+    pub metadata: BTreeMap<String, String>,
+    /// Whether it is fit for use, and why.
+    pub verdict: Verdict,
+    /// Signed address of the fixed-seed picture without the LoRA.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before_url: Option<String>,
+    /// Signed address of the fixed-seed picture with the LoRA.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_url: Option<String>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Whether a trained file is fit for use, with the numbers that say so.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Verdict {
+    /// Every check passed.
+    pub passed: bool,
+    /// The checks, in the order they were made.
+    pub checks: Vec<VerdictCheck>,
+    /// The validation loss before and after; absent when the dataset is too small to hold pictures out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<ValidationLosses>,
+    /// Mean absolute difference between the fixed-seed pictures at weight 0 and 1, in steps of 1/255.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture_change: Option<f64>,
+    /// Norm of the change of each module's weight, largest first; `(alpha / rank) · ‖up · down‖`.
+    pub module_norms: Vec<ModuleNorm>,
+}
+
+/// One check of a verdict.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct VerdictCheck {
+    /// What was checked: `finite`, `complete`, `non_zero`, `picture_changes`, `validation_loss`.
+    pub name: String,
+    /// Whether it passed.
+    pub passed: bool,
+    /// What was seen, with numbers.
+    pub detail: String,
+}
+
+/// Validation losses on held-out pictures at fixed timesteps and noise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ValidationLosses {
+    /// Held-out pictures measured.
+    pub n_items: u32,
+    /// The fixed timesteps.
+    pub timesteps: Vec<u32>,
+    /// Mean loss at each timestep without the LoRA.
+    pub before: Vec<f64>,
+    /// Mean loss at each timestep with the LoRA.
+    pub after: Vec<f64>,
+}
+
+impl ValidationLosses {
+    /// Mean over the timesteps without the LoRA.
+    pub fn mean_before(&self) -> f64 {
+        mean(&self.before)
+    }
+
+    /// Mean over the timesteps with the LoRA.
+    pub fn mean_after(&self) -> f64 {
+        mean(&self.after)
+    }
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}
+
+/// How much a LoRA changes one module.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ModuleNorm {
+    /// The module, in kohya's naming: `lora_unet_input_blocks_4_1_proj_in`.
+    pub module: String,
+    /// Frobenius norm of the change.
+    pub norm: f64,
+}

@@ -1,0 +1,52 @@
+//! Errors as a client sees them: `application/problem+json` (RFC 9457) with the fields at fault.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What is wrong with one field (or one uploaded file) and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FieldError {
+    /// Path of the field, as in the request: `parameters.rank`; or the name of the file.
+    pub field: String,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}
+
+impl FieldError {
+    /// Names `field` and says what is wrong with it.
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            message: message.into(),
+        }
+    }
+}
+
+impl std::fmt::Display for FieldError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.field, self.message)
+    }
+}
+
+/// The body of every error answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// Stable, machine-readable kind: `invalid_request`, `not_found`, `conflict`, `unauthorized`, …
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// One sentence for a person.
+    pub title: String,
+    /// HTTP status code.
+    pub status: u16,
+    /// More about this very occurrence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The fields at fault, if the request was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+/// Several invalid fields at once, so that a person mends them in one go.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub struct InvalidFields(pub Vec<FieldError>);

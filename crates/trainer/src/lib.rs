@@ -1,0 +1,1 @@
+//! Autograd tape, LoRA, loss, optimizers, the training loop, checkpoints and evaluation.

@@ -1,0 +1,3 @@
+//! Project automation: `cargo xtask tidy` and `cargo xtask codegen`.
+
+fn main() {}
