@@ -1,0 +1,59 @@
+# The commands of this repository. `make help` lists them.
+SHELL := /bin/bash
+export PATH := $(CURDIR)/.tools/bin:$(PATH)
+.DEFAULT_GOAL := help
+.PHONY: help demo test dev fmt lint dashboard codegen bench parity
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# Only the demo itself writes to stdout, so that with DEMO_ARGS='--exit --json' the last line is its result.
+demo: ## train a LoRA on the shipped pictures, in the terminal and live in a browser (DEMO_ARGS='--exit --json')
+	@scripts/setup.sh rust cc node
+	@$(MAKE) --no-print-directory dashboard >&2
+	@cargo build --package morpheus
+	@cargo run --quiet --package morpheus -- demo $(DEMO_ARGS)
+
+test: ## run every check and every test
+	@scripts/setup.sh rust cc node chromium nextest shellcheck
+	@scripts/test.sh
+
+dev: ## serve with the dashboard reloading on every change
+	@scripts/setup.sh rust cc node
+	@scripts/dashboard-packages.sh
+	@cargo xtask dev
+
+fmt: ## format everything
+	@scripts/setup.sh rust node
+	@scripts/dashboard-packages.sh
+	cargo fmt --all
+	npm --prefix dashboard run --silent fix
+
+lint: ## the checks of `make test` that run no test
+	@scripts/setup.sh rust cc node shellcheck
+	@$(MAKE) --no-print-directory dashboard
+	shellcheck scripts/*.sh .ci/run
+	cargo fmt --all --check
+	cargo xtask tidy
+	npm --prefix dashboard run --silent check
+	cargo clippy --workspace --all-targets -- --deny warnings
+
+dashboard: ## build the dashboard that the binary embeds
+	@scripts/setup.sh node
+	@scripts/dashboard-packages.sh
+	@npm --prefix dashboard run --silent build
+
+codegen: ## make openapi.json and the dashboard's types again
+	@scripts/setup.sh rust cc node
+	@scripts/dashboard-packages.sh
+	@cargo xtask codegen
+
+# Both need PyTorch, which nothing else here does; it goes into .tools/pytorch.
+bench: ## measure us against PyTorch and diffusers (BENCH_ARGS='--write')
+	@scripts/setup.sh rust cc pytorch
+	@.tools/pytorch/bin/python tools/bench/bench.py $(BENCH_ARGS)
+
+parity: ## check that diffusers draws the same pictures with our LoRA (PARITY_ARGS='--lora FILE')
+	@scripts/setup.sh rust cc pytorch
+	@cargo build --package morpheus
+	@.tools/pytorch/bin/python tools/parity/check_lora.py $(PARITY_ARGS)

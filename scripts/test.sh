@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Everything that must hold before a change lands, cheap checks first, with a closing summary.
+# It stops at the first stage that fails. `make test` sets the machine up and calls it.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly STARTED=$SECONDS
+stages=()
+current=
+
+stage() {
+  current=$1
+  local from=$SECONDS
+  printf '\n=== %s: %s\n' "$1" "${*:2}"
+  "${@:2}"
+  stages+=("$(printf '%6d s  %s' "$((SECONDS - from))" "$1")")
+  current=
+}
+
+summary() {
+  local status=$?
+  printf '\n=== summary\n'
+  [ "${#stages[@]}" -eq 0 ] || printf '%s\n' "${stages[@]}"
+  if [ "$status" -eq 0 ]; then
+    printf 'all %d stages passed in %d s\n' "${#stages[@]}" "$((SECONDS - STARTED))"
+  else
+    printf 'FAILED: %s (exit status %d)\n' "${current:-set-up}" "$status"
+  fi
+}
+trap summary EXIT
+
+dashboard() { npm --prefix dashboard run --silent "$@"; }
+
+stage "scripts" shellcheck scripts/*.sh .ci/run
+stage "format" cargo fmt --all --check
+stage "tidy" cargo xtask tidy
+stage "dashboard packages" scripts/dashboard-packages.sh
+stage "dashboard lint and types" dashboard check
+stage "dashboard build" dashboard build
+stage "clippy" cargo clippy --workspace --all-targets --quiet -- --deny warnings
+stage "rust tests" cargo nextest run --workspace
+stage "rust doc tests" cargo test --workspace --doc --quiet
+stage "dashboard tests" dashboard test
+stage "binary" cargo build --package morpheus
+stage "browser tests" dashboard e2e
