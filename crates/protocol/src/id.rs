@@ -58,4 +58,6 @@ ids! {
     ModelVersionId,
     /// One text-to-image request.
     GenerationId,
+    /// A token of the HTTP API.
+    TokenId,
 }

@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 pub mod agent;
+pub mod api;
 pub mod dataset;
 pub mod event;
 pub mod generation;

@@ -1,0 +1,148 @@
+//! What only the HTTP API speaks of: pages of lists, files of a job, estimates, API tokens.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{ArtifactId, JobId, TokenId, agent::ArtifactKind, recipe::Recipe};
+
+/// A part of a list, newest first unless the route says otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Page<T> {
+    /// The entries.
+    pub items: Vec<T>,
+    /// Send this as `after` to get the next part; absent on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// Changes a dataset.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct UpdateDataset {
+    /// The new name, from 1 to 80 characters.
+    #[schema(min_length = 1, max_length = 80)]
+    pub name: Option<String>,
+}
+
+/// A file kept from a job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Artifact {
+    /// Its id.
+    pub id: ArtifactId,
+    /// The job it was kept from.
+    pub job_id: JobId,
+    /// What it is.
+    #[serde(flatten)]
+    pub kind: ArtifactKind,
+    /// Name that a download gets.
+    pub file_name: String,
+    /// Size.
+    pub size_bytes: u64,
+    /// SHA-256, in hexadecimal.
+    pub sha256: String,
+    /// Signed address, valid for an hour.
+    pub url: String,
+    /// When it was stored.
+    pub created_at: DateTime<Utc>,
+}
+
+/// A preview picture of a job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Sample {
+    /// The stored picture.
+    pub artifact_id: ArtifactId,
+    /// Optimizer steps done when it was rendered.
+    pub step: u32,
+    /// Which of the recipe's sample prompts, from 0.
+    pub prompt_index: u32,
+    /// The prompt.
+    pub prompt: String,
+    /// Seed of its starting noise.
+    pub seed: u64,
+    /// Signed address, valid for an hour.
+    pub url: String,
+    /// When it was stored.
+    pub created_at: DateTime<Utc>,
+}
+
+/// What a job would be, without making it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct JobEstimate {
+    /// The fully resolved configuration.
+    pub recipe: Recipe,
+    /// Pictures that would be trained on.
+    pub n_train_items: u32,
+    /// Pictures that would be held out for validation.
+    pub n_held_out_items: u32,
+    /// Optimizer steps in one epoch.
+    pub n_steps_per_epoch: u32,
+    /// Epochs, the last one perhaps incomplete.
+    pub n_epochs: u32,
+    /// The sizes that the pictures would be trained at.
+    pub buckets: Vec<EstimatedBucket>,
+    /// Expected time of the training, from this installation's finished jobs; absent when there is no like one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<f64>,
+}
+
+/// One size that pictures would be trained at.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct EstimatedBucket {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Pictures of this size.
+    pub n_items: u32,
+}
+
+/// Exchanges a token for a session cookie.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    /// The token of the login address that the server printed, or an API token.
+    pub token: String,
+}
+
+/// Who is asking.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Session {
+    /// Name of the token that the request came with.
+    pub token_name: String,
+    /// Version of the server.
+    pub server_version: String,
+}
+
+/// Asks for a new API token.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateToken {
+    /// What it is for, from 1 to 80 characters.
+    #[schema(min_length = 1, max_length = 80)]
+    pub name: String,
+}
+
+/// An API token, without its secret.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ApiToken {
+    /// Its id.
+    pub id: TokenId,
+    /// What it is for.
+    pub name: String,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it was last used, to the minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used_at: Option<DateTime<Utc>>,
+}
+
+/// A fresh API token.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CreatedToken {
+    /// The token as it is listed from now on.
+    #[serde(flatten)]
+    pub token: ApiToken,
+    /// The secret to send as `Authorization: Bearer …`. It is shown this once.
+    pub secret: String,
+}
