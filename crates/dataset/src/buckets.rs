@@ -1,0 +1,174 @@
+//! Aspect-ratio buckets: which few sizes pictures are brought to, so that batches can be formed.
+//!
+//! The algorithm is that of kohya-ss/sd-scripts with `enable_bucket` and upscaling (its defaults), so that
+//! both engines train on the same crops.
+
+use serde::{Deserialize, Serialize};
+
+/// Width and height in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Size {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+}
+
+impl Size {
+    /// A size.
+    pub const fn new(width: u32, height: u32) -> Self {
+        Self { width, height }
+    }
+
+    /// Width by height.
+    pub fn aspect_ratio(self) -> f64 {
+        f64::from(self.width) / f64::from(self.height)
+    }
+}
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}×{}", self.width, self.height)
+    }
+}
+
+/// The bucket that a picture falls into, and what happens to it on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placement {
+    /// Size of the picture as uploaded.
+    pub original: Size,
+    /// Size that it is scaled to, keeping its aspect ratio; covers the bucket.
+    pub resized: Size,
+    /// Size that it is then cropped to, around its center.
+    pub bucket: Size,
+}
+
+impl Placement {
+    /// Pixels cut off at the left and at the top of the resized picture.
+    pub fn crop_left_top(&self) -> (u32, u32) {
+        let left = (self.resized.width - self.bucket.width) / 2;
+        let top = (self.resized.height - self.bucket.height) / 2;
+        (left, top)
+    }
+
+    /// Share of the resized picture that is cut off.
+    pub fn crop_loss(&self) -> f64 {
+        let area = |size: Size| f64::from(size.width) * f64::from(size.height);
+        1.0 - area(self.bucket) / area(self.resized)
+    }
+
+    /// How much each side is stretched; above 1 the picture is enlarged.
+    pub fn scale(&self) -> f64 {
+        let by_width = f64::from(self.resized.width) / f64::from(self.original.width);
+        by_width.max(f64::from(self.resized.height) / f64::from(self.original.height))
+    }
+}
+
+/// All buckets of a training.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Buckets {
+    sizes: Vec<Size>,
+    limits: BucketLimits,
+}
+
+/// What buckets are made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BucketLimits {
+    /// The area that buckets aim for is that of a square with this side, in pixels.
+    pub resolution: u32,
+    /// Bucket sides are multiples of this, in pixels.
+    pub step: u32,
+    /// Shortest side.
+    pub min_side: u32,
+    /// Longest side.
+    pub max_side: u32,
+}
+
+impl BucketLimits {
+    /// The limits for a resolution: a quarter of it to twice of it, which for 1024 are the 256 and 2048
+    /// that SDXL was trained with (sd-scripts' defaults, but for its `max_bucket_reso` of 1024, which
+    /// leaves no wide buckets).
+    pub fn new(resolution: u32, step: u32) -> Self {
+        let step = step.max(1);
+        let min_side = (resolution / 4 / step * step).max(step);
+        let max_side = (resolution * 2).div_ceil(step) * step;
+        Self {
+            resolution,
+            step,
+            min_side,
+            max_side,
+        }
+    }
+}
+
+impl Buckets {
+    /// The buckets for a resolution and step, with sides from a quarter to twice the resolution.
+    pub fn new(resolution: u32, step: u32) -> Self {
+        Self::within(BucketLimits::new(resolution, step))
+    }
+
+    /// The buckets within explicit limits.
+    pub fn within(limits: BucketLimits) -> Self {
+        let BucketLimits {
+            resolution,
+            step,
+            min_side,
+            max_side,
+        } = limits;
+        let area = u64::from(resolution) * u64::from(resolution);
+        let square = (resolution / step * step).max(step);
+        let mut sizes = vec![Size::new(square, square)];
+        for width in (min_side..=max_side).step_by(step as usize) {
+            let fitting = area / u64::from(width) / u64::from(step) * u64::from(step);
+            let height = fitting.min(u64::from(max_side)) as u32;
+            if height >= min_side {
+                sizes.extend([Size::new(width, height), Size::new(height, width)]);
+            }
+        }
+        sizes.sort_unstable();
+        sizes.dedup();
+        Self { sizes, limits }
+    }
+
+    /// The sizes, ascending by width, then by height.
+    pub fn sizes(&self) -> &[Size] {
+        &self.sizes
+    }
+
+    /// What they were made from.
+    pub fn limits(&self) -> BucketLimits {
+        self.limits
+    }
+
+    /// The bucket for a picture: its own size if there is one, else the nearest aspect ratio.
+    pub fn place(&self, original: Size) -> Placement {
+        let ratio = original.aspect_ratio();
+        let bucket = if self.sizes.binary_search(&original).is_ok() {
+            original
+        } else {
+            // The first of equals wins, as `argmin` has it.
+            let error = |size: &Size| (size.aspect_ratio() - ratio).abs();
+            let nearest = self.sizes.iter().min_by(|a, b| error(a).total_cmp(&error(b)));
+            *nearest.expect("the square is always there")
+        };
+        let scale = if ratio > bucket.aspect_ratio() {
+            f64::from(bucket.height) / f64::from(original.height)
+        } else {
+            f64::from(bucket.width) / f64::from(original.width)
+        };
+        let scaled = |side: u32| (f64::from(side) * scale + 0.5) as u32;
+        // Rounding must not leave a side one pixel short of its bucket.
+        let resized = Size::new(
+            scaled(original.width).max(bucket.width),
+            scaled(original.height).max(bucket.height),
+        );
+        Placement {
+            original,
+            resized,
+            bucket,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

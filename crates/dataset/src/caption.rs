@@ -1,0 +1,150 @@
+//! Captions: decodes their files, and puts the trigger word in front.
+
+use std::borrow::Cow;
+
+/// A caption that was read from a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caption {
+    /// The text on one line, without white space at its ends; never empty.
+    pub text: String,
+    /// What was changed on the way: `caption converted from UTF-16`.
+    pub notes: Vec<String>,
+}
+
+/// Why a caption file is refused.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum CaptionError {
+    /// Nothing in it but white space.
+    #[error("is empty: write what the picture shows, or leave the file out")]
+    Empty,
+    /// Longer than [`MAX_BYTES`].
+    #[error("is {0} bytes long, which is no caption: captions have at most {MAX_BYTES} bytes")]
+    TooLong(u64),
+    /// Neither UTF-8 nor UTF-16 with a byte order mark.
+    #[error(
+        "is not UTF-8 text: byte {position} is 0x{byte:02x}, as in a Windows or Latin-1 code page; save the \
+         caption as UTF-8"
+    )]
+    NotUtf8 {
+        /// Where the first wrong byte is.
+        position: usize,
+        /// The byte.
+        byte: u8,
+    },
+    /// It has a UTF-16 byte order mark, and what follows is not UTF-16.
+    #[error("starts like UTF-16 text but is not valid UTF-16; save the caption as UTF-8")]
+    NotUtf16,
+    /// It holds a NUL: binary data, or UTF-16 without a byte order mark.
+    #[error(
+        "holds a NUL byte at {position}, as binary files and UTF-16 without a byte order mark do; save the \
+         caption as UTF-8"
+    )]
+    Nul {
+        /// Where it is.
+        position: usize,
+    },
+}
+
+/// Longest caption file that is read, in bytes. 225 tokens, the most that any engine reads, are about 1 kB.
+pub const MAX_BYTES: u64 = 64 * 1024;
+
+/// Reads a caption file: UTF-8 with or without a byte order mark, or UTF-16 with one.
+///
+/// Lines are joined by a space, and invisible characters are dropped: engines differ in how they treat
+/// both, and all of them have to train on the same words.
+pub fn decode(bytes: &[u8]) -> Result<Caption, CaptionError> {
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(CaptionError::TooLong(bytes.len() as u64));
+    }
+    let mut notes = Vec::new();
+    let raw = match bytes {
+        [0xff, 0xfe, rest @ ..] => {
+            notes.push("caption converted from UTF-16".to_owned());
+            Cow::Owned(utf16(rest, u16::from_le_bytes)?)
+        }
+        [0xfe, 0xff, rest @ ..] => {
+            notes.push("caption converted from UTF-16".to_owned());
+            Cow::Owned(utf16(rest, u16::from_be_bytes)?)
+        }
+        _ => Cow::Borrowed(utf8(bytes)?),
+    };
+    let visible: String = raw.chars().filter(|&c| !is_invisible(c)).collect();
+    if visible.len() != raw.trim_start_matches('\u{feff}').len() {
+        notes.push("invisible characters removed from the caption".to_owned());
+    }
+    let lines: Vec<&str> = visible
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    if lines.is_empty() {
+        return Err(CaptionError::Empty);
+    }
+    if lines.len() > 1 {
+        notes.push(format!("{} lines of the caption joined into one", lines.len()));
+    }
+    Ok(Caption {
+        text: lines.join(" "),
+        notes,
+    })
+}
+
+/// The caption with the trigger word in front, unless it holds the word already.
+///
+/// Upper and lower case are the same to SDXL's tokenizers, so they are here.
+pub fn with_trigger<'a>(caption: &'a str, trigger_word: &str) -> Cow<'a, str> {
+    let trigger_word = trigger_word.trim();
+    if trigger_word.is_empty() || holds_word(caption, trigger_word) {
+        return Cow::Borrowed(caption);
+    }
+    Cow::Owned(match caption.trim() {
+        "" => trigger_word.to_owned(),
+        caption => format!("{trigger_word}, {caption}"),
+    })
+}
+
+/// Whether the caption holds the word (or words), standing by itself.
+pub fn holds_word(caption: &str, word: &str) -> bool {
+    let (caption, word) = (caption.to_lowercase(), word.to_lowercase());
+    let is_part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    caption.match_indices(&word).any(|(start, found)| {
+        let (before, after) = (&caption[..start], &caption[start + found.len()..]);
+        !is_part(before.chars().next_back()) && !is_part(after.chars().next())
+    })
+}
+
+/// The tags of a caption, as `ss_tag_frequency` counts them: split at commas, lower case.
+pub fn tags(caption: &str) -> impl Iterator<Item = String> {
+    caption
+        .split(',')
+        .map(|tag| tag.trim().to_lowercase())
+        .filter(|tag| !tag.is_empty())
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str, CaptionError> {
+    if let Some(position) = bytes.iter().position(|&byte| byte == 0) {
+        return Err(CaptionError::Nul { position });
+    }
+    str::from_utf8(bytes).map_err(|err| CaptionError::NotUtf8 {
+        position: err.valid_up_to(),
+        byte: bytes[err.valid_up_to()],
+    })
+}
+
+fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, CaptionError> {
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    if !rest.is_empty() {
+        return Err(CaptionError::NotUtf16);
+    }
+    let units: Vec<u16> = pairs.iter().map(|&pair| unit(pair)).collect();
+    String::from_utf16(&units).map_err(|_| CaptionError::NotUtf16)
+}
+
+/// Zero-width characters, byte order marks and control characters other than white space.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{ad}')
+        || (c.is_control() && !c.is_whitespace())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! Brings a picture to its bucket: exactly the pixels that an engine trains on.
+
+use fast_image_resize::{
+    FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer,
+    images::{Image, ImageRef},
+};
+use image::RgbImage;
+
+use crate::buckets::{Placement, Size};
+
+/// A picture at the size of its bucket.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Crop {
+    /// `[3, height, width]`, from -1 (black) to 1 (white).
+    pub pixels: Vec<f32>,
+    /// Width and height: the bucket's.
+    pub size: Size,
+    /// Where these pixels come from, for SDXL's micro-conditioning.
+    pub time_ids: TimeIds,
+}
+
+/// SDXL's micro-conditioning: what the unet is told about a picture's size and crop.
+///
+/// The crop is the real one, in pixels of the resized picture, as in Podell et al. 2023 (arXiv 2307.01952,
+/// section 2.2). sd-scripts computes an idealized one from the aspect ratios alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeIds {
+    /// Size before resizing.
+    pub original: Size,
+    /// Pixels cut off at the top.
+    pub crop_top: u32,
+    /// Pixels cut off at the left.
+    pub crop_left: u32,
+    /// Size after cropping.
+    pub target: Size,
+}
+
+impl TimeIds {
+    /// What a placement says.
+    pub fn of(placement: &Placement) -> Self {
+        let (crop_left, crop_top) = placement.crop_left_top();
+        Self {
+            original: placement.original,
+            crop_top,
+            crop_left,
+            target: placement.bucket,
+        }
+    }
+
+    /// `[original height, original width, crop top, crop left, target height, target width]`, the order in
+    /// which SDXL takes them.
+    pub fn to_array(self) -> [f32; 6] {
+        [
+            self.original.height as f32,
+            self.original.width as f32,
+            self.crop_top as f32,
+            self.crop_left as f32,
+            self.target.height as f32,
+            self.target.width as f32,
+        ]
+    }
+}
+
+/// Resizes a picture to cover its bucket, and cuts the center out.
+///
+/// By area averaging where the picture shrinks and Lanczos where it grows, as sd-scripts chooses.
+///
+/// # Panics
+///
+/// If the placement was made for a picture of another size.
+pub fn crop(picture: &RgbImage, placement: &Placement) -> Crop {
+    let original = Size::new(picture.width(), picture.height());
+    assert_eq!(
+        original, placement.original,
+        "the placement is for another picture"
+    );
+    let resized = resize(picture, placement.resized);
+    let Size { width, height } = placement.bucket;
+    let time_ids = TimeIds::of(placement);
+    let (left, top) = (time_ids.crop_left, time_ids.crop_top);
+    let n_pixels = width as usize * height as usize;
+    let mut pixels = vec![0.0; 3 * n_pixels];
+    for y in 0..height {
+        for x in 0..width {
+            let source = resized.get_pixel(left + x, top + y);
+            for channel in 0..3 {
+                let at = channel * n_pixels + y as usize * width as usize + x as usize;
+                pixels[at] = f32::from(source[channel]) / 127.5 - 1.0;
+            }
+        }
+    }
+    Crop {
+        pixels,
+        size: placement.bucket,
+        time_ids,
+    }
+}
+
+/// Resizes a picture, stretching it if the aspect ratio differs.
+pub fn resize(picture: &RgbImage, size: Size) -> RgbImage {
+    if (picture.width(), picture.height()) == (size.width, size.height) {
+        return picture.clone();
+    }
+    let shrinks = size.width <= picture.width() && size.height <= picture.height();
+    // A box filter as wide as the scale averages over the area that a pixel covers.
+    let filter = if shrinks {
+        FilterType::Box
+    } else {
+        FilterType::Lanczos3
+    };
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
+    let source = ImageRef::new(
+        picture.width(),
+        picture.height(),
+        picture.as_raw(),
+        PixelType::U8x3,
+    )
+    .expect("an RGB picture has three bytes per pixel");
+    let mut target = Image::new(size.width, size.height, PixelType::U8x3);
+    Resizer::new()
+        .resize(&source, &mut target, &options)
+        .expect("both pictures have the same pixel type");
+    RgbImage::from_raw(size.width, size.height, target.into_vec()).expect("three bytes per pixel")
+}
+
+#[cfg(test)]
+mod tests;

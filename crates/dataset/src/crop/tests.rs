@@ -1,0 +1,38 @@
+use super::*;
+use crate::buckets::Buckets;
+
+#[test]
+fn maps_black_and_white_to_minus_one_and_one() {
+    let mut picture = RgbImage::new(128, 128);
+    picture.put_pixel(3, 2, image::Rgb([255, 0, 51]));
+    let crop = crop(&picture, &Buckets::new(128, 32).place(Size::new(128, 128)));
+    assert_eq!(crop.pixels.len(), 3 * 128 * 128);
+    let at = |channel: usize| crop.pixels[channel * 128 * 128 + 2 * 128 + 3];
+    assert_eq!((at(0), at(1)), (1.0, -1.0));
+    assert!((at(2) + 0.6).abs() < 1e-6);
+    assert_eq!(crop.time_ids.to_array(), [128.0, 128.0, 0.0, 0.0, 128.0, 128.0]);
+}
+
+#[test]
+fn cuts_the_center_out_of_a_wide_picture() {
+    // Three bands of color; the crop loses the outer parts of the first and the last alike.
+    let picture = RgbImage::from_fn(1920, 1080, |x, _| image::Rgb([(x / 640 * 100) as u8; 3]));
+    let placement = Buckets::new(1024, 64).place(Size::new(1920, 1080));
+    let crop = crop(&picture, &placement);
+    assert_eq!(crop.size, Size::new(1344, 768));
+    assert_eq!(
+        crop.time_ids.to_array(),
+        [1080.0, 1920.0, 0.0, 10.0, 768.0, 1344.0]
+    );
+    let row = &crop.pixels[..1344];
+    let n_black = row.iter().filter(|&&value| value < -0.99).count();
+    // The first third is 455 of the resized 1365 pixels, and 10 of them are cut.
+    assert!((444..=446).contains(&n_black), "{n_black}");
+}
+
+#[test]
+fn shrinking_averages_over_the_area() {
+    let picture = RgbImage::from_fn(128, 128, |x, _| image::Rgb([if x % 2 == 0 { 0 } else { 200 }; 3]));
+    let small = resize(&picture, Size::new(64, 64));
+    assert!(small.pixels().all(|pixel| pixel[0] == 100));
+}

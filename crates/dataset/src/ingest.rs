@@ -1,0 +1,370 @@
+//! Takes an upload: pictures, captions and archives in, normalized pictures with their captions out.
+//!
+//! An upload is one [`Batch`]. Files go in one by one; each picture is handed on as soon as it is decoded,
+//! so that a thousand of them never lie in memory together. At the end captions meet their pictures by
+//! name (`zora.txt` belongs to `zora.png`), and every file that was not taken is named with its reason.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let picture = dataset::picture::encode_png(&image::RgbImage::new(64, 64));
+//! use std::io::Cursor;
+//! let mut batch = dataset::ingest::Batch::default();
+//! let mut stored = Vec::new();
+//! let mut store = |picture: &dataset::picture::NormalizedPicture| {
+//!     stored.push(picture.sha256.clone());
+//!     Ok::<(), std::io::Error>(())
+//! };
+//! batch.add("zora.png", Cursor::new(picture), &mut store)?;
+//! batch.add("zora.txt", Cursor::new("zora, smiling"), &mut store)?;
+//! batch.add("notes.md", Cursor::new("# Notes"), &mut store)?;
+//! let report = batch.finish();
+//! assert_eq!(report.items[0].caption, "zora, smiling");
+//! assert_eq!(report.items[0].sha256, stored[0]);
+//! assert_eq!(report.refused[0].file_name, "notes.md");
+//! # Ok(())
+//! # }
+//! ```
+
+use std::{
+    collections::HashMap,
+    io::{self, Read, Seek, SeekFrom},
+};
+
+use protocol::dataset::RefusedFile;
+
+use crate::{
+    caption::{self, Caption},
+    picture::{self, NormalizedPicture},
+    sniff::{self, Kind},
+};
+
+mod archive;
+mod name;
+
+pub use archive::Limits;
+
+/// Largest single file that is read, in bytes.
+pub const MAX_FILE_BYTES: u64 = 256 << 20;
+
+/// One upload in progress.
+#[derive(Debug, Default)]
+pub struct Batch {
+    limits: Limits,
+    known: Vec<KnownPicture>,
+    pictures: Vec<Pending>,
+    /// Pictures of this batch by the hash of their pixels.
+    by_pixels: HashMap<String, usize>,
+    /// Pictures of this batch by where they lie and what they are called.
+    by_stem: HashMap<Stem, usize>,
+    captions: HashMap<Stem, PendingCaption>,
+    refused: Vec<RefusedFile>,
+}
+
+/// A picture that the dataset holds already.
+#[derive(Debug, Clone)]
+pub struct KnownPicture {
+    /// The name it was uploaded under.
+    pub file_name: String,
+    /// SHA-256 of the normalized picture, in hexadecimal.
+    pub sha256: String,
+}
+
+/// What became of an upload.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct IngestReport {
+    /// Pictures that were taken, in the order of their coming.
+    pub items: Vec<IngestedItem>,
+    /// Captions for pictures that the dataset holds already.
+    pub captions: Vec<NewCaption>,
+    /// Files that were not taken.
+    pub refused: Vec<RefusedFile>,
+}
+
+/// A picture that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IngestedItem {
+    /// The name it was uploaded under; within an archive its path there.
+    pub file_name: String,
+    /// Its caption; empty when none came with it.
+    pub caption: String,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Size of the normalized picture in bytes.
+    pub size_bytes: u64,
+    /// SHA-256 of the normalized picture, in hexadecimal.
+    pub sha256: String,
+    /// What was changed or is worth knowing about it and its caption.
+    pub notes: Vec<String>,
+}
+
+/// A caption for a picture that the dataset holds already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewCaption {
+    /// SHA-256 of the picture that it belongs to.
+    pub sha256: String,
+    /// The caption.
+    pub caption: String,
+}
+
+/// Why an upload cannot go on. Files that are merely wrong are refused in the report instead.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError<E> {
+    /// The upload itself could not be read.
+    #[error("failed to read the uploaded file `{file_name}`")]
+    Read {
+        /// The file.
+        file_name: String,
+        /// Why.
+        #[source]
+        err: io::Error,
+    },
+    /// The caller could not store a picture.
+    #[error("failed to store the picture `{file_name}`")]
+    Store {
+        /// The file.
+        file_name: String,
+        /// Why.
+        #[source]
+        err: E,
+    },
+}
+
+/// Where a file lies and what it is called, without its extension; upper and lower case are the same.
+type Stem = (String, String);
+
+#[derive(Debug)]
+struct Pending {
+    item: IngestedItem,
+    shown_name: String,
+    stem: Stem,
+}
+
+#[derive(Debug)]
+struct PendingCaption {
+    shown_name: String,
+    caption: Caption,
+}
+
+/// One file of the upload, loose or in an archive.
+struct File<'a> {
+    /// The archive that it lies in.
+    archive: Option<&'a str>,
+    /// Its name there.
+    name: String,
+    bytes: Vec<u8>,
+}
+
+impl Batch {
+    /// Starts an upload into a dataset that holds pictures: these are not taken twice, and a caption that
+    /// comes later than its picture finds it.
+    pub fn into_dataset(known: Vec<KnownPicture>) -> Self {
+        Self {
+            known,
+            ..Self::default()
+        }
+    }
+
+    /// Replaces the limits for archives.
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Takes one uploaded file. `store` gets each picture that it holds, at once.
+    ///
+    /// A file that is wrong is noted in the report and is no error here.
+    pub fn add<R: Read + Seek, E>(
+        &mut self,
+        file_name: &str,
+        mut file: R,
+        mut store: impl FnMut(&NormalizedPicture) -> Result<(), E>,
+    ) -> Result<(), IngestError<E>> {
+        let name = name::displayable(file_name);
+        let unreadable = |err| IngestError::Read {
+            file_name: name.clone(),
+            err,
+        };
+        if name::is_clutter(&name) {
+            return Ok(());
+        }
+        let mut head = Vec::new();
+        file.by_ref()
+            .take(sniff::HEAD_BYTES as u64)
+            .read_to_end(&mut head)
+            .map_err(unreadable)?;
+        file.seek(SeekFrom::Start(0)).map_err(unreadable)?;
+        if sniff::sniff(&head) == Kind::Zip {
+            return self.add_archive(&name, file, &mut store);
+        }
+        let mut bytes = Vec::new();
+        file.take(MAX_FILE_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .map_err(unreadable)?;
+        if bytes.len() as u64 > MAX_FILE_BYTES {
+            self.refuse(
+                name,
+                format!("is too large: a file has at most {} MiB", MAX_FILE_BYTES >> 20),
+            );
+            return Ok(());
+        }
+        self.add_file(
+            File {
+                archive: None,
+                name,
+                bytes,
+            },
+            &mut store,
+        )
+    }
+
+    /// Ends the upload: pairs captions with pictures.
+    pub fn finish(mut self) -> IngestReport {
+        for picture in &mut self.pictures {
+            if let Some(PendingCaption { caption, .. }) = self.captions.remove(&picture.stem) {
+                picture.item.caption = caption.text;
+                picture.item.notes.extend(caption.notes);
+            }
+        }
+        let mut left: Vec<_> = self.captions.drain().collect();
+        left.sort_by(|(_, a), (_, b)| a.shown_name.cmp(&b.shown_name));
+        let mut captions = Vec::new();
+        for ((_, stem), PendingCaption { shown_name, caption }) in left {
+            let mut owners = self
+                .known
+                .iter()
+                .filter(|known| name::stem(&known.file_name) == stem);
+            match (owners.next(), owners.next()) {
+                (Some(owner), None) => {
+                    captions.push(NewCaption { sha256: owner.sha256.clone(), caption: caption.text });
+                }
+                (Some(_), Some(_)) => self.refused.push(RefusedFile {
+                    file_name: shown_name,
+                    reason: "belongs to more than one picture of the dataset: edit the captions there".into(),
+                }),
+                (None, _) => self.refused.push(RefusedFile {
+                    file_name: shown_name,
+                    reason: format!(
+                        "is a caption without a picture: no picture named `{stem}` was taken; give both the same \
+                         name"
+                    ),
+                }),
+            }
+        }
+        IngestReport {
+            items: self.pictures.into_iter().map(|picture| picture.item).collect(),
+            captions,
+            refused: self.refused,
+        }
+    }
+
+    fn add_file<E>(
+        &mut self,
+        File { archive, name, bytes }: File<'_>,
+        store: &mut impl FnMut(&NormalizedPicture) -> Result<(), E>,
+    ) -> Result<(), IngestError<E>> {
+        let shown_name = archive.map_or_else(|| name.clone(), |archive| format!("{archive}/{name}"));
+        let stem: Stem = (archive.unwrap_or_default().to_owned(), name::stem(&name));
+        let kind = sniff::sniff(&bytes[..bytes.len().min(sniff::HEAD_BYTES)]);
+        if kind == Kind::Unknown && name::is_caption(&name) {
+            self.add_caption(shown_name, stem, &bytes);
+            return Ok(());
+        }
+        if matches!(kind, Kind::Picture(_))
+            && let Some(&other) = self.by_stem.get(&stem)
+        {
+            let other = &self.pictures[other].shown_name;
+            let reason = format!(
+                "is named like `{other}` but for the extension, so that a caption could belong to either: rename one"
+            );
+            self.refuse(shown_name, reason);
+            return Ok(());
+        }
+        let picture = match picture::normalize(&bytes) {
+            Ok(picture) => picture,
+            Err(err) => {
+                self.refuse(shown_name, err.to_string());
+                return Ok(());
+            }
+        };
+        drop(bytes);
+        if let Some(other) = self.holder_of(&picture.sha256) {
+            let reason = format!("shows the same pixels as `{other}`: a picture counts once");
+            self.refuse(shown_name, reason);
+            return Ok(());
+        }
+        store(&picture).map_err(|err| IngestError::Store {
+            file_name: shown_name.clone(),
+            err,
+        })?;
+        let index = self.pictures.len();
+        self.by_pixels.insert(picture.sha256.clone(), index);
+        self.by_stem.insert(stem.clone(), index);
+        let NormalizedPicture {
+            png,
+            width,
+            height,
+            sha256,
+            notes,
+        } = picture;
+        let size_bytes = png.len() as u64;
+        let item = IngestedItem {
+            file_name: name,
+            caption: String::new(),
+            width,
+            height,
+            size_bytes,
+            sha256,
+            notes,
+        };
+        self.pictures.push(Pending {
+            item,
+            shown_name,
+            stem,
+        });
+        Ok(())
+    }
+
+    fn add_caption(&mut self, shown_name: String, stem: Stem, bytes: &[u8]) {
+        match caption::decode(bytes) {
+            Err(err) => self.refuse(shown_name, err.to_string()),
+            Ok(_) if self.captions.contains_key(&stem) => {
+                self.refuse(
+                    shown_name,
+                    "is a second caption for the same picture: keep one".into(),
+                );
+            }
+            Ok(caption) => {
+                self.captions.insert(stem, PendingCaption { shown_name, caption });
+            }
+        }
+    }
+
+    /// Name of the picture with these pixels, if there is one.
+    fn holder_of(&self, sha256: &str) -> Option<&str> {
+        let here = self
+            .by_pixels
+            .get(sha256)
+            .map(|&index| self.pictures[index].shown_name.as_str());
+        here.or_else(|| {
+            let known = self.known.iter().find(|known| known.sha256 == sha256);
+            known.map(|known| known.file_name.as_str())
+        })
+    }
+
+    fn refuse(&mut self, file_name: String, reason: String) {
+        self.refused.push(RefusedFile { file_name, reason });
+    }
+
+    /// Forgets all that came after a point of time, for an archive that turns out to be hostile.
+    fn roll_back(&mut self, n_pictures: usize, n_refused: usize, archive: &str) {
+        self.pictures.truncate(n_pictures);
+        self.refused.truncate(n_refused);
+        self.by_pixels.retain(|_, index| *index < n_pictures);
+        self.by_stem.retain(|_, index| *index < n_pictures);
+        self.captions.retain(|(holder, _), _| holder != archive);
+    }
+}
+
+#[cfg(test)]
+mod tests;

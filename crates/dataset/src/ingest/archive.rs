@@ -1,0 +1,215 @@
+//! Reads zip archives without trusting a word of them: names, sizes and counts are checked as they come.
+
+use std::{
+    collections::HashSet,
+    io::{Read, Seek},
+};
+
+use zip::{ZipArchive, read::ZipFile};
+
+use super::{Batch, File, IngestError, name};
+use crate::{
+    picture::NormalizedPicture,
+    sniff::{self, Kind},
+};
+
+/// Limits for one archive, counted while it is unpacked.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Most entries.
+    pub n_entries: usize,
+    /// Most bytes of all entries together, unpacked.
+    pub total_bytes: u64,
+    /// Most bytes of one entry, unpacked.
+    pub entry_bytes: u64,
+    /// Most unpacked bytes for each packed one, in entries and archives above [`Limits::ratio_from_bytes`].
+    pub ratio: u64,
+    /// Below this size, unpacked, the ratio is not looked at: a white page packs very well and is harmless.
+    pub ratio_from_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            n_entries: 10_000,
+            total_bytes: 1 << 30,
+            entry_bytes: super::MAX_FILE_BYTES,
+            ratio: 200,
+            ratio_from_bytes: 16 << 20,
+        }
+    }
+}
+
+/// Why one entry or the whole archive is refused.
+enum Refusal {
+    Entry(String),
+    Archive(String),
+}
+
+impl Batch {
+    /// Takes the files of an archive. An archive that breaks a limit is refused as a whole.
+    pub(super) fn add_archive<R: Read + Seek, E>(
+        &mut self,
+        archive_name: &str,
+        mut file: R,
+        store: &mut impl FnMut(&NormalizedPicture) -> Result<(), E>,
+    ) -> Result<(), IngestError<E>> {
+        let n_packed_bytes = file
+            .seek(std::io::SeekFrom::End(0))
+            .map_err(|err| IngestError::Read {
+                file_name: archive_name.to_owned(),
+                err,
+            })?;
+        let (n_pictures, n_refused) = (self.pictures.len(), self.refused.len());
+        let mut archive = match open(file, &self.limits) {
+            Ok(archive) => archive,
+            Err(reason) => {
+                self.refuse(archive_name.to_owned(), reason);
+                return Ok(());
+            }
+        };
+        let mut counted = Counted {
+            limits: self.limits,
+            n_packed_bytes,
+            n_unpacked_bytes: 0,
+            names: HashSet::new(),
+        };
+        for index in 0..archive.len() {
+            let entry_name = displayable_name(&archive, index);
+            let read = match archive.by_index(index) {
+                Ok(entry) => counted.read(entry),
+                Err(err) => Err(Refusal::Entry(format!("cannot be unpacked: {err}"))),
+            };
+            match read {
+                Ok(None) => {}
+                Ok(Some(bytes)) => {
+                    self.add_file(
+                        File {
+                            archive: Some(archive_name),
+                            name: entry_name,
+                            bytes,
+                        },
+                        store,
+                    )?;
+                }
+                Err(Refusal::Entry(reason)) => self.refuse(format!("{archive_name}/{entry_name}"), reason),
+                Err(Refusal::Archive(reason)) => {
+                    self.roll_back(n_pictures, n_refused, archive_name);
+                    self.refuse(archive_name.to_owned(), reason);
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn open<R: Read + Seek>(file: R, limits: &Limits) -> Result<ZipArchive<R>, String> {
+    let damaged = |err| format!("is a damaged zip archive: {err}; pack it again");
+    let mut archive = ZipArchive::new(file).map_err(damaged)?;
+    if archive.is_empty() {
+        return Err("is an empty archive".to_owned());
+    }
+    if archive.len() > limits.n_entries {
+        return Err(format!(
+            "holds {} files: an archive has at most {}",
+            archive.len(),
+            limits.n_entries
+        ));
+    }
+    if archive.has_duplicate_names() {
+        return Err("names a file twice, so that it is unclear which one is meant: pack it again".to_owned());
+    }
+    if archive.has_overlapping_files().map_err(damaged)? {
+        return Err("is a zip bomb: its files overlap".to_owned());
+    }
+    Ok(archive)
+}
+
+fn displayable_name<R: Read + Seek>(archive: &ZipArchive<R>, index: usize) -> String {
+    match archive.name_for_index(index) {
+        Some(Ok(entry)) => name::displayable(&entry),
+        _ => format!("entry {}", index + 1),
+    }
+}
+
+/// What has been unpacked so far.
+struct Counted {
+    limits: Limits,
+    n_packed_bytes: u64,
+    n_unpacked_bytes: u64,
+    names: HashSet<String>,
+}
+
+impl Counted {
+    /// Unpacks an entry; `None` for folders and clutter.
+    fn read<R: Read>(&mut self, mut entry: ZipFile<'_, R>) -> Result<Option<Vec<u8>>, Refusal> {
+        let entry_refused = |reason: &str| Err(Refusal::Entry(reason.to_owned()));
+        let name = match entry.name() {
+            Ok(name) => name.into_owned(),
+            Err(_) => return entry_refused("has a name that cannot be read"),
+        };
+        if let Some(reason) = name::objection(&name) {
+            return entry_refused(reason);
+        }
+        if entry.is_symlink() {
+            return entry_refused("is a symbolic link: pack the file itself");
+        }
+        if entry.is_dir() || name::is_clutter(&name.replace('\\', "/")) {
+            return Ok(None);
+        }
+        if entry.encrypted() {
+            return entry_refused("is encrypted: pack the archive without a password");
+        }
+        if !self.names.insert(name.to_lowercase()) {
+            return entry_refused(
+                "has the name of another file in the archive, but for upper and lower case",
+            );
+        }
+        let n_packed_bytes = entry.compressed_size().min(self.n_packed_bytes);
+        let bytes = self.unpack(&mut entry, n_packed_bytes)?;
+        if sniff::sniff(&bytes[..bytes.len().min(sniff::HEAD_BYTES)]) == Kind::Zip {
+            return entry_refused("is an archive inside an archive: unpack it first");
+        }
+        Ok(Some(bytes))
+    }
+
+    /// Unpacks as much as the limits allow; the sizes that the archive declares are not asked.
+    fn unpack(&mut self, entry: &mut impl Read, n_packed_bytes: u64) -> Result<Vec<u8>, Refusal> {
+        let Limits {
+            total_bytes,
+            entry_bytes,
+            ratio,
+            ratio_from_bytes,
+            ..
+        } = self.limits;
+        let allowed = entry_bytes
+            .min(total_bytes - self.n_unpacked_bytes)
+            .min(n_packed_bytes.saturating_mul(ratio).max(ratio_from_bytes));
+        let mut bytes = Vec::new();
+        entry
+            .take(allowed + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|err| Refusal::Entry(format!("is damaged in the archive: {err}; pack it again")))?;
+        let n_bytes = bytes.len() as u64;
+        if n_bytes > total_bytes - self.n_unpacked_bytes {
+            let reason = format!("is a zip bomb: it unpacks to more than {} MiB", total_bytes >> 20);
+            return Err(Refusal::Archive(reason));
+        }
+        if n_bytes > entry_bytes {
+            let reason = format!(
+                "is a zip bomb: a file in it unpacks to more than {} MiB",
+                entry_bytes >> 20
+            );
+            return Err(Refusal::Archive(reason));
+        }
+        self.n_unpacked_bytes += n_bytes;
+        let is_bomb =
+            |unpacked: u64, packed: u64| unpacked > ratio_from_bytes && unpacked / packed.max(1) > ratio;
+        if n_bytes > allowed || is_bomb(self.n_unpacked_bytes, self.n_packed_bytes) {
+            let reason = format!("is a zip bomb: it unpacks to more than {ratio} times its size");
+            return Err(Refusal::Archive(reason));
+        }
+        Ok(bytes)
+    }
+}

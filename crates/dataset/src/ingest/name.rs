@@ -1,0 +1,77 @@
+//! Names of uploaded files: what they may be, and what they say.
+
+/// The name without control characters and cut to a sane length, for showing and storing as text.
+///
+/// It is never used as a path.
+pub(super) fn displayable(name: &str) -> String {
+    const MAX_CHARS: usize = 255;
+    let name: String = name
+        .chars()
+        .map(|c| if c == '\\' { '/' } else { c })
+        .filter(|c| !c.is_control() && !is_direction_override(*c))
+        .collect();
+    let n_chars = name.chars().count();
+    // The end of a name tells more than its start: it has the extension.
+    name.chars().skip(n_chars.saturating_sub(MAX_CHARS)).collect()
+}
+
+/// The name without its extension, in lower case.
+pub(super) fn stem(name: &str) -> String {
+    let (folder, base) = name
+        .rsplit_once('/')
+        .map_or(("", name), |(folder, base)| (folder, base));
+    let base = match base.rsplit_once('.') {
+        Some((stem, _)) if !stem.is_empty() => stem,
+        _ => base,
+    };
+    let stem = if folder.is_empty() {
+        base.to_owned()
+    } else {
+        format!("{folder}/{base}")
+    };
+    stem.to_lowercase()
+}
+
+/// Whether the name says that the file is a caption: `.txt`, or `.caption` as sd-scripts has it.
+pub(super) fn is_caption(name: &str) -> bool {
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    ["txt", "caption"]
+        .iter()
+        .any(|caption| extension.eq_ignore_ascii_case(caption))
+}
+
+/// Whether the file is one that operating systems leave lying about.
+pub(super) fn is_clutter(name: &str) -> bool {
+    let base = name.rsplit('/').next().unwrap_or(name);
+    name.split('/').any(|part| part == "__MACOSX")
+        || base.starts_with("._")
+        || [".DS_Store", "Thumbs.db", "desktop.ini"]
+            .iter()
+            .any(|clutter| base.eq_ignore_ascii_case(clutter))
+}
+
+/// What is wrong with the name of an archive's entry, if anything is.
+///
+/// Entries are never written to a path, so a wrong name could do no harm here; an archive that has one is
+/// broken or hostile all the same, and its files are not what they seem.
+pub(super) fn objection(name: &str) -> Option<&'static str> {
+    let unified = name.replace('\\', "/");
+    if name.contains('\0') {
+        return Some("has a NUL in its name");
+    }
+    if unified.starts_with('/') {
+        return Some("has an absolute path for a name: names in an archive are relative");
+    }
+    if unified.as_bytes().get(1) == Some(&b':') && unified.as_bytes()[0].is_ascii_alphabetic() {
+        return Some("has a drive letter in its name: names in an archive are relative");
+    }
+    if unified.split('/').any(|part| part == "..") {
+        return Some("has `..` in its name, which leads out of the archive");
+    }
+    None
+}
+
+/// Characters that make a name read differently from what it is.
+fn is_direction_override(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}

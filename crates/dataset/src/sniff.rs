@@ -1,0 +1,102 @@
+//! Tells what a file is from its first bytes; its name is a hint at best.
+
+use image::ImageFormat;
+
+/// What the first bytes of a file say it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A picture that we decode.
+    Picture(ImageFormat),
+    /// A zip archive.
+    Zip,
+    /// Something that we know and do not take.
+    Unsupported {
+        /// Its name with an article: `a HEIC picture`.
+        what: &'static str,
+        /// What would be right.
+        advice: &'static str,
+    },
+    /// Text, or bytes that we do not know.
+    Unknown,
+}
+
+const AS_PICTURE: &str = "save it as PNG, JPEG or WebP";
+const AS_ZIP: &str = "pack it as a zip archive without a password";
+
+/// Tells what a file is. Needs the first [`HEAD_BYTES`] of it, or all of a shorter one.
+pub(crate) fn sniff(head: &[u8]) -> Kind {
+    let starts = |magic: &[u8]| head.starts_with(magic);
+    let unsupported = |what, advice| Kind::Unsupported { what, advice };
+    if starts(b"\x89PNG\r\n\x1a\n") {
+        return Kind::Picture(ImageFormat::Png);
+    }
+    if starts(b"\xff\xd8\xff") {
+        return Kind::Picture(ImageFormat::Jpeg);
+    }
+    if starts(b"RIFF") && head.get(8..12) == Some(b"WEBP") {
+        return Kind::Picture(ImageFormat::WebP);
+    }
+    if starts(b"GIF87a") || starts(b"GIF89a") {
+        return Kind::Picture(ImageFormat::Gif);
+    }
+    if starts(b"II*\0") || starts(b"MM\0*") {
+        return Kind::Picture(ImageFormat::Tiff);
+    }
+    // "BM", then the file's size and four reserved bytes that are zero in every file seen.
+    if starts(b"BM") && head.get(6..10) == Some(&[0; 4]) {
+        return Kind::Picture(ImageFormat::Bmp);
+    }
+    if starts(b"PK\x03\x04") || starts(b"PK\x05\x06") {
+        return Kind::Zip;
+    }
+    if head.get(4..8) == Some(b"ftyp") {
+        return match head.get(8..12) {
+            Some(b"avif" | b"avis") => unsupported("an AVIF picture", AS_PICTURE),
+            Some(b"heic" | b"heix" | b"hevc" | b"mif1" | b"msf1" | b"heim" | b"heis") => {
+                unsupported("a HEIC picture", AS_PICTURE)
+            }
+            _ => unsupported("a video", "upload single pictures of it"),
+        };
+    }
+    if starts(b"\xff\x0a") || starts(b"\0\0\0\x0cJXL ") {
+        return unsupported("a JPEG XL picture", AS_PICTURE);
+    }
+    if starts(b"8BPS") {
+        return unsupported("a Photoshop document", AS_PICTURE);
+    }
+    if starts(b"%PDF") {
+        return unsupported("a PDF document", AS_PICTURE);
+    }
+    if starts(b"Rar!") || starts(b"7z\xbc\xaf\x27\x1c") || starts(b"\x1f\x8b") || starts(b"\xfd7zXZ\0") {
+        return unsupported("an archive, but not a zip archive", AS_ZIP);
+    }
+    if starts(b"PK") {
+        return unsupported("a part of a zip archive", AS_ZIP);
+    }
+    if is_svg(head) {
+        return unsupported("an SVG drawing", AS_PICTURE);
+    }
+    Kind::Unknown
+}
+
+/// How many bytes [`sniff`] looks at.
+pub(crate) const HEAD_BYTES: usize = 512;
+
+/// The usual name of a format.
+pub(crate) fn format_name(format: ImageFormat) -> &'static str {
+    match format {
+        ImageFormat::Png => "PNG",
+        ImageFormat::Jpeg => "JPEG",
+        ImageFormat::WebP => "WebP",
+        ImageFormat::Gif => "GIF",
+        ImageFormat::Tiff => "TIFF",
+        ImageFormat::Bmp => "BMP",
+        _ => "picture",
+    }
+}
+
+fn is_svg(head: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(head);
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    text.starts_with("<svg") || (text.starts_with("<?xml") && text.contains("<svg"))
+}
