@@ -1,1 +1,16 @@
-//! Job life cycle, scheduling, reconcilers and providers.
+//! The control plane without HTTP: life cycle of jobs, reconcilers, providers, and what the server calls.
+//!
+//! [`Orchestrator`] holds it together. Its `run` drives the reconcilers; its other methods are the services
+//! behind the API: they take validated input, change the database in one transaction, and wake the
+//! reconcilers. Each group stands in its own file under `services/`.
+
+mod error;
+pub mod lifecycle;
+mod orchestrator;
+pub mod providers;
+mod services;
+
+pub use crate::{
+    error::{ServiceError, ServiceResult},
+    orchestrator::{Base, Options, Orchestrator},
+};

@@ -1,1 +1,34 @@
-//! Database, job queue and objects: the only crate that names sea-orm and object_store.
+//! Database, job queue and objects: where everything that must survive is kept.
+//!
+//! A [`Store`] holds the three together. Functions are grouped by noun (`store::jobs::get`, …). What reads
+//! takes any [`Read`] (the store itself, or an open transaction); what writes takes a [`Tx`], so that several
+//! changes commit together: `let tx = store.begin().await?; …; tx.commit().await?`. A commit wakes whoever
+//! follows the jobs it touched. The database is the truth; [`Signals`] only say that looking again is worth it.
+//!
+//! No other crate names sea-orm or object_store. PostgreSQL, S3 and Redis come in by URL behind the same
+//! functions.
+
+pub mod artifacts;
+pub mod attempts;
+pub mod datasets;
+mod db;
+mod error;
+pub mod events;
+pub mod generations;
+pub mod jobs;
+pub mod metrics;
+pub mod models;
+pub mod objects;
+pub mod queue;
+mod settings;
+pub mod signals;
+mod store;
+pub mod tokens;
+mod words;
+
+pub use crate::{
+    error::{OpenError, Result, StoreError},
+    objects::{BlobKey, BlobStore},
+    signals::Signals,
+    store::{Read, Store, StoreBuilder, Tx, now},
+};

@@ -1,0 +1,51 @@
+//! What a service can answer besides its result.
+
+use protocol::problem::{FieldError, InvalidFields};
+use store::StoreError;
+
+/// Result of a service.
+pub type ServiceResult<T> = Result<T, ServiceError>;
+
+/// Why a service did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// Fields of the request are wrong. (HTTP 422)
+    #[error(transparent)]
+    Invalid(#[from] InvalidFields),
+    /// There is no such thing, or it belongs to somebody else. (HTTP 404)
+    #[error("there is no {what} `{id}`")]
+    NotFound {
+        /// The noun.
+        what: &'static str,
+        /// The id that was asked for.
+        id: String,
+    },
+    /// The thing is not in a state that allows this; the message says what would be right. (HTTP 409 `conflict`)
+    #[error("{0}")]
+    Conflict(String),
+    /// The agent does not own the work any more: somebody else does, or it has ended. (HTTP 409 `lease_lost`)
+    #[error("this attempt does not hold the lease any more: drop the work")]
+    LeaseLost,
+    /// The token is not the one that this attempt was given. (HTTP 403)
+    #[error("this token does not belong to this attempt")]
+    Forbidden,
+    /// The store failed. (HTTP 500, but 507 and 422 for some failures of uploads)
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+impl ServiceError {
+    pub(crate) fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Invalid(InvalidFields(vec![FieldError::new(field, message)]))
+    }
+}
+
+impl From<StoreError> for ServiceError {
+    fn from(err: StoreError) -> Self {
+        match err {
+            StoreError::NotFound { what, id } => Self::NotFound { what, id },
+            StoreError::Stale { .. } => Self::Conflict(format!("{err}: look again, then repeat")),
+            err => Self::Store(err),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The life cycle of a job: one pure function.

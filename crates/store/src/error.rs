@@ -1,0 +1,150 @@
+//! What can go wrong in the store.
+
+use std::path::PathBuf;
+
+use sea_orm::DbErr;
+
+/// Result of a store operation.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// A store operation that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused or could not be reached.
+    #[error("failed to {doing}")]
+    Database {
+        /// The operation: `read job`.
+        doing: &'static str,
+        /// What the database said.
+        #[source]
+        source: DbErr,
+    },
+    /// There is no such row, or it belongs to somebody else.
+    #[error("there is no {what} `{id}`")]
+    NotFound {
+        /// The noun.
+        what: &'static str,
+        /// The id that was asked for.
+        id: String,
+    },
+    /// The row is not in the state that the change needs; somebody else was quicker.
+    #[error("{what} `{id}` changed in the meantime")]
+    Stale {
+        /// The noun.
+        what: &'static str,
+        /// Its id.
+        id: String,
+    },
+    /// A stored value that this version cannot read.
+    #[error("{what} holds a value that cannot be read: {detail}")]
+    Corrupt {
+        /// Table and column.
+        what: &'static str,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The object store failed.
+    #[error(transparent)]
+    Blob(#[from] crate::objects::BlobError),
+}
+
+impl StoreError {
+    pub(crate) fn not_found(what: &'static str, id: impl ToString) -> Self {
+        Self::NotFound {
+            what,
+            id: id.to_string(),
+        }
+    }
+
+    pub(crate) fn stale(what: &'static str, id: impl ToString) -> Self {
+        Self::Stale {
+            what,
+            id: id.to_string(),
+        }
+    }
+
+    pub(crate) fn corrupt(what: &'static str, detail: impl ToString) -> Self {
+        Self::Corrupt {
+            what,
+            detail: detail.to_string(),
+        }
+    }
+}
+
+/// Says which operation a database error belongs to.
+pub(crate) trait Doing<T> {
+    fn doing(self, doing: &'static str) -> Result<T>;
+}
+
+impl<T> Doing<T> for std::result::Result<T, DbErr> {
+    fn doing(self, doing: &'static str) -> Result<T> {
+        self.map_err(|source| StoreError::Database { doing, source })
+    }
+}
+
+/// Why a store could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The data folder could not be made or written.
+    #[error("failed to make the data folder `{path}`")]
+    DataFolder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A URL of a kind that is not supported.
+    #[error("{setting}: `{url}` is not supported; use {supported}")]
+    UnknownScheme {
+        /// The setting that holds the URL.
+        setting: &'static str,
+        /// The URL, without any password.
+        url: String,
+        /// What is supported.
+        supported: &'static str,
+    },
+    /// The database could not be opened.
+    #[error("failed to open the database `{url}`")]
+    Connect {
+        /// Its URL.
+        url: String,
+        /// Why.
+        #[source]
+        source: DbErr,
+    },
+    /// The schema could not be brought up to date.
+    #[error("failed to migrate the database `{url}`")]
+    Migrate {
+        /// Its URL.
+        url: String,
+        /// Why.
+        #[source]
+        source: DbErr,
+    },
+    /// The database was written by a newer Morpheus.
+    #[error(
+        "the database `{url}` has the newer schema `{found}`; this version of Morpheus knows up to `{known}`: \
+         use the newer Morpheus, or another data folder"
+    )]
+    NewerSchema {
+        /// Its URL.
+        url: String,
+        /// The newest migration in the database.
+        found: String,
+        /// The newest migration that this program has.
+        known: String,
+    },
+    /// The first rows (owner, settings) could not be read or written.
+    #[error("failed to prepare the database")]
+    Prepare(#[source] StoreError),
+    /// The object store could not be opened.
+    #[error("failed to open the object store `{url}`")]
+    Objects {
+        /// Its URL.
+        url: String,
+        /// Why.
+        #[source]
+        source: object_store::Error,
+    },
+}

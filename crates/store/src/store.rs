@@ -1,0 +1,293 @@
+//! The store: database, objects and signals of one installation, opened together.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use chrono::{DateTime, SubsecRound, Utc};
+use protocol::{GenerationId, JobId, OwnerId};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
+use uuid::Uuid;
+
+use crate::{
+    BlobStore, OpenError, Result, Signals,
+    db::{self, Database},
+    error::Doing,
+    settings,
+    signals::Change,
+};
+
+/// The time, in the precision that every database keeps.
+pub fn now() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(6)
+}
+
+/// Database, objects and signals of one installation. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    data_dir: PathBuf,
+    database: Database,
+    objects: BlobStore,
+    signals: Signals,
+    owner: OwnerId,
+    deployment: Uuid,
+}
+
+/// Where to keep what; made by [`Store::builder`].
+#[derive(Debug, Clone)]
+pub struct StoreBuilder {
+    data_dir: PathBuf,
+    database: Option<String>,
+    objects: Option<String>,
+}
+
+impl StoreBuilder {
+    /// The database: `sqlite://PATH`. Left out: `morpheus.db` in the data folder.
+    pub fn database(mut self, url: Option<String>) -> Self {
+        self.database = url;
+        self
+    }
+
+    /// The objects: `file://PATH`. Left out: `objects` in the data folder.
+    pub fn objects(mut self, url: Option<String>) -> Self {
+        self.objects = url;
+        self
+    }
+
+    /// Opens everything; makes what is not there yet and brings the schema up to date.
+    pub async fn open(self) -> std::result::Result<Store, OpenError> {
+        let data_dir = std::path::absolute(&self.data_dir).map_err(|source| OpenError::DataFolder {
+            path: self.data_dir.clone(),
+            source,
+        })?;
+        make_folder(&data_dir)?;
+        let database_path = match &self.database {
+            None => data_dir.join("morpheus.db"),
+            Some(url) => local_path("database", url, "sqlite", "sqlite://PATH")?,
+        };
+        let objects_path = match &self.objects {
+            None => data_dir.join("objects"),
+            Some(url) => local_path("objects", url, "file", "file://PATH")?,
+        };
+        make_folder(&objects_path)?;
+        let database = Database::open_sqlite(&database_path).await?;
+        let identity = settings::identity(&database).await.map_err(OpenError::Prepare)?;
+        let objects =
+            BlobStore::local(&objects_path, identity.signing_key).map_err(|source| OpenError::Objects {
+                url: format!("file://{}", objects_path.display()),
+                source,
+            })?;
+        Ok(Store {
+            inner: Arc::new(Inner {
+                data_dir,
+                database,
+                objects,
+                signals: Signals::default(),
+                owner: identity.owner,
+                deployment: identity.deployment,
+            }),
+        })
+    }
+}
+
+impl Store {
+    /// Opens the embedded default in a folder: SQLite and local files.
+    pub async fn open(data_dir: &Path) -> std::result::Result<Self, OpenError> {
+        Self::builder(data_dir).open().await
+    }
+
+    /// Chooses database and objects by URL.
+    pub fn builder(data_dir: &Path) -> StoreBuilder {
+        StoreBuilder {
+            data_dir: data_dir.to_owned(),
+            database: None,
+            objects: None,
+        }
+    }
+
+    /// Starts a transaction.
+    pub async fn begin(&self) -> Result<Tx> {
+        let options = TransactionOptions {
+            // A deferred transaction that reads first fails when another process has written meanwhile.
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let transaction = self
+            .inner
+            .database
+            .writer
+            .begin_with_options(options)
+            .await
+            .doing("begin a transaction")?;
+        Ok(Tx {
+            transaction,
+            store: self.clone(),
+            touched: Mutex::default(),
+        })
+    }
+
+    /// Asks the database whether it answers.
+    pub async fn ping(&self) -> Result<()> {
+        self.inner
+            .database
+            .readers
+            .ping()
+            .await
+            .doing("reach the database")
+    }
+
+    /// The folder that holds what is on this machine: database, objects, logs.
+    pub fn data_dir(&self) -> &Path {
+        &self.inner.data_dir
+    }
+
+    /// The objects.
+    pub fn objects(&self) -> &BlobStore {
+        &self.inner.objects
+    }
+
+    /// The wake-up calls.
+    pub fn signals(&self) -> &Signals {
+        &self.inner.signals
+    }
+
+    /// The owner of everything that is made without saying whose it is.
+    pub fn default_owner(&self) -> OwnerId {
+        self.inner.owner
+    }
+
+    /// Tells this installation's instances from those of others on the same machine or account.
+    pub fn deployment(&self) -> Uuid {
+        self.inner.deployment
+    }
+}
+
+/// An open transaction. Dropped without [`commit`](Self::commit), it changes nothing.
+#[derive(Debug)]
+pub struct Tx {
+    transaction: DatabaseTransaction,
+    store: Store,
+    touched: Mutex<Touched>,
+}
+
+#[derive(Debug, Default)]
+struct Touched {
+    jobs: BTreeMap<JobId, i64>,
+    generations: Vec<GenerationId>,
+    wake: bool,
+}
+
+impl Tx {
+    /// Makes the changes last, then wakes those that follow what was touched.
+    pub async fn commit(self) -> Result<()> {
+        self.transaction.commit().await.doing("commit a transaction")?;
+        let touched = self.touched.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let signals = self.store.signals();
+        for (id, seq) in touched.jobs {
+            signals.changed(Change::Job { id, seq });
+        }
+        for id in touched.generations {
+            signals.changed(Change::Generation(id));
+        }
+        if touched.wake {
+            signals.wake();
+        }
+        Ok(())
+    }
+
+    /// Wakes reconcilers and waiting agents once this is committed.
+    pub fn wake_on_commit(&self) {
+        self.touched().wake = true;
+    }
+
+    pub(crate) fn touch_job(&self, id: JobId, seq: i64) {
+        self.touched().jobs.insert(id, seq);
+    }
+
+    pub(crate) fn touch_generation(&self, id: GenerationId) {
+        self.touched().generations.push(id);
+    }
+
+    fn touched(&self) -> std::sync::MutexGuard<'_, Touched> {
+        self.touched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What can be read from: the store, or a transaction that sees its own changes.
+pub trait Read: Sync + sealed::Sealed {
+    #[doc(hidden)]
+    type Connection: ConnectionTrait;
+
+    #[doc(hidden)]
+    fn connection(&self) -> &Self::Connection;
+
+    /// The objects, to sign addresses with.
+    fn objects(&self) -> &BlobStore;
+}
+
+impl Read for Store {
+    type Connection = DatabaseConnection;
+
+    fn connection(&self) -> &DatabaseConnection {
+        &self.inner.database.readers
+    }
+
+    fn objects(&self) -> &BlobStore {
+        &self.inner.objects
+    }
+}
+
+impl Read for Tx {
+    type Connection = DatabaseTransaction;
+
+    fn connection(&self) -> &DatabaseTransaction {
+        &self.transaction
+    }
+
+    fn objects(&self) -> &BlobStore {
+        self.store.objects()
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Store {}
+    impl Sealed for super::Tx {}
+}
+
+fn make_folder(path: &Path) -> std::result::Result<(), OpenError> {
+    std::fs::create_dir_all(path).map_err(|source| OpenError::DataFolder {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// The path of `scheme://PATH`.
+fn local_path(
+    setting: &'static str,
+    url: &str,
+    scheme: &str,
+    supported: &'static str,
+) -> std::result::Result<PathBuf, OpenError> {
+    match url.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://")) {
+        Some(path) if !path.is_empty() => std::path::absolute(path).map_err(|source| OpenError::DataFolder {
+            path: path.into(),
+            source,
+        }),
+        _ => Err(OpenError::UnknownScheme {
+            setting,
+            url: db::without_password(url),
+            supported,
+        }),
+    }
+}
