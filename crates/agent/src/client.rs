@@ -1,0 +1,387 @@
+//! Typed client of the server's agent routes, with patience for a server that restarts.
+
+use std::{fmt, time::Duration};
+
+use protocol::{
+    ArtifactId, AttemptId,
+    agent::{
+        ClaimReply, ClaimRequest, Finish, Heartbeat, HeartbeatReply, NewArtifact, UploadTicket, WorkKind,
+    },
+    problem::Problem,
+};
+use reqwest::{StatusCode, Url};
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::time::Instant;
+
+/// How long a request is tried again while the server cannot answer it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience(pub Duration);
+
+impl Patience {
+    /// For a first contact: long enough for a server that is starting, short enough for a typing error.
+    pub const FIRST_CONTACT: Self = Self(Duration::from_secs(10));
+    /// For work that is under way: a server may be redeployed without ending it.
+    pub const WORKING: Self = Self(Duration::from_secs(15 * 60));
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// A transfer that moves no byte for this long is started again.
+const STALL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What can go wrong between an agent and its server.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody answered for as long as the request was worth trying.
+    #[error("cannot reach the server at `{server}` (tried for {} s); is `morpheus serve` running there?", .tried.as_secs())]
+    Unreachable {
+        /// The server's address.
+        server: Url,
+        /// How long it was tried.
+        tried: Duration,
+        /// The last failure.
+        #[source]
+        err: Transient,
+    },
+    /// The fence is no longer the attempt's: somebody else owns the work.
+    #[error("the lease was lost: the server has given this work to somebody else")]
+    LeaseLost,
+    /// The token is not one of this server's.
+    #[error(
+        "the server at `{server}` refuses the token; pass one that it made with --token or MORPHEUS_TOKEN"
+    )]
+    Unauthorized {
+        /// The server's address.
+        server: Url,
+    },
+    /// The server understood the request and said no.
+    #[error("the server refused {request}: {problem}")]
+    Refused {
+        /// Method and path.
+        request: String,
+        /// Status and explanation.
+        problem: Refusal,
+    },
+    /// The request could not be made at all.
+    #[error("failed to make the request {request}")]
+    Request {
+        /// Method and path.
+        request: String,
+        /// Why.
+        #[source]
+        err: reqwest::Error,
+    },
+}
+
+/// A failure that may pass by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum Transient {
+    /// No connection, or it broke.
+    #[error("the connection failed")]
+    Connection(#[source] reqwest::Error),
+    /// The server answered that it cannot now.
+    #[error("the server answered {0}")]
+    Status(StatusCode),
+}
+
+/// Why a server said no.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// Its own words, when it gave any.
+    pub problem: Option<Box<Problem>>,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(problem) = &self.problem else {
+            return write!(f, "{}", self.status);
+        };
+        write!(f, "{}", problem.title)?;
+        if let Some(detail) = &problem.detail {
+            write!(f, ": {detail}")?;
+        }
+        for error in &problem.errors {
+            write!(f, "; {error}")?;
+        }
+        Ok(())
+    }
+}
+
+/// One server, as an agent talks to it.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    server: Url,
+    token: String,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("server", &self.server.as_str())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// A client for the server at `server`, which takes `token` as proof.
+    pub fn new(server: Url, token: String) -> Result<Self, ClientError> {
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("morpheus-agent/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(STALL_TIMEOUT)
+            .build()
+            .map_err(|err| ClientError::Request {
+                request: format!("to {server}"),
+                err,
+            })?;
+        Ok(Self { http, server, token })
+    }
+
+    /// The server's address.
+    pub fn server(&self) -> &Url {
+        &self.server
+    }
+
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    /// Asks for work and waits up to `wait` for some.
+    pub async fn claim(
+        &self,
+        kinds: &[WorkKind],
+        wait: Duration,
+        patience: Patience,
+    ) -> Result<ClaimReply, ClientError> {
+        let body = ClaimRequest {
+            kinds: kinds.to_vec(),
+            wait_seconds: u32::try_from(wait.as_secs()).unwrap_or(60).min(60),
+        };
+        self.post("api/v1/agent/claim", &body, wait + ANSWER_TIMEOUT, patience)
+            .await
+    }
+
+    /// Renews the lease and delivers events.
+    pub async fn heartbeat(
+        &self,
+        attempt: AttemptId,
+        body: &Heartbeat,
+        patience: Patience,
+    ) -> Result<HeartbeatReply, ClientError> {
+        self.post(
+            &attempt_path(attempt, "heartbeat"),
+            body,
+            ANSWER_TIMEOUT,
+            patience,
+        )
+        .await
+    }
+
+    /// Announces a file and learns where to put it.
+    pub async fn announce(
+        &self,
+        attempt: AttemptId,
+        body: &NewArtifact,
+        patience: Patience,
+    ) -> Result<UploadTicket, ClientError> {
+        self.post(
+            &attempt_path(attempt, "artifacts"),
+            body,
+            ANSWER_TIMEOUT,
+            patience,
+        )
+        .await
+    }
+
+    /// Says that an announced file lies where it was asked for.
+    pub async fn complete(
+        &self,
+        attempt: AttemptId,
+        artifact: ArtifactId,
+        patience: Patience,
+    ) -> Result<(), ClientError> {
+        let path = attempt_path(attempt, &format!("artifacts/{artifact}/complete"));
+        self.post_unanswered(&path, &serde_json::json!({}), patience)
+            .await
+    }
+
+    /// Ends an attempt.
+    pub async fn finish(
+        &self,
+        attempt: AttemptId,
+        body: &Finish,
+        patience: Patience,
+    ) -> Result<(), ClientError> {
+        self.post_unanswered(&attempt_path(attempt, "finish"), body, patience)
+            .await
+    }
+
+    async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &(impl Serialize + Sync),
+        timeout: Duration,
+        patience: Patience,
+    ) -> Result<T, ClientError> {
+        self.retry(patience, move || async move {
+            let answer = self.send(path, body, timeout).await?;
+            answer.json().await.map_err(|err| self.failed(path, err))
+        })
+        .await
+    }
+
+    async fn post_unanswered(
+        &self,
+        path: &str,
+        body: &(impl Serialize + Sync),
+        patience: Patience,
+    ) -> Result<(), ClientError> {
+        self.retry(patience, move || async move {
+            self.send(path, body, ANSWER_TIMEOUT).await.map(drop)
+        })
+        .await
+    }
+
+    async fn send(
+        &self,
+        path: &str,
+        body: &(impl Serialize + Sync),
+        timeout: Duration,
+    ) -> Result<reqwest::Response, Failure> {
+        let url = self.resolve(path)?;
+        let answer = self
+            .http
+            .post(url)
+            .bearer_auth(&self.token)
+            .timeout(timeout)
+            .json(body)
+            .send()
+            .await
+            .map_err(|err| self.failed(path, err))?;
+        self.accepted(&format!("POST /{path}"), answer).await
+    }
+
+    /// Repeats `request` while it fails for a reason that may pass, with growing pauses.
+    pub(crate) async fn retry<T, Answer>(
+        &self,
+        patience: Patience,
+        request: impl Fn() -> Answer,
+    ) -> Result<T, ClientError>
+    where
+        Answer: Future<Output = Result<T, Failure>>,
+    {
+        let start = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let err = match request().await {
+                Ok(value) => return Ok(value),
+                Err(Failure::Final(err)) => return Err(err),
+                Err(Failure::Transient(err)) => err,
+            };
+            let tried = start.elapsed();
+            if tried + pause > patience.0 {
+                return Err(ClientError::Unreachable {
+                    server: self.server.clone(),
+                    tried,
+                    err,
+                });
+            }
+            tracing::debug!(error = %err, pause_ms = pause.as_millis() as u64, "server did not answer, trying again");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Joins a signed address, which may be relative, to the server's.
+    pub(crate) fn resolve(&self, url: &str) -> Result<Url, Failure> {
+        let base = self.server.as_str();
+        let joined = if url.contains("://") {
+            Url::parse(url)
+        } else {
+            Url::parse(&format!(
+                "{}/{}",
+                base.trim_end_matches('/'),
+                url.trim_start_matches('/')
+            ))
+        };
+        joined.map_err(|err| {
+            Failure::Final(ClientError::Refused {
+                request: format!("address `{url}`"),
+                problem: Refusal {
+                    status: StatusCode::BAD_GATEWAY,
+                    problem: Some(Box::new(Problem {
+                        kind: "invalid_address".into(),
+                        title: format!("the server sent an address that is none ({err})"),
+                        status: StatusCode::BAD_GATEWAY.as_u16(),
+                        detail: None,
+                        errors: Vec::new(),
+                    })),
+                },
+            })
+        })
+    }
+
+    /// Sorts a failed exchange into what may pass by itself and what will not.
+    pub(crate) fn failed(&self, request: &str, err: reqwest::Error) -> Failure {
+        if err.is_builder() {
+            return Failure::Final(ClientError::Request {
+                request: request.to_owned(),
+                err,
+            });
+        }
+        // Signed addresses carry their signature in the URL; it must not reach a log.
+        Failure::Transient(Transient::Connection(err.without_url()))
+    }
+
+    /// Passes a successful answer on and turns every other one into its error.
+    pub(crate) async fn accepted(
+        &self,
+        request: &str,
+        answer: reqwest::Response,
+    ) -> Result<reqwest::Response, Failure> {
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        if status.is_server_error()
+            || [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(&status)
+        {
+            return Err(Failure::Transient(Transient::Status(status)));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            return Err(Failure::Final(ClientError::Unauthorized {
+                server: self.server.clone(),
+            }));
+        }
+        let problem: Option<Box<Problem>> = answer.json().await.ok();
+        if status == StatusCode::CONFLICT
+            && problem
+                .as_ref()
+                .is_some_and(|problem| problem.kind == "lease_lost")
+        {
+            return Err(Failure::Final(ClientError::LeaseLost));
+        }
+        Err(Failure::Final(ClientError::Refused {
+            request: request.to_owned(),
+            problem: Refusal { status, problem },
+        }))
+    }
+}
+
+/// How one try of a request failed.
+pub(crate) enum Failure {
+    Transient(Transient),
+    Final(ClientError),
+}
+
+fn attempt_path(attempt: AttemptId, rest: &str) -> String {
+    format!("api/v1/agent/attempts/{attempt}/{rest}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,108 @@
+//! A small HTTP server for tests: answers every request by a function.
+
+use std::sync::{Arc, Mutex};
+
+use reqwest::Url;
+use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+
+use crate::client::Client;
+
+/// A request as it came in.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub(crate) line: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Request {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+/// Listens on a free port until it is dropped.
+pub(crate) struct FakeServer {
+    pub(crate) url: Url,
+    requests: Arc<Mutex<Vec<Request>>>,
+    task: JoinHandle<()>,
+}
+
+impl FakeServer {
+    /// Answers by `answer`, which gets the number of the request, from 0.
+    pub(crate) async fn start(
+        answer: impl Fn(usize, &Request) -> (u16, Vec<u8>) + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap())
+            .parse()
+            .unwrap();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&requests);
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                serve(stream, &seen, &answer).await;
+            }
+        });
+        Self { url, requests, task }
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client::new(self.url.clone(), "token".into()).unwrap()
+    }
+
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+impl Drop for FakeServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn serve(
+    stream: TcpStream,
+    seen: &Mutex<Vec<Request>>,
+    answer: &(impl Fn(usize, &Request) -> (u16, Vec<u8>) + Sync),
+) {
+    let mut stream = BufReader::new(stream);
+    let mut head = Vec::new();
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).await.unwrap_or(0) == 0 || line == "\r\n" {
+            break;
+        }
+        head.push(line.trim().to_owned());
+    }
+    let Some(line) = head.first().cloned() else { return };
+    let length = head
+        .iter()
+        .find_map(|line| {
+            line.to_ascii_lowercase()
+                .strip_prefix("content-length: ")?
+                .parse()
+                .ok()
+        })
+        .unwrap_or(0);
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await.unwrap();
+    let request = Request { line, body };
+    let (status, body) = {
+        let mut seen = seen.lock().unwrap();
+        let reply = answer(seen.len(), &request);
+        seen.push(request);
+        reply
+    };
+    let head = format!(
+        "HTTP/1.1 {status} -\r\ncontent-length: {}\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    let _ = stream.write_all(head.as_bytes()).await;
+    let _ = stream.write_all(&body).await;
+}

@@ -1,0 +1,232 @@
+//! Holds an attempt's lease: renews it by heartbeats, which carry events out and orders in.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use chrono::Utc;
+use protocol::{
+    AttemptId,
+    agent::{AgentEvent, Assignment, Directive, Heartbeat, Report},
+    event::LogLevel,
+};
+use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use crate::client::{Client, ClientError, Patience};
+
+/// Events leave at the latest this long after they happened: quick enough to look live.
+const BATCH_DELAY: Duration = Duration::from_millis(250);
+/// Or as soon as there are this many.
+const BATCH_SIZE: usize = 50;
+/// After an outage no single request carries more than this.
+const LARGEST_BATCH: usize = 500;
+/// A heartbeat without events is sent this often, so that orders reach an engine that has nothing to say.
+const QUIET_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A lease that is being renewed.
+pub(crate) struct Lease {
+    pub(crate) attempt: AttemptId,
+    pub(crate) fence: i64,
+    reporter: Reporter,
+    orders: Arc<Mutex<Orders>>,
+    lost: CancellationToken,
+    task: JoinHandle<Result<(), ClientError>>,
+}
+
+/// Numbers and queues events; may be used from any thread.
+#[derive(Clone)]
+pub(crate) struct Reporter(mpsc::UnboundedSender<(chrono::DateTime<Utc>, Report)>);
+
+impl Reporter {
+    /// Queues an event. It is dropped when the lease is lost: nobody would take it.
+    pub(crate) fn report(&self, report: Report) {
+        let _ = self.0.send((Utc::now(), report));
+    }
+
+    /// Queues a line for a person.
+    pub(crate) fn log(&self, level: LogLevel, message: impl Into<String>) {
+        self.report(Report::Log {
+            level,
+            message: message.into(),
+        });
+    }
+}
+
+impl Lease {
+    /// Starts renewing the lease of `assignment`; orders come through the second value, each once.
+    pub(crate) fn hold(
+        client: Client,
+        assignment: &Assignment,
+    ) -> (Self, mpsc::UnboundedReceiver<Directive>) {
+        let (events_in, events_out) = mpsc::unbounded_channel();
+        let (orders_in, orders_out) = mpsc::unbounded_channel();
+        let orders = Arc::new(Mutex::new(Orders::default()));
+        let lost = CancellationToken::new();
+        let renewal = Renewal {
+            client,
+            attempt: assignment.attempt_id,
+            fence: assignment.fence,
+            interval: interval(assignment.lease_seconds),
+            events: events_out,
+            n_numbered: 0,
+            pending: VecDeque::new(),
+            orders: Arc::clone(&orders),
+            orders_in,
+        };
+        let lost_in = lost.clone();
+        let task = tokio::spawn(async move {
+            let outcome = renewal.run().await;
+            if outcome.is_err() {
+                lost_in.cancel();
+            }
+            outcome
+        });
+        let lease = Self {
+            attempt: assignment.attempt_id,
+            fence: assignment.fence,
+            reporter: Reporter(events_in),
+            orders,
+            lost,
+            task,
+        };
+        (lease, orders_out)
+    }
+
+    /// Queues events.
+    pub(crate) fn reporter(&self) -> &Reporter {
+        &self.reporter
+    }
+
+    /// Fires when the lease cannot be renewed any more; the work must be dropped.
+    pub(crate) fn lost(&self) -> CancellationToken {
+        self.lost.clone()
+    }
+
+    /// The order was carried out; from now on it counts as a new one when it comes again.
+    pub(crate) fn carried_out(&self, order: Directive) {
+        lock(&self.orders).carried_out(order);
+    }
+
+    /// Delivers what is still queued and stops renewing.
+    pub(crate) async fn close(self) -> Result<(), ClientError> {
+        drop(self.reporter);
+        self.task.await.unwrap_or(Err(ClientError::LeaseLost))
+    }
+}
+
+fn interval(lease_seconds: u32) -> Duration {
+    QUIET_INTERVAL.min(Duration::from_secs(u64::from(lease_seconds)) / 3)
+}
+
+fn lock(orders: &Mutex<Orders>) -> std::sync::MutexGuard<'_, Orders> {
+    orders.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Orders are repeated by the server until it sees their effect; this hands each on once.
+#[derive(Default)]
+struct Orders {
+    in_hand: HashSet<Directive>,
+    carried_out: HashMap<Directive, Instant>,
+}
+
+impl Orders {
+    /// Whether `order`, from the reply to a request sent at `asked`, is news.
+    fn take(&mut self, order: Directive, asked: Instant) -> bool {
+        // A reply that was on its way while the order was carried out repeats what is done.
+        let is_stale = self.carried_out.get(&order).is_some_and(|done| *done >= asked);
+        !is_stale && self.in_hand.insert(order)
+    }
+
+    fn carried_out(&mut self, order: Directive) {
+        self.in_hand.remove(&order);
+        self.carried_out.insert(order, Instant::now());
+    }
+}
+
+struct Renewal {
+    client: Client,
+    attempt: AttemptId,
+    fence: i64,
+    interval: Duration,
+    events: mpsc::UnboundedReceiver<(chrono::DateTime<Utc>, Report)>,
+    n_numbered: u64,
+    /// Numbered and not acknowledged.
+    pending: VecDeque<AgentEvent>,
+    orders: Arc<Mutex<Orders>>,
+    orders_in: mpsc::UnboundedSender<Directive>,
+}
+
+impl Renewal {
+    async fn run(mut self) -> Result<(), ClientError> {
+        let mut is_open = true;
+        let mut due = Instant::now();
+        while is_open || !self.pending.is_empty() {
+            is_open = is_open && self.gather(due).await;
+            self.beat().await?;
+            due = Instant::now() + self.interval;
+            if !self.pending.is_empty() {
+                due = Instant::now();
+            }
+        }
+        Ok(())
+    }
+
+    /// Collects events until a batch is full, old enough, or a heartbeat is due. False once nobody can
+    /// report any more.
+    async fn gather(&mut self, due: Instant) -> bool {
+        let mut due = due;
+        loop {
+            let event = tokio::select! {
+                biased;
+                event = self.events.recv() => event,
+                () = tokio::time::sleep_until(due) => return true,
+            };
+            let Some((at, report)) = event else {
+                return false;
+            };
+            self.n_numbered += 1;
+            self.pending.push_back(AgentEvent {
+                n: self.n_numbered,
+                at,
+                report,
+            });
+            if self.pending.len() >= BATCH_SIZE {
+                return true;
+            }
+            due = due.min(Instant::now() + BATCH_DELAY);
+        }
+    }
+
+    async fn beat(&mut self) -> Result<(), ClientError> {
+        let body = Heartbeat {
+            fence: self.fence,
+            events: self.pending.iter().take(LARGEST_BATCH).cloned().collect(),
+        };
+        let asked = Instant::now();
+        let reply = self
+            .client
+            .heartbeat(self.attempt, &body, Patience::WORKING)
+            .await?;
+        while self
+            .pending
+            .front()
+            .is_some_and(|event| event.n <= reply.acknowledged)
+        {
+            self.pending.pop_front();
+        }
+        self.interval = interval(reply.lease_seconds);
+        for order in reply.directives {
+            if lock(&self.orders).take(order, asked) {
+                tracing::info!(attempt.id = %self.attempt, ?order, "order received");
+                let _ = self.orders_in.send(order);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! The agent's own loop: claim work, do it, hand it in, claim again.
+
+use std::{path::PathBuf, time::Duration};
+
+use protocol::agent::{Work, WorkKind};
+use reqwest::Url;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    client::{Client, ClientError, Patience},
+    generate::Renderer,
+    train,
+    work_dir::{WorkDir, WorkDirError},
+};
+
+/// What an agent is told when it starts.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The server's address.
+    pub server: Url,
+    /// Proves to the server that this agent is its own.
+    pub token: String,
+    /// What it does.
+    pub role: Role,
+    /// Folder for work in progress and for cached files.
+    pub work_dir: PathBuf,
+    /// It ends when there was no work for this long.
+    pub idle_exit: Duration,
+}
+
+/// What an agent does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Trains one job, and ends.
+    Train,
+    /// Renders pictures, one after the other, and keeps the base model loaded in between.
+    Generate,
+}
+
+/// Why an agent ended before its time.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The server cannot be reached, or does not want this agent.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// Its folder cannot be used.
+    #[error(transparent)]
+    WorkDir(#[from] WorkDirError),
+}
+
+/// A claim waits this long on the server, less than proxies usually allow a request.
+const CLAIM_WAIT: Duration = Duration::from_secs(20);
+/// Claims that are answered at once are at least this far apart.
+const CLAIM_PAUSE: Duration = Duration::from_millis(500);
+
+/// Runs an agent until its work is done, it was idle for too long, or `shutdown` fires.
+///
+/// A job that fails is reported to the server and is no error here.
+pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), AgentError> {
+    let client = Client::new(config.server, config.token)?;
+    let work_dir = WorkDir::open(&config.work_dir)?;
+    let renderer = Renderer::default();
+    let kinds = match config.role {
+        Role::Train => [WorkKind::Train],
+        Role::Generate => [WorkKind::Generate],
+    };
+    let mut patience = Patience::FIRST_CONTACT;
+    let mut idle_since = Instant::now();
+    loop {
+        let asked = Instant::now();
+        let left = config.idle_exit.saturating_sub(idle_since.elapsed());
+        let reply = tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            reply = client.claim(&kinds, CLAIM_WAIT.min(left), patience) => reply?,
+        };
+        patience = Patience::WORKING;
+        let Some(assignment) = reply.assignment else {
+            if idle_since.elapsed() >= config.idle_exit {
+                tracing::info!("no work for a while, ending");
+                return Ok(());
+            }
+            tokio::time::sleep_until(asked + CLAIM_PAUSE).await;
+            continue;
+        };
+        tracing::info!(attempt.id = %assignment.attempt_id, "work claimed");
+        let outcome = match &assignment.work {
+            Work::Train(work) => train::run(&client, &work_dir, &assignment, work, &shutdown).await,
+            Work::Generate(work) => renderer.run(&client, &work_dir, &assignment, work).await,
+        };
+        match outcome {
+            Ok(()) => tracing::info!(attempt.id = %assignment.attempt_id, "work handed in"),
+            Err(ClientError::LeaseLost) => {
+                tracing::warn!(attempt.id = %assignment.attempt_id, "lease lost, work dropped");
+            }
+            Err(err) => return Err(err.into()),
+        }
+        if config.role == Role::Train {
+            return Ok(());
+        }
+        idle_since = Instant::now();
+    }
+}

@@ -1,0 +1,256 @@
+//! Moves files between this machine and the object store, verified by SHA-256 and never half-done.
+
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use protocol::{
+    ArtifactId, AttemptId,
+    agent::{ArtifactKind, NewArtifact, StoredFile},
+};
+use reqwest::{StatusCode, header};
+use sha2::{Digest, Sha256};
+
+use crate::client::{Client, ClientError, Failure, Patience, Transient};
+
+/// A file that could not be moved.
+#[derive(Debug, thiserror::Error)]
+pub enum TransferError {
+    /// The server or the store did not do its part.
+    #[error("failed to transfer `{file}`")]
+    Exchange {
+        /// The file.
+        file: String,
+        /// What it said.
+        #[source]
+        err: Box<ClientError>,
+    },
+    /// What arrived is not what was announced.
+    #[error("`{file}` arrived with SHA-256 {got}, but {wanted} was announced")]
+    WrongContent {
+        /// The file.
+        file: String,
+        /// What was announced.
+        wanted: String,
+        /// What arrived.
+        got: String,
+    },
+    /// This machine's disk did not do its part.
+    #[error("failed to {doing} `{path}`")]
+    Disk {
+        /// Verb.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        err: io::Error,
+    },
+}
+
+/// Fetches a stored file to `path`, unless it is there already with the right content.
+pub(crate) async fn download(
+    client: &Client,
+    file: &StoredFile,
+    path: &Path,
+    patience: Patience,
+) -> Result<(), TransferError> {
+    if path.exists() && hash_file(path).await?.sha256 == file.sha256 {
+        return Ok(());
+    }
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let disk = move |doing, err| TransferError::Disk {
+        doing,
+        path: path.to_owned(),
+        err,
+    };
+    std::fs::create_dir_all(folder).map_err(|err| disk("make the folder of", err))?;
+    let name = display_name(path);
+    let outcome = client
+        .retry(patience, move || async move {
+            let url = client.resolve(&file.url)?;
+            let request = format!("GET {}", url.path());
+            let answer = client
+                .http()
+                .get(url)
+                .send()
+                .await
+                .map_err(|err| client.failed(&request, err))?;
+            let mut answer = client.accepted(&request, answer).await?;
+            let mut temporary = match tempfile::NamedTempFile::new_in(folder) {
+                Ok(temporary) => temporary,
+                Err(err) => return Ok(Err(disk("write", err))),
+            };
+            let mut hasher = Sha256::new();
+            while let Some(chunk) = answer.chunk().await.map_err(|err| client.failed(&request, err))? {
+                hasher.update(&chunk);
+                if let Err(err) = temporary.write_all(&chunk) {
+                    return Ok(Err(disk("write", err)));
+                }
+            }
+            Ok(Ok((temporary, hex::encode(hasher.finalize()))))
+        })
+        .await
+        .map_err(|err| TransferError::Exchange {
+            file: name.clone(),
+            err: Box::new(err),
+        })?;
+    let (temporary, sha256) = outcome?;
+    if sha256 != file.sha256 {
+        return Err(TransferError::WrongContent {
+            file: name,
+            wanted: file.sha256.clone(),
+            got: sha256,
+        });
+    }
+    temporary.persist(path).map_err(|err| disk("write", err.error))?;
+    Ok(())
+}
+
+/// A file that an attempt hands in.
+pub(crate) struct Upload<'a> {
+    pub(crate) attempt: AttemptId,
+    pub(crate) fence: i64,
+    pub(crate) kind: ArtifactKind,
+    pub(crate) path: &'a Path,
+    /// Name that a download gets.
+    pub(crate) file_name: String,
+}
+
+/// Announces a file, puts it where the server says, and says that it is there.
+///
+/// The three steps are repeated together when the signed address has expired in between.
+pub(crate) async fn upload(
+    client: &Client,
+    upload: Upload<'_>,
+    patience: Patience,
+) -> Result<ArtifactId, TransferError> {
+    let Upload {
+        attempt,
+        fence,
+        kind,
+        path,
+        file_name,
+    } = upload;
+    let content = hash_file(path).await?;
+    let exchange = |err| TransferError::Exchange {
+        file: file_name.clone(),
+        err: Box::new(err),
+    };
+    let announcement = NewArtifact {
+        fence,
+        kind,
+        file_name: file_name.clone(),
+        size_bytes: content.size_bytes,
+        sha256: content.sha256,
+    };
+    let announcement = &announcement;
+    let artifact = client
+        .retry(patience, move || async move {
+            let ticket = client
+                .announce(attempt, announcement, patience)
+                .await
+                .map_err(Failure::Final)?;
+            if let Some(url) = &ticket.upload_url {
+                match put(client, url, path, content.size_bytes).await {
+                    Ok(()) => {}
+                    Err(Put::Disk(err)) => return Ok(Err(err)),
+                    Err(Put::Exchange(failure)) => return Err(failure),
+                }
+            }
+            Ok(Ok(ticket.artifact_id))
+        })
+        .await
+        .map_err(exchange)??;
+    client
+        .complete(attempt, artifact, patience)
+        .await
+        .map_err(exchange)?;
+    Ok(artifact)
+}
+
+enum Put {
+    Disk(TransferError),
+    Exchange(Failure),
+}
+
+async fn put(client: &Client, url: &str, path: &Path, size_bytes: u64) -> Result<(), Put> {
+    let url = client.resolve(url).map_err(Put::Exchange)?;
+    let request = format!("PUT {}", url.path());
+    let file = tokio::fs::File::open(path).await.map_err(|err| {
+        Put::Disk(TransferError::Disk {
+            doing: "read",
+            path: path.to_owned(),
+            err,
+        })
+    })?;
+    let answer = client
+        .http()
+        .put(url)
+        .header(header::CONTENT_LENGTH, size_bytes)
+        .body(file)
+        .send()
+        .await
+        .map_err(|err| Put::Exchange(client.failed(&request, err)))?;
+    // An expired signature is mended by announcing the file again.
+    if answer.status() == StatusCode::FORBIDDEN {
+        return Err(Put::Exchange(Failure::Transient(Transient::Status(
+            answer.status(),
+        ))));
+    }
+    client
+        .accepted(&request, answer)
+        .await
+        .map(drop)
+        .map_err(Put::Exchange)
+}
+
+/// What a file holds.
+pub(crate) struct Content {
+    pub(crate) sha256: String,
+    pub(crate) size_bytes: u64,
+}
+
+/// Hashes a file without holding up the other tasks.
+pub(crate) async fn hash_file(path: &Path) -> Result<Content, TransferError> {
+    let owned = path.to_owned();
+    let hashed = tokio::task::spawn_blocking(move || {
+        let mut hasher = Sha256::new();
+        let size_bytes = io::copy(&mut std::fs::File::open(&owned)?, &mut HashWriter(&mut hasher))?;
+        Ok(Content {
+            sha256: hex::encode(hasher.finalize()),
+            size_bytes,
+        })
+    })
+    .await
+    .unwrap_or_else(|panic| Err(io::Error::other(panic)));
+    hashed.map_err(|err| TransferError::Disk {
+        doing: "read",
+        path: path.to_owned(),
+        err,
+    })
+}
+
+struct HashWriter<'a>(&'a mut Sha256);
+
+impl Write for HashWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn display_name(path: &Path) -> String {
+    path.file_name().map_or_else(
+        || path.display().to_string(),
+        |name| name.to_string_lossy().into_owned(),
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! The agent's folder: pictures and LoRAs cached by content, and one folder per attempt.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+use protocol::AttemptId;
+use rustix::fs::{FlockOperation, flock};
+
+/// The folder could not be used.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to {doing} the agent's folder `{path}`")]
+pub struct WorkDirError {
+    doing: &'static str,
+    path: PathBuf,
+    #[source]
+    err: io::Error,
+}
+
+/// The agent's folder.
+#[derive(Debug, Clone)]
+pub(crate) struct WorkDir(PathBuf);
+
+impl WorkDir {
+    /// Makes the folder if it is missing, and removes what agents that were killed left behind.
+    pub(crate) fn open(path: &Path) -> Result<Self, WorkDirError> {
+        let work_dir = Self(path.to_owned());
+        for folder in [
+            work_dir.attempts(),
+            work_dir.0.join("pictures"),
+            work_dir.0.join("loras"),
+        ] {
+            fs::create_dir_all(&folder).map_err(|err| failed("make", &folder, err))?;
+        }
+        work_dir.remove_abandoned();
+        Ok(work_dir)
+    }
+
+    /// Where a picture of this content is cached.
+    pub(crate) fn picture(&self, sha256: &str) -> PathBuf {
+        self.0.join("pictures").join(format!("{sha256}.png"))
+    }
+
+    /// Where a LoRA of this content is cached.
+    pub(crate) fn lora(&self, sha256: &str) -> PathBuf {
+        self.0.join("loras").join(format!("{sha256}.safetensors"))
+    }
+
+    /// A folder for one attempt, removed when the value is dropped.
+    pub(crate) fn attempt(&self, id: AttemptId) -> Result<AttemptDir, WorkDirError> {
+        let path = self.attempts().join(id.to_string());
+        fs::create_dir_all(&path).map_err(|err| failed("make", &path, err))?;
+        let lock = lock(&path).map_err(|err| failed("lock", &path, err))?;
+        Ok(AttemptDir { path, _lock: lock })
+    }
+
+    fn attempts(&self) -> PathBuf {
+        self.0.join("attempts")
+    }
+
+    /// A folder that nobody locks belongs to an agent that is gone.
+    fn remove_abandoned(&self) {
+        let Ok(entries) = fs::read_dir(self.attempts()) else {
+            return;
+        };
+        for entry in entries.flatten() {
+            let path = entry.path();
+            // A folder without a lock is being made at this moment.
+            if path.join("lock").exists() && lock(&path).is_ok() {
+                tracing::info!(path = %path.display(), "removing what a killed agent left");
+                remove(&path);
+            }
+        }
+    }
+}
+
+/// The folder of one attempt.
+#[derive(Debug)]
+pub(crate) struct AttemptDir {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl AttemptDir {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for AttemptDir {
+    fn drop(&mut self) {
+        remove(&self.path);
+    }
+}
+
+fn lock(folder: &Path) -> io::Result<File> {
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(folder.join("lock"))?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+    Ok(file)
+}
+
+fn remove(folder: &Path) {
+    if let Err(err) = fs::remove_dir_all(folder) {
+        tracing::warn!(path = %folder.display(), error = %err, "failed to remove an attempt's folder");
+    }
+}
+
+fn failed(doing: &'static str, path: &Path, err: io::Error) -> WorkDirError {
+    WorkDirError {
+        doing,
+        path: path.to_owned(),
+        err,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::AttemptId;
+
+    use super::WorkDir;
+
+    #[test]
+    fn an_attempts_folder_is_removed_when_it_is_over_or_its_agent_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let work_dir = WorkDir::open(folder.path()).unwrap();
+        let attempt = work_dir.attempt(AttemptId::new()).unwrap();
+        let abandoned = folder.path().join("attempts/abandoned");
+        std::fs::create_dir(&abandoned).unwrap();
+        std::fs::write(abandoned.join("lock"), "").unwrap();
+
+        WorkDir::open(folder.path()).unwrap();
+        assert!(!abandoned.exists());
+        assert!(attempt.path().exists());
+
+        let path = attempt.path().to_owned();
+        drop(attempt);
+        assert!(!path.exists());
+    }
+}
