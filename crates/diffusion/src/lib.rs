@@ -1,5 +1,10 @@
 //! Stable Diffusion XL: tokenizer, text encoders, unet, vae, noise schedulers, pipeline, weight files, LoRA loading.
 #![warn(missing_docs)]
 
+pub mod graph;
+pub mod kernels;
+pub mod layers;
+pub mod ops;
 pub mod random;
 pub mod schedulers;
+pub mod weights;

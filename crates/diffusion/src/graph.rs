@@ -1,0 +1,81 @@
+//! What a model's forward pass is written against: one pass serves inference and training.
+//!
+//! [`Eager`] computes and forgets; the trainer's tape computes the same with the same functions and records what the
+//! backward pass needs. Activations are `f32`, `[batch, height, width, channels]` or `[batch, tokens, channels]`.
+
+mod adapter;
+mod eager;
+
+use candle_core::{Result, Tensor};
+
+pub use crate::kernels::activation::Activation;
+pub use adapter::{Adapter, AdapterError, AdapterSet};
+pub use eager::Eager;
+
+use crate::layers::{Conv2d, GroupNorm, LayerNorm, Linear};
+
+/// Which keys a query sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mask {
+    /// All of them.
+    None,
+    /// Those up to its own position.
+    Causal,
+}
+
+/// What follows a group norm, computed in the same pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    /// Nothing.
+    Nothing,
+    /// x · σ(x).
+    Silu,
+}
+
+/// The operations of a forward pass. Errors mean that shapes do not fit, or that the device failed.
+pub trait Graph {
+    /// A tensor on its way through the graph.
+    type Value: Clone;
+
+    /// Brings a tensor in. No gradient flows into it.
+    fn constant(&mut self, tensor: &Tensor) -> Self::Value;
+
+    /// The numbers behind a value.
+    fn tensor<'a>(&self, value: &'a Self::Value) -> &'a Tensor;
+
+    /// x Wᵀ + b over the last dimension, with every LoRA that the graph knows for the layer.
+    fn linear(&mut self, x: &Self::Value, layer: &Linear) -> Result<Self::Value>;
+
+    /// Convolution of `[B, H, W, C]`.
+    fn conv2d(&mut self, x: &Self::Value, layer: &Conv2d) -> Result<Self::Value>;
+
+    /// Group norm of `[B, .., C]`, and what follows it.
+    fn group_norm(&mut self, x: &Self::Value, layer: &GroupNorm, after: After) -> Result<Self::Value>;
+
+    /// Layer norm over the last dimension.
+    fn layer_norm(&mut self, x: &Self::Value, layer: &LayerNorm) -> Result<Self::Value>;
+
+    /// Attention of `q [B, Tq, C]` to `k, v [B, Tk, C]`, scaled by 1 / √(C / heads).
+    fn attention(&mut self, qkv: [&Self::Value; 3], n_heads: usize, mask: Mask) -> Result<Self::Value>;
+
+    /// `x[.., :F] * gelu(x[.., F:])` for `x [.., 2 F]`.
+    fn geglu(&mut self, x: &Self::Value) -> Result<Self::Value>;
+
+    /// A function of each value.
+    fn activate(&mut self, x: &Self::Value, activation: Activation) -> Result<Self::Value>;
+
+    /// Sum of two values of the same shape.
+    fn add(&mut self, a: &Self::Value, b: &Self::Value) -> Result<Self::Value>;
+
+    /// `x [B, .., C] + bias [B, C]`.
+    fn add_channels(&mut self, x: &Self::Value, bias: &Self::Value) -> Result<Self::Value>;
+
+    /// Concatenation along the last dimension.
+    fn concat(&mut self, a: &Self::Value, b: &Self::Value) -> Result<Self::Value>;
+
+    /// Nearest-neighbor upsampling of `[B, H, W, C]` by two.
+    fn upsample_2x(&mut self, x: &Self::Value) -> Result<Self::Value>;
+
+    /// The same numbers in another shape.
+    fn reshape(&mut self, x: &Self::Value, shape: &[usize]) -> Result<Self::Value>;
+}

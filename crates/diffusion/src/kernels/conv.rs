@@ -1,0 +1,237 @@
+//! Two-dimensional convolution as a matrix product over unrolled patches, forward and backward.
+//!
+//! Patches are unrolled a few picture rows at a time into a buffer that stays in the cache, so memory does not grow
+//! with the kernel's size. There is no gradient of the kernel: base weights are frozen.
+
+use rayon::prelude::*;
+
+use super::{
+    PARALLEL_FLOPS, elementwise,
+    gemm::{self, Mat, Size, Threads},
+    with_scratch,
+};
+
+/// Patches unrolled at once: enough for an efficient product, few enough for the cache.
+const PATCHES: usize = 256;
+
+/// Sizes of one convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConvShape {
+    /// Pictures.
+    pub batch: usize,
+    /// Height and width of the input.
+    pub input: (usize, usize),
+    /// Height and width of the output.
+    pub output: (usize, usize),
+    /// Channels of the input.
+    pub in_channels: usize,
+    /// Channels of the output.
+    pub out_channels: usize,
+    /// Height and width of the kernel.
+    pub kernel: usize,
+    /// Step between output pixels.
+    pub stride: usize,
+    /// Zeros before the first row and column; those behind the last follow from the sizes.
+    pub padding: usize,
+}
+
+impl ConvShape {
+    fn patch(&self) -> usize {
+        self.kernel * self.kernel * self.in_channels
+    }
+
+    fn flops(&self) -> usize {
+        2 * self.batch * self.output.0 * self.output.1 * self.out_channels * self.patch()
+    }
+
+    /// A patch is one pixel, so the input is the unrolled matrix already.
+    fn is_pointwise(&self) -> bool {
+        self.kernel == 1 && self.stride == 1 && self.padding == 0
+    }
+
+    /// Columns of the input under the kernel at output column `x`: how many are cut off at its left, and the range.
+    fn columns(&self, x: usize) -> (usize, std::ops::Range<usize>) {
+        let first = x * self.stride;
+        let cut = self.padding.saturating_sub(first);
+        let start = first.saturating_sub(self.padding);
+        let end = (first + self.kernel)
+            .saturating_sub(self.padding)
+            .min(self.input.1);
+        (cut, start..end)
+    }
+
+    /// Row of the input under kernel row `ky` at output row `y`, unless that lies in the padding.
+    fn row(&self, y: usize, ky: usize) -> Option<usize> {
+        (y * self.stride + ky)
+            .checked_sub(self.padding)
+            .filter(|&row| row < self.input.0)
+    }
+}
+
+/// `x [B, H, W, C]` convolved with `weight [O, kh, kw, C]`, plus `bias [O]`: `[B, H', W', O]`.
+pub fn forward(shape: ConvShape, x: &[f32], weight: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
+    let (out_h, out_w) = shape.output;
+    let k = shape.patch();
+    let weight = Mat::rows(weight, k).transposed();
+    if shape.is_pointwise() {
+        let size = Size {
+            m: shape.batch * out_h * out_w,
+            n: shape.out_channels,
+            k,
+        };
+        let mut out = gemm::product(size, Mat::rows(x, k), weight, Threads::All);
+        if let Some(bias) = bias {
+            elementwise::add_bias(&mut out, bias);
+        }
+        return out;
+    }
+    let mut out = vec![0.0; shape.batch * out_h * out_w * shape.out_channels];
+    let rows = PATCHES.div_ceil(out_w);
+    let convolve = |(chunk, out): (usize, &mut [f32])| {
+        let first_row = chunk * rows;
+        let n_patches = out.len() / shape.out_channels;
+        let size = Size {
+            m: n_patches,
+            n: shape.out_channels,
+            k,
+        };
+        with_scratch(n_patches * k, |patches| {
+            for (i, row) in patches.chunks_exact_mut(out_w * k).enumerate() {
+                unroll_row(&shape, x, first_row + i, row);
+            }
+            gemm::set(
+                out,
+                shape.out_channels,
+                size,
+                1.0,
+                Mat::rows(patches, k),
+                weight,
+                Threads::One,
+            );
+        });
+        if let Some(bias) = bias {
+            elementwise::add_bias(out, bias);
+        }
+    };
+    let chunk_len = rows * out_w * shape.out_channels;
+    if shape.flops() >= PARALLEL_FLOPS {
+        out.par_chunks_mut(chunk_len).enumerate().for_each(convolve);
+    } else {
+        out.chunks_mut(chunk_len).enumerate().for_each(convolve);
+    }
+    out
+}
+
+/// Gradient of [`forward`] with respect to `x`.
+pub fn backward(shape: ConvShape, dy: &[f32], weight: &[f32]) -> Vec<f32> {
+    let (in_h, in_w) = shape.input;
+    let (out_h, out_w) = shape.output;
+    let k = shape.patch();
+    let weight = Mat::rows(weight, k);
+    if shape.is_pointwise() {
+        let size = Size {
+            m: shape.batch * out_h * out_w,
+            n: k,
+            k: shape.out_channels,
+        };
+        return gemm::product(size, Mat::rows(dy, shape.out_channels), weight, Threads::All);
+    }
+    let parallel = shape.flops() >= PARALLEL_FLOPS;
+    let mut dx = vec![0.0; shape.batch * in_h * in_w * shape.in_channels];
+    // Bands of input rows are independent: each sums what the output rows above it contribute. Their edges are
+    // computed twice, so they are as few as keep every thread busy.
+    let bands = if parallel {
+        (2 * rayon::current_num_threads()).div_ceil(shape.batch).min(in_h)
+    } else {
+        1
+    };
+    let band_rows = in_h.div_ceil(bands);
+    let picture_len = in_h * in_w * shape.in_channels;
+    let fold = |picture: usize, band: usize, dx: &mut [f32]| {
+        let first = band * band_rows;
+        let last = first + dx.len() / (in_w * shape.in_channels) - 1;
+        // Output row y reads input rows y * stride - padding .. + kernel.
+        let y_start = (first + shape.padding + 1)
+            .saturating_sub(shape.kernel)
+            .div_ceil(shape.stride);
+        let y_end = ((last + shape.padding) / shape.stride + 1).min(out_h);
+        let step = PATCHES.div_ceil(out_w);
+        for y in (y_start..y_end).step_by(step) {
+            let rows = step.min(y_end - y);
+            let size = Size {
+                m: rows * out_w,
+                n: k,
+                k: shape.out_channels,
+            };
+            let dy = &dy[(picture * out_h + y) * out_w * shape.out_channels..];
+            with_scratch(size.m * k, |patches| {
+                let dy = Mat::rows(dy, shape.out_channels);
+                gemm::set(patches, k, size, 1.0, dy, weight, Threads::One);
+                for (i, row) in patches.chunks_exact(out_w * k).enumerate() {
+                    fold_row(&shape, row, y + i, first, dx);
+                }
+            });
+        }
+    };
+    let band_len = band_rows * in_w * shape.in_channels;
+    if parallel {
+        dx.par_chunks_mut(picture_len)
+            .enumerate()
+            .for_each(|(picture, dx)| {
+                dx.par_chunks_mut(band_len)
+                    .enumerate()
+                    .for_each(|(band, dx)| fold(picture, band, dx));
+            });
+    } else {
+        for (picture, dx) in dx.chunks_mut(picture_len).enumerate() {
+            fold(picture, 0, dx);
+        }
+    }
+    dx
+}
+
+/// Copies the patches of one output row (counted through the whole batch) side by side.
+fn unroll_row(shape: &ConvShape, x: &[f32], batch_row: usize, patches: &mut [f32]) {
+    let c = shape.in_channels;
+    let (picture, y) = (batch_row / shape.output.0, batch_row % shape.output.0);
+    let row_len = shape.input.1 * c;
+    let x = &x[picture * shape.input.0 * row_len..][..shape.input.0 * row_len];
+    for ky in 0..shape.kernel {
+        let source = shape.row(y, ky).map(|row| &x[row * row_len..][..row_len]);
+        for (column, patch) in patches.chunks_exact_mut(shape.patch()).enumerate() {
+            let taps = &mut patch[ky * shape.kernel * c..][..shape.kernel * c];
+            let Some(source) = source else {
+                taps.fill(0.0);
+                continue;
+            };
+            let (cut, range) = shape.columns(column);
+            let used = cut + range.len();
+            taps[..cut * c].fill(0.0);
+            taps[cut * c..used * c].copy_from_slice(&source[range.start * c..range.end * c]);
+            taps[used * c..].fill(0.0);
+        }
+    }
+}
+
+/// Adds the patches of output row `y` to the input rows that they came from, as far as these lie in the band.
+fn fold_row(shape: &ConvShape, patches: &[f32], y: usize, band_start: usize, band: &mut [f32]) {
+    let c = shape.in_channels;
+    let row_len = shape.input.1 * c;
+    for ky in 0..shape.kernel {
+        let Some(row) = shape.row(y, ky).and_then(|row| row.checked_sub(band_start)) else {
+            continue;
+        };
+        let Some(target) = band.get_mut(row * row_len..(row + 1) * row_len) else {
+            continue;
+        };
+        for (column, patch) in patches.chunks_exact(shape.patch()).enumerate() {
+            let taps = &patch[ky * shape.kernel * c..][..shape.kernel * c];
+            let (cut, range) = shape.columns(column);
+            let used = cut + range.len();
+            elementwise::accumulate(
+                &mut target[range.start * c..range.end * c],
+                &taps[cut * c..used * c],
+            );
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Where layers get their weights from.
+
+use candle_core::Tensor;
+
+/// Named tensors of one part of a model (the U-Net, a text encoder, the VAE), under the part's own names.
+///
+/// A weight file implements it, whatever its layout: names are those of the original single-file checkpoint with the
+/// part's prefix taken off, as `input_blocks.4.1.proj_in.weight`.
+pub trait WeightSource {
+    /// Where the weights lie, for messages: a path.
+    fn origin(&self) -> String;
+
+    /// Reads one tensor in `f32`, in its stored shape.
+    fn get(&self, name: &str) -> Result<Tensor, WeightError>;
+
+    /// Whether there is a tensor of that name.
+    fn contains(&self, name: &str) -> bool;
+}
+
+/// Why a layer could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum WeightError {
+    /// The file lacks a tensor that the model needs.
+    #[error("`{origin}` has no tensor `{name}`")]
+    Missing {
+        /// File.
+        origin: String,
+        /// Tensor.
+        name: String,
+    },
+    /// The tensor has another shape than the model's configuration says.
+    #[error("tensor `{name}` in `{origin}` has shape {found:?} where the model needs {expected:?}")]
+    Shape {
+        /// File.
+        origin: String,
+        /// Tensor.
+        name: String,
+        /// Shape in the file.
+        found: Vec<usize>,
+        /// Shape that follows from the configuration.
+        expected: Vec<usize>,
+    },
+    /// The tensor's bytes could not be turned into numbers.
+    #[error("failed to read tensor `{name}` from `{origin}`")]
+    Read {
+        /// File.
+        origin: String,
+        /// Tensor.
+        name: String,
+        /// What went wrong.
+        #[source]
+        err: candle_core::Error,
+    },
+}
+
+/// Reads a tensor and insists on its shape.
+pub fn get_shaped(source: &dyn WeightSource, name: &str, expected: &[usize]) -> Result<Tensor, WeightError> {
+    let tensor = source.get(name)?;
+    if tensor.dims() != expected {
+        return Err(WeightError::Shape {
+            origin: source.origin(),
+            name: name.to_owned(),
+            found: tensor.dims().to_vec(),
+            expected: expected.to_vec(),
+        });
+    }
+    Ok(tensor)
+}
