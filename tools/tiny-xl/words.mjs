@@ -1,0 +1,222 @@
+// Words of the captions, and the option values of each DiceBear design that they stand for.
+
+const variants = (...numbers) => numbers.map((n) => `variant${String(n).padStart(2, "0")}`);
+const range = (prefix, numbers) => numbers.map((n) => `${prefix}${String(n).padStart(2, "0")}`);
+
+export const BACKGROUNDS = {
+  blue: "8ecdf0",
+  pink: "ffb3c6",
+  purple: "b8a2e8",
+  orange: "ffbf80",
+  yellow: "ffe873",
+  green: "a4e0a0",
+  white: "ffffff",
+  gray: "c6cad0",
+  red: "ff8a80",
+};
+
+export const LORELEI = {
+  hair: {
+    "short hair": variants(1, 2, 3, 28, 47),
+    "messy short hair": variants(4, 6, 7, 43),
+    "side swept short hair": variants(8, 11, 12),
+    "big curly hair": variants(5, 24),
+    "short curly hair": variants(9, 22, 39, 44),
+    "medium hair with bangs": variants(10, 13, 17, 20),
+    "bob hair with bangs": variants(19, 23),
+    "long hair": variants(15, 16, 21, 40),
+    "long wavy hair": variants(35),
+    "medium wavy hair": variants(18, 29, 30, 32, 37),
+    "hair in two buns": variants(26),
+    "mohawk hair": variants(27),
+    "balding hair": variants(25),
+    "bald head": variants(34),
+    "ponytail hair": variants(31, 33, 36, 42),
+    "hair in a bun": variants(14, 38, 45, 46, 41),
+    "low bun hair": variants(48),
+  },
+  hairColor: {
+    black: "111111",
+    brown: "7a4a21",
+    blond: "f2c84b",
+    red: "d2452d",
+    blue: "3f7fd6",
+    pink: "f17fb0",
+  },
+  mouth: {
+    smiling: range("happy", [1, 2, 4, 14, 15]),
+    "big smile": range("happy", [5, 6, 12]),
+    "grinning with teeth": range("happy", [16, 7]),
+    "tongue out": range("happy", [9]),
+    frowning: range("sad", [4, 5, 9, 3]),
+    shouting: range("sad", [1, 2]),
+    "upset with teeth": range("sad", [6, 7]),
+    calm: range("happy", [13, 17, 3]),
+  },
+  eyes: {
+    "closed eyes": variants(1, 3, 19, 22),
+    winking: variants(15, 18),
+    "dot eyes": variants(13, 16),
+    "big eyes": variants(2, 7, 9, 14, 21, 24),
+    "": variants(4, 5, 6, 8, 10, 11, 12, 17, 20, 23),
+  },
+  glasses: {
+    "round glasses": variants(1),
+    sunglasses: variants(2),
+    glasses: variants(3, 4),
+    "reading glasses": variants(5),
+  },
+};
+
+export const OPEN_PEEPS = {
+  head: {
+    "afro hair": ["afro"],
+    bangs: ["bangs", "bangs2"],
+    "bantu knots hair": ["bantuKnots"],
+    "hair in a bun": ["bun", "bun2"],
+    "hair in two buns": ["buns"],
+    "cornrows hair": ["cornrows", "cornrows2"],
+    dreadlocks: ["dreads1", "dreads2"],
+    "flat top hair": ["flatTop", "flatTopLong"],
+    "gray hair": ["grayMedium", "grayShort"],
+    "a beanie hat": ["hatBeanie"],
+    "a wide hat": ["hatHip"],
+    "a hijab": ["hijab"],
+    "long hair": ["long", "longBangs"],
+    "long curly hair": ["longCurly", "longAfro"],
+    "medium hair": ["medium1", "medium2", "medium3", "mediumStraight"],
+    "medium hair with bangs": ["mediumBangs", "mediumBangs2", "mediumBangs3"],
+    "mohawk hair": ["mohawk", "mohawk2"],
+    "bald head": ["noHair1", "noHair2", "noHair3"],
+    "pompadour hair": ["pomp"],
+    "shaved hair": ["shaved1", "shaved2", "shaved3"],
+    "short hair": ["short1", "short2", "short3", "short4", "short5"],
+    "a turban": ["turban"],
+    "twisted hair": ["twists", "twists2"],
+  },
+  face: {
+    smiling: ["smile", "calm", "cute"],
+    "big smile": ["smileBig", "lovingGrin1"],
+    laughing: ["smileLOL"],
+    "closed eyes": ["eyesClosed"],
+    angry: ["rage", "veryAngry", "angryWithFang"],
+    scared: ["fear", "concernedFear"],
+    worried: ["concerned", "tired"],
+    amazed: ["awe"],
+    cheeky: ["cheeky"],
+    serious: ["serious", "solemn", "driven"],
+    suspicious: ["suspicious", "contempt"],
+    explaining: ["explaining"],
+    "old face": ["old"],
+    "heart eyes": ["lovingGrin2"],
+  },
+  accessories: {
+    glasses: ["glasses", "glasses2", "glasses3", "glasses4"],
+    "round glasses": ["glasses5"],
+    sunglasses: ["sunglasses", "sunglasses2"],
+    "an eyepatch": ["eyepatch"],
+  },
+  facialHair: {
+    "a full beard": ["full", "full2", "full3", "full4"],
+    "a goatee": ["goatee1", "goatee2", "chin"],
+    "a moustache": [1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => `moustache${n}`),
+  },
+  clothingColor: {
+    red: "e4574c",
+    yellow: "ffd34f",
+    green: "5fc97a",
+    blue: "5b86d9",
+    pink: "e97ac7",
+    teal: "55c7c9",
+    white: "ffffff",
+    black: "333333",
+  },
+  skinColor: { light: "ffdbb4", tan: "e0a06a", brown: "a96a3a", dark: "694d3d" },
+};
+
+export const PIXEL_ART = {
+  hair: {
+    "long hair": range("long", [1, 2, 3, 4, 7, 9, 12, 13, 20, 21]),
+    "side swept long hair": range("long", [8]),
+    "medium hair": range("long", [6, 10, 11, 16, 17]),
+    "pigtails hair": range("long", [18, 19]),
+    "messy curly hair": [...range("long", [15]), ...range("short", [11, 13])],
+    "short hair": range("short", [1, 2, 3, 4, 6, 8, 9, 10, 14, 15, 16, 17, 22]),
+    "mohawk hair": range("short", [5, 21]),
+    "balding hair": range("short", [7, 18, 20, 23]),
+    "spiky hair": range("short", [12, 19]),
+  },
+  hairColor: {
+    black: "28150a",
+    brown: "7d4a1e",
+    blond: "e6c878",
+    red: "bd1700",
+    blue: "009bbd",
+    green: "91cb15",
+  },
+  mouth: {
+    smiling: range("happy", [1, 2, 3, 4, 5, 6, 9, 10]),
+    frowning: range("sad", [1, 2, 3, 4, 5, 6]),
+  },
+  glasses: {
+    sunglasses: range("dark", [1, 2, 3, 5, 6, 7]),
+    glasses: range("light", [1, 2, 3, 4, 5, 6, 7]),
+  },
+  hat: { cap: variants(2, 6, 7), "beanie hat": variants(1, 3, 4, 5, 8, 9, 10) },
+  hatColor: {
+    brown: "5a3a10",
+    blue: "2663a3",
+    gray: "989789",
+    green: "3d8a6b",
+    pink: "cc6192",
+    purple: "614f8a",
+    red: "a62116",
+  },
+  clothingColor: {
+    blue: "428bca",
+    green: "00b159",
+    red: "d11141",
+    yellow: "ffc425",
+    cream: "ffeead",
+    teal: "88d8b0",
+  },
+  skinColor: { light: "ffdbac", tan: "e0b687", brown: "b68655", dark: "8d5524" },
+};
+
+// Held out of the base model's training altogether: the style that a LoRA then learns.
+export const NOTIONISTS = {
+  hair: {
+    "a cap": ["hat"],
+    "short hair": variants(5, 6, 13, 15, 16, 25, 49, 55),
+    "messy short hair": variants(1, 52, 53, 56),
+    "side swept short hair": variants(17, 18, 19, 27, 34, 35, 38, 54),
+    "curly hair": variants(9, 20, 22, 31, 33),
+    "long hair": variants(23, 41, 28, 36),
+    "bob hair": variants(2, 4, 43, 58),
+    "ponytail hair": variants(46, 47),
+    "hair in a bun": variants(29, 48, 57),
+    "hair in two buns": variants(59, 40),
+    "spiky hair": variants(50, 51),
+    "a turban": variants(61),
+    "a hijab": variants(62, 63),
+    "shaved hair": variants(44, 60),
+  },
+};
+
+// What changes from picture to picture of the demo's character; everything else about her is fixed.
+export const ZORA = {
+  mouth: {
+    smiling: range("happy", [1, 2, 4]),
+    "big smile": range("happy", [5, 6]),
+    "grinning with teeth": range("happy", [16]),
+    frowning: range("sad", [4, 5]),
+    shouting: range("sad", [1, 2]),
+    calm: range("happy", [13, 17]),
+  },
+  eyes: {
+    "closed eyes": variants(1, 19),
+    winking: variants(15, 18),
+    "big eyes": variants(2, 9, 14, 24),
+    "": variants(4, 6, 10, 20),
+  },
+};
