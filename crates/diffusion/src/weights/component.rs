@@ -1,0 +1,130 @@
+//! The tensors of one part of a base model under their canonical names, wherever they are stored.
+
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
+
+use candle_core::{Device, Tensor};
+
+use super::TensorFile;
+use crate::layers::{WeightError, WeightSource};
+
+/// One part of a base model: canonical tensor names, and where each is found.
+#[derive(Debug, Clone, Default)]
+pub struct Component {
+    path: PathBuf,
+    entries: HashMap<String, Entry>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    file: Arc<TensorFile>,
+    key: String,
+    part: Part,
+}
+
+/// Which part of a stored tensor a canonical name means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// All of it.
+    Whole,
+    /// A 1×1 convolution `[O, I, 1, 1]` as the matrix `[O, I]` that it is.
+    Matrix,
+    /// A matrix with its axes swapped.
+    Transposed,
+    /// The `i`-th third of the rows: query, key and value in one.
+    Third(usize),
+}
+
+impl Component {
+    /// A part without tensors, of the file or folder at `path`.
+    pub fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            entries: HashMap::new(),
+        }
+    }
+
+    /// Lists a tensor. A canonical name that is listed already keeps its first meaning.
+    pub fn list(&mut self, name: String, file: &Arc<TensorFile>, key: &str, part: Part) {
+        self.entries.entry(name).or_insert_with(|| Entry {
+            file: Arc::clone(file),
+            key: key.to_owned(),
+            part,
+        });
+    }
+
+    /// The file or folder that it was opened from.
+    pub fn path(&self) -> &std::path::Path {
+        &self.path
+    }
+
+    /// Whether nothing is listed.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The canonical names, in no order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.keys().map(String::as_str)
+    }
+
+    /// Shape of a tensor, if it is there and can be what its name says.
+    pub fn shape(&self, name: &str) -> Option<Vec<usize>> {
+        let entry = self.entries.get(name)?;
+        let stored = &entry.file.info(&entry.key)?.shape;
+        match (entry.part, stored.as_slice()) {
+            (Part::Whole, _) => Some(stored.clone()),
+            (Part::Matrix, [rows, columns, 1, 1] | [rows, columns]) => Some(vec![*rows, *columns]),
+            (Part::Transposed, [rows, columns]) => Some(vec![*columns, *rows]),
+            (Part::Third(_), [rows, rest @ ..]) if rows % 3 == 0 => Some([&[rows / 3], rest].concat()),
+            _ => None,
+        }
+    }
+
+    fn read(&self, entry: &Entry, shape: &[usize]) -> Result<Vec<f32>, super::FileError> {
+        let numbers = entry.file.read(&entry.key)?;
+        Ok(match (entry.part, shape) {
+            (Part::Third(i), _) => {
+                let third = numbers.len() / 3;
+                numbers[i * third..(i + 1) * third].to_vec()
+            }
+            (Part::Transposed, [rows, columns]) => transpose(&numbers, *rows, *columns),
+            _ => numbers,
+        })
+    }
+}
+
+impl WeightSource for Component {
+    fn origin(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.entries.contains_key(name)
+    }
+
+    fn get(&self, name: &str) -> Result<Tensor, WeightError> {
+        let (Some(entry), Some(shape)) = (self.entries.get(name), self.shape(name)) else {
+            return Err(WeightError::Missing {
+                origin: self.origin(),
+                name: name.to_owned(),
+            });
+        };
+        self.read(entry, &shape)
+            .map_err(candle_core::Error::wrap)
+            .and_then(|numbers| Tensor::from_vec(numbers, shape, &Device::Cpu))
+            .map_err(|err| WeightError::Read {
+                origin: entry.file.path().display().to_string(),
+                name: entry.key.clone(),
+                err,
+            })
+    }
+}
+
+/// The matrix `[rows, columns]` of a stored `[columns, rows]`.
+fn transpose(stored: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    let mut numbers = Vec::with_capacity(stored.len());
+    for row in 0..rows {
+        numbers.extend((0..columns).map(|column| stored[column * rows + row]));
+    }
+    numbers
+}
