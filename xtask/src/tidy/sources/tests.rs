@@ -14,6 +14,10 @@ fn findings(path: &str, text: &str) -> Vec<String> {
 fn a_rust_file_says_what_it_is_for() {
     assert_eq!(findings("crates/a/src/lib.rs", "//! For a purpose.\n"), [""; 0]);
     assert_eq!(
+        findings("crates/a/src/rank/tests.rs", "use super::Rank;\n"),
+        [""; 0]
+    );
+    assert_eq!(
         findings("crates/a/src/lib.rs", "use std::fs;\n"),
         ["error: crates/a/src/lib.rs:1: begin with a line `//! …` that says what the file is for"]
     );

@@ -1,0 +1,116 @@
+"""Checks that diffusers draws the same pictures as Morpheus with a LoRA that Morpheus trained.
+
+    make parity [PARITY_ARGS='--lora FILE']
+
+Loads the file with load_lora_weights on tiny-xl as a diffusers folder, and compares DDIM and Euler, with the LoRA
+and without, from the same starting noise, prompt and negative prompt. Without --lora, the demo trains one first.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools/bench"))
+from diffusers import DDIMScheduler, EulerDiscreteScheduler, StableDiffusionXLPipeline  # noqa: E402
+from reference import PICTURE_SIZE, load_pipeline  # noqa: E402
+
+BASE = ROOT / "assets/tiny-xl"
+PROMPTS = [
+    "lorelei ink comic portrait of zora, smiling, blue background",
+    "lorelei ink comic portrait of zora, shouting, closed eyes, yellow background",
+]
+NEGATIVE_PROMPT = "pixel art portrait, glasses"
+N_STEPS = 25
+GUIDANCE = 5.0
+MAX_MEAN_DIFFERENCE = 1.0  # in steps of 1/255
+# As SDXL's own scheduler file sets them; latents must not be clipped to the range of a picture.
+DDIM_OPTIONS = {"clip_sample": False, "set_alpha_to_one": False}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lora", type=Path, help="a LoRA for tiny-xl in kohya's keys")
+    arguments = parser.parse_args()
+    torch.set_num_threads(2)
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        lora = arguments.lora or train_demo_lora(scratch)
+        pipeline = load_pipeline(BASE)
+        differences = compare(pipeline, None, scratch)
+        pipeline.load_lora_weights(lora.parent, weight_name=lora.name)
+        differences += compare(pipeline, lora, scratch)
+    worst = max(differences)
+    print(f"worst mean difference {worst:.3f} of 255, allowed {MAX_MEAN_DIFFERENCE:.0f}")
+    return 0 if worst <= MAX_MEAN_DIFFERENCE else 1
+
+
+def compare(pipeline: StableDiffusionXLPipeline, lora: Path | None, scratch: Path) -> list[float]:
+    """Mean difference of each sampler's and prompt's picture."""
+    config = pipeline.scheduler.config
+    schedulers = {
+        "ddim": DDIMScheduler.from_config(config, **DDIM_OPTIONS),
+        "euler": EulerDiscreteScheduler.from_config(config),
+    }
+    differences = []
+    for sampler, scheduler in schedulers.items():
+        pipeline.scheduler = scheduler
+        for seed, prompt in enumerate(PROMPTS):
+            noise = torch.randn(
+                1, 4, PICTURE_SIZE // 8, PICTURE_SIZE // 8, generator=torch.Generator().manual_seed(seed)
+            )
+            theirs = reference_picture(pipeline, prompt, noise)
+            ours = our_picture(sampler, prompt, noise, lora, scratch)
+            difference = float(np.abs(ours - theirs).mean())
+            differences.append(difference)
+            with_lora = f"with {lora.name}" if lora else "without a LoRA"
+            print(f"{sampler:5} {with_lora}, prompt {seed}: mean difference {difference:.3f} of 255")
+    return differences
+
+
+def reference_picture(pipeline: StableDiffusionXLPipeline, prompt: str, noise: torch.Tensor) -> np.ndarray:
+    picture = pipeline(
+        prompt,
+        negative_prompt=NEGATIVE_PROMPT,
+        num_inference_steps=N_STEPS,
+        guidance_scale=GUIDANCE,
+        width=PICTURE_SIZE,
+        height=PICTURE_SIZE,
+        latents=noise,
+    ).images[0]
+    return np.asarray(picture, np.float32)
+
+
+def our_picture(sampler: str, prompt: str, noise: torch.Tensor, lora: Path | None, scratch: Path) -> np.ndarray:
+    noise_file, picture_file = scratch / "noise.safetensors", scratch / "ours.png"
+    save_file({"noise": noise}, noise_file)
+    lora_arguments = ["--lora", f"{lora}:1"] if lora else []
+    morpheus(
+        *["generate", "--base", str(BASE), "--prompt", prompt, "--negative", NEGATIVE_PROMPT, *lora_arguments],
+        *["--steps", str(N_STEPS), "--cfg", str(GUIDANCE), "--size", f"{PICTURE_SIZE}x{PICTURE_SIZE}"],
+        *["--sampler", sampler, "--init-noise", str(noise_file), "--out", str(picture_file)],
+    )
+    return np.asarray(Image.open(picture_file).convert("RGB"), np.float32)
+
+
+def train_demo_lora(scratch: Path) -> Path:
+    print("no --lora given: running the demo to train one", file=sys.stderr)
+    output = morpheus("demo", "--exit", "--json", "--data", str(scratch / "demo"))
+    return Path(json.loads(output.splitlines()[-1])["lora"])
+
+
+def morpheus(*arguments: str) -> str:
+    command = ["cargo", "run", "--quiet", "--package", "morpheus", "--", *arguments]
+    return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())
