@@ -1,0 +1,237 @@
+//! The steps of the demo, each a few calls of the API.
+
+use std::{path::Path, time::Duration};
+
+use anyhow::{Context as _, bail};
+use protocol::{
+    DatasetId, JobId, ModelVersionId,
+    dataset::{CreateDataset, Dataset, Split},
+    event::Event,
+    generation::{CreateGeneration, Generation, GenerationPhase, LoraWeight},
+    job::{CreateJob, Job},
+    model::{ModelVersion, Verdict},
+    phase::Phase,
+    preset::Preset,
+};
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::{
+    comparison::{self, Row},
+    dataset,
+    screen::Screen,
+};
+use crate::api::{Api, UploadFile};
+
+const BASE: &str = "tiny-xl";
+const TRIGGER: &str = "zora";
+/// Prompts of the comparison.
+const N_PROMPTS: usize = 4;
+/// The event stream may break this often in a row without news before the demo gives up.
+const MAX_SILENT_CONNECTIONS: u32 = 5;
+const PICTURES_DEADLINE: Duration = Duration::from_secs(300);
+
+/// Uploads the pictures of `zora`, and the ones that are held out.
+pub(super) async fn upload_dataset(api: &Api, screen: &Screen) -> anyhow::Result<DatasetId> {
+    let dataset: Dataset = api.post("/api/v1/datasets", &CreateDataset { name: "Zora".into() }).await?;
+    upload(api, dataset.id, Split::Train, dataset::zora(), screen).await?;
+    upload(api, dataset.id, Split::HeldOut, dataset::zora_held_out(), screen).await?;
+    Ok(dataset.id)
+}
+
+async fn upload(
+    api: &Api,
+    dataset: DatasetId,
+    split: Split,
+    files: Vec<UploadFile>,
+    screen: &Screen,
+) -> anyhow::Result<()> {
+    let report = api.upload(dataset, split, files).await?;
+    if let Some(refused) = report.refused.first() {
+        bail!("the server refused the demo's own picture `{}`: {}", refused.file_name, refused.reason);
+    }
+    let purpose = match split {
+        Split::Train => "to train on",
+        Split::HeldOut => "held out to test with",
+    };
+    screen.say(format_args!("Uploaded {} pictures {purpose}.", report.accepted.len()));
+    Ok(())
+}
+
+/// Asks for a training with the preset for characters.
+pub(super) async fn create_job(api: &Api, dataset: DatasetId, screen: &Screen) -> anyhow::Result<JobId> {
+    let request = json!({
+        "dataset_id": dataset,
+        "base_model": BASE,
+        "name": "zora",
+        "trigger_word": TRIGGER,
+        "preset": Preset::Character,
+    });
+    // Through the type, so that a change of the API is an error here and not on somebody's screen.
+    let request: CreateJob = serde_json::from_value(request)?;
+    let job: Job = api.post("/api/v1/jobs", &request).await?;
+    let p = &job.recipe.parameters;
+    screen.say(format_args!(
+        "Training `{}` on {BASE}: {} steps of {} pictures, rank {}, learning rate {}.",
+        job.recipe.name, p.n_steps, p.batch_size, p.rank, p.learning_rate
+    ));
+    Ok(job.id)
+}
+
+/// Follows a job's events to its end and says what comes.
+pub(super) async fn follow(api: &Api, job: JobId, screen: &Screen) -> anyhow::Result<ModelVersionId> {
+    let mut last_seq = 0;
+    let mut n_silent = 0;
+    loop {
+        let mut events = match api.events(job, last_seq).await {
+            Ok(events) => events,
+            Err(err) if n_silent >= MAX_SILENT_CONNECTIONS => return Err(err),
+            Err(_) => {
+                n_silent += 1;
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                continue;
+            }
+        };
+        while let Ok(Some(event)) = events.next().await {
+            n_silent = 0;
+            last_seq = event.seq;
+            if let Some(phase) = show(event.event, screen) {
+                screen.training_is_over();
+                return result(api, job, phase).await;
+            }
+        }
+        n_silent += 1;
+        if n_silent > MAX_SILENT_CONNECTIONS {
+            bail!("the server ended the stream of the job's events again and again");
+        }
+    }
+}
+
+/// Shows an event; the phase if it ends the job.
+fn show(event: Event, screen: &Screen) -> Option<Phase> {
+    match event {
+        Event::PhaseChanged { phase, .. } => return phase.is_ended().then_some(phase),
+        Event::Step(metrics) => screen.step(&metrics),
+        Event::Sample { step, prompt, .. } => {
+            screen.say(format_args!("  sample at step {step}: {prompt}"));
+        }
+        Event::Checkpoint { step, size_bytes, .. } => {
+            screen.say(format_args!("  checkpoint at step {step}: {} KiB", size_bytes / 1024));
+        }
+        Event::ValidationLoss { step, loss } => {
+            screen.say(format_args!("  validation loss at step {step}: {loss:.4}"));
+        }
+        Event::Validated { verdict } => {
+            screen.training_is_over();
+            show_verdict(&verdict, screen);
+        }
+        Event::AttemptEnded { detail: Some(detail), .. } | Event::Log { message: detail, .. } => {
+            screen.say(format_args!("  {detail}"));
+        }
+        Event::Stage { .. } | Event::AttemptEnded { .. } | Event::ModelVersionCreated { .. } => {}
+    }
+    None
+}
+
+fn show_verdict(verdict: &Verdict, screen: &Screen) {
+    screen.say(if verdict.passed { "The LoRA passed:" } else { "The LoRA did not pass:" });
+    for check in &verdict.checks {
+        let mark = if check.passed { "ok  " } else { "FAIL" };
+        screen.say(format_args!("  {mark}  {:16} {}", check.name, check.detail));
+    }
+    if let Some(losses) = &verdict.validation {
+        screen.say(format_args!(
+            "  loss on {} held-out pictures: {:.4} before, {:.4} after",
+            losses.n_items,
+            losses.mean_before(),
+            losses.mean_after()
+        ));
+    }
+}
+
+async fn result(api: &Api, job: JobId, phase: Phase) -> anyhow::Result<ModelVersionId> {
+    let job: Job = api.get(&format!("/api/v1/jobs/{job}")).await?;
+    if phase != Phase::Succeeded {
+        bail!("the job is {}: {}", phase.as_str(), job.reason.as_deref().unwrap_or("no reason given"));
+    }
+    job.model_version_id.context("the job succeeded without a model version")
+}
+
+/// Approves the version for use.
+pub(super) async fn promote(
+    api: &Api,
+    version: ModelVersionId,
+    screen: &Screen,
+) -> anyhow::Result<ModelVersion> {
+    let version: ModelVersion = api.post(&format!("/api/v1/model-versions/{version}/promote"), &json!({})).await?;
+    screen.say(format_args!("Promoted `{}` version {}.", version.name, version.version));
+    Ok(version)
+}
+
+/// Renders the same prompts and seeds without and with the LoRA, side by side into one picture.
+pub(super) async fn compare(
+    api: &Api,
+    version: &ModelVersion,
+    screen: &Screen,
+    path: &Path,
+) -> anyhow::Result<()> {
+    screen.say("Rendering the same prompts and seeds without and with it.");
+    let prompts: Vec<_> = dataset::held_out_captions().take(N_PROMPTS).collect();
+    let mut asked = Vec::new();
+    for weight in [None, Some(1.0)] {
+        for (seed, prompt) in (1..).zip(&prompts) {
+            let loras = weight.map(|weight| LoraWeight { model_version_id: version.id, weight });
+            let request = json!({ "base_model": BASE, "prompt": prompt, "seed": seed, "loras": Vec::from_iter(loras) });
+            let request: CreateGeneration = serde_json::from_value(request)?;
+            let generation: Generation = api.post("/api/v1/generations", &request).await?;
+            asked.push(generation);
+        }
+    }
+    let mut pictures = Vec::new();
+    let deadline = Instant::now() + PICTURES_DEADLINE;
+    for generation in asked {
+        let bytes = picture(api, generation, deadline).await?;
+        pictures.push(image::load_from_memory(&bytes).context("the server sent a picture that is none")?.into_rgb8());
+    }
+    let with = pictures.split_off(prompts.len());
+    let rows: Vec<_> = prompts
+        .into_iter()
+        .zip(pictures.into_iter().zip(with))
+        .zip(1..)
+        .map(|((prompt, (before, after)), seed)| Row {
+            label: format!("{prompt} (seed {seed})"),
+            pictures: vec![before, after],
+        })
+        .collect();
+    let title = format!("{BASE}, and with the LoRA `{}` that was trained here", version.name);
+    let title = title.replace('`', "'");
+    comparison::draw(&title, &["without", "with, weight 1"], &rows)
+        .save(path)
+        .with_context(|| format!("failed to write `{}`", path.display()))
+}
+
+async fn picture(api: &Api, mut generation: Generation, deadline: Instant) -> anyhow::Result<Vec<u8>> {
+    loop {
+        match generation.phase {
+            GenerationPhase::Succeeded => {
+                let url = generation.image_url.context("a finished generation has no picture")?;
+                return api.download(&url).await;
+            }
+            GenerationPhase::Failed => {
+                bail!("a picture failed: {}", generation.error.as_deref().unwrap_or("no reason given"));
+            }
+            GenerationPhase::Queued | GenerationPhase::Running => {}
+        }
+        if Instant::now() > deadline {
+            bail!("the pictures were not rendered within {} s", PICTURES_DEADLINE.as_secs());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        generation = api.get(&format!("/api/v1/generations/{}", generation.id)).await?;
+    }
+}
+
+/// Downloads the trained file.
+pub(super) async fn download(api: &Api, version: &ModelVersion, path: &Path) -> anyhow::Result<()> {
+    let bytes = api.download(&format!("/api/v1/model-versions/{}/download", version.id)).await?;
+    std::fs::write(path, bytes).with_context(|| format!("failed to write `{}`", path.display()))
+}

@@ -1,0 +1,169 @@
+//! The checks, each of one thing.
+
+use std::{
+    fs,
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+};
+
+use super::Finding;
+use crate::{bases, settings::Settings};
+
+const GIB: u64 = 1 << 30;
+/// The demo stays below this (server and agent together).
+const MEMORY_WANTED: u64 = 2 * GIB;
+/// Pictures, checkpoints and results of a few jobs on a full SDXL.
+const DISK_WANTED: u64 = 5 * GIB;
+/// Below this not even a job on the built-in base is safe.
+const DISK_NEEDED: u64 = GIB / 2;
+
+pub(super) fn processor() -> Finding {
+    let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = if n_threads == 1 { "1 thread".to_owned() } else { format!("{n_threads} threads") };
+    match instructions() {
+        Ok(names) => Finding::ok("processor", format!("{threads}, {names}")),
+        Err(missing) => Finding::warning(
+            "processor",
+            format!("{threads}, without {missing}"),
+            "training and rendering work, several times slower; use a processor made after 2013",
+        ),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn instructions() -> Result<String, &'static str> {
+    if !(is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")) {
+        return Err("AVX2 and FMA");
+    }
+    Ok(if is_x86_feature_detected!("avx512f") { "AVX2, FMA, AVX-512" } else { "AVX2, FMA" }.into())
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn instructions() -> Result<String, &'static str> {
+    Ok(std::env::consts::ARCH.into())
+}
+
+pub(super) fn memory() -> Finding {
+    let available = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+        Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
+    });
+    match available {
+        None => Finding::warning(
+            "memory",
+            "the system does not say how much is free",
+            format!("see to it that {} are", bytes(MEMORY_WANTED)),
+        ),
+        Some(available) if available < MEMORY_WANTED => Finding::warning(
+            "memory",
+            format!("{} free", bytes(available)),
+            format!("training on the built-in base takes up to {}: close other programs", bytes(MEMORY_WANTED)),
+        ),
+        Some(available) => Finding::ok("memory", format!("{} free", bytes(available))),
+    }
+}
+
+pub(super) fn data_folder(data: &Path) -> Finding {
+    let shown = data.display();
+    let probe = data.join(format!(".doctor-{}", std::process::id()));
+    let existing = nearest_existing(data);
+    let outcome = if data.is_dir() {
+        fs::write(&probe, b"probe").and_then(|()| fs::remove_file(&probe))
+    } else if data.exists() {
+        return Finding::problem(
+            "data folder",
+            format!("`{shown}` is a file"),
+            "choose a folder with --data or MORPHEUS_DATA",
+        );
+    } else {
+        // The folder is not made for a look alone.
+        rustix::fs::access(&existing, rustix::fs::Access::WRITE_OK).map_err(Into::into)
+    };
+    match outcome {
+        Ok(()) if data.is_dir() => Finding::ok("data folder", format!("`{shown}` can be written")),
+        Ok(()) => Finding::ok("data folder", format!("`{shown}` will be made")),
+        Err(err) => Finding::problem(
+            "data folder",
+            format!("`{shown}` cannot be written: {err}"),
+            format!("make `{}` writable, or choose another with --data or MORPHEUS_DATA", existing.display()),
+        ),
+    }
+}
+
+pub(super) fn disk(data: &Path) -> Finding {
+    let folder = nearest_existing(data);
+    let fix = "make room, or choose a folder on another disk with --data or MORPHEUS_DATA";
+    match rustix::fs::statvfs(&folder) {
+        Err(err) => Finding::warning("disk", format!("`{}` does not say how much is free: {err}", folder.display()), fix),
+        Ok(disk) => {
+            let free = disk.f_bavail * disk.f_frsize;
+            let detail = format!("{} free", bytes(free));
+            match free {
+                0..DISK_NEEDED => Finding::problem("disk", detail, fix),
+                DISK_NEEDED..DISK_WANTED => Finding::warning("disk", detail, fix),
+                _ => Finding::ok("disk", detail),
+            }
+        }
+    }
+}
+
+pub(super) fn port(listen: SocketAddr) -> Finding {
+    match TcpListener::bind(listen) {
+        Ok(_) => Finding::ok("port", format!("{listen} is free")),
+        Err(err) => Finding::problem(
+            "port",
+            format!("cannot listen on {listen}: {err}"),
+            "end the program that uses it (it may be Morpheus), or choose another with --listen, for example \
+             127.0.0.1:7861",
+        ),
+    }
+}
+
+/// The services that were configured; none means the embedded ones, which need no check.
+pub(super) fn services(settings: &Settings) -> Vec<Finding> {
+    let services = [
+        ("database", &settings.database, &["sqlite:"][..]),
+        ("queue", &settings.queue, &["memory:"][..]),
+        ("objects", &settings.objects, &["file:"][..]),
+    ];
+    let configured = services.into_iter().filter_map(|(name, url, known)| Some((name, url.as_deref()?, known)));
+    configured
+        .map(|(name, url, known)| {
+            // The rest of the URL may hold a password.
+            let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
+            if known.iter().any(|prefix| url.starts_with(prefix)) {
+                Finding::ok(name, format!("{scheme}, on this machine"))
+            } else {
+                Finding::problem(
+                    name,
+                    format!("`{scheme}` is not known"),
+                    format!("use a URL that starts with {}, or leave it out", known.join(" or ")),
+                )
+            }
+        })
+        .collect()
+}
+
+pub(super) fn bases(settings: &Settings) -> Vec<Finding> {
+    let built_in = Finding::ok("base tiny-xl", "built in");
+    let others = settings.bases.iter().map(|(name, path)| {
+        let title = format!("base {name}");
+        match bases::inspect(name, path) {
+            Ok(base) => Finding::ok(
+                title,
+                format!("`{}` is an SDXL for {} pixels", path.display(), base.native_resolution),
+            ),
+            Err(err) => Finding::problem(title, format!("{err:#}"), "correct the path, or leave this base out"),
+        }
+    });
+    std::iter::once(built_in).chain(others).collect()
+}
+
+/// The folder itself, or the nearest one above it that exists.
+fn nearest_existing(path: &Path) -> PathBuf {
+    path.ancestors().find(|path| path.exists()).unwrap_or(Path::new(".")).to_owned()
+}
+
+fn bytes(n_bytes: u64) -> String {
+    format!("{:.1} GiB", n_bytes as f64 / GIB as f64)
+}

@@ -1,0 +1,124 @@
+//! Measures the peak memory of this program together with the agents that it started.
+
+use std::{collections::HashMap, fs, time::Duration};
+
+use tokio::task::JoinHandle;
+
+/// Watches this process and its descendants until it is asked for the peak.
+pub(crate) struct PeakMemory {
+    watcher: JoinHandle<()>,
+    peak_bytes: std::sync::Arc<std::sync::atomic::AtomicU64>,
+}
+
+const INTERVAL: Duration = Duration::from_millis(200);
+
+impl PeakMemory {
+    /// Starts watching.
+    pub(crate) fn watch() -> Self {
+        use std::sync::{
+            Arc,
+            atomic::{AtomicU64, Ordering},
+        };
+        let peak_bytes = Arc::new(AtomicU64::new(0));
+        let shared = Arc::clone(&peak_bytes);
+        let watcher = tokio::spawn(async move {
+            let mut interval = tokio::time::interval(INTERVAL);
+            loop {
+                interval.tick().await;
+                shared.fetch_max(family_peak_bytes(std::process::id()), Ordering::Relaxed);
+            }
+        });
+        Self { watcher, peak_bytes }
+    }
+
+    /// The largest sum that was seen.
+    pub(crate) fn peak_bytes(&self) -> u64 {
+        use std::sync::atomic::Ordering;
+        self.peak_bytes
+            .fetch_max(family_peak_bytes(std::process::id()), Ordering::Relaxed);
+        self.peak_bytes.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for PeakMemory {
+    fn drop(&mut self) {
+        self.watcher.abort();
+    }
+}
+
+/// Sum of the high-water marks of a process and its living descendants.
+///
+/// Each process's mark is its own maximum, so the sum is never below what they held at one moment.
+fn family_peak_bytes(root: u32) -> u64 {
+    let processes = processes();
+    let mut family = vec![root];
+    let mut index = 0;
+    while index < family.len() {
+        let parent = family[index];
+        family.extend(
+            processes
+                .iter()
+                .filter(|(_, process)| process.parent == parent)
+                .map(|(id, _)| *id),
+        );
+        index += 1;
+    }
+    family
+        .iter()
+        .filter_map(|id| processes.get(id))
+        .map(|process| process.peak_bytes)
+        .sum()
+}
+
+struct Process {
+    parent: u32,
+    peak_bytes: u64,
+}
+
+fn processes() -> HashMap<u32, Process> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return HashMap::new();
+    };
+    entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter_map(|id: u32| Some((id, parse_status(&fs::read_to_string(format!("/proc/{id}/status")).ok()?)?)))
+        .collect()
+}
+
+fn parse_status(status: &str) -> Option<Process> {
+    let field = |name: &str| {
+        status
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse::<u64>().ok())
+    };
+    Some(Process {
+        parent: u32::try_from(field("PPid:")?).ok()?,
+        // Absent for kernel threads.
+        peak_bytes: field("VmHWM:").unwrap_or(0) * 1024,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{family_peak_bytes, parse_status};
+
+    #[test]
+    fn reads_what_linux_writes() {
+        let process = parse_status("Name:\tcat\nPPid:\t17\nVmHWM:\t    2048 kB\nVmRSS:\t 1024 kB\n").unwrap();
+        assert_eq!((process.parent, process.peak_bytes), (17, 2048 * 1024));
+    }
+
+    #[test]
+    fn a_child_counts() {
+        let alone = family_peak_bytes(std::process::id());
+        let mut child = std::process::Command::new("cat")
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let together = family_peak_bytes(std::process::id());
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        assert!(together > alone, "{together} > {alone}");
+    }
+}

@@ -1,0 +1,177 @@
+//! Settings of the server: from flags, from `MORPHEUS_*` variables, from a TOML file, in that order.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use anyhow::{Context as _, bail};
+use serde::Deserialize;
+
+use crate::paths;
+
+/// Where the server listens when nobody says so.
+pub(crate) const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7860);
+
+/// The settings as flags; clap reads the variables.
+#[derive(clap::Args)]
+pub(crate) struct Flags {
+    /// Address and port to listen on [default: 127.0.0.1:7860]
+    #[arg(long, env = "MORPHEUS_LISTEN", value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+    /// Folder for database, pictures and trained files [default: ~/.local/share/morpheus]
+    #[arg(long, env = "MORPHEUS_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Database [default: SQLite in the data folder]
+    #[arg(long, env = "MORPHEUS_DATABASE", value_name = "URL")]
+    database: Option<String>,
+    /// Queue that wakes agents up [default: in the server itself]
+    #[arg(long, env = "MORPHEUS_QUEUE", value_name = "URL")]
+    queue: Option<String>,
+    /// Object store for pictures and trained files [default: the data folder]
+    #[arg(long, env = "MORPHEUS_OBJECTS", value_name = "URL")]
+    objects: Option<String>,
+    /// Base model to offer: a single-file SDXL checkpoint or a diffusers folder. May be repeated
+    #[arg(long = "base", env = "MORPHEUS_BASES", value_name = "NAME=PATH", value_delimiter = ',')]
+    bases: Vec<NamedBase>,
+    /// TOML file with the same settings
+    #[arg(long, env = "MORPHEUS_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// The settings, complete.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Settings {
+    pub(crate) listen: SocketAddr,
+    pub(crate) data: PathBuf,
+    pub(crate) database: Option<String>,
+    pub(crate) queue: Option<String>,
+    pub(crate) objects: Option<String>,
+    /// Base models beside the built-in one, by name.
+    pub(crate) bases: BTreeMap<String, PathBuf>,
+}
+
+/// A base model as `NAME=PATH`.
+#[derive(Debug, Clone, PartialEq)]
+struct NamedBase {
+    name: String,
+    path: PathBuf,
+}
+
+impl FromStr for NamedBase {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('=') {
+            Some((name, path)) if !name.is_empty() && !path.is_empty() => {
+                Ok(Self { name: name.to_owned(), path: PathBuf::from(path) })
+            }
+            _ => Err(format!("write it as NAME=PATH, for example sdxl=/models/{text}")),
+        }
+    }
+}
+
+/// The settings as a file holds them; `bases` is a table of names and paths.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    listen: Option<SocketAddr>,
+    data: Option<PathBuf>,
+    database: Option<String>,
+    queue: Option<String>,
+    objects: Option<String>,
+    bases: BTreeMap<String, PathBuf>,
+}
+
+impl Settings {
+    /// Completes the flags with the file that they name and the defaults.
+    pub(crate) fn resolve(flags: Flags) -> anyhow::Result<Self> {
+        let file = flags.config.as_deref().map(File::read).transpose()?.unwrap_or_default();
+        let mut bases = file.bases;
+        bases.extend(flags.bases.into_iter().map(|base| (base.name, base.path)));
+        if let Some(name) = bases.keys().find(|name| !is_base_name(name)) {
+            bail!(
+                "base model name `{name}`: use from 1 to 80 letters, digits, dots, dashes or underscores, and not `tiny-xl`, which is built in"
+            );
+        }
+        Ok(Self {
+            listen: flags.listen.or(file.listen).unwrap_or(DEFAULT_LISTEN),
+            data: paths::absolute(&flags.data.or(file.data).unwrap_or_else(paths::data_dir)),
+            database: flags.database.or(file.database),
+            queue: flags.queue.or(file.queue),
+            objects: flags.objects.or(file.objects),
+            bases,
+        })
+    }
+}
+
+impl File {
+    fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("failed to read the settings file `{}`", path.display()))?;
+        let mut file: Self =
+            toml::from_str(&text).with_context(|| format!("the settings file `{}` is not right", path.display()))?;
+        // Paths in a file are meant from where the file is.
+        let folder = path.parent().unwrap_or(Path::new("."));
+        for base in file.bases.values_mut() {
+            *base = folder.join(&*base);
+        }
+        file.data = file.data.map(|data| folder.join(data));
+        Ok(file)
+    }
+}
+
+fn is_base_name(name: &str) -> bool {
+    (1..=80).contains(&name.len())
+        && name != "tiny-xl"
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::{Flags, Settings};
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        flags: Flags,
+    }
+
+    fn resolve(args: &[&str]) -> anyhow::Result<Settings> {
+        let args = std::iter::once("serve").chain(args.iter().copied());
+        Settings::resolve(Cli::try_parse_from(args)?.flags)
+    }
+
+    #[test]
+    fn a_flag_goes_before_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("morpheus.toml");
+        std::fs::write(&file, "listen = '127.0.0.1:1'\ndata = 'here'\n[bases]\nbig = 'big.safetensors'\n").unwrap();
+        let file = file.to_str().unwrap();
+        let settings = resolve(&["--config", file, "--listen", "127.0.0.1:2", "--base", "other=/x"]).unwrap();
+        assert_eq!(settings.listen.port(), 2);
+        assert_eq!(settings.data, folder.path().join("here"));
+        assert_eq!(settings.bases["big"], folder.path().join("big.safetensors"));
+        assert_eq!(settings.bases["other"], std::path::Path::new("/x"));
+    }
+
+    #[test]
+    fn an_unknown_setting_is_named_with_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("morpheus.toml");
+        std::fs::write(&file, "port = 1\n").unwrap();
+        let err = format!("{:#}", resolve(&["--config", file.to_str().unwrap()]).unwrap_err());
+        assert!(err.contains("morpheus.toml") && err.contains("unknown field `port`"), "{err}");
+    }
+
+    #[test]
+    fn base_names_are_checked() {
+        assert!(resolve(&["--base", "/models/sdxl.safetensors"]).is_err());
+        let err = format!("{:#}", resolve(&["--base", "tiny-xl=/x"]).unwrap_err());
+        assert!(err.contains("`tiny-xl`"), "{err}");
+    }
+}

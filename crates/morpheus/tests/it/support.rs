@@ -1,0 +1,109 @@
+//! Runs the real binary, and waits for conditions with a deadline.
+
+use std::{
+    ffi::OsStr,
+    io::{BufRead as _, BufReader, Read as _},
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use reqwest::Url;
+use serde_json::Value;
+
+/// Longer than anything here takes on a busy machine.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(240);
+
+/// The binary under test, without any setting of the machine that the test runs on.
+pub(crate) fn morpheus() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_morpheus"));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MORPHEUS_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+pub(crate) fn run<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Output {
+    morpheus().args(args).stdin(Stdio::null()).output().unwrap()
+}
+
+/// Runs a command that must succeed; its standard output.
+#[track_caller]
+pub(crate) fn succeed<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> String {
+    let output = run(args);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {stderr}", output.status);
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Runs a command that must fail; its standard error.
+#[track_caller]
+pub(crate) fn fail<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> String {
+    let output = run(args);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success(), "it succeeded: {}", String::from_utf8_lossy(&output.stdout));
+    assert!(stderr.contains("error: "), "{stderr}");
+    stderr
+}
+
+/// Asks until there is an answer.
+#[track_caller]
+pub(crate) fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(start.elapsed() < DEADLINE, "waited too long for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A server of its own, ended with its agents when the test is over.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) url: Url,
+    pub(crate) token: String,
+    /// From the start of the process to the line that says where it listens.
+    pub(crate) ready_after: Duration,
+}
+
+impl Server {
+    /// Starts `morpheus serve` on `data` and waits until it says where it listens.
+    pub(crate) fn start(data: &Path) -> Self {
+        Self::start_at(data, "127.0.0.1:0")
+    }
+
+    pub(crate) fn start_at(data: &Path, listen: &str) -> Self {
+        let start = Instant::now();
+        let mut child = morpheus()
+            .args(["serve", "--json", "--listen", listen, "--data"])
+            .arg(data)
+            .env("XDG_CACHE_HOME", data.join("cache"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let ready_after = start.elapsed();
+        let ready: Value = serde_json::from_str(&line).unwrap_or_else(|err| {
+            let mut rest = String::new();
+            let _ = child.stdout.as_mut().unwrap().read_to_string(&mut rest);
+            panic!("no JSON: {err}: {line}{rest}");
+        });
+        let text = |name: &str| ready[name].as_str().unwrap().to_owned();
+        Self { child, url: text("url").parse().unwrap(), token: text("token"), ready_after }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills the server as a power cut would, and leaves its agents alone.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        std::mem::forget(self);
+    }
+}
