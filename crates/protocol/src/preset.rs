@@ -66,7 +66,7 @@ impl Preset {
 }
 
 const TINY_SOURCE: &str = "Measured on tiny-xl with the demo datasets (docs/decisions/0004-presets.md).";
-const SDXL_SOURCE: &str = "kohya-ss/sd-scripts' SDXL guide (rank 32, alpha 16, 1e-4, AdamW, cosine) and \
+const SDXL_SOURCE: &str = "kohya-ss/sd-scripts' SDXL guide (rank 32, alpha 16, 1e-4, AdamW) and \
     min-SNR gamma 5 from Hang et al. 2023, arXiv 2303.09556.";
 
 fn tiny(preset: Preset) -> Parameters {
