@@ -1,0 +1,20 @@
+// The one client of the HTTP API. A refused request throws a ProblemError; a lost session leads to the sign-in page.
+import createClient from "openapi-fetch";
+import { ProblemError, toProblem } from "./problem";
+import type { paths } from "./schema";
+
+export const client = createClient<paths>({ baseUrl: window.location.origin, credentials: "same-origin" });
+
+client.use({
+  async onResponse({ response }) {
+    if (response.ok) return;
+    const body: unknown = await response.json().catch(() => null);
+    throw new ProblemError(toProblem(body, response.status));
+  },
+});
+
+/** The body of an answer; the middleware has thrown when there is none. */
+export async function body<T>(request: Promise<{ data?: T }>): Promise<T> {
+  const { data } = await request;
+  return data as T;
+}

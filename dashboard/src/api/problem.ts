@@ -1,0 +1,38 @@
+// The server's errors, as exceptions that keep its words.
+import type { Problem } from "./types";
+
+/** The server refused a request and said why. */
+export class ProblemError extends Error {
+  override readonly name = "ProblemError";
+
+  constructor(readonly problem: Problem) {
+    super(problem.detail ?? problem.title);
+  }
+
+  /** What is wrong with each field, by the field's path. */
+  get fields(): Record<string, string> {
+    return Object.fromEntries((this.problem.errors ?? []).map(({ field, message }) => [field, message]));
+  }
+}
+
+/** Whether a body has the shape of a problem. */
+export function isProblem(body: unknown): body is Problem {
+  return typeof body === "object" && body !== null && "title" in body && "status" in body;
+}
+
+/** A problem from an answer that came without one: a proxy's page, or no answer at all. */
+export function toProblem(body: unknown, status: number): Problem {
+  if (isProblem(body)) return body;
+  return { type: "unexpected", title: `The server answered ${status} without saying why.`, status };
+}
+
+/** One or two sentences for a person. */
+export function describeError(error: unknown): string {
+  if (error instanceof ProblemError) {
+    const { title, detail, errors = [] } = error.problem;
+    const fields = errors.map(({ field, message }) => `${field}: ${message}`).join("; ");
+    return [fields || detail || title].join(" ");
+  }
+  if (error instanceof TypeError) return "The server cannot be reached. Is `morpheus serve` still running?";
+  return error instanceof Error ? error.message : String(error);
+}

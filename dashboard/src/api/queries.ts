@@ -1,0 +1,127 @@
+// What the pages read, by resource. Query holds the server's state; the keys nest, so that a change is found.
+import { queryOptions } from "@tanstack/react-query";
+import { body, client } from "./client";
+import { isLive } from "./generations";
+
+interface Page<T> {
+  items: T[];
+  next?: string | null;
+}
+
+const LIMIT = 500;
+// Enough for every list that a person looks through; beyond that one searches.
+const MOST_PAGES = 10;
+
+/** A whole list, part after part. */
+async function whole<T>(get: (query: { limit: number; after?: string }) => Promise<Page<T>>): Promise<T[]> {
+  const items: T[] = [];
+  let after: string | undefined;
+  for (let n = 0; n < MOST_PAGES; n++) {
+    const page = await get({ limit: LIMIT, ...(after !== undefined && { after }) });
+    items.push(...page.items);
+    if (!page.next) break;
+    after = page.next;
+  }
+  return items;
+}
+
+export const sessionQuery = () =>
+  queryOptions({ queryKey: ["session"], queryFn: () => body(client.GET("/api/v1/session")), retry: false });
+
+export const datasetsQuery = () =>
+  queryOptions({
+    queryKey: ["datasets"],
+    queryFn: () => whole((query) => body(client.GET("/api/v1/datasets", { params: { query } }))),
+  });
+
+export const datasetQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["datasets", id],
+    queryFn: () => body(client.GET("/api/v1/datasets/{id}", { params: { path: { id } } })),
+  });
+
+export const itemsQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["datasets", id, "items"],
+    queryFn: () =>
+      whole((query) => body(client.GET("/api/v1/datasets/{id}/items", { params: { path: { id }, query } }))),
+  });
+
+export const jobsQuery = () =>
+  queryOptions({
+    queryKey: ["jobs"],
+    queryFn: () => whole((query) => body(client.GET("/api/v1/jobs", { params: { query } }))),
+  });
+
+export const jobQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["jobs", id],
+    queryFn: () => body(client.GET("/api/v1/jobs/{id}", { params: { path: { id } } })),
+  });
+
+export const metricsQuery = (id: string, width = 2000) =>
+  queryOptions({
+    queryKey: ["jobs", id, "metrics"],
+    queryFn: () =>
+      body(client.GET("/api/v1/jobs/{id}/metrics", { params: { path: { id }, query: { width } } })),
+    // The stream brings it up to date; reading again would start the stream anew.
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: 0,
+    refetchOnWindowFocus: false,
+  });
+
+export const samplesQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["jobs", id, "samples"],
+    queryFn: () => body(client.GET("/api/v1/jobs/{id}/samples", { params: { path: { id } } })),
+  });
+
+export const baseModelsQuery = () =>
+  queryOptions({
+    queryKey: ["base-models"],
+    queryFn: () => body(client.GET("/api/v1/base-models")),
+    staleTime: 300_000,
+  });
+
+export const presetsQuery = (base_model: string) =>
+  queryOptions({
+    queryKey: ["presets", base_model],
+    queryFn: () => body(client.GET("/api/v1/presets", { params: { query: { base_model } } })),
+    enabled: base_model !== "",
+    staleTime: 300_000,
+  });
+
+export const modelsQuery = () =>
+  queryOptions({
+    queryKey: ["models"],
+    queryFn: () => whole((query) => body(client.GET("/api/v1/models", { params: { query } }))),
+  });
+
+export const modelQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["models", id],
+    queryFn: () => body(client.GET("/api/v1/models/{id}", { params: { path: { id } } })),
+  });
+
+export const modelVersionQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["model-versions", id],
+    queryFn: () => body(client.GET("/api/v1/model-versions/{id}", { params: { path: { id } } })),
+  });
+
+export const generationsQuery = () =>
+  queryOptions({
+    queryKey: ["generations"],
+    queryFn: async () =>
+      (await body(client.GET("/api/v1/generations", { params: { query: { limit: 60 } } }))).items,
+  });
+
+/** A generation; the request waits on the server until the picture is there. */
+export const generationQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["generations", id],
+    queryFn: () =>
+      body(client.GET("/api/v1/generations/{id}", { params: { path: { id }, query: { wait_seconds: 20 } } })),
+    refetchInterval: ({ state }) => (state.data && isLive(state.data) ? 100 : false),
+    staleTime: ({ state }) => (state.data && isLive(state.data) ? 0 : 1_800_000),
+  });

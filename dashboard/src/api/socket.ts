@@ -1,0 +1,99 @@
+// Follows a numbered event stream over a WebSocket, and goes on where it was when the connection breaks.
+
+export type Connection = "connecting" | "open" | "waiting";
+
+/** The part of WebSocket that is used, so that tests can stand in for the network. */
+export interface Socket {
+  onopen: ((event: Event) => void) | null;
+  onmessage: ((event: MessageEvent) => void) | null;
+  onclose: ((event: CloseEvent) => void) | null;
+  close(): void;
+}
+
+interface Options<E> {
+  /** Path of the stream. */
+  path: string;
+  /** Number of the last event that is known; null for a stream that does not replay. */
+  after: number | null;
+  /** The event's number. */
+  seq: (event: E) => number;
+  onEvents: (events: E[]) => void;
+  onConnection?: (state: Connection) => void;
+  /** After a break in a stream that does not replay: what was missed has to be read again. */
+  onGap?: () => void;
+  open?: (url: string) => Socket;
+}
+
+const FIRST_DELAY_MS = 500;
+const LAST_DELAY_MS = 15_000;
+
+/** Starts to follow; returns what ends it. Events are handed over once each, in order, at most once per frame. */
+export function follow<E>(options: Options<E>): () => void {
+  const { path, seq, onEvents, onConnection, onGap, open = (url) => new WebSocket(url) } = options;
+  let after = options.after;
+  let delay = FIRST_DELAY_MS;
+  let socket: Socket | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let frame: ReturnType<typeof setTimeout> | undefined;
+  let pending: E[] = [];
+  let opened = 0;
+  let ended = false;
+
+  const deliver = () => {
+    frame = undefined;
+    const events = pending;
+    pending = [];
+    if (events.length > 0 && !ended) onEvents(events);
+  };
+
+  const connect = () => {
+    onConnection?.("connecting");
+    const query = after === null ? "" : `?after=${after}`;
+    const current = open(address(`${path}${query}`));
+    socket = current;
+    current.onopen = () => {
+      delay = FIRST_DELAY_MS;
+      opened += 1;
+      onConnection?.("open");
+      if (opened > 1 && after === null) onGap?.();
+    };
+    current.onmessage = ({ data }) => {
+      const event = JSON.parse(String(data)) as E;
+      if (after !== null) {
+        if (seq(event) <= after) return;
+        after = seq(event);
+      }
+      pending.push(event);
+      frame ??= setTimeout(deliver, 16);
+    };
+    current.onclose = () => {
+      if (ended || socket !== current) return;
+      onConnection?.("waiting");
+      timer = setTimeout(connect, delay);
+      delay = Math.min(delay * 2, LAST_DELAY_MS);
+    };
+  };
+
+  const reconnectNow = () => {
+    if (timer === undefined || ended) return;
+    clearTimeout(timer);
+    timer = undefined;
+    connect();
+  };
+
+  connect();
+  window.addEventListener("online", reconnectNow);
+  return () => {
+    ended = true;
+    clearTimeout(timer);
+    clearTimeout(frame);
+    window.removeEventListener("online", reconnectNow);
+    socket?.close();
+  };
+}
+
+function address(path: string): string {
+  const url = new URL(path, window.location.href);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  return url.href;
+}

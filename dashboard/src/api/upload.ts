@@ -1,0 +1,62 @@
+// Uploading pictures, captions and archives. XMLHttpRequest, because fetch cannot tell how far an upload is.
+import { ProblemError, toProblem } from "./problem";
+import type { UploadReport } from "./types";
+
+interface Options {
+  dataset: string;
+  files: File[];
+  /** From 0 to 1. */
+  onProgress: (share: number) => void;
+  signal?: AbortSignal;
+}
+
+/** Sends files to a dataset and returns what became of each. */
+export function upload({ dataset, files, onProgress, signal }: Options): Promise<UploadReport> {
+  const form = new FormData();
+  for (const file of files) form.append("files", file, file.name);
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", `/api/v1/datasets/${dataset}/items`);
+    request.responseType = "json";
+    request.upload.onprogress = ({ loaded, total }) => onProgress(total > 0 ? loaded / total : 0);
+    request.onload = () => {
+      if (request.status < 300) resolve(request.response as UploadReport);
+      else reject(new ProblemError(toProblem(request.response, request.status)));
+    };
+    request.onerror = () => reject(new TypeError("network error"));
+    request.onabort = () => reject(new DOMException("the upload was cancelled", "AbortError"));
+    signal?.addEventListener("abort", () => request.abort());
+    request.send(form);
+  });
+}
+
+/** All files of a drop, folders opened. */
+export async function droppedFiles(transfer: DataTransfer): Promise<File[]> {
+  const entries = [...transfer.items].flatMap((item) => item.webkitGetAsEntry() ?? []);
+  if (entries.length === 0) return [...transfer.files];
+  return (await Promise.all(entries.map(entryFiles))).flat();
+}
+
+async function entryFiles(entry: FileSystemEntry): Promise<File[]> {
+  if (isFile(entry)) return [await new Promise<File>((resolve, reject) => entry.file(resolve, reject))];
+  if (!isDirectory(entry)) return [];
+  const reader = entry.createReader();
+  const children: FileSystemEntry[] = [];
+  // A reader hands out a directory in parts, and an empty part at the end.
+  for (;;) {
+    const part = await new Promise<FileSystemEntry[]>((resolve, reject) =>
+      reader.readEntries(resolve, reject),
+    );
+    if (part.length === 0) break;
+    children.push(...part);
+  }
+  return (await Promise.all(children.map(entryFiles))).flat();
+}
+
+function isFile(entry: FileSystemEntry): entry is FileSystemFileEntry {
+  return entry.isFile;
+}
+
+function isDirectory(entry: FileSystemEntry): entry is FileSystemDirectoryEntry {
+  return entry.isDirectory;
+}

@@ -1,0 +1,143 @@
+// The loss curve: uPlot in one wrapper, fed with typed arrays, redrawn at most once per frame.
+import { useEffect, useRef } from "react";
+import uPlot from "uplot";
+import { formatCount, formatLoss } from "~/lib/format";
+import { useAppliedTheme } from "~/lib/theme";
+import type { Series } from "~/live/series";
+import { smooth } from "~/live/smooth";
+
+export interface ChartView {
+  /** From 0 to below 1. */
+  smoothing: number;
+  log: boolean;
+}
+
+interface Props extends ChartView {
+  series: Series;
+  /** What the chart shows, in a sentence. */
+  description: string;
+}
+
+const HEIGHT = 320;
+
+export function LossChart({ series, smoothing, log, description }: Props) {
+  const host = useRef<HTMLDivElement>(null);
+  const theme = useAppliedTheme();
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: colors are read again when the theme changes
+  useEffect(() => {
+    const element = host.current;
+    if (!element) return;
+    const plot = new uPlot(options(element.clientWidth, log), [[], [], [], []], element);
+    let frame = 0;
+    const draw = () => {
+      frame = 0;
+      plot.setData(data(series, smoothing));
+    };
+    const schedule = () => {
+      frame ||= requestAnimationFrame(draw);
+    };
+    draw();
+    const unsubscribe = series.subscribe(schedule);
+    const resized = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height: HEIGHT }));
+    resized.observe(element);
+    return () => {
+      cancelAnimationFrame(frame);
+      unsubscribe();
+      resized.disconnect();
+      plot.destroy();
+    };
+  }, [series, smoothing, log, theme]);
+
+  return (
+    <div ref={host} role="img" aria-label={description} className="min-w-0" style={{ minHeight: HEIGHT }} />
+  );
+}
+
+/** Steps, raw losses, smoothed losses, validation losses on the same steps. */
+function data(series: Series, smoothing: number): uPlot.AlignedData {
+  const { step, loss } = series.view();
+  const own: uPlot.AlignedData = [
+    step,
+    loss,
+    smooth(loss, smoothing),
+    new Float64Array(step.length).fill(Number.NaN),
+  ];
+  if (series.validation.length === 0) return own;
+  const x = Float64Array.from(series.validation, ([at]) => at);
+  const y = Float64Array.from(series.validation, ([, value]) => value);
+  const [steps, raw, smoothed] = own;
+  return uPlot.join([
+    [steps, raw, smoothed],
+    [x, y],
+  ] as uPlot.AlignedData[]);
+}
+
+function options(width: number, log: boolean): uPlot.Options {
+  const color = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const font = `11px ${getComputedStyle(document.body).fontFamily}`;
+  const axis: uPlot.Axis = {
+    font,
+    stroke: color("--muted"),
+    grid: { stroke: color("--chart-grid"), width: 1 },
+    ticks: { show: false },
+  };
+  return {
+    width,
+    height: HEIGHT,
+    padding: [12, 12, 0, 0],
+    cursor: { points: { size: 7 }, drag: { x: true, y: false } },
+    legend: { live: true, markers: { width: 0 } },
+    scales: { x: { time: false }, y: { distr: log ? 3 : 1 } },
+    axes: [
+      {
+        ...axis,
+        values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? formatCount(tick) : "")),
+      },
+      {
+        ...axis,
+        size: 56,
+        values: (_, ticks) =>
+          ticks.map((tick) => (tick === null ? "" : Number(tick.toPrecision(6)).toString())),
+      },
+    ],
+    series: [
+      { label: "Step", value: (_, value) => (value == null ? "–" : formatCount(value)) },
+      {
+        label: "Loss",
+        stroke: color("--chart-raw"),
+        width: 1,
+        points: { show: false },
+        spanGaps: true,
+        value: figure,
+      },
+      {
+        label: "Smoothed",
+        stroke: color("--chart-line"),
+        width: 2,
+        points: { show: false },
+        spanGaps: true,
+        value: figure,
+      },
+      {
+        label: "Validation",
+        stroke: color("--chart-validation"),
+        width: 1.5,
+        dash: [4, 3],
+        points: {
+          show: true,
+          size: 7,
+          fill: color("--surface"),
+          stroke: color("--chart-validation"),
+          width: 2,
+        },
+        spanGaps: true,
+        value: figure,
+      },
+    ],
+  };
+}
+
+function figure(_plot: uPlot, value: number | null): string {
+  return value == null || Number.isNaN(value) ? "–" : formatLoss(value);
+}

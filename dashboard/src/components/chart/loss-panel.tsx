@@ -1,0 +1,150 @@
+// The loss curve with its switches, its sentence, and the same numbers as a table.
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useSyncExternalStore } from "react";
+import { Panel } from "~/components/ui/panel";
+import { Segmented } from "~/components/ui/segmented";
+import { Slider } from "~/components/ui/slider";
+import { formatCount, formatLoss } from "~/lib/format";
+import type { Series } from "~/live/series";
+import { smooth, trend } from "~/live/smooth";
+import { LossChart } from "./loss-chart";
+
+export const DEFAULT_SMOOTHING = 0.9;
+
+export function LossPanel({ series, className }: { series: Series; className?: string }) {
+  const {
+    smoothing = DEFAULT_SMOOTHING,
+    scale = "linear",
+    chart = "curve",
+  } = useSearch({ from: "/_app/jobs/$jobId" });
+  const navigate = useNavigate({ from: "/jobs/$jobId" });
+  const see = (view: { smoothing?: number; scale?: "linear" | "log"; chart?: "curve" | "table" }) =>
+    void navigate({ search: (before) => ({ ...before, ...view }), replace: true, resetScroll: false });
+  const empty = useIsEmpty(series);
+  const description = useDescription(series);
+
+  return (
+    <Panel
+      title="Loss"
+      {...(className && { className })}
+      aside={
+        <div className="flex flex-wrap items-center gap-x-4 gap-y-1">
+          <div className="flex items-center gap-2 text-muted text-xs">
+            Smoothing
+            <Slider
+              label="Smoothing"
+              value={smoothing}
+              onValueChange={(value) => see({ smoothing: value })}
+              min={0}
+              max={0.99}
+              step={0.01}
+              format={(value) => value.toFixed(2)}
+              className="w-36"
+            />
+          </div>
+          <Segmented
+            label="Loss axis"
+            value={scale}
+            onValueChange={(value) => see({ scale: value })}
+            options={[
+              { value: "linear", label: "Linear" },
+              { value: "log", label: "Log" },
+            ]}
+          />
+          <Segmented
+            label="Show loss as"
+            value={chart}
+            onValueChange={(value) => see({ chart: value })}
+            options={[
+              { value: "curve", label: "Curve" },
+              { value: "table", label: "Table" },
+            ]}
+          />
+        </div>
+      }
+    >
+      {empty ? (
+        <div className="hatch flex h-80 items-center justify-center rounded-md bg-sunken text-muted">
+          The curve starts with the first step.
+        </div>
+      ) : chart === "table" ? (
+        <LossTable series={series} smoothing={smoothing} />
+      ) : (
+        <LossChart series={series} smoothing={smoothing} log={scale === "log"} description={description} />
+      )}
+    </Panel>
+  );
+}
+
+function useIsEmpty(series: Series): boolean {
+  return useSyncExternalStore(
+    (listener) => series.subscribe(listener),
+    () => series.length === 0,
+  );
+}
+
+/** Where the curve stands, renewed at each tenth part of it rather than at each step. */
+function useDescription(series: Series): string {
+  return useSyncExternalStore(
+    (listener) => series.subscribe(listener),
+    () => describe(series),
+  );
+}
+
+let cached: { series: Series; at: number; text: string } | null = null;
+
+function describe(series: Series): string {
+  if (series.length === 0) return "";
+  const at = Math.floor(series.length / 25);
+  if (cached?.series === series && cached.at === at) return cached.text;
+  const { step, loss } = series.view();
+  const smoothed = smooth(loss, DEFAULT_SMOOTHING);
+  const last = series.length - 1;
+  const validation = series.validation.at(-1);
+  const text = [
+    `Training loss ${formatLoss(smoothed[last] ?? Number.NaN)} at step ${formatCount(step[last] ?? 0)}, ${trend(smoothed)}`,
+    validation && `validation loss ${formatLoss(validation[1])} after step ${formatCount(validation[0])}`,
+  ]
+    .filter(Boolean)
+    .join("; ");
+  cached = { series, at, text };
+  return text;
+}
+
+const MOST_ROWS = 40;
+
+function LossTable({ series, smoothing }: { series: Series; smoothing: number }) {
+  useSyncExternalStore(
+    (listener) => series.subscribe(listener),
+    () => series.version,
+  );
+  const { step, loss, rate } = series.view();
+  const smoothed = smooth(loss, smoothing);
+  const every = Math.max(1, Math.ceil(series.length / MOST_ROWS));
+  const rows = [...step.keys()].filter((i) => i % every === 0 || i === series.length - 1).reverse();
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard
+    <section aria-label="Loss by step" tabIndex={0} className="h-80 overflow-y-auto">
+      <table className="w-full text-right">
+        <thead className="eyebrow sticky top-0 bg-surface">
+          <tr className="[&>th]:border-b [&>th]:px-2 [&>th]:py-1 [&>th]:font-medium">
+            <th scope="col">Step</th>
+            <th scope="col">Loss</th>
+            <th scope="col">Smoothed</th>
+            <th scope="col">Learning rate</th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((i) => (
+            <tr key={i} className="border-b last:border-b-0 [&>td]:px-2 [&>td]:py-1">
+              <td>{formatCount(step[i] ?? 0)}</td>
+              <td>{formatLoss(loss[i] ?? Number.NaN)}</td>
+              <td>{formatLoss(smoothed[i] ?? Number.NaN)}</td>
+              <td>{(rate[i] ?? 0).toExponential(2)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}

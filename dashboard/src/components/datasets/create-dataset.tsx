@@ -1,0 +1,56 @@
+// Names a new dataset and opens it.
+import { useNavigate } from "@tanstack/react-router";
+import { type FormEvent, useState } from "react";
+import { useCreateDataset } from "~/api/datasets";
+import { fields } from "~/api/fields";
+import { describeError, ProblemError } from "~/api/problem";
+import { Button } from "~/components/ui/button";
+import { Dialog } from "~/components/ui/dialog";
+import { Field, Input } from "~/components/ui/field";
+
+interface Props {
+  open: boolean;
+  onOpenChange: (open: boolean) => void;
+}
+
+export function CreateDataset({ open, onOpenChange }: Props) {
+  const navigate = useNavigate();
+  const create = useCreateDataset();
+  const [name, setName] = useState("");
+  const { error } = create;
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    create.mutate(name, {
+      onSuccess: ({ id }) => void navigate({ to: "/datasets/$datasetId", params: { datasetId: id } }),
+    });
+  };
+  return (
+    <Dialog open={open} onOpenChange={onOpenChange} title="New dataset" className="max-w-md">
+      <form onSubmit={submit} className="flex flex-col gap-4 p-4">
+        <Field
+          label="Name"
+          help="What the pictures show: a character, a style, a prop."
+          error={
+            error ? (error instanceof ProblemError && error.fields.name) || describeError(error) : undefined
+          }
+        >
+          {(control) => (
+            <Input
+              {...control}
+              value={name}
+              onChange={(event) => setName(event.target.value)}
+              maxLength={fields.CreateDataset.name.maxLength}
+              required
+            />
+          )}
+        </Field>
+        <div className="flex justify-end gap-2">
+          <Button onClick={() => onOpenChange(false)}>Close</Button>
+          <Button type="submit" variant="primary" disabled={create.isPending || name.trim() === ""}>
+            Create and add pictures
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

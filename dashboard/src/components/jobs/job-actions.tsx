@@ -1,0 +1,73 @@
+// What a person can tell a job to do, given where it stands.
+import { Ban, Boxes, CirclePause, ImagePlus, RotateCw, Save } from "lucide-react";
+import { type JobAction, useJobAction } from "~/api/jobs";
+import type { Job, Phase } from "~/api/types";
+import { Button, ButtonLink } from "~/components/ui/button";
+import { Confirm } from "~/components/ui/confirm";
+import { announce, announceError } from "~/components/ui/toast";
+
+const DONE: Record<JobAction, string> = {
+  cancel: "The job is being cancelled",
+  stop: "The job stops at its next checkpoint",
+  resume: "The job is queued again",
+  checkpoint: "A checkpoint was asked for",
+  sample: "Samples were asked for",
+};
+
+const LIVE: Phase[] = ["queued", "launching", "running", "finalizing", "stopping"];
+
+export function JobActions({ job, modelId }: { job: Job; modelId: string | undefined }) {
+  const action = useJobAction(job.id);
+  const act = (name: JobAction) =>
+    action.mutate(name, {
+      onSuccess: () => announce(DONE[name]),
+      onError: (error) => announceError("That did not work", error),
+    });
+  const pending = action.isPending;
+  return (
+    <>
+      {job.phase === "running" && (
+        <>
+          <Button onClick={() => act("sample")} disabled={pending}>
+            <ImagePlus aria-hidden />
+            Sample now
+          </Button>
+          <Button onClick={() => act("checkpoint")} disabled={pending}>
+            <Save aria-hidden />
+            Checkpoint now
+          </Button>
+          <Button onClick={() => act("stop")} disabled={pending}>
+            <CirclePause aria-hidden />
+            Stop
+          </Button>
+        </>
+      )}
+      {(job.phase === "stopped" || job.phase === "failed") && (
+        <Button variant="primary" onClick={() => act("resume")} disabled={pending}>
+          <RotateCw aria-hidden />
+          Resume{job.checkpoint_step != null && ` from step ${job.checkpoint_step}`}
+        </Button>
+      )}
+      {LIVE.includes(job.phase) && (
+        <Confirm
+          trigger={
+            <Button variant="danger" disabled={pending}>
+              <Ban aria-hidden />
+              Cancel
+            </Button>
+          }
+          title="Cancel this job?"
+          description="It ends at once and nothing is kept. To keep what it has learned so far, stop it instead."
+          action="Cancel the job"
+          onConfirm={() => act("cancel")}
+        />
+      )}
+      {modelId && (
+        <ButtonLink to="/models/$modelId" params={{ modelId }} variant="primary">
+          <Boxes aria-hidden />
+          Open model
+        </ButtonLink>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,66 @@
+// The fully resolved configuration of a job.
+import { Link } from "@tanstack/react-router";
+import { fields } from "~/api/fields";
+import type { Job } from "~/api/types";
+import { Property } from "~/components/ui/misc";
+import { Panel } from "~/components/ui/panel";
+import { formatDate, formatName, formatParameter } from "~/lib/format";
+
+export function JobConfig({ job }: { job: Job }) {
+  const { recipe } = job;
+  return (
+    <div className="grid items-start gap-4 lg:grid-cols-2">
+      <Panel title="Job">
+        <dl>
+          <Property name="Base model">{recipe.base_model}</Property>
+          <Property name="Trigger word">{recipe.trigger_word || "none"}</Property>
+          <Property name="Preset">{formatName(recipe.preset)}</Property>
+          <Property name="Engine">{formatName(recipe.engine)}</Property>
+          <Property name="Provider">{job.provider}</Property>
+          <Property name="Dataset">
+            <Link
+              to="/datasets/$datasetId"
+              params={{ datasetId: job.dataset_id }}
+              className="text-accent underline underline-offset-2"
+            >
+              Open the dataset
+            </Link>
+          </Property>
+          <Property name="Attempts">{job.n_attempts}</Property>
+          <Property name="Checkpoint">
+            {job.checkpoint_step == null ? "none yet" : `at step ${job.checkpoint_step}`}
+          </Property>
+          <Property name="Created">{formatDate(job.created_at)}</Property>
+          {job.started_at && <Property name="Started">{formatDate(job.started_at)}</Property>}
+          {job.ended_at && <Property name="Ended">{formatDate(job.ended_at)}</Property>}
+          <Property name="Id">
+            <code className="font-mono text-xs">{job.id}</code>
+          </Property>
+        </dl>
+      </Panel>
+      <Panel title="Parameters">
+        <dl>
+          {Object.entries(recipe.parameters).map(([name, value]) => (
+            <div key={name} title={description(name)}>
+              <Property name={formatName(name)}>{formatParameter(value)}</Property>
+            </div>
+          ))}
+        </dl>
+      </Panel>
+      {recipe.sample_prompts.length > 0 && (
+        <Panel title="Sample prompts" className="lg:col-span-2">
+          <ol className="list-inside list-decimal space-y-1">
+            {recipe.sample_prompts.map((prompt) => (
+              <li key={prompt}>{prompt}</li>
+            ))}
+          </ol>
+        </Panel>
+      )}
+    </div>
+  );
+}
+
+function description(name: string): string | undefined {
+  const known: Record<string, { description?: string }> = fields.Parameters;
+  return known[name]?.description;
+}

@@ -1,0 +1,100 @@
+// What a job is doing right now: phase, progress, and the numbers that move.
+import type { Job } from "~/api/types";
+import { PhaseBadge } from "~/components/phase";
+import { Figure } from "~/components/ui/misc";
+import { Progress } from "~/components/ui/progress";
+import { formatCount, formatLoss } from "~/lib/format";
+import { useNow } from "~/lib/use-now";
+import type { Stage } from "~/live/reduce";
+import { doneAt, elapsed, remaining, share, tone } from "./eta";
+
+interface Props {
+  job: Job;
+  stage: Stage | null;
+}
+
+export function JobHeader({ job, stage }: Props) {
+  const now = useNow(1_000, job.ended_at == null);
+  const { progress } = job;
+  const done = share(job);
+  const n_steps = progress?.n_steps ?? job.recipe.parameters.n_steps;
+  const left = remaining(job);
+  return (
+    <section aria-label="Progress" className="mb-4 rounded-lg border bg-surface">
+      <div className="flex flex-wrap items-center gap-x-3 gap-y-1 px-3 pt-3">
+        <PhaseBadge phase={job.phase} />
+        <p className="min-w-0 flex-1 text-muted">{sentence(job, stage)}</p>
+        <span className="display text-2xl" data-testid="percent">
+          {done === null ? "0" : Math.floor(done * 100)}
+          <span className="text-base text-muted">%</span>
+        </span>
+      </div>
+      <div className="px-3 pt-2 pb-3">
+        <Progress
+          label="Progress of this job"
+          value={stage && stage.total > 0 ? stage.done / stage.total : (done ?? 0)}
+          live={job.phase === "running" || job.phase === "finalizing"}
+          tone={tone(job)}
+          className="h-2.5"
+        />
+      </div>
+      <dl className="grid grid-cols-2 gap-x-4 gap-y-3 border-t px-3 py-2.5 sm:grid-cols-3 lg:grid-cols-6">
+        <Figure label="Epoch">
+          {progress ? (
+            <>
+              {progress.epoch} <Of>/ {progress.n_epochs}</Of>
+            </>
+          ) : (
+            "–"
+          )}
+        </Figure>
+        <Figure label="Step">
+          {formatCount(progress?.step ?? 0)} <Of>/ {formatCount(n_steps)}</Of>
+        </Figure>
+        <Figure label={left ? "Done at" : "Took"}>
+          {left ? (
+            <>
+              {doneAt(job, now)} <Of>in {left}</Of>
+            </>
+          ) : (
+            (elapsed(job, now) ?? "–")
+          )}
+        </Figure>
+        <Figure label="Loss now">{progress ? formatLoss(progress.loss) : "–"}</Figure>
+        <Figure label="Loss average">{progress ? formatLoss(progress.average_loss) : "–"}</Figure>
+        <Figure label="Time per step">{progress ? `${Math.round(progress.step_ms)} ms` : "–"}</Figure>
+      </dl>
+    </section>
+  );
+}
+
+function Of({ children }: { children: React.ReactNode }) {
+  return <span className="font-normal text-muted">{children}</span>;
+}
+
+function sentence(job: Job, stage: Stage | null): string {
+  if (job.reason) return job.reason;
+  if (stage) return stage.total > 0 ? `${stage.name}, ${stage.done} of ${stage.total}` : stage.name;
+  switch (job.phase) {
+    case "queued":
+      return "Waiting for an instance.";
+    case "launching":
+      return "An instance is being started.";
+    case "running":
+      return job.progress ? "Training." : "An agent has taken the job.";
+    case "finalizing":
+      return "Trained. The result is being validated and stored.";
+    case "stopping":
+      return "The agent writes a checkpoint, then stops.";
+    case "cancelling":
+      return "The agent is being told.";
+    case "stopped":
+      return "Ended before its last step. It can be resumed.";
+    case "cancelled":
+      return "Ended without keeping anything.";
+    case "failed":
+      return "Ended by an error.";
+    case "succeeded":
+      return "Trained, validated and stored.";
+  }
+}

@@ -1,0 +1,149 @@
+// All jobs with where they stand: a table on wide screens, cards on narrow ones.
+import { Link } from "@tanstack/react-router";
+import type { Job } from "~/api/types";
+import { PhaseBadge } from "~/components/phase";
+import { Progress } from "~/components/ui/progress";
+import { formatAgo, formatCount, formatDate, formatLoss, formatName } from "~/lib/format";
+import { useNow } from "~/lib/use-now";
+import { doneAt, elapsed, remaining, share, tone } from "./eta";
+
+export function JobTable({ jobs }: { jobs: Job[] }) {
+  const now = useNow(5_000);
+  return (
+    <>
+      <div className="hidden overflow-x-auto rounded-lg border bg-surface lg:block">
+        <table className="w-full border-collapse text-left">
+          <thead className="eyebrow border-b">
+            <tr className="h-8 [&>th]:px-3 [&>th]:font-medium">
+              <th scope="col">Name</th>
+              <th scope="col">Phase</th>
+              <th scope="col" className="w-64">
+                Progress
+              </th>
+              <th scope="col" className="text-right">
+                Loss
+              </th>
+              <th scope="col">Time</th>
+              <th scope="col">Created</th>
+            </tr>
+          </thead>
+          <tbody>
+            {jobs.map((job) => (
+              <Row key={job.id} job={job} now={now} />
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <ul className="flex flex-col gap-2 lg:hidden">
+        {jobs.map((job) => (
+          <Card key={job.id} job={job} now={now} />
+        ))}
+      </ul>
+    </>
+  );
+}
+
+interface RowProps {
+  job: Job;
+  now: number;
+}
+
+function Row({ job, now }: RowProps) {
+  return (
+    <tr className="group relative h-13 border-b transition-colors last:border-b-0 focus-within:bg-hover hover:bg-hover [&>td]:px-3">
+      <td>
+        <JobLink job={job} />
+        <div className="text-muted text-xs">{subtitle(job)}</div>
+      </td>
+      <td>
+        <PhaseBadge phase={job.phase} />
+      </td>
+      <td>
+        <Bar job={job} />
+      </td>
+      <td className="text-right">{job.progress ? formatLoss(job.progress.average_loss) : "–"}</td>
+      <td className="whitespace-nowrap">
+        <Time job={job} now={now} />
+      </td>
+      <td className="whitespace-nowrap text-muted">
+        <time dateTime={job.created_at} title={formatDate(job.created_at)}>
+          {formatAgo(job.created_at, now)}
+        </time>
+      </td>
+    </tr>
+  );
+}
+
+function Card({ job, now }: RowProps) {
+  return (
+    <li className="relative rounded-lg border bg-surface p-3 transition-colors hover:bg-hover">
+      <div className="flex items-start justify-between gap-3">
+        <div className="min-w-0">
+          <JobLink job={job} />
+          <div className="text-muted text-xs">{subtitle(job)}</div>
+        </div>
+        <PhaseBadge phase={job.phase} />
+      </div>
+      <div className="mt-3">
+        <Bar job={job} />
+      </div>
+      <div className="mt-1.5 flex justify-between text-muted text-xs">
+        <span>
+          {job.progress ? `Loss ${formatLoss(job.progress.average_loss)}` : formatAgo(job.created_at, now)}
+        </span>
+        <Time job={job} now={now} />
+      </div>
+    </li>
+  );
+}
+
+/** The link whose area is the whole row. */
+function JobLink({ job }: { job: Job }) {
+  return (
+    <Link
+      data-row
+      to="/jobs/$jobId"
+      params={{ jobId: job.id }}
+      className="block truncate font-medium after:absolute after:inset-0 focus-visible:outline-none focus-visible:after:outline-2 focus-visible:after:outline-accent focus-visible:after:-outline-offset-2"
+    >
+      {job.recipe.name}
+    </Link>
+  );
+}
+
+function Bar({ job }: { job: Job }) {
+  const { progress } = job;
+  const n_steps = progress?.n_steps ?? job.recipe.parameters.n_steps;
+  return (
+    <div className="flex items-center gap-3">
+      <Progress
+        label={`Progress of ${job.recipe.name}`}
+        value={share(job) ?? 0}
+        live={job.phase === "running"}
+        tone={tone(job)}
+        className="h-1.5 min-w-20 flex-1"
+      />
+      <span className="min-w-20 text-right text-muted text-xs">
+        {formatCount(progress?.step ?? 0)} / {formatCount(n_steps)}
+      </span>
+    </div>
+  );
+}
+
+function Time({ job, now }: RowProps) {
+  const left = remaining(job);
+  if (left) {
+    return (
+      <>
+        {left} left <span className="text-muted">· {doneAt(job, now)}</span>
+      </>
+    );
+  }
+  const took = elapsed(job, now);
+  return <span className="text-muted">{took ?? "–"}</span>;
+}
+
+function subtitle(job: Job): string {
+  const { base_model, preset, trigger_word } = job.recipe;
+  return [formatName(preset), base_model, trigger_word].filter(Boolean).join(" · ");
+}

@@ -1,0 +1,80 @@
+// The samples of a job: the newest ones beside the curve, all of them in their own tab.
+import type { Job, Sample } from "~/api/types";
+import { isEnded } from "~/components/phase";
+import { Button } from "~/components/ui/button";
+import { Empty } from "~/components/ui/empty";
+import { Panel } from "~/components/ui/panel";
+import { formatCount } from "~/lib/format";
+import { rows, SampleGrid } from "./sample-grid";
+
+interface SamplesProps {
+  job: Job;
+  samples: Sample[];
+  onOpen: (sample: Sample) => void;
+}
+
+export function Samples({ job, samples, onOpen }: SamplesProps) {
+  if (samples.length === 0) {
+    const every = job.recipe.parameters.sample_every_n_steps;
+    return (
+      <Empty title={isEnded(job.phase) ? "No samples were made" : "No samples yet"}>
+        {every > 0
+          ? `The sample prompts are rendered each time ${formatCount(every)} steps are done, and whenever you ask with “Sample now”.`
+          : "This job renders none by itself. Ask for some with “Sample now” while it runs."}
+      </Empty>
+    );
+  }
+  return (
+    <Panel
+      title="Samples"
+      aside={<span className="text-muted text-xs">Click a picture, then use the arrow keys</span>}
+    >
+      <SampleGrid samples={samples} onOpen={onOpen} />
+    </Panel>
+  );
+}
+
+interface NewestProps {
+  samples: Sample[];
+  onOpen: (sample: Sample) => void;
+  onAll: () => void;
+}
+
+/** The newest sample of each prompt. */
+export function NewestSamples({ samples, onOpen, onAll }: NewestProps) {
+  const newest = rows(samples).flatMap((row) => row.at(-1) ?? []);
+  const step = newest[0]?.step;
+  return (
+    <Panel
+      title="Newest samples"
+      aside={
+        step !== undefined && (
+          <Button variant="ghost" size="sm" onClick={onAll}>
+            All steps
+          </Button>
+        )
+      }
+    >
+      {newest.length === 0 ? (
+        <div className="hatch grid h-40 place-items-center rounded-md bg-sunken text-muted">
+          They come as it trains.
+        </div>
+      ) : (
+        <ul className="grid grid-cols-2 gap-2 sm:grid-cols-4 xl:grid-cols-2">
+          {newest.slice(0, 8).map((sample) => (
+            <li key={sample.artifact_id} className="min-w-0">
+              <button
+                type="button"
+                onClick={() => onOpen(sample)}
+                className="block w-full overflow-hidden rounded-sm border bg-sunken transition-colors hover:border-accent"
+              >
+                <img src={sample.url} alt={sample.prompt} className="aspect-square w-full object-cover" />
+              </button>
+              <p className="mt-1 text-muted text-xs">Step {formatCount(sample.step)}</p>
+            </li>
+          ))}
+        </ul>
+      )}
+    </Panel>
+  );
+}

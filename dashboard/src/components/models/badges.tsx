@@ -1,0 +1,39 @@
+// How far a model version has come, and whether its file is fit for use.
+import { Archive, BadgeCheck, CircleAlert, CircleCheck, PencilLine } from "lucide-react";
+import type { Stage, Verdict } from "~/api/types";
+import { Badge } from "~/components/phase";
+
+export function StageBadge({ stage }: { stage: Stage }) {
+  switch (stage) {
+    case "draft":
+      return (
+        <Badge icon={PencilLine} tone="idle">
+          Draft
+        </Badge>
+      );
+    case "approved":
+      return (
+        <Badge icon={BadgeCheck} tone="live">
+          Approved
+        </Badge>
+      );
+    case "retired":
+      return (
+        <Badge icon={Archive} tone="idle">
+          Retired
+        </Badge>
+      );
+  }
+}
+
+export function VerdictBadge({ verdict }: { verdict: Verdict }) {
+  return verdict.passed ? (
+    <Badge icon={CircleCheck} tone="good">
+      Passed
+    </Badge>
+  ) : (
+    <Badge icon={CircleAlert} tone="bad">
+      Failed
+    </Badge>
+  );
+}

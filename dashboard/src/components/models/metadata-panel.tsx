@@ -1,0 +1,35 @@
+// What the file says about itself.
+import { useState } from "react";
+import type { ModelVersion } from "~/api/types";
+import { Input } from "~/components/ui/field";
+import { Property } from "~/components/ui/misc";
+import { Panel } from "~/components/ui/panel";
+
+export function MetadataPanel({ metadata }: { metadata: ModelVersion["metadata"] }) {
+  const [q, setQ] = useState("");
+  const rows = Object.entries(metadata).filter(([key, value]) =>
+    `${key} ${value}`.toLowerCase().includes(q.toLowerCase()),
+  );
+  return (
+    <Panel
+      title="File metadata"
+      aside={
+        <Input
+          aria-label="Filter metadata"
+          placeholder="Filter"
+          value={q}
+          onChange={(event) => setQ(event.target.value)}
+          className="h-7 w-40"
+        />
+      }
+    >
+      <dl className="max-h-96 overflow-y-auto font-mono text-xs">
+        {rows.map(([key, value]) => (
+          <Property key={key} name={key}>
+            <span className="line-clamp-4">{value}</span>
+          </Property>
+        ))}
+      </dl>
+    </Panel>
+  );
+}

@@ -1,0 +1,58 @@
+// What the job will be, before it exists.
+import type { ReactNode } from "react";
+import type { Dataset, JobEstimate } from "~/api/types";
+import { Mosaic } from "~/components/datasets/mosaic";
+import { Property } from "~/components/ui/misc";
+import { Panel } from "~/components/ui/panel";
+import { formatClock, formatCount, formatDuration } from "~/lib/format";
+
+interface Props {
+  dataset: Dataset | undefined;
+  estimate: JobEstimate | undefined;
+  /** Why there is no estimate. */
+  problem: string | undefined;
+  children: ReactNode;
+}
+
+export function EstimatePanel({ dataset, estimate, problem, children }: Props) {
+  return (
+    <Panel title="This job">
+      {dataset && <Mosaic urls={dataset.preview_urls} className="mb-2" />}
+      <div aria-live="polite">
+        {estimate ? (
+          <dl>
+            <Property name="Trained on">{count(estimate.n_train_items, "picture")}</Property>
+            <Property name="Held out">{count(estimate.n_held_out_items, "picture")}</Property>
+            <Property name="Length">
+              {count(estimate.recipe.parameters.n_steps, "step")}, {count(estimate.n_epochs, "epoch")}
+            </Property>
+            <Property name="Sizes">
+              {estimate.buckets
+                .map(({ width, height, n_items }) => `${width}×${height} (${n_items})`)
+                .join(", ")}
+            </Property>
+            <Property name="Expected time">
+              {estimate.seconds == null ? (
+                <span className="text-muted">unknown until a job like it has run here</span>
+              ) : (
+                <>
+                  {formatDuration(estimate.seconds)}{" "}
+                  <span className="text-muted">
+                    · done at {formatClock(new Date(Date.now() + estimate.seconds * 1000))}
+                  </span>
+                </>
+              )}
+            </Property>
+          </dl>
+        ) : (
+          <p className="py-2 text-muted">{problem ?? "Choose a dataset and a base model."}</p>
+        )}
+      </div>
+      <div className="mt-3">{children}</div>
+    </Panel>
+  );
+}
+
+function count(value: number, noun: string): string {
+  return `${formatCount(value)} ${noun}${value === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,164 @@
+// The new-job form: what to learn from, what for, and how.
+import { ChevronDown } from "lucide-react";
+import type { ReactNode } from "react";
+import type { UseFormReturn } from "react-hook-form";
+import { fields } from "~/api/fields";
+import type { BaseModel, Dataset, PresetInfo } from "~/api/types";
+import { Field, Input, Textarea } from "~/components/ui/field";
+import { Select } from "~/components/ui/select";
+import { formatPlural } from "~/lib/format";
+import { ADVANCED, BASICS, type ParameterName, type Values } from "./form";
+import { ParameterField } from "./parameter-field";
+import { PresetCards } from "./preset-cards";
+
+interface Props {
+  form: UseFormReturn<Values>;
+  values: Values;
+  datasets: Dataset[];
+  bases: BaseModel[];
+  presets: PresetInfo[];
+  errors: Record<string, string>;
+}
+
+export function NewJobForm({ form, values, datasets, bases, presets, errors }: Props) {
+  const preset = presets.find((info) => info.preset === values.preset);
+  const chooseDataset = (id: string) => {
+    form.setValue("dataset_id", id);
+    const name = datasets.find((dataset) => dataset.id === id)?.name;
+    if (name && !form.getFieldState("name").isDirty) form.setValue("name", name);
+  };
+  const parameter = (name: ParameterName) => (
+    <ParameterField
+      key={name}
+      name={name}
+      preset={preset?.parameters[name]}
+      override={values.parameters[name]}
+      serverError={errors[`parameters.${name}`]}
+      onChange={(text) => form.setValue("parameters", withParameter(values.parameters, name, text))}
+    />
+  );
+
+  return (
+    <div className="flex min-w-0 flex-col gap-7">
+      <Section title="What it learns">
+        <div className="grid gap-4 sm:grid-cols-2">
+          <Field
+            label="Dataset"
+            error={errors.dataset_id}
+            help="Frozen when the job starts; later changes do not reach it."
+          >
+            {(control) => (
+              <Select
+                id={control.id}
+                describedBy={control["aria-describedby"]}
+                value={values.dataset_id || null}
+                onValueChange={chooseDataset}
+                placeholder="Choose a dataset"
+                options={datasets.map(({ id, name, n_items }) => ({
+                  value: id,
+                  label: name,
+                  detail: formatPlural(n_items, "picture"),
+                }))}
+              />
+            )}
+          </Field>
+          <Field
+            label="Base model"
+            error={errors.base_model}
+            help="What it builds on. The LoRA works with this base and its kin."
+          >
+            {(control) => (
+              <Select
+                id={control.id}
+                describedBy={control["aria-describedby"]}
+                value={values.base_model || null}
+                onValueChange={(base) => form.setValue("base_model", base)}
+                placeholder="Choose a base model"
+                options={bases.map(({ name, native_resolution, built_in }) => ({
+                  value: name,
+                  label: name,
+                  detail: `${native_resolution} px${built_in ? ", built in" : ""}`,
+                }))}
+              />
+            )}
+          </Field>
+        </div>
+      </Section>
+      <Section title="What it is for">
+        <PresetCards
+          presets={presets}
+          value={values.preset}
+          onChange={(value) => form.setValue("preset", value)}
+        />
+      </Section>
+      <Section title="What it is called">
+        <div className="grid gap-4 sm:grid-cols-2">
+          <Field label="Name" error={errors.name} help={fields.CreateJob.name.description}>
+            {(control) => (
+              <Input
+                {...control}
+                {...form.register("name")}
+                maxLength={fields.CreateJob.name.maxLength}
+                required
+              />
+            )}
+          </Field>
+          <Field
+            label="Trigger word"
+            error={errors.trigger_word}
+            help={fields.CreateJob.trigger_word.description}
+          >
+            {(control) => <Input {...control} {...form.register("trigger_word")} placeholder="zora" />}
+          </Field>
+        </div>
+      </Section>
+      <Section title="How it trains">
+        <div className="grid gap-x-4 gap-y-5 sm:grid-cols-2 xl:grid-cols-3">{BASICS.map(parameter)}</div>
+        <Field
+          label="Sample prompts"
+          className="mt-5"
+          error={promptError(errors)}
+          help={`One on each line. ${fields.CreateJob.sample_prompts.description}`}
+        >
+          {(control) => <Textarea {...control} {...form.register("sample_prompts")} rows={3} />}
+        </Field>
+        <details className="group mt-5 rounded-lg border">
+          <summary className="flex h-10 list-none items-center gap-2 rounded-lg px-3 font-medium hover:bg-hover">
+            <ChevronDown
+              aria-hidden
+              className="-rotate-90 size-4 text-muted transition-transform group-open:rotate-0"
+            />
+            Advanced
+            <span className="text-muted">{summary(values.parameters)}</span>
+          </summary>
+          <div className="grid gap-x-4 gap-y-5 border-t p-3 sm:grid-cols-2 xl:grid-cols-3">
+            {ADVANCED.map(parameter)}
+          </div>
+        </details>
+      </Section>
+    </div>
+  );
+}
+
+function Section({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <section aria-label={title}>
+      <h2 className="display mb-3 text-lg">{title}</h2>
+      {children}
+    </section>
+  );
+}
+
+function withParameter(before: Values["parameters"], name: ParameterName, text: string | undefined) {
+  const { [name]: _, ...others } = before;
+  return text === undefined ? others : { ...others, [name]: text };
+}
+
+function summary(parameters: Values["parameters"]): string {
+  const n = ADVANCED.filter((name) => parameters[name] !== undefined).length;
+  return n > 0 ? `${n} changed` : `${ADVANCED.length} parameters from the preset`;
+}
+
+function promptError(errors: Record<string, string>): string | undefined {
+  return Object.entries(errors).find(([field]) => field.startsWith("sample_prompts"))?.[1];
+}

@@ -1,0 +1,213 @@
+// Everything that makes a picture.
+import { Dices, Lock, LockOpen, WandSparkles } from "lucide-react";
+import type { BaseModel, ModelVersion } from "~/api/types";
+import { Button } from "~/components/ui/button";
+import { Field, Input, Textarea } from "~/components/ui/field";
+import { Select } from "~/components/ui/select";
+import { Slider } from "~/components/ui/slider";
+import { formatName } from "~/lib/format";
+import { LIMITS, randomSeed, SAMPLERS, sizes, type Values } from "./form";
+import { LoraList } from "./lora-list";
+
+interface Props {
+  values: Values;
+  onChange: (change: Partial<Values>) => void;
+  bases: BaseModel[];
+  versions: ModelVersion[];
+  errors: Record<string, string>;
+  busy: boolean;
+  onGenerate: () => void;
+}
+
+export function Controls({ values, onChange, bases, versions, errors, busy, onGenerate }: Props) {
+  const base = bases.find((one) => one.name === values.base_model);
+  const offered = versions.filter((one) => one.base_model === values.base_model && one.stage !== "retired");
+  return (
+    <form
+      className="flex flex-col gap-4"
+      onSubmit={(event) => {
+        event.preventDefault();
+        onGenerate();
+      }}
+      onKeyDown={(event) => {
+        if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) onGenerate();
+      }}
+    >
+      <Field label="Prompt" error={errors.prompt}>
+        {(control) => (
+          <Textarea
+            {...control}
+            rows={4}
+            value={values.prompt}
+            onChange={(event) => onChange({ prompt: event.target.value })}
+            placeholder="What the picture shall show"
+          />
+        )}
+      </Field>
+      <Field label="Negative prompt" error={errors.negative_prompt}>
+        {(control) => (
+          <Textarea
+            {...control}
+            rows={1}
+            value={values.negative_prompt}
+            onChange={(event) => onChange({ negative_prompt: event.target.value })}
+            placeholder="What it shall not show"
+          />
+        )}
+      </Field>
+      <LoraList loras={values.loras} offered={offered} onChange={(loras) => onChange({ loras })} />
+      {values.loras.length > 0 && (
+        <label className="flex items-center gap-2">
+          <input
+            type="checkbox"
+            checked={values.compare}
+            onChange={(event) => onChange({ compare: event.target.checked })}
+            className="size-4 accent-accent"
+          />
+          Compare with the picture at weight 0
+        </label>
+      )}
+      <Button type="submit" variant="primary" disabled={busy || values.prompt.trim() === ""} className="h-9">
+        <WandSparkles aria-hidden />
+        {busy ? "Rendering…" : "Generate"}
+      </Button>
+      <div className="grid grid-cols-2 gap-3 border-t pt-4">
+        <Field label="Base model" error={errors.base_model} className="col-span-2">
+          {(control) => (
+            <Select
+              id={control.id}
+              value={values.base_model}
+              onValueChange={(base_model) => onChange({ base_model, loras: [], side: null })}
+              options={bases.map(({ name }) => ({ value: name, label: name }))}
+            />
+          )}
+        </Field>
+        <SeedField values={values} onChange={onChange} error={errors.seed} />
+        <Labeled label="Steps" error={errors.n_steps}>
+          <Slider
+            label="Steps"
+            value={values.n_steps}
+            onValueChange={(n_steps) => onChange({ n_steps })}
+            min={LIMITS.n_steps.minimum}
+            max={60}
+            step={1}
+          />
+        </Labeled>
+        <Labeled label="Guidance" error={errors.guidance}>
+          <Slider
+            label="Guidance"
+            value={values.guidance}
+            onValueChange={(guidance) => onChange({ guidance })}
+            min={LIMITS.guidance.minimum}
+            max={15}
+            step={0.5}
+            format={(value) => value.toFixed(1)}
+          />
+        </Labeled>
+        <Field label="Size" error={errors.width ?? errors.height}>
+          {(control) => (
+            <Select
+              id={control.id}
+              value={values.side ? `${values.side.width}x${values.side.height}` : "native"}
+              onValueChange={(value) => onChange({ side: parseSide(value) })}
+              options={sizes(base?.native_resolution ?? 1024).map(({ label, width, height }, index) => ({
+                value: index === 0 ? "native" : `${width}x${height}`,
+                label: `${label}, ${width}×${height}`,
+              }))}
+            />
+          )}
+        </Field>
+        <Field label="Sampler" error={errors.sampler}>
+          {(control) => (
+            <Select
+              id={control.id}
+              value={values.sampler}
+              onValueChange={(sampler) => onChange({ sampler })}
+              options={SAMPLERS.map((value) => ({ value, label: formatName(value) }))}
+            />
+          )}
+        </Field>
+      </div>
+    </form>
+  );
+}
+
+interface SeedProps {
+  values: Values;
+  onChange: (change: Partial<Values>) => void;
+  error: string | undefined;
+}
+
+function SeedField({ values, onChange, error }: SeedProps) {
+  const Icon = values.locked ? Lock : LockOpen;
+  return (
+    <Field
+      label="Seed"
+      error={error}
+      className="col-span-2"
+      help={
+        values.locked ? "Kept: the same seed gives the same picture." : "A new one is drawn for each picture."
+      }
+    >
+      {(control) => (
+        <div className="flex gap-1.5">
+          <Input
+            {...control}
+            inputMode="numeric"
+            value={values.seed}
+            onChange={(event) =>
+              onChange({ seed: Number(event.target.value.replace(/\D/g, "")), locked: true })
+            }
+          />
+          <Button
+            size="icon"
+            aria-label="Keep the seed"
+            aria-pressed={values.locked}
+            title="Keep the seed"
+            className="aria-pressed:border-accent aria-pressed:text-accent"
+            onClick={() => onChange({ locked: !values.locked })}
+          >
+            <Icon aria-hidden />
+          </Button>
+          <Button
+            size="icon"
+            aria-label="Draw a new seed"
+            title="Draw a new seed"
+            onClick={() => onChange({ seed: randomSeed() })}
+          >
+            <Dices aria-hidden />
+          </Button>
+        </div>
+      )}
+    </Field>
+  );
+}
+
+function Labeled({
+  label,
+  error,
+  children,
+}: {
+  label: string;
+  error: string | undefined;
+  children: React.ReactNode;
+}) {
+  return (
+    <div className="flex flex-col gap-1">
+      <span aria-hidden className="font-medium">
+        {label}
+      </span>
+      {children}
+      {error && (
+        <p role="alert" className="text-bad text-xs">
+          {error}
+        </p>
+      )}
+    </div>
+  );
+}
+
+function parseSide(value: string): Values["side"] {
+  const [width, height] = value.split("x").map(Number);
+  return width && height ? { width, height } : null;
+}

@@ -1,0 +1,106 @@
+// The playground's values, and the requests they make.
+import { fields } from "~/api/fields";
+import type { CreateGeneration, Sampler } from "~/api/types";
+
+const GENERATION = fields.CreateGeneration;
+
+export interface Lora {
+  id: string;
+  weight: number;
+}
+
+export interface Values {
+  base_model: string;
+  prompt: string;
+  negative_prompt: string;
+  loras: Lora[];
+  seed: number;
+  /** Keep the seed instead of drawing a new one for each picture. */
+  locked: boolean;
+  n_steps: number;
+  guidance: number;
+  side: { width: number; height: number } | null;
+  sampler: Sampler;
+  /** Render each picture without the LoRAs too. */
+  compare: boolean;
+}
+
+export const LIMITS = {
+  n_steps: GENERATION.n_steps,
+  guidance: GENERATION.guidance,
+  weight: { min: 0, max: 2 },
+};
+
+export const SAMPLERS: readonly Sampler[] = GENERATION.sampler.options;
+
+export function initial(base_model: string): Values {
+  return {
+    base_model,
+    prompt: "",
+    negative_prompt: "",
+    loras: [],
+    seed: randomSeed(),
+    locked: false,
+    n_steps: GENERATION.n_steps.default,
+    guidance: GENERATION.guidance.default,
+    side: null,
+    sampler: "euler",
+    compare: true,
+  };
+}
+
+/** Seeds are shown and typed, so they stay short: 32 bits are plenty. */
+export function randomSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
+}
+
+/** One request; two when pictures are compared: without the LoRAs (at weight 0), then with them. */
+export function toRequests(values: Values): CreateGeneration[] {
+  const { base_model, prompt, negative_prompt, seed, n_steps, guidance, side, sampler } = values;
+  const at = (factor: 0 | 1): CreateGeneration => ({
+    base_model,
+    prompt: prompt.trim(),
+    negative_prompt: negative_prompt.trim(),
+    loras: values.loras.map(({ id, weight }) => ({ model_version_id: id, weight: factor * weight })),
+    seed,
+    n_steps,
+    guidance,
+    sampler,
+    ...(side && { width: side.width, height: side.height }),
+  });
+  return values.compare && values.loras.length > 0 ? [at(0), at(1)] : [at(1)];
+}
+
+/** The values that a picture was made with, to go on from it. */
+export function fromRequest(values: Values, request: CreateGeneration): Values {
+  const { base_model, prompt, negative_prompt, seed, n_steps, guidance, width, height, sampler } = request;
+  return {
+    ...values,
+    base_model,
+    prompt,
+    negative_prompt: negative_prompt ?? "",
+    seed: seed ?? values.seed,
+    locked: true,
+    n_steps: n_steps ?? values.n_steps,
+    guidance: guidance ?? values.guidance,
+    side: width && height ? { width, height } : null,
+    sampler: sampler ?? values.sampler,
+    loras: (request.loras ?? []).map(({ model_version_id, weight }) => ({ id: model_version_id, weight })),
+  };
+}
+
+/** Sizes with about the area that the base was trained at, as multiples of 64 (or 8 for small bases). */
+export function sizes(native: number): { label: string; width: number; height: number }[] {
+  const step = native >= 512 ? 64 : 8;
+  const size = (ratio: number) => {
+    const width = Math.round((native * Math.sqrt(ratio)) / step) * step;
+    return { width, height: Math.round((native * native) / width / step) * step };
+  };
+  return [
+    { label: "Square", ...size(1) },
+    { label: "Portrait", ...size(3 / 4) },
+    { label: "Tall panel", ...size(9 / 16) },
+    { label: "Landscape", ...size(4 / 3) },
+    { label: "Wide panel", ...size(16 / 9) },
+  ];
+}

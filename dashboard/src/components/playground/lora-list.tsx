@@ -1,0 +1,84 @@
+// The LoRAs of a picture, each with its weight.
+import { Plus, X } from "lucide-react";
+import type { ModelVersion } from "~/api/types";
+import { Button } from "~/components/ui/button";
+import { Select } from "~/components/ui/select";
+import { Slider } from "~/components/ui/slider";
+import { LIMITS, type Lora } from "./form";
+
+interface Props {
+  loras: Lora[];
+  /** Everything that fits the base. */
+  offered: ModelVersion[];
+  onChange: (loras: Lora[]) => void;
+}
+
+export function LoraList({ loras, offered, onChange }: Props) {
+  const free = offered.filter((version) => !loras.some((lora) => lora.id === version.id));
+  const title = (id: string) => {
+    const version = offered.find((one) => one.id === id);
+    return version ? `${version.name} v${version.version}` : "Unknown LoRA";
+  };
+  return (
+    <section aria-label="LoRAs" className="flex flex-col gap-2">
+      <h2 className="font-medium">LoRAs</h2>
+      {loras.map((lora) => (
+        <div key={lora.id} className="rounded-md border bg-surface px-2.5 pt-1.5 pb-1">
+          <div className="flex items-center justify-between gap-2">
+            <span className="truncate font-medium">{title(lora.id)}</span>
+            <Button
+              variant="ghost"
+              size="icon-sm"
+              aria-label={`Remove ${title(lora.id)}`}
+              className="-mr-1.5"
+              onClick={() => onChange(loras.filter((one) => one !== lora))}
+            >
+              <X aria-hidden />
+            </Button>
+          </div>
+          <Slider
+            label={`Weight of ${title(lora.id)}`}
+            value={lora.weight}
+            onValueChange={(weight) =>
+              onChange(loras.map((one) => (one === lora ? { ...one, weight } : one)))
+            }
+            min={LIMITS.weight.min}
+            max={LIMITS.weight.max}
+            step={0.05}
+            format={(value) => value.toFixed(2)}
+          />
+          <Trigger version={offered.find((one) => one.id === lora.id)} />
+        </div>
+      ))}
+      {free.length > 0 ? (
+        <Select
+          label="Add a LoRA"
+          value={null}
+          onValueChange={(id: string) => onChange([...loras, { id, weight: 1 }])}
+          placeholder="Add a LoRA…"
+          options={free.map((version) => ({
+            value: version.id,
+            label: `${version.name} v${version.version}`,
+            detail: [version.stage, version.trigger_word].filter(Boolean).join(", "),
+          }))}
+        />
+      ) : (
+        loras.length === 0 && (
+          <p className="flex items-center gap-2 text-muted text-xs">
+            <Plus aria-hidden className="size-3.5" />
+            Train a LoRA on this base, and it appears here.
+          </p>
+        )
+      )}
+    </section>
+  );
+}
+
+function Trigger({ version }: { version: ModelVersion | undefined }) {
+  if (!version?.trigger_word) return null;
+  return (
+    <p className="mb-1 text-muted text-xs">
+      Trigger word: <code className="font-mono text-text">{version.trigger_word}</code>
+    </p>
+  );
+}

@@ -1,0 +1,84 @@
+// Everything around a page: navigation, command menu, shortcuts, messages.
+import { useNavigate } from "@tanstack/react-router";
+import { type ReactNode, useCallback, useEffect, useMemo, useState } from "react";
+import type { Job } from "~/api/types";
+import { phaseWord } from "~/components/phase";
+import { announce } from "~/components/ui/toast";
+import { speak } from "~/lib/live-region";
+import { type Shortcut, useShortcuts, useShortcutsEnabled } from "~/lib/shortcuts";
+import { useAllJobs } from "~/live/use-all-jobs";
+import { CommandMenu } from "./command-menu";
+import { PLACES } from "./navigation";
+import { BottomBar, TopBar } from "./phone-bars";
+import { ShortcutHelp } from "./shortcut-help";
+import { Sidebar } from "./sidebar";
+
+export function Shell({ children }: { children: ReactNode }) {
+  const [search, setSearch] = useState(false);
+  const [help, setHelp] = useState(false);
+  const [enabled] = useShortcutsEnabled();
+  const shortcuts = useGlobalShortcuts(() => setHelp(true));
+  useShortcuts(shortcuts, enabled);
+  useCommandKey(() => setSearch((open) => !open));
+  useAllJobs(useCallback(onPhase, []));
+
+  return (
+    <div className="flex min-h-dvh flex-col md:flex-row">
+      <a
+        href="#content"
+        className="sr-only z-50 rounded-md bg-ink px-3 py-2 text-on-ink focus:not-sr-only focus:fixed focus:top-2 focus:left-2"
+      >
+        Skip to content
+      </a>
+      <Sidebar onSearch={() => setSearch(true)} onHelp={() => setHelp(true)} />
+      <TopBar onSearch={() => setSearch(true)} />
+      <main id="content" tabIndex={-1} className="min-w-0 flex-1 outline-none">
+        {children}
+      </main>
+      <BottomBar />
+      <CommandMenu open={search} onOpenChange={setSearch} />
+      <ShortcutHelp open={help} onOpenChange={setHelp} shortcuts={shortcuts} />
+    </div>
+  );
+}
+
+function onPhase(job: Job | undefined, phase: Job["phase"]): void {
+  const name = job?.recipe.name ?? "A job";
+  speak(`${name}: ${phaseWord(phase)}`);
+  if (phase === "succeeded") announce(`${name} succeeded`, "Its LoRA is among the models.");
+}
+
+function useCommandKey(toggle: () => void): void {
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+        event.preventDefault();
+        toggle();
+      }
+    };
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  }, [toggle]);
+}
+
+function useGlobalShortcuts(openHelp: () => void): Shortcut[] {
+  const navigate = useNavigate();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: openHelp is a setter
+  return useMemo(
+    () => [
+      ...PLACES.map(({ to, label, keys }) => ({
+        keys,
+        description: `Go to ${label.toLowerCase()}`,
+        run: () => void navigate({ to }),
+      })),
+      { keys: "n", description: "New job", run: () => void navigate({ to: "/jobs/new" }) },
+      {
+        keys: "/",
+        description: "Search the list",
+        run: () => document.querySelector<HTMLInputElement>("input[type=search]")?.focus(),
+      },
+      { keys: "?", description: "Keyboard shortcuts", run: openHelp },
+    ],
+    [navigate],
+  );
+}

@@ -1,0 +1,41 @@
+// Asks before something that cannot be undone.
+import { AlertDialog } from "@base-ui/react/alert-dialog";
+import type { ReactElement } from "react";
+import { cn } from "~/lib/cn";
+import { buttonClass } from "./button";
+import { BACKDROP, POPUP } from "./dialog";
+
+interface Props {
+  trigger: ReactElement;
+  title: string;
+  description: string;
+  action: string;
+  onConfirm: () => void;
+}
+
+export function Confirm({ trigger, title, description, action, onConfirm }: Props) {
+  return (
+    <AlertDialog.Root>
+      <AlertDialog.Trigger render={trigger} />
+      <AlertDialog.Portal>
+        <AlertDialog.Backdrop className={BACKDROP} />
+        <AlertDialog.Popup className={cn(POPUP, "max-w-md p-4")}>
+          <AlertDialog.Title className="text-base font-semibold">{title}</AlertDialog.Title>
+          <AlertDialog.Description className="mt-1 text-muted">{description}</AlertDialog.Description>
+          <div className="mt-5 flex justify-end gap-2">
+            <AlertDialog.Close className={buttonClass({})}>Keep</AlertDialog.Close>
+            <AlertDialog.Close
+              className={cn(
+                buttonClass({}),
+                "border-transparent bg-bad text-on-bad hover:bg-bad hover:opacity-90",
+              )}
+              onClick={onConfirm}
+            >
+              {action}
+            </AlertDialog.Close>
+          </div>
+        </AlertDialog.Popup>
+      </AlertDialog.Portal>
+    </AlertDialog.Root>
+  );
+}

@@ -1,0 +1,24 @@
+// A bordered part of a page, with a heading.
+import type { ReactNode } from "react";
+import { cn } from "~/lib/cn";
+
+interface Props {
+  title: string;
+  /** What stands right of the heading: a count, a switch. */
+  aside?: ReactNode;
+  className?: string;
+  bodyClassName?: string;
+  children: ReactNode;
+}
+
+export function Panel({ title, aside, className, bodyClassName, children }: Props) {
+  return (
+    <section aria-label={title} className={cn("min-w-0 rounded-lg border bg-surface", className)}>
+      <header className="flex min-h-10 flex-wrap items-center justify-between gap-x-4 gap-y-1 border-b px-3 py-1.5">
+        <h2 className="font-semibold">{title}</h2>
+        {aside}
+      </header>
+      <div className={cn("p-3", bodyClassName)}>{children}</div>
+    </section>
+  );
+}

@@ -1,0 +1,29 @@
+// Keeps the list of jobs up to date while the app is open.
+import { useQueryClient } from "@tanstack/react-query";
+import { useEffect } from "react";
+import { follow } from "~/api/socket";
+import type { AnyJobEvent, Job } from "~/api/types";
+import { patchJob } from "./use-job-live";
+
+/** Follows every job; `onPhase` hears of each change of phase. */
+export function useAllJobs(onPhase: (job: Job | undefined, phase: Job["phase"]) => void): void {
+  const queries = useQueryClient();
+  useEffect(() => {
+    const refetch = () => void queries.invalidateQueries({ queryKey: ["jobs"], exact: true });
+    return follow<AnyJobEvent>({
+      path: "/api/v1/events",
+      after: null,
+      seq: (event) => event.seq,
+      onGap: refetch,
+      onEvents: (events) => {
+        const jobs = queries.getQueryData<Job[]>(["jobs"]);
+        for (const [id, ofJob] of Map.groupBy(events, (event) => event.job_id)) {
+          const known = jobs?.find((job) => job.id === id);
+          if (!known) refetch();
+          patchJob(queries, id, ofJob);
+          for (const event of ofJob) if (event.type === "phase_changed") onPhase(known, event.phase);
+        }
+      },
+    });
+  }, [queries, onPhase]);
+}

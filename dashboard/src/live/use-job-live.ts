@@ -1,0 +1,57 @@
+// The live page of a job: reads what is stored, then follows the stream from there.
+import { type QueryClient, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
+import { metricsQuery } from "~/api/queries";
+import { type Connection, follow } from "~/api/socket";
+import type { Job, JobEvent } from "~/api/types";
+import { reduceJob, reduceStage, type Stage } from "./reduce";
+import { Series } from "./series";
+
+export interface Live {
+  series: Series;
+  stage: Stage | null;
+  connection: Connection;
+  ready: boolean;
+}
+
+export function useJobLive(id: string): Live {
+  const queries = useQueryClient();
+  const [series] = useState(() => new Series());
+  const [stage, setStage] = useState<Stage | null>(null);
+  const [connection, setConnection] = useState<Connection>("connecting");
+  const { data: metrics } = useQuery(metricsQuery(id));
+
+  useEffect(() => {
+    if (!metrics) return;
+    series.load(metrics);
+    return follow<JobEvent>({
+      path: `/api/v1/jobs/${id}/events`,
+      after: metrics.last_seq,
+      seq: (event) => event.seq,
+      onConnection: setConnection,
+      onEvents: (events) => {
+        for (const event of events) {
+          if (event.type === "step") series.push(event);
+          if (event.type === "validation_loss") series.pushValidation(event.step, event.loss);
+        }
+        setStage((before) => events.reduce(reduceStage, before));
+        patchJob(queries, id, events);
+      },
+    });
+  }, [id, metrics, queries, series]);
+
+  return { series, stage, connection, ready: metrics !== undefined };
+}
+
+/** Brings the cached job up to date, and reads again what an event only points to. */
+export function patchJob(queries: QueryClient, id: string, events: JobEvent[]): void {
+  const reduce = (job: Job) => events.reduce(reduceJob, job);
+  queries.setQueryData<Job>(["jobs", id], (job) => job && reduce(job));
+  queries.setQueryData<Job[]>(["jobs"], (jobs) => jobs?.map((job) => (job.id === id ? reduce(job) : job)));
+  if (events.some((event) => event.type === "sample")) {
+    void queries.invalidateQueries({ queryKey: ["jobs", id, "samples"] });
+  }
+  if (events.some((event) => event.type === "model_version_created")) {
+    void queries.invalidateQueries({ queryKey: ["models"] });
+  }
+}

@@ -1,0 +1,162 @@
+// One dataset: its pictures, their captions, and what they are used for.
+import { useSuspenseQuery } from "@tanstack/react-query";
+import { createFileRoute, Link } from "@tanstack/react-router";
+import { Sparkles, Trash2 } from "lucide-react";
+import { useDeleteDataset, useDeleteItem, useUpdateItem } from "~/api/datasets";
+import { datasetQuery, itemsQuery } from "~/api/queries";
+import type { Item } from "~/api/types";
+import { Dropzone } from "~/components/datasets/dropzone";
+import { ItemCard } from "~/components/datasets/item-card";
+import { RefusedFiles } from "~/components/datasets/refused-files";
+import { useUpload } from "~/components/datasets/use-upload";
+import { Button, ButtonLink } from "~/components/ui/button";
+import { Confirm } from "~/components/ui/confirm";
+import { Empty } from "~/components/ui/empty";
+import { Page } from "~/components/ui/page";
+import { SearchField } from "~/components/ui/search-field";
+import { Segmented } from "~/components/ui/segmented";
+import { announceError } from "~/components/ui/toast";
+import { formatPlural } from "~/lib/format";
+
+const SHOWS = ["all", "uncaptioned", "held_out"] as const;
+type Show = (typeof SHOWS)[number];
+
+interface View {
+  show?: Show;
+  q?: string;
+}
+
+export const Route = createFileRoute("/_app/datasets/$datasetId")({
+  validateSearch: (search: Record<string, unknown>): View => {
+    const show = SHOWS.find((one) => one === search.show);
+    return {
+      ...(show && show !== "all" && { show }),
+      ...(typeof search.q === "string" && search.q && { q: search.q }),
+    };
+  },
+  loader: ({ context, params }) =>
+    Promise.all([
+      context.queries.ensureQueryData(datasetQuery(params.datasetId)),
+      context.queries.ensureQueryData(itemsQuery(params.datasetId)),
+    ]),
+  component: DatasetPage,
+});
+
+function DatasetPage() {
+  const { datasetId: id } = Route.useParams();
+  const { show = "all", q = "" } = Route.useSearch();
+  const navigate = Route.useNavigate();
+  const { data: dataset } = useSuspenseQuery(datasetQuery(id));
+  const { data: items } = useSuspenseQuery(itemsQuery(id));
+  const { state, report, start, cancel, dismiss } = useUpload(id);
+  const update = useUpdateItem(id);
+  const remove = useDeleteItem(id);
+  const shown = items.filter((item) => matches(item, show, q));
+  const see = (view: View) => void navigate({ search: (before) => ({ ...before, ...view }), replace: true });
+
+  return (
+    <Page
+      title={dataset.name}
+      above={
+        <Link to="/datasets" className="underline-offset-2 hover:underline">
+          Datasets
+        </Link>
+      }
+      description={items.length > 0 && summary(items)}
+      actions={
+        <>
+          <DeleteDataset id={id} name={dataset.name} />
+          {items.length > 0 && (
+            <ButtonLink to="/jobs/new" search={{ dataset: id }} variant="primary">
+              <Sparkles aria-hidden />
+              Train on this
+            </ButtonLink>
+          )}
+        </>
+      }
+    >
+      <Dropzone state={state} large={items.length === 0} onFiles={start} onCancel={cancel} />
+      {report && report.refused.length > 0 && <RefusedFiles files={report.refused} onDismiss={dismiss} />}
+      {items.length > 0 && (
+        <>
+          <div className="my-3 flex flex-wrap items-center justify-between gap-2">
+            <Segmented
+              label="Show"
+              value={show}
+              onValueChange={(value) => see({ show: value })}
+              options={[
+                { value: "all", label: "All" },
+                { value: "uncaptioned", label: "Without caption" },
+                { value: "held_out", label: "Held out" },
+              ]}
+            />
+            <SearchField label="Search captions" value={q} onValueChange={(value) => see({ q: value })} />
+          </div>
+          {shown.length === 0 ? (
+            <Empty title="No picture matches">Change the search or show all pictures.</Empty>
+          ) : (
+            <ul className="grid grid-cols-[repeat(auto-fill,minmax(min(100%,12.5rem),1fr))] gap-3">
+              {shown.map((item) => (
+                <ItemCard
+                  key={item.id}
+                  item={item}
+                  onChange={(change) =>
+                    update.mutate(
+                      { item: item.id, change },
+                      { onError: (error) => announceError(`${item.file_name} was not changed`, error) },
+                    )
+                  }
+                  onDelete={() =>
+                    remove.mutate(item.id, {
+                      onError: (error) => announceError(`${item.file_name} was not deleted`, error),
+                    })
+                  }
+                />
+              ))}
+            </ul>
+          )}
+        </>
+      )}
+    </Page>
+  );
+}
+
+function DeleteDataset({ id, name }: { id: string; name: string }) {
+  const navigate = Route.useNavigate();
+  const remove = useDeleteDataset();
+  return (
+    <Confirm
+      trigger={
+        <Button variant="danger">
+          <Trash2 aria-hidden />
+          Delete
+        </Button>
+      }
+      title={`Delete ${name}?`}
+      description="Its pictures and captions are deleted. Jobs that were made from it keep their frozen copy."
+      action="Delete the dataset"
+      onConfirm={() =>
+        remove.mutate(id, {
+          onSuccess: () => void navigate({ to: "/datasets" }),
+          onError: (error) => announceError("The dataset was not deleted", error),
+        })
+      }
+    />
+  );
+}
+
+function summary(items: Item[]): string {
+  const n_captioned = items.filter((item) => item.caption !== "").length;
+  const n_held_out = items.filter((item) => item.split === "held_out").length;
+  return [
+    formatPlural(items.length, "picture"),
+    `${n_captioned} captioned`,
+    n_held_out > 0 ? `${n_held_out} held out` : "some are held out by themselves when a job starts",
+  ].join(" · ");
+}
+
+function matches(item: Item, show: Show, q: string): boolean {
+  if (show === "uncaptioned" && item.caption !== "") return false;
+  if (show === "held_out" && item.split !== "held_out") return false;
+  return `${item.caption} ${item.file_name}`.toLowerCase().includes(q.toLowerCase());
+}

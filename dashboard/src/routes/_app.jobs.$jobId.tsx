@@ -1,0 +1,133 @@
+// One job, live.
+import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
+import { createFileRoute, Link } from "@tanstack/react-router";
+import { useMemo, useState } from "react";
+import { jobQuery, modelVersionQuery, samplesQuery } from "~/api/queries";
+import type { Job, Sample } from "~/api/types";
+import { LossPanel } from "~/components/chart/loss-panel";
+import { JobActions } from "~/components/jobs/job-actions";
+import { JobConfig } from "~/components/jobs/job-config";
+import { JobHeader } from "~/components/jobs/job-header";
+import { JobLog } from "~/components/jobs/job-log";
+import { SampleViewer } from "~/components/jobs/sample-viewer";
+import { NewestSamples, Samples } from "~/components/jobs/samples";
+import { phaseWord } from "~/components/phase";
+import { Page } from "~/components/ui/page";
+import { TabPanel, Tabs } from "~/components/ui/tabs";
+import { formatName } from "~/lib/format";
+import { type Shortcut, useShortcuts, useShortcutsEnabled } from "~/lib/shortcuts";
+import { useJobLive } from "~/live/use-job-live";
+
+const TABS = ["overview", "samples", "log", "configuration"] as const;
+type Tab = (typeof TABS)[number];
+
+interface View {
+  tab?: Tab;
+  smoothing?: number;
+  scale?: "linear" | "log";
+  chart?: "curve" | "table";
+}
+
+export const Route = createFileRoute("/_app/jobs/$jobId")({
+  validateSearch: (search: Record<string, unknown>): View => {
+    const tab = TABS.find((one) => one === search.tab);
+    const smoothing = Number(search.smoothing);
+    return {
+      ...(tab && { tab }),
+      ...(search.smoothing !== undefined && smoothing >= 0 && smoothing < 1 && { smoothing }),
+      ...(search.scale === "log" && { scale: "log" as const }),
+      ...(search.chart === "table" && { chart: "table" as const }),
+    };
+  },
+  loader: ({ context, params }) => context.queries.ensureQueryData(jobQuery(params.jobId)),
+  component: JobPage,
+});
+
+function JobPage() {
+  const { jobId } = Route.useParams();
+  return <LiveJob key={jobId} id={jobId} />;
+}
+
+function LiveJob({ id }: { id: string }) {
+  const { tab = "overview" } = Route.useSearch();
+  const navigate = Route.useNavigate();
+  const { data: job } = useSuspenseQuery(jobQuery(id));
+  const { data: samples = [] } = useQuery(samplesQuery(id));
+  const { series, stage, connection } = useJobLive(id);
+  const [shown, setShown] = useState<Sample | null>(null);
+  const { data: version } = useQuery({
+    ...modelVersionQuery(job.model_version_id ?? ""),
+    enabled: job.model_version_id != null,
+  });
+  const see = (next: Tab) =>
+    void navigate({ search: (before) => ({ ...before, tab: next }), resetScroll: false });
+  useTabKeys(tab, see);
+
+  return (
+    <Page
+      title={job.recipe.name}
+      tabTitle={tabTitle(job)}
+      above={
+        <>
+          <Link to="/jobs" className="underline-offset-2 hover:underline">
+            Jobs
+          </Link>{" "}
+          / {formatName(job.recipe.preset)} on {job.recipe.base_model}
+          {connection === "waiting" && (
+            <span className="ml-2 text-warning">Connection lost; trying again…</span>
+          )}
+        </>
+      }
+      actions={<JobActions job={job} modelId={version?.model_id} />}
+    >
+      <JobHeader job={job} stage={stage} />
+      <Tabs
+        value={tab}
+        onValueChange={see}
+        tabs={[
+          { value: "overview", label: "Overview" },
+          { value: "samples", label: "Samples", count: samples.length },
+          { value: "log", label: "Log" },
+          { value: "configuration", label: "Configuration" },
+        ]}
+      >
+        <TabPanel value="overview">
+          <div className="grid items-start gap-4 xl:grid-cols-[1fr_22rem]">
+            <LossPanel series={series} />
+            <NewestSamples samples={samples} onOpen={setShown} onAll={() => see("samples")} />
+          </div>
+        </TabPanel>
+        <TabPanel value="samples">
+          <Samples job={job} samples={samples} onOpen={setShown} />
+        </TabPanel>
+        <TabPanel value="log">
+          <JobLog id={id} />
+        </TabPanel>
+        <TabPanel value="configuration">
+          <JobConfig job={job} />
+        </TabPanel>
+      </Tabs>
+      {shown && <SampleViewer samples={samples} shown={shown} onShow={setShown} />}
+    </Page>
+  );
+}
+
+function tabTitle(job: Job): string {
+  const { progress, phase, recipe } = job;
+  if (phase !== "running" || !progress) return `${phaseWord(phase)} · ${recipe.name}`;
+  return `${Math.floor((100 * progress.step) / progress.n_steps)}% · ${recipe.name}`;
+}
+
+function useTabKeys(tab: Tab, see: (tab: Tab) => void): void {
+  const [enabled] = useShortcutsEnabled();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `see` does the same in every render
+  const shortcuts = useMemo<Shortcut[]>(() => {
+    const at = TABS.indexOf(tab);
+    const go = (by: number) => see(TABS[(at + by + TABS.length) % TABS.length] ?? "overview");
+    return [
+      { keys: "[", description: "Previous tab", run: () => go(-1) },
+      { keys: "]", description: "Next tab", run: () => go(1) },
+    ];
+  }, [tab]);
+  useShortcuts(shortcuts, enabled);
+}

@@ -1,0 +1,129 @@
+// Submitting a job.
+import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
+import { createFileRoute, Link } from "@tanstack/react-router";
+import { Sparkles } from "lucide-react";
+import { useForm, useWatch } from "react-hook-form";
+import { estimateQuery, useCreateJob } from "~/api/jobs";
+import { describeError, ProblemError } from "~/api/problem";
+import { baseModelsQuery, datasetsQuery, presetsQuery } from "~/api/queries";
+import { EstimatePanel } from "~/components/new-job/estimate-panel";
+import { toRequest, type Values } from "~/components/new-job/form";
+import { NewJobForm } from "~/components/new-job/new-job-form";
+import { Button, ButtonLink } from "~/components/ui/button";
+import { Empty } from "~/components/ui/empty";
+import { Page } from "~/components/ui/page";
+import { announceError } from "~/components/ui/toast";
+import { useSettled } from "~/lib/use-settled";
+
+export const Route = createFileRoute("/_app/jobs/new")({
+  validateSearch: (search: Record<string, unknown>): { dataset?: string } =>
+    typeof search.dataset === "string" ? { dataset: search.dataset } : {},
+  loader: ({ context }) =>
+    Promise.all([
+      context.queries.ensureQueryData(datasetsQuery()),
+      context.queries.ensureQueryData(baseModelsQuery()),
+    ]),
+  component: NewJob,
+});
+
+const SETTLE_MS = 350;
+
+function NewJob() {
+  const { dataset: wanted } = Route.useSearch();
+  const navigate = Route.useNavigate();
+  const { data: all } = useSuspenseQuery(datasetsQuery());
+  const { data: bases } = useSuspenseQuery(baseModelsQuery());
+  const datasets = all.filter((dataset) => dataset.n_items > 0);
+  const first =
+    datasets.find((dataset) => dataset.id === wanted) ?? (datasets.length === 1 ? datasets[0] : undefined);
+  const form = useForm<Values>({
+    defaultValues: {
+      dataset_id: first?.id ?? "",
+      base_model: bases[0]?.name ?? "",
+      preset: "character",
+      name: first?.name ?? "",
+      trigger_word: "",
+      sample_prompts: "",
+      parameters: {},
+    },
+  });
+  const values = useWatch({ control: form.control }) as Values;
+  const { data: presets = [] } = useQuery(presetsQuery(values.base_model));
+  const create = useCreateJob();
+
+  const request = toRequest(values);
+  const settled = useSettled(request && { ...request, name: request.name || "unnamed" }, SETTLE_MS);
+  const estimate = useQuery(estimateQuery(settled));
+  const errors = { ...fieldErrors(estimate.error), ...fieldErrors(create.error) };
+
+  const submit = () => {
+    if (!request) return;
+    create.mutate(request, {
+      onSuccess: ({ id }) => void navigate({ to: "/jobs/$jobId", params: { jobId: id } }),
+      onError: (error) => announceError("The job was not started", error),
+    });
+  };
+
+  return (
+    <Page
+      title="New job"
+      above={
+        <Link to="/jobs" className="underline-offset-2 hover:underline">
+          Jobs
+        </Link>
+      }
+    >
+      {datasets.length === 0 ? (
+        <Empty
+          title="A job needs pictures"
+          action={
+            <ButtonLink to="/datasets" search={{ create: true }} variant="primary">
+              New dataset
+            </ButtonLink>
+          }
+        >
+          Make a dataset and upload pictures with captions; then come back.
+        </Empty>
+      ) : (
+        <form
+          noValidate
+          onSubmit={(event) => {
+            event.preventDefault();
+            submit();
+          }}
+          className="grid items-start gap-x-8 gap-y-6 lg:grid-cols-[minmax(0,1fr)_20rem]"
+        >
+          <NewJobForm
+            form={form}
+            values={values}
+            datasets={datasets}
+            bases={bases}
+            presets={presets}
+            errors={errors}
+          />
+          <div className="lg:sticky lg:top-5">
+            <EstimatePanel
+              dataset={datasets.find((dataset) => dataset.id === values.dataset_id)}
+              estimate={estimate.error ? undefined : estimate.data}
+              problem={estimate.error ? describeError(estimate.error) : undefined}
+            >
+              <Button
+                type="submit"
+                variant="primary"
+                className="w-full"
+                disabled={!request || request.name === "" || create.isPending}
+              >
+                <Sparkles aria-hidden />
+                {create.isPending ? "Starting…" : "Start training"}
+              </Button>
+            </EstimatePanel>
+          </div>
+        </form>
+      )}
+    </Page>
+  );
+}
+
+function fieldErrors(error: unknown): Record<string, string> {
+  return error instanceof ProblemError ? error.fields : {};
+}

@@ -1,0 +1,124 @@
+// All trained LoRAs.
+import { useSuspenseQuery } from "@tanstack/react-query";
+import { createFileRoute, Link } from "@tanstack/react-router";
+import { Plus } from "lucide-react";
+import { modelsQuery } from "~/api/queries";
+import type { Model } from "~/api/types";
+import { StageBadge, VerdictBadge } from "~/components/models/badges";
+import { ButtonLink } from "~/components/ui/button";
+import { Empty } from "~/components/ui/empty";
+import { Page } from "~/components/ui/page";
+import { SearchField } from "~/components/ui/search-field";
+import { formatAgo, formatBytes, formatPlural } from "~/lib/format";
+import { useRowKeys } from "~/lib/use-rows";
+
+export const Route = createFileRoute("/_app/models/")({
+  validateSearch: (search: Record<string, unknown>): { q?: string } =>
+    typeof search.q === "string" && search.q ? { q: search.q } : {},
+  loader: ({ context }) => context.queries.ensureQueryData(modelsQuery()),
+  component: Models,
+});
+
+function Models() {
+  const { q = "" } = Route.useSearch();
+  const navigate = Route.useNavigate();
+  const { data: models } = useSuspenseQuery(modelsQuery());
+  useRowKeys();
+  const shown = models.filter(({ name, versions }) =>
+    `${name} ${versions[0]?.trigger_word ?? ""} ${versions[0]?.base_model ?? ""}`
+      .toLowerCase()
+      .includes(q.toLowerCase()),
+  );
+  return (
+    <Page
+      title="Models"
+      description={models.length > 0 && "Trained LoRAs, each judged before it is offered"}
+      actions={
+        models.length > 0 && (
+          <SearchField
+            label="Search models"
+            value={q}
+            onValueChange={(value) => void navigate({ search: { q: value }, replace: true })}
+          />
+        )
+      }
+    >
+      {models.length === 0 ? (
+        <Empty
+          title="No model yet"
+          action={
+            <ButtonLink to="/jobs/new" variant="primary">
+              <Plus aria-hidden />
+              New job
+            </ButtonLink>
+          }
+        >
+          When a job succeeds, its LoRA is checked and appears here, with pictures of before and after.
+        </Empty>
+      ) : shown.length === 0 ? (
+        <Empty title="No model matches">Change the search.</Empty>
+      ) : (
+        <ul className="grid grid-cols-[repeat(auto-fill,minmax(min(100%,18rem),1fr))] gap-3">
+          {shown.map((model) => (
+            <Card key={model.id} model={model} />
+          ))}
+        </ul>
+      )}
+    </Page>
+  );
+}
+
+function Card({ model }: { model: Model }) {
+  const newest = model.versions[0];
+  return (
+    <li className="relative overflow-hidden rounded-lg border bg-surface transition-colors focus-within:border-accent hover:border-line-strong">
+      <div className="grid grid-cols-2 gap-1 border-b p-1">
+        <Half url={newest?.before_url} label="Without" />
+        <Half url={newest?.after_url} label="With" />
+      </div>
+      <div className="px-3 py-2.5">
+        <div className="flex items-center justify-between gap-2">
+          <Link
+            data-row
+            to="/models/$modelId"
+            params={{ modelId: model.id }}
+            className="truncate font-medium after:absolute after:inset-0"
+          >
+            {model.name}
+          </Link>
+          {newest && <StageBadge stage={newest.stage} />}
+        </div>
+        {newest && (
+          <>
+            <p className="mt-0.5 truncate text-muted text-xs">
+              {[newest.base_model, newest.trigger_word, formatBytes(newest.size_bytes)]
+                .filter(Boolean)
+                .join(" · ")}
+            </p>
+            <div className="mt-2 flex items-center justify-between gap-2 text-muted text-xs">
+              <VerdictBadge verdict={newest.verdict} />
+              <span>
+                {formatPlural(model.versions.length, "version")} · {formatAgo(newest.created_at)}
+              </span>
+            </div>
+          </>
+        )}
+      </div>
+    </li>
+  );
+}
+
+function Half({ url, label }: { url: string | null | undefined; label: string }) {
+  return (
+    <figure className="relative aspect-square overflow-hidden bg-sunken">
+      {url ? (
+        <img src={url} alt="" loading="lazy" className="size-full object-cover" />
+      ) : (
+        <div className="hatch size-full" />
+      )}
+      <figcaption className="absolute bottom-1 left-1 rounded-sm bg-viewer px-1 text-2xs text-on-viewer">
+        {label}
+      </figcaption>
+    </figure>
+  );
+}

@@ -1,0 +1,96 @@
+// Pictures from prompts, with LoRAs at any weight.
+import { useQuery, useQueryClient, useSuspenseQuery } from "@tanstack/react-query";
+import { createFileRoute } from "@tanstack/react-router";
+import { useEffect, useState } from "react";
+import { useGenerate } from "~/api/generations";
+import { ProblemError } from "~/api/problem";
+import { baseModelsQuery, generationQuery, modelsQuery } from "~/api/queries";
+import { Controls } from "~/components/playground/controls";
+import { fromRequest, initial, randomSeed, toRequests, type Values } from "~/components/playground/form";
+import { History } from "~/components/playground/history";
+import { Stage } from "~/components/playground/stage";
+import { Page } from "~/components/ui/page";
+import { announceError } from "~/components/ui/toast";
+
+interface View {
+  /** The pictures that are shown: one, or two that are compared. */
+  show?: string[];
+  /** A model version to begin with. */
+  lora?: string;
+}
+
+export const Route = createFileRoute("/_app/playground")({
+  validateSearch: (search: Record<string, unknown>): View => ({
+    ...(Array.isArray(search.show) && {
+      show: search.show.filter((id): id is string => typeof id === "string").slice(0, 2),
+    }),
+    ...(typeof search.lora === "string" && { lora: search.lora }),
+  }),
+  loader: ({ context }) =>
+    Promise.all([
+      context.queries.ensureQueryData(baseModelsQuery()),
+      context.queries.ensureQueryData(modelsQuery()),
+    ]),
+  component: Playground,
+});
+
+function Playground() {
+  const { show = [], lora } = Route.useSearch();
+  const navigate = Route.useNavigate();
+  const queries = useQueryClient();
+  const { data: bases } = useSuspenseQuery(baseModelsQuery());
+  const { data: models } = useSuspenseQuery(modelsQuery());
+  const versions = models.flatMap((model) => model.versions);
+  const wanted = versions.find((version) => version.id === lora);
+  const [values, setValues] = useState<Values>(() => ({
+    ...initial(wanted?.base_model ?? bases[0]?.name ?? ""),
+    prompt: wanted?.trigger_word ?? "",
+    loras: wanted ? [{ id: wanted.id, weight: 1 }] : [],
+  }));
+  const generate = useGenerate();
+  const busy = useBusy(show) || generate.isPending;
+  const change = (some: Partial<Values>) => setValues((before) => ({ ...before, ...some }));
+  const see = (ids: string[]) => void navigate({ search: { show: ids }, replace: true, resetScroll: false });
+
+  // A picture that has just been finished belongs into the history.
+  useEffect(() => {
+    if (!busy) void queries.invalidateQueries({ queryKey: ["generations"], exact: true });
+  }, [busy, queries]);
+
+  const start = () => {
+    if (busy || values.prompt.trim() === "") return;
+    const seed = values.locked ? values.seed : randomSeed();
+    change({ seed });
+    generate.mutate(toRequests({ ...values, seed }), {
+      onSuccess: (made) => see(made.map((one) => one.id)),
+      onError: (error) => announceError("No picture was made", error),
+    });
+  };
+
+  return (
+    <Page title="Playground" description="Ctrl + Enter renders">
+      <div className="grid items-start gap-6 lg:grid-cols-[20rem_minmax(0,1fr)]">
+        <Controls
+          values={values}
+          onChange={change}
+          bases={bases}
+          versions={versions}
+          errors={generate.error instanceof ProblemError ? generate.error.fields : {}}
+          busy={busy}
+          onGenerate={start}
+        />
+        <div className="min-w-0">
+          <Stage ids={show} onReuse={({ request }) => setValues((before) => fromRequest(before, request))} />
+          <History shown={show} onShow={(id) => see([id])} />
+        </div>
+      </div>
+    </Page>
+  );
+}
+
+/** Whether a picture that is shown is still being made. */
+function useBusy(ids: string[]): boolean {
+  const first = useQuery({ ...generationQuery(ids[0] ?? ""), enabled: ids[0] !== undefined });
+  const second = useQuery({ ...generationQuery(ids[1] ?? ""), enabled: ids[1] !== undefined });
+  return [first.data, second.data].some((one) => one?.phase === "queued" || one?.phase === "running");
+}
