@@ -73,8 +73,8 @@ pub trait Graph {
     /// Concatenation along the last dimension.
     fn concat(&mut self, a: &Self::Value, b: &Self::Value) -> Result<Self::Value>;
 
-    /// Nearest-neighbor upsampling of `[B, H, W, C]` by two.
-    fn upsample_2x(&mut self, x: &Self::Value) -> Result<Self::Value>;
+    /// Nearest-neighbor upsampling of `[B, H, W, C]` to `size`, which is twice height and width, or one less.
+    fn upsample_2x(&mut self, x: &Self::Value, size: (usize, usize)) -> Result<Self::Value>;
 
     /// The same numbers in another shape.
     fn reshape(&mut self, x: &Self::Value, shape: &[usize]) -> Result<Self::Value>;

@@ -5,6 +5,8 @@
 
 mod source;
 
+use std::sync::Arc;
+
 use candle_core::{DType, Tensor};
 
 pub use source::{WeightError, WeightSource, get_shaped};
@@ -14,7 +16,7 @@ pub use source::{WeightError, WeightSource, get_shaped};
 pub struct Linear {
     weight: Tensor,
     bias: Option<Tensor>,
-    lora_key: Option<String>,
+    lora_key: Option<Arc<str>>,
 }
 
 impl Linear {
@@ -50,7 +52,7 @@ impl Linear {
     /// `lora_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_q`.
     pub fn with_lora_key(self, key: String) -> Self {
         Self {
-            lora_key: Some(key),
+            lora_key: Some(key.into()),
             ..self
         }
     }

@@ -1,10 +1,15 @@
 //! Stable Diffusion XL: tokenizer, text encoders, unet, vae, noise schedulers, pipeline, weight files, LoRA loading.
 #![warn(missing_docs)]
 
+mod assets;
+pub mod conditioning;
 pub mod graph;
 pub mod kernels;
 pub mod layers;
 pub mod ops;
 pub mod random;
 pub mod schedulers;
+pub mod text_encoder;
+pub mod tokenizer;
+pub mod unet;
 pub mod weights;

@@ -15,7 +15,7 @@ use crate::{
         activation::{self, Activation},
         attention::{self, AttentionShape},
         conv::{self, ConvShape},
-        elementwise,
+        elementwise::{self, UpsampleShape},
         gemm::{self, Mat, Size, Threads},
         norm::{self, GroupShape, Moments},
     },
@@ -87,21 +87,23 @@ fn matmul_transposed(x: &[f32], weight: &[f32], n_in: usize) -> Vec<f32> {
 
 /// Convolution of `[B, H, W, C]`.
 pub fn conv2d(x: &Tensor, layer: &Conv2d) -> Result<Tensor> {
-    let shape = conv_shape(x, layer)?;
+    let shape = conv_shape(x.dims(), layer)?;
     let bias = floats(layer.bias())?;
     let y = conv::forward(shape, &floats(x)?, &floats(layer.weight())?, Some(&bias));
     let (h, w) = shape.output;
     tensor(y, [shape.batch, h, w, shape.out_channels])
 }
 
-/// Sizes of a convolution of `x [B, H, W, C]`.
-pub fn conv_shape(x: &Tensor, layer: &Conv2d) -> Result<ConvShape> {
-    let (batch, height, width, in_channels) = x.dims4()?;
+/// Sizes of a convolution of a tensor of shape `[B, H, W, C]`.
+pub fn conv_shape(x: &[usize], layer: &Conv2d) -> Result<ConvShape> {
+    let &[batch, height, width, in_channels] = x else {
+        bail!("a convolution got {x:?}");
+    };
     let (out_channels, _, _, expected) = layer.weight().dims4()?;
     let geometry = layer.geometry();
     let padding = geometry.pad_start + geometry.pad_end;
     if in_channels != expected || height.min(width) + padding < geometry.kernel {
-        bail!("a convolution of {expected} channels got {:?}", x.dims());
+        bail!("a convolution of {expected} channels got {x:?}");
     }
     Ok(ConvShape {
         batch,
@@ -237,10 +239,22 @@ pub fn concat(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     tensor(out, with_last(a, last(a), last(a) + last(b))?)
 }
 
-/// Nearest-neighbor upsampling of `[B, H, W, C]` by two.
-pub fn upsample_2x(x: &Tensor) -> Result<Tensor> {
-    let (b, h, w, c) = x.dims4()?;
-    tensor(elementwise::upsample_2x(&floats(x)?, w, c), [b, 2 * h, 2 * w, c])
+/// Nearest-neighbor upsampling of `[B, H, W, C]` to `size`, which is twice height and width, or one less.
+pub fn upsample_2x(x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
+    let (batch, height, width, channels) = x.dims4()?;
+    let fits = |from: usize, to: usize| to == 2 * from || to + 1 == 2 * from;
+    if !fits(height, size.0) || !fits(width, size.1) {
+        bail!("cannot upsample {:?} by two to {size:?}", x.dims());
+    }
+    let shape = UpsampleShape {
+        input: (height, width),
+        output: size,
+        channels,
+    };
+    tensor(
+        elementwise::upsample_2x(shape, &floats(x)?),
+        [batch, size.0, size.1, channels],
+    )
 }
 
 /// Length of the last dimension.

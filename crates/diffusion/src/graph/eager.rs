@@ -87,8 +87,8 @@ impl Graph for Eager<'_> {
         ops::concat(a, b)
     }
 
-    fn upsample_2x(&mut self, x: &Tensor) -> Result<Tensor> {
-        ops::upsample_2x(x)
+    fn upsample_2x(&mut self, x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
+        ops::upsample_2x(x, size)
     }
 
     fn reshape(&mut self, x: &Tensor, shape: &[usize]) -> Result<Tensor> {

@@ -71,32 +71,57 @@ pub fn split(x: &[f32], a_width: usize, b_width: usize) -> (Vec<f32>, Vec<f32>) 
     (a, b)
 }
 
-/// Each pixel four times: nearest-neighbor upsampling of rows of `width` pixels by two.
-pub fn upsample_2x(x: &[f32], width: usize, channels: usize) -> Vec<f32> {
-    let mut out = Vec::with_capacity(4 * x.len());
-    for row in x.chunks_exact(width * channels) {
-        let start = out.len();
-        for pixel in row.chunks_exact(channels) {
-            out.extend_from_slice(pixel);
-            out.extend_from_slice(pixel);
+/// Sizes of an upsampling: each pixel four times, the last row and column twice if the output is odd.
+#[derive(Debug, Clone, Copy)]
+pub struct UpsampleShape {
+    /// Height and width of the smaller picture.
+    pub input: (usize, usize),
+    /// Height and width of the larger picture: twice those, or one less.
+    pub output: (usize, usize),
+    /// Channels.
+    pub channels: usize,
+}
+
+/// Nearest-neighbor upsampling of pictures `[H, W, C]` by two.
+pub fn upsample_2x(shape: UpsampleShape, x: &[f32]) -> Vec<f32> {
+    let UpsampleShape {
+        input,
+        output,
+        channels,
+    } = shape;
+    let row_len = input.1 * channels;
+    let pictures = x.len() / (input.0 * row_len);
+    let mut out = Vec::with_capacity(pictures * output.0 * output.1 * channels);
+    for picture in x.chunks_exact(input.0 * row_len) {
+        for y in 0..output.0 {
+            let row = &picture[y / 2 * row_len..][..row_len];
+            for x in 0..output.1 {
+                out.extend_from_slice(&row[x / 2 * channels..][..channels]);
+            }
         }
-        out.extend_from_within(start..);
     }
     out
 }
 
-/// Gradient of [`upsample_2x`]; `width` is that of the smaller picture.
-pub fn upsample_2x_backward(dy: &[f32], width: usize, channels: usize) -> Vec<f32> {
-    let mut out = Vec::with_capacity(dy.len() / 4);
-    for rows in dy.chunks_exact(4 * width * channels) {
-        let (upper, lower) = rows.split_at(2 * width * channels);
-        let pixels = upper
-            .chunks_exact(2 * channels)
-            .zip(lower.chunks_exact(2 * channels));
-        for (upper, lower) in pixels {
-            let (a, b) = upper.split_at(channels);
-            let (c, d) = lower.split_at(channels);
-            out.extend((0..channels).map(|i| (a[i] + b[i]) + (c[i] + d[i])));
+/// Gradient of [`upsample_2x`].
+pub fn upsample_2x_backward(shape: UpsampleShape, dy: &[f32]) -> Vec<f32> {
+    let UpsampleShape {
+        input,
+        output,
+        channels,
+    } = shape;
+    let (row_len, out_row_len) = (input.1 * channels, output.1 * channels);
+    let pictures = dy.len() / (output.0 * out_row_len);
+    let mut out = vec![0.0; pictures * input.0 * row_len];
+    let pairs = out
+        .chunks_exact_mut(input.0 * row_len)
+        .zip(dy.chunks_exact(output.0 * out_row_len));
+    for (picture, dy) in pairs {
+        for (y, dy) in dy.chunks_exact(out_row_len).enumerate() {
+            let row = &mut picture[y / 2 * row_len..][..row_len];
+            for (x, dy) in dy.chunks_exact(channels).enumerate() {
+                accumulate(&mut row[x / 2 * channels..][..channels], dy);
+            }
         }
     }
     out

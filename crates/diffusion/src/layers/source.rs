@@ -40,6 +40,14 @@ pub enum WeightError {
         /// Shape that follows from the configuration.
         expected: Vec<usize>,
     },
+    /// The sizes in the configuration contradict each other, or are none that this program can run.
+    #[error("the configuration of `{origin}` makes no model: {problem}")]
+    Config {
+        /// File or folder.
+        origin: String,
+        /// What does not fit.
+        problem: String,
+    },
     /// The tensor's bytes could not be turned into numbers.
     #[error("failed to read tensor `{name}` from `{origin}`")]
     Read {

@@ -7,7 +7,8 @@ use crate::{
     kernels::{
         activation::{self, Activation},
         attention::{self, Saved},
-        conv, elementwise,
+        conv,
+        elementwise::{self, UpsampleShape},
         gemm::{self, Mat, Size, Threads},
         norm::{self, Moments},
     },
@@ -117,11 +118,11 @@ impl LoraLinear<'_> {
     }
 }
 
-/// Gradient of `conv2d` with respect to its input, which had the shape of `x`.
-pub fn conv2d(dy: &Tensor, x: &Tensor, layer: &Conv2d) -> Result<Tensor> {
+/// Gradient of `conv2d` with respect to its input, which had shape `x`.
+pub fn conv2d(dy: &Tensor, x: &[usize], layer: &Conv2d) -> Result<Tensor> {
     let shape = conv_shape(x, layer)?;
     let dx = conv::backward(shape, &floats(dy)?, &floats(layer.weight())?);
-    tensor(dx, x.dims())
+    tensor(dx, x)
 }
 
 /// Gradient of `group_norm` with respect to its input.
@@ -219,11 +220,16 @@ pub fn concat(dy: &Tensor, a_width: usize) -> Result<(Tensor, Tensor)> {
     ))
 }
 
-/// Gradient of `upsample_2x`.
-pub fn upsample_2x(dy: &Tensor) -> Result<Tensor> {
-    let (b, h, w, c) = dy.dims4()?;
-    let dx = elementwise::upsample_2x_backward(&floats(dy)?, w / 2, c);
-    tensor(dx, [b, h / 2, w / 2, c])
+/// Gradient of `upsample_2x` with respect to its input, which had height and width `size`.
+pub fn upsample_2x(dy: &Tensor, size: (usize, usize)) -> Result<Tensor> {
+    let (batch, height, width, channels) = dy.dims4()?;
+    let shape = UpsampleShape {
+        input: size,
+        output: (height, width),
+        channels,
+    };
+    let dx = elementwise::upsample_2x_backward(shape, &floats(dy)?);
+    tensor(dx, [batch, size.0, size.1, channels])
 }
 
 /// Adds `x` to `acc` where it lies. Nothing else may hold `acc`'s storage.

@@ -1,0 +1,81 @@
+//! Residual block of the U-Net.
+
+use candle_core::Result as TensorResult;
+
+use super::{UnetConfig, config::Block};
+use crate::{
+    graph::{After, Graph},
+    layers::{Conv2d, ConvGeometry, GroupNorm, Linear, WeightError, WeightSource},
+};
+
+/// Group norm of residual blocks and of the output: torch.nn.GroupNorm's default.
+pub(super) const NORM_EPS: f32 = 1e-5;
+
+#[derive(Debug)]
+pub(super) struct ResBlock {
+    in_norm: GroupNorm,
+    in_conv: Conv2d,
+    embedding: Linear,
+    out_norm: GroupNorm,
+    out_conv: Conv2d,
+    /// Where input and output channels differ.
+    skip: Option<Conv2d>,
+}
+
+impl ResBlock {
+    pub(super) fn load(
+        source: &dyn WeightSource,
+        name: &str,
+        (n_in, n_out): (usize, usize),
+        config: &UnetConfig,
+    ) -> Result<Self, WeightError> {
+        let path = |part: &str| format!("{name}.{part}");
+        let norm = |part: &str, channels| {
+            GroupNorm::load(source, &path(part), channels, config.n_norm_groups, NORM_EPS)
+        };
+        let conv = |part: &str, in_out, geometry| Conv2d::load(source, &path(part), in_out, geometry);
+        let embedding = path("emb_layers.1");
+        Ok(Self {
+            in_norm: norm("in_layers.0", n_in)?,
+            in_conv: conv("in_layers.2", (n_in, n_out), ConvGeometry::SAME)?,
+            embedding: Linear::load(source, &embedding, (config.time_dim(), n_out))?
+                .with_lora_key(super::key(&embedding)),
+            out_norm: norm("out_layers.0", n_out)?,
+            out_conv: conv("out_layers.3", (n_out, n_out), ConvGeometry::SAME)?,
+            skip: (n_in != n_out)
+                .then(|| conv("skip_connection", (n_in, n_out), ConvGeometry::POINTWISE))
+                .transpose()?,
+        })
+    }
+
+    pub(super) fn load_block(
+        source: &dyn WeightSource,
+        block: &Block,
+        config: &UnetConfig,
+    ) -> Result<Self, WeightError> {
+        let channels = (block.in_channels, block.out_channels);
+        Self::load(source, &format!("{}.0", block.name), channels, config)
+    }
+
+    /// `x [B, H, W, in]`, `embedding [B, time_dim]`: `[B, H, W, out]`.
+    pub(super) fn forward<G: Graph>(
+        &self,
+        graph: &mut G,
+        x: &G::Value,
+        embedding: &G::Value,
+    ) -> TensorResult<G::Value> {
+        let h = graph.group_norm(x, &self.in_norm, After::Silu)?;
+        let h = graph.conv2d(&h, &self.in_conv)?;
+        let shift = graph.linear(embedding, &self.embedding)?;
+        let h = graph.add_channels(&h, &shift)?;
+        let h = graph.group_norm(&h, &self.out_norm, After::Silu)?;
+        let h = graph.conv2d(&h, &self.out_conv)?;
+        match &self.skip {
+            Some(skip) => {
+                let x = graph.conv2d(x, skip)?;
+                graph.add(&x, &h)
+            }
+            None => graph.add(x, &h),
+        }
+    }
+}

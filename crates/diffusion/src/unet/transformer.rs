@@ -1,0 +1,160 @@
+//! Transformer of the U-Net: self-attention over pixels, attention to the text, gated feed-forward.
+
+use candle_core::Result as TensorResult;
+
+use super::{UnetConfig, config::TransformerPlan, key};
+use crate::{
+    graph::{After, Graph, Mask},
+    layers::{GroupNorm, LayerNorm, Linear, WeightError, WeightSource},
+};
+
+/// Group norm before the transformer (sd-scripts and diffusers, Transformer2DModel).
+const NORM_EPS: f32 = 1e-6;
+
+#[derive(Debug)]
+pub(super) struct Transformer {
+    norm: GroupNorm,
+    proj_in: Linear,
+    blocks: Vec<Block>,
+    proj_out: Linear,
+}
+
+impl Transformer {
+    pub(super) fn load(
+        source: &dyn WeightSource,
+        plan: &TransformerPlan,
+        config: &UnetConfig,
+    ) -> Result<Self, WeightError> {
+        let TransformerPlan { name, channels, .. } = plan;
+        let projection = |part: &str| {
+            let path = format!("{name}.{part}");
+            Ok(Linear::load(source, &path, (*channels, *channels))?.with_lora_key(key(&path)))
+        };
+        let norm = format!("{name}.norm");
+        let block = |i| {
+            Block::load(
+                source,
+                &format!("{name}.transformer_blocks.{i}"),
+                plan,
+                config.context_dim,
+            )
+        };
+        Ok(Self {
+            norm: GroupNorm::load(source, &norm, *channels, config.n_norm_groups, NORM_EPS)?,
+            proj_in: projection("proj_in")?,
+            blocks: (0..plan.depth).map(block).collect::<Result<_, _>>()?,
+            proj_out: projection("proj_out")?,
+        })
+    }
+
+    /// `x [B, H, W, C]`, `context [B, T, context_dim]`: `[B, H, W, C]`.
+    pub(super) fn forward<G: Graph>(
+        &self,
+        graph: &mut G,
+        x: &G::Value,
+        context: &G::Value,
+    ) -> TensorResult<G::Value> {
+        let dims = graph.tensor(x).dims().to_vec();
+        let (batch, height, width, channels) = graph.tensor(x).dims4()?;
+        let h = graph.group_norm(x, &self.norm, After::Nothing)?;
+        let h = graph.reshape(&h, &[batch, height * width, channels])?;
+        let mut h = graph.linear(&h, &self.proj_in)?;
+        for block in &self.blocks {
+            h = block.forward(graph, &h, context)?;
+        }
+        let h = graph.linear(&h, &self.proj_out)?;
+        let h = graph.reshape(&h, &dims)?;
+        graph.add(x, &h)
+    }
+}
+
+#[derive(Debug)]
+struct Block {
+    norm1: LayerNorm,
+    attn1: Attention,
+    norm2: LayerNorm,
+    attn2: Attention,
+    norm3: LayerNorm,
+    feed_in: Linear,
+    feed_out: Linear,
+}
+
+impl Block {
+    fn load(
+        source: &dyn WeightSource,
+        name: &str,
+        plan: &TransformerPlan,
+        context_dim: usize,
+    ) -> Result<Self, WeightError> {
+        let c = plan.channels;
+        let path = |part: &str| format!("{name}.{part}");
+        let norm = |part: &str| LayerNorm::load(source, &path(part), c);
+        let linear = |part: &str, in_out| {
+            let path = path(part);
+            Ok(Linear::load(source, &path, in_out)?.with_lora_key(key(&path)))
+        };
+        Ok(Self {
+            norm1: norm("norm1")?,
+            attn1: Attention::load(source, &path("attn1"), plan, c)?,
+            norm2: norm("norm2")?,
+            attn2: Attention::load(source, &path("attn2"), plan, context_dim)?,
+            norm3: norm("norm3")?,
+            feed_in: linear("ff.net.0.proj", (c, 8 * c))?,
+            feed_out: linear("ff.net.2", (4 * c, c))?,
+        })
+    }
+
+    fn forward<G: Graph>(&self, graph: &mut G, x: &G::Value, context: &G::Value) -> TensorResult<G::Value> {
+        let h = graph.layer_norm(x, &self.norm1)?;
+        let h = self.attn1.forward(graph, &h, &h)?;
+        let x = graph.add(x, &h)?;
+        let h = graph.layer_norm(&x, &self.norm2)?;
+        let h = self.attn2.forward(graph, &h, context)?;
+        let x = graph.add(&x, &h)?;
+        let h = graph.layer_norm(&x, &self.norm3)?;
+        let h = graph.linear(&h, &self.feed_in)?;
+        let h = graph.geglu(&h)?;
+        let h = graph.linear(&h, &self.feed_out)?;
+        graph.add(&x, &h)
+    }
+}
+
+#[derive(Debug)]
+struct Attention {
+    to_q: Linear,
+    to_k: Linear,
+    to_v: Linear,
+    to_out: Linear,
+    n_heads: usize,
+}
+
+impl Attention {
+    fn load(
+        source: &dyn WeightSource,
+        name: &str,
+        plan: &TransformerPlan,
+        context_dim: usize,
+    ) -> Result<Self, WeightError> {
+        let c = plan.channels;
+        let projection = |part: &str, n_in| {
+            let path = format!("{name}.{part}");
+            Ok(Linear::load_no_bias(source, &path, (n_in, c))?.with_lora_key(key(&path)))
+        };
+        let out = format!("{name}.to_out.0");
+        Ok(Self {
+            to_q: projection("to_q", c)?,
+            to_k: projection("to_k", context_dim)?,
+            to_v: projection("to_v", context_dim)?,
+            to_out: Linear::load(source, &out, (c, c))?.with_lora_key(key(&out)),
+            n_heads: plan.n_heads,
+        })
+    }
+
+    fn forward<G: Graph>(&self, graph: &mut G, x: &G::Value, context: &G::Value) -> TensorResult<G::Value> {
+        let q = graph.linear(x, &self.to_q)?;
+        let k = graph.linear(context, &self.to_k)?;
+        let v = graph.linear(context, &self.to_v)?;
+        let h = graph.attention([&q, &k, &v], self.n_heads, Mask::None)?;
+        graph.linear(&h, &self.to_out)
+    }
+}
