@@ -8,6 +8,7 @@
 
 pub mod buckets;
 pub mod caption;
+pub mod check;
 
 pub mod crop;
 pub mod ingest;

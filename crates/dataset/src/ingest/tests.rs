@@ -1,1 +1,301 @@
+use std::io::{Cursor, Write as _};
 
+use image::{Rgb, RgbImage};
+use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
+
+use super::*;
+
+fn png(seed: u8) -> Vec<u8> {
+    picture::encode_png(&RgbImage::from_fn(64, 64, |x, y| Rgb([x as u8, y as u8, seed])))
+}
+
+fn report_on(files: &[(&str, Vec<u8>)]) -> IngestReport {
+    report_in(Batch::default(), files)
+}
+
+fn report_in(mut batch: Batch, files: &[(&str, Vec<u8>)]) -> IngestReport {
+    for (name, bytes) in files {
+        batch
+            .add(name, Cursor::new(bytes), |_| Ok::<(), io::Error>(()))
+            .unwrap();
+    }
+    batch.finish()
+}
+
+fn zip(entries: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in entries {
+        let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
+        writer.start_file(*name, options).unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+fn names(report: &IngestReport) -> Vec<&str> {
+    report.items.iter().map(|item| item.file_name.as_str()).collect()
+}
+
+#[track_caller]
+fn refused(report: &IngestReport, expected: &[(&str, &str)]) {
+    let refused: Vec<_> = report
+        .refused
+        .iter()
+        .map(|file| (file.file_name.as_str(), file.reason.as_str()))
+        .collect();
+    assert_eq!(refused.len(), expected.len(), "{refused:?}");
+    for ((name, reason), (expected_name, part)) in refused.into_iter().zip(expected) {
+        assert_eq!(name, *expected_name);
+        assert!(
+            reason.contains(part),
+            "`{name}`: `{reason}` should contain `{part}`"
+        );
+    }
+}
+
+#[test]
+fn pairs_captions_with_pictures_in_any_order() {
+    let report = report_on(&[
+        ("b.txt", b"  the second ".to_vec()),
+        ("A.PNG", png(1)),
+        ("b.png", png(2)),
+        ("a.txt", b"the first".to_vec()),
+        ("c.png", png(3)),
+    ]);
+    refused(&report, &[]);
+    let captions: Vec<_> = report
+        .items
+        .iter()
+        .map(|item| (&*item.file_name, &*item.caption))
+        .collect();
+    assert_eq!(
+        captions,
+        [("A.PNG", "the first"), ("b.png", "the second"), ("c.png", "")]
+    );
+}
+
+#[test]
+fn names_every_refused_file_and_goes_on() {
+    let report = report_on(&[
+        ("text.png", b"I am text".to_vec()),
+        ("latin.txt", b"gr\xfcn".to_vec()),
+        ("same.png", png(1)),
+        ("same.jpg", png(2)),
+        ("copy.png", png(1)),
+        ("orphan.txt", b"a caption".to_vec()),
+        ("empty.txt", b"\n".to_vec()),
+        ("good.png", png(3)),
+        (".DS_Store", b"clutter".to_vec()),
+    ]);
+    assert_eq!(names(&report), ["same.png", "good.png"]);
+    refused(
+        &report,
+        &[
+            ("text.png", "is not a picture but text"),
+            ("latin.txt", "is not UTF-8 text: byte 2 is 0xfc"),
+            ("same.jpg", "is named like `same.png` but for the extension"),
+            ("copy.png", "shows the same pixels as `same.png`"),
+            ("empty.txt", "is empty: write what the picture shows"),
+            ("orphan.txt", "is a caption without a picture"),
+        ],
+    );
+}
+
+#[test]
+fn captions_find_pictures_of_an_earlier_upload() {
+    let first = report_on(&[("zora.png", png(1))]);
+    let known = |name: &str, sha256: &str| KnownPicture {
+        file_name: name.into(),
+        sha256: sha256.into(),
+    };
+    let batch = Batch::into_dataset(vec![
+        known("zora.png", &first.items[0].sha256),
+        known("two.png", "b"),
+        known("two.jpg", "c"),
+    ]);
+    let report = report_in(
+        batch,
+        &[
+            ("again.png", png(1)),
+            ("zora.txt", b"zora".to_vec()),
+            ("two.txt", b"which?".to_vec()),
+        ],
+    );
+    assert_eq!(
+        report.captions,
+        [NewCaption {
+            sha256: first.items[0].sha256.clone(),
+            caption: "zora".into()
+        }]
+    );
+    refused(
+        &report,
+        &[
+            ("again.png", "shows the same pixels as `zora.png`"),
+            ("two.txt", "belongs to more than one picture"),
+        ],
+    );
+}
+
+#[test]
+fn hands_each_picture_on_at_once_and_stops_when_it_cannot_be_stored() {
+    let mut batch = Batch::default();
+    let mut stored = Vec::new();
+    for seed in 0..3 {
+        let store = |picture: &NormalizedPicture| {
+            stored.push(picture.sha256.clone());
+            Ok::<(), io::Error>(())
+        };
+        batch
+            .add(&format!("{seed}.png"), Cursor::new(png(seed)), store)
+            .unwrap();
+    }
+    assert_eq!(stored.len(), 3);
+    let full = |_: &NormalizedPicture| Err(io::Error::from(io::ErrorKind::StorageFull));
+    let err = batch.add("last.png", Cursor::new(png(9)), full).unwrap_err();
+    assert_eq!(err.to_string(), "failed to store the picture `last.png`");
+    assert_eq!(names(&batch.finish()).len(), 3);
+}
+
+#[test]
+fn takes_the_files_of_an_archive() {
+    let archive = zip(&[
+        ("zora/1.png", png(1)),
+        ("zora/1.txt", b"one".to_vec()),
+        ("__MACOSX/zora/._1.png", b"clutter".to_vec()),
+        ("zora/Thumbs.db", b"clutter".to_vec()),
+        ("zora/bad.png", b"text".to_vec()),
+    ]);
+    let report = report_on(&[("set.zip", archive)]);
+    assert_eq!(names(&report), ["zora/1.png"]);
+    assert_eq!(report.items[0].caption, "one");
+    refused(&report, &[("set.zip/zora/bad.png", "is not a picture but text")]);
+}
+
+#[test]
+fn refuses_hostile_names_and_takes_the_rest() {
+    let archive = zip(&[
+        ("../up.png", png(1)),
+        ("a/../../up.png", png(2)),
+        ("/etc/absolute.png", png(3)),
+        ("C:\\drive.png", png(4)),
+        ("..\\up.png", png(5)),
+        ("inner.zip", zip(&[("x.png", png(6))])),
+        ("Case.png", png(7)),
+        ("case.png", png(8)),
+        ("good.png", png(9)),
+    ]);
+    let report = report_on(&[("x.zip", archive)]);
+    assert_eq!(names(&report), ["Case.png", "good.png"]);
+    refused(
+        &report,
+        &[
+            ("x.zip/../up.png", "has `..` in its name"),
+            ("x.zip/a/../../up.png", "has `..` in its name"),
+            ("x.zip//etc/absolute.png", "has an absolute path for a name"),
+            ("x.zip/C:/drive.png", "has a drive letter in its name"),
+            ("x.zip/../up.png", "has `..` in its name"),
+            ("x.zip/inner.zip", "is an archive inside an archive"),
+            ("x.zip/case.png", "has the name of another file in the archive"),
+        ],
+    );
+}
+
+#[test]
+fn refuses_symbolic_links() {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    writer
+        .add_symlink("link.png", "/etc/passwd", SimpleFileOptions::default())
+        .unwrap();
+    let report = report_on(&[("x.zip", writer.finish().unwrap().into_inner())]);
+    refused(&report, &[("x.zip/link.png", "is a symbolic link")]);
+}
+
+#[test]
+fn refuses_an_archive_that_breaks_a_limit_as_a_whole() {
+    let limits = Limits {
+        n_entries: 3,
+        total_bytes: 100_000,
+        entry_bytes: 60_000,
+        ratio: 20,
+        ratio_from_bytes: 20_000,
+    };
+    let noise = |n: usize| {
+        (0..n as u32)
+            .map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8)
+            .collect::<Vec<_>>()
+    };
+    for (entries, reason) in [
+        (
+            vec![("a.png", png(1)), ("b", vec![1]), ("c", vec![2]), ("d", vec![3])],
+            "an archive has at most 3",
+        ),
+        (
+            vec![("a.png", png(1)), ("big.png", noise(70_000))],
+            "a file in it unpacks to more than 0 MiB",
+        ),
+        (
+            vec![
+                ("a.png", png(1)),
+                ("b.png", noise(55_000)),
+                ("c.png", noise(55_001)),
+            ],
+            "unpacks to more than 0 MiB",
+        ),
+        (
+            vec![("a.png", png(1)), ("zeros.png", vec![0; 50_000])],
+            "more than 20 times its size",
+        ),
+    ] {
+        let batch = Batch::default().with_limits(limits);
+        let report = report_in(batch, &[("bomb.zip", zip(&entries)), ("good.png", png(1))]);
+        assert_eq!(
+            names(&report),
+            ["good.png"],
+            "what came out of the bomb is forgotten"
+        );
+        refused(&report, &[("bomb.zip", reason)]);
+    }
+}
+
+#[test]
+fn the_default_limits_stop_a_bomb_of_a_gigabyte_early() {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    writer
+        .start_file("zeros.png", SimpleFileOptions::default())
+        .unwrap();
+    let zeros = vec![0; 1 << 20];
+    for _ in 0..300 {
+        writer.write_all(&zeros).unwrap();
+    }
+    let report = report_on(&[("bomb.zip", writer.finish().unwrap().into_inner())]);
+    refused(
+        &report,
+        &[(
+            "bomb.zip",
+            "is a zip bomb: it unpacks to more than 200 times its size",
+        )],
+    );
+}
+
+#[test]
+fn refuses_broken_archives() {
+    let mut truncated = zip(&[("a.png", png(1))]);
+    truncated.truncate(truncated.len() / 2);
+    let mut corrupt = zip(&[("a.png", png(1)), ("b.png", png(2))]);
+    corrupt[60] ^= 0xff;
+    let report = report_on(&[
+        ("cut.zip", truncated),
+        ("empty.zip", zip(&[])),
+        ("corrupt.zip", corrupt),
+    ]);
+    assert_eq!(names(&report), ["b.png"]);
+    refused(
+        &report,
+        &[
+            ("cut.zip", "is a damaged zip archive"),
+            ("empty.zip", "is an empty archive"),
+            ("corrupt.zip/a.png", "is damaged in the archive"),
+        ],
+    );
+}
