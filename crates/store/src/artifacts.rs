@@ -1,17 +1,32 @@
 //! Files kept from jobs and generations.
 
 use chrono::{DateTime, Utc};
-use protocol::{ArtifactId, AttemptId, JobId, OwnerId, agent::ArtifactKind};
+use protocol::{
+    ArtifactId, AttemptId, GenerationId, JobId, OwnerId,
+    agent::{ArtifactKind, NewArtifact},
+};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
 
-use crate::{BlobKey, Read, Result};
+use crate::{
+    BlobKey, Read, Result, StoreError, Tx,
+    attempts::{Attempt, Subject},
+    db::{entities::artifact, insert},
+    error::Doing,
+    now,
+    words::{from_json, json},
+};
 
 /// A file kept from a job or a generation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Artifact {
     /// Its id.
     pub id: ArtifactId,
+    /// Whose it is.
+    pub owner: OwnerId,
     /// The job it was kept from, if it was one.
     pub job_id: Option<JobId>,
+    /// The generation it was kept from, if it was one.
+    pub generation_id: Option<GenerationId>,
     /// The attempt that made it.
     pub attempt_id: AttemptId,
     /// What it is.
@@ -30,14 +45,124 @@ pub struct Artifact {
     pub created_at: DateTime<Utc>,
 }
 
+const ANNOUNCED: &str = "announced";
+const STORED: &str = "stored";
+
 /// The stored files of a job, in the order they came.
 pub async fn of_job(db: &impl Read, owner: OwnerId, job: JobId) -> Result<Vec<Artifact>> {
-    let _ = (db, owner, job);
-    todo!()
+    let rows = artifact::Entity::find()
+        .filter(artifact::Column::JobId.eq(job.0))
+        .filter(artifact::Column::OwnerId.eq(owner.0))
+        .filter(artifact::Column::State.eq(STORED))
+        .order_by_asc(artifact::Column::Id)
+        .all(db.connection())
+        .await
+        .doing("list the files of a job")?;
+    rows.into_iter().map(to_artifact).collect()
 }
 
 /// One stored file.
 pub async fn get(db: &impl Read, owner: OwnerId, id: ArtifactId) -> Result<Artifact> {
-    let _ = (db, owner, id);
-    todo!()
+    let artifact = find(db, id).await?;
+    if artifact.owner != owner || !artifact.is_stored {
+        return Err(StoreError::not_found("file", id));
+    }
+    Ok(artifact)
+}
+
+/// One file, stored or announced, whoever owns it.
+pub async fn find(db: &impl Read, id: ArtifactId) -> Result<Artifact> {
+    let row = artifact::Entity::find_by_id(id.0)
+        .one(db.connection())
+        .await
+        .doing("read a file's row")?
+        .ok_or_else(|| StoreError::not_found("file", id))?;
+    to_artifact(row)
+}
+
+/// The stored checkpoint of a job with the most steps.
+pub async fn newest_checkpoint(db: &impl Read, job: JobId) -> Result<Option<Artifact>> {
+    let row = artifact::Entity::find()
+        .filter(artifact::Column::JobId.eq(job.0))
+        .filter(artifact::Column::Kind.eq("checkpoint"))
+        .filter(artifact::Column::State.eq(STORED))
+        .order_by_desc(artifact::Column::Step)
+        .order_by_desc(artifact::Column::Id)
+        .one(db.connection())
+        .await
+        .doing("look for a checkpoint")?;
+    row.map(to_artifact).transpose()
+}
+
+/// Takes down that an attempt's file is coming; the same file again is the same row.
+pub async fn announce(tx: &Tx, owner: OwnerId, attempt: &Attempt, new: &NewArtifact) -> Result<Artifact> {
+    let details = json(&new.kind);
+    let same = artifact::Entity::find()
+        .filter(artifact::Column::AttemptId.eq(attempt.id.0))
+        .filter(artifact::Column::Sha256.eq(&new.sha256))
+        .all(tx.connection())
+        .await
+        .doing("look for the same file")?;
+    if let Some(row) = same.into_iter().find(|row| row.details == details) {
+        return to_artifact(row);
+    }
+    let key =
+        BlobKey::from_sha256(&new.sha256).map_err(|err| StoreError::corrupt("artifacts.sha256", err))?;
+    let (job_id, generation_id) = match attempt.subject {
+        Subject::Job(id) => (Some(id.0), None),
+        Subject::Generation(id) => (None, Some(id.0)),
+    };
+    let row = artifact::Model {
+        id: ArtifactId::new().0,
+        owner_id: owner.0,
+        job_id,
+        generation_id,
+        attempt_id: attempt.id.0,
+        kind: details["kind"].as_str().unwrap_or_default().to_owned(),
+        step: details["step"].as_i64(),
+        details,
+        file_name: new.file_name.clone(),
+        sha256: new.sha256.clone(),
+        size_bytes: new.size_bytes.cast_signed(),
+        url: tx.objects().location(&key),
+        blob_key: key.to_string(),
+        state: ANNOUNCED.to_owned(),
+        created_at: now(),
+        stored_at: None,
+    };
+    insert(tx.connection(), row.clone(), "store a file's row").await?;
+    to_artifact(row)
+}
+
+/// Takes down that a file's bytes are there; tells whether that is news.
+pub async fn mark_stored(tx: &Tx, id: ArtifactId) -> Result<bool> {
+    let done = artifact::Entity::update_many()
+        .col_expr(artifact::Column::State, Expr::value(STORED))
+        .col_expr(artifact::Column::StoredAt, Expr::value(now()))
+        .filter(artifact::Column::Id.eq(id.0))
+        .filter(artifact::Column::State.eq(ANNOUNCED))
+        .exec(tx.connection())
+        .await
+        .doing("note that a file is stored")?;
+    Ok(done.rows_affected > 0)
+}
+
+fn to_artifact(row: artifact::Model) -> Result<Artifact> {
+    Ok(Artifact {
+        id: ArtifactId(row.id),
+        owner: OwnerId(row.owner_id),
+        job_id: row.job_id.map(JobId),
+        generation_id: row.generation_id.map(GenerationId),
+        attempt_id: AttemptId(row.attempt_id),
+        kind: from_json("artifacts.details", row.details)?,
+        file_name: row.file_name,
+        sha256: row.sha256,
+        size_bytes: row.size_bytes.cast_unsigned(),
+        key: row
+            .blob_key
+            .parse()
+            .map_err(|err| StoreError::corrupt("artifacts.blob_key", err))?,
+        is_stored: row.state == STORED,
+        created_at: row.created_at,
+    })
 }

@@ -1,110 +1,186 @@
 //! Datasets, their pictures, and the frozen versions that jobs train on.
 
-use protocol::{
-    DatasetId, DatasetVersionId, ItemId, OwnerId,
-    dataset::{Dataset, Item, Manifest, ManifestItem, Split, UpdateItem},
+mod items;
+mod versions;
+
+use std::collections::HashMap;
+
+use protocol::{DatasetId, OwnerId, dataset::Dataset};
+use sea_orm::{
+    ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait, SimpleExpr},
+};
+use uuid::Uuid;
+
+pub use items::{AddedItem, NewItem, add_item, delete_item, item, items, update_item};
+pub use versions::{content_hash, freeze, manifest};
+
+use crate::{
+    BlobKey, Read, Result, StoreError, Tx,
+    db::{
+        entities::{dataset, dataset_item},
+        insert,
+    },
+    error::Doing,
+    now,
+    objects::UrlOptions,
 };
 
-use crate::{Read, Result, Tx};
-
-/// A picture to add; its bytes are in the object store already.
-#[derive(Debug, Clone)]
-pub struct NewItem {
-    /// See [`Item::file_name`].
-    pub file_name: String,
-    /// See [`Item::caption`].
-    pub caption: String,
-    /// See [`Item::split`].
-    pub split: Split,
-    /// See [`Item::width`].
-    pub width: u32,
-    /// See [`Item::height`].
-    pub height: u32,
-    /// See [`Item::size_bytes`].
-    pub size_bytes: u64,
-    /// See [`Item::sha256`].
-    pub sha256: String,
-    /// See [`Item::notes`].
-    pub notes: Vec<String>,
-}
-
-/// What became of a picture that was to be added.
-#[derive(Debug, Clone, PartialEq)]
-pub enum AddedItem {
-    /// It is new.
-    Added(Item),
-    /// The dataset has the very same picture already: this one.
-    Duplicate(Item),
-}
+/// Pictures that a dataset is shown by.
+const N_PREVIEWS: usize = 4;
 
 /// Makes an empty dataset.
 pub async fn create(tx: &Tx, owner: OwnerId, name: &str) -> Result<Dataset> {
-    let _ = (tx, owner, name);
-    todo!()
+    let (id, now) = (DatasetId::new(), now());
+    let row = dataset::Model {
+        id: id.0,
+        owner_id: owner.0,
+        name: name.to_owned(),
+        created_at: now,
+        updated_at: now,
+        deleted_at: None,
+    };
+    insert(tx.connection(), row, "store a dataset").await?;
+    get(tx, owner, id).await
 }
 
-/// An owner's datasets, the newest first.
-pub async fn list(db: &impl Read, owner: OwnerId) -> Result<Vec<Dataset>> {
-    let _ = (db, owner);
-    todo!()
+/// An owner's datasets, the newest first: at most `limit` that are older than `after`.
+pub async fn list(
+    db: &impl Read,
+    owner: OwnerId,
+    after: Option<DatasetId>,
+    limit: u64,
+) -> Result<Vec<Dataset>> {
+    let mut query = dataset::Entity::find()
+        .filter(dataset::Column::OwnerId.eq(owner.0))
+        .filter(dataset::Column::DeletedAt.is_null());
+    if let Some(after) = after {
+        query = query.filter(dataset::Column::Id.lt(after.0));
+    }
+    let rows = query
+        .order_by_desc(dataset::Column::Id)
+        .limit(limit)
+        .all(db.connection())
+        .await
+        .doing("list datasets")?;
+    complete(db, rows).await
 }
 
 /// One dataset.
 pub async fn get(db: &impl Read, owner: OwnerId, id: DatasetId) -> Result<Dataset> {
-    let _ = (db, owner, id);
-    todo!()
+    let row = row(db, owner, id).await?;
+    let mut datasets = complete(db, vec![row]).await?;
+    datasets.pop().ok_or_else(|| StoreError::not_found("dataset", id))
 }
 
-/// Deletes a dataset; versions that jobs were trained on stay.
+/// Gives a dataset another name.
+pub async fn rename(tx: &Tx, owner: OwnerId, id: DatasetId, name: &str) -> Result<Dataset> {
+    row(tx, owner, id).await?;
+    dataset::Entity::update_many()
+        .col_expr(dataset::Column::Name, Expr::value(name))
+        .col_expr(dataset::Column::UpdatedAt, Expr::value(now()))
+        .filter(dataset::Column::Id.eq(id.0))
+        .exec(tx.connection())
+        .await
+        .doing("rename a dataset")?;
+    get(tx, owner, id).await
+}
+
+/// Deletes a dataset with its pictures; versions that jobs were trained on stay.
 pub async fn delete(tx: &Tx, owner: OwnerId, id: DatasetId) -> Result<()> {
-    let _ = (tx, owner, id);
-    todo!()
+    row(tx, owner, id).await?;
+    dataset_item::Entity::delete_many()
+        .filter(dataset_item::Column::DatasetId.eq(id.0))
+        .exec(tx.connection())
+        .await
+        .doing("delete the pictures of a dataset")?;
+    dataset::Entity::update_many()
+        .col_expr(dataset::Column::DeletedAt, Expr::value(now()))
+        .filter(dataset::Column::Id.eq(id.0))
+        .exec(tx.connection())
+        .await
+        .doing("delete a dataset")?;
+    Ok(())
 }
 
-/// Adds a picture to a dataset.
-pub async fn add_item(tx: &Tx, owner: OwnerId, id: DatasetId, item: NewItem) -> Result<AddedItem> {
-    let _ = (tx, owner, id, item);
-    todo!()
+async fn row(db: &impl Read, owner: OwnerId, id: DatasetId) -> Result<dataset::Model> {
+    dataset::Entity::find_by_id(id.0)
+        .filter(dataset::Column::OwnerId.eq(owner.0))
+        .filter(dataset::Column::DeletedAt.is_null())
+        .one(db.connection())
+        .await
+        .doing("read a dataset")?
+        .ok_or_else(|| StoreError::not_found("dataset", id))
 }
 
-/// All pictures of a dataset, in the order they were added.
-pub async fn items(db: &impl Read, owner: OwnerId, id: DatasetId) -> Result<Vec<Item>> {
-    let _ = (db, owner, id);
-    todo!()
+async fn touch(tx: &Tx, id: DatasetId) -> Result<()> {
+    dataset::Entity::update_many()
+        .col_expr(dataset::Column::UpdatedAt, Expr::value(now()))
+        .filter(dataset::Column::Id.eq(id.0))
+        .exec(tx.connection())
+        .await
+        .doing("note the change of a dataset")?;
+    Ok(())
 }
 
-/// One picture of a dataset.
-pub async fn item(db: &impl Read, owner: OwnerId, id: DatasetId, item: ItemId) -> Result<Item> {
-    let _ = (db, owner, id, item);
-    todo!()
+#[derive(FromQueryResult)]
+struct Counts {
+    dataset_id: Uuid,
+    n_items: i64,
+    n_captioned: i64,
 }
 
-/// Changes a picture's caption or use.
-pub async fn update_item(
-    tx: &Tx,
-    owner: OwnerId,
-    id: DatasetId,
-    item: ItemId,
-    change: UpdateItem,
-) -> Result<Item> {
-    let _ = (tx, owner, id, item, change);
-    todo!()
+/// Adds counts and previews to rows, keeping their order.
+async fn complete(db: &impl Read, rows: Vec<dataset::Model>) -> Result<Vec<Dataset>> {
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    let captioned: SimpleExpr = Expr::case(dataset_item::Column::Caption.ne(""), 1_i64)
+        .finally(0_i64)
+        .into();
+    let counts: HashMap<Uuid, Counts> = dataset_item::Entity::find()
+        .select_only()
+        .column(dataset_item::Column::DatasetId)
+        .column_as(dataset_item::Column::Id.count(), "n_items")
+        // PostgreSQL sums BIGINT to NUMERIC.
+        .column_as(captioned.sum().cast_as("BIGINT"), "n_captioned")
+        .filter(dataset_item::Column::DatasetId.is_in(ids))
+        .group_by(dataset_item::Column::DatasetId)
+        .into_model::<Counts>()
+        .all(db.connection())
+        .await
+        .doing("count the pictures of datasets")?
+        .into_iter()
+        .map(|counts| (counts.dataset_id, counts))
+        .collect();
+    let mut datasets = Vec::with_capacity(rows.len());
+    for row in rows {
+        let counts = counts.get(&row.id);
+        datasets.push(Dataset {
+            id: DatasetId(row.id),
+            name: row.name,
+            n_items: counts.map_or(0, |counts| counts.n_items.unsigned_abs()),
+            n_captioned: counts.map_or(0, |counts| counts.n_captioned.unsigned_abs()),
+            preview_urls: previews(db, row.id).await?,
+            created_at: row.created_at,
+        });
+    }
+    Ok(datasets)
 }
 
-/// Takes a picture out of a dataset.
-pub async fn delete_item(tx: &Tx, owner: OwnerId, id: DatasetId, item: ItemId) -> Result<()> {
-    let _ = (tx, owner, id, item);
-    todo!()
+async fn previews(db: &impl Read, dataset: Uuid) -> Result<Vec<String>> {
+    let hashes: Vec<String> = dataset_item::Entity::find()
+        .select_only()
+        .column(dataset_item::Column::Sha256)
+        .filter(dataset_item::Column::DatasetId.eq(dataset))
+        .order_by_asc(dataset_item::Column::Id)
+        .limit(N_PREVIEWS as u64)
+        .into_tuple()
+        .all(db.connection())
+        .await
+        .doing("read the previews of a dataset")?;
+    hashes.iter().map(|hash| picture_url(db, hash)).collect()
 }
 
-/// Freezes these pictures as a version; the same pictures give the same version again.
-pub async fn freeze(tx: &Tx, id: DatasetId, items: Vec<ManifestItem>) -> Result<Manifest> {
-    let _ = (tx, id, items);
-    todo!()
-}
-
-/// The pictures of a frozen version.
-pub async fn manifest(db: &impl Read, id: DatasetVersionId) -> Result<Manifest> {
-    let _ = (db, id);
-    todo!()
+fn picture_url(db: &impl Read, sha256: &str) -> Result<String> {
+    let key = BlobKey::from_sha256(sha256).map_err(|err| StoreError::corrupt("dataset_items.sha256", err))?;
+    Ok(db.objects().get_url(&key, &UrlOptions::picture()))
 }

@@ -1,10 +1,15 @@
 //! The database: connections, entities and migrations.
 
+pub(crate) mod entities;
+mod migrations;
+
 use std::{path::Path, time::Duration};
 
-use sea_orm::{ConnectOptions, DatabaseConnection};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, DatabaseConnection, EntityTrait, IntoActiveModel, ModelTrait,
+};
 
-use crate::OpenError;
+use crate::{OpenError, Result, error::Doing};
 
 /// How long a statement waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -20,15 +25,33 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    pub(crate) async fn open_sqlite(path: &Path) -> Result<Self, OpenError> {
+    pub(crate) async fn open_sqlite(path: &Path) -> std::result::Result<Self, OpenError> {
         let url = format!("sqlite://{}", path.display());
         let writer = connect(&url, path, 1).await?;
         let readers = connect(&url, path, 4).await?;
-        Ok(Self { writer, readers })
+        let database = Self { writer, readers };
+        migrations::migrate(&database, &url).await?;
+        Ok(database)
     }
 }
 
-async fn connect(url: &str, path: &Path, n_connections: u32) -> Result<DatabaseConnection, OpenError> {
+/// Inserts a complete row.
+pub(crate) async fn insert<M>(db: &impl ConnectionTrait, row: M, doing: &'static str) -> Result<()>
+where
+    M: ModelTrait + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>,
+{
+    M::Entity::insert(row.into_active_model())
+        .exec_without_returning(db)
+        .await
+        .doing(doing)?;
+    Ok(())
+}
+
+async fn connect(
+    url: &str,
+    path: &Path,
+    n_connections: u32,
+) -> std::result::Result<DatabaseConnection, OpenError> {
     let path = path.to_owned();
     let mut options = ConnectOptions::new("sqlite::memory:");
     options

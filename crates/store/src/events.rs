@@ -1,11 +1,126 @@
-//! The numbered event stream of each job.
+//! The numbered event stream of each job: 1, 2, 3, … without gaps.
 
-use protocol::{JobId, event::JobEvent};
+use chrono::{DateTime, Utc};
+use protocol::{
+    AttemptId, JobId,
+    event::{Event, JobEvent},
+};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait, Query},
+};
 
-use crate::{Read, Result};
+use crate::{
+    Read, Result, StoreError, Tx,
+    db::entities::{job, job_event},
+    error::Doing,
+    words::{from_json, json},
+};
+
+/// An event to append.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewEvent {
+    /// When it happened.
+    pub at: DateTime<Utc>,
+    /// The attempt that it is about.
+    pub attempt: Option<AttemptId>,
+    /// The number that the attempt's agent gave it.
+    pub agent_n: Option<u64>,
+    /// What happened.
+    pub event: Event,
+}
+
+impl NewEvent {
+    /// Something that happened to the job itself.
+    pub fn of_job(at: DateTime<Utc>, event: Event) -> Self {
+        Self {
+            at,
+            attempt: None,
+            agent_n: None,
+            event,
+        }
+    }
+
+    /// Something that happened to an attempt.
+    pub fn of_attempt(at: DateTime<Utc>, attempt: AttemptId, event: Event) -> Self {
+        Self {
+            attempt: Some(attempt),
+            ..Self::of_job(at, event)
+        }
+    }
+}
+
+/// Rows of one statement; SQLite takes at most 32,766 values in one.
+const ROWS_PER_INSERT: usize = 1000;
 
 /// Events of a job with numbers above `after`, in order, at most `limit`.
 pub async fn after(db: &impl Read, job: JobId, after: i64, limit: u64) -> Result<Vec<JobEvent>> {
-    let _ = (db, job, after, limit);
-    todo!()
+    let rows = job_event::Entity::find()
+        .filter(job_event::Column::JobId.eq(job.0))
+        .filter(job_event::Column::Seq.gt(after))
+        .order_by_asc(job_event::Column::Seq)
+        .limit(limit)
+        .all(db.connection())
+        .await
+        .doing("read the events of a job")?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(JobEvent {
+                seq: row.seq,
+                at: row.at,
+                attempt_id: row.attempt_id.map(AttemptId),
+                event: from_json("job_events.body", row.body)?,
+            })
+        })
+        .collect()
+}
+
+/// Appends events to a job's stream; returns the number of the last one.
+///
+/// The job's own row counts them. Updating it locks it until the transaction ends, so that numbers become
+/// visible in order and an aborted transaction leaves no gap.
+pub async fn append(tx: &Tx, job: JobId, events: Vec<NewEvent>) -> Result<i64> {
+    let count = Query::update()
+        .table(job::Entity)
+        .value(
+            job::Column::LastSeq,
+            Expr::col(job::Column::LastSeq).add(events.len() as i64),
+        )
+        .and_where(Expr::col(job::Column::Id).eq(job.0))
+        .returning_col(job::Column::LastSeq)
+        .to_owned();
+    let counted = tx
+        .connection()
+        .query_one(&count)
+        .await
+        .doing("number the events of a job")?
+        .ok_or_else(|| StoreError::not_found("job", job))?;
+    let last: i64 = counted
+        .try_get("", "last_seq")
+        .doing("number the events of a job")?;
+    let first = last - events.len() as i64 + 1;
+    let rows: Vec<_> = (first..)
+        .zip(events)
+        .map(|(seq, new)| {
+            let body = json(&new.event);
+            let row = job_event::Model {
+                job_id: job.0,
+                seq,
+                at: new.at,
+                attempt_id: new.attempt.map(|id| id.0),
+                attempt_n: new.agent_n.map(u64::cast_signed),
+                kind: body["type"].as_str().unwrap_or_default().to_owned(),
+                body,
+            };
+            job_event::ActiveModel::from(row)
+        })
+        .collect();
+    for rows in rows.chunks(ROWS_PER_INSERT) {
+        job_event::Entity::insert_many(rows.to_vec())
+            .exec_without_returning(tx.connection())
+            .await
+            .doing("store the events of a job")?;
+    }
+    tx.touch_job(job, last);
+    Ok(last)
 }

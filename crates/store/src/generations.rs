@@ -1,17 +1,214 @@
 //! Text-to-image requests and their pictures.
 
-use protocol::{GenerationId, OwnerId, generation::Generation};
+use std::collections::BTreeMap;
 
-use crate::{Read, Result};
+use protocol::{
+    ArtifactId, GenerationId, OwnerId,
+    generation::{CreateGeneration, Generation, GenerationPhase},
+};
+use sea_orm::{
+    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
+};
+use uuid::Uuid;
 
-/// An owner's generations, the newest first.
-pub async fn list(db: &impl Read, owner: OwnerId, limit: u64) -> Result<Vec<Generation>> {
-    let _ = (db, owner, limit);
-    todo!()
+use crate::{
+    Read, Result, StoreError, Tx,
+    db::{
+        entities::{artifact, generation},
+        insert,
+    },
+    error::Doing,
+    now,
+    objects::UrlOptions,
+    words::{from_json, json, unword, word},
+};
+
+/// What the orchestrator decides by.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GenerationState {
+    /// The generation.
+    pub id: GenerationId,
+    /// Whose it is.
+    pub owner: OwnerId,
+    /// Where it stands.
+    pub phase: GenerationPhase,
+    /// What to render; seed, width and height are filled in.
+    pub request: CreateGeneration,
+    /// Attempts that were made.
+    pub n_attempts: u32,
+}
+
+/// How an attempt of a generation ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GenerationEnd {
+    /// With this picture.
+    Picture(ArtifactId),
+    /// With an error.
+    Failed(String),
+    /// Its agent is gone: the next one may try.
+    Again,
+}
+
+/// An owner's generations, the newest first: at most `limit` that are older than `after`.
+pub async fn list(
+    db: &impl Read,
+    owner: OwnerId,
+    after: Option<GenerationId>,
+    limit: u64,
+) -> Result<Vec<Generation>> {
+    let mut query = generation::Entity::find().filter(generation::Column::OwnerId.eq(owner.0));
+    if let Some(after) = after {
+        query = query.filter(generation::Column::Id.lt(after.0));
+    }
+    let rows = query
+        .order_by_desc(generation::Column::Id)
+        .limit(limit)
+        .all(db.connection())
+        .await
+        .doing("list generations")?;
+    to_generations(db, rows).await
 }
 
 /// One generation.
 pub async fn get(db: &impl Read, owner: OwnerId, id: GenerationId) -> Result<Generation> {
-    let _ = (db, owner, id);
-    todo!()
+    let row = row(db, id).await?;
+    if row.owner_id != owner.0 {
+        return Err(StoreError::not_found("generation", id));
+    }
+    let mut generations = to_generations(db, vec![row]).await?;
+    generations
+        .pop()
+        .ok_or_else(|| StoreError::not_found("generation", id))
+}
+
+/// What the orchestrator decides by.
+pub async fn state(db: &impl Read, id: GenerationId) -> Result<GenerationState> {
+    to_state(row(db, id).await?)
+}
+
+/// How many generations wait.
+pub async fn n_queued(db: &impl Read) -> Result<u64> {
+    generation::Entity::find()
+        .filter(generation::Column::Phase.eq(word(&GenerationPhase::Queued)))
+        .count(db.connection())
+        .await
+        .doing("count queued generations")
+}
+
+/// Queues a generation.
+pub async fn create(tx: &Tx, owner: OwnerId, request: &CreateGeneration) -> Result<GenerationId> {
+    let id = GenerationId::new();
+    let row = generation::Model {
+        id: id.0,
+        owner_id: owner.0,
+        phase: word(&GenerationPhase::Queued),
+        base_model: request.base_model.clone(),
+        prompt: request.prompt.clone(),
+        request: json(request),
+        n_attempts: 0,
+        artifact_id: None,
+        error: None,
+        duration_ms: None,
+        created_at: now(),
+        started_at: None,
+        ended_at: None,
+    };
+    insert(tx.connection(), row, "store a generation").await?;
+    tx.touch_generation(id);
+    tx.wake_on_commit();
+    Ok(id)
+}
+
+/// Ends an attempt of a running generation.
+pub async fn end_attempt(tx: &Tx, id: GenerationId, end: GenerationEnd) -> Result<()> {
+    let (row, now) = (row(tx, id).await?, now());
+    let mut update = generation::Entity::update_many();
+    let phase = match end {
+        GenerationEnd::Picture(artifact) => {
+            let started = row.started_at.unwrap_or(row.created_at);
+            update = update
+                .col_expr(generation::Column::ArtifactId, Expr::value(artifact.0))
+                .col_expr(
+                    generation::Column::DurationMs,
+                    Expr::value((now - started).num_milliseconds().max(0)),
+                )
+                .col_expr(generation::Column::EndedAt, Expr::value(now));
+            GenerationPhase::Succeeded
+        }
+        GenerationEnd::Failed(error) => {
+            update = update
+                .col_expr(generation::Column::Error, Expr::value(error))
+                .col_expr(generation::Column::EndedAt, Expr::value(now));
+            GenerationPhase::Failed
+        }
+        GenerationEnd::Again => GenerationPhase::Queued,
+    };
+    let done = update
+        .col_expr(generation::Column::Phase, Expr::value(word(&phase)))
+        .filter(generation::Column::Id.eq(id.0))
+        .filter(generation::Column::Phase.eq(word(&GenerationPhase::Running)))
+        .exec(tx.connection())
+        .await
+        .doing("end a generation")?;
+    if done.rows_affected == 0 {
+        return Err(StoreError::stale("generation", id));
+    }
+    tx.touch_generation(id);
+    tx.wake_on_commit();
+    Ok(())
+}
+
+async fn row(db: &impl Read, id: GenerationId) -> Result<generation::Model> {
+    generation::Entity::find_by_id(id.0)
+        .one(db.connection())
+        .await
+        .doing("read a generation")?
+        .ok_or_else(|| StoreError::not_found("generation", id))
+}
+
+pub(crate) fn to_state(row: generation::Model) -> Result<GenerationState> {
+    Ok(GenerationState {
+        id: GenerationId(row.id),
+        owner: OwnerId(row.owner_id),
+        phase: unword("generations.phase", &row.phase)?,
+        request: from_json("generations.request", row.request)?,
+        n_attempts: row.n_attempts.unsigned_abs(),
+    })
+}
+
+async fn to_generations(db: &impl Read, rows: Vec<generation::Model>) -> Result<Vec<Generation>> {
+    let pictures: Vec<Uuid> = rows.iter().filter_map(|row| row.artifact_id).collect();
+    let keys: BTreeMap<Uuid, String> = artifact::Entity::find()
+        .select_only()
+        .column(artifact::Column::Id)
+        .column(artifact::Column::BlobKey)
+        .filter(artifact::Column::Id.is_in(pictures))
+        .into_tuple()
+        .all(db.connection())
+        .await
+        .doing("read the pictures of generations")?
+        .into_iter()
+        .collect();
+    rows.into_iter()
+        .map(|row| {
+            let image_url = match row.artifact_id.and_then(|id| keys.get(&id)) {
+                Some(key) => {
+                    let key = key
+                        .parse()
+                        .map_err(|err| StoreError::corrupt("artifacts.blob_key", err))?;
+                    Some(db.objects().get_url(&key, &UrlOptions::picture()))
+                }
+                None => None,
+            };
+            Ok(Generation {
+                id: GenerationId(row.id),
+                phase: unword("generations.phase", &row.phase)?,
+                request: from_json("generations.request", row.request)?,
+                image_url,
+                error: row.error,
+                duration_ms: row.duration_ms.map(i64::cast_unsigned),
+                created_at: row.created_at,
+            })
+        })
+        .collect()
 }

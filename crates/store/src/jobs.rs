@@ -1,17 +1,179 @@
 //! Jobs: one row each, with its recipe as JSON and its hyperparameters in columns that a person can read.
 
-use protocol::{JobId, OwnerId, job::Job};
+mod changes;
+mod columns;
 
-use crate::{Read, Result};
+use protocol::{
+    DatasetId, DatasetVersionId, JobId, ModelVersionId, OwnerId, event::StepMetrics, job::Job, phase::Phase,
+    recipe::Recipe,
+};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use serde::{Deserialize, Serialize};
 
-/// An owner's jobs, the newest first.
-pub async fn list(db: &impl Read, owner: OwnerId, limit: u64) -> Result<Vec<Job>> {
-    let _ = (db, owner, limit);
-    todo!()
+pub use changes::{
+    PhaseChange, change_phase, clear_served_requests, insert, request, request_checkpoint, request_sample,
+    set_checkpoint, set_progress,
+};
+pub(crate) use columns::with_recipe;
+
+use crate::{
+    Read, Result, StoreError,
+    db::entities::job,
+    error::Doing,
+    words::{from_json, unword},
+};
+
+/// A job to be made.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    /// Whose it is.
+    pub owner: OwnerId,
+    /// The dataset it is made from.
+    pub dataset_id: DatasetId,
+    /// The frozen pictures that it trains on.
+    pub dataset_version_id: DatasetVersionId,
+    /// The fully resolved configuration.
+    pub recipe: Recipe,
+    /// Who leases the machine.
+    pub provider: String,
+}
+
+/// What a user wants of a job, other than that it goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Requested {
+    /// That it ends with a checkpoint.
+    Stop,
+    /// That it ends without keeping anything.
+    Cancel,
+}
+
+/// What the orchestrator decides by.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobState {
+    /// The job.
+    pub id: JobId,
+    /// Whose it is.
+    pub owner: OwnerId,
+    /// Where it stands.
+    pub phase: Phase,
+    /// What its owner wants, other than that it goes on.
+    pub requested: Option<Requested>,
+    /// A checkpoint is wanted now.
+    pub wants_checkpoint: bool,
+    /// Preview pictures are wanted now.
+    pub wants_sample: bool,
+    /// Who leases the machine.
+    pub provider: String,
+    /// Attempts that were made.
+    pub n_attempts: u32,
+    /// Attempts in a row that ended without a new checkpoint.
+    pub n_fruitless_attempts: u32,
+    /// Optimizer steps that the newest checkpoint holds.
+    pub checkpoint_step: Option<u32>,
+    /// The configuration.
+    pub recipe: Recipe,
+    /// The frozen pictures.
+    pub dataset_version_id: DatasetVersionId,
+}
+
+/// An owner's jobs, the newest first: at most `limit` that are older than `after`.
+pub async fn list(db: &impl Read, owner: OwnerId, after: Option<JobId>, limit: u64) -> Result<Vec<Job>> {
+    let mut query = job::Entity::find().filter(job::Column::OwnerId.eq(owner.0));
+    if let Some(after) = after {
+        query = query.filter(job::Column::Id.lt(after.0));
+    }
+    let rows = query
+        .order_by_desc(job::Column::Id)
+        .limit(limit)
+        .all(db.connection())
+        .await
+        .doing("list jobs")?;
+    rows.into_iter().map(to_job).collect()
 }
 
 /// One job.
 pub async fn get(db: &impl Read, owner: OwnerId, id: JobId) -> Result<Job> {
-    let _ = (db, owner, id);
-    todo!()
+    let row = row(db, id).await?;
+    if row.owner_id != owner.0 {
+        return Err(StoreError::not_found("job", id));
+    }
+    to_job(row)
+}
+
+/// What the orchestrator decides by.
+pub async fn state(db: &impl Read, id: JobId) -> Result<JobState> {
+    to_state(row(db, id).await?)
+}
+
+/// All jobs that have not ended, the oldest first.
+pub async fn open(db: &impl Read) -> Result<Vec<JobState>> {
+    let ended = Phase::ALL
+        .into_iter()
+        .filter(|phase| phase.is_ended())
+        .map(Phase::as_str);
+    let rows = job::Entity::find()
+        .filter(job::Column::Phase.is_not_in(ended))
+        .order_by_asc(job::Column::CreatedAt)
+        .order_by_asc(job::Column::Id)
+        .all(db.connection())
+        .await
+        .doing("list open jobs")?;
+    rows.into_iter().map(to_state).collect()
+}
+
+async fn row(db: &impl Read, id: JobId) -> Result<job::Model> {
+    job::Entity::find_by_id(id.0)
+        .one(db.connection())
+        .await
+        .doing("read a job")?
+        .ok_or_else(|| StoreError::not_found("job", id))
+}
+
+fn to_job(row: job::Model) -> Result<Job> {
+    let progress: Option<StepMetrics> = row
+        .progress
+        .map(|progress| from_json("training_jobs.progress", progress))
+        .transpose()?;
+    Ok(Job {
+        id: JobId(row.id),
+        phase: unword("training_jobs.phase", &row.phase)?,
+        reason: row.reason,
+        recipe: from_json("training_jobs.recipe", row.recipe)?,
+        dataset_id: DatasetId(row.dataset_id),
+        dataset_version_id: DatasetVersionId(row.dataset_version_id),
+        provider: row.provider,
+        n_attempts: row.n_attempts.unsigned_abs(),
+        progress,
+        checkpoint_step: row.checkpoint_step.map(to_step).transpose()?,
+        model_version_id: row.model_version_id.map(ModelVersionId),
+        last_seq: row.last_seq,
+        created_at: row.created_at,
+        started_at: row.started_at,
+        ended_at: row.ended_at,
+    })
+}
+
+fn to_state(row: job::Model) -> Result<JobState> {
+    Ok(JobState {
+        id: JobId(row.id),
+        owner: OwnerId(row.owner_id),
+        phase: unword("training_jobs.phase", &row.phase)?,
+        requested: row
+            .requested
+            .map(|requested| unword("training_jobs.requested", &requested))
+            .transpose()?,
+        wants_checkpoint: row.checkpoint_requested_at.is_some(),
+        wants_sample: row.sample_requested_at.is_some(),
+        provider: row.provider,
+        n_attempts: row.n_attempts.unsigned_abs(),
+        n_fruitless_attempts: row.n_fruitless_attempts.unsigned_abs(),
+        checkpoint_step: row.checkpoint_step.map(to_step).transpose()?,
+        recipe: from_json("training_jobs.recipe", row.recipe)?,
+        dataset_version_id: DatasetVersionId(row.dataset_version_id),
+    })
+}
+
+pub(crate) fn to_step(step: i64) -> Result<u32> {
+    u32::try_from(step).map_err(|err| StoreError::corrupt("a number of steps", err))
 }

@@ -1,11 +1,180 @@
 //! Step metrics of a job, in columns, for charts.
 
-use protocol::{JobId, job::Metrics};
+use chrono::{DateTime, Utc};
+use protocol::{
+    JobId,
+    event::{Event, StepMetrics},
+    job::Metrics,
+};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, Statement,
+    sea_query::OnConflict,
+};
 
-use crate::{Read, Result};
+use crate::{
+    Read, Result, StoreError, Tx,
+    db::entities::{job, job_metric},
+    error::Doing,
+    jobs::to_step,
+};
 
-/// The metrics of a job in at most `width` entries.
+/// Rows of one statement; SQLite takes at most 32,766 values in one.
+const ROWS_PER_INSERT: usize = 1000;
+
+#[derive(FromQueryResult)]
+struct Bucket {
+    step: i64,
+    loss: f64,
+    loss_min: f64,
+    loss_max: f64,
+    average_loss: f64,
+    learning_rate: f64,
+    gradient_norm: f64,
+}
+
+/// The metrics of a job in at most `width` entries (see [`Metrics`]).
 pub async fn chart(db: &impl Read, job: JobId, width: u32) -> Result<Metrics> {
-    let _ = (db, job, width);
-    todo!()
+    let width = i64::from(width.max(1));
+    // Read before the rows: a follower sees a row twice rather than never.
+    let last_seq = job::Entity::find_by_id(job.0)
+        .one(db.connection())
+        .await
+        .doing("read a job")?
+        .ok_or_else(|| StoreError::not_found("job", job))?
+        .last_seq;
+    let mut metrics = Metrics {
+        last_seq,
+        ..Metrics::default()
+    };
+    for bucket in buckets(db, job, width).await? {
+        metrics.step.push(to_step(bucket.step)?);
+        metrics.loss.push(bucket.loss);
+        metrics.loss_min.push(bucket.loss_min);
+        metrics.loss_max.push(bucket.loss_max);
+        metrics.average_loss.push(bucket.average_loss);
+        metrics.learning_rate.push(bucket.learning_rate);
+        metrics.gradient_norm.push(bucket.gradient_norm);
+    }
+    let validation = job_metric::Entity::find()
+        .filter(job_metric::Column::JobId.eq(job.0))
+        .filter(job_metric::Column::ValidationLoss.is_not_null())
+        .order_by_asc(job_metric::Column::Step)
+        .all(db.connection())
+        .await
+        .doing("read the validation losses of a job")?;
+    for row in validation {
+        if let Some(loss) = row.validation_loss {
+            metrics.validation.push((to_step(row.step)?, loss));
+        }
+    }
+    Ok(metrics)
+}
+
+/// Equal ranges of steps; each has its extremes, and the numbers of its last step.
+async fn buckets(db: &impl Read, job: JobId, width: i64) -> Result<Vec<Bucket>> {
+    let sql = "\
+        WITH span AS ( \
+            SELECT MIN(step) AS first, MAX(step) - MIN(step) + 1 AS n_steps \
+            FROM job_metrics WHERE job_id = $1 AND loss IS NOT NULL \
+        ), bucket AS ( \
+            SELECT MAX(step) AS step, MIN(loss) AS loss_min, MAX(loss) AS loss_max \
+            FROM job_metrics, span WHERE job_id = $1 AND loss IS NOT NULL \
+            GROUP BY CASE WHEN n_steps <= $2 THEN step - first ELSE (step - first) * $2 / n_steps END \
+        ) \
+        SELECT bucket.step, loss, loss_min, loss_max, average_loss, learning_rate, gradient_norm \
+        FROM bucket JOIN job_metrics ON job_metrics.job_id = $1 AND job_metrics.step = bucket.step \
+        ORDER BY bucket.step";
+    let backend = db.connection().get_database_backend();
+    Bucket::find_by_statement(Statement::from_sql_and_values(
+        backend,
+        sql,
+        [job.0.into(), width.into()],
+    ))
+    .all(db.connection())
+    .await
+    .doing("read the metrics of a job")
+}
+
+/// Keeps the numbers of step and validation events; the same step again replaces what was there.
+pub async fn record<'a>(
+    tx: &Tx,
+    job: JobId,
+    events: impl Iterator<Item = (DateTime<Utc>, &'a Event)>,
+) -> Result<()> {
+    let (mut steps, mut validations) = (Vec::new(), Vec::new());
+    for (at, event) in events {
+        match event {
+            Event::Step(metrics) => steps.push(step_row(job, at, metrics)),
+            Event::ValidationLoss { step, loss } => {
+                validations.push(job_metric::Model {
+                    validation_loss: Some(*loss),
+                    ..empty_row(job, at, *step)
+                });
+            }
+            _ => {}
+        }
+    }
+    use job_metric::Column as C;
+    let columns = [
+        C::Loss,
+        C::AverageLoss,
+        C::LearningRate,
+        C::GradientNorm,
+        C::StepMs,
+        C::At,
+    ];
+    upsert(tx, steps, &columns).await?;
+    upsert(tx, validations, &[C::ValidationLoss]).await
+}
+
+/// Forgets the steps that an attempt does again because it begins from an earlier checkpoint.
+pub async fn forget_after(tx: &Tx, job: JobId, step: u32) -> Result<()> {
+    job_metric::Entity::delete_many()
+        .filter(job_metric::Column::JobId.eq(job.0))
+        .filter(job_metric::Column::Step.gt(i64::from(step)))
+        .exec(tx.connection())
+        .await
+        .doing("forget the metrics of lost steps")?;
+    Ok(())
+}
+
+async fn upsert(tx: &Tx, rows: Vec<job_metric::Model>, columns: &[job_metric::Column]) -> Result<()> {
+    let key = [job_metric::Column::JobId, job_metric::Column::Step];
+    let replace = OnConflict::columns(key)
+        .update_columns(columns.to_vec())
+        .to_owned();
+    for rows in rows.chunks(ROWS_PER_INSERT) {
+        let rows = rows.iter().cloned().map(job_metric::ActiveModel::from);
+        job_metric::Entity::insert_many(rows)
+            .on_conflict(replace.clone())
+            .exec_without_returning(tx.connection())
+            .await
+            .doing("store the metrics of a job")?;
+    }
+    Ok(())
+}
+
+fn step_row(job: JobId, at: DateTime<Utc>, metrics: &StepMetrics) -> job_metric::Model {
+    job_metric::Model {
+        loss: Some(metrics.loss),
+        average_loss: Some(metrics.average_loss),
+        learning_rate: Some(metrics.learning_rate),
+        gradient_norm: Some(metrics.gradient_norm),
+        step_ms: Some(metrics.step_ms),
+        ..empty_row(job, at, metrics.step)
+    }
+}
+
+fn empty_row(job: JobId, at: DateTime<Utc>, step: u32) -> job_metric::Model {
+    job_metric::Model {
+        job_id: job.0,
+        step: i64::from(step),
+        loss: None,
+        average_loss: None,
+        learning_rate: None,
+        gradient_norm: None,
+        step_ms: None,
+        validation_loss: None,
+        at,
+    }
 }

@@ -1,9 +1,22 @@
 //! What an installation knows about itself: its identity and its secrets.
 
 use protocol::OwnerId;
+use sea_orm::{
+    ActiveValue::Set, ConnectionTrait, EntityTrait, QueryOrder, TransactionTrait, sea_query::OnConflict,
+};
 use uuid::Uuid;
 
-use crate::{Result, db::Database, objects::SigningKey};
+use crate::{
+    Result, StoreError,
+    db::{
+        Database,
+        entities::{owner, setting},
+        insert,
+    },
+    error::Doing,
+    now,
+    objects::SigningKey,
+};
 
 /// Made at the first start, kept for ever.
 pub(crate) struct Identity {
@@ -13,6 +26,55 @@ pub(crate) struct Identity {
 }
 
 pub(crate) async fn identity(database: &Database) -> Result<Identity> {
-    let _ = database;
-    todo!()
+    let tx = database.writer.begin().await.doing("begin a transaction")?;
+    let signing_key = get_or_insert(&tx, "blob_signing_key", SigningKey::random().to_hex()).await?;
+    let deployment = get_or_insert(&tx, "deployment", Uuid::now_v7().to_string()).await?;
+    let owner = first_owner(&tx).await?;
+    tx.commit().await.doing("commit a transaction")?;
+    Ok(Identity {
+        owner,
+        deployment: deployment
+            .parse()
+            .map_err(|err| StoreError::corrupt("settings.deployment", err))?,
+        signing_key: SigningKey::from_hex(&signing_key)
+            .ok_or_else(|| StoreError::corrupt("settings.blob_signing_key", "not 64 hexadecimal digits"))?,
+    })
+}
+
+/// The value of a setting; `default` becomes it when there is none.
+async fn get_or_insert(db: &impl ConnectionTrait, key: &str, default: String) -> Result<String> {
+    let row = setting::ActiveModel {
+        key: Set(key.to_owned()),
+        value: Set(default),
+    };
+    setting::Entity::insert(row)
+        .on_conflict(OnConflict::column(setting::Column::Key).do_nothing().to_owned())
+        .exec_without_returning(db)
+        .await
+        .doing("write a setting")?;
+    let row = setting::Entity::find_by_id(key.to_owned())
+        .one(db)
+        .await
+        .doing("read a setting")?;
+    row.map(|row| row.value)
+        .ok_or_else(|| StoreError::not_found("setting", key))
+}
+
+async fn first_owner(db: &impl ConnectionTrait) -> Result<OwnerId> {
+    let first = owner::Entity::find()
+        .order_by_asc(owner::Column::Id)
+        .one(db)
+        .await
+        .doing("read owners")?;
+    if let Some(first) = first {
+        return Ok(OwnerId(first.id));
+    }
+    let id = OwnerId::new();
+    let row = owner::Model {
+        id: id.0,
+        name: "owner".to_owned(),
+        created_at: now(),
+    };
+    insert(db, row, "write the first owner").await?;
+    Ok(id)
 }

@@ -1,0 +1,152 @@
+//! The pictures of a dataset.
+
+use protocol::{
+    DatasetId, ItemId, OwnerId,
+    dataset::{Item, Split, UpdateItem},
+};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
+
+use super::{picture_url, row, touch};
+use crate::{
+    Read, Result, StoreError, Tx,
+    db::{entities::dataset_item, insert},
+    error::Doing,
+    now,
+    words::{from_json, json, unword, word},
+};
+
+/// A picture to add; its bytes are in the object store already.
+#[derive(Debug, Clone)]
+pub struct NewItem {
+    /// See [`Item::file_name`].
+    pub file_name: String,
+    /// See [`Item::caption`].
+    pub caption: String,
+    /// See [`Item::split`].
+    pub split: Split,
+    /// See [`Item::width`].
+    pub width: u32,
+    /// See [`Item::height`].
+    pub height: u32,
+    /// See [`Item::size_bytes`].
+    pub size_bytes: u64,
+    /// See [`Item::sha256`].
+    pub sha256: String,
+    /// See [`Item::notes`].
+    pub notes: Vec<String>,
+}
+
+/// What became of a picture that was to be added.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AddedItem {
+    /// It is new.
+    Added(Item),
+    /// The dataset has the very same picture already: this one.
+    Duplicate(Item),
+}
+
+/// Adds a picture to a dataset.
+pub async fn add_item(tx: &Tx, owner: OwnerId, id: DatasetId, item: NewItem) -> Result<AddedItem> {
+    row(tx, owner, id).await?;
+    let same = dataset_item::Entity::find()
+        .filter(dataset_item::Column::DatasetId.eq(id.0))
+        .filter(dataset_item::Column::Sha256.eq(&item.sha256))
+        .one(tx.connection())
+        .await
+        .doing("look for the same picture")?;
+    if let Some(same) = same {
+        return Ok(AddedItem::Duplicate(to_item(tx, same)?));
+    }
+    let row = dataset_item::Model {
+        id: ItemId::new().0,
+        dataset_id: id.0,
+        file_name: item.file_name,
+        caption: item.caption,
+        split: word(&item.split),
+        width: i32::try_from(item.width).map_err(|err| StoreError::corrupt("dataset_items.width", err))?,
+        height: i32::try_from(item.height).map_err(|err| StoreError::corrupt("dataset_items.height", err))?,
+        size_bytes: item.size_bytes.cast_signed(),
+        sha256: item.sha256,
+        notes: json(&item.notes),
+        created_at: now(),
+    };
+    insert(tx.connection(), row.clone(), "store a picture").await?;
+    touch(tx, id).await?;
+    Ok(AddedItem::Added(to_item(tx, row)?))
+}
+
+/// All pictures of a dataset, in the order they were added.
+pub async fn items(db: &impl Read, owner: OwnerId, id: DatasetId) -> Result<Vec<Item>> {
+    row(db, owner, id).await?;
+    let rows = dataset_item::Entity::find()
+        .filter(dataset_item::Column::DatasetId.eq(id.0))
+        .order_by_asc(dataset_item::Column::Id)
+        .all(db.connection())
+        .await
+        .doing("read the pictures of a dataset")?;
+    rows.into_iter().map(|row| to_item(db, row)).collect()
+}
+
+/// One picture of a dataset.
+pub async fn item(db: &impl Read, owner: OwnerId, id: DatasetId, item: ItemId) -> Result<Item> {
+    row(db, owner, id).await?;
+    let row = dataset_item::Entity::find_by_id(item.0)
+        .filter(dataset_item::Column::DatasetId.eq(id.0))
+        .one(db.connection())
+        .await
+        .doing("read a picture")?
+        .ok_or_else(|| StoreError::not_found("picture", item))?;
+    to_item(db, row)
+}
+
+/// Changes a picture's caption or use.
+pub async fn update_item(
+    tx: &Tx,
+    owner: OwnerId,
+    id: DatasetId,
+    item: ItemId,
+    change: UpdateItem,
+) -> Result<Item> {
+    let before = self::item(tx, owner, id, item).await?;
+    let caption = change.caption.unwrap_or(before.caption);
+    let split = change.split.unwrap_or(before.split);
+    dataset_item::Entity::update_many()
+        .col_expr(dataset_item::Column::Caption, Expr::value(caption))
+        .col_expr(dataset_item::Column::Split, Expr::value(word(&split)))
+        .filter(dataset_item::Column::Id.eq(item.0))
+        .exec(tx.connection())
+        .await
+        .doing("change a picture")?;
+    touch(tx, id).await?;
+    self::item(tx, owner, id, item).await
+}
+
+/// Takes a picture out of a dataset.
+pub async fn delete_item(tx: &Tx, owner: OwnerId, id: DatasetId, item: ItemId) -> Result<()> {
+    row(tx, owner, id).await?;
+    let done = dataset_item::Entity::delete_many()
+        .filter(dataset_item::Column::Id.eq(item.0))
+        .filter(dataset_item::Column::DatasetId.eq(id.0))
+        .exec(tx.connection())
+        .await
+        .doing("delete a picture")?;
+    if done.rows_affected == 0 {
+        return Err(StoreError::not_found("picture", item));
+    }
+    touch(tx, id).await
+}
+
+fn to_item(db: &impl Read, row: dataset_item::Model) -> Result<Item> {
+    Ok(Item {
+        id: ItemId(row.id),
+        url: picture_url(db, &row.sha256)?,
+        file_name: row.file_name,
+        caption: row.caption,
+        split: unword("dataset_items.split", &row.split)?,
+        width: row.width.unsigned_abs(),
+        height: row.height.unsigned_abs(),
+        size_bytes: row.size_bytes.cast_unsigned(),
+        sha256: row.sha256,
+        notes: from_json("dataset_items.notes", row.notes)?,
+    })
+}

@@ -1,0 +1,20 @@
+//! The tables as Rust types; their columns, keys and checks are made in `migrations`.
+#![expect(
+    unreachable_pub,
+    reason = "the derives of sea-orm write `pub`, in a module that is not"
+)]
+
+pub(crate) mod api_token;
+pub(crate) mod artifact;
+pub(crate) mod attempt;
+pub(crate) mod dataset;
+pub(crate) mod dataset_item;
+pub(crate) mod dataset_version;
+pub(crate) mod generation;
+pub(crate) mod job;
+pub(crate) mod job_event;
+pub(crate) mod job_metric;
+pub(crate) mod model;
+pub(crate) mod model_version;
+pub(crate) mod owner;
+pub(crate) mod setting;

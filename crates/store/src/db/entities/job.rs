@@ -1,0 +1,58 @@
+//! `training_jobs`: one training that a user submitted.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "training_jobs")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub owner_id: Uuid,
+    pub dataset_id: Uuid,
+    pub dataset_version_id: Uuid,
+    pub name: String,
+    pub trigger_word: Option<String>,
+    pub base_model: String,
+    pub engine: String,
+    pub preset: String,
+    pub rank: i32,
+    pub alpha: f64,
+    pub learning_rate: f64,
+    pub lr_schedule: String,
+    pub n_warmup_steps: i64,
+    pub n_steps: i64,
+    pub batch_size: i32,
+    pub gradient_accumulation: i32,
+    pub max_gradient_norm: f64,
+    pub weight_decay: f64,
+    pub min_snr_gamma: f64,
+    pub noise_offset: f64,
+    pub caption_dropout: f64,
+    pub resolution: i32,
+    pub max_tokens: i32,
+    pub seed: i64,
+    pub recipe: Json,
+    pub provider: String,
+    pub phase: String,
+    pub reason: Option<String>,
+    pub requested: Option<String>,
+    pub checkpoint_requested_at: Option<DateTimeUtc>,
+    pub sample_requested_at: Option<DateTimeUtc>,
+    pub not_before: Option<DateTimeUtc>,
+    pub n_attempts: i32,
+    pub n_fruitless_attempts: i32,
+    pub progress: Option<Json>,
+    pub checkpoint_step: Option<i64>,
+    pub last_seq: i64,
+    pub model_version_id: Option<Uuid>,
+    pub artifact_url: Option<String>,
+    pub created_at: DateTimeUtc,
+    pub updated_at: DateTimeUtc,
+    pub started_at: Option<DateTimeUtc>,
+    pub ended_at: Option<DateTimeUtc>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

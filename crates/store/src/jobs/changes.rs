@@ -1,0 +1,200 @@
+//! Changes of jobs. A phase changes by compare-and-set, in the same transaction as its event.
+
+use chrono::{DateTime, Utc};
+use protocol::{
+    JobId,
+    event::{Event, StepMetrics},
+    phase::Phase,
+};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::{Expr, Func};
+
+use super::{NewJob, Requested, with_recipe};
+use crate::{
+    Result, StoreError, Tx,
+    db::{entities::job, insert as insert_row},
+    error::Doing,
+    events::{self, NewEvent},
+    now,
+    store::Read,
+    words::{json, word},
+};
+
+/// A change of phase.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PhaseChange {
+    /// The phase that the job must be in.
+    pub from: Phase,
+    /// The phase that it gets.
+    pub to: Phase,
+    /// Why, for a person.
+    pub reason: Option<String>,
+    /// Attempts in a row without a new checkpoint, counted anew.
+    pub n_fruitless_attempts: Option<u32>,
+    /// The queue does not hand the job out before this time.
+    pub not_before: Option<DateTime<Utc>>,
+}
+
+impl PhaseChange {
+    /// A change that needs no explanation.
+    pub fn new(from: Phase, to: Phase) -> Self {
+        Self {
+            from,
+            to,
+            reason: None,
+            n_fruitless_attempts: None,
+            not_before: None,
+        }
+    }
+
+    /// Says why.
+    pub fn because(self, reason: impl Into<String>) -> Self {
+        Self {
+            reason: Some(reason.into()),
+            ..self
+        }
+    }
+}
+
+/// Queues a new job.
+pub async fn insert(tx: &Tx, new: NewJob) -> Result<JobId> {
+    let (id, now) = (JobId::new(), now());
+    let row = with_recipe!(job, &new.recipe, {
+        id: id.0,
+        owner_id: new.owner.0,
+        dataset_id: new.dataset_id.0,
+        dataset_version_id: new.dataset_version_id.0,
+        n_steps: i64::from(new.recipe.parameters.n_steps),
+        provider: new.provider,
+        phase: word(&Phase::Queued),
+        reason: None,
+        requested: None,
+        checkpoint_requested_at: None,
+        sample_requested_at: None,
+        not_before: None,
+        n_attempts: 0,
+        n_fruitless_attempts: 0,
+        progress: None,
+        checkpoint_step: None,
+        last_seq: 0,
+        model_version_id: None,
+        artifact_url: None,
+        created_at: now,
+        updated_at: now,
+        started_at: None,
+        ended_at: None,
+    });
+    insert_row(tx.connection(), row, "store a job").await?;
+    let queued = Event::PhaseChanged {
+        phase: Phase::Queued,
+        reason: None,
+    };
+    events::append(tx, id, vec![NewEvent::of_job(now, queued)]).await?;
+    tx.wake_on_commit();
+    Ok(id)
+}
+
+/// Moves a job to another phase; fails with [`StoreError::Stale`] when it is not in the one expected.
+pub async fn change_phase(tx: &Tx, id: JobId, change: PhaseChange) -> Result<()> {
+    let now = now();
+    let mut update = job::Entity::update_many()
+        .col_expr(job::Column::Phase, Expr::value(word(&change.to)))
+        .col_expr(job::Column::Reason, Expr::value(change.reason.clone()))
+        .col_expr(job::Column::NotBefore, Expr::value(change.not_before))
+        .col_expr(job::Column::UpdatedAt, Expr::value(now));
+    let ended = change.to.is_ended().then_some(now);
+    update = update.col_expr(job::Column::EndedAt, Expr::value(ended));
+    if let Some(n) = change.n_fruitless_attempts {
+        update = update.col_expr(job::Column::NFruitlessAttempts, Expr::value(n));
+    }
+    if change.to.is_ended() {
+        update = update
+            .col_expr(job::Column::Requested, Expr::value(None::<String>))
+            .col_expr(
+                job::Column::CheckpointRequestedAt,
+                Expr::value(None::<DateTime<Utc>>),
+            )
+            .col_expr(job::Column::SampleRequestedAt, Expr::value(None::<DateTime<Utc>>));
+    }
+    if change.to == Phase::Running {
+        let started = Func::coalesce([Expr::col(job::Column::StartedAt), Expr::value(now)]);
+        update = update.col_expr(job::Column::StartedAt, started.into());
+    }
+    let done = update
+        .filter(job::Column::Id.eq(id.0))
+        .filter(job::Column::Phase.eq(word(&change.from)))
+        .exec(tx.connection())
+        .await
+        .doing("change the phase of a job")?;
+    if done.rows_affected == 0 {
+        return Err(StoreError::stale("job", id));
+    }
+    let changed = Event::PhaseChanged {
+        phase: change.to,
+        reason: change.reason,
+    };
+    events::append(tx, id, vec![NewEvent::of_job(now, changed)]).await?;
+    tx.wake_on_commit();
+    Ok(())
+}
+
+/// Notes what a user wants.
+pub async fn request(tx: &Tx, id: JobId, requested: Option<Requested>) -> Result<()> {
+    set(
+        tx,
+        id,
+        job::Column::Requested,
+        requested.map(|requested| word(&requested)),
+    )
+    .await?;
+    tx.wake_on_commit();
+    Ok(())
+}
+
+/// A checkpoint is wanted now.
+pub async fn request_checkpoint(tx: &Tx, id: JobId) -> Result<()> {
+    set(tx, id, job::Column::CheckpointRequestedAt, now()).await
+}
+
+/// Preview pictures are wanted now.
+pub async fn request_sample(tx: &Tx, id: JobId) -> Result<()> {
+    set(tx, id, job::Column::SampleRequestedAt, now()).await
+}
+
+/// Takes requests for checkpoints and samples off that were made before `made`, when such a file was begun.
+pub async fn clear_served_requests(tx: &Tx, id: JobId, what: &Event, made: DateTime<Utc>) -> Result<()> {
+    let column = match what {
+        Event::Checkpoint { .. } => job::Column::CheckpointRequestedAt,
+        Event::Sample { .. } => job::Column::SampleRequestedAt,
+        _ => return Ok(()),
+    };
+    job::Entity::update_many()
+        .col_expr(column, Expr::value(None::<DateTime<Utc>>))
+        .filter(job::Column::Id.eq(id.0))
+        .filter(column.lte(made))
+        .exec(tx.connection())
+        .await
+        .doing("clear a request")?;
+    Ok(())
+}
+
+/// Notes the numbers of the newest step.
+pub async fn set_progress(tx: &Tx, id: JobId, progress: Option<&StepMetrics>) -> Result<()> {
+    set(tx, id, job::Column::Progress, progress.map(json)).await
+}
+
+/// Notes the newest checkpoint, which also shows that attempts bear fruit.
+pub async fn set_checkpoint(tx: &Tx, id: JobId, step: u32) -> Result<()> {
+    set(tx, id, job::Column::NFruitlessAttempts, 0).await?;
+    set(tx, id, job::Column::CheckpointStep, i64::from(step)).await
+}
+
+async fn set(tx: &Tx, id: JobId, column: job::Column, value: impl Into<sea_orm::Value>) -> Result<()> {
+    job::Entity::update_many()
+        .col_expr(column, Expr::value(value))
+        .col_expr(job::Column::UpdatedAt, Expr::value(now()))
+        .filter(job::Column::Id.eq(id.0))
+        .exec(tx.connection())
+        .await
+        .doing("change a job")?;
+    Ok(())
+}
