@@ -43,7 +43,7 @@ dashboard: ## build the dashboard that the binary embeds
 	@scripts/dashboard-packages.sh
 	@npm --prefix dashboard run --silent build
 
-codegen: ## make openapi.json and the dashboard's types again
+codegen: ## make openapi.json and the dashboard's types and form fields again
 	@scripts/setup.sh rust cc node
 	@scripts/dashboard-packages.sh
 	@cargo xtask codegen

@@ -1,7 +1,7 @@
 //! `cargo xtask codegen`: what is generated from the Rust types, made again.
 //!
-//! Two tests keep the results fresh: one in `server` fails when `openapi.json` differs from its routes, one in
-//! the dashboard fails when `schema.ts` differs from `openapi.json`.
+//! Two tests keep the results fresh: one in `server` fails when its `openapi.json` differs from the routes, one in
+//! the dashboard fails when what `npm run generate` writes differs from `src/api`.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use crate::{cargo, check, npm};
 
-/// Rust types → `openapi.json` → `dashboard/src/api/schema.ts`.
+/// Rust types → `crates/server/openapi.json` → `schema.ts` and `fields.ts` in `dashboard/src/api`.
 pub(crate) fn run(root: &Path) -> Result<()> {
     check(
         cargo(root)

@@ -13,7 +13,7 @@ mod tidy;
 
 const USAGE: &str = "usage: cargo xtask COMMAND
   tidy      check the house rules that no compiler checks
-  codegen   make openapi.json and the dashboard's schema.ts again
+  codegen   make openapi.json and the dashboard's types and form fields again
   dev       serve, with the dashboard reloading on every change";
 
 fn main() -> ExitCode {
