@@ -62,6 +62,9 @@ fn a_sleep_is_found_in_tests_alone() {
             ]
         );
         assert_eq!(findings("crates/a/src/jobs.rs", &text), [""; 0]);
+        let polls =
+            format!("//! Waits.\nfn wait_for(condition: impl Fn() -> bool) {{\n{start}{end}ms);\n}}\n");
+        assert_eq!(findings("crates/a/tests/it/jobs.rs", &polls), [""; 0]);
     }
 }
 
