@@ -12,4 +12,5 @@ pub mod schedulers;
 pub mod text_encoder;
 pub mod tokenizer;
 pub mod unet;
+pub mod vae;
 pub mod weights;

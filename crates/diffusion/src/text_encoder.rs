@@ -1,0 +1,284 @@
+//! CLIP's text encoders: CLIP-L, and OpenCLIP-bigG with its projection.
+
+use candle_core::{D, Tensor};
+use serde::Deserialize;
+
+use crate::{
+    graph::{Activation, AdapterSet, Eager, Graph, Mask},
+    layers::{LayerNorm, Linear, WeightError, WeightSource, get_shaped, lora_key},
+    tokenizer::{CHUNK, END},
+};
+
+/// Sizes of a text encoder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextEncoderConfig {
+    /// Channels of a token.
+    pub width: usize,
+    /// Channels inside the feed-forward parts.
+    pub inner_width: usize,
+    /// Transformer layers.
+    pub n_layers: usize,
+    /// Attention heads.
+    pub n_heads: usize,
+    /// Between the feed-forward matrices.
+    pub activation: Activation,
+    /// Width of the pooled output, if there is a projection.
+    pub projection: Option<usize>,
+}
+
+/// `config.json` as transformers writes it.
+#[derive(Debug, Deserialize)]
+pub(crate) struct StoredConfig {
+    hidden_size: usize,
+    intermediate_size: usize,
+    num_hidden_layers: usize,
+    num_attention_heads: usize,
+    hidden_act: String,
+    #[serde(default)]
+    projection_dim: Option<usize>,
+}
+
+impl TextEncoderConfig {
+    /// From `config.json`. Whether there is a projection is up to the encoder, not to the file.
+    pub(crate) fn from_stored(stored: StoredConfig, has_projection: bool) -> Result<Self, String> {
+        let activation = match stored.hidden_act.as_str() {
+            "gelu" => Activation::Gelu,
+            "quick_gelu" => Activation::QuickGelu,
+            other => return Err(format!("hidden_act is `{other}`, expected gelu or quick_gelu")),
+        };
+        let n_heads = stored.num_attention_heads;
+        if n_heads == 0 || !stored.hidden_size.is_multiple_of(n_heads) {
+            return Err(format!(
+                "hidden_size {} does not divide into {n_heads} heads",
+                stored.hidden_size
+            ));
+        }
+        if stored.num_hidden_layers < 2 {
+            return Err(format!(
+                "num_hidden_layers is {}, expected 2 or more",
+                stored.num_hidden_layers
+            ));
+        }
+        Ok(Self {
+            width: stored.hidden_size,
+            inner_width: stored.intermediate_size,
+            n_layers: stored.num_hidden_layers,
+            n_heads,
+            activation,
+            projection: has_projection.then(|| stored.projection_dim.unwrap_or(stored.hidden_size)),
+        })
+    }
+
+    /// From the shapes of the tensors, for single files, which have no `config.json`.
+    ///
+    /// The number of heads leaves no trace in any shape: CLIP's text encoders all have 64 channels to a head. Below
+    /// 128 channels, where only models made for tests are, there are 2 heads.
+    pub(crate) fn from_shapes(
+        shape: impl Fn(&str) -> Option<Vec<usize>>,
+        activation: Activation,
+    ) -> Option<Self> {
+        let fc1 = shape("text_model.encoder.layers.0.mlp.fc1.weight")?;
+        let [inner_width, width] = fc1[..] else {
+            return None;
+        };
+        let n_layers = (0..)
+            .take_while(|i| shape(&format!("text_model.encoder.layers.{i}.layer_norm1.weight")).is_some())
+            .count();
+        let n_heads = if width < 128 { 2 } else { width / 64 };
+        let projection = shape("text_projection.weight").and_then(|shape| shape.first().copied());
+        (n_layers >= 2 && width.is_multiple_of(n_heads)).then_some(Self {
+            width,
+            inner_width,
+            n_layers,
+            n_heads,
+            activation,
+            projection,
+        })
+    }
+}
+
+/// A loaded text encoder.
+#[derive(Debug, Clone)]
+pub struct TextEncoder {
+    config: TextEncoderConfig,
+    /// `[vocabulary, width]`
+    tokens: Tensor,
+    /// `[77, width]`
+    positions: Tensor,
+    layers: Vec<Layer>,
+    head: Option<Head>,
+}
+
+#[derive(Debug, Clone)]
+struct Layer {
+    norm1: LayerNorm,
+    q: Linear,
+    k: Linear,
+    v: Linear,
+    out: Linear,
+    norm2: LayerNorm,
+    fc1: Linear,
+    fc2: Linear,
+}
+
+/// What makes one vector of a whole text.
+#[derive(Debug, Clone)]
+struct Head {
+    norm: LayerNorm,
+    projection: Linear,
+}
+
+/// What a text encoder says about texts.
+#[derive(Debug, Clone)]
+pub struct EncodedText {
+    /// `[chunks, 77, width]`: the output of the last layer but one, without the final norm.
+    pub hidden: Tensor,
+    /// `[chunks, projection]`: the projected final state at the first end token.
+    pub pooled: Option<Tensor>,
+}
+
+impl TextEncoder {
+    /// Loads an encoder. `lora_prefix` is kohya's: `lora_te1` or `lora_te2`.
+    ///
+    /// # Errors
+    /// If a tensor is missing or has another shape than `config` says.
+    pub fn load(
+        source: &dyn WeightSource,
+        config: TextEncoderConfig,
+        lora_prefix: &str,
+    ) -> Result<Self, WeightError> {
+        let width = config.width;
+        let tokens = source.get("text_model.embeddings.token_embedding.weight")?;
+        // Texts cannot hold a token beyond the end token, so a larger vocabulary does no harm.
+        let n_tokens = tokens.dims().first().copied().unwrap_or(0);
+        if tokens.rank() != 2 || n_tokens <= END as usize || tokens.dims()[1] != width {
+            return Err(WeightError::Shape {
+                origin: source.origin(),
+                name: "text_model.embeddings.token_embedding.weight".to_owned(),
+                found: tokens.dims().to_vec(),
+                expected: vec![END as usize + 1, width],
+            });
+        }
+        let positions = get_shaped(
+            source,
+            "text_model.embeddings.position_embedding.weight",
+            &[CHUNK, width],
+        )?;
+        let layers = (0..config.n_layers)
+            .map(|i| Layer::load(source, &config, i, lora_prefix))
+            .collect::<Result<_, _>>()?;
+        let head = match config.projection {
+            None => None,
+            Some(projection) => Some(Head {
+                norm: LayerNorm::load(source, "text_model.final_layer_norm", width)?,
+                projection: Linear::load_no_bias(source, "text_projection", (width, projection))?,
+            }),
+        };
+        Ok(Self {
+            config,
+            tokens,
+            positions,
+            layers,
+            head,
+        })
+    }
+
+    /// Sizes of the encoder.
+    pub fn config(&self) -> &TextEncoderConfig {
+        &self.config
+    }
+
+    /// The layers that a LoRA can address.
+    pub fn linears(&self) -> impl Iterator<Item = &Linear> {
+        self.layers
+            .iter()
+            .flat_map(|layer| [&layer.k, &layer.v, &layer.q, &layer.out, &layer.fc1, &layer.fc2])
+    }
+
+    /// Encodes chunks of tokens with LoRAs applied.
+    ///
+    /// # Errors
+    /// If a LoRA does not fit.
+    pub fn encode(&self, chunks: &[[u32; CHUNK]], adapters: &AdapterSet) -> candle_core::Result<EncodedText> {
+        let mut graph = Eager::with_adapters(adapters);
+        let (last, upper) = self.layers.split_last().expect("a config has 2 layers or more");
+        let mut hidden = self.embed(chunks)?;
+        for layer in upper {
+            hidden = layer.forward(&mut graph, &hidden, &self.config)?;
+        }
+        let Some(head) = &self.head else {
+            return Ok(EncodedText { hidden, pooled: None });
+        };
+        let state = last.forward(&mut graph, &hidden, &self.config)?;
+        let at_end = chunks
+            .iter()
+            .enumerate()
+            .map(|(i, chunk)| {
+                let end = chunk.iter().position(|token| *token == END).unwrap_or(CHUNK - 1);
+                state.get(i)?.get(end)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        // The norm looks at one token at a time, so that it may come after the choice.
+        let at_end = Tensor::stack(&at_end, 0)?;
+        let normed = graph.layer_norm(&at_end, &head.norm)?;
+        Ok(EncodedText {
+            hidden,
+            pooled: Some(graph.linear(&normed, &head.projection)?),
+        })
+    }
+
+    /// Embeddings of tokens and positions: `[chunks, 77, width]`.
+    fn embed(&self, chunks: &[[u32; CHUNK]]) -> candle_core::Result<Tensor> {
+        let ids = Tensor::from_slice(chunks.as_flattened(), chunks.len() * CHUNK, self.tokens.device())?;
+        let tokens = self.tokens.index_select(&ids, 0)?;
+        let tokens = tokens.reshape((chunks.len(), CHUNK, self.positions.dim(D::Minus1)?))?;
+        tokens.broadcast_add(&self.positions)
+    }
+}
+
+impl Layer {
+    fn load(
+        source: &dyn WeightSource,
+        config: &TextEncoderConfig,
+        index: usize,
+        lora_prefix: &str,
+    ) -> Result<Self, WeightError> {
+        let (width, inner) = (config.width, config.inner_width);
+        let path = |module: &str| format!("text_model.encoder.layers.{index}.{module}");
+        let linear = |module: &str, in_out| -> Result<Linear, WeightError> {
+            let path = path(module);
+            Ok(Linear::load(source, &path, in_out)?.with_lora_key(lora_key(lora_prefix, &path)))
+        };
+        Ok(Self {
+            norm1: LayerNorm::load(source, &path("layer_norm1"), width)?,
+            q: linear("self_attn.q_proj", (width, width))?,
+            k: linear("self_attn.k_proj", (width, width))?,
+            v: linear("self_attn.v_proj", (width, width))?,
+            out: linear("self_attn.out_proj", (width, width))?,
+            norm2: LayerNorm::load(source, &path("layer_norm2"), width)?,
+            fc1: linear("mlp.fc1", (width, inner))?,
+            fc2: linear("mlp.fc2", (inner, width))?,
+        })
+    }
+
+    fn forward<G: Graph>(
+        &self,
+        graph: &mut G,
+        x: &G::Value,
+        config: &TextEncoderConfig,
+    ) -> candle_core::Result<G::Value> {
+        let normed = graph.layer_norm(x, &self.norm1)?;
+        let q = graph.linear(&normed, &self.q)?;
+        let k = graph.linear(&normed, &self.k)?;
+        let v = graph.linear(&normed, &self.v)?;
+        let attended = graph.attention([&q, &k, &v], config.n_heads, Mask::Causal)?;
+        let attended = graph.linear(&attended, &self.out)?;
+        let x = graph.add(x, &attended)?;
+
+        let normed = graph.layer_norm(&x, &self.norm2)?;
+        let inner = graph.linear(&normed, &self.fc1)?;
+        let inner = graph.activate(&inner, config.activation)?;
+        let inner = graph.linear(&inner, &self.fc2)?;
+        graph.add(&x, &inner)
+    }
+}
