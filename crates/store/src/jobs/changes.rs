@@ -6,7 +6,10 @@ use protocol::{
     event::{Event, StepMetrics},
     phase::Phase,
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::{Expr, Func};
+use sea_orm::{
+    ColumnTrait, EntityTrait, QueryFilter,
+    sea_query::{Expr, Func},
+};
 
 use super::{NewJob, Requested, with_recipe};
 use crate::{
