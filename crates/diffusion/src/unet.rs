@@ -186,6 +186,22 @@ impl Unet {
         prediction.permute((0, 3, 1, 2))?.contiguous()
     }
 
+    /// Parts that a batch of latents of these dimensions is best cut into, to be computed side by side.
+    ///
+    /// Where a picture's activations are small, waking threads inside each operation costs more than it gains. The
+    /// number does not depend on the machine, so that sums over the parts are the same everywhere.
+    pub fn n_parts(&self, latents: &[usize]) -> usize {
+        const MAX_PARTS: usize = 4;
+        const SMALL: usize = 1 << 16;
+        let &[batch, _, height, width] = latents else {
+            return 1;
+        };
+        if height * width * self.config.model_channels() > SMALL {
+            return 1;
+        }
+        batch.clamp(1, MAX_PARTS)
+    }
+
     fn check_input(
         &self,
         latents: &Tensor,
