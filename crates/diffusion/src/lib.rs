@@ -2,6 +2,7 @@
 #![warn(missing_docs)]
 
 mod assets;
+pub mod base;
 pub mod conditioning;
 pub mod graph;
 pub mod kernels;
