@@ -16,7 +16,16 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     check(cargo(root).args(["build", "--package", "morpheus"]))?;
     let mut server = Running::start(
         "morpheus serve",
-        cargo(root).args(["run", "--quiet", "--package", "morpheus", "--", "serve"]),
+        cargo(root).args([
+            "run",
+            "--quiet",
+            "--package",
+            "morpheus",
+            "--",
+            "serve",
+            "--data",
+            ".morpheus",
+        ]),
     )?;
     let mut vite = Running::start("vite", npm(root).args(["run", "dev"]))?;
     loop {
