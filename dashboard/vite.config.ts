@@ -17,10 +17,11 @@ export default defineConfig({
   ],
   resolve: { alias: { "~": fileURLToPath(new URL("./src", import.meta.url)) } },
   server: { host: "127.0.0.1", proxy: { "/api": proxy, "/objects": proxy } },
-  build: { target: "es2024", sourcemap: false },
+  build: { target: "es2023", sourcemap: false },
   test: {
     environment: "happy-dom",
     include: ["src/**/*.test.{ts,tsx}"],
     restoreMocks: true,
+    setupFiles: ["src/testing-setup.ts"],
   },
 });

@@ -47,6 +47,7 @@ export function follow<E>(options: Options<E>): () => void {
   };
 
   const connect = () => {
+    timer = undefined;
     onConnection?.("connecting");
     const query = after === null ? "" : `?after=${after}`;
     const current = open(address(`${path}${query}`));
@@ -77,7 +78,6 @@ export function follow<E>(options: Options<E>): () => void {
   const reconnectNow = () => {
     if (timer === undefined || ended) return;
     clearTimeout(timer);
-    timer = undefined;
     connect();
   };
 

@@ -6,7 +6,7 @@ function move(by: number): void {
   const rows = [...document.querySelectorAll<HTMLElement>("[data-row]")].filter(
     (row) => row.offsetParent !== null,
   );
-  const at = rows.findIndex((row) => row === document.activeElement);
+  const at = rows.indexOf(document.activeElement as HTMLElement);
   const next = at < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.min(Math.max(at + by, 0), rows.length - 1);
   rows[next]?.focus();
 }

@@ -3,6 +3,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { follow } from "~/api/socket";
 import type { AnyJobEvent, Job } from "~/api/types";
+import { groupBy } from "~/lib/group-by";
 import { patchJob } from "./use-job-live";
 
 /** Follows every job; `onPhase` hears of each change of phase. */
@@ -17,7 +18,7 @@ export function useAllJobs(onPhase: (job: Job | undefined, phase: Job["phase"]) 
       onGap: refetch,
       onEvents: (events) => {
         const jobs = queries.getQueryData<Job[]>(["jobs"]);
-        for (const [id, ofJob] of Map.groupBy(events, (event) => event.job_id)) {
+        for (const [id, ofJob] of groupBy(events, (event) => event.job_id)) {
           const known = jobs?.find((job) => job.id === id);
           if (!known) refetch();
           patchJob(queries, id, ofJob);

@@ -71,16 +71,17 @@ function Actions({ model, version }: { model: Model; version: ModelVersion }) {
   return (
     <>
       {model.versions.length > 1 && (
-        <Select
-          label="Version"
-          value={String(version.version)}
-          onValueChange={(value) => void navigate({ search: { version: Number(value) } })}
-          options={model.versions.map((one) => ({
-            value: String(one.version),
-            label: `Version ${one.version}`,
-          }))}
-          className="w-32"
-        />
+        <div className="w-32">
+          <Select
+            label="Version"
+            value={String(version.version)}
+            onValueChange={(value) => void navigate({ search: { version: Number(value) } })}
+            options={model.versions.map((one) => ({
+              value: String(one.version),
+              label: `Version ${one.version}`,
+            }))}
+          />
+        </div>
       )}
       {version.stage !== "retired" && (
         <Confirm

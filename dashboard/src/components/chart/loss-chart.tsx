@@ -87,7 +87,7 @@ function options(width: number, log: boolean): uPlot.Options {
     height: HEIGHT,
     padding: [12, 12, 0, 0],
     cursor: { points: { size: 7 }, drag: { x: true, y: false } },
-    legend: { live: true, markers: { width: 0 } },
+    legend: { live: true, markers: { width: 2 } },
     scales: { x: { time: false }, y: { distr: log ? 3 : 1 } },
     axes: [
       {

@@ -83,32 +83,27 @@ function useIsEmpty(series: Series): boolean {
   );
 }
 
-/** Where the curve stands, renewed at each tenth part of it rather than at each step. */
+const DESCRIBED_EVERY = 25;
+
+/** Where the curve stands; renewed now and then, so that it does not chatter. */
 function useDescription(series: Series): string {
   return useSyncExternalStore(
     (listener) => series.subscribe(listener),
-    () => describe(series),
+    () => sentence(series),
   );
 }
 
-let cached: { series: Series; at: number; text: string } | null = null;
-
-function describe(series: Series): string {
-  if (series.length === 0) return "";
-  const at = Math.floor(series.length / 25);
-  if (cached?.series === series && cached.at === at) return cached.text;
+function sentence(series: Series): string {
+  const n = Math.max(1, series.length - (series.length % DESCRIBED_EVERY));
   const { step, loss } = series.view();
-  const smoothed = smooth(loss, DEFAULT_SMOOTHING);
-  const last = series.length - 1;
+  const smoothed = smooth(loss.subarray(0, n), DEFAULT_SMOOTHING);
   const validation = series.validation.at(-1);
-  const text = [
-    `Training loss ${formatLoss(smoothed[last] ?? Number.NaN)} at step ${formatCount(step[last] ?? 0)}, ${trend(smoothed)}`,
+  return [
+    `Training loss ${formatLoss(smoothed[n - 1] ?? Number.NaN)} at step ${formatCount(step[n - 1] ?? 0)}, ${trend(smoothed)}`,
     validation && `validation loss ${formatLoss(validation[1])} after step ${formatCount(validation[0])}`,
   ]
     .filter(Boolean)
     .join("; ");
-  cached = { series, at, text };
-  return text;
 }
 
 const MOST_ROWS = 40;

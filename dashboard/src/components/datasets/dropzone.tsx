@@ -43,7 +43,7 @@ export function Dropzone({ state, large, onFiles, onCancel }: Props) {
       onDrop={(event) => void drop(event)}
       className={cn(
         "flex flex-wrap items-center gap-x-4 gap-y-2 rounded-lg border border-dashed px-4 transition-colors",
-        large ? "min-h-56 flex-col justify-center py-10 text-center" : "py-3",
+        large ? "min-h-72 flex-col justify-center py-10 text-center" : "py-3",
         over ? "border-accent bg-accent-soft" : "border-line-strong bg-surface",
       )}
     >

@@ -24,7 +24,7 @@ export function JobHeader({ job, stage }: Props) {
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1 px-3 pt-3">
         <PhaseBadge phase={job.phase} />
         <p className="min-w-0 flex-1 text-muted">{sentence(job, stage)}</p>
-        <span className="display text-2xl" data-testid="percent">
+        <span className="display text-2xl" data-figures data-testid="percent">
           {done === null ? "0" : Math.floor(done * 100)}
           <span className="text-base text-muted">%</span>
         </span>

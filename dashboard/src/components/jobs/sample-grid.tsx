@@ -1,6 +1,7 @@
 // Preview pictures, prompt by step: the same prompt and seed, row by row, as the training goes on.
 import type { Sample } from "~/api/types";
 import { formatCount } from "~/lib/format";
+import { groupBy } from "~/lib/group-by";
 
 interface Props {
   samples: Sample[];
@@ -9,8 +10,7 @@ interface Props {
 
 /** Samples by prompt, each row in the order of steps. */
 export function rows(samples: Sample[]): Sample[][] {
-  const byPrompt = Map.groupBy(samples, (sample) => sample.prompt_index);
-  return [...byPrompt.entries()]
+  return [...groupBy(samples, (sample) => sample.prompt_index)]
     .sort(([a], [b]) => a - b)
     .map(([, row]) => row.toSorted((a, b) => a.step - b.step));
 }

@@ -1,6 +1,7 @@
 // The new-job form's values, and the request they make.
 import { fields } from "~/api/fields";
 import type { CreateJob, Parameters, Preset } from "~/api/types";
+import { formatCount } from "~/lib/format";
 
 export type ParameterName = keyof typeof fields.Parameters & keyof Parameters;
 
@@ -52,9 +53,10 @@ export function range(name: ParameterName): string | undefined {
   const { minimum, maximum, exclusiveMinimum, multipleOf } = PARAMETERS[name];
   const low = minimum ?? exclusiveMinimum;
   if (low === undefined && maximum === undefined) return undefined;
+  const top = maximum === undefined ? "" : formatCount(maximum);
   const from = exclusiveMinimum !== undefined ? `above ${exclusiveMinimum}` : `${low ?? ""}`;
   const to =
-    maximum === undefined ? "or more" : exclusiveMinimum === undefined ? `to ${maximum}` : `up to ${maximum}`;
+    maximum === undefined ? "or more" : exclusiveMinimum === undefined ? `to ${top}` : `up to ${top}`;
   return `${from} ${to}${multipleOf === undefined ? "" : `, in steps of ${multipleOf}`}`;
 }
 

@@ -113,7 +113,7 @@ export function NewJobForm({ form, values, datasets, bases, presets, errors }: P
         </div>
       </Section>
       <Section title="How it trains">
-        <div className="grid gap-x-4 gap-y-5 sm:grid-cols-2 xl:grid-cols-3">{BASICS.map(parameter)}</div>
+        <div className="grid grid-cols-2 gap-x-4 gap-y-5 xl:grid-cols-3">{BASICS.map(parameter)}</div>
         <Field
           label="Sample prompts"
           className="mt-5"

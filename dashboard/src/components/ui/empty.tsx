@@ -30,7 +30,6 @@ function Panels() {
       fill="none"
       stroke="var(--pencil)"
     >
-      <title>Empty page</title>
       <g strokeWidth="1.5" strokeDasharray="5 3.5" strokeLinejoin="round">
         <path d="M4 4h66l-8 56H4z" />
         <path d="M77 4h39v56H69z" />

@@ -11,14 +11,14 @@ interface Props {
   children: ReactNode;
 }
 
-export function Panel({ title, aside, className, bodyClassName, children }: Props) {
+export function Panel({ title, aside, className, bodyClassName = "p-3", children }: Props) {
   return (
     <section aria-label={title} className={cn("min-w-0 rounded-lg border bg-surface", className)}>
       <header className="flex min-h-10 flex-wrap items-center justify-between gap-x-4 gap-y-1 border-b px-3 py-1.5">
         <h2 className="font-semibold">{title}</h2>
         {aside}
       </header>
-      <div className={cn("p-3", bodyClassName)}>{children}</div>
+      <div className={bodyClassName}>{children}</div>
     </section>
   );
 }

@@ -33,7 +33,7 @@ export function Slider({ label, value, onValueChange, min, max, step, format = S
           />
         </Base.Track>
       </Base.Control>
-      <span aria-hidden className="min-w-9 text-right text-muted text-xs">
+      <span aria-hidden data-figures className="min-w-9 text-right text-muted text-xs">
         {format(value)}
       </span>
     </Base.Root>

@@ -1,0 +1,45 @@
+// Values that tests start from. Only tests import this.
+import type { Job } from "./api/types";
+
+export function aJob(change: Partial<Job> = {}): Job {
+  return {
+    id: "01900000-0000-7000-8000-000000000001",
+    phase: "queued",
+    recipe: {
+      engine: "native",
+      base_model: "tiny-xl",
+      name: "Zora",
+      trigger_word: "zora",
+      preset: "character",
+      sample_prompts: ["portrait of zora"],
+      parameters: {
+        rank: 16,
+        alpha: 16,
+        learning_rate: 1e-3,
+        lr_schedule: "cosine",
+        n_warmup_steps: 0,
+        n_steps: 40,
+        batch_size: 8,
+        gradient_accumulation: 1,
+        max_gradient_norm: 1,
+        weight_decay: 0.01,
+        min_snr_gamma: 5,
+        noise_offset: 0,
+        caption_dropout: 0,
+        resolution: 128,
+        bucket_step: 32,
+        max_tokens: 75,
+        checkpoint_every_n_steps: 100,
+        sample_every_n_steps: 100,
+        seed: 42,
+      },
+    },
+    dataset_id: "01900000-0000-7000-8000-000000000002",
+    dataset_version_id: "01900000-0000-7000-8000-000000000003",
+    provider: "local",
+    n_attempts: 1,
+    last_seq: 0,
+    created_at: "2026-01-02T03:00:00Z",
+    ...change,
+  };
+}
