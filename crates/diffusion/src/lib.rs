@@ -8,6 +8,7 @@ pub mod graph;
 pub mod kernels;
 pub mod layers;
 pub mod ops;
+pub mod pipeline;
 pub mod random;
 pub mod schedulers;
 pub mod text_encoder;

@@ -1,0 +1,311 @@
+//! Text to picture, from the prompt to pixels, as diffusers' `StableDiffusionXLPipeline` does it.
+
+use std::ops::ControlFlow;
+
+use candle_core::{Device, Tensor};
+use image::RgbImage;
+
+use crate::{
+    base::BaseModel,
+    conditioning::{self, PictureSizes, TextConditioning},
+    graph::AdapterSet,
+    random::Random,
+    schedulers::{Sampler, StepCount},
+    tokenizer::TokenLength,
+    unet::Conditioning,
+};
+
+/// What picture is wanted.
+#[derive(Debug, Clone)]
+pub struct PictureRequest {
+    /// What it shall show.
+    pub prompt: String,
+    /// What it shall not show. Absent and empty are different things, see
+    /// [`absent_negative_is_zero`](crate::base::BaseInfo::absent_negative_is_zero).
+    pub negative: Option<String>,
+    /// How closely the prompt is followed (Ho and Salimans 2022); 1 or less switches guidance off.
+    pub guidance: f64,
+    /// Denoising steps.
+    pub n_steps: StepCount,
+    /// Width and height in pixels.
+    pub size: PictureSize,
+    /// How noise is turned into a picture.
+    pub sampler: Sampler,
+    /// Seed of the noise, the same as `torch.Generator("cpu").manual_seed(seed)`.
+    pub seed: u64,
+    /// Unit-normal noise `[B, 4, H/8, W/8]` to start from, instead of the seed's: B pictures at once.
+    pub initial_noise: Option<Tensor>,
+}
+
+/// A size that latents can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PictureSize {
+    width: u32,
+    height: u32,
+}
+
+/// A size that latents cannot have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("size {width}x{height}, expected two multiples of 8 from 64 to 2048")]
+pub struct InvalidPictureSize {
+    width: u32,
+    height: u32,
+}
+
+impl PictureSize {
+    /// Checks a size.
+    ///
+    /// # Errors
+    /// If a side is no multiple of 8, or too short or long.
+    pub fn new(width: u32, height: u32) -> Result<Self, InvalidPictureSize> {
+        let fits = |side: u32| side.is_multiple_of(8) && (64..=2048).contains(&side);
+        if fits(width) && fits(height) {
+            Ok(Self { width, height })
+        } else {
+            Err(InvalidPictureSize { width, height })
+        }
+    }
+
+    /// The square that a base model was trained for.
+    pub fn native(base: &BaseModel) -> Self {
+        let side = base.info.native_resolution.clamp(64, 2048) / 8 * 8;
+        Self {
+            width: side,
+            height: side,
+        }
+    }
+
+    /// Pixels from left to right.
+    pub fn width(self) -> u32 {
+        self.width
+    }
+
+    /// Pixels from top to bottom.
+    pub fn height(self) -> u32 {
+        self.height
+    }
+
+    fn latent(self) -> (usize, usize) {
+        (self.height as usize / 8, self.width as usize / 8)
+    }
+}
+
+/// Why there is no picture.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// The callback asked to stop.
+    #[error("cancelled after {n_done} of {n_steps} steps")]
+    Cancelled {
+        /// Steps done.
+        n_done: usize,
+        /// Steps wanted.
+        n_steps: usize,
+    },
+    /// The given noise is for another size.
+    #[error("initial noise has shape {found:?}, expected [B, {channels}, {height}, {width}] for this size", channels = expected.0, height = expected.1, width = expected.2)]
+    InitialNoise {
+        /// Shape of the given noise.
+        found: Vec<usize>,
+        /// Channels, height and width that fit.
+        expected: (usize, usize, usize),
+    },
+    /// Numbers overflowed.
+    #[error("the latents are not finite after step {n_done}: a LoRA or the base model is broken")]
+    NotFinite {
+        /// Steps done.
+        n_done: usize,
+    },
+    /// A computation failed.
+    #[error("failed to {what}")]
+    Compute {
+        /// What was being computed.
+        what: &'static str,
+        /// Why it failed.
+        #[source]
+        err: candle_core::Error,
+    },
+}
+
+/// How far a picture is: `(steps done, steps in all)`. Breaking off cancels it.
+pub type OnStep<'a> = &'a mut dyn FnMut(usize, usize) -> ControlFlow<()>;
+
+/// Makes the picture, or as many as there is initial noise for. The same request gives the same pixels.
+///
+/// `adapters` are the LoRAs of U-Net and text encoders, see [`lora`](crate::lora).
+///
+/// # Errors
+/// If it is cancelled, or the numbers break down.
+pub fn generate(
+    base: &BaseModel,
+    adapters: &AdapterSet,
+    request: &PictureRequest,
+    on_step: OnStep,
+) -> Result<Vec<RgbImage>, PipelineError> {
+    let latents = denoise(base, adapters, request, on_step)?;
+    let pictures = base
+        .vae
+        .decode(&latents)
+        .map_err(computing("decode the latents"))?;
+    to_rgb(&pictures).map_err(computing("convert the picture"))
+}
+
+/// The latents `[B, 4, H/8, W/8]` of the picture, scaled as the U-Net sees them.
+///
+/// # Errors
+/// If it is cancelled, or the numbers break down.
+pub fn denoise(
+    base: &BaseModel,
+    adapters: &AdapterSet,
+    request: &PictureRequest,
+    on_step: OnStep,
+) -> Result<Tensor, PipelineError> {
+    let mut random = Random::from_seed(request.seed);
+    let noise = initial_noise(base, request, &mut random)?;
+    let shape = noise.dims().to_vec();
+    let n_pictures = shape[0];
+    let guide = (request.guidance > 1.0).then_some(request.guidance as f32);
+    let told = conditioning(base, adapters, request, n_pictures, guide.is_some())
+        .map_err(computing("encode the prompt"))?;
+
+    let mut scheduler = request.sampler.plan(&base.scheduler, request.n_steps);
+    let timesteps = scheduler.timesteps().to_vec();
+    let scale = scheduler.initial_noise_scale() as f32;
+    let mut latents: Vec<f32> = noise
+        .flatten_all()
+        .and_then(|noise| noise.to_vec1())
+        .map_err(computing("read the initial noise"))?;
+    latents.iter_mut().for_each(|x| *x *= scale);
+
+    for (step, timestep) in timesteps.iter().enumerate() {
+        let scale = scheduler.input_scale(step) as f32;
+        let input: Vec<f32> = latents.iter().map(|x| x * scale).collect();
+        let asked = Asked {
+            input,
+            shape: &shape,
+            timestep: *timestep as f32,
+            guide,
+        };
+        let output = predict(base, adapters, &told, asked).map_err(computing("predict the noise"))?;
+        scheduler.step(step, &output, &mut latents, &mut random);
+
+        let n_done = step + 1;
+        if !latents.iter().all(|x| x.is_finite()) {
+            return Err(PipelineError::NotFinite { n_done });
+        }
+        if on_step(n_done, timesteps.len()).is_break() && n_done < timesteps.len() {
+            return Err(PipelineError::Cancelled {
+                n_done,
+                n_steps: timesteps.len(),
+            });
+        }
+    }
+    Tensor::from_vec(latents, shape, &Device::Cpu).map_err(computing("collect the latents"))
+}
+
+fn initial_noise(
+    base: &BaseModel,
+    request: &PictureRequest,
+    random: &mut Random,
+) -> Result<Tensor, PipelineError> {
+    let (height, width) = request.size.latent();
+    let channels = base.unet.config().in_channels;
+    let Some(noise) = &request.initial_noise else {
+        return random
+            .normal_tensor((1, channels, height, width))
+            .map_err(computing("draw the initial noise"));
+    };
+    match noise.dims() {
+        [n, c, h, w] if *n > 0 && (*c, *h, *w) == (channels, height, width) => Ok(noise.clone()),
+        found => Err(PipelineError::InitialNoise {
+            found: found.to_vec(),
+            expected: (channels, height, width),
+        }),
+    }
+}
+
+/// The prompt for all pictures; with guidance, the negative prompt for all of them first.
+fn conditioning(
+    base: &BaseModel,
+    adapters: &AdapterSet,
+    request: &PictureRequest,
+    n_pictures: usize,
+    guided: bool,
+) -> candle_core::Result<Conditioning> {
+    let encode = |text: &str| base.text_encoders.encode(&[text], TokenLength::T75, adapters);
+    let mut texts = Vec::new();
+    if guided {
+        texts.push(match &request.negative {
+            Some(negative) => encode(negative)?,
+            None if base.info.absent_negative_is_zero => base.text_encoders.absent(1)?,
+            None => encode("")?,
+        });
+    }
+    texts.push(encode(&request.prompt)?);
+    let repeat = |part: fn(&TextConditioning) -> &Tensor| {
+        let repeated: Vec<&Tensor> = texts
+            .iter()
+            .flat_map(|text| std::iter::repeat_n(part(text), n_pictures))
+            .collect();
+        Tensor::cat(&repeated, 0)
+    };
+    let PictureSize { width, height } = request.size;
+    let sizes = vec![PictureSizes::whole(height, width); texts.len() * n_pictures];
+    Ok(Conditioning {
+        context: repeat(|text| &text.context)?,
+        vector: conditioning::vector(&repeat(|text| &text.pooled)?, &sizes)?,
+    })
+}
+
+/// What the U-Net is asked at one step.
+struct Asked<'a> {
+    /// Scaled latents of all pictures.
+    input: Vec<f32>,
+    shape: &'a [usize],
+    timestep: f32,
+    guide: Option<f32>,
+}
+
+/// The U-Net's answer for all pictures, guidance applied.
+fn predict(
+    base: &BaseModel,
+    adapters: &AdapterSet,
+    told: &Conditioning,
+    asked: Asked,
+) -> candle_core::Result<Vec<f32>> {
+    let input = Tensor::from_vec(asked.input, asked.shape, &Device::Cpu)?;
+    let Some(guidance) = asked.guide else {
+        let timesteps = vec![asked.timestep; asked.shape[0]];
+        let output = base.unet.predict(adapters, &input, &timesteps, told)?;
+        return output.flatten_all()?.to_vec1();
+    };
+    let both = Tensor::cat(&[&input, &input], 0)?;
+    let timesteps = vec![asked.timestep; 2 * asked.shape[0]];
+    let output = base.unet.predict(adapters, &both, &timesteps, told)?;
+    let output: Vec<f32> = output.flatten_all()?.to_vec1()?;
+    let (negative, positive) = output.split_at(output.len() / 2);
+    Ok(negative
+        .iter()
+        .zip(positive)
+        .map(|(negative, positive)| negative + guidance * (positive - negative))
+        .collect())
+}
+
+/// `[B, 3, H, W]` in [−1, 1] to pixels, rounded as diffusers does.
+fn to_rgb(pictures: &Tensor) -> candle_core::Result<Vec<RgbImage>> {
+    let (n, _, height, width) = pictures.dims4()?;
+    let pictures = pictures.permute((0, 2, 3, 1))?.contiguous()?;
+    (0..n)
+        .map(|i| {
+            let values: Vec<f32> = pictures.get(i)?.flatten_all()?.to_vec1()?;
+            let pixels = values
+                .iter()
+                .map(|x| ((x / 2.0 + 0.5).clamp(0.0, 1.0) * 255.0).round_ties_even() as u8)
+                .collect();
+            Ok(RgbImage::from_raw(width as u32, height as u32, pixels).expect("three bytes to a pixel"))
+        })
+        .collect()
+}
+
+fn computing(what: &'static str) -> impl Fn(candle_core::Error) -> PipelineError {
+    move |err| PipelineError::Compute { what, err }
+}

@@ -1,0 +1,181 @@
+//! Whole pictures of tiny-xl against diffusers' pipeline: the same seed gives the same picture.
+
+use std::ops::ControlFlow;
+
+use diffusion::{
+    base::BaseModel,
+    graph::AdapterSet,
+    pipeline::{self, PictureRequest, PictureSize, PipelineError},
+    random::Random,
+    schedulers::Sampler,
+};
+
+use crate::golden::{self, Golden};
+
+/// 8 steps amplify rounding a little; a wrong convention shows at 1e-1.
+const TOLERANCE: f32 = 1e-3;
+
+fn request(sampler: Sampler) -> PictureRequest {
+    PictureRequest {
+        prompt: "open peeps comic portrait of a person with short hair, glasses, green background".to_owned(),
+        negative: None,
+        guidance: 5.0,
+        n_steps: 8.try_into().unwrap(),
+        size: PictureSize::new(128, 128).unwrap(),
+        sampler,
+        seed: 7,
+        initial_noise: None,
+    }
+}
+
+#[track_caller]
+fn check(name: &str, adapters: &AdapterSet, request: &PictureRequest) {
+    let base = BaseModel::built_in("tiny-xl").unwrap();
+    let mut n_calls = 0;
+    let latents = pipeline::denoise(&base, adapters, request, &mut |done, all| {
+        n_calls += 1;
+        assert_eq!((done, all), (n_calls, 8));
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    Golden::named("pictures.safetensors").check(name, &latents, TOLERANCE);
+}
+
+#[test]
+fn every_sampler() {
+    for sampler in Sampler::ALL {
+        check(sampler.name(), &AdapterSet::new(), &request(sampler));
+    }
+}
+
+#[test]
+fn guidance_and_negative_prompts() {
+    let none = AdapterSet::new();
+    let euler = request(Sampler::Euler);
+    check(
+        "negative",
+        &none,
+        &PictureRequest {
+            negative: Some("hat, beard".into()),
+            guidance: 7.5,
+            ..euler.clone()
+        },
+    );
+    check(
+        "empty_negative",
+        &none,
+        &PictureRequest {
+            negative: Some(String::new()),
+            ..euler.clone()
+        },
+    );
+    check(
+        "unguided",
+        &none,
+        &PictureRequest {
+            guidance: 1.0,
+            ..euler
+        },
+    );
+}
+
+#[test]
+fn another_size() {
+    let request = PictureRequest {
+        size: PictureSize::new(192, 64).unwrap(),
+        negative: Some("hat, beard".into()),
+        ..request(Sampler::Ddim)
+    };
+    check("wide", &AdapterSet::new(), &request);
+}
+
+#[test]
+fn pixels() {
+    let base = BaseModel::built_in("tiny-xl").unwrap();
+    let pictures = pipeline::generate(
+        &base,
+        &AdapterSet::new(),
+        &request(Sampler::Euler),
+        &mut |_, _| ControlFlow::Continue(()),
+    )
+    .unwrap();
+    let expected = image::open(golden::folder().join("euler.png"))
+        .unwrap()
+        .into_rgb8();
+    assert_eq!(pictures.len(), 1);
+    assert_eq!(pictures[0].dimensions(), expected.dimensions());
+    let differences = pictures[0]
+        .iter()
+        .zip(expected.iter())
+        .map(|(a, b)| a.abs_diff(*b));
+    // A number next to the rounding edge may fall to the other side.
+    assert!(differences.clone().max().unwrap() <= 1);
+    let mean = differences.map(f64::from).sum::<f64>() / expected.len() as f64;
+    assert!(mean < 0.01, "off by {mean} of 255 on average");
+}
+
+#[test]
+fn given_noise_is_the_seeds() {
+    let base = BaseModel::built_in("tiny-xl").unwrap();
+    let seeded = request(Sampler::Euler);
+    let given = PictureRequest {
+        initial_noise: Some(Random::from_seed(7).normal_tensor((1, 4, 16, 16)).unwrap()),
+        seed: 99,
+        ..seeded.clone()
+    };
+    let run = |request: &PictureRequest| {
+        let latents = pipeline::denoise(&base, &AdapterSet::new(), request, &mut |_, _| {
+            ControlFlow::Continue(())
+        });
+        latents.unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap()
+    };
+    assert_eq!(run(&seeded), run(&given));
+
+    let wrong = PictureRequest {
+        initial_noise: Some(Random::from_seed(7).normal_tensor((1, 4, 16, 8)).unwrap()),
+        ..seeded
+    };
+    let error = pipeline::denoise(&base, &AdapterSet::new(), &wrong, &mut |_, _| {
+        ControlFlow::Continue(())
+    });
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "initial noise has shape [1, 4, 16, 8], expected [B, 4, 16, 16] for this size"
+    );
+}
+
+#[test]
+fn it_can_be_cancelled() {
+    let base = BaseModel::built_in("tiny-xl").unwrap();
+    let error = pipeline::generate(
+        &base,
+        &AdapterSet::new(),
+        &request(Sampler::Euler),
+        &mut |done, _| {
+            if done == 3 {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        },
+    );
+    let error = error.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            PipelineError::Cancelled {
+                n_done: 3,
+                n_steps: 8
+            }
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn sizes() {
+    for (width, height) in [(63, 64), (64, 0), (2056, 64), (100, 64)] {
+        let error = PictureSize::new(width, height).unwrap_err().to_string();
+        assert!(error.contains(&format!("{width}x{height}")), "{error}");
+    }
+}
