@@ -8,9 +8,11 @@ mod error;
 pub mod lifecycle;
 mod orchestrator;
 pub mod providers;
+mod reconcile;
 mod services;
 
 pub use crate::{
     error::{ServiceError, ServiceResult},
     orchestrator::{Base, Options, Orchestrator},
+    services::JobPlan,
 };

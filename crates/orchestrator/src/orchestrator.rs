@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use protocol::{agent::BaseLocation, job::BaseModel};
 use store::Store;
 use tokio_util::sync::CancellationToken;
@@ -32,8 +33,8 @@ pub struct Options {
     pub tick: Duration,
     /// Attempts in a row that may end without a new checkpoint before the job fails.
     pub max_fruitless_attempts: u32,
-    /// A worker that got no generation for this long is told to end by an empty claim.
-    pub idle_worker: Duration,
+    /// Time that an agent has to follow an order to cancel, or to exit after its attempt has ended.
+    pub patience: Duration,
 }
 
 impl Options {
@@ -46,7 +47,7 @@ impl Options {
             boot_timeout: Duration::from_secs(60),
             tick: Duration::from_secs(1),
             max_fruitless_attempts: 5,
-            idle_worker: Duration::from_secs(120),
+            patience: Duration::from_secs(15),
         }
     }
 }
@@ -56,6 +57,8 @@ impl Options {
 pub struct Orchestrator {
     pub(crate) store: Store,
     pub(crate) options: Arc<Options>,
+    /// Leases that ran out while nobody could renew them are not held against their agents.
+    pub(crate) started_at: DateTime<Utc>,
 }
 
 impl Orchestrator {
@@ -64,6 +67,7 @@ impl Orchestrator {
         Self {
             store,
             options: Arc::new(options),
+            started_at: store::now(),
         }
     }
 
@@ -74,12 +78,40 @@ impl Orchestrator {
 
     /// Runs the reconcilers until `shutdown`. Agents are left running: they go on when the server is back.
     pub async fn run(&self, shutdown: CancellationToken) {
-        let _ = shutdown;
-        todo!()
+        crate::reconcile::run(self, shutdown).await;
     }
 
     /// Base models that are offered.
     pub fn base_models(&self) -> Vec<BaseModel> {
         self.options.bases.iter().map(|base| base.model.clone()).collect()
     }
+}
+
+impl Orchestrator {
+    pub(crate) fn base(&self, name: &str) -> Option<&Base> {
+        self.options.bases.iter().find(|base| base.model.name == name)
+    }
+
+    pub(crate) fn provider(&self, name: &str) -> Option<&Arc<dyn Provider>> {
+        self.options
+            .providers
+            .iter()
+            .find(|provider| provider.name() == name)
+    }
+
+    /// The end of a lease that is given or renewed now.
+    pub(crate) fn lease_end(&self) -> DateTime<Utc> {
+        store::now() + time_delta(self.options.lease)
+    }
+
+    /// Attempts that a job may still make after one more that brought no checkpoint.
+    pub(crate) fn attempts_left(&self, n_fruitless_attempts: u32) -> u32 {
+        self.options
+            .max_fruitless_attempts
+            .saturating_sub(n_fruitless_attempts + 1)
+    }
+}
+
+pub(crate) fn time_delta(duration: Duration) -> TimeDelta {
+    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
 }

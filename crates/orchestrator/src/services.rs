@@ -6,3 +6,8 @@ mod finish;
 mod generations;
 mod jobs;
 mod models;
+mod phases;
+
+pub(crate) use finish::again_or_failed;
+pub use jobs::JobPlan;
+pub(crate) use phases::{AttemptEnd, apply, end_job_attempt};

@@ -68,6 +68,8 @@ pub struct Attempt {
     pub launched_at: Option<DateTime<Utc>>,
     /// When its agent first called.
     pub claimed_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub ended_at: Option<DateTime<Utc>>,
     token_hash: String,
 }
 
@@ -323,6 +325,7 @@ fn to_attempt(row: attempt::Model) -> Result<Attempt> {
         created_at: row.created_at,
         launched_at: row.launched_at,
         claimed_at: row.claimed_at,
+        ended_at: row.ended_at,
         token_hash: row.token_hash,
     })
 }

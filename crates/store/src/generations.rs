@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use protocol::{
     ArtifactId, GenerationId, OwnerId,
     generation::{CreateGeneration, Generation, GenerationPhase},
@@ -93,6 +94,17 @@ pub async fn n_queued(db: &impl Read) -> Result<u64> {
         .count(db.connection())
         .await
         .doing("count queued generations")
+}
+
+/// Since when the oldest queued generation waits; `None` when none does.
+pub async fn oldest_queued(db: &impl Read) -> Result<Option<DateTime<Utc>>> {
+    let row = generation::Entity::find()
+        .filter(generation::Column::Phase.eq(word(&GenerationPhase::Queued)))
+        .order_by_asc(generation::Column::CreatedAt)
+        .one(db.connection())
+        .await
+        .doing("look for queued generations")?;
+    Ok(row.map(|row| row.created_at))
 }
 
 /// Queues a generation.

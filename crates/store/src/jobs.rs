@@ -3,6 +3,7 @@
 mod changes;
 mod columns;
 
+use chrono::{DateTime, Utc};
 use protocol::{
     DatasetId, DatasetVersionId, JobId, ModelVersionId, OwnerId, event::StepMetrics, job::Job, phase::Phase,
     recipe::Recipe,
@@ -11,8 +12,8 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 
 pub use changes::{
-    PhaseChange, change_phase, clear_served_requests, insert, request, request_checkpoint, request_sample,
-    set_checkpoint, set_progress,
+    PhaseChange, change_phase, clear_served_requests, forgive, insert, request, request_checkpoint,
+    request_sample, set_checkpoint, set_progress,
 };
 pub(crate) use columns::with_recipe;
 
@@ -59,6 +60,8 @@ pub struct JobState {
     pub phase: Phase,
     /// What its owner wants, other than that it goes on.
     pub requested: Option<Requested>,
+    /// When that was asked for.
+    pub requested_at: Option<DateTime<Utc>>,
     /// A checkpoint is wanted now.
     pub wants_checkpoint: bool,
     /// Preview pictures are wanted now.
@@ -163,6 +166,7 @@ fn to_state(row: job::Model) -> Result<JobState> {
             .requested
             .map(|requested| unword("training_jobs.requested", &requested))
             .transpose()?,
+        requested_at: row.requested_at,
         wants_checkpoint: row.checkpoint_requested_at.is_some(),
         wants_sample: row.sample_requested_at.is_some(),
         provider: row.provider,

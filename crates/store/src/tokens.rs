@@ -194,6 +194,42 @@ pub async fn any_user(db: &impl Read) -> Result<bool> {
     Ok(any.is_some())
 }
 
+/// Workers that were started lately.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerStarts {
+    /// How many.
+    pub n: u64,
+    /// The newest one.
+    pub newest: Option<WorkerStart>,
+}
+
+/// A worker that was started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerStart {
+    /// The name of its token.
+    pub name: String,
+    /// When its token was made.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Workers whose tokens were made at or after `since`.
+pub async fn worker_starts_since(db: &impl Read, since: DateTime<Utc>) -> Result<WorkerStarts> {
+    let rows = api_token::Entity::find()
+        .filter(api_token::Column::Scope.eq(WORKER))
+        .filter(api_token::Column::CreatedAt.gte(since))
+        .order_by_desc(api_token::Column::Id)
+        .all(db.connection())
+        .await
+        .doing("count workers")?;
+    Ok(WorkerStarts {
+        n: rows.len() as u64,
+        newest: rows.into_iter().next().map(|row| WorkerStart {
+            name: row.name,
+            created_at: row.created_at,
+        }),
+    })
+}
+
 /// An owner's valid tokens, the newest first.
 pub async fn list(db: &impl Read, owner: OwnerId) -> Result<Vec<ApiToken>> {
     let rows = api_token::Entity::find()

@@ -1,11 +1,29 @@
 //! The provider `local`: agents as child processes of the server, on its own machine.
+//!
+//! Agents outlive a server that dies and go on when it is back. What runs is read from `/proc`, never from
+//! memory: each agent carries the installation's and its own id in its environment, which its children
+//! inherit, and leads a process group. A process that does not carry both is never touched.
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+mod proc;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    ffi::OsString,
+    fs::{self, File, OpenOptions},
+    io,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 
 use async_trait::async_trait;
+use tokio::process::Command;
 use uuid::Uuid;
 
-use super::{Instance, LaunchRequest, Provider, ProviderError};
+use self::proc::{Group, SIGNATURE, Signature};
+use super::{Instance, LaunchRequest, Provider, ProviderError, Purpose};
 
 /// How to start agents on this machine.
 #[derive(Debug, Clone)]
@@ -18,6 +36,8 @@ pub struct LocalOptions {
     pub server_url: String,
     /// Where their logs go, one file each.
     pub log_dir: PathBuf,
+    /// Where they keep work in progress and cached files.
+    pub work_dir: PathBuf,
     /// Tells our instances from those of another installation on this machine: `Store::deployment`.
     pub deployment: Uuid,
     /// Jobs that train at the same time.
@@ -32,17 +52,94 @@ pub struct Local {
     options: LocalOptions,
 }
 
+const NAME: &str = "local";
+
+/// The server's settings hold passwords that an agent does not need; these it may see.
+const INHERITED: [&str; 2] = ["MORPHEUS_LOG", "MORPHEUS_LOG_FORMAT"];
+
+/// A killed process is gone within moments, unless the kernel itself waits for a disk.
+const KILL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// As much of a log's end as a person wants to read in a message.
+const LAST_WORDS_BYTES: usize = 600;
+
 impl Local {
     /// A provider for this machine.
     pub fn new(options: LocalOptions) -> Self {
         Self { options }
+    }
+
+    fn log_path(&self, id: Uuid) -> PathBuf {
+        self.options.log_dir.join(format!("agent-{id}.log"))
+    }
+
+    fn spawn(&self, request: &LaunchRequest) -> io::Result<Instance> {
+        let options = &self.options;
+        fs::create_dir_all(&options.log_dir)?;
+        fs::create_dir_all(&options.work_dir)?;
+        let log = open_log(&self.log_path(request.id))?;
+        let started_at = store::now();
+        let signature = Signature {
+            deployment: options.deployment,
+            purpose: request.purpose,
+            id: request.id,
+            started_at,
+        };
+        let mut command = Command::new(&options.program);
+        command
+            .args(&options.first_args)
+            .args(["agent", "--server", &options.server_url]);
+        if request.purpose == Purpose::Generate {
+            command.arg("--generate");
+        }
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy().into_owned();
+            if name.starts_with("MORPHEUS_") && !INHERITED.contains(&name.as_str()) {
+                command.env_remove(name);
+            }
+        }
+        command
+            .env("MORPHEUS_TOKEN", &request.token)
+            .env("MORPHEUS_WORK", &options.work_dir)
+            .env(SIGNATURE, signature.to_string())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            // Its own group: Ctrl-C in the server's terminal does not reach it, and it ends as a whole.
+            .process_group(0)
+            .kill_on_drop(false);
+        let mut child = command.spawn()?;
+        let handle = child.id().ok_or_else(|| io::Error::other("it ended at once"))?;
+        let id = request.id;
+        // Takes the exit status when it comes, so that no zombie stays.
+        tokio::spawn(async move {
+            match child.wait().await {
+                Ok(status) => tracing::info!(instance.id = %id, %status, "agent ended"),
+                Err(err) => tracing::warn!(instance.id = %id, error = %err, "agent cannot be waited for"),
+            }
+        });
+        Ok(Instance {
+            id: request.id,
+            purpose: request.purpose,
+            handle: handle.to_string(),
+            started_at,
+        })
+    }
+
+    /// Process groups that carry our installation's id.
+    async fn groups(&self) -> Result<Vec<Group>, ProviderError> {
+        let deployment = self.options.deployment;
+        tokio::task::spawn_blocking(move || proc::groups(deployment))
+            .await
+            .map_err(|err| failed("read the list of processes", err))?
+            .map_err(|err| failed("read the list of processes", err))
     }
 }
 
 #[async_trait]
 impl Provider for Local {
     fn name(&self) -> &'static str {
-        "local"
+        NAME
     }
 
     fn capacity(&self) -> usize {
@@ -50,21 +147,49 @@ impl Provider for Local {
     }
 
     async fn launch(&self, request: &LaunchRequest) -> Result<Instance, ProviderError> {
-        let _ = request;
-        todo!()
+        self.spawn(request)
+            .map_err(|err| failed(&format!("start `{}`", self.options.program.display()), err))
     }
 
     async fn list(&self) -> Result<Vec<Instance>, ProviderError> {
-        todo!()
+        let groups = self.groups().await?;
+        Ok(groups.into_iter().map(|group| group.instance()).collect())
     }
 
     async fn terminate(&self, instance: &Instance) -> Result<(), ProviderError> {
-        let _ = instance;
-        todo!()
+        for group in self.groups().await? {
+            if group.signature.id == instance.id {
+                group
+                    .end(self.options.grace, KILL_TIMEOUT)
+                    .await
+                    .map_err(|err| failed(&format!("end the processes of instance {}", instance.id), err))?;
+            }
+        }
+        Ok(())
     }
 
     async fn last_words(&self, id: Uuid) -> Option<String> {
-        let _ = id;
-        todo!()
+        let log = tokio::fs::read(self.log_path(id)).await.ok()?;
+        let end = log.len().saturating_sub(LAST_WORDS_BYTES);
+        let text = String::from_utf8_lossy(&log[end..]);
+        // The first line of what was cut is a part of one.
+        let text = match text.split_once('\n') {
+            Some((_, rest)) if end > 0 => rest,
+            _ => &text,
+        };
+        let text = text.trim();
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+}
+
+fn open_log(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
+}
+
+fn failed(doing: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ProviderError {
+    ProviderError {
+        provider: NAME,
+        doing: doing.to_owned(),
+        source: source.into(),
     }
 }

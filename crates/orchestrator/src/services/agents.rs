@@ -1,28 +1,39 @@
 //! What agents ask for: work, and that their lease be renewed.
 
-use protocol::{
-    AttemptId,
-    agent::{ClaimReply, ClaimRequest, Heartbeat, HeartbeatReply},
+mod claim;
+mod heartbeat;
+
+use protocol::{AttemptId, phase::AttemptPhase};
+use store::{
+    Tx,
+    attempts::{self, Attempt},
+    tokens::AgentCredential,
 };
-use store::tokens::AgentCredential;
 
-use crate::{Orchestrator, ServiceResult};
+use crate::{ServiceError, ServiceResult};
 
-impl Orchestrator {
-    /// Hands out work, waiting for some up to the time that was asked for (at most 60 s).
-    pub async fn claim(&self, agent: &AgentCredential, request: ClaimRequest) -> ServiceResult<ClaimReply> {
-        let _ = (agent, request);
-        todo!()
+/// The attempt, if the agent was started for it and it is not over.
+pub(super) async fn own_attempt(tx: &Tx, agent: &AgentCredential, id: AttemptId) -> ServiceResult<Attempt> {
+    let attempt = attempts::get(tx, id).await?;
+    if !attempt.belongs_to(agent) {
+        return Err(ServiceError::Forbidden);
     }
-
-    /// Stores events, renews the lease, gives orders.
-    pub async fn heartbeat(
-        &self,
-        agent: &AgentCredential,
-        attempt: AttemptId,
-        heartbeat: Heartbeat,
-    ) -> ServiceResult<HeartbeatReply> {
-        let _ = (agent, attempt, heartbeat);
-        todo!()
+    if attempt.phase == AttemptPhase::Gone {
+        return Err(ServiceError::LeaseLost);
     }
+    Ok(attempt)
+}
+
+/// The attempt, if the agent also holds its newest fence.
+pub(super) async fn held_attempt(
+    tx: &Tx,
+    agent: &AgentCredential,
+    id: AttemptId,
+    fence: i64,
+) -> ServiceResult<Attempt> {
+    let attempt = own_attempt(tx, agent, id).await?;
+    if attempt.fence != fence {
+        return Err(ServiceError::LeaseLost);
+    }
+    Ok(attempt)
 }

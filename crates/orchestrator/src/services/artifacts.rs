@@ -2,11 +2,24 @@
 
 use protocol::{
     ArtifactId, AttemptId,
-    agent::{NewArtifact, UploadTicket},
+    agent::{ArtifactKind, NewArtifact, UploadTicket},
+    event::Event,
+    problem::{FieldError, InvalidFields},
 };
-use store::tokens::AgentCredential;
+use store::{
+    BlobKey, Tx,
+    artifacts::{self, Artifact},
+    attempts::{Attempt, Subject},
+    events::{self, NewEvent},
+    generations, jobs,
+    tokens::AgentCredential,
+};
 
-use crate::{Orchestrator, ServiceResult};
+use super::agents::{held_attempt, own_attempt};
+use crate::{Orchestrator, ServiceError, ServiceResult};
+
+/// No LoRA or checkpoint of SDXL comes near this.
+const MAX_BYTES: u64 = 32 << 30;
 
 impl Orchestrator {
     /// Takes down that a file is coming, and says where to put it. Announcing it again gives the same ticket.
@@ -16,8 +29,32 @@ impl Orchestrator {
         attempt: AttemptId,
         announced: NewArtifact,
     ) -> ServiceResult<UploadTicket> {
-        let _ = (agent, attempt, announced);
-        todo!()
+        check(&announced)?;
+        let tx = self.store.begin().await?;
+        let attempt = held_attempt(&tx, agent, attempt, announced.fence).await?;
+        check_subject(&attempt, &announced.kind)?;
+        let owner = match attempt.subject {
+            Subject::Job(id) => jobs::state(&tx, id).await?.owner,
+            Subject::Generation(id) => generations::state(&tx, id).await?.owner,
+        };
+        let artifact = artifacts::announce(&tx, owner, &attempt, &announced).await?;
+        if let Subject::Job(job) = attempt.subject {
+            // The order is followed once the file exists, even if its bytes are still on their way.
+            jobs::clear_served_requests(&tx, job, &artifact.kind, artifact.created_at).await?;
+        }
+        tx.commit().await?;
+        let objects = self.store.objects();
+        let size = objects
+            .size(&artifact.key)
+            .await
+            .map_err(store::StoreError::from)?;
+        Ok(UploadTicket {
+            artifact_id: artifact.id,
+            upload_url: match size {
+                Some(size) if size == artifact.size_bytes => None,
+                _ => Some(objects.put_url(&artifact.key, artifact.size_bytes)),
+            },
+        })
     }
 
     /// Takes down that the bytes are there, after looking; then the job's stream tells of the file.
@@ -27,7 +64,112 @@ impl Orchestrator {
         attempt: AttemptId,
         artifact: ArtifactId,
     ) -> ServiceResult<()> {
-        let _ = (agent, attempt, artifact);
-        todo!()
+        let announced = artifacts::find(&self.store, artifact).await?;
+        let size = self
+            .store
+            .objects()
+            .size(&announced.key)
+            .await
+            .map_err(store::StoreError::from)?;
+        if size != Some(announced.size_bytes) {
+            return Err(ServiceError::Conflict(format!(
+                "the bytes of `{}` are not stored yet: upload them first",
+                announced.file_name
+            )));
+        }
+        let tx = self.store.begin().await?;
+        let attempt = own_attempt(&tx, agent, attempt).await?;
+        if announced.attempt_id != attempt.id {
+            return Err(ServiceError::Forbidden);
+        }
+        if artifacts::mark_stored(&tx, artifact).await? {
+            tell(&tx, &attempt, &announced).await?;
+        }
+        tx.commit().await?;
+        Ok(())
     }
+}
+
+/// Tells the job's stream of a stored file, and notes a checkpoint.
+async fn tell(tx: &Tx, attempt: &Attempt, file: &Artifact) -> ServiceResult<()> {
+    let Subject::Job(job) = attempt.subject else {
+        return Ok(());
+    };
+    let artifact_id = file.id;
+    let event = match file.kind.clone() {
+        ArtifactKind::Checkpoint { step } => {
+            jobs::set_checkpoint(tx, job, step).await?;
+            Event::Checkpoint {
+                artifact_id,
+                step,
+                size_bytes: file.size_bytes,
+            }
+        }
+        ArtifactKind::Sample {
+            step,
+            prompt_index,
+            prompt,
+            seed,
+        } => Event::Sample {
+            artifact_id,
+            step,
+            prompt_index,
+            prompt,
+            seed,
+        },
+        // The others belong to the result, which has its own event.
+        ArtifactKind::Lora { .. }
+        | ArtifactKind::PictureBefore
+        | ArtifactKind::PictureAfter
+        | ArtifactKind::Picture => return Ok(()),
+    };
+    let new = NewEvent::of_attempt(store::now(), attempt.id, event);
+    events::append(tx, job, vec![new]).await?;
+    Ok(())
+}
+
+fn check(announced: &NewArtifact) -> ServiceResult<()> {
+    let mut errors = Vec::new();
+    if let Err(err) = BlobKey::from_sha256(&announced.sha256) {
+        errors.push(FieldError::new("sha256", err.to_string()));
+    }
+    if !(1..=MAX_BYTES).contains(&announced.size_bytes) {
+        errors.push(FieldError::new(
+            "size_bytes",
+            format!("must be from 1 to {MAX_BYTES}, not {}", announced.size_bytes),
+        ));
+    }
+    let name = &announced.file_name;
+    if name.is_empty()
+        || name.chars().count() > 200
+        || name.starts_with('.')
+        || name.contains(['/', '\\'])
+        || name.contains(char::is_control)
+    {
+        errors.push(FieldError::new(
+            "file_name",
+            "must be a plain file name of at most 200 characters that does not start with a dot",
+        ));
+    }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(InvalidFields(errors).into())
+    }
+}
+
+fn check_subject(attempt: &Attempt, kind: &ArtifactKind) -> ServiceResult<()> {
+    let is_generation = matches!(attempt.subject, Subject::Generation(_));
+    if is_generation == (*kind == ArtifactKind::Picture) {
+        return Ok(());
+    }
+    let right = if is_generation {
+        "`picture`"
+    } else {
+        "anything but `picture`"
+    };
+    Err(ServiceError::field(
+        "kind",
+        format!("must be {right} for this attempt"),
+    ))
 }

@@ -1,19 +1,180 @@
 //! The end of an attempt, as its agent reports it.
 
-use protocol::{AttemptId, agent::Finish};
-use store::tokens::AgentCredential;
+use protocol::{
+    ArtifactId, AttemptId,
+    agent::{ArtifactKind, Finish, TrainResult},
+    event::Event,
+    model::Verdict,
+    phase::{AttemptPhase, Outcome, Phase},
+};
+use store::{
+    Tx,
+    artifacts::{self, Artifact},
+    attempts::{self, Attempt, Subject},
+    events::{self, NewEvent},
+    generations::{self, GenerationEnd},
+    jobs::{self, JobState},
+    models::{self, NewVersion},
+    tokens::AgentCredential,
+};
 
-use crate::{Orchestrator, ServiceResult};
+use super::{AttemptEnd, end_job_attempt};
+use crate::{Orchestrator, ServiceError, ServiceResult};
+
+/// Attempts of a generation before it fails.
+const MAX_GENERATION_ATTEMPTS: u32 = 3;
 
 impl Orchestrator {
     /// Ends an attempt. A result becomes artifact, model, model version, phase and events in one transaction.
-    pub async fn finish(
+    pub async fn finish(&self, agent: &AgentCredential, id: AttemptId, finish: Finish) -> ServiceResult<()> {
+        let tx = self.store.begin().await?;
+        let attempt = attempts::get(&tx, id).await?;
+        if !attempt.belongs_to(agent) {
+            return Err(ServiceError::Forbidden);
+        }
+        if attempt.fence != finish.fence {
+            return Err(ServiceError::LeaseLost);
+        }
+        if attempt.phase == AttemptPhase::Gone {
+            // The answer to the same request was lost on its way.
+            return match attempt.outcome {
+                Some(outcome) if outcome == finish.outcome => Ok(()),
+                _ => Err(ServiceError::LeaseLost),
+            };
+        }
+        let outcome = finish.outcome;
+        match attempt.subject {
+            Subject::Job(job) => {
+                let job = jobs::state(&tx, job).await?;
+                self.finish_job(&tx, &attempt, &job, finish).await?;
+            }
+            Subject::Generation(_) => finish_generation(&tx, &attempt, finish).await?,
+        }
+        tx.commit().await?;
+        tracing::info!(attempt.id = %id, ?outcome, "attempt finished");
+        Ok(())
+    }
+
+    async fn finish_job(
         &self,
-        agent: &AgentCredential,
-        attempt: AttemptId,
+        tx: &Tx,
+        attempt: &Attempt,
+        job: &JobState,
         finish: Finish,
     ) -> ServiceResult<()> {
-        let _ = (agent, attempt, finish);
-        todo!()
+        let end = AttemptEnd::new(finish.outcome, finish.detail);
+        if finish.outcome != Outcome::Completed || job.phase == Phase::Cancelling {
+            end_job_attempt(self, tx, attempt, end).await?;
+            return Ok(());
+        }
+        let Some(result) = finish.result else {
+            return Err(ServiceError::field(
+                "result",
+                "must be given when the outcome is `completed`",
+            ));
+        };
+        create_version(tx, attempt, job, &result).await?;
+        // The file is kept and shown with its verdict either way, but a job succeeds by a sound file only.
+        let unsound = unsound(&result.verdict);
+        end_job_attempt(self, tx, attempt, AttemptEnd { unsound, ..end }).await?;
+        Ok(())
     }
+}
+
+async fn create_version(
+    tx: &Tx,
+    attempt: &Attempt,
+    job: &JobState,
+    result: &TrainResult,
+) -> ServiceResult<()> {
+    let file = stored(tx, attempt, "result.artifact_id", result.artifact_id).await?;
+    if !matches!(file.kind, ArtifactKind::Lora { .. }) {
+        return Err(ServiceError::field(
+            "result.artifact_id",
+            "must be a file of kind `lora`",
+        ));
+    }
+    for (field, picture) in [("result.before", result.before), ("result.after", result.after)] {
+        if let Some(picture) = picture {
+            stored(tx, attempt, field, picture).await?;
+        }
+    }
+    let version = NewVersion {
+        job,
+        file: &file,
+        n_steps: result.n_steps,
+        verdict: &result.verdict,
+        metadata: &result.metadata,
+        before: result.before,
+        after: result.after,
+    };
+    let model_version_id = models::create_version(tx, version).await?;
+    let created = Event::ModelVersionCreated { model_version_id };
+    let new = NewEvent::of_attempt(store::now(), attempt.id, created);
+    events::append(tx, job.id, vec![new]).await?;
+    Ok(())
+}
+
+/// Why the file is no LoRA that works. A validation loss that did not fall is not among the reasons: that
+/// file works, and its owner decides.
+fn unsound(verdict: &Verdict) -> Option<String> {
+    let failed: Vec<String> = verdict
+        .checks
+        .iter()
+        .filter(|check| !check.passed && check.name != "validation_loss")
+        .map(|check| format!("{}: {}", check.name, check.detail))
+        .collect();
+    (!failed.is_empty()).then(|| format!("the trained file did not pass its checks: {}", failed.join("; ")))
+}
+
+async fn finish_generation(tx: &Tx, attempt: &Attempt, finish: Finish) -> ServiceResult<()> {
+    let Subject::Generation(id) = attempt.subject else {
+        return Err(ServiceError::Forbidden);
+    };
+    let end = match (finish.outcome, finish.picture) {
+        (Outcome::Completed, Some(picture)) => {
+            GenerationEnd::Picture(stored(tx, attempt, "picture", picture).await?.id)
+        }
+        (Outcome::Completed, None) => {
+            return Err(ServiceError::field(
+                "picture",
+                "must be given when the outcome is `completed`",
+            ));
+        }
+        (Outcome::Failed, _) => {
+            let detail = finish.detail.clone();
+            GenerationEnd::Failed(detail.unwrap_or_else(|| "no detail was reported".to_owned()))
+        }
+        _ => again_or_failed(attempt),
+    };
+    attempts::end(tx, attempt, finish.outcome, finish.detail).await?;
+    generations::end_attempt(tx, id, end).await?;
+    Ok(())
+}
+
+/// What becomes of a generation whose agent is gone.
+pub(crate) fn again_or_failed(attempt: &Attempt) -> GenerationEnd {
+    if attempt.n < MAX_GENERATION_ATTEMPTS {
+        return GenerationEnd::Again;
+    }
+    GenerationEnd::Failed(format!(
+        "the agent was lost {MAX_GENERATION_ATTEMPTS} times while it rendered this picture"
+    ))
+}
+
+/// A file of this attempt whose bytes are stored.
+async fn stored(tx: &Tx, attempt: &Attempt, field: &str, id: ArtifactId) -> ServiceResult<Artifact> {
+    let wrong = |message: &str| ServiceError::field(field, message);
+    let file = match artifacts::find(tx, id).await {
+        Ok(file) => file,
+        Err(store::StoreError::NotFound { .. }) => return Err(wrong("must be a file that was announced")),
+        Err(err) => return Err(err.into()),
+    };
+    if file.attempt_id != attempt.id {
+        return Err(wrong("must be a file of this attempt"));
+    }
+    if !file.is_stored {
+        return Err(wrong("must be uploaded and completed first"));
+    }
+    Ok(file)
 }

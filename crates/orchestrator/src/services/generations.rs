@@ -3,18 +3,73 @@
 use protocol::{
     OwnerId,
     generation::{CreateGeneration, Generation},
+    model::Stage,
+    problem::{FieldError, InvalidFields},
 };
+use store::{StoreError, generations, models};
 
-use crate::{Orchestrator, ServiceResult};
+use crate::{Orchestrator, ServiceError, ServiceResult};
+
+/// A random seed is one that JavaScript can hold exactly: below 2^53.
+const SEED_BITS: u32 = 53;
 
 impl Orchestrator {
     /// Fills in seed and size, checks the LoRAs, and queues the generation.
     pub async fn create_generation(
         &self,
         owner: OwnerId,
-        request: CreateGeneration,
+        mut request: CreateGeneration,
     ) -> ServiceResult<Generation> {
-        let _ = (owner, request);
-        todo!()
+        request.validate()?;
+        let Some(base) = self.base(&request.base_model) else {
+            return Err(ServiceError::field(
+                "base_model",
+                format!("there is no base model `{}`", request.base_model),
+            ));
+        };
+        let side = base.model.native_resolution;
+        request.width.get_or_insert(side);
+        request.height.get_or_insert(side);
+        request.seed.get_or_insert_with(random_seed);
+        let tx = self.store.begin().await?;
+        let mut errors = Vec::new();
+        for (index, lora) in request.loras.iter().enumerate() {
+            let field = format!("loras[{index}].model_version_id");
+            match models::version(&tx, owner, lora.model_version_id).await {
+                Ok(version) if version.stage == Stage::Retired => {
+                    errors.push(FieldError::new(
+                        field,
+                        "this model version is retired: choose another",
+                    ));
+                }
+                Ok(version) if version.base_model != request.base_model => {
+                    let trained_on = version.base_model;
+                    errors.push(FieldError::new(
+                        field,
+                        format!("was trained on `{trained_on}`: use that base model"),
+                    ));
+                }
+                Ok(_) => {}
+                Err(StoreError::NotFound { .. }) => {
+                    let id = lora.model_version_id;
+                    errors.push(FieldError::new(
+                        field,
+                        format!("there is no model version `{id}`"),
+                    ));
+                }
+                Err(err) => return Err(err.into()),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(InvalidFields(errors).into());
+        }
+        let id = generations::create(&tx, owner, &request).await?;
+        tx.commit().await?;
+        tracing::info!(generation.id = %id, "generation queued");
+        Ok(generations::get(&self.store, owner, id).await?)
     }
+}
+
+fn random_seed() -> u64 {
+    rand::random::<u64>() >> (64 - SEED_BITS)
 }

@@ -1,46 +1,224 @@
 //! Jobs, as their owner makes and steers them.
 
+use dataset::caption::with_trigger;
 use protocol::{
-    JobId, OwnerId,
+    DatasetId, DatasetVersionId, JobId, OwnerId,
+    dataset::{Manifest, ManifestItem, Split},
     job::{CreateJob, Job},
+    recipe::{Recipe, RecipeRequest},
+};
+use store::{
+    Read, datasets,
+    jobs::{self, NewJob, Requested},
 };
 
-use crate::{Orchestrator, ServiceResult};
+use super::apply;
+use crate::{Orchestrator, ServiceError, ServiceResult, lifecycle::Input};
+
+/// Preview prompts that are taken from the dataset when none are given.
+const N_DEFAULT_PROMPTS: usize = 2;
+
+/// What a job would be.
+#[derive(Debug, Clone)]
+pub struct JobPlan {
+    /// The fully resolved configuration.
+    pub recipe: Recipe,
+    /// The pictures, split into those trained on and those held out.
+    pub manifest: Manifest,
+}
 
 impl Orchestrator {
+    /// What a job would be, without making it.
+    pub async fn plan_job(&self, owner: OwnerId, request: CreateJob) -> ServiceResult<JobPlan> {
+        self.plan(&self.store, owner, request).await
+    }
+
+    async fn plan(&self, db: &impl Read, owner: OwnerId, request: CreateJob) -> ServiceResult<JobPlan> {
+        if self.provider(&request.provider).is_none() {
+            let names = names(self.options.providers.iter().map(|provider| provider.name()));
+            return Err(ServiceError::field(
+                "provider",
+                format!("must be one of {names}, not `{}`", request.provider),
+            ));
+        }
+        let manifest = read_manifest(db, owner, request.dataset_id).await?;
+        let Some(base) = self.base(&request.base_model) else {
+            let names = names(self.options.bases.iter().map(|base| base.model.name.as_str()));
+            return Err(ServiceError::field(
+                "base_model",
+                format!("must be one of {names}, not `{}`", request.base_model),
+            ));
+        };
+        let mut sample_prompts = request.sample_prompts;
+        if sample_prompts.is_empty() {
+            sample_prompts = default_prompts(&manifest, request.trigger_word.as_deref().unwrap_or_default());
+        }
+        let recipe = Recipe::resolve(
+            RecipeRequest {
+                engine: request.engine,
+                base_model: request.base_model,
+                name: request.name,
+                trigger_word: request.trigger_word,
+                preset: request.preset,
+                overrides: request.parameters,
+                sample_prompts,
+            },
+            base.model.class,
+        )?;
+        Ok(JobPlan { recipe, manifest })
+    }
+
     /// Freezes the dataset, resolves the recipe and queues the job.
     pub async fn create_job(&self, owner: OwnerId, request: CreateJob) -> ServiceResult<Job> {
-        let _ = (owner, request);
-        todo!()
+        let (dataset_id, provider) = (request.dataset_id, request.provider.clone());
+        let tx = self.store.begin().await?;
+        let JobPlan { recipe, manifest } = self.plan(&tx, owner, request).await?;
+        let manifest = datasets::freeze(&tx, dataset_id, manifest).await?;
+        let new = NewJob {
+            owner,
+            dataset_id,
+            dataset_version_id: manifest.id,
+            recipe,
+            provider,
+        };
+        let id = jobs::insert(&tx, new).await?;
+        tx.commit().await?;
+        tracing::info!(job.id = %id, "job queued");
+        Ok(jobs::get(&self.store, owner, id).await?)
     }
 
     /// Ends a job without keeping anything.
     pub async fn cancel_job(&self, owner: OwnerId, id: JobId) -> ServiceResult<Job> {
-        let _ = (owner, id);
-        todo!()
+        self.request(owner, id, Requested::Cancel, Input::CancelRequested)
+            .await
     }
 
     /// Ends a job with a checkpoint, to be resumed later.
     pub async fn stop_job(&self, owner: OwnerId, id: JobId) -> ServiceResult<Job> {
-        let _ = (owner, id);
-        todo!()
+        self.request(owner, id, Requested::Stop, Input::StopRequested)
+            .await
+    }
+
+    async fn request(
+        &self,
+        owner: OwnerId,
+        id: JobId,
+        requested: Requested,
+        input: Input,
+    ) -> ServiceResult<Job> {
+        let tx = self.store.begin().await?;
+        let job = jobs::get(&tx, owner, id).await?;
+        let done_already = matches!(
+            (requested, job.phase),
+            (Requested::Cancel, protocol::phase::Phase::Cancelled)
+                | (Requested::Stop, protocol::phase::Phase::Stopped)
+        );
+        if done_already {
+            return Ok(job);
+        }
+        let state = jobs::state(&tx, id).await?;
+        jobs::request(&tx, id, Some(requested)).await?;
+        apply(&tx, &state, input, None).await?;
+        tx.commit().await?;
+        tracing::info!(job.id = %id, ?requested, "end of job requested");
+        Ok(jobs::get(&self.store, owner, id).await?)
     }
 
     /// Queues a stopped or failed job again; it goes on from its newest checkpoint.
     pub async fn resume_job(&self, owner: OwnerId, id: JobId) -> ServiceResult<Job> {
-        let _ = (owner, id);
-        todo!()
+        let tx = self.store.begin().await?;
+        let job = jobs::get(&tx, owner, id).await?;
+        if job.model_version_id.is_some() {
+            return Err(ServiceError::Conflict(
+                "this job has trained to its end: create a new one".to_owned(),
+            ));
+        }
+        let state = jobs::state(&tx, id).await?;
+        apply(&tx, &state, Input::Resume, None).await?;
+        jobs::forgive(&tx, id).await?;
+        tx.commit().await?;
+        tracing::info!(job.id = %id, "job resumed");
+        Ok(jobs::get(&self.store, owner, id).await?)
     }
 
     /// Asks the agent for a checkpoint now.
     pub async fn request_checkpoint(&self, owner: OwnerId, id: JobId) -> ServiceResult<Job> {
-        let _ = (owner, id);
-        todo!()
+        let tx = self.store.begin().await?;
+        check_trains(&jobs::get(&tx, owner, id).await?, "checkpoint")?;
+        jobs::request_checkpoint(&tx, id).await?;
+        tx.commit().await?;
+        Ok(jobs::get(&self.store, owner, id).await?)
     }
 
     /// Asks the agent for preview pictures now.
     pub async fn request_sample(&self, owner: OwnerId, id: JobId) -> ServiceResult<Job> {
-        let _ = (owner, id);
-        todo!()
+        let tx = self.store.begin().await?;
+        let job = jobs::get(&tx, owner, id).await?;
+        check_trains(&job, "sample")?;
+        if job.recipe.sample_prompts.is_empty() {
+            return Err(ServiceError::Conflict(
+                "this job has no sample prompts: give some when creating it".to_owned(),
+            ));
+        }
+        jobs::request_sample(&tx, id).await?;
+        tx.commit().await?;
+        Ok(jobs::get(&self.store, owner, id).await?)
     }
+}
+
+fn check_trains(job: &Job, what: &str) -> ServiceResult<()> {
+    use protocol::phase::Phase;
+    if matches!(job.phase, Phase::Launching | Phase::Running) {
+        return Ok(());
+    }
+    let phase = job.phase.as_str();
+    Err(ServiceError::Conflict(format!(
+        "a {what} can be asked for while a job trains; this one is {phase}"
+    )))
+}
+
+async fn read_manifest(db: &impl Read, owner: OwnerId, dataset: DatasetId) -> ServiceResult<Manifest> {
+    let items = match datasets::items(db, owner, dataset).await {
+        Ok(items) => items,
+        Err(store::StoreError::NotFound { .. }) => {
+            return Err(ServiceError::field(
+                "dataset_id",
+                format!("there is no dataset `{dataset}`"),
+            ));
+        }
+        Err(err) => return Err(err.into()),
+    };
+    let items = items
+        .into_iter()
+        .map(|item| ManifestItem {
+            id: item.id,
+            sha256: item.sha256,
+            width: item.width,
+            height: item.height,
+            caption: item.caption,
+            split: item.split,
+        })
+        .collect();
+    dataset::split::freeze(DatasetVersionId::new(), items)
+        .map_err(|err| ServiceError::field("dataset_id", err.to_string()))
+}
+
+/// The first different captions of what is trained on.
+fn default_prompts(manifest: &Manifest, trigger_word: &str) -> Vec<String> {
+    let mut prompts: Vec<String> = Vec::new();
+    for item in manifest.items.iter().filter(|item| item.split == Split::Train) {
+        let prompt = with_trigger(&item.caption, trigger_word).trim().to_owned();
+        if !prompt.is_empty() && !prompts.contains(&prompt) {
+            prompts.push(prompt.chars().take(2000).collect());
+        }
+        if prompts.len() == N_DEFAULT_PROMPTS {
+            break;
+        }
+    }
+    prompts
+}
+
+fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    names.join(", ")
 }

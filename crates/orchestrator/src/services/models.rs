@@ -1,19 +1,43 @@
 //! Model versions, as their owner approves and retires them.
 
-use protocol::{ModelVersionId, OwnerId, model::ModelVersion};
+use protocol::{
+    ModelVersionId, OwnerId,
+    model::{ModelVersion, Stage},
+};
+use store::models;
 
-use crate::{Orchestrator, ServiceResult};
+use crate::{Orchestrator, ServiceError, ServiceResult};
 
 impl Orchestrator {
     /// Approves a model version; only one whose verdict passed can be.
     pub async fn promote(&self, owner: OwnerId, id: ModelVersionId) -> ServiceResult<ModelVersion> {
-        let _ = (owner, id);
-        todo!()
+        let tx = self.store.begin().await?;
+        let version = models::version(&tx, owner, id).await?;
+        if !version.verdict.passed {
+            let failed: Vec<&str> = version
+                .verdict
+                .checks
+                .iter()
+                .filter(|check| !check.passed)
+                .map(|check| check.name.as_str())
+                .collect();
+            return Err(ServiceError::Conflict(format!(
+                "only a model version that passed every check can be promoted; this one failed: {}",
+                failed.join(", ")
+            )));
+        }
+        models::set_stage(&tx, owner, id, Stage::Approved).await?;
+        tx.commit().await?;
+        tracing::info!(model_version.id = %id, "model version approved");
+        Ok(models::version(&self.store, owner, id).await?)
     }
 
     /// Stops offering a model version.
     pub async fn retire(&self, owner: OwnerId, id: ModelVersionId) -> ServiceResult<ModelVersion> {
-        let _ = (owner, id);
-        todo!()
+        let tx = self.store.begin().await?;
+        models::set_stage(&tx, owner, id, Stage::Retired).await?;
+        tx.commit().await?;
+        tracing::info!(model_version.id = %id, "model version retired");
+        Ok(models::version(&self.store, owner, id).await?)
     }
 }

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use protocol::{
     JobId,
+    agent::ArtifactKind,
     event::{Event, StepMetrics},
     phase::Phase,
 };
@@ -71,6 +72,7 @@ pub async fn insert(tx: &Tx, new: NewJob) -> Result<JobId> {
         phase: word(&Phase::Queued),
         reason: None,
         requested: None,
+        requested_at: None,
         checkpoint_requested_at: None,
         sample_requested_at: None,
         not_before: None,
@@ -112,6 +114,7 @@ pub async fn change_phase(tx: &Tx, id: JobId, change: PhaseChange) -> Result<()>
     if change.to.is_ended() {
         update = update
             .col_expr(job::Column::Requested, Expr::value(None::<String>))
+            .col_expr(job::Column::RequestedAt, Expr::value(None::<DateTime<Utc>>))
             .col_expr(
                 job::Column::CheckpointRequestedAt,
                 Expr::value(None::<DateTime<Utc>>),
@@ -142,15 +145,16 @@ pub async fn change_phase(tx: &Tx, id: JobId, change: PhaseChange) -> Result<()>
 
 /// Notes what a user wants.
 pub async fn request(tx: &Tx, id: JobId, requested: Option<Requested>) -> Result<()> {
-    set(
-        tx,
-        id,
-        job::Column::Requested,
-        requested.map(|requested| word(&requested)),
-    )
-    .await?;
+    let word = requested.map(|requested| word(&requested));
+    set(tx, id, job::Column::Requested, word).await?;
+    set(tx, id, job::Column::RequestedAt, requested.map(|_| now())).await?;
     tx.wake_on_commit();
     Ok(())
+}
+
+/// Counts attempts without a new checkpoint from zero: its owner says that it goes on.
+pub async fn forgive(tx: &Tx, id: JobId) -> Result<()> {
+    set(tx, id, job::Column::NFruitlessAttempts, 0).await
 }
 
 /// A checkpoint is wanted now.
@@ -163,17 +167,22 @@ pub async fn request_sample(tx: &Tx, id: JobId) -> Result<()> {
     set(tx, id, job::Column::SampleRequestedAt, now()).await
 }
 
-/// Takes requests for checkpoints and samples off that were made before `made`, when such a file was begun.
-pub async fn clear_served_requests(tx: &Tx, id: JobId, what: &Event, made: DateTime<Utc>) -> Result<()> {
-    let column = match what {
-        Event::Checkpoint { .. } => job::Column::CheckpointRequestedAt,
-        Event::Sample { .. } => job::Column::SampleRequestedAt,
+/// Takes a request off that was made before a file of that kind was announced.
+pub async fn clear_served_requests(
+    tx: &Tx,
+    id: JobId,
+    kind: &ArtifactKind,
+    announced_at: DateTime<Utc>,
+) -> Result<()> {
+    let column = match kind {
+        ArtifactKind::Checkpoint { .. } => job::Column::CheckpointRequestedAt,
+        ArtifactKind::Sample { .. } => job::Column::SampleRequestedAt,
         _ => return Ok(()),
     };
     job::Entity::update_many()
         .col_expr(column, Expr::value(None::<DateTime<Utc>>))
         .filter(job::Column::Id.eq(id.0))
-        .filter(column.lte(made))
+        .filter(column.lte(announced_at))
         .exec(tx.connection())
         .await
         .doing("clear a request")?;

@@ -36,6 +36,7 @@ pub struct Model {
     pub phase: String,
     pub reason: Option<String>,
     pub requested: Option<String>,
+    pub requested_at: Option<DateTimeUtc>,
     pub checkpoint_requested_at: Option<DateTimeUtc>,
     pub sample_requested_at: Option<DateTimeUtc>,
     pub not_before: Option<DateTimeUtc>,

@@ -197,6 +197,7 @@ fn training_jobs() -> TableCreateStatement {
         .col(text("phase").check(one_of("phase", &phases)))
         .col(text_null("reason"))
         .col(text_null("requested").check(one_of("requested", &["stop".into(), "cancel".into()])))
+        .col(time_null("requested_at"))
         .col(time_null("checkpoint_requested_at"))
         .col(time_null("sample_requested_at"))
         .col(time_null("not_before"))

@@ -1,0 +1,57 @@
+//! Instances: those whose attempt is over are ended.
+
+use futures::future::join_all;
+use protocol::{
+    AttemptId,
+    phase::{AttemptPhase, Outcome},
+};
+use store::{StoreError, attempts};
+
+use super::ReconcileError;
+use crate::{
+    Orchestrator,
+    orchestrator::time_delta,
+    providers::{Instance, Provider, Purpose},
+};
+
+impl Orchestrator {
+    /// One pass over all instances that this installation started.
+    pub(crate) async fn reconcile_instances(&self) -> Result<(), ReconcileError> {
+        for provider in &self.options.providers {
+            let mut ends = Vec::new();
+            for instance in provider.list().await? {
+                if instance.purpose == Purpose::Train && self.is_over(&instance).await? {
+                    ends.push(terminate(provider.as_ref(), instance));
+                }
+            }
+            join_all(ends).await.into_iter().collect::<Result<Vec<()>, _>>()?;
+        }
+        Ok(())
+    }
+
+    /// Whether the instance has no business to live. One whose attempt ended well may take its time to exit.
+    async fn is_over(&self, instance: &Instance) -> Result<bool, ReconcileError> {
+        let attempt = match attempts::get(&self.store, AttemptId(instance.id)).await {
+            Ok(attempt) => attempt,
+            // It carries our mark, but no attempt of ours has its id: the database is another one now.
+            Err(StoreError::NotFound { .. }) => return Ok(true),
+            Err(err) => return Err(err.into()),
+        };
+        if attempt.phase != AttemptPhase::Gone {
+            return Ok(false);
+        }
+        let is_lost = matches!(attempt.outcome, Some(Outcome::Lost | Outcome::NeverStarted));
+        let patience = time_delta(self.options.patience);
+        let was_claimed = attempt.claimed_at.is_some();
+        let waited = attempt
+            .ended_at
+            .is_none_or(|ended| store::now() > ended + patience);
+        Ok(is_lost || !was_claimed || waited)
+    }
+}
+
+pub(super) async fn terminate(provider: &dyn Provider, instance: Instance) -> Result<(), ReconcileError> {
+    tracing::info!(instance.id = %instance.id, instance = %instance.handle, "ending an instance");
+    provider.terminate(&instance).await?;
+    Ok(())
+}

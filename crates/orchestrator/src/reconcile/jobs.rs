@@ -1,0 +1,206 @@
+//! Jobs: from the queue to an instance, and from a lost attempt to the next one.
+
+use std::collections::HashMap;
+
+use protocol::phase::Outcome;
+use store::{
+    attempts::{self, Attempt, Claimant, NewAttempt, Subject},
+    jobs, queue,
+    tokens::NewToken,
+};
+use uuid::Uuid;
+
+use super::{
+    ReconcileError,
+    decide::{Action, View, decide},
+};
+use crate::{
+    Orchestrator,
+    lifecycle::{Input, next},
+    orchestrator::time_delta,
+    providers::{Instance, LaunchRequest, Provider, Purpose},
+    services::{AttemptEnd, end_job_attempt},
+};
+
+impl Orchestrator {
+    /// One pass over all attempts of jobs, and over the queue.
+    pub(crate) async fn reconcile_jobs(&self) -> Result<(), ReconcileError> {
+        for provider in &self.options.providers {
+            // Instances first: each has a row that was committed before it, so that every one found here
+            // has its attempt among those read next.
+            let instances: HashMap<Uuid, Instance> = provider
+                .list()
+                .await?
+                .into_iter()
+                .filter(|instance| instance.purpose == Purpose::Train)
+                .map(|instance| (instance.id, instance))
+                .collect();
+            for attempt in self.attempts_of(provider.name()).await? {
+                let instance = instances.get(&attempt.id.0);
+                self.reconcile_attempt(provider.as_ref(), attempt, instance)
+                    .await?;
+            }
+            self.fill(provider.as_ref()).await?;
+        }
+        Ok(())
+    }
+
+    async fn attempts_of(&self, provider: &str) -> Result<Vec<Attempt>, ReconcileError> {
+        let mut alive = attempts::alive(&self.store).await?;
+        alive.retain(|attempt| attempt.provider == provider && matches!(attempt.subject, Subject::Job(_)));
+        Ok(alive)
+    }
+
+    async fn reconcile_attempt(
+        &self,
+        provider: &dyn Provider,
+        attempt: Attempt,
+        instance: Option<&Instance>,
+    ) -> Result<(), ReconcileError> {
+        let Subject::Job(job) = attempt.subject else {
+            return Ok(());
+        };
+        let job = jobs::state(&self.store, job).await?;
+        let action = decide(&View {
+            job: &job,
+            attempt: &attempt,
+            instance,
+            now: store::now(),
+            serving_since: self.started_at,
+            lease: time_delta(self.options.lease),
+            boot_timeout: time_delta(self.options.boot_timeout),
+            patience: time_delta(self.options.patience),
+        });
+        let (outcome, detail) = match action {
+            Action::Wait => return Ok(()),
+            Action::Launch => return self.launch(provider, attempt).await,
+            Action::Record => {
+                if let Some(instance) = instance {
+                    self.record(&attempt, instance).await?;
+                }
+                return Ok(());
+            }
+            Action::Withdraw => (Outcome::Cancelled, None),
+            Action::ForceCancel => (
+                Outcome::Cancelled,
+                Some("the agent did not follow the order to cancel".to_owned()),
+            ),
+            Action::NeverStarted(seen) => (Outcome::NeverStarted, Some(seen.to_owned())),
+            Action::Lost(seen) => (Outcome::Lost, Some(seen.to_owned())),
+        };
+        let detail = match (outcome, detail) {
+            (Outcome::Cancelled, detail) => detail,
+            (_, detail) => self.with_last_words(provider, &attempt, detail).await,
+        };
+        self.end_attempt(&attempt, AttemptEnd::new(outcome, detail)).await
+    }
+
+    /// Starts the instance of a committed intent, and writes it down.
+    async fn launch(&self, provider: &dyn Provider, attempt: Attempt) -> Result<(), ReconcileError> {
+        // A token made before this process began is known to nobody any more.
+        let token = NewToken::random();
+        let tx = self.store.begin().await?;
+        attempts::replace_token(&tx, &attempt, &token).await?;
+        tx.commit().await?;
+        let request = LaunchRequest {
+            id: attempt.id.0,
+            purpose: Purpose::Train,
+            token: token.secret,
+        };
+        match provider.launch(&request).await {
+            Ok(instance) => {
+                tracing::info!(attempt.id = %attempt.id, instance = %instance.handle, "instance started");
+                self.record(&attempt, &instance).await
+            }
+            Err(err) => {
+                let detail = chain(&err);
+                tracing::warn!(attempt.id = %attempt.id, error = detail, "instance could not be started");
+                let attempt = attempts::get(&self.store, attempt.id).await?;
+                self.end_attempt(&attempt, AttemptEnd::new(Outcome::NeverStarted, detail))
+                    .await
+            }
+        }
+    }
+
+    async fn record(&self, attempt: &Attempt, instance: &Instance) -> Result<(), ReconcileError> {
+        let tx = self.store.begin().await?;
+        let row = serde_json::to_value(instance).expect("an instance is plain data");
+        match attempts::launched(&tx, attempt, row).await {
+            Ok(()) => tx.commit().await?,
+            // The agent was quick enough to end the attempt already.
+            Err(store::StoreError::Stale { .. }) => {}
+            Err(err) => return Err(err.into()),
+        }
+        Ok(())
+    }
+
+    async fn end_attempt(&self, attempt: &Attempt, end: AttemptEnd) -> Result<(), ReconcileError> {
+        let outcome = end.outcome;
+        let tx = self.store.begin().await?;
+        let phase = end_job_attempt(self, &tx, attempt, end).await?;
+        tx.commit().await?;
+        tracing::info!(attempt.id = %attempt.id, ?outcome, job.phase = phase.as_str(), "attempt ended");
+        Ok(())
+    }
+
+    /// Gives queued jobs to a provider that has room.
+    async fn fill(&self, provider: &dyn Provider) -> Result<(), ReconcileError> {
+        let mut n_alive = self.attempts_of(provider.name()).await?.len();
+        while n_alive < provider.capacity() {
+            let Some(attempt) = self.open_next(provider.name()).await? else {
+                return Ok(());
+            };
+            self.launch(provider, attempt).await?;
+            n_alive += 1;
+        }
+        Ok(())
+    }
+
+    /// Commits the intent to start an instance for the oldest queued job.
+    async fn open_next(&self, provider: &str) -> Result<Option<Attempt>, ReconcileError> {
+        let launching =
+            next(protocol::phase::Phase::Queued, Input::Launch).expect("a queued job can be launched");
+        let tx = self.store.begin().await?;
+        let Some(id) = queue::claim_job(&tx, provider, store::now(), launching).await? else {
+            return Ok(None);
+        };
+        let job = jobs::state(&tx, id).await?;
+        let token = NewToken::random();
+        let new = NewAttempt {
+            subject: Subject::Job(id),
+            n: job.n_attempts + 1,
+            provider,
+            claimant: Claimant::Own(&token),
+            start_step: job.checkpoint_step.unwrap_or(0),
+        };
+        let attempt = attempts::open(&tx, new).await?;
+        tx.commit().await?;
+        tracing::info!(job.id = %id, attempt.id = %attempt.id, attempt = attempt.n, "attempt opened");
+        Ok(Some(attempt))
+    }
+
+    async fn with_last_words(
+        &self,
+        provider: &dyn Provider,
+        attempt: &Attempt,
+        seen: Option<String>,
+    ) -> Option<String> {
+        let seen = seen?;
+        match provider.last_words(attempt.id.0).await {
+            Some(words) => Some(format!("{seen}; its last words: {words}")),
+            None => Some(seen),
+        }
+    }
+}
+
+/// An error with its causes, for a person.
+pub(super) fn chain(err: &dyn std::error::Error) -> String {
+    let mut text = err.to_string();
+    let mut cause = err.source();
+    while let Some(err) = cause {
+        text.push_str(": ");
+        text.push_str(&err.to_string());
+        cause = err.source();
+    }
+    text
+}

@@ -1,0 +1,199 @@
+//! Claiming work.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use chrono::TimeDelta;
+use protocol::{
+    AttemptId,
+    agent::{Assignment, ClaimReply, ClaimRequest, GenerateWork, StoredFile, TrainWork, Work, WorkKind},
+    phase::Phase,
+};
+use store::{
+    BlobKey, StoreError, Tx,
+    artifacts::{self, Artifact},
+    attempts::{self, Claimant, NewAttempt, Subject},
+    datasets,
+    generations::{self, GenerationEnd, GenerationState},
+    jobs, metrics, models,
+    objects::UrlOptions,
+    queue,
+    tokens::AgentCredential,
+};
+use tokio::time::{Instant, timeout_at};
+
+use super::own_attempt;
+use crate::{Orchestrator, ServiceError, ServiceResult, lifecycle::Input, services::apply};
+
+/// The longest that a claim is held.
+const MAX_WAIT_SECONDS: u32 = 60;
+
+/// Addresses in an assignment are valid for this long; the agent fetches its files when it begins.
+const FETCH_TIME: TimeDelta = TimeDelta::hours(6);
+
+/// The agent that renders pictures here is one that the provider `local` started.
+const WORKER_PROVIDER: &str = "local";
+
+impl Orchestrator {
+    /// Hands out work, waiting for some up to the time that was asked for (at most 60 s).
+    pub async fn claim(&self, agent: &AgentCredential, request: ClaimRequest) -> ServiceResult<ClaimReply> {
+        let wait = Duration::from_secs(request.wait_seconds.min(MAX_WAIT_SECONDS).into());
+        let deadline = Instant::now() + wait;
+        let mut wakeups = self.store.signals().on_wake();
+        loop {
+            let assignment = self.try_claim(agent, &request.kinds).await?;
+            if assignment.is_some() || Instant::now() >= deadline {
+                return Ok(ClaimReply { assignment });
+            }
+            // Work that another process queued comes without a wake-up.
+            let next_look = deadline.min(Instant::now() + self.options.tick);
+            let _ = timeout_at(next_look, wakeups.wait()).await;
+        }
+    }
+
+    async fn try_claim(
+        &self,
+        agent: &AgentCredential,
+        kinds: &[WorkKind],
+    ) -> ServiceResult<Option<Assignment>> {
+        match agent.attempt {
+            Some(attempt) if kinds.contains(&WorkKind::Train) => self.claim_attempt(agent, attempt).await,
+            None if kinds.contains(&WorkKind::Generate) => self.claim_generation(agent).await,
+            _ => Ok(None),
+        }
+    }
+
+    /// The attempt that the agent was started for.
+    async fn claim_attempt(
+        &self,
+        agent: &AgentCredential,
+        id: AttemptId,
+    ) -> ServiceResult<Option<Assignment>> {
+        let tx = self.store.begin().await?;
+        let attempt = own_attempt(&tx, agent, id).await?;
+        let Subject::Job(job_id) = attempt.subject else {
+            return Err(ServiceError::Forbidden);
+        };
+        let job = jobs::state(&tx, job_id).await?;
+        if matches!(job.phase, Phase::Stopping | Phase::Cancelling) && attempt.claimed_at.is_none() {
+            // Nothing was begun: the reconciler ends it.
+            return Ok(None);
+        }
+        let Some(base) = self.base(&job.recipe.base_model) else {
+            return Err(ServiceError::Conflict(format!(
+                "the base model `{}` is not offered any more",
+                job.recipe.base_model
+            )));
+        };
+        let fence = attempts::claim(&tx, id, self.lease_end()).await?;
+        apply(&tx, &job, Input::Claimed, None).await?;
+        let checkpoint = artifacts::newest_checkpoint(&tx, job_id).await?;
+        let start_step = job.checkpoint_step.filter(|_| checkpoint.is_some()).unwrap_or(0);
+        attempts::set_start_step(&tx, id, start_step).await?;
+        metrics::forget_after(&tx, job_id, start_step).await?;
+        let manifest = datasets::manifest(&tx, job.dataset_version_id).await?;
+        let picture_urls = manifest
+            .items
+            .iter()
+            .map(|item| Ok((item.sha256.clone(), self.fetch_url(&item.sha256)?)))
+            .collect::<ServiceResult<BTreeMap<_, _>>>()?;
+        let work = TrainWork {
+            job_id,
+            base: base.location.clone(),
+            recipe: job.recipe,
+            manifest,
+            picture_urls,
+            resume_from: checkpoint.as_ref().map(|file| self.stored_file(file)),
+        };
+        tx.commit().await?;
+        tracing::info!(job.id = %job_id, attempt.id = %id, fence, start_step, "attempt claimed");
+        Ok(Some(self.assignment(id, fence, Work::Train(Box::new(work)))))
+    }
+
+    async fn claim_generation(&self, agent: &AgentCredential) -> ServiceResult<Option<Assignment>> {
+        loop {
+            if generations::n_queued(&self.store).await? == 0 {
+                return Ok(None);
+            }
+            let tx = self.store.begin().await?;
+            let Some(generation) = queue::claim_generation(&tx).await? else {
+                return Ok(None);
+            };
+            let work = match self.generate_work(&tx, &generation).await {
+                Ok(work) => work,
+                Err(ServiceError::Conflict(reason)) => {
+                    generations::end_attempt(&tx, generation.id, GenerationEnd::Failed(reason)).await?;
+                    tx.commit().await?;
+                    continue;
+                }
+                Err(err) => return Err(err),
+            };
+            let new = NewAttempt {
+                subject: Subject::Generation(generation.id),
+                n: generation.n_attempts,
+                provider: WORKER_PROVIDER,
+                claimant: Claimant::Worker(agent),
+                start_step: 0,
+            };
+            let attempt = attempts::open(&tx, new).await?;
+            let fence = attempts::claim(&tx, attempt.id, self.lease_end()).await?;
+            tx.commit().await?;
+            tracing::info!(generation.id = %generation.id, attempt.id = %attempt.id, "generation claimed");
+            return Ok(Some(self.assignment(attempt.id, fence, Work::Generate(work))));
+        }
+    }
+
+    async fn generate_work(&self, tx: &Tx, generation: &GenerationState) -> ServiceResult<GenerateWork> {
+        let request = &generation.request;
+        let Some(base) = self.base(&request.base_model) else {
+            return Err(ServiceError::Conflict(format!(
+                "the base model `{}` is not offered any more",
+                request.base_model
+            )));
+        };
+        let mut lora_files = Vec::with_capacity(request.loras.len());
+        for lora in &request.loras {
+            let file = models::file(tx, generation.owner, lora.model_version_id).await?;
+            lora_files.push(self.stored_file(&file));
+        }
+        Ok(GenerateWork {
+            generation_id: generation.id,
+            request: request.clone(),
+            base: base.location.clone(),
+            lora_files,
+        })
+    }
+
+    fn assignment(&self, attempt_id: AttemptId, fence: i64, work: Work) -> Assignment {
+        Assignment {
+            attempt_id,
+            fence,
+            lease_seconds: self.lease_seconds(),
+            work,
+        }
+    }
+
+    pub(super) fn lease_seconds(&self) -> u32 {
+        u32::try_from(self.options.lease.as_secs()).unwrap_or(u32::MAX)
+    }
+
+    fn fetch_url(&self, sha256: &str) -> ServiceResult<String> {
+        let key = BlobKey::from_sha256(sha256).map_err(|err| {
+            ServiceError::Store(StoreError::Corrupt {
+                what: "dataset_versions.manifest",
+                detail: err.to_string(),
+            })
+        })?;
+        Ok(self.store.objects().get_url(&key, &UrlOptions::fetch(FETCH_TIME)))
+    }
+
+    fn stored_file(&self, file: &Artifact) -> StoredFile {
+        StoredFile {
+            url: self
+                .store
+                .objects()
+                .get_url(&file.key, &UrlOptions::fetch(FETCH_TIME)),
+            sha256: file.sha256.clone(),
+            size_bytes: file.size_bytes,
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Heartbeats: events in, lease and orders out.
+
+use chrono::{SubsecRound, Utc};
+use protocol::{
+    AttemptId, JobId,
+    agent::{AgentEvent, Directive, Heartbeat, HeartbeatReply, Report},
+    event::Event,
+    phase::Phase,
+};
+use store::{
+    Tx,
+    attempts::{self, Attempt, Subject},
+    events::{self, NewEvent},
+    jobs::{self, JobState, Requested},
+    metrics,
+    tokens::AgentCredential,
+};
+
+use super::held_attempt;
+use crate::{Orchestrator, ServiceError, ServiceResult, lifecycle::Input, services::apply};
+
+impl Orchestrator {
+    /// Stores events, renews the lease, gives orders.
+    pub async fn heartbeat(
+        &self,
+        agent: &AgentCredential,
+        id: AttemptId,
+        heartbeat: Heartbeat,
+    ) -> ServiceResult<HeartbeatReply> {
+        let tx = self.store.begin().await?;
+        let attempt = held_attempt(&tx, agent, id, heartbeat.fence).await?;
+        // First, since it locks the row: a second copy of this very request waits, then finds its events stored.
+        attempts::renew(&tx, id, attempt.fence, self.lease_end())
+            .await
+            .map_err(stale_is_lost)?;
+        let news = news(&attempt, heartbeat.events);
+        let acknowledged = news.last().map_or(attempt.last_event_n, |event| event.n);
+        if acknowledged > attempt.last_event_n {
+            attempts::acknowledge(&tx, id, acknowledged).await?;
+        }
+        let directives = match attempt.subject {
+            Subject::Job(job) => {
+                take_reports(&tx, job, id, news).await?;
+                directives(&jobs::state(&tx, job).await?)
+            }
+            Subject::Generation(_) => Vec::new(),
+        };
+        tx.commit().await?;
+        Ok(HeartbeatReply {
+            lease_seconds: self.lease_seconds(),
+            acknowledged,
+            directives,
+        })
+    }
+}
+
+fn stale_is_lost(err: store::StoreError) -> ServiceError {
+    match err {
+        store::StoreError::Stale { .. } => ServiceError::LeaseLost,
+        err => err.into(),
+    }
+}
+
+/// Events that are not stored yet, without a gap before any of them; the agent sends the others again.
+fn news(attempt: &Attempt, mut events: Vec<AgentEvent>) -> Vec<AgentEvent> {
+    events.sort_by_key(|event| event.n);
+    events.dedup_by_key(|event| event.n);
+    let mut next = attempt.last_event_n + 1;
+    let mut news = Vec::new();
+    for event in events {
+        if event.n == next {
+            next += 1;
+            news.push(event);
+        }
+    }
+    news
+}
+
+/// Appends what the agent saw to the job's stream, in its order.
+async fn take_reports(
+    tx: &Tx,
+    job: JobId,
+    attempt: AttemptId,
+    reports: Vec<AgentEvent>,
+) -> ServiceResult<()> {
+    let mut batch = Vec::with_capacity(reports.len());
+    for AgentEvent { n, at, report } in reports {
+        let event = match report {
+            Report::Stage { name, done, total } => Event::Stage { name, done, total },
+            Report::Step(metrics) => Event::Step(metrics),
+            Report::ValidationLoss { step, loss } => Event::ValidationLoss { step, loss },
+            Report::Log { level, message } => Event::Log { level, message },
+            Report::Validated { verdict } => Event::Validated { verdict },
+            Report::Finalizing => {
+                append(tx, job, std::mem::take(&mut batch)).await?;
+                let state = jobs::state(tx, job).await?;
+                apply(tx, &state, Input::TrainingDone, None).await?;
+                continue;
+            }
+        };
+        batch.push(NewEvent {
+            // An agent's clock may be wrong, but its events have not happened yet to come.
+            at: at.min(Utc::now()).trunc_subsecs(6),
+            attempt: Some(attempt),
+            agent_n: Some(n),
+            event,
+        });
+    }
+    append(tx, job, batch).await
+}
+
+async fn append(tx: &Tx, job: JobId, batch: Vec<NewEvent>) -> ServiceResult<()> {
+    if batch.is_empty() {
+        return Ok(());
+    }
+    metrics::record(tx, job, batch.iter().map(|new| (new.at, &new.event))).await?;
+    let newest = batch.iter().rev().find_map(|new| match &new.event {
+        Event::Step(metrics) => Some(*metrics),
+        _ => None,
+    });
+    if let Some(newest) = newest {
+        jobs::set_progress(tx, job, Some(&newest)).await?;
+    }
+    events::append(tx, job, batch).await?;
+    Ok(())
+}
+
+/// The orders that stand.
+fn directives(job: &JobState) -> Vec<Directive> {
+    match (job.phase, job.requested) {
+        (Phase::Cancelling, _) | (_, Some(Requested::Cancel)) => return vec![Directive::Cancel],
+        (Phase::Stopping, _) | (_, Some(Requested::Stop)) => return vec![Directive::Stop],
+        _ => {}
+    }
+    let mut directives = Vec::new();
+    if job.wants_checkpoint {
+        directives.push(Directive::Checkpoint);
+    }
+    if job.wants_sample {
+        directives.push(Directive::Sample);
+    }
+    directives
+}
