@@ -1,0 +1,60 @@
+//! The whole HTTP application: routes, who may use them, and the layers around them.
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request},
+    middleware::{from_fn, from_fn_with_state},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use tower_http::compression::{
+    CompressionLayer,
+    predicate::{DefaultPredicate, NotForContentType, Predicate},
+};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{
+    auth, dashboard,
+    error::ApiError,
+    layers,
+    routes::{self, access, blobs, health},
+    state::AppState,
+};
+
+/// Builds it.
+pub(crate) fn app(state: AppState) -> Router {
+    let (open, _) = routes::open().split_for_parts();
+    let (protected, _) = OpenApiRouter::new()
+        .nest("/api/v1", routes::protected())
+        .split_for_parts();
+    let protected = protected
+        .route("/metrics", get(health::metrics))
+        .route_layer(from_fn_with_state(state.clone(), auth::require))
+        // Bodies are limited where they are read: JSON by its extractor, uploads file by file.
+        .layer(DefaultBodyLimit::disable());
+    Router::new()
+        .merge(open)
+        .merge(protected)
+        .route("/login", get(access::follow_login_address))
+        .route("/blob/{*key}", get(blobs::get_blob).put(blobs::put_blob))
+        .route("/api/openapi.json", get(health::openapi))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .fallback(dashboard::serve)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(compression())
+        .layer(from_fn_with_state(state.clone(), layers::check_host))
+        .layer(from_fn(layers::safe_headers))
+        .layer(from_fn_with_state(state.clone(), layers::trace))
+        .with_state(state)
+}
+
+async fn method_not_allowed(request: Request) -> Response {
+    ApiError::MethodNotAllowed(request.method().to_string()).into_response()
+}
+
+/// Pictures and weights do not get smaller.
+fn compression() -> CompressionLayer<impl Predicate> {
+    let predicate = DefaultPredicate::new().and(NotForContentType::const_new("application/octet-stream"));
+    CompressionLayer::new().compress_when(predicate)
+}

@@ -1,0 +1,355 @@
+//! From a configuration to a server that answers: opens the store and the socket, starts the reconcilers.
+
+use std::{
+    ffi::OsString,
+    fs::File,
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{http::Uri, serve::ListenerExt};
+use chrono::TimeDelta;
+use orchestrator::{
+    Base, Options, Orchestrator,
+    providers::{
+        Provider,
+        local::{Local, LocalOptions},
+    },
+};
+use store::{OpenError, Store, StoreError};
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    app, auth,
+    state::{AppState, Inner},
+    telemetry::Counters,
+};
+
+/// What a server is made of.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Holds everything that is kept on this machine.
+    pub data_dir: PathBuf,
+    /// URL of the database; left out: SQLite in the data folder.
+    pub database: Option<String>,
+    /// URL of the object store; left out: files in the data folder.
+    pub objects: Option<String>,
+    /// How browsers reach the server, when that is not where it listens: `https://morpheus.example`.
+    pub public_url: Option<String>,
+    /// Base models that are offered, by unique names.
+    pub base_models: Vec<Base>,
+    /// Starts agents on this machine; left out: none are, and there is no provider `local`.
+    pub local_agent: Option<AgentCommand>,
+    /// Further providers.
+    pub providers: Vec<Arc<dyn Provider>>,
+    /// Times that matter to tests only.
+    pub timing: Timing,
+}
+
+impl Config {
+    /// The embedded default in a folder, with these base models.
+    pub fn new(data_dir: PathBuf, base_models: Vec<Base>) -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7860)),
+            data_dir,
+            database: None,
+            objects: None,
+            public_url: None,
+            base_models,
+            local_agent: None,
+            providers: Vec::new(),
+            timing: Timing::default(),
+        }
+    }
+}
+
+/// How to start an agent: `PROGRAM FIRST_ARGS… agent --server URL …`.
+#[derive(Debug, Clone)]
+pub struct AgentCommand {
+    /// The program: `morpheus` itself.
+    pub program: PathBuf,
+    /// Arguments before ours.
+    pub first_args: Vec<OsString>,
+    /// Jobs that train at the same time.
+    pub capacity: usize,
+}
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    /// A silent WebSocket is pinged this often.
+    pub ping_every: Duration,
+    /// A reader that takes no message for this long is too slow.
+    pub send_timeout: Duration,
+    /// A reader that was too slow has this long to learn it.
+    pub close_timeout: Duration,
+    /// Requests have this long to end when the server does.
+    pub shutdown_grace: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            // Proxies commonly cut connections that are silent for 60 s.
+            ping_every: Duration::from_secs(20),
+            send_timeout: Duration::from_secs(10),
+            close_timeout: Duration::from_secs(5),
+            shutdown_grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Why a server could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Another server uses the same data folder.
+    #[error(
+        "the data folder `{path}` is in use by another Morpheus server: end that one, or choose another folder with --data"
+    )]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The data folder cannot be used.
+    #[error("failed to lock the data folder `{path}`")]
+    Lock {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Database or object store could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// Owner or tokens could not be read or written.
+    #[error("failed to prepare the first sign-in")]
+    Prepare(#[source] StoreError),
+    /// The address is taken or not ours.
+    #[error("failed to listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The public URL is none.
+    #[error("the public URL `{url}` must look like `https://morpheus.example`, with no path")]
+    PublicUrl {
+        /// What was given.
+        url: String,
+    },
+}
+
+/// Why a server ended.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The socket failed.
+    #[error("failed to serve")]
+    Serve(#[source] io::Error),
+}
+
+/// A server that listens but does not answer yet.
+pub struct Bound {
+    /// Where it listens.
+    pub local_addr: SocketAddr,
+    /// How browsers reach it, without a slash at the end.
+    pub public_url: String,
+    /// Signs in whoever opens it; only at the first start.
+    pub login_url: Option<String>,
+    listener: TcpListener,
+    state: AppState,
+    /// Held for as long as the server uses its data folder.
+    _lock: File,
+}
+
+impl std::fmt::Debug for Bound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bound")
+            .field("local_addr", &self.local_addr)
+            .field("public_url", &self.public_url)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Opens store and socket. Connections wait from now on; [`Bound::run`] answers them.
+pub async fn bind(config: Config) -> Result<Bound, BindError> {
+    let lock = lock(&config)?;
+    let listener = TcpListener::bind(config.listen).await;
+    let listener = listener.map_err(|source| BindError::Listen {
+        address: config.listen,
+        source,
+    })?;
+    let local_addr = listener.local_addr().map_err(|source| BindError::Listen {
+        address: config.listen,
+        source,
+    })?;
+    let public_url = match &config.public_url {
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None => format!("http://{}", reachable(local_addr)),
+    };
+    let public_uri = parse_public_url(&public_url)?;
+    let store = Store::builder(&config.data_dir)
+        .database(config.database.clone())
+        .objects(config.objects.clone())
+        .open()
+        .await?;
+    let orchestrator = Orchestrator::new(store.clone(), options(&config, &store, local_addr));
+    let state = AppState::new(Inner {
+        orchestrator,
+        public_url: public_uri,
+        is_loopback: local_addr.ip().is_loopback(),
+        timing: config.timing,
+        counters: Counters::default(),
+        noted_uses: Mutex::default(),
+        shutdown: CancellationToken::new(),
+        sockets: TaskTracker::new(),
+    });
+    let mut bound = Bound {
+        local_addr,
+        public_url,
+        login_url: None,
+        listener,
+        state,
+        _lock: lock,
+    };
+    if !store::tokens::any_user(&store)
+        .await
+        .map_err(BindError::Prepare)?
+    {
+        bound.login_url = Some(bound.new_login_url().await.map_err(BindError::Prepare)?);
+    }
+    Ok(bound)
+}
+
+impl Bound {
+    /// Makes another address that signs in whoever opens it, valid for a day.
+    pub async fn new_login_url(&self) -> Result<String, StoreError> {
+        let store = self.state.store();
+        let tx = store.begin().await?;
+        let expires_at = store::now() + TimeDelta::days(auth::LOGIN_DAYS);
+        let token =
+            store::tokens::create_user(&tx, store.default_owner(), auth::LOGIN_NAME, Some(expires_at))
+                .await?;
+        tx.commit().await?;
+        Ok(format!("{}/login?token={}", self.public_url, token.secret))
+    }
+
+    /// Makes an API token, for programs that start a server themselves.
+    pub async fn new_token(&self, name: &str) -> Result<String, StoreError> {
+        let store = self.state.store();
+        let tx = store.begin().await?;
+        let token = store::tokens::create_user(&tx, store.default_owner(), name, None).await?;
+        tx.commit().await?;
+        Ok(token.secret)
+    }
+
+    /// The store that it serves.
+    pub fn store(&self) -> &Store {
+        self.state.store()
+    }
+
+    /// Serves until `shutdown`, then lets requests end. Agents go on, and find the next server.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), RunError> {
+        let Self { listener, state, .. } = self;
+        let ending = state.shutdown.clone();
+        let reconcilers = tokio::spawn({
+            let (orchestrator, ending) = (state.orchestrator.clone(), ending.clone());
+            async move { orchestrator.run(ending).await }
+        });
+        let listener = listener.tap_io(|connection| {
+            // Events are small; waiting to fill a packet would delay them.
+            if let Err(error) = connection.set_nodelay(true) {
+                tracing::debug!(%error, "a connection could not be made prompt");
+            }
+        });
+        let mut serving = tokio::spawn({
+            let ending = ending.clone().cancelled_owned();
+            let app = app::app(state.clone());
+            async move { axum::serve(listener, app).with_graceful_shutdown(ending).await }
+        });
+        tokio::select! {
+            result = &mut serving => return result.unwrap_or_else(|panic| Err(io::Error::other(panic))).map_err(RunError::Serve),
+            () = shutdown => tracing::info!("shutting down"),
+        }
+        ending.cancel();
+        state.sockets.close();
+        let graceful = async {
+            let served = (&mut serving).await;
+            state.sockets.wait().await;
+            served
+        };
+        let result = match tokio::time::timeout(state.timing.shutdown_grace, graceful).await {
+            Ok(result) => result.unwrap_or_else(|panic| Err(io::Error::other(panic))),
+            Err(_) => {
+                serving.abort();
+                tracing::warn!("some requests did not end in time");
+                Ok(())
+            }
+        };
+        if let Err(panic) = reconcilers.await {
+            tracing::error!(error = %panic, "the reconcilers failed");
+        }
+        result.map_err(RunError::Serve)
+    }
+}
+
+/// Makes sure that no other server works on the same data folder.
+fn lock(config: &Config) -> Result<File, BindError> {
+    let path = config.data_dir.clone();
+    let failed = |source| BindError::Lock {
+        path: path.clone(),
+        source,
+    };
+    std::fs::create_dir_all(&path).map_err(failed)?;
+    let file = File::create(path.join("server.lock")).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(BindError::InUse { path }),
+        Err(std::fs::TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+fn options(config: &Config, store: &Store, local_addr: SocketAddr) -> Options {
+    let mut providers = config.providers.clone();
+    if let Some(agent) = &config.local_agent {
+        providers.push(Arc::new(Local::new(LocalOptions {
+            program: agent.program.clone(),
+            first_args: agent.first_args.clone(),
+            server_url: format!("http://{}", reachable(local_addr)),
+            log_dir: store.data_dir().join("logs"),
+            work_dir: store.data_dir().join("agent"),
+            deployment: store.deployment(),
+            capacity: agent.capacity,
+            grace: Duration::from_secs(10),
+        })));
+    }
+    Options::new(config.base_models.clone(), providers)
+}
+
+/// An address to connect to, for one to listen on.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(_) => IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+fn parse_public_url(url: &str) -> Result<Uri, BindError> {
+    let uri = url.parse::<Uri>().ok().filter(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.host().is_some()
+            && uri.path().trim_matches('/').is_empty()
+            && uri.query().is_none()
+    });
+    uri.ok_or_else(|| BindError::PublicUrl { url: url.to_owned() })
+}

@@ -1,0 +1,196 @@
+//! The one error of the API and how it answers: `application/problem+json`, never an internal.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use orchestrator::ServiceError;
+use protocol::problem::{FieldError, InvalidFields, Problem};
+use store::{StoreError, objects::BlobError};
+
+/// Result of a handler.
+pub(crate) type ApiResult<T> = Result<T, ApiError>;
+
+/// What a handler can refuse with.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApiError {
+    /// Fields of the request are wrong.
+    #[error(transparent)]
+    InvalidFields(#[from] InvalidFields),
+    /// The request as a whole is wrong.
+    #[error("{0}")]
+    InvalidRequest(String),
+    /// Nobody is signed in.
+    #[error("{0}")]
+    Unauthorized(&'static str),
+    /// The one who is signed in may not do this.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// There is no such thing.
+    #[error("there is no {what} `{id}`")]
+    NotFound { what: &'static str, id: String },
+    /// The API has no such route.
+    #[error("the API has no route `{0}`; GET /api/openapi.json lists all of them")]
+    NoRoute(String),
+    /// The route takes other methods.
+    #[error("{0} is not a method of this route; GET /api/openapi.json lists them")]
+    MethodNotAllowed(String),
+    /// Things are not in the state that the request needs.
+    #[error("{0}")]
+    Conflict(String),
+    /// The attempt is no longer the caller's.
+    #[error("the attempt is no longer yours: its lease ran out or its job ended; drop the work")]
+    LeaseLost,
+    /// The body is larger than allowed.
+    #[error("{0}")]
+    TooLarge(String),
+    /// The body is of another type.
+    #[error("{0}")]
+    UnsupportedMediaType(String),
+    /// The wanted range of bytes is outside the file.
+    #[error("the file has {size} bytes; the wanted range lies outside")]
+    RangeNotSatisfiable { size: u64 },
+    /// The disk, or the bucket, is full.
+    #[error("no space is left for this on the server: free some, or move the data folder to a larger disk")]
+    Full(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The server is ending.
+    #[error("the server is ending: try again in a moment")]
+    ShuttingDown,
+    /// Something inside failed; the client learns nothing but that.
+    #[error("the server failed to do this; its log says why, under this answer's x-request-id")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl ApiError {
+    /// One wrong field.
+    pub(crate) fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::InvalidFields(InvalidFields(vec![FieldError::new(field, message)]))
+    }
+
+    /// No such thing, though its id may be well-formed.
+    pub(crate) fn not_found(what: &'static str, id: impl ToString) -> Self {
+        Self::NotFound {
+            what,
+            id: id.to_string(),
+        }
+    }
+
+    /// A failure that is ours, not the client's.
+    pub(crate) fn internal(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal(error.into())
+    }
+
+    fn status_and_kind(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::InvalidFields(_) | Self::InvalidRequest(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
+            Self::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::NotFound { .. } | Self::NoRoute(_) => (StatusCode::NOT_FOUND, "not_found"),
+            Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
+            Self::LeaseLost => (StatusCode::CONFLICT, "lease_lost"),
+            Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+            Self::RangeNotSatisfiable { .. } => (StatusCode::RANGE_NOT_SATISFIABLE, "range_not_satisfiable"),
+            Self::Full(_) => (StatusCode::INSUFFICIENT_STORAGE, "insufficient_storage"),
+            Self::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        }
+    }
+
+    /// The answer's body.
+    pub(crate) fn problem(&self) -> Problem {
+        let (status, kind) = self.status_and_kind();
+        let errors = match self {
+            Self::InvalidFields(fields) => fields.0.clone(),
+            _ => Vec::new(),
+        };
+        Problem {
+            kind: kind.to_owned(),
+            title: self.to_string(),
+            status: status.as_u16(),
+            detail: None,
+            errors,
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        if let Self::Internal(error) | Self::Full(error) = &self {
+            tracing::error!(error = chain(error.as_ref()), "request failed");
+        }
+        let problem = self.problem();
+        let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, axum::Json(problem)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        match self {
+            Self::Unauthorized(_) => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Self::RangeNotSatisfiable { size } => {
+                if let Ok(range) = HeaderValue::from_str(&format!("bytes */{size}")) {
+                    headers.insert(header::CONTENT_RANGE, range);
+                }
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+impl From<ServiceError> for ApiError {
+    fn from(error: ServiceError) -> Self {
+        match error {
+            ServiceError::Invalid(fields) => Self::InvalidFields(fields),
+            ServiceError::NotFound { what, id } => Self::NotFound { what, id },
+            ServiceError::Conflict(message) => Self::Conflict(message),
+            ServiceError::LeaseLost => Self::LeaseLost,
+            ServiceError::Forbidden => Self::Forbidden("this token does not belong to this attempt"),
+            ServiceError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound { what, id } => Self::NotFound { what, id },
+            StoreError::Stale { .. } => Self::Conflict(format!("{error}: look again, then repeat")),
+            StoreError::Blob(error) => error.into(),
+            StoreError::Database { .. } | StoreError::Corrupt { .. } => Self::internal(error),
+        }
+    }
+}
+
+impl From<BlobError> for ApiError {
+    fn from(error: BlobError) -> Self {
+        match error {
+            BlobError::NotFound { key } => Self::NotFound {
+                what: "stored file",
+                id: key.to_string(),
+            },
+            BlobError::HashMismatch { .. } | BlobError::SizeMismatch { .. } | BlobError::Broken(_) => {
+                Self::InvalidRequest(error.to_string())
+            }
+            BlobError::Full(_) => Self::Full(error.into()),
+            BlobError::Store { .. } => Self::internal(error),
+        }
+    }
+}
+
+/// An error with everything that it was caused by, for the log.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

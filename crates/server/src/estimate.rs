@@ -1,0 +1,135 @@
+//! Says what a job would be: its epochs, its buckets, and how long it would take.
+
+use std::collections::BTreeMap;
+
+use dataset::{
+    buckets::{Buckets, Size},
+    split,
+};
+use protocol::{
+    DatasetVersionId, OwnerId,
+    api::{EstimatedBucket, JobEstimate},
+    dataset::{Item, Manifest, ManifestItem, Split},
+    job::{BaseModel, CreateJob, Job},
+    phase::Phase,
+    recipe::{Recipe, RecipeRequest},
+};
+
+use crate::{
+    error::{ApiError, ApiResult},
+    state::AppState,
+};
+
+/// Finished jobs that are looked at for a like one.
+const N_JOBS_REMEMBERED: u64 = 200;
+
+/// Says what a job would be, without making it.
+pub(crate) async fn estimate(state: &AppState, owner: OwnerId, request: CreateJob) -> ApiResult<JobEstimate> {
+    let bases = state.orchestrator.base_models();
+    let base = base_model(&bases, &request.base_model)?;
+    let recipe = Recipe::resolve(
+        RecipeRequest {
+            engine: request.engine,
+            base_model: request.base_model,
+            name: request.name,
+            trigger_word: request.trigger_word,
+            preset: request.preset,
+            overrides: request.parameters,
+            sample_prompts: request.sample_prompts,
+        },
+        base.class,
+    )?;
+    let items = store::datasets::items(state.store(), owner, request.dataset_id).await?;
+    let manifest = split::freeze(
+        DatasetVersionId::new(),
+        items.into_iter().map(manifest_item).collect(),
+    );
+    let manifest = manifest.map_err(|error| ApiError::field("dataset_id", error.to_string()))?;
+    let jobs = store::jobs::list(state.store(), owner, None, N_JOBS_REMEMBERED).await?;
+    let seconds = expected_seconds(&recipe, &jobs);
+    Ok(outline(recipe, &manifest, seconds))
+}
+
+/// The base model of this name.
+pub(crate) fn base_model<'a>(bases: &'a [BaseModel], name: &str) -> ApiResult<&'a BaseModel> {
+    bases.iter().find(|base| base.name == name).ok_or_else(|| {
+        let names: Vec<_> = bases.iter().map(|base| format!("`{}`", base.name)).collect();
+        ApiError::field(
+            "base_model",
+            format!("must be one of {}, not `{name}`", names.join(", ")),
+        )
+    })
+}
+
+fn manifest_item(item: Item) -> ManifestItem {
+    ManifestItem {
+        id: item.id,
+        sha256: item.sha256,
+        width: item.width,
+        height: item.height,
+        caption: item.caption,
+        split: item.split,
+    }
+}
+
+/// Epochs and buckets. A batch holds pictures of one bucket, so each bucket may end with an incomplete one.
+fn outline(recipe: Recipe, manifest: &Manifest, seconds: Option<f64>) -> JobEstimate {
+    let parameters = &recipe.parameters;
+    let grid = Buckets::new(parameters.resolution, parameters.bucket_step);
+    let mut buckets: BTreeMap<Size, u32> = BTreeMap::new();
+    for item in manifest.items.iter().filter(|item| item.split == Split::Train) {
+        let placement = grid.place(Size::new(item.width, item.height));
+        *buckets.entry(placement.bucket).or_default() += 1;
+    }
+    let batch_size = u32::from(parameters.batch_size);
+    let n_batches: u32 = buckets.values().map(|n_items| n_items.div_ceil(batch_size)).sum();
+    let n_steps_per_epoch = n_batches
+        .div_ceil(u32::from(parameters.gradient_accumulation))
+        .max(1);
+    let n_train_items = buckets.values().sum();
+    JobEstimate {
+        n_train_items,
+        n_held_out_items: u32::try_from(manifest.items.len()).unwrap_or(u32::MAX) - n_train_items,
+        n_steps_per_epoch,
+        n_epochs: parameters.n_steps.div_ceil(n_steps_per_epoch),
+        buckets: buckets
+            .into_iter()
+            .map(|(size, n_items)| EstimatedBucket {
+                width: size.width,
+                height: size.height,
+                n_items,
+            })
+            .collect(),
+        seconds,
+        recipe,
+    }
+}
+
+/// From finished jobs whose steps cost the same: the median of their times per step.
+fn expected_seconds(recipe: &Recipe, jobs: &[Job]) -> Option<f64> {
+    let cost = |recipe: &Recipe| {
+        let parameters = &recipe.parameters;
+        (
+            recipe.base_model.clone(),
+            recipe.engine,
+            parameters.resolution,
+            parameters.batch_size,
+            parameters.gradient_accumulation,
+        )
+    };
+    let wanted = cost(recipe);
+    let mut seconds_per_step: Vec<f64> = jobs
+        .iter()
+        .filter(|job| job.phase == Phase::Succeeded && job.n_attempts == 1 && cost(&job.recipe) == wanted)
+        .filter_map(|job| {
+            let duration = job.ended_at? - job.started_at?;
+            Some(duration.as_seconds_f64() / f64::from(job.recipe.parameters.n_steps))
+        })
+        .collect();
+    seconds_per_step.sort_by(f64::total_cmp);
+    let median = seconds_per_step.get(seconds_per_step.len() / 2)?;
+    Some(median * f64::from(recipe.parameters.n_steps))
+}
+
+#[cfg(test)]
+mod tests;

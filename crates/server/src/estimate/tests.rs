@@ -1,0 +1,112 @@
+use chrono::{DateTime, TimeDelta, Utc};
+use protocol::{
+    DatasetId, DatasetVersionId, ItemId, JobId,
+    dataset::{Manifest, ManifestItem, Split},
+    job::Job,
+    phase::Phase,
+    preset::BaseClass,
+    recipe::{ParameterOverrides, Recipe, RecipeRequest},
+};
+
+use super::{expected_seconds, outline};
+
+fn recipe(overrides: ParameterOverrides) -> Recipe {
+    let request = RecipeRequest {
+        base_model: "tiny-xl".into(),
+        name: "zora".into(),
+        overrides,
+        ..RecipeRequest::default()
+    };
+    Recipe::resolve(request, BaseClass::Tiny).unwrap()
+}
+
+fn manifest(sizes: &[(u32, u32, Split)]) -> Manifest {
+    let items = sizes.iter().map(|&(width, height, split)| ManifestItem {
+        id: ItemId::new(),
+        sha256: String::new(),
+        width,
+        height,
+        caption: String::new(),
+        split,
+    });
+    Manifest {
+        id: DatasetVersionId::new(),
+        items: items.collect(),
+    }
+}
+
+#[test]
+fn each_bucket_ends_with_its_own_batch() {
+    let recipe = recipe(ParameterOverrides {
+        batch_size: Some(2),
+        n_steps: Some(10),
+        ..ParameterOverrides::default()
+    });
+    let square = (128, 128, Split::Train);
+    let tall = (96, 160, Split::Train);
+    let held_out = (128, 128, Split::HeldOut);
+    let manifest = manifest(&[square, square, square, tall, held_out]);
+    let estimate = outline(recipe, &manifest, None);
+    // Three squares make two batches, one tall picture makes one.
+    assert_eq!(estimate.n_steps_per_epoch, 3);
+    assert_eq!(estimate.n_epochs, 4);
+    assert_eq!((estimate.n_train_items, estimate.n_held_out_items), (4, 1));
+    assert_eq!(
+        estimate.buckets.iter().map(|bucket| bucket.n_items).sum::<u32>(),
+        4
+    );
+    assert_eq!(estimate.buckets.len(), 2);
+}
+
+#[test]
+fn gradient_accumulation_joins_batches() {
+    let recipe = recipe(ParameterOverrides {
+        batch_size: Some(1),
+        gradient_accumulation: Some(4),
+        n_steps: Some(10),
+        ..ParameterOverrides::default()
+    });
+    let estimate = outline(recipe, &manifest(&[(128, 128, Split::Train); 6]), None);
+    assert_eq!(estimate.n_steps_per_epoch, 2);
+    assert_eq!(estimate.n_epochs, 5);
+}
+
+fn finished(recipe: Recipe, seconds: i64) -> Job {
+    let started = DateTime::<Utc>::UNIX_EPOCH;
+    Job {
+        id: JobId::new(),
+        phase: Phase::Succeeded,
+        reason: None,
+        recipe,
+        dataset_id: DatasetId::new(),
+        dataset_version_id: DatasetVersionId::new(),
+        provider: "local".into(),
+        n_attempts: 1,
+        progress: None,
+        checkpoint_step: None,
+        model_version_id: None,
+        last_seq: 0,
+        created_at: started,
+        started_at: Some(started),
+        ended_at: Some(started + TimeDelta::seconds(seconds)),
+    }
+}
+
+#[test]
+fn time_comes_from_like_jobs() {
+    let steps = |n_steps, resolution| {
+        recipe(ParameterOverrides {
+            n_steps: Some(n_steps),
+            resolution: Some(resolution),
+            ..ParameterOverrides::default()
+        })
+    };
+    let jobs = [
+        finished(steps(100, 128), 50),
+        finished(steps(100, 128), 60),
+        finished(steps(100, 128), 500),
+        finished(steps(100, 256), 7000),
+    ];
+    assert_eq!(expected_seconds(&steps(200, 128), &jobs), Some(120.0));
+    assert_eq!(expected_seconds(&steps(200, 64), &jobs), None);
+}

@@ -1,0 +1,105 @@
+//! Extractors whose refusals are problems: they name the field at fault and say what would be right.
+
+use std::error::Error as _;
+
+use axum::{
+    extract::{FromRequest, FromRequestParts, OptionalFromRequest, Request},
+    http::{header, request::Parts},
+};
+use serde::de::DeserializeOwned;
+
+use crate::error::{ApiError, ApiResult};
+
+mod describe;
+
+/// Largest JSON body. The longest legitimate one is a heartbeat with a batch of events.
+const MAX_JSON_BYTES: usize = 4 << 20;
+
+/// A JSON body.
+pub(crate) struct Json<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> ApiResult<Self> {
+        let content_type = request.headers().get(header::CONTENT_TYPE);
+        let is_json = content_type.is_some_and(|value| {
+            let value = value.to_str().unwrap_or_default();
+            let essence = value.split(';').next().unwrap_or_default().trim();
+            essence.eq_ignore_ascii_case("application/json")
+        });
+        if !is_json {
+            return Err(ApiError::UnsupportedMediaType(
+                "the body must be JSON, sent with `content-type: application/json`".into(),
+            ));
+        }
+        let bytes = axum::body::to_bytes(request.into_body(), MAX_JSON_BYTES)
+            .await
+            .map_err(|_| {
+                ApiError::TooLarge(format!("a JSON body must have at most {MAX_JSON_BYTES} bytes"))
+            })?;
+        parse(&bytes).map(Self)
+    }
+}
+
+/// A JSON body, or none at all.
+impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for Json<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> ApiResult<Option<Self>> {
+        if request.headers().get(header::CONTENT_TYPE).is_none() {
+            return Ok(None);
+        }
+        <Self as FromRequest<S>>::from_request(request, state)
+            .await
+            .map(Some)
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        describe::json(&path, error.inner())
+    })?;
+    deserializer
+        .end()
+        .map_err(|_| ApiError::InvalidRequest("the body holds more than one JSON value".into()))?;
+    Ok(value)
+}
+
+/// The ids in a path. What cannot be an id names nothing: 404.
+pub(crate) struct Path<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> ApiResult<Self> {
+        match axum::extract::Path::<T>::from_request_parts(parts, state).await {
+            Ok(path) => Ok(Self(path.0)),
+            Err(_) => Err(ApiError::NoRoute(parts.uri.path().to_owned())),
+        }
+    }
+}
+
+/// The query of a URL.
+pub(crate) struct Query<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> ApiResult<Self> {
+        match axum::extract::Query::<T>::try_from_uri(&parts.uri) {
+            Ok(query) => Ok(Self(query.0)),
+            // Its source is the error with the parameter's name in front: `width: invalid digit …`.
+            Err(rejection) => Err(describe::query(
+                &rejection
+                    .source()
+                    .map_or_else(|| rejection.to_string(), ToString::to_string),
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,108 @@
+//! Turns serde's messages into a field's name and what would be right.
+
+use crate::error::ApiError;
+
+/// What is wrong with a JSON body. `path` is where the parser stood: `parameters.rank`, or `.` at the top.
+pub(super) fn json(path: &str, error: &serde_json::Error) -> ApiError {
+    if !error.is_data() {
+        return ApiError::InvalidRequest(format!("the body is not JSON: {error}"));
+    }
+    let message = error.to_string();
+    // serde_json appends its position; the path says more.
+    let message = message
+        .rsplit_once(" at line ")
+        .map_or(message.as_str(), |(text, _)| text);
+    let parent = if path == "." { "" } else { path };
+    match field(parent, message) {
+        Some((field, message)) => ApiError::field(field, message),
+        None => ApiError::InvalidRequest(format!("the body does not fit: {message}")),
+    }
+}
+
+/// What is wrong with a query. `message` starts with the parameter's name, if it is known.
+pub(super) fn query(message: &str) -> ApiError {
+    let (name, rest) = message.split_once(": ").unwrap_or(("", message));
+    let rest = match rest {
+        text if text.starts_with("invalid digit") => "must be a whole number that is not negative",
+        text if text.starts_with("number too large") => "is too large",
+        text if text.starts_with("cannot parse integer from empty string") => "must not be empty",
+        text => text,
+    };
+    match field(name, rest) {
+        Some((field, message)) => ApiError::field(field, message),
+        None => ApiError::InvalidRequest(format!("the query does not fit: {message}")),
+    }
+}
+
+/// Which field is at fault, and what would be right.
+fn field(path: &str, message: &str) -> Option<(String, String)> {
+    if let Some(rest) = message.strip_prefix("unknown field ") {
+        let mut names = quoted(rest);
+        let name = names.next()?;
+        let known = names.map(|name| format!("`{name}`")).collect::<Vec<_>>();
+        let message = if known.is_empty() {
+            "is not a field; none is taken here".to_owned()
+        } else {
+            format!("is not a field; the fields here are {}", known.join(", "))
+        };
+        return Some((join(path, name), message));
+    }
+    if let Some(rest) = message.strip_prefix("missing field ") {
+        return Some((join(path, quoted(rest).next()?), "is missing".to_owned()));
+    }
+    if let Some(rest) = message.strip_prefix("duplicate field ") {
+        return Some((join(path, quoted(rest).next()?), "is given twice".to_owned()));
+    }
+    if path.is_empty() {
+        return None;
+    }
+    if let Some(rest) = message.strip_prefix("unknown variant ") {
+        let mut names = quoted(rest);
+        let name = names.next()?;
+        let known = names
+            .map(|name| format!("`{name}`"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        return Some((path.to_owned(), format!("must be one of {known}, not `{name}`")));
+    }
+    let mismatch = message
+        .strip_prefix("invalid type: ")
+        .or_else(|| message.strip_prefix("invalid value: "))
+        .and_then(|rest| rest.rsplit_once(", expected "));
+    if let Some((found, expected)) = mismatch {
+        return Some((
+            path.to_owned(),
+            format!("must be {}, not {found}", plain(expected)),
+        ));
+    }
+    Some((path.to_owned(), message.to_owned()))
+}
+
+fn join(path: &str, name: &str) -> String {
+    // The parser's path may end in the name already.
+    match path {
+        "" => name.to_owned(),
+        path if path == name || path.ends_with(&format!(".{name}")) => path.to_owned(),
+        path => format!("{path}.{name}"),
+    }
+}
+
+/// The parts of a text that stand between backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// Rust's words for types, as anybody would say them.
+fn plain(expected: &str) -> &str {
+    match expected {
+        "i8" | "i16" | "i32" | "i64" => "a whole number",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number that is not negative",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        "a string" | "str" | "string" => "a text",
+        "a sequence" => "a list",
+        "a map" => "an object",
+        other if other.starts_with("struct ") => "an object",
+        other => other,
+    }
+}

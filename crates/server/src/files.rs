@@ -1,0 +1,149 @@
+//! Answers with stored files: whole, or the wanted range of bytes.
+
+use std::ops::Range;
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use futures::TryStreamExt;
+use store::{BlobKey, BlobStore};
+
+use crate::error::{ApiError, ApiResult};
+
+/// How a file is shown.
+pub(crate) struct Presentation {
+    /// Its type; unknown bytes if absent.
+    pub(crate) content_type: Option<String>,
+    /// A browser saves it under this name; shown in place if absent.
+    pub(crate) download_name: Option<String>,
+}
+
+/// Answers with a file. Its bytes never change, since its key is their hash.
+pub(crate) async fn serve(
+    objects: &BlobStore,
+    key: &BlobKey,
+    headers: &HeaderMap,
+    presentation: Presentation,
+) -> ApiResult<Response> {
+    let etag = format!("\"{}\"", key.sha256());
+    let matches = |name| {
+        headers
+            .get(name)
+            .is_some_and(|value: &HeaderValue| value.as_bytes() == etag.as_bytes())
+    };
+    if matches(header::IF_NONE_MATCH) {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
+    }
+    let size = objects.size(key).await?;
+    let size = size.ok_or_else(|| ApiError::not_found("stored file", key))?;
+    let wanted = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
+    let is_current = !headers.contains_key(header::IF_RANGE) || matches(header::IF_RANGE);
+    let range = match wanted
+        .filter(|_| is_current)
+        .map(|wanted| parse_range(wanted, size))
+    {
+        None | Some(WantedRange::Whole) => None,
+        Some(WantedRange::Part(range)) => Some(range),
+        Some(WantedRange::Outside) => return Err(ApiError::RangeNotSatisfiable { size }),
+    };
+    let reader = objects.read(key, range.clone()).await?;
+    let n_bytes = reader.range.end - reader.range.start;
+    let mut response = Body::from_stream(reader.stream.inspect_err(|error| {
+        tracing::error!(
+            error = crate::error::chain(error),
+            "a stored file could not be read to its end"
+        );
+    }))
+    .into_response();
+    let answer = response.headers_mut();
+    let mut set = |name, value: String| {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            answer.insert(name, value);
+        }
+    };
+    let content_type = presentation.content_type;
+    set(
+        header::CONTENT_TYPE,
+        content_type.unwrap_or_else(|| "application/octet-stream".into()),
+    );
+    set(header::CONTENT_LENGTH, n_bytes.to_string());
+    set(header::ETAG, etag);
+    set(header::ACCEPT_RANGES, "bytes".into());
+    set(header::CACHE_CONTROL, "private, max-age=3600, immutable".into());
+    // Whatever the bytes are, they are shown as a picture or saved, never run.
+    set(
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; sandbox".into(),
+    );
+    if let Some(name) = presentation.download_name {
+        set(header::CONTENT_DISPOSITION, attachment(&name));
+    }
+    if let Some(range) = range {
+        set(
+            header::CONTENT_RANGE,
+            format!("bytes {}-{}/{size}", range.start, range.end - 1),
+        );
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    }
+    Ok(response)
+}
+
+/// `Content-Disposition` with a name in any script (RFC 6266).
+fn attachment(name: &str) -> String {
+    let plain: String = name
+        .chars()
+        .map(|c| {
+            if c.is_ascii_graphic() && !"\"\\%".contains(c) || c == ' ' {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    let encoded: String = name
+        .bytes()
+        .map(|byte| {
+            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
+        .collect();
+    format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum WantedRange {
+    /// No range that we serve by itself: RFC 9110 allows to answer with everything.
+    Whole,
+    Part(Range<u64>),
+    Outside,
+}
+
+fn parse_range(value: &str, size: u64) -> WantedRange {
+    let Some((first, last)) = value
+        .strip_prefix("bytes=")
+        .filter(|ranges| !ranges.contains(','))
+        .and_then(|range| range.split_once('-'))
+    else {
+        return WantedRange::Whole;
+    };
+    let (first, last) = (first.trim(), last.trim());
+    let range = match (first.parse::<u64>(), last.parse::<u64>()) {
+        (Ok(first), Ok(last)) if first <= last => first..last.saturating_add(1).min(size),
+        (Ok(first), _) if last.is_empty() => first..size,
+        (_, Ok(n_last)) if first.is_empty() => size.saturating_sub(n_last)..size,
+        _ => return WantedRange::Whole,
+    };
+    if range.is_empty() {
+        WantedRange::Outside
+    } else {
+        WantedRange::Part(range)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,245 @@
+//! WebSockets that carry events: what the database holds first, then what comes.
+//!
+//! A socket pulls: it reads a page of events from the database, sends it, and reads the next; when there is
+//! none it waits for a signal. So a slow reader costs no memory, and one that takes nothing is cut off.
+
+use std::{collections::HashMap, time::Duration};
+
+use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use futures::{
+    SinkExt, StreamExt,
+    stream::{SplitSink, SplitStream},
+};
+use protocol::{
+    JobId, OwnerId,
+    event::{AnyJobEvent, JobEvent},
+};
+use serde::Serialize;
+use store::{StoreError, signals::Change};
+
+use crate::{error::chain, state::AppState, telemetry::OpenSocket};
+
+/// Events that are read from the database at once.
+const PAGE: u64 = 500;
+
+/// Why a socket ends, and the close code that says so.
+#[derive(Debug)]
+enum End {
+    /// The client went away; there is nobody to tell.
+    Gone,
+    ServerEnds,
+    NoSuchJob,
+    SlowReader,
+    Failed(StoreError),
+}
+
+impl End {
+    fn close_frame(&self) -> Option<CloseFrame> {
+        let (code, reason) = match self {
+            Self::Gone => return None,
+            Self::ServerEnds => (1001, "the server ends; connect again with the last seq as after"),
+            Self::NoSuchJob => (4404, "there is no such job"),
+            Self::SlowReader => (4008, "too slow; connect again with the last seq as after"),
+            Self::Failed(_) => (
+                1011,
+                "the server failed; connect again with the last seq as after",
+            ),
+        };
+        Some(CloseFrame {
+            code,
+            reason: reason.into(),
+        })
+    }
+}
+
+impl From<StoreError> for End {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound { .. } => Self::NoSuchJob,
+            error => Self::Failed(error),
+        }
+    }
+}
+
+/// Sends a job's events after number `after`, then new ones as they come.
+pub(crate) async fn one_job(state: AppState, socket: WebSocket, owner: OwnerId, job: JobId, after: i64) {
+    let mut connection = Connection::new(&state, socket);
+    let end = follow_one(&state, &mut connection, owner, job, after).await;
+    connection.end(end).await;
+}
+
+async fn follow_one(
+    state: &AppState,
+    connection: &mut Connection<'_>,
+    owner: OwnerId,
+    job: JobId,
+    mut after: i64,
+) -> End {
+    // Followed before the database is read, so that no event falls in between.
+    let mut changes = state.store().signals().subscribe(job);
+    if let Err(error) = store::jobs::get(state.store(), owner, job).await {
+        return error.into();
+    }
+    loop {
+        let sent = connection.send_events(job, after, |event| event).await;
+        after = match sent {
+            Ok(after) => after,
+            Err(end) => return end,
+        };
+        if let Err(end) = connection.wait_for(changes.changed()).await {
+            return end;
+        }
+    }
+}
+
+/// Sends the events of all of an owner's jobs that come from now on.
+pub(crate) async fn all_jobs(state: AppState, socket: WebSocket, owner: OwnerId) {
+    let mut connection = Connection::new(&state, socket);
+    let end = match follow_all(&state, &mut connection, owner).await {
+        Ok(never) => match never {},
+        Err(end) => end,
+    };
+    connection.end(end).await;
+}
+
+async fn follow_all(
+    state: &AppState,
+    connection: &mut Connection<'_>,
+    owner: OwnerId,
+) -> Result<std::convert::Infallible, End> {
+    let mut changes = state.store().signals().subscribe_all();
+    let mut seen: HashMap<JobId, i64> = last_events(state, owner).await?.collect();
+    loop {
+        let changed: Vec<JobId> = match connection.wait_for(changes.next()).await? {
+            Some(Change::Job { id, .. }) => vec![id],
+            Some(Change::Generation(_)) => continue,
+            // Some changes were missed: every job may have new events.
+            None => {
+                let newest = last_events(state, owner).await?;
+                newest
+                    .filter(|(id, seq)| seen.get(id) != Some(seq))
+                    .map(|(id, _)| id)
+                    .collect()
+            }
+        };
+        for id in changed {
+            let after = match seen.get(&id) {
+                Some(after) => *after,
+                None if is_owned(state, owner, id).await? => 0,
+                None => continue,
+            };
+            let wrap = |event| AnyJobEvent { job_id: id, event };
+            seen.insert(id, connection.send_events(id, after, wrap).await?);
+        }
+    }
+}
+
+/// The number of the newest event of each job.
+async fn last_events(
+    state: &AppState,
+    owner: OwnerId,
+) -> Result<impl Iterator<Item = (JobId, i64)> + use<>, StoreError> {
+    let jobs = store::jobs::list(state.store(), owner, None, u64::from(u32::MAX)).await?;
+    Ok(jobs.into_iter().map(|job| (job.id, job.last_seq)))
+}
+
+async fn is_owned(state: &AppState, owner: OwnerId, id: JobId) -> Result<bool, StoreError> {
+    match store::jobs::get(state.store(), owner, id).await {
+        Ok(_) => Ok(true),
+        Err(StoreError::NotFound { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// A socket with its time limits.
+struct Connection<'a> {
+    state: &'a AppState,
+    sender: SplitSink<WebSocket, Message>,
+    receiver: SplitStream<WebSocket>,
+    _counted: OpenSocket<'a>,
+    _tracked: tokio_util::task::task_tracker::TaskTrackerToken,
+}
+
+impl<'a> Connection<'a> {
+    fn new(state: &'a AppState, socket: WebSocket) -> Self {
+        let (sender, receiver) = socket.split();
+        Self {
+            state,
+            sender,
+            receiver,
+            _counted: state.counters.socket(),
+            _tracked: state.sockets.token(),
+        }
+    }
+
+    /// Sends all stored events of a job after number `after`; returns the number of the last one.
+    async fn send_events<T: Serialize>(
+        &mut self,
+        job: JobId,
+        mut after: i64,
+        wrap: impl Fn(JobEvent) -> T,
+    ) -> Result<i64, End> {
+        loop {
+            let events = store::events::after(self.state.store(), job, after, PAGE).await?;
+            if events.is_empty() {
+                return Ok(after);
+            }
+            for event in events {
+                after = event.seq;
+                let text = serde_json::to_string(&wrap(event)).expect("events are plain data");
+                self.send(Message::text(text), self.state.timing.send_timeout)
+                    .await?;
+            }
+        }
+    }
+
+    async fn send(&mut self, message: Message, limit: Duration) -> Result<(), End> {
+        tokio::select! {
+            sent = tokio::time::timeout(limit, self.sender.send(message)) => match sent {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(_)) => Err(End::Gone),
+                Err(_) => Err(End::SlowReader),
+            },
+            () = self.state.shutdown.cancelled() => Err(End::ServerEnds),
+        }
+    }
+
+    /// Waits for `what`, and meanwhile keeps the connection alive and listens for its end.
+    async fn wait_for<T>(&mut self, what: impl Future<Output = T>) -> Result<T, End> {
+        let mut what = std::pin::pin!(what);
+        let timing = self.state.timing;
+        loop {
+            tokio::select! {
+                result = &mut what => return Ok(result),
+                () = self.state.shutdown.cancelled() => return Err(End::ServerEnds),
+                // Messages mean nothing here; reading them answers pings and notices the end.
+                message = self.receiver.next() => match message {
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::Gone),
+                    Some(Ok(_)) => {}
+                },
+                () = tokio::time::sleep(timing.ping_every) => {
+                    self.send(Message::Ping(Vec::new().into()), timing.send_timeout).await?;
+                }
+            }
+        }
+    }
+
+    async fn end(mut self, end: End) {
+        match &end {
+            End::SlowReader => {
+                self.state.counters.slow_reader();
+                tracing::info!("a reader of events was too slow");
+            }
+            End::Failed(error) => tracing::error!(error = chain(error), "events could not be read"),
+            End::Gone | End::ServerEnds | End::NoSuchJob => {}
+        }
+        let Some(frame) = end.close_frame() else { return };
+        // Tells the client why and lets it answer; whoever does not take that in time is dropped.
+        let goodbye = async {
+            if self.sender.send(Message::Close(Some(frame))).await.is_ok() {
+                while let Some(Ok(_)) = self.receiver.next().await {}
+            }
+        };
+        let _ = tokio::time::timeout(self.state.timing.close_timeout, goodbye).await;
+    }
+}

@@ -1,0 +1,91 @@
+//! All routes of the API, one module per noun.
+
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    error::{ApiError, ApiResult},
+    state::AppState,
+};
+
+pub(crate) mod access;
+pub(crate) mod agent;
+pub(crate) mod blobs;
+pub(crate) mod datasets;
+pub(crate) mod generations;
+pub(crate) mod health;
+pub(crate) mod items;
+pub(crate) mod job_events;
+pub(crate) mod jobs;
+pub(crate) mod models;
+mod page;
+
+/// Every documented route.
+pub(crate) fn documented() -> OpenApiRouter<AppState> {
+    open().nest("/api/v1", protected())
+}
+
+/// Routes that need no proof of who asks.
+pub(crate) fn open() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(access::log_in))
+}
+
+/// Routes below `/api/v1`, which `app` protects.
+pub(crate) fn protected() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(access::session, access::sign_out))
+        .routes(routes!(access::list_tokens, access::create_token))
+        .routes(routes!(access::delete_token))
+        .routes(routes!(models::list_base_models))
+        .routes(routes!(models::list_presets))
+        .routes(routes!(datasets::list_datasets, datasets::create_dataset))
+        .routes(routes!(
+            datasets::get_dataset,
+            datasets::update_dataset,
+            datasets::delete_dataset
+        ))
+        .routes(routes!(items::list_items, items::upload_items))
+        .routes(routes!(items::update_item, items::delete_item))
+        .routes(routes!(jobs::list_jobs, jobs::create_job))
+        .routes(routes!(jobs::estimate_job))
+        .routes(routes!(jobs::get_job))
+        .routes(routes!(jobs::cancel_job))
+        .routes(routes!(jobs::stop_job))
+        .routes(routes!(jobs::resume_job))
+        .routes(routes!(jobs::checkpoint_job))
+        .routes(routes!(jobs::sample_job))
+        .routes(routes!(jobs::job_metrics))
+        .routes(routes!(jobs::list_job_samples))
+        .routes(routes!(jobs::list_job_artifacts))
+        .routes(routes!(job_events::job_events))
+        .routes(routes!(job_events::all_events))
+        .routes(routes!(models::list_models))
+        .routes(routes!(models::get_model))
+        .routes(routes!(models::get_model_version))
+        .routes(routes!(models::download_model_version))
+        .routes(routes!(models::promote_model_version))
+        .routes(routes!(models::retire_model_version))
+        .routes(routes!(
+            generations::list_generations,
+            generations::create_generation
+        ))
+        .routes(routes!(generations::get_generation))
+        .routes(routes!(agent::claim))
+        .routes(routes!(agent::heartbeat))
+        .routes(routes!(agent::create_artifact))
+        .routes(routes!(agent::complete_artifact))
+        .routes(routes!(agent::finish))
+}
+
+/// A name that a person gave to something.
+fn name(text: &str) -> ApiResult<&str> {
+    let name = text.trim();
+    let n_chars = name.chars().count();
+    if (1..=80).contains(&n_chars) && !name.chars().any(char::is_control) {
+        Ok(name)
+    } else {
+        Err(ApiError::field(
+            "name",
+            "must have from 1 to 80 characters, on one line",
+        ))
+    }
+}

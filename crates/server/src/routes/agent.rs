@@ -1,0 +1,126 @@
+//! What agents call: claim, heartbeat, artifacts, finish. The messages are explained in `protocol::agent`.
+
+use axum::{extract::State, http::StatusCode};
+use protocol::{
+    ArtifactId, AttemptId,
+    agent::{ClaimReply, ClaimRequest, Finish, Heartbeat, HeartbeatReply, NewArtifact, UploadTicket},
+};
+
+use crate::{
+    auth::Agent,
+    error::{ApiError, ApiResult},
+    extract::{Json, Path},
+    state::AppState,
+};
+
+/// Ask for work, and wait for it
+#[utoipa::path(
+    post,
+    path = "/agent/claim",
+    tag = "agent",
+    request_body = ClaimRequest,
+    responses((status = 200, body = ClaimReply)),
+    security(("token" = []))
+)]
+pub(crate) async fn claim(
+    State(state): State<AppState>,
+    Agent(agent): Agent,
+    Json(request): Json<ClaimRequest>,
+) -> ApiResult<axum::Json<ClaimReply>> {
+    if request.wait_seconds > 60 {
+        return Err(ApiError::field(
+            "wait_seconds",
+            format!("must be at most 60, not {}", request.wait_seconds),
+        ));
+    }
+    tokio::select! {
+        reply = state.orchestrator.claim(&agent, request) => Ok(axum::Json(reply?)),
+        () = state.shutdown.cancelled() => Err(ApiError::ShuttingDown),
+    }
+}
+
+/// Renew the lease, deliver events, get orders
+#[utoipa::path(
+    post,
+    path = "/agent/attempts/{id}/heartbeat",
+    tag = "agent",
+    params(("id" = Uuid, Path, description = "The attempt")),
+    request_body = Heartbeat,
+    responses((status = 200, body = HeartbeatReply)),
+    security(("token" = []))
+)]
+pub(crate) async fn heartbeat(
+    State(state): State<AppState>,
+    Agent(agent): Agent,
+    Path(id): Path<AttemptId>,
+    Json(request): Json<Heartbeat>,
+) -> ApiResult<axum::Json<HeartbeatReply>> {
+    Ok(axum::Json(
+        state.orchestrator.heartbeat(&agent, id, request).await?,
+    ))
+}
+
+/// Announce a file
+#[utoipa::path(
+    post,
+    path = "/agent/attempts/{id}/artifacts",
+    tag = "agent",
+    params(("id" = Uuid, Path, description = "The attempt")),
+    request_body = NewArtifact,
+    responses((status = 200, body = UploadTicket)),
+    security(("token" = []))
+)]
+pub(crate) async fn create_artifact(
+    State(state): State<AppState>,
+    Agent(agent): Agent,
+    Path(id): Path<AttemptId>,
+    Json(request): Json<NewArtifact>,
+) -> ApiResult<axum::Json<UploadTicket>> {
+    Ok(axum::Json(
+        state.orchestrator.announce_artifact(&agent, id, request).await?,
+    ))
+}
+
+/// Say that a file is uploaded
+#[utoipa::path(
+    post,
+    path = "/agent/attempts/{id}/artifacts/{artifact_id}/complete",
+    tag = "agent",
+    params(
+        ("id" = Uuid, Path, description = "The attempt"),
+        ("artifact_id" = Uuid, Path, description = "The file")
+    ),
+    responses((status = 204, description = "The file is there, whole")),
+    security(("token" = []))
+)]
+pub(crate) async fn complete_artifact(
+    State(state): State<AppState>,
+    Agent(agent): Agent,
+    Path((id, artifact_id)): Path<(AttemptId, ArtifactId)>,
+) -> ApiResult<StatusCode> {
+    state
+        .orchestrator
+        .complete_artifact(&agent, id, artifact_id)
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// End an attempt
+#[utoipa::path(
+    post,
+    path = "/agent/attempts/{id}/finish",
+    tag = "agent",
+    params(("id" = Uuid, Path, description = "The attempt")),
+    request_body = Finish,
+    responses((status = 204, description = "It ended")),
+    security(("token" = []))
+)]
+pub(crate) async fn finish(
+    State(state): State<AppState>,
+    Agent(agent): Agent,
+    Path(id): Path<AttemptId>,
+    Json(request): Json<Finish>,
+) -> ApiResult<StatusCode> {
+    state.orchestrator.finish(&agent, id, request).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

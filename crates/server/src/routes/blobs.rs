@@ -1,0 +1,72 @@
+//! `/blob/{key}`: files of the local object store. Whoever has a signed address may use it, and nothing else.
+
+use axum::{
+    body::Body,
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::Response,
+};
+use futures::TryStreamExt;
+use store::{
+    BlobKey,
+    objects::{InvalidSignature, Method, SignedQuery},
+};
+
+use crate::{
+    error::{ApiError, ApiResult},
+    extract::{Path, Query},
+    files::{self, Presentation},
+    state::AppState,
+};
+
+/// Reads a file.
+pub(crate) async fn get_blob(
+    State(state): State<AppState>,
+    Path(key): Path<String>,
+    Query(query): Query<SignedQuery>,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let key = verify(&state, Method::Get, &key, &query)?;
+    let presentation = Presentation {
+        content_type: query.content_type,
+        download_name: query.name,
+    };
+    files::serve(state.store().objects(), &key, &headers, presentation).await
+}
+
+/// Takes exactly the bytes that the address was signed for; nothing is kept of anything else.
+pub(crate) async fn put_blob(
+    State(state): State<AppState>,
+    Path(key): Path<String>,
+    Query(query): Query<SignedQuery>,
+    headers: HeaderMap,
+    body: Body,
+) -> ApiResult<StatusCode> {
+    let key = verify(&state, Method::Put, &key, &query)?;
+    let size = query.size.ok_or(ApiError::Forbidden(MISMATCH))?;
+    let announced = headers.get(header::CONTENT_LENGTH);
+    let announced: Option<u64> = announced.and_then(|value| value.to_str().ok()?.parse().ok());
+    if let Some(announced) = announced.filter(|announced| *announced != size) {
+        return Err(ApiError::InvalidRequest(format!(
+            "the upload has {announced} bytes, not {size}: send the file that was announced"
+        )));
+    }
+    let objects = state.store().objects();
+    let stream = body.into_data_stream().map_err(std::io::Error::other);
+    objects.put_stream(&key, size, stream).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+const MISMATCH: &str =
+    "the signature does not match the address: use it as it was given, or ask for a new one";
+
+fn verify(state: &AppState, method: Method, key: &str, query: &SignedQuery) -> ApiResult<BlobKey> {
+    let key: BlobKey = key.parse().map_err(|_| ApiError::Forbidden(MISMATCH))?;
+    match state.store().objects().verify(method, &key, query) {
+        Ok(()) => Ok(key),
+        Err(InvalidSignature::Mismatch) => Err(ApiError::Forbidden(MISMATCH)),
+        Err(InvalidSignature::Expired) => {
+            Err(ApiError::Forbidden("the address has expired: ask for a new one"))
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Datasets.
+
+use axum::{extract::State, http::StatusCode};
+use protocol::{
+    DatasetId,
+    api::{Page, UpdateDataset},
+    dataset::{CreateDataset, Dataset},
+};
+
+use super::page::PageQuery;
+use crate::{
+    auth::User,
+    error::ApiResult,
+    extract::{Json, Path, Query},
+    state::AppState,
+};
+
+/// List datasets
+#[utoipa::path(
+    get,
+    path = "/datasets",
+    tag = "datasets",
+    params(PageQuery),
+    responses((status = 200, body = Page<Dataset>))
+)]
+pub(crate) async fn list_datasets(
+    State(state): State<AppState>,
+    user: User,
+    Query(page): Query<PageQuery>,
+) -> ApiResult<axum::Json<Page<Dataset>>> {
+    let wanted = page.wanted()?;
+    let found = store::datasets::list(state.store(), user.owner, wanted.after, wanted.n_to_read()).await?;
+    Ok(axum::Json(wanted.page(found, |dataset| dataset.id)))
+}
+
+/// Make an empty dataset
+#[utoipa::path(
+    post,
+    path = "/datasets",
+    tag = "datasets",
+    request_body = CreateDataset,
+    responses((status = 201, body = Dataset))
+)]
+pub(crate) async fn create_dataset(
+    State(state): State<AppState>,
+    user: User,
+    Json(request): Json<CreateDataset>,
+) -> ApiResult<(StatusCode, axum::Json<Dataset>)> {
+    let name = super::name(&request.name)?;
+    let tx = state.store().begin().await?;
+    let dataset = store::datasets::create(&tx, user.owner, name).await?;
+    tx.commit().await?;
+    Ok((StatusCode::CREATED, axum::Json(dataset)))
+}
+
+/// Get a dataset
+#[utoipa::path(
+    get,
+    path = "/datasets/{id}",
+    tag = "datasets",
+    params(("id" = Uuid, Path, description = "The dataset")),
+    responses((status = 200, body = Dataset))
+)]
+pub(crate) async fn get_dataset(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<DatasetId>,
+) -> ApiResult<axum::Json<Dataset>> {
+    Ok(axum::Json(
+        store::datasets::get(state.store(), user.owner, id).await?,
+    ))
+}
+
+/// Rename a dataset
+#[utoipa::path(
+    patch,
+    path = "/datasets/{id}",
+    tag = "datasets",
+    params(("id" = Uuid, Path, description = "The dataset")),
+    request_body = UpdateDataset,
+    responses((status = 200, body = Dataset))
+)]
+pub(crate) async fn update_dataset(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<DatasetId>,
+    Json(request): Json<UpdateDataset>,
+) -> ApiResult<axum::Json<Dataset>> {
+    let tx = state.store().begin().await?;
+    let dataset = match &request.name {
+        Some(name) => store::datasets::rename(&tx, user.owner, id, super::name(name)?).await?,
+        None => store::datasets::get(&tx, user.owner, id).await?,
+    };
+    tx.commit().await?;
+    Ok(axum::Json(dataset))
+}
+
+/// Delete a dataset
+///
+/// Jobs that were made from it keep their frozen copy.
+#[utoipa::path(
+    delete,
+    path = "/datasets/{id}",
+    tag = "datasets",
+    params(("id" = Uuid, Path, description = "The dataset")),
+    responses((status = 204, description = "Deleted"))
+)]
+pub(crate) async fn delete_dataset(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<DatasetId>,
+) -> ApiResult<StatusCode> {
+    let tx = state.store().begin().await?;
+    store::datasets::delete(&tx, user.owner, id).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}

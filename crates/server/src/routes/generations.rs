@@ -1,0 +1,112 @@
+//! Text to image.
+
+use std::time::Duration;
+
+use axum::{extract::State, http::StatusCode};
+use protocol::{
+    GenerationId,
+    api::Page,
+    generation::{CreateGeneration, Generation, GenerationPhase},
+};
+use serde::Deserialize;
+use store::signals::{Change, Follower};
+use tokio::time::Instant;
+use utoipa::IntoParams;
+
+use super::page::{PageQuery, within};
+use crate::{
+    auth::User,
+    error::ApiResult,
+    extract::{Json, Path, Query},
+    state::AppState,
+};
+
+/// How long an answer may take.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct WaitQuery {
+    /// Waits this long for the generation to end, at most 60; it is answered as it is then.
+    #[param(minimum = 0, maximum = 60, default = 0)]
+    wait_seconds: Option<u32>,
+}
+
+/// List generations
+#[utoipa::path(
+    get,
+    path = "/generations",
+    tag = "generations",
+    params(PageQuery),
+    responses((status = 200, body = Page<Generation>))
+)]
+pub(crate) async fn list_generations(
+    State(state): State<AppState>,
+    user: User,
+    Query(page): Query<PageQuery>,
+) -> ApiResult<axum::Json<Page<Generation>>> {
+    let wanted = page.wanted()?;
+    let found = store::generations::list(state.store(), user.owner, wanted.after, wanted.n_to_read()).await?;
+    Ok(axum::Json(wanted.page(found, |generation| generation.id)))
+}
+
+/// Ask for a picture
+#[utoipa::path(
+    post,
+    path = "/generations",
+    tag = "generations",
+    request_body = CreateGeneration,
+    responses((status = 202, body = Generation))
+)]
+pub(crate) async fn create_generation(
+    State(state): State<AppState>,
+    user: User,
+    Json(request): Json<CreateGeneration>,
+) -> ApiResult<(StatusCode, axum::Json<Generation>)> {
+    request.validate()?;
+    let generation = state.orchestrator.create_generation(user.owner, request).await?;
+    Ok((StatusCode::ACCEPTED, axum::Json(generation)))
+}
+
+/// Get a generation, or wait for its end
+#[utoipa::path(
+    get,
+    path = "/generations/{id}",
+    tag = "generations",
+    params(("id" = Uuid, Path, description = "The generation"), WaitQuery),
+    responses((status = 200, body = Generation))
+)]
+pub(crate) async fn get_generation(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<GenerationId>,
+    Query(query): Query<WaitQuery>,
+) -> ApiResult<axum::Json<Generation>> {
+    let wait = within("wait_seconds", query.wait_seconds, 0..=60, 0)?;
+    let deadline = Instant::now() + Duration::from_secs(u64::from(wait));
+    // Followed before it is read, so that no change falls in between.
+    let mut changes = state.store().signals().subscribe_all();
+    loop {
+        let generation = store::generations::get(state.store(), user.owner, id).await?;
+        let has_ended = matches!(
+            generation.phase,
+            GenerationPhase::Succeeded | GenerationPhase::Failed
+        );
+        if has_ended || wait == 0 {
+            return Ok(axum::Json(generation));
+        }
+        tokio::select! {
+            () = changed(&mut changes, id) => {}
+            () = tokio::time::sleep_until(deadline) => return Ok(axum::Json(generation)),
+            () = state.shutdown.cancelled() => return Ok(axum::Json(generation)),
+        }
+    }
+}
+
+/// Waits until the generation may have changed.
+async fn changed(changes: &mut Follower, id: GenerationId) {
+    while let Some(change) = changes.next().await {
+        if change == Change::Generation(id) {
+            return;
+        }
+    }
+}

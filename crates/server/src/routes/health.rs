@@ -1,0 +1,48 @@
+//! For machines that watch over the server: health, readiness, metrics, and the OpenAPI document.
+
+use std::sync::LazyLock;
+
+use axum::{
+    extract::State,
+    http::{StatusCode, header},
+    response::IntoResponse,
+};
+
+use crate::{auth::User, error::ApiResult, openapi::document, state::AppState, telemetry};
+
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
+    document()
+        .to_json()
+        .expect("the document is made of strings and numbers")
+});
+
+/// The process answers.
+pub(crate) async fn alive() -> &'static str {
+    "alive\n"
+}
+
+/// The database answers, too.
+pub(crate) async fn ready(State(state): State<AppState>) -> impl IntoResponse {
+    match state.store().ping().await {
+        Ok(()) => (StatusCode::OK, "ready\n"),
+        Err(error) => {
+            tracing::error!(error = crate::error::chain(&error), "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n")
+        }
+    }
+}
+
+/// What Prometheus reads.
+pub(crate) async fn metrics(State(state): State<AppState>, user: User) -> ApiResult<impl IntoResponse> {
+    let jobs = store::jobs::list(state.store(), user.owner, None, u64::from(u32::MAX)).await?;
+    let text = telemetry::prometheus(&state.counters, &jobs);
+    Ok((
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        text,
+    ))
+}
+
+/// The OpenAPI document.
+pub(crate) async fn openapi() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.as_str())
+}

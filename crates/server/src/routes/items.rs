@@ -1,0 +1,145 @@
+//! The pictures of a dataset, and their upload.
+
+use axum::{
+    extract::{Multipart, State, multipart::MultipartRejection},
+    http::StatusCode,
+};
+use protocol::{
+    DatasetId, ItemId,
+    api::Page,
+    dataset::{Item, Split, UpdateItem, UploadReport},
+};
+use utoipa::ToSchema;
+
+use super::page::PageQuery;
+use crate::{
+    auth::User,
+    error::{ApiError, ApiResult},
+    extract::{Json, Path, Query},
+    state::AppState,
+    upload,
+};
+
+/// The parts of an upload, in any number and order.
+#[derive(ToSchema)]
+#[expect(
+    dead_code,
+    reason = "describes a multipart form, whose parts are read as a stream"
+)]
+struct Upload {
+    /// What the files after this part are used for.
+    split: Option<Split>,
+    /// Pictures (PNG, JPEG, WebP, BMP, GIF, TIFF), captions (`.txt`, named like their picture) and `.zip`
+    /// archives of both. The part's own name does not matter.
+    #[schema(format = Binary, content_media_type = "application/octet-stream")]
+    files: Vec<String>,
+}
+
+/// List a dataset's pictures, in the order of their upload
+#[utoipa::path(
+    get,
+    path = "/datasets/{id}/items",
+    tag = "datasets",
+    params(("id" = Uuid, Path, description = "The dataset"), PageQuery),
+    responses((status = 200, body = Page<Item>))
+)]
+pub(crate) async fn list_items(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<DatasetId>,
+    Query(page): Query<PageQuery>,
+) -> ApiResult<axum::Json<Page<Item>>> {
+    let wanted = page.wanted::<ItemId>()?;
+    let mut items = store::datasets::items(state.store(), user.owner, id).await?;
+    if let Some(after) = wanted.after {
+        items.retain(|item| item.id > after);
+    }
+    Ok(axum::Json(wanted.page(items, |item| item.id)))
+}
+
+/// Upload pictures and captions
+///
+/// Each file is taken or refused by itself; the answer names every refused file with its reason.
+#[utoipa::path(
+    post,
+    path = "/datasets/{id}/items",
+    tag = "datasets",
+    params(("id" = Uuid, Path, description = "The dataset")),
+    request_body(content = Upload, content_type = "multipart/form-data"),
+    responses((status = 200, body = UploadReport))
+)]
+pub(crate) async fn upload_items(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<DatasetId>,
+    multipart: Result<Multipart, MultipartRejection>,
+) -> ApiResult<axum::Json<UploadReport>> {
+    let multipart = multipart.map_err(|_| {
+        ApiError::UnsupportedMediaType(
+            "an upload must be `multipart/form-data` with a boundary, as browsers and `curl --form` send it"
+                .into(),
+        )
+    })?;
+    Ok(axum::Json(
+        upload::receive(&state, user.owner, id, multipart).await?,
+    ))
+}
+
+/// Change a picture's caption or use
+#[utoipa::path(
+    patch,
+    path = "/datasets/{id}/items/{item_id}",
+    tag = "datasets",
+    params(
+        ("id" = Uuid, Path, description = "The dataset"),
+        ("item_id" = Uuid, Path, description = "The picture")
+    ),
+    request_body = UpdateItem,
+    responses((status = 200, body = Item))
+)]
+pub(crate) async fn update_item(
+    State(state): State<AppState>,
+    user: User,
+    Path((id, item_id)): Path<(DatasetId, ItemId)>,
+    Json(request): Json<UpdateItem>,
+) -> ApiResult<axum::Json<Item>> {
+    if let Some(caption) = &request.caption {
+        // The same limit as for a caption file.
+        if caption.len() as u64 > dataset::caption::MAX_BYTES {
+            return Err(ApiError::field(
+                "caption",
+                format!(
+                    "must have at most {} bytes, not {}",
+                    dataset::caption::MAX_BYTES,
+                    caption.len()
+                ),
+            ));
+        }
+    }
+    let tx = state.store().begin().await?;
+    let item = store::datasets::update_item(&tx, user.owner, id, item_id, request).await?;
+    tx.commit().await?;
+    Ok(axum::Json(item))
+}
+
+/// Delete a picture
+#[utoipa::path(
+    delete,
+    path = "/datasets/{id}/items/{item_id}",
+    tag = "datasets",
+    params(
+        ("id" = Uuid, Path, description = "The dataset"),
+        ("item_id" = Uuid, Path, description = "The picture")
+    ),
+    responses((status = 204, description = "Deleted"))
+)]
+pub(crate) async fn delete_item(
+    State(state): State<AppState>,
+    user: User,
+    Path((id, item_id)): Path<(DatasetId, ItemId)>,
+) -> ApiResult<StatusCode> {
+    let tx = state.store().begin().await?;
+    store::datasets::delete_item(&tx, user.owner, id, item_id).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}

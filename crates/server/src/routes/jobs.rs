@@ -1,0 +1,285 @@
+//! Jobs: trainings, what they report, and the files kept from them.
+
+use axum::{extract::State, http::StatusCode};
+use protocol::{
+    JobId,
+    agent::ArtifactKind,
+    api::{Artifact, JobEstimate, Page, Sample},
+    job::{CreateJob, Job, Metrics},
+};
+use serde::Deserialize;
+use store::objects::UrlOptions;
+use utoipa::IntoParams;
+
+use super::page::{PageQuery, within};
+use crate::{
+    auth::User,
+    error::ApiResult,
+    estimate,
+    extract::{Json, Path, Query},
+    state::AppState,
+};
+
+/// How finely metrics are wanted.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct MetricsQuery {
+    /// Most entries that are wanted, such as the width of a chart in pixels, from 2 to 10000.
+    #[param(minimum = 2, maximum = 10_000, default = 1000)]
+    width: Option<u32>,
+}
+
+/// List jobs
+#[utoipa::path(
+    get,
+    path = "/jobs",
+    tag = "jobs",
+    params(PageQuery),
+    responses((status = 200, body = Page<Job>))
+)]
+pub(crate) async fn list_jobs(
+    State(state): State<AppState>,
+    user: User,
+    Query(page): Query<PageQuery>,
+) -> ApiResult<axum::Json<Page<Job>>> {
+    let wanted = page.wanted()?;
+    let found = store::jobs::list(state.store(), user.owner, wanted.after, wanted.n_to_read()).await?;
+    Ok(axum::Json(wanted.page(found, |job| job.id)))
+}
+
+/// Submit a training
+///
+/// The dataset is frozen as it is now.
+#[utoipa::path(
+    post,
+    path = "/jobs",
+    tag = "jobs",
+    request_body = CreateJob,
+    responses((status = 201, body = Job))
+)]
+pub(crate) async fn create_job(
+    State(state): State<AppState>,
+    user: User,
+    Json(request): Json<CreateJob>,
+) -> ApiResult<(StatusCode, axum::Json<Job>)> {
+    let job = state.orchestrator.create_job(user.owner, request).await?;
+    Ok((StatusCode::CREATED, axum::Json(job)))
+}
+
+/// Say what a job would be, without making it
+#[utoipa::path(
+    post,
+    path = "/jobs/estimate",
+    tag = "jobs",
+    request_body = CreateJob,
+    responses((status = 200, body = JobEstimate))
+)]
+pub(crate) async fn estimate_job(
+    State(state): State<AppState>,
+    user: User,
+    Json(request): Json<CreateJob>,
+) -> ApiResult<axum::Json<JobEstimate>> {
+    Ok(axum::Json(estimate::estimate(&state, user.owner, request).await?))
+}
+
+/// Get a job
+#[utoipa::path(
+    get,
+    path = "/jobs/{id}",
+    tag = "jobs",
+    params(("id" = Uuid, Path, description = "The job")),
+    responses((status = 200, body = Job))
+)]
+pub(crate) async fn get_job(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<JobId>,
+) -> ApiResult<axum::Json<Job>> {
+    Ok(axum::Json(store::jobs::get(state.store(), user.owner, id).await?))
+}
+
+/// Cancel a job
+///
+/// Nothing is kept. Repeating it is harmless.
+#[utoipa::path(
+    post,
+    path = "/jobs/{id}/cancel",
+    tag = "jobs",
+    params(("id" = Uuid, Path, description = "The job")),
+    responses((status = 200, body = Job))
+)]
+pub(crate) async fn cancel_job(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<JobId>,
+) -> ApiResult<axum::Json<Job>> {
+    Ok(axum::Json(state.orchestrator.cancel_job(user.owner, id).await?))
+}
+
+/// Stop a job
+///
+/// A checkpoint is kept, from which the job can be resumed.
+#[utoipa::path(
+    post,
+    path = "/jobs/{id}/stop",
+    tag = "jobs",
+    params(("id" = Uuid, Path, description = "The job")),
+    responses((status = 200, body = Job))
+)]
+pub(crate) async fn stop_job(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<JobId>,
+) -> ApiResult<axum::Json<Job>> {
+    Ok(axum::Json(state.orchestrator.stop_job(user.owner, id).await?))
+}
+
+/// Resume a stopped or failed job
+///
+/// It goes on from its newest checkpoint.
+#[utoipa::path(
+    post,
+    path = "/jobs/{id}/resume",
+    tag = "jobs",
+    params(("id" = Uuid, Path, description = "The job")),
+    responses((status = 200, body = Job))
+)]
+pub(crate) async fn resume_job(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<JobId>,
+) -> ApiResult<axum::Json<Job>> {
+    Ok(axum::Json(state.orchestrator.resume_job(user.owner, id).await?))
+}
+
+/// Store a checkpoint now
+///
+/// The job goes on.
+#[utoipa::path(
+    post,
+    path = "/jobs/{id}/checkpoint",
+    tag = "jobs",
+    params(("id" = Uuid, Path, description = "The job")),
+    responses((status = 200, body = Job))
+)]
+pub(crate) async fn checkpoint_job(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<JobId>,
+) -> ApiResult<axum::Json<Job>> {
+    Ok(axum::Json(
+        state.orchestrator.request_checkpoint(user.owner, id).await?,
+    ))
+}
+
+/// Render the sample prompts now
+///
+/// The job goes on.
+#[utoipa::path(
+    post,
+    path = "/jobs/{id}/sample",
+    tag = "jobs",
+    params(("id" = Uuid, Path, description = "The job")),
+    responses((status = 200, body = Job))
+)]
+pub(crate) async fn sample_job(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<JobId>,
+) -> ApiResult<axum::Json<Job>> {
+    Ok(axum::Json(
+        state.orchestrator.request_sample(user.owner, id).await?,
+    ))
+}
+
+/// Get a job's step metrics, in columns for a chart
+#[utoipa::path(
+    get,
+    path = "/jobs/{id}/metrics",
+    tag = "jobs",
+    params(("id" = Uuid, Path, description = "The job"), MetricsQuery),
+    responses((status = 200, body = Metrics))
+)]
+pub(crate) async fn job_metrics(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<JobId>,
+    Query(query): Query<MetricsQuery>,
+) -> ApiResult<axum::Json<Metrics>> {
+    let width = within("width", query.width, 2..=10_000, 1000)?;
+    store::jobs::get(state.store(), user.owner, id).await?;
+    Ok(axum::Json(store::metrics::chart(state.store(), id, width).await?))
+}
+
+/// List a job's preview pictures, in the order of their steps
+#[utoipa::path(
+    get,
+    path = "/jobs/{id}/samples",
+    tag = "jobs",
+    params(("id" = Uuid, Path, description = "The job")),
+    responses((status = 200, body = [Sample]))
+)]
+pub(crate) async fn list_job_samples(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<JobId>,
+) -> ApiResult<axum::Json<Vec<Sample>>> {
+    let artifacts = store::artifacts::of_job(state.store(), user.owner, id).await?;
+    let mut samples: Vec<Sample> = artifacts
+        .into_iter()
+        .filter_map(|artifact| {
+            let url = state
+                .store()
+                .objects()
+                .get_url(&artifact.key, &UrlOptions::picture());
+            match artifact.kind {
+                ArtifactKind::Sample {
+                    step,
+                    prompt_index,
+                    prompt,
+                    seed,
+                } => Some(Sample {
+                    artifact_id: artifact.id,
+                    step,
+                    prompt_index,
+                    prompt,
+                    seed,
+                    url,
+                    created_at: artifact.created_at,
+                }),
+                _ => None,
+            }
+        })
+        .collect();
+    samples.sort_by_key(|sample| (sample.step, sample.prompt_index, sample.created_at));
+    Ok(axum::Json(samples))
+}
+
+/// List the files kept from a job, in the order they were stored
+#[utoipa::path(
+    get,
+    path = "/jobs/{id}/artifacts",
+    tag = "jobs",
+    params(("id" = Uuid, Path, description = "The job")),
+    responses((status = 200, body = [Artifact]))
+)]
+pub(crate) async fn list_job_artifacts(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<JobId>,
+) -> ApiResult<axum::Json<Vec<Artifact>>> {
+    let artifacts = store::artifacts::of_job(state.store(), user.owner, id).await?;
+    let objects = state.store().objects();
+    let artifacts = artifacts.into_iter().map(|artifact| Artifact {
+        id: artifact.id,
+        job_id: id,
+        url: objects.get_url(&artifact.key, &UrlOptions::download(&artifact.file_name)),
+        kind: artifact.kind,
+        file_name: artifact.file_name,
+        size_bytes: artifact.size_bytes,
+        sha256: artifact.sha256,
+        created_at: artifact.created_at,
+    });
+    Ok(axum::Json(artifacts.collect()))
+}

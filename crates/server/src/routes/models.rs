@@ -1,0 +1,176 @@
+//! Base models, presets, and trained models with their versions.
+
+use axum::{extract::State, http::HeaderMap, response::Response};
+use protocol::{
+    ModelId, ModelVersionId,
+    api::Page,
+    job::BaseModel,
+    model::{Model, ModelVersion},
+    preset::{Preset, PresetInfo},
+};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::page::PageQuery;
+use crate::{
+    auth::User,
+    error::ApiResult,
+    estimate,
+    extract::{Path, Query},
+    files::{self, Presentation},
+    state::AppState,
+};
+
+/// For which base model presets are wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PresetsQuery {
+    /// Name of the base model.
+    base_model: String,
+}
+
+/// List base models
+#[utoipa::path(get, path = "/base-models", tag = "models", responses((status = 200, body = [BaseModel])))]
+pub(crate) async fn list_base_models(
+    State(state): State<AppState>,
+    _user: User,
+) -> axum::Json<Vec<BaseModel>> {
+    axum::Json(state.orchestrator.base_models())
+}
+
+/// List presets with their parameters for a base model
+#[utoipa::path(
+    get,
+    path = "/presets",
+    tag = "jobs",
+    params(PresetsQuery),
+    responses((status = 200, body = [PresetInfo]))
+)]
+pub(crate) async fn list_presets(
+    State(state): State<AppState>,
+    _user: User,
+    Query(query): Query<PresetsQuery>,
+) -> ApiResult<axum::Json<Vec<PresetInfo>>> {
+    let bases = state.orchestrator.base_models();
+    let base = estimate::base_model(&bases, &query.base_model)?;
+    let presets = Preset::ALL.iter().map(|preset| preset.info(base.class));
+    Ok(axum::Json(presets.collect()))
+}
+
+/// List models with their versions
+#[utoipa::path(
+    get,
+    path = "/models",
+    tag = "models",
+    params(PageQuery),
+    responses((status = 200, body = Page<Model>))
+)]
+pub(crate) async fn list_models(
+    State(state): State<AppState>,
+    user: User,
+    Query(page): Query<PageQuery>,
+) -> ApiResult<axum::Json<Page<Model>>> {
+    let wanted = page.wanted()?;
+    let found = store::models::list(state.store(), user.owner, wanted.after, wanted.n_to_read()).await?;
+    Ok(axum::Json(wanted.page(found, |model| model.id)))
+}
+
+/// Get a model with its versions
+#[utoipa::path(
+    get,
+    path = "/models/{id}",
+    tag = "models",
+    params(("id" = Uuid, Path, description = "The model")),
+    responses((status = 200, body = Model))
+)]
+pub(crate) async fn get_model(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<ModelId>,
+) -> ApiResult<axum::Json<Model>> {
+    Ok(axum::Json(
+        store::models::get(state.store(), user.owner, id).await?,
+    ))
+}
+
+/// Get a model version
+#[utoipa::path(
+    get,
+    path = "/model-versions/{id}",
+    tag = "models",
+    params(("id" = Uuid, Path, description = "The model version")),
+    responses((status = 200, body = ModelVersion))
+)]
+pub(crate) async fn get_model_version(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<ModelVersionId>,
+) -> ApiResult<axum::Json<ModelVersion>> {
+    Ok(axum::Json(
+        store::models::version(state.store(), user.owner, id).await?,
+    ))
+}
+
+/// Download the LoRA file
+///
+/// Takes `Range`.
+#[utoipa::path(
+    get,
+    path = "/model-versions/{id}/download",
+    tag = "models",
+    params(("id" = Uuid, Path, description = "The model version")),
+    responses(
+        (status = 200, content_type = "application/octet-stream", description = "The `.safetensors` file"),
+        (status = 206, content_type = "application/octet-stream", description = "The wanted range of it")
+    )
+)]
+pub(crate) async fn download_model_version(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<ModelVersionId>,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let file = store::models::file(state.store(), user.owner, id).await?;
+    let presentation = Presentation {
+        content_type: None,
+        download_name: Some(file.file_name),
+    };
+    files::serve(state.store().objects(), &file.key, &headers, presentation).await
+}
+
+/// Approve a model version for use
+///
+/// Only one whose verdict passed can be.
+#[utoipa::path(
+    post,
+    path = "/model-versions/{id}/promote",
+    tag = "models",
+    params(("id" = Uuid, Path, description = "The model version")),
+    responses((status = 200, body = ModelVersion))
+)]
+pub(crate) async fn promote_model_version(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<ModelVersionId>,
+) -> ApiResult<axum::Json<ModelVersion>> {
+    Ok(axum::Json(state.orchestrator.promote(user.owner, id).await?))
+}
+
+/// Retire a model version
+///
+/// It is no longer offered.
+#[utoipa::path(
+    post,
+    path = "/model-versions/{id}/retire",
+    tag = "models",
+    params(("id" = Uuid, Path, description = "The model version")),
+    responses((status = 200, body = ModelVersion))
+)]
+pub(crate) async fn retire_model_version(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<ModelVersionId>,
+) -> ApiResult<axum::Json<ModelVersion>> {
+    Ok(axum::Json(state.orchestrator.retire(user.owner, id).await?))
+}

@@ -1,0 +1,85 @@
+//! What every handler can reach.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use axum::http::Uri;
+use orchestrator::Orchestrator;
+use protocol::TokenId;
+use store::Store;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{bind::Timing, telemetry::Counters};
+
+/// The use of a token is noted this often.
+const USE_PRECISION: Duration = Duration::from_secs(60);
+
+/// Shared by all requests. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct AppState(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) orchestrator: Orchestrator,
+    /// How browsers reach the server.
+    pub(crate) public_url: Uri,
+    /// The server listens on this machine only.
+    pub(crate) is_loopback: bool,
+    pub(crate) timing: Timing,
+    pub(crate) counters: Counters,
+    /// Tokens whose use was noted lately, so that not every request writes to the database.
+    pub(crate) noted_uses: Mutex<HashMap<TokenId, Instant>>,
+    /// Long requests end when this is cancelled.
+    pub(crate) shutdown: CancellationToken,
+    /// Open WebSockets, which the HTTP server does not wait for by itself.
+    pub(crate) sockets: TaskTracker,
+}
+
+impl AppState {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    /// Notes that a token is in use, at most once a minute; a failure to do so refuses nobody.
+    pub(crate) async fn note_use(&self, token: TokenId) {
+        let is_due = {
+            let mut noted = self.noted_uses.lock().unwrap_or_else(PoisonError::into_inner);
+            noted.retain(|_, at| at.elapsed() < USE_PRECISION);
+            match noted.entry(token) {
+                Entry::Occupied(_) => false,
+                Entry::Vacant(entry) => {
+                    entry.insert(Instant::now());
+                    true
+                }
+            }
+        };
+        if !is_due {
+            return;
+        }
+        let noting = async {
+            let tx = self.store().begin().await?;
+            store::tokens::touch(&tx, token).await?;
+            tx.commit().await
+        };
+        if let Err(error) = noting.await {
+            tracing::warn!(
+                error = crate::error::chain(&error),
+                "the use of a token was not noted"
+            );
+        }
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        self.0.orchestrator.store()
+    }
+}
+
+impl std::ops::Deref for AppState {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}

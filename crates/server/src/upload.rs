@@ -1,0 +1,257 @@
+//! Takes an upload of pictures, captions and archives: spools each file to disk, checks it, stores what is good.
+//!
+//! The database learns of the pictures in one transaction at the end: an upload that breaks off leaves none.
+
+use std::{
+    collections::HashMap,
+    io::{self, Seek as _, Write as _},
+};
+
+use axum::extract::{
+    Multipart,
+    multipart::{Field, MultipartError},
+};
+use bytes::Bytes;
+use dataset::{
+    ingest::{Batch, IngestError, IngestReport, KnownPicture, MAX_FILE_BYTES},
+    picture::NormalizedPicture,
+};
+use protocol::{
+    DatasetId, OwnerId,
+    dataset::{Item, RefusedFile, Split, UpdateItem, UploadReport},
+};
+use store::{
+    BlobStore,
+    datasets::{AddedItem, NewItem},
+    objects::BlobError,
+};
+use tokio::runtime::Handle;
+
+use crate::{
+    error::{ApiError, ApiResult},
+    state::AppState,
+};
+
+/// Largest uploaded file: an archive may hold a gigabyte of pictures, and these hardly get smaller in it.
+const MAX_PART_BYTES: u64 = (1 << 30) + MAX_FILE_BYTES;
+
+/// Takes a whole upload.
+pub(crate) async fn receive(
+    state: &AppState,
+    owner: OwnerId,
+    id: DatasetId,
+    mut multipart: Multipart,
+) -> ApiResult<UploadReport> {
+    let known = store::datasets::items(state.store(), owner, id).await?;
+    let mut upload = Upload::new(state, &known);
+    let mut n_files = 0_u32;
+    while let Some(field) = multipart.next_field().await.map_err(broken)? {
+        match field.file_name().map(str::to_owned) {
+            Some(file_name) => {
+                n_files += 1;
+                upload = upload.take(&file_name, field).await?;
+            }
+            None if field.name() == Some("split") => upload.split = parse_split(field).await?,
+            None => {
+                let name = field.name().unwrap_or_default().to_owned();
+                return Err(ApiError::field(
+                    name,
+                    "is neither a file nor `split`: send files with a file name",
+                ));
+            }
+        }
+    }
+    if n_files == 0 {
+        return Err(ApiError::field(
+            "files",
+            "the upload holds no file: send pictures, `.txt` captions or `.zip` archives of them",
+        ));
+    }
+    let Upload {
+        batch,
+        splits,
+        oversized,
+        ..
+    } = upload;
+    let mut report = batch.finish();
+    report.refused.extend(oversized);
+    record(state, owner, id, &known, report, &splits).await
+}
+
+/// An upload in progress.
+struct Upload {
+    batch: Batch,
+    objects: BlobStore,
+    /// What the files that come now are used for.
+    split: Split,
+    /// What each new picture is used for, by its hash.
+    splits: HashMap<String, Split>,
+    oversized: Vec<RefusedFile>,
+}
+
+impl Upload {
+    fn new(state: &AppState, known: &[Item]) -> Self {
+        let known = known.iter().map(|item| KnownPicture {
+            file_name: item.file_name.clone(),
+            sha256: item.sha256.clone(),
+        });
+        Self {
+            batch: Batch::into_dataset(known.collect()),
+            objects: state.store().objects().clone(),
+            split: Split::Train,
+            splits: HashMap::new(),
+            oversized: Vec::new(),
+        }
+    }
+
+    /// Takes one file; what is wrong with it is noted, and the next may come.
+    async fn take(mut self, file_name: &str, field: Field<'_>) -> ApiResult<Self> {
+        let Some(file) = spool(field).await? else {
+            self.oversized.push(RefusedFile {
+                file_name: file_name.to_owned(),
+                reason: format!(
+                    "is too large: an archive has at most {} MiB",
+                    MAX_PART_BYTES >> 20
+                ),
+            });
+            return Ok(self);
+        };
+        let file_name = file_name.to_owned();
+        let runtime = Handle::current();
+        let checking = tokio::task::spawn_blocking(move || {
+            let Self {
+                batch,
+                objects,
+                split,
+                splits,
+                ..
+            } = &mut self;
+            let result = batch.add(&file_name, file, |picture: &NormalizedPicture| {
+                splits.insert(picture.sha256.clone(), *split);
+                let bytes = Bytes::copy_from_slice(&picture.png);
+                runtime.block_on(objects.put(bytes)).map(drop)
+            });
+            result.map(|()| self)
+        });
+        match checking.await {
+            Ok(Ok(upload)) => Ok(upload),
+            Ok(Err(error)) => Err(error.into()),
+            Err(panic) => Err(ApiError::internal(panic)),
+        }
+    }
+}
+
+/// Writes a file of the upload to the disk, since an archive is read from its end; `None` if it is too large.
+async fn spool(mut field: Field<'_>) -> ApiResult<Option<std::fs::File>> {
+    let mut file = tempfile::tempfile().map_err(ApiError::internal)?;
+    let mut n_bytes = 0_u64;
+    while let Some(part) = field.chunk().await.map_err(broken)? {
+        n_bytes += part.len() as u64;
+        // The rest is read all the same, so that the files after this one can be.
+        if n_bytes <= MAX_PART_BYTES {
+            file = write(file, part).await?;
+        }
+    }
+    if n_bytes > MAX_PART_BYTES {
+        return Ok(None);
+    }
+    file.rewind().map_err(ApiError::internal)?;
+    Ok(Some(file))
+}
+
+async fn write(mut file: std::fs::File, part: Bytes) -> ApiResult<std::fs::File> {
+    let writing = tokio::task::spawn_blocking(move || file.write_all(&part).map(|()| file));
+    match writing.await {
+        Ok(Ok(file)) => Ok(file),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::StorageFull => Err(ApiError::Full(error.into())),
+        Ok(Err(error)) => Err(ApiError::internal(error)),
+        Err(panic) => Err(ApiError::internal(panic)),
+    }
+}
+
+async fn parse_split(field: Field<'_>) -> ApiResult<Split> {
+    let text = field.text().await.map_err(broken)?;
+    match text.trim() {
+        "train" => Ok(Split::Train),
+        "held_out" => Ok(Split::HeldOut),
+        other => Err(ApiError::field(
+            "split",
+            format!("must be one of `train`, `held_out`, not `{other}`"),
+        )),
+    }
+}
+
+fn broken(error: MultipartError) -> ApiError {
+    ApiError::InvalidRequest(format!(
+        "the upload ended early or is malformed: {}; nothing of it was kept, send it again",
+        error.body_text()
+    ))
+}
+
+/// Puts what was taken into the database, all at once.
+async fn record(
+    state: &AppState,
+    owner: OwnerId,
+    id: DatasetId,
+    known: &[Item],
+    report: IngestReport,
+    splits: &HashMap<String, Split>,
+) -> ApiResult<UploadReport> {
+    let IngestReport {
+        items,
+        captions,
+        mut refused,
+    } = report;
+    let tx = state.store().begin().await?;
+    let mut accepted = Vec::with_capacity(items.len() + captions.len());
+    for item in items {
+        let item = NewItem {
+            split: splits.get(&item.sha256).copied().unwrap_or_default(),
+            file_name: item.file_name,
+            caption: item.caption,
+            width: item.width,
+            height: item.height,
+            size_bytes: item.size_bytes,
+            sha256: item.sha256,
+            notes: item.notes,
+        };
+        let file_name = item.file_name.clone();
+        match store::datasets::add_item(&tx, owner, id, item).await? {
+            AddedItem::Added(item) => accepted.push(item),
+            // Another upload was quicker.
+            AddedItem::Duplicate(same) => refused.push(RefusedFile {
+                file_name,
+                reason: format!(
+                    "shows the same pixels as `{}`: a picture counts once",
+                    same.file_name
+                ),
+            }),
+        }
+    }
+    for caption in captions {
+        let Some(owner_item) = known.iter().find(|item| item.sha256 == caption.sha256) else {
+            continue;
+        };
+        let change = UpdateItem {
+            caption: Some(caption.caption),
+            split: None,
+        };
+        accepted.push(store::datasets::update_item(&tx, owner, id, owner_item.id, change).await?);
+    }
+    let dataset = store::datasets::get(&tx, owner, id).await?;
+    tx.commit().await?;
+    Ok(UploadReport {
+        dataset,
+        accepted,
+        refused,
+    })
+}
+
+impl From<IngestError<BlobError>> for ApiError {
+    fn from(error: IngestError<BlobError>) -> Self {
+        match error {
+            IngestError::Store { err, .. } => err.into(),
+            IngestError::Read { .. } => Self::internal(error),
+        }
+    }
+}
