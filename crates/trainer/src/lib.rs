@@ -13,9 +13,19 @@
 //! [`network::Accumulator`] averages several batches into one step. [`network::LoraNetwork::to_tensors`] and
 //! [`optimizer::AdamW::export`] give a checkpoint its named tensors; `import` takes them back.
 
+pub mod checkpoint;
+pub mod data;
+pub mod evaluate;
 pub mod loss;
+pub mod metadata;
 pub mod network;
 pub mod optimizer;
+pub mod replay;
 pub mod schedule;
 pub mod step;
 pub mod tape;
+pub mod tensor_file;
+pub mod train;
+pub mod validation;
+
+mod seeds;

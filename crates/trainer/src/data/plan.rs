@@ -1,0 +1,73 @@
+//! Which pictures make up which step.
+
+use std::collections::BTreeMap;
+
+use dataset::buckets::Size;
+use protocol::recipe::Parameters;
+
+use crate::seeds;
+
+/// The batches of every step of a training, as a function of the seed and the step alone.
+#[derive(Debug, Clone)]
+pub struct BatchPlan {
+    /// Pictures by bucket, by their index.
+    buckets: Vec<Vec<usize>>,
+    batch_size: usize,
+    n_batches_per_step: usize,
+    seed: u32,
+}
+
+impl BatchPlan {
+    /// Plans for pictures with these buckets, in their order.
+    pub fn new(buckets: impl IntoIterator<Item = Size>, parameters: &Parameters) -> Self {
+        let mut by_size: BTreeMap<Size, Vec<usize>> = BTreeMap::new();
+        for (index, size) in buckets.into_iter().enumerate() {
+            by_size.entry(size).or_default().push(index);
+        }
+        Self {
+            buckets: by_size.into_values().collect(),
+            batch_size: usize::from(parameters.batch_size),
+            n_batches_per_step: usize::from(parameters.gradient_accumulation),
+            seed: parameters.seed,
+        }
+    }
+
+    /// Batches of an epoch: every picture is in one of them. The last one of a bucket may be short.
+    pub fn n_batches_per_epoch(&self) -> usize {
+        self.buckets
+            .iter()
+            .map(|bucket| bucket.len().div_ceil(self.batch_size))
+            .sum()
+    }
+
+    /// Optimizer steps of an epoch; the last may have fewer batches.
+    pub fn n_steps_per_epoch(&self) -> u32 {
+        self.n_batches_per_epoch().div_ceil(self.n_batches_per_step) as u32
+    }
+
+    /// The epoch of a step, both counted from 0.
+    pub fn epoch(&self, step: u32) -> u32 {
+        step / self.n_steps_per_epoch()
+    }
+
+    /// The batches of a step, counted from 0. No batch mixes buckets.
+    pub fn step(&self, step: u32) -> Vec<Vec<usize>> {
+        let first = (step % self.n_steps_per_epoch()) as usize * self.n_batches_per_step;
+        self.shuffled(self.epoch(step))
+            .into_iter()
+            .skip(first)
+            .take(self.n_batches_per_step)
+            .collect()
+    }
+
+    fn shuffled(&self, epoch: u32) -> Vec<Vec<usize>> {
+        let mut batches = Vec::with_capacity(self.n_batches_per_epoch());
+        for (index, bucket) in self.buckets.iter().enumerate() {
+            let mut bucket = bucket.clone();
+            seeds::random(format_args!("bucket {} {epoch} {index}", self.seed)).shuffle(&mut bucket);
+            batches.extend(bucket.chunks(self.batch_size).map(<[usize]>::to_vec));
+        }
+        seeds::random(format_args!("epoch {} {epoch}", self.seed)).shuffle(&mut batches);
+        batches
+    }
+}

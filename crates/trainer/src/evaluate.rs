@@ -1,0 +1,313 @@
+//! Judges a trained file: whether it is fit for use, with the numbers that say so.
+//!
+//! It looks at the file as another program would, not at what the training has in memory.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::ControlFlow,
+    path::Path,
+};
+
+use candle_core::{Device, Tensor};
+use diffusion::{
+    base::BaseModel,
+    graph::{Adapter, AdapterError, AdapterSet},
+    pipeline::{self, PictureRequest, PipelineError},
+};
+use image::RgbImage;
+use protocol::model::{ModuleNorm, ValidationLosses, Verdict, VerdictCheck};
+
+use crate::{
+    data::{Sample, TrainingData},
+    network::LoraNetwork,
+    validation::{TIMESTEPS, mean, validation_losses},
+};
+
+/// Least mean change of the fixed-seed picture, in steps of 1/255: a change that small is invisible, and
+/// re-encoding a picture as JPEG changes more.
+pub const MIN_PICTURE_CHANGE: f64 = 0.2;
+/// Pictures that stand in for held-out ones in a dataset too small to have any.
+const N_PROBED: usize = 4;
+
+/// A verdict, and the pictures that it looked at.
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    /// Whether the file is fit for use.
+    pub verdict: Verdict,
+    /// The fixed-seed picture without and with the LoRA; absent if the file was too broken to render with.
+    pub pictures: Option<[RgbImage; 2]>,
+}
+
+/// Why a file could not be judged. A file that is merely bad gets a verdict that says so.
+#[derive(Debug, thiserror::Error)]
+pub enum EvaluateError {
+    /// A picture could not be rendered.
+    #[error("failed to render the fixed-seed picture")]
+    Render(#[source] PipelineError),
+    /// A loss could not be measured.
+    #[error("failed to measure the validation loss")]
+    Measure(#[source] candle_core::Error),
+    /// The LoRA could not be applied.
+    #[error("failed to apply the trained file to the base")]
+    Apply(#[source] AdapterError),
+}
+
+/// Judges a LoRA file for the base that it was trained on, by a fixed-seed picture and by the losses on held-out
+/// pictures.
+///
+/// # Errors
+/// If the judging itself fails.
+pub fn evaluate(
+    base: &BaseModel,
+    lora: &Path,
+    data: &TrainingData,
+    picture: &PictureRequest,
+) -> Result<Evaluation, EvaluateError> {
+    let mut checks = Checks::default();
+    let Some((modules, module_norms)) = check_file(base, lora, &mut checks) else {
+        return Ok(Evaluation {
+            verdict: checks.verdict(Vec::new()),
+            pictures: None,
+        });
+    };
+    let applied = |weight: f32| {
+        let mut adapters = AdapterSet::new();
+        adapters.add(modules.iter().cloned(), weight);
+        adapters
+    };
+    let (plain, off, on) = (AdapterSet::new(), applied(0.0), applied(1.0));
+
+    let render = |adapters: &AdapterSet| {
+        let mut pictures = pipeline::generate(base, adapters, picture, &mut |_, _| ControlFlow::Continue(()))
+            .map_err(EvaluateError::Render)?;
+        Ok(pictures.swap_remove(0))
+    };
+    let before = render(&plain)?;
+    let at_zero = render(&off)?;
+    checks.add(
+        "weight_zero",
+        at_zero == before,
+        format!(
+            "at weight 0 the picture is {} the base model's",
+            if at_zero == before { "exactly" } else { "not" }
+        ),
+    );
+    let after = match render(&on) {
+        Ok(after) => after,
+        Err(EvaluateError::Render(err @ PipelineError::NotFinite { .. })) => {
+            checks.add("picture_changes", false, err.to_string());
+            return Ok(Evaluation {
+                verdict: checks.verdict(module_norms),
+                pictures: None,
+            });
+        }
+        Err(err) => return Err(err),
+    };
+    let change = mean_change(&before, &after);
+    checks.add(
+        "picture_changes",
+        change > MIN_PICTURE_CHANGE,
+        format!("the fixed-seed picture changes by {change:.2} steps of 1/255 on average (more than {MIN_PICTURE_CHANGE} is wanted)"),
+    );
+
+    let is_probe = data.held_out.is_empty();
+    let samples: &[Sample] = if is_probe {
+        &data.trained[..data.trained.len().min(N_PROBED)]
+    } else {
+        &data.held_out
+    };
+    let measure = |adapters| validation_losses(base, adapters, data, samples).map_err(EvaluateError::Measure);
+    let losses = ValidationLosses {
+        n_items: samples.len() as u32,
+        timesteps: TIMESTEPS.to_vec(),
+        before: measure(&plain)?,
+        after: measure(&on)?,
+    };
+    let (loss_before, loss_after) = (mean(&losses.before), mean(&losses.after));
+    let (name, which) = if is_probe {
+        ("train_probe_loss", "trained pictures (too few to hold any out)")
+    } else {
+        ("validation_loss", "held-out pictures")
+    };
+    checks.add(
+        name,
+        loss_after < loss_before,
+        format!(
+            "loss on {} {which}: {loss_before:.4} before, {loss_after:.4} after",
+            samples.len()
+        ),
+    );
+    let mut verdict = checks.verdict(module_norms);
+    verdict.validation = (!is_probe).then_some(losses);
+    verdict.picture_change = Some(change);
+    Ok(Evaluation {
+        verdict,
+        pictures: Some([before, after]),
+    })
+}
+
+/// Checks that a file opens, is complete, finite and not zero. Returns its modules and their norms, unless they
+/// are too broken to render with.
+fn check_file(
+    base: &BaseModel,
+    path: &Path,
+    checks: &mut Checks,
+) -> Option<(Vec<(String, Adapter)>, Vec<ModuleNorm>)> {
+    let tensors = match candle_core::safetensors::load(path, &Device::Cpu) {
+        Ok(tensors) => tensors,
+        Err(err) => {
+            checks.add("opens", false, format!("the file cannot be read: {err}"));
+            return None;
+        }
+    };
+    checks.add("opens", true, format!("the file holds {} tensors", tensors.len()));
+    let targets = base.unet.config().lora_targets();
+    let expected: BTreeSet<String> = targets
+        .iter()
+        .flat_map(|target| {
+            ["lora_down.weight", "lora_up.weight", "alpha"].map(|part| format!("{}.{part}", target.key))
+        })
+        .collect();
+    let found: BTreeSet<String> = tensors.keys().cloned().collect();
+    let missing: Vec<&String> = expected.difference(&found).collect();
+    let surplus: Vec<&String> = found.difference(&expected).collect();
+    let detail = match (missing.first(), surplus.first()) {
+        (Some(name), _) => format!("{} tensors are missing, `{name}` among them", missing.len()),
+        (None, Some(name)) => format!(
+            "{} tensors belong to no layer, `{name}` among them",
+            surplus.len()
+        ),
+        (None, None) => format!(
+            "all {} modules of the unet have down, up and alpha",
+            targets.len()
+        ),
+    };
+    checks.add("complete", missing.is_empty() && surplus.is_empty(), detail);
+
+    let broken: Vec<&String> = tensors
+        .iter()
+        .filter(|(_, tensor)| !is_finite(tensor))
+        .map(|(name, _)| name)
+        .collect();
+    let detail = match broken.iter().min() {
+        Some(name) => format!(
+            "{} tensors hold numbers that are not finite, `{name}` among them",
+            broken.len()
+        ),
+        None => "every number is finite".to_owned(),
+    };
+    checks.add("finite", broken.is_empty(), detail);
+    if !broken.is_empty() {
+        return None;
+    }
+    let (modules, norms) = match read_modules(base, &tensors) {
+        Ok(read) => read,
+        Err(problem) => {
+            checks.add("non_zero", false, problem);
+            return None;
+        }
+    };
+    let zero: Vec<&ModuleNorm> = norms.iter().filter(|module| module.norm == 0.0).collect();
+    let detail = match (zero.first(), norms.first()) {
+        (Some(module), _) => format!(
+            "{} modules change nothing, `{}` among them",
+            zero.len(),
+            module.module
+        ),
+        (None, Some(largest)) => format!("every module changes its layer, by {:.3} at most", largest.norm),
+        (None, None) => "there are no modules".to_owned(),
+    };
+    checks.add("non_zero", zero.is_empty() && !norms.is_empty(), detail);
+    Some((modules, norms))
+}
+
+/// The modules that fit the base, and their norms, the largest first.
+fn read_modules(
+    base: &BaseModel,
+    tensors: &HashMap<String, Tensor>,
+) -> Result<(Vec<(String, Adapter)>, Vec<ModuleNorm>), String> {
+    let explain = |err: &dyn std::error::Error| format!("the modules do not fit the base: {err}");
+    let targets = base.unet.config().lora_targets();
+    let network = LoraNetwork::from_tensors(targets.clone(), &|name| tensors.get(name).cloned())
+        .map_err(|err| explain(&err))?;
+    let modules = network.adapters().map_err(|err| explain(&err))?;
+    let mut norms = Vec::with_capacity(modules.len());
+    for target in targets {
+        let Some(index) = network.find(&target.key) else {
+            continue;
+        };
+        let lora = network.module(index);
+        let rank = lora.down.len() / target.n_in;
+        let norm = f64::from(lora.scale).abs() * product_norm(lora.down, lora.up, rank);
+        norms.push(ModuleNorm {
+            module: target.key,
+            norm,
+        });
+    }
+    norms.sort_by(|a, b| b.norm.total_cmp(&a.norm));
+    Ok((modules, norms))
+}
+
+/// ‖up · down‖ for `down [rank, in]` and `up [out, rank]`, without forming the product:
+/// ‖UD‖² = tr(UᵀU · DDᵀ), two matrices of rank × rank.
+fn product_norm(down: &[f32], up: &[f32], rank: usize) -> f64 {
+    let n_in = down.len() / rank;
+    let mut sum = 0.0;
+    for i in 0..rank {
+        for j in 0..rank {
+            let rows = down[i * n_in..][..n_in].iter().zip(&down[j * n_in..][..n_in]);
+            let rows: f64 = rows.map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
+            let columns: f64 = up
+                .chunks_exact(rank)
+                .map(|row| f64::from(row[i]) * f64::from(row[j]))
+                .sum();
+            sum += rows * columns;
+        }
+    }
+    sum.max(0.0).sqrt()
+}
+
+fn is_finite(tensor: &Tensor) -> bool {
+    let sum = tensor
+        .to_dtype(candle_core::DType::F32)
+        .and_then(|tensor| tensor.flatten_all()?.to_vec1::<f32>());
+    sum.is_ok_and(|values| values.iter().all(|value| value.is_finite()))
+}
+
+/// Mean absolute difference in steps of 1/255.
+fn mean_change(before: &RgbImage, after: &RgbImage) -> f64 {
+    let n_values = before.as_raw().len();
+    let sum: u64 = before
+        .as_raw()
+        .iter()
+        .zip(after.as_raw())
+        .map(|(a, b)| u64::from(a.abs_diff(*b)))
+        .sum();
+    sum as f64 / n_values as f64
+}
+
+#[derive(Default)]
+struct Checks(Vec<VerdictCheck>);
+
+impl Checks {
+    fn add(&mut self, name: &str, passed: bool, detail: String) {
+        self.0.push(VerdictCheck {
+            name: name.to_owned(),
+            passed,
+            detail,
+        });
+    }
+
+    fn verdict(self, module_norms: Vec<ModuleNorm>) -> Verdict {
+        Verdict {
+            passed: self.0.iter().all(|check| check.passed),
+            checks: self.0,
+            validation: None,
+            picture_change: None,
+            module_norms,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

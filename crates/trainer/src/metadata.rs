@@ -1,0 +1,413 @@
+//! The trained LoRA's file: kohya's keys, and the metadata that other programs read.
+//!
+//! The metadata is what kohya-ss/sd-scripts 0.10 writes, in its spelling: every value is Python's `str()` of
+//! it, or Python's `json.dumps`. The hashes are sd-scripts' too, so that model managers recognize files.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    path::Path,
+};
+
+use candle_core::Tensor;
+use dataset::{
+    buckets::{Buckets, Placement, Size},
+    caption,
+};
+use half::f16;
+use protocol::{
+    dataset::{ManifestItem, Split},
+    recipe::{LrSchedule, Recipe},
+};
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::tensor_file::{Precision, TensorFile, WriteError, write_atomically};
+
+mod python;
+
+use python::{dumps, float, optional};
+
+/// What there is to say about a training.
+#[derive(Debug, Clone)]
+pub struct Facts<'a> {
+    /// Its configuration.
+    pub recipe: &'a Recipe,
+    /// The base model.
+    pub base: BaseFacts,
+    /// The pictures, held-out ones included.
+    pub items: &'a [ManifestItem],
+    /// The buckets.
+    pub buckets: &'a Buckets,
+    /// Optimizer steps done.
+    pub n_steps: u32,
+    /// All batches of one epoch.
+    pub n_batches_per_epoch: usize,
+    /// Epochs begun.
+    pub n_epochs: u32,
+    /// When it began, in seconds since 1970.
+    pub started_at: f64,
+    /// When it ended, in seconds since 1970.
+    pub finished_at: f64,
+    /// What the network predicts.
+    pub predicts_velocity: bool,
+}
+
+/// What there is to say about a base model.
+#[derive(Debug, Clone, Default)]
+pub struct BaseFacts {
+    /// Name of its file.
+    pub file_name: String,
+    /// First 8 digits of the SHA-256 of its bytes 0x100000 to 0x110000; none for a folder.
+    pub legacy_hash: Option<String>,
+    /// SHA-256 of its file; none for a folder.
+    pub sha256: Option<String>,
+}
+
+impl Facts<'_> {
+    fn trained(&self) -> impl Iterator<Item = &ManifestItem> {
+        self.items.iter().filter(|item| item.split == Split::Train)
+    }
+
+    fn n_trained(&self) -> usize {
+        self.trained().count()
+    }
+}
+
+/// Name that datasets get in the metadata, as sd-scripts names a folder: repeats, then the class.
+fn folder_name(recipe: &Recipe) -> String {
+    format!("1_{}", recipe.trigger_word.as_deref().unwrap_or(&recipe.name))
+}
+
+/// The complete metadata, but for the two hashes that need the tensors.
+pub fn describe(facts: &Facts<'_>) -> BTreeMap<String, String> {
+    let recipe = facts.recipe;
+    let p = &recipe.parameters;
+    let mut metadata = BTreeMap::new();
+    let mut set = |key: &str, value: String| {
+        metadata.insert(key.to_owned(), value);
+    };
+    set("ss_session_id", session_id(facts).to_string());
+    set("ss_training_started_at", float(facts.started_at));
+    set("ss_training_finished_at", float(facts.finished_at));
+    set("ss_output_name", recipe.name.clone());
+    set("ss_learning_rate", float(p.learning_rate));
+    set("ss_unet_lr", float(p.learning_rate));
+    set("ss_text_encoder_lr", "None".to_owned());
+    set("ss_num_train_images", facts.n_trained().to_string());
+    set(
+        "ss_num_validation_images",
+        (facts.items.len() - facts.n_trained()).to_string(),
+    );
+    set("ss_num_reg_images", "0".to_owned());
+    set("ss_num_batches_per_epoch", facts.n_batches_per_epoch.to_string());
+    set("ss_num_epochs", facts.n_epochs.to_string());
+    set("ss_epoch", facts.n_epochs.to_string());
+    set("ss_gradient_checkpointing", "False".to_owned());
+    set(
+        "ss_gradient_accumulation_steps",
+        p.gradient_accumulation.to_string(),
+    );
+    set("ss_max_train_steps", p.n_steps.to_string());
+    set("ss_steps", facts.n_steps.to_string());
+    set("ss_lr_warmup_steps", p.n_warmup_steps.to_string());
+    set("ss_lr_scheduler", lr_scheduler(recipe).to_owned());
+    set("ss_network_module", "networks.lora".to_owned());
+    set("ss_network_dim", p.rank.to_string());
+    set("ss_network_alpha", float(p.alpha));
+    set("ss_network_dropout", "None".to_owned());
+    set("ss_mixed_precision", "no".to_owned());
+    set("ss_base_model_version", "sdxl_base_v1-0".to_owned());
+    set("ss_v2", "False".to_owned());
+    set("ss_clip_skip", "None".to_owned());
+    set(
+        "ss_max_token_length",
+        optional((p.max_tokens > 75).then_some(p.max_tokens)),
+    );
+    set("ss_cache_latents", "True".to_owned());
+    set("ss_seed", p.seed.to_string());
+    set(
+        "ss_noise_offset",
+        optional((p.noise_offset > 0.0).then(|| float(p.noise_offset))),
+    );
+    set(
+        "ss_min_snr_gamma",
+        optional((p.min_snr_gamma > 0.0).then(|| float(p.min_snr_gamma))),
+    );
+    set("ss_optimizer", optimizer(p.weight_decay));
+    set("ss_max_grad_norm", float(p.max_gradient_norm));
+    set("ss_caption_dropout_rate", float(p.caption_dropout));
+    set(
+        "ss_training_comment",
+        format!("trained with Morpheus {}", env!("CARGO_PKG_VERSION")),
+    );
+    set("ss_sd_model_name", facts.base.file_name.clone());
+    if let Some(hash) = &facts.base.legacy_hash {
+        set("ss_sd_model_hash", hash.clone());
+    }
+    if let Some(hash) = &facts.base.sha256 {
+        set("ss_new_sd_model_hash", hash.clone());
+    }
+    for (key, value) in UNUSED {
+        set(key, (*value).to_owned());
+    }
+    set("ss_tag_frequency", dumps(&tag_frequency(facts)));
+    set("ss_dataset_dirs", dumps(&dataset_dirs(facts)));
+    set("ss_datasets", dumps(&json!([dataset(facts)])));
+    model_spec(facts, &mut set);
+    metadata
+}
+
+/// Options of sd-scripts that this engine does not have, at the values that say so.
+const UNUSED: &[(&str, &str)] = &[
+    ("ss_adaptive_noise_scale", "None"),
+    ("ss_caption_dropout_every_n_epochs", "0"),
+    ("ss_caption_tag_dropout_rate", "0.0"),
+    ("ss_debiased_estimation", "False"),
+    ("ss_face_crop_aug_range", "None"),
+    ("ss_fp8_base", "False"),
+    ("ss_fp8_base_unet", "False"),
+    ("ss_full_fp16", "False"),
+    ("ss_huber_c", "0.1"),
+    ("ss_huber_scale", "1.0"),
+    ("ss_huber_schedule", "snr"),
+    ("ss_ip_noise_gamma", "None"),
+    ("ss_ip_noise_gamma_random_strength", "False"),
+    ("ss_loss_type", "l2"),
+    ("ss_lowram", "False"),
+    ("ss_max_validation_steps", "None"),
+    ("ss_multires_noise_discount", "0.3"),
+    ("ss_multires_noise_iterations", "None"),
+    ("ss_noise_offset_random_strength", "False"),
+    ("ss_prior_loss_weight", "1.0"),
+    ("ss_resize_interpolation", "None"),
+    ("ss_scale_weight_norms", "None"),
+    ("ss_sd_scripts_commit_hash", "(unknown)"),
+    ("ss_validate_every_n_epochs", "None"),
+    ("ss_validate_every_n_steps", "None"),
+    ("ss_validation_seed", "None"),
+    ("ss_validation_split", "0.0"),
+    ("ss_zero_terminal_snr", "False"),
+];
+
+fn model_spec(facts: &Facts<'_>, set: &mut impl FnMut(&str, String)) {
+    let recipe = facts.recipe;
+    let resolution = recipe.parameters.resolution;
+    set("modelspec.sai_model_spec", "1.0.1".to_owned());
+    set(
+        "modelspec.architecture",
+        "stable-diffusion-xl-v1-base/lora".to_owned(),
+    );
+    set(
+        "modelspec.implementation",
+        "https://github.com/Stability-AI/generative-models".to_owned(),
+    );
+    set(
+        "modelspec.implementation_version",
+        format!("morpheus/{}", env!("CARGO_PKG_VERSION")),
+    );
+    set("modelspec.title", recipe.name.clone());
+    set("modelspec.resolution", format!("{resolution}x{resolution}"));
+    let finished = chrono::DateTime::from_timestamp(facts.finished_at as i64, 0).unwrap_or_default();
+    set("modelspec.date", finished.format("%Y-%m-%dT%H:%M:%S").to_string());
+    let prediction = if facts.predicts_velocity { "v" } else { "epsilon" };
+    set("modelspec.prediction_type", prediction.to_owned());
+    if let Some(word) = &recipe.trigger_word {
+        set("modelspec.trigger_phrase", word.clone());
+    }
+}
+
+/// A number that tells trainings apart: a function of what was trained and when, so that nothing is drawn.
+fn session_id(facts: &Facts<'_>) -> u32 {
+    let seed = format!("{} {}", facts.recipe.name, facts.started_at);
+    let hash = Sha256::digest(seed);
+    u32::from_le_bytes([hash[0], hash[1], hash[2], hash[3]])
+}
+
+fn lr_scheduler(recipe: &Recipe) -> &'static str {
+    match (recipe.parameters.lr_schedule, recipe.parameters.n_warmup_steps) {
+        (LrSchedule::Cosine, _) => "cosine",
+        (LrSchedule::Constant, 0) => "constant",
+        (LrSchedule::Constant, _) => "constant_with_warmup",
+    }
+}
+
+fn optimizer(weight_decay: f64) -> String {
+    // sd-scripts shows only arguments that differ from PyTorch's defaults.
+    if weight_decay == 0.01 {
+        "torch.optim.adamw.AdamW".to_owned()
+    } else {
+        format!("torch.optim.adamw.AdamW(weight_decay={})", float(weight_decay))
+    }
+}
+
+fn tag_frequency(facts: &Facts<'_>) -> Value {
+    let mut tags = Map::new();
+    let trigger = facts.recipe.trigger_word.as_deref().unwrap_or_default();
+    for item in facts.trained() {
+        for tag in caption::tags(&caption::with_trigger(&item.caption, trigger)) {
+            let count = tags.get(&tag).and_then(Value::as_u64).unwrap_or(0);
+            tags.insert(tag, json!(count + 1));
+        }
+    }
+    json!({ folder_name(facts.recipe): tags })
+}
+
+fn dataset_dirs(facts: &Facts<'_>) -> Value {
+    json!({ folder_name(facts.recipe): { "n_repeats": 1, "img_count": facts.n_trained() } })
+}
+
+fn dataset(facts: &Facts<'_>) -> Value {
+    let p = &facts.recipe.parameters;
+    let limits = facts.buckets.limits();
+    json!({
+        "is_dreambooth": true,
+        "batch_size_per_device": p.batch_size,
+        "num_train_images": facts.n_trained(),
+        "num_reg_images": 0,
+        "resolution": [p.resolution, p.resolution],
+        "enable_bucket": true,
+        "min_bucket_reso": limits.min_side,
+        "max_bucket_reso": limits.max_side,
+        "tag_frequency": tag_frequency(facts),
+        "bucket_info": bucket_info(facts),
+        "resize_interpolation": null,
+        "subsets": [{
+            "img_count": facts.n_trained(),
+            "num_repeats": 1,
+            "color_aug": false,
+            "flip_aug": false,
+            "random_crop": false,
+            "shuffle_caption": false,
+            "keep_tokens": 0,
+            "keep_tokens_separator": "",
+            "secondary_separator": null,
+            "enable_wildcard": false,
+            "caption_prefix": null,
+            "caption_suffix": null,
+            "resize_interpolation": null,
+            "image_dir": folder_name(facts.recipe),
+            "class_tokens": null,
+            "is_reg": false,
+        }],
+    })
+}
+
+fn bucket_info(facts: &Facts<'_>) -> Value {
+    let placements: Vec<Placement> = facts
+        .trained()
+        .map(|item| facts.buckets.place(Size::new(item.width, item.height)))
+        .collect();
+    let mut counts: BTreeMap<Size, usize> = BTreeMap::new();
+    let mut error = 0.0;
+    for placement in &placements {
+        *counts.entry(placement.bucket).or_default() += 1;
+        error += (placement.bucket.aspect_ratio() - placement.original.aspect_ratio()).abs();
+    }
+    let buckets: Map<String, Value> = counts
+        .iter()
+        .enumerate()
+        .map(|(index, (size, count))| {
+            (
+                index.to_string(),
+                json!({ "resolution": [size.width, size.height], "count": count }),
+            )
+        })
+        .collect();
+    json!({ "buckets": buckets, "mean_img_ar_error": error / placements.len().max(1) as f64 })
+}
+
+/// Writes a LoRA file with its metadata and hashes; returns the metadata as written.
+///
+/// Stored in half precision, as sd-scripts' users do, unless a number is too large for it.
+pub fn write_lora(
+    path: &Path,
+    tensors: &[(String, Tensor)],
+    mut metadata: BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, WriteError> {
+    let failed = |err: io::Error| WriteError {
+        path: path.to_owned(),
+        err,
+    };
+    let precision = if fits_half(tensors).map_err(failed)? {
+        Precision::F16
+    } else {
+        Precision::F32
+    };
+    let file = TensorFile::new(tensors, precision);
+    metadata.insert("sshs_model_hash".to_owned(), model_hash(&file).map_err(failed)?);
+    metadata.insert(
+        "sshs_legacy_hash".to_owned(),
+        legacy_hash(&file, &metadata).map_err(failed)?,
+    );
+    write_atomically(path, |out| file.write(&metadata, out))?;
+    Ok(metadata)
+}
+
+/// `sshs_model_hash`: SHA-256 of the tensors, without header and metadata.
+pub fn model_hash(file: &TensorFile<'_>) -> io::Result<String> {
+    let mut hasher = HashWriter {
+        hasher: Sha256::new(),
+        at: 0,
+        from: 0,
+        to: u64::MAX,
+    };
+    file.write_data(&mut hasher)?;
+    Ok(hex::encode(hasher.hasher.finalize()))
+}
+
+/// `sshs_legacy_hash`: first 8 digits of the SHA-256 of bytes 0x100000 to 0x110000 of the file as it would be with
+/// only the `ss_*` part of the metadata.
+pub fn legacy_hash(file: &TensorFile<'_>, metadata: &BTreeMap<String, String>) -> io::Result<String> {
+    let training = metadata
+        .iter()
+        .filter(|(key, _)| key.starts_with("ss_"))
+        .map(|(key, value)| (key.clone(), value.clone()));
+    let mut hasher = HashWriter {
+        hasher: Sha256::new(),
+        at: 0,
+        from: 0x10_0000,
+        to: 0x11_0000,
+    };
+    file.write(&training.collect(), &mut hasher)?;
+    let mut hash = hex::encode(hasher.hasher.finalize());
+    hash.truncate(8);
+    Ok(hash)
+}
+
+fn fits_half(tensors: &[(String, Tensor)]) -> io::Result<bool> {
+    for (_, tensor) in tensors {
+        let values = diffusion::ops::floats(tensor).map_err(io::Error::other)?;
+        if values
+            .iter()
+            .any(|&value| value.is_finite() && f16::from_f32(value).is_infinite())
+        {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Hashes a window of what is written to it.
+struct HashWriter {
+    hasher: Sha256,
+    at: u64,
+    from: u64,
+    to: u64,
+}
+
+impl Write for HashWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let within = |position: u64| (position.saturating_sub(self.at) as usize).min(bytes.len());
+        self.hasher.update(&bytes[within(self.from)..within(self.to)]);
+        self.at += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

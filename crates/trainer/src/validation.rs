@@ -1,0 +1,57 @@
+//! The validation loss: how well the noise is predicted in given pictures, at fixed timesteps with fixed noise.
+//!
+//! The training loss says little, since timestep and noise vary far more than the network gets better; with
+//! both fixed the same number falls steadily (the method of sd-scripts' `docs/validation.md`).
+
+use std::collections::BTreeMap;
+
+use diffusion::{base::BaseModel, graph::AdapterSet, ops::floats};
+
+use crate::data::{Sample, TrainingData};
+
+/// The timesteps that are measured: from nearly clean to nearly noise.
+pub const TIMESTEPS: [u32; 5] = [100, 300, 500, 700, 900];
+
+/// Pictures in one forward pass.
+const BATCH_SIZE: usize = 4;
+
+/// Mean squared error over the pictures at each of [`TIMESTEPS`], without any weighting.
+///
+/// # Errors
+/// If a LoRA does not fit the base.
+pub fn validation_losses(
+    base: &BaseModel,
+    adapters: &AdapterSet,
+    data: &TrainingData,
+    samples: &[Sample],
+) -> candle_core::Result<Vec<f64>> {
+    let mut by_bucket: BTreeMap<_, Vec<&Sample>> = BTreeMap::new();
+    for sample in samples {
+        by_bucket.entry(sample.bucket).or_default().push(sample);
+    }
+    let mut losses = Vec::with_capacity(TIMESTEPS.len());
+    for timestep in TIMESTEPS {
+        let mut sum = 0.0;
+        for batch in by_bucket.values().flat_map(|bucket| bucket.chunks(BATCH_SIZE)) {
+            let probe = data.probe(batch, timestep)?;
+            let timesteps = vec![timestep as f32; batch.len()];
+            let prediction = base
+                .unet
+                .predict(adapters, &probe.noisy, &timesteps, &probe.conditioning)?;
+            let (prediction, target) = (floats(&prediction)?, floats(&probe.target)?);
+            let squares: f64 = prediction
+                .iter()
+                .zip(target.iter())
+                .map(|(p, t)| f64::from(p - t).powi(2))
+                .sum();
+            sum += squares / (target.len() / batch.len()) as f64;
+        }
+        losses.push(sum / samples.len() as f64);
+    }
+    Ok(losses)
+}
+
+/// Mean of losses.
+pub fn mean(losses: &[f64]) -> f64 {
+    losses.iter().sum::<f64>() / losses.len().max(1) as f64
+}
