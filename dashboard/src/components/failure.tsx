@@ -39,17 +39,26 @@ export function Failure({ error }: ErrorComponentProps) {
   );
 }
 
+/** The failure of everything: there is no shell around it. */
+export function PageFailure(props: ErrorComponentProps) {
+  return (
+    <main>
+      <Failure {...props} />
+    </main>
+  );
+}
+
 export function NotFound() {
   useEffect(() => {
     document.title = "Not found · Morpheus";
   }, []);
   return (
-    <div className="mx-auto mt-[12vh] max-w-lg px-4">
+    <main className="mx-auto mt-[12vh] max-w-lg px-4">
       <h1 className="display text-xl">There is no such page</h1>
       <p className="mt-1 text-muted">The address may be misspelled, or what it named was deleted.</p>
       <Link to="/jobs" className={buttonClass({}, "mt-5")}>
         Go to jobs
       </Link>
-    </div>
+    </main>
   );
 }

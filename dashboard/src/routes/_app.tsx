@@ -2,6 +2,7 @@
 import { createFileRoute, Outlet, redirect } from "@tanstack/react-router";
 import { ProblemError } from "~/api/problem";
 import { sessionQuery } from "~/api/queries";
+import { PageFailure } from "~/components/failure";
 import { Shell } from "~/components/shell/shell";
 
 export const Route = createFileRoute("/_app")({
@@ -15,6 +16,7 @@ export const Route = createFileRoute("/_app")({
       throw error;
     }
   },
+  errorComponent: PageFailure,
   component: () => (
     <Shell>
       <Outlet />

@@ -41,9 +41,9 @@ export function JobConfig({ job }: { job: Job }) {
       <Panel title="Parameters">
         <dl>
           {Object.entries(recipe.parameters).map(([name, value]) => (
-            <div key={name} title={description(name)}>
-              <Property name={formatName(name)}>{formatParameter(value)}</Property>
-            </div>
+            <Property key={name} name={formatName(name)} {...help(name)}>
+              {formatParameter(value)}
+            </Property>
           ))}
         </dl>
       </Panel>
@@ -60,7 +60,8 @@ export function JobConfig({ job }: { job: Job }) {
   );
 }
 
-function description(name: string): string | undefined {
+function help(name: string): { title?: string } {
   const known: Record<string, { description?: string }> = fields.Parameters;
-  return known[name]?.description;
+  const title = known[name]?.description;
+  return title ? { title } : {};
 }

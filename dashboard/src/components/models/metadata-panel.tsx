@@ -23,13 +23,16 @@ export function MetadataPanel({ metadata }: { metadata: ModelVersion["metadata"]
         />
       }
     >
-      <dl className="max-h-96 overflow-y-auto font-mono text-xs">
-        {rows.map(([key, value]) => (
-          <Property key={key} name={key}>
-            <span className="line-clamp-4">{value}</span>
-          </Property>
-        ))}
-      </dl>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard */}
+      <section aria-label="Metadata by key" tabIndex={0} className="max-h-96 overflow-y-auto">
+        <dl className="font-mono text-xs">
+          {rows.map(([key, value]) => (
+            <Property key={key} name={key}>
+              <span className="line-clamp-4">{value}</span>
+            </Property>
+          ))}
+        </dl>
+      </section>
     </Panel>
   );
 }

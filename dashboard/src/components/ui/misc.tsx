@@ -38,9 +38,12 @@ export function Figure({
 }
 
 /** A row of a list of properties. */
-export function Property({ name, children }: { name: string; children: ReactNode }) {
+export function Property({ name, title, children }: { name: string; title?: string; children: ReactNode }) {
   return (
-    <div className="grid grid-cols-[minmax(8rem,2fr)_3fr] gap-3 border-b py-1.5 last:border-b-0">
+    <div
+      title={title}
+      className="grid grid-cols-[minmax(8rem,2fr)_3fr] gap-3 border-b py-1.5 last:border-b-0"
+    >
       <dt className="break-words text-muted">{name}</dt>
       <dd className="min-w-0 break-words">{children}</dd>
     </div>

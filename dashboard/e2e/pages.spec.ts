@@ -1,0 +1,329 @@
+// Every page: what it says to a screen reader, no accessibility error in either theme, and how it looks.
+import AxeBuilder from "@axe-core/playwright";
+import type { Page } from "@playwright/test";
+import { expect, test } from "./fixtures";
+import type { Seeded } from "./server";
+
+interface Place {
+  name: string;
+  path: (seeded: Seeded) => string;
+  /** Landmarks, headings and controls that must be there, in this order. */
+  aria: string;
+}
+
+const SHELL = `
+  - link "Skip to content"
+  - complementary:
+    - link "Morpheus"
+    - button /Search/
+    - link "New job"
+    - navigation "Main":
+      - list:
+        - listitem:
+          - link "Jobs"
+        - listitem:
+          - link "Datasets"
+        - listitem:
+          - link "Models"
+        - listitem:
+          - link "Playground"
+    - group "Theme":
+      - button "System theme"
+      - button "Light theme"
+      - button "Dark theme"
+`;
+
+const PLACES: Place[] = [
+  {
+    name: "jobs",
+    path: () => "/jobs",
+    aria: `
+- main:
+  - heading "Jobs" [level=1]
+  - searchbox "Search jobs"
+  - group "Show":
+    - button "All" [pressed]
+    - button "Active"
+    - button "Ended"
+  - table:
+    - rowgroup:
+      - row "Name Phase Progress Loss Time Created"
+    - rowgroup:
+      - row /Zora/:
+        - cell /Zora/:
+          - link "Zora"
+        - cell "Succeeded"
+        - cell /12 \\/ 12/:
+          - progressbar "Progress of Zora"
+`,
+  },
+  {
+    name: "job",
+    path: ({ job }) => `/jobs/${job}`,
+    aria: `
+- main:
+  - link "Jobs"
+  - heading "Zora" [level=1]
+  - link "Open model"
+  - region "Progress":
+    - paragraph
+    - progressbar "Progress of this job"
+    - term: Epoch
+    - definition
+    - term: Step
+    - definition: /12 \\/ 12/
+  - tablist:
+    - tab "Overview" [selected]
+    - tab /Samples/
+    - tab "Log"
+    - tab "Configuration"
+  - tabpanel "Overview":
+    - region "Loss":
+      - heading "Loss" [level=2]
+      - slider "Smoothing"
+      - group "Loss axis"
+      - group "Show loss as"
+      - img /Training loss .* at step 12/
+    - region "Newest samples"
+`,
+  },
+  {
+    name: "job-loss-table",
+    path: ({ job }) => `/jobs/${job}?chart=table`,
+    aria: `
+- region "Loss by step":
+  - table:
+    - rowgroup:
+      - row "Step Loss Smoothed Learning rate"
+    - rowgroup:
+      - row /^12/
+`,
+  },
+  {
+    name: "job-samples",
+    path: ({ job }) => `/jobs/${job}?tab=samples`,
+    aria: `
+- region "Samples by prompt and step":
+  - table:
+    - rowgroup:
+      - row /Prompt.*Step 4.*Step 12/
+    - rowgroup:
+      - row /lorelei ink comic portrait of zora/:
+        - rowheader
+        - cell:
+          - button /lorelei/
+`,
+  },
+  {
+    name: "job-log",
+    path: ({ job }) => `/jobs/${job}?tab=log`,
+    aria: `
+- region "Log":
+  - region "Log lines"
+`,
+  },
+  {
+    name: "job-configuration",
+    path: ({ job }) => `/jobs/${job}?tab=configuration`,
+    aria: `
+- region "Job":
+  - term: Base model
+  - definition: tiny-xl
+- region "Parameters":
+  - term
+  - definition
+`,
+  },
+  {
+    name: "new-job",
+    path: ({ dataset }) => `/jobs/new?dataset=${dataset}`,
+    aria: `
+- main:
+  - heading "New job" [level=1]
+  - region "What it learns":
+    - combobox "Dataset"
+    - combobox "Base model"
+  - region "What it is for":
+    - group "Preset":
+      - radio /Character/ [checked]
+      - radio /Style/
+      - radio /Concept/
+  - region "What it is called":
+    - textbox "Name": Zora
+    - textbox "Trigger word"
+  - region "How it trains":
+    - textbox "Steps"
+    - textbox "Learning rate"
+    - textbox "Rank"
+    - textbox "Batch size"
+    - textbox "Resolution"
+    - textbox "Sample prompts"
+  - region "This job":
+    - term: Trained on
+    - definition: /pictures/
+    - button "Start training"
+`,
+  },
+  {
+    name: "datasets",
+    path: () => "/datasets",
+    aria: `
+- main:
+  - heading "Datasets" [level=1]
+  - searchbox "Search datasets"
+  - button "New dataset"
+  - list:
+    - listitem:
+      - link "Zora"
+`,
+  },
+  {
+    name: "dataset",
+    path: ({ dataset }) => `/datasets/${dataset}`,
+    aria: `
+- main:
+  - heading "Zora" [level=1]
+  - button "Delete"
+  - link "Train on this"
+  - region "Add pictures":
+    - button "Choose files"
+  - searchbox "Search captions"
+  - list:
+    - listitem:
+      - img
+      - textbox "Caption of 000.png"
+      - group "Use of 000.png":
+        - button "Train" [pressed]
+        - button "Held out"
+      - button "Delete 000.png"
+`,
+  },
+  {
+    name: "models",
+    path: () => "/models",
+    aria: `
+- main:
+  - heading "Models" [level=1]
+  - searchbox "Search models"
+  - list:
+    - listitem:
+      - link "Zora"
+`,
+  },
+  {
+    name: "model",
+    path: ({ model }) => `/models/${model}`,
+    aria: `
+- main:
+  - heading "Zora" [level=1]
+  - button "Retire"
+  - link "Download"
+  - link "Try it"
+  - region "Before and after":
+    - slider /Compare/
+  - region "File"
+  - region "Verdict":
+    - heading "Verdict" [level=2]
+    - list:
+      - listitem:
+        - img "Passed"
+  - region "Change by module"
+  - region "File metadata"
+`,
+  },
+  {
+    name: "playground",
+    path: ({ version, generation }) => `/playground?lora=${version}&show=${JSON.stringify([generation])}`,
+    aria: `
+- main:
+  - heading "Playground" [level=1]
+  - textbox "Prompt"
+  - textbox "Negative prompt"
+  - region "LoRAs":
+    - slider "Weight of Zora v1"
+  - checkbox "Compare with the picture at weight 0" [checked]
+  - button "Generate"
+  - combobox "Base model"
+  - textbox "Seed"
+  - figure "Picture":
+    - img "lorelei ink comic portrait of zora"
+  - region "History"
+`,
+  },
+  {
+    name: "missing-job",
+    path: () => "/jobs/01900000-0000-7000-8000-000000000000",
+    aria: `
+- alert:
+  - heading [level=1]
+  - paragraph
+  - button "Try again"
+  - link "Go to jobs"
+`,
+  },
+  { name: "missing-page", path: () => "/no-such-page", aria: `- heading "There is no such page" [level=1]` },
+];
+
+for (const { name, path, aria } of PLACES) {
+  test(`${name} says what it is`, async ({ app: page, server }) => {
+    await page.goto(server.url + path(server.seeded));
+    await expect(page.locator("body")).toMatchAriaSnapshot(aria);
+    if (!name.startsWith("missing")) await expect(page.locator("body")).toMatchAriaSnapshot(SHELL);
+  });
+
+  for (const theme of ["light", "dark"] as const) {
+    test(`${name} passes axe and fits, ${theme}`, async ({ app: page, server }) => {
+      await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
+      for (const [size, width, height] of [
+        ["wide", 1360, 860],
+        ["narrow", 390, 844],
+      ] as const) {
+        await page.setViewportSize({ width, height });
+        await page.goto(server.url + path(server.seeded));
+        await expect(page.locator("body")).toMatchAriaSnapshot("- heading [level=1]");
+        await settled(page);
+        await page.screenshot({ path: `test-results/pages/${name}-${theme}-${size}.png`, fullPage: true });
+        await checkAccessibility(page);
+        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+        expect(overflow, `${name} is wider than the ${size} window`).toBeLessThanOrEqual(0);
+      }
+    });
+  }
+}
+
+for (const place of ["jobs", "datasets", "models", "playground", "jobs/new"]) {
+  test(`an empty ${place} page says what to do next, and passes axe`, async ({ page, empty }) => {
+    await page.goto(empty.loginUrl);
+    await expect(page.getByRole("heading", { level: 1, name: "Jobs" })).toBeVisible();
+    for (const theme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
+      await page.goto(`${empty.url}/${place}`);
+      await settled(page);
+      await expect(
+        page.getByRole("main").getByRole("button").or(page.getByRole("main").getByRole("link")).first(),
+      ).toBeVisible();
+      await page.screenshot({ path: `test-results/pages/empty-${place.replace("/", "-")}-${theme}.png` });
+      await checkAccessibility(page);
+    }
+  });
+}
+
+/** No rule is off. */
+async function checkAccessibility(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const found = violations.flatMap(({ id, nodes }) =>
+    nodes.map((node) => `${id}: ${node.target} ${node.failureSummary}`),
+  );
+  expect(found).toEqual([]);
+}
+
+/** Data and pictures are there, and nothing moves. */
+async function settled(page: Page): Promise<void> {
+  await page.waitForLoadState("networkidle");
+  await page.evaluate(async () => {
+    await document.fonts.ready;
+    await Promise.all(
+      [...document.images].filter((image) => image.loading !== "lazy").map((image) => image.decode()),
+    );
+  });
+}
