@@ -12,6 +12,9 @@ pub mod gemm;
 pub mod norm;
 pub mod simd;
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::RefCell;
 
 /// Work below this many floating-point operations stays on the calling thread: waking another costs about 10 µs.

@@ -7,14 +7,13 @@
 
 use std::{
     collections::HashMap,
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use candle_core::{DType, Device, Tensor};
 use diffusion::{
-    base::BaseError,
-    base::BaseModel,
-    graph::Eager,
+    base::{BaseError, BaseModel},
+    graph::AdapterSet,
     schedulers::{NoiseSchedule, PredictionType},
     unet::Conditioning,
 };
@@ -213,14 +212,13 @@ impl Replay {
 
 /// The U-Net's output with the LoRA as it stands, `[B, 4, h, w]`.
 fn predict(base: &BaseModel, network: &LoraNetwork, batch: &Batch) -> candle_core::Result<Vec<f32>> {
-    let mut tape = crate::tape::Tape::new(network);
-    let _ = Eager::new();
+    let mut adapters = AdapterSet::new();
+    adapters.add(network.adapters().map_err(candle_core::Error::wrap)?, 1.0);
     let timesteps: Vec<f32> = batch.timesteps.iter().map(|&t| t as f32).collect();
     let output = base
         .unet
-        .forward(&mut tape, &batch.noisy, &timesteps, &batch.conditioning)?;
-    let output = diffusion::graph::Graph::tensor(&tape, &output);
-    output.permute((0, 3, 1, 2))?.flatten_all()?.to_vec1()
+        .predict(&adapters, &batch.noisy, &timesteps, &batch.conditioning)?;
+    output.flatten_all()?.to_vec1()
 }
 
 /// One file of a dump.
@@ -330,9 +328,4 @@ fn max(values: impl IntoIterator<Item = f64>) -> f64 {
             if value.is_nan() || value > max { value } else { max }
         },
     )
-}
-
-/// Whether a path holds a dump.
-pub fn is_dump(path: &Path) -> bool {
-    path.join("init.safetensors").exists()
 }

@@ -6,6 +6,9 @@
 
 mod backward;
 
+#[cfg(test)]
+mod tests;
+
 use candle_core::{Result, Tensor};
 use diffusion::{
     graph::{Activation, After, Graph, Mask},

@@ -1,0 +1,270 @@
+//! Every node's gradient against finite differences.
+
+use std::{collections::HashMap, num::NonZeroU16};
+
+use candle_core::{Device, Tensor};
+use diffusion::{
+    graph::{Activation, After, Graph, Mask},
+    layers::{Conv2d, ConvGeometry, GroupNorm, LayerNorm, Linear, WeightError, WeightSource},
+    ops::{self, floats},
+    random::Random,
+    unet::LoraTarget,
+};
+
+use super::{Tape, Var};
+use crate::network::{Gradients, LoraNetwork};
+
+fn random(shape: &[usize], seed: u64) -> Tensor {
+    Random::from_seed(seed).normal_tensor(shape).unwrap()
+}
+
+/// Random weights of the shapes that a test names.
+struct Weights(HashMap<String, Tensor>);
+
+impl Weights {
+    fn of<const N: usize>(shapes: [(&str, &[usize]); N]) -> Self {
+        let tensors = shapes.iter().enumerate();
+        Self(
+            tensors
+                .map(|(i, (name, shape))| (name.to_string(), random(shape, 100 + i as u64)))
+                .collect(),
+        )
+    }
+}
+
+impl WeightSource for Weights {
+    fn origin(&self) -> String {
+        "test".into()
+    }
+
+    fn get(&self, name: &str) -> Result<Tensor, WeightError> {
+        Ok(self.0[name].clone())
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+}
+
+fn empty_network() -> LoraNetwork {
+    LoraNetwork::from_tensors(vec![], &|_| None).unwrap()
+}
+
+/// Scalar product with fixed random numbers: a loss whose gradient is those numbers.
+fn score(y: &Tensor) -> (f64, Tensor) {
+    let weights = random(y.dims(), 7);
+    let (y, w) = (floats(y).unwrap(), floats(&weights).unwrap());
+    let value = y.iter().zip(w.iter()).map(|(y, w)| f64::from(*y) * f64::from(*w)).sum();
+    drop(w);
+    (value, weights)
+}
+
+/// Compares every component of a gradient with central differences of `loss`.
+#[track_caller]
+fn check_gradient(values: &[f32], gradient: &[f32], mut loss: impl FnMut(&[f32]) -> f64) {
+    const STEP: f32 = 1e-2;
+    let largest = gradient.iter().fold(0.0f32, |max, g| max.max(g.abs()));
+    assert!(largest > 0.0, "no gradient at all");
+    let mut moved = values.to_vec();
+    for i in 0..values.len() {
+        moved[i] = values[i] + STEP;
+        let above = loss(&moved);
+        moved[i] = values[i] - STEP;
+        let below = loss(&moved);
+        moved[i] = values[i];
+        let difference = ((above - below) / (2.0 * f64::from(STEP))) as f32;
+        let error = (difference - gradient[i]).abs() / largest;
+        assert!(
+            error < 3e-3,
+            "component {i}: gradient {}, difference {difference}",
+            gradient[i]
+        );
+    }
+}
+
+/// Checks the gradient with respect to each of `inputs`.
+#[track_caller]
+fn check<const N: usize>(inputs: [&[usize]; N], forward: impl Fn(&mut Tape, [&Var; N]) -> Var) {
+    let network = empty_network();
+    let tensors: [Tensor; N] = std::array::from_fn(|i| random(inputs[i], i as u64));
+    let mut tape = Tape::new(&network);
+    let vars: [Var; N] = std::array::from_fn(|i| tape.variable(&tensors[i]));
+    let y = forward(&mut tape, std::array::from_fn(|i| &vars[i]));
+    let (_, dy) = score(tape.tensor(&y));
+    let slots = tape.backward(&y, dy, &mut Gradients::zeros(&network)).unwrap();
+    for i in 0..N {
+        let gradient = slots.of(&vars[i]).expect("a gradient flows into every input");
+        assert_eq!(gradient.dims(), inputs[i]);
+        check_gradient(&floats(&tensors[i]).unwrap(), &floats(gradient).unwrap(), |values| {
+            let mut tape = Tape::new(&network);
+            let vars: [Var; N] = std::array::from_fn(|j| {
+                let moved = ops::tensor(values.to_vec(), inputs[i]);
+                tape.constant(&if i == j { moved.unwrap() } else { tensors[j].clone() })
+            });
+            let y = forward(&mut tape, std::array::from_fn(|j| &vars[j]));
+            assert_eq!(tape.n_nodes(), 0, "nothing is recorded where nothing wants a gradient");
+            score(tape.tensor(&y)).0
+        });
+    }
+}
+
+#[test]
+fn linear() {
+    let weights = Weights::of([("l.weight", &[5, 3]), ("l.bias", &[5])]);
+    let layer = Linear::load(&weights, "l", (3, 5)).unwrap();
+    check([&[2, 4, 3]], |tape, [x]| tape.linear(x, &layer).unwrap());
+}
+
+#[test]
+fn convolutions() {
+    let geometries = [
+        (ConvGeometry::SAME, 5),
+        (ConvGeometry::HALVE, 6),
+        (ConvGeometry::HALVE, 5),
+        (ConvGeometry::HALVE_PAD_END, 6),
+        (ConvGeometry::POINTWISE, 3),
+    ];
+    for (geometry, side) in geometries {
+        let k = geometry.kernel;
+        let weights = Weights::of([("c.weight", &[3, 2, k, k]), ("c.bias", &[3])]);
+        let layer = Conv2d::load(&weights, "c", (2, 3), geometry).unwrap();
+        check([&[2, side, side + 1, 2]], |tape, [x]| tape.conv2d(x, &layer).unwrap());
+    }
+}
+
+#[test]
+fn group_norm() {
+    let weights = Weights::of([("n.weight", &[6]), ("n.bias", &[6])]);
+    let layer = GroupNorm::load(&weights, "n", 6, 3, 1e-5).unwrap();
+    for after in [After::Nothing, After::Silu] {
+        check([&[2, 2, 3, 6]], |tape, [x]| tape.group_norm(x, &layer, after).unwrap());
+    }
+}
+
+#[test]
+fn layer_norm() {
+    let weights = Weights::of([("n.weight", &[7]), ("n.bias", &[7])]);
+    let layer = LayerNorm::load(&weights, "n", 7).unwrap();
+    check([&[2, 3, 7]], |tape, [x]| tape.layer_norm(x, &layer).unwrap());
+}
+
+#[test]
+fn attention() {
+    for mask in [Mask::None, Mask::Causal] {
+        check([&[2, 5, 6], &[2, 5, 6], &[2, 5, 6]], |tape, qkv| {
+            tape.attention(qkv, 2, mask).unwrap()
+        });
+    }
+    // To a text of another length.
+    check([&[1, 4, 6], &[1, 7, 6], &[1, 7, 6]], |tape, qkv| {
+        tape.attention(qkv, 3, Mask::None).unwrap()
+    });
+    // More queries than one tile holds.
+    check([&[1, 70, 2], &[1, 3, 2], &[1, 3, 2]], |tape, qkv| {
+        tape.attention(qkv, 1, Mask::None).unwrap()
+    });
+}
+
+#[test]
+fn activations() {
+    check([&[2, 3, 8]], |tape, [x]| tape.geglu(x).unwrap());
+    for activation in [Activation::Silu, Activation::Gelu, Activation::QuickGelu] {
+        check([&[3, 5]], |tape, [x]| tape.activate(x, activation).unwrap());
+    }
+}
+
+#[test]
+fn sums_and_shapes() {
+    check([&[2, 3], &[2, 3]], |tape, [a, b]| tape.add(a, b).unwrap());
+    check([&[2, 3, 2, 4], &[2, 4]], |tape, [x, bias]| {
+        tape.add_channels(x, bias).unwrap()
+    });
+    check([&[2, 2, 3], &[2, 2, 5]], |tape, [a, b]| tape.concat(a, b).unwrap());
+    check([&[2, 2, 3, 2]], |tape, [x]| tape.upsample_2x(x, (4, 6)).unwrap());
+    check([&[1, 2, 3, 2]], |tape, [x]| tape.upsample_2x(x, (3, 5)).unwrap());
+    check([&[2, 6]], |tape, [x]| tape.reshape(x, &[3, 4]).unwrap());
+}
+
+/// One value used several times: gradients add up, and none is overwritten by another's sum.
+#[test]
+fn values_used_twice() {
+    check([&[2, 3], &[2, 3]], |tape, [a, b]| {
+        let sum = tape.add(a, b).unwrap();
+        let double = tape.add(&sum, &sum).unwrap();
+        let gate = tape.activate(a, Activation::Silu).unwrap();
+        let first = tape.add(&double, &gate).unwrap();
+        let shaped = tape.reshape(&first, &[6]).unwrap();
+        let again = tape.reshape(&sum, &[6]).unwrap();
+        let total = tape.add(&shaped, &again).unwrap();
+        let curved = tape.activate(&total, Activation::Gelu).unwrap();
+        tape.add(&curved, &total).unwrap()
+    });
+}
+
+#[test]
+fn unused_results_do_no_harm() {
+    check([&[2, 3]], |tape, [x]| {
+        tape.activate(x, Activation::Gelu).unwrap();
+        tape.activate(x, Activation::Silu).unwrap()
+    });
+}
+
+/// Input and both LoRA matrices of a layer; the LoRA's gradients have to flow where the input wants none, too.
+#[test]
+fn lora_linear() {
+    let weights = Weights::of([("l.weight", &[5, 4]), ("l.bias", &[5])]);
+    let layer = Linear::load(&weights, "l", (4, 5)).unwrap().with_lora_key("m".into());
+    let target = LoraTarget {
+        key: "m".into(),
+        n_in: 4,
+        n_out: 5,
+    };
+    let mut network = LoraNetwork::new(
+        vec![target],
+        NonZeroU16::new(2).unwrap(),
+        3.0,
+        &mut Random::from_seed(1),
+    );
+    network.values_mut().copy_from_slice(&Random::from_seed(2).normal(18));
+    let x = random(&[2, 3, 4], 3);
+    let loss = |network: &LoraNetwork, x: &Tensor| {
+        let mut tape = Tape::new(network);
+        let x = tape.constant(x);
+        let y = tape.linear(&x, &layer).unwrap();
+        score(tape.tensor(&y)).0
+    };
+
+    let mut tape = Tape::new(&network);
+    let input = tape.variable(&x);
+    let y = tape.linear(&input, &layer).unwrap();
+    let (_, dy) = score(tape.tensor(&y));
+    let mut gradients = Gradients::zeros(&network);
+    let slots = tape.backward(&y, dy, &mut gradients).unwrap();
+    let dx = slots.of(&input).unwrap();
+    check_gradient(&floats(&x).unwrap(), &floats(dx).unwrap(), |values| {
+        loss(&network, &ops::tensor(values.to_vec(), [2, 3, 4]).unwrap())
+    });
+    check_gradient(network.values(), gradients.values(), |values| {
+        let mut moved = network.clone();
+        moved.values_mut().copy_from_slice(values);
+        loss(&moved, &x)
+    });
+
+    let mut tape = Tape::new(&network);
+    let input = tape.constant(&x);
+    let y = tape.linear(&input, &layer).unwrap();
+    let (_, dy) = score(tape.tensor(&y));
+    let mut without_input = Gradients::zeros(&network);
+    tape.backward(&y, dy, &mut without_input).unwrap();
+    assert_eq!(without_input.values(), gradients.values());
+}
+
+#[test]
+fn a_gradient_of_another_shape_is_refused() {
+    let network = empty_network();
+    let mut tape = Tape::new(&network);
+    let x = tape.variable(&random(&[2, 3], 0));
+    let y = tape.activate(&x, Activation::Silu).unwrap();
+    let dy = Tensor::zeros((3, 2), candle_core::DType::F32, &Device::Cpu).unwrap();
+    assert!(tape.backward(&y, dy, &mut Gradients::zeros(&network)).is_err());
+}
