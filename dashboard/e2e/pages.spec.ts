@@ -251,6 +251,22 @@ const PLACES: Place[] = [
 `,
   },
   {
+    name: "settings",
+    path: () => "/settings",
+    aria: `
+- main:
+  - heading "Settings" [level=1]
+  - button "Sign out"
+  - region "This browser":
+    - group "Theme"
+    - group "Single-key shortcuts"
+  - region "API tokens":
+    - textbox "What the token is for"
+    - button "Make a token" [disabled]
+  - region "Server"
+`,
+  },
+  {
     name: "missing-job",
     path: () => "/jobs/01900000-0000-7000-8000-000000000000",
     aria: `

@@ -13,6 +13,7 @@ import { Route as IndexRouteImport } from "./routes/index";
 import { Route as AppRouteImport } from "./routes/_app";
 import { Route as LoginRouteImport } from "./routes/login";
 import { Route as AppPlaygroundRouteImport } from "./routes/_app.playground";
+import { Route as AppSettingsRouteImport } from "./routes/_app.settings";
 import { Route as AppDatasetsIndexRouteImport } from "./routes/_app.datasets.index";
 import { Route as AppDatasetsDatasetIdRouteImport } from "./routes/_app.datasets.$datasetId";
 import { Route as AppJobsIndexRouteImport } from "./routes/_app.jobs.index";
@@ -38,6 +39,11 @@ const LoginRoute = LoginRouteImport.update({
 const AppPlaygroundRoute = AppPlaygroundRouteImport.update({
   id: "/playground",
   path: "/playground",
+  getParentRoute: () => AppRoute,
+} as any);
+const AppSettingsRoute = AppSettingsRouteImport.update({
+  id: "/settings",
+  path: "/settings",
   getParentRoute: () => AppRoute,
 } as any);
 const AppDatasetsIndexRoute = AppDatasetsIndexRouteImport.update({
@@ -80,6 +86,7 @@ export interface FileRoutesByFullPath {
   "/": typeof IndexRoute;
   "/login": typeof LoginRoute;
   "/playground": typeof AppPlaygroundRoute;
+  "/settings": typeof AppSettingsRoute;
   "/datasets/$datasetId": typeof AppDatasetsDatasetIdRoute;
   "/jobs/$jobId": typeof AppJobsJobIdRoute;
   "/jobs/new": typeof AppJobsNewRoute;
@@ -92,6 +99,7 @@ export interface FileRoutesByTo {
   "/": typeof IndexRoute;
   "/login": typeof LoginRoute;
   "/playground": typeof AppPlaygroundRoute;
+  "/settings": typeof AppSettingsRoute;
   "/datasets/$datasetId": typeof AppDatasetsDatasetIdRoute;
   "/jobs/$jobId": typeof AppJobsJobIdRoute;
   "/jobs/new": typeof AppJobsNewRoute;
@@ -106,6 +114,7 @@ export interface FileRoutesById {
   "/_app": typeof AppRouteWithChildren;
   "/login": typeof LoginRoute;
   "/_app/playground": typeof AppPlaygroundRoute;
+  "/_app/settings": typeof AppSettingsRoute;
   "/_app/datasets/$datasetId": typeof AppDatasetsDatasetIdRoute;
   "/_app/jobs/$jobId": typeof AppJobsJobIdRoute;
   "/_app/jobs/new": typeof AppJobsNewRoute;
@@ -120,6 +129,7 @@ export interface FileRouteTypes {
     | "/"
     | "/login"
     | "/playground"
+    | "/settings"
     | "/datasets/$datasetId"
     | "/jobs/$jobId"
     | "/jobs/new"
@@ -132,6 +142,7 @@ export interface FileRouteTypes {
     | "/"
     | "/login"
     | "/playground"
+    | "/settings"
     | "/datasets/$datasetId"
     | "/jobs/$jobId"
     | "/jobs/new"
@@ -145,6 +156,7 @@ export interface FileRouteTypes {
     | "/_app"
     | "/login"
     | "/_app/playground"
+    | "/_app/settings"
     | "/_app/datasets/$datasetId"
     | "/_app/jobs/$jobId"
     | "/_app/jobs/new"
@@ -188,6 +200,13 @@ declare module "@tanstack/react-router" {
       path: "/playground";
       fullPath: "/playground";
       preLoaderRoute: typeof AppPlaygroundRouteImport;
+      parentRoute: typeof AppRoute;
+    };
+    "/_app/settings": {
+      id: "/_app/settings";
+      path: "/settings";
+      fullPath: "/settings";
+      preLoaderRoute: typeof AppSettingsRouteImport;
       parentRoute: typeof AppRoute;
     };
     "/_app/datasets/": {
@@ -244,6 +263,7 @@ declare module "@tanstack/react-router" {
 
 interface AppRouteChildren {
   AppPlaygroundRoute: typeof AppPlaygroundRoute;
+  AppSettingsRoute: typeof AppSettingsRoute;
   AppDatasetsDatasetIdRoute: typeof AppDatasetsDatasetIdRoute;
   AppJobsJobIdRoute: typeof AppJobsJobIdRoute;
   AppJobsNewRoute: typeof AppJobsNewRoute;
@@ -255,6 +275,7 @@ interface AppRouteChildren {
 
 const AppRouteChildren: AppRouteChildren = {
   AppPlaygroundRoute: AppPlaygroundRoute,
+  AppSettingsRoute: AppSettingsRoute,
   AppDatasetsDatasetIdRoute: AppDatasetsDatasetIdRoute,
   AppJobsJobIdRoute: AppJobsJobIdRoute,
   AppJobsNewRoute: AppJobsNewRoute,

@@ -28,6 +28,9 @@ async function whole<T>(get: (query: { limit: number; after?: string }) => Promi
 export const sessionQuery = () =>
   queryOptions({ queryKey: ["session"], queryFn: () => body(client.GET("/api/v1/session")), retry: false });
 
+export const tokensQuery = () =>
+  queryOptions({ queryKey: ["tokens"], queryFn: () => body(client.GET("/api/v1/tokens")) });
+
 export const datasetsQuery = () =>
   queryOptions({
     queryKey: ["datasets"],

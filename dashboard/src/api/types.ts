@@ -31,3 +31,4 @@ export type UploadReport = Schemas["UploadReport"];
 export type Verdict = Schemas["Verdict"];
 export type JobEstimate = Schemas["JobEstimate"];
 export type Sample = Schemas["Sample"];
+export type ApiToken = Schemas["ApiToken"];

@@ -1,13 +1,14 @@
 // Everything that makes a picture.
-import { Dices, Lock, LockOpen, WandSparkles } from "lucide-react";
+import { WandSparkles } from "lucide-react";
 import type { BaseModel, ModelVersion } from "~/api/types";
 import { Button } from "~/components/ui/button";
-import { Field, Input, Textarea } from "~/components/ui/field";
+import { Field, Textarea } from "~/components/ui/field";
 import { Select } from "~/components/ui/select";
 import { Slider } from "~/components/ui/slider";
 import { formatName } from "~/lib/format";
-import { LIMITS, randomSeed, SAMPLERS, sizes, type Values } from "./form";
+import { LIMITS, SAMPLERS, sizes, type Values } from "./form";
 import { LoraList } from "./lora-list";
+import { SeedField } from "./seed-field";
 
 interface Props {
   values: Values;
@@ -129,57 +130,6 @@ export function Controls({ values, onChange, bases, versions, errors, busy, onGe
         </Field>
       </div>
     </form>
-  );
-}
-
-interface SeedProps {
-  values: Values;
-  onChange: (change: Partial<Values>) => void;
-  error: string | undefined;
-}
-
-function SeedField({ values, onChange, error }: SeedProps) {
-  const Icon = values.locked ? Lock : LockOpen;
-  return (
-    <Field
-      label="Seed"
-      error={error}
-      className="col-span-2"
-      help={
-        values.locked ? "Kept: the same seed gives the same picture." : "A new one is drawn for each picture."
-      }
-    >
-      {(control) => (
-        <div className="flex gap-1.5">
-          <Input
-            {...control}
-            inputMode="numeric"
-            value={values.seed}
-            onChange={(event) =>
-              onChange({ seed: Number(event.target.value.replace(/\D/g, "")), locked: true })
-            }
-          />
-          <Button
-            size="icon"
-            aria-label="Keep the seed"
-            aria-pressed={values.locked}
-            title="Keep the seed"
-            className="aria-pressed:border-accent aria-pressed:text-accent"
-            onClick={() => onChange({ locked: !values.locked })}
-          >
-            <Icon aria-hidden />
-          </Button>
-          <Button
-            size="icon"
-            aria-label="Draw a new seed"
-            title="Draw a new seed"
-            onClick={() => onChange({ seed: randomSeed() })}
-          >
-            <Dices aria-hidden />
-          </Button>
-        </div>
-      )}
-    </Field>
   );
 }
 

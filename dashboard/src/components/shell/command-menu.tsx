@@ -3,7 +3,17 @@ import { Autocomplete } from "@base-ui/react/autocomplete";
 import { Dialog as Base } from "@base-ui/react/dialog";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { Boxes, Images, type LucideIcon, Monitor, Moon, Plus, SquareActivity, Sun } from "lucide-react";
+import {
+  Boxes,
+  Images,
+  type LucideIcon,
+  Monitor,
+  Moon,
+  Plus,
+  Settings,
+  SquareActivity,
+  Sun,
+} from "lucide-react";
 import { datasetsQuery, jobsQuery, modelsQuery } from "~/api/queries";
 import { phaseWord } from "~/components/phase";
 import { BACKDROP, POPUP } from "~/components/ui/dialog";
@@ -99,6 +109,13 @@ function useCommands(enabled: boolean): Command[] {
       icon,
       run: () => void navigate({ to }),
     })),
+    {
+      id: "settings",
+      label: "Settings",
+      detail: "Go to",
+      icon: Settings,
+      run: () => void navigate({ to: "/settings" }),
+    },
     ...jobs.map((job) => ({
       id: job.id,
       label: job.recipe.name,

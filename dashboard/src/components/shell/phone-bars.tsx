@@ -1,10 +1,9 @@
 // The bars of narrow screens: name and search above, places below.
 import { Link } from "@tanstack/react-router";
-import { Plus, Search } from "lucide-react";
+import { Plus, Search, Settings } from "lucide-react";
 import { Button, ButtonLink } from "~/components/ui/button";
 import { Logo } from "./logo";
 import { PLACES } from "./navigation";
-import { ThemeSwitch } from "./theme-switch";
 
 export function TopBar({ onSearch }: { onSearch: () => void }) {
   return (
@@ -13,10 +12,12 @@ export function TopBar({ onSearch }: { onSearch: () => void }) {
         <Logo className="size-5" />
         <span className="display">Morpheus</span>
       </Link>
-      <ThemeSwitch />
       <Button variant="ghost" size="icon" aria-label="Search" onClick={onSearch}>
         <Search aria-hidden />
       </Button>
+      <ButtonLink to="/settings" variant="ghost" size="icon" aria-label="Settings">
+        <Settings aria-hidden />
+      </ButtonLink>
       <ButtonLink to="/jobs/new" variant="primary" size="icon" aria-label="New job">
         <Plus aria-hidden />
       </ButtonLink>

@@ -1,7 +1,7 @@
 // The sidebar of wide screens: places, what runs now, theme.
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { Keyboard, Plus, Search } from "lucide-react";
+import { Keyboard, Plus, Search, Settings } from "lucide-react";
 import { jobsQuery } from "~/api/queries";
 import type { Job } from "~/api/types";
 import { isEnded, phaseWord } from "~/components/phase";
@@ -57,15 +57,20 @@ export function Sidebar({ onSearch, onHelp }: Props) {
       <RunningNow />
       <div className="mt-auto flex items-center justify-between gap-2">
         <ThemeSwitch />
-        <Button
-          variant="ghost"
-          size="icon-sm"
-          aria-label="Keyboard shortcuts"
-          title="Keyboard shortcuts"
-          onClick={onHelp}
-        >
-          <Keyboard aria-hidden />
-        </Button>
+        <span className="flex">
+          <Button
+            variant="ghost"
+            size="icon-sm"
+            aria-label="Keyboard shortcuts"
+            title="Keyboard shortcuts"
+            onClick={onHelp}
+          >
+            <Keyboard aria-hidden />
+          </Button>
+          <ButtonLink to="/settings" variant="ghost" size="icon-sm" aria-label="Settings" title="Settings">
+            <Settings aria-hidden />
+          </ButtonLink>
+        </span>
       </div>
     </aside>
   );

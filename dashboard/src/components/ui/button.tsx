@@ -8,6 +8,8 @@ const VARIANTS = {
   outline: "bg-surface text-text border-line hover:bg-hover hover:border-line-strong",
   ghost: "bg-transparent text-muted border-transparent hover:bg-hover hover:text-text",
   danger: "bg-surface text-bad border-line hover:bg-bad-soft hover:border-bad",
+  /** The last step before something is gone. */
+  destructive: "bg-bad text-on-bad border-transparent hover:opacity-90",
 } as const;
 
 const SIZES = {

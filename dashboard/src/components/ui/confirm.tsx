@@ -24,13 +24,7 @@ export function Confirm({ trigger, title, description, action, onConfirm }: Prop
           <AlertDialog.Description className="mt-1 text-muted">{description}</AlertDialog.Description>
           <div className="mt-5 flex justify-end gap-2">
             <AlertDialog.Close className={buttonClass({})}>Keep</AlertDialog.Close>
-            <AlertDialog.Close
-              className={cn(
-                buttonClass({}),
-                "border-transparent bg-bad text-on-bad hover:bg-bad hover:opacity-90",
-              )}
-              onClick={onConfirm}
-            >
+            <AlertDialog.Close className={buttonClass({ variant: "destructive" })} onClick={onConfirm}>
               {action}
             </AlertDialog.Close>
           </div>

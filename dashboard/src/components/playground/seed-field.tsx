@@ -1,0 +1,56 @@
+// The seed: kept, typed, or drawn anew for each picture.
+import { Dices, Lock, LockOpen } from "lucide-react";
+import { Button } from "~/components/ui/button";
+import { Field, Input } from "~/components/ui/field";
+import { randomSeed, type Values } from "./form";
+
+interface Props {
+  values: Values;
+  onChange: (change: Partial<Values>) => void;
+  error: string | undefined;
+}
+
+export function SeedField({ values, onChange, error }: Props) {
+  const Icon = values.locked ? Lock : LockOpen;
+  return (
+    <Field
+      label="Seed"
+      error={error}
+      className="col-span-2"
+      help={
+        values.locked ? "Kept: the same seed gives the same picture." : "A new one is drawn for each picture."
+      }
+    >
+      {(control) => (
+        <div className="flex gap-1.5">
+          <Input
+            {...control}
+            inputMode="numeric"
+            value={values.seed}
+            onChange={(event) =>
+              onChange({ seed: Number(event.target.value.replace(/\D/g, "")), locked: true })
+            }
+          />
+          <Button
+            size="icon"
+            aria-label="Keep the seed"
+            aria-pressed={values.locked}
+            title="Keep the seed"
+            className="aria-pressed:border-accent aria-pressed:text-accent"
+            onClick={() => onChange({ locked: !values.locked })}
+          >
+            <Icon aria-hidden />
+          </Button>
+          <Button
+            size="icon"
+            aria-label="Draw a new seed"
+            title="Draw a new seed"
+            onClick={() => onChange({ seed: randomSeed() })}
+          >
+            <Dices aria-hidden />
+          </Button>
+        </div>
+      )}
+    </Field>
+  );
+}

@@ -1,0 +1,102 @@
+// API tokens: for scripts and other programs.
+import { useSuspenseQuery } from "@tanstack/react-query";
+import { Copy, Trash2 } from "lucide-react";
+import { type FormEvent, useState } from "react";
+import { useCreateToken, useDeleteToken } from "~/api/access";
+import { describeError } from "~/api/problem";
+import { tokensQuery } from "~/api/queries";
+import type { ApiToken } from "~/api/types";
+import { Button } from "~/components/ui/button";
+import { Confirm } from "~/components/ui/confirm";
+import { Field, Input } from "~/components/ui/field";
+import { Panel } from "~/components/ui/panel";
+import { announce, announceError } from "~/components/ui/toast";
+import { formatAgo } from "~/lib/format";
+
+export function TokensPanel() {
+  const { data: tokens } = useSuspenseQuery(tokensQuery());
+  const create = useCreateToken();
+  const [name, setName] = useState("");
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    create.mutate(name, { onSuccess: () => setName("") });
+  };
+  return (
+    <Panel title="API tokens">
+      <form onSubmit={submit} className="flex items-end gap-2">
+        <Field
+          label="What the token is for"
+          className="flex-1"
+          error={create.error ? describeError(create.error) : undefined}
+        >
+          {(control) => (
+            <Input
+              {...control}
+              value={name}
+              onChange={(event) => setName(event.target.value)}
+              maxLength={80}
+              placeholder="ComfyUI workflow"
+            />
+          )}
+        </Field>
+        <Button type="submit" disabled={create.isPending || name.trim() === ""}>
+          Make a token
+        </Button>
+      </form>
+      {create.data && <Secret secret={create.data.secret} />}
+      {tokens.length > 0 && (
+        <ul className="mt-4 divide-y border-t">
+          {tokens.map((token) => (
+            <Row key={token.id} token={token} />
+          ))}
+        </ul>
+      )}
+    </Panel>
+  );
+}
+
+function Secret({ secret }: { secret: string }) {
+  return (
+    <div role="status" className="mt-3 rounded-md border border-accent bg-accent-soft p-3">
+      <p>Copy it now; it is not shown again. Send it as a bearer token.</p>
+      <div className="mt-2 flex items-center gap-2">
+        <code className="min-w-0 flex-1 break-all font-mono text-xs">{secret}</code>
+        <Button
+          size="sm"
+          onClick={() => void navigator.clipboard.writeText(secret).then(() => announce("Copied"))}
+        >
+          <Copy aria-hidden />
+          Copy
+        </Button>
+      </div>
+    </div>
+  );
+}
+
+function Row({ token }: { token: ApiToken }) {
+  const remove = useDeleteToken();
+  return (
+    <li className="flex items-center gap-3 py-1.5">
+      <div className="min-w-0 flex-1">
+        <p className="truncate font-medium">{token.name}</p>
+        <p className="text-muted text-xs">
+          made {formatAgo(token.created_at)},{" "}
+          {token.last_used_at ? `used ${formatAgo(token.last_used_at)}` : "never used"}
+        </p>
+      </div>
+      <Confirm
+        trigger={
+          <Button variant="ghost" size="icon-sm" aria-label={`Delete the token ${token.name}`}>
+            <Trash2 aria-hidden />
+          </Button>
+        }
+        title={`Delete the token ${token.name}?`}
+        description="Whoever uses it is refused from now on."
+        action="Delete"
+        onConfirm={() =>
+          remove.mutate(token.id, { onError: (error) => announceError("The token was not deleted", error) })
+        }
+      />
+    </li>
+  );
+}

@@ -1,0 +1,93 @@
+// Appearance, keyboard, access.
+import { useSuspenseQuery } from "@tanstack/react-query";
+import { createFileRoute } from "@tanstack/react-router";
+import { LogOut } from "lucide-react";
+import type { ReactNode } from "react";
+import { useSignOut } from "~/api/access";
+import { baseModelsQuery, sessionQuery, tokensQuery } from "~/api/queries";
+import { TokensPanel } from "~/components/settings/tokens-panel";
+import { ThemeSwitch } from "~/components/shell/theme-switch";
+import { Button } from "~/components/ui/button";
+import { Property } from "~/components/ui/misc";
+import { Page } from "~/components/ui/page";
+import { Panel } from "~/components/ui/panel";
+import { Segmented } from "~/components/ui/segmented";
+import { announceError } from "~/components/ui/toast";
+import { useShortcutsEnabled } from "~/lib/shortcuts";
+
+export const Route = createFileRoute("/_app/settings")({
+  loader: ({ context }) =>
+    Promise.all([
+      context.queries.ensureQueryData(tokensQuery()),
+      context.queries.ensureQueryData(baseModelsQuery()),
+    ]),
+  component: Settings,
+});
+
+function Settings() {
+  const navigate = Route.useNavigate();
+  const { data: session } = useSuspenseQuery(sessionQuery());
+  const { data: bases } = useSuspenseQuery(baseModelsQuery());
+  const [shortcuts, setShortcuts] = useShortcutsEnabled();
+  const signOut = useSignOut();
+  return (
+    <Page
+      title="Settings"
+      className="max-w-3xl"
+      actions={
+        <Button
+          onClick={() =>
+            signOut.mutate(undefined, {
+              onSuccess: () => void navigate({ to: "/login" }),
+              onError: (error) => announceError("You are still signed in", error),
+            })
+          }
+        >
+          <LogOut aria-hidden />
+          Sign out
+        </Button>
+      }
+    >
+      <div className="flex flex-col gap-4">
+        <Panel title="This browser">
+          <Choice label="Theme">
+            <ThemeSwitch />
+          </Choice>
+          <Choice label="Single-key shortcuts">
+            <Segmented
+              label="Single-key shortcuts"
+              value={shortcuts ? "on" : "off"}
+              onValueChange={(value) => setShortcuts(value === "on")}
+              options={[
+                { value: "on", label: "On" },
+                { value: "off", label: "Off" },
+              ]}
+            />
+          </Choice>
+        </Panel>
+        <TokensPanel />
+        <Panel title="Server">
+          <dl>
+            <Property name="Version">{session.server_version}</Property>
+            <Property name="Signed in with">{session.token_name}</Property>
+            <Property name="Base models">{bases.map((base) => base.name).join(", ")}</Property>
+            <Property name="API">
+              <a href="/api/openapi.json" className="text-accent underline underline-offset-2">
+                OpenAPI document
+              </a>
+            </Property>
+          </dl>
+        </Panel>
+      </div>
+    </Page>
+  );
+}
+
+function Choice({ label, children }: { label: string; children: ReactNode }) {
+  return (
+    <div className="flex min-h-10 items-center justify-between gap-4 border-b last:border-b-0">
+      <span>{label}</span>
+      {children}
+    </div>
+  );
+}
