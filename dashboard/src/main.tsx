@@ -1,5 +1,5 @@
 // Starts the app.
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { createRouter, RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
@@ -8,7 +8,17 @@ import { Failure, NotFound } from "./components/failure";
 import { routeTree } from "./routeTree.gen";
 import "./styles.css";
 
+// A session that has ended leads to the sign-in page and back.
+const onError = (error: unknown) => {
+  const { href, pathname } = router.state.location;
+  if (error instanceof ProblemError && error.problem.status === 401 && pathname !== "/login") {
+    void router.navigate({ to: "/login", search: { to: href } });
+  }
+};
+
 const queries = new QueryClient({
+  queryCache: new QueryCache({ onError }),
+  mutationCache: new MutationCache({ onError }),
   defaultOptions: {
     queries: {
       staleTime: 5_000,

@@ -11,10 +11,7 @@ export function Failure({ error }: ErrorComponentProps) {
   const { reset } = useQueryErrorResetBoundary();
   useEffect(() => {
     document.title = "Error · Morpheus";
-    if (error instanceof ProblemError && error.problem.status === 401) {
-      void router.navigate({ to: "/login", search: { to: router.state.location.href } });
-    }
-  }, [error, router]);
+  }, []);
   const title = error instanceof ProblemError ? error.problem.title : "This page cannot be shown";
   return (
     <div role="alert" className="mx-auto mt-[12vh] max-w-lg px-4">

@@ -1,14 +1,15 @@
 // Keeps the list of jobs up to date while the app is open.
 import { useQueryClient } from "@tanstack/react-query";
-import { useEffect } from "react";
-import { follow } from "~/api/socket";
+import { useEffect, useState } from "react";
+import { type Connection, follow } from "~/api/socket";
 import type { AnyJobEvent, Job } from "~/api/types";
 import { groupBy } from "~/lib/group-by";
 import { patchJob } from "./use-job-live";
 
-/** Follows every job; `onPhase` hears of each change of phase. */
-export function useAllJobs(onPhase: (job: Job | undefined, phase: Job["phase"]) => void): void {
+/** Follows every job and says whether the server can be reached; `onPhase` hears of each change of phase. */
+export function useAllJobs(onPhase: (job: Job | undefined, phase: Job["phase"]) => void): Connection {
   const queries = useQueryClient();
+  const [connection, setConnection] = useState<Connection>("connecting");
   useEffect(() => {
     const refetch = () => void queries.invalidateQueries({ queryKey: ["jobs"], exact: true });
     return follow<AnyJobEvent>({
@@ -16,6 +17,7 @@ export function useAllJobs(onPhase: (job: Job | undefined, phase: Job["phase"]) 
       after: null,
       seq: (event) => event.seq,
       onGap: refetch,
+      onConnection: setConnection,
       onEvents: (events) => {
         const jobs = queries.getQueryData<Job[]>(["jobs"]);
         for (const [id, ofJob] of groupBy(events, (event) => event.job_id)) {
@@ -27,4 +29,5 @@ export function useAllJobs(onPhase: (job: Job | undefined, phase: Job["phase"]) 
       },
     });
   }, [queries, onPhase]);
+  return connection;
 }

@@ -2,7 +2,7 @@
 import { type QueryClient, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { metricsQuery } from "~/api/queries";
-import { type Connection, follow } from "~/api/socket";
+import { follow } from "~/api/socket";
 import type { Job, JobEvent } from "~/api/types";
 import { reduceJob, reduceStage, type Stage } from "./reduce";
 import { Series } from "./series";
@@ -10,7 +10,6 @@ import { Series } from "./series";
 export interface Live {
   series: Series;
   stage: Stage | null;
-  connection: Connection;
   ready: boolean;
 }
 
@@ -18,7 +17,6 @@ export function useJobLive(id: string): Live {
   const queries = useQueryClient();
   const [series] = useState(() => new Series());
   const [stage, setStage] = useState<Stage | null>(null);
-  const [connection, setConnection] = useState<Connection>("connecting");
   const { data: metrics } = useQuery(metricsQuery(id));
 
   useEffect(() => {
@@ -28,7 +26,6 @@ export function useJobLive(id: string): Live {
       path: `/api/v1/jobs/${id}/events`,
       after: metrics.last_seq,
       seq: (event) => event.seq,
-      onConnection: setConnection,
       onEvents: (events) => {
         for (const event of events) {
           if (event.type === "step") series.push(event);
@@ -40,7 +37,7 @@ export function useJobLive(id: string): Live {
     });
   }, [id, metrics, queries, series]);
 
-  return { series, stage, connection, ready: metrics !== undefined };
+  return { series, stage, ready: metrics !== undefined };
 }
 
 /** Brings the cached job up to date, and reads again what an event only points to. */

@@ -95,7 +95,7 @@ function DatasetPage() {
           {shown.length === 0 ? (
             <Empty title="No picture matches">Change the search or show all pictures.</Empty>
           ) : (
-            <ul className="grid grid-cols-[repeat(auto-fill,minmax(min(100%,12.5rem),1fr))] gap-3">
+            <ul className="grid grid-cols-[repeat(auto-fill,minmax(min(46%,12.5rem),1fr))] gap-3">
               {shown.map((item) => (
                 <ItemCard
                   key={item.id}

@@ -53,7 +53,7 @@ function LiveJob({ id }: { id: string }) {
   const navigate = Route.useNavigate();
   const { data: job } = useSuspenseQuery(jobQuery(id));
   const { data: samples = [] } = useQuery(samplesQuery(id));
-  const { series, stage, connection } = useJobLive(id);
+  const { series, stage } = useJobLive(id);
   const [shown, setShown] = useState<Sample | null>(null);
   const { data: version } = useQuery({
     ...modelVersionQuery(job.model_version_id ?? ""),
@@ -73,9 +73,6 @@ function LiveJob({ id }: { id: string }) {
             Jobs
           </Link>{" "}
           / {formatName(job.recipe.preset)} on {job.recipe.base_model}
-          {connection === "waiting" && (
-            <span className="ml-2 text-warning">Connection lost; trying again…</span>
-          )}
         </>
       }
       actions={<JobActions job={job} modelId={version?.model_id} />}

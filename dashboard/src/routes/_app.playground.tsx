@@ -1,7 +1,7 @@
 // Pictures from prompts, with LoRAs at any weight.
 import { useQuery, useQueryClient, useSuspenseQuery } from "@tanstack/react-query";
 import { createFileRoute } from "@tanstack/react-router";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useGenerate } from "~/api/generations";
 import { ProblemError } from "~/api/problem";
 import { baseModelsQuery, generationQuery, modelsQuery } from "~/api/queries";
@@ -47,6 +47,7 @@ function Playground() {
     prompt: wanted?.trigger_word ?? "",
     loras: wanted ? [{ id: wanted.id, weight: 1 }] : [],
   }));
+  const stage = useRef<HTMLDivElement>(null);
   const generate = useGenerate();
   const busy = useBusy(show) || generate.isPending;
   const change = (some: Partial<Values>) => setValues((before) => ({ ...before, ...some }));
@@ -62,7 +63,10 @@ function Playground() {
     const seed = values.locked ? values.seed : randomSeed();
     change({ seed });
     generate.mutate(toRequests({ ...values, seed }), {
-      onSuccess: (made) => see(made.map((one) => one.id)),
+      onSuccess: (made) => {
+        see(made.map((one) => one.id));
+        stage.current?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+      },
       onError: (error) => announceError("No picture was made", error),
     });
   };
@@ -79,7 +83,7 @@ function Playground() {
           busy={busy}
           onGenerate={start}
         />
-        <div className="min-w-0">
+        <div ref={stage} className="min-w-0 scroll-mt-14">
           <Stage ids={show} onReuse={({ request }) => setValues((before) => fromRequest(before, request))} />
           <History shown={show} onShow={(id) => see([id])} />
         </div>

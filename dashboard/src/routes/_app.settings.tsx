@@ -33,7 +33,7 @@ function Settings() {
   return (
     <Page
       title="Settings"
-      className="max-w-3xl"
+      narrow
       actions={
         <Button
           onClick={() =>

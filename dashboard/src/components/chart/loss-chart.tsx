@@ -33,6 +33,8 @@ export function LossChart({ series, smoothing, log, description }: Props) {
     const draw = () => {
       frame = 0;
       plot.setData(data(series, smoothing));
+      // Without a cursor on the curve, the legend tells where it stands.
+      if ((plot.cursor.left ?? -1) < 0) plot.setLegend({ idx: plot.data[0].length - 1 });
     };
     const schedule = () => {
       frame ||= requestAnimationFrame(draw);
@@ -92,6 +94,7 @@ function options(width: number, log: boolean): uPlot.Options {
     axes: [
       {
         ...axis,
+        size: 30,
         values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? formatCount(tick) : "")),
       },
       {

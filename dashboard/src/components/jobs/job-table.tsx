@@ -91,7 +91,9 @@ function Card({ job, now }: RowProps) {
         <span>
           {job.progress ? `Loss ${formatLoss(job.progress.average_loss)}` : formatAgo(job.created_at, now)}
         </span>
-        <Time job={job} now={now} />
+        <span>
+          <Time job={job} now={now} />
+        </span>
       </div>
     </li>
   );

@@ -20,7 +20,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const shortcuts = useGlobalShortcuts(() => setHelp(true));
   useShortcuts(shortcuts, enabled);
   useCommandKey(() => setSearch((open) => !open));
-  useAllJobs(useCallback(onPhase, []));
+  const connection = useAllJobs(useCallback(onPhase, []));
 
   return (
     <div className="flex min-h-dvh flex-col md:flex-row">
@@ -32,6 +32,14 @@ export function Shell({ children }: { children: ReactNode }) {
       </a>
       <Sidebar onSearch={() => setSearch(true)} onHelp={() => setHelp(true)} />
       <TopBar onSearch={() => setSearch(true)} />
+      {connection === "waiting" && (
+        <p
+          role="status"
+          className="fixed inset-x-0 top-0 z-30 border-b bg-warning-soft px-4 py-1.5 text-center text-warning"
+        >
+          The server cannot be reached. Trying again…
+        </p>
+      )}
       <main id="content" tabIndex={-1} className="min-w-0 flex-1 outline-none">
         {children}
       </main>

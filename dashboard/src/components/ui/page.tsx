@@ -9,16 +9,22 @@ interface Props {
   above?: ReactNode;
   description?: ReactNode;
   actions?: ReactNode;
-  className?: string;
+  /** A column that is easy to read, for pages of text and fields. */
+  narrow?: boolean;
   children: ReactNode;
 }
 
-export function Page({ title, tabTitle = title, above, description, actions, className, children }: Props) {
+export function Page({ title, tabTitle = title, above, description, actions, narrow, children }: Props) {
   useEffect(() => {
     document.title = `${tabTitle} · Morpheus`;
   }, [tabTitle]);
   return (
-    <div className={cn("mx-auto w-full max-w-[88rem] px-4 pt-4 pb-24 md:px-6 md:pt-5 md:pb-10", className)}>
+    <div
+      className={cn(
+        "mx-auto w-full px-4 pt-4 pb-24 md:px-6 md:pt-5 md:pb-10",
+        narrow ? "max-w-3xl" : "max-w-[88rem]",
+      )}
+    >
       <header className="mb-4 flex flex-wrap items-end justify-between gap-x-6 gap-y-3">
         <div className="min-w-0">
           {above && <div className="mb-1 text-muted text-xs">{above}</div>}

@@ -29,7 +29,7 @@ export function Segmented<T extends string>({ label, value, onValueChange, optio
           value={option.value}
           aria-label={option.icon ? option.label : undefined}
           title={option.icon ? option.label : undefined}
-          className="flex h-6 min-w-7 flex-auto items-center justify-center gap-1.5 whitespace-nowrap rounded-sm border border-transparent px-2 font-medium text-muted text-xs transition-colors hover:text-text data-pressed:border-line data-pressed:bg-surface data-pressed:text-text [&_svg]:size-3.5"
+          className="flex h-6 min-w-7 flex-auto items-center justify-center gap-1.5 whitespace-nowrap rounded-sm border border-transparent px-1.5 font-medium sm:px-2 text-muted text-xs transition-colors hover:text-text data-pressed:border-line data-pressed:bg-surface data-pressed:text-text [&_svg]:size-3.5"
         >
           {option.icon ?? option.label}
         </Toggle>
