@@ -32,8 +32,6 @@ NEGATIVE_PROMPT = "pixel art portrait, glasses"
 N_STEPS = 25
 GUIDANCE = 5.0
 MAX_MEAN_DIFFERENCE = 1.0  # in steps of 1/255
-# As SDXL's own scheduler file sets them; latents must not be clipped to the range of a picture.
-DDIM_OPTIONS = {"clip_sample": False, "set_alpha_to_one": False}
 
 
 def main() -> int:
@@ -57,7 +55,7 @@ def compare(pipeline: StableDiffusionXLPipeline, lora: Path | None, scratch: Pat
     """Mean difference of each sampler's and prompt's picture."""
     config = pipeline.scheduler.config
     schedulers = {
-        "ddim": DDIMScheduler.from_config(config, **DDIM_OPTIONS),
+        "ddim": DDIMScheduler.from_config(config),
         "euler": EulerDiscreteScheduler.from_config(config),
     }
     differences = []

@@ -131,7 +131,7 @@ class TinyXl(torch.nn.Module):
 
 
 def scheduler() -> EulerDiscreteScheduler:
-    return EulerDiscreteScheduler(
+    euler = EulerDiscreteScheduler(
         num_train_timesteps=N_TIMESTEPS,
         beta_start=0.00085,
         beta_end=0.012,
@@ -139,6 +139,9 @@ def scheduler() -> EulerDiscreteScheduler:
         timestep_spacing="leading",
         steps_offset=1,
     )
+    # For whoever makes a DDIM scheduler from this configuration, as SDXL's own file has them.
+    euler.register_to_config(clip_sample=False, set_alpha_to_one=False)
+    return euler
 
 
 def alphas_cumprod() -> torch.Tensor:
