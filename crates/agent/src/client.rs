@@ -15,13 +15,13 @@ use tokio::time::Instant;
 
 /// How long a request is tried again while the server cannot answer it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience(pub Duration);
+pub(crate) struct Patience(pub(crate) Duration);
 
 impl Patience {
-    /// For a first contact: long enough for a server that is starting, short enough for a typing error.
-    pub const FIRST_CONTACT: Self = Self(Duration::from_secs(10));
+    /// For an agent that asks for work: long enough for a server that is starting, short enough for a typing error.
+    pub(crate) const WITHOUT_WORK: Self = Self(Duration::from_secs(10));
     /// For work that is under way: a server may be redeployed without ending it.
-    pub const WORKING: Self = Self(Duration::from_secs(15 * 60));
+    pub(crate) const WORKING: Self = Self(Duration::from_secs(15 * 60));
 }
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -113,7 +113,7 @@ impl fmt::Display for Refusal {
 
 /// One server, as an agent talks to it.
 #[derive(Clone)]
-pub struct Client {
+pub(crate) struct Client {
     http: reqwest::Client,
     server: Url,
     token: String,
@@ -129,7 +129,7 @@ impl fmt::Debug for Client {
 
 impl Client {
     /// A client for the server at `server`, which takes `token` as proof.
-    pub fn new(server: Url, token: String) -> Result<Self, ClientError> {
+    pub(crate) fn new(server: Url, token: String) -> Result<Self, ClientError> {
         let http = reqwest::Client::builder()
             .user_agent(concat!("morpheus-agent/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
@@ -142,17 +142,12 @@ impl Client {
         Ok(Self { http, server, token })
     }
 
-    /// The server's address.
-    pub fn server(&self) -> &Url {
-        &self.server
-    }
-
     pub(crate) fn http(&self) -> &reqwest::Client {
         &self.http
     }
 
     /// Asks for work and waits up to `wait` for some.
-    pub async fn claim(
+    pub(crate) async fn claim(
         &self,
         kinds: &[WorkKind],
         wait: Duration,
@@ -167,7 +162,7 @@ impl Client {
     }
 
     /// Renews the lease and delivers events.
-    pub async fn heartbeat(
+    pub(crate) async fn heartbeat(
         &self,
         attempt: AttemptId,
         body: &Heartbeat,
@@ -183,7 +178,7 @@ impl Client {
     }
 
     /// Announces a file and learns where to put it.
-    pub async fn announce(
+    pub(crate) async fn announce(
         &self,
         attempt: AttemptId,
         body: &NewArtifact,
@@ -199,7 +194,7 @@ impl Client {
     }
 
     /// Says that an announced file lies where it was asked for.
-    pub async fn complete(
+    pub(crate) async fn complete(
         &self,
         attempt: AttemptId,
         artifact: ArtifactId,
@@ -211,7 +206,7 @@ impl Client {
     }
 
     /// Ends an attempt.
-    pub async fn finish(
+    pub(crate) async fn finish(
         &self,
         attempt: AttemptId,
         body: &Finish,

@@ -4,8 +4,18 @@
 //! HTTP server. A server that restarts does not end its work: it keeps asking, and training goes on.
 
 mod client;
+pub mod engine;
+mod error;
 #[cfg(test)]
 mod fake_server;
+mod generate;
 mod lease;
+mod run;
+mod train;
 mod transfer;
+mod uploads;
 mod work_dir;
+
+pub use client::{ClientError, Refusal, Transient};
+pub use run::{AgentError, Config, Role, run};
+pub use work_dir::WorkDirError;

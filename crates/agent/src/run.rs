@@ -65,16 +65,15 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
         Role::Train => [WorkKind::Train],
         Role::Generate => [WorkKind::Generate],
     };
-    let mut patience = Patience::FIRST_CONTACT;
     let mut idle_since = Instant::now();
     loop {
         let asked = Instant::now();
         let left = config.idle_exit.saturating_sub(idle_since.elapsed());
         let reply = tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
-            reply = client.claim(&kinds, CLAIM_WAIT.min(left), patience) => reply?,
+            // An agent without work has nothing to lose: it ends soon after its server.
+            reply = client.claim(&kinds, CLAIM_WAIT.min(left), Patience::WITHOUT_WORK) => reply?,
         };
-        patience = Patience::WORKING;
         let Some(assignment) = reply.assignment else {
             if idle_since.elapsed() >= config.idle_exit {
                 tracing::info!("no work for a while, ending");

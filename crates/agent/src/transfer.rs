@@ -16,7 +16,7 @@ use crate::client::{Client, ClientError, Failure, Patience, Transient};
 
 /// A file that could not be moved.
 #[derive(Debug, thiserror::Error)]
-pub enum TransferError {
+pub(crate) enum TransferError {
     /// The server or the store did not do its part.
     #[error("failed to transfer `{file}`")]
     Exchange {
@@ -47,6 +47,16 @@ pub enum TransferError {
         #[source]
         err: io::Error,
     },
+}
+
+impl TransferError {
+    /// The error itself if the work as a whole ends by it: the lease is lost, or the server is gone.
+    pub(crate) fn into_final(self) -> Result<ClientError, Self> {
+        match self {
+            Self::Exchange { err, .. } if !matches!(*err, ClientError::Refused { .. }) => Ok(*err),
+            err => Err(err),
+        }
+    }
 }
 
 /// Fetches a stored file to `path`, unless it is there already with the right content.

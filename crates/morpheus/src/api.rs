@@ -36,14 +36,22 @@ pub(crate) struct UploadFile {
 
 impl Api {
     pub(crate) fn new(server: Url, token: String) -> Self {
-        Self { http: reqwest::Client::new(), server, token }
+        Self {
+            http: reqwest::Client::new(),
+            server,
+            token,
+        }
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         self.send(Method::GET, path, |request| request).await
     }
 
-    pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> anyhow::Result<T> {
         self.send(Method::POST, path, |request| request.json(body)).await
     }
 
@@ -59,12 +67,16 @@ impl Api {
             form = form.part("files", Part::bytes(bytes).file_name(name));
         }
         let path = format!("/api/v1/datasets/{dataset}/items");
-        self.send(Method::POST, &path, |request| request.multipart(form)).await
+        self.send(Method::POST, &path, |request| request.multipart(form))
+            .await
     }
 
     /// Fetches a file by a path of the API or by a signed address, which may be relative.
     pub(crate) async fn download(&self, address: &str) -> anyhow::Result<Vec<u8>> {
-        let url = self.server.join(address).with_context(|| format!("no address: `{address}`"))?;
+        let url = self
+            .server
+            .join(address)
+            .with_context(|| format!("no address: `{address}`"))?;
         // A signed address proves itself; the token is for our server alone.
         let is_ours = url.origin() == self.server.origin();
         let mut request = self.http.get(url);
@@ -72,12 +84,18 @@ impl Api {
             request = request.bearer_auth(&self.token);
         }
         let answer = accepted(request.send().await.map_err(reqwest::Error::without_url)?).await?;
-        Ok(answer.bytes().await.map_err(reqwest::Error::without_url)?.to_vec())
+        Ok(answer
+            .bytes()
+            .await
+            .map_err(reqwest::Error::without_url)?
+            .to_vec())
     }
 
     /// Follows a job's events from the one after `after`.
     pub(crate) async fn events(&self, job: JobId, after: i64) -> anyhow::Result<Events> {
-        let mut url = self.server.join(&format!("/api/v1/jobs/{job}/events?after={after}"))?;
+        let mut url = self
+            .server
+            .join(&format!("/api/v1/jobs/{job}/events?after={after}"))?;
         let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
         if url.set_scheme(scheme).is_err() {
             bail!("`{url}` has no WebSocket form");
@@ -85,8 +103,9 @@ impl Api {
         let mut request = url.as_str().into_client_request()?;
         let bearer = HeaderValue::from_str(&format!("Bearer {}", self.token))?;
         request.headers_mut().insert(AUTHORIZATION, bearer);
-        let (socket, _) =
-            tokio_tungstenite::connect_async(request).await.context("failed to follow the job's events")?;
+        let (socket, _) = tokio_tungstenite::connect_async(request)
+            .await
+            .context("failed to follow the job's events")?;
         Ok(Events { socket })
     }
 
@@ -97,10 +116,21 @@ impl Api {
         with_body: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder,
     ) -> anyhow::Result<T> {
         let name = format!("{method} {path}");
-        let request = self.http.request(method, self.server.join(path)?).bearer_auth(&self.token);
-        let answer = with_body(request).send().await.with_context(|| format!("{name} failed"))?;
-        let answer = accepted(answer).await.with_context(|| format!("{name} was refused"))?;
-        answer.json().await.with_context(|| format!("{name} gave an unexpected answer"))
+        let request = self
+            .http
+            .request(method, self.server.join(path)?)
+            .bearer_auth(&self.token);
+        let answer = with_body(request)
+            .send()
+            .await
+            .with_context(|| format!("{name} failed"))?;
+        let answer = accepted(answer)
+            .await
+            .with_context(|| format!("{name} was refused"))?;
+        answer
+            .json()
+            .await
+            .with_context(|| format!("{name} gave an unexpected answer"))
     }
 }
 
@@ -113,7 +143,12 @@ async fn accepted(answer: reqwest::Response) -> anyhow::Result<reqwest::Response
         bail!("the server answered {status}");
     };
     let mut text = problem.title;
-    for part in problem.detail.iter().cloned().chain(problem.errors.iter().map(ToString::to_string)) {
+    for part in problem
+        .detail
+        .iter()
+        .cloned()
+        .chain(problem.errors.iter().map(ToString::to_string))
+    {
         text = format!("{text}: {part}");
     }
     bail!("{text} ({status})")

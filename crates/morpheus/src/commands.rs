@@ -1,4 +1,11 @@
 //! One module per subcommand.
 
+pub(crate) mod agent;
 pub(crate) mod dataset;
+pub(crate) mod demo;
+pub(crate) mod doctor;
+pub(crate) mod generate;
+pub(crate) mod lora;
+pub(crate) mod serve;
+pub(crate) mod train;
 pub(crate) mod version;

@@ -1,14 +1,18 @@
 //! The `morpheus` binary: every role of the product in one program.
 
 mod api;
+mod bases;
 mod commands;
 mod logging;
 mod memory;
 mod output;
 mod paths;
+mod product;
 mod progress;
+mod screen;
 mod settings;
 mod signals;
+mod verdict;
 
 use std::process::ExitCode;
 
@@ -20,7 +24,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Trains and serves LoRAs for Stable Diffusion XL, on your own machine.
 #[derive(Parser)]
-#[command(name = "morpheus", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    name = "morpheus",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -28,15 +37,36 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run the whole product: API, dashboard, training and generation on this machine.
+    Serve(commands::serve::Args),
+    /// Run work for a server on this machine.
+    Agent(commands::agent::Args),
+    /// Train a LoRA without a server.
+    Train(commands::train::Args),
+    /// Render a picture from a prompt, with any number of LoRAs.
+    Generate(commands::generate::Args),
+    /// Look into LoRA files.
+    Lora(commands::lora::Args),
     /// Check pictures and captions before they are uploaded.
     Dataset(commands::dataset::Args),
+    /// Go through the main job, start to finish, with pictures that ship with Morpheus.
+    Demo(commands::demo::Args),
+    /// Check this machine and say what is wrong and how to fix it.
+    Doctor(commands::doctor::Args),
     /// Print the version.
     Version(commands::version::Args),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Command::Serve(args) => commands::serve::run(args),
+        Command::Agent(args) => commands::agent::run(args),
+        Command::Train(args) => commands::train::run(args),
+        Command::Generate(args) => commands::generate::run(args),
+        Command::Lora(args) => commands::lora::run(args),
         Command::Dataset(args) => commands::dataset::run(args),
+        Command::Demo(args) => commands::demo::run(args),
+        Command::Doctor(args) => commands::doctor::run(args),
         Command::Version(args) => commands::version::run(args),
     };
     match outcome {

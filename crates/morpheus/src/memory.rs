@@ -70,6 +70,13 @@ fn family_peak_bytes(root: u32) -> u64 {
         .sum()
 }
 
+/// The living child processes of a process.
+pub(crate) fn children(parent: u32) -> Vec<u32> {
+    let processes = processes();
+    let children = processes.iter().filter(|(_, process)| process.parent == parent);
+    children.map(|(id, _)| *id).collect()
+}
+
 struct Process {
     parent: u32,
     peak_bytes: u64,
@@ -82,15 +89,24 @@ fn processes() -> HashMap<u32, Process> {
     entries
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter_map(|id: u32| Some((id, parse_status(&fs::read_to_string(format!("/proc/{id}/status")).ok()?)?)))
+        .filter_map(|id: u32| {
+            Some((
+                id,
+                parse_status(&fs::read_to_string(format!("/proc/{id}/status")).ok()?)?,
+            ))
+        })
         .collect()
 }
 
 fn parse_status(status: &str) -> Option<Process> {
     let field = |name: &str| {
-        status
-            .lines()
-            .find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse::<u64>().ok())
+        status.lines().find_map(|line| {
+            line.strip_prefix(name)?
+                .split_whitespace()
+                .next()?
+                .parse::<u64>()
+                .ok()
+        })
     };
     Some(Process {
         parent: u32::try_from(field("PPid:")?).ok()?,

@@ -34,7 +34,12 @@ pub(crate) struct Flags {
     #[arg(long, env = "MORPHEUS_OBJECTS", value_name = "URL")]
     objects: Option<String>,
     /// Base model to offer: a single-file SDXL checkpoint or a diffusers folder. May be repeated
-    #[arg(long = "base", env = "MORPHEUS_BASES", value_name = "NAME=PATH", value_delimiter = ',')]
+    #[arg(
+        long = "base",
+        env = "MORPHEUS_BASES",
+        value_name = "NAME=PATH",
+        value_delimiter = ','
+    )]
     bases: Vec<NamedBase>,
     /// TOML file with the same settings
     #[arg(long, env = "MORPHEUS_CONFIG", value_name = "FILE")]
@@ -65,9 +70,10 @@ impl FromStr for NamedBase {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('=') {
-            Some((name, path)) if !name.is_empty() && !path.is_empty() => {
-                Ok(Self { name: name.to_owned(), path: PathBuf::from(path) })
-            }
+            Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok(Self {
+                name: name.to_owned(),
+                path: PathBuf::from(path),
+            }),
             _ => Err(format!("write it as NAME=PATH, for example sdxl=/models/{text}")),
         }
     }
@@ -88,7 +94,12 @@ struct File {
 impl Settings {
     /// Completes the flags with the file that they name and the defaults.
     pub(crate) fn resolve(flags: Flags) -> anyhow::Result<Self> {
-        let file = flags.config.as_deref().map(File::read).transpose()?.unwrap_or_default();
+        let file = flags
+            .config
+            .as_deref()
+            .map(File::read)
+            .transpose()?
+            .unwrap_or_default();
         let mut bases = file.bases;
         bases.extend(flags.bases.into_iter().map(|base| (base.name, base.path)));
         if let Some(name) = bases.keys().find(|name| !is_base_name(name)) {
@@ -111,8 +122,8 @@ impl File {
     fn read(path: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("failed to read the settings file `{}`", path.display()))?;
-        let mut file: Self =
-            toml::from_str(&text).with_context(|| format!("the settings file `{}` is not right", path.display()))?;
+        let mut file: Self = toml::from_str(&text)
+            .with_context(|| format!("the settings file `{}` is not right", path.display()))?;
         // Paths in a file are meant from where the file is.
         let folder = path.parent().unwrap_or(Path::new("."));
         for base in file.bases.values_mut() {
@@ -126,7 +137,9 @@ impl File {
 fn is_base_name(name: &str) -> bool {
     (1..=80).contains(&name.len())
         && name != "tiny-xl"
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
 }
 
 #[cfg(test)]
@@ -150,7 +163,11 @@ mod tests {
     fn a_flag_goes_before_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("morpheus.toml");
-        std::fs::write(&file, "listen = '127.0.0.1:1'\ndata = 'here'\n[bases]\nbig = 'big.safetensors'\n").unwrap();
+        std::fs::write(
+            &file,
+            "listen = '127.0.0.1:1'\ndata = 'here'\n[bases]\nbig = 'big.safetensors'\n",
+        )
+        .unwrap();
         let file = file.to_str().unwrap();
         let settings = resolve(&["--config", file, "--listen", "127.0.0.1:2", "--base", "other=/x"]).unwrap();
         assert_eq!(settings.listen.port(), 2);
@@ -164,8 +181,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("morpheus.toml");
         std::fs::write(&file, "port = 1\n").unwrap();
-        let err = format!("{:#}", resolve(&["--config", file.to_str().unwrap()]).unwrap_err());
-        assert!(err.contains("morpheus.toml") && err.contains("unknown field `port`"), "{err}");
+        let err = format!(
+            "{:#}",
+            resolve(&["--config", file.to_str().unwrap()]).unwrap_err()
+        );
+        assert!(
+            err.contains("morpheus.toml") && err.contains("unknown field `port`"),
+            "{err}"
+        );
     }
 
     #[test]

@@ -41,12 +41,21 @@ pub fn export_built_in(name: &str, folder: &Path) -> Result<(), ExportError> {
         }
     }
     for tokenizer in ["tokenizer", "tokenizer_2"] {
-        write(&folder.join(tokenizer).join("tokenizer.json"), assets::CLIP_TOKENIZER)?;
+        write(
+            &folder.join(tokenizer).join("tokenizer.json"),
+            assets::CLIP_TOKENIZER,
+        )?;
     }
     Ok(())
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), ExportError> {
-    let outcome = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(path, bytes));
-    outcome.map_err(|err| ExportError::Write { path: path.to_owned(), err })
+    let outcome = path
+        .parent()
+        .map_or(Ok(()), fs::create_dir_all)
+        .and_then(|()| fs::write(path, bytes));
+    outcome.map_err(|err| ExportError::Write {
+        path: path.to_owned(),
+        err,
+    })
 }

@@ -32,7 +32,11 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let config = agent::Config {
         server: args.server,
         token: args.token,
-        role: if args.generate { agent::Role::Generate } else { agent::Role::Train },
+        role: if args.generate {
+            agent::Role::Generate
+        } else {
+            agent::Role::Train
+        },
         work_dir: paths::absolute(&args.work.unwrap_or_else(paths::work_dir)),
         idle_exit: Duration::from_secs(args.idle_exit),
     };

@@ -57,7 +57,10 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         show(&report);
     }
     if !report.passed {
-        bail!("`{}` cannot be trained on as it is: see the errors above", args.path.display());
+        bail!(
+            "`{}` cannot be trained on as it is: see the errors above",
+            args.path.display()
+        );
     }
     Ok(())
 }
@@ -76,7 +79,10 @@ fn show(report: &CheckReport) {
     }
     for bucket in &report.buckets {
         let n = bucket.file_names.len();
-        output::line(format_args!("bucket   {}×{}: {n} pictures", bucket.width, bucket.height));
+        output::line(format_args!(
+            "bucket   {}×{}: {n} pictures",
+            bucket.width, bucket.height
+        ));
     }
     output::line(format_args!(
         "{} pictures, {} with a caption, {} held out",

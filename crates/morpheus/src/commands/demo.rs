@@ -3,7 +3,6 @@
 mod comparison;
 mod dataset;
 mod font;
-mod screen;
 mod steps;
 
 use std::{net::SocketAddr, path::PathBuf, time::Instant};
@@ -12,13 +11,13 @@ use anyhow::Context as _;
 use protocol::JobId;
 use serde::Serialize;
 
-use self::screen::Screen;
 use crate::{
     api::Api,
     logging,
     memory::PeakMemory,
     output, paths,
     product::Product,
+    screen::Screen,
     settings::{DEFAULT_LISTEN, Settings},
     signals,
 };
@@ -157,7 +156,10 @@ fn fresh_folder() -> PathBuf {
 fn show(screen: &Screen, summary: &Summary) {
     let mebibytes = summary.peak_rss_bytes / (1 << 20);
     screen.say("");
-    screen.say(format_args!("Done in {:.0} s, with at most {mebibytes} MiB of memory.", summary.seconds));
+    screen.say(format_args!(
+        "Done in {:.0} s, with at most {mebibytes} MiB of memory.",
+        summary.seconds
+    ));
     screen.say(format_args!("  LoRA          {}", summary.lora.display()));
     screen.say(format_args!("  before/after  {}", summary.comparison.display()));
     screen.say(format_args!("  base model    {}", summary.base.display()));

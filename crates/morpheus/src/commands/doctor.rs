@@ -4,7 +4,10 @@ mod checks;
 
 use serde::Serialize;
 
-use crate::{output, settings::{Flags, Settings}};
+use crate::{
+    output,
+    settings::{Flags, Settings},
+};
 
 /// See [`crate::Command::Doctor`].
 #[derive(clap::Args)]
@@ -41,15 +44,30 @@ enum Health {
 
 impl Finding {
     fn ok(name: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { name: name.into(), health: Health::Ok, detail: detail.into(), fix: None }
+        Self {
+            name: name.into(),
+            health: Health::Ok,
+            detail: detail.into(),
+            fix: None,
+        }
     }
 
     fn warning(name: impl Into<String>, detail: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { name: name.into(), health: Health::Warning, detail: detail.into(), fix: Some(fix.into()) }
+        Self {
+            name: name.into(),
+            health: Health::Warning,
+            detail: detail.into(),
+            fix: Some(fix.into()),
+        }
     }
 
     fn problem(name: impl Into<String>, detail: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { name: name.into(), health: Health::Problem, detail: detail.into(), fix: Some(fix.into()) }
+        Self {
+            name: name.into(),
+            health: Health::Problem,
+            detail: detail.into(),
+            fix: Some(fix.into()),
+        }
     }
 }
 
@@ -64,13 +82,20 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     ];
     findings.extend(checks::services(&settings));
     findings.extend(checks::bases(&settings));
-    let n_problems = findings.iter().filter(|finding| finding.health == Health::Problem).count();
+    let n_problems = findings
+        .iter()
+        .filter(|finding| finding.health == Health::Problem)
+        .count();
     if args.json {
         output::json(&serde_json::json!({ "ok": n_problems == 0, "findings": findings }))?;
     } else {
         findings.iter().for_each(show);
     }
-    anyhow::ensure!(n_problems == 0, "{n_problems} of {} checks found a problem", findings.len());
+    anyhow::ensure!(
+        n_problems == 0,
+        "{n_problems} of {} checks found a problem",
+        findings.len()
+    );
     Ok(())
 }
 

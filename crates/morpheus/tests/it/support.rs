@@ -9,6 +9,7 @@ use std::{
 };
 
 use reqwest::Url;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// Longer than anything here takes on a busy machine.
@@ -41,7 +42,11 @@ pub(crate) fn succeed<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Str
 pub(crate) fn fail<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> String {
     let output = run(args);
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success(), "it succeeded: {}", String::from_utf8_lossy(&output.stdout));
+    assert!(
+        !output.status.success(),
+        "it succeeded: {}",
+        String::from_utf8_lossy(&output.stdout)
+    );
     assert!(stderr.contains("error: "), "{stderr}");
     stderr
 }
@@ -64,8 +69,7 @@ pub(crate) struct Server {
     child: Child,
     pub(crate) url: Url,
     pub(crate) token: String,
-    /// From the start of the process to the line that says where it listens.
-    pub(crate) ready_after: Duration,
+    ended: bool,
 }
 
 impl Server {
@@ -75,7 +79,6 @@ impl Server {
     }
 
     pub(crate) fn start_at(data: &Path, listen: &str) -> Self {
-        let start = Instant::now();
         let mut child = morpheus()
             .args(["serve", "--json", "--listen", listen, "--data"])
             .arg(data)
@@ -85,25 +88,86 @@ impl Server {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let ready_after = start.elapsed();
+        BufReader::new(child.stdout.as_mut().unwrap())
+            .read_line(&mut line)
+            .unwrap();
         let ready: Value = serde_json::from_str(&line).unwrap_or_else(|err| {
             let mut rest = String::new();
             let _ = child.stdout.as_mut().unwrap().read_to_string(&mut rest);
             panic!("no JSON: {err}: {line}{rest}");
         });
-        let text = |name: &str| ready[name].as_str().unwrap().to_owned();
-        Self { child, url: text("url").parse().unwrap(), token: text("token"), ready_after }
+        let url = ready["url"].as_str().unwrap().parse().unwrap();
+        // Only the first start prints a login address; its token is good for the API too.
+        let token = ready["login_url"]
+            .as_str()
+            .and_then(|url| Some(url.split_once("token=")?.1.to_owned()));
+        Self {
+            child,
+            url,
+            token: token.unwrap_or_default(),
+            ended: false,
+        }
     }
 
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
+    /// Agents that this server started.
+    pub(crate) fn agents(&self) -> Vec<u32> {
+        children(self.id())
+    }
+
     /// Kills the server as a power cut would, and leaves its agents alone.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        std::mem::forget(self);
+        self.ended = true;
     }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        let agents = self.agents();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        agents.into_iter().for_each(terminate);
+    }
+}
+
+/// Ends a process as a power cut would.
+pub(crate) fn kill(process: u32) {
+    signal(process, Signal::KILL);
+}
+
+/// Asks a process to end.
+pub(crate) fn terminate(process: u32) {
+    signal(process, Signal::TERM);
+}
+
+fn signal(process: u32, signal: Signal) {
+    let process = Pid::from_raw(process.try_into().unwrap()).unwrap();
+    // It may have ended by itself.
+    let _ = kill_process(process, signal);
+}
+
+pub(crate) fn is_alive(process: u32) -> bool {
+    Path::new(&format!("/proc/{process}")).exists()
+}
+
+fn children(parent: u32) -> Vec<u32> {
+    let wanted = format!("PPid:\t{parent}\n");
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    ids.filter(|id: &u32| {
+        std::fs::read_to_string(format!("/proc/{id}/status")).is_ok_and(|status| status.contains(&wanted))
+    })
+    .collect()
+}
+
+pub(crate) fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
 }

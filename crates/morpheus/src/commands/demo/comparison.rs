@@ -116,7 +116,10 @@ mod tests {
         let blue = Rgb([0, 0, 200]);
         let row = Row {
             label: "zora, smiling".into(),
-            pictures: vec![RgbImage::from_pixel(128, 128, red), RgbImage::from_pixel(64, 64, blue)],
+            pictures: vec![
+                RgbImage::from_pixel(128, 128, red),
+                RgbImage::from_pixel(64, 64, blue),
+            ],
         };
         let sheet = draw("zora", &["without", "with"], &[row]);
         let count = |wanted: Rgb<u8>| sheet.pixels().filter(|pixel| **pixel == wanted).count();
@@ -133,7 +136,10 @@ mod tests {
 
     #[test]
     fn long_prompts_are_wrapped() {
-        assert_eq!(wrap("lorelei ink comic portrait", 12), ["lorelei ink", "comic", "portrait"]);
+        assert_eq!(
+            wrap("lorelei ink comic portrait", 12),
+            ["lorelei ink", "comic", "portrait"]
+        );
         assert_eq!(wrap("", 12), [""]);
     }
 }

@@ -9,7 +9,7 @@ use protocol::{
     event::Event,
     generation::{CreateGeneration, Generation, GenerationPhase, LoraWeight},
     job::{CreateJob, Job},
-    model::{ModelVersion, Verdict},
+    model::ModelVersion,
     phase::Phase,
     preset::Preset,
 };
@@ -19,9 +19,12 @@ use tokio::time::Instant;
 use super::{
     comparison::{self, Row},
     dataset,
-    screen::Screen,
 };
-use crate::api::{Api, UploadFile};
+use crate::{
+    api::{Api, UploadFile},
+    screen::Screen,
+    verdict,
+};
 
 const BASE: &str = "tiny-xl";
 const TRIGGER: &str = "zora";
@@ -33,7 +36,9 @@ const PICTURES_DEADLINE: Duration = Duration::from_secs(300);
 
 /// Uploads the pictures of `zora`, and the ones that are held out.
 pub(super) async fn upload_dataset(api: &Api, screen: &Screen) -> anyhow::Result<DatasetId> {
-    let dataset: Dataset = api.post("/api/v1/datasets", &CreateDataset { name: "Zora".into() }).await?;
+    let dataset: Dataset = api
+        .post("/api/v1/datasets", &CreateDataset { name: "Zora".into() })
+        .await?;
     upload(api, dataset.id, Split::Train, dataset::zora(), screen).await?;
     upload(api, dataset.id, Split::HeldOut, dataset::zora_held_out(), screen).await?;
     Ok(dataset.id)
@@ -48,13 +53,20 @@ async fn upload(
 ) -> anyhow::Result<()> {
     let report = api.upload(dataset, split, files).await?;
     if let Some(refused) = report.refused.first() {
-        bail!("the server refused the demo's own picture `{}`: {}", refused.file_name, refused.reason);
+        bail!(
+            "the server refused the demo's own picture `{}`: {}",
+            refused.file_name,
+            refused.reason
+        );
     }
     let purpose = match split {
         Split::Train => "to train on",
         Split::HeldOut => "held out to test with",
     };
-    screen.say(format_args!("Uploaded {} pictures {purpose}.", report.accepted.len()));
+    screen.say(format_args!(
+        "Uploaded {} pictures {purpose}.",
+        report.accepted.len()
+    ));
     Ok(())
 }
 
@@ -116,16 +128,22 @@ fn show(event: Event, screen: &Screen) -> Option<Phase> {
             screen.say(format_args!("  sample at step {step}: {prompt}"));
         }
         Event::Checkpoint { step, size_bytes, .. } => {
-            screen.say(format_args!("  checkpoint at step {step}: {} KiB", size_bytes / 1024));
+            screen.say(format_args!(
+                "  checkpoint at step {step}: {} KiB",
+                size_bytes / 1024
+            ));
         }
         Event::ValidationLoss { step, loss } => {
             screen.say(format_args!("  validation loss at step {step}: {loss:.4}"));
         }
         Event::Validated { verdict } => {
             screen.training_is_over();
-            show_verdict(&verdict, screen);
+            verdict::show(&verdict, screen);
         }
-        Event::AttemptEnded { detail: Some(detail), .. } | Event::Log { message: detail, .. } => {
+        Event::AttemptEnded {
+            detail: Some(detail), ..
+        }
+        | Event::Log { message: detail, .. } => {
             screen.say(format_args!("  {detail}"));
         }
         Event::Stage { .. } | Event::AttemptEnded { .. } | Event::ModelVersionCreated { .. } => {}
@@ -133,28 +151,17 @@ fn show(event: Event, screen: &Screen) -> Option<Phase> {
     None
 }
 
-fn show_verdict(verdict: &Verdict, screen: &Screen) {
-    screen.say(if verdict.passed { "The LoRA passed:" } else { "The LoRA did not pass:" });
-    for check in &verdict.checks {
-        let mark = if check.passed { "ok  " } else { "FAIL" };
-        screen.say(format_args!("  {mark}  {:16} {}", check.name, check.detail));
-    }
-    if let Some(losses) = &verdict.validation {
-        screen.say(format_args!(
-            "  loss on {} held-out pictures: {:.4} before, {:.4} after",
-            losses.n_items,
-            losses.mean_before(),
-            losses.mean_after()
-        ));
-    }
-}
-
 async fn result(api: &Api, job: JobId, phase: Phase) -> anyhow::Result<ModelVersionId> {
     let job: Job = api.get(&format!("/api/v1/jobs/{job}")).await?;
     if phase != Phase::Succeeded {
-        bail!("the job is {}: {}", phase.as_str(), job.reason.as_deref().unwrap_or("no reason given"));
+        bail!(
+            "the job is {}: {}",
+            phase.as_str(),
+            job.reason.as_deref().unwrap_or("no reason given")
+        );
     }
-    job.model_version_id.context("the job succeeded without a model version")
+    job.model_version_id
+        .context("the job succeeded without a model version")
 }
 
 /// Approves the version for use.
@@ -163,8 +170,13 @@ pub(super) async fn promote(
     version: ModelVersionId,
     screen: &Screen,
 ) -> anyhow::Result<ModelVersion> {
-    let version: ModelVersion = api.post(&format!("/api/v1/model-versions/{version}/promote"), &json!({})).await?;
-    screen.say(format_args!("Promoted `{}` version {}.", version.name, version.version));
+    let version: ModelVersion = api
+        .post(&format!("/api/v1/model-versions/{version}/promote"), &json!({}))
+        .await?;
+    screen.say(format_args!(
+        "Promoted `{}` version {}.",
+        version.name, version.version
+    ));
     Ok(version)
 }
 
@@ -180,8 +192,12 @@ pub(super) async fn compare(
     let mut asked = Vec::new();
     for weight in [None, Some(1.0)] {
         for (seed, prompt) in (1..).zip(&prompts) {
-            let loras = weight.map(|weight| LoraWeight { model_version_id: version.id, weight });
-            let request = json!({ "base_model": BASE, "prompt": prompt, "seed": seed, "loras": Vec::from_iter(loras) });
+            let loras = weight.map(|weight| LoraWeight {
+                model_version_id: version.id,
+                weight,
+            });
+            let request =
+                json!({ "base_model": BASE, "prompt": prompt, "seed": seed, "loras": Vec::from_iter(loras) });
             let request: CreateGeneration = serde_json::from_value(request)?;
             let generation: Generation = api.post("/api/v1/generations", &request).await?;
             asked.push(generation);
@@ -191,7 +207,11 @@ pub(super) async fn compare(
     let deadline = Instant::now() + PICTURES_DEADLINE;
     for generation in asked {
         let bytes = picture(api, generation, deadline).await?;
-        pictures.push(image::load_from_memory(&bytes).context("the server sent a picture that is none")?.into_rgb8());
+        pictures.push(
+            image::load_from_memory(&bytes)
+                .context("the server sent a picture that is none")?
+                .into_rgb8(),
+        );
     }
     let with = pictures.split_off(prompts.len());
     let rows: Vec<_> = prompts
@@ -203,7 +223,10 @@ pub(super) async fn compare(
             pictures: vec![before, after],
         })
         .collect();
-    let title = format!("{BASE}, and with the LoRA `{}` that was trained here", version.name);
+    let title = format!(
+        "{BASE}, and with the LoRA `{}` that was trained here",
+        version.name
+    );
     let title = title.replace('`', "'");
     comparison::draw(&title, &["without", "with, weight 1"], &rows)
         .save(path)
@@ -214,24 +237,40 @@ async fn picture(api: &Api, mut generation: Generation, deadline: Instant) -> an
     loop {
         match generation.phase {
             GenerationPhase::Succeeded => {
-                let url = generation.image_url.context("a finished generation has no picture")?;
+                let url = generation
+                    .image_url
+                    .context("a finished generation has no picture")?;
                 return api.download(&url).await;
             }
             GenerationPhase::Failed => {
-                bail!("a picture failed: {}", generation.error.as_deref().unwrap_or("no reason given"));
+                bail!(
+                    "a picture failed: {}",
+                    generation.error.as_deref().unwrap_or("no reason given")
+                );
             }
             GenerationPhase::Queued | GenerationPhase::Running => {}
         }
         if Instant::now() > deadline {
-            bail!("the pictures were not rendered within {} s", PICTURES_DEADLINE.as_secs());
+            bail!(
+                "the pictures were not rendered within {} s",
+                PICTURES_DEADLINE.as_secs()
+            );
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        generation = api.get(&format!("/api/v1/generations/{}", generation.id)).await?;
+        generation = api
+            .get(&format!("/api/v1/generations/{}?wait_seconds=30", generation.id))
+            .await?;
     }
 }
 
 /// Downloads the trained file.
 pub(super) async fn download(api: &Api, version: &ModelVersion, path: &Path) -> anyhow::Result<()> {
-    let bytes = api.download(&format!("/api/v1/model-versions/{}/download", version.id)).await?;
+    let bytes = api
+        .download(&format!("/api/v1/model-versions/{}/download", version.id))
+        .await?;
     std::fs::write(path, bytes).with_context(|| format!("failed to write `{}`", path.display()))
+}
+
+/// Writes the base model out as a diffusers folder, for programs that cannot look into this one.
+pub(super) fn write_base(folder: &Path) -> anyhow::Result<()> {
+    Ok(diffusion::base::export_built_in(BASE, folder)?)
 }

@@ -19,7 +19,11 @@ const DISK_NEEDED: u64 = GIB / 2;
 
 pub(super) fn processor() -> Finding {
     let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = if n_threads == 1 { "1 thread".to_owned() } else { format!("{n_threads} threads") };
+    let threads = if n_threads == 1 {
+        "1 thread".to_owned()
+    } else {
+        format!("{n_threads} threads")
+    };
     match instructions() {
         Ok(names) => Finding::ok("processor", format!("{threads}, {names}")),
         Err(missing) => Finding::warning(
@@ -35,7 +39,12 @@ fn instructions() -> Result<String, &'static str> {
     if !(is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")) {
         return Err("AVX2 and FMA");
     }
-    Ok(if is_x86_feature_detected!("avx512f") { "AVX2, FMA, AVX-512" } else { "AVX2, FMA" }.into())
+    Ok(if is_x86_feature_detected!("avx512f") {
+        "AVX2, FMA, AVX-512"
+    } else {
+        "AVX2, FMA"
+    }
+    .into())
 }
 
 #[cfg(not(target_arch = "x86_64"))]
@@ -57,7 +66,10 @@ pub(super) fn memory() -> Finding {
         Some(available) if available < MEMORY_WANTED => Finding::warning(
             "memory",
             format!("{} free", bytes(available)),
-            format!("training on the built-in base takes up to {}: close other programs", bytes(MEMORY_WANTED)),
+            format!(
+                "training on the built-in base takes up to {}: close other programs",
+                bytes(MEMORY_WANTED)
+            ),
         ),
         Some(available) => Finding::ok("memory", format!("{} free", bytes(available))),
     }
@@ -85,7 +97,10 @@ pub(super) fn data_folder(data: &Path) -> Finding {
         Err(err) => Finding::problem(
             "data folder",
             format!("`{shown}` cannot be written: {err}"),
-            format!("make `{}` writable, or choose another with --data or MORPHEUS_DATA", existing.display()),
+            format!(
+                "make `{}` writable, or choose another with --data or MORPHEUS_DATA",
+                existing.display()
+            ),
         ),
     }
 }
@@ -94,7 +109,11 @@ pub(super) fn disk(data: &Path) -> Finding {
     let folder = nearest_existing(data);
     let fix = "make room, or choose a folder on another disk with --data or MORPHEUS_DATA";
     match rustix::fs::statvfs(&folder) {
-        Err(err) => Finding::warning("disk", format!("`{}` does not say how much is free: {err}", folder.display()), fix),
+        Err(err) => Finding::warning(
+            "disk",
+            format!("`{}` does not say how much is free: {err}", folder.display()),
+            fix,
+        ),
         Ok(disk) => {
             let free = disk.f_bavail * disk.f_frsize;
             let detail = format!("{} free", bytes(free));
@@ -126,7 +145,9 @@ pub(super) fn services(settings: &Settings) -> Vec<Finding> {
         ("queue", &settings.queue, &["memory:"][..]),
         ("objects", &settings.objects, &["file:"][..]),
     ];
-    let configured = services.into_iter().filter_map(|(name, url, known)| Some((name, url.as_deref()?, known)));
+    let configured = services
+        .into_iter()
+        .filter_map(|(name, url, known)| Some((name, url.as_deref()?, known)));
     configured
         .map(|(name, url, known)| {
             // The rest of the URL may hold a password.
@@ -137,7 +158,10 @@ pub(super) fn services(settings: &Settings) -> Vec<Finding> {
                 Finding::problem(
                     name,
                     format!("`{scheme}` is not known"),
-                    format!("use a URL that starts with {}, or leave it out", known.join(" or ")),
+                    format!(
+                        "use a URL that starts with {}, or leave it out",
+                        known.join(" or ")
+                    ),
                 )
             }
         })
@@ -151,9 +175,17 @@ pub(super) fn bases(settings: &Settings) -> Vec<Finding> {
         match bases::inspect(name, path) {
             Ok(base) => Finding::ok(
                 title,
-                format!("`{}` is an SDXL for {} pixels", path.display(), base.native_resolution),
+                format!(
+                    "`{}` is an SDXL for {} pixels",
+                    path.display(),
+                    base.native_resolution
+                ),
             ),
-            Err(err) => Finding::problem(title, format!("{err:#}"), "correct the path, or leave this base out"),
+            Err(err) => Finding::problem(
+                title,
+                format!("{err:#}"),
+                "correct the path, or leave this base out",
+            ),
         }
     });
     std::iter::once(built_in).chain(others).collect()
@@ -161,7 +193,10 @@ pub(super) fn bases(settings: &Settings) -> Vec<Finding> {
 
 /// The folder itself, or the nearest one above it that exists.
 fn nearest_existing(path: &Path) -> PathBuf {
-    path.ancestors().find(|path| path.exists()).unwrap_or(Path::new(".")).to_owned()
+    path.ancestors()
+        .find(|path| path.exists())
+        .unwrap_or(Path::new("."))
+        .to_owned()
 }
 
 fn bytes(n_bytes: u64) -> String {

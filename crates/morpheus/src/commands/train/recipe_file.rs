@@ -41,15 +41,23 @@ pub(super) struct RecipeFile {
 impl RecipeFile {
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
         let shown = path.display();
-        let text = std::fs::read_to_string(path).with_context(|| format!("failed to read the recipe `{shown}`"))?;
-        let mut file: Self = toml::from_str(&text).with_context(|| format!("the recipe `{shown}` is not right"))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("failed to read the recipe `{shown}`"))?;
+        let mut file: Self =
+            toml::from_str(&text).with_context(|| format!("the recipe `{shown}` is not right"))?;
         // Paths in a file are meant from where the file is.
         let folder = path.parent().unwrap_or(Path::new(""));
-        for (field, path) in [("dataset", Some(&mut file.dataset)), ("held_out", file.held_out.as_mut())] {
+        for (field, path) in [
+            ("dataset", Some(&mut file.dataset)),
+            ("held_out", file.held_out.as_mut()),
+        ] {
             let Some(path) = path else { continue };
             *path = folder.join(&*path);
             if !path.exists() {
-                bail!("the recipe `{shown}`: {field}: there is no `{}`; give a folder or a zip archive", path.display());
+                bail!(
+                    "the recipe `{shown}`: {field}: there is no `{}`; give a folder or a zip archive",
+                    path.display()
+                );
             }
         }
         if file.base_model != "tiny-xl" {
@@ -71,7 +79,11 @@ impl RecipeFile {
             trigger_word: self.trigger_word,
             preset: self.preset,
             overrides: self.parameters,
-            sample_prompts: if self.sample_prompts.is_empty() { captions } else { self.sample_prompts },
+            sample_prompts: if self.sample_prompts.is_empty() {
+                captions
+            } else {
+                self.sample_prompts
+            },
         };
         Ok(Recipe::resolve(request, base)?)
     }

@@ -1,27 +1,27 @@
-//! What the demo shows on the terminal: lines, and a progress bar while it trains.
+//! What long commands show on the terminal: lines, and a progress bar while it trains.
 
 use std::{fmt::Display, time::Duration};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use protocol::event::StepMetrics;
 
 use crate::{output, progress};
 
 /// Standard output, or standard error when that is kept for JSON.
-pub(super) struct Screen {
+pub(crate) struct Screen {
     json: bool,
     bar: ProgressBar,
 }
 
 impl Screen {
-    pub(super) fn new(json: bool) -> Self {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(
-            ProgressStyle::with_template("  {bar:32} {pos}/{len}  {msg}").unwrap_or_else(|_| ProgressStyle::default_bar()),
-        );
-        Self { json, bar }
+    pub(crate) fn new(json: bool) -> Self {
+        Self {
+            json,
+            bar: progress::steps(json),
+        }
     }
 
-    pub(super) fn say(&self, line: impl Display) {
+    pub(crate) fn say(&self, line: impl Display) {
         self.bar.suspend(|| {
             if self.json {
                 output::note(line);
@@ -32,7 +32,7 @@ impl Screen {
     }
 
     /// Moves the bar; without a terminal, says something each tenth of the way.
-    pub(super) fn step(&self, metrics: &StepMetrics) {
+    pub(crate) fn step(&self, metrics: &StepMetrics) {
         let text = format!(
             "loss {:.4}  epoch {}/{}  {} left",
             metrics.average_loss,
@@ -42,7 +42,10 @@ impl Screen {
         );
         if self.bar.is_hidden() {
             if progress::is_milestone(metrics.step, metrics.n_steps) {
-                self.say(format_args!("  step {}/{}  {text}", metrics.step, metrics.n_steps));
+                self.say(format_args!(
+                    "  step {}/{}  {text}",
+                    metrics.step, metrics.n_steps
+                ));
             }
             return;
         }
@@ -52,7 +55,7 @@ impl Screen {
     }
 
     /// Removes the bar.
-    pub(super) fn training_is_over(&self) {
+    pub(crate) fn training_is_over(&self) {
         self.bar.finish_and_clear();
     }
 }

@@ -1,0 +1,112 @@
+//! The native engine on its own thread, with channels for what comes out of it and what it is told.
+
+use std::{fs, path::PathBuf, sync::mpsc as sync};
+
+use diffusion::base::{BaseError, BaseModel};
+use protocol::{
+    agent::{BaseLocation, Directive, Report},
+    dataset::{Manifest, ManifestItem},
+    recipe::Recipe,
+};
+use tokio::{sync::mpsc, task::JoinHandle};
+pub use trainer::train::{Ended, TrainEvent, Trained};
+use trainer::train::{TrainJob, train};
+
+use crate::error::chain;
+
+/// Finds the file of a picture by its SHA-256.
+pub type Pictures = Box<dyn Fn(&str) -> PathBuf + Send>;
+
+/// Everything that a training needs, on this machine.
+pub struct Job {
+    /// Its configuration.
+    pub recipe: Recipe,
+    /// Where the base model is.
+    pub base: BaseLocation,
+    /// The pictures to train on.
+    pub manifest: Manifest,
+    /// Finds their files.
+    pub pictures: Pictures,
+    /// The checkpoint to go on from.
+    pub resume_from: Option<PathBuf>,
+    /// Where the engine writes its files.
+    pub folder: PathBuf,
+}
+
+/// A running engine.
+pub struct Engine {
+    /// Closed when the engine has ended.
+    pub events: mpsc::UnboundedReceiver<TrainEvent>,
+    commands: sync::Sender<Directive>,
+    thread: JoinHandle<Result<Ended, String>>,
+}
+
+impl Engine {
+    /// Starts a training, on a thread of the runtime's that may block.
+    pub fn start(job: Job) -> Self {
+        let (events_in, events) = mpsc::unbounded_channel();
+        let (commands, commands_out) = sync::channel();
+        let thread = tokio::task::spawn_blocking(move || run(&job, &events_in, &commands_out));
+        Self {
+            events,
+            commands,
+            thread,
+        }
+    }
+
+    /// Gives an order; it is carried out after the step at hand.
+    pub fn tell(&self, order: Directive) {
+        // An engine that has ended needs no orders.
+        let _ = self.commands.send(order);
+    }
+
+    /// How it ended; an error is for a person.
+    pub async fn end(self) -> Result<Ended, String> {
+        match self.thread.await {
+            Ok(ended) => ended,
+            Err(panic) => Err(format!("the engine broke off: {panic}")),
+        }
+    }
+}
+
+/// Loads a base model from where the server says it is.
+pub(crate) fn load_base(location: &BaseLocation) -> Result<BaseModel, BaseError> {
+    match location {
+        BaseLocation::BuiltIn { name } => BaseModel::built_in(name),
+        BaseLocation::Path { path } => BaseModel::load(path.as_ref()),
+    }
+}
+
+fn run(
+    job: &Job,
+    events: &mpsc::UnboundedSender<TrainEvent>,
+    commands: &sync::Receiver<Directive>,
+) -> Result<Ended, String> {
+    // Nobody listens any more when the work was dropped; the order to end comes by its own channel.
+    let tell = |event| drop(events.send(event));
+    tell(TrainEvent::Report(Report::Stage {
+        name: "loading the base model".into(),
+        done: 0,
+        total: 1,
+    }));
+    let base = load_base(&job.base).map_err(|err| chain(&err))?;
+    let pictures = |item: &ManifestItem| fs::read((job.pictures)(&item.sha256));
+    let train_job = TrainJob {
+        recipe: &job.recipe,
+        base: &base,
+        manifest: &job.manifest,
+        pictures: &pictures,
+        folder: &job.folder,
+        resume_from: job.resume_from.as_deref(),
+    };
+    let mut is_dropped = false;
+    let next_order = || match commands.try_recv() {
+        Ok(order) => Some(order),
+        Err(sync::TryRecvError::Empty) => None,
+        // Whoever gives orders is gone: the work was dropped. Said once, for the caller asks until there is none.
+        Err(sync::TryRecvError::Disconnected) => {
+            (!std::mem::replace(&mut is_dropped, true)).then_some(Directive::Cancel)
+        }
+    };
+    train(&train_job, tell, next_order).map_err(|err| chain(&err))
+}

@@ -1,0 +1,256 @@
+//! Pictures for a server: keeps the base model loaded, and applies LoRAs by weight without reloading it.
+
+use std::{
+    collections::HashMap,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use diffusion::{
+    base::BaseModel,
+    lora::{self, Lora},
+    pipeline::{self, PictureRequest, PictureSize},
+    schedulers,
+};
+use protocol::{
+    ArtifactId,
+    agent::{ArtifactKind, Assignment, BaseLocation, Directive, Finish, GenerateWork},
+    generation::{CreateGeneration, Sampler},
+    phase::Outcome,
+};
+use tokio::sync::mpsc;
+
+use crate::{
+    client::{Client, ClientError, Patience},
+    engine,
+    error::chain,
+    lease::Lease,
+    transfer,
+    uploads::HandIn,
+    work_dir::WorkDir,
+};
+
+/// LoRAs that are kept in memory; each takes some ten to some hundred megabytes on a full SDXL.
+const MAX_LORAS: usize = 8;
+
+/// Renders pictures, one after the other.
+#[derive(Default)]
+pub(crate) struct Renderer {
+    loaded: Arc<Mutex<Loaded>>,
+}
+
+/// What stays in memory between pictures.
+#[derive(Default)]
+struct Loaded {
+    base: Option<(BaseLocation, Arc<BaseModel>)>,
+    /// By SHA-256.
+    loras: HashMap<String, Arc<Lora>>,
+}
+
+impl Renderer {
+    /// Renders one picture and hands it in. Errors are those of the exchange with the server; a picture that
+    /// fails is reported to it.
+    pub(crate) async fn run(
+        &self,
+        client: &Client,
+        work_dir: &WorkDir,
+        assignment: &Assignment,
+        work: &GenerateWork,
+    ) -> Result<(), ClientError> {
+        let (lease, mut orders) = Lease::hold(client.clone(), assignment);
+        let lost = lease.lost();
+        // Dropping the drawing tells the thread that renders to break off.
+        let drawn = tokio::select! {
+            drawn = self.draw(client, work_dir, &lease, work) => drawn,
+            () = end_ordered(&mut orders) => Ok(None),
+            () = lost.cancelled() => {
+                lease.close().await?;
+                return Err(ClientError::LeaseLost);
+            }
+        };
+        lease.close().await?;
+        let (outcome, detail, picture) = match drawn {
+            Ok(Some(picture)) => (Outcome::Completed, None, Some(picture)),
+            Ok(None) => (Outcome::Cancelled, None, None),
+            Err(detail) => (Outcome::Failed, Some(detail), None),
+        };
+        let finish = Finish {
+            fence: assignment.fence,
+            outcome,
+            detail,
+            result: None,
+            picture,
+        };
+        client
+            .finish(assignment.attempt_id, &finish, Patience::WORKING)
+            .await
+    }
+
+    /// An error is for a person.
+    async fn draw(
+        &self,
+        client: &Client,
+        work_dir: &WorkDir,
+        lease: &Lease,
+        work: &GenerateWork,
+    ) -> Result<Option<ArtifactId>, String> {
+        let folder = work_dir.attempt(lease.attempt).map_err(|err| chain(&err))?;
+        let mut loras = Vec::new();
+        for (file, lora) in work.lora_files.iter().zip(&work.request.loras) {
+            let path = work_dir.lora(&file.sha256);
+            transfer::download(client, file, &path, Patience::WORKING)
+                .await
+                .map_err(|err| chain(&err))?;
+            loras.push(WeightedFile {
+                sha256: file.sha256.clone(),
+                path,
+                weight: lora.weight as f32,
+            });
+        }
+        let picture = folder.path().join("picture.png");
+        let break_off = BreakOff::default();
+        let task = {
+            let loaded = Arc::clone(&self.loaded);
+            let (base, request) = (work.base.clone(), work.request.clone());
+            let (picture, asked) = (picture.clone(), break_off.flag());
+            tokio::task::spawn_blocking(move || {
+                let mut loaded = loaded.lock().unwrap_or_else(PoisonError::into_inner);
+                loaded.render(&base, &loras, &request, &picture, &asked)
+            })
+        };
+        task.await
+            .unwrap_or_else(|panic| Err(format!("the engine broke off: {panic}")))?;
+        let hand_in = HandIn {
+            client: client.clone(),
+            attempt: lease.attempt,
+            fence: lease.fence,
+            lora_name: work.generation_id.to_string(),
+        };
+        let artifact = hand_in
+            .file(ArtifactKind::Picture, &picture)
+            .await
+            .map_err(|err| chain(&err))?;
+        Ok(Some(artifact))
+    }
+}
+
+/// A LoRA file on this machine and how strongly it is applied.
+struct WeightedFile {
+    sha256: String,
+    path: PathBuf,
+    weight: f32,
+}
+
+impl Loaded {
+    /// Renders one picture to `path`. An error is for a person.
+    fn render(
+        &mut self,
+        location: &BaseLocation,
+        files: &[WeightedFile],
+        request: &CreateGeneration,
+        path: &Path,
+        is_dropped: &AtomicBool,
+    ) -> Result<(), String> {
+        let base = self.base(location)?;
+        let loras = files
+            .iter()
+            .map(|file| Ok((self.lora(file)?, file.weight)))
+            .collect::<Result<Vec<_>, String>>()?;
+        let weighted = loras.iter().map(|(lora, weight)| (lora.as_ref(), *weight));
+        let adapters = lora::adapters(&base, weighted).map_err(|err| chain(&err))?;
+        let request = picture_request(&base, request)?;
+        let mut go_on = |_, _| {
+            if is_dropped.load(Ordering::Relaxed) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        };
+        let pictures =
+            pipeline::generate(&base, &adapters, &request, &mut go_on).map_err(|err| chain(&err))?;
+        let picture = pictures.first().ok_or("the engine rendered nothing")?;
+        picture
+            .save(path)
+            .map_err(|err| format!("failed to write `{}`: {err}", path.display()))
+    }
+
+    fn base(&mut self, location: &BaseLocation) -> Result<Arc<BaseModel>, String> {
+        if let Some((loaded, base)) = &self.base
+            && loaded == location
+        {
+            return Ok(Arc::clone(base));
+        }
+        // The old one goes first: two full SDXL rarely fit into memory together.
+        *self = Self::default();
+        let base = Arc::new(engine::load_base(location).map_err(|err| chain(&err))?);
+        self.base = Some((location.clone(), Arc::clone(&base)));
+        Ok(base)
+    }
+
+    fn lora(&mut self, file: &WeightedFile) -> Result<Arc<Lora>, String> {
+        if let Some(lora) = self.loras.get(&file.sha256) {
+            return Ok(Arc::clone(lora));
+        }
+        if self.loras.len() >= MAX_LORAS {
+            self.loras.clear();
+        }
+        let lora = Arc::new(Lora::open(&file.path).map_err(|err| chain(&err))?);
+        self.loras.insert(file.sha256.clone(), Arc::clone(&lora));
+        Ok(lora)
+    }
+}
+
+fn picture_request(base: &BaseModel, request: &CreateGeneration) -> Result<PictureRequest, String> {
+    let native = PictureSize::native(base);
+    let size = PictureSize::new(
+        request.width.unwrap_or(native.width()),
+        request.height.unwrap_or(native.height()),
+    );
+    let n_steps = request.n_steps.try_into();
+    Ok(PictureRequest {
+        prompt: request.prompt.clone(),
+        // The API has no way to leave it out but to leave it empty.
+        negative: Some(request.negative_prompt.clone()).filter(|negative| !negative.is_empty()),
+        guidance: request.guidance,
+        n_steps: n_steps.map_err(|err: schedulers::InvalidStepCount| chain(&err))?,
+        size: size.map_err(|err| chain(&err))?,
+        sampler: match request.sampler {
+            Sampler::Euler => schedulers::Sampler::Euler,
+            Sampler::EulerA => schedulers::Sampler::EulerA,
+            Sampler::Ddim => schedulers::Sampler::Ddim,
+            Sampler::Dpmpp2m => schedulers::Sampler::Dpmpp2m,
+        },
+        seed: request.seed.ok_or("the server gave no seed for the picture")?,
+        initial_noise: None,
+    })
+}
+
+/// Tells a thread to break off when it is dropped.
+#[derive(Default)]
+struct BreakOff(Arc<AtomicBool>);
+
+impl BreakOff {
+    fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl Drop for BreakOff {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+async fn end_ordered(orders: &mut mpsc::UnboundedReceiver<Directive>) {
+    loop {
+        match orders.recv().await {
+            Some(Directive::Stop | Directive::Cancel) => return,
+            Some(Directive::Checkpoint | Directive::Sample) => {}
+            None => std::future::pending().await,
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! One training for a server: fetch, train, validate, hand in.
+
+use std::{path::Path, time::Duration};
+
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use protocol::{
+    agent::{ArtifactKind, Assignment, Directive, Finish, Report, StoredFile, TrainResult, TrainWork},
+    phase::Outcome,
+};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    client::{Client, ClientError, Patience},
+    engine::{self, Ended, TrainEvent, Trained},
+    error::chain,
+    lease::Lease,
+    transfer::{self, TransferError},
+    uploads::{HandIn, Uploads},
+    work_dir::WorkDir,
+};
+
+/// Pictures that are fetched at the same time.
+const N_CONNECTIONS: usize = 8;
+/// From the request to end to the exit; systemd, Docker and RunPod kill after 5 to 90 s.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Trains one job and hands in what comes of it. Errors are those of the exchange with the server; a
+/// training that fails is reported to it.
+pub(crate) async fn run(
+    client: &Client,
+    work_dir: &WorkDir,
+    assignment: &Assignment,
+    work: &TrainWork,
+    shutdown: &CancellationToken,
+) -> Result<(), ClientError> {
+    let (lease, orders) = Lease::hold(client.clone(), assignment);
+    let lost = lease.lost();
+    let training = Training {
+        client,
+        work_dir,
+        work,
+        lease: &lease,
+        shutdown,
+    };
+    let ending = tokio::select! {
+        ending = training.run(orders) => ending,
+        () = lost.cancelled() => Err(Failure::Exchange(ClientError::LeaseLost)),
+        () = grace_is_over(shutdown) => Ok(Ending::told_to_end()),
+    };
+    let ending = match ending {
+        Ok(ending) => ending,
+        Err(Failure::Work(detail)) => Ending::failed(detail),
+        // The lease's own error says more: why it could not be renewed.
+        Err(Failure::Exchange(ClientError::LeaseLost)) => {
+            lease.close().await?;
+            return Err(ClientError::LeaseLost);
+        }
+        Err(Failure::Exchange(err)) => return Err(err),
+    };
+    let finish = Finish {
+        fence: assignment.fence,
+        outcome: ending.outcome,
+        detail: ending.detail,
+        result: ending.result,
+        picture: None,
+    };
+    let tell = async {
+        lease.close().await?;
+        client
+            .finish(assignment.attempt_id, &finish, Patience::WORKING)
+            .await
+    };
+    tokio::select! {
+        told = tell => told,
+        // The server finds out by itself when the lease runs out.
+        () = grace_is_over(shutdown) => Ok(()),
+    }
+}
+
+async fn grace_is_over(shutdown: &CancellationToken) {
+    shutdown.cancelled().await;
+    tokio::time::sleep(GRACE).await;
+}
+
+/// How an attempt ends.
+struct Ending {
+    outcome: Outcome,
+    detail: Option<String>,
+    result: Option<TrainResult>,
+}
+
+impl Ending {
+    fn of(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            detail: None,
+            result: None,
+        }
+    }
+
+    fn failed(detail: String) -> Self {
+        Self {
+            detail: Some(detail),
+            ..Self::of(Outcome::Failed)
+        }
+    }
+
+    /// Nobody asked for the job to stop: another attempt shall go on from the newest checkpoint.
+    fn told_to_end() -> Self {
+        Self {
+            detail: Some("the agent was told to end by its machine".into()),
+            ..Self::of(Outcome::Lost)
+        }
+    }
+}
+
+/// Why an attempt has no proper end.
+enum Failure {
+    /// The work cannot be done; for a person.
+    Work(String),
+    /// The server cannot be told.
+    Exchange(ClientError),
+}
+
+impl From<ClientError> for Failure {
+    fn from(err: ClientError) -> Self {
+        Self::Exchange(err)
+    }
+}
+
+impl From<TransferError> for Failure {
+    fn from(err: TransferError) -> Self {
+        match err.into_final() {
+            Ok(err) => Self::Exchange(err),
+            Err(err) => Self::Work(chain(&err)),
+        }
+    }
+}
+
+struct Training<'a> {
+    client: &'a Client,
+    work_dir: &'a WorkDir,
+    work: &'a TrainWork,
+    lease: &'a Lease,
+    shutdown: &'a CancellationToken,
+}
+
+impl Training<'_> {
+    async fn run(&self, mut orders: mpsc::UnboundedReceiver<Directive>) -> Result<Ending, Failure> {
+        let folder = self
+            .work_dir
+            .attempt(self.lease.attempt)
+            .map_err(|err| Failure::Work(chain(&err)))?;
+        let checkpoint = folder.path().join("resume.safetensors");
+        tokio::select! {
+            fetched = self.fetch(&checkpoint) => fetched?,
+            outcome = self.end_ordered(&mut orders) => return Ok(Ending::of(outcome)),
+        }
+        let job = engine::Job {
+            recipe: self.work.recipe.clone(),
+            base: self.work.base.clone(),
+            manifest: self.work.manifest.clone(),
+            pictures: self.pictures(),
+            resume_from: self.work.resume_from.is_some().then_some(checkpoint),
+            folder: folder.path().to_owned(),
+        };
+        let mut uploads = Uploads::start(self.client.clone(), self.lease, self.work.recipe.name.clone());
+        match self.drive(job, &mut orders, &mut uploads).await? {
+            Ended::Completed(trained) => {
+                uploads.finish().await?;
+                self.hand_in(*trained).await
+            }
+            Ended::Stopped => {
+                uploads.finish().await?;
+                Ok(if self.shutdown.is_cancelled() {
+                    Ending::told_to_end()
+                } else {
+                    Ending::of(Outcome::Stopped)
+                })
+            }
+            Ended::Cancelled => {
+                uploads.abandon();
+                Ok(Ending::of(Outcome::Cancelled))
+            }
+        }
+    }
+
+    /// Fetches the pictures that are not cached, and the checkpoint to go on from.
+    async fn fetch(&self, checkpoint: &Path) -> Result<(), Failure> {
+        if let Some(file) = &self.work.resume_from {
+            transfer::download(self.client, file, checkpoint, Patience::WORKING).await?;
+        }
+        let total = u32::try_from(self.work.manifest.items.len()).unwrap_or(u32::MAX);
+        let fetches = self.work.manifest.items.iter().map(|item| async {
+            let url = self.work.picture_urls.get(&item.sha256).ok_or_else(|| {
+                Failure::Work(format!("the server gave no address for picture {}", item.id))
+            })?;
+            let file = StoredFile {
+                url: url.clone(),
+                sha256: item.sha256.clone(),
+                size_bytes: 0,
+            };
+            let path = self.work_dir.picture(&item.sha256);
+            transfer::download(self.client, &file, &path, Patience::WORKING).await?;
+            Ok::<(), Failure>(())
+        });
+        let mut fetched = stream::iter(fetches).buffer_unordered(N_CONNECTIONS);
+        for done in 0..=total {
+            self.lease.reporter().report(Report::Stage {
+                name: "fetching pictures".into(),
+                done,
+                total,
+            });
+            if fetched.try_next().await?.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for an order that ends the work before the engine has begun; there is nothing to keep yet.
+    async fn end_ordered(&self, orders: &mut mpsc::UnboundedReceiver<Directive>) -> Outcome {
+        loop {
+            match orders.recv().await {
+                Some(Directive::Stop) => return Outcome::Stopped,
+                Some(Directive::Cancel) => return Outcome::Cancelled,
+                // There is nothing to show yet; the order comes again.
+                Some(order @ (Directive::Checkpoint | Directive::Sample)) => self.lease.carried_out(order),
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    fn pictures(&self) -> engine::Pictures {
+        let work_dir = self.work_dir.clone();
+        Box::new(move |sha256| work_dir.picture(sha256))
+    }
+
+    /// Runs the engine and stands between it and the server: its events out, orders in.
+    async fn drive(
+        &self,
+        job: engine::Job,
+        orders: &mut mpsc::UnboundedReceiver<Directive>,
+        uploads: &mut Uploads,
+    ) -> Result<Ended, Failure> {
+        let mut engine = engine::Engine::start(job);
+        let mut told_to_end = false;
+        loop {
+            tokio::select! {
+                event = engine.events.recv() => match event {
+                    Some(TrainEvent::Report(report)) => self.lease.reporter().report(report),
+                    Some(TrainEvent::Wrote { kind, path }) => uploads.add(kind, path),
+                    None => return engine.end().await.map_err(Failure::Work),
+                },
+                Some(order) = orders.recv() => engine.tell(order),
+                Some(order) = uploads.next_effect() => self.lease.carried_out(order),
+                () = self.shutdown.cancelled(), if !told_to_end => {
+                    told_to_end = true;
+                    engine.tell(Directive::Stop);
+                }
+            }
+        }
+    }
+
+    async fn hand_in(&self, trained: Trained) -> Result<Ending, Failure> {
+        let hand_in = HandIn {
+            client: self.client.clone(),
+            attempt: self.lease.attempt,
+            fence: self.lease.fence,
+            lora_name: self.work.recipe.name.clone(),
+        };
+        let n_steps = trained.n_steps;
+        let before = match &trained.before {
+            Some(path) => Some(hand_in.file(ArtifactKind::PictureBefore, path).await?),
+            None => None,
+        };
+        let after = match &trained.after {
+            Some(path) => Some(hand_in.file(ArtifactKind::PictureAfter, path).await?),
+            None => None,
+        };
+        let lora = ArtifactKind::Lora { step: n_steps };
+        let artifact_id = hand_in.file(lora, &trained.lora).await?;
+        let result = TrainResult {
+            artifact_id,
+            n_steps,
+            verdict: trained.verdict,
+            metadata: trained.metadata,
+            before,
+            after,
+        };
+        Ok(Ending {
+            result: Some(result),
+            ..Ending::of(Outcome::Completed)
+        })
+    }
+}

@@ -1,0 +1,129 @@
+//! Hands in files one after the other, beside the training and without holding it up.
+
+use std::path::{Path, PathBuf};
+
+use protocol::{
+    ArtifactId,
+    agent::{ArtifactKind, Directive},
+    event::LogLevel,
+};
+use tokio::{sync::mpsc, task::JoinHandle};
+
+use crate::{
+    client::{Client, ClientError, Patience},
+    error::chain,
+    lease::{Lease, Reporter},
+    transfer::{self, TransferError, Upload},
+};
+
+/// Files on their way.
+pub(crate) struct Uploads {
+    queue: mpsc::UnboundedSender<(ArtifactKind, PathBuf)>,
+    /// Orders whose effect is stored now.
+    effects: mpsc::UnboundedReceiver<Directive>,
+    task: JoinHandle<Result<(), ClientError>>,
+}
+
+impl Uploads {
+    /// Starts handing in files for the attempt that `lease` holds.
+    pub(crate) fn start(client: Client, lease: &Lease, lora_name: String) -> Self {
+        let (queue, mut files) = mpsc::unbounded_channel::<(ArtifactKind, PathBuf)>();
+        let (effects_in, effects) = mpsc::unbounded_channel();
+        let hand_in = HandIn {
+            client,
+            attempt: lease.attempt,
+            fence: lease.fence,
+            lora_name,
+        };
+        let reporter = lease.reporter().clone();
+        let task = tokio::spawn(async move {
+            while let Some((kind, path)) = files.recv().await {
+                if let Some(effect) = hand_in.beside_the_training(kind, &path, &reporter).await? {
+                    let _ = effects_in.send(effect);
+                }
+            }
+            Ok(())
+        });
+        Self { queue, effects, task }
+    }
+
+    pub(crate) fn add(&self, kind: ArtifactKind, path: PathBuf) {
+        // Once the task has ended by an error the attempt ends too, and nobody wants the file.
+        let _ = self.queue.send((kind, path));
+    }
+
+    /// The next order whose effect is stored.
+    pub(crate) async fn next_effect(&mut self) -> Option<Directive> {
+        self.effects.recv().await
+    }
+
+    /// Waits until everything is handed in.
+    pub(crate) async fn finish(self) -> Result<(), ClientError> {
+        drop(self.queue);
+        self.task.await.unwrap_or(Err(ClientError::LeaseLost))
+    }
+
+    /// Gives up what is not handed in yet.
+    pub(crate) fn abandon(self) {
+        self.task.abort();
+    }
+}
+
+/// Hands in single files of one attempt.
+pub(crate) struct HandIn {
+    pub(crate) client: Client,
+    pub(crate) attempt: protocol::AttemptId,
+    pub(crate) fence: i64,
+    /// Name of the LoRA; files are called after it.
+    pub(crate) lora_name: String,
+}
+
+impl HandIn {
+    pub(crate) async fn file(&self, kind: ArtifactKind, path: &Path) -> Result<ArtifactId, TransferError> {
+        let upload = Upload {
+            attempt: self.attempt,
+            fence: self.fence,
+            file_name: self.file_name(&kind),
+            kind,
+            path,
+        };
+        transfer::upload(&self.client, upload, Patience::WORKING).await
+    }
+
+    /// A file that cannot be handed in is no reason to end a training: the next one may do. Answers which
+    /// order the file may have been for.
+    async fn beside_the_training(
+        &self,
+        kind: ArtifactKind,
+        path: &Path,
+        reporter: &Reporter,
+    ) -> Result<Option<Directive>, ClientError> {
+        let effect = match kind {
+            ArtifactKind::Checkpoint { .. } => Some(Directive::Checkpoint),
+            ArtifactKind::Sample { .. } => Some(Directive::Sample),
+            _ => None,
+        };
+        if let Err(err) = self.file(kind, path).await {
+            let err = match err.into_final() {
+                Ok(err) => return Err(err),
+                Err(err) => err,
+            };
+            reporter.log(LogLevel::Warning, chain(&err));
+        }
+        Ok(effect)
+    }
+
+    fn file_name(&self, kind: &ArtifactKind) -> String {
+        let name = &self.lora_name;
+        match kind {
+            ArtifactKind::Sample {
+                step, prompt_index, ..
+            } => format!("{name}-sample-{step:06}-{prompt_index:02}.png"),
+            ArtifactKind::Checkpoint { step } => format!("{name}-checkpoint-{step:06}.safetensors"),
+            ArtifactKind::Lora { .. } => format!("{name}.safetensors"),
+            ArtifactKind::PictureBefore => format!("{name}-before.png"),
+            ArtifactKind::PictureAfter => format!("{name}-after.png"),
+            ArtifactKind::Picture => format!("{name}.png"),
+        }
+    }
+}

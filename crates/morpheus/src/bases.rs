@@ -1,0 +1,49 @@
+//! Base models by name: what they are, without loading them.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use diffusion::base::BaseInfo;
+use protocol::{agent::BaseLocation, job::BaseModel, preset::BaseClass};
+
+/// The base model that ships with Morpheus.
+pub(crate) const BUILT_IN: &str = "tiny-xl";
+
+/// Channels of the first level of SDXL's unet (its `config.json`, `block_out_channels`). A model with fewer
+/// is one of the tiny ones.
+const SDXL_CHANNELS: usize = 320;
+
+/// The built-in model and where agents find it.
+pub(crate) fn built_in() -> orchestrator::Base {
+    orchestrator::Base {
+        model: BaseModel {
+            name: BUILT_IN.into(),
+            class: BaseClass::Tiny,
+            native_resolution: 128,
+            built_in: true,
+        },
+        location: BaseLocation::BuiltIn {
+            name: BUILT_IN.into(),
+        },
+    }
+}
+
+/// Looks at a base model on this machine; an error says what is there instead.
+pub(crate) fn inspect(name: &str, path: &Path) -> anyhow::Result<BaseModel> {
+    let info = BaseInfo::read(path).with_context(|| format!("base model `{name}`"))?;
+    Ok(BaseModel {
+        name: name.to_owned(),
+        class: class(&info),
+        native_resolution: info.native_resolution,
+        built_in: false,
+    })
+}
+
+/// How large a base model is, as far as presets care.
+pub(crate) fn class(info: &BaseInfo) -> BaseClass {
+    if info.model_channels < SDXL_CHANNELS {
+        BaseClass::Tiny
+    } else {
+        BaseClass::Sdxl
+    }
+}

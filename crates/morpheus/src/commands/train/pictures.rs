@@ -1,0 +1,134 @@
+//! Reads pictures and captions from a folder or an archive, as an upload would.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, bail};
+use dataset::{
+    ingest::{Batch, IngestReport},
+    picture::NormalizedPicture,
+    split,
+};
+use protocol::{
+    DatasetVersionId, ItemId,
+    dataset::{Manifest, ManifestItem, RefusedFile, Split},
+};
+
+/// Normalized pictures in a folder of their own, and the manifest over them.
+pub(super) struct Pictures {
+    pub(super) manifest: Manifest,
+    pub(super) refused: Vec<RefusedFile>,
+    folder: tempfile::TempDir,
+}
+
+/// Preview pictures when the recipe names no prompts.
+const N_SAMPLE_PROMPTS: usize = 4;
+
+impl Pictures {
+    /// Reads what is trained on, and what is held out if that lies somewhere else.
+    pub(super) fn read(dataset: &Path, held_out: Option<&Path>) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir().context("failed to make a folder for the pictures")?;
+        let mut items = Vec::new();
+        let mut refused = Vec::new();
+        for (path, split) in [(Some(dataset), Split::Train), (held_out, Split::HeldOut)] {
+            let Some(path) = path else { continue };
+            let report = ingest(path, folder.path())?;
+            if report.items.is_empty() {
+                bail!("{}: {}", path.display(), nothing_taken(&report));
+            }
+            refused.extend(report.refused);
+            items.extend(report.items.into_iter().map(|item| ManifestItem {
+                id: id_of(&item.sha256),
+                sha256: item.sha256,
+                width: item.width,
+                height: item.height,
+                caption: item.caption,
+                split,
+            }));
+        }
+        let manifest = split::freeze(DatasetVersionId::new(), items)?;
+        Ok(Self {
+            manifest,
+            refused,
+            folder,
+        })
+    }
+
+    /// Finds the file of a picture by its SHA-256.
+    pub(super) fn finder(&self) -> agent::engine::Pictures {
+        let folder = self.folder.path().to_owned();
+        Box::new(move |sha256| file_of(&folder, sha256))
+    }
+
+    /// Captions to render previews of; of held-out pictures if there are any.
+    pub(super) fn captions(&self) -> Vec<String> {
+        let of = |split| {
+            let items = self.manifest.items.iter().filter(move |item| item.split == split);
+            items
+                .map(|item| item.caption.clone())
+                .filter(|caption| !caption.is_empty())
+        };
+        of(Split::HeldOut)
+            .chain(of(Split::Train))
+            .take(N_SAMPLE_PROMPTS)
+            .collect()
+    }
+
+    /// How many pictures there are of each use.
+    pub(super) fn count(&self, split: Split) -> usize {
+        self.manifest
+            .items
+            .iter()
+            .filter(|item| item.split == split)
+            .count()
+    }
+}
+
+fn ingest(path: &Path, folder: &Path) -> anyhow::Result<IngestReport> {
+    let mut batch = Batch::default();
+    for (name, path) in files(path)? {
+        let file = File::open(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
+        let store = |picture: &NormalizedPicture| fs::write(file_of(folder, &picture.sha256), &picture.png);
+        batch.add(&name, file, store)?;
+    }
+    Ok(batch.finish())
+}
+
+/// The files of a folder by name, or a single file.
+fn files(path: &Path) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+    let named = |path: PathBuf| Some((path.file_name()?.to_string_lossy().into_owned(), path));
+    if !path.is_dir() {
+        return Ok(named(path.to_owned()).into_iter().collect());
+    }
+    let failed = || format!("failed to read the folder `{}`", path.display());
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(path).with_context(failed)? {
+        let entry = entry.with_context(failed)?.path();
+        if entry.is_file() {
+            files.extend(named(entry));
+        }
+    }
+    Ok(files)
+}
+
+fn nothing_taken(report: &IngestReport) -> String {
+    match report.refused.first() {
+        Some(RefusedFile { file_name, reason }) => format!("no picture was taken: {file_name}: {reason}"),
+        None => "there are no pictures; put PNG or JPEG files there, with .txt captions beside them".into(),
+    }
+}
+
+fn file_of(folder: &Path, sha256: &str) -> PathBuf {
+    folder.join(format!("{sha256}.png"))
+}
+
+/// The same picture has the same id in every run, so that a training can be repeated.
+fn id_of(sha256: &str) -> ItemId {
+    let digits = sha256.get(..32).unwrap_or(sha256);
+    ItemId(uuid::Uuid::from_u128(
+        u128::from_str_radix(digits, 16).unwrap_or_default(),
+    ))
+}

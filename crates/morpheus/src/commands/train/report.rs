@@ -1,0 +1,98 @@
+//! What a training says: to a person lines and a progress bar, to a program JSON lines.
+
+use std::path::Path;
+
+use agent::engine::Trained;
+use protocol::{
+    agent::{ArtifactKind, Report},
+    dataset::Split,
+};
+use serde_json::json;
+
+use super::pictures::Pictures;
+use crate::{output, screen::Screen, verdict};
+
+pub(super) struct Reporter {
+    json: bool,
+    screen: Screen,
+}
+
+impl Reporter {
+    pub(super) fn new(json: bool) -> Self {
+        Self {
+            json,
+            screen: Screen::new(json),
+        }
+    }
+
+    pub(super) fn say(&self, line: &str) {
+        self.screen.say(line);
+    }
+
+    pub(super) fn dataset(&self, pictures: &Pictures) {
+        for refused in &pictures.refused {
+            self.screen.say(format_args!(
+                "warning: {} was not taken: {}",
+                refused.file_name, refused.reason
+            ));
+        }
+        self.screen.say(format_args!(
+            "{} pictures to train on, {} held out",
+            pictures.count(Split::Train),
+            pictures.count(Split::HeldOut)
+        ));
+    }
+
+    pub(super) fn report(&self, report: &Report) -> anyhow::Result<()> {
+        if self.json {
+            return output::json(report);
+        }
+        match report {
+            Report::Step(metrics) => self.screen.step(metrics),
+            Report::ValidationLoss { step, loss } => {
+                self.screen
+                    .say(format_args!("  validation loss at step {step}: {loss:.4}"));
+            }
+            Report::Log { message, .. } => self.screen.say(format_args!("  {message}")),
+            Report::Validated { verdict } => {
+                self.screen.training_is_over();
+                verdict::show(verdict, &self.screen);
+            }
+            Report::Stage { .. } | Report::Finalizing => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn wrote(&self, kind: &ArtifactKind, path: &Path) -> anyhow::Result<()> {
+        if self.json {
+            let mut line = serde_json::to_value(kind)?;
+            line["type"] = "file".into();
+            line["path"] = json!(path);
+            return output::json(&line);
+        }
+        self.screen.say(format_args!("  wrote {}", path.display()));
+        Ok(())
+    }
+
+    pub(super) fn training_is_over(&self) {
+        self.screen.training_is_over();
+    }
+
+    pub(super) fn finished(&self, verdict: &Path, trained: &Trained) -> anyhow::Result<()> {
+        if self.json {
+            return output::json(&json!({
+                "type": "finished",
+                "lora": trained.lora,
+                "verdict": verdict,
+                "passed": trained.verdict.passed,
+                "n_steps": trained.n_steps,
+                "before": trained.before,
+                "after": trained.after,
+            }));
+        }
+        self.screen
+            .say(format_args!("LoRA     {}", trained.lora.display()));
+        self.screen.say(format_args!("verdict  {}", verdict.display()));
+        Ok(())
+    }
+}

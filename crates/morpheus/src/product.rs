@@ -1,0 +1,112 @@
+//! The whole product in this process: what `serve` runs and the demo starts for itself.
+
+use anyhow::{Context as _, bail};
+use protocol::agent::BaseLocation;
+use reqwest::Url;
+use server::{AgentCommand, Bound};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::{bases, settings::Settings};
+
+/// Jobs that train at the same time: each takes all cores.
+const CAPACITY: usize = 1;
+
+/// Opens the store and the socket. Base models are looked at first, so that a wrong path changes nothing.
+pub(crate) async fn bind(settings: Settings) -> anyhow::Result<Bound> {
+    let mut base_models = vec![bases::built_in()];
+    for (name, path) in &settings.bases {
+        base_models.push(orchestrator::Base {
+            model: bases::inspect(name, path)?,
+            location: BaseLocation::Path {
+                path: path.display().to_string(),
+            },
+        });
+    }
+    if let Some(queue) = &settings.queue {
+        let scheme = queue.split_once(':').map_or(queue.as_str(), |(scheme, _)| scheme);
+        bail!("queue: `{scheme}` is not known; leave --queue out, the server itself wakes its agents up");
+    }
+    let program = std::env::current_exe().context("failed to find this program, which agents run too")?;
+    let config = server::Config {
+        listen: settings.listen,
+        database: settings.database,
+        objects: settings.objects,
+        local_agent: Some(AgentCommand {
+            program,
+            first_args: Vec::new(),
+            capacity: CAPACITY,
+        }),
+        ..server::Config::new(settings.data, base_models)
+    };
+    Ok(server::bind(config).await?)
+}
+
+/// A server that runs beside the rest of this program.
+pub(crate) struct Product {
+    url: Url,
+    login_url: String,
+    token: String,
+    ending: CancellationToken,
+    serving: JoinHandle<Result<(), server::RunError>>,
+}
+
+impl Product {
+    /// Starts it, with a token for this program and a login address for a person.
+    pub(crate) async fn start(settings: Settings) -> anyhow::Result<Self> {
+        let bound = bind(settings).await?;
+        let login_url = match &bound.login_url {
+            Some(url) => url.clone(),
+            None => bound
+                .new_login_url()
+                .await
+                .context("failed to make a login address")?,
+        };
+        let token = bound.new_token("demo").await.context("failed to make a token")?;
+        let url = bound
+            .public_url
+            .parse()
+            .context("the server's own address is none")?;
+        let ending = CancellationToken::new();
+        let asked = ending.clone();
+        let serving = tokio::spawn(bound.run(asked.cancelled_owned()));
+        Ok(Self {
+            url,
+            login_url,
+            token,
+            ending,
+            serving,
+        })
+    }
+
+    pub(crate) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Signs in whoever opens it.
+    pub(crate) fn login_url(&self) -> &str {
+        &self.login_url
+    }
+
+    /// Ends the server and the agents that it started.
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        self.ending.cancel();
+        let served = self.serving.await.context("the server broke off")?;
+        end_children();
+        Ok(served?)
+    }
+}
+
+/// Agents outlive their server so that it can be restarted; here nobody will restart it.
+fn end_children() {
+    for id in crate::memory::children(std::process::id()) {
+        if let Some(child) = i32::try_from(id).ok().and_then(rustix::process::Pid::from_raw) {
+            // One that has ended in between needs no signal.
+            let _ = rustix::process::kill_process(child, rustix::process::Signal::TERM);
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Help, results and errors of single commands.
+
+use std::fs;
+
+use crate::support::{fail, path, run, succeed};
+
+#[test]
+fn every_command_explains_itself() {
+    for command in [
+        "serve", "agent", "train", "generate", "lora", "dataset", "demo", "doctor", "version",
+    ] {
+        let help = succeed([command, "--help"]);
+        assert!(help.contains("Usage: morpheus"), "{command}: {help}");
+    }
+    assert_eq!(succeed(["--version"]).trim(), succeed(["version"]).trim());
+}
+
+#[test]
+fn without_a_command_it_shows_the_way() {
+    let output = run::<&str>([]);
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("Commands:"));
+}
+
+#[test]
+fn a_base_model_that_is_not_there_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("a.png");
+    let err = fail([
+        "generate",
+        "--base",
+        "/nowhere/model.safetensors",
+        "--prompt",
+        "a",
+        "--out",
+        path(&out),
+    ]);
+    assert!(err.contains("/nowhere/model.safetensors"), "{err}");
+    assert!(!out.exists());
+}
+
+#[test]
+fn a_server_refuses_a_base_model_that_is_not_sdxl() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("model.safetensors");
+    fs::write(&model, not_sdxl()).unwrap();
+    let data = folder.path().join("data");
+    let base = format!("mine={}", model.display());
+    let err = fail([
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--data",
+        path(&data),
+        "--base",
+        &base,
+    ]);
+    assert!(err.contains(path(&model)) && err.contains("SDXL"), "{err}");
+    let err = fail([
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--data",
+        path(&data),
+        "--base",
+        "mine=/nowhere",
+    ]);
+    assert!(err.contains("/nowhere"), "{err}");
+}
+
+#[test]
+fn a_lora_file_that_is_none_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let lora = folder.path().join("zora.safetensors");
+    fs::write(&lora, "no weights").unwrap();
+    for command in ["inspect", "verify"] {
+        let err = fail(["lora", command, path(&lora)]);
+        assert!(err.contains("zora.safetensors"), "{err}");
+    }
+    let out = folder.path().join("a.png");
+    let weighted = format!("{}:0.5", lora.display());
+    let err = fail([
+        "generate",
+        "--prompt",
+        "a",
+        "--lora",
+        &weighted,
+        "--out",
+        path(&out),
+    ]);
+    assert!(err.contains("zora.safetensors"), "{err}");
+    assert!(!out.exists());
+}
+
+#[test]
+fn an_unknown_recipe_field_is_named() {
+    let err = fail_recipe("learning_rat = 1e-3\n", "");
+    assert!(
+        err.contains("recipe.toml") && err.contains("learning_rat"),
+        "{err}"
+    );
+    let err = fail_recipe("", "ranks = 4\n");
+    assert!(err.contains("recipe.toml") && err.contains("ranks"), "{err}");
+}
+
+#[test]
+fn hyperparameters_are_checked_by_name() {
+    for (line, wanted) in [
+        ("rank = 0", "parameters.rank: must be from 1 to 256, not 0"),
+        ("learning_rate = -1", "parameters.learning_rate: must be above 0"),
+        ("learning_rate = nan", "parameters.learning_rate: must be above 0"),
+    ] {
+        let err = fail_recipe("", line);
+        assert!(err.contains(wanted), "{line}: {err}");
+    }
+}
+
+#[test]
+fn a_dataset_that_is_not_there_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = folder.path().join("recipe.toml");
+    fs::write(
+        &recipe,
+        "base_model = 'tiny-xl'\nname = 'zora'\ndataset = 'nothing'\n",
+    )
+    .unwrap();
+    let err = fail([
+        "train",
+        path(&recipe),
+        "--output",
+        path(&folder.path().join("out")),
+    ]);
+    assert!(err.contains("dataset") && err.contains("nothing"), "{err}");
+}
+
+#[test]
+fn an_agent_names_the_server_that_it_cannot_reach() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let server = format!("http://127.0.0.1:{port}");
+    let folder = tempfile::tempdir().unwrap();
+    let err = fail([
+        "agent",
+        "--server",
+        &server,
+        "--token",
+        "t",
+        "--work",
+        path(folder.path()),
+    ]);
+    assert!(err.contains(&server), "{err}");
+}
+
+#[test]
+fn doctor_finds_what_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = taken.local_addr().unwrap().to_string();
+    let output = run([
+        "doctor",
+        "--json",
+        "--data",
+        path(folder.path()),
+        "--listen",
+        &listen,
+        "--base",
+        "b=/nowhere",
+    ]);
+    assert!(!output.status.success());
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let health = |name: &str| {
+        let findings = report["findings"].as_array().unwrap();
+        findings.iter().find(|finding| finding["name"] == name).unwrap()["health"].clone()
+    };
+    assert_eq!(health("port"), "problem");
+    assert_eq!(health("base b"), "problem");
+    assert_eq!(health("data folder"), "ok");
+}
+
+#[test]
+fn a_dataset_is_checked_as_the_server_would() {
+    let zora = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/demo-datasets/zora");
+    let report = succeed([
+        "dataset",
+        "check",
+        zora,
+        "--json",
+        "--resolution",
+        "128",
+        "--trigger-word",
+        "zora",
+    ]);
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["passed"], true);
+    assert_eq!(report["n_pictures"], 16);
+
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.png"), "no picture").unwrap();
+    let output = run(["dataset", "check", path(folder.path())]);
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stdout).contains("a.png"));
+}
+
+fn fail_recipe(fields: &str, parameters: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = folder.path().join("recipe.toml");
+    let zora = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/demo-datasets/zora");
+    let text = format!(
+        "base_model = 'tiny-xl'\nname = 'zora'\ndataset = '{zora}'\n{fields}\n[parameters]\n{parameters}\n"
+    );
+    fs::write(&recipe, text).unwrap();
+    let out = folder.path().join("out");
+    let err = fail(["train", path(&recipe), "--output", path(&out)]);
+    assert!(!out.exists(), "nothing half-done stays behind");
+    err
+}
+
+/// A safetensors file that holds something else than a model for pictures.
+fn not_sdxl() -> Vec<u8> {
+    let header = br#"{"weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
+    let mut file = (header.len() as u64).to_le_bytes().to_vec();
+    file.extend_from_slice(header);
+    file.extend_from_slice(&[0; 4]);
+    file
+}
