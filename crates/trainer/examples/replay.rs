@@ -24,6 +24,10 @@ struct Args {
     /// γ of min-SNR in the dumped training; 0 for none.
     #[arg(long, default_value_t = 0.0)]
     min_snr_gamma: f64,
+    /// Carry our own weights from step to step. AdamW's direction hangs on the last bits of tiny gradients, so this
+    /// drifts from any reference; see the documentation of trainer::replay.
+    #[arg(long)]
+    free_running: bool,
     /// Print a JSON list instead of a table.
     #[arg(long)]
     json: bool,
@@ -37,6 +41,7 @@ fn main() -> Result<()> {
         golden: args.golden,
         learning_rate: args.lr,
         min_snr_gamma: args.min_snr_gamma,
+        free_running: args.free_running,
     }
     .run()?;
     if !args.unet_only && report.n_text_modules > 0 {

@@ -78,7 +78,6 @@ enum Op {
     },
     Attention {
         qkv: [Tensor; 3],
-        out: Tensor,
         lse: Tensor,
         n_heads: usize,
         causal: bool,
@@ -220,9 +219,8 @@ impl Graph for Tape<'_> {
     fn attention(&mut self, [q, k, v]: [&Var; 3], n_heads: usize, mask: Mask) -> Result<Var> {
         let causal = mask == Mask::Causal;
         let (out, lse) = ops::attention(&q.tensor, &k.tensor, &v.tensor, n_heads, causal)?;
-        Ok(self.record(out.clone(), [q, k, v], || Op::Attention {
+        Ok(self.record(out, [q, k, v], || Op::Attention {
             qkv: [q.tensor.clone(), k.tensor.clone(), v.tensor.clone()],
-            out,
             lse,
             n_heads,
             causal,

@@ -114,8 +114,6 @@ pub struct Saved<'a> {
     pub k: &'a [f32],
     /// Values.
     pub v: &'a [f32],
-    /// Result.
-    pub out: &'a [f32],
     /// Log-sum-exp.
     pub lse: &'a [f32],
 }
@@ -170,7 +168,6 @@ fn head_backward(
         let keys = visible_keys(shape, start, rows);
         let at = start * width;
         let q = &shape.head(saved.q, shape.queries, index)[at..];
-        let out = &shape.head(saved.out, shape.queries, index)[at..];
         let dy = &shape.head(dy, shape.queries, index)[at..];
         let lse = &saved.lse[index * shape.queries + start..][..rows];
         with_scratch(2 * rows * keys, |scratch| {
@@ -190,15 +187,8 @@ fn head_backward(
                 Mat::rows(v, width).transposed(),
                 Threads::One,
             );
-            let args = (
-                &mut *p,
-                &mut *ds,
-                keys,
-                causal_start(shape, start),
-                lse,
-                (out, dy, width, d),
-            );
-            dispatch(score_gradient, args);
+            let causal = causal_start(shape, start);
+            dispatch(score_gradient, (&mut *p, &mut *ds, keys, causal, lse));
             let into_keys = Size {
                 m: keys,
                 n: d,
@@ -297,27 +287,26 @@ fn softmax((scores, keys, causal, lse): (&mut [f32], usize, Option<usize>, &mut 
     }
 }
 
-type ScoreArgs<'a> = (
-    &'a mut [f32],
-    &'a mut [f32],
-    usize,
-    Option<usize>,
-    &'a [f32],
-    (&'a [f32], &'a [f32], usize, usize),
-);
+type ScoreArgs<'a> = (&'a mut [f32], &'a mut [f32], usize, Option<usize>, &'a [f32]);
 
-/// Scores become probabilities; their gradient becomes p (dp - Σ dy · out).
+/// Scores become probabilities p; their gradient becomes p (dp - Σ p dp).
+///
+/// FlashAttention takes the sum from the saved result (Σ out dy). The row is at hand here, and its own sum loses
+/// less where attention is nearly even and p dp cancels.
 #[inline(always)]
-fn score_gradient((scores, gradient, keys, causal, lse, (out, dy, width, d)): ScoreArgs) {
+fn score_gradient((scores, gradient, keys, causal, lse): ScoreArgs) {
     let rows = scores.chunks_exact_mut(keys).zip(gradient.chunks_exact_mut(keys));
     for (i, ((p, ds), &lse)) in rows.zip(lse).enumerate() {
         let seen = seen(causal, i, keys);
         p[seen..].fill(0.0);
         ds[seen..].fill(0.0);
-        let delta = simd::dot(&out[i * width..][..d], &dy[i * width..][..d]);
-        for (p, ds) in p[..seen].iter_mut().zip(&mut ds[..seen]) {
+        let (p, ds) = (&mut p[..seen], &mut ds[..seen]);
+        for p in p.iter_mut() {
             *p = exp(*p - lse);
-            *ds = *p * (*ds - delta);
+        }
+        let delta = simd::dot(p, ds);
+        for (p, ds) in p.iter().zip(ds) {
+            *ds = p * (*ds - delta);
         }
     }
 }

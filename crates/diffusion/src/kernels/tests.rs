@@ -53,8 +53,14 @@ fn erf_is_accurate() {
     ];
     for (x, expected) in table {
         let gauss = (-x * x).exp();
-        assert!((f64::from(simd::erf(x, gauss)) - expected).abs() < 4e-7, "erf({x})");
-        assert!((f64::from(simd::erf(-x, gauss)) + expected).abs() < 4e-7, "erf(-{x})");
+        assert!(
+            (f64::from(simd::erf(x, gauss)) - expected).abs() < 4e-7,
+            "erf({x})"
+        );
+        assert!(
+            (f64::from(simd::erf(-x, gauss)) + expected).abs() < 4e-7,
+            "erf(-{x})"
+        );
     }
 }
 
@@ -79,7 +85,9 @@ fn products() {
     let mut exact = vec![0.0; 35];
     for i in 0..5 {
         for j in 0..7 {
-            exact[i * 7 + j] = (0..9).map(|l| f64::from(a[i * 9 + l]) * f64::from(b[l * 7 + j])).sum();
+            exact[i * 7 + j] = (0..9)
+                .map(|l| f64::from(a[i * 9 + l]) * f64::from(b[l * 7 + j]))
+                .sum();
         }
     }
     let (lhs, rhs) = (Mat::rows(&a, 9), Mat::rows(&b, 7));
@@ -114,7 +122,15 @@ fn a_product_stays_inside_its_operands() {
 fn a_product_stays_inside_its_result() {
     let (a, b) = (vec![0.0; 6], vec![0.0; 6]);
     let size = Size { m: 2, n: 2, k: 3 };
-    gemm::set(&mut [0.0; 3], 2, size, 1.0, Mat::rows(&a, 3), Mat::rows(&b, 2), Threads::One);
+    gemm::set(
+        &mut [0.0; 3],
+        2,
+        size,
+        1.0,
+        Mat::rows(&a, 3),
+        Mat::rows(&b, 2),
+        Threads::One,
+    );
 }
 
 fn conv_shape(batch: usize, input: (usize, usize), channels: (usize, usize), stride: usize) -> ConvShape {
@@ -171,7 +187,9 @@ fn convolution_both_ways() {
         let weight = random(s.out_channels * 9 * s.in_channels, 2);
         let bias = random(s.out_channels, 3);
         let dy = random(s.batch * s.output.0 * s.output.1 * s.out_channels, 4);
-        let mut y: Vec<f64> = (0..dy.len()).map(|i| f64::from(bias[i % s.out_channels])).collect();
+        let mut y: Vec<f64> = (0..dy.len())
+            .map(|i| f64::from(bias[i % s.out_channels]))
+            .collect();
         let mut dx = vec![0.0; x.len()];
         conv_terms(s, |out, input, w| {
             y[out] += f64::from(x[input]) * f64::from(weight[w]);
@@ -237,14 +255,20 @@ fn attention_in_tiles() {
             q: &q,
             k: &k,
             v: &v,
-            out: &out,
             lse: &lse,
         };
         let (_, _, dv) = attention::backward(s, saved, &dy);
         let change = attend(s, &q, &k, &dv_direction);
         let expected: f64 = change.iter().zip(&dy).map(|(c, d)| c * f64::from(*d)).sum();
-        let found: f64 = dv.iter().zip(&dv_direction).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
-        assert!((found - expected).abs() < 1e-4 * expected.abs().max(1.0), "{found} {expected}");
+        let found: f64 = dv
+            .iter()
+            .zip(&dv_direction)
+            .map(|(a, b)| f64::from(*a) * f64::from(*b))
+            .sum();
+        assert!(
+            (found - expected).abs() < 1e-4 * expected.abs().max(1.0),
+            "{found} {expected}"
+        );
     }
 }
 
@@ -265,7 +289,10 @@ fn group_norm_of_far_off_values() {
     for (b, g) in (0..2).flat_map(|b| (0..3).map(move |g| (b, g))) {
         let index = |i: usize| (b * 200 + i / 2) * 6 + g * 2 + i % 2;
         let mean = (0..400).map(|i| f64::from(x[index(i)])).sum::<f64>() / 400.0;
-        let variance = (0..400).map(|i| (f64::from(x[index(i)]) - mean).powi(2)).sum::<f64>() / 400.0;
+        let variance = (0..400)
+            .map(|i| (f64::from(x[index(i)]) - mean).powi(2))
+            .sum::<f64>()
+            / 400.0;
         for i in 0..400 {
             expected[index(i)] = (f64::from(x[index(i)]) - mean) / (variance + 1e-5).sqrt();
         }
@@ -279,11 +306,23 @@ fn activations_at_known_points() {
     let mut out = [0.0; 5];
     // From PyTorch 2.15: torch.nn.functional.silu, gelu, and x * sigmoid(1.702 x).
     activation::forward(Activation::Silu, &x, &mut out);
-    assert_close(&out, &[-0.142_277_62, -0.268_941_42, 0.0, 0.731_058_58, 2.857_722_4], 1e-6);
+    assert_close(
+        &out,
+        &[-0.142_277_62, -0.268_941_42, 0.0, 0.731_058_58, 2.857_722_4],
+        1e-6,
+    );
     activation::forward(Activation::Gelu, &x, &mut out);
-    assert_close(&out, &[-0.004_049_69, -0.158_655_25, 0.0, 0.841_344_75, 2.995_950_3], 1e-6);
+    assert_close(
+        &out,
+        &[-0.004_049_69, -0.158_655_25, 0.0, 0.841_344_75, 2.995_950_3],
+        1e-6,
+    );
     activation::forward(Activation::QuickGelu, &x, &mut out);
-    assert_close(&out, &[-0.018_071_31, -0.154_204_23, 0.0, 0.845_795_77, 2.981_928_7], 1e-6);
+    assert_close(
+        &out,
+        &[-0.018_071_31, -0.154_204_23, 0.0, 0.845_795_77, 2.981_928_7],
+        1e-6,
+    );
 }
 
 #[test]
@@ -295,7 +334,10 @@ fn resampling_and_concatenation() {
     };
     let up = elementwise::upsample_2x(shape, &[1.0, 2.0, 3.0, 4.0]);
     assert_eq!(up, [1.0, 1.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0]);
-    assert_eq!(elementwise::upsample_2x_backward(shape, &up), [4.0, 8.0, 6.0, 8.0]);
+    assert_eq!(
+        elementwise::upsample_2x_backward(shape, &up),
+        [4.0, 8.0, 6.0, 8.0]
+    );
     let joined = elementwise::concat(&[1.0, 2.0], 1, &[3.0, 4.0, 5.0, 6.0], 2);
     assert_eq!(joined, [1.0, 3.0, 4.0, 2.0, 5.0, 6.0]);
     assert_eq!(

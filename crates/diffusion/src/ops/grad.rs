@@ -154,8 +154,6 @@ pub struct Attention<'a> {
     pub k: &'a Tensor,
     /// `[B, Tk, C]`.
     pub v: &'a Tensor,
-    /// Result.
-    pub out: &'a Tensor,
     /// Log-sum-exp.
     pub lse: &'a Tensor,
     /// Heads.
@@ -169,12 +167,11 @@ impl Attention<'_> {
     pub fn backward(&self, dy: &Tensor) -> Result<(Tensor, Tensor, Tensor)> {
         let shape = attention_shape(self.q, self.k, self.v, self.n_heads, self.causal)?;
         let (q, k, v) = (floats(self.q)?, floats(self.k)?, floats(self.v)?);
-        let (out, lse) = (floats(self.out)?, floats(self.lse)?);
+        let lse = floats(self.lse)?;
         let saved = Saved {
             q: &q,
             k: &k,
             v: &v,
-            out: &out,
             lse: &lse,
         };
         let (dq, dk, dv) = attention::backward(shape, saved, &floats(dy)?);

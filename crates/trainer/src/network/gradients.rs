@@ -12,6 +12,15 @@ impl Gradients {
         Self(vec![0.0; network.n_parameters()])
     }
 
+    /// From numbers in the order of [`LoraNetwork::values`].
+    ///
+    /// # Panics
+    /// If there are not as many as the network has parameters.
+    pub fn from_values(network: &LoraNetwork, values: Vec<f32>) -> Self {
+        assert_eq!(values.len(), network.n_parameters());
+        Self(values)
+    }
+
     /// All numbers, in the order of [`LoraNetwork::values`].
     pub fn values(&self) -> &[f32] {
         &self.0

@@ -74,7 +74,6 @@ impl Tape<'_> {
                 }
                 Op::Attention {
                     qkv: [q, k, v],
-                    out,
                     lse,
                     n_heads,
                     causal,
@@ -83,7 +82,6 @@ impl Tape<'_> {
                         q: &q,
                         k: &k,
                         v: &v,
-                        out: &out,
                         lse: &lse,
                         n_heads,
                         causal,

@@ -54,7 +54,11 @@ fn empty_network() -> LoraNetwork {
 fn score(y: &Tensor) -> (f64, Tensor) {
     let weights = random(y.dims(), 7);
     let (y, w) = (floats(y).unwrap(), floats(&weights).unwrap());
-    let value = y.iter().zip(w.iter()).map(|(y, w)| f64::from(*y) * f64::from(*w)).sum();
+    let value = y
+        .iter()
+        .zip(w.iter())
+        .map(|(y, w)| f64::from(*y) * f64::from(*w))
+        .sum();
     drop(w);
     (value, weights)
 }
@@ -95,16 +99,28 @@ fn check<const N: usize>(inputs: [&[usize]; N], forward: impl Fn(&mut Tape, [&Va
     for i in 0..N {
         let gradient = slots.of(&vars[i]).expect("a gradient flows into every input");
         assert_eq!(gradient.dims(), inputs[i]);
-        check_gradient(&floats(&tensors[i]).unwrap(), &floats(gradient).unwrap(), |values| {
-            let mut tape = Tape::new(&network);
-            let vars: [Var; N] = std::array::from_fn(|j| {
-                let moved = ops::tensor(values.to_vec(), inputs[i]);
-                tape.constant(&if i == j { moved.unwrap() } else { tensors[j].clone() })
-            });
-            let y = forward(&mut tape, std::array::from_fn(|j| &vars[j]));
-            assert_eq!(tape.n_nodes(), 0, "nothing is recorded where nothing wants a gradient");
-            score(tape.tensor(&y)).0
-        });
+        check_gradient(
+            &floats(&tensors[i]).unwrap(),
+            &floats(gradient).unwrap(),
+            |values| {
+                let mut tape = Tape::new(&network);
+                let vars: [Var; N] = std::array::from_fn(|j| {
+                    let moved = ops::tensor(values.to_vec(), inputs[i]);
+                    tape.constant(&if i == j {
+                        moved.unwrap()
+                    } else {
+                        tensors[j].clone()
+                    })
+                });
+                let y = forward(&mut tape, std::array::from_fn(|j| &vars[j]));
+                assert_eq!(
+                    tape.n_nodes(),
+                    0,
+                    "nothing is recorded where nothing wants a gradient"
+                );
+                score(tape.tensor(&y)).0
+            },
+        );
     }
 }
 
@@ -128,7 +144,9 @@ fn convolutions() {
         let k = geometry.kernel;
         let weights = Weights::of([("c.weight", &[3, 2, k, k]), ("c.bias", &[3])]);
         let layer = Conv2d::load(&weights, "c", (2, 3), geometry).unwrap();
-        check([&[2, side, side + 1, 2]], |tape, [x]| tape.conv2d(x, &layer).unwrap());
+        check([&[2, side, side + 1, 2]], |tape, [x]| {
+            tape.conv2d(x, &layer).unwrap()
+        });
     }
 }
 
@@ -137,7 +155,9 @@ fn group_norm() {
     let weights = Weights::of([("n.weight", &[6]), ("n.bias", &[6])]);
     let layer = GroupNorm::load(&weights, "n", 6, 3, 1e-5).unwrap();
     for after in [After::Nothing, After::Silu] {
-        check([&[2, 2, 3, 6]], |tape, [x]| tape.group_norm(x, &layer, after).unwrap());
+        check([&[2, 2, 3, 6]], |tape, [x]| {
+            tape.group_norm(x, &layer, after).unwrap()
+        });
     }
 }
 
@@ -179,7 +199,9 @@ fn sums_and_shapes() {
     check([&[2, 3, 2, 4], &[2, 4]], |tape, [x, bias]| {
         tape.add_channels(x, bias).unwrap()
     });
-    check([&[2, 2, 3], &[2, 2, 5]], |tape, [a, b]| tape.concat(a, b).unwrap());
+    check([&[2, 2, 3], &[2, 2, 5]], |tape, [a, b]| {
+        tape.concat(a, b).unwrap()
+    });
     check([&[2, 2, 3, 2]], |tape, [x]| tape.upsample_2x(x, (4, 6)).unwrap());
     check([&[1, 2, 3, 2]], |tape, [x]| tape.upsample_2x(x, (3, 5)).unwrap());
     check([&[2, 6]], |tape, [x]| tape.reshape(x, &[3, 4]).unwrap());
@@ -213,7 +235,9 @@ fn unused_results_do_no_harm() {
 #[test]
 fn lora_linear() {
     let weights = Weights::of([("l.weight", &[5, 4]), ("l.bias", &[5])]);
-    let layer = Linear::load(&weights, "l", (4, 5)).unwrap().with_lora_key("m".into());
+    let layer = Linear::load(&weights, "l", (4, 5))
+        .unwrap()
+        .with_lora_key("m".into());
     let target = LoraTarget {
         key: "m".into(),
         n_in: 4,
@@ -225,7 +249,9 @@ fn lora_linear() {
         3.0,
         &mut Random::from_seed(1),
     );
-    network.values_mut().copy_from_slice(&Random::from_seed(2).normal(18));
+    network
+        .values_mut()
+        .copy_from_slice(&Random::from_seed(2).normal(18));
     let x = random(&[2, 3, 4], 3);
     let loss = |network: &LoraNetwork, x: &Tensor| {
         let mut tape = Tape::new(network);
