@@ -16,7 +16,19 @@ export default defineConfig({
     tailwindcss(),
   ],
   resolve: { alias: { "~": fileURLToPath(new URL("./src", import.meta.url)) } },
-  server: { host: "127.0.0.1", proxy: { "/api": proxy, "/objects": proxy } },
+  server: {
+    host: "127.0.0.1",
+    proxy: {
+      "/api": proxy,
+      "/blob": proxy,
+      // The page itself is ours; only signing in is the server's.
+      "/login": {
+        ...proxy,
+        bypass: ({ method, url }) =>
+          method === "GET" && !url?.includes("token=") ? "/index.html" : undefined,
+      },
+    },
+  },
   build: { target: "es2023", sourcemap: false },
   test: {
     environment: "happy-dom",

@@ -6,7 +6,7 @@ import { body, client } from "./client";
 export function useSignIn() {
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: (token: string) => client.POST("/api/v1/login", { body: { token } }),
+    mutationFn: (token: string) => client.POST("/login", { body: { token } }),
     onSuccess: () => queries.clear(),
   });
 }

@@ -1,5 +1,6 @@
 // The one client of the HTTP API. A refused request throws a ProblemError; a lost session leads to the sign-in page.
 import createClient from "openapi-fetch";
+import { keepAddresses } from "./addresses";
 import { ProblemError, toProblem } from "./problem";
 import type { paths } from "./schema";
 
@@ -16,5 +17,5 @@ client.use({
 /** The body of an answer; the middleware has thrown when there is none. */
 export async function body<T>(request: Promise<{ data?: T }>): Promise<T> {
   const { data } = await request;
-  return data as T;
+  return keepAddresses(data as T);
 }

@@ -10,16 +10,17 @@ import { Field, Input } from "~/components/ui/field";
 import { pastedToken } from "~/lib/pasted-token";
 
 export const Route = createFileRoute("/login")({
-  validateSearch: (search: Record<string, unknown>): { to?: string; token?: string } => ({
+  validateSearch: (search: Record<string, unknown>): { to?: string; token?: string; failed?: boolean } => ({
     // Only ever within this site.
     ...(typeof search.to === "string" && /^\/(?![/\\])/.test(search.to) && { to: search.to }),
     ...(typeof search.token === "string" && { token: search.token }),
+    ...(search.failed === true && { failed: true }),
   }),
   component: Login,
 });
 
 function Login() {
-  const { to = "/jobs", token } = Route.useSearch();
+  const { to = "/jobs", token, failed } = Route.useSearch();
   const router = useRouter();
   const signIn = useSignIn();
   const [text, setText] = useState("");
@@ -47,7 +48,7 @@ function Login() {
         address in the terminal. Open that address, or paste it here. An API token works too.
       </p>
       <form onSubmit={submit} className="mt-6 flex flex-col gap-3">
-        <Field label="Login address or token" error={signIn.error ? describeError(signIn.error) : undefined}>
+        <Field label="Login address or token" error={problem(signIn.error, failed)}>
           {(control) => (
             <Input
               {...control}
@@ -66,4 +67,11 @@ function Login() {
       <ThemeSwitch className="mt-10 self-start" />
     </main>
   );
+}
+
+function problem(error: unknown, failed = false): string | undefined {
+  if (error) return describeError(error);
+  if (failed)
+    return "That login address is no longer valid. `morpheus serve --new-login` prints a fresh one.";
+  return undefined;
 }
