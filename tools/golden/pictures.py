@@ -8,7 +8,7 @@ from diffusers import (
     EulerDiscreteScheduler,
     StableDiffusionXLPipeline,
 )
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 PROMPT = "open peeps comic portrait of a person with short hair, glasses, green background"
 NEGATIVE = "hat, beard"
@@ -36,6 +36,36 @@ def write_lora(path):
         tensors[f"{module}.lora_up.weight"] = torch.randn(n_out, RANK, generator=generator) / 4
         tensors[f"{module}.alpha"] = torch.tensor(ALPHA)
     save_file({name: tensor.half() for name, tensor in tensors.items()}, path)
+
+
+def split_lora(path):
+    """The U-Net's part for diffusers to load, and the text encoders' as weight changes by module.
+
+    diffusers 0.42 with transformers 5 drops the attention modules of text encoders without an error (it renames them
+    to `to_q_lora`, which nothing expects any more), so those are merged by hand.
+    """
+    tensors = {name: tensor.float() for name, tensor in load_file(path).items()}
+    unet = {name: tensor for name, tensor in tensors.items() if name.startswith("lora_unet_")}
+    changes = {
+        module: ALPHA / RANK * tensors[f"{module}.lora_up.weight"] @ tensors[f"{module}.lora_down.weight"]
+        for module in LORA
+        if not module.startswith("lora_unet_")
+    }
+    return unet, changes
+
+
+@torch.no_grad()
+def change_text_encoders(pipeline, changes, weight):
+    encoders = {"lora_te1_": pipeline.text_encoder, "lora_te2_": pipeline.text_encoder_2}
+    n_changed = 0
+    for prefix, encoder in encoders.items():
+        for name, parameter in encoder.named_parameters():
+            path = name.removeprefix("text_model.").removesuffix(".weight").replace(".", "_")
+            change = changes.get(f"{prefix}text_model_{path}")
+            if change is not None and name.endswith(".weight"):
+                parameter += weight * change
+                n_changed += 1
+    assert n_changed == len(changes)
 
 
 def load(base):
@@ -72,8 +102,12 @@ def write(base, folder):
 
     lora = folder / "lora.safetensors"
     write_lora(lora)
-    pipeline.load_lora_weights(lora, adapter_name="golden")
+    unet, changes = split_lora(lora)
+    pipeline.load_lora_weights(unet, adapter_name="golden")
+    out["lora_unet"] = generate(pipeline, euler)
+    change_text_encoders(pipeline, changes, 1.0)
     out["lora"] = generate(pipeline, euler)
     pipeline.set_adapters(["golden"], [0.5])
+    change_text_encoders(pipeline, changes, -0.5)
     out["lora_half"] = generate(pipeline, ddim)
     save_file({name: tensor.contiguous() for name, tensor in out.items()}, folder / "pictures.safetensors")

@@ -4,6 +4,7 @@ mod config;
 mod export;
 
 use std::{
+    collections::HashMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -123,6 +124,19 @@ impl BaseModel {
             info,
             files: checkpoint.files,
         })
+    }
+
+    /// The layers that a LoRA can address: kohya's names, inputs and outputs.
+    pub fn lora_layers(&self) -> HashMap<String, (usize, usize)> {
+        let texts = [&self.text_encoders.first, &self.text_encoders.second];
+        let texts = texts
+            .into_iter()
+            .flat_map(TextEncoder::linears)
+            .filter_map(|layer| Some((layer.lora_key()?.to_owned(), (layer.n_in(), layer.n_out()))));
+        let unet = self.unet.config().lora_targets().into_iter();
+        unet.map(|target| (target.key, (target.n_in, target.n_out)))
+            .chain(texts)
+            .collect()
     }
 
     /// SHA-256 of a single-file checkpoint, for `ss_new_sd_model_hash`. Reads all of it; folders have none.

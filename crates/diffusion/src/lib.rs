@@ -7,6 +7,7 @@ pub mod conditioning;
 pub mod graph;
 pub mod kernels;
 pub mod layers;
+pub mod lora;
 pub mod ops;
 pub mod pipeline;
 pub mod random;

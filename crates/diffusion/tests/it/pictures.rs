@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 
 use diffusion::{
     base::BaseModel,
-    graph::AdapterSet,
+    graph::{Adapter, AdapterSet},
+    lora::{self, Lora},
     pipeline::{self, PictureRequest, PictureSize, PipelineError},
     random::Random,
     schedulers::Sampler,
@@ -178,4 +179,29 @@ fn sizes() {
         let error = PictureSize::new(width, height).unwrap_err().to_string();
         assert!(error.contains(&format!("{width}x{height}")), "{error}");
     }
+}
+
+#[test]
+fn loras() {
+    let base = BaseModel::built_in("tiny-xl").unwrap();
+    let lora = Lora::open(&golden::folder().join("lora.safetensors")).unwrap();
+    let whole = lora::adapters(&base, [(&lora, 1.0)]).unwrap();
+    check("lora", &whole, &request(Sampler::Euler));
+    let half = lora::adapters(&base, [(&lora, 0.5)]).unwrap();
+    check("lora_half", &half, &request(Sampler::Ddim));
+    let mut of_unet = AdapterSet::new();
+    let unet_modules = lora
+        .modules()
+        .iter()
+        .filter(|(key, _)| key.starts_with("lora_unet_"));
+    of_unet.add(
+        unet_modules.map(|(key, m)| (key.clone(), Adapter::new(&m.down, &m.up, m.alpha).unwrap())),
+        1.0,
+    );
+    check("lora_unet", &of_unet, &request(Sampler::Euler));
+    // Twice a quarter is a half.
+    let quarters = lora::adapters(&base, [(&lora, 0.25), (&lora, 0.25)]).unwrap();
+    check("lora_half", &quarters, &request(Sampler::Ddim));
+    let none = lora::adapters(&base, [(&lora, 0.0)]).unwrap();
+    check("ddim", &none, &request(Sampler::Ddim));
 }
