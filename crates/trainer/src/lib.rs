@@ -28,4 +28,6 @@ pub mod tensor_file;
 pub mod train;
 pub mod validation;
 
+#[cfg(test)]
+mod fixture;
 mod seeds;

@@ -1,1 +1,197 @@
+use protocol::agent::Report;
 
+use super::*;
+use crate::fixture::Fixture;
+
+fn steps(events: &[TrainEvent]) -> Vec<StepMetrics> {
+    let step = |event: &TrainEvent| match event {
+        TrainEvent::Report(Report::Step(metrics)) => Some(*metrics),
+        _ => None,
+    };
+    events.iter().filter_map(step).collect()
+}
+
+/// What has to be the same in every run of a recipe: times are not.
+fn numbers(events: &[TrainEvent]) -> Vec<[f64; 5]> {
+    let numbers = |m: &StepMetrics| {
+        [
+            f64::from(m.step),
+            m.loss,
+            m.average_loss,
+            m.learning_rate,
+            m.gradient_norm,
+        ]
+    };
+    steps(events).iter().map(numbers).collect()
+}
+
+fn written(events: &[TrainEvent]) -> Vec<String> {
+    let name = |event: &TrainEvent| match event {
+        TrainEvent::Wrote { path, .. } => Some(path.file_name().unwrap().to_string_lossy().into_owned()),
+        TrainEvent::Report(_) => None,
+    };
+    events.iter().filter_map(name).collect()
+}
+
+#[track_caller]
+fn completed(ended: Result<Ended, TrainError>) -> Trained {
+    match ended.unwrap() {
+        Ended::Completed(trained) => *trained,
+        other => panic!("should be completed, not {other:?}"),
+    }
+}
+
+#[test]
+fn a_resumed_training_is_bit_for_bit_the_uninterrupted_one() {
+    let fixture = Fixture::new(|_| ());
+    let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
+    let (ended, whole) = fixture.train(folders[0].path(), None);
+    let whole_file = completed(ended);
+    assert_eq!(steps(&whole).len(), 6);
+
+    // From a checkpoint that was written on the way.
+    let checkpoint = folders[0].path().join("checkpoint-000002.safetensors");
+    let (ended, rest) = fixture.train(folders[1].path(), Some(&checkpoint));
+    assert_eq!(numbers(&rest), numbers(&whole)[2..]);
+    assert_eq!(
+        completed(ended).metadata["sshs_model_hash"],
+        whole_file.metadata["sshs_model_hash"]
+    );
+
+    // Stopped by an order in the middle of an epoch.
+    let order = |n_done| (n_done == 3).then_some(Directive::Stop);
+    let (ended, first) = fixture.train_ordered(folders[2].path(), None, order);
+    assert!(matches!(ended, Ok(Ended::Stopped)));
+    let checkpoint = folders[2].path().join("checkpoint-000003.safetensors");
+    let (ended, rest) = fixture.train(folders[2].path(), Some(&checkpoint));
+    assert_eq!([numbers(&first), numbers(&rest)].concat(), numbers(&whole));
+    assert_eq!(
+        completed(ended).metadata["sshs_model_hash"],
+        whole_file.metadata["sshs_model_hash"]
+    );
+
+    // From the last one, there is nothing left but to finish.
+    let checkpoint = folders[0].path().join("checkpoint-000006.safetensors");
+    let (ended, rest) = fixture.train(folders[1].path(), Some(&checkpoint));
+    assert_eq!(steps(&rest).len(), 0);
+    assert_eq!(
+        completed(ended).metadata["sshs_model_hash"],
+        whole_file.metadata["sshs_model_hash"]
+    );
+}
+
+#[test]
+fn tells_what_it_does() {
+    let fixture = Fixture::new(|p| p.sample_every_n_steps = 4);
+    let folder = tempfile::tempdir().unwrap();
+    let (ended, events) = fixture.train(folder.path(), None);
+    let trained = completed(ended);
+    assert_eq!(trained.lora, folder.path().join("test.safetensors"));
+    assert_eq!(
+        written(&events),
+        [
+            "checkpoint-000002.safetensors",
+            "checkpoint-000004.safetensors",
+            "sample-000004-0.png",
+            "checkpoint-000006.safetensors",
+            "sample-000006-0.png",
+        ]
+    );
+    // Five pictures in two buckets make three batches of up to two, two steps of two batches.
+    let last = steps(&events)[5];
+    assert_eq!((last.step, last.n_steps, last.epoch, last.n_epochs), (6, 6, 3, 3));
+    assert_eq!(last.average_loss, (last.loss + steps(&events)[4].loss) / 2.0);
+    assert_eq!(steps(&events)[0].learning_rate, 0.0, "warm-up begins at zero");
+    let validated: Vec<u32> = events
+        .iter()
+        .filter_map(|event| match event {
+            TrainEvent::Report(Report::ValidationLoss { step, .. }) => Some(*step),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(validated, [0, 2, 4, 6]);
+    let [
+        ..,
+        TrainEvent::Report(Report::Finalizing),
+        TrainEvent::Report(Report::Validated { verdict }),
+    ] = &events[..]
+    else {
+        panic!("the verdict comes last");
+    };
+    assert_eq!(verdict, &trained.verdict);
+    assert!(trained.before.unwrap().exists() && trained.after.unwrap().exists());
+}
+
+#[test]
+fn obeys_orders() {
+    let fixture = Fixture::new(|p| p.checkpoint_every_n_steps = 0);
+    let folder = tempfile::tempdir().unwrap();
+    let mut orders = vec![Directive::Cancel, Directive::Sample, Directive::Checkpoint];
+    let order = |n_done| if n_done == 1 { orders.pop() } else { None };
+    let (ended, events) = fixture.train_ordered(folder.path(), None, order);
+    assert!(matches!(ended, Ok(Ended::Cancelled)));
+    assert_eq!(
+        written(&events),
+        ["checkpoint-000001.safetensors", "sample-000001-0.png"]
+    );
+
+    let (ended, events) = fixture.train_ordered(folder.path(), None, |_| Some(Directive::Cancel));
+    assert!(matches!(ended, Ok(Ended::Cancelled)));
+    assert_eq!(
+        steps(&events).len(),
+        0,
+        "an order to end is obeyed while pictures are prepared"
+    );
+}
+
+#[test]
+fn stops_at_a_loss_that_is_not_finite_and_keeps_the_last_good_checkpoint() {
+    let fixture = Fixture::new(|p| {
+        // Nothing is clipped, and every step multiplies the last one's error.
+        p.learning_rate = 1.0;
+        p.alpha = 512.0;
+        p.max_gradient_norm = 0.0;
+        p.n_steps = 200;
+        p.checkpoint_every_n_steps = 1;
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let (ended, events) = fixture.train(folder.path(), None);
+    let err = ended.unwrap_err();
+    let TrainError::NotFinite {
+        step,
+        items,
+        last_checkpoint: Some(checkpoint),
+        ..
+    } = &err
+    else {
+        panic!("{err}");
+    };
+    assert_eq!(*step as usize, steps(&events).len() + 1);
+    let trained: Vec<_> = fixture.manifest.items[..5].iter().map(|item| item.id).collect();
+    assert!(!items.is_empty() && items.iter().all(|id| trained.contains(id)));
+    assert!(checkpoint.exists());
+    assert!(err.to_string().contains("lower the learning rate"), "{err}");
+    assert!(!folder.path().join("test.safetensors").exists());
+}
+
+#[test]
+fn names_the_file_that_cannot_be_written() {
+    let fixture = Fixture::new(|_| ());
+    let (ended, _) = fixture.train(Path::new("/dev/null/nowhere"), None);
+    assert_eq!(
+        ended.unwrap_err().to_string(),
+        "failed to write `/dev/null/nowhere/checkpoint-000002.safetensors`"
+    );
+}
+
+#[test]
+fn refuses_the_checkpoint_of_another_recipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let order = |n_done| (n_done == 1).then_some(Directive::Stop);
+    let (ended, _) = Fixture::new(|_| ()).train_ordered(folder.path(), None, order);
+    assert!(matches!(ended, Ok(Ended::Stopped)));
+    let checkpoint = folder.path().join("checkpoint-000001.safetensors");
+    let (ended, _) = Fixture::new(|p| p.seed = 7).train(folder.path(), Some(&checkpoint));
+    let err = ended.unwrap_err().to_string();
+    assert!(err.contains("was made with another recipe"), "{err}");
+}
