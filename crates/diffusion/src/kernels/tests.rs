@@ -41,7 +41,7 @@ fn exp_is_accurate() {
 /// Values of the error function from a table (Abramowitz and Stegun, table 7.1).
 #[test]
 fn erf_is_accurate() {
-    let table = [
+    let table: [(f32, f64); 8] = [
         (0.0, 0.0),
         (0.1, 0.112_462_916),
         (0.5, 0.520_499_878),

@@ -141,7 +141,7 @@ const ROLES: [(&str, Role); 11] = [
 ];
 
 /// Relatives of LoRA, by a part of their tensors' names.
-const RELATIVES: [(&str, &str); 8] = [
+const RELATIVES: [(&str, &str); 7] = [
     (".dora_scale", "a DoRA"),
     (".lora_magnitude_vector", "a DoRA"),
     (".hada_", "a LoHa"),
@@ -149,11 +149,17 @@ const RELATIVES: [(&str, &str); 8] = [
     (".oft_", "an OFT"),
     (".lora_mid.", "a LoRA with a Tucker decomposition"),
     (".a1.weight", "a GLoRA"),
-    (".diff", "a full weight difference"),
 ];
 
 /// Reads the name of a tensor. None if it has nothing to do with a LoRA.
 pub fn parse(key: &str) -> Option<Parsed> {
+    if let Some(module) = key.strip_suffix(".diff") {
+        let kind = "a full weight difference";
+        return Some(Parsed::Relative {
+            module: module.to_owned(),
+            kind,
+        });
+    }
     if let Some((mark, kind)) = RELATIVES.into_iter().find(|(mark, _)| key.contains(mark)) {
         let module = key.split(mark).next().unwrap_or(key).to_owned();
         return Some(Parsed::Relative { module, kind });
