@@ -1,136 +1,97 @@
-//! Times a training step for `make bench`: the median of several, as one line of JSON.
-//!
-//! A step makes a noisy batch from cached latents and text, goes forward and backward, clips, and moves the LoRA
-//! with AdamW, as `train` does.
+//! Times a whole training step (forward, loss, backward, clip, AdamW) and a forward pass alone on random latents.
 
-use std::{
-    io::{Write, stdout},
-    num::NonZeroU16,
-    time::Instant,
-};
+use std::{num::NonZeroU16, time::Instant};
 
-use candle_core::Tensor;
+use anyhow::Result;
 use clap::Parser;
-use diffusion::{
-    base::BaseModel,
-    conditioning::{self, PictureSizes},
-    random::Random,
-    schedulers::NoiseSchedule,
-    unet::Conditioning,
-};
+use diffusion::{base::BaseModel, graph::AdapterSet, random::Random, unet::Conditioning};
+use serde_json::json;
 use trainer::{
     network::LoraNetwork,
     optimizer::{AdamW, AdamWConfig},
-    step::{Batch, forward_backward},
+    step::{Batch, StepGradients, forward_backward},
 };
 
-/// See the module.
 #[derive(Parser)]
+#[command(about)]
 struct Args {
-    /// Name or path of a base model
+    /// Base model: a built-in name, a single file, or a diffusers folder.
     #[arg(long, default_value = "tiny-xl")]
     base: String,
-    /// Rank and alpha of the LoRA
+    /// Rank of the LoRA; alpha is the same.
     #[arg(long, default_value = "8")]
     rank: NonZeroU16,
-    /// Pictures in a step
+    /// Pictures in a batch.
     #[arg(long, default_value_t = 1)]
     batch: usize,
-    /// Steps that are timed
+    /// Side of the square latents.
+    #[arg(long, default_value_t = 16)]
+    side: usize,
+    /// Steps that are timed; two more come before them.
     #[arg(long, default_value_t = 20)]
-    n: usize,
-    /// The output is JSON in any case
-    #[arg(long)]
-    json: bool,
+    steps: usize,
 }
 
-/// Steps before the timed ones: they fill caches.
-const N_WARMUP: usize = 3;
-const N_TOKENS: usize = 77;
-const LEARNING_RATE: f64 = 1e-4;
-const MAX_NORM: f64 = 1.0;
+const WARM_UP: usize = 2;
 
-fn main() -> anyhow::Result<()> {
+#[expect(clippy::print_stdout, reason = "the result goes to stdout")]
+fn main() -> Result<()> {
     let args = Args::parse();
-    anyhow::ensure!(args.n > 0 && args.batch > 0, "--n and --batch must be at least 1");
-    let base = BaseModel::open(&args.base)?;
-    let mut random = Random::from_seed(0);
-    let mut network = LoraNetwork::new(
-        base.unet.config().lora_targets(),
-        args.rank,
-        f64::from(args.rank.get()),
-        &mut random,
-    );
+    let unet = BaseModel::open(&args.base)?.unet;
+    let mut random = Random::from_seed(1);
+    let alpha = f64::from(args.rank.get());
+    let mut network = LoraNetwork::new(unet.config().lora_targets(), args.rank, alpha, &mut random);
     let mut optimizer = AdamW::new(&network, AdamWConfig::default());
-    let cached = Cached::new(&base, args.batch, &mut random)?;
-    let noise_schedule = NoiseSchedule::new(&base.scheduler);
+    let batch = random_batch(&unet, &args, &mut random)?;
+    let timesteps: Vec<f32> = batch.timesteps.iter().map(|&t| t as f32).collect();
 
-    let mut times = Vec::with_capacity(args.n);
-    for step in 0..N_WARMUP + args.n {
-        let started = Instant::now();
-        let batch = cached.noisy(&noise_schedule, &mut random)?;
-        let mut gradients = forward_backward(&base.unet, &network, &batch)?.gradients;
-        gradients.clip(gradients.norm(), MAX_NORM);
-        optimizer.step(&mut network, &gradients, LEARNING_RATE);
-        if step >= N_WARMUP {
-            times.push(started.elapsed().as_secs_f64() * 1000.0);
+    let mut step_ms = Vec::new();
+    let mut forward_ms = Vec::new();
+    for i in 0..WARM_UP + args.steps {
+        let start = Instant::now();
+        let StepGradients { gradients, .. } = {
+            let mut pass = forward_backward(&unet, &network, &batch)?;
+            pass.gradients.clip(pass.gradients.norm(), 1.0);
+            pass
+        };
+        optimizer.step(&mut network, &gradients, 1e-4);
+        let step = start.elapsed();
+        let start = Instant::now();
+        unet.predict(&AdapterSet::new(), &batch.noisy, &timesteps, &batch.conditioning)?;
+        let forward = start.elapsed();
+        if i >= WARM_UP {
+            step_ms.push(step.as_secs_f64() * 1e3);
+            forward_ms.push(forward.as_secs_f64() * 1e3);
         }
     }
-    times.sort_by(f64::total_cmp);
-    let result = serde_json::json!({
-        "median_ms": times[times.len() / 2],
-        "times_ms": times,
-        "n_modules": network.n_modules(),
-    });
-    writeln!(stdout(), "{result}")?;
+    println!(
+        "{}",
+        json!({
+            "batch": args.batch,
+            "rank": args.rank,
+            "step_ms": median(step_ms),
+            "forward_ms": median(forward_ms),
+        })
+    );
     Ok(())
 }
 
-/// What a training encodes once; here random, since the values do not change the time.
-struct Cached {
-    /// `[B, 4, h, w]`.
-    latents: Tensor,
-    /// `[B, 77, context]`.
-    context: Tensor,
-    /// `[B, pooled]`.
-    pooled: Tensor,
-    sizes: Vec<PictureSizes>,
+fn random_batch(unet: &diffusion::unet::Unet, args: &Args, random: &mut Random) -> Result<Batch> {
+    let config = unet.config();
+    let latents = (args.batch, config.in_channels, args.side, args.side);
+    Ok(Batch {
+        noisy: random.normal_tensor(latents)?,
+        timesteps: (0..args.batch).map(|_| random.integer(0..1000)).collect(),
+        conditioning: Conditioning {
+            context: random.normal_tensor((args.batch, 77, config.context_dim))?,
+            vector: random.normal_tensor((args.batch, config.vector_dim))?,
+        },
+        target: random.normal_tensor(latents)?,
+        weights: vec![1.0; args.batch],
+    })
 }
 
-impl Cached {
-    fn new(base: &BaseModel, n: usize, random: &mut Random) -> anyhow::Result<Self> {
-        let side = base.info.native_resolution;
-        let latent_side = side as usize / 8; // the VAE halves a picture three times
-        Ok(Self {
-            latents: random.normal_tensor((n, 4, latent_side, latent_side))?,
-            context: random.normal_tensor((n, N_TOKENS, base.text_encoders.context_width()))?,
-            pooled: random.normal_tensor((n, base.text_encoders.pooled_width()))?,
-            sizes: vec![PictureSizes::whole(side, side); n],
-        })
-    }
-
-    /// A batch at random timesteps.
-    fn noisy(&self, schedule: &NoiseSchedule, random: &mut Random) -> anyhow::Result<Batch> {
-        let n = self.sizes.len();
-        let noise = random.normal_tensor(self.latents.shape().clone())?;
-        let timesteps: Vec<u32> = (0..n)
-            .map(|_| random.integer(0..schedule.n_timesteps() as u32))
-            .collect();
-        let mut noisy = Vec::with_capacity(n);
-        for (i, &timestep) in timesteps.iter().enumerate() {
-            let (signal, rest) = schedule.mix(timestep as usize);
-            let latents = self.latents.narrow(0, i, 1)?.affine(signal, 0.0)?;
-            noisy.push((latents + noise.narrow(0, i, 1)?.affine(rest, 0.0)?)?);
-        }
-        Ok(Batch {
-            noisy: Tensor::cat(&noisy, 0)?,
-            timesteps,
-            conditioning: Conditioning {
-                context: self.context.clone(),
-                vector: conditioning::vector(&self.pooled, &self.sizes)?,
-            },
-            target: noise,
-            weights: vec![1.0; n],
-        })
-    }
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

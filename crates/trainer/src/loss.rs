@@ -1,5 +1,8 @@
 //! The loss of diffusion training: mean squared error, weighted by timestep.
 
+#[cfg(test)]
+mod tests;
+
 use candle_core::{Result, Tensor, bail};
 use diffusion::{
     ops::{floats, tensor},

@@ -4,6 +4,9 @@
 
 mod gradients;
 
+#[cfg(test)]
+mod tests;
+
 use std::{collections::HashMap, num::NonZeroU16, ops::Range};
 
 use candle_core::{Device, Tensor};

@@ -1,5 +1,8 @@
 //! AdamW (Loshchilov and Hutter 2019), with the defaults and the arithmetic of `torch.optim.AdamW`.
 
+#[cfg(test)]
+mod tests;
+
 use candle_core::{Device, Tensor};
 use diffusion::kernels::simd::dispatch;
 

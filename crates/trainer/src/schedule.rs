@@ -1,5 +1,8 @@
 //! Learning rates over the steps.
 
+#[cfg(test)]
+mod tests;
+
 use protocol::recipe::LrSchedule;
 
 /// Learning rate of every step of a training.

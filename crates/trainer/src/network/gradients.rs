@@ -26,6 +26,11 @@ impl Gradients {
         &self.0
     }
 
+    /// All numbers, to be changed.
+    pub fn values_mut(&mut self) -> &mut [f32] {
+        &mut self.0
+    }
+
     /// Gradients of a module's `down` and `up`.
     pub(crate) fn module_mut(&mut self, network: &LoraNetwork, index: usize) -> (&mut [f32], &mut [f32]) {
         let module = &network.modules[index];
