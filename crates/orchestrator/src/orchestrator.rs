@@ -33,6 +33,8 @@ pub struct Options {
     pub tick: Duration,
     /// Attempts in a row that may end without a new checkpoint before the job fails.
     pub max_fruitless_attempts: u32,
+    /// Workers that end at once are started again after 1, 2, 4, … of these.
+    pub worker_restart: Duration,
     /// Time that an agent has to follow an order to cancel, or to exit after its attempt has ended.
     pub patience: Duration,
 }
@@ -47,6 +49,7 @@ impl Options {
             boot_timeout: Duration::from_secs(60),
             tick: Duration::from_secs(1),
             max_fruitless_attempts: 5,
+            worker_restart: Duration::from_secs(1),
             patience: Duration::from_secs(15),
         }
     }
@@ -114,4 +117,15 @@ impl Orchestrator {
 
 pub(crate) fn time_delta(duration: Duration) -> TimeDelta {
     TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
+}
+
+impl Orchestrator {
+    /// One pass of every reconciler; what [`run`](Self::run) repeats.
+    #[doc(hidden)]
+    pub async fn pass(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        self.reconcile_jobs().await?;
+        self.reconcile_generations().await?;
+        self.reconcile_instances().await?;
+        Ok(())
+    }
 }

@@ -8,9 +8,6 @@ mod generations;
 mod instances;
 mod jobs;
 
-#[cfg(test)]
-mod tests;
-
 use std::future::Future;
 
 use tokio::time::MissedTickBehavior;

@@ -53,7 +53,8 @@ async fn connect(
     n_connections: u32,
 ) -> std::result::Result<DatabaseConnection, OpenError> {
     let path = path.to_owned();
-    let mut options = ConnectOptions::new("sqlite::memory:");
+    // The path is set below, as it is: in a URL, some of its characters would mean something.
+    let mut options = ConnectOptions::new("sqlite://placeholder");
     options
         .max_connections(n_connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)

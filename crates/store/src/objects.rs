@@ -7,9 +7,6 @@
 mod key;
 mod signing;
 
-#[cfg(test)]
-mod tests;
-
 use std::{fmt, ops::Range, path::Path, sync::Arc};
 
 use bytes::{Bytes, BytesMut};

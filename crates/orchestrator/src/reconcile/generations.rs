@@ -1,7 +1,5 @@
 //! Generations: a worker is started when one waits, and what a dead worker left is queued again.
 
-use std::time::Duration;
-
 use chrono::TimeDelta;
 use protocol::phase::Outcome;
 use store::{
@@ -24,9 +22,6 @@ const MAX_WORKER_STARTS: u64 = 5;
 
 /// A worker's token outlives any worker: it exits when there is nothing to do, at the latest with the machine.
 const WORKER_TOKEN_LIFE: TimeDelta = TimeDelta::days(30);
-
-/// Workers that end at once are started again after 1, 2, 4, … of these.
-const RESTART_DELAY: Duration = Duration::from_secs(1);
 
 impl Orchestrator {
     /// One pass over the workers of one provider: the first that can have any.
@@ -93,7 +88,7 @@ impl Orchestrator {
     ) -> Result<(), ReconcileError> {
         let starts = tokens::worker_starts_since(&self.store, waiting_since).await?;
         if let Some(newest) = starts.newest {
-            let delay = RESTART_DELAY * (1 << (starts.n - 1).min(6));
+            let delay = self.options.worker_restart * (1 << (starts.n - 1).min(6));
             if store::now() < newest.created_at + time_delta(delay) {
                 return Ok(());
             }

@@ -3,6 +3,9 @@
 //! The signature covers everything that the address grants: method, key, expiry, size, and the headers that
 //! the answer will carry. `/blob/{key}?exp=…&sig=…[&size=…][&type=…][&name=…]`
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};

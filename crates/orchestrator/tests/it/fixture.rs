@@ -1,0 +1,499 @@
+//! An orchestrator over a store in a folder of its own, a provider in memory, and agents by hand.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use orchestrator::{
+    Base, Options, Orchestrator, ServiceResult,
+    providers::{Instance, LaunchRequest, Provider, ProviderError, Purpose},
+};
+use protocol::{
+    ArtifactId, AttemptId, DatasetId, JobId, OwnerId,
+    agent::{
+        AgentEvent, ArtifactKind, Assignment, BaseLocation, ClaimRequest, Directive, Finish, Heartbeat,
+        HeartbeatReply, NewArtifact, Report, TrainResult, TrainWork, Work, WorkKind,
+    },
+    dataset::Split,
+    event::{Event, JobEvent, StepMetrics},
+    job::{BaseModel, CreateJob, Job},
+    model::{Verdict, VerdictCheck},
+    phase::{Outcome, Phase},
+    preset::BaseClass,
+};
+use sha2::{Digest as _, Sha256};
+use store::{
+    Store, datasets, events, jobs,
+    tokens::{self, AgentCredential, Principal},
+};
+use tempfile::TempDir;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Where the process "dies": the call never returns, and the test drops the pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Crash {
+    BeforeLaunch,
+    AfterLaunch,
+    BeforeList,
+    BeforeTerminate,
+    AfterTerminate,
+}
+
+/// Machines in memory.
+#[derive(Debug, Default)]
+pub(crate) struct Machines {
+    alive: Mutex<BTreeMap<Uuid, Instance>>,
+    tokens: Mutex<BTreeMap<Uuid, String>>,
+    n_launches: Mutex<usize>,
+    crash: Mutex<Option<Crash>>,
+    crashed: Notify,
+    refuse: Mutex<Option<&'static str>>,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Refused(&'static str);
+
+impl Machines {
+    pub(crate) fn crash_at(&self, crash: Crash) {
+        *self.crash.lock().unwrap() = Some(crash);
+    }
+
+    pub(crate) fn refuse(&self, why: Option<&'static str>) {
+        *self.refuse.lock().unwrap() = why;
+    }
+
+    pub(crate) fn alive(&self) -> Vec<Instance> {
+        self.alive.lock().unwrap().values().cloned().collect()
+    }
+
+    pub(crate) fn n_launches(&self) -> usize {
+        *self.n_launches.lock().unwrap()
+    }
+
+    /// As `kill -9` does.
+    pub(crate) fn kill(&self, id: Uuid) {
+        self.alive.lock().unwrap().remove(&id).expect("it lives");
+    }
+
+    pub(crate) fn kill_all(&self) {
+        self.alive.lock().unwrap().clear();
+    }
+
+    pub(crate) fn token(&self, id: Uuid) -> String {
+        self.tokens.lock().unwrap()[&id].clone()
+    }
+
+    async fn maybe_crash(&self, here: Crash) {
+        let crashes = self
+            .crash
+            .lock()
+            .unwrap()
+            .take_if(|crash| *crash == here)
+            .is_some();
+        if crashes {
+            self.crashed.notify_one();
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+#[async_trait]
+impl Provider for Machines {
+    fn name(&self) -> &'static str {
+        "local"
+    }
+
+    fn capacity(&self) -> usize {
+        1
+    }
+
+    async fn launch(&self, request: &LaunchRequest) -> Result<Instance, ProviderError> {
+        self.maybe_crash(Crash::BeforeLaunch).await;
+        if let Some(why) = *self.refuse.lock().unwrap() {
+            return Err(ProviderError {
+                provider: "local",
+                doing: "start an agent".to_owned(),
+                source: Box::new(Refused(why)),
+            });
+        }
+        let instance = Instance {
+            id: request.id,
+            purpose: request.purpose,
+            handle: "1".to_owned(),
+            started_at: store::now(),
+        };
+        *self.n_launches.lock().unwrap() += 1;
+        let earlier = self.alive.lock().unwrap().insert(request.id, instance.clone());
+        assert!(earlier.is_none(), "the same attempt is started twice");
+        self.tokens
+            .lock()
+            .unwrap()
+            .insert(request.id, request.token.clone());
+        self.maybe_crash(Crash::AfterLaunch).await;
+        Ok(instance)
+    }
+
+    async fn list(&self) -> Result<Vec<Instance>, ProviderError> {
+        self.maybe_crash(Crash::BeforeList).await;
+        Ok(self.alive())
+    }
+
+    async fn terminate(&self, instance: &Instance) -> Result<(), ProviderError> {
+        self.maybe_crash(Crash::BeforeTerminate).await;
+        self.alive.lock().unwrap().remove(&instance.id);
+        self.maybe_crash(Crash::AfterTerminate).await;
+        Ok(())
+    }
+
+    async fn last_words(&self, _: Uuid) -> Option<String> {
+        Some("out of memory".to_owned())
+    }
+}
+
+pub(crate) struct Bench {
+    pub(crate) orchestrator: Orchestrator,
+    pub(crate) machines: Arc<Machines>,
+    pub(crate) dataset: DatasetId,
+    options: Options,
+    _folder: TempDir,
+}
+
+impl Bench {
+    pub(crate) async fn new() -> anyhow::Result<Self> {
+        Self::with(|_| {}).await
+    }
+
+    pub(crate) async fn with(change: impl FnOnce(&mut Options)) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let store = Store::open(folder.path()).await?;
+        let machines = Arc::new(Machines::default());
+        let base = Base {
+            model: BaseModel {
+                name: "tiny-xl".to_owned(),
+                class: BaseClass::Tiny,
+                native_resolution: 128,
+                built_in: true,
+            },
+            location: BaseLocation::BuiltIn {
+                name: "tiny-xl".to_owned(),
+            },
+        };
+        let mut options = Options::new(vec![base], vec![machines.clone()]);
+        options.tick = Duration::from_millis(20);
+        options.worker_restart = Duration::from_millis(1);
+        change(&mut options);
+        let dataset = pictures(&store).await?;
+        Ok(Self {
+            orchestrator: Orchestrator::new(store, options.clone()),
+            machines,
+            dataset,
+            options,
+            _folder: folder,
+        })
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        self.orchestrator.store()
+    }
+
+    pub(crate) fn owner(&self) -> OwnerId {
+        self.store().default_owner()
+    }
+
+    /// The server starts again; agents and database are as they were.
+    pub(crate) fn restart(&mut self) {
+        self.orchestrator = Orchestrator::new(self.store().clone(), self.options.clone());
+    }
+
+    pub(crate) async fn pass(&self) -> anyhow::Result<()> {
+        self.orchestrator.pass().await.map_err(|err| anyhow::anyhow!(err))
+    }
+
+    /// A pass that dies at the crash point that is set.
+    pub(crate) async fn pass_until_crash(&self) -> anyhow::Result<()> {
+        tokio::select! {
+            done = self.pass() => anyhow::bail!("the pass came to its end: {done:?}"),
+            () = self.machines.crashed.notified() => Ok(()),
+        }
+    }
+
+    /// Passes until the condition holds.
+    pub(crate) async fn passes_until(
+        &self,
+        condition: impl AsyncFn() -> anyhow::Result<bool>,
+    ) -> anyhow::Result<()> {
+        let deadline = tokio::time::Instant::now() + DEADLINE;
+        loop {
+            self.pass().await?;
+            if condition().await? {
+                return Ok(());
+            }
+            anyhow::ensure!(tokio::time::Instant::now() < deadline, "it does not happen");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    pub(crate) fn request(&self) -> CreateJob {
+        let value = serde_json::json!({
+            "dataset_id": self.dataset, "base_model": "tiny-xl", "name": "Zora", "trigger_word": "zora",
+            "parameters": { "rank": 8, "n_steps": 100 },
+        });
+        serde_json::from_value(value).expect("a valid request")
+    }
+
+    pub(crate) async fn queue(&self) -> anyhow::Result<Job> {
+        Ok(self.orchestrator.create_job(self.owner(), self.request()).await?)
+    }
+
+    pub(crate) async fn job(&self, id: JobId) -> anyhow::Result<Job> {
+        Ok(jobs::get(self.store(), self.owner(), id).await?)
+    }
+
+    pub(crate) async fn phase(&self, id: JobId) -> anyhow::Result<Phase> {
+        Ok(self.job(id).await?.phase)
+    }
+
+    /// The job's stream, with its numbers checked.
+    pub(crate) async fn stream(&self, id: JobId) -> anyhow::Result<Vec<JobEvent>> {
+        let stream = events::after(self.store(), id, 0, 100_000).await?;
+        let seqs: Vec<i64> = stream.iter().map(|event| event.seq).collect();
+        assert_eq!(seqs, (1..=stream.len() as i64).collect::<Vec<_>>(), "gaps");
+        assert_eq!(self.job(id).await?.last_seq, stream.len() as i64);
+        Ok(stream)
+    }
+
+    pub(crate) async fn phases(&self, id: JobId) -> anyhow::Result<Vec<Phase>> {
+        let stream = self.stream(id).await?;
+        Ok(stream
+            .into_iter()
+            .filter_map(|event| match event.event {
+                Event::PhaseChanged { phase, .. } => Some(phase),
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// The agent on the only machine that trains.
+    pub(crate) async fn agent(&self) -> anyhow::Result<Agent> {
+        let alive = self.machines.alive();
+        let instance = alive.iter().find(|instance| instance.purpose == Purpose::Train);
+        let instance = instance.ok_or_else(|| anyhow::anyhow!("no machine trains"))?;
+        self.agent_of(instance.id).await
+    }
+
+    pub(crate) async fn agent_of(&self, id: Uuid) -> anyhow::Result<Agent> {
+        let token = self.machines.token(id);
+        match tokens::authenticate(self.store(), &token).await? {
+            Some(Principal::Agent(credential)) => Ok(Agent {
+                orchestrator: self.orchestrator.clone(),
+                credential,
+                instance: id,
+            }),
+            other => anyhow::bail!("an agent's token, not {other:?}"),
+        }
+    }
+
+    /// From the queue to an agent that has claimed.
+    pub(crate) async fn claimed(&self) -> anyhow::Result<(Job, Agent, Held)> {
+        let job = self.queue().await?;
+        self.pass().await?;
+        let agent = self.agent().await?;
+        let held = agent.claim_train().await?;
+        Ok((job, agent, held))
+    }
+}
+
+async fn pictures(store: &Store) -> anyhow::Result<DatasetId> {
+    let tx = store.begin().await?;
+    let owner = store.default_owner();
+    let dataset = datasets::create(&tx, owner, "zora").await?;
+    for n in 1..=3_u8 {
+        let item = datasets::NewItem {
+            file_name: format!("{n}.png"),
+            caption: format!("standing, {n}"),
+            split: Split::Train,
+            width: 128,
+            height: 128,
+            size_bytes: 100,
+            sha256: hex::encode([n; 32]),
+            notes: Vec::new(),
+        };
+        datasets::add_item(&tx, owner, dataset.id, item).await?;
+    }
+    tx.commit().await?;
+    Ok(dataset.id)
+}
+
+/// An agent by hand.
+pub(crate) struct Agent {
+    pub(crate) orchestrator: Orchestrator,
+    pub(crate) credential: AgentCredential,
+    pub(crate) instance: Uuid,
+}
+
+/// A training that an agent holds.
+pub(crate) struct Held {
+    pub(crate) id: AttemptId,
+    pub(crate) fence: i64,
+    pub(crate) work: TrainWork,
+}
+
+impl Agent {
+    pub(crate) async fn claim(&self, kind: WorkKind) -> ServiceResult<Option<Assignment>> {
+        let request = ClaimRequest {
+            kinds: vec![kind],
+            wait_seconds: 0,
+        };
+        Ok(self
+            .orchestrator
+            .claim(&self.credential, request)
+            .await?
+            .assignment)
+    }
+
+    pub(crate) async fn claim_train(&self) -> anyhow::Result<Held> {
+        match self.claim(WorkKind::Train).await? {
+            Some(Assignment {
+                attempt_id,
+                fence,
+                work: Work::Train(work),
+                ..
+            }) => Ok(Held {
+                id: attempt_id,
+                fence,
+                work: *work,
+            }),
+            other => anyhow::bail!("no training: {other:?}"),
+        }
+    }
+
+    pub(crate) async fn beat(&self, held: &Held, events: Vec<AgentEvent>) -> ServiceResult<HeartbeatReply> {
+        let heartbeat = Heartbeat {
+            fence: held.fence,
+            events,
+        };
+        self.orchestrator
+            .heartbeat(&self.credential, held.id, heartbeat)
+            .await
+    }
+
+    pub(crate) async fn orders(&self, held: &Held) -> anyhow::Result<Vec<Directive>> {
+        Ok(self.beat(held, Vec::new()).await?.directives)
+    }
+
+    /// Announces, uploads and completes.
+    pub(crate) async fn bring(
+        &self,
+        held: &Held,
+        kind: ArtifactKind,
+        bytes: &'static [u8],
+    ) -> anyhow::Result<ArtifactId> {
+        let ticket = self
+            .orchestrator
+            .announce_artifact(&self.credential, held.id, announced(held.fence, kind, bytes))
+            .await?;
+        if ticket.upload_url.is_some() {
+            let objects = self.orchestrator.store().objects();
+            objects.put(Bytes::from_static(bytes)).await?;
+        }
+        let (id, agent) = (ticket.artifact_id, &self.credential);
+        self.orchestrator.complete_artifact(agent, held.id, id).await?;
+        Ok(id)
+    }
+
+    pub(crate) async fn finish(&self, held: &Held, outcome: Outcome) -> ServiceResult<()> {
+        let finish = Finish {
+            fence: held.fence,
+            outcome,
+            detail: Some("as it was".to_owned()),
+            result: None,
+            picture: None,
+        };
+        self.orchestrator.finish(&self.credential, held.id, finish).await
+    }
+
+    pub(crate) async fn completed(&self, held: &Held, verdict: Verdict) -> anyhow::Result<Finish> {
+        let artifact_id = self
+            .bring(held, ArtifactKind::Lora { step: 100 }, b"lora")
+            .await?;
+        let before = self.bring(held, ArtifactKind::PictureBefore, b"before").await?;
+        let after = self.bring(held, ArtifactKind::PictureAfter, b"after").await?;
+        Ok(Finish {
+            fence: held.fence,
+            outcome: Outcome::Completed,
+            detail: None,
+            result: Some(TrainResult {
+                artifact_id,
+                n_steps: 100,
+                verdict,
+                metadata: BTreeMap::from([("ss_network_dim".to_owned(), "8".to_owned())]),
+                before: Some(before),
+                after: Some(after),
+            }),
+            picture: None,
+        })
+    }
+}
+
+pub(crate) fn announced(fence: i64, kind: ArtifactKind, bytes: &[u8]) -> NewArtifact {
+    NewArtifact {
+        fence,
+        kind,
+        file_name: "Zora.safetensors".to_owned(),
+        size_bytes: bytes.len() as u64,
+        sha256: hex::encode(Sha256::digest(bytes)),
+    }
+}
+
+pub(crate) fn verdict(failed: &[&str]) -> Verdict {
+    let checks = ["finite", "complete", "picture_changes", "validation_loss"];
+    Verdict {
+        passed: failed.is_empty(),
+        checks: checks
+            .iter()
+            .map(|name| VerdictCheck {
+                name: (*name).to_owned(),
+                passed: !failed.contains(name),
+                detail: "as measured".to_owned(),
+            })
+            .collect(),
+        validation: None,
+        picture_change: Some(3.0),
+        module_norms: Vec::new(),
+    }
+}
+
+pub(crate) fn step(n: u64, step: u32) -> AgentEvent {
+    AgentEvent {
+        n,
+        at: store::now(),
+        report: Report::Step(StepMetrics {
+            step,
+            n_steps: 100,
+            epoch: 1,
+            n_epochs: 10,
+            loss: 1.0 / f64::from(step),
+            average_loss: 0.5,
+            learning_rate: 1e-4,
+            gradient_norm: 0.5,
+            step_ms: 20.0,
+            eta_seconds: 1.0,
+        }),
+    }
+}
+
+pub(crate) fn report(n: u64, report: Report) -> AgentEvent {
+    AgentEvent {
+        n,
+        at: store::now(),
+        report,
+    }
+}

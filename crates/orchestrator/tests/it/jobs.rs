@@ -1,0 +1,377 @@
+//! Jobs from the queue to their end, with machines that come and go.
+
+use std::time::Duration;
+
+use orchestrator::ServiceError;
+use protocol::{
+    DatasetId,
+    agent::{ArtifactKind, Directive},
+    event::Event,
+    phase::{Outcome, Phase},
+};
+use store::metrics;
+
+use crate::fixture::{Bench, step, verdict};
+
+#[tokio::test]
+async fn bad_requests_name_the_field() -> anyhow::Result<()> {
+    let bench = Bench::new().await?;
+    let check = async |change: fn(&mut protocol::job::CreateJob), expected: &str| -> anyhow::Result<()> {
+        let mut request = bench.request();
+        change(&mut request);
+        let refused = bench.orchestrator.create_job(bench.owner(), request).await;
+        let message = refused.err().map(|err| err.to_string()).unwrap_or_default();
+        assert!(message.contains(expected), "{message}");
+        Ok(())
+    };
+    check(
+        |request| request.provider = "mars".into(),
+        "provider: must be one of `local`, not `mars`",
+    )
+    .await?;
+    check(
+        |request| request.base_model = "sd15".into(),
+        "base_model: must be one of `tiny-xl`",
+    )
+    .await?;
+    check(
+        |request| request.dataset_id = DatasetId::new(),
+        "dataset_id: there is no dataset",
+    )
+    .await?;
+    check(
+        |request| request.parameters.rank = Some(0),
+        "parameters.rank: must be from 1",
+    )
+    .await?;
+    check(
+        |request| request.parameters.learning_rate = Some(-1.0),
+        "parameters.learning_rate",
+    )
+    .await?;
+    let listed = store::jobs::list(bench.store(), bench.owner(), None, 10).await?;
+    assert_eq!(listed, [], "nothing half-made stays");
+    Ok(())
+}
+
+#[tokio::test]
+async fn prompts_come_from_captions() -> anyhow::Result<()> {
+    let bench = Bench::new().await?;
+    let job = bench.queue().await?;
+    assert_eq!(
+        job.recipe.sample_prompts,
+        ["zora, standing, 1", "zora, standing, 2"]
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_at_a_time() -> anyhow::Result<()> {
+    let bench = Bench::new().await?;
+    let (first, second) = (bench.queue().await?, bench.queue().await?);
+    for _ in 0..3 {
+        bench.pass().await?;
+    }
+    assert_eq!(bench.machines.n_launches(), 1);
+    assert_eq!(bench.phase(first.id).await?, Phase::Launching);
+    assert_eq!(bench.phase(second.id).await?, Phase::Queued);
+    let agent = bench.agent().await?;
+    let held = agent.claim_train().await?;
+    agent.finish(&held, Outcome::Failed).await?;
+    bench.machines.kill(agent.instance);
+    bench.pass().await?;
+    assert_eq!(bench.phase(first.id).await?, Phase::Failed);
+    assert_eq!(bench.job(first.id).await?.reason.as_deref(), Some("as it was"));
+    assert_eq!(bench.phase(second.id).await?, Phase::Launching);
+    Ok(())
+}
+
+#[tokio::test]
+async fn goes_on_from_the_newest_checkpoint() -> anyhow::Result<()> {
+    let bench = Bench::new().await?;
+    let (job, agent, held) = bench.claimed().await?;
+    agent
+        .beat(&held, (1..=50).map(|n| step(n, n as u32)).collect())
+        .await?;
+    for (at, bytes) in [(20, b"twenty".as_slice()), (40, b"forty")] {
+        agent
+            .bring(&held, ArtifactKind::Checkpoint { step: at }, bytes)
+            .await?;
+    }
+    bench.machines.kill(agent.instance);
+    bench.pass().await?;
+    let next = bench.agent().await?;
+    assert_ne!(next.instance, agent.instance);
+    let resumed = next.claim_train().await?;
+    let from = resumed
+        .work
+        .resume_from
+        .ok_or_else(|| anyhow::anyhow!("a checkpoint"))?;
+    assert_eq!(from.size_bytes, 5);
+    assert_eq!(
+        metrics::chart(bench.store(), job.id, 100).await?.step.last(),
+        Some(&40)
+    );
+    let job = bench.job(job.id).await?;
+    assert_eq!((job.n_attempts, job.checkpoint_step), (2, Some(40)));
+    let phases = bench.phases(job.id).await?;
+    use Phase::{Launching, Queued, Running};
+    assert_eq!(phases, [Queued, Launching, Running, Queued, Launching, Running]);
+
+    // The first agent was only cut off: what it says now is refused, what it made does no harm.
+    let late = agent.beat(&held, vec![step(51, 51)]).await;
+    assert!(matches!(late, Err(ServiceError::LeaseLost)), "{late:?}");
+    let late = agent.finish(&held, Outcome::Completed).await;
+    assert!(matches!(late, Err(ServiceError::LeaseLost)), "{late:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn gives_up_after_attempts_without_progress() -> anyhow::Result<()> {
+    let bench = Bench::with(|options| options.max_fruitless_attempts = 3).await?;
+    let job = bench.queue().await?;
+    // The first two are lost, then one brings a checkpoint and the count begins anew.
+    for attempt in 1..=5_u32 {
+        bench
+            .passes_until(async || Ok(bench.machines.n_launches() == attempt as usize))
+            .await?;
+        let agent = bench.agent().await?;
+        let held = agent.claim_train().await?;
+        if attempt == 2 {
+            agent
+                .bring(&held, ArtifactKind::Checkpoint { step: 10 }, b"checkpoint")
+                .await?;
+        }
+        bench.machines.kill(agent.instance);
+        bench.pass().await?;
+        // The wait before the next attempt is not part of this test.
+        bench.orchestrator.store().signals().wake();
+        if attempt == 4 {
+            break;
+        }
+    }
+    let job = bench.job(job.id).await?;
+    assert_eq!(
+        (job.phase, job.n_attempts),
+        (Phase::Failed, 4),
+        "{:?}",
+        job.reason
+    );
+    assert_eq!(
+        job.reason.as_deref(),
+        Some(
+            "3 attempts in a row ended without a new checkpoint; the last one: the agent ended without a \
+             word; its last words: out of memory"
+        )
+    );
+    // Its owner mended the machine.
+    let job = bench.orchestrator.resume_job(bench.owner(), job.id).await?;
+    assert_eq!((job.phase, job.checkpoint_step), (Phase::Queued, Some(10)));
+    bench
+        .passes_until(async || Ok(bench.phase(job.id).await? == Phase::Launching))
+        .await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_machine_that_cannot_be_started_is_tried_again() -> anyhow::Result<()> {
+    let bench = Bench::with(|options| options.max_fruitless_attempts = 2).await?;
+    bench.machines.refuse(Some("no space left on device"));
+    let job = bench.queue().await?;
+    bench
+        .passes_until(async || Ok(bench.phase(job.id).await? == Phase::Failed))
+        .await?;
+    let reason = bench.job(job.id).await?.reason.unwrap_or_default();
+    assert!(
+        reason.contains("provider `local` failed to start an agent: no space left on device"),
+        "{reason}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_agent_that_never_calls_is_ended() -> anyhow::Result<()> {
+    let bench = Bench::with(|options| options.boot_timeout = Duration::from_millis(50)).await?;
+    let job = bench.queue().await?;
+    bench.pass().await?;
+    let silent = bench.machines.alive()[0].id;
+    bench
+        .passes_until(async || {
+            Ok(!bench
+                .machines
+                .alive()
+                .iter()
+                .any(|instance| instance.id == silent))
+        })
+        .await?;
+    let ended = bench
+        .stream(job.id)
+        .await?
+        .into_iter()
+        .find_map(|event| match event.event {
+            Event::AttemptEnded { outcome, detail } => Some((outcome, detail.unwrap_or_default())),
+            _ => None,
+        });
+    let (outcome, detail) = ended.ok_or_else(|| anyhow::anyhow!("no attempt ended"))?;
+    assert_eq!(outcome, Outcome::NeverStarted);
+    assert!(detail.starts_with("the agent did not call in time"), "{detail}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_silent_agent_loses_its_lease_and_its_machine() -> anyhow::Result<()> {
+    let bench = Bench::with(|options| options.lease = Duration::from_millis(100)).await?;
+    let (job, agent, held) = bench.claimed().await?;
+    bench
+        .passes_until(async || Ok(bench.machines.n_launches() == 2))
+        .await?;
+    assert!(
+        !bench
+            .machines
+            .alive()
+            .iter()
+            .any(|instance| instance.id == agent.instance),
+        "one machine trains"
+    );
+    let late = agent.beat(&held, Vec::new()).await;
+    assert!(matches!(late, Err(ServiceError::LeaseLost)), "{late:?}");
+    assert_eq!(bench.job(job.id).await?.n_attempts, 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn agents_outlive_a_server_that_was_away() -> anyhow::Result<()> {
+    let mut bench = Bench::with(|options| options.lease = Duration::from_millis(400)).await?;
+    let (job, agent, held) = bench.claimed().await?;
+    // Longer than the lease, with nobody there to renew it.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    bench.restart();
+    bench.pass().await?;
+    assert_eq!(bench.phase(job.id).await?, Phase::Running);
+    assert_eq!(agent.beat(&held, vec![step(1, 1)]).await?.acknowledged, 1);
+    bench.pass().await?;
+    assert_eq!(bench.machines.n_launches(), 1);
+    assert_eq!(bench.job(job.id).await?.n_attempts, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn cancel_ends_a_job_wherever_it_stands() -> anyhow::Result<()> {
+    let bench = Bench::with(|options| options.patience = Duration::from_millis(50)).await?;
+    let (orchestrator, owner) = (&bench.orchestrator, bench.owner());
+    let queued = bench.queue().await?;
+    assert_eq!(
+        orchestrator.cancel_job(owner, queued.id).await?.phase,
+        Phase::Cancelled
+    );
+    assert_eq!(
+        orchestrator.cancel_job(owner, queued.id).await?.phase,
+        Phase::Cancelled,
+        "twice is fine"
+    );
+
+    let launching = bench.queue().await?;
+    bench.pass().await?;
+    assert_eq!(
+        orchestrator.cancel_job(owner, launching.id).await?.phase,
+        Phase::Cancelling
+    );
+    // An agent that calls now gets nothing to do.
+    let agent = bench.agent().await?;
+    assert!(agent.claim_train().await.is_err());
+    bench.pass().await?;
+    assert_eq!(bench.phase(launching.id).await?, Phase::Cancelled);
+    bench.pass().await?;
+    assert_eq!(bench.machines.alive(), []);
+
+    let (running, agent, held) = bench.claimed().await?;
+    orchestrator.cancel_job(owner, running.id).await?;
+    assert_eq!(agent.orders(&held).await?, [Directive::Cancel]);
+    // It does not listen.
+    bench
+        .passes_until(async || Ok(bench.machines.alive().is_empty()))
+        .await?;
+    assert_eq!(bench.phase(running.id).await?, Phase::Cancelled);
+    let late = bench
+        .orchestrator
+        .finish(
+            &agent.credential,
+            held.id,
+            protocol::agent::Finish {
+                fence: held.fence,
+                outcome: Outcome::Completed,
+                detail: None,
+                result: None,
+                picture: None,
+            },
+        )
+        .await;
+    assert!(matches!(late, Err(ServiceError::LeaseLost)), "{late:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn stop_keeps_a_checkpoint_to_resume_from() -> anyhow::Result<()> {
+    let bench = Bench::new().await?;
+    let (orchestrator, owner) = (&bench.orchestrator, bench.owner());
+    let (job, agent, held) = bench.claimed().await?;
+    assert_eq!(orchestrator.stop_job(owner, job.id).await?.phase, Phase::Stopping);
+    assert_eq!(agent.orders(&held).await?, [Directive::Stop]);
+    agent
+        .bring(&held, ArtifactKind::Checkpoint { step: 30 }, b"thirty")
+        .await?;
+    agent.finish(&held, Outcome::Stopped).await?;
+    bench.machines.kill_all();
+    assert_eq!(bench.phase(job.id).await?, Phase::Stopped);
+    bench.pass().await?;
+    assert_eq!(bench.machines.n_launches(), 1, "it stays stopped");
+
+    orchestrator.resume_job(owner, job.id).await?;
+    bench.pass().await?;
+    let agent = bench.agent().await?;
+    let held = agent.claim_train().await?;
+    assert!(held.work.resume_from.is_some());
+    assert_eq!(agent.orders(&held).await?, [], "the old wish is gone");
+    let finish = agent.completed(&held, verdict(&[])).await?;
+    orchestrator.finish(&agent.credential, held.id, finish).await?;
+    assert_eq!(bench.phase(job.id).await?, Phase::Succeeded);
+    Ok(())
+}
+
+#[tokio::test]
+async fn machines_of_another_database_are_ended() -> anyhow::Result<()> {
+    use orchestrator::providers::{LaunchRequest, Provider as _, Purpose};
+    let bench = Bench::new().await?;
+    let request = LaunchRequest {
+        id: uuid::Uuid::now_v7(),
+        purpose: Purpose::Train,
+        token: String::new(),
+    };
+    bench.machines.launch(&request).await?;
+    bench.pass().await?;
+    assert_eq!(bench.machines.alive(), []);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_loop_is_woken() -> anyhow::Result<()> {
+    let bench = Bench::with(|options| options.tick = Duration::from_secs(3600)).await?;
+    let shutdown = tokio_util::sync::CancellationToken::new();
+    let running = tokio::spawn({
+        let (orchestrator, shutdown) = (bench.orchestrator.clone(), shutdown.clone());
+        async move { orchestrator.run(shutdown).await }
+    });
+    let job = bench.queue().await?;
+    let mut follower = bench.store().signals().subscribe(job.id);
+    while bench.machines.alive().is_empty() {
+        tokio::time::timeout(crate::fixture::DEADLINE, follower.changed()).await?;
+        tokio::task::yield_now().await;
+        if bench.phase(job.id).await? == Phase::Launching {
+            break;
+        }
+    }
+    shutdown.cancel();
+    running.await?;
+    assert_eq!(bench.phase(job.id).await?, Phase::Launching);
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! Services and reconcilers over a real database, with a provider whose machines are rows in memory and
+//! whose agents are the tests themselves.
+
+mod agents;
+mod crashes;
+mod fixture;
+mod generations;
+mod jobs;

@@ -1,0 +1,329 @@
+//! Rows and their rules.
+
+use chrono::TimeDelta;
+use protocol::{
+    DatasetId, OwnerId,
+    agent::{ArtifactKind, NewArtifact},
+    dataset::{Split, UpdateItem},
+    model::Stage,
+    phase::Phase,
+};
+use sea_orm::ConnectionTrait as _;
+use store::{
+    Store, StoreError, artifacts,
+    datasets::{self, AddedItem, NewItem},
+    jobs::{self, PhaseChange, Requested},
+    models::{self, NewVersion},
+    tokens::{self, Principal},
+};
+
+use crate::fixture::{TestStore, manifest, metadata, open_sqlite, verdict};
+
+fn picture(seed: u8, caption: &str) -> NewItem {
+    NewItem {
+        file_name: format!("{seed}.png"),
+        caption: caption.to_owned(),
+        split: Split::Train,
+        width: 128,
+        height: 96,
+        size_bytes: 1234,
+        sha256: hex::encode([seed; 32]),
+        notes: vec!["rotated as its EXIF tag says".to_owned()],
+    }
+}
+
+pub(crate) async fn keeps_datasets(test: TestStore) -> anyhow::Result<()> {
+    let (id, owner) = (test.dataset().await?, test.owner());
+    let tx = test.store.begin().await?;
+    let AddedItem::Added(item) = datasets::add_item(&tx, owner, id, picture(1, "zora")).await? else {
+        anyhow::bail!("the first picture is no duplicate");
+    };
+    let again = datasets::add_item(&tx, owner, id, picture(1, "other words")).await?;
+    assert_eq!(again, AddedItem::Duplicate(item.clone()));
+    datasets::add_item(&tx, owner, id, picture(2, "")).await?;
+    tx.commit().await?;
+
+    let dataset = datasets::get(&test.store, owner, id).await?;
+    assert_eq!((dataset.n_items, dataset.n_captioned), (2, 1));
+    assert_eq!(dataset.preview_urls.len(), 2);
+    assert_eq!(item.size_bytes, 1234);
+    assert!(item.url.starts_with("/blob/sha256/01/0101"), "{}", item.url);
+
+    let tx = test.store.begin().await?;
+    let change = UpdateItem {
+        caption: None,
+        split: Some(Split::HeldOut),
+    };
+    let changed = datasets::update_item(&tx, owner, id, item.id, change).await?;
+    assert_eq!(
+        (changed.caption.as_str(), changed.split),
+        ("zora", Split::HeldOut)
+    );
+    datasets::rename(&tx, owner, id, "zora 2").await?;
+    tx.commit().await?;
+    assert_eq!(datasets::items(&test.store, owner, id).await?.len(), 2);
+    assert_eq!(
+        datasets::list(&test.store, owner, None, 10).await?[0].name,
+        "zora 2"
+    );
+    assert!(datasets::list(&test.store, owner, Some(id), 10).await?.is_empty());
+
+    // Somebody else sees nothing.
+    let stranger = OwnerId::new();
+    let hidden = datasets::get(&test.store, stranger, id).await;
+    assert!(matches!(hidden, Err(StoreError::NotFound { .. })), "{hidden:?}");
+
+    let tx = test.store.begin().await?;
+    datasets::delete_item(&tx, owner, id, item.id).await?;
+    let twice = datasets::delete_item(&tx, owner, id, item.id).await;
+    assert!(matches!(twice, Err(StoreError::NotFound { .. })), "{twice:?}");
+    datasets::delete(&tx, owner, id).await?;
+    tx.commit().await?;
+    let gone = datasets::items(&test.store, owner, id).await;
+    assert!(matches!(gone, Err(StoreError::NotFound { .. })), "{gone:?}");
+    Ok(())
+}
+
+pub(crate) async fn freezes_equal_pictures_once(test: TestStore) -> anyhow::Result<()> {
+    let dataset = test.dataset().await?;
+    let tx = test.store.begin().await?;
+    let first = datasets::freeze(&tx, dataset, manifest(1)).await?;
+    let same = datasets::freeze(&tx, dataset, manifest(1)).await?;
+    let other = datasets::freeze(&tx, dataset, manifest(2)).await?;
+    tx.commit().await?;
+    assert_eq!(first, same);
+    assert_ne!(first.id, other.id);
+    assert_eq!(datasets::manifest(&test.store, other.id).await?, other);
+    Ok(())
+}
+
+/// What acceptance test 5 asks for, as far as jobs go.
+pub(crate) async fn keeps_the_recipe_in_columns(test: TestStore) -> anyhow::Result<()> {
+    let id = test.job(test.dataset().await?).await?;
+    let rows = test
+        .sql(
+            "SELECT lower(hex(id)) AS id, name, base_model, rank, alpha, learning_rate, n_steps, phase, \
+             provider, created_at LIKE '20__-%+00:00' AS utc, json_extract(recipe, '$.parameters.rank') AS same \
+             FROM training_jobs",
+        )
+        .await?;
+    let expected = serde_json::json!([{
+        "id": id.to_string().replace('-', ""), "name": "Zora", "base_model": "tiny-xl", "rank": 8, "alpha": 8.0,
+        "learning_rate": 0.001, "n_steps": 100, "phase": "queued", "provider": "local", "utc": 1, "same": 8,
+    }]);
+    assert_eq!(rows, expected);
+    Ok(())
+}
+
+pub(crate) async fn refuses_what_breaks_a_rule(test: TestStore) -> anyhow::Result<()> {
+    let id = test.job(test.dataset().await?).await?;
+    let tx = test.store.begin().await?;
+    let wrong = PhaseChange::new(Phase::Running, Phase::Finalizing);
+    let stale = jobs::change_phase(&tx, id, wrong).await;
+    assert!(matches!(stale, Err(StoreError::Stale { .. })), "{stale:?}");
+    let orphan = datasets::freeze(&tx, DatasetId::new(), manifest(3)).await;
+    assert!(matches!(orphan, Err(StoreError::Database { .. })), "{orphan:?}");
+    jobs::request(&tx, id, Some(Requested::Stop)).await?;
+    jobs::change_phase(
+        &tx,
+        id,
+        PhaseChange::new(Phase::Queued, Phase::Stopped).because("asked"),
+    )
+    .await?;
+    tx.commit().await?;
+    let job = jobs::get(&test.store, test.owner(), id).await?;
+    assert_eq!(
+        (job.phase, job.reason.as_deref()),
+        (Phase::Stopped, Some("asked"))
+    );
+    assert!(job.ended_at.is_some());
+    assert_eq!(
+        jobs::state(&test.store, id).await?.requested,
+        None,
+        "a wish ends with the job"
+    );
+    assert!(jobs::open(&test.store).await?.is_empty());
+    Ok(())
+}
+
+pub(crate) async fn tokens_speak_for_their_owner(test: TestStore) -> anyhow::Result<()> {
+    let (store, owner) = (&test.store, test.owner());
+    assert!(!tokens::any_user(store).await?);
+    let tx = store.begin().await?;
+    let user = tokens::create_user(&tx, owner, "demo", None).await?;
+    let past = store::now() - TimeDelta::seconds(1);
+    let expired = tokens::create_user(&tx, owner, "old", Some(past)).await?;
+    let worker = tokens::create_worker(&tx, owner, "worker", store::now() + TimeDelta::days(1)).await?;
+    tx.commit().await?;
+    assert!(tokens::any_user(store).await?);
+
+    let who = tokens::authenticate(store, &user.secret).await?;
+    assert!(
+        matches!(&who, Some(Principal::User { owner: found, .. }) if *found == owner),
+        "{who:?}"
+    );
+    assert_eq!(tokens::authenticate(store, &expired.secret).await?, None);
+    assert_eq!(tokens::authenticate(store, "morpheus_guess").await?, None);
+    let who = tokens::authenticate(store, &worker).await?;
+    assert!(
+        matches!(&who, Some(Principal::Agent(agent)) if agent.attempt.is_none()),
+        "{who:?}"
+    );
+
+    let job = test.job(test.dataset().await?).await?;
+    let (attempt, token) = test.attempt(job, 1).await?;
+    let Some(Principal::Agent(agent)) = tokens::authenticate(store, &token.secret).await? else {
+        anyhow::bail!("an attempt's token is an agent's");
+    };
+    assert_eq!(agent.attempt, Some(attempt.id));
+    assert!(attempt.belongs_to(&agent));
+
+    let tx = store.begin().await?;
+    tokens::touch(&tx, user.token.id).await?;
+    tx.commit().await?;
+    let listed = tokens::list(store, owner).await?;
+    assert_eq!(listed.len(), 1);
+    assert!(listed[0].last_used_at.is_some());
+    let tx = store.begin().await?;
+    tokens::revoke(&tx, owner, user.token.id).await?;
+    tx.commit().await?;
+    assert_eq!(tokens::authenticate(store, &user.secret).await?, None);
+    // No secret lies in the database.
+    let kept = std::fs::read(test.folder.path().join("morpheus.db-wal"))?;
+    assert!(
+        !kept
+            .windows(user.secret.len())
+            .any(|bytes| bytes == user.secret.as_bytes())
+    );
+    Ok(())
+}
+
+pub(crate) async fn versions_follow_jobs(test: TestStore) -> anyhow::Result<()> {
+    let (store, owner, dataset) = (&test.store, test.owner(), test.dataset().await?);
+    let mut versions = Vec::new();
+    for n in 1..=2 {
+        let job = test.job(dataset).await?;
+        let (attempt, _) = test.attempt(job, 1).await?;
+        let tx = store.begin().await?;
+        let announced = NewArtifact {
+            fence: 0,
+            kind: ArtifactKind::Lora { step: 100 },
+            file_name: "Zora.safetensors".to_owned(),
+            size_bytes: 5,
+            sha256: hex::encode([n; 32]),
+        };
+        let file = artifacts::announce(&tx, owner, &attempt, &announced).await?;
+        let same = artifacts::announce(&tx, owner, &attempt, &announced).await?;
+        assert_eq!(file, same);
+        assert!(artifacts::mark_stored(&tx, file.id).await?);
+        assert!(!artifacts::mark_stored(&tx, file.id).await?, "news only once");
+        let job = jobs::state(&tx, job).await?;
+        let new = NewVersion {
+            job: &job,
+            file: &file,
+            n_steps: 100,
+            verdict: &verdict(n == 1),
+            metadata: &metadata(),
+            before: None,
+            after: None,
+        };
+        versions.push(models::create_version(&tx, new).await?);
+        tx.commit().await?;
+        let job = jobs::get(store, owner, job.id).await?;
+        assert_eq!(job.model_version_id, versions.last().copied());
+    }
+    let all = models::list(store, owner, None, 10).await?;
+    assert_eq!(all.len(), 1, "both have one name");
+    let numbers: Vec<u32> = all[0].versions.iter().map(|version| version.version).collect();
+    assert_eq!(numbers, [2, 1]);
+
+    let tx = store.begin().await?;
+    models::set_stage(&tx, owner, versions[0], Stage::Approved).await?;
+    // The database itself refuses to approve what did not pass.
+    let refused = models::set_stage(&tx, owner, versions[1], Stage::Approved).await;
+    assert!(matches!(refused, Err(StoreError::Database { .. })), "{refused:?}");
+    models::set_stage(&tx, owner, versions[1], Stage::Retired).await?;
+    tx.commit().await?;
+    assert_eq!(
+        models::version(store, owner, versions[0]).await?.stage,
+        Stage::Approved
+    );
+    let rows = test
+        .sql(
+            "SELECT v.version, v.rank, v.stage, v.artifact_url, v.artifact_url = j.artifact_url AS same \
+             FROM model_versions v JOIN training_jobs j ON j.id = v.job_id ORDER BY v.version",
+        )
+        .await?;
+    let first = &rows[0];
+    assert_eq!(
+        (&first["version"], &first["rank"], &first["same"]),
+        (&1.into(), &8.into(), &1.into())
+    );
+    assert_eq!(first["stage"], "approved");
+    let url = first["artifact_url"].as_str().unwrap_or_default();
+    assert!(
+        url.starts_with("file:///") && url.contains("/sha256/01/"),
+        "{url}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn opens_again_with_everything() -> anyhow::Result<()> {
+    let test = TestStore::sqlite().await?;
+    let job = test.job(test.dataset().await?).await?;
+    let (owner, deployment) = (test.owner(), test.store.deployment());
+    let url = test.store.objects().get_url(
+        &store::BlobKey::from_sha256(&hex::encode([1; 32]))?,
+        &store::objects::UrlOptions::picture(),
+    );
+    let TestStore { store, folder } = test;
+    drop(store);
+    let store = Store::open(folder.path()).await?;
+    assert_eq!((store.default_owner(), store.deployment()), (owner, deployment));
+    assert_eq!(jobs::get(&store, owner, job).await?.phase, Phase::Queued);
+    let again = store.objects().get_url(
+        &store::BlobKey::from_sha256(&hex::encode([1; 32]))?,
+        &store::objects::UrlOptions::picture(),
+    );
+    assert_eq!(url, again, "addresses stay valid");
+    store.ping().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn refuses_a_newer_schema() -> anyhow::Result<()> {
+    let test = TestStore::sqlite().await?;
+    let TestStore { store, folder } = test;
+    drop(store);
+    let connection = open_sqlite(folder.path()).await?;
+    connection
+        .execute_unprepared("INSERT INTO seaql_migrations VALUES ('m9999_future', 0)")
+        .await?;
+    drop(connection);
+    let refused = Store::open(folder.path()).await.err().map(|err| err.to_string());
+    let refused = refused.unwrap_or_default();
+    assert!(
+        refused.contains("m9999_future") && refused.contains("use the newer Morpheus"),
+        "{refused}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn names_what_it_supports() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let builder = Store::builder(folder.path()).database(Some("postgres://me:secret@host/db".to_owned()));
+    let refused = builder.open().await.err().map(|err| err.to_string());
+    assert_eq!(
+        refused.as_deref(),
+        Some("database: `postgres://me:…@host/db` is not supported; use sqlite://PATH")
+    );
+    let builder = Store::builder(folder.path()).objects(Some("s3://bucket".to_owned()));
+    let refused = builder.open().await.err().map(|err| err.to_string());
+    assert_eq!(
+        refused.as_deref(),
+        Some("objects: `s3://bucket` is not supported; use file://PATH")
+    );
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! A store in a folder of its own, and what tests put into it.
+
+use std::{collections::BTreeMap, path::Path};
+
+use protocol::{
+    DatasetId, DatasetVersionId, ItemId, JobId, OwnerId,
+    dataset::{Manifest, ManifestItem, Split},
+    event::StepMetrics,
+    generation::CreateGeneration,
+    model::{Verdict, VerdictCheck},
+    preset::{BaseClass, Preset},
+    recipe::{Engine, ParameterOverrides, Recipe, RecipeRequest},
+};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, FromQueryResult as _, JsonValue, Statement};
+use store::{
+    Store, Tx,
+    attempts::{self, Attempt, Claimant, NewAttempt, Subject},
+    datasets,
+    jobs::{self, NewJob},
+    tokens::NewToken,
+};
+use tempfile::TempDir;
+
+pub(crate) struct TestStore {
+    pub(crate) store: Store,
+    pub(crate) folder: TempDir,
+}
+
+impl TestStore {
+    pub(crate) async fn sqlite() -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let store = Store::open(folder.path()).await?;
+        Ok(Self { store, folder })
+    }
+
+    pub(crate) fn owner(&self) -> OwnerId {
+        self.store.default_owner()
+    }
+
+    /// SQL as a person would type it, over a connection of its own; one JSON object for each row.
+    pub(crate) async fn sql(&self, query: &str) -> anyhow::Result<serde_json::Value> {
+        let connection = open_sqlite(self.folder.path()).await?;
+        let statement = Statement::from_string(connection.get_database_backend(), query);
+        let rows = JsonValue::find_by_statement(statement).all(&connection).await?;
+        Ok(serde_json::Value::Array(rows))
+    }
+
+    pub(crate) async fn dataset(&self) -> anyhow::Result<DatasetId> {
+        let tx = self.store.begin().await?;
+        let dataset = datasets::create(&tx, self.owner(), "zora").await?;
+        tx.commit().await?;
+        Ok(dataset.id)
+    }
+
+    pub(crate) async fn job(&self, dataset: DatasetId) -> anyhow::Result<JobId> {
+        let tx = self.store.begin().await?;
+        let version = datasets::freeze(&tx, dataset, manifest(1)).await?;
+        let new = NewJob {
+            owner: self.owner(),
+            dataset_id: dataset,
+            dataset_version_id: version.id,
+            recipe: recipe()?,
+            provider: "local".to_owned(),
+        };
+        let id = jobs::insert(&tx, new).await?;
+        tx.commit().await?;
+        Ok(id)
+    }
+
+    pub(crate) async fn attempt(&self, job: JobId, n: u32) -> anyhow::Result<(Attempt, NewToken)> {
+        let token = NewToken::random();
+        let tx = self.store.begin().await?;
+        let attempt = open_attempt(&tx, job, n, &token).await?;
+        tx.commit().await?;
+        Ok((attempt, token))
+    }
+}
+
+pub(crate) async fn open_sqlite(folder: &Path) -> anyhow::Result<DatabaseConnection> {
+    let url = format!("sqlite://{}", folder.join("morpheus.db").display());
+    Ok(sea_orm::Database::connect(url).await?)
+}
+
+pub(crate) async fn open_attempt(tx: &Tx, job: JobId, n: u32, token: &NewToken) -> store::Result<Attempt> {
+    let new = NewAttempt {
+        subject: Subject::Job(job),
+        n,
+        provider: "local",
+        claimant: Claimant::Own(token),
+        start_step: 0,
+    };
+    attempts::open(tx, new).await
+}
+
+pub(crate) fn recipe() -> anyhow::Result<Recipe> {
+    Ok(Recipe::resolve(
+        RecipeRequest {
+            engine: Engine::Native,
+            base_model: "tiny-xl".to_owned(),
+            name: "Zora".to_owned(),
+            trigger_word: Some("zora".to_owned()),
+            preset: Preset::Character,
+            overrides: ParameterOverrides {
+                rank: Some(8),
+                n_steps: Some(100),
+                ..ParameterOverrides::default()
+            },
+            sample_prompts: vec!["zora waves".to_owned()],
+        },
+        BaseClass::Tiny,
+    )?)
+}
+
+/// Made-up pictures; `seed` makes them different ones.
+pub(crate) fn manifest(seed: u8) -> Manifest {
+    let item = ManifestItem {
+        id: ItemId(uuid::Uuid::from_u128(u128::from(seed))),
+        sha256: hex::encode([seed; 32]),
+        width: 128,
+        height: 128,
+        caption: "zora, standing".to_owned(),
+        split: Split::Train,
+    };
+    Manifest {
+        id: DatasetVersionId::new(),
+        items: vec![item],
+    }
+}
+
+pub(crate) fn step(step: u32, loss: f64) -> StepMetrics {
+    StepMetrics {
+        step,
+        n_steps: 100,
+        epoch: 1,
+        n_epochs: 10,
+        loss,
+        average_loss: loss,
+        learning_rate: 1e-4,
+        gradient_norm: 0.5,
+        step_ms: 20.0,
+        eta_seconds: 1.0,
+    }
+}
+
+pub(crate) fn verdict(passed: bool) -> Verdict {
+    Verdict {
+        passed,
+        checks: vec![VerdictCheck {
+            name: "finite".to_owned(),
+            passed,
+            detail: "all weights are finite".to_owned(),
+        }],
+        validation: None,
+        picture_change: Some(3.5),
+        module_norms: Vec::new(),
+    }
+}
+
+pub(crate) fn metadata() -> BTreeMap<String, String> {
+    BTreeMap::from([("ss_network_dim".to_owned(), "8".to_owned())])
+}
+
+pub(crate) fn generation() -> CreateGeneration {
+    CreateGeneration {
+        base_model: "tiny-xl".to_owned(),
+        prompt: "zora waves".to_owned(),
+        negative_prompt: String::new(),
+        loras: Vec::new(),
+        seed: Some(u64::MAX),
+        n_steps: 2,
+        guidance: 5.0,
+        width: Some(128),
+        height: Some(128),
+        sampler: protocol::generation::Sampler::Euler,
+    }
+}

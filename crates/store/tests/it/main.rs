@@ -1,0 +1,48 @@
+//! The store against its real backends. Each trait or backend-dependent part has one suite, a function that
+//! takes the opened store, so that every backend runs the same.
+
+mod blobs;
+mod database;
+mod events;
+mod fixture;
+mod leases;
+mod queue;
+
+use fixture::TestStore;
+
+/// Every suite on SQLite and local files, each with a store of its own.
+macro_rules! on_every_backend {
+    ($($module:ident::$suite:ident),* $(,)?) => {
+        mod sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $suite() -> anyhow::Result<()> {
+                    super::$module::$suite(super::TestStore::sqlite().await?).await
+                }
+            )*
+        }
+    };
+}
+
+on_every_backend! {
+    blobs::stores_under_the_hash,
+    blobs::streams_with_size_and_hash_checked,
+    blobs::reads_ranges,
+    blobs::signed_addresses_grant_what_they_say,
+    database::keeps_datasets,
+    database::freezes_equal_pictures_once,
+    database::keeps_the_recipe_in_columns,
+    database::refuses_what_breaks_a_rule,
+    database::tokens_speak_for_their_owner,
+    database::versions_follow_jobs,
+    events::are_gapless_under_concurrent_writers,
+    events::vanish_with_their_transaction,
+    events::followers_hear_of_commits,
+    events::make_charts,
+    leases::newest_claim_wins,
+    leases::one_living_attempt_for_each_job,
+    leases::ended_attempts_stay_ended,
+    queue::hands_each_job_out_once,
+    queue::hands_each_generation_out_once,
+    queue::is_first_in_first_out_and_waits,
+}
