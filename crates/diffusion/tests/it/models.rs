@@ -4,7 +4,8 @@ use candle_core::Tensor;
 use diffusion::{
     base::BaseModel,
     conditioning::{self, PictureSizes},
-    graph::AdapterSet,
+    graph::{Adapter, AdapterSet},
+    lora::names,
     random::Random,
     tokenizer::TokenLength,
     unet::Conditioning,
@@ -69,28 +70,59 @@ fn vae_shapes_that_do_not_fit() {
     assert!(error.to_string().contains("4 latent channels"), "{error}");
 }
 
-#[test]
-fn unet() {
-    let base = BaseModel::built_in("tiny-xl").unwrap();
-    let golden = Golden::named("models.safetensors");
+/// What tools/golden/models.py tells the U-Net.
+fn told() -> Conditioning {
     let sizes = |original, crop| PictureSizes {
         original,
         crop,
         target: (64, 96),
     };
     let sizes = [sizes((96, 64), (0, 4)), sizes((200, 100), (8, 0))];
-    let told = Conditioning {
+    Conditioning {
         context: randn(22, &[2, 77, 96]),
         vector: conditioning::vector(&randn(23, &[2, 64]), &sizes).unwrap(),
-    };
+    }
+}
+
+#[test]
+fn unet() {
+    let base = BaseModel::built_in("tiny-xl").unwrap();
     let prediction = base
         .unet
         .predict(
             &AdapterSet::new(),
             &randn(21, &[2, 4, 8, 12]),
             &[3.0, 801.0],
-            &told,
+            &told(),
         )
         .unwrap();
-    golden.check("unet.prediction", &prediction, TOLERANCE);
+    Golden::named("models.safetensors").check("unet.prediction", &prediction, TOLERANCE);
+}
+
+/// A LoRA on every module of the U-Net, under diffusers' names, against peft.
+#[test]
+fn unet_with_lora() {
+    let base = BaseModel::built_in("tiny-xl").unwrap();
+    let layers = base.lora_layers();
+    let mut modules: Vec<(String, String)> = layers
+        .keys()
+        .filter(|key| key.starts_with("lora_unet_"))
+        .map(|key| (names::kohya_to_diffusers(key).unwrap(), key.clone()))
+        .collect();
+    modules.sort();
+    let (rank, alpha) = (2, 1.0);
+    let modules = modules.into_iter().enumerate().map(|(i, (_, key))| {
+        let (n_in, n_out) = layers[&key];
+        let i = i as u64;
+        let down = (randn(100 + 2 * i, &[rank, n_in]) / 8.0).unwrap();
+        let up = (randn(101 + 2 * i, &[n_out, rank]) / 8.0).unwrap();
+        (key, Adapter::new(&down, &up, Some(alpha)).unwrap())
+    });
+    let mut adapters = AdapterSet::new();
+    adapters.add(modules, 1.0);
+    let prediction = base
+        .unet
+        .predict(&adapters, &randn(21, &[2, 4, 8, 12]), &[3.0, 801.0], &told())
+        .unwrap();
+    Golden::named("models.safetensors").check("lora.prediction", &prediction, TOLERANCE);
 }
