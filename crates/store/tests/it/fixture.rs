@@ -11,7 +11,7 @@ use protocol::{
     preset::{BaseClass, Preset},
     recipe::{Engine, ParameterOverrides, Recipe, RecipeRequest},
 };
-use sea_orm::{ConnectionTrait as _, DatabaseConnection, FromQueryResult as _, JsonValue, Statement};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, QueryResult, Statement};
 use store::{
     Store, Tx,
     attempts::{self, Attempt, Claimant, NewAttempt, Subject},
@@ -37,12 +37,16 @@ impl TestStore {
         self.store.default_owner()
     }
 
-    /// SQL as a person would type it, over a connection of its own; one JSON object for each row.
-    pub(crate) async fn sql(&self, query: &str) -> anyhow::Result<serde_json::Value> {
+    /// SQL as a person would type it, over a connection of its own; every column must be text.
+    pub(crate) async fn sql(&self, query: &str) -> anyhow::Result<Vec<Vec<String>>> {
         let connection = open_sqlite(self.folder.path()).await?;
         let statement = Statement::from_string(connection.get_database_backend(), query);
-        let rows = JsonValue::find_by_statement(statement).all(&connection).await?;
-        Ok(serde_json::Value::Array(rows))
+        let rows = connection.query_all_raw(statement).await?;
+        let texts = |row: &QueryResult| {
+            let columns = 0..row.column_names().len();
+            columns.map(|column| row.try_get_by_index(column)).collect()
+        };
+        Ok(rows.iter().map(texts).collect::<Result<_, _>>()?)
     }
 
     pub(crate) async fn dataset(&self) -> anyhow::Result<DatasetId> {
