@@ -1,8 +1,9 @@
 //! Brings a picture to its bucket: exactly the pixels that an engine trains on.
 
 use fast_image_resize::{
-    FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer,
-    images::{Image, ImageRef},
+    FilterType, ResizeAlg, ResizeOptions, Resizer,
+    images::{TypedImage, TypedImageRef},
+    pixels::U8x3,
 };
 use image::RgbImage;
 
@@ -109,18 +110,16 @@ pub fn resize(picture: &RgbImage, size: Size) -> RgbImage {
         FilterType::Lanczos3
     };
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
-    let source = ImageRef::new(
-        picture.width(),
-        picture.height(),
-        picture.as_raw(),
-        PixelType::U8x3,
-    )
-    .expect("an RGB picture has three bytes per pixel");
-    let mut target = Image::new(size.width, size.height, PixelType::U8x3);
+    let source = TypedImageRef::<U8x3>::from_buffer(picture.width(), picture.height(), picture.as_raw())
+        .expect("an RGB picture has three bytes per pixel");
+    let mut target = RgbImage::new(size.width, size.height);
+    let mut target_view = TypedImage::<U8x3>::from_buffer(size.width, size.height, target.as_mut())
+        .expect("an RGB picture has three bytes per pixel");
+    // The typed call compiles the filters of this one pixel type; the untyped one those of all fifteen.
     Resizer::new()
-        .resize(&source, &mut target, &options)
-        .expect("both pictures have the same pixel type");
-    RgbImage::from_raw(size.width, size.height, target.into_vec()).expect("three bytes per pixel")
+        .resize_typed(&source, &mut target_view, &options)
+        .expect("a picture's sides are not zero");
+    target
 }
 
 #[cfg(test)]
