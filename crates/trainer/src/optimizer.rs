@@ -4,7 +4,7 @@
 mod tests;
 
 use candle_core::{Device, Tensor};
-use diffusion::kernels::simd::dispatch;
+use diffusion::kernels::simd::{Kernel, dispatch};
 
 use crate::network::{Gradients, Lookup, LoraNetwork, StateError};
 
@@ -84,11 +84,13 @@ impl AdamW {
             eps: eps as f32,
             step: (learning_rate / correction1) as f32,
         };
-        let moments = (&mut self.first[..], &mut self.second[..]);
-        dispatch(
-            update,
-            (factors, network.values_mut(), gradients.values(), moments),
-        );
+        dispatch(Update {
+            factors,
+            values: network.values_mut(),
+            gradients: gradients.values(),
+            first: &mut self.first,
+            second: &mut self.second,
+        });
     }
 
     /// The state as named tensors: moments and `n_steps`.
@@ -138,15 +140,27 @@ struct Factors {
     step: f32,
 }
 
-type UpdateArgs<'a> = (Factors, &'a mut [f32], &'a [f32], (&'a mut [f32], &'a mut [f32]));
+struct Update<'a> {
+    factors: Factors,
+    values: &'a mut [f32],
+    gradients: &'a [f32],
+    first: &'a mut [f32],
+    second: &'a mut [f32],
+}
 
-#[inline(always)]
-fn update((f, values, gradients, (first, second)): UpdateArgs) {
-    let moments = first.iter_mut().zip(second);
-    for ((w, &g), (m, v)) in values.iter_mut().zip(gradients).zip(moments) {
-        *m = (g - *m).mul_add(f.first, *m);
-        *v = (g * g).mul_add(f.second, *v * f.beta2);
-        let denominator = v.sqrt().mul_add(f.inv_root2, f.eps);
-        *w = w.mul_add(f.decay, -f.step * (*m / denominator));
+impl Kernel for Update<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let f = self.factors;
+        let moments = self.first.iter_mut().zip(self.second);
+        let weights = self.values.iter_mut().zip(self.gradients);
+        for ((w, &g), (m, v)) in weights.zip(moments) {
+            *m = (g - *m).mul_add(f.first, *m);
+            *v = (g * g).mul_add(f.second, *v * f.beta2);
+            let denominator = v.sqrt().mul_add(f.inv_root2, f.eps);
+            *w = w.mul_add(f.decay, -f.step * (*m / denominator));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Activation functions, forward and backward: SiLU, GELU (exact and quick), GEGLU.
 
-use super::simd::{dispatch, erf, exp};
+use super::simd::{Kernel, dispatch, erf, exp};
 
 /// A function applied to each value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,9 +17,13 @@ pub enum Activation {
 pub fn forward(activation: Activation, x: &[f32], out: &mut [f32]) {
     assert_eq!(x.len(), out.len());
     match activation {
-        Activation::Silu => dispatch(map, (x, out, silu)),
-        Activation::Gelu => dispatch(map, (x, out, gelu)),
-        Activation::QuickGelu => dispatch(map, (x, out, quick_gelu)),
+        Activation::Silu => dispatch(Map { x, out, curve: Silu }),
+        Activation::Gelu => dispatch(Map { x, out, curve: Gelu }),
+        Activation::QuickGelu => dispatch(Map {
+            x,
+            out,
+            curve: QuickGelu,
+        }),
     }
 }
 
@@ -27,27 +31,50 @@ pub fn forward(activation: Activation, x: &[f32], out: &mut [f32]) {
 pub fn backward(activation: Activation, x: &[f32], gradient: &mut [f32]) {
     assert_eq!(x.len(), gradient.len());
     match activation {
-        Activation::Silu => dispatch(scale, (x, gradient, silu_slope)),
-        Activation::Gelu => dispatch(scale, (x, gradient, gelu_slope)),
-        Activation::QuickGelu => dispatch(scale, (x, gradient, quick_gelu_slope)),
+        Activation::Silu => dispatch(Scale {
+            x,
+            gradient,
+            curve: Silu,
+        }),
+        Activation::Gelu => dispatch(Scale {
+            x,
+            gradient,
+            curve: Gelu,
+        }),
+        Activation::QuickGelu => dispatch(Scale {
+            x,
+            gradient,
+            curve: QuickGelu,
+        }),
     }
 }
 
 /// `out[r, f] = x[r, f] * gelu(x[r, F + f])` for rows of `2 F` values.
 pub fn geglu(x: &[f32], width: usize, out: &mut [f32]) {
     assert_eq!(x.len(), 2 * out.len());
-    dispatch(geglu_kernel, (x, width, out));
+    dispatch(Geglu { x, width, out });
 }
 
 /// Gradient of [`geglu`] with respect to `x`.
 pub fn geglu_backward(x: &[f32], width: usize, gradient: &[f32], dx: &mut [f32]) {
     assert_eq!(x.len(), dx.len());
     assert_eq!(x.len(), 2 * gradient.len());
-    dispatch(geglu_backward_kernel, (x, width, gradient, dx));
+    dispatch(GegluBackward {
+        x,
+        width,
+        gradient,
+        dx,
+    });
+}
+
+/// A function and its derivative.
+trait Curve {
+    fn value(&self, x: f32) -> f32;
+    fn slope(&self, x: f32) -> f32;
 }
 
 #[inline(always)]
-pub(crate) fn sigmoid(x: f32) -> f32 {
+fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
@@ -62,71 +89,146 @@ pub(crate) fn silu_slope(x: f32) -> f32 {
     s * (1.0 - s).mul_add(x, 1.0)
 }
 
-#[inline(always)]
-fn quick_gelu(x: f32) -> f32 {
-    x * sigmoid(1.702 * x)
-}
+struct Silu;
 
-#[inline(always)]
-fn quick_gelu_slope(x: f32) -> f32 {
-    let s = sigmoid(1.702 * x);
-    s * (1.0 - s).mul_add(1.702 * x, 1.0)
-}
+impl Curve for Silu {
+    #[inline(always)]
+    fn value(&self, x: f32) -> f32 {
+        silu(x)
+    }
 
-#[inline(always)]
-fn gelu(x: f32) -> f32 {
-    x * gelu_parts(x).0
-}
-
-#[inline(always)]
-fn gelu_slope(x: f32) -> f32 {
-    let (cdf, density) = gelu_parts(x);
-    density.mul_add(x, cdf)
-}
-
-/// Φ(x) and its derivative, the normal density.
-#[inline(always)]
-fn gelu_parts(x: f32) -> (f32, f32) {
-    const INV_SQRT_2PI: f32 = 0.398_942_3;
-    let gauss = exp(-0.5 * x * x);
-    let cdf = 0.5 * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2, gauss));
-    (cdf, gauss * INV_SQRT_2PI)
-}
-
-#[inline(always)]
-fn map((x, out, f): (&[f32], &mut [f32], impl Fn(f32) -> f32)) {
-    for (o, &x) in out.iter_mut().zip(x) {
-        *o = f(x);
+    #[inline(always)]
+    fn slope(&self, x: f32) -> f32 {
+        silu_slope(x)
     }
 }
 
-#[inline(always)]
-fn scale((x, gradient, slope): (&[f32], &mut [f32], impl Fn(f32) -> f32)) {
-    for (g, &x) in gradient.iter_mut().zip(x) {
-        *g *= slope(x);
+struct QuickGelu;
+
+impl Curve for QuickGelu {
+    #[inline(always)]
+    fn value(&self, x: f32) -> f32 {
+        x * sigmoid(1.702 * x)
+    }
+
+    #[inline(always)]
+    fn slope(&self, x: f32) -> f32 {
+        let s = sigmoid(1.702 * x);
+        s * (1.0 - s).mul_add(1.702 * x, 1.0)
     }
 }
 
-#[inline(always)]
-fn geglu_kernel((x, width, out): (&[f32], usize, &mut [f32])) {
-    for (x, out) in x.chunks_exact(2 * width).zip(out.chunks_exact_mut(width)) {
-        let (value, gate) = x.split_at(width);
-        for ((o, &v), &g) in out.iter_mut().zip(value).zip(gate) {
-            *o = v * gelu(g);
+struct Gelu;
+
+impl Gelu {
+    /// Φ(x) and its derivative, the normal density.
+    #[inline(always)]
+    fn parts(x: f32) -> (f32, f32) {
+        const INV_SQRT_2PI: f32 = 0.398_942_3;
+        let gauss = exp(-0.5 * x * x);
+        let cdf = 0.5 * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2, gauss));
+        (cdf, gauss * INV_SQRT_2PI)
+    }
+}
+
+impl Curve for Gelu {
+    #[inline(always)]
+    fn value(&self, x: f32) -> f32 {
+        x * Self::parts(x).0
+    }
+
+    #[inline(always)]
+    fn slope(&self, x: f32) -> f32 {
+        let (cdf, density) = Self::parts(x);
+        density.mul_add(x, cdf)
+    }
+}
+
+struct Map<'a, C> {
+    x: &'a [f32],
+    out: &'a mut [f32],
+    curve: C,
+}
+
+impl<C: Curve> Kernel for Map<'_, C> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { x, out, curve } = self;
+        for (out, &x) in out.iter_mut().zip(x) {
+            *out = curve.value(x);
         }
     }
 }
 
-#[inline(always)]
-fn geglu_backward_kernel((x, width, gradient, dx): (&[f32], usize, &[f32], &mut [f32])) {
-    let rows = x.chunks_exact(2 * width).zip(dx.chunks_exact_mut(2 * width));
-    for ((x, dx), dy) in rows.zip(gradient.chunks_exact(width)) {
-        let (value, gate) = x.split_at(width);
-        let (d_value, d_gate) = dx.split_at_mut(width);
-        for i in 0..width {
-            let (cdf, density) = gelu_parts(gate[i]);
-            d_value[i] = dy[i] * gate[i] * cdf;
-            d_gate[i] = dy[i] * value[i] * density.mul_add(gate[i], cdf);
+struct Scale<'a, C> {
+    x: &'a [f32],
+    gradient: &'a mut [f32],
+    curve: C,
+}
+
+impl<C: Curve> Kernel for Scale<'_, C> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { x, gradient, curve } = self;
+        for (g, &x) in gradient.iter_mut().zip(x) {
+            *g *= curve.slope(x);
+        }
+    }
+}
+
+struct Geglu<'a> {
+    x: &'a [f32],
+    width: usize,
+    out: &'a mut [f32],
+}
+
+impl Kernel for Geglu<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { x, width, out } = self;
+        for (x, out) in x.chunks_exact(2 * width).zip(out.chunks_exact_mut(width)) {
+            let (value, gate) = x.split_at(width);
+            for ((out, &v), &g) in out.iter_mut().zip(value).zip(gate) {
+                *out = v * Gelu.value(g);
+            }
+        }
+    }
+}
+
+struct GegluBackward<'a> {
+    x: &'a [f32],
+    width: usize,
+    gradient: &'a [f32],
+    dx: &'a mut [f32],
+}
+
+impl Kernel for GegluBackward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self {
+            x,
+            width,
+            gradient,
+            dx,
+        } = self;
+        let rows = x.chunks_exact(2 * width).zip(dx.chunks_exact_mut(2 * width));
+        for ((x, dx), dy) in rows.zip(gradient.chunks_exact(width)) {
+            let (value, gate) = x.split_at(width);
+            let (d_value, d_gate) = dx.split_at_mut(width);
+            let inputs = value.iter().zip(gate).zip(dy);
+            for (((&v, &g), &dy), (d_value, d_gate)) in inputs.zip(d_value.iter_mut().zip(d_gate)) {
+                let (cdf, density) = Gelu::parts(g);
+                *d_value = dy * g * cdf;
+                *d_gate = dy * v * density.mul_add(g, cdf);
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::{
     PARALLEL_FLOPS,
     gemm::{self, Mat, Size, Threads},
-    simd::{self, dispatch, exp},
+    simd::{self, Kernel, dispatch, exp},
     with_scratch,
 };
 
@@ -67,10 +67,12 @@ pub fn forward(shape: AttentionShape, q: &[f32], k: &[f32], v: &[f32]) -> (Vec<f
         let keys = visible_keys(&shape, start, lse.len());
         with_scratch(lse.len() * keys, |scores| {
             score_tile(&shape, q, k, scores, lse.len(), keys);
-            dispatch(
-                softmax,
-                (&mut *scores, keys, causal_start(&shape, start), &mut *lse),
-            );
+            dispatch(Softmax {
+                scores,
+                keys,
+                causal: causal_start(&shape, start),
+                lse,
+            });
             let size = Size {
                 m: lse.len(),
                 n: head_dim,
@@ -187,8 +189,13 @@ fn head_backward(
                 Mat::rows(v, width).transposed(),
                 Threads::One,
             );
-            let causal = causal_start(shape, start);
-            dispatch(score_gradient, (&mut *p, &mut *ds, keys, causal, lse));
+            dispatch(ScoreGradient {
+                scores: p,
+                gradient: ds,
+                keys,
+                causal: causal_start(shape, start),
+                lse,
+            });
             let into_keys = Size {
                 m: keys,
                 n: d,
@@ -269,44 +276,79 @@ fn seen(causal: Option<usize>, row: usize, keys: usize) -> usize {
     causal.map_or(keys, |start| (start + row + 1).min(keys))
 }
 
-#[inline(always)]
-fn softmax((scores, keys, causal, lse): (&mut [f32], usize, Option<usize>, &mut [f32])) {
-    for (i, (row, lse)) in scores.chunks_exact_mut(keys).zip(lse).enumerate() {
-        let (row, hidden) = row.split_at_mut(seen(causal, i, keys));
-        hidden.fill(0.0);
-        let max = simd::max(row);
-        for s in row.iter_mut() {
-            *s = exp(*s - max);
-        }
-        let total = simd::sum(row);
-        let inverse = 1.0 / total;
-        for s in row.iter_mut() {
-            *s *= inverse;
-        }
-        *lse = max + total.ln();
-    }
+/// Scores become probabilities.
+struct Softmax<'a> {
+    scores: &'a mut [f32],
+    keys: usize,
+    causal: Option<usize>,
+    lse: &'a mut [f32],
 }
 
-type ScoreArgs<'a> = (&'a mut [f32], &'a mut [f32], usize, Option<usize>, &'a [f32]);
+impl Kernel for Softmax<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self {
+            scores,
+            keys,
+            causal,
+            lse,
+        } = self;
+        for (i, (row, lse)) in scores.chunks_exact_mut(keys).zip(lse).enumerate() {
+            let (row, hidden) = row.split_at_mut(seen(causal, i, keys));
+            hidden.fill(0.0);
+            let max = simd::max(row);
+            for s in row.iter_mut() {
+                *s = exp(*s - max);
+            }
+            let total = simd::sum(row);
+            let inverse = 1.0 / total;
+            for s in row.iter_mut() {
+                *s *= inverse;
+            }
+            *lse = max + total.ln();
+        }
+    }
+}
 
 /// Scores become probabilities p; their gradient becomes p (dp - Σ p dp).
 ///
 /// FlashAttention takes the sum from the saved result (Σ out dy). The row is at hand here, and its own sum loses
 /// less where attention is nearly even and p dp cancels.
-#[inline(always)]
-fn score_gradient((scores, gradient, keys, causal, lse): ScoreArgs) {
-    let rows = scores.chunks_exact_mut(keys).zip(gradient.chunks_exact_mut(keys));
-    for (i, ((p, ds), &lse)) in rows.zip(lse).enumerate() {
-        let seen = seen(causal, i, keys);
-        p[seen..].fill(0.0);
-        ds[seen..].fill(0.0);
-        let (p, ds) = (&mut p[..seen], &mut ds[..seen]);
-        for p in p.iter_mut() {
-            *p = exp(*p - lse);
-        }
-        let delta = simd::dot(p, ds);
-        for (p, ds) in p.iter().zip(ds) {
-            *ds = p * (*ds - delta);
+struct ScoreGradient<'a> {
+    scores: &'a mut [f32],
+    gradient: &'a mut [f32],
+    keys: usize,
+    causal: Option<usize>,
+    lse: &'a [f32],
+}
+
+impl Kernel for ScoreGradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self {
+            scores,
+            gradient,
+            keys,
+            causal,
+            lse,
+        } = self;
+        let rows = scores.chunks_exact_mut(keys).zip(gradient.chunks_exact_mut(keys));
+        for (i, ((p, ds), &lse)) in rows.zip(lse).enumerate() {
+            let seen = seen(causal, i, keys);
+            p[seen..].fill(0.0);
+            ds[seen..].fill(0.0);
+            let (p, ds) = (&mut p[..seen], &mut ds[..seen]);
+            for p in p.iter_mut() {
+                *p = exp(*p - lse);
+            }
+            let delta = simd::dot(p, ds);
+            for (p, ds) in p.iter().zip(ds) {
+                *ds = p * (*ds - delta);
+            }
         }
     }
 }

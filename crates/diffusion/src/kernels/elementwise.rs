@@ -1,6 +1,6 @@
 //! Sums, broadcasts, concatenation and resampling of activations.
 
-use super::simd::dispatch;
+use super::simd::{Kernel, dispatch};
 
 /// `a + b`.
 pub fn sum(a: &[f32], b: &[f32]) -> Vec<f32> {
@@ -11,13 +11,13 @@ pub fn sum(a: &[f32], b: &[f32]) -> Vec<f32> {
 /// `acc += x`.
 pub fn accumulate(acc: &mut [f32], x: &[f32]) {
     assert_eq!(acc.len(), x.len());
-    dispatch(accumulate_kernel, (acc, x));
+    dispatch(Accumulate { acc, x });
 }
 
 /// `x[row, c] += bias[c]` for every row.
 pub fn add_bias(x: &mut [f32], bias: &[f32]) {
     assert_eq!(x.len() % bias.len(), 0);
-    dispatch(add_bias_kernel, (x, bias));
+    dispatch(AddBias { x, bias });
 }
 
 /// `x[b, i, c] + bias[b, c]`.
@@ -127,18 +127,36 @@ pub fn upsample_2x_backward(shape: UpsampleShape, dy: &[f32]) -> Vec<f32> {
     out
 }
 
-#[inline(always)]
-fn accumulate_kernel((acc, x): (&mut [f32], &[f32])) {
-    for (acc, &x) in acc.iter_mut().zip(x) {
-        *acc += x;
+struct Accumulate<'a> {
+    acc: &'a mut [f32],
+    x: &'a [f32],
+}
+
+impl Kernel for Accumulate<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for (acc, &x) in self.acc.iter_mut().zip(self.x) {
+            *acc += x;
+        }
     }
 }
 
-#[inline(always)]
-fn add_bias_kernel((x, bias): (&mut [f32], &[f32])) {
-    for row in x.chunks_exact_mut(bias.len()) {
-        for (x, &b) in row.iter_mut().zip(bias) {
-            *x += b;
+struct AddBias<'a> {
+    x: &'a mut [f32],
+    bias: &'a [f32],
+}
+
+impl Kernel for AddBias<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for row in self.x.chunks_exact_mut(self.bias.len()) {
+            for (x, &b) in row.iter_mut().zip(self.bias) {
+                *x += b;
+            }
         }
     }
 }

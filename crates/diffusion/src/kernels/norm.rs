@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::{
     PARALLEL_VALUES,
     activation::{silu, silu_slope},
-    simd::{self, dispatch},
+    simd::{self, Kernel, dispatch},
 };
 
 /// Sizes of a group norm over `[batch, positions, channels]`.
@@ -50,7 +50,15 @@ pub fn group_norm(shape: GroupShape, x: &[f32], weight: &[f32], bias: &[f32]) ->
     let mut mean = vec![0.0; shape.batch * shape.groups];
     let mut inv_std = vec![0.0; shape.batch * shape.groups];
     let picture = |((x, out), (mean, inv_std)): ((&[f32], &mut [f32]), (&mut [f32], &mut [f32]))| {
-        dispatch(group_norm_kernel, (&shape, x, weight, bias, out, mean, inv_std));
+        dispatch(GroupNorm {
+            shape: &shape,
+            x,
+            weight,
+            bias,
+            out,
+            mean,
+            inv_std,
+        });
     };
     if shape.is_parallel() {
         x.par_chunks_exact(shape.picture())
@@ -84,11 +92,16 @@ pub fn group_norm_backward(
     let mut dx = vec![0.0; x.len()];
     let picture = |(b, ((x, dy), dx)): (usize, ((&[f32], &[f32]), &mut [f32]))| {
         let groups = b * shape.groups..(b + 1) * shape.groups;
-        let moments = (&moments.mean[groups.clone()], &moments.inv_std[groups]);
-        dispatch(
-            group_norm_backward_kernel,
-            (&shape, x, weight, bias, moments, dy, dx),
-        );
+        dispatch(GroupNormBackward {
+            shape: &shape,
+            x,
+            weight,
+            bias,
+            mean: &moments.mean[groups.clone()],
+            inv_std: &moments.inv_std[groups],
+            dy,
+            dx,
+        });
     };
     let len = shape.picture();
     if shape.is_parallel() {
@@ -112,25 +125,28 @@ pub fn layer_norm(x: &[f32], weight: &[f32], bias: &[f32], eps: f32) -> (Vec<f32
     let rows = x.len() / weight.len();
     let mut out = vec![0.0; x.len()];
     let (mut mean, mut inv_std) = (vec![0.0; rows], vec![0.0; rows]);
-    dispatch(
-        layer_norm_kernel,
-        (
-            x,
-            weight,
-            bias,
-            eps,
-            &mut out[..],
-            &mut mean[..],
-            &mut inv_std[..],
-        ),
-    );
+    dispatch(LayerNorm {
+        x,
+        weight,
+        bias,
+        eps,
+        out: &mut out,
+        mean: &mut mean,
+        inv_std: &mut inv_std,
+    });
     (out, Moments { mean, inv_std })
 }
 
 /// Gradient of [`layer_norm`] with respect to `x`.
 pub fn layer_norm_backward(x: &[f32], weight: &[f32], moments: &Moments, dy: &[f32]) -> Vec<f32> {
     let mut dx = vec![0.0; x.len()];
-    dispatch(layer_norm_backward_kernel, (x, weight, moments, dy, &mut dx[..]));
+    dispatch(LayerNormBackward {
+        x,
+        weight,
+        moments,
+        dy,
+        dx: &mut dx,
+    });
     dx
 }
 
@@ -154,172 +170,230 @@ fn column_sums(rows: usize, channels: usize, mut add: impl FnMut(usize, &mut [f3
     totals
 }
 
-type GroupArgs<'a> = (
-    &'a GroupShape,
-    &'a [f32],
-    &'a [f32],
-    &'a [f32],
-    &'a mut [f32],
-    &'a mut [f32],
-    &'a mut [f32],
-);
+struct GroupNorm<'a> {
+    shape: &'a GroupShape,
+    x: &'a [f32],
+    weight: &'a [f32],
+    bias: &'a [f32],
+    out: &'a mut [f32],
+    mean: &'a mut [f32],
+    inv_std: &'a mut [f32],
+}
 
-#[inline(always)]
-fn group_norm_kernel((shape, x, weight, bias, out, mean, inv_std): GroupArgs) {
-    let c = shape.channels;
-    let width = c / shape.groups;
-    let count = (shape.positions * width) as f64;
-    let sums = column_sums(shape.positions, c, |row, sums| {
-        for (sum, &x) in sums.iter_mut().zip(&x[row * c..][..c]) {
-            *sum += x;
+impl Kernel for GroupNorm<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self {
+            shape,
+            x,
+            weight,
+            bias,
+            out,
+            mean,
+            inv_std,
+        } = self;
+        let c = shape.channels;
+        let width = c / shape.groups;
+        let count = (shape.positions * width) as f64;
+        let sums = column_sums(shape.positions, c, |row, sums| {
+            for (sum, &x) in sums.iter_mut().zip(&x[row * c..][..c]) {
+                *sum += x;
+            }
+        });
+        let mut centers = vec![0.0f32; c];
+        for (g, sums) in sums.chunks_exact(width).enumerate() {
+            mean[g] = (sums.iter().sum::<f64>() / count) as f32;
+            centers[g * width..][..width].fill(mean[g]);
         }
-    });
-    let mut centers = vec![0.0f32; c];
-    for (g, sums) in sums.chunks_exact(width).enumerate() {
-        mean[g] = (sums.iter().sum::<f64>() / count) as f32;
-        centers[g * width..][..width].fill(mean[g]);
+        let squares = column_sums(shape.positions, c, |row, sums| {
+            let x = &x[row * c..][..c];
+            for ((sum, &x), &center) in sums.iter_mut().zip(x).zip(&centers) {
+                let d = x - center;
+                *sum = d.mul_add(d, *sum);
+            }
+        });
+        let (mut scale, mut shift) = (vec![0.0f32; c], vec![0.0f32; c]);
+        for (g, squares) in squares.chunks_exact(width).enumerate() {
+            let variance = squares.iter().sum::<f64>() / count;
+            inv_std[g] = (1.0 / (variance + f64::from(shape.eps)).sqrt()) as f32;
+            for i in g * width..(g + 1) * width {
+                scale[i] = inv_std[g] * weight[i];
+                shift[i] = bias[i] - mean[g] * scale[i];
+            }
+        }
+        for (x, out) in x.chunks_exact(c).zip(out.chunks_exact_mut(c)) {
+            if shape.silu {
+                for i in 0..c {
+                    out[i] = silu(x[i].mul_add(scale[i], shift[i]));
+                }
+            } else {
+                for i in 0..c {
+                    out[i] = x[i].mul_add(scale[i], shift[i]);
+                }
+            }
+        }
     }
-    let squares = column_sums(shape.positions, c, |row, sums| {
-        let x = &x[row * c..][..c];
-        for ((sum, &x), &center) in sums.iter_mut().zip(x).zip(&centers) {
-            let d = x - center;
-            *sum = d.mul_add(d, *sum);
-        }
-    });
-    let (mut scale, mut shift) = (vec![0.0f32; c], vec![0.0f32; c]);
-    for (g, squares) in squares.chunks_exact(width).enumerate() {
-        let variance = squares.iter().sum::<f64>() / count;
-        inv_std[g] = (1.0 / (variance + f64::from(shape.eps)).sqrt()) as f32;
-        for i in g * width..(g + 1) * width {
+}
+
+/// With n = x̂ w + b and y = silu(n): dx = (w dn - mean(w dn) - x̂ mean(w dn x̂)) / σ over each group.
+struct GroupNormBackward<'a> {
+    shape: &'a GroupShape,
+    x: &'a [f32],
+    weight: &'a [f32],
+    bias: &'a [f32],
+    mean: &'a [f32],
+    inv_std: &'a [f32],
+    dy: &'a [f32],
+    dx: &'a mut [f32],
+}
+
+impl Kernel for GroupNormBackward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self {
+            shape,
+            x,
+            weight,
+            bias,
+            mean,
+            inv_std,
+            dy,
+            dx,
+        } = self;
+        let c = shape.channels;
+        let width = c / shape.groups;
+        let count = (shape.positions * width) as f64;
+        // x̂ = x * inv + offset, n = x * scale + shift
+        let (mut inv, mut offset) = (vec![0.0f32; c], vec![0.0f32; c]);
+        let (mut scale, mut shift) = (vec![0.0f32; c], vec![0.0f32; c]);
+        for i in 0..c {
+            let g = i / width;
+            inv[i] = inv_std[g];
+            offset[i] = -mean[g] * inv_std[g];
             scale[i] = inv_std[g] * weight[i];
             shift[i] = bias[i] - mean[g] * scale[i];
         }
-    }
-    for (x, out) in x.chunks_exact(c).zip(out.chunks_exact_mut(c)) {
-        if shape.silu {
-            for i in 0..c {
-                out[i] = silu(x[i].mul_add(scale[i], shift[i]));
+        // First w dn into dx, with its sums on the way.
+        let mut sums = vec![0.0f32; 2 * c];
+        let mut totals = vec![0.0f64; 2 * c];
+        for start in (0..shape.positions).step_by(BLOCK) {
+            for row in start..shape.positions.min(start + BLOCK) {
+                let (x, dy) = (&x[row * c..][..c], &dy[row * c..][..c]);
+                let dx = &mut dx[row * c..][..c];
+                let (first, second) = sums.split_at_mut(c);
+                for i in 0..c {
+                    let slope = if shape.silu {
+                        silu_slope(x[i].mul_add(scale[i], shift[i]))
+                    } else {
+                        1.0
+                    };
+                    let d = dy[i] * slope * weight[i];
+                    dx[i] = d;
+                    first[i] += d;
+                    second[i] = d.mul_add(x[i].mul_add(inv[i], offset[i]), second[i]);
+                }
             }
-        } else {
+            for (total, sum) in totals.iter_mut().zip(&mut sums) {
+                *total += f64::from(*sum);
+                *sum = 0.0;
+            }
+        }
+        // dx = inv (d - m1 - (x inv + offset) m2) = inv d - x p - q
+        let (mut p, mut q) = (vec![0.0f32; c], vec![0.0f32; c]);
+        for g in 0..shape.groups {
+            let channels = g * width..(g + 1) * width;
+            let m1 = (totals[channels.clone()].iter().sum::<f64>() / count) as f32;
+            let m2 = (totals[c + channels.start..c + channels.end].iter().sum::<f64>() / count) as f32;
+            for i in channels {
+                p[i] = inv[i] * inv[i] * m2;
+                q[i] = inv[i] * offset[i].mul_add(m2, m1);
+            }
+        }
+        for (x, dx) in x.chunks_exact(c).zip(dx.chunks_exact_mut(c)) {
             for i in 0..c {
-                out[i] = x[i].mul_add(scale[i], shift[i]);
+                dx[i] = dx[i].mul_add(inv[i], -x[i].mul_add(p[i], q[i]));
             }
         }
     }
 }
 
-type GroupBackwardArgs<'a> = (
-    &'a GroupShape,
-    &'a [f32],
-    &'a [f32],
-    &'a [f32],
-    (&'a [f32], &'a [f32]),
-    &'a [f32],
-    &'a mut [f32],
-);
+struct LayerNorm<'a> {
+    x: &'a [f32],
+    weight: &'a [f32],
+    bias: &'a [f32],
+    eps: f32,
+    out: &'a mut [f32],
+    mean: &'a mut [f32],
+    inv_std: &'a mut [f32],
+}
 
-/// With n = x̂ w + b and y = silu(n): dx = (w dn - mean(w dn) - x̂ mean(w dn x̂)) / σ over each group.
-#[inline(always)]
-fn group_norm_backward_kernel((shape, x, weight, bias, (mean, inv_std), dy, dx): GroupBackwardArgs) {
-    let c = shape.channels;
-    let width = c / shape.groups;
-    let count = (shape.positions * width) as f64;
-    // x̂ = x * inv + offset, n = x * scale + shift
-    let (mut inv, mut offset) = (vec![0.0f32; c], vec![0.0f32; c]);
-    let (mut scale, mut shift) = (vec![0.0f32; c], vec![0.0f32; c]);
-    for i in 0..c {
-        let g = i / width;
-        inv[i] = inv_std[g];
-        offset[i] = -mean[g] * inv_std[g];
-        scale[i] = inv_std[g] * weight[i];
-        shift[i] = bias[i] - mean[g] * scale[i];
-    }
-    // First w dn into dx, with its sums on the way.
-    let mut sums = vec![0.0f32; 2 * c];
-    let mut totals = vec![0.0f64; 2 * c];
-    for start in (0..shape.positions).step_by(BLOCK) {
-        for row in start..shape.positions.min(start + BLOCK) {
-            let (x, dy) = (&x[row * c..][..c], &dy[row * c..][..c]);
-            let dx = &mut dx[row * c..][..c];
-            let (first, second) = sums.split_at_mut(c);
+impl Kernel for LayerNorm<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self {
+            x,
+            weight,
+            bias,
+            eps,
+            out,
+            mean,
+            inv_std,
+        } = self;
+        let c = weight.len();
+        let bias = &bias[..c];
+        let rows = x.chunks_exact(c).zip(out.chunks_exact_mut(c));
+        for ((x, out), (mean, inv_std)) in rows.zip(mean.iter_mut().zip(inv_std)) {
+            *mean = simd::sum(x) / c as f32;
+            let variance = simd::sum_squares(x, *mean) / c as f32;
+            *inv_std = 1.0 / (variance + eps).sqrt();
             for i in 0..c {
-                let slope = if shape.silu {
-                    silu_slope(x[i].mul_add(scale[i], shift[i]))
-                } else {
-                    1.0
-                };
-                let d = dy[i] * slope * weight[i];
-                dx[i] = d;
-                first[i] += d;
-                second[i] = d.mul_add(x[i].mul_add(inv[i], offset[i]), second[i]);
+                out[i] = ((x[i] - *mean) * *inv_std).mul_add(weight[i], bias[i]);
             }
         }
-        for (total, sum) in totals.iter_mut().zip(&mut sums) {
-            *total += f64::from(*sum);
-            *sum = 0.0;
-        }
-    }
-    // dx = inv (d - m1 - (x inv + offset) m2) = inv d - x p - q
-    let (mut p, mut q) = (vec![0.0f32; c], vec![0.0f32; c]);
-    for g in 0..shape.groups {
-        let channels = g * width..(g + 1) * width;
-        let m1 = (totals[channels.clone()].iter().sum::<f64>() / count) as f32;
-        let m2 = (totals[c + channels.start..c + channels.end].iter().sum::<f64>() / count) as f32;
-        for i in channels {
-            p[i] = inv[i] * inv[i] * m2;
-            q[i] = inv[i] * offset[i].mul_add(m2, m1);
-        }
-    }
-    for (x, dx) in x.chunks_exact(c).zip(dx.chunks_exact_mut(c)) {
-        for i in 0..c {
-            dx[i] = dx[i].mul_add(inv[i], -x[i].mul_add(p[i], q[i]));
-        }
     }
 }
 
-type LayerArgs<'a> = (
-    &'a [f32],
-    &'a [f32],
-    &'a [f32],
-    f32,
-    &'a mut [f32],
-    &'a mut [f32],
-    &'a mut [f32],
-);
-
-#[inline(always)]
-fn layer_norm_kernel((x, weight, bias, eps, out, mean, inv_std): LayerArgs) {
-    let c = weight.len();
-    let bias = &bias[..c];
-    let rows = x.chunks_exact(c).zip(out.chunks_exact_mut(c));
-    for ((x, out), (mean, inv_std)) in rows.zip(mean.iter_mut().zip(inv_std)) {
-        *mean = simd::sum(x) / c as f32;
-        let variance = simd::sum_squares(x, *mean) / c as f32;
-        *inv_std = 1.0 / (variance + eps).sqrt();
-        for i in 0..c {
-            out[i] = ((x[i] - *mean) * *inv_std).mul_add(weight[i], bias[i]);
-        }
-    }
+struct LayerNormBackward<'a> {
+    x: &'a [f32],
+    weight: &'a [f32],
+    moments: &'a Moments,
+    dy: &'a [f32],
+    dx: &'a mut [f32],
 }
 
-type LayerBackwardArgs<'a> = (&'a [f32], &'a [f32], &'a Moments, &'a [f32], &'a mut [f32]);
+impl Kernel for LayerNormBackward<'_> {
+    type Output = ();
 
-#[inline(always)]
-fn layer_norm_backward_kernel((x, weight, moments, dy, dx): LayerBackwardArgs) {
-    let c = weight.len();
-    let rows = x
-        .chunks_exact(c)
-        .zip(dy.chunks_exact(c))
-        .zip(dx.chunks_exact_mut(c));
-    for (((x, dy), dx), (&mean, &inv_std)) in rows.zip(moments.mean.iter().zip(&moments.inv_std)) {
-        for i in 0..c {
-            dx[i] = dy[i] * weight[i];
-        }
-        let m1 = simd::sum(dx) / c as f32;
-        // Σ d x̂ = inv_std (Σ d x - mean Σ d)
-        let m2 = inv_std * (simd::dot(dx, x) / c as f32 - mean * m1);
-        for i in 0..c {
-            dx[i] = inv_std * (dx[i] - m1 - (x[i] - mean) * inv_std * m2);
+    #[inline(always)]
+    fn call(self) {
+        let Self {
+            x,
+            weight,
+            moments,
+            dy,
+            dx,
+        } = self;
+        let c = weight.len();
+        let rows = x
+            .chunks_exact(c)
+            .zip(dy.chunks_exact(c))
+            .zip(dx.chunks_exact_mut(c));
+        for (((x, dy), dx), (&mean, &inv_std)) in rows.zip(moments.mean.iter().zip(&moments.inv_std)) {
+            for i in 0..c {
+                dx[i] = dy[i] * weight[i];
+            }
+            let m1 = simd::sum(dx) / c as f32;
+            // Σ d x̂ = inv_std (Σ d x - mean Σ d)
+            let m2 = inv_std * (simd::dot(dx, x) / c as f32 - mean * m1);
+            for i in 0..c {
+                dx[i] = inv_std * (dx[i] - m1 - (x[i] - mean) * inv_std * m2);
+            }
         }
     }
 }

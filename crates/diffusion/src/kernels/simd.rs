@@ -1,28 +1,18 @@
 //! Loops compiled for the best instruction set that the processor has, and the few functions they need.
 
-use pulp::{Arch, NullaryFnOnce};
+use pulp::Arch;
 
-struct Call<F, A> {
-    kernel: F,
-    args: A,
-}
-
-impl<F: FnOnce(A) -> R, A, R> NullaryFnOnce for Call<F, A> {
-    type Output = R;
-
-    #[inline(always)]
-    fn call(self) -> R {
-        (self.kernel)(self.args)
-    }
-}
-
-/// Runs `kernel(args)` compiled for AVX2, AVX-512 or NEON, whichever there is.
+/// A loop to be compiled for several instruction sets: the arguments are its fields.
 ///
-/// Pass a plain function marked `#[inline(always)]`, not a large closure: only what is inlined is compiled anew for
-/// the instruction set, the rest stays at the baseline.
+/// `call` has to be marked `#[inline(always)]`, and so has everything large that it calls: only what is inlined is
+/// compiled anew for the instruction set, the rest stays at the baseline, where even `mul_add` is a function call.
+/// Plain functions passed as values are not inlined reliably.
+pub use pulp::NullaryFnOnce as Kernel;
+
+/// Runs a kernel compiled for AVX2, AVX-512 or NEON, whichever there is.
 #[inline(always)]
-pub fn dispatch<A, R>(kernel: impl FnOnce(A) -> R, args: A) -> R {
-    Arch::new().dispatch(Call { kernel, args })
+pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
+    Arch::new().dispatch(kernel)
 }
 
 /// Independent sums that a reduction keeps, so that it vectorizes; also fixes the order of its additions.
