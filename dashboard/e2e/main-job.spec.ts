@@ -40,10 +40,10 @@ test("drop pictures, train, watch, download, and draw with the LoRA", async ({ a
   await test.step("submit a job; a wrong value is refused at its field", async () => {
     await page.getByRole("link", { name: "Train on this" }).click();
     await page.getByLabel("Trigger word").fill("zora");
-    await page.getByLabel("Rank").fill("0");
+    await page.getByLabel("Rank", { exact: true }).fill("0");
     await expect(page.getByText("must be at least 1")).toBeVisible();
     await expect(page.getByRole("button", { name: "Start training" })).toBeDisabled();
-    await page.getByLabel("Rank").fill("8");
+    await page.getByLabel("Rank", { exact: true }).fill("8");
     await page.getByLabel("Steps", { exact: true }).fill(String(N_STEPS));
     await page
       .getByLabel("Sample prompts")

@@ -1,5 +1,6 @@
 // What the pages read, by resource. Query holds the server's state; the keys nest, so that a change is found.
 import { queryOptions } from "@tanstack/react-query";
+import { catchUp } from "~/live/recent";
 import { body, client } from "./client";
 import { isLive } from "./generations";
 
@@ -53,13 +54,14 @@ export const itemsQuery = (id: string) =>
 export const jobsQuery = () =>
   queryOptions({
     queryKey: ["jobs"],
-    queryFn: () => whole((query) => body(client.GET("/api/v1/jobs", { params: { query } }))),
+    queryFn: async () =>
+      (await whole((query) => body(client.GET("/api/v1/jobs", { params: { query } })))).map(catchUp),
   });
 
 export const jobQuery = (id: string) =>
   queryOptions({
     queryKey: ["jobs", id],
-    queryFn: () => body(client.GET("/api/v1/jobs/{id}", { params: { path: { id } } })),
+    queryFn: async () => catchUp(await body(client.GET("/api/v1/jobs/{id}", { params: { path: { id } } }))),
   });
 
 export const metricsQuery = (id: string, width = 2000) =>

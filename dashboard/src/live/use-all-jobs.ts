@@ -22,7 +22,8 @@ export function useAllJobs(onPhase: (job: Job | undefined, phase: Job["phase"]) 
         const jobs = queries.getQueryData<Job[]>(["jobs"]);
         for (const [id, ofJob] of groupBy(events, (event) => event.job_id)) {
           const known = jobs?.find((job) => job.id === id);
-          if (!known) refetch();
+          // A job that is new, or of which something was missed.
+          if (!known || (ofJob[0]?.seq ?? 0) > known.last_seq + 1) refetch();
           patchJob(queries, id, ofJob);
           for (const event of ofJob) if (event.type === "phase_changed") onPhase(known, event.phase);
         }

@@ -4,6 +4,7 @@ import { useEffect, useState } from "react";
 import { metricsQuery } from "~/api/queries";
 import { follow } from "~/api/socket";
 import type { Job, JobEvent } from "~/api/types";
+import { record } from "./recent";
 import { reduceJob, reduceStage, type Stage } from "./reduce";
 import { Series } from "./series";
 
@@ -22,6 +23,8 @@ export function useJobLive(id: string): Live {
   useEffect(() => {
     if (!metrics) return;
     series.load(metrics);
+    const known = queries.getQueryData<Job>(["jobs", id]);
+    if (known && known.last_seq < metrics.last_seq) refetchJob(queries, id);
     return follow<JobEvent>({
       path: `/api/v1/jobs/${id}/events`,
       after: metrics.last_seq,
@@ -42,7 +45,12 @@ export function useJobLive(id: string): Live {
 
 /** Brings the cached job up to date, and reads again what an event only points to. */
 export function patchJob(queries: QueryClient, id: string, events: JobEvent[]): void {
+  record(id, events);
   const reduce = (job: Job) => events.reduce(reduceJob, job);
+  const known = queries.getQueryData<Job>(["jobs", id]);
+  const first = events[0]?.seq ?? 0;
+  // Numbers have no gaps: something happened between the job that is known and the first of these events.
+  if (known && first > known.last_seq + 1) refetchJob(queries, id);
   queries.setQueryData<Job>(["jobs", id], (job) => job && reduce(job));
   queries.setQueryData<Job[]>(["jobs"], (jobs) => jobs?.map((job) => (job.id === id ? reduce(job) : job)));
   if (events.some((event) => event.type === "sample")) {
@@ -51,4 +59,8 @@ export function patchJob(queries: QueryClient, id: string, events: JobEvent[]): 
   if (events.some((event) => event.type === "model_version_created")) {
     void queries.invalidateQueries({ queryKey: ["models"] });
   }
+}
+
+function refetchJob(queries: QueryClient, id: string): void {
+  void queries.invalidateQueries({ queryKey: ["jobs", id], exact: true });
 }
