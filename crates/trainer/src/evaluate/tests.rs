@@ -15,7 +15,7 @@ fn tensors() -> Vec<(String, Tensor)> {
     let mut random = Random::from_seed(3);
     let mut network = LoraNetwork::new(targets, 4.try_into().unwrap(), 4.0, &mut random);
     for value in network.values_mut() {
-        *value += 0.05 * (2.0 * random.uniform() - 1.0);
+        *value += 0.5 * (2.0 * random.uniform() - 1.0);
     }
     network.to_tensors().unwrap()
 }

@@ -96,7 +96,7 @@ fn says_what_was_trained() {
     ] {
         assert_eq!(metadata[key], value, "{key}");
     }
-    let bucket = r#""bucket_info": {"buckets": {"0": {"count": 2, "resolution": [128, 96]}}"#;
+    let bucket = r#""bucket_info": {"buckets": {"0": {"count": 2, "resolution": [128, 128]}}"#;
     assert!(
         metadata["ss_datasets"].contains(bucket),
         "{}",
