@@ -2,17 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use dataset::{
-    buckets::{Buckets, Size},
-    split,
-};
+use dataset::buckets::{Buckets, Size};
+use orchestrator::JobPlan;
 use protocol::{
-    DatasetVersionId, OwnerId,
+    OwnerId,
     api::{EstimatedBucket, JobEstimate},
-    dataset::{Item, Manifest, ManifestItem, Split},
+    dataset::{Manifest, Split},
     job::{BaseModel, CreateJob, Job},
     phase::Phase,
-    recipe::{Recipe, RecipeRequest},
+    recipe::Recipe,
 };
 
 use crate::{
@@ -25,26 +23,7 @@ const N_JOBS_REMEMBERED: u64 = 200;
 
 /// Says what a job would be, without making it.
 pub(crate) async fn estimate(state: &AppState, owner: OwnerId, request: CreateJob) -> ApiResult<JobEstimate> {
-    let bases = state.orchestrator.base_models();
-    let base = base_model(&bases, &request.base_model)?;
-    let recipe = Recipe::resolve(
-        RecipeRequest {
-            engine: request.engine,
-            base_model: request.base_model,
-            name: request.name,
-            trigger_word: request.trigger_word,
-            preset: request.preset,
-            overrides: request.parameters,
-            sample_prompts: request.sample_prompts,
-        },
-        base.class,
-    )?;
-    let items = store::datasets::items(state.store(), owner, request.dataset_id).await?;
-    let manifest = split::freeze(
-        DatasetVersionId::new(),
-        items.into_iter().map(manifest_item).collect(),
-    );
-    let manifest = manifest.map_err(|error| ApiError::field("dataset_id", error.to_string()))?;
+    let JobPlan { recipe, manifest } = state.orchestrator.plan_job(owner, request).await?;
     let jobs = store::jobs::list(state.store(), owner, None, N_JOBS_REMEMBERED).await?;
     let seconds = expected_seconds(&recipe, &jobs);
     Ok(outline(recipe, &manifest, seconds))
@@ -59,17 +38,6 @@ pub(crate) fn base_model<'a>(bases: &'a [BaseModel], name: &str) -> ApiResult<&'
             format!("must be one of {}, not `{name}`", names.join(", ")),
         )
     })
-}
-
-fn manifest_item(item: Item) -> ManifestItem {
-    ManifestItem {
-        id: item.id,
-        sha256: item.sha256,
-        width: item.width,
-        height: item.height,
-        caption: item.caption,
-        split: item.split,
-    }
 }
 
 /// Epochs and buckets. A batch holds pictures of one bucket, so each bucket may end with an incomplete one.

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 
 use axum::{
-    extract::{FromRequest, FromRequestParts, OptionalFromRequest, Request},
+    extract::{FromRequest, FromRequestParts, OriginalUri, Request},
     http::{header, request::Parts},
 };
 use serde::de::DeserializeOwned;
@@ -36,27 +36,26 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         let bytes = axum::body::to_bytes(request.into_body(), MAX_JSON_BYTES)
             .await
             .map_err(|_| {
-                ApiError::TooLarge(format!("a JSON body must have at most {MAX_JSON_BYTES} bytes"))
+                ApiError::TooLarge(format!(
+                    "a JSON body must have at most {} MiB",
+                    MAX_JSON_BYTES >> 20
+                ))
             })?;
         parse(&bytes).map(Self)
     }
 }
 
-/// A JSON body, or none at all.
-impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequest<S> for Json<T> {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, state: &S) -> ApiResult<Option<Self>> {
-        if request.headers().get(header::CONTENT_TYPE).is_none() {
-            return Ok(None);
-        }
-        <Self as FromRequest<S>>::from_request(request, state)
-            .await
-            .map(Some)
-    }
-}
-
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
+    match bytes.trim_ascii().first() {
+        Some(b'{') => {}
+        None => {
+            return Err(ApiError::InvalidRequest(
+                "the body is empty; it must be a JSON object".into(),
+            ));
+        }
+        // serde would take a list of values for an object with fields in this order.
+        Some(_) => return Err(ApiError::InvalidRequest("the body must be a JSON object".into())),
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
@@ -77,7 +76,14 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     async fn from_request_parts(parts: &mut Parts, state: &S) -> ApiResult<Self> {
         match axum::extract::Path::<T>::from_request_parts(parts, state).await {
             Ok(path) => Ok(Self(path.0)),
-            Err(_) => Err(ApiError::NoRoute(parts.uri.path().to_owned())),
+            Err(_) => {
+                // Within a nested router the URI lacks the beginning of the path.
+                let uri = parts
+                    .extensions
+                    .get::<OriginalUri>()
+                    .map_or(&parts.uri, |uri| &uri.0);
+                Err(ApiError::NoRoute(uri.path().to_owned()))
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 use std::{
     collections::HashMap,
     io::{self, Seek as _, Write as _},
+    path::{Path, PathBuf},
 };
 
 use axum::extract::{
@@ -82,6 +83,8 @@ pub(crate) async fn receive(
 struct Upload {
     batch: Batch,
     objects: BlobStore,
+    /// Where files wait to be checked: on the disk that they will be stored on.
+    spool_dir: PathBuf,
     /// What the files that come now are used for.
     split: Split,
     /// What each new picture is used for, by its hash.
@@ -98,6 +101,7 @@ impl Upload {
         Self {
             batch: Batch::into_dataset(known.collect()),
             objects: state.store().objects().clone(),
+            spool_dir: state.store().data_dir().to_owned(),
             split: Split::Train,
             splits: HashMap::new(),
             oversized: Vec::new(),
@@ -106,7 +110,7 @@ impl Upload {
 
     /// Takes one file; what is wrong with it is noted, and the next may come.
     async fn take(mut self, file_name: &str, field: Field<'_>) -> ApiResult<Self> {
-        let Some(file) = spool(field).await? else {
+        let Some(file) = spool(field, &self.spool_dir).await? else {
             self.oversized.push(RefusedFile {
                 file_name: file_name.to_owned(),
                 reason: format!(
@@ -142,8 +146,8 @@ impl Upload {
 }
 
 /// Writes a file of the upload to the disk, since an archive is read from its end; `None` if it is too large.
-async fn spool(mut field: Field<'_>) -> ApiResult<Option<std::fs::File>> {
-    let mut file = tempfile::tempfile().map_err(ApiError::internal)?;
+async fn spool(mut field: Field<'_>, folder: &Path) -> ApiResult<Option<std::fs::File>> {
+    let mut file = tempfile::tempfile_in(folder).map_err(ApiError::internal)?;
     let mut n_bytes = 0_u64;
     while let Some(part) = field.chunk().await.map_err(broken)? {
         n_bytes += part.len() as u64;

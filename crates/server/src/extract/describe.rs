@@ -72,7 +72,13 @@ fn field(path: &str, message: &str) -> Option<(String, String)> {
     if let Some((found, expected)) = mismatch {
         return Some((
             path.to_owned(),
-            format!("must be {}, not {found}", plain(expected)),
+            format!("must be {}, not {}", plain(expected), value(found)),
+        ));
+    }
+    if message.starts_with("UUID parsing failed") {
+        return Some((
+            path.to_owned(),
+            "must be an id, as the API gave it out: a UUID".to_owned(),
         ));
     }
     Some((path.to_owned(), message.to_owned()))
@@ -90,6 +96,18 @@ fn join(path: &str, name: &str) -> String {
 /// The parts of a text that stand between backticks.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
+}
+
+/// What was found, as it stands in the JSON: serde puts a word for its type in front.
+fn value(found: &str) -> &str {
+    match found {
+        "map" => "an object",
+        "sequence" => "a list",
+        other => ["integer ", "floating point ", "boolean ", "string "]
+            .iter()
+            .find_map(|word| other.strip_prefix(word))
+            .unwrap_or(other),
+    }
 }
 
 /// Rust's words for types, as anybody would say them.

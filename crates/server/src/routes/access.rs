@@ -105,9 +105,21 @@ pub(crate) async fn list_tokens(
     responses((status = 201, body = CreatedToken))
 )]
 pub(crate) async fn create_token(
-    Json(_request): Json<CreateToken>,
+    State(state): State<AppState>,
+    user: User,
+    Json(request): Json<CreateToken>,
 ) -> ApiResult<(StatusCode, axum::Json<CreatedToken>)> {
-    Err(ApiError::Conflict(String::new()))
+    let name = super::name(&request.name)?;
+    if [auth::SESSION_NAME, auth::LOGIN_NAME].contains(&name) {
+        return Err(ApiError::field(
+            "name",
+            format!("`{name}` is what the server calls its own tokens; choose another"),
+        ));
+    }
+    let tx = state.store().begin().await?;
+    let token = store::tokens::create_user(&tx, user.owner, name, None).await?;
+    tx.commit().await?;
+    Ok((StatusCode::CREATED, axum::Json(token)))
 }
 
 /// Delete an API token

@@ -77,7 +77,17 @@ async fn each_bad_file_is_named_and_the_rest_goes_on() {
         .iter()
         .map(|file| format!("{}: {}\n", file.file_name, file.reason))
         .collect();
-    expect![[]].assert_eq(&refused.concat());
+    expect![[r#"
+        text.png: is not a picture but text: pictures are PNG, JPEG, WebP, BMP, GIF or TIFF files
+        empty.png: is empty
+        half.jpg: is a damaged JPEG file: it ends in the middle of the picture; export it again
+        small.png: is 63×128, which is too small: each side needs at least 64 pixels
+        evil.zip/../../evil.png: has `..` in its name, which leads out of the archive
+        bomb.zip: is a zip bomb: it unpacks to more than 200 times its size
+        latin1.txt: is not UTF-8 text: byte 3 is 0xe9, as in a Windows or Latin-1 code page; save the caption as UTF-8
+        twice.png: shows the same pixels as `good.png`: a picture counts once
+        lonely.txt: is a caption without a picture: no picture named `lonely` was taken; give both the same name
+    "#]].assert_eq(&refused.concat());
     assert_eq!(items(&app, dataset.id).await, report.accepted);
 }
 
@@ -93,25 +103,25 @@ async fn an_upload_without_files_is_refused() {
     check(
         post().multipart(Form::new().text("split", "train")),
         StatusCode::BAD_REQUEST,
-        expect![[]],
+        expect!["invalid_request: files: the upload holds no file: send pictures, `.txt` captions or `.zip` archives of them"],
     )
     .await;
     check(
         post().multipart(Form::new().text("split", "test")),
         StatusCode::BAD_REQUEST,
-        expect![[]],
+        expect!["invalid_request: split: must be one of `train`, `held_out`, not `test`"],
     )
     .await;
     check(
         post().multipart(Form::new().text("caption", "zora")),
         StatusCode::BAD_REQUEST,
-        expect![[]],
+        expect!["invalid_request: caption: is neither a file nor `split`: send files with a file name"],
     )
     .await;
     check(
         post().body("pictures"),
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        expect![[]],
+        expect!["unsupported_media_type: an upload must be `multipart/form-data` with a boundary, as browsers and `curl --form` send it"],
     )
     .await;
     check(
@@ -119,7 +129,7 @@ async fn an_upload_without_files_is_refused() {
             .header("content-type", "multipart/form-data; boundary=x")
             .body("--x\r\ncontent-disposition: form-data; name=\"files\"; filename=\"a.png\"\r\n\r\nhalf"),
         StatusCode::BAD_REQUEST,
-        expect![[]],
+        expect![[r#"invalid_request: the upload ended early or is malformed: field "files" received with incomplete data; nothing of it was kept, send it again"#]],
     )
     .await;
     let unknown = format!("/api/v1/datasets/{}/items", DatasetId::new());
@@ -198,17 +208,33 @@ async fn each_wrong_field_of_a_job_is_named() {
     let app = TestApp::start().await;
     let id = app.small_dataset().await.id;
     let check = async |change, expect| check_job(&app, id, change, expect).await;
-    check(json!({"parameters": {"rank": 0}}), expect![[]]).await;
-    check(json!({"parameters": {"learning_rate": -1}}), expect![[]]).await;
     check(
-        json!({"parameters": {"rank": 0, "n_steps": 0, "resolution": 100}, "name": "a/b"}),
-        expect![[]],
+        json!({"parameters": {"rank": 0}}),
+        expect!["invalid_request: parameters.rank: must be from 1 to 256, not 0"],
     )
     .await;
-    check(json!({"parameters": {"rnak": 8}}), expect![[]]).await;
-    check(json!({"base_model": "sdxl"}), expect![[]]).await;
-    check(json!({"preset": "landscape"}), expect![[]]).await;
-    check(json!({"dataset": 1}), expect![[]]).await;
+    check(
+        json!({"parameters": {"learning_rate": -1}}),
+        expect!["invalid_request: parameters.learning_rate: must be above 0 and at most 1, not -1"],
+    )
+    .await;
+    check(
+        json!({"parameters": {"rank": 0, "n_steps": 0, "resolution": 100}, "name": "a/b"}),
+        expect![[r#"invalid_request: parameters.rank: must be from 1 to 256, not 0; parameters.n_steps: must be from 1 to 1000000, not 0; name: names a file, so it must not start with a dot or contain / \ : * ? " < > |"#]],
+    )
+    .await;
+    check(json!({"parameters": {"rnak": 8}}), expect!["invalid_request: parameters.rnak: is not a field; the fields here are `rank`, `alpha`, `learning_rate`, `lr_schedule`, `n_warmup_steps`, `n_steps`, `batch_size`, `gradient_accumulation`, `max_gradient_norm`, `weight_decay`, `min_snr_gamma`, `noise_offset`, `caption_dropout`, `resolution`, `bucket_step`, `max_tokens`, `checkpoint_every_n_steps`, `sample_every_n_steps`, `seed`"]).await;
+    check(
+        json!({"base_model": "sdxl"}),
+        expect!["invalid_request: base_model: must be one of `tiny-xl`, not `sdxl`"],
+    )
+    .await;
+    check(
+        json!({"preset": "landscape"}),
+        expect!["invalid_request: preset: must be one of `character`, `style`, `concept`, not `landscape`"],
+    )
+    .await;
+    check(json!({"dataset": 1}), expect!["invalid_request: dataset: is not a field; the fields here are `dataset_id`, `base_model`, `name`, `trigger_word`, `preset`, `engine`, `provider`, `parameters`, `sample_prompts`"]).await;
     let jobs: Page<Value> = app.get("/api/v1/jobs").await;
     assert_eq!(jobs.items, Vec::<Value>::new());
 }
@@ -221,14 +247,21 @@ async fn a_learning_rate_that_is_no_number_is_no_json() {
         .header("content-type", "application/json")
         .body(r#"{"parameters": {"learning_rate": NaN}}"#);
     let problem = problem(StatusCode::BAD_REQUEST, request).await;
-    expect![[]].assert_eq(&shown(&problem));
+    expect!["invalid_request: the body is not JSON: expected value at line 1 column 34"]
+        .assert_eq(&shown(&problem));
 }
 
 #[tokio::test]
 async fn an_empty_dataset_cannot_be_trained_on() {
     let app = TestApp::start().await;
     let dataset = app.dataset("empty").await;
-    check_job(&app, dataset.id, json!({}), expect![[]]).await;
+    check_job(
+        &app,
+        dataset.id,
+        json!({}),
+        expect!["invalid_request: dataset_id: the dataset has no pictures: upload some first"],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -239,36 +272,64 @@ async fn requests_of_the_wrong_shape_are_refused() {
     };
     let bad = StatusCode::BAD_REQUEST;
     let datasets = "/api/v1/datasets";
-    check(bad, Method::POST, datasets, json!({"name": ""}), expect![[]]).await;
+    check(
+        bad,
+        Method::POST,
+        datasets,
+        json!({"name": ""}),
+        expect!["invalid_request: name: must have from 1 to 80 characters, on one line"],
+    )
+    .await;
     check(
         bad,
         Method::POST,
         datasets,
         json!({"name": "n", "owner": 1}),
-        expect![[]],
+        expect!["invalid_request: owner: is not a field; the fields here are `name`"],
     )
     .await;
-    check(bad, Method::GET, "/api/v1/jobs?limit=0", json!(null), expect![[]]).await;
+    check(
+        bad,
+        Method::GET,
+        "/api/v1/jobs?limit=0",
+        json!(null),
+        expect!["invalid_request: limit: must be from 1 to 500, not 0"],
+    )
+    .await;
     check(
         bad,
         Method::GET,
         "/api/v1/jobs?limit=many",
         json!(null),
-        expect![[]],
+        expect!["invalid_request: limit: must be a whole number that is not negative"],
     )
     .await;
-    check(bad, Method::GET, "/api/v1/jobs?page=2", json!(null), expect![[]]).await;
-    check(bad, Method::GET, "/api/v1/jobs?after=x", json!(null), expect![[]]).await;
+    check(
+        bad,
+        Method::GET,
+        "/api/v1/jobs?page=2",
+        json!(null),
+        expect!["invalid_request: page: is not a field; the fields here are `after`, `limit`"],
+    )
+    .await;
+    check(
+        bad,
+        Method::GET,
+        "/api/v1/jobs?after=x",
+        json!(null),
+        expect!["invalid_request: after: must be `next` of an earlier answer"],
+    )
+    .await;
     check(
         bad,
         Method::GET,
         "/api/v1/presets?base_model=sd15",
         json!(null),
-        expect![[]],
+        expect!["invalid_request: base_model: must be one of `tiny-xl`, not `sd15`"],
     )
     .await;
     let generation = json!({"base_model": "tiny-xl", "prompt": "p", "n_steps": 0, "width": 100});
-    check(bad, Method::POST, "/api/v1/generations", generation, expect![[]]).await;
+    check(bad, Method::POST, "/api/v1/generations", generation, expect!["invalid_request: n_steps: must be from 1 to 150, not 0; width: must be a multiple of 8 from 64 to 2048, not 100"]).await;
     let unknown_lora = json!({
         "base_model": "tiny-xl",
         "prompt": "p",
@@ -279,7 +340,7 @@ async fn requests_of_the_wrong_shape_are_refused() {
         Method::POST,
         "/api/v1/generations",
         unknown_lora,
-        expect![[]],
+        expect!["invalid_request: loras[0].model_version_id: there is no model version `01890000-0000-7000-8000-000000000000`"],
     )
     .await;
     let missing = StatusCode::NOT_FOUND;
@@ -288,11 +349,27 @@ async fn requests_of_the_wrong_shape_are_refused() {
         Method::GET,
         "/api/v1/jobs/seven",
         json!(null),
-        expect![[]],
+        expect![
+            "not_found: the API has no route `/api/v1/jobs/seven`; GET /api/openapi.json lists all of them"
+        ],
     )
     .await;
-    check(missing, Method::GET, "/api/v1/nothing", json!(null), expect![[]]).await;
-    check(missing, Method::GET, "/api/v2/jobs", json!(null), expect![[]]).await;
+    check(
+        missing,
+        Method::GET,
+        "/api/v1/nothing",
+        json!(null),
+        expect!["not_found: the API has no route `/api/v1/nothing`; GET /api/openapi.json lists all of them"],
+    )
+    .await;
+    check(
+        missing,
+        Method::GET,
+        "/api/v2/jobs",
+        json!(null),
+        expect!["not_found: the API has no route `/api/v2/jobs`; GET /api/openapi.json lists all of them"],
+    )
+    .await;
     let id = DatasetId::new();
     let problem = app
         .refused(missing, Method::GET, &format!("{datasets}/{id}"), &json!(null))
@@ -303,7 +380,7 @@ async fn requests_of_the_wrong_shape_are_refused() {
         Method::PUT,
         datasets,
         json!(null),
-        expect![[]],
+        expect!["method_not_allowed: PUT is not a method of this route; GET /api/openapi.json lists them"],
     )
     .await;
 }
@@ -313,8 +390,9 @@ async fn a_body_must_be_json_of_a_sensible_size() {
     let app = TestApp::start().await;
     let post = || app.request(Method::POST, "/api/v1/datasets");
     let plain = problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, post().body("name=n")).await;
-    expect![[]].assert_eq(&shown(&plain));
+    expect!["unsupported_media_type: the body must be JSON, sent with `content-type: application/json`"]
+        .assert_eq(&shown(&plain));
     let huge = json!({"name": "n".repeat(5 << 20)});
     let huge = problem(StatusCode::PAYLOAD_TOO_LARGE, post().json(&huge)).await;
-    expect![[]].assert_eq(&shown(&huge));
+    expect!["too_large: a JSON body must have at most 4 MiB"].assert_eq(&shown(&huge));
 }
