@@ -55,5 +55,4 @@ bench: ## measure us against PyTorch and diffusers (BENCH_ARGS='--write')
 
 parity: ## check that diffusers draws the same pictures with our LoRA (PARITY_ARGS='--lora FILE')
 	@scripts/setup.sh rust cc pytorch
-	@cargo build --package morpheus
 	@.tools/pytorch/bin/python tools/parity/check_lora.py $(PARITY_ARGS)

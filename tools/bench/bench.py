@@ -27,9 +27,9 @@ os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 import diffusers  # noqa: E402
 import peft  # noqa: E402
 import torch  # noqa: E402
+from cargo import ROOT, build  # noqa: E402
 from reference import Generation, TrainingStep  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[2]
 BASE = ROOT / "assets/tiny-xl"
 RANK = 8
 N_SAMPLER_STEPS = 25
@@ -59,13 +59,15 @@ class Comparison:
 
 
 def comparisons() -> list[Comparison]:
+    program = build("--release", "--package", "trainer", "--example", "bench_step")
+
     def step(batch_size: int, target: float) -> Comparison:
         arguments = ["--base", str(BASE), "--rank", str(RANK), "--batch", str(batch_size)]
         return Comparison(
             name=f"training step, batch {batch_size}",
             target=target,
             reference=lambda: TrainingStep(BASE, batch_size, RANK),
-            ours=[example("trainer", "bench_step"), *arguments],
+            ours=[program, *arguments],
             n_repeats=20,
         )
 
@@ -74,23 +76,13 @@ def comparisons() -> list[Comparison]:
         target=0.5,
         reference=lambda: Generation(BASE, N_SAMPLER_STEPS, GUIDANCE, PROMPT),
         ours=[
-            *[example("diffusion", "bench_generate"), "--base", str(BASE), "--prompt", PROMPT],
+            build("--release", "--package", "diffusion", "--example", "bench_generate"),
+            *["--base", str(BASE), "--prompt", PROMPT],
             *["--steps", str(N_SAMPLER_STEPS), "--cfg", str(GUIDANCE)],
         ],
         n_repeats=3,
     )
     return [step(1, 0.5), step(8, 1.0), generation]
-
-
-def example(package: str, name: str) -> str:
-    """Builds one of our examples and returns the program."""
-    command = ["cargo", "build", "--release", "--package", package, "--example", name]
-    built = subprocess.run(
-        [*command, "--message-format", "json-render-diagnostics"], cwd=ROOT, check=True, stdout=subprocess.PIPE
-    )
-    messages = [json.loads(line) for line in built.stdout.splitlines()]
-    programs = [message["executable"] for message in messages if message.get("executable")]
-    return programs[-1]
 
 
 def measure(comparison: Comparison, n_rounds: int) -> None:

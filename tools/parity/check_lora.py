@@ -18,8 +18,8 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tools/bench"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "bench"))
+from cargo import ROOT, build  # noqa: E402
 from diffusers import DDIMScheduler, EulerDiscreteScheduler, StableDiffusionXLPipeline  # noqa: E402
 from reference import PICTURE_SIZE, load_pipeline  # noqa: E402
 
@@ -37,21 +37,23 @@ MAX_MEAN_DIFFERENCE = 1.0  # in steps of 1/255
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lora", type=Path, help="a LoRA for tiny-xl in kohya's keys")
+    parser.add_argument("--morpheus", help="the program [default: the one that cargo builds]")
     arguments = parser.parse_args()
+    program = arguments.morpheus or build("--package", "morpheus")
     torch.set_num_threads(2)
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
-        lora = arguments.lora or train_demo_lora(scratch)
+        lora = arguments.lora or train_demo_lora(program, scratch)
         pipeline = load_pipeline(BASE)
-        differences = compare(pipeline, None, scratch)
+        differences = compare(program, pipeline, None, scratch)
         pipeline.load_lora_weights(lora.parent, weight_name=lora.name)
-        differences += compare(pipeline, lora, scratch)
+        differences += compare(program, pipeline, lora, scratch)
     worst = max(differences)
     print(f"worst mean difference {worst:.3f} of 255, allowed {MAX_MEAN_DIFFERENCE:.0f}")
     return 0 if worst <= MAX_MEAN_DIFFERENCE else 1
 
 
-def compare(pipeline: StableDiffusionXLPipeline, lora: Path | None, scratch: Path) -> list[float]:
+def compare(program: str, pipeline: StableDiffusionXLPipeline, lora: Path | None, scratch: Path) -> list[float]:
     """Mean difference of each sampler's and prompt's picture."""
     config = pipeline.scheduler.config
     schedulers = {
@@ -66,7 +68,7 @@ def compare(pipeline: StableDiffusionXLPipeline, lora: Path | None, scratch: Pat
                 1, 4, PICTURE_SIZE // 8, PICTURE_SIZE // 8, generator=torch.Generator().manual_seed(seed)
             )
             theirs = reference_picture(pipeline, prompt, noise)
-            ours = our_picture(sampler, prompt, noise, lora, scratch)
+            ours = our_picture([program, "generate", "--sampler", sampler, "--prompt", prompt], noise, lora, scratch)
             difference = float(np.abs(ours - theirs).mean())
             differences.append(difference)
             with_lora = f"with {lora.name}" if lora else "without a LoRA"
@@ -87,26 +89,24 @@ def reference_picture(pipeline: StableDiffusionXLPipeline, prompt: str, noise: t
     return np.asarray(picture, np.float32)
 
 
-def our_picture(sampler: str, prompt: str, noise: torch.Tensor, lora: Path | None, scratch: Path) -> np.ndarray:
+def our_picture(command: list[str], noise: torch.Tensor, lora: Path | None, scratch: Path) -> np.ndarray:
     noise_file, picture_file = scratch / "noise.safetensors", scratch / "ours.png"
     save_file({"noise": noise}, noise_file)
-    lora_arguments = ["--lora", f"{lora}:1"] if lora else []
-    morpheus(
-        *["generate", "--base", str(BASE), "--prompt", prompt, "--negative", NEGATIVE_PROMPT, *lora_arguments],
+    run(
+        *[*command, "--base", str(BASE), "--negative", NEGATIVE_PROMPT, *(["--lora", f"{lora}:1"] if lora else [])],
         *["--steps", str(N_STEPS), "--cfg", str(GUIDANCE), "--size", f"{PICTURE_SIZE}x{PICTURE_SIZE}"],
-        *["--sampler", sampler, "--init-noise", str(noise_file), "--out", str(picture_file)],
+        *["--init-noise", str(noise_file), "--out", str(picture_file)],
     )
     return np.asarray(Image.open(picture_file).convert("RGB"), np.float32)
 
 
-def train_demo_lora(scratch: Path) -> Path:
+def train_demo_lora(program: str, scratch: Path) -> Path:
     print("no --lora given: running the demo to train one", file=sys.stderr)
-    output = morpheus("demo", "--exit", "--json", "--data", str(scratch / "demo"))
+    output = run(program, "demo", "--exit", "--json", "--data", str(scratch / "demo"))
     return Path(json.loads(output.splitlines()[-1])["lora"])
 
 
-def morpheus(*arguments: str) -> str:
-    command = ["cargo", "run", "--quiet", "--package", "morpheus", "--", *arguments]
+def run(*command: str) -> str:
     return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
