@@ -39,7 +39,8 @@ export function LossChart({ series, smoothing, log, description }: Props) {
     const schedule = () => {
       frame ||= requestAnimationFrame(draw);
     };
-    draw();
+    // uPlot finishes its set-up, and clears the legend, only after this function has returned.
+    schedule();
     const unsubscribe = series.subscribe(schedule);
     const resized = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height: HEIGHT }));
     resized.observe(element);

@@ -1,6 +1,6 @@
 // The loss curve with its switches, its sentence, and the same numbers as a table.
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { useSyncExternalStore } from "react";
+import { useEffect, useState, useSyncExternalStore } from "react";
 import { Panel } from "~/components/ui/panel";
 import { Segmented } from "~/components/ui/segmented";
 import { Slider } from "~/components/ui/slider";
@@ -83,23 +83,40 @@ function useIsEmpty(series: Series): boolean {
   );
 }
 
-const DESCRIBED_EVERY = 25;
+const DESCRIBED_EVERY_MS = 4000;
 
-/** Where the curve stands; renewed now and then, so that it does not chatter. */
+/** Where the curve stands; renewed now and then, so that it does not chatter, and always at its end. */
 function useDescription(series: Series): string {
-  return useSyncExternalStore(
-    (listener) => series.subscribe(listener),
-    () => sentence(series),
-  );
+  const [text, setText] = useState(() => sentence(series));
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let isEmpty = series.length === 0;
+    const describe = () => {
+      timer = undefined;
+      isEmpty = series.length === 0;
+      setText(sentence(series));
+    };
+    const changed = () => {
+      if (isEmpty) describe();
+      else timer ??= setTimeout(describe, DESCRIBED_EVERY_MS);
+    };
+    describe();
+    const unsubscribe = series.subscribe(changed);
+    return () => {
+      unsubscribe();
+      clearTimeout(timer);
+    };
+  }, [series]);
+  return text;
 }
 
 function sentence(series: Series): string {
-  const n = Math.max(1, series.length - (series.length % DESCRIBED_EVERY));
   const { step, loss } = series.view();
-  const smoothed = smooth(loss.subarray(0, n), DEFAULT_SMOOTHING);
+  const smoothed = smooth(loss, DEFAULT_SMOOTHING);
+  const last = series.length - 1;
   const validation = series.validation.at(-1);
   return [
-    `Training loss ${formatLoss(smoothed[n - 1] ?? Number.NaN)} at step ${formatCount(step[n - 1] ?? 0)}, ${trend(smoothed)}`,
+    `Training loss ${formatLoss(smoothed[last] ?? Number.NaN)} at step ${formatCount(step[last] ?? 0)}, ${trend(smoothed)}`,
     validation && `validation loss ${formatLoss(validation[1])} after step ${formatCount(validation[0])}`,
   ]
     .filter(Boolean)
