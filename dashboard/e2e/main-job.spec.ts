@@ -1,7 +1,5 @@
 // The main job, as a person does it: pictures in, training watched, LoRA out, pictures made with it.
-import { mkdtemp, readFile, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFile, writeFile } from "node:fs/promises";
 import type { Locator, Page } from "@playwright/test";
 import { expect, test } from "./fixtures";
 import { filesOf, ZORA } from "./server";
@@ -17,7 +15,7 @@ test("drop pictures, train, watch, download, and draw with the LoRA", async ({ a
     await page.getByLabel("Name").fill("Zora, dropped");
     await page.getByRole("button", { name: "Create and add pictures" }).click();
     await expect(page.getByRole("heading", { level: 1 })).toHaveText("Zora, dropped");
-    const wrong = join(await mkdtemp(join(tmpdir(), "morpheus-drop-")), "not-a-picture.png");
+    const wrong = test.info().outputPath("not-a-picture.png");
     await writeFile(wrong, "this is text");
     await drop(page, page.getByTestId("dropzone"), [...(await filesOf(ZORA)), wrong]);
     await expect(page.getByText("16 pictures · 16 captioned")).toBeVisible();
