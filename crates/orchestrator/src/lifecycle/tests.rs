@@ -54,7 +54,27 @@ fn table() {
         .lines()
         .map(|line| format!("{}\n", line.trim_end()))
         .collect();
-    expect![[r#""#]].assert_eq(&table);
+    expect![[r#"
+                                 queued     launching  running    finalizing stopping   stopped    cancelling cancelled  failed     succeeded
+        launch                   launching  .          .          .          .          .          .          .          .          .
+        claimed                  .          running    running    running    stopping   .          cancelling .          .          .
+        training done            .          .          finalizing finalizing stopping   .          cancelling .          .          .
+        stop requested           stopped    stopping   stopping   .          stopping   .          .          .          .          .
+        cancel requested         cancelled  cancelling cancelling cancelling cancelling .          cancelling .          .          .
+        resume                   .          .          .          .          .          queued     .          .          queued     .
+        completed, 0 left        .          .          succeeded  succeeded  succeeded  .          cancelled  .          .          .
+        completed, 1 left        .          .          succeeded  succeeded  succeeded  .          cancelled  .          .          .
+        stopped, 0 left          .          failed     failed     failed     stopped    .          cancelled  .          .          .
+        stopped, 1 left          .          queued     queued     queued     stopped    .          cancelled  .          .          .
+        cancelled, 0 left        .          failed     failed     failed     stopped    .          cancelled  .          .          .
+        cancelled, 1 left        .          queued     queued     queued     stopped    .          cancelled  .          .          .
+        failed, 0 left           .          failed     failed     failed     failed     .          cancelled  .          .          .
+        failed, 1 left           .          failed     failed     failed     failed     .          cancelled  .          .          .
+        lost, 0 left             .          failed     failed     failed     stopped    .          cancelled  .          .          .
+        lost, 1 left             .          queued     queued     queued     stopped    .          cancelled  .          .          .
+        neverstarted, 0 left     .          failed     failed     failed     stopped    .          cancelled  .          .          .
+        neverstarted, 1 left     .          queued     queued     queued     stopped    .          cancelled  .          .          .
+    "#]].assert_eq(&table);
 }
 
 fn any_input() -> impl Strategy<Value = Input> {

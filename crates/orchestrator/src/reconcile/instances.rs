@@ -24,7 +24,15 @@ impl Orchestrator {
                     ends.push(terminate(provider.as_ref(), instance));
                 }
             }
-            join_all(ends).await.into_iter().collect::<Result<Vec<()>, _>>()?;
+            let n_ended = join_all(ends)
+                .await
+                .into_iter()
+                .collect::<Result<Vec<()>, _>>()?
+                .len();
+            if n_ended > 0 {
+                // Their room is free for the next job.
+                self.store.signals().wake();
+            }
         }
         Ok(())
     }

@@ -40,7 +40,7 @@ impl Orchestrator {
                 self.reconcile_attempt(provider.as_ref(), attempt, instance)
                     .await?;
             }
-            self.fill(provider.as_ref()).await?;
+            self.fill(provider.as_ref(), &instances).await?;
         }
         Ok(())
     }
@@ -143,15 +143,23 @@ impl Orchestrator {
         Ok(())
     }
 
-    /// Gives queued jobs to a provider that has room.
-    async fn fill(&self, provider: &dyn Provider) -> Result<(), ReconcileError> {
-        let mut n_alive = self.attempts_of(provider.name()).await?.len();
-        while n_alive < provider.capacity() {
+    /// Gives queued jobs to a provider that has room. An instance whose attempt is over takes room until it
+    /// is gone: two trainings at once may not fit into the machine's memory.
+    async fn fill(
+        &self,
+        provider: &dyn Provider,
+        instances: &HashMap<Uuid, Instance>,
+    ) -> Result<(), ReconcileError> {
+        let alive = self.attempts_of(provider.name()).await?;
+        let is_leaving = |id: &Uuid| !alive.iter().any(|attempt| attempt.id.0 == *id);
+        let n_leaving = instances.keys().filter(|id| is_leaving(id)).count();
+        let mut n_busy = alive.len() + n_leaving;
+        while n_busy < provider.capacity() {
             let Some(attempt) = self.open_next(provider.name()).await? else {
                 return Ok(());
             };
             self.launch(provider, attempt).await?;
-            n_alive += 1;
+            n_busy += 1;
         }
         Ok(())
     }

@@ -124,14 +124,16 @@ async fn killed_after(
 
 #[tokio::test]
 async fn at_any_line() -> anyhow::Result<()> {
+    let mut bench = Bench::new().await?;
     let mut came_to_the_end = false;
-    for n_polls in 1..400 {
-        let mut bench = Bench::new().await?;
+    for n_polls in 1..2000 {
+        let n_launches = bench.machines.n_launches();
         let job = bench.queue().await?;
         came_to_the_end = killed_after(n_polls, bench.pass()).await?;
         bench.restart();
         comes_to_its_end(&bench, job.id).await?;
-        assert_eq!(bench.machines.n_launches(), 1, "after {n_polls} polls");
+        assert_eq!(bench.machines.n_launches(), n_launches + 1, "after {n_polls} polls");
+        bench.machines.kill_all();
         if came_to_the_end {
             break;
         }

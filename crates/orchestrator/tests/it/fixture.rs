@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -57,45 +57,46 @@ pub(crate) struct Machines {
     refuse: Mutex<Option<&'static str>>,
 }
 
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no test panics while it holds this")
+}
+
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Refused(&'static str);
 
 impl Machines {
     pub(crate) fn crash_at(&self, crash: Crash) {
-        *self.crash.lock().unwrap() = Some(crash);
+        *locked(&self.crash) = Some(crash);
     }
 
     pub(crate) fn refuse(&self, why: Option<&'static str>) {
-        *self.refuse.lock().unwrap() = why;
+        *locked(&self.refuse) = why;
     }
 
     pub(crate) fn alive(&self) -> Vec<Instance> {
-        self.alive.lock().unwrap().values().cloned().collect()
+        locked(&self.alive).values().cloned().collect()
     }
 
     pub(crate) fn n_launches(&self) -> usize {
-        *self.n_launches.lock().unwrap()
+        *locked(&self.n_launches)
     }
 
     /// As `kill -9` does.
     pub(crate) fn kill(&self, id: Uuid) {
-        self.alive.lock().unwrap().remove(&id).expect("it lives");
+        locked(&self.alive).remove(&id).expect("it lives");
     }
 
     pub(crate) fn kill_all(&self) {
-        self.alive.lock().unwrap().clear();
+        locked(&self.alive).clear();
     }
 
     pub(crate) fn token(&self, id: Uuid) -> String {
-        self.tokens.lock().unwrap()[&id].clone()
+        locked(&self.tokens)[&id].clone()
     }
 
     async fn maybe_crash(&self, here: Crash) {
-        let crashes = self
-            .crash
-            .lock()
-            .unwrap()
+        let crashes = locked(&self.crash)
             .take_if(|crash| *crash == here)
             .is_some();
         if crashes {
@@ -117,7 +118,8 @@ impl Provider for Machines {
 
     async fn launch(&self, request: &LaunchRequest) -> Result<Instance, ProviderError> {
         self.maybe_crash(Crash::BeforeLaunch).await;
-        if let Some(why) = *self.refuse.lock().unwrap() {
+        let refused = *locked(&self.refuse);
+        if let Some(why) = refused {
             return Err(ProviderError {
                 provider: "local",
                 doing: "start an agent".to_owned(),
@@ -130,13 +132,10 @@ impl Provider for Machines {
             handle: "1".to_owned(),
             started_at: store::now(),
         };
-        *self.n_launches.lock().unwrap() += 1;
-        let earlier = self.alive.lock().unwrap().insert(request.id, instance.clone());
+        *locked(&self.n_launches) += 1;
+        let earlier = locked(&self.alive).insert(request.id, instance.clone());
         assert!(earlier.is_none(), "the same attempt is started twice");
-        self.tokens
-            .lock()
-            .unwrap()
-            .insert(request.id, request.token.clone());
+        locked(&self.tokens).insert(request.id, request.token.clone());
         self.maybe_crash(Crash::AfterLaunch).await;
         Ok(instance)
     }
@@ -148,7 +147,7 @@ impl Provider for Machines {
 
     async fn terminate(&self, instance: &Instance) -> Result<(), ProviderError> {
         self.maybe_crash(Crash::BeforeTerminate).await;
-        self.alive.lock().unwrap().remove(&instance.id);
+        locked(&self.alive).remove(&instance.id);
         self.maybe_crash(Crash::AfterTerminate).await;
         Ok(())
     }
@@ -186,7 +185,8 @@ impl Bench {
                 name: "tiny-xl".to_owned(),
             },
         };
-        let mut options = Options::new(vec![base], vec![machines.clone()]);
+        let provider: Arc<dyn Provider> = machines.clone();
+        let mut options = Options::new(vec![base], vec![provider]);
         options.tick = Duration::from_millis(20);
         options.worker_restart = Duration::from_millis(1);
         change(&mut options);

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use anyhow::Context as _;
 use bytes::Bytes;
-use futures::{StreamExt as _, stream};
+use futures::{TryStreamExt as _, stream};
 use sha2::{Digest as _, Sha256};
 use store::{
     BlobKey,
@@ -104,8 +105,8 @@ pub(crate) async fn reads_ranges(test: TestStore) -> anyhow::Result<()> {
     let key = objects.put(Bytes::from_static(b"0123456789")).await?.key;
     let reader = objects.read(&key, Some(3..6)).await?;
     assert_eq!((reader.size_bytes, reader.range), (10, 3..6));
-    let parts: Vec<Bytes> = reader.stream.map(|part| part.unwrap()).collect().await;
-    assert_eq!(parts.concat(), b"345");
+    let parts: Result<Vec<Bytes>, BlobError> = reader.stream.try_collect().await;
+    assert_eq!(parts?.concat(), b"345");
     let reader = objects.read(&key, Some(8..100)).await?;
     assert_eq!(reader.range, 8..10);
     assert!(objects.read(&key, Some(20..30)).await.is_err());
@@ -114,10 +115,10 @@ pub(crate) async fn reads_ranges(test: TestStore) -> anyhow::Result<()> {
 
 /// The parts of `/blob/{key}?…`, decoded as a server's router does it.
 fn parse(url: &str) -> anyhow::Result<(BlobKey, SignedQuery)> {
-    let (path, query) = url.split_once('?').unwrap();
+    let (path, query) = url.split_once('?').context("an address with a query")?;
     let mut signed = SignedQuery::default();
     for pair in query.split('&') {
-        let (name, value) = pair.split_once('=').unwrap();
+        let (name, value) = pair.split_once('=').context("a parameter with a value")?;
         let value = value
             .replace("%20", " ")
             .replace("%2F", "/")
@@ -131,7 +132,8 @@ fn parse(url: &str) -> anyhow::Result<(BlobKey, SignedQuery)> {
             _ => anyhow::bail!("unknown parameter {name}"),
         }
     }
-    Ok((path.strip_prefix("/blob/").unwrap().parse()?, signed))
+    let key = path.strip_prefix("/blob/").context("an address of a blob")?;
+    Ok((key.parse()?, signed))
 }
 
 pub(crate) async fn signed_addresses_grant_what_they_say(test: TestStore) -> anyhow::Result<()> {
