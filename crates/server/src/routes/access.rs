@@ -9,7 +9,6 @@ use protocol::{
     TokenId,
     api::{ApiToken, CreateToken, CreatedToken, Login, Session},
 };
-
 use serde::Deserialize;
 
 use crate::{
