@@ -2,7 +2,10 @@
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -12,7 +15,11 @@ use protocol::{
     agent::{AgentEvent, Assignment, Directive, Heartbeat, Report},
     event::LogLevel,
 };
-use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::client::{Client, ClientError, Patience};
@@ -38,12 +45,24 @@ pub(crate) struct Lease {
 
 /// Numbers and queues events; may be used from any thread.
 #[derive(Clone)]
-pub(crate) struct Reporter(mpsc::UnboundedSender<(chrono::DateTime<Utc>, Report)>);
+pub(crate) struct Reporter {
+    events: mpsc::UnboundedSender<(chrono::DateTime<Utc>, Report)>,
+    n_reported: Arc<AtomicU64>,
+    n_acknowledged: watch::Receiver<u64>,
+}
 
 impl Reporter {
     /// Queues an event. It is dropped when the lease is lost: nobody would take it.
     pub(crate) fn report(&self, report: Report) {
-        let _ = self.0.send((Utc::now(), report));
+        self.n_reported.fetch_add(1, Ordering::SeqCst);
+        let _ = self.events.send((Utc::now(), report));
+    }
+
+    /// Waits until the server has stored every event that was reported before. Returns early when the lease is lost.
+    pub(crate) async fn delivered(&self) {
+        let n_reported = self.n_reported.load(Ordering::SeqCst);
+        let mut n_acknowledged = self.n_acknowledged.clone();
+        let _ = n_acknowledged.wait_for(|n| *n >= n_reported).await;
     }
 
     /// Queues a line for a person.
@@ -63,6 +82,7 @@ impl Lease {
     ) -> (Self, mpsc::UnboundedReceiver<Directive>) {
         let (events_in, events_out) = mpsc::unbounded_channel();
         let (orders_in, orders_out) = mpsc::unbounded_channel();
+        let (acknowledged_in, n_acknowledged) = watch::channel(0);
         let orders = Arc::new(Mutex::new(Orders::default()));
         let lost = CancellationToken::new();
         let renewal = Renewal {
@@ -73,6 +93,7 @@ impl Lease {
             events: events_out,
             n_numbered: 0,
             pending: VecDeque::new(),
+            n_acknowledged: acknowledged_in,
             orders: Arc::clone(&orders),
             orders_in,
         };
@@ -87,7 +108,11 @@ impl Lease {
         let lease = Self {
             attempt: assignment.attempt_id,
             fence: assignment.fence,
-            reporter: Reporter(events_in),
+            reporter: Reporter {
+                events: events_in,
+                n_reported: Arc::default(),
+                n_acknowledged,
+            },
             orders,
             lost,
             task,
@@ -155,6 +180,7 @@ struct Renewal {
     n_numbered: u64,
     /// Numbered and not acknowledged.
     pending: VecDeque<AgentEvent>,
+    n_acknowledged: watch::Sender<u64>,
     orders: Arc<Mutex<Orders>>,
     orders_in: mpsc::UnboundedSender<Directive>,
 }
@@ -217,6 +243,7 @@ impl Renewal {
         {
             self.pending.pop_front();
         }
+        self.n_acknowledged.send_replace(reply.acknowledged);
         self.interval = interval(reply.lease_seconds);
         for order in reply.directives {
             if lock(&self.orders).take(order, asked) {

@@ -103,6 +103,10 @@ impl HandIn {
             ArtifactKind::Sample { .. } => Some(Directive::Sample),
             _ => None,
         };
+        if matches!(kind, ArtifactKind::Checkpoint { .. }) {
+            // Whoever goes on from a checkpoint reports the steps after it, so those before it must be stored.
+            reporter.delivered().await;
+        }
         if let Err(err) = self.file(kind, path).await {
             let err = match err.into_final() {
                 Ok(err) => return Err(err),

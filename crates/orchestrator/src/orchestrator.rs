@@ -81,7 +81,7 @@ impl Orchestrator {
 
     /// Runs the reconcilers until `shutdown`. Agents are left running: they go on when the server is back.
     pub async fn run(&self, shutdown: CancellationToken) {
-        crate::reconcile::run(self, shutdown).await;
+        Box::pin(crate::reconcile::run(self, shutdown)).await;
     }
 
     /// Base models that are offered.

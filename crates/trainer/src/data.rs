@@ -159,7 +159,7 @@ impl TrainingData {
         let p = &recipe.parameters;
         // The VAE and each level of the U-Net but the last halve the sides once more.
         let expected = (base.vae.config().downscale() << (base.unet.config().levels.len() - 1)) as u32;
-        if p.bucket_step % expected != 0 {
+        if !p.bucket_step.is_multiple_of(expected) {
             return Err(DataError::BucketStep {
                 found: p.bucket_step,
                 expected,

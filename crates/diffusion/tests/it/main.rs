@@ -1,5 +1,7 @@
 //! The models against PyTorch: small golden files made by tools/golden, and sd-scripts' dumps where they are at hand.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 mod golden;
 mod kohya;
 mod models;

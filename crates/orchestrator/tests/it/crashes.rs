@@ -14,7 +14,7 @@ use crate::fixture::{Bench, Crash, verdict};
 /// Whatever happened before, the job now comes to its end with one machine.
 async fn comes_to_its_end(bench: &Bench, job: protocol::JobId) -> anyhow::Result<()> {
     bench
-        .passes_until(async || Ok(!bench.machines.alive().is_empty()))
+        .wait_passing_until(async || Ok(!bench.machines.alive().is_empty()))
         .await?;
     bench.pass().await?;
     assert_eq!(bench.machines.alive().len(), 1, "one machine");
@@ -129,10 +129,14 @@ async fn at_any_line() -> anyhow::Result<()> {
     for n_polls in 1..2000 {
         let n_launches = bench.machines.n_launches();
         let job = bench.queue().await?;
-        came_to_the_end = killed_after(n_polls, bench.pass()).await?;
+        came_to_the_end = killed_after(n_polls, Box::pin(bench.pass())).await?;
         bench.restart();
         comes_to_its_end(&bench, job.id).await?;
-        assert_eq!(bench.machines.n_launches(), n_launches + 1, "after {n_polls} polls");
+        assert_eq!(
+            bench.machines.n_launches(),
+            n_launches + 1,
+            "after {n_polls} polls"
+        );
         bench.machines.kill_all();
         if came_to_the_end {
             break;

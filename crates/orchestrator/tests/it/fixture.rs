@@ -96,9 +96,7 @@ impl Machines {
     }
 
     async fn maybe_crash(&self, here: Crash) {
-        let crashes = locked(&self.crash)
-            .take_if(|crash| *crash == here)
-            .is_some();
+        let crashes = locked(&self.crash).take_if(|crash| *crash == here).is_some();
         if crashes {
             self.crashed.notify_one();
             std::future::pending::<()>().await;
@@ -226,7 +224,7 @@ impl Bench {
     }
 
     /// Passes until the condition holds.
-    pub(crate) async fn passes_until(
+    pub(crate) async fn wait_passing_until(
         &self,
         condition: impl AsyncFn() -> anyhow::Result<bool>,
     ) -> anyhow::Result<()> {

@@ -113,7 +113,7 @@ async fn a_dead_worker_is_replaced_a_few_times() -> anyhow::Result<()> {
     let generation = queue(&bench).await?;
     for attempt in 1..=3 {
         bench
-            .passes_until(async || Ok(bench.machines.alive().len() == 1))
+            .wait_passing_until(async || Ok(bench.machines.alive().len() == 1))
             .await?;
         let agent = worker(&bench).await?;
         claim(&agent).await?;
@@ -136,7 +136,7 @@ async fn a_worker_that_cannot_live_fails_what_waits() -> anyhow::Result<()> {
     let bench = Bench::new().await?;
     let generation = queue(&bench).await?;
     bench
-        .passes_until(async || {
+        .wait_passing_until(async || {
             bench.machines.kill_all();
             Ok(get(&bench, &generation).await?.phase == GenerationPhase::Failed)
         })
@@ -154,7 +154,7 @@ async fn a_worker_that_does_not_ask_is_replaced() -> anyhow::Result<()> {
     bench.pass().await?;
     let silent = bench.machines.alive()[0].id;
     bench
-        .passes_until(async || {
+        .wait_passing_until(async || {
             let alive = bench.machines.alive();
             Ok(alive.len() == 1 && alive[0].id != silent)
         })

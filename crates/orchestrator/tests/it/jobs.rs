@@ -133,7 +133,7 @@ async fn gives_up_after_attempts_without_progress() -> anyhow::Result<()> {
     // The first two are lost, then one brings a checkpoint and the count begins anew.
     for attempt in 1..=5_u32 {
         bench
-            .passes_until(async || Ok(bench.machines.n_launches() == attempt as usize))
+            .wait_passing_until(async || Ok(bench.machines.n_launches() == attempt as usize))
             .await?;
         let agent = bench.agent().await?;
         let held = agent.claim_train().await?;
@@ -168,7 +168,7 @@ async fn gives_up_after_attempts_without_progress() -> anyhow::Result<()> {
     let job = bench.orchestrator.resume_job(bench.owner(), job.id).await?;
     assert_eq!((job.phase, job.checkpoint_step), (Phase::Queued, Some(10)));
     bench
-        .passes_until(async || Ok(bench.phase(job.id).await? == Phase::Launching))
+        .wait_passing_until(async || Ok(bench.phase(job.id).await? == Phase::Launching))
         .await?;
     Ok(())
 }
@@ -179,7 +179,7 @@ async fn a_machine_that_cannot_be_started_is_tried_again() -> anyhow::Result<()>
     bench.machines.refuse(Some("no space left on device"));
     let job = bench.queue().await?;
     bench
-        .passes_until(async || Ok(bench.phase(job.id).await? == Phase::Failed))
+        .wait_passing_until(async || Ok(bench.phase(job.id).await? == Phase::Failed))
         .await?;
     let reason = bench.job(job.id).await?.reason.unwrap_or_default();
     assert!(
@@ -196,7 +196,7 @@ async fn an_agent_that_never_calls_is_ended() -> anyhow::Result<()> {
     bench.pass().await?;
     let silent = bench.machines.alive()[0].id;
     bench
-        .passes_until(async || {
+        .wait_passing_until(async || {
             Ok(!bench
                 .machines
                 .alive()
@@ -223,7 +223,7 @@ async fn a_silent_agent_loses_its_lease_and_its_machine() -> anyhow::Result<()> 
     let bench = Bench::with(|options| options.lease = Duration::from_millis(100)).await?;
     let (job, agent, held) = bench.claimed().await?;
     bench
-        .passes_until(async || Ok(bench.machines.n_launches() == 2))
+        .wait_passing_until(async || Ok(bench.machines.n_launches() == 2))
         .await?;
     assert!(
         !bench
@@ -245,9 +245,7 @@ async fn agents_outlive_a_server_that_was_away() -> anyhow::Result<()> {
     let (job, agent, held) = bench.claimed().await?;
     // Nobody is there to renew the lease until it has run out.
     let lease_until = store::attempts::get(bench.store(), held.id).await?.lease_until;
-    while lease_until.is_some_and(|until| store::now() <= until) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    wait_past(lease_until.unwrap()).await;
     bench.restart();
     bench.pass().await?;
     assert_eq!(bench.phase(job.id).await?, Phase::Running);
@@ -292,7 +290,7 @@ async fn cancel_ends_a_job_wherever_it_stands() -> anyhow::Result<()> {
     assert_eq!(agent.orders(&held).await?, [Directive::Cancel]);
     // It does not listen.
     bench
-        .passes_until(async || Ok(bench.machines.alive().is_empty()))
+        .wait_passing_until(async || Ok(bench.machines.alive().is_empty()))
         .await?;
     assert_eq!(bench.phase(running.id).await?, Phase::Cancelled);
     let late = bench
@@ -379,4 +377,10 @@ async fn the_loop_is_woken() -> anyhow::Result<()> {
     shutdown.cancel();
     running.await?;
     Ok(())
+}
+
+async fn wait_past(moment: chrono::DateTime<chrono::Utc>) {
+    while store::now() <= moment {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }

@@ -91,16 +91,16 @@ function useDescription(series: Series): string {
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let isEmpty = series.length === 0;
-    const describe = () => {
+    const updateSentence = () => {
       timer = undefined;
       isEmpty = series.length === 0;
       setText(sentence(series));
     };
     const changed = () => {
-      if (isEmpty) describe();
-      else timer ??= setTimeout(describe, DESCRIBED_EVERY_MS);
+      if (isEmpty) updateSentence();
+      else timer ??= setTimeout(updateSentence, DESCRIBED_EVERY_MS);
     };
-    describe();
+    updateSentence();
     const unsubscribe = series.subscribe(changed);
     return () => {
       unsubscribe();

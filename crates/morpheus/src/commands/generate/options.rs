@@ -41,7 +41,7 @@ impl FromStr for Size {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let side = |text: &str| {
             let side = text.parse().ok();
-            side.filter(|side: &u32| (64..=2048).contains(side) && side % 8 == 0)
+            side.filter(|side: &u32| (64..=2048).contains(side) && side.is_multiple_of(8))
         };
         let sides = text.split_once(['x', 'X', '×']);
         let size = sides.and_then(|(width, height)| {

@@ -51,13 +51,13 @@ impl Machine {
         let instance = self.local.launch(&request(purpose)).await.unwrap();
         // The script tells when it has set its traps.
         let ready = self.folder.path().join("agent/ready");
-        eventually(async || ready.exists()).await;
+        wait_until(async || ready.exists()).await;
         fs::remove_file(ready).unwrap();
         instance
     }
 }
 
-async fn eventually(condition: impl AsyncFn() -> bool) {
+async fn wait_until(condition: impl AsyncFn() -> bool) {
     let deadline = tokio::time::Instant::now() + DEADLINE;
     while !condition().await {
         assert!(tokio::time::Instant::now() < deadline, "it does not happen");
@@ -96,7 +96,7 @@ async fn kills_what_does_not_end_with_its_children() {
     let instance = machine.launch(Purpose::Train).await;
     let leader: i32 = instance.handle.parse().unwrap();
     machine.local.terminate(&instance).await.unwrap();
-    eventually(async || !is_alive(leader)).await;
+    wait_until(async || !is_alive(leader)).await;
     assert!(proc::groups(machine.local.options.deployment).unwrap().is_empty());
 }
 
@@ -111,7 +111,7 @@ async fn never_touches_others() {
     };
     ours.local.terminate(&stale).await.unwrap();
     ours.local.terminate(&foreign).await.unwrap();
-    assert_eq!(theirs.local.list().await.unwrap(), [foreign.clone()]);
+    assert_eq!(theirs.local.list().await.unwrap(), std::slice::from_ref(&foreign));
     theirs.local.terminate(&foreign).await.unwrap();
 }
 
@@ -133,8 +133,8 @@ async fn keeps_secrets_off_the_command_line() {
 async fn tells_last_words() {
     let machine = machine("echo 'starting'; echo 'error: out of memory' >&2; exit 3");
     let instance = machine.local.launch(&request(Purpose::Train)).await.unwrap();
-    eventually(async || machine.local.list().await.unwrap().is_empty()).await;
-    eventually(async || {
+    wait_until(async || machine.local.list().await.unwrap().is_empty()).await;
+    wait_until(async || {
         machine.local.last_words(instance.id).await.as_deref() == Some("starting\nerror: out of memory")
     })
     .await;
