@@ -3,6 +3,7 @@ import { expect, test } from "./fixtures";
 
 test("the command menu finds pages and jobs", async ({ app: page, server }) => {
   await page.goto(`${server.url}/jobs`);
+  await page.getByRole("heading", { level: 1, name: "Jobs" }).waitFor();
   await page.keyboard.press("Control+k");
   await page.getByRole("combobox", { name: "Search" }).fill("playgr");
   await page.keyboard.press("Enter");
