@@ -80,7 +80,8 @@ const PLACES: Place[] = [
   - tabpanel "Overview":
     - region "Loss":
       - heading "Loss" [level=2]
-      - slider "Smoothing"
+      - group:
+        - slider "Smoothing"
       - group "Loss axis"
       - group "Show loss as"
       - img /Training loss .* at step 12/
@@ -240,7 +241,8 @@ const PLACES: Place[] = [
   - textbox "Prompt"
   - textbox "Negative prompt"
   - region "LoRAs":
-    - slider "Weight of Zora v1"
+    - group:
+      - slider "Weight of Zora v1"
   - checkbox "Compare with the picture at weight 0" [checked]
   - button "Generate"
   - combobox "Base model"
