@@ -42,4 +42,6 @@ stage "rust tests" cargo nextest run --workspace
 stage "rust doc tests" cargo test --workspace --doc --quiet
 stage "dashboard tests" dashboard test
 stage "binary" cargo build --package morpheus
+MORPHEUS_BIN=$(realpath "${CARGO_TARGET_DIR:-target}/debug/morpheus")
+export MORPHEUS_BIN
 stage "browser tests" dashboard e2e
