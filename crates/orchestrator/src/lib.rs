@@ -10,6 +10,7 @@ mod orchestrator;
 pub mod providers;
 mod reconcile;
 mod services;
+mod watches;
 
 pub use crate::{
     error::{ServiceError, ServiceResult},

@@ -1,6 +1,7 @@
 //! From a configuration to a server that answers: opens the store and the socket, starts the reconcilers.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     fs::File,
     io,
@@ -40,6 +41,8 @@ pub struct Config {
     pub database: Option<String>,
     /// URL of the object store; left out: files in the data folder.
     pub objects: Option<String>,
+    /// URL of what wakes other servers; left out: the database.
+    pub queue: Option<String>,
     /// How browsers reach the server, when that is not where it listens: `https://morpheus.example`.
     pub public_url: Option<String>,
     /// Base models that are offered, by unique names.
@@ -48,6 +51,8 @@ pub struct Config {
     pub local_agent: Option<AgentCommand>,
     /// Further providers.
     pub providers: Vec<Arc<dyn Provider>>,
+    /// Jobs of a provider that run here at the same time, by its name; left out: as many as it has room for.
+    pub max_running: BTreeMap<String, usize>,
     /// Times that matter to tests only.
     pub timing: Timing,
 }
@@ -60,10 +65,12 @@ impl Config {
             data_dir,
             database: None,
             objects: None,
+            queue: None,
             public_url: None,
             base_models,
             local_agent: None,
             providers: Vec::new(),
+            max_running: BTreeMap::new(),
             timing: Timing::default(),
         }
     }
@@ -199,6 +206,7 @@ pub async fn bind(config: Config) -> Result<Bound, BindError> {
     let store = Store::builder(&config.data_dir)
         .database(config.database.clone())
         .objects(config.objects.clone())
+        .queue(config.queue.clone())
         .open()
         .await?;
     let orchestrator = Orchestrator::new(store.clone(), options(&config, &store, local_addr));
@@ -327,11 +335,15 @@ fn options(config: &Config, store: &Store, local_addr: SocketAddr) -> Options {
             log_dir: store.data_dir().join("logs"),
             work_dir: store.data_dir().join("agent"),
             deployment: store.deployment(),
+            server: store.server(),
             capacity: agent.capacity,
             grace: Duration::from_secs(10),
         })));
     }
-    Options::new(config.base_models.clone(), providers)
+    Options {
+        max_running: config.max_running.clone(),
+        ..Options::new(config.base_models.clone(), providers)
+    }
 }
 
 /// An address to connect to, for one to listen on.

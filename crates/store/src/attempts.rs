@@ -10,7 +10,7 @@ use protocol::{
     phase::{AttemptPhase, Outcome},
 };
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, UpdateMany,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, UpdateMany,
     sea_query::{Expr, ExprTrait, Func, Query},
 };
 
@@ -27,6 +27,7 @@ use crate::{
     tokens::{AgentCredential, NewToken},
     words::{unword, word},
 };
+use uuid::Uuid;
 
 /// What an attempt is a try of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,6 +49,8 @@ pub struct Attempt {
     pub n: u32,
     /// Who leases the machine.
     pub provider: String,
+    /// The server that looks after it; unknown for those of a version without this.
+    pub server: Option<Uuid>,
     /// Where it stands.
     pub phase: AttemptPhase,
     /// How it ended, if it has.
@@ -120,6 +123,7 @@ pub async fn open(tx: &Tx, new: NewAttempt<'_>) -> Result<Attempt> {
         generation_id,
         n: new.n.cast_signed(),
         provider: new.provider.to_owned(),
+        server: Some(tx.server()),
         phase: word(&AttemptPhase::Intent),
         outcome: None,
         detail: None,
@@ -151,6 +155,18 @@ pub async fn open(tx: &Tx, new: NewAttempt<'_>) -> Result<Attempt> {
 pub async fn get(db: &impl Read, id: AttemptId) -> Result<Attempt> {
     let row = attempt::Entity::find_by_id(id.0)
         .one(db.connection())
+        .await
+        .doing("read an attempt")?
+        .ok_or_else(|| StoreError::not_found("attempt", id))?;
+    to_attempt(row)
+}
+
+/// One attempt, which nobody else changes before this transaction ends. Whoever locks its job too does so
+/// after this, so that no two wait for each other.
+pub async fn lock(tx: &Tx, id: AttemptId) -> Result<Attempt> {
+    let row = attempt::Entity::find_by_id(id.0)
+        .lock_exclusive()
+        .one(tx.connection())
         .await
         .doing("read an attempt")?
         .ok_or_else(|| StoreError::not_found("attempt", id))?;
@@ -312,6 +328,7 @@ fn to_attempt(row: attempt::Model) -> Result<Attempt> {
         subject,
         n: row.n.unsigned_abs(),
         provider: row.provider,
+        server: row.server,
         phase: unword("attempts.phase", &row.phase)?,
         outcome: row
             .outcome

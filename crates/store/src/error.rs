@@ -135,6 +135,15 @@ pub enum OpenError {
         /// The newest migration that this program has.
         known: String,
     },
+    /// The queue does not let us in.
+    #[error("queue: failed to use `{url}`; check its user and password, or leave --queue out")]
+    Queue {
+        /// Its URL, without any password.
+        url: String,
+        /// What it said.
+        #[source]
+        source: crate::signals::BusError,
+    },
     /// The first rows (owner, settings) could not be read or written.
     #[error("failed to prepare the database")]
     Prepare(#[source] StoreError),

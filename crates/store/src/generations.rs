@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
 use protocol::{
     ArtifactId, GenerationId, OwnerId,
     generation::{CreateGeneration, Generation, GenerationPhase},
@@ -96,15 +95,15 @@ pub async fn n_queued(db: &impl Read) -> Result<u64> {
         .doing("count queued generations")
 }
 
-/// Since when the oldest queued generation waits; `None` when none does.
-pub async fn oldest_queued(db: &impl Read) -> Result<Option<DateTime<Utc>>> {
+/// The oldest queued generation.
+pub async fn oldest_queued(db: &impl Read) -> Result<Option<GenerationId>> {
     let row = generation::Entity::find()
         .filter(generation::Column::Phase.eq(word(&GenerationPhase::Queued)))
         .order_by_asc(generation::Column::CreatedAt)
         .one(db.connection())
         .await
         .doing("look for queued generations")?;
-    Ok(row.map(|row| row.created_at))
+    Ok(row.map(|row| GenerationId(row.id)))
 }
 
 /// Queues a generation.

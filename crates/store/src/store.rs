@@ -19,7 +19,7 @@ use crate::{
     db::{self, Database},
     error::Doing,
     settings,
-    signals::Change,
+    signals::{self, Bus, Change},
 };
 
 /// The time, in the precision that every database keeps.
@@ -41,6 +41,9 @@ struct Inner {
     signals: Signals,
     owner: OwnerId,
     deployment: Uuid,
+    server: Uuid,
+    /// Carries the signals to other servers, for as long as this lives.
+    _bus: Option<Bus>,
 }
 
 /// Where to keep what; made by [`Store::builder`].
@@ -49,6 +52,7 @@ pub struct StoreBuilder {
     data_dir: PathBuf,
     database: Option<String>,
     objects: Option<String>,
+    queue: Option<String>,
 }
 
 impl StoreBuilder {
@@ -61,6 +65,12 @@ impl StoreBuilder {
     /// The objects: `file://PATH`. Left out: `objects` in the data folder.
     pub fn objects(mut self, url: Option<String>) -> Self {
         self.objects = url;
+        self
+    }
+
+    /// What wakes other servers: `redis://…`, `rediss://…` or `postgres://…`. Left out: the database.
+    pub fn queue(mut self, url: Option<String>) -> Self {
+        self.queue = url;
         self
     }
 
@@ -87,14 +97,19 @@ impl StoreBuilder {
                 url: format!("file://{}", objects_path.display()),
                 source,
             })?;
+        let server = server_id(&data_dir)?;
+        let queue = self.queue.as_deref();
+        let (signals, bus) = signals::open(queue, self.database.as_deref(), identity.deployment).await?;
         Ok(Store {
             inner: Arc::new(Inner {
                 data_dir,
                 database,
                 objects,
-                signals: Signals::default(),
+                signals,
                 owner: identity.owner,
                 deployment: identity.deployment,
+                server,
+                _bus: bus,
             }),
         })
     }
@@ -112,6 +127,7 @@ impl Store {
             data_dir: data_dir.to_owned(),
             database: None,
             objects: None,
+            queue: None,
         }
     }
 
@@ -170,6 +186,11 @@ impl Store {
     pub fn deployment(&self) -> Uuid {
         self.inner.deployment
     }
+
+    /// Tells this server from others of the installation. It stays with the data folder, which one server uses.
+    pub fn server(&self) -> Uuid {
+        self.inner.server
+    }
 }
 
 /// An open transaction. Dropped without [`commit`](Self::commit), it changes nothing.
@@ -216,6 +237,10 @@ impl Tx {
 
     pub(crate) fn touch_generation(&self, id: GenerationId) {
         self.touched().generations.push(id);
+    }
+
+    pub(crate) fn server(&self) -> Uuid {
+        self.store.server()
     }
 
     fn touched(&self) -> std::sync::MutexGuard<'_, Touched> {
@@ -270,6 +295,28 @@ fn make_folder(path: &Path) -> std::result::Result<(), OpenError> {
         path: path.to_owned(),
         source,
     })
+}
+
+/// The id that a data folder has, or gets now.
+fn server_id(data_dir: &Path) -> std::result::Result<Uuid, OpenError> {
+    let path = data_dir.join("server-id");
+    let failed = |source| OpenError::DataFolder {
+        path: path.clone(),
+        source,
+    };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => {
+            if let Ok(id) = text.trim().parse() {
+                return Ok(id);
+            }
+            tracing::warn!(path = %path.display(), "holds no id; making a new one");
+        }
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => {}
+        Err(err) => return Err(failed(err)),
+    }
+    let id = Uuid::now_v7();
+    std::fs::write(&path, format!("{id}\n")).map_err(failed)?;
+    Ok(id)
 }
 
 /// The path of `scheme://PATH`.

@@ -135,6 +135,8 @@ async fn start(args: &Args, data: PathBuf) -> anyhow::Result<Product> {
         queue: None,
         objects: None,
         bases: Default::default(),
+        max_running: Default::default(),
+        agent_program: None,
     };
     if let Some(listen) = args.listen {
         return Product::start(settings(listen)).await;

@@ -1,6 +1,7 @@
 //! The schema, step by step. A step that was released is never changed; the next one builds on it.
 
 mod m0001_initial;
+mod m0003_replicas;
 
 use sea_orm::ConnectionTrait;
 use sea_orm_migration::prelude::*;
@@ -12,7 +13,10 @@ struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_initial::Migration)]
+        vec![
+            Box::new(m0001_initial::Migration),
+            Box::new(m0003_replicas::Migration),
+        ]
     }
 }
 

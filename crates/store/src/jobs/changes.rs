@@ -69,6 +69,7 @@ pub async fn insert(tx: &Tx, new: NewJob) -> Result<JobId> {
         dataset_version_id: new.dataset_version_id.0,
         n_steps: i64::from(new.recipe.parameters.n_steps),
         provider: new.provider,
+        priority: i32::from(new.priority),
         phase: word(&Phase::Queued),
         reason: None,
         requested: None,

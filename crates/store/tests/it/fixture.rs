@@ -33,6 +33,14 @@ impl TestStore {
         Ok(Self { store, folder })
     }
 
+    /// SQLite, with a queue that other servers hear.
+    pub(crate) async fn sqlite_with_queue(url: &str) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let builder = Store::builder(folder.path()).queue(Some(url.to_owned()));
+        let store = builder.open().await?;
+        Ok(Self { store, folder })
+    }
+
     pub(crate) fn owner(&self) -> OwnerId {
         self.store.default_owner()
     }
@@ -49,6 +57,17 @@ impl TestStore {
         Ok(rows.iter().map(texts).collect::<Result<_, _>>()?)
     }
 
+    /// Changes the database behind the store's back.
+    pub(crate) async fn execute(&self, sql: &str) -> anyhow::Result<()> {
+        let connection = open_sqlite(self.folder.path()).await?;
+        connection.execute_unprepared(sql).await?;
+        Ok(())
+    }
+
+    pub(crate) fn is_postgres(&self) -> bool {
+        false
+    }
+
     pub(crate) async fn dataset(&self) -> anyhow::Result<DatasetId> {
         let tx = self.store.begin().await?;
         let dataset = datasets::create(&tx, self.owner(), "zora").await?;
@@ -57,6 +76,10 @@ impl TestStore {
     }
 
     pub(crate) async fn job(&self, dataset: DatasetId) -> anyhow::Result<JobId> {
+        self.job_of_priority(dataset, 0).await
+    }
+
+    pub(crate) async fn job_of_priority(&self, dataset: DatasetId, priority: i8) -> anyhow::Result<JobId> {
         let tx = self.store.begin().await?;
         let version = datasets::freeze(&tx, dataset, manifest(1)).await?;
         let new = NewJob {
@@ -65,6 +88,7 @@ impl TestStore {
             dataset_version_id: version.id,
             recipe: recipe()?,
             provider: "local".to_owned(),
+            priority,
         };
         let id = jobs::insert(&tx, new).await?;
         tx.commit().await?;

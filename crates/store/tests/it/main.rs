@@ -7,6 +7,7 @@ mod events;
 mod fixture;
 mod leases;
 mod queue;
+mod signals;
 
 use fixture::TestStore;
 
@@ -39,10 +40,80 @@ on_every_backend! {
     events::vanish_with_their_transaction,
     events::followers_hear_of_commits,
     events::make_charts,
+    events::make_charts_of_long_jobs,
+    events::make_charts_of_a_million_steps_quickly,
     leases::newest_claim_wins,
     leases::one_living_attempt_for_each_job,
     leases::ended_attempts_stay_ended,
     queue::hands_each_job_out_once,
     queue::hands_each_generation_out_once,
     queue::is_first_in_first_out_and_waits,
+    queue::hands_urgent_jobs_out_first,
+    queue::keeps_to_the_limit,
+    queue::waits_for_no_wrong_clock,
+}
+
+/// The suites of the signals, on everything that carries them.
+mod signals_in_process {
+    use crate::signals::{self, Servers};
+
+    #[tokio::test]
+    async fn reach_every_server() -> anyhow::Result<()> {
+        signals::reach_every_server(Servers::in_process().await?).await
+    }
+
+    #[tokio::test]
+    async fn carry_a_burst() -> anyhow::Result<()> {
+        signals::carry_a_burst(Servers::in_process().await?).await
+    }
+}
+
+mod signals_over_redis {
+    use std::cell::RefCell;
+
+    use sim::redis::{self, Redis};
+
+    use crate::signals::{self, Servers};
+
+    #[tokio::test]
+    async fn reach_every_server() -> anyhow::Result<()> {
+        signals::reach_every_server(Servers::over_redis(&redis::shared()?).await?).await
+    }
+
+    #[tokio::test]
+    async fn carry_a_burst() -> anyhow::Result<()> {
+        signals::carry_a_burst(Servers::over_redis(&redis::shared()?).await?).await
+    }
+
+    #[tokio::test]
+    async fn keep_to_their_installation() -> anyhow::Result<()> {
+        let url = redis::shared()?;
+        let (ours, theirs) = (Servers::over_redis(&url).await?, Servers::over_redis(&url).await?);
+        signals::keep_to_their_installation(ours, theirs).await
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn outlive_a_redis_that_stops() -> anyhow::Result<()> {
+        let redis = RefCell::new(Redis::start()?);
+        let url = redis.borrow().url();
+        let stop = || redis.borrow_mut().stop();
+        let start = || redis.borrow_mut().restart();
+        signals::outlive_their_service(Servers::over_redis(&url).await?, stop, start).await
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn outlive_a_redis_that_forgets() -> anyhow::Result<()> {
+        let redis = Redis::start()?;
+        let servers = Servers::over_redis(&redis.url()).await?;
+        signals::outlive_their_service(servers, || redis.flush(), || redis.flush()).await
+    }
+
+    #[tokio::test]
+    async fn start_while_redis_is_away() -> anyhow::Result<()> {
+        let mut redis = Redis::start()?;
+        redis.stop()?;
+        let servers = Servers::over_redis(&redis.url()).await?;
+        redis.restart()?;
+        signals::reach_every_server(servers).await
+    }
 }
