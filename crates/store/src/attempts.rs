@@ -149,7 +149,8 @@ pub async fn open(tx: &Tx, new: NewAttempt<'_>) -> Result<Attempt> {
 
 /// One attempt.
 pub async fn get(db: &impl Read, id: AttemptId) -> Result<Attempt> {
-    let row = attempt::Entity::find_by_id(id.0)
+    let row = db
+        .hold(attempt::Entity::find_by_id(id.0))
         .one(db.connection())
         .await
         .doing("read an attempt")?

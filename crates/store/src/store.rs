@@ -9,14 +9,13 @@ use std::{
 use chrono::{DateTime, SubsecRound, Utc};
 use protocol::{GenerationId, JobId, OwnerId};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, QuerySelect, sea_query::LockType,
 };
 use uuid::Uuid;
 
 use crate::{
     BlobStore, OpenError, Result, Signals,
-    db::{self, Database},
+    db::{self, Database, Place},
     error::Doing,
     settings,
     signals::Change,
@@ -52,7 +51,8 @@ pub struct StoreBuilder {
 }
 
 impl StoreBuilder {
-    /// The database: `sqlite://PATH`. Left out: `morpheus.db` in the data folder.
+    /// The database: `sqlite://PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. Left out: `morpheus.db` in
+    /// the data folder.
     pub fn database(mut self, url: Option<String>) -> Self {
         self.database = url;
         self
@@ -70,17 +70,14 @@ impl StoreBuilder {
             path: self.data_dir.clone(),
             source,
         })?;
+        let place = Place::parse(self.database.as_deref(), &data_dir)?;
         make_folder(&data_dir)?;
-        let database_path = match &self.database {
-            None => data_dir.join("morpheus.db"),
-            Some(url) => local_path("database", url, "sqlite", "sqlite://PATH")?,
-        };
         let objects_path = match &self.objects {
             None => data_dir.join("objects"),
             Some(url) => local_path("objects", url, "file", "file://PATH")?,
         };
         make_folder(&objects_path)?;
-        let database = Database::open_sqlite(&database_path).await?;
+        let database = Database::open(&place).await?;
         let identity = settings::identity(&database).await.map_err(OpenError::Prepare)?;
         let objects =
             BlobStore::local(&objects_path, identity.signing_key).map_err(|source| OpenError::Objects {
@@ -117,18 +114,7 @@ impl Store {
 
     /// Starts a transaction.
     pub async fn begin(&self) -> Result<Tx> {
-        let options = TransactionOptions {
-            // A deferred transaction that reads first fails when another process has written meanwhile.
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let transaction = self
-            .inner
-            .database
-            .writer
-            .begin_with_options(options)
-            .await
-            .doing("begin a transaction")?;
+        let transaction = self.inner.database.begin().await.doing("begin a transaction")?;
         Ok(Tx {
             transaction,
             store: self.clone(),
@@ -231,6 +217,11 @@ pub trait Read: Sync + sealed::Sealed {
     #[doc(hidden)]
     fn connection(&self) -> &Self::Connection;
 
+    /// In a transaction, nobody else changes the rows that are found until it ends: what is decided by them
+    /// stays true. Lock an attempt before its job, and a job before its model, so that nobody waits in a circle.
+    #[doc(hidden)]
+    fn hold<Q: QuerySelect>(&self, query: Q) -> Q;
+
     /// The objects, to sign addresses with.
     fn objects(&self) -> &BlobStore;
 }
@@ -240,6 +231,10 @@ impl Read for Store {
 
     fn connection(&self) -> &DatabaseConnection {
         &self.inner.database.readers
+    }
+
+    fn hold<Q: QuerySelect>(&self, query: Q) -> Q {
+        query
     }
 
     fn objects(&self) -> &BlobStore {
@@ -252,6 +247,15 @@ impl Read for Tx {
 
     fn connection(&self) -> &DatabaseTransaction {
         &self.transaction
+    }
+
+    fn hold<Q: QuerySelect>(&self, query: Q) -> Q {
+        match self.transaction.get_database_backend() {
+            // Rows that refer to a held one can still be inserted.
+            DbBackend::Postgres => query.lock(LockType::NoKeyUpdate),
+            // SQLite has one transaction that writes at a time, and all of ours are of that kind.
+            _ => query,
+        }
     }
 
     fn objects(&self) -> &BlobStore {
@@ -273,7 +277,7 @@ fn make_folder(path: &Path) -> std::result::Result<(), OpenError> {
 }
 
 /// The path of `scheme://PATH`.
-fn local_path(
+pub(crate) fn local_path(
     setting: &'static str,
     url: &str,
     scheme: &str,

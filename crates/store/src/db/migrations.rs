@@ -2,10 +2,10 @@
 
 mod m0001_initial;
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use sea_orm_migration::prelude::*;
 
-use super::Database;
+use super::{Database, Place};
 use crate::OpenError;
 
 struct Migrator;
@@ -16,28 +16,42 @@ impl MigratorTrait for Migrator {
     }
 }
 
-/// Brings the schema up to date; refuses one that a newer version made.
-pub(super) async fn migrate(database: &Database, url: &str) -> Result<(), OpenError> {
+/// Brings the schema up to date, all or nothing; refuses one that a newer version made. Of servers that start
+/// together, one does it while the others wait.
+pub(super) async fn migrate(database: &Database, place: &Place) -> Result<(), OpenError> {
     let failed = |source| OpenError::Migrate {
-        url: url.to_owned(),
+        url: place.shown(),
         source,
     };
-    Migrator::install(&database.writer).await.map_err(failed)?;
-    let applied = Migrator::get_migration_models(&database.writer)
-        .await
-        .map_err(failed)?;
-    let known: Vec<String> = Migrator::migrations()
-        .iter()
-        .map(|step| step.name().to_owned())
-        .collect();
-    if let Some(newer) = applied.iter().rfind(|step| !known.contains(&step.version)) {
+    let tx = database.begin_alone().await.map_err(failed)?;
+    let applied = applied(&tx).await.map_err(failed)?;
+    let known = known();
+    if let Some(newer) = applied.iter().rfind(|step| !known.contains(step)) {
         return Err(OpenError::NewerSchema {
-            url: url.to_owned(),
-            found: newer.version.clone(),
+            url: place.shown(),
+            found: newer.clone(),
             known: known.last().cloned().unwrap_or_default(),
         });
     }
-    Migrator::up(&database.writer, None).await.map_err(failed)
+    if applied.len() < known.len() {
+        Migrator::up(&tx, None).await.map_err(failed)?;
+    }
+    tx.commit().await.map_err(failed)
+}
+
+/// The steps that this version knows, the oldest first.
+pub(crate) fn known() -> Vec<String> {
+    let steps = Migrator::migrations();
+    steps.iter().map(|step| step.name().to_owned()).collect()
+}
+
+/// The steps that the database has gone, the oldest first; none when it is empty.
+pub(crate) async fn applied(db: &DatabaseTransaction) -> Result<Vec<String>, DbErr> {
+    if !SchemaManager::new(db).has_table("seaql_migrations").await? {
+        return Ok(Vec::new());
+    }
+    let steps = Migrator::get_migration_models(db).await?;
+    Ok(steps.into_iter().map(|step| step.version).collect())
 }
 
 /// `column` holds one of these words.

@@ -10,7 +10,7 @@ mod queue;
 
 use fixture::TestStore;
 
-/// Every suite on SQLite and local files, each with a store of its own.
+/// Every suite on each database, each test with a store of its own.
 macro_rules! on_every_backend {
     ($($module:ident::$suite:ident),* $(,)?) => {
         mod sqlite {
@@ -18,6 +18,15 @@ macro_rules! on_every_backend {
                 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
                 async fn $suite() -> anyhow::Result<()> {
                     super::$module::$suite(super::TestStore::sqlite().await?).await
+                }
+            )*
+        }
+
+        mod postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $suite() -> anyhow::Result<()> {
+                    super::$module::$suite(super::TestStore::postgres().await?).await
                 }
             )*
         }
