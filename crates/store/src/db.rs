@@ -1,10 +1,12 @@
 //! The database: connections, entities and migrations.
 
+pub(crate) mod copy;
 pub(crate) mod entities;
 pub(crate) mod migrations;
 mod place;
 mod postgres;
 mod sqlite;
+pub(crate) mod tables;
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait, IntoActiveModel,

@@ -72,6 +72,7 @@ async fn first_owner(db: &impl ConnectionTrait) -> Result<OwnerId> {
         id: id.0,
         name: "owner".to_owned(),
         created_at: now(),
+        auth_user_id: None,
     };
     insert(db, row, "write the first owner").await?;
     Ok(id)

@@ -66,18 +66,14 @@ impl StoreBuilder {
 
     /// Opens everything; makes what is not there yet and brings the schema up to date.
     pub async fn open(self) -> std::result::Result<Store, OpenError> {
-        let data_dir = std::path::absolute(&self.data_dir).map_err(|source| OpenError::DataFolder {
-            path: self.data_dir.clone(),
-            source,
-        })?;
-        let place = Place::parse(self.database.as_deref(), &data_dir)?;
+        let (data_dir, place) = (absolute(&self.data_dir)?, self.place()?);
         make_folder(&data_dir)?;
         let objects_path = match &self.objects {
             None => data_dir.join("objects"),
             Some(url) => local_path("objects", url, "file", "file://PATH")?,
         };
         make_folder(&objects_path)?;
-        let database = Database::open(&place).await?;
+        let database = self.open_database(&place).await?;
         let identity = settings::identity(&database).await.map_err(OpenError::Prepare)?;
         let objects =
             BlobStore::local(&objects_path, identity.signing_key).map_err(|source| OpenError::Objects {
@@ -94,6 +90,21 @@ impl StoreBuilder {
                 deployment: identity.deployment,
             }),
         })
+    }
+}
+
+impl StoreBuilder {
+    /// Where the database is.
+    pub(crate) fn place(&self) -> std::result::Result<Place, OpenError> {
+        Place::parse(self.database.as_deref(), &absolute(&self.data_dir)?)
+    }
+
+    /// Opens the database alone and brings its schema up to date.
+    pub(crate) async fn open_database(&self, place: &Place) -> std::result::Result<Database, OpenError> {
+        if self.database.is_none() {
+            make_folder(&absolute(&self.data_dir)?)?;
+        }
+        Database::open(place).await
     }
 }
 
@@ -269,6 +280,13 @@ mod sealed {
     impl Sealed for super::Tx {}
 }
 
+fn absolute(path: &Path) -> std::result::Result<PathBuf, OpenError> {
+    std::path::absolute(path).map_err(|source| OpenError::DataFolder {
+        path: path.to_owned(),
+        source,
+    })
+}
+
 fn make_folder(path: &Path) -> std::result::Result<(), OpenError> {
     std::fs::create_dir_all(path).map_err(|source| OpenError::DataFolder {
         path: path.to_owned(),
@@ -284,10 +302,7 @@ pub(crate) fn local_path(
     supported: &'static str,
 ) -> std::result::Result<PathBuf, OpenError> {
     match url.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://")) {
-        Some(path) if !path.is_empty() => std::path::absolute(path).map_err(|source| OpenError::DataFolder {
-            path: path.into(),
-            source,
-        }),
+        Some(path) if !path.is_empty() => absolute(Path::new(path)),
         _ => Err(OpenError::UnknownScheme {
             setting,
             url: db::without_password(url),

@@ -1,6 +1,8 @@
 //! The schema, step by step. A step that was released is never changed; the next one builds on it.
 
 mod m0001_initial;
+mod m0002_auth_users;
+mod row_security;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use sea_orm_migration::prelude::*;
@@ -12,13 +14,16 @@ struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_initial::Migration)]
+        vec![
+            Box::new(m0001_initial::Migration),
+            Box::new(m0002_auth_users::Migration),
+        ]
     }
 }
 
 /// Brings the schema up to date, all or nothing; refuses one that a newer version made. Of servers that start
 /// together, one does it while the others wait.
-pub(super) async fn migrate(database: &Database, place: &Place) -> Result<(), OpenError> {
+pub(crate) async fn migrate(database: &Database, place: &Place) -> Result<(), OpenError> {
     let failed = |source| OpenError::Migrate {
         url: place.shown(),
         source,
@@ -35,8 +40,16 @@ pub(super) async fn migrate(database: &Database, place: &Place) -> Result<(), Op
     }
     if applied.len() < known.len() {
         Migrator::up(&tx, None).await.map_err(failed)?;
+        row_security::apply(&tx).await.map_err(failed)?;
     }
     tx.commit().await.map_err(failed)
+}
+
+/// Says again who may see what on PostgreSQL: for roles that came after the last migration.
+pub(crate) async fn secure(database: &Database) -> Result<(), DbErr> {
+    let tx = database.begin_alone().await?;
+    row_security::apply(&tx).await?;
+    tx.commit().await
 }
 
 /// The steps that this version knows, the oldest first.

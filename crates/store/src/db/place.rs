@@ -1,9 +1,13 @@
 //! Where the database is, as its URL says.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use sqlx::postgres::PgConnectOptions;
 
+use super::postgres;
 use crate::{OpenError, store::local_path};
 
 /// What a URL of a database may look like.
@@ -40,6 +44,17 @@ impl Place {
         match url.split_once("://") {
             Some(("postgres" | "postgresql", _)) => PostgresPlace::parse(url).map(Self::Postgres),
             _ => local_path("database", url, "sqlite", SUPPORTED).map(Self::Sqlite),
+        }
+    }
+
+    /// What it is, if it can be used: `SQLite`, `PostgreSQL 15.18`. Waits for nobody.
+    pub(crate) async fn look(&self) -> Result<String, OpenError> {
+        match self {
+            Self::Sqlite(_) => Ok("SQLite".to_owned()),
+            Self::Postgres(place) => {
+                let version = postgres::probe(place, Duration::ZERO).await?;
+                Ok(format!("PostgreSQL {version}"))
+            }
         }
     }
 
