@@ -7,11 +7,10 @@
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use chrono::{DateTime, Utc};
-use tokio::time::Instant;
 use uuid::Uuid;
 
 /// What nobody asked about for this long is forgotten; reconcilers look far more often.
@@ -49,7 +48,10 @@ struct Seen {
 impl Watches {
     /// How long the mark of a row has been this one; zero at the first look.
     pub(crate) fn unchanged_for(&self, row: Uuid, aspect: Aspect, mark: Mark) -> Duration {
-        let now = Instant::now();
+        self.unchanged_at(Instant::now(), row, aspect, mark)
+    }
+
+    fn unchanged_at(&self, now: Instant, row: Uuid, aspect: Aspect, mark: Mark) -> Duration {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(seen) = all.get_mut(&(row, aspect)) {
             if seen.mark != mark {
@@ -72,40 +74,39 @@ impl Watches {
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
-    use tokio::time::advance;
 
     use super::*;
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    #[tokio::test(start_paused = true)]
-    async fn a_clock_that_jumps_changes_nothing() {
+    #[test]
+    fn a_clock_that_jumps_changes_nothing() {
         let watches = Watches::default();
-        let row = Uuid::now_v7();
-        let written = Utc::now();
+        let (row, written) = (Uuid::now_v7(), Utc::now());
+        let mut now = Instant::now();
         // Whether the time in the row lies an hour ahead or an hour back, only its change counts.
         for skew in [TimeDelta::hours(1), TimeDelta::hours(-1)] {
-            let look = |n: i32| {
+            let look = |now, n: i32| {
                 let renewed = written + skew + TimeDelta::seconds(n.into());
-                watches.unchanged_for(row, Aspect::Lease, (1, Some(renewed)))
+                watches.unchanged_at(now, row, Aspect::Lease, (1, Some(renewed)))
             };
             for n in 0..5 {
-                assert_eq!(look(n), Duration::ZERO, "renewed just now");
-                advance(MINUTE).await;
+                assert_eq!(look(now, n), Duration::ZERO, "renewed just now");
+                now += MINUTE;
             }
-            assert_eq!(look(4), MINUTE);
-            advance(MINUTE).await;
-            assert_eq!(look(4), 2 * MINUTE);
+            assert_eq!(look(now, 4), MINUTE);
+            now += MINUTE;
+            assert_eq!(look(now, 4), 2 * MINUTE);
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn what_nobody_asks_about_is_forgotten() {
+    #[test]
+    fn what_nobody_asks_about_is_forgotten() {
         let watches = Watches::default();
         let (one, other) = (Uuid::now_v7(), Uuid::now_v7());
-        watches.unchanged_for(one, Aspect::End, (0, None));
-        advance(FORGET_AFTER + MINUTE).await;
-        watches.unchanged_for(other, Aspect::End, (0, None));
+        let now = Instant::now();
+        watches.unchanged_at(now, one, Aspect::End, (0, None));
+        watches.unchanged_at(now + FORGET_AFTER + MINUTE, other, Aspect::End, (0, None));
         assert_eq!(watches.0.lock().unwrap().len(), 1);
     }
 }

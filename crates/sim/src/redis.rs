@@ -89,6 +89,14 @@ impl Redis {
         }
     }
 
+    /// Lets nobody in without this password from now on, this included.
+    pub fn require_password(&mut self, password: &str) -> Result<()> {
+        match self.ask(&format!("CONFIG SET requirepass {password}"))?.as_str() {
+            "+OK" => Ok(()),
+            answer => bail!("redis-server answered CONFIG with {answer}"),
+        }
+    }
+
     fn run(&mut self) -> Result<()> {
         let running = Command::new("sh")
             .args(["-c", UNTIL_STDIN_ENDS, "sh"])

@@ -10,7 +10,7 @@ use protocol::{
     phase::{AttemptPhase, Outcome},
 };
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, UpdateMany,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, UpdateMany,
     sea_query::{Expr, ExprTrait, Func, Query},
 };
 
@@ -153,20 +153,9 @@ pub async fn open(tx: &Tx, new: NewAttempt<'_>) -> Result<Attempt> {
 
 /// One attempt.
 pub async fn get(db: &impl Read, id: AttemptId) -> Result<Attempt> {
-    let row = attempt::Entity::find_by_id(id.0)
+    let row = db
+        .hold(attempt::Entity::find_by_id(id.0))
         .one(db.connection())
-        .await
-        .doing("read an attempt")?
-        .ok_or_else(|| StoreError::not_found("attempt", id))?;
-    to_attempt(row)
-}
-
-/// One attempt, which nobody else changes before this transaction ends. Whoever locks its job too does so
-/// after this, so that no two wait for each other.
-pub async fn lock(tx: &Tx, id: AttemptId) -> Result<Attempt> {
-    let row = attempt::Entity::find_by_id(id.0)
-        .lock_exclusive()
-        .one(tx.connection())
         .await
         .doing("read an attempt")?
         .ok_or_else(|| StoreError::not_found("attempt", id))?;

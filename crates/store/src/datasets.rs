@@ -104,7 +104,7 @@ pub async fn delete(tx: &Tx, owner: OwnerId, id: DatasetId) -> Result<()> {
 }
 
 async fn row(db: &impl Read, owner: OwnerId, id: DatasetId) -> Result<dataset::Model> {
-    dataset::Entity::find_by_id(id.0)
+    db.hold(dataset::Entity::find_by_id(id.0))
         .filter(dataset::Column::OwnerId.eq(owner.0))
         .filter(dataset::Column::DeletedAt.is_null())
         .one(db.connection())

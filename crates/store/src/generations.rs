@@ -170,7 +170,7 @@ pub async fn end_attempt(tx: &Tx, id: GenerationId, end: GenerationEnd) -> Resul
 }
 
 async fn row(db: &impl Read, id: GenerationId) -> Result<generation::Model> {
-    generation::Entity::find_by_id(id.0)
+    db.hold(generation::Entity::find_by_id(id.0))
         .one(db.connection())
         .await
         .doing("read a generation")?

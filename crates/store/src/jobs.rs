@@ -19,7 +19,7 @@ pub use changes::{
 pub(crate) use columns::with_recipe;
 
 use crate::{
-    Read, Result, StoreError, Tx,
+    Read, Result, StoreError,
     db::entities::job,
     error::Doing,
     words::{from_json, unword},
@@ -112,17 +112,6 @@ pub async fn state(db: &impl Read, id: JobId) -> Result<JobState> {
     to_state(row(db, id).await?)
 }
 
-/// What the orchestrator decides by, which nobody else changes before this transaction ends.
-pub async fn lock(tx: &Tx, id: JobId) -> Result<JobState> {
-    let row = job::Entity::find_by_id(id.0)
-        .lock_exclusive()
-        .one(tx.connection())
-        .await
-        .doing("read a job")?
-        .ok_or_else(|| StoreError::not_found("job", id))?;
-    to_state(row)
-}
-
 /// The number of the newest event of each job of an owner.
 pub async fn newest_events(db: &impl Read, owner: OwnerId) -> Result<Vec<(JobId, i64)>> {
     let rows: Vec<(Uuid, i64)> = job::Entity::find()
@@ -154,7 +143,7 @@ pub async fn open(db: &impl Read) -> Result<Vec<JobState>> {
 }
 
 async fn row(db: &impl Read, id: JobId) -> Result<job::Model> {
-    job::Entity::find_by_id(id.0)
+    db.hold(job::Entity::find_by_id(id.0))
         .one(db.connection())
         .await
         .doing("read a job")?

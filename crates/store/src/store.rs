@@ -9,14 +9,13 @@ use std::{
 use chrono::{DateTime, SubsecRound, Utc};
 use protocol::{GenerationId, JobId, OwnerId};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, QuerySelect, sea_query::LockType,
 };
 use uuid::Uuid;
 
 use crate::{
     BlobStore, OpenError, Result, Signals,
-    db::{self, Database},
+    db::{self, Database, Place},
     error::Doing,
     settings,
     signals::{self, Bus, Change},
@@ -56,7 +55,8 @@ pub struct StoreBuilder {
 }
 
 impl StoreBuilder {
-    /// The database: `sqlite://PATH`. Left out: `morpheus.db` in the data folder.
+    /// The database: `sqlite://PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. Left out: `morpheus.db` in
+    /// the data folder.
     pub fn database(mut self, url: Option<String>) -> Self {
         self.database = url;
         self
@@ -76,21 +76,14 @@ impl StoreBuilder {
 
     /// Opens everything; makes what is not there yet and brings the schema up to date.
     pub async fn open(self) -> std::result::Result<Store, OpenError> {
-        let data_dir = std::path::absolute(&self.data_dir).map_err(|source| OpenError::DataFolder {
-            path: self.data_dir.clone(),
-            source,
-        })?;
+        let (data_dir, place) = (absolute(&self.data_dir)?, self.place()?);
         make_folder(&data_dir)?;
-        let database_path = match &self.database {
-            None => data_dir.join("morpheus.db"),
-            Some(url) => local_path("database", url, "sqlite", "sqlite://PATH")?,
-        };
         let objects_path = match &self.objects {
             None => data_dir.join("objects"),
             Some(url) => local_path("objects", url, "file", "file://PATH")?,
         };
         make_folder(&objects_path)?;
-        let database = Database::open_sqlite(&database_path).await?;
+        let database = self.open_database(&place).await?;
         let identity = settings::identity(&database).await.map_err(OpenError::Prepare)?;
         let objects =
             BlobStore::local(&objects_path, identity.signing_key).map_err(|source| OpenError::Objects {
@@ -99,7 +92,7 @@ impl StoreBuilder {
             })?;
         let server = server_id(&data_dir)?;
         let queue = self.queue.as_deref();
-        let (signals, bus) = signals::open(queue, self.database.as_deref(), identity.deployment).await?;
+        let (signals, bus) = signals::open(queue, &place, identity.deployment).await?;
         Ok(Store {
             inner: Arc::new(Inner {
                 data_dir,
@@ -112,6 +105,21 @@ impl StoreBuilder {
                 _bus: bus,
             }),
         })
+    }
+}
+
+impl StoreBuilder {
+    /// Where the database is.
+    pub(crate) fn place(&self) -> std::result::Result<Place, OpenError> {
+        Place::parse(self.database.as_deref(), &absolute(&self.data_dir)?)
+    }
+
+    /// Opens the database alone and brings its schema up to date.
+    pub(crate) async fn open_database(&self, place: &Place) -> std::result::Result<Database, OpenError> {
+        if self.database.is_none() {
+            make_folder(&absolute(&self.data_dir)?)?;
+        }
+        Database::open(place).await
     }
 }
 
@@ -133,18 +141,7 @@ impl Store {
 
     /// Starts a transaction.
     pub async fn begin(&self) -> Result<Tx> {
-        let options = TransactionOptions {
-            // A deferred transaction that reads first fails when another process has written meanwhile.
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let transaction = self
-            .inner
-            .database
-            .writer
-            .begin_with_options(options)
-            .await
-            .doing("begin a transaction")?;
+        let transaction = self.inner.database.begin().await.doing("begin a transaction")?;
         Ok(Tx {
             transaction,
             store: self.clone(),
@@ -256,6 +253,11 @@ pub trait Read: Sync + sealed::Sealed {
     #[doc(hidden)]
     fn connection(&self) -> &Self::Connection;
 
+    /// In a transaction, nobody else changes the rows that are found until it ends: what is decided by them
+    /// stays true. Lock an attempt before its job, and a job before its model, so that nobody waits in a circle.
+    #[doc(hidden)]
+    fn hold<Q: QuerySelect>(&self, query: Q) -> Q;
+
     /// The objects, to sign addresses with.
     fn objects(&self) -> &BlobStore;
 }
@@ -265,6 +267,10 @@ impl Read for Store {
 
     fn connection(&self) -> &DatabaseConnection {
         &self.inner.database.readers
+    }
+
+    fn hold<Q: QuerySelect>(&self, query: Q) -> Q {
+        query
     }
 
     fn objects(&self) -> &BlobStore {
@@ -279,6 +285,15 @@ impl Read for Tx {
         &self.transaction
     }
 
+    fn hold<Q: QuerySelect>(&self, query: Q) -> Q {
+        match self.transaction.get_database_backend() {
+            // Rows that refer to a held one can still be inserted.
+            DbBackend::Postgres => query.lock(LockType::NoKeyUpdate),
+            // SQLite has one transaction that writes at a time, and all of ours are of that kind.
+            _ => query,
+        }
+    }
+
     fn objects(&self) -> &BlobStore {
         self.store.objects()
     }
@@ -288,6 +303,13 @@ mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Store {}
     impl Sealed for super::Tx {}
+}
+
+fn absolute(path: &Path) -> std::result::Result<PathBuf, OpenError> {
+    std::path::absolute(path).map_err(|source| OpenError::DataFolder {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn make_folder(path: &Path) -> std::result::Result<(), OpenError> {
@@ -320,17 +342,14 @@ fn server_id(data_dir: &Path) -> std::result::Result<Uuid, OpenError> {
 }
 
 /// The path of `scheme://PATH`.
-fn local_path(
+pub(crate) fn local_path(
     setting: &'static str,
     url: &str,
     scheme: &str,
     supported: &'static str,
 ) -> std::result::Result<PathBuf, OpenError> {
     match url.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://")) {
-        Some(path) if !path.is_empty() => std::path::absolute(path).map_err(|source| OpenError::DataFolder {
-            path: path.into(),
-            source,
-        }),
+        Some(path) if !path.is_empty() => absolute(Path::new(path)),
         _ => Err(OpenError::UnknownScheme {
             setting,
             url: db::without_password(url),

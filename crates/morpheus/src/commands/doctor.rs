@@ -80,6 +80,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         checks::disk(&settings.data),
         checks::port(settings.listen),
     ];
+    findings.push(checks::database(&settings)?);
     findings.extend(checks::services(&settings));
     findings.extend(checks::bases(&settings));
     let n_problems = findings

@@ -1,8 +1,5 @@
 //! What to do about one attempt of a job: a pure decision over what was read.
 
-#[cfg(test)]
-mod tests;
-
 use std::time::Duration;
 
 use protocol::phase::{AttemptPhase, Phase};
@@ -91,6 +88,8 @@ fn decide_for_another(view: &View<'_>) -> Action {
         AttemptPhase::Running if view.unrenewed_for > 2 * view.lease => {
             Action::Lost("neither its agent nor the server that started it calls any more")
         }
-        AttemptPhase::Intent | AttemptPhase::Booting | AttemptPhase::Running | AttemptPhase::Gone => Action::Wait,
+        AttemptPhase::Intent | AttemptPhase::Booting | AttemptPhase::Running | AttemptPhase::Gone => {
+            Action::Wait
+        }
     }
 }

@@ -172,11 +172,7 @@ impl Orchestrator {
     }
 
     /// Commits the intent to start an instance for the next queued job, if fewer than `max_running` run.
-    async fn open_next(
-        &self,
-        provider: &str,
-        max_running: usize,
-    ) -> Result<Option<Attempt>, ReconcileError> {
+    async fn open_next(&self, provider: &str, max_running: usize) -> Result<Option<Attempt>, ReconcileError> {
         let launching =
             next(protocol::phase::Phase::Queued, Input::Launch).expect("a queued job can be launched");
         let tx = self.store.begin().await?;

@@ -14,7 +14,7 @@ use crate::{ServiceError, ServiceResult};
 
 /// The attempt, if the agent was started for it and it is not over.
 pub(super) async fn own_attempt(tx: &Tx, agent: &AgentCredential, id: AttemptId) -> ServiceResult<Attempt> {
-    let attempt = attempts::lock(tx, id).await?;
+    let attempt = attempts::get(tx, id).await?;
     if !attempt.belongs_to(agent) {
         return Err(ServiceError::Forbidden);
     }

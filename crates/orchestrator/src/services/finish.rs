@@ -28,7 +28,7 @@ impl Orchestrator {
     /// Ends an attempt. A result becomes artifact, model, model version, phase and events in one transaction.
     pub async fn finish(&self, agent: &AgentCredential, id: AttemptId, finish: Finish) -> ServiceResult<()> {
         let tx = self.store.begin().await?;
-        let attempt = attempts::lock(&tx, id).await?;
+        let attempt = attempts::get(&tx, id).await?;
         if !attempt.belongs_to(agent) {
             return Err(ServiceError::Forbidden);
         }
@@ -45,7 +45,7 @@ impl Orchestrator {
         let outcome = finish.outcome;
         match attempt.subject {
             Subject::Job(job) => {
-                let job = jobs::lock(&tx, job).await?;
+                let job = jobs::state(&tx, job).await?;
                 self.finish_job(&tx, &attempt, &job, finish).await?;
             }
             Subject::Generation(_) => finish_generation(&tx, &attempt, finish).await?,

@@ -81,7 +81,8 @@ impl Orchestrator {
 
     /// Freezes the dataset, resolves the recipe and queues the job.
     pub async fn create_job(&self, owner: OwnerId, request: CreateJob) -> ServiceResult<Job> {
-        let (dataset_id, provider, priority) = (request.dataset_id, request.provider.clone(), request.priority);
+        let (dataset_id, provider, priority) =
+            (request.dataset_id, request.provider.clone(), request.priority);
         let tx = self.store.begin().await?;
         let JobPlan { recipe, manifest } = self.plan(&tx, owner, request).await?;
         let manifest = datasets::freeze(&tx, dataset_id, manifest).await?;
@@ -119,7 +120,7 @@ impl Orchestrator {
         input: Input,
     ) -> ServiceResult<Job> {
         let tx = self.store.begin().await?;
-        let state = jobs::lock(&tx, id).await?;
+        let state = jobs::state(&tx, id).await?;
         let job = jobs::get(&tx, owner, id).await?;
         let done_already = matches!(
             (requested, job.phase),
@@ -139,7 +140,7 @@ impl Orchestrator {
     /// Queues a stopped or failed job again; it goes on from its newest checkpoint.
     pub async fn resume_job(&self, owner: OwnerId, id: JobId) -> ServiceResult<Job> {
         let tx = self.store.begin().await?;
-        let state = jobs::lock(&tx, id).await?;
+        let state = jobs::state(&tx, id).await?;
         let job = jobs::get(&tx, owner, id).await?;
         if job.model_version_id.is_some() {
             return Err(ServiceError::Conflict(

@@ -73,7 +73,7 @@ pub(crate) async fn end_job_attempt(
     let store::attempts::Subject::Job(job) = attempt.subject else {
         return Err(ServiceError::Conflict("this attempt is no job's".to_owned()));
     };
-    let job = jobs::lock(tx, job).await?;
+    let job = jobs::state(tx, job).await?;
     let (outcome, detail) = match unsound {
         None => (outcome, detail),
         Some(reason) => (Outcome::Failed, Some(reason)),

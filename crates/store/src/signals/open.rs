@@ -2,6 +2,7 @@
 
 use std::{error::Error, time::Duration};
 
+use sqlx::postgres::PgConnectOptions;
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -11,7 +12,10 @@ use super::{
     postgres::PostgresTransport,
     redis::RedisTransport,
 };
-use crate::{OpenError, db::without_password};
+use crate::{
+    OpenError,
+    db::{Place, without_password},
+};
 
 /// A service that does not answer in this time is waited for in the background.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -20,30 +24,34 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 /// database, and they stay within the process when it is SQLite, which has one server only.
 pub(crate) async fn open(
     queue: Option<&str>,
-    database: Option<&str>,
+    database: &Place,
     deployment: Uuid,
 ) -> Result<(Signals, Option<Bus>), OpenError> {
-    let Some(url) = queue.or(database) else {
-        return Ok((Signals::default(), None));
-    };
     let refused = |source| OpenError::Queue {
-        url: without_password(url),
+        url: queue.map_or_else(|| database.shown(), without_password),
         source,
     };
-    let scheme = url.split_once("://").map(|(scheme, _)| scheme);
-    match scheme {
-        Some("redis" | "rediss") => {
+    match queue.map(|url| (url, url.split_once("://").map(|(scheme, _)| scheme))) {
+        None => match database {
+            Place::Sqlite(_) => Ok((Signals::default(), None)),
+            Place::Postgres(place) => start(PostgresTransport::new(place.options.clone(), deployment))
+                .await
+                .map_err(refused),
+        },
+        Some((_, Some("sqlite"))) => Ok((Signals::default(), None)),
+        Some((url, Some("redis" | "rediss"))) => {
             let transport = RedisTransport::new(url, deployment).map_err(refused)?;
             start(transport).await.map_err(refused)
         }
-        Some("postgres" | "postgresql") => {
-            let transport = PostgresTransport::new(url, deployment).map_err(refused)?;
-            start(transport).await.map_err(refused)
+        Some((url, Some("postgres" | "postgresql"))) => {
+            let options: PgConnectOptions = url
+                .parse()
+                .map_err(|err: sqlx::Error| refused(BusError::new("read the address", err)))?;
+            start(PostgresTransport::new(options, deployment))
+                .await
+                .map_err(refused)
         }
-        // Whether the database's own address is right is said elsewhere.
-        Some("sqlite") => Ok((Signals::default(), None)),
-        _ if queue.is_none() => Ok((Signals::default(), None)),
-        _ => Err(OpenError::UnknownScheme {
+        Some((url, _)) => Err(OpenError::UnknownScheme {
             setting: "queue",
             url: without_password(url),
             supported: "redis://HOST, rediss://HOST or postgres://HOST/DATABASE, or leave it out: the database does",

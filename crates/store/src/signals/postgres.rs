@@ -3,7 +3,7 @@
 //! Notifying inside of a transaction would be delivered with its commit, but makes all commits of the whole
 //! server wait for each other; a message that is lost in between is harmless.
 
-use std::{str::FromStr as _, time::Duration};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::{
@@ -23,19 +23,17 @@ pub(crate) struct PostgresTransport {
 impl PostgresTransport {
     /// The channel of an installation. Must be a direct connection or a session pooler: a pooler that changes
     /// the session with each transaction hears nothing.
-    pub(crate) fn new(url: &str, deployment: Uuid) -> Result<Self, BusError> {
-        let options =
-            PgConnectOptions::from_str(url).map_err(|err| failed("read the address", err).refusal(true))?;
+    pub(crate) fn new(options: PgConnectOptions, deployment: Uuid) -> Self {
         let pool = PgPoolOptions::new()
             .max_connections(2)
             .max_lifetime(None)
             .idle_timeout(None)
             .acquire_timeout(Duration::from_secs(5))
             .connect_lazy_with(options);
-        Ok(Self {
+        Self {
             pool,
             channel: format!("morpheus_{}", deployment.simple()),
-        })
+        }
     }
 }
 

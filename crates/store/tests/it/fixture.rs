@@ -12,6 +12,7 @@ use protocol::{
     recipe::{Engine, ParameterOverrides, Recipe, RecipeRequest},
 };
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, QueryResult, Statement};
+use sim::postgres::Database;
 use store::{
     Store, Tx,
     attempts::{self, Attempt, Claimant, NewAttempt, Subject},
@@ -24,13 +25,32 @@ use tempfile::TempDir;
 pub(crate) struct TestStore {
     pub(crate) store: Store,
     pub(crate) folder: TempDir,
+    /// On PostgreSQL, what goes with the test.
+    pub(crate) database: Option<Database>,
 }
 
 impl TestStore {
     pub(crate) async fn sqlite() -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let store = Store::open(folder.path()).await?;
-        Ok(Self { store, folder })
+        Ok(Self {
+            store,
+            folder,
+            database: None,
+        })
+    }
+
+    pub(crate) async fn postgres() -> anyhow::Result<Self> {
+        let (folder, database) = (tempfile::tempdir()?, Database::shared()?);
+        let store = Store::builder(folder.path())
+            .database(Some(database.url()))
+            .open()
+            .await?;
+        Ok(Self {
+            store,
+            folder,
+            database: Some(database),
+        })
     }
 
     /// SQLite, with a queue that other servers hear.
@@ -38,7 +58,11 @@ impl TestStore {
         let folder = tempfile::tempdir()?;
         let builder = Store::builder(folder.path()).queue(Some(url.to_owned()));
         let store = builder.open().await?;
-        Ok(Self { store, folder })
+        Ok(Self {
+            store,
+            folder,
+            database: None,
+        })
     }
 
     pub(crate) fn owner(&self) -> OwnerId {
@@ -47,7 +71,10 @@ impl TestStore {
 
     /// SQL as a person would type it, over a connection of its own; every column must be text.
     pub(crate) async fn sql(&self, query: &str) -> anyhow::Result<Vec<Vec<String>>> {
-        let connection = open_sqlite(self.folder.path()).await?;
+        let connection = match &self.database {
+            None => open_sqlite(self.folder.path()).await?,
+            Some(database) => sea_orm::Database::connect(database.url()).await?,
+        };
         let statement = Statement::from_string(connection.get_database_backend(), query);
         let rows = connection.query_all_raw(statement).await?;
         let texts = |row: &QueryResult| {
@@ -59,13 +86,16 @@ impl TestStore {
 
     /// Changes the database behind the store's back.
     pub(crate) async fn execute(&self, sql: &str) -> anyhow::Result<()> {
-        let connection = open_sqlite(self.folder.path()).await?;
+        let connection = match &self.database {
+            None => open_sqlite(self.folder.path()).await?,
+            Some(database) => sea_orm::Database::connect(database.url()).await?,
+        };
         connection.execute_unprepared(sql).await?;
         Ok(())
     }
 
     pub(crate) fn is_postgres(&self) -> bool {
-        false
+        self.database.is_some()
     }
 
     pub(crate) async fn dataset(&self) -> anyhow::Result<DatasetId> {

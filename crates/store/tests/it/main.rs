@@ -11,7 +11,7 @@ mod signals;
 
 use fixture::TestStore;
 
-/// Every suite on SQLite and local files, each with a store of its own.
+/// Every suite on each database, each test with a store of its own.
 macro_rules! on_every_backend {
     ($($module:ident::$suite:ident),* $(,)?) => {
         mod sqlite {
@@ -19,6 +19,15 @@ macro_rules! on_every_backend {
                 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
                 async fn $suite() -> anyhow::Result<()> {
                     super::$module::$suite(super::TestStore::sqlite().await?).await
+                }
+            )*
+        }
+
+        mod postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $suite() -> anyhow::Result<()> {
+                    super::$module::$suite(super::TestStore::postgres().await?).await
                 }
             )*
         }
@@ -68,6 +77,32 @@ mod signals_in_process {
     }
 }
 
+mod signals_over_postgres {
+    use crate::signals::{self, Servers};
+
+    #[tokio::test]
+    async fn reach_every_server() -> anyhow::Result<()> {
+        signals::reach_every_server(Servers::over_postgres().await?).await
+    }
+
+    #[tokio::test]
+    async fn carry_a_burst() -> anyhow::Result<()> {
+        signals::carry_a_burst(Servers::over_postgres().await?).await
+    }
+
+    #[tokio::test]
+    async fn keep_to_their_installation() -> anyhow::Result<()> {
+        let (ours, theirs) = (Servers::over_postgres().await?, Servers::over_postgres().await?);
+        signals::keep_to_their_installation(ours, theirs).await
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn outlive_a_connection_that_breaks() -> anyhow::Result<()> {
+        let servers = Servers::over_postgres().await?;
+        signals::outlive_their_service(&servers, || servers.cut_listeners_off(), || Ok(())).await
+    }
+}
+
 mod signals_over_redis {
     use std::cell::RefCell;
 
@@ -98,14 +133,14 @@ mod signals_over_redis {
         let url = redis.borrow().url();
         let stop = || redis.borrow_mut().stop();
         let start = || redis.borrow_mut().restart();
-        signals::outlive_their_service(Servers::over_redis(&url).await?, stop, start).await
+        signals::outlive_their_service(&Servers::over_redis(&url).await?, stop, start).await
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn outlive_a_redis_that_forgets() -> anyhow::Result<()> {
         let redis = Redis::start()?;
         let servers = Servers::over_redis(&redis.url()).await?;
-        signals::outlive_their_service(servers, || redis.flush(), || redis.flush()).await
+        signals::outlive_their_service(&servers, || redis.flush(), || redis.flush()).await
     }
 
     #[tokio::test]
@@ -114,6 +149,31 @@ mod signals_over_redis {
         redis.stop()?;
         let servers = Servers::over_redis(&redis.url()).await?;
         redis.restart()?;
+        signals::reach_every_server(servers).await
+    }
+
+    #[tokio::test]
+    async fn refuse_wrong_settings() -> anyhow::Result<()> {
+        let mut redis = Redis::start()?;
+        redis.require_password("right")?;
+        let address = redis.url().replace("redis://", "");
+        for (url, expected) in [
+            (
+                format!("redis://:wrong@{address}"),
+                "queue: failed to use `redis://:…@",
+            ),
+            (format!("redis://{address}"), "queue: failed to use `redis://"),
+            (
+                "memcached://localhost".to_owned(),
+                "queue: `memcached://localhost` is not supported; use redis://",
+            ),
+        ] {
+            let folder = tempfile::tempdir()?;
+            let opened = store::Store::builder(folder.path()).queue(Some(url)).open().await;
+            let message = opened.map(|_| ()).unwrap_err().to_string();
+            assert!(message.starts_with(expected), "{message}");
+        }
+        let servers = Servers::over_redis(&format!("redis://:right@{address}")).await?;
         signals::reach_every_server(servers).await
     }
 }

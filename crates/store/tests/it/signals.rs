@@ -2,16 +2,19 @@
 
 use std::time::{Duration, Instant};
 
+use anyhow::{Context as _, ensure};
 use protocol::{
     JobId,
     event::{Event, LogLevel},
 };
+use sim::postgres::Database;
 use store::{
     Store,
     events::{self, NewEvent},
     generations,
     signals::{Change, Follower},
 };
+use tempfile::TempDir;
 use tokio::time::timeout;
 
 use crate::fixture::{TestStore, generation};
@@ -23,6 +26,8 @@ const DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) struct Servers {
     pub(crate) first: TestStore,
     pub(crate) second: Store,
+    /// The second one's data.
+    _folder: Option<TempDir>,
 }
 
 impl Servers {
@@ -30,14 +35,45 @@ impl Servers {
     pub(crate) async fn in_process() -> anyhow::Result<Self> {
         let first = TestStore::sqlite().await?;
         let second = first.store.clone();
-        Ok(Self { first, second })
+        Ok(Self {
+            first,
+            second,
+            _folder: None,
+        })
+    }
+
+    pub(crate) async fn over_postgres() -> anyhow::Result<Self> {
+        let first = TestStore::postgres().await?;
+        let url = first.database.as_ref().map(Database::url);
+        let folder = tempfile::tempdir()?;
+        let second = Store::builder(folder.path()).database(url).open().await?;
+        Ok(Self {
+            first,
+            second,
+            _folder: Some(folder),
+        })
+    }
+
+    /// Cuts the connections off that hear, as an administrator can.
+    pub(crate) fn cut_listeners_off(&self) -> anyhow::Result<()> {
+        let database = self.first.database.as_ref().context("a database on a server")?;
+        let n_cut = database.sql(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+             WHERE datname = current_database() AND query LIKE 'LISTEN %'",
+        )?;
+        ensure!(n_cut.trim() != "0", "nobody listens");
+        Ok(())
     }
 
     pub(crate) async fn over_redis(url: &str) -> anyhow::Result<Self> {
         let first = TestStore::sqlite_with_queue(url).await?;
         let second = Store::builder(first.folder.path()).queue(Some(url.to_owned()));
         let second = second.open().await?;
-        Ok(Self { first, second })
+        Ok(Self {
+            first,
+            second,
+            _folder: None,
+        })
     }
 
     async fn job(&self) -> anyhow::Result<JobId> {
@@ -77,7 +113,7 @@ pub(crate) async fn carry_a_burst(servers: Servers) -> anyhow::Result<()> {
 
 /// Nobody waits for a queue that is away, and nothing is overlooked meanwhile.
 pub(crate) async fn outlive_their_service(
-    servers: Servers,
+    servers: &Servers,
     mut stop: impl FnMut() -> anyhow::Result<()>,
     mut start: impl FnMut() -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {

@@ -39,7 +39,10 @@ impl fmt::Display for Signature {
             Purpose::Generate => "generate",
         };
         let Self {
-            deployment, server, id, ..
+            deployment,
+            server,
+            id,
+            ..
         } = self;
         write!(
             f,

@@ -73,7 +73,7 @@ impl Orchestrator {
         let Subject::Job(job_id) = attempt.subject else {
             return Err(ServiceError::Forbidden);
         };
-        let job = jobs::lock(&tx, job_id).await?;
+        let job = jobs::state(&tx, job_id).await?;
         if matches!(job.phase, Phase::Stopping | Phase::Cancelling) && attempt.claimed_at.is_none() {
             // Nothing was begun: the reconciler ends it.
             return Ok(None);

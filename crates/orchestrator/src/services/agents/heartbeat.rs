@@ -93,7 +93,7 @@ async fn take_reports(
             Report::Validated { verdict } => Event::Validated { verdict },
             Report::Finalizing => {
                 append(tx, job, std::mem::take(&mut batch)).await?;
-                let state = jobs::lock(tx, job).await?;
+                let state = jobs::state(tx, job).await?;
                 apply(tx, &state, Input::TrainingDone, None).await?;
                 continue;
             }
