@@ -1,4 +1,4 @@
-//! The native engine on its own thread, with channels for what comes out of it and what it is told.
+//! An engine on its own thread, with channels for what comes out of it and what it is told.
 
 use std::{fs, path::PathBuf, sync::mpsc as sync};
 
@@ -33,6 +33,16 @@ pub struct Job {
     pub folder: PathBuf,
 }
 
+/// What an engine does with what happens.
+pub type Tell<'a> = &'a dyn Fn(TrainEvent);
+
+/// Where an engine gets its next order.
+pub type Next<'a> = &'a mut dyn FnMut() -> Option<Directive>;
+
+/// Trains a job. An error is for a person. The product has one engine, [`native`]; tests of the control plane
+/// have one that only pretends.
+pub type Train = fn(&Job, Tell<'_>, Next<'_>) -> Result<Ended, String>;
+
 /// A running engine.
 pub struct Engine {
     /// Closed when the engine has ended.
@@ -43,10 +53,10 @@ pub struct Engine {
 
 impl Engine {
     /// Starts a training, on a thread of the runtime's that may block.
-    pub fn start(job: Job) -> Self {
+    pub fn start(train: Train, job: Job) -> Self {
         let (events_in, events) = mpsc::unbounded_channel();
         let (commands, commands_out) = sync::channel();
-        let thread = tokio::task::spawn_blocking(move || run(&job, &events_in, &commands_out));
+        let thread = tokio::task::spawn_blocking(move || run(train, &job, &events_in, &commands_out));
         Self {
             events,
             commands,
@@ -77,13 +87,8 @@ pub(crate) fn load_base(location: &BaseLocation) -> Result<BaseModel, BaseError>
     }
 }
 
-fn run(
-    job: &Job,
-    events: &mpsc::UnboundedSender<TrainEvent>,
-    commands: &sync::Receiver<Directive>,
-) -> Result<Ended, String> {
-    // Nobody listens any more when the work was dropped; the order to end comes by its own channel.
-    let tell = |event| drop(events.send(event));
+/// The native engine.
+pub fn native(job: &Job, tell: Tell<'_>, next_order: Next<'_>) -> Result<Ended, String> {
     tell(TrainEvent::Report(Report::Stage {
         name: "loading the base model".into(),
         done: 0,
@@ -99,8 +104,19 @@ fn run(
         folder: &job.folder,
         resume_from: job.resume_from.as_deref(),
     };
+    train(&train_job, tell, next_order).map_err(|err| chain(&err))
+}
+
+fn run(
+    train: Train,
+    job: &Job,
+    events: &mpsc::UnboundedSender<TrainEvent>,
+    commands: &sync::Receiver<Directive>,
+) -> Result<Ended, String> {
+    // Nobody listens any more when the work was dropped; the order to end comes by its own channel.
+    let tell = |event| drop(events.send(event));
     let mut is_dropped = false;
-    let next_order = || match commands.try_recv() {
+    let mut next_order = || match commands.try_recv() {
         Ok(order) => Some(order),
         Err(sync::TryRecvError::Empty) => None,
         // Whoever gives orders is gone: the work was dropped. Said once, for the caller asks until there is none.
@@ -108,5 +124,5 @@ fn run(
             (!std::mem::replace(&mut is_dropped, true)).then_some(Directive::Cancel)
         }
     };
-    train(&train_job, tell, next_order).map_err(|err| chain(&err))
+    train(job, &tell, &mut next_order)
 }

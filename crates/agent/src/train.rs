@@ -32,6 +32,7 @@ pub(crate) async fn run(
     work_dir: &WorkDir,
     assignment: &Assignment,
     work: &TrainWork,
+    engine: engine::Train,
     shutdown: &CancellationToken,
 ) -> Result<(), ClientError> {
     let (lease, orders) = Lease::hold(client.clone(), assignment);
@@ -40,6 +41,7 @@ pub(crate) async fn run(
         client,
         work_dir,
         work,
+        engine,
         lease: &lease,
         shutdown,
     };
@@ -142,6 +144,7 @@ struct Training<'a> {
     client: &'a Client,
     work_dir: &'a WorkDir,
     work: &'a TrainWork,
+    engine: engine::Train,
     lease: &'a Lease,
     shutdown: &'a CancellationToken,
 }
@@ -244,7 +247,7 @@ impl Training<'_> {
         orders: &mut mpsc::UnboundedReceiver<Directive>,
         uploads: &mut Uploads,
     ) -> Result<Ended, Failure> {
-        let mut engine = engine::Engine::start(job);
+        let mut engine = engine::Engine::start(self.engine, job);
         let mut told_to_end = false;
         loop {
             tokio::select! {

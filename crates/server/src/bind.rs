@@ -26,6 +26,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     app, auth,
+    feed::Feeds,
     state::{AppState, Inner},
     telemetry::Counters,
 };
@@ -216,6 +217,7 @@ pub async fn bind(config: Config) -> Result<Bound, BindError> {
         is_loopback: local_addr.ip().is_loopback(),
         timing: config.timing,
         counters: Counters::default(),
+        feeds: Feeds::default(),
         noted_uses: Mutex::default(),
         shutdown: CancellationToken::new(),
         sockets: TaskTracker::new(),

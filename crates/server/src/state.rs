@@ -12,7 +12,7 @@ use protocol::TokenId;
 use store::Store;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{bind::Timing, telemetry::Counters};
+use crate::{bind::Timing, feed::Feeds, telemetry::Counters};
 
 /// The use of a token is noted this often.
 const USE_PRECISION: Duration = Duration::from_secs(60);
@@ -29,6 +29,8 @@ pub(crate) struct Inner {
     pub(crate) is_loopback: bool,
     pub(crate) timing: Timing,
     pub(crate) counters: Counters,
+    /// New events of the jobs that sockets follow.
+    pub(crate) feeds: Feeds,
     /// Tokens whose use was noted lately, so that not every request writes to the database.
     pub(crate) noted_uses: Mutex<HashMap<TokenId, Instant>>,
     /// Long requests end when this is cancelled.

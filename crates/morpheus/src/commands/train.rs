@@ -80,7 +80,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
 }
 
 async fn drive(job: Job, reporter: &Reporter) -> anyhow::Result<Ended> {
-    let mut engine = Engine::start(job);
+    let mut engine = Engine::start(agent::engine::native, job);
     let mut interrupted = false;
     loop {
         tokio::select! {

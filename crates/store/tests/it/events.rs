@@ -138,17 +138,17 @@ pub(crate) async fn make_charts_of_long_jobs(test: TestStore) -> anyhow::Result<
 
     // A resumed run does steps again, from the middle of a tile of every size.
     let tx = test.store.begin().await?;
-    metrics::forget_after(&tx, job, 7000).await?;
+    metrics::forget_after(&tx, job, 9000).await?;
     tx.commit().await?;
-    check_chart(&test, job, 7000, loss).await?;
+    check_chart(&test, job, 9000, loss).await?;
     let again = |n: u32| {
-        if n <= 7000 {
+        if n <= 9000 {
             loss(n)
         } else {
             0.5 + f64::from(n % 13)
         }
     };
-    record(&test, job, 7001, 12_345, again).await?;
+    record(&test, job, 9001, 12_345, again).await?;
     check_chart(&test, job, 12_345, again).await
 }
 

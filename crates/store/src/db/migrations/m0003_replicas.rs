@@ -41,11 +41,11 @@ const STATEMENTS: &[&str] = &[
      SELECT job_id, 16, step / 16, MAX(step), MIN(loss), MAX(loss) \
      FROM job_metrics WHERE loss IS NOT NULL GROUP BY job_id, step / 16",
     "INSERT INTO job_metric_tiles (job_id, size, tile, last_step, loss_min, loss_max) \
-     SELECT job_id, 256, tile / 16, MAX(last_step), MIN(loss_min), MAX(loss_max) \
-     FROM job_metric_tiles WHERE size = 16 GROUP BY job_id, tile / 16",
+     SELECT job_id, 128, tile / 8, MAX(last_step), MIN(loss_min), MAX(loss_max) \
+     FROM job_metric_tiles WHERE size = 16 GROUP BY job_id, tile / 8",
     "INSERT INTO job_metric_tiles (job_id, size, tile, last_step, loss_min, loss_max) \
-     SELECT job_id, 4096, tile / 16, MAX(last_step), MIN(loss_min), MAX(loss_max) \
-     FROM job_metric_tiles WHERE size = 256 GROUP BY job_id, tile / 16",
+     SELECT job_id, 1024, tile / 8, MAX(last_step), MIN(loss_min), MAX(loss_max) \
+     FROM job_metric_tiles WHERE size = 128 GROUP BY job_id, tile / 8",
 ];
 
 fn job_metric_tiles() -> TableCreateStatement {
