@@ -49,6 +49,8 @@ enum Command {
     Lora(commands::lora::Args),
     /// Check pictures and captions before they are uploaded.
     Dataset(commands::dataset::Args),
+    /// Look after the object store.
+    Objects(commands::objects::Args),
     /// Go through the main job, start to finish, with pictures that ship with Morpheus.
     Demo(commands::demo::Args),
     /// Check this machine and say what is wrong and how to fix it.
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         Command::Generate(args) => commands::generate::run(args),
         Command::Lora(args) => commands::lora::run(args),
         Command::Dataset(args) => commands::dataset::run(args),
+        Command::Objects(args) => commands::objects::run(args),
         Command::Demo(args) => commands::demo::run(args),
         Command::Doctor(args) => commands::doctor::run(args),
         Command::Version(args) => commands::version::run(args),

@@ -18,6 +18,7 @@ use crate::{
     BlobStore, OpenError, Result, Signals,
     db::{self, Database},
     error::Doing,
+    objects::{S3Settings, SigningKey},
     settings,
     signals::Change,
 };
@@ -49,6 +50,7 @@ pub struct StoreBuilder {
     data_dir: PathBuf,
     database: Option<String>,
     objects: Option<String>,
+    s3: S3Settings,
 }
 
 impl StoreBuilder {
@@ -58,9 +60,15 @@ impl StoreBuilder {
         self
     }
 
-    /// The objects: `file://PATH`. Left out: `objects` in the data folder.
+    /// The objects: `file://PATH` or `s3://BUCKET[/PREFIX]`. Left out: `objects` in the data folder.
     pub fn objects(mut self, url: Option<String>) -> Self {
         self.objects = url;
+        self
+    }
+
+    /// How to reach the bucket, when the objects are in one.
+    pub fn s3(mut self, settings: S3Settings) -> Self {
+        self.s3 = settings;
         self
     }
 
@@ -75,18 +83,9 @@ impl StoreBuilder {
             None => data_dir.join("morpheus.db"),
             Some(url) => local_path("database", url, "sqlite", "sqlite://PATH")?,
         };
-        let objects_path = match &self.objects {
-            None => data_dir.join("objects"),
-            Some(url) => local_path("objects", url, "file", "file://PATH")?,
-        };
-        make_folder(&objects_path)?;
         let database = Database::open_sqlite(&database_path).await?;
         let identity = settings::identity(&database).await.map_err(OpenError::Prepare)?;
-        let objects =
-            BlobStore::local(&objects_path, identity.signing_key).map_err(|source| OpenError::Objects {
-                url: format!("file://{}", objects_path.display()),
-                source,
-            })?;
+        let objects = open_objects(&self, &data_dir, identity.signing_key).await?;
         Ok(Store {
             inner: Arc::new(Inner {
                 data_dir,
@@ -112,6 +111,7 @@ impl Store {
             data_dir: data_dir.to_owned(),
             database: None,
             objects: None,
+            s3: S3Settings::default(),
         }
     }
 
@@ -263,6 +263,23 @@ mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Store {}
     impl Sealed for super::Tx {}
+}
+
+async fn open_objects(
+    builder: &StoreBuilder,
+    data_dir: &Path,
+    signing_key: SigningKey,
+) -> std::result::Result<BlobStore, OpenError> {
+    let path = match &builder.objects {
+        None => data_dir.join("objects"),
+        Some(url) if url.starts_with("s3://") => return Ok(BlobStore::s3(url, &builder.s3).await?),
+        Some(url) => local_path("objects", url, "file", "file://PATH or s3://BUCKET/PREFIX")?,
+    };
+    make_folder(&path)?;
+    BlobStore::local(&path, signing_key).map_err(|source| OpenError::Objects {
+        url: format!("file://{}", path.display()),
+        source,
+    })
 }
 
 fn make_folder(path: &Path) -> std::result::Result<(), OpenError> {

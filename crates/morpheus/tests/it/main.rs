@@ -6,6 +6,7 @@ mod api;
 mod cli;
 mod generate;
 mod jobs;
+mod objects;
 mod server;
 mod support;
 mod train;

@@ -143,7 +143,6 @@ pub(super) fn services(settings: &Settings) -> Vec<Finding> {
     let services = [
         ("database", &settings.database, &["sqlite:"][..]),
         ("queue", &settings.queue, &["memory:"][..]),
-        ("objects", &settings.objects, &["file:"][..]),
     ];
     let configured = services
         .into_iter()
