@@ -22,7 +22,10 @@ use orchestrator::{
         local::{Local, LocalOptions},
     },
 };
-use store::{OpenError, Store, StoreError, objects::S3Settings};
+use store::{
+    OpenError, Store, StoreError,
+    objects::{BlobError, S3Settings},
+};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -211,6 +214,9 @@ pub async fn bind(config: Config) -> Result<Bound, BindError> {
         .s3(config.s3.clone())
         .open()
         .await?;
+    if config.objects.is_none() {
+        discard_leftovers(&store).await;
+    }
     let policy = layers::content_security_policy(store.objects().public_origin().as_deref());
     let content_security_policy = HeaderValue::from_str(&policy).map_err(|_| BindError::ObjectsOrigin)?;
     let orchestrator = Orchestrator::new(store.clone(), options(&config, &store, local_addr));
@@ -327,6 +333,28 @@ fn lock(config: &Config) -> Result<File, BindError> {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(BindError::InUse { path }),
         Err(std::fs::TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+/// Throws away what uploads of an earlier server left behind. Nobody else writes into this folder, since the
+/// data folder is locked; elsewhere the collector waits until it is sure.
+async fn discard_leftovers(store: &Store) {
+    let objects = store.objects();
+    let discarding = async {
+        for remains in objects.unfinished().await? {
+            tracing::info!(
+                file = remains.name,
+                "discarding an upload that was never finished"
+            );
+            objects.discard(&remains).await?;
+        }
+        Ok::<_, BlobError>(())
+    };
+    if let Err(error) = discarding.await {
+        tracing::warn!(
+            error = crate::error::chain(&error),
+            "leftovers were not discarded"
+        );
     }
 }
 

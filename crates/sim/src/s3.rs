@@ -119,6 +119,33 @@ impl Drop for Server {
     }
 }
 
+/// A server for a program that has no runtime of its own, as `cargo xtask services` has none.
+#[derive(Debug)]
+pub struct Standalone {
+    server: Server,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Standalone {
+    /// Starts a server that answers in a thread of its own.
+    pub fn start(options: Options) -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .context("failed to start a runtime for the S3 server")?;
+        Ok(Self {
+            server: runtime.block_on(Server::start(options))?,
+            _runtime: runtime,
+        })
+    }
+
+    /// Its address, for [`VARIABLE`].
+    pub fn endpoint(&self) -> &str {
+        &self.server.endpoint
+    }
+}
+
 /// The server of the whole test run, or one of this process.
 #[derive(Debug)]
 pub struct Shared {

@@ -137,6 +137,10 @@ macro_rules! pass_on {
                 request: S3Request<AbortMultipartUploadInput>,
             ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
                 let id = request.input.upload_id.clone();
+                if !self.unfinished().contains_key(&id) {
+                    // s3s-fs says that access is denied.
+                    return Err(S3ErrorCode::NoSuchUpload.into());
+                }
                 let response = self.inner.abort_multipart_upload(request).await?;
                 self.unfinished().remove(&id);
                 Ok(response)

@@ -287,3 +287,20 @@ async fn wrong_settings_are_named() -> anyhow::Result<()> {
     assert!(err.fix().contains("--s3-public-endpoint"), "{err}");
     Ok(())
 }
+
+#[tokio::test]
+async fn tests_share_a_server_and_no_bucket() -> anyhow::Result<()> {
+    let shared = sim::s3::shared().await?;
+    let buckets = [shared.bucket().await?, shared.bucket().await?];
+    assert_ne!(buckets[0], buckets[1]);
+    let settings = S3Settings {
+        endpoint: Some(shared.endpoint.clone()),
+        access_key_id: Some(sim::s3::ACCESS_KEY_ID.into()),
+        secret_access_key: Some(sim::s3::SECRET_ACCESS_KEY.into()),
+        ..S3Settings::default()
+    };
+    for bucket in &buckets {
+        BlobStore::probe_s3(&format!("s3://{bucket}"), &settings).await?;
+    }
+    Ok(())
+}
