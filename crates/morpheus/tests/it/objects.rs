@@ -126,10 +126,8 @@ async fn the_doctor_and_the_start_name_what_is_wrong_with_a_bucket() {
     };
     let healthy = finding(&doctor(right.clone()).await);
     assert_eq!(healthy["health"], "ok", "{healthy}");
-    assert_eq!(
-        std::fs::read_dir(store.folder(&bucket)).map_or(0, Iterator::count),
-        0
-    );
+    let probes = store.folder(&bucket).join("studio/probe");
+    assert_eq!(std::fs::read_dir(probes).unwrap().count(), 0, "it cleans up");
 
     let wrong = [
         (
