@@ -25,7 +25,10 @@ use crate::{
 
 /// `x [.., in] Wᵀ + b`: `[.., out]`.
 pub fn linear(x: &Tensor, layer: &Linear) -> Result<Tensor> {
-    tensor(times_weight(x, layer)?, with_last(x, layer.n_in(), layer.n_out())?)
+    tensor(
+        times_weight(x, layer)?,
+        with_last(x, layer.n_in(), layer.n_out())?,
+    )
 }
 
 fn times_weight(x: &Tensor, layer: &Linear) -> Result<Vec<f32>> {

@@ -132,8 +132,14 @@ fn multiply<F>(
 ) where
     F: Fn(usize) -> usize + Copy,
 {
-    assert!(weight.k.is_multiple_of(rows.n_parts), "parts of a row differ in length");
-    assert!(bias.is_none_or(|bias| bias.len() == weight.n), "a bias of another width");
+    assert!(
+        weight.k.is_multiple_of(rows.n_parts),
+        "parts of a row differ in length"
+    );
+    assert!(
+        bias.is_none_or(|bias| bias.len() == weight.n),
+        "a bias of another width"
+    );
     Arch::new().dispatch(Multiply {
         width: weight.n.min(panels.end * PANEL) - panels.start * PANEL,
         out,

@@ -113,7 +113,12 @@ fn products() {
 /// Whole tiles and their rests, rows and columns shared between threads, parts of rows.
 #[test]
 fn products_with_a_packed_matrix() {
-    for (m, k, n, n_parts) in [(1, 3, 5, 1), (13, 24, 40, 3), (16, 600, 300, 2), (333, 96, 100, 1)] {
+    for (m, k, n, n_parts) in [
+        (1, 3, 5, 1),
+        (13, 24, 40, 3),
+        (16, 600, 300, 2),
+        (333, 96, 100, 1),
+    ] {
         let (a, b, bias) = (random(m * k, 1), random(k * n, 2), random(n, 3));
         let packed = Packed::new(k, n, |i, j| b[i * n + j]);
         // The parts of a row lie m parts apart.

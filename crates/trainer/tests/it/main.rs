@@ -1,0 +1,4 @@
+//! The training step as a whole, against PyTorch and sd-scripts.
+
+mod gradients;
+mod replay;
