@@ -238,11 +238,15 @@ struct Tile<'a, F> {
 
 impl<F: Fn(usize) -> usize + Copy> Tile<'_, F> {
     /// Rows `row .. row + M` of the block that begins with row `first`: `V` vectors of sums for each.
+    #[expect(
+        clippy::manual_memcpy,
+        clippy::needless_range_loop,
+        reason = "sums that are indexed by constants alone stay in registers"
+    )]
     #[inline(always)]
     fn compute<S: Simd, const M: usize, const V: usize>(&mut self, simd: S, first: usize, row: usize) {
         let (bias, _) = S::as_simd_f32s(&self.bias);
         let (panel, _) = S::as_simd_f32s(self.panel);
-        // Indexed by constants alone, so that the sums stay in registers.
         let mut sums = [[simd.splat_f32s(0.0); V]; M];
         for sums in &mut sums {
             for v in 0..V {
