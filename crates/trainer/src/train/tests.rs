@@ -1,7 +1,13 @@
-use protocol::agent::Report;
+use protocol::{agent::Report, event::StepMetrics};
 
 use super::*;
-use crate::fixture::{BASE, Fixture};
+use crate::{
+    checkpoint::{Checkpoint, Origin, Progress},
+    fixture::{BASE, Fixture},
+    network::LoraNetwork,
+    optimizer::{AdamW, AdamWConfig},
+    seeds,
+};
 
 fn steps(events: &[TrainEvent]) -> Vec<StepMetrics> {
     let step = |event: &TrainEvent| match event {
