@@ -56,7 +56,7 @@ impl<'a> Run<'a> {
                 n_steps: p.n_steps,
             },
             progress: Progress::default(),
-            origin: Origin::of(job.recipe, job.manifest),
+            origin: Origin::of(job.recipe, job.manifest, job.base.fingerprint()),
             last_checkpoint: None,
             begun: (0, Instant::now()),
         };

@@ -165,7 +165,7 @@ fn stops_at_a_loss_that_is_not_finite_and_names_the_last_good_checkpoint() {
     let mut network = LoraNetwork::new(targets, fixture.recipe.rank(), 4.0, &mut random);
     network.values_mut().fill(1e30);
     let optimizer = AdamW::new(&network, AdamWConfig::default());
-    let origin = Origin::of(&fixture.recipe, &fixture.manifest);
+    let origin = Origin::of(&fixture.recipe, &fixture.manifest, BASE.fingerprint());
     let progress = Progress {
         step: 1,
         recent_losses: vec![0.1],
