@@ -208,7 +208,7 @@ impl Orchestrator {
         let grace = self.options.rules.grace;
         let deleting = stream::iter(blobs).map(|blob| async move {
             let meta = objects.meta(&blob.key).await?;
-            if !meta.is_some_and(|meta| now - meta.modified_at >= grace) {
+            if meta.is_none_or(|meta| now - meta.modified_at < grace) {
                 return Ok(None);
             }
             objects.delete(&blob.key).await?;

@@ -24,6 +24,8 @@ use hyper_util::{
 use s3s::{Body, service::S3Service};
 use tokio::net::TcpListener;
 
+use super::REGION;
+
 /// `POST` makes a bucket and answers with its name; only tests have this route.
 pub(super) const NEW_BUCKET: &str = "/_test/buckets";
 
@@ -98,6 +100,9 @@ impl Front {
         if take(&self.faults.slow_downs) {
             return slow_down();
         }
+        if !names_region(&request) {
+            return other_region();
+        }
         let is_upload = request.method() == Method::PUT;
         if is_upload && take(&self.faults.cut_uploads) {
             // Some of the body is taken, as by a server that dies then.
@@ -141,13 +146,34 @@ impl hyper::body::Body for Half {
     }
 }
 
+/// Whether the signature, if there is one, is for our region. s3s-fs takes any.
+fn names_region(request: &Request<Incoming>) -> bool {
+    let header = request.headers().get(hyper::header::AUTHORIZATION);
+    let header = header.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let query = request.uri().query().unwrap_or_default();
+    let scope = |slash: &str| format!("{slash}{REGION}{slash}s3{slash}aws4_request");
+    let is_signed = header.contains("aws4_request") || query.contains("aws4_request");
+    !is_signed || header.contains(&scope("/")) || query.contains(&scope("%2F"))
+}
+
+fn other_region() -> Result<Response<Body>, Cut> {
+    let xml = format!(
+        "<Error><Code>AuthorizationHeaderMalformed</Code><Message>the region is wrong</Message>\
+         <Region>{REGION}</Region></Error>"
+    );
+    error(StatusCode::BAD_REQUEST, xml)
+}
+
 fn slow_down() -> Result<Response<Body>, Cut> {
-    let xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\
-               <Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>";
+    let xml = "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>";
+    error(StatusCode::SERVICE_UNAVAILABLE, xml.to_owned())
+}
+
+fn error(status: StatusCode, xml: String) -> Result<Response<Body>, Cut> {
     Ok(Response::builder()
-        .status(StatusCode::SERVICE_UNAVAILABLE)
+        .status(status)
         .header(hyper::header::CONTENT_TYPE, "application/xml")
-        .body(Body::from(xml.to_owned()))?)
+        .body(Body::from(xml))?)
 }
 
 fn cut() -> Cut {

@@ -194,9 +194,16 @@ impl Bucket {
             ("max-keys", "1".to_owned()),
             ("prefix", self.prefix.clone()),
         ];
-        self.send(HttpMethod::GET, None, query, Vec::new())
-            .await
-            .map(drop)
+        let answer = self.send(HttpMethod::GET, None, query, Vec::new()).await?;
+        let status = answer.status().as_u16();
+        let xml = answer.text().await.map_err(|err| self.unreachable(err))?;
+        if xml.contains("<ListBucketResult") {
+            return Ok(());
+        }
+        Err(BucketError::NoS3 {
+            endpoint: self.endpoint.to_string(),
+            status,
+        })
     }
 
     /// Writes, reads, signs and deletes a small object, as the doctor does.

@@ -225,6 +225,22 @@ async fn prefixes_are_apart() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The address of something that answers once, and is no S3 server.
+async fn web_server() -> anyhow::Result<String> {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let address = format!("http://{}", listener.local_addr()?);
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await?;
+        let mut request = [0; 4096];
+        let _ = socket.read(&mut request).await?;
+        socket
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nwelcome")
+            .await
+    });
+    Ok(address)
+}
+
 /// A bucket that cannot be used, with the setting that its message must name.
 async fn check(url: &str, settings: &S3Settings, expected: &str) -> BucketError {
     let refused = BlobStore::s3(url, settings).await;
@@ -273,6 +289,13 @@ async fn wrong_settings_are_named() -> anyhow::Result<()> {
         "{:?}",
         started.elapsed()
     );
+    let wrong = with(|it| it.region = Some("eu-central-1".into()));
+    let err = check(&url, &wrong, "MORPHEUS_S3_REGION").await;
+    assert!(err.fix().contains("`us-east-1`"), "{err}");
+    let mut wrong = right.clone();
+    wrong.endpoint = Some(web_server().await?);
+    let err = check(&url, &wrong, "MORPHEUS_S3_ENDPOINT").await;
+    assert!(matches!(err, BucketError::NoS3 { .. }), "{err:?}");
     let wrong = with(|it| it.endpoint = Some("127.0.0.1".into()));
     check(&url, &wrong, "--s3-endpoint").await;
     let wrong = with(|it| it.public_endpoint = Some("ftp://x".into()));

@@ -242,7 +242,8 @@ impl BucketError {
                 _ => Self::NoS3 { endpoint, status },
             };
         };
-        let message = element("Message").unwrap_or_default();
+        let message = element("Message").filter(|message| !message.is_empty());
+        let message = message.unwrap_or_else(|| code.clone());
         match code.as_str() {
             "NoSuchBucket" => Self::NoBucket { bucket, endpoint },
             "InvalidAccessKeyId" | "NotSignedUp" => Self::UnknownKey { endpoint },
