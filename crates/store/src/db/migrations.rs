@@ -63,8 +63,13 @@ pub(crate) async fn applied(db: &DatabaseTransaction) -> Result<Vec<String>, DbE
     if !SchemaManager::new(db).has_table("seaql_migrations").await? {
         return Ok(Vec::new());
     }
-    let steps = Migrator::get_migration_models(db).await?;
-    Ok(steps.into_iter().map(|step| step.version).collect())
+    let steps = Query::select()
+        .column("version")
+        .from("seaql_migrations")
+        .order_by("version", Order::Asc)
+        .take();
+    let rows = db.query_all(&steps).await?;
+    rows.iter().map(|row| row.try_get("", "version")).collect()
 }
 
 /// `column` holds one of these words.

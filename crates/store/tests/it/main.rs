@@ -6,7 +6,11 @@ mod database;
 mod events;
 mod fixture;
 mod leases;
+mod maintenance;
+mod populate;
+mod postgres_only;
 mod queue;
+mod together;
 
 use fixture::TestStore;
 
@@ -51,6 +55,10 @@ on_every_backend! {
     leases::newest_claim_wins,
     leases::one_living_attempt_for_each_job,
     leases::ended_attempts_stay_ended,
+    together::start_and_migrate_once,
+    together::add_a_picture_once,
+    together::number_versions,
+    together::keep_text_of_any_kind,
     queue::hands_each_job_out_once,
     queue::hands_each_generation_out_once,
     queue::is_first_in_first_out_and_waits,
