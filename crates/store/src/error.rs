@@ -124,7 +124,7 @@ pub enum OpenError {
         fix: String,
         /// What the server or the connection said.
         #[source]
-        source: Option<sqlx::Error>,
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
     /// The schema could not be brought up to date.
     #[error("failed to migrate the database `{url}`")]

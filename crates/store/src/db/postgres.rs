@@ -183,7 +183,7 @@ fn explain(place: &PostgresPlace, source: sqlx::Error) -> OpenError {
         url: place.shown(),
         problem,
         fix: fix.to_owned(),
-        source: Some(source),
+        source: Some(source.into()),
     }
 }
 

@@ -72,7 +72,7 @@ async fn everybody_sees_their_own_rows_alone() -> anyhow::Result<()> {
     for table in VISIBLE {
         let count = format!("SELECT count(*) FROM {table}");
         let all: u64 = database.sql(&count)?.trim().parse()?;
-        assert!(all >= 2 && all % 2 == 0, "{table} has {all} rows");
+        assert!(all >= 2 && all.is_multiple_of(2), "{table} has {all} rows");
         for user in [zora, yuki] {
             let seen = as_role(&database, "authenticated", user, &count)?;
             assert_eq!(seen, (all / 2).to_string(), "{table}");
@@ -119,6 +119,15 @@ async fn everybody_sees_their_own_rows_alone() -> anyhow::Result<()> {
     }
     let renamed = "UPDATE models SET name = name || '!' RETURNING 1";
     assert_eq!(as_role(&database, "service_role", zora, renamed)?, "1\n1");
+    // Nor does a stranger with a password make tables.
+    database.sql("CREATE ROLE guest LOGIN PASSWORD 'guest'")?;
+    let fresh = server.database()?;
+    let guest = builder(fresh.url_of("guest", "guest")).open().await.err();
+    let guest = guest.map(|err| err.to_string()).unwrap_or_default();
+    assert!(
+        guest.contains("GRANT CREATE") && guest.contains("MORPHEUS_DATABASE"),
+        "{guest}"
+    );
     // Someone who is not signed in at all.
     let nobody = database.sql("SET ROLE authenticated; SELECT count(*) FROM training_jobs")?;
     assert_eq!(nobody.trim(), "0");
