@@ -15,7 +15,7 @@ demo: ## train a LoRA on the shipped pictures, in the terminal and live in a bro
 	@cargo run --quiet --package morpheus -- demo $(DEMO_ARGS)
 
 test: ## run every check and every test
-	@scripts/setup.sh rust cc node chromium nextest shellcheck
+	@scripts/setup.sh rust cc node chromium nextest postgres redis shellcheck
 	@scripts/test.sh
 
 dev: ## serve with the dashboard reloading on every change

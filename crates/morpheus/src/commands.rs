@@ -2,6 +2,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod dataset;
+pub(crate) mod db;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod generate;

@@ -5,5 +5,8 @@
 //! one of its own. A test that stops or restarts a server starts its own. Never ships.
 
 pub mod postgres;
+mod process;
 pub mod redis;
 pub mod s3;
+
+pub use process::free_port;

@@ -21,7 +21,7 @@ use crate::{
     error::Doing,
     now,
     objects::UrlOptions,
-    words::{from_json, json, unword, word},
+    words::{clean, from_json, json, unword, word},
 };
 
 /// What the orchestrator decides by.
@@ -149,7 +149,7 @@ pub async fn end_attempt(tx: &Tx, id: GenerationId, end: GenerationEnd) -> Resul
         }
         GenerationEnd::Failed(error) => {
             update = update
-                .col_expr(generation::Column::Error, Expr::value(error))
+                .col_expr(generation::Column::Error, Expr::value(clean(&error)))
                 .col_expr(generation::Column::EndedAt, Expr::value(now));
             GenerationPhase::Failed
         }
@@ -171,7 +171,7 @@ pub async fn end_attempt(tx: &Tx, id: GenerationId, end: GenerationEnd) -> Resul
 }
 
 async fn row(db: &impl Read, id: GenerationId) -> Result<generation::Model> {
-    generation::Entity::find_by_id(id.0)
+    db.hold(generation::Entity::find_by_id(id.0))
         .one(db.connection())
         .await
         .doing("read a generation")?

@@ -126,7 +126,7 @@ pub async fn open(db: &impl Read) -> Result<Vec<JobState>> {
 }
 
 async fn row(db: &impl Read, id: JobId) -> Result<job::Model> {
-    job::Entity::find_by_id(id.0)
+    db.hold(job::Entity::find_by_id(id.0))
         .one(db.connection())
         .await
         .doing("read a job")?

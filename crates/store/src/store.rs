@@ -9,14 +9,13 @@ use std::{
 use chrono::{DateTime, SubsecRound, Utc};
 use protocol::{GenerationId, JobId, OwnerId};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, QuerySelect, sea_query::LockType,
 };
 use uuid::Uuid;
 
 use crate::{
     BlobStore, OpenError, Result, Signals,
-    db::{self, Database},
+    db::{self, Database, Place},
     error::Doing,
     objects::{S3Settings, SigningKey},
     settings,
@@ -54,7 +53,8 @@ pub struct StoreBuilder {
 }
 
 impl StoreBuilder {
-    /// The database: `sqlite://PATH`. Left out: `morpheus.db` in the data folder.
+    /// The database: `sqlite://PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. Left out: `morpheus.db` in
+    /// the data folder.
     pub fn database(mut self, url: Option<String>) -> Self {
         self.database = url;
         self
@@ -74,16 +74,9 @@ impl StoreBuilder {
 
     /// Opens everything; makes what is not there yet and brings the schema up to date.
     pub async fn open(self) -> std::result::Result<Store, OpenError> {
-        let data_dir = std::path::absolute(&self.data_dir).map_err(|source| OpenError::DataFolder {
-            path: self.data_dir.clone(),
-            source,
-        })?;
+        let (data_dir, place) = (absolute(&self.data_dir)?, self.place()?);
         make_folder(&data_dir)?;
-        let database_path = match &self.database {
-            None => data_dir.join("morpheus.db"),
-            Some(url) => local_path("database", url, "sqlite", "sqlite://PATH")?,
-        };
-        let database = Database::open_sqlite(&database_path).await?;
+        let database = self.open_database(&place).await?;
         let identity = settings::identity(&database).await.map_err(OpenError::Prepare)?;
         let objects = open_objects(&self, &data_dir, identity.signing_key).await?;
         Ok(Store {
@@ -96,6 +89,21 @@ impl StoreBuilder {
                 deployment: identity.deployment,
             }),
         })
+    }
+}
+
+impl StoreBuilder {
+    /// Where the database is.
+    pub(crate) fn place(&self) -> std::result::Result<Place, OpenError> {
+        Place::parse(self.database.as_deref(), &absolute(&self.data_dir)?)
+    }
+
+    /// Opens the database alone and brings its schema up to date.
+    pub(crate) async fn open_database(&self, place: &Place) -> std::result::Result<Database, OpenError> {
+        if self.database.is_none() {
+            make_folder(&absolute(&self.data_dir)?)?;
+        }
+        Database::open(place).await
     }
 }
 
@@ -117,18 +125,7 @@ impl Store {
 
     /// Starts a transaction.
     pub async fn begin(&self) -> Result<Tx> {
-        let options = TransactionOptions {
-            // A deferred transaction that reads first fails when another process has written meanwhile.
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let transaction = self
-            .inner
-            .database
-            .writer
-            .begin_with_options(options)
-            .await
-            .doing("begin a transaction")?;
+        let transaction = self.inner.database.begin().await.doing("begin a transaction")?;
         Ok(Tx {
             transaction,
             store: self.clone(),
@@ -231,6 +228,11 @@ pub trait Read: Sync + sealed::Sealed {
     #[doc(hidden)]
     fn connection(&self) -> &Self::Connection;
 
+    /// In a transaction, nobody else changes the rows that are found until it ends: what is decided by them
+    /// stays true. Lock an attempt before its job, and a job before its model, so that nobody waits in a circle.
+    #[doc(hidden)]
+    fn hold<Q: QuerySelect>(&self, query: Q) -> Q;
+
     /// The objects, to sign addresses with.
     fn objects(&self) -> &BlobStore;
 }
@@ -240,6 +242,10 @@ impl Read for Store {
 
     fn connection(&self) -> &DatabaseConnection {
         &self.inner.database.readers
+    }
+
+    fn hold<Q: QuerySelect>(&self, query: Q) -> Q {
+        query
     }
 
     fn objects(&self) -> &BlobStore {
@@ -252,6 +258,15 @@ impl Read for Tx {
 
     fn connection(&self) -> &DatabaseTransaction {
         &self.transaction
+    }
+
+    fn hold<Q: QuerySelect>(&self, query: Q) -> Q {
+        match self.transaction.get_database_backend() {
+            // Rows that refer to a held one can still be inserted.
+            DbBackend::Postgres => query.lock(LockType::NoKeyUpdate),
+            // SQLite has one transaction that writes at a time, and all of ours are of that kind.
+            _ => query,
+        }
     }
 
     fn objects(&self) -> &BlobStore {
@@ -282,6 +297,13 @@ async fn open_objects(
     })
 }
 
+fn absolute(path: &Path) -> std::result::Result<PathBuf, OpenError> {
+    std::path::absolute(path).map_err(|source| OpenError::DataFolder {
+        path: path.to_owned(),
+        source,
+    })
+}
+
 fn make_folder(path: &Path) -> std::result::Result<(), OpenError> {
     std::fs::create_dir_all(path).map_err(|source| OpenError::DataFolder {
         path: path.to_owned(),
@@ -290,17 +312,14 @@ fn make_folder(path: &Path) -> std::result::Result<(), OpenError> {
 }
 
 /// The path of `scheme://PATH`.
-fn local_path(
+pub(crate) fn local_path(
     setting: &'static str,
     url: &str,
     scheme: &str,
     supported: &'static str,
 ) -> std::result::Result<PathBuf, OpenError> {
     match url.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://")) {
-        Some(path) if !path.is_empty() => std::path::absolute(path).map_err(|source| OpenError::DataFolder {
-            path: path.into(),
-            source,
-        }),
+        Some(path) if !path.is_empty() => absolute(Path::new(path)),
         _ => Err(OpenError::UnknownScheme {
             setting,
             url: db::without_password(url),

@@ -81,6 +81,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         checks::disk(&settings.data),
         checks::port(settings.listen),
     ];
+    findings.push(checks::database(&settings)?);
     findings.extend(checks::services(&settings));
     findings.extend(objects::check(&settings));
     findings.extend(checks::bases(&settings));

@@ -4,6 +4,7 @@
 
 mod api;
 mod cli;
+mod db;
 mod generate;
 mod jobs;
 mod objects;

@@ -12,8 +12,9 @@ use protocol::{
     recipe::{Engine, ParameterOverrides, Recipe, RecipeRequest},
 };
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, QueryResult, Statement};
+use sim::postgres::Database;
 use store::{
-    Store, Tx,
+    Store, StoreBuilder, Tx,
     attempts::{self, Attempt, Claimant, NewAttempt, Subject},
     datasets,
     jobs::{self, NewJob},
@@ -24,13 +25,53 @@ use tempfile::TempDir;
 pub(crate) struct TestStore {
     pub(crate) store: Store,
     pub(crate) folder: TempDir,
+    /// On PostgreSQL, what goes with the test.
+    pub(crate) database: Option<Database>,
+}
+
+/// Where a store may be opened.
+pub(crate) struct Place {
+    folder: TempDir,
+    database: Option<Database>,
+}
+
+impl Place {
+    pub(crate) fn builder(&self) -> StoreBuilder {
+        let url = self.database.as_ref().map(Database::url);
+        Store::builder(self.folder.path()).database(url)
+    }
 }
 
 impl TestStore {
     pub(crate) async fn sqlite() -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let store = Store::open(folder.path()).await?;
-        Ok(Self { store, folder })
+        Ok(Self {
+            store,
+            folder,
+            database: None,
+        })
+    }
+
+    pub(crate) async fn postgres() -> anyhow::Result<Self> {
+        let (folder, database) = (tempfile::tempdir()?, Database::shared()?);
+        let store = Store::builder(folder.path())
+            .database(Some(database.url()))
+            .open()
+            .await?;
+        Ok(Self {
+            store,
+            folder,
+            database: Some(database),
+        })
+    }
+
+    /// A place where no database was opened yet.
+    pub(crate) fn empty(on_postgres: bool) -> anyhow::Result<Place> {
+        Ok(Place {
+            folder: tempfile::tempdir()?,
+            database: on_postgres.then(Database::shared).transpose()?,
+        })
     }
 
     pub(crate) fn owner(&self) -> OwnerId {
@@ -39,7 +80,10 @@ impl TestStore {
 
     /// SQL as a person would type it, over a connection of its own; every column must be text.
     pub(crate) async fn sql(&self, query: &str) -> anyhow::Result<Vec<Vec<String>>> {
-        let connection = open_sqlite(self.folder.path()).await?;
+        let connection = match &self.database {
+            None => open_sqlite(self.folder.path()).await?,
+            Some(database) => sea_orm::Database::connect(database.url()).await?,
+        };
         let statement = Statement::from_string(connection.get_database_backend(), query);
         let rows = connection.query_all_raw(statement).await?;
         let texts = |row: &QueryResult| {

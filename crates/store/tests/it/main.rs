@@ -7,11 +7,15 @@ mod database;
 mod events;
 mod fixture;
 mod leases;
+mod maintenance;
+mod populate;
+mod postgres_only;
 mod queue;
+mod together;
 
 use fixture::TestStore;
 
-/// Every suite on SQLite and local files, each with a store of its own.
+/// Every suite on each database, each test with a store of its own.
 macro_rules! on_every_backend {
     ($($module:ident::$suite:ident),* $(,)?) => {
         mod sqlite {
@@ -19,6 +23,15 @@ macro_rules! on_every_backend {
                 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
                 async fn $suite() -> anyhow::Result<()> {
                     super::$module::$suite(super::TestStore::sqlite().await?).await
+                }
+            )*
+        }
+
+        mod postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $suite() -> anyhow::Result<()> {
+                    super::$module::$suite(super::TestStore::postgres().await?).await
                 }
             )*
         }
@@ -39,6 +52,10 @@ on_every_backend! {
     leases::newest_claim_wins,
     leases::one_living_attempt_for_each_job,
     leases::ended_attempts_stay_ended,
+    together::start_and_migrate_once,
+    together::add_a_picture_once,
+    together::number_versions,
+    together::keep_text_of_any_kind,
     queue::hands_each_job_out_once,
     queue::hands_each_generation_out_once,
     queue::is_first_in_first_out_and_waits,

@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use store::{OpenError, Store};
+
 use super::Finding;
 use crate::{bases, settings::Settings};
 
@@ -138,12 +140,60 @@ pub(super) fn port(listen: SocketAddr) -> Finding {
     }
 }
 
+/// The database: whether it can be used, and has a schema that this version can work with.
+pub(super) fn database(settings: &Settings) -> anyhow::Result<Finding> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let builder = Store::builder(&settings.data).database(settings.database.clone());
+    let status = match runtime.block_on(builder.database_status()) {
+        Ok(status) => status,
+        Err(OpenError::Postgres {
+            url,
+            problem,
+            fix,
+            source,
+        }) => {
+            let said = source.map(|source| format!(" ({source})")).unwrap_or_default();
+            return Ok(Finding::problem(
+                "database",
+                format!("{url}: {problem}{said}"),
+                fix,
+            ));
+        }
+        Err(err) => {
+            let fix =
+                "correct --database or MORPHEUS_DATABASE, or leave it out for SQLite in the data folder";
+            return Ok(Finding::problem(
+                "database",
+                format!("{:#}", anyhow::Error::from(err)),
+                fix,
+            ));
+        }
+    };
+    let (server, url) = (&status.server, &status.url);
+    Ok(
+        match (status.unknown.last(), &status.schema, status.pending.last()) {
+            (Some(newer), _, _) => Finding::problem(
+                "database",
+                format!("{server} at {url} has the schema `{newer}` of a newer Morpheus"),
+                "use the newer Morpheus, or name another database in --database or MORPHEUS_DATABASE",
+            ),
+            (None, None, _) => Finding::ok("database", format!("{server} at {url}, still empty")),
+            (None, Some(schema), Some(newest)) => Finding::ok(
+                "database",
+                format!("{server} at {url} has the schema {schema}; the next start brings it to {newest}"),
+            ),
+            (None, Some(schema), None) => {
+                Finding::ok("database", format!("{server} at {url}, schema {schema}"))
+            }
+        },
+    )
+}
+
 /// The services that were configured; none means the embedded ones, which need no check.
 pub(super) fn services(settings: &Settings) -> Vec<Finding> {
-    let services = [
-        ("database", &settings.database, &["sqlite:"][..]),
-        ("queue", &settings.queue, &["memory:"][..]),
-    ];
+    let services = [("queue", &settings.queue, &["memory:"][..])];
     let configured = services
         .into_iter()
         .filter_map(|(name, url, known)| Some((name, url.as_deref()?, known)));
