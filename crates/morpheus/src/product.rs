@@ -32,6 +32,7 @@ pub(crate) async fn bind(settings: Settings) -> anyhow::Result<Bound> {
         listen: settings.listen,
         database: settings.database,
         objects: settings.objects,
+        s3: settings.s3,
         local_agent: Some(AgentCommand {
             program,
             first_args: Vec::new(),

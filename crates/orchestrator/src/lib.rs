@@ -14,5 +14,6 @@ mod services;
 pub use crate::{
     error::{ServiceError, ServiceResult},
     orchestrator::{Base, Options, Orchestrator},
+    reconcile::objects::{Collected, Collection, Pass, Reason, Rules},
     services::JobPlan,
 };

@@ -7,7 +7,7 @@ use protocol::{agent::BaseLocation, job::BaseModel};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
-use crate::providers::Provider;
+use crate::{Rules, providers::Provider};
 
 /// A base model and where agents find it.
 #[derive(Debug, Clone)]
@@ -37,6 +37,8 @@ pub struct Options {
     pub worker_restart: Duration,
     /// Time that an agent has to follow an order to cancel, or to exit after its attempt has ended.
     pub patience: Duration,
+    /// How long files and unreferenced objects are kept.
+    pub rules: Rules,
 }
 
 impl Options {
@@ -51,6 +53,7 @@ impl Options {
             max_fruitless_attempts: 5,
             worker_restart: Duration::from_secs(1),
             patience: Duration::from_secs(15),
+            rules: Rules::default(),
         }
     }
 }

@@ -151,6 +151,9 @@ pub enum OpenError {
     /// The first rows (owner, settings) could not be read or written.
     #[error("failed to prepare the database")]
     Prepare(#[source] StoreError),
+    /// The bucket cannot be used.
+    #[error(transparent)]
+    Bucket(#[from] crate::objects::BucketError),
     /// The object store could not be opened.
     #[error("failed to open the object store `{url}`")]
     Objects {

@@ -1,6 +1,7 @@
 //! `morpheus doctor`: checks this machine and the settings, and says how to fix what is wrong.
 
 mod checks;
+mod objects;
 
 use serde::Serialize;
 
@@ -82,6 +83,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     ];
     findings.push(checks::database(&settings)?);
     findings.extend(checks::services(&settings));
+    findings.extend(objects::check(&settings));
     findings.extend(checks::bases(&settings));
     let n_problems = findings
         .iter()

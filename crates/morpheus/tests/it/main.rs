@@ -7,6 +7,7 @@ mod cli;
 mod db;
 mod generate;
 mod jobs;
+mod objects;
 mod server;
 mod support;
 mod train;

@@ -79,9 +79,15 @@ impl Server {
     }
 
     pub(crate) fn start_at(data: &Path, listen: &str) -> Self {
+        Self::start_with(data, listen, &[])
+    }
+
+    /// The same with settings as variables.
+    pub(crate) fn start_with(data: &Path, listen: &str, settings: &[(&str, String)]) -> Self {
         let mut child = morpheus()
             .args(["serve", "--json", "--listen", listen, "--data"])
             .arg(data)
+            .envs(settings.iter().map(|(name, value)| (name, value)))
             .env("XDG_CACHE_HOME", data.join("cache"))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

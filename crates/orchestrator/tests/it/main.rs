@@ -6,3 +6,4 @@ mod crashes;
 mod fixture;
 mod generations;
 mod jobs;
+mod objects;

@@ -2,6 +2,7 @@
 //! takes the opened store, so that every backend runs the same.
 
 mod blobs;
+mod buckets;
 mod database;
 mod events;
 mod fixture;
@@ -38,10 +39,6 @@ macro_rules! on_every_backend {
 }
 
 on_every_backend! {
-    blobs::stores_under_the_hash,
-    blobs::streams_with_size_and_hash_checked,
-    blobs::reads_ranges,
-    blobs::signed_addresses_grant_what_they_say,
     database::keeps_datasets,
     database::freezes_equal_pictures_once,
     database::keeps_the_recipe_in_columns,

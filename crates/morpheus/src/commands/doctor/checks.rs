@@ -193,10 +193,7 @@ pub(super) fn database(settings: &Settings) -> anyhow::Result<Finding> {
 
 /// The services that were configured; none means the embedded ones, which need no check.
 pub(super) fn services(settings: &Settings) -> Vec<Finding> {
-    let services = [
-        ("queue", &settings.queue, &["memory:"][..]),
-        ("objects", &settings.objects, &["file:"][..]),
-    ];
+    let services = [("queue", &settings.queue, &["memory:"][..])];
     let configured = services
         .into_iter()
         .filter_map(|(name, url, known)| Some((name, url.as_deref()?, known)));
