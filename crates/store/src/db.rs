@@ -55,8 +55,10 @@ impl Database {
         let tx = self.begin().await?;
         // On SQLite, no other transaction that writes is open.
         if tx.get_database_backend() == DbBackend::Postgres {
-            tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({ALONE})"))
-                .await?;
+            // That a table is there already, or a policy is not, is no news either.
+            let sql =
+                format!("SET LOCAL client_min_messages = warning; SELECT pg_advisory_xact_lock({ALONE})");
+            tx.execute_unprepared(&sql).await?;
         }
         Ok(tx)
     }

@@ -139,6 +139,11 @@ fn explain(place: &PostgresPlace, source: sqlx::Error) -> OpenError {
                 format!("there is no host `{host}`"),
                 "correct the host in --database or MORPHEUS_DATABASE",
             ),
+            _ if err.to_string().contains("certificate") => (
+                format!("the certificate of `{host}` is not one that is trusted here"),
+                "add `sslrootcert=FILE` with the certificate of its authority to the URL of --database or \
+                 MORPHEUS_DATABASE; `sslmode=require` encrypts without checking it",
+            ),
             _ => (
                 format!("the connection to `{host}` broke"),
                 "check host, port and `sslmode` in --database or MORPHEUS_DATABASE",

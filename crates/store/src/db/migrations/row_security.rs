@@ -22,9 +22,7 @@ pub(super) async fn apply(tx: &DatabaseTransaction) -> Result<(), DbErr> {
         return Ok(());
     }
     let schema = text(tx, "SELECT quote_ident(current_schema())").await?;
-    // That there was no policy to drop is no news.
-    let mut sql = "SET LOCAL client_min_messages = warning;\n".to_owned();
-    sql += &owner_function(&schema);
+    let mut sql = owner_function(&schema);
     for table in TABLES {
         sql += &secure(table.name);
         sql += &comment("TABLE", table.name, table.about);
