@@ -59,7 +59,7 @@ class Comparison:
 
 
 def comparisons() -> list[Comparison]:
-    program = build("--release", "--package", "trainer", "--example", "bench_step")
+    program = build("--workspace", "--example", "bench_step")
 
     def step(batch_size: int, target: float) -> Comparison:
         arguments = ["--base", str(BASE), "--rank", str(RANK), "--batch", str(batch_size)]
@@ -76,7 +76,7 @@ def comparisons() -> list[Comparison]:
         target=0.5,
         reference=lambda: Generation(BASE, N_SAMPLER_STEPS, GUIDANCE, PROMPT),
         ours=[
-            build("--release", "--package", "diffusion", "--example", "bench_generate"),
+            build("--workspace", "--example", "bench_generate"),
             *["--base", str(BASE), "--prompt", PROMPT],
             *["--steps", str(N_SAMPLER_STEPS), "--cfg", str(GUIDANCE)],
         ],
@@ -99,7 +99,7 @@ def measure(comparison: Comparison, n_rounds: int) -> None:
 
 def measure_ours(comparison: Comparison) -> float:
     """The median that our program found; it leaves its own warm-up out."""
-    command = [*comparison.ours, "--n", str(comparison.n_repeats), "--json"]
+    command = [*comparison.ours, "--n", str(comparison.n_repeats)]
     finished = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(finished.stdout.splitlines()[-1])["median_ms"]
 
@@ -120,6 +120,7 @@ def page(measured: list[Comparison], n_rounds: int) -> str:
 
 Written by `make bench BENCH_ARGS='--write'`, which measures Morpheus and the reference in turns, in one run, on
 the same weights (`assets/tiny-xl`, 128 px, f32) with {N_THREADS} threads each. The numbers are medians over {n_rounds} rounds.
+Morpheus is built with the profile that `make demo` uses.
 
 {table(measured)}
 

@@ -169,7 +169,15 @@ impl Training<'_> {
             folder: folder.path().to_owned(),
         };
         let mut uploads = Uploads::start(self.client.clone(), self.lease, self.work.recipe.name.clone());
-        match self.drive(job, &mut orders, &mut uploads).await? {
+        let ended = match self.drive(job, &mut orders, &mut uploads).await {
+            Ok(ended) => ended,
+            Err(failure) => {
+                // The files written before are still good: another attempt may go on from them.
+                uploads.finish().await?;
+                return Err(failure);
+            }
+        };
+        match ended {
             Ended::Completed(trained) => {
                 uploads.finish().await?;
                 self.hand_in(*trained).await
@@ -182,10 +190,7 @@ impl Training<'_> {
                     Ending::of(Outcome::Stopped)
                 })
             }
-            Ended::Cancelled => {
-                uploads.abandon();
-                Ok(Ending::of(Outcome::Cancelled))
-            }
+            Ended::Cancelled => Ok(Ending::of(Outcome::Cancelled)),
         }
     }
 

@@ -7,7 +7,8 @@ use protocol::{
     agent::{ArtifactKind, Directive},
     event::LogLevel,
 };
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     client::{Client, ClientError, Patience},
@@ -16,12 +17,12 @@ use crate::{
     transfer::{self, TransferError, Upload},
 };
 
-/// Files on their way.
+/// Files on their way. Dropped, it gives up what is not handed in yet.
 pub(crate) struct Uploads {
     queue: mpsc::UnboundedSender<(ArtifactKind, PathBuf)>,
     /// Orders whose effect is stored now.
     effects: mpsc::UnboundedReceiver<Directive>,
-    task: JoinHandle<Result<(), ClientError>>,
+    task: AbortOnDropHandle<Result<(), ClientError>>,
 }
 
 impl Uploads {
@@ -44,7 +45,11 @@ impl Uploads {
             }
             Ok(())
         });
-        Self { queue, effects, task }
+        Self {
+            queue,
+            effects,
+            task: AbortOnDropHandle::new(task),
+        }
     }
 
     pub(crate) fn add(&self, kind: ArtifactKind, path: PathBuf) {
@@ -61,11 +66,6 @@ impl Uploads {
     pub(crate) async fn finish(self) -> Result<(), ClientError> {
         drop(self.queue);
         self.task.await.unwrap_or(Err(ClientError::LeaseLost))
-    }
-
-    /// Gives up what is not handed in yet.
-    pub(crate) fn abandon(self) {
-        self.task.abort();
     }
 }
 

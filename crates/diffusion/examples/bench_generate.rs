@@ -14,6 +14,10 @@ use diffusion::{
     schedulers::Sampler,
 };
 
+/// The allocator of the `morpheus` binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse(std::env::args().skip(1))?;
     let base = BaseModel::open(&arguments.base)?;
@@ -64,9 +68,6 @@ impl Arguments {
             n: 3,
         };
         while let Some(flag) = words.next() {
-            if flag == "--json" {
-                continue; // there is no other output
-            }
             let value = words.next().with_context(|| format!("{flag} needs a value"))?;
             match flag.as_str() {
                 "--base" => arguments.base = value,
@@ -74,7 +75,7 @@ impl Arguments {
                 "--steps" => arguments.steps = value.parse().context("--steps")?,
                 "--cfg" => arguments.cfg = value.parse().context("--cfg")?,
                 "--n" => arguments.n = value.parse().context("--n")?,
-                _ => bail!("unknown option {flag}, expected --base, --prompt, --steps, --cfg, --n or --json"),
+                _ => bail!("unknown option {flag}, expected --base, --prompt, --steps, --cfg or --n"),
             }
         }
         if arguments.n == 0 {

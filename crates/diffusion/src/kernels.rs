@@ -10,6 +10,7 @@ pub mod conv;
 pub mod elementwise;
 pub mod gemm;
 pub mod norm;
+pub mod packed;
 pub mod simd;
 
 #[cfg(test)]

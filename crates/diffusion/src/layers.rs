@@ -5,16 +5,48 @@
 
 mod source;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use candle_core::{DType, Tensor};
 
 pub use source::{WeightError, WeightSource, get_shaped};
 
+use crate::kernels::packed::Packed;
+
+/// Weights of up to this many numbers get layouts of their own.
+///
+/// Larger ones meet many rows, which hides the cost of copying them for each product; and copies of them would
+/// multiply the memory of a large model.
+const SMALL_WEIGHT: usize = 1 << 19;
+
+/// A weight laid out for products, each way when it is first needed.
+#[derive(Debug, Default)]
+pub struct Layouts {
+    forward: OnceLock<Packed>,
+    backward: OnceLock<Packed>,
+}
+
+impl Layouts {
+    fn of(weight: &Tensor) -> Option<Arc<Self>> {
+        (weight.elem_count() <= SMALL_WEIGHT).then(Arc::default)
+    }
+
+    /// For the layer's result.
+    pub fn forward(&self, pack: impl FnOnce() -> Packed) -> &Packed {
+        self.forward.get_or_init(pack)
+    }
+
+    /// For the gradient of the layer's input.
+    pub fn backward(&self, pack: impl FnOnce() -> Packed) -> &Packed {
+        self.backward.get_or_init(pack)
+    }
+}
+
 /// y = x Wᵀ + b.
 #[derive(Debug, Clone)]
 pub struct Linear {
     weight: Tensor,
+    layouts: Option<Arc<Layouts>>,
     bias: Option<Tensor>,
     lora_key: Option<Arc<str>>,
 }
@@ -23,6 +55,7 @@ impl Linear {
     /// A layer of `weight [out, in]` and `bias [out]` that no LoRA can address.
     pub fn new(weight: Tensor, bias: Option<Tensor>) -> Self {
         Self {
+            layouts: Layouts::of(&weight),
             weight,
             bias,
             lora_key: None,
@@ -60,6 +93,11 @@ impl Linear {
     /// `[out, in]`.
     pub fn weight(&self) -> &Tensor {
         &self.weight
+    }
+
+    /// The weight laid out for products, if it is small.
+    pub fn layouts(&self) -> Option<&Layouts> {
+        self.layouts.as_deref()
     }
 
     /// `[out]`.
@@ -137,6 +175,7 @@ impl ConvGeometry {
 #[derive(Debug, Clone)]
 pub struct Conv2d {
     weight: Tensor,
+    layouts: Option<Arc<Layouts>>,
     bias: Tensor,
     geometry: ConvGeometry,
 }
@@ -155,12 +194,14 @@ impl Conv2d {
         let packed = weight
             .permute((0, 2, 3, 1))
             .and_then(|weight| weight.contiguous());
+        let weight = packed.map_err(|err| WeightError::Read {
+            origin: source.origin(),
+            name: weight_name,
+            err,
+        })?;
         Ok(Self {
-            weight: packed.map_err(|err| WeightError::Read {
-                origin: source.origin(),
-                name: weight_name,
-                err,
-            })?,
+            layouts: Layouts::of(&weight),
+            weight,
             bias: load(source, &format!("{name}.bias"), &[n_out])?,
             geometry,
         })
@@ -169,6 +210,11 @@ impl Conv2d {
     /// `[out, kernel, kernel, in]`.
     pub fn weight(&self) -> &Tensor {
         &self.weight
+    }
+
+    /// The weight laid out for products, if it is small.
+    pub fn layouts(&self) -> Option<&Layouts> {
+        self.layouts.as_deref()
     }
 
     /// `[out]`.

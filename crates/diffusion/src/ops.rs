@@ -18,17 +18,34 @@ use crate::{
         elementwise::{self, UpsampleShape},
         gemm::{self, Mat, Size, Threads},
         norm::{self, GroupShape, Moments},
+        packed::{self, Packed, Rows},
     },
     layers::{Conv2d, GroupNorm, LayerNorm, Linear},
 };
 
 /// `x [.., in] Wᵀ + b`: `[.., out]`.
 pub fn linear(x: &Tensor, layer: &Linear) -> Result<Tensor> {
-    let mut y = matmul_transposed(&floats(x)?, &floats(layer.weight())?, layer.n_in());
-    if let Some(bias) = layer.bias() {
-        elementwise::add_bias(&mut y, &floats(bias)?);
-    }
-    tensor(y, with_last(x, layer.n_in(), layer.n_out())?)
+    tensor(
+        times_weight(x, layer)?,
+        with_last(x, layer.n_in(), layer.n_out())?,
+    )
+}
+
+fn times_weight(x: &Tensor, layer: &Linear) -> Result<Vec<f32>> {
+    let (n_in, n_out) = (layer.n_in(), layer.n_out());
+    let (x, weight) = (floats(x)?, floats(layer.weight())?);
+    let bias = layer.bias().map(floats).transpose()?;
+    let Some(layouts) = layer.layouts() else {
+        let mut y = matmul_transposed(&x, &weight, n_in);
+        if let Some(bias) = bias {
+            elementwise::add_bias(&mut y, &bias);
+        }
+        return Ok(y);
+    };
+    let packed = layouts.forward(|| Packed::new(n_in, n_out, |i, o| weight[o * n_in + i]));
+    let mut y = vec![0.0; x.len() / n_in * n_out];
+    packed::product(&mut y, Rows::dense(&x, n_in), packed, bias.as_deref());
+    Ok(y)
 }
 
 /// What a LoRA adds to a linear layer: `t = x downᵀ [.., rank]`.
@@ -55,11 +72,8 @@ pub fn lora_linear(
 ) -> Result<(Tensor, Tensor)> {
     let rank = down.len() / layer.n_in();
     let t = lora_down(x, down, rank)?;
-    let mut y = matmul_transposed(&floats(x)?, &floats(layer.weight())?, layer.n_in());
+    let mut y = times_weight(x, layer)?;
     lora_up_in_place(&mut y, &floats(&t)?, up, scale, rank);
-    if let Some(bias) = layer.bias() {
-        elementwise::add_bias(&mut y, &floats(bias)?);
-    }
     Ok((tensor(y, with_last(x, layer.n_in(), layer.n_out())?)?, t))
 }
 
@@ -89,7 +103,14 @@ fn matmul_transposed(x: &[f32], weight: &[f32], n_in: usize) -> Vec<f32> {
 pub fn conv2d(x: &Tensor, layer: &Conv2d) -> Result<Tensor> {
     let shape = conv_shape(x.dims(), layer)?;
     let bias = floats(layer.bias())?;
-    let y = conv::forward(shape, &floats(x)?, &floats(layer.weight())?, Some(&bias));
+    let (x, weight) = (floats(x)?, floats(layer.weight())?);
+    let y = match layer.layouts() {
+        Some(layouts) => {
+            let packed = layouts.forward(|| conv::pack_forward(shape, &weight));
+            conv::forward_packed(shape, &x, packed, Some(&bias))
+        }
+        None => conv::forward(shape, &x, &weight, Some(&bias)),
+    };
     let (h, w) = shape.output;
     tensor(y, [shape.batch, h, w, shape.out_channels])
 }

@@ -162,10 +162,7 @@ pub fn denoise(
     let mut random = Random::from_seed(request.seed);
     let noise = initial_noise(base, request, &mut random)?;
     let shape = noise.dims().to_vec();
-    let n_pictures = shape[0];
-    let guide = (request.guidance > 1.0).then_some(request.guidance as f32);
-    let told = conditioning(base, adapters, request, n_pictures, guide.is_some())
-        .map_err(computing("encode the prompt"))?;
+    let told = conditioning(base, adapters, request, shape[0]).map_err(computing("encode the prompt"))?;
 
     let mut scheduler = request.sampler.plan(&base.scheduler, request.n_steps);
     let timesteps = scheduler.timesteps().to_vec();
@@ -179,13 +176,9 @@ pub fn denoise(
     for (step, timestep) in timesteps.iter().enumerate() {
         let scale = scheduler.input_scale(step) as f32;
         let input: Vec<f32> = latents.iter().map(|x| x * scale).collect();
-        let asked = Asked {
-            input,
-            shape: &shape,
-            timestep: *timestep as f32,
-            guide,
-        };
-        let output = predict(base, adapters, &told, asked).map_err(computing("predict the noise"))?;
+        let output = Tensor::from_vec(input, shape.as_slice(), &Device::Cpu)
+            .and_then(|input| predict(base, adapters, &told, &input, *timestep))
+            .map_err(computing("predict the noise"))?;
         scheduler.step(step, &output, &mut latents, &mut random);
 
         let n_done = step + 1;
@@ -223,69 +216,68 @@ fn initial_noise(
     }
 }
 
-/// The prompt for all pictures; with guidance, the negative prompt for all of them first.
+/// What the U-Net is told at every step.
+struct Told {
+    prompt: Conditioning,
+    /// The negative prompt and the guidance, unless guidance is off.
+    negative: Option<(Conditioning, f32)>,
+}
+
 fn conditioning(
     base: &BaseModel,
     adapters: &AdapterSet,
     request: &PictureRequest,
     n_pictures: usize,
-    guided: bool,
-) -> candle_core::Result<Conditioning> {
+) -> candle_core::Result<Told> {
     let encode = |text: &str| base.text_encoders.encode(&[text], TokenLength::T75, adapters);
-    let mut texts = Vec::new();
-    if guided {
-        texts.push(match &request.negative {
+    let PictureSize { width, height } = request.size;
+    let sizes = vec![PictureSizes::whole(height, width); n_pictures];
+    let tell = |text: TextConditioning| -> candle_core::Result<Conditioning> {
+        let pooled = text.pooled.repeat((n_pictures, 1))?;
+        Ok(Conditioning {
+            context: text.context.repeat((n_pictures, 1, 1))?,
+            vector: conditioning::vector(&pooled, &sizes)?,
+        })
+    };
+    let negative = if request.guidance > 1.0 {
+        let negative = match &request.negative {
             Some(negative) => encode(negative)?,
             None if base.info.absent_negative_is_zero => base.text_encoders.absent(1)?,
             None => encode("")?,
-        });
-    }
-    texts.push(encode(&request.prompt)?);
-    let repeat = |part: fn(&TextConditioning) -> &Tensor| {
-        let repeated: Vec<&Tensor> = texts
-            .iter()
-            .flat_map(|text| std::iter::repeat_n(part(text), n_pictures))
-            .collect();
-        Tensor::cat(&repeated, 0)
+        };
+        Some((tell(negative)?, request.guidance as f32))
+    } else {
+        None
     };
-    let PictureSize { width, height } = request.size;
-    let sizes = vec![PictureSizes::whole(height, width); texts.len() * n_pictures];
-    Ok(Conditioning {
-        context: repeat(|text| &text.context)?,
-        vector: conditioning::vector(&repeat(|text| &text.pooled)?, &sizes)?,
+    Ok(Told {
+        prompt: tell(encode(&request.prompt)?)?,
+        negative,
     })
 }
 
-/// What the U-Net is asked at one step.
-struct Asked<'a> {
-    /// Scaled latents of all pictures.
-    input: Vec<f32>,
-    shape: &'a [usize],
-    timestep: f32,
-    guide: Option<f32>,
-}
-
 /// The U-Net's answer for all pictures, guidance applied.
+///
+/// The negative prompt goes beside the prompt rather than in one batch with it: two passes keep two threads busy
+/// without waiting for each other at every layer.
 fn predict(
     base: &BaseModel,
     adapters: &AdapterSet,
-    told: &Conditioning,
-    asked: Asked,
+    told: &Told,
+    input: &Tensor,
+    timestep: f64,
 ) -> candle_core::Result<Vec<f32>> {
-    let input = Tensor::from_vec(asked.input, asked.shape, &Device::Cpu)?;
-    let Some(guidance) = asked.guide else {
-        let timesteps = vec![asked.timestep; asked.shape[0]];
-        let output = base.unet.predict(adapters, &input, &timesteps, told)?;
-        return output.flatten_all()?.to_vec1();
+    let timesteps = vec![timestep as f32; input.dim(0)?];
+    let ask = |told: &Conditioning| -> candle_core::Result<Vec<f32>> {
+        let output = base.unet.predict(adapters, input, &timesteps, told)?;
+        output.flatten_all()?.to_vec1()
     };
-    let both = Tensor::cat(&[&input, &input], 0)?;
-    let timesteps = vec![asked.timestep; 2 * asked.shape[0]];
-    let output = base.unet.predict(adapters, &both, &timesteps, told)?;
-    let output: Vec<f32> = output.flatten_all()?.to_vec1()?;
-    let (negative, positive) = output.split_at(output.len() / 2);
-    Ok(negative
+    let Some((negative, guidance)) = &told.negative else {
+        return ask(&told.prompt);
+    };
+    let (negative, positive) = rayon::join(|| ask(negative), || ask(&told.prompt));
+    Ok(negative?
         .iter()
-        .zip(positive)
+        .zip(positive?)
         .map(|(negative, positive)| negative + guidance * (positive - negative))
         .collect())
 }

@@ -36,6 +36,7 @@ pub(crate) async fn bind(settings: Settings) -> anyhow::Result<Bound> {
         objects: settings.objects,
         queue: settings.queue,
         max_running: settings.max_running,
+        s3: settings.s3,
         local_agent: Some(AgentCommand {
             program,
             first_args: Vec::new(),

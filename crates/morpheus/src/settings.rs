@@ -1,5 +1,7 @@
 //! Settings of the server: from flags, from `MORPHEUS_*` variables, from a TOML file, in that order.
 
+mod s3;
+
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -9,7 +11,9 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
+use store::objects::S3Settings;
 
+use self::s3::S3Flags;
 use crate::paths;
 
 /// Where the server listens when nobody says so.
@@ -33,6 +37,8 @@ pub(crate) struct Flags {
     /// Object store for pictures and trained files [default: the data folder]
     #[arg(long, env = "MORPHEUS_OBJECTS", value_name = "URL")]
     objects: Option<String>,
+    #[command(flatten)]
+    s3: S3Flags,
     /// Base model to offer: a single-file SDXL checkpoint or a diffusers folder. May be repeated
     #[arg(
         long = "base",
@@ -65,6 +71,8 @@ pub(crate) struct Settings {
     pub(crate) database: Option<String>,
     pub(crate) queue: Option<String>,
     pub(crate) objects: Option<String>,
+    /// How to reach the bucket, when the objects are in one.
+    pub(crate) s3: S3Settings,
     /// Base models beside the built-in one, by name.
     pub(crate) bases: BTreeMap<String, PathBuf>,
     /// Jobs that run at the same time, by the name of their provider.
@@ -116,7 +124,7 @@ impl FromStr for Limit {
 }
 
 /// The settings as a file holds them; `bases` is a table of names and paths.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct File {
     listen: Option<SocketAddr>,
@@ -124,6 +132,7 @@ struct File {
     database: Option<String>,
     queue: Option<String>,
     objects: Option<String>,
+    s3: S3Flags,
     bases: BTreeMap<String, PathBuf>,
     max_running: BTreeMap<String, usize>,
 }
@@ -157,6 +166,7 @@ impl Settings {
             database: flags.database.or(file.database),
             queue: flags.queue.or(file.queue),
             objects: flags.objects.or(file.objects),
+            s3: flags.s3.or(file.s3).complete(|name| std::env::var(name).ok()),
             bases,
             max_running,
             agent_program: flags.agent_program,

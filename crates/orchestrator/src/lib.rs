@@ -15,5 +15,6 @@ mod watches;
 pub use crate::{
     error::{ServiceError, ServiceResult},
     orchestrator::{Base, Options, Orchestrator},
+    reconcile::objects::{Collected, Collection, Pass, Reason, Rules},
     services::JobPlan,
 };

@@ -7,7 +7,7 @@ use protocol::{agent::BaseLocation, job::BaseModel};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
-use crate::{providers::Provider, watches::Watches};
+use crate::{Rules, providers::Provider, watches::Watches};
 
 /// A base model and where agents find it.
 #[derive(Debug, Clone)]
@@ -39,6 +39,8 @@ pub struct Options {
     pub patience: Duration,
     /// Jobs of a provider that run at the same time, by its name; left out: as many as it has room for.
     pub max_running: BTreeMap<String, usize>,
+    /// How long files and unreferenced objects are kept.
+    pub rules: Rules,
 }
 
 impl Options {
@@ -54,6 +56,7 @@ impl Options {
             worker_restart: Duration::from_secs(1),
             patience: Duration::from_secs(15),
             max_running: BTreeMap::new(),
+            rules: Rules::default(),
         }
     }
 }

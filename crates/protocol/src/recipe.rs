@@ -76,7 +76,7 @@ pub struct Parameters {
     #[schema(minimum = 64, maximum = 2048, multiple_of = 8, default = 1024)]
     pub resolution: u32,
     /// Bucket sides are multiples of this, in pixels.
-    #[schema(minimum = 8, maximum = 256, multiple_of = 8, default = 64)]
+    #[schema(minimum = 32, maximum = 256, multiple_of = 32, default = 64)]
     pub bucket_step: u32,
     /// Tokens of a caption that are read; the rest is cut.
     #[schema(default = 75)]
@@ -361,7 +361,7 @@ impl Check {
             noise_offset: o.noise_offset.unwrap_or(p.noise_offset),
             caption_dropout: o.caption_dropout.unwrap_or(p.caption_dropout),
             resolution: self.int("resolution", o.resolution, p.resolution, 64, 2048),
-            bucket_step: self.int("bucket_step", o.bucket_step, p.bucket_step, 8, 256),
+            bucket_step: self.int("bucket_step", o.bucket_step, p.bucket_step, 32, 256),
             max_tokens: self.int("max_tokens", o.max_tokens, p.max_tokens, 75, 225),
             checkpoint_every_n_steps: self.int(
                 "checkpoint_every_n_steps",
@@ -411,7 +411,7 @@ impl Check {
                 256,
             ),
             ("resolution", i64::from(p.resolution), 64, 2048),
-            ("bucket_step", i64::from(p.bucket_step), 8, 256),
+            ("bucket_step", i64::from(p.bucket_step), 32, 256),
         ] {
             self.int(name, Some(value), 0_i64, low, high);
         }
@@ -429,12 +429,15 @@ impl Check {
                 format!("must be less than n_steps ({n_steps}), not {}", p.n_warmup_steps),
             );
         }
-        for (name, value) in [("resolution", p.resolution), ("bucket_step", p.bucket_step)] {
-            if value % 8 != 0 {
-                // The VAE halves a picture three times.
+        // The VAE halves a picture three times, the U-Net twice more. A resolution only sets the area of buckets.
+        for (name, value, factor) in [
+            ("resolution", p.resolution, 8),
+            ("bucket_step", p.bucket_step, 32),
+        ] {
+            if value % factor != 0 {
                 self.fail(
                     &format!("parameters.{name}"),
-                    format!("must be a multiple of 8, not {value}"),
+                    format!("must be a multiple of {factor}, not {value}"),
                 );
             }
         }

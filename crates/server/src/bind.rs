@@ -11,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-use axum::{http::Uri, serve::ListenerExt};
+use axum::{
+    http::{HeaderValue, Uri},
+    serve::ListenerExt,
+};
 use chrono::TimeDelta;
 use orchestrator::{
     Base, Options, Orchestrator,
@@ -20,13 +23,17 @@ use orchestrator::{
         local::{Local, LocalOptions},
     },
 };
-use store::{OpenError, Store, StoreError};
+use store::{
+    OpenError, Store, StoreError,
+    objects::{BlobError, S3Settings},
+};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     app, auth,
     feed::Feeds,
+    layers,
     state::{AppState, Inner},
     telemetry::Counters,
 };
@@ -44,6 +51,8 @@ pub struct Config {
     pub objects: Option<String>,
     /// URL of what wakes other servers; left out: the database.
     pub queue: Option<String>,
+    /// How to reach the bucket, when the objects are in one.
+    pub s3: S3Settings,
     /// How browsers reach the server, when that is not where it listens: `https://morpheus.example`.
     pub public_url: Option<String>,
     /// Base models that are offered, by unique names.
@@ -67,6 +76,7 @@ impl Config {
             database: None,
             objects: None,
             queue: None,
+            s3: S3Settings::default(),
             public_url: None,
             base_models,
             local_agent: None,
@@ -148,6 +158,9 @@ pub enum BindError {
         #[source]
         source: io::Error,
     },
+    /// The address of the bucket cannot stand in a header.
+    #[error("s3-public-endpoint: use an address that consists of plain letters")]
+    ObjectsOrigin,
     /// The public URL is none.
     #[error("the public URL `{url}` must look like `https://morpheus.example`, with no path")]
     PublicUrl {
@@ -208,12 +221,19 @@ pub async fn bind(config: Config) -> Result<Bound, BindError> {
         .database(config.database.clone())
         .objects(config.objects.clone())
         .queue(config.queue.clone())
+        .s3(config.s3.clone())
         .open()
         .await?;
+    if config.objects.is_none() {
+        discard_leftovers(&store).await;
+    }
+    let policy = layers::content_security_policy(store.objects().public_origin().as_deref());
+    let content_security_policy = HeaderValue::from_str(&policy).map_err(|_| BindError::ObjectsOrigin)?;
     let orchestrator = Orchestrator::new(store.clone(), options(&config, &store, local_addr));
     let state = AppState::new(Inner {
         orchestrator,
         public_url: public_uri,
+        content_security_policy,
         is_loopback: local_addr.ip().is_loopback(),
         timing: config.timing,
         counters: Counters::default(),
@@ -324,6 +344,28 @@ fn lock(config: &Config) -> Result<File, BindError> {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(BindError::InUse { path }),
         Err(std::fs::TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+/// Throws away what uploads of an earlier server left behind. Nobody else writes into this folder, since the
+/// data folder is locked; elsewhere the collector waits until it is sure.
+async fn discard_leftovers(store: &Store) {
+    let objects = store.objects();
+    let discarding = async {
+        for remains in objects.unfinished().await? {
+            tracing::info!(
+                file = remains.name,
+                "discarding an upload that was never finished"
+            );
+            objects.discard(&remains).await?;
+        }
+        Ok::<_, BlobError>(())
+    };
+    if let Err(error) = discarding.await {
+        tracing::warn!(
+            error = crate::error::chain(&error),
+            "leftovers were not discarded"
+        );
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::http::Uri;
+use axum::http::{HeaderValue, Uri};
 use orchestrator::Orchestrator;
 use protocol::TokenId;
 use store::Store;
@@ -25,6 +25,8 @@ pub(crate) struct Inner {
     pub(crate) orchestrator: Orchestrator,
     /// How browsers reach the server.
     pub(crate) public_url: Uri,
+    /// What pages may load from where.
+    pub(crate) content_security_policy: HeaderValue,
     /// The server listens on this machine only.
     pub(crate) is_loopback: bool,
     pub(crate) timing: Timing,

@@ -8,3 +8,5 @@ pub mod postgres;
 mod process;
 pub mod redis;
 pub mod s3;
+
+pub use process::free_port;

@@ -42,6 +42,11 @@ pub struct Server {
 impl Server {
     /// Makes a server in a new folder and starts it.
     pub fn start() -> Result<Self> {
+        Self::start_on(free_port()?)
+    }
+
+    /// The same on a port that was chosen before.
+    pub fn start_on(port: u16) -> Result<Self> {
         let user = User::instead_of_root("postgres")?;
         let folder = folder(user)?;
         let (password, data) = (folder.join("password"), folder.join("data"));
@@ -66,7 +71,6 @@ impl Server {
             .arg(&data);
         output(&mut init)?;
 
-        let port = free_port()?;
         let mut command = Command::new(program("postgres")?);
         command.arg("-D").arg(&data).args(["-p", &port.to_string()]);
         for setting in SETTINGS {

@@ -150,7 +150,7 @@ pub(crate) fn folder(user: Option<User>) -> Result<PathBuf> {
 }
 
 /// A port that nobody listens on.
-pub(crate) fn free_port() -> Result<u16> {
+pub fn free_port() -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     Ok(listener.local_addr()?.port())
 }

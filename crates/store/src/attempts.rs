@@ -25,7 +25,7 @@ use crate::{
     jobs::to_step,
     now,
     tokens::{AgentCredential, NewToken},
-    words::{unword, word},
+    words::{clean, unword, word},
 };
 use uuid::Uuid;
 
@@ -272,7 +272,7 @@ pub async fn end(tx: &Tx, attempt: &Attempt, outcome: Outcome, detail: Option<St
     let update = attempt::Entity::update_many()
         .col_expr(attempt::Column::Phase, Expr::value(word(&AttemptPhase::Gone)))
         .col_expr(attempt::Column::Outcome, Expr::value(word(&outcome)))
-        .col_expr(attempt::Column::Detail, Expr::value(detail.clone()))
+        .col_expr(attempt::Column::Detail, Expr::value(detail.as_deref().map(clean)))
         .col_expr(attempt::Column::EndedAt, Expr::value(now))
         .filter(attempt::Column::Fence.eq(attempt.fence))
         .filter(is_alive());

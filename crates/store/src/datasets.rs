@@ -24,6 +24,7 @@ use crate::{
     error::Doing,
     now,
     objects::UrlOptions,
+    words::clean,
 };
 
 /// Pictures that a dataset is shown by.
@@ -77,7 +78,7 @@ pub async fn get(db: &impl Read, owner: OwnerId, id: DatasetId) -> Result<Datase
 pub async fn rename(tx: &Tx, owner: OwnerId, id: DatasetId, name: &str) -> Result<Dataset> {
     row(tx, owner, id).await?;
     dataset::Entity::update_many()
-        .col_expr(dataset::Column::Name, Expr::value(name))
+        .col_expr(dataset::Column::Name, Expr::value(clean(name)))
         .col_expr(dataset::Column::UpdatedAt, Expr::value(now()))
         .filter(dataset::Column::Id.eq(id.0))
         .exec(tx.connection())

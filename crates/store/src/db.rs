@@ -9,12 +9,13 @@ mod sqlite;
 pub(crate) mod tables;
 
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait, IntoActiveModel,
-    ModelTrait, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ActiveModelTrait, ActiveValue, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend,
+    DbErr, EntityTrait, IntoActiveModel, Iterable, ModelTrait, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait, Value,
 };
 
 pub(crate) use self::place::Place;
-use crate::{OpenError, Result, error::Doing};
+use crate::{OpenError, Result, error::Doing, words::clean};
 
 /// Connections for transactions and for reading. SQLite has one writer, and readers that never wait for it.
 #[derive(Debug)]
@@ -54,8 +55,10 @@ impl Database {
         let tx = self.begin().await?;
         // On SQLite, no other transaction that writes is open.
         if tx.get_database_backend() == DbBackend::Postgres {
-            tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({ALONE})"))
-                .await?;
+            // That a table is there already, or a policy is not, is no news either.
+            let sql =
+                format!("SET LOCAL client_min_messages = warning; SELECT pg_advisory_xact_lock({ALONE})");
+            tx.execute_unprepared(&sql).await?;
         }
         Ok(tx)
     }
@@ -68,8 +71,18 @@ const ALONE: i64 = 0x6d6f_7270_6865_7573;
 pub(crate) async fn insert<M>(db: &impl ConnectionTrait, row: M, doing: &'static str) -> Result<()>
 where
     M: ModelTrait + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>,
+    <M::Entity as EntityTrait>::ActiveModel: Send,
 {
-    M::Entity::insert(row.into_active_model())
+    let mut row = row.into_active_model();
+    for column in <M::Entity as EntityTrait>::Column::iter() {
+        if let ActiveValue::Set(value) | ActiveValue::Unchanged(value) = row.get(column)
+            && let Value::String(Some(text)) = value
+            && text.contains('\0')
+        {
+            row.set(column, clean(&text).into());
+        }
+    }
+    M::Entity::insert(row)
         .exec_without_returning(db)
         .await
         .doing(doing)?;

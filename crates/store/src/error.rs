@@ -124,7 +124,7 @@ pub enum OpenError {
         fix: String,
         /// What the server or the connection said.
         #[source]
-        source: Option<sqlx::Error>,
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
     /// The schema could not be brought up to date.
     #[error("failed to migrate the database `{url}`")]
@@ -160,6 +160,9 @@ pub enum OpenError {
     /// The first rows (owner, settings) could not be read or written.
     #[error("failed to prepare the database")]
     Prepare(#[source] StoreError),
+    /// The bucket cannot be used.
+    #[error(transparent)]
+    Bucket(#[from] crate::objects::BucketError),
     /// The object store could not be opened.
     #[error("failed to open the object store `{url}`")]
     Objects {

@@ -20,7 +20,7 @@ use crate::{
     error::Doing,
     now,
     objects::UrlOptions,
-    words::{from_json, json, unword, word},
+    words::{clean, from_json, json, unword, word},
 };
 
 /// What the orchestrator decides by.
@@ -148,7 +148,7 @@ pub async fn end_attempt(tx: &Tx, id: GenerationId, end: GenerationEnd) -> Resul
         }
         GenerationEnd::Failed(error) => {
             update = update
-                .col_expr(generation::Column::Error, Expr::value(error))
+                .col_expr(generation::Column::Error, Expr::value(clean(&error)))
                 .col_expr(generation::Column::EndedAt, Expr::value(now));
             GenerationPhase::Failed
         }

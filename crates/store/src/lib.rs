@@ -22,6 +22,7 @@ pub mod metrics;
 pub mod models;
 pub mod objects;
 pub mod queue;
+pub mod references;
 mod settings;
 pub mod signals;
 mod store;

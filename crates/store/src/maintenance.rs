@@ -178,12 +178,7 @@ impl StoreBuilder {
     pub async fn migrate_database(&self) -> Result<(), OpenError> {
         let place = self.place()?;
         let database = self.open_database(&place).await?;
-        migrations::secure(&database)
-            .await
-            .map_err(|source| OpenError::Migrate {
-                url: place.shown(),
-                source,
-            })
+        migrations::secure(&database, &place).await
     }
 
     /// Writes everything in the database as it is at one moment, secrets included; returns the rows of each table.

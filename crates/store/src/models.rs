@@ -23,7 +23,7 @@ use crate::{
     jobs::{JobState, to_step, with_recipe},
     now,
     objects::UrlOptions,
-    words::{from_json, json, unword, word},
+    words::{clean, from_json, json, unword, word},
 };
 
 /// A model version to be made of a job's result.
@@ -162,7 +162,7 @@ async fn find_or_create(tx: &Tx, owner: OwnerId, name: &str) -> Result<Uuid> {
     let row = model::Model {
         id: ModelId::new().0,
         owner_id: owner.0,
-        name: name.to_owned(),
+        name: clean(name),
         created_at: now(),
     };
     let key = [model::Column::OwnerId, model::Column::Name];
@@ -174,7 +174,7 @@ async fn find_or_create(tx: &Tx, owner: OwnerId, name: &str) -> Result<Uuid> {
     let found = tx
         .hold(model::Entity::find())
         .filter(model::Column::OwnerId.eq(owner.0))
-        .filter(model::Column::Name.eq(name))
+        .filter(model::Column::Name.eq(clean(name)))
         .one(tx.connection())
         .await
         .doing("look for a model")?;

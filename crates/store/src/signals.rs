@@ -20,9 +20,9 @@ use std::{
 use protocol::{GenerationId, JobId};
 use tokio::sync::{broadcast, mpsc, watch};
 
-pub use self::bus::BusError;
 use self::bus::Transport;
 pub(crate) use self::{bus::Bus, open::open};
+pub use self::{bus::BusError, open::check};
 
 /// Something in the database changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,6 +17,7 @@ use crate::{
     BlobStore, OpenError, Result, Signals,
     db::{self, Database, Place},
     error::Doing,
+    objects::{S3Settings, SigningKey},
     settings,
     signals::{self, Bus, Change},
 };
@@ -52,6 +53,7 @@ pub struct StoreBuilder {
     database: Option<String>,
     objects: Option<String>,
     queue: Option<String>,
+    s3: S3Settings,
 }
 
 impl StoreBuilder {
@@ -62,7 +64,7 @@ impl StoreBuilder {
         self
     }
 
-    /// The objects: `file://PATH`. Left out: `objects` in the data folder.
+    /// The objects: `file://PATH` or `s3://BUCKET[/PREFIX]`. Left out: `objects` in the data folder.
     pub fn objects(mut self, url: Option<String>) -> Self {
         self.objects = url;
         self
@@ -74,22 +76,19 @@ impl StoreBuilder {
         self
     }
 
+    /// How to reach the bucket, when the objects are in one.
+    pub fn s3(mut self, settings: S3Settings) -> Self {
+        self.s3 = settings;
+        self
+    }
+
     /// Opens everything; makes what is not there yet and brings the schema up to date.
     pub async fn open(self) -> std::result::Result<Store, OpenError> {
         let (data_dir, place) = (absolute(&self.data_dir)?, self.place()?);
         make_folder(&data_dir)?;
-        let objects_path = match &self.objects {
-            None => data_dir.join("objects"),
-            Some(url) => local_path("objects", url, "file", "file://PATH")?,
-        };
-        make_folder(&objects_path)?;
         let database = self.open_database(&place).await?;
         let identity = settings::identity(&database).await.map_err(OpenError::Prepare)?;
-        let objects =
-            BlobStore::local(&objects_path, identity.signing_key).map_err(|source| OpenError::Objects {
-                url: format!("file://{}", objects_path.display()),
-                source,
-            })?;
+        let objects = open_objects(&self, &data_dir, identity.signing_key).await?;
         let server = server_id(&data_dir)?;
         let queue = self.queue.as_deref();
         let (signals, bus) = signals::open(queue, &place, identity.deployment).await?;
@@ -136,6 +135,7 @@ impl Store {
             database: None,
             objects: None,
             queue: None,
+            s3: S3Settings::default(),
         }
     }
 
@@ -303,6 +303,23 @@ mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Store {}
     impl Sealed for super::Tx {}
+}
+
+async fn open_objects(
+    builder: &StoreBuilder,
+    data_dir: &Path,
+    signing_key: SigningKey,
+) -> std::result::Result<BlobStore, OpenError> {
+    let path = match &builder.objects {
+        None => data_dir.join("objects"),
+        Some(url) if url.starts_with("s3://") => return Ok(BlobStore::s3(url, &builder.s3).await?),
+        Some(url) => local_path("objects", url, "file", "file://PATH or s3://BUCKET/PREFIX")?,
+    };
+    make_folder(&path)?;
+    BlobStore::local(&path, signing_key).map_err(|source| OpenError::Objects {
+        url: format!("file://{}", path.display()),
+        source,
+    })
 }
 
 fn absolute(path: &Path) -> std::result::Result<PathBuf, OpenError> {

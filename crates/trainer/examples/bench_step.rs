@@ -12,6 +12,10 @@ use trainer::{
     step::{Batch, StepGradients, forward_backward},
 };
 
+/// The allocator of the `morpheus` binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Parser)]
 #[command(about)]
 struct Args {
@@ -29,7 +33,7 @@ struct Args {
     side: usize,
     /// Steps that are timed; two more come before them.
     #[arg(long, default_value_t = 20)]
-    steps: usize,
+    n: usize,
 }
 
 const WARM_UP: usize = 2;
@@ -47,7 +51,7 @@ fn main() -> Result<()> {
 
     let mut step_ms = Vec::new();
     let mut forward_ms = Vec::new();
-    for i in 0..WARM_UP + args.steps {
+    for i in 0..WARM_UP + args.n {
         let start = Instant::now();
         let StepGradients { gradients, .. } = {
             let mut pass = forward_backward(&unet, &network, &batch)?;
@@ -69,7 +73,7 @@ fn main() -> Result<()> {
         json!({
             "batch": args.batch,
             "rank": args.rank,
-            "step_ms": median(step_ms),
+            "median_ms": median(step_ms),
             "forward_ms": median(forward_ms),
         })
     );

@@ -39,11 +39,13 @@ pub struct Origin {
     pub recipe: String,
     /// SHA-256 of the pictures with their captions and uses.
     pub dataset: String,
+    /// Fingerprint of the base model's weights: the name in the recipe may come to mean others.
+    pub base: String,
 }
 
 impl Origin {
-    /// The origin of a training.
-    pub fn of(recipe: &Recipe, manifest: &Manifest) -> Self {
+    /// The origin of a training on the base with this fingerprint.
+    pub fn of(recipe: &Recipe, manifest: &Manifest, base: String) -> Self {
         let hash = |value: serde_json::Value| hex::encode(Sha256::digest(value.to_string()));
         let items: Vec<_> = manifest
             .items
@@ -53,6 +55,7 @@ impl Origin {
         Self {
             recipe: hash(serde_json::json!(recipe)),
             dataset: hash(items.into()),
+            base,
         }
     }
 }
@@ -93,7 +96,7 @@ pub enum CheckpointError {
     OtherOrigin {
         /// The file.
         path: PathBuf,
-        /// `recipe` or `dataset`.
+        /// `recipe`, `dataset` or `base model`.
         what: &'static str,
     },
 }
@@ -190,6 +193,9 @@ impl Checkpoint {
         }
         if checkpoint.origin.dataset != origin.dataset {
             return Err(other("dataset"));
+        }
+        if checkpoint.origin.base != origin.base {
+            return Err(other("base model"));
         }
         Ok(checkpoint)
     }

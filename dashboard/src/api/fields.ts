@@ -18,9 +18,9 @@ export const fields = {
     "bucket_step": {
       "type": "integer",
       "description": "Bucket sides are multiples of this, in pixels.",
-      "minimum": 8,
+      "minimum": 32,
       "maximum": 256,
-      "multipleOf": 8,
+      "multipleOf": 32,
       "default": 64
     },
     "caption_dropout": {

@@ -490,7 +490,7 @@ export interface paths {
         };
         /**
          * Download the LoRA file
-         * @description Takes `Range`.
+         * @description Takes `Range`. A server that keeps its files in a bucket answers with an address there.
          */
         get: operations["download_model_version"];
         put?: never;
@@ -2062,6 +2062,10 @@ export interface components {
         UploadTicket: {
             /** @description Its id. */
             artifact_id: components["schemas"]["ArtifactId"];
+            /** @description Headers to send with them, exactly as they are: an address of an object store is signed with them. */
+            upload_headers?: {
+                [key: string]: string;
+            };
             /** @description Signed address to `PUT` the bytes to; absent when the store has these bytes already. */
             upload_url?: string | null;
         };
@@ -3230,6 +3234,13 @@ export interface operations {
                 content: {
                     "application/octet-stream": unknown;
                 };
+            };
+            /** @description The file is at the signed address in `Location` */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What is wrong, and what would be right */
             default: {

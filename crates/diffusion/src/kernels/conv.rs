@@ -1,13 +1,15 @@
-//! Two-dimensional convolution as a matrix product over unrolled patches, forward and backward.
+//! Two-dimensional convolution as a matrix product, forward and backward.
 //!
-//! Patches are unrolled a few picture rows at a time into a buffer that stays in the cache, so memory does not grow
-//! with the kernel's size. There is no gradient of the kernel: base weights are frozen.
+//! With a packed weight the rows under the kernel are copied side by side, and a patch is read from them where it
+//! lies. Otherwise patches are unrolled, a few picture rows at a time. Both go through a buffer that stays in the
+//! cache, so memory does not grow with the kernel's size. There is no gradient of the kernel: base weights are frozen.
 
 use rayon::prelude::*;
 
 use super::{
     PARALLEL_FLOPS, elementwise,
     gemm::{self, Mat, Size, Threads},
+    packed::{self, Packed, Rows},
     with_scratch,
 };
 
@@ -47,6 +49,29 @@ impl ConvShape {
     /// A patch is one pixel, so the input is the unrolled matrix already.
     fn is_pointwise(&self) -> bool {
         self.kernel == 1 && self.stride == 1 && self.padding == 0
+    }
+
+    /// Whether the gradient of the input is itself a convolution.
+    pub fn is_reversible(&self) -> bool {
+        self.stride == 1 && self.padding < self.kernel
+    }
+
+    /// The convolution whose result is the gradient of this one's input.
+    fn reversed(&self) -> Self {
+        assert!(self.is_reversible());
+        Self {
+            input: self.output,
+            output: self.input,
+            in_channels: self.out_channels,
+            out_channels: self.in_channels,
+            padding: self.kernel - 1 - self.padding,
+            ..*self
+        }
+    }
+
+    /// Columns under the kernel at any place of an output row, padding included.
+    fn laid_columns(&self) -> usize {
+        (self.output.1 - 1) * self.stride + self.kernel
     }
 
     /// Columns of the input under the kernel at output column `x`: how many are cut off at its left, and the range.
@@ -122,6 +147,80 @@ pub fn forward(shape: ConvShape, x: &[f32], weight: &[f32], bias: Option<&[f32]>
     out
 }
 
+/// The layout of `weight [O, kh, kw, C]` for [`forward_packed`].
+pub fn pack_forward(shape: ConvShape, weight: &[f32]) -> Packed {
+    let patch = shape.patch();
+    Packed::new(patch, shape.out_channels, |i, o| weight[o * patch + i])
+}
+
+/// The layout of `weight [O, kh, kw, C]` for [`backward_packed`]: the kernel turned around, output channels inside.
+pub fn pack_backward(shape: ConvShape, weight: &[f32]) -> Packed {
+    let (taps, n_out, n_in) = (shape.kernel * shape.kernel, shape.out_channels, shape.in_channels);
+    Packed::new(taps * n_out, n_in, |i, c| {
+        let (tap, o) = (taps - 1 - i / n_out, i % n_out);
+        weight[(o * taps + tap) * n_in + c]
+    })
+}
+
+/// [`forward`] with a packed weight.
+pub fn forward_packed(shape: ConvShape, x: &[f32], weight: &Packed, bias: Option<&[f32]>) -> Vec<f32> {
+    let (out_h, out_w) = shape.output;
+    let n_rows = shape.batch * out_h;
+    let mut out = vec![0.0; n_rows * out_w * shape.out_channels];
+    if shape.is_pointwise() {
+        packed::product(&mut out, Rows::dense(x, shape.in_channels), weight, bias);
+        return out;
+    }
+    let part = shape.laid_columns() * shape.in_channels;
+    let laid_len = shape.kernel * part;
+    let start = |pixel: usize| pixel / out_w * laid_len + pixel % out_w * shape.stride * shape.in_channels;
+    let lay = |first: usize, laid: &mut [f32]| {
+        for (i, laid) in laid.chunks_exact_mut(laid_len).enumerate() {
+            lay_row(&shape, x, first + i, laid);
+        }
+    };
+    let rows_at_once = PATCHES.div_ceil(out_w);
+    let is_parallel = shape.flops() >= PARALLEL_FLOPS;
+    if is_parallel && n_rows < 2 * rows_at_once {
+        // Too few rows to share: the product shares its columns.
+        let mut laid = vec![0.0; n_rows * laid_len];
+        lay(0, &mut laid);
+        let patches = Rows {
+            data: &laid,
+            start,
+            n_parts: shape.kernel,
+            part_stride: part,
+        };
+        packed::product(&mut out, patches, weight, bias);
+        return out;
+    }
+    let convolve = |(chunk, out): (usize, &mut [f32])| {
+        let n_rows = out.len() / (out_w * shape.out_channels);
+        with_scratch(n_rows * laid_len, |laid| {
+            lay(chunk * rows_at_once, laid);
+            let patches = Rows {
+                data: laid,
+                start,
+                n_parts: shape.kernel,
+                part_stride: part,
+            };
+            packed::product_on_this_thread(out, 0, patches, weight, bias);
+        });
+    };
+    let chunk_len = rows_at_once * out_w * shape.out_channels;
+    if is_parallel {
+        out.par_chunks_mut(chunk_len).enumerate().for_each(convolve);
+    } else {
+        out.chunks_mut(chunk_len).enumerate().for_each(convolve);
+    }
+    out
+}
+
+/// [`backward`] with a packed weight, for convolutions that are [reversible](ConvShape::is_reversible).
+pub fn backward_packed(shape: ConvShape, dy: &[f32], weight: &Packed) -> Vec<f32> {
+    forward_packed(shape.reversed(), dy, weight, None)
+}
+
 /// Gradient of [`forward`] with respect to `x`.
 pub fn backward(shape: ConvShape, dy: &[f32], weight: &[f32]) -> Vec<f32> {
     let (in_h, in_w) = shape.input;
@@ -188,6 +287,27 @@ pub fn backward(shape: ConvShape, dy: &[f32], weight: &[f32]) -> Vec<f32> {
         }
     }
     dx
+}
+
+/// Copies the input rows under one output row (counted through the whole batch) one after another, padding included.
+fn lay_row(shape: &ConvShape, x: &[f32], batch_row: usize, laid: &mut [f32]) {
+    let c = shape.in_channels;
+    let (picture, y) = (batch_row / shape.output.0, batch_row % shape.output.0);
+    let row_len = shape.input.1 * c;
+    let x = &x[picture * shape.input.0 * row_len..][..shape.input.0 * row_len];
+    let laid_len = shape.laid_columns() * c;
+    let start = shape.padding * c;
+    let used = row_len.min(laid_len - start);
+    for (ky, laid) in laid.chunks_exact_mut(laid_len).enumerate() {
+        match shape.row(y, ky) {
+            Some(row) => {
+                laid[..start].fill(0.0);
+                laid[start..start + used].copy_from_slice(&x[row * row_len..][..used]);
+                laid[start + used..].fill(0.0);
+            }
+            None => laid.fill(0.0),
+        }
+    }
 }
 
 /// Copies the patches of one output row (counted through the whole batch) side by side.

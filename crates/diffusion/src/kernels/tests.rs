@@ -7,6 +7,7 @@ use super::{
     elementwise,
     gemm::{self, Mat, Size, Threads},
     norm::{self, GroupShape},
+    packed::{self, Packed, Rows},
     simd,
 };
 use crate::random::Random;
@@ -109,6 +110,49 @@ fn products() {
     assert_close(&gemm::product(size, lhs, rhs, Threads::One), &exact, 1e-5);
 }
 
+/// Whole tiles and their rests, rows and columns shared between threads, parts of rows.
+#[test]
+fn products_with_a_packed_matrix() {
+    for (m, k, n, n_parts) in [
+        (1, 3, 5, 1),
+        (13, 24, 40, 3),
+        (16, 600, 300, 2),
+        (333, 96, 100, 1),
+    ] {
+        let (a, b, bias) = (random(m * k, 1), random(k * n, 2), random(n, 3));
+        let packed = Packed::new(k, n, |i, j| b[i * n + j]);
+        // The parts of a row lie m parts apart.
+        let (part, dense) = (k / n_parts, |row: usize, i: usize| row * k + i);
+        let mut scattered = vec![0.0; m * k];
+        for (row, i) in (0..m).flat_map(|row| (0..k).map(move |i| (row, i))) {
+            scattered[(i / part * m + row) * part + i % part] = a[dense(row, i)];
+        }
+        let rows = Rows {
+            data: &scattered,
+            start: |row: usize| row * part,
+            n_parts,
+            part_stride: m * part,
+        };
+        let exact = |bias: &dyn Fn(usize) -> f32| -> Vec<f64> {
+            let cells = (0..m).flat_map(|row| (0..n).map(move |j| (row, j)));
+            cells
+                .map(|(row, j)| {
+                    let terms = (0..k).map(|i| f64::from(a[dense(row, i)]) * f64::from(b[i * n + j]));
+                    terms.sum::<f64>() + f64::from(bias(j))
+                })
+                .collect()
+        };
+        let mut out = vec![0.0; m * n];
+        packed::product(&mut out, rows, &packed, Some(&bias));
+        assert_close(&out, &exact(&|j| bias[j]), 2e-5);
+        let mut again = vec![0.0; m * n];
+        packed::product_on_this_thread(&mut again, 0, rows, &packed, Some(&bias));
+        assert_eq!(out, again, "threads change nothing");
+        packed::product(&mut out, Rows::dense(&a, k), &packed, None);
+        assert_close(&out, &exact(&|_| 0.0), 2e-5);
+    }
+}
+
 #[test]
 #[should_panic(expected = "beyond its slice")]
 fn a_product_stays_inside_its_operands() {
@@ -197,6 +241,12 @@ fn convolution_both_ways() {
         });
         assert_close(&conv::forward(s, &x, &weight, Some(&bias)), &y, 2e-5);
         assert_close(&conv::backward(s, &dy, &weight), &dx, 2e-5);
+        let packed = conv::pack_forward(s, &weight);
+        assert_close(&conv::forward_packed(s, &x, &packed, Some(&bias)), &y, 2e-5);
+        if s.is_reversible() {
+            let packed = conv::pack_backward(s, &weight);
+            assert_close(&conv::backward_packed(s, &dy, &packed), &dx, 2e-5);
+        }
     }
 }
 

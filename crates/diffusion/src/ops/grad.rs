@@ -11,6 +11,7 @@ use crate::{
         elementwise::{self, UpsampleShape},
         gemm::{self, Mat, Size, Threads},
         norm::{self, Moments},
+        packed::{self, Packed, Rows},
     },
     layers::{Conv2d, GroupNorm, LayerNorm, Linear},
 };
@@ -19,20 +20,25 @@ use crate::{
 pub fn linear(dy: &Tensor, layer: &Linear) -> Result<Tensor> {
     let (n_in, n_out) = (layer.n_in(), layer.n_out());
     let shape = with_last(dy, n_out, n_in)?;
-    tensor(
-        linear_values(&floats(dy)?, &floats(layer.weight())?, n_out),
-        shape,
-    )
+    tensor(linear_values(&floats(dy)?, layer)?, shape)
 }
 
-fn linear_values(dy: &[f32], weight: &[f32], n_out: usize) -> Vec<f32> {
-    let n_in = weight.len() / n_out;
+fn linear_values(dy: &[f32], layer: &Linear) -> Result<Vec<f32>> {
+    let (n_in, n_out) = (layer.n_in(), layer.n_out());
+    let weight = floats(layer.weight())?;
+    if let Some(layouts) = layer.layouts() {
+        let packed = layouts.backward(|| Packed::new(n_out, n_in, |o, i| weight[o * n_in + i]));
+        let mut dx = vec![0.0; dy.len() / n_out * n_in];
+        packed::product(&mut dx, Rows::dense(dy, n_out), packed, None);
+        return Ok(dx);
+    }
     let size = Size {
         m: dy.len() / n_out,
         n: n_in,
         k: n_out,
     };
-    gemm::product(size, Mat::rows(dy, n_out), Mat::rows(weight, n_in), Threads::All)
+    let weight = Mat::rows(&weight, n_in);
+    Ok(gemm::product(size, Mat::rows(dy, n_out), weight, Threads::All))
 }
 
 /// What the backward pass of `lora_linear` needs of the forward pass.
@@ -104,7 +110,7 @@ impl LoraLinear<'_> {
         if !input {
             return Ok(None);
         }
-        let mut dx = linear_values(&dy, &floats(self.layer.weight())?, n_out);
+        let mut dx = linear_values(&dy, self.layer)?;
         gemm::add(
             &mut dx,
             n_in,
@@ -121,7 +127,14 @@ impl LoraLinear<'_> {
 /// Gradient of `conv2d` with respect to its input, which had shape `x`.
 pub fn conv2d(dy: &Tensor, x: &[usize], layer: &Conv2d) -> Result<Tensor> {
     let shape = conv_shape(x, layer)?;
-    let dx = conv::backward(shape, &floats(dy)?, &floats(layer.weight())?);
+    let (dy, weight) = (floats(dy)?, floats(layer.weight())?);
+    let dx = match layer.layouts() {
+        Some(layouts) if shape.is_reversible() => {
+            let packed = layouts.backward(|| conv::pack_backward(shape, &weight));
+            conv::backward_packed(shape, &dy, packed)
+        }
+        _ => conv::backward(shape, &dy, &weight),
+    };
     tensor(dx, x)
 }
 

@@ -134,6 +134,7 @@ async fn start(args: &Args, data: PathBuf) -> anyhow::Result<Product> {
         database: None,
         queue: None,
         objects: None,
+        s3: store::objects::S3Settings::default(),
         bases: Default::default(),
         max_running: Default::default(),
         agent_program: None,

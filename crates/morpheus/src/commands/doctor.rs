@@ -1,6 +1,7 @@
 //! `morpheus doctor`: checks this machine and the settings, and says how to fix what is wrong.
 
 mod checks;
+mod objects;
 
 use serde::Serialize;
 
@@ -81,7 +82,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         checks::port(settings.listen),
     ];
     findings.push(checks::database(&settings)?);
-    findings.extend(checks::services(&settings));
+    findings.extend(checks::queue(&settings)?);
+    findings.extend(objects::check(&settings));
     findings.extend(checks::bases(&settings));
     let n_problems = findings
         .iter()

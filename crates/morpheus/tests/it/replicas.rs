@@ -43,7 +43,7 @@ async fn every_job_ends_once_whatever_is_killed() {
     let dice = Dice::new(seed);
 
     let start = Instant::now();
-    let cluster = Cluster::start(n_agents, &dice);
+    let cluster = Cluster::start(n_agents);
     let dataset = cluster.upload().await;
     let mut jobs = Vec::new();
     for n in 0..n_jobs {

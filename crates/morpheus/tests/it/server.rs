@@ -4,24 +4,28 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Server, wait_for};
 
+/// Runs by itself (see .config/nextest.toml). The first start makes the database; the quickest of three counts,
+/// because whatever else the machine does only ever adds time.
 #[tokio::test]
-async fn a_server_is_ready_quickly_and_takes_little_memory() {
+async fn a_server_is_ready_within_half_a_second_and_takes_little_memory() {
     let data = tempfile::tempdir().unwrap();
-    let start = Instant::now();
-    let server = Server::start(data.path());
-    let answer = reqwest::get(server.url.join("/readyz").unwrap()).await.unwrap();
-    let ready_after = start.elapsed();
-    assert!(answer.status().is_success(), "{}", answer.status());
-    // Half a second on a machine that does nothing else; tests run several programs at once.
-    assert!(ready_after < Duration::from_secs(3), "{ready_after:?}");
+    let mut quickest = Duration::MAX;
+    for _ in 0..3 {
+        let start = Instant::now();
+        let server = Server::start(data.path());
+        let answer = reqwest::get(server.url.join("/readyz").unwrap()).await.unwrap();
+        quickest = quickest.min(start.elapsed());
+        assert!(answer.status().is_success(), "{}", answer.status());
 
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
-    let resident = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .unwrap();
-    let kib: u64 = resident.trim().trim_end_matches(" kB").parse().unwrap();
-    assert!(kib < 100 * 1024, "{kib} KiB");
+        let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
+        let resident = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .unwrap();
+        let kib: u64 = resident.trim().trim_end_matches(" kB").parse().unwrap();
+        assert!(kib < 100 * 1024, "{kib} KiB");
+    }
+    assert!(quickest < Duration::from_millis(500), "{quickest:?}");
 }
 
 #[test]

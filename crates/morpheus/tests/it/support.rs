@@ -100,10 +100,21 @@ impl Server {
     }
 
     pub(crate) fn start_at(data: &Path, listen: &str) -> Self {
+        Self::start_with(data, listen, &[])
+    }
+
+    /// The same with settings as variables.
+    pub(crate) fn start_with(data: &Path, listen: &str, settings: &[(&str, String)]) -> Self {
+        let services = if settings.is_empty() {
+            services(data)
+        } else {
+            Vec::new()
+        };
         let child = morpheus()
             .args(["serve", "--json", "--listen", listen, "--data"])
             .arg(data)
-            .args(services(data))
+            .args(services)
+            .envs(settings.iter().map(|(name, value)| (name, value)))
             .env("XDG_CACHE_HOME", data.join("cache"))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -97,7 +97,9 @@ impl Local {
         }
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy().into_owned();
-            if name.starts_with("MORPHEUS_") && !INHERITED.contains(&name.as_str()) {
+            // An agent works with signed addresses; the keys that sign them are none of its business.
+            let is_ours = name.starts_with("MORPHEUS_") || name.starts_with("AWS_");
+            if is_ours && !INHERITED.contains(&name.as_str()) {
                 command.env_remove(name);
             }
         }

@@ -24,10 +24,13 @@ fn run() -> Result<u8> {
     };
     let postgres = sim::postgres::Server::start().context("failed to start PostgreSQL")?;
     let redis = sim::redis::Redis::start().context("failed to start Redis")?;
+    let s3 =
+        sim::s3::Standalone::start(sim::s3::Options::default()).context("failed to start the S3 server")?;
     let status = Command::new(&program)
         .args(arguments)
         .env(sim::postgres::VARIABLE, postgres.url())
         .env(sim::redis::VARIABLE, redis.url())
+        .env(sim::s3::VARIABLE, s3.endpoint())
         .status()
         .with_context(|| format!("failed to run {}", program.display()))?;
     // As a shell says it: 128 and the number of the signal that ended the command.

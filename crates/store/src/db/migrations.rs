@@ -26,10 +26,7 @@ impl MigratorTrait for Migrator {
 /// Brings the schema up to date, all or nothing; refuses one that a newer version made. Of servers that start
 /// together, one does it while the others wait.
 pub(crate) async fn migrate(database: &Database, place: &Place) -> Result<(), OpenError> {
-    let failed = |source| OpenError::Migrate {
-        url: place.shown(),
-        source,
-    };
+    let failed = |source| failed(place, source);
     let tx = database.begin_alone().await.map_err(failed)?;
     let applied = applied(&tx).await.map_err(failed)?;
     let known = known();
@@ -48,10 +45,26 @@ pub(crate) async fn migrate(database: &Database, place: &Place) -> Result<(), Op
 }
 
 /// Says again who may see what on PostgreSQL: for roles that came after the last migration.
-pub(crate) async fn secure(database: &Database) -> Result<(), DbErr> {
-    let tx = database.begin_alone().await?;
-    row_security::apply(&tx).await?;
-    tx.commit().await
+pub(crate) async fn secure(database: &Database, place: &Place) -> Result<(), OpenError> {
+    let failed = |source| failed(place, source);
+    let tx = database.begin_alone().await.map_err(failed)?;
+    row_security::apply(&tx).await.map_err(failed)?;
+    tx.commit().await.map_err(failed)
+}
+
+fn failed(place: &Place, source: DbErr) -> OpenError {
+    let url = place.shown();
+    if !source.to_string().contains("permission denied") {
+        return OpenError::Migrate { url, source };
+    }
+    let fix = "make the user of --database or MORPHEUS_DATABASE the database's owner, or let it: GRANT CREATE ON \
+               SCHEMA public TO …";
+    OpenError::Postgres {
+        url,
+        problem: "its user may not make or change tables".to_owned(),
+        fix: fix.to_owned(),
+        source: Some(source.into()),
+    }
 }
 
 /// The steps that this version knows, the oldest first.
@@ -65,8 +78,13 @@ pub(crate) async fn applied(db: &DatabaseTransaction) -> Result<Vec<String>, DbE
     if !SchemaManager::new(db).has_table("seaql_migrations").await? {
         return Ok(Vec::new());
     }
-    let steps = Migrator::get_migration_models(db).await?;
-    Ok(steps.into_iter().map(|step| step.version).collect())
+    let steps = Query::select()
+        .column("version")
+        .from("seaql_migrations")
+        .order_by("version", Order::Asc)
+        .take();
+    let rows = db.query_all(&steps).await?;
+    rows.iter().map(|row| row.try_get("", "version")).collect()
 }
 
 /// `column` holds one of these words.

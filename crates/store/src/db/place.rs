@@ -93,7 +93,9 @@ impl PostgresPlace {
         if password_is_cut(&url) {
             return Err(unreadable(None));
         }
-        let options: PgConnectOptions = url.parse().map_err(|source| unreadable(Some(source)))?;
+        let options: PgConnectOptions = url
+            .parse()
+            .map_err(|source: sqlx::Error| unreadable(Some(source.into())))?;
         let place = Self {
             options: options.application_name("morpheus"),
             n_connections,

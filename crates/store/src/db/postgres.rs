@@ -72,13 +72,17 @@ pub(super) async fn probe(place: &PostgresPlace, patience: Duration) -> Result<S
     // Nothing was begun that a connection cut off could leave half done.
     let _ = connection.close().await;
     let (number, read_only) = facts;
+    judge(place, number.parse().unwrap_or_default(), read_only == "on")
+}
+
+/// The version, if it and the server's role will do.
+fn judge(place: &PostgresPlace, number: i32, is_read_only: bool) -> Result<String, OpenError> {
     let refused = |problem: String, fix: &str| OpenError::Postgres {
         url: place.shown(),
         problem,
         fix: fix.to_owned(),
         source: None,
     };
-    let number: i32 = number.parse().unwrap_or_default();
     let (major, minor) = (number / 10_000, number % 10_000);
     if major < OLDEST {
         let fix = "upgrade the server, or name another in --database or MORPHEUS_DATABASE";
@@ -87,7 +91,7 @@ pub(super) async fn probe(place: &PostgresPlace, patience: Duration) -> Result<S
             fix,
         ));
     }
-    if read_only == "on" {
+    if is_read_only {
         let fix = "name the primary server in --database or MORPHEUS_DATABASE";
         return Err(refused("nothing can be written there".to_owned(), fix));
     }
@@ -135,6 +139,11 @@ fn explain(place: &PostgresPlace, source: sqlx::Error) -> OpenError {
                 format!("there is no host `{host}`"),
                 "correct the host in --database or MORPHEUS_DATABASE",
             ),
+            _ if err.to_string().contains("certificate") => (
+                format!("the certificate of `{host}` is not one that is trusted here"),
+                "add `sslrootcert=FILE` with the certificate of its authority to the URL of --database or \
+                 MORPHEUS_DATABASE; `sslmode=require` encrypts without checking it",
+            ),
             _ => (
                 format!("the connection to `{host}` broke"),
                 "check host, port and `sslmode` in --database or MORPHEUS_DATABASE",
@@ -179,6 +188,9 @@ fn explain(place: &PostgresPlace, source: sqlx::Error) -> OpenError {
         url: place.shown(),
         problem,
         fix: fix.to_owned(),
-        source: Some(source),
+        source: Some(source.into()),
     }
 }
+
+#[cfg(test)]
+mod tests;

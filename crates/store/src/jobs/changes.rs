@@ -20,7 +20,7 @@ use crate::{
     events::{self, NewEvent},
     now,
     store::Read,
-    words::{json, word},
+    words::{clean, json, word},
 };
 
 /// A change of phase.
@@ -104,7 +104,10 @@ pub async fn change_phase(tx: &Tx, id: JobId, change: PhaseChange) -> Result<()>
     let now = now();
     let mut update = job::Entity::update_many()
         .col_expr(job::Column::Phase, Expr::value(word(&change.to)))
-        .col_expr(job::Column::Reason, Expr::value(change.reason.clone()))
+        .col_expr(
+            job::Column::Reason,
+            Expr::value(change.reason.as_deref().map(clean)),
+        )
         .col_expr(job::Column::NotBefore, Expr::value(change.not_before))
         .col_expr(job::Column::UpdatedAt, Expr::value(now));
     let ended = change.to.is_ended().then_some(now);

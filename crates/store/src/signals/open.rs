@@ -51,11 +51,45 @@ pub(crate) async fn open(
                 .await
                 .map_err(refused)
         }
-        Some((url, _)) => Err(OpenError::UnknownScheme {
-            setting: "queue",
-            url: without_password(url),
-            supported: "redis://HOST, rediss://HOST or postgres://HOST/DATABASE, or leave it out: the database does",
-        }),
+        Some((url, _)) => Err(unknown(url)),
+    }
+}
+
+/// Looks whether a queue can be used, without changing anything; says what it is.
+pub async fn check(queue: &str) -> Result<&'static str, OpenError> {
+    let refused = |source| OpenError::Queue {
+        url: without_password(queue),
+        source,
+    };
+    let scheme = queue.split_once("://").map(|(scheme, _)| scheme);
+    let (name, transport): (_, Box<dyn Transport>) = match scheme {
+        Some("redis" | "rediss") => {
+            let transport = RedisTransport::new(queue, Uuid::nil()).map_err(refused)?;
+            ("Redis", Box::new(transport))
+        }
+        Some("postgres" | "postgresql") => {
+            let options = queue
+                .parse()
+                .map_err(|err: sqlx::Error| refused(BusError::new("read the address", err)))?;
+            (
+                "PostgreSQL",
+                Box::new(PostgresTransport::new(options, Uuid::nil())),
+            )
+        }
+        Some("sqlite") => return Ok("in the server itself"),
+        _ => return Err(unknown(queue)),
+    };
+    match timeout(CHECK_TIMEOUT, transport.check()).await {
+        Ok(checked) => checked.map(|()| name).map_err(refused),
+        Err(late) => Err(refused(BusError::new("answer in time", late))),
+    }
+}
+
+fn unknown(url: &str) -> OpenError {
+    OpenError::UnknownScheme {
+        setting: "queue",
+        url: without_password(url),
+        supported: "redis://HOST, rediss://HOST or postgres://HOST/DATABASE, or leave it out: the database does",
     }
 }
 

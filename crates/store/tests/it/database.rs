@@ -334,11 +334,11 @@ async fn refuses_a_newer_schema() -> anyhow::Result<()> {
 #[tokio::test]
 async fn names_what_it_supports() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let builder = Store::builder(folder.path()).objects(Some("s3://bucket".to_owned()));
+    let builder = Store::builder(folder.path()).objects(Some("gs://bucket".to_owned()));
     let refused = builder.open().await.err().map(|err| err.to_string());
     assert_eq!(
         refused.as_deref(),
-        Some("objects: `s3://bucket` is not supported; use file://PATH")
+        Some("objects: `gs://bucket` is not supported; use file://PATH or s3://BUCKET/PREFIX")
     );
     Ok(())
 }

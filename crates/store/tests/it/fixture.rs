@@ -14,7 +14,7 @@ use protocol::{
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, QueryResult, Statement};
 use sim::postgres::Database;
 use store::{
-    Store, Tx,
+    Store, StoreBuilder, Tx,
     attempts::{self, Attempt, Claimant, NewAttempt, Subject},
     datasets,
     jobs::{self, NewJob},
@@ -27,6 +27,19 @@ pub(crate) struct TestStore {
     pub(crate) folder: TempDir,
     /// On PostgreSQL, what goes with the test.
     pub(crate) database: Option<Database>,
+}
+
+/// Where a store may be opened.
+pub(crate) struct Place {
+    folder: TempDir,
+    database: Option<Database>,
+}
+
+impl Place {
+    pub(crate) fn builder(&self) -> StoreBuilder {
+        let url = self.database.as_ref().map(Database::url);
+        Store::builder(self.folder.path()).database(url)
+    }
 }
 
 impl TestStore {
@@ -62,6 +75,14 @@ impl TestStore {
             store,
             folder,
             database: None,
+        })
+    }
+
+    /// A place where no database was opened yet.
+    pub(crate) fn empty(on_postgres: bool) -> anyhow::Result<Place> {
+        Ok(Place {
+            folder: tempfile::tempdir()?,
+            database: on_postgres.then(Database::shared).transpose()?,
         })
     }
 

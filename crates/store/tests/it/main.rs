@@ -2,12 +2,17 @@
 //! takes the opened store, so that every backend runs the same.
 
 mod blobs;
+mod buckets;
 mod database;
 mod events;
 mod fixture;
 mod leases;
+mod maintenance;
+mod populate;
+mod postgres_only;
 mod queue;
 mod signals;
+mod together;
 
 use fixture::TestStore;
 
@@ -35,10 +40,6 @@ macro_rules! on_every_backend {
 }
 
 on_every_backend! {
-    blobs::stores_under_the_hash,
-    blobs::streams_with_size_and_hash_checked,
-    blobs::reads_ranges,
-    blobs::signed_addresses_grant_what_they_say,
     database::keeps_datasets,
     database::freezes_equal_pictures_once,
     database::keeps_the_recipe_in_columns,
@@ -54,6 +55,10 @@ on_every_backend! {
     leases::newest_claim_wins,
     leases::one_living_attempt_for_each_job,
     leases::ended_attempts_stay_ended,
+    together::start_and_migrate_once,
+    together::add_a_picture_once,
+    together::number_versions,
+    together::keep_text_of_any_kind,
     queue::hands_each_job_out_once,
     queue::hands_each_generation_out_once,
     queue::is_first_in_first_out_and_waits,

@@ -33,6 +33,10 @@ fn manifest(caption: &str) -> Manifest {
     }
 }
 
+fn origin(name: &str, caption: &str, base: &str) -> Origin {
+    Origin::of(&recipe(name), &manifest(caption), base.to_owned())
+}
+
 fn network() -> LoraNetwork {
     let target = LoraTarget {
         key: "lora_unet_a".into(),
@@ -66,13 +70,7 @@ fn checkpoint() -> Checkpoint {
         step: 17,
         recent_losses: vec![0.1, 1.0 / 3.0],
     };
-    Checkpoint::new(
-        Origin::of(&recipe("zora"), &manifest("zora")),
-        progress,
-        &network,
-        &optimizer,
-    )
-    .unwrap()
+    Checkpoint::new(origin("zora", "zora", "tiny-xl"), progress, &network, &optimizer).unwrap()
 }
 
 #[test]
@@ -103,14 +101,15 @@ fn another_training_is_refused() {
     let path = folder.path().join("checkpoint.safetensors");
     checkpoint().save(&path).unwrap();
     for (origin, what) in [
-        (Origin::of(&recipe("other"), &manifest("zora")), "another recipe"),
-        (Origin::of(&recipe("zora"), &manifest("other")), "another dataset"),
+        (origin("other", "zora", "tiny-xl"), "another recipe"),
+        (origin("zora", "other", "tiny-xl"), "another dataset"),
+        (origin("zora", "zora", "other"), "another base model"),
     ] {
         let err = Checkpoint::load(&path, &origin).unwrap_err().to_string();
         assert!(err.contains(what), "{err}");
     }
     // Ids differ from freeze to freeze; what counts is the content.
-    Checkpoint::load(&path, &Origin::of(&recipe("zora"), &manifest("zora"))).unwrap();
+    Checkpoint::load(&path, &origin("zora", "zora", "tiny-xl")).unwrap();
 }
 
 #[test]

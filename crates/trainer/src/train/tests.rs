@@ -1,7 +1,13 @@
-use protocol::agent::Report;
+use protocol::{agent::Report, event::StepMetrics};
 
 use super::*;
-use crate::fixture::{BASE, Fixture};
+use crate::{
+    checkpoint::{Checkpoint, Origin, Progress},
+    fixture::{BASE, Fixture},
+    network::LoraNetwork,
+    optimizer::{AdamW, AdamWConfig},
+    seeds,
+};
 
 fn steps(events: &[TrainEvent]) -> Vec<StepMetrics> {
     let step = |event: &TrainEvent| match event {
@@ -159,7 +165,7 @@ fn stops_at_a_loss_that_is_not_finite_and_names_the_last_good_checkpoint() {
     let mut network = LoraNetwork::new(targets, fixture.recipe.rank(), 4.0, &mut random);
     network.values_mut().fill(1e30);
     let optimizer = AdamW::new(&network, AdamWConfig::default());
-    let origin = Origin::of(&fixture.recipe, &fixture.manifest);
+    let origin = Origin::of(&fixture.recipe, &fixture.manifest, BASE.fingerprint());
     let progress = Progress {
         step: 1,
         recent_losses: vec![0.1],

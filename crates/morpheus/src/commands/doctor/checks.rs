@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use anyhow::Context as _;
 use store::{OpenError, Store};
 
 use super::Finding;
@@ -191,33 +192,23 @@ pub(super) fn database(settings: &Settings) -> anyhow::Result<Finding> {
     )
 }
 
-/// The services that were configured; none means the embedded ones, which need no check.
-pub(super) fn services(settings: &Settings) -> Vec<Finding> {
-    let services = [
-        ("queue", &settings.queue, &["memory:"][..]),
-        ("objects", &settings.objects, &["file:"][..]),
-    ];
-    let configured = services
-        .into_iter()
-        .filter_map(|(name, url, known)| Some((name, url.as_deref()?, known)));
-    configured
-        .map(|(name, url, known)| {
-            // The rest of the URL may hold a password.
-            let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
-            if known.iter().any(|prefix| url.starts_with(prefix)) {
-                Finding::ok(name, format!("{scheme}, on this machine"))
-            } else {
-                Finding::problem(
-                    name,
-                    format!("`{scheme}` is not known"),
-                    format!(
-                        "use a URL that starts with {}, or leave it out",
-                        known.join(" or ")
-                    ),
-                )
-            }
-        })
-        .collect()
+/// The queue, when it is not the database.
+pub(super) fn queue(settings: &Settings) -> anyhow::Result<Option<Finding>> {
+    let Some(url) = &settings.queue else {
+        return Ok(None);
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("failed to start the runtime")?;
+    Ok(Some(match runtime.block_on(store::signals::check(url)) {
+        Ok(what) => Finding::ok("queue", what),
+        Err(err) => Finding::problem(
+            "queue",
+            format!("{:#}", anyhow::Error::from(err)),
+            "correct --queue or MORPHEUS_QUEUE, or leave it out; a server that runs goes on without it",
+        ),
+    }))
 }
 
 pub(super) fn bases(settings: &Settings) -> Vec<Finding> {

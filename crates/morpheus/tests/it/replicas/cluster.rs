@@ -2,6 +2,7 @@
 
 use std::{
     fs::File,
+    net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Stdio},
     sync::{Arc, Mutex},
@@ -17,7 +18,7 @@ use tokio::time::sleep;
 use super::chaos::Dice;
 use crate::{
     api::Api,
-    support::{Server, kill, morpheus},
+    support::{Server, kill, morpheus, wait_for},
 };
 
 pub(crate) const N_SERVERS: usize = 3;
@@ -40,7 +41,7 @@ struct Inner {
 
 impl Cluster {
     /// Starts the servers, with so many agents between them.
-    pub(crate) fn start(n_agents: u64, _: &Dice) -> Self {
+    pub(crate) fn start(n_agents: u64) -> Self {
         let redis = Redis::start().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let mut inner = Inner {
@@ -84,7 +85,12 @@ impl Cluster {
 
     /// Starts a server again where it was.
     pub(crate) fn start_server(&self, n: usize) {
-        let server = self.0.spawn(n, self.0.ports[n]);
+        let port = self.0.ports[n];
+        // Another program may have got the number for a connection of its own.
+        wait_for("the server's port", || {
+            TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()
+        });
+        let server = self.0.spawn(n, port);
         let (server, ..) = Server::read_ready(server);
         self.0.servers.lock().unwrap()[n] = Some(server);
     }

@@ -1,0 +1,96 @@
+//! Sample pictures, rendered while a LoRA is trained.
+
+use std::{io, ops::ControlFlow, path::PathBuf};
+
+use diffusion::{
+    pipeline::{self, PictureRequest, PictureSize},
+    schedulers::Sampler,
+};
+use image::RgbImage;
+use protocol::agent::ArtifactKind;
+
+use super::{TrainError, TrainEvent, TrainJob, run::applied};
+use crate::{data::TrainingData, network::LoraNetwork, tensor_file::write_atomically};
+
+/// Denoising steps of samples and of the verdict's pictures: enough for Euler to show what was learned.
+const N_SAMPLE_STEPS: u32 = 20;
+/// Classifier-free guidance of samples: the default of diffusers' SDXL pipeline.
+const SAMPLE_GUIDANCE: f64 = 5.0;
+/// Captions that stand in for sample prompts when the recipe has none.
+const N_DEFAULT_PROMPTS: usize = 2;
+
+/// Renders the sample prompts.
+pub(super) struct Studio<'a> {
+    job: &'a TrainJob<'a>,
+    prompts: Vec<String>,
+    size: PictureSize,
+}
+
+impl<'a> Studio<'a> {
+    pub(super) fn new(job: &'a TrainJob<'a>, data: &TrainingData) -> Result<Self, TrainError> {
+        let recipe = job.recipe;
+        let prompts = match recipe.sample_prompts.as_slice() {
+            [] => {
+                // Captions of held-out pictures first: what they show was not learned by heart.
+                let captions = data
+                    .held_out
+                    .iter()
+                    .chain(&data.trained)
+                    .map(|sample| sample.caption.clone());
+                captions.take(N_DEFAULT_PROMPTS).collect()
+            }
+            prompts => prompts.to_vec(),
+        };
+        let side = recipe.parameters.resolution;
+        let size = PictureSize::new(side, side).map_err(TrainError::SampleSize)?;
+        Ok(Self { job, prompts, size })
+    }
+
+    /// The fixed-seed picture of a prompt.
+    pub(super) fn request(&self, prompt_index: usize) -> PictureRequest {
+        PictureRequest {
+            prompt: self.prompts[prompt_index].clone(),
+            negative: None,
+            guidance: SAMPLE_GUIDANCE,
+            n_steps: N_SAMPLE_STEPS.try_into().expect("within what samplers take"),
+            size: self.size,
+            sampler: Sampler::Euler,
+            seed: u64::from(self.job.recipe.parameters.seed) + prompt_index as u64,
+            initial_noise: None,
+        }
+    }
+
+    /// Renders every prompt with the network as it is now.
+    pub(super) fn render_all(
+        &self,
+        network: &LoraNetwork,
+        step: u32,
+        events: &mut impl FnMut(TrainEvent),
+    ) -> Result<(), TrainError> {
+        let adapters = applied(network)?;
+        for (index, prompt) in self.prompts.iter().enumerate() {
+            let request = self.request(index);
+            let go_on = &mut |_, _| ControlFlow::Continue(());
+            let pictures = pipeline::generate(self.job.base, &adapters, &request, go_on);
+            let pictures = pictures.map_err(TrainError::Render)?;
+            let path = self.job.folder.join(format!("sample-{step:06}-{index}.png"));
+            let kind = ArtifactKind::Sample {
+                step,
+                prompt_index: index as u32,
+                prompt: prompt.clone(),
+                seed: request.seed,
+            };
+            events(TrainEvent::Wrote {
+                kind,
+                path: write_picture(path, &pictures[0])?,
+            });
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn write_picture(path: PathBuf, picture: &RgbImage) -> Result<PathBuf, TrainError> {
+    let png = dataset::picture::encode_png(picture);
+    write_atomically(&path, |out: &mut dyn io::Write| out.write_all(&png)).map_err(TrainError::Write)?;
+    Ok(path)
+}
