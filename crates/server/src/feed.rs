@@ -238,11 +238,7 @@ mod tests {
         assert_eq!(seqs(&tail, 4), None);
         assert_eq!(seqs(&tail, 5).map(|seqs| seqs.len()), Some(MAX_MESSAGES));
         tail.extend(lines(n + 6..=n + 7, MAX_BYTES));
-        assert_eq!(
-            seqs(&tail, n + 6),
-            None,
-            "none of them fits together with the other"
-        );
-        assert_eq!(seqs(&tail, n + 7), Some(vec![]));
+        assert_eq!(seqs(&tail, n + 5), None, "both together are too large");
+        assert_eq!(seqs(&tail, n + 6), Some(vec![n + 7]));
     }
 }

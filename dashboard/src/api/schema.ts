@@ -916,6 +916,12 @@ export interface components {
             /** @description What the LoRA is for; gives the defaults of all parameters. */
             preset?: components["schemas"]["Preset"];
             /**
+             * Format: int32
+             * @description Jobs of a higher priority go first, from -10 to 10; of equal ones the oldest.
+             * @default 0
+             */
+            priority: number;
+            /**
              * @description Who leases the machine: `local` is this one.
              * @default local
              */
@@ -1256,6 +1262,11 @@ export interface components {
             n_attempts: number;
             /** @description Where it stands. */
             phase: components["schemas"]["Phase"];
+            /**
+             * Format: int32
+             * @description Jobs of a higher priority go first.
+             */
+            priority: number;
             progress?: components["schemas"]["StepMetrics"] | null;
             /** @description Who leases the machine. */
             provider: string;

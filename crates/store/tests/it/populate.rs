@@ -44,6 +44,7 @@ pub(crate) async fn populate(store: &Store, owner: OwnerId, seed: u8) -> anyhow:
         dataset_version_id: version.id,
         recipe: recipe()?,
         provider: "local".to_owned(),
+        priority: 0,
     };
     let job = jobs::insert(&tx, job).await?;
     let attempt = open_attempt(&tx, job, 1, &NewToken::random()).await?;
