@@ -6,7 +6,7 @@ mod metrics;
 mod sockets;
 mod upload;
 
-use std::{path::Path, process::ExitCode};
+use std::{io::Write as _, path::Path, process::ExitCode};
 
 use anyhow::Context as _;
 
@@ -30,7 +30,7 @@ fn main() -> anyhow::Result<ExitCode> {
         .build()?;
     let figures = runtime.block_on(measure())?;
     let page = page(&figures);
-    println!("{page}");
+    std::io::stdout().write_all(page.as_bytes())?;
     if std::env::args().any(|argument| argument == "--write") {
         write(&page)?;
     }

@@ -39,7 +39,7 @@ async fn every_job_ends_once_whatever_is_killed() {
     let n_agents = setting("AGENTS", 6);
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let seed = setting("SEED", now.unwrap().as_secs());
-    println!("{n_jobs} jobs, {n_agents} agents; repeat with MORPHEUS_REPLICAS_SEED={seed}");
+    eprintln!("{n_jobs} jobs, {n_agents} agents; repeat with MORPHEUS_REPLICAS_SEED={seed}");
     let dice = Dice::new(seed);
 
     let start = Instant::now();
@@ -69,7 +69,7 @@ async fn every_job_ends_once_whatever_is_killed() {
     }
     let ended_after = start.elapsed();
     let done = chaos.stop();
-    println!("all ended after {ended_after:?}; {done}");
+    eprintln!("all ended after {ended_after:?}; {done}");
 
     let mut n_attempts = 0;
     for job in &jobs {
@@ -81,7 +81,7 @@ async fn every_job_ends_once_whatever_is_killed() {
         n_attempts += check(&cluster, &dice, job, expected).await;
     }
     followers.check(&cluster, &dice).await;
-    println!("{n_attempts} attempts, {} cancelled", cancelled.len());
+    eprintln!("{n_attempts} attempts, {} cancelled", cancelled.len());
     let cluster_agents = || cluster.agents().is_empty().then_some(());
     wait_for("all agents to end", cluster_agents);
 }

@@ -265,7 +265,7 @@ impl Drop for Inner {
         self.agents().into_iter().for_each(kill);
         if std::thread::panicking() {
             let kept = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap()).keep();
-            println!("the servers' logs are in {}", kept.display());
+            eprintln!("the servers' logs are in {}", kept.display());
         }
     }
 }
