@@ -244,7 +244,7 @@ impl Agent {
         })
     }
 
-    /// Reports so many steps in one batch; the number of the first.
+    /// Reports so many steps in one batch, and says the number of the first when it begins.
     pub(crate) async fn report(&self, n_steps: u32, at_begin: impl FnOnce(u32)) -> anyhow::Result<()> {
         let mut next = self.next.lock().await;
         let events = (0..n_steps).map(|n| AgentEvent {

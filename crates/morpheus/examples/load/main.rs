@@ -43,12 +43,11 @@ fn main() -> anyhow::Result<ExitCode> {
 
 async fn measure() -> anyhow::Result<Vec<Figure>> {
     let cluster = Cluster::start().await?;
-    let mut figures = Vec::new();
+    let mut figures = vec![upload::measure(&cluster).await?];
     let agents = cluster.agents(sockets::N_JOBS).await?;
     eprintln!("{} agents have claimed their jobs", agents.len());
     figures.extend(sockets::measure(&cluster, &agents).await?);
     figures.push(metrics::measure(&agents).await?);
-    figures.push(upload::measure(&cluster).await?);
     Ok(figures)
 }
 
@@ -61,8 +60,8 @@ fn page(figures: &[Figure]) -> String {
     };
     let mut page = format!(
         "{MARK}\n\n## The control plane under load\n\n\
-         One `morpheus serve` with PostgreSQL and Redis, and everything that asks it, on the same machine with \
-         {n_cores} cores, built in {build}. `make load` measures it again, `make load LOAD_ARGS=--write` also \
+         One `morpheus serve` with PostgreSQL (as tests start it: it does not wait for the disk) and Redis, and \
+         everything that asks it, on the same machine with {n_cores} cores, built in {build}. `make load` measures it again, `make load LOAD_ARGS=--write` also \
          writes it here.\n\n\
          | what | target | found |\n|---|---|---|\n"
     );
