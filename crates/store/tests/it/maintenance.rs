@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Every table, in the order of an export.
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 15] = [
     "owners",
     "settings",
     "api_tokens",
@@ -25,6 +25,7 @@ const TABLES: [&str; 14] = [
     "attempts",
     "job_events",
     "job_metrics",
+    "job_metric_tiles",
     "artifacts",
     "models",
     "model_versions",

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{fixture::TestStore, populate::populate};
 
-const VISIBLE: [&str; 11] = [
+const VISIBLE: [&str; 12] = [
     "owners",
     "training_datasets",
     "dataset_items",
@@ -18,6 +18,7 @@ const VISIBLE: [&str; 11] = [
     "generations",
     "job_events",
     "job_metrics",
+    "job_metric_tiles",
     "artifacts",
     "models",
     "model_versions",
