@@ -973,7 +973,7 @@ export interface components {
          * @description What computes the training.
          * @enum {string}
          */
-        Engine: "native";
+        Engine: "native" | "kohya";
         /** @description One size that pictures would be trained at. */
         EstimatedBucket: {
             /**
@@ -1944,7 +1944,7 @@ export interface components {
             eta_seconds: number;
             /**
              * Format: double
-             * @description Norm of all gradients together before clipping.
+             * @description Norm of all gradients together before clipping; 0 where the engine does not tell.
              */
             gradient_norm: number;
             /**
