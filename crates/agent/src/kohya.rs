@@ -2,13 +2,18 @@
 //!
 //! sd-scripts is what people trust on a GPU, and its defaults are what they stumble over. Here
 //!
-//! [`plan`] turns a recipe and a frozen dataset version into its arguments and its dataset file, explicit wherever
-//!   a default is a trap, and refuses beforehand what sd-scripts would refuse after minutes of rented time.
+//! - [`plan`] turns a recipe and a frozen dataset version into its arguments and its dataset file, explicit wherever
+//!   a default is a trap, and refuses beforehand what sd-scripts would refuse after minutes of rented time;
+//! - [`log`], [`tensorboard`] and [`metrics`] read what it prints and writes, and make our events of it;
+//! - [`failure`] gives names to the ways in which it fails, with the lines that matter;
 //!
 //! Its exit code is not believed: it ends with 0 without a single picture, and after a training of nothing but NaN.
 //! Nothing that it pickles is ever read.
+pub mod failure;
+pub mod log;
+pub mod metrics;
 pub mod plan;
-
+pub mod tensorboard;
 
 use std::path::PathBuf;
 
