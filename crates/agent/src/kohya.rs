@@ -6,6 +6,7 @@
 //!   a default is a trap, and refuses beforehand what sd-scripts would refuse after minutes of rented time;
 //! - [`log`], [`tensorboard`] and [`metrics`] read what it prints and writes, and make our events of it;
 //! - [`failure`] gives names to the ways in which it fails, with the lines that matter;
+//! - [`run`] starts it, watches it, obeys orders, and hands over what it leaves behind.
 //!
 //! Its exit code is not believed: it ends with 0 without a single picture, and after a training of nothing but NaN.
 //! Nothing that it pickles is ever read.
@@ -13,14 +14,21 @@ pub mod failure;
 pub mod log;
 pub mod metrics;
 pub mod plan;
+pub mod run;
 pub mod tensorboard;
 
-use std::path::PathBuf;
+mod files;
+mod judge;
+
+use std::{path::PathBuf, time::Duration};
 
 pub use self::plan::Precision;
 
 /// The script that trains LoRAs for SDXL, in sd-scripts' folder.
 pub const SCRIPT: &str = "sdxl_train_network.py";
+
+/// A base model of 7 GB that comes over a network takes minutes to load, and nothing is printed meanwhile.
+pub const QUIET: Duration = Duration::from_secs(15 * 60);
 
 /// Where sd-scripts is on this machine, and how it computes there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +41,8 @@ pub struct Kohya {
     pub tokenizers: PathBuf,
     /// What the U-Net computes in.
     pub precision: Precision,
+    /// It is ended when nothing was heard of it for this long: [`QUIET`].
+    pub quiet: Duration,
 }
 
 impl Kohya {

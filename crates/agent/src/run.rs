@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     client::{Client, ClientError, Patience},
     generate::Renderer,
+    kohya::Kohya,
     train,
     work_dir::{WorkDir, WorkDirError},
 };
@@ -27,6 +28,8 @@ pub struct Config {
     pub work_dir: PathBuf,
     /// It ends when there was no work for this long.
     pub idle_exit: Duration,
+    /// Where sd-scripts is on this machine, if it has it.
+    pub kohya: Option<Kohya>,
 }
 
 /// What an agent does.
@@ -84,7 +87,10 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
         };
         tracing::info!(attempt.id = %assignment.attempt_id, "work claimed");
         let outcome = match &assignment.work {
-            Work::Train(work) => train::run(&client, &work_dir, &assignment, work, &shutdown).await,
+            Work::Train(work) => {
+                let kohya = config.kohya.as_ref();
+                train::run(&client, &work_dir, &assignment, work, kohya, &shutdown).await
+            }
             Work::Generate(work) => renderer.run(&client, &work_dir, &assignment, work).await,
         };
         match outcome {

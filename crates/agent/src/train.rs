@@ -14,6 +14,7 @@ use crate::{
     client::{Client, ClientError, Patience},
     engine::{self, Ended, TrainEvent, Trained},
     error::chain,
+    kohya::Kohya,
     lease::Lease,
     transfer::{self, TransferError},
     uploads::{HandIn, Uploads},
@@ -32,6 +33,7 @@ pub(crate) async fn run(
     work_dir: &WorkDir,
     assignment: &Assignment,
     work: &TrainWork,
+    kohya: Option<&Kohya>,
     shutdown: &CancellationToken,
 ) -> Result<(), ClientError> {
     let (lease, orders) = Lease::hold(client.clone(), assignment);
@@ -42,6 +44,7 @@ pub(crate) async fn run(
         work,
         lease: &lease,
         shutdown,
+        kohya,
     };
     let ending = tokio::select! {
         ending = training.run(orders) => ending,
@@ -144,6 +147,7 @@ struct Training<'a> {
     work: &'a TrainWork,
     lease: &'a Lease,
     shutdown: &'a CancellationToken,
+    kohya: Option<&'a Kohya>,
 }
 
 impl Training<'_> {
@@ -164,6 +168,7 @@ impl Training<'_> {
             pictures: self.pictures(),
             resume_from: self.work.resume_from.is_some().then_some(checkpoint),
             folder: folder.path().to_owned(),
+            kohya: self.kohya.cloned(),
         };
         let mut uploads = Uploads::start(self.client.clone(), self.lease, self.work.recipe.name.clone());
         let ended = match self.drive(job, &mut orders, &mut uploads).await {

@@ -1,8 +1,9 @@
 //! Where sd-scripts is on this machine, as flags and variables say.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use agent::kohya::Precision;
+use agent::kohya::{Kohya, Precision, QUIET};
+use anyhow::ensure;
 
 use crate::paths;
 
@@ -35,11 +36,43 @@ pub(crate) struct KohyaFlags {
 }
 
 impl KohyaFlags {
+    /// What they say; nothing if no folder is named.
+    pub(crate) fn setup(&self) -> Option<Kohya> {
+        let dir = paths::absolute(self.kohya_dir.as_ref()?);
+        let python = self.kohya_python.clone().unwrap_or_else(|| {
+            let own = dir.join("venv/bin/python");
+            if own.exists() { own } else { "python3".into() }
+        });
+        Some(Kohya {
+            // A bare name is looked up in PATH.
+            python: if python.components().count() > 1 {
+                paths::absolute(&python)
+            } else {
+                python
+            },
+            dir,
+            tokenizers: self.tokenizers(),
+            precision: self.kohya_precision,
+            quiet: QUIET,
+        })
+    }
+
     /// Folder of the tokenizers.
     pub(crate) fn tokenizers(&self) -> PathBuf {
         let named = self.kohya_tokenizers.clone();
         paths::absolute(&named.unwrap_or_else(|| paths::work_dir().join("kohya-tokenizers")))
     }
+}
+
+/// That the folder is what it is said to be.
+pub(crate) fn check_dir(kohya: &Kohya) -> anyhow::Result<()> {
+    let script: &Path = &kohya.script();
+    ensure!(
+        script.is_file(),
+        "--kohya-dir: there is no `{}`; name the folder of a checkout of kohya-ss/sd-scripts",
+        script.display()
+    );
+    Ok(())
 }
 
 fn precision(text: &str) -> Result<Precision, String> {

@@ -1,10 +1,12 @@
 //! `morpheus doctor`: checks this machine and the settings, and says how to fix what is wrong.
 
 mod checks;
+mod sd_scripts;
 
 use serde::Serialize;
 
 use crate::{
+    kohya::KohyaFlags,
     output,
     settings::{Flags, Settings},
 };
@@ -14,6 +16,8 @@ use crate::{
 pub(crate) struct Args {
     #[command(flatten)]
     settings: Flags,
+    #[command(flatten)]
+    kohya: KohyaFlags,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -82,6 +86,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     ];
     findings.extend(checks::services(&settings));
     findings.extend(checks::bases(&settings));
+    findings.extend(sd_scripts::check(&args.kohya));
     let n_problems = findings
         .iter()
         .filter(|finding| finding.health == Health::Problem)

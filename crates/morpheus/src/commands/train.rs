@@ -19,7 +19,11 @@ use protocol::{
 };
 
 use self::{pictures::Pictures, recipe_file::RecipeFile, report::Reporter};
-use crate::{bases, kohya::KohyaFlags, logging, paths, signals};
+use crate::{
+    bases,
+    kohya::{self, KohyaFlags},
+    logging, paths, signals,
+};
 
 /// See [`crate::Command::Train`].
 #[derive(clap::Args)]
@@ -83,6 +87,15 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
             lora.display()
         );
     }
+    if recipe.engine == Engine::Kohya {
+        ensure!(
+            !args.resume,
+            "the kohya engine cannot resume yet: leave --resume out"
+        );
+        let kohya = args.kohya.setup();
+        let kohya = kohya.context("the kohya engine needs sd-scripts: name its folder with --kohya-dir")?;
+        kohya::check_dir(&kohya)?;
+    }
     let resume_from = args.resume.then(|| newest_checkpoint(&output)).transpose()?;
     fs::create_dir_all(&output)
         .with_context(|| format!("failed to make the folder `{}`", output.display()))?;
@@ -96,6 +109,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         pictures: pictures.finder(),
         resume_from,
         folder: output.clone(),
+        kohya: args.kohya.setup(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
