@@ -2,10 +2,10 @@
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help demo test dev fmt lint dashboard codegen bench parity
+.PHONY: help demo test test-replicas load dev fmt lint dashboard codegen bench parity
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # Only the demo itself writes to stdout, so that with DEMO_ARGS='--exit --json' the last line is its result.
 demo: ## train a LoRA on the shipped pictures, in the terminal and live in a browser (DEMO_ARGS='--exit --json')
@@ -15,8 +15,18 @@ demo: ## train a LoRA on the shipped pictures, in the terminal and live in a bro
 	@cargo run --quiet --package morpheus -- demo $(DEMO_ARGS)
 
 test: ## run every check and every test
-	@scripts/setup.sh rust cc node chromium nextest shellcheck
+	@scripts/setup.sh rust cc node chromium nextest postgres redis shellcheck
 	@scripts/test.sh
+
+test-replicas: ## three servers, 200 jobs, and kills at random (MORPHEUS_REPLICAS_SEED=N repeats one)
+	@scripts/setup.sh rust cc nextest postgres redis
+	MORPHEUS_REPLICAS_JOBS=$${MORPHEUS_REPLICAS_JOBS:-200} MORPHEUS_REPLICAS_AGENTS=$${MORPHEUS_REPLICAS_AGENTS:-20} \
+	  cargo xtask services -- cargo nextest run --workspace --no-capture -E 'test(every_job_ends_once)'
+
+load: ## sockets, metrics and uploads against their targets (LOAD_ARGS=--write puts them into docs/benchmarks.md)
+	@scripts/setup.sh rust cc postgres redis
+	@cargo build --workspace --bins --example load
+	@cargo xtask services -- $${CARGO_TARGET_DIR:-target}/debug/examples/load $(LOAD_ARGS)
 
 dev: ## serve with the dashboard reloading on every change
 	@scripts/setup.sh rust cc node

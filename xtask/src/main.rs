@@ -1,4 +1,4 @@
-//! Project automation: `cargo xtask tidy`, `cargo xtask codegen` and `cargo xtask dev`.
+//! Project automation: `cargo xtask tidy`, `codegen`, `dev` and `services`.
 
 use std::{
     path::{Path, PathBuf},
@@ -9,12 +9,14 @@ use anyhow::{Context, Result, bail};
 
 mod codegen;
 mod dev;
+mod services;
 mod tidy;
 
 const USAGE: &str = "usage: cargo xtask COMMAND
   tidy      check the house rules that no compiler checks
   codegen   make openapi.json and the dashboard's types and form fields again
-  dev       serve, with the dashboard reloading on every change";
+  dev       serve, with the dashboard reloading on every change
+  services  -- COMMAND…: run a command with PostgreSQL, Redis and S3 beside it, for tests";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -22,6 +24,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(&root()),
         ["codegen"] => codegen::run(&root()),
         ["dev"] => dev::run(&root()),
+        ["services", "--", ref command @ ..] if !command.is_empty() => services::run(&root(), command),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

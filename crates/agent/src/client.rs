@@ -28,6 +28,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// A server may have to read a whole file back from its object store to confirm it.
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 /// A transfer that moves no byte for this long is started again.
 const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -201,7 +203,7 @@ impl Client {
         patience: Patience,
     ) -> Result<(), ClientError> {
         let path = attempt_path(attempt, &format!("artifacts/{artifact}/complete"));
-        self.post_unanswered(&path, &serde_json::json!({}), patience)
+        self.post_unanswered(&path, &serde_json::json!({}), CONFIRM_TIMEOUT, patience)
             .await
     }
 
@@ -212,7 +214,7 @@ impl Client {
         body: &Finish,
         patience: Patience,
     ) -> Result<(), ClientError> {
-        self.post_unanswered(&attempt_path(attempt, "finish"), body, patience)
+        self.post_unanswered(&attempt_path(attempt, "finish"), body, ANSWER_TIMEOUT, patience)
             .await
     }
 
@@ -234,10 +236,11 @@ impl Client {
         &self,
         path: &str,
         body: &(impl Serialize + Sync),
+        timeout: Duration,
         patience: Patience,
     ) -> Result<(), ClientError> {
         self.retry(patience, move || async move {
-            self.send(path, body, ANSWER_TIMEOUT).await.map(drop)
+            self.send(path, body, timeout).await.map(drop)
         })
         .await
     }

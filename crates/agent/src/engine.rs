@@ -39,6 +39,16 @@ pub struct Job {
     pub kohya: Option<Kohya>,
 }
 
+/// What an engine does with what happens.
+pub type Tell<'a> = &'a dyn Fn(TrainEvent);
+
+/// Where an engine gets its next order.
+pub type Next<'a> = &'a mut dyn FnMut() -> Option<Directive>;
+
+/// Trains a job in this process. An error is for a person. The product has one such engine, [`native`]; tests of
+/// the control plane have one that only pretends.
+pub type Train = fn(&Job, Tell<'_>, Next<'_>) -> Result<Ended, String>;
+
 /// A running engine.
 pub struct Engine {
     /// Closed when the engine has ended.
@@ -48,13 +58,14 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts a training: the native engine on a thread of the runtime's that may block, sd-scripts as a child.
-    pub fn start(job: Job) -> Self {
+    /// Starts a training: `train` on a thread of the runtime's that may block, or sd-scripts as a child for recipes
+    /// that ask for it.
+    pub fn start(train: Train, job: Job) -> Self {
         let (events_in, events) = mpsc::unbounded_channel();
         let (commands, mut commands_out) = mpsc::unbounded_channel();
         let task = match job.recipe.engine {
             recipe::Engine::Native => {
-                tokio::task::spawn_blocking(move || run(&job, &events_in, &mut commands_out))
+                tokio::task::spawn_blocking(move || run(train, &job, &events_in, &mut commands_out))
             }
             recipe::Engine::Kohya => tokio::spawn(async move {
                 let ended = kohya::run::run(job, events_in, commands_out).await;
@@ -91,13 +102,8 @@ pub(crate) fn load_base(location: &BaseLocation) -> Result<BaseModel, BaseError>
     }
 }
 
-fn run(
-    job: &Job,
-    events: &mpsc::UnboundedSender<TrainEvent>,
-    commands: &mut mpsc::UnboundedReceiver<Directive>,
-) -> Result<Ended, String> {
-    // Nobody listens any more when the work was dropped; the order to end comes by its own channel.
-    let tell = |event| drop(events.send(event));
+/// The native engine.
+pub fn native(job: &Job, tell: Tell<'_>, next_order: Next<'_>) -> Result<Ended, String> {
     tell(TrainEvent::Report(Report::Stage {
         name: "loading the base model".into(),
         done: 0,
@@ -113,8 +119,19 @@ fn run(
         folder: &job.folder,
         resume_from: job.resume_from.as_deref(),
     };
+    train(&train_job, tell, next_order).map_err(|err| chain(&err))
+}
+
+fn run(
+    train: Train,
+    job: &Job,
+    events: &mpsc::UnboundedSender<TrainEvent>,
+    commands: &mut mpsc::UnboundedReceiver<Directive>,
+) -> Result<Ended, String> {
+    // Nobody listens any more when the work was dropped; the order to end comes by its own channel.
+    let tell = |event| drop(events.send(event));
     let mut is_dropped = false;
-    let next_order = || match commands.try_recv() {
+    let mut next_order = || match commands.try_recv() {
         Ok(order) => Some(order),
         Err(mpsc::error::TryRecvError::Empty) => None,
         // Whoever gives orders is gone: the work was dropped. Said once, for the caller asks until there is none.
@@ -122,5 +139,5 @@ fn run(
             (!std::mem::replace(&mut is_dropped, true)).then_some(Directive::Cancel)
         }
     };
-    train(&train_job, tell, next_order).map_err(|err| chain(&err))
+    train(job, &tell, &mut next_order)
 }

@@ -16,6 +16,8 @@ use crate::client::Client;
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) line: String,
+    /// The other lines of its head.
+    pub(crate) headers: Vec<String>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -92,7 +94,8 @@ async fn serve(
         .unwrap_or(0);
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.unwrap();
-    let request = Request { line, body };
+    let headers = head.split_off(1);
+    let request = Request { line, headers, body };
     let (status, body) = {
         let mut seen = seen.lock().unwrap();
         let reply = answer(seen.len(), &request);

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     client::{Client, ClientError, Patience},
+    engine::Train,
     generate::Renderer,
     kohya::Kohya,
     train,
@@ -30,6 +31,8 @@ pub struct Config {
     pub idle_exit: Duration,
     /// Where sd-scripts is on this machine, if it has it.
     pub kohya: Option<Kohya>,
+    /// What trains: [`engine::native`](crate::engine::native).
+    pub engine: Train,
 }
 
 /// What an agent does.
@@ -88,8 +91,8 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
         tracing::info!(attempt.id = %assignment.attempt_id, "work claimed");
         let outcome = match &assignment.work {
             Work::Train(work) => {
-                let kohya = config.kohya.as_ref();
-                train::run(&client, &work_dir, &assignment, work, kohya, &shutdown).await
+                let (engine, kohya) = (config.engine, config.kohya.as_ref());
+                train::run(&client, &work_dir, &assignment, work, engine, kohya, &shutdown).await
             }
             Work::Generate(work) => renderer.run(&client, &work_dir, &assignment, work).await,
         };

@@ -33,6 +33,7 @@ pub(crate) async fn run(
     work_dir: &WorkDir,
     assignment: &Assignment,
     work: &TrainWork,
+    engine: engine::Train,
     kohya: Option<&Kohya>,
     shutdown: &CancellationToken,
 ) -> Result<(), ClientError> {
@@ -42,6 +43,7 @@ pub(crate) async fn run(
         client,
         work_dir,
         work,
+        engine,
         lease: &lease,
         shutdown,
         kohya,
@@ -145,6 +147,7 @@ struct Training<'a> {
     client: &'a Client,
     work_dir: &'a WorkDir,
     work: &'a TrainWork,
+    engine: engine::Train,
     lease: &'a Lease,
     shutdown: &'a CancellationToken,
     kohya: Option<&'a Kohya>,
@@ -254,7 +257,7 @@ impl Training<'_> {
         orders: &mut mpsc::UnboundedReceiver<Directive>,
         uploads: &mut Uploads,
     ) -> Result<Ended, Failure> {
-        let mut engine = engine::Engine::start(job);
+        let mut engine = engine::Engine::start(self.engine, job);
         let mut told_to_end = false;
         loop {
             tokio::select! {

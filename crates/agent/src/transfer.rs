@@ -7,12 +7,15 @@ use std::{
 
 use protocol::{
     ArtifactId, AttemptId,
-    agent::{ArtifactKind, NewArtifact, StoredFile},
+    agent::{ArtifactKind, NewArtifact, StoredFile, UploadTicket},
+    problem::Problem,
 };
 use reqwest::{StatusCode, header};
 use sha2::{Digest, Sha256};
 
-use crate::client::{Client, ClientError, Failure, Patience, Transient};
+use trainer::tensor_file;
+
+use crate::client::{Client, ClientError, Failure, Patience, Refusal, Transient};
 
 /// A file that could not be moved.
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +91,7 @@ pub(crate) async fn download(
                 .await
                 .map_err(|err| client.failed(&request, err))?;
             let mut answer = client.accepted(&request, answer).await?;
-            let mut temporary = match tempfile::NamedTempFile::new_in(folder) {
+            let mut temporary = match tensor_file::temporary_in(folder) {
                 Ok(temporary) => temporary,
                 Err(err) => return Ok(Err(disk("write", err))),
             };
@@ -162,8 +165,8 @@ pub(crate) async fn upload(
                 .announce(attempt, announcement, patience)
                 .await
                 .map_err(Failure::Final)?;
-            if let Some(url) = &ticket.upload_url {
-                match put(client, url, path, content.size_bytes).await {
+            if ticket.upload_url.is_some() {
+                match put(client, &ticket, path, content.size_bytes).await {
                     Ok(()) => {}
                     Err(Put::Disk(err)) => return Ok(Err(err)),
                     Err(Put::Exchange(failure)) => return Err(failure),
@@ -185,7 +188,9 @@ enum Put {
     Exchange(Failure),
 }
 
-async fn put(client: &Client, url: &str, path: &Path, size_bytes: u64) -> Result<(), Put> {
+/// Puts a file where its ticket says: to the server, or right into its object store.
+async fn put(client: &Client, ticket: &UploadTicket, path: &Path, size_bytes: u64) -> Result<(), Put> {
+    let url = ticket.upload_url.as_deref().unwrap_or_default();
     let url = client.resolve(url).map_err(Put::Exchange)?;
     let request = format!("PUT {}", url.path());
     let file = tokio::fs::File::open(path).await.map_err(|err| {
@@ -195,10 +200,13 @@ async fn put(client: &Client, url: &str, path: &Path, size_bytes: u64) -> Result
             err,
         })
     })?;
-    let answer = client
-        .http()
-        .put(url)
-        .header(header::CONTENT_LENGTH, size_bytes)
+    let mut sending = client.http().put(url).header(header::CONTENT_LENGTH, size_bytes);
+    for (name, value) in &ticket.upload_headers {
+        if !name.eq_ignore_ascii_case(header::CONTENT_LENGTH.as_str()) {
+            sending = sending.header(name, value);
+        }
+    }
+    let answer = sending
         .body(file)
         .send()
         .await
@@ -209,11 +217,37 @@ async fn put(client: &Client, url: &str, path: &Path, size_bytes: u64) -> Result
             answer.status(),
         ))));
     }
+    if answer.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return Err(Put::Exchange(Failure::Final(too_large(request, size_bytes))));
+    }
     client
         .accepted(&request, answer)
         .await
         .map(drop)
         .map_err(Put::Exchange)
+}
+
+/// Object stores have limits of their own, which their answers do not name.
+fn too_large(request: String, size_bytes: u64) -> ClientError {
+    let status = StatusCode::PAYLOAD_TOO_LARGE;
+    let title = format!(
+        "the object store takes no file of {size_bytes} bytes; raise its limit (Supabase: Storage, Settings, \
+         \"Upload file size limit\", and the bucket's own), or give the server another with --objects"
+    );
+    let problem = Problem {
+        kind: "too_large".into(),
+        title,
+        status: status.as_u16(),
+        detail: None,
+        errors: Vec::new(),
+    };
+    ClientError::Refused {
+        request,
+        problem: Refusal {
+            status,
+            problem: Some(Box::new(problem)),
+        },
+    }
 }
 
 /// What a file holds.

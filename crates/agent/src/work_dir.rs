@@ -34,6 +34,7 @@ impl WorkDir {
         ] {
             fs::create_dir_all(&folder).map_err(|err| failed("make", &folder, err))?;
         }
+        let _guard = work_dir.guard()?;
         work_dir.remove_abandoned();
         Ok(work_dir)
     }
@@ -51,6 +52,7 @@ impl WorkDir {
     /// A folder for one attempt, removed when the value is dropped.
     pub(crate) fn attempt(&self, id: AttemptId) -> Result<AttemptDir, WorkDirError> {
         let path = self.attempts().join(id.to_string());
+        let _guard = self.guard()?;
         fs::create_dir_all(&path).map_err(|err| failed("make", &path, err))?;
         let lock = lock(&path).map_err(|err| failed("lock", &path, err))?;
         Ok(AttemptDir { path, _lock: lock })
@@ -60,6 +62,22 @@ impl WorkDir {
         self.0.join("attempts")
     }
 
+    /// Several agents may share the folder: one makes an attempt's folder and locks it, or one looks for folders
+    /// that nobody locks, but not both at the same time.
+    fn guard(&self) -> Result<File, WorkDirError> {
+        let path = self.0.join("lock");
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path);
+        let locked = file.and_then(|file| {
+            flock(&file, FlockOperation::LockExclusive)?;
+            Ok(file)
+        });
+        locked.map_err(|err| failed("lock", &path, err))
+    }
+
     /// A folder that nobody locks belongs to an agent that is gone.
     fn remove_abandoned(&self) {
         let Ok(entries) = fs::read_dir(self.attempts()) else {
@@ -67,7 +85,7 @@ impl WorkDir {
         };
         for entry in entries.flatten() {
             let path = entry.path();
-            // A folder without a lock is being made at this moment.
+            // A folder without a lock is being removed at this moment.
             if path.join("lock").exists() && lock(&path).is_ok() {
                 tracing::info!(path = %path.display(), "removing what a killed agent left");
                 remove(&path);
@@ -141,5 +159,21 @@ mod tests {
         let path = attempt.path().to_owned();
         drop(attempt);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn agents_that_start_together_leave_each_others_folders_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        let work_dir = WorkDir::open(folder.path()).unwrap();
+                        let attempt = work_dir.attempt(AttemptId::new()).unwrap();
+                        std::fs::write(attempt.path().join("file"), "content").unwrap();
+                    }
+                });
+            }
+        });
     }
 }

@@ -2,10 +2,12 @@
 
 pub(crate) mod agent;
 pub(crate) mod dataset;
+pub(crate) mod db;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod generate;
 pub(crate) mod lora;
+pub(crate) mod objects;
 pub(crate) mod serve;
 pub(crate) mod train;
 pub(crate) mod version;

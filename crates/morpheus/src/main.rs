@@ -50,6 +50,10 @@ enum Command {
     Lora(commands::lora::Args),
     /// Check pictures and captions before they are uploaded.
     Dataset(commands::dataset::Args),
+    /// Look after the object store.
+    Objects(commands::objects::Args),
+    /// Bring the database up to date, look at it, export it to a file or import one.
+    Db(commands::db::Args),
     /// Go through the main job, start to finish, with pictures that ship with Morpheus.
     Demo(commands::demo::Args),
     /// Check this machine and say what is wrong and how to fix it.
@@ -66,6 +70,8 @@ fn main() -> ExitCode {
         Command::Generate(args) => commands::generate::run(args),
         Command::Lora(args) => commands::lora::run(args),
         Command::Dataset(args) => commands::dataset::run(args),
+        Command::Objects(args) => commands::objects::run(args),
+        Command::Db(args) => commands::db::run(args),
         Command::Demo(args) => commands::demo::run(args),
         Command::Doctor(args) => commands::doctor::run(args),
         Command::Version(args) => commands::version::run(args),

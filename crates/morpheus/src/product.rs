@@ -23,15 +23,20 @@ pub(crate) async fn bind(settings: Settings) -> anyhow::Result<Bound> {
             },
         });
     }
-    if let Some(queue) = &settings.queue {
-        let scheme = queue.split_once(':').map_or(queue.as_str(), |(scheme, _)| scheme);
-        bail!("queue: `{scheme}` is not known; leave --queue out, the server itself wakes its agents up");
+    if let Some(name) = settings.max_running.keys().find(|name| *name != "local") {
+        bail!("max_running: there is no provider `{name}`; use `local`");
     }
-    let program = std::env::current_exe().context("failed to find this program, which agents run too")?;
+    let program = match settings.agent_program {
+        Some(program) => program,
+        None => std::env::current_exe().context("failed to find this program, which agents run too")?,
+    };
     let config = server::Config {
         listen: settings.listen,
         database: settings.database,
         objects: settings.objects,
+        queue: settings.queue,
+        max_running: settings.max_running,
+        s3: settings.s3,
         local_agent: Some(AgentCommand {
             program,
             first_args: Vec::new(),

@@ -1,5 +1,7 @@
 //! Settings of the server: from flags, from `MORPHEUS_*` variables, from a TOML file, in that order.
 
+mod s3;
+
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -9,7 +11,9 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
+use store::objects::S3Settings;
 
+use self::s3::S3Flags;
 use crate::paths;
 
 /// Where the server listens when nobody says so.
@@ -27,12 +31,14 @@ pub(crate) struct Flags {
     /// Database [default: SQLite in the data folder]
     #[arg(long, env = "MORPHEUS_DATABASE", value_name = "URL")]
     database: Option<String>,
-    /// Queue that wakes agents up [default: in the server itself]
+    /// Queue that wakes agents and other servers up: redis://, rediss:// or postgres:// [default: the database]
     #[arg(long, env = "MORPHEUS_QUEUE", value_name = "URL")]
     queue: Option<String>,
     /// Object store for pictures and trained files [default: the data folder]
     #[arg(long, env = "MORPHEUS_OBJECTS", value_name = "URL")]
     objects: Option<String>,
+    #[command(flatten)]
+    s3: S3Flags,
     /// Base model to offer: a single-file SDXL checkpoint or a diffusers folder. May be repeated
     #[arg(
         long = "base",
@@ -41,6 +47,17 @@ pub(crate) struct Flags {
         value_delimiter = ','
     )]
     bases: Vec<NamedBase>,
+    /// Jobs of a provider that run at the same time [default: local=1]. May be repeated
+    #[arg(
+        long,
+        env = "MORPHEUS_MAX_RUNNING",
+        value_name = "PROVIDER=N",
+        value_delimiter = ','
+    )]
+    max_running: Vec<Limit>,
+    /// Program to start as agent instead of this one, for tests of the control plane
+    #[arg(long, env = "MORPHEUS_AGENT_PROGRAM", value_name = "FILE", hide = true)]
+    agent_program: Option<PathBuf>,
     /// TOML file with the same settings
     #[arg(long, env = "MORPHEUS_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -54,8 +71,14 @@ pub(crate) struct Settings {
     pub(crate) database: Option<String>,
     pub(crate) queue: Option<String>,
     pub(crate) objects: Option<String>,
+    /// How to reach the bucket, when the objects are in one.
+    pub(crate) s3: S3Settings,
     /// Base models beside the built-in one, by name.
     pub(crate) bases: BTreeMap<String, PathBuf>,
+    /// Jobs that run at the same time, by the name of their provider.
+    pub(crate) max_running: BTreeMap<String, usize>,
+    /// What agents run, when that is not this program.
+    pub(crate) agent_program: Option<PathBuf>,
 }
 
 /// A base model as `NAME=PATH`.
@@ -79,8 +102,29 @@ impl FromStr for NamedBase {
     }
 }
 
+/// A limit as `PROVIDER=N`.
+#[derive(Debug, Clone, PartialEq)]
+struct Limit {
+    provider: String,
+    n: usize,
+}
+
+impl FromStr for Limit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let limit = text.split_once('=').and_then(|(provider, n)| {
+            Some(Self {
+                provider: provider.to_owned(),
+                n: n.parse().ok()?,
+            })
+        });
+        limit.ok_or_else(|| "write it as PROVIDER=N, for example local=2".to_owned())
+    }
+}
+
 /// The settings as a file holds them; `bases` is a table of names and paths.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct File {
     listen: Option<SocketAddr>,
@@ -88,7 +132,9 @@ struct File {
     database: Option<String>,
     queue: Option<String>,
     objects: Option<String>,
+    s3: S3Flags,
     bases: BTreeMap<String, PathBuf>,
+    max_running: BTreeMap<String, usize>,
 }
 
 impl Settings {
@@ -107,13 +153,23 @@ impl Settings {
                 "base model name `{name}`: use from 1 to 80 letters, digits, dots, dashes or underscores, and not `tiny-xl`, which is built in"
             );
         }
+        let mut max_running = file.max_running;
+        max_running.extend(
+            flags
+                .max_running
+                .into_iter()
+                .map(|limit| (limit.provider, limit.n)),
+        );
         Ok(Self {
             listen: flags.listen.or(file.listen).unwrap_or(DEFAULT_LISTEN),
             data: paths::absolute(&flags.data.or(file.data).unwrap_or_else(paths::data_dir)),
             database: flags.database.or(file.database),
             queue: flags.queue.or(file.queue),
             objects: flags.objects.or(file.objects),
+            s3: flags.s3.or(file.s3).complete(|name| std::env::var(name).ok()),
             bases,
+            max_running,
+            agent_program: flags.agent_program,
         })
     }
 }
@@ -189,6 +245,20 @@ mod tests {
             err.contains("morpheus.toml") && err.contains("unknown field `port`"),
             "{err}"
         );
+    }
+
+    #[test]
+    fn limits_come_by_provider() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("morpheus.toml");
+        std::fs::write(&file, "[max_running]\nlocal = 2\nother = 3\n").unwrap();
+        let file = file.to_str().unwrap();
+        let settings = resolve(&["--config", file, "--max-running", "local=4"]).unwrap();
+        assert_eq!(
+            (settings.max_running["local"], settings.max_running["other"]),
+            (4, 3)
+        );
+        assert!(resolve(&["--max-running", "local"]).is_err());
     }
 
     #[test]

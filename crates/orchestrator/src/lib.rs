@@ -10,9 +10,11 @@ mod orchestrator;
 pub mod providers;
 mod reconcile;
 mod services;
+mod watches;
 
 pub use crate::{
     error::{ServiceError, ServiceResult},
     orchestrator::{Base, Options, Orchestrator},
+    reconcile::objects::{Collected, Collection, Pass, Reason, Rules},
     services::JobPlan,
 };

@@ -1,13 +1,13 @@
 //! The orchestrator: what all services and reconcilers share.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use protocol::{agent::BaseLocation, job::BaseModel};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
-use crate::providers::Provider;
+use crate::{Rules, providers::Provider, watches::Watches};
 
 /// A base model and where agents find it.
 #[derive(Debug, Clone)]
@@ -37,6 +37,10 @@ pub struct Options {
     pub worker_restart: Duration,
     /// Time that an agent has to follow an order to cancel, or to exit after its attempt has ended.
     pub patience: Duration,
+    /// Jobs of a provider that run at the same time, by its name; left out: as many as it has room for.
+    pub max_running: BTreeMap<String, usize>,
+    /// How long files and unreferenced objects are kept.
+    pub rules: Rules,
 }
 
 impl Options {
@@ -51,6 +55,8 @@ impl Options {
             max_fruitless_attempts: 5,
             worker_restart: Duration::from_secs(1),
             patience: Duration::from_secs(15),
+            max_running: BTreeMap::new(),
+            rules: Rules::default(),
         }
     }
 }
@@ -61,7 +67,7 @@ pub struct Orchestrator {
     pub(crate) store: Store,
     pub(crate) options: Arc<Options>,
     /// Leases that ran out while nobody could renew them are not held against their agents.
-    pub(crate) started_at: DateTime<Utc>,
+    pub(crate) watches: Arc<Watches>,
 }
 
 impl Orchestrator {
@@ -70,7 +76,7 @@ impl Orchestrator {
         Self {
             store,
             options: Arc::new(options),
-            started_at: store::now(),
+            watches: Arc::default(),
         }
     }
 
@@ -100,6 +106,12 @@ impl Orchestrator {
             .providers
             .iter()
             .find(|provider| provider.name() == name)
+    }
+
+    /// Jobs that a provider may run here at the same time.
+    pub(crate) fn max_running(&self, provider: &dyn Provider) -> usize {
+        let limit = self.options.max_running.get(provider.name());
+        limit.copied().unwrap_or_else(|| provider.capacity())
     }
 
     /// The end of a lease that is given or renewed now.

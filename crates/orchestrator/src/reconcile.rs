@@ -7,6 +7,7 @@ mod decide;
 mod generations;
 mod instances;
 mod jobs;
+pub(crate) mod objects;
 
 use std::future::Future;
 
@@ -50,6 +51,7 @@ pub(crate) async fn run(orchestrator: &Orchestrator, shutdown: CancellationToken
         repeat(orchestrator, &shutdown, "instances", || {
             orchestrator.reconcile_instances()
         }),
+        objects::repeat(orchestrator, &shutdown),
     );
 }
 

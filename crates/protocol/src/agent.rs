@@ -273,6 +273,9 @@ pub struct UploadTicket {
     pub artifact_id: ArtifactId,
     /// Signed address to `PUT` the bytes to; absent when the store has these bytes already.
     pub upload_url: Option<String>,
+    /// Headers to send with them, exactly as they are: an address of an object store is signed with them.
+    #[serde(default)]
+    pub upload_headers: BTreeMap<String, String>,
 }
 
 /// Ends an attempt.

@@ -1,5 +1,7 @@
 //! Jobs as the API takes and shows them.
 
+use std::ops::RangeInclusive;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -36,6 +38,10 @@ pub struct CreateJob {
     #[serde(default = "local")]
     #[schema(default = "local")]
     pub provider: String,
+    /// Jobs of a higher priority go first, from -10 to 10; of equal ones the oldest.
+    #[serde(default)]
+    #[schema(minimum = -10, maximum = 10, default = 0)]
+    pub priority: i8,
     /// Replaces the preset's hyperparameters.
     #[serde(default)]
     pub parameters: ParameterOverrides,
@@ -43,6 +49,9 @@ pub struct CreateJob {
     #[serde(default)]
     pub sample_prompts: Vec<String>,
 }
+
+/// The priorities that a job can have.
+pub const PRIORITIES: RangeInclusive<i8> = -10..=10;
 
 fn local() -> String {
     "local".into()
@@ -66,6 +75,8 @@ pub struct Job {
     pub dataset_version_id: DatasetVersionId,
     /// Who leases the machine.
     pub provider: String,
+    /// Jobs of a higher priority go first.
+    pub priority: i8,
     /// How many attempts were started.
     pub n_attempts: u32,
     /// The numbers of the newest step.

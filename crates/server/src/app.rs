@@ -3,7 +3,7 @@
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request},
-    middleware::{from_fn, from_fn_with_state},
+    middleware::from_fn_with_state,
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -44,7 +44,7 @@ pub(crate) fn app(state: AppState) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(compression())
         .layer(from_fn_with_state(state.clone(), layers::check_host))
-        .layer(from_fn(layers::safe_headers))
+        .layer(from_fn_with_state(state.clone(), layers::safe_headers))
         .layer(from_fn_with_state(state.clone(), layers::trace))
         .with_state(state)
 }

@@ -1,6 +1,7 @@
 //! From a configuration to a server that answers: opens the store and the socket, starts the reconcilers.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     fs::File,
     io,
@@ -10,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-use axum::{http::Uri, serve::ListenerExt};
+use axum::{
+    http::{HeaderValue, Uri},
+    serve::ListenerExt,
+};
 use chrono::TimeDelta;
 use orchestrator::{
     Base, Options, Orchestrator,
@@ -19,12 +23,17 @@ use orchestrator::{
         local::{Local, LocalOptions},
     },
 };
-use store::{OpenError, Store, StoreError};
+use store::{
+    OpenError, Store, StoreError,
+    objects::{BlobError, S3Settings},
+};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     app, auth,
+    feed::Feeds,
+    layers,
     state::{AppState, Inner},
     telemetry::Counters,
 };
@@ -40,6 +49,10 @@ pub struct Config {
     pub database: Option<String>,
     /// URL of the object store; left out: files in the data folder.
     pub objects: Option<String>,
+    /// URL of what wakes other servers; left out: the database.
+    pub queue: Option<String>,
+    /// How to reach the bucket, when the objects are in one.
+    pub s3: S3Settings,
     /// How browsers reach the server, when that is not where it listens: `https://morpheus.example`.
     pub public_url: Option<String>,
     /// Base models that are offered, by unique names.
@@ -48,6 +61,8 @@ pub struct Config {
     pub local_agent: Option<AgentCommand>,
     /// Further providers.
     pub providers: Vec<Arc<dyn Provider>>,
+    /// Jobs of a provider that run here at the same time, by its name; left out: as many as it has room for.
+    pub max_running: BTreeMap<String, usize>,
     /// Times that matter to tests only.
     pub timing: Timing,
 }
@@ -60,10 +75,13 @@ impl Config {
             data_dir,
             database: None,
             objects: None,
+            queue: None,
+            s3: S3Settings::default(),
             public_url: None,
             base_models,
             local_agent: None,
             providers: Vec::new(),
+            max_running: BTreeMap::new(),
             timing: Timing::default(),
         }
     }
@@ -140,6 +158,9 @@ pub enum BindError {
         #[source]
         source: io::Error,
     },
+    /// The address of the bucket cannot stand in a header.
+    #[error("s3-public-endpoint: use an address that consists of plain letters")]
+    ObjectsOrigin,
     /// The public URL is none.
     #[error("the public URL `{url}` must look like `https://morpheus.example`, with no path")]
     PublicUrl {
@@ -199,15 +220,24 @@ pub async fn bind(config: Config) -> Result<Bound, BindError> {
     let store = Store::builder(&config.data_dir)
         .database(config.database.clone())
         .objects(config.objects.clone())
+        .queue(config.queue.clone())
+        .s3(config.s3.clone())
         .open()
         .await?;
+    if config.objects.is_none() {
+        discard_leftovers(&store).await;
+    }
+    let policy = layers::content_security_policy(store.objects().public_origin().as_deref());
+    let content_security_policy = HeaderValue::from_str(&policy).map_err(|_| BindError::ObjectsOrigin)?;
     let orchestrator = Orchestrator::new(store.clone(), options(&config, &store, local_addr));
     let state = AppState::new(Inner {
         orchestrator,
         public_url: public_uri,
+        content_security_policy,
         is_loopback: local_addr.ip().is_loopback(),
         timing: config.timing,
         counters: Counters::default(),
+        feeds: Feeds::default(),
         noted_uses: Mutex::default(),
         shutdown: CancellationToken::new(),
         sockets: TaskTracker::new(),
@@ -317,6 +347,28 @@ fn lock(config: &Config) -> Result<File, BindError> {
     }
 }
 
+/// Throws away what uploads of an earlier server left behind. Nobody else writes into this folder, since the
+/// data folder is locked; elsewhere the collector waits until it is sure.
+async fn discard_leftovers(store: &Store) {
+    let objects = store.objects();
+    let discarding = async {
+        for remains in objects.unfinished().await? {
+            tracing::info!(
+                file = remains.name,
+                "discarding an upload that was never finished"
+            );
+            objects.discard(&remains).await?;
+        }
+        Ok::<_, BlobError>(())
+    };
+    if let Err(error) = discarding.await {
+        tracing::warn!(
+            error = crate::error::chain(&error),
+            "leftovers were not discarded"
+        );
+    }
+}
+
 fn options(config: &Config, store: &Store, local_addr: SocketAddr) -> Options {
     let mut providers = config.providers.clone();
     if let Some(agent) = &config.local_agent {
@@ -327,11 +379,15 @@ fn options(config: &Config, store: &Store, local_addr: SocketAddr) -> Options {
             log_dir: store.data_dir().join("logs"),
             work_dir: store.data_dir().join("agent"),
             deployment: store.deployment(),
+            server: store.server(),
             capacity: agent.capacity,
             grace: Duration::from_secs(10),
         })));
     }
-    Options::new(config.base_models.clone(), providers)
+    Options {
+        max_running: config.max_running.clone(),
+        ..Options::new(config.base_models.clone(), providers)
+    }
 }
 
 /// An address to connect to, for one to listen on.

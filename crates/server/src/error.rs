@@ -178,7 +178,12 @@ impl From<BlobError> for ApiError {
                 Self::InvalidRequest(error.to_string())
             }
             BlobError::Full(_) => Self::Full(error.into()),
-            BlobError::Store { .. } => Self::internal(error),
+            BlobError::TooLarge { .. } => Self::TooLarge(error.to_string()),
+            BlobError::Bucket(_)
+            | BlobError::Foreign { .. }
+            | BlobError::List(_)
+            | BlobError::Staged { .. }
+            | BlobError::Store { .. } => Self::internal(error),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! WebSockets that carry events: what the database holds first, then what comes.
 //!
-//! A socket pulls: it reads a page of events from the database, sends it, and reads the next; when there is
-//! none it waits for a signal. So a slow reader costs no memory, and one that takes nothing is cut off.
+//! A socket pulls: it takes a page of events, sends it, and takes the next; when there is none it waits for a
+//! signal. So a slow reader costs no memory, and one that takes nothing is cut off. Sockets that follow the same
+//! job share what is read of it (see [`crate::feed`]).
 
 use std::{collections::HashMap, time::Duration};
 
@@ -16,8 +17,9 @@ use protocol::{
 };
 use serde::Serialize;
 use store::{StoreError, signals::Change};
+use tokio_util::sync::CancellationToken;
 
-use crate::{error::chain, state::AppState, telemetry::OpenSocket};
+use crate::{error::chain, feed::Line, state::AppState, telemetry::OpenSocket};
 
 /// Events that are read from the database at once.
 const PAGE: u64 = 500;
@@ -75,18 +77,26 @@ async fn follow_one(
     job: JobId,
     mut after: i64,
 ) -> End {
-    // Followed before the database is read, so that no event falls in between.
-    let mut changes = state.store().signals().subscribe(job);
+    let feed = state.feeds.follow(state.store(), job);
+    // Followed before anything is read, so that no event falls in between.
+    let mut news = feed.news();
     if let Err(error) = store::jobs::get(state.store(), owner, job).await {
         return error.into();
     }
     loop {
-        let sent = connection.send_events(job, after, |event| event).await;
-        after = match sent {
-            Ok(after) => after,
-            Err(end) => return end,
+        let lines = match feed.after(after).await {
+            Ok(lines) => lines,
+            Err(error) => return error.into(),
         };
-        if let Err(end) = connection.wait_for(changes.changed()).await {
+        let result = match lines.last() {
+            Some(last) => {
+                after = last.seq;
+                connection.send_lines(lines).await
+            }
+            // The feed outlives its sockets, so that this cannot fail.
+            None => connection.wait_for(news.changed()).await.map(|_| ()),
+        };
+        if let Err(end) = result {
             return end;
         }
     }
@@ -139,8 +149,8 @@ async fn last_events(
     state: &AppState,
     owner: OwnerId,
 ) -> Result<impl Iterator<Item = (JobId, i64)> + use<>, StoreError> {
-    let jobs = store::jobs::list(state.store(), owner, None, u64::from(u32::MAX)).await?;
-    Ok(jobs.into_iter().map(|job| (job.id, job.last_seq)))
+    let newest = store::jobs::newest_events(state.store(), owner).await?;
+    Ok(newest.into_iter())
 }
 
 async fn is_owned(state: &AppState, owner: OwnerId, id: JobId) -> Result<bool, StoreError> {
@@ -148,6 +158,22 @@ async fn is_owned(state: &AppState, owner: OwnerId, id: JobId) -> Result<bool, S
         Ok(_) => Ok(true),
         Err(StoreError::NotFound { .. }) => Ok(false),
         Err(error) => Err(error),
+    }
+}
+
+/// Does a part of sending, for as long as the reader takes something and the server lives.
+async fn within(
+    limit: Duration,
+    sending: impl Future<Output = Result<(), axum::Error>>,
+    shutdown: &CancellationToken,
+) -> Result<(), End> {
+    tokio::select! {
+        sent = tokio::time::timeout(limit, sending) => match sent {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(End::Gone),
+            Err(_) => Err(End::SlowReader),
+        },
+        () = shutdown.cancelled() => Err(End::ServerEnds),
     }
 }
 
@@ -193,15 +219,18 @@ impl<'a> Connection<'a> {
         }
     }
 
-    async fn send(&mut self, message: Message, limit: Duration) -> Result<(), End> {
-        tokio::select! {
-            sent = tokio::time::timeout(limit, self.sender.send(message)) => match sent {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(_)) => Err(End::Gone),
-                Err(_) => Err(End::SlowReader),
-            },
-            () = self.state.shutdown.cancelled() => Err(End::ServerEnds),
+    /// Sends messages, the last of which leaves with all before it.
+    async fn send_lines(&mut self, lines: Vec<Line>) -> Result<(), End> {
+        let limit = self.state.timing.send_timeout;
+        for line in lines {
+            let fed = self.sender.feed(Message::Text(line.text));
+            within(limit, fed, &self.state.shutdown).await?;
         }
+        within(limit, self.sender.flush(), &self.state.shutdown).await
+    }
+
+    async fn send(&mut self, message: Message, limit: Duration) -> Result<(), End> {
+        within(limit, self.sender.send(message), &self.state.shutdown).await
     }
 
     /// Waits for `what`, and meanwhile keeps the connection alive and listens for its end.

@@ -70,16 +70,27 @@ pub(crate) async fn check_host(State(state): State<AppState>, request: Request, 
     }
 }
 
-/// Scripts come from our own files only; styles may be inline, since components set them.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
-    img-src 'self' blob: data:; font-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; \
-    form-action 'self'; frame-ancestors 'none'";
+/// Scripts come from our own files only; styles may be inline, since components set them. Pictures and files
+/// come from the bucket at `objects` where there is one.
+pub(crate) fn content_security_policy(objects: Option<&str>) -> String {
+    let ours = match objects {
+        Some(origin) => format!("'self' {origin}"),
+        None => "'self'".to_owned(),
+    };
+    format!(
+        "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src {ours} blob: data:; \
+         font-src 'self' data:; connect-src {ours}; object-src 'none'; base-uri 'none'; form-action 'self'; \
+         frame-ancestors 'none'"
+    )
+}
 
 /// Adds the headers that keep browsers from doing harm; what a handler set itself stays.
-pub(crate) async fn safe_headers(request: Request, next: Next) -> Response {
+pub(crate) async fn safe_headers(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    set_default(headers, header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY);
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert_with(|| state.content_security_policy.clone());
     set_default(headers, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     set_default(headers, header::X_FRAME_OPTIONS, "DENY");
     // Login addresses and signed addresses must not travel to other sites.

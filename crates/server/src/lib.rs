@@ -11,6 +11,7 @@ mod dashboard;
 mod error;
 mod estimate;
 mod extract;
+mod feed;
 mod files;
 mod follow;
 mod layers;

@@ -6,13 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::http::Uri;
+use axum::http::{HeaderValue, Uri};
 use orchestrator::Orchestrator;
 use protocol::TokenId;
 use store::Store;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{bind::Timing, telemetry::Counters};
+use crate::{bind::Timing, feed::Feeds, telemetry::Counters};
 
 /// The use of a token is noted this often.
 const USE_PRECISION: Duration = Duration::from_secs(60);
@@ -25,10 +25,14 @@ pub(crate) struct Inner {
     pub(crate) orchestrator: Orchestrator,
     /// How browsers reach the server.
     pub(crate) public_url: Uri,
+    /// What pages may load from where.
+    pub(crate) content_security_policy: HeaderValue,
     /// The server listens on this machine only.
     pub(crate) is_loopback: bool,
     pub(crate) timing: Timing,
     pub(crate) counters: Counters,
+    /// New events of the jobs that sockets follow.
+    pub(crate) feeds: Feeds,
     /// Tokens whose use was noted lately, so that not every request writes to the database.
     pub(crate) noted_uses: Mutex<HashMap<TokenId, Instant>>,
     /// Long requests end when this is cancelled.

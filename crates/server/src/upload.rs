@@ -254,6 +254,10 @@ async fn record(
 impl From<IngestError<BlobError>> for ApiError {
     fn from(error: IngestError<BlobError>) -> Self {
         match error {
+            IngestError::Store {
+                file_name,
+                err: err @ BlobError::TooLarge { .. },
+            } => Self::TooLarge(format!("`{file_name}`: {err}")),
             IngestError::Store { err, .. } => err.into(),
             IngestError::Read { .. } => Self::internal(error),
         }

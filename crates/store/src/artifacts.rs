@@ -46,7 +46,7 @@ pub struct Artifact {
 }
 
 const ANNOUNCED: &str = "announced";
-const STORED: &str = "stored";
+pub(crate) const STORED: &str = "stored";
 
 /// The stored files of a job, in the order they came.
 pub async fn of_job(db: &impl Read, owner: OwnerId, job: JobId) -> Result<Vec<Artifact>> {

@@ -25,8 +25,9 @@ use crate::{
     jobs::to_step,
     now,
     tokens::{AgentCredential, NewToken},
-    words::{unword, word},
+    words::{clean, unword, word},
 };
+use uuid::Uuid;
 
 /// What an attempt is a try of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,6 +49,8 @@ pub struct Attempt {
     pub n: u32,
     /// Who leases the machine.
     pub provider: String,
+    /// The server that looks after it; unknown for those of a version without this.
+    pub server: Option<Uuid>,
     /// Where it stands.
     pub phase: AttemptPhase,
     /// How it ended, if it has.
@@ -120,6 +123,7 @@ pub async fn open(tx: &Tx, new: NewAttempt<'_>) -> Result<Attempt> {
         generation_id,
         n: new.n.cast_signed(),
         provider: new.provider.to_owned(),
+        server: Some(tx.server()),
         phase: word(&AttemptPhase::Intent),
         outcome: None,
         detail: None,
@@ -149,7 +153,8 @@ pub async fn open(tx: &Tx, new: NewAttempt<'_>) -> Result<Attempt> {
 
 /// One attempt.
 pub async fn get(db: &impl Read, id: AttemptId) -> Result<Attempt> {
-    let row = attempt::Entity::find_by_id(id.0)
+    let row = db
+        .hold(attempt::Entity::find_by_id(id.0))
         .one(db.connection())
         .await
         .doing("read an attempt")?
@@ -267,7 +272,7 @@ pub async fn end(tx: &Tx, attempt: &Attempt, outcome: Outcome, detail: Option<St
     let update = attempt::Entity::update_many()
         .col_expr(attempt::Column::Phase, Expr::value(word(&AttemptPhase::Gone)))
         .col_expr(attempt::Column::Outcome, Expr::value(word(&outcome)))
-        .col_expr(attempt::Column::Detail, Expr::value(detail.clone()))
+        .col_expr(attempt::Column::Detail, Expr::value(detail.as_deref().map(clean)))
         .col_expr(attempt::Column::EndedAt, Expr::value(now))
         .filter(attempt::Column::Fence.eq(attempt.fence))
         .filter(is_alive());
@@ -312,6 +317,7 @@ fn to_attempt(row: attempt::Model) -> Result<Attempt> {
         subject,
         n: row.n.unsigned_abs(),
         provider: row.provider,
+        server: row.server,
         phase: unword("attempts.phase", &row.phase)?,
         outcome: row
             .outcome

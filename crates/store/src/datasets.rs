@@ -24,6 +24,7 @@ use crate::{
     error::Doing,
     now,
     objects::UrlOptions,
+    words::clean,
 };
 
 /// Pictures that a dataset is shown by.
@@ -77,7 +78,7 @@ pub async fn get(db: &impl Read, owner: OwnerId, id: DatasetId) -> Result<Datase
 pub async fn rename(tx: &Tx, owner: OwnerId, id: DatasetId, name: &str) -> Result<Dataset> {
     row(tx, owner, id).await?;
     dataset::Entity::update_many()
-        .col_expr(dataset::Column::Name, Expr::value(name))
+        .col_expr(dataset::Column::Name, Expr::value(clean(name)))
         .col_expr(dataset::Column::UpdatedAt, Expr::value(now()))
         .filter(dataset::Column::Id.eq(id.0))
         .exec(tx.connection())
@@ -104,7 +105,7 @@ pub async fn delete(tx: &Tx, owner: OwnerId, id: DatasetId) -> Result<()> {
 }
 
 async fn row(db: &impl Read, owner: OwnerId, id: DatasetId) -> Result<dataset::Model> {
-    dataset::Entity::find_by_id(id.0)
+    db.hold(dataset::Entity::find_by_id(id.0))
         .filter(dataset::Column::OwnerId.eq(owner.0))
         .filter(dataset::Column::DeletedAt.is_null())
         .one(db.connection())

@@ -113,6 +113,19 @@ pub enum OpenError {
         #[source]
         source: DbErr,
     },
+    /// PostgreSQL cannot be used as the URL says.
+    #[error("cannot use the database `{url}`: {problem}; {fix}")]
+    Postgres {
+        /// Its URL, without any password.
+        url: String,
+        /// What is wrong.
+        problem: String,
+        /// What to do about it, with the name of the setting.
+        fix: String,
+        /// What the server or the connection said.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
     /// The schema could not be brought up to date.
     #[error("failed to migrate the database `{url}`")]
     Migrate {
@@ -125,7 +138,7 @@ pub enum OpenError {
     /// The database was written by a newer Morpheus.
     #[error(
         "the database `{url}` has the newer schema `{found}`; this version of Morpheus knows up to `{known}`: \
-         use the newer Morpheus, or another data folder"
+         use the newer Morpheus, or name another database in --database or MORPHEUS_DATABASE"
     )]
     NewerSchema {
         /// Its URL.
@@ -135,9 +148,21 @@ pub enum OpenError {
         /// The newest migration that this program has.
         known: String,
     },
+    /// The queue does not let us in.
+    #[error("queue: failed to use `{url}`; check its user and password, or leave --queue out")]
+    Queue {
+        /// Its URL, without any password.
+        url: String,
+        /// What it said.
+        #[source]
+        source: crate::signals::BusError,
+    },
     /// The first rows (owner, settings) could not be read or written.
     #[error("failed to prepare the database")]
     Prepare(#[source] StoreError),
+    /// The bucket cannot be used.
+    #[error(transparent)]
+    Bucket(#[from] crate::objects::BucketError),
     /// The object store could not be opened.
     #[error("failed to open the object store `{url}`")]
     Objects {

@@ -75,6 +75,18 @@ pub async fn after(db: &impl Read, job: JobId, after: i64, limit: u64) -> Result
         .collect()
 }
 
+/// The number of a job's newest event.
+pub async fn newest(db: &impl Read, job: JobId) -> Result<i64> {
+    let newest: Option<i64> = job::Entity::find_by_id(job.0)
+        .select_only()
+        .column(job::Column::LastSeq)
+        .into_tuple()
+        .one(db.connection())
+        .await
+        .doing("read the number of a job's newest event")?;
+    newest.ok_or_else(|| StoreError::not_found("job", job))
+}
+
 /// Appends events to a job's stream; returns the number of the last one.
 ///
 /// The job's own row counts them. Updating it locks it until the transaction ends, so that numbers become

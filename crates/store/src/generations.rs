@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
 use protocol::{
     ArtifactId, GenerationId, OwnerId,
     generation::{CreateGeneration, Generation, GenerationPhase},
@@ -21,7 +20,7 @@ use crate::{
     error::Doing,
     now,
     objects::UrlOptions,
-    words::{from_json, json, unword, word},
+    words::{clean, from_json, json, unword, word},
 };
 
 /// What the orchestrator decides by.
@@ -96,15 +95,15 @@ pub async fn n_queued(db: &impl Read) -> Result<u64> {
         .doing("count queued generations")
 }
 
-/// Since when the oldest queued generation waits; `None` when none does.
-pub async fn oldest_queued(db: &impl Read) -> Result<Option<DateTime<Utc>>> {
+/// The oldest queued generation.
+pub async fn oldest_queued(db: &impl Read) -> Result<Option<GenerationId>> {
     let row = generation::Entity::find()
         .filter(generation::Column::Phase.eq(word(&GenerationPhase::Queued)))
         .order_by_asc(generation::Column::CreatedAt)
         .one(db.connection())
         .await
         .doing("look for queued generations")?;
-    Ok(row.map(|row| row.created_at))
+    Ok(row.map(|row| GenerationId(row.id)))
 }
 
 /// Queues a generation.
@@ -149,7 +148,7 @@ pub async fn end_attempt(tx: &Tx, id: GenerationId, end: GenerationEnd) -> Resul
         }
         GenerationEnd::Failed(error) => {
             update = update
-                .col_expr(generation::Column::Error, Expr::value(error))
+                .col_expr(generation::Column::Error, Expr::value(clean(&error)))
                 .col_expr(generation::Column::EndedAt, Expr::value(now));
             GenerationPhase::Failed
         }
@@ -171,7 +170,7 @@ pub async fn end_attempt(tx: &Tx, id: GenerationId, end: GenerationEnd) -> Resul
 }
 
 async fn row(db: &impl Read, id: GenerationId) -> Result<generation::Model> {
-    generation::Entity::find_by_id(id.0)
+    db.hold(generation::Entity::find_by_id(id.0))
         .one(db.connection())
         .await
         .doing("read a generation")?

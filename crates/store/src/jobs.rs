@@ -10,6 +10,7 @@ use protocol::{
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 pub use changes::{
     PhaseChange, change_phase, clear_served_requests, forgive, insert, request, request_checkpoint,
@@ -37,6 +38,8 @@ pub struct NewJob {
     pub recipe: Recipe,
     /// Who leases the machine.
     pub provider: String,
+    /// Jobs of a higher one go first.
+    pub priority: i8,
 }
 
 /// What a user wants of a job, other than that it goes on.
@@ -109,6 +112,20 @@ pub async fn state(db: &impl Read, id: JobId) -> Result<JobState> {
     to_state(row(db, id).await?)
 }
 
+/// The number of the newest event of each job of an owner.
+pub async fn newest_events(db: &impl Read, owner: OwnerId) -> Result<Vec<(JobId, i64)>> {
+    let rows: Vec<(Uuid, i64)> = job::Entity::find()
+        .select_only()
+        .column(job::Column::Id)
+        .column(job::Column::LastSeq)
+        .filter(job::Column::OwnerId.eq(owner.0))
+        .into_tuple()
+        .all(db.connection())
+        .await
+        .doing("list the newest events of jobs")?;
+    Ok(rows.into_iter().map(|(id, seq)| (JobId(id), seq)).collect())
+}
+
 /// All jobs that have not ended, the oldest first.
 pub async fn open(db: &impl Read) -> Result<Vec<JobState>> {
     let ended = Phase::ALL
@@ -126,7 +143,7 @@ pub async fn open(db: &impl Read) -> Result<Vec<JobState>> {
 }
 
 async fn row(db: &impl Read, id: JobId) -> Result<job::Model> {
-    job::Entity::find_by_id(id.0)
+    db.hold(job::Entity::find_by_id(id.0))
         .one(db.connection())
         .await
         .doing("read a job")?
@@ -146,6 +163,8 @@ fn to_job(row: job::Model) -> Result<Job> {
         dataset_id: DatasetId(row.dataset_id),
         dataset_version_id: DatasetVersionId(row.dataset_version_id),
         provider: row.provider,
+        priority: i8::try_from(row.priority)
+            .map_err(|err| StoreError::corrupt("training_jobs.priority", err))?,
         n_attempts: row.n_attempts.unsigned_abs(),
         progress,
         checkpoint_step: row.checkpoint_step.map(to_step).transpose()?,

@@ -5,8 +5,9 @@
 //! changes commit together: `let tx = store.begin().await?; …; tx.commit().await?`. A commit wakes whoever
 //! follows the jobs it touched. The database is the truth; [`Signals`] only say that looking again is worth it.
 //!
-//! No other crate names sea-orm or object_store. PostgreSQL, S3 and Redis come in by URL behind the same
-//! functions.
+//! The database is SQLite or PostgreSQL, as its URL says, behind the same functions: one transaction writes at
+//! a time on SQLite; on PostgreSQL what a transaction reads to decide by is locked until it ends (`Read::hold`).
+//! No other crate names sea-orm or object_store.
 
 pub mod artifacts;
 pub mod attempts;
@@ -16,10 +17,12 @@ mod error;
 pub mod events;
 pub mod generations;
 pub mod jobs;
+pub mod maintenance;
 pub mod metrics;
 pub mod models;
 pub mod objects;
 pub mod queue;
+pub mod references;
 mod settings;
 pub mod signals;
 mod store;

@@ -1,5 +1,7 @@
 //! Step metrics of a job, in columns, for charts.
 
+mod tiles;
+
 use chrono::{DateTime, Utc};
 use protocol::{
     JobId,
@@ -7,7 +9,7 @@ use protocol::{
     job::Metrics,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, Statement,
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, Statement, Value,
     sea_query::OnConflict,
 };
 
@@ -70,29 +72,82 @@ pub async fn chart(db: &impl Read, job: JobId, width: u32) -> Result<Metrics> {
     Ok(metrics)
 }
 
-/// Equal ranges of steps; each has its extremes, and the numbers of its last step.
+/// About equal ranges of steps; each has its extremes, and the numbers of its last step.
 async fn buckets(db: &impl Read, job: JobId, width: i64) -> Result<Vec<Bucket>> {
-    let sql = "\
-        WITH span AS ( \
-            SELECT MIN(step) AS first, MAX(step) - MIN(step) + 1 AS n_steps \
-            FROM job_metrics WHERE job_id = $1 AND loss IS NOT NULL \
-        ), bucket AS ( \
-            SELECT MAX(step) AS step, MIN(loss) AS loss_min, MAX(loss) AS loss_max \
-            FROM job_metrics, span WHERE job_id = $1 AND loss IS NOT NULL \
-            GROUP BY CASE WHEN n_steps <= $2 THEN step - first ELSE (step - first) * $2 / n_steps END \
-        ) \
+    let Some(Span { first, last }) = span(db, job).await? else {
+        return Ok(Vec::new());
+    };
+    let n_steps = last - first + 1;
+    let Some(size) = tiles::coarsest(n_steps, width) else {
+        let values = [job.0.into(), width.into(), first.into(), n_steps.into()];
+        return bucket_rows(db, FROM_STEPS, &values).await;
+    };
+    let values = [
+        job.0.into(),
+        width.into(),
+        first.into(),
+        n_steps.into(),
+        size.into(),
+    ];
+    bucket_rows(db, FROM_TILES, &values).await
+}
+
+const FROM_STEPS: &str = "\
+    WITH bucket AS ( \
+        SELECT MAX(step) AS step, MIN(loss) AS loss_min, MAX(loss) AS loss_max \
+        FROM job_metrics WHERE job_id = $1 AND loss IS NOT NULL \
+        GROUP BY CASE WHEN $4 <= $2 THEN step - $3 ELSE (step - $3) * $2 / $4 END \
+    )";
+
+const FROM_TILES: &str = "\
+    WITH bucket AS ( \
+        SELECT MAX(last_step) AS step, MIN(loss_min) AS loss_min, MAX(loss_max) AS loss_max \
+        FROM job_metric_tiles WHERE job_id = $1 AND size = $5 \
+        GROUP BY (last_step - $3) * $2 / $4 \
+    )";
+
+async fn bucket_rows(db: &impl Read, buckets: &str, values: &[Value]) -> Result<Vec<Bucket>> {
+    let sql = format!(
+        "{buckets} \
         SELECT bucket.step, loss, loss_min, loss_max, average_loss, learning_rate, gradient_norm \
         FROM bucket JOIN job_metrics ON job_metrics.job_id = $1 AND job_metrics.step = bucket.step \
-        ORDER BY bucket.step";
+        ORDER BY bucket.step"
+    );
     let backend = db.connection().get_database_backend();
-    Bucket::find_by_statement(Statement::from_sql_and_values(
-        backend,
-        sql,
-        [job.0.into(), width.into()],
-    ))
-    .all(db.connection())
-    .await
-    .doing("read the metrics of a job")
+    Bucket::find_by_statement(Statement::from_sql_and_values(backend, sql, values.to_vec()))
+        .all(db.connection())
+        .await
+        .doing("read the metrics of a job")
+}
+
+#[derive(FromQueryResult)]
+struct Ends {
+    first: Option<i64>,
+    last: Option<i64>,
+}
+
+struct Span {
+    first: i64,
+    last: i64,
+}
+
+/// The first and the last step that have a loss. Two look-ups: an aggregate would read every row.
+async fn span(db: &impl Read, job: JobId) -> Result<Option<Span>> {
+    let sql = "\
+        SELECT \
+        (SELECT step FROM job_metrics WHERE job_id = $1 AND loss IS NOT NULL ORDER BY step LIMIT 1) AS first, \
+        (SELECT step FROM job_metrics WHERE job_id = $1 AND loss IS NOT NULL ORDER BY step DESC LIMIT 1) AS last";
+    let backend = db.connection().get_database_backend();
+    let ends = Ends::find_by_statement(Statement::from_sql_and_values(backend, sql, [job.0.into()]))
+        .one(db.connection())
+        .await
+        .doing("read the metrics of a job")?;
+    Ok(ends.and_then(|ends| {
+        Some(Span {
+            first: ends.first?,
+            last: ends.last?,
+        })
+    }))
 }
 
 /// Keeps the numbers of step and validation events; the same step again replaces what was there.
@@ -123,7 +178,12 @@ pub async fn record<'a>(
         C::StepMs,
         C::At,
     ];
+    let numbers = steps.iter().map(|row| row.step);
+    let touched = numbers.clone().min().zip(numbers.max());
     upsert(tx, steps, &columns).await?;
+    if let Some((first, last)) = touched {
+        tiles::refresh(tx, job, first, last).await?;
+    }
     upsert(tx, validations, &[C::ValidationLoss]).await
 }
 
@@ -135,7 +195,7 @@ pub async fn forget_after(tx: &Tx, job: JobId, step: u32) -> Result<()> {
         .exec(tx.connection())
         .await
         .doing("forget the metrics of lost steps")?;
-    Ok(())
+    tiles::forget_after(tx, job, i64::from(step)).await
 }
 
 async fn upsert(tx: &Tx, rows: Vec<job_metric::Model>, columns: &[job_metric::Column]) -> Result<()> {

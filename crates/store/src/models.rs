@@ -6,7 +6,10 @@ use protocol::{
     ArtifactId, DatasetVersionId, JobId, ModelId, ModelVersionId, OwnerId,
     model::{Model, ModelVersion, Stage, Verdict},
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
+use sea_orm::{
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, OnConflict},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -20,7 +23,7 @@ use crate::{
     jobs::{JobState, to_step, with_recipe},
     now,
     objects::UrlOptions,
-    words::{from_json, json, unword, word},
+    words::{clean, from_json, json, unword, word},
 };
 
 /// A model version to be made of a job's result.
@@ -154,25 +157,30 @@ pub async fn set_stage(tx: &Tx, owner: OwnerId, id: ModelVersionId, stage: Stage
     Ok(())
 }
 
+/// The id of an owner's model of that name, which is held: its versions are numbered one at a time.
 async fn find_or_create(tx: &Tx, owner: OwnerId, name: &str) -> Result<Uuid> {
-    let found = model::Entity::find()
-        .filter(model::Column::OwnerId.eq(owner.0))
-        .filter(model::Column::Name.eq(name))
-        .one(tx.connection())
-        .await
-        .doing("look for a model")?;
-    if let Some(found) = found {
-        return Ok(found.id);
-    }
     let row = model::Model {
         id: ModelId::new().0,
         owner_id: owner.0,
-        name: name.to_owned(),
+        name: clean(name),
         created_at: now(),
     };
-    let id = row.id;
-    insert(tx.connection(), row, "store a model").await?;
-    Ok(id)
+    let key = [model::Column::OwnerId, model::Column::Name];
+    model::Entity::insert(model::ActiveModel::from(row))
+        .on_conflict(OnConflict::columns(key).do_nothing().to_owned())
+        .exec_without_returning(tx.connection())
+        .await
+        .doing("store a model")?;
+    let found = tx
+        .hold(model::Entity::find())
+        .filter(model::Column::OwnerId.eq(owner.0))
+        .filter(model::Column::Name.eq(clean(name)))
+        .one(tx.connection())
+        .await
+        .doing("look for a model")?;
+    found
+        .map(|found| found.id)
+        .ok_or_else(|| StoreError::not_found("model", name))
 }
 
 async fn version_row(db: &impl Read, owner: OwnerId, id: ModelVersionId) -> Result<model_version::Model> {

@@ -2,67 +2,32 @@
 //!
 //! A blob's key is made of the SHA-256 of its bytes (`sha256/ab/cdef…`), so that writing is idempotent and
 //! never overwrites anything else; conditional writes, which not every S3 has, are not needed. Whoever puts
-//! bytes says what they must hash to; what does not match is never visible under the key.
+//! bytes says what they must hash to; what does not match is never visible under the key. Bytes that a client
+//! puts into a bucket itself wait in `incoming/` until they are confirmed.
 
+mod error;
 mod key;
+mod listing;
+mod s3;
 mod signing;
 
-use std::{fmt, ops::Range, path::Path, sync::Arc};
+use std::{collections::BTreeMap, fmt, ops::Range, path::Path, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::{Stream, StreamExt, stream::BoxStream};
-use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, WriteMultipart};
+use object_store::{
+    GetOptions, GetRange, ObjectStore, ObjectStoreExt, WriteMultipart, path::Path as ObjectPath,
+};
 use sha2::{Digest, Sha256};
 
+use error::failed;
+pub use error::{BlobError, Result};
 pub use key::{BlobKey, InvalidKey};
-pub use signing::{InvalidSignature, Method, SignedQuery, SigningKey, UrlOptions};
-
-/// Result of an operation on objects.
-pub type Result<T> = std::result::Result<T, BlobError>;
-
-/// An operation on objects that failed.
-#[derive(Debug, thiserror::Error)]
-pub enum BlobError {
-    /// There is no such blob.
-    #[error("there is no stored file `{key}`")]
-    NotFound {
-        /// Its key.
-        key: BlobKey,
-    },
-    /// The bytes are not the ones that were announced.
-    #[error("the uploaded bytes have the SHA-256 {found}, not {expected}: send the file again")]
-    HashMismatch {
-        /// Announced.
-        expected: String,
-        /// Received.
-        found: String,
-    },
-    /// The number of bytes is not the one that was announced.
-    #[error("the upload has {found} bytes, not {expected}: send the file again")]
-    SizeMismatch {
-        /// Announced.
-        expected: u64,
-        /// Received; counting ends at the first byte too many.
-        found: u64,
-    },
-    /// The sender broke off.
-    #[error("the upload ended early")]
-    Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// No space is left.
-    #[error("no space is left in the object store: free some, or move the data folder to a larger disk")]
-    Full(#[source] object_store::Error),
-    /// The store failed.
-    #[error("failed to {doing} `{key}`")]
-    Store {
-        /// The operation.
-        doing: &'static str,
-        /// The blob.
-        key: BlobKey,
-        /// Why.
-        #[source]
-        source: object_store::Error,
-    },
-}
+pub use listing::{Listed, Unfinished};
+use s3::Bucket;
+pub use s3::{BucketError, S3Settings};
+pub use signing::{InvalidSignature, Method, SignedQuery, SigningKey, UrlOptions, attachment};
 
 /// A blob that is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +38,34 @@ pub struct StoredBlob {
     pub sha256: String,
     /// Its size.
     pub size_bytes: u64,
+}
+
+impl StoredBlob {
+    fn of(key: &BlobKey, size_bytes: u64) -> Self {
+        Self {
+            key: key.clone(),
+            sha256: key.sha256(),
+            size_bytes,
+        }
+    }
+}
+
+/// What the store says of a blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlobMeta {
+    /// Its size.
+    pub size_bytes: u64,
+    /// When its bytes were written.
+    pub modified_at: DateTime<Utc>,
+}
+
+/// Where a client puts a blob's bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadAddress {
+    /// The address, signed.
+    pub url: String,
+    /// Headers that belong to the signature and must be sent as they are.
+    pub headers: BTreeMap<String, String>,
 }
 
 /// A blob being read.
@@ -90,7 +83,19 @@ pub struct BlobReader {
 pub struct BlobStore {
     backend: Arc<dyn ObjectStore>,
     url: Arc<str>,
-    signing_key: SigningKey,
+    place: Place,
+}
+
+/// What differs between a folder and a bucket: who checks addresses, and where broken uploads lie.
+#[derive(Clone)]
+enum Place {
+    /// A folder; this server signs addresses and checks them.
+    Folder {
+        folder: Arc<Path>,
+        signing_key: SigningKey,
+    },
+    /// A bucket, whose server checks addresses.
+    Bucket(Arc<Bucket>),
 }
 
 impl fmt::Debug for BlobStore {
@@ -104,22 +109,51 @@ impl fmt::Debug for BlobStore {
 /// Bytes are handed to the backend in parts of this size; S3 takes no smaller ones.
 const PART_BYTES: usize = 5 * 1024 * 1024;
 
+/// A blob that was written this recently is safe from being collected; an older one is written again when
+/// somebody wants to rely on it. Half of the collector's period of grace.
+const FRESH_FOR: TimeDelta = TimeDelta::hours(12);
+
+/// No LoRA or checkpoint of SDXL comes near this.
+const MAX_LOCAL_BYTES: u64 = 32 << 30;
+
 impl BlobStore {
     /// A folder as the object store. Addresses of blobs are signed with `signing_key`.
     pub fn local(folder: &Path, signing_key: SigningKey) -> std::result::Result<Self, object_store::Error> {
         let backend = object_store::local::LocalFileSystem::new_with_prefix(folder)?
             .with_fsync(true)
             .with_automatic_cleanup(true);
-        let url = format!("file://{}", folder.display());
-        Ok(Self::new(Arc::new(backend), url, signing_key))
+        Ok(Self {
+            backend: Arc::new(backend),
+            url: format!("file://{}", folder.display())
+                .trim_end_matches('/')
+                .into(),
+            place: Place::Folder {
+                folder: folder.into(),
+                signing_key,
+            },
+        })
     }
 
-    pub(crate) fn new(backend: Arc<dyn ObjectStore>, url: String, signing_key: SigningKey) -> Self {
-        Self {
-            backend,
-            url: url.trim_end_matches('/').into(),
-            signing_key,
-        }
+    /// The bucket that `s3://BUCKET[/PREFIX]` names, once its server has answered.
+    pub async fn s3(url: &str, settings: &S3Settings) -> std::result::Result<Self, BucketError> {
+        let bucket = Bucket::open(url, settings)?;
+        bucket.check().await?;
+        let backend = bucket.backend().map_err(|source| BucketError::Unreadable {
+            endpoint: url.to_owned(),
+            source: Box::new(source),
+        })?;
+        Ok(Self {
+            backend: Arc::new(backend),
+            url: bucket.url().into(),
+            place: Place::Bucket(Arc::new(bucket)),
+        })
+    }
+
+    /// Tries the bucket as a job would: writes, reads, signs and deletes a small object.
+    pub async fn probe_s3(url: &str, settings: &S3Settings) -> std::result::Result<(), BucketError> {
+        let bucket = Bucket::open(url, settings)?;
+        bucket.check().await?;
+        bucket.probe().await
     }
 
     /// Stores bytes under their own hash.
@@ -130,13 +164,15 @@ impl BlobStore {
             sha256,
             size_bytes: bytes.len() as u64,
         };
-        if !self.exists(&blob.key).await? {
-            self.backend
-                .put(&blob.key.path(), bytes.into())
-                .await
-                .map_err(|err| failed("store", &blob.key, err))?;
+        if !self.has_fresh(&blob.key, blob.size_bytes).await? {
+            self.put_at(&blob.key.path(), &blob.key, bytes).await?;
         }
         Ok(blob)
+    }
+
+    async fn put_at(&self, path: &ObjectPath, key: &BlobKey, bytes: Bytes) -> Result<()> {
+        let put = self.backend.put(path, bytes.into()).await;
+        put.map(drop).map_err(|err| failed("store", key, err))
     }
 
     /// Stores a stream under `key`. Nothing is kept unless size and hash turn out as announced.
@@ -149,6 +185,12 @@ impl BlobStore {
     where
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        if size_bytes <= PART_BYTES as u64 {
+            let mut whole = Vec::new();
+            copy(key, size_bytes, stream, &mut whole).await?;
+            self.put_at(&key.path(), key, whole.into()).await?;
+            return Ok(StoredBlob::of(key, size_bytes));
+        }
         let upload = self
             .backend
             .put_multipart(&key.path())
@@ -158,11 +200,7 @@ impl BlobStore {
         match copy(key, size_bytes, stream, &mut writer).await {
             Ok(()) => {
                 writer.finish().await.map_err(|err| failed("store", key, err))?;
-                Ok(StoredBlob {
-                    key: key.clone(),
-                    sha256: key.sha256(),
-                    size_bytes,
-                })
+                Ok(StoredBlob::of(key, size_bytes))
             }
             Err(err) => {
                 if let Err(abort) = writer.abort().await {
@@ -206,13 +244,32 @@ impl BlobStore {
         })
     }
 
-    /// Size of a blob; `None` when there is no such blob.
-    pub async fn size(&self, key: &BlobKey) -> Result<Option<u64>> {
-        match self.backend.head(&key.path()).await {
-            Ok(meta) => Ok(Some(meta.size)),
+    /// What the store says of a blob; `None` when there is no such blob.
+    pub async fn meta(&self, key: &BlobKey) -> Result<Option<BlobMeta>> {
+        self.meta_at(&key.path(), key).await
+    }
+
+    async fn meta_at(&self, path: &ObjectPath, key: &BlobKey) -> Result<Option<BlobMeta>> {
+        match self.backend.head(path).await {
+            Ok(meta) => Ok(Some(BlobMeta {
+                size_bytes: meta.size,
+                modified_at: meta.last_modified,
+            })),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(err) => Err(failed("look up", key, err)),
         }
+    }
+
+    /// Size of a blob; `None` when there is no such blob.
+    pub async fn size(&self, key: &BlobKey) -> Result<Option<u64>> {
+        Ok(self.meta(key).await?.map(|meta| meta.size_bytes))
+    }
+
+    /// Whether the blob is there, and was written so recently that nobody is about to collect it.
+    pub async fn has_fresh(&self, key: &BlobKey, size_bytes: u64) -> Result<bool> {
+        let meta = self.meta(key).await?;
+        Ok(meta
+            .is_some_and(|meta| meta.size_bytes == size_bytes && crate::now() - meta.modified_at < FRESH_FOR))
     }
 
     /// Whether there is such a blob.
@@ -222,7 +279,11 @@ impl BlobStore {
 
     /// Deletes a blob; deleting one that is not there is fine.
     pub async fn delete(&self, key: &BlobKey) -> Result<()> {
-        match self.backend.delete(&key.path()).await {
+        self.delete_at(&key.path(), key).await
+    }
+
+    async fn delete_at(&self, path: &ObjectPath, key: &BlobKey) -> Result<()> {
+        match self.backend.delete(path).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(err) => Err(failed("delete", key, err)),
         }
@@ -235,26 +296,127 @@ impl BlobStore {
 
     /// A signed address to `GET` a blob from.
     ///
-    /// For the local backend it is a path on this server, `/blob/{key}?…`; a client resolves it against the
-    /// server's own address.
+    /// For a folder it is a path on this server, `/blob/{key}?…`; a client resolves it against the server's own
+    /// address. For a bucket it is a whole address.
     pub fn get_url(&self, key: &BlobKey, options: &UrlOptions) -> String {
-        self.signing_key.sign(Method::Get, key, options)
+        match &self.place {
+            Place::Folder { signing_key, .. } => signing_key.sign(Method::Get, key, options),
+            Place::Bucket(bucket) => bucket.get_url(key, options, crate::now()),
+        }
     }
 
-    /// A signed address to `PUT` exactly the blob's bytes to.
-    pub fn put_url(&self, key: &BlobKey, size_bytes: u64) -> String {
-        self.signing_key
-            .sign(Method::Put, key, &UrlOptions::put(size_bytes))
+    /// A signed address to `PUT` exactly the blob's bytes to. They are [`confirm`](Self::confirm)ed then.
+    pub fn put_url(&self, key: &BlobKey, size_bytes: u64) -> UploadAddress {
+        match &self.place {
+            Place::Folder { signing_key, .. } => UploadAddress {
+                url: signing_key.sign(Method::Put, key, &UrlOptions::put(size_bytes)),
+                headers: BTreeMap::new(),
+            },
+            Place::Bucket(bucket) => bucket.put_url(incoming(key).as_ref(), &key.sha256(), size_bytes),
+        }
     }
 
-    /// Checks a request for `/blob/{key}`.
+    /// The most bytes that an address to `PUT` to takes.
+    pub fn max_put_bytes(&self) -> u64 {
+        match &self.place {
+            Place::Folder { .. } => MAX_LOCAL_BYTES,
+            Place::Bucket(_) => s3::MAX_PUT_BYTES,
+        }
+    }
+
+    /// Looks whether a blob that somebody says to have put is there, and right; only then it gets its key.
+    pub async fn confirm(&self, key: &BlobKey, size_bytes: u64) -> Result<bool> {
+        if let Place::Bucket(bucket) = &self.place {
+            let path = incoming(key);
+            if let Some(meta) = self.meta_at(&path, key).await? {
+                let checked = self.check(bucket, &path, key, size_bytes, meta.size_bytes).await;
+                if checked.is_ok() {
+                    let copied = self.backend.copy(&path, &key.path()).await;
+                    copied.map_err(|err| failed("confirm", key, err))?;
+                }
+                self.delete_at(&path, key).await?;
+                checked?;
+            }
+        }
+        Ok(self.size(key).await? == Some(size_bytes))
+    }
+
+    /// Checks bytes that this server did not see; where the store has hashed them, they need not be read.
+    async fn check(
+        &self,
+        bucket: &Bucket,
+        path: &ObjectPath,
+        key: &BlobKey,
+        expected: u64,
+        found: u64,
+    ) -> Result<()> {
+        if found != expected {
+            return Err(BlobError::SizeMismatch { expected, found });
+        }
+        if bucket.checksum(path.as_ref()).await?.as_deref() == Some(key.sha256().as_str()) {
+            return Ok(());
+        }
+        let found = self.backend.get(path).await;
+        let stream = found.map_err(|err| failed("read", key, err))?.into_stream();
+        copy(key, expected, stream, &mut Nowhere).await
+    }
+
+    /// Where agents and browsers reach the objects, when that is not this server: `https://host[:port]`.
+    pub fn public_origin(&self) -> Option<String> {
+        match &self.place {
+            Place::Folder { .. } => None,
+            Place::Bucket(bucket) => Some(bucket.public_origin()),
+        }
+    }
+
+    /// Checks a request for `/blob/{key}`; addresses of a bucket are none of ours.
     pub fn verify(
         &self,
         method: Method,
         key: &BlobKey,
         query: &SignedQuery,
     ) -> std::result::Result<(), InvalidSignature> {
-        self.signing_key.verify(method, key, query, crate::now())
+        match &self.place {
+            Place::Folder { signing_key, .. } => signing_key.verify(method, key, query, crate::now()),
+            Place::Bucket(_) => Err(InvalidSignature::Mismatch),
+        }
+    }
+}
+
+/// Where bytes that a client put wait to be confirmed.
+fn incoming(key: &BlobKey) -> ObjectPath {
+    ObjectPath::from(format!("{INCOMING}/{}", key.sha256()))
+}
+
+const INCOMING: &str = "incoming";
+
+/// Takes a blob's bytes as they come.
+trait Sink {
+    async fn take(&mut self, part: Bytes) -> std::result::Result<(), object_store::Error>;
+}
+
+impl Sink for WriteMultipart {
+    async fn take(&mut self, part: Bytes) -> std::result::Result<(), object_store::Error> {
+        // At most two parts wait in memory for a slow store.
+        self.wait_for_capacity(2).await?;
+        self.put(part);
+        Ok(())
+    }
+}
+
+impl Sink for Vec<u8> {
+    async fn take(&mut self, part: Bytes) -> std::result::Result<(), object_store::Error> {
+        self.extend_from_slice(&part);
+        Ok(())
+    }
+}
+
+/// The bytes are looked at only.
+struct Nowhere;
+
+impl Sink for Nowhere {
+    async fn take(&mut self, _part: Bytes) -> std::result::Result<(), object_store::Error> {
+        Ok(())
     }
 }
 
@@ -262,7 +424,7 @@ async fn copy<E>(
     key: &BlobKey,
     size_bytes: u64,
     stream: impl Stream<Item = std::result::Result<Bytes, E>> + Send,
-    writer: &mut WriteMultipart,
+    sink: &mut impl Sink,
 ) -> Result<()>
 where
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -277,12 +439,7 @@ where
             break;
         }
         hash.update(&part);
-        // At most two parts wait in memory for a slow disk.
-        writer
-            .wait_for_capacity(2)
-            .await
-            .map_err(|err| failed("store", key, err))?;
-        writer.put(part);
+        sink.take(part).await.map_err(|err| failed("store", key, err))?;
     }
     if found != size_bytes {
         return Err(BlobError::SizeMismatch {
@@ -295,37 +452,4 @@ where
         return Err(BlobError::HashMismatch { expected, found });
     }
     Ok(())
-}
-
-fn failed(doing: &'static str, key: &BlobKey, source: object_store::Error) -> BlobError {
-    if matches!(source, object_store::Error::NotFound { .. }) {
-        return BlobError::NotFound { key: key.clone() };
-    }
-    if is_full(&source) {
-        return BlobError::Full(source);
-    }
-    BlobError::Store {
-        doing,
-        key: key.clone(),
-        source,
-    }
-}
-
-/// Looks for a full disk (or quota) anywhere in the chain of causes.
-fn is_full(err: &object_store::Error) -> bool {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(err);
-    while let Some(err) = cause {
-        if let Some(io) = err.downcast_ref::<std::io::Error>()
-            && matches!(
-                io.kind(),
-                std::io::ErrorKind::StorageFull
-                    | std::io::ErrorKind::QuotaExceeded
-                    | std::io::ErrorKind::FileTooLarge
-            )
-        {
-            return true;
-        }
-        cause = err.source();
-    }
-    false
 }

@@ -3,19 +3,23 @@
 //! Claiming is a compare-and-set on the phase, so that of any number of claimers one gets a row. What was
 //! claimed is owned through the lease and the fence of its attempt (see [`crate::attempts`]): claim, renew,
 //! end; a lease that ran out is found by the reconcilers and its row queued again. Enqueueing is inserting a
-//! row. Waiting claimers are woken by [`crate::Signals`].
+//! row. Jobs of a higher priority go first, of equal ones the oldest. Waiting claimers are woken by [`crate::Signals`].
 
-use chrono::{DateTime, Utc};
-use protocol::{GenerationId, JobId, generation::GenerationPhase, phase::Phase};
+use chrono::{DateTime, TimeDelta, Utc};
+use protocol::{
+    GenerationId, JobId,
+    generation::GenerationPhase,
+    phase::{AttemptPhase, Phase},
+};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, Statement,
     sea_query::{Expr, ExprTrait, LockBehavior, LockType, Order, Query, SelectStatement},
 };
 use uuid::Uuid;
 
 use crate::{
     Read, Result, Tx,
-    db::entities::{generation, job},
+    db::entities::{attempt, generation, job},
     error::Doing,
     events::{self, NewEvent},
     generations::{GenerationState, state},
@@ -23,8 +27,35 @@ use crate::{
     words::word,
 };
 
-/// Moves a provider's oldest queued job to `to`, with its event; `None` when none waits.
-pub async fn claim_job(tx: &Tx, provider: &str, now: DateTime<Utc>, to: Phase) -> Result<Option<JobId>> {
+/// No job is put off for longer: a time that is further away was written by a server whose clock was wrong.
+const LONGEST_DELAY: TimeDelta = TimeDelta::minutes(2);
+
+/// Which job is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JobClaim<'a> {
+    /// Who would lease its machine.
+    pub provider: &'a str,
+    /// Attempts of this provider that this server may have at the same time, with the one to come.
+    pub max_running: usize,
+    /// Jobs that are put off beyond this wait.
+    pub now: DateTime<Utc>,
+    /// The phase that it gets.
+    pub to: Phase,
+}
+
+/// Moves a provider's next queued job to another phase, with its event; `None` when none waits, or when as many
+/// run as may. Its attempt must be opened in the same transaction.
+pub async fn claim_job(tx: &Tx, wanted: JobClaim<'_>) -> Result<Option<JobId>> {
+    let JobClaim {
+        provider,
+        max_running,
+        now,
+        to,
+    } = wanted;
+    lock_limit(tx, provider).await?;
+    if n_running(tx, provider).await? >= max_running as u64 {
+        return Ok(None);
+    }
     let mut oldest = Query::select()
         .column(job::Column::Id)
         .from(job::Entity)
@@ -33,8 +64,10 @@ pub async fn claim_job(tx: &Tx, provider: &str, now: DateTime<Utc>, to: Phase) -
         .cond_where(
             Condition::any()
                 .add(job::Column::NotBefore.is_null())
-                .add(job::Column::NotBefore.lte(now)),
+                .add(job::Column::NotBefore.lte(now))
+                .add(job::Column::NotBefore.gt(now + LONGEST_DELAY)),
         )
+        .order_by(job::Column::Priority, Order::Desc)
         .order_by(job::Column::CreatedAt, Order::Asc)
         .order_by(job::Column::Id, Order::Asc)
         .limit(1)
@@ -93,6 +126,40 @@ pub async fn claim_generation(tx: &Tx) -> Result<Option<GenerationState>> {
     let id = GenerationId(id);
     tx.touch_generation(id);
     state(tx, id).await.map(Some)
+}
+
+/// Attempts of jobs that this server has at a provider.
+async fn n_running(tx: &Tx, provider: &str) -> Result<u64> {
+    attempt::Entity::find()
+        .filter(attempt::Column::Provider.eq(provider))
+        .filter(attempt::Column::Phase.ne(word(&AttemptPhase::Gone)))
+        .filter(attempt::Column::JobId.is_not_null())
+        .filter(
+            Condition::any()
+                .add(attempt::Column::Server.eq(tx.server()))
+                .add(attempt::Column::Server.is_null()),
+        )
+        .count(tx.connection())
+        .await
+        .doing("count running jobs")
+}
+
+/// Two claimers must not both see room for one more. SQLite has one writer at a time anyway.
+async fn lock_limit(tx: &Tx, provider: &str) -> Result<()> {
+    if tx.connection().get_database_backend() != DbBackend::Postgres {
+        return Ok(());
+    }
+    let key = format!("morpheus/{}/{provider}", tx.server());
+    let lock = Statement::from_sql_and_values(
+        DbBackend::Postgres,
+        "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
+        [key.into()],
+    );
+    tx.connection()
+        .execute_raw(lock)
+        .await
+        .doing("lock the limit of a provider")?;
+    Ok(())
 }
 
 /// Several claimers do not wait for each other on PostgreSQL; SQLite has one writer at a time anyway.

@@ -1,9 +1,7 @@
 //! What an installation knows about itself: its identity and its secrets.
 
 use protocol::OwnerId;
-use sea_orm::{
-    ActiveValue::Set, ConnectionTrait, EntityTrait, QueryOrder, TransactionTrait, sea_query::OnConflict,
-};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait, QueryOrder, sea_query::OnConflict};
 use uuid::Uuid;
 
 use crate::{
@@ -26,7 +24,7 @@ pub(crate) struct Identity {
 }
 
 pub(crate) async fn identity(database: &Database) -> Result<Identity> {
-    let tx = database.writer.begin().await.doing("begin a transaction")?;
+    let tx = database.begin_alone().await.doing("begin a transaction")?;
     let signing_key = get_or_insert(&tx, "blob_signing_key", SigningKey::random().to_hex()).await?;
     let deployment = get_or_insert(&tx, "deployment", Uuid::now_v7().to_string()).await?;
     let owner = first_owner(&tx).await?;
@@ -74,6 +72,7 @@ async fn first_owner(db: &impl ConnectionTrait) -> Result<OwnerId> {
         id: id.0,
         name: "owner".to_owned(),
         created_at: now(),
+        auth_user_id: None,
     };
     insert(db, row, "write the first owner").await?;
     Ok(id)

@@ -9,17 +9,17 @@ use std::{
 use chrono::{DateTime, SubsecRound, Utc};
 use protocol::{GenerationId, JobId, OwnerId};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, QuerySelect, sea_query::LockType,
 };
 use uuid::Uuid;
 
 use crate::{
     BlobStore, OpenError, Result, Signals,
-    db::{self, Database},
+    db::{self, Database, Place},
     error::Doing,
+    objects::{S3Settings, SigningKey},
     settings,
-    signals::Change,
+    signals::{self, Bus, Change},
 };
 
 /// The time, in the precision that every database keeps.
@@ -41,6 +41,9 @@ struct Inner {
     signals: Signals,
     owner: OwnerId,
     deployment: Uuid,
+    server: Uuid,
+    /// Carries the signals to other servers, for as long as this lives.
+    _bus: Option<Bus>,
 }
 
 /// Where to keep what; made by [`Store::builder`].
@@ -49,54 +52,73 @@ pub struct StoreBuilder {
     data_dir: PathBuf,
     database: Option<String>,
     objects: Option<String>,
+    queue: Option<String>,
+    s3: S3Settings,
 }
 
 impl StoreBuilder {
-    /// The database: `sqlite://PATH`. Left out: `morpheus.db` in the data folder.
+    /// The database: `sqlite://PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. Left out: `morpheus.db` in
+    /// the data folder.
     pub fn database(mut self, url: Option<String>) -> Self {
         self.database = url;
         self
     }
 
-    /// The objects: `file://PATH`. Left out: `objects` in the data folder.
+    /// The objects: `file://PATH` or `s3://BUCKET[/PREFIX]`. Left out: `objects` in the data folder.
     pub fn objects(mut self, url: Option<String>) -> Self {
         self.objects = url;
         self
     }
 
+    /// What wakes other servers: `redis://…`, `rediss://…` or `postgres://…`. Left out: the database.
+    pub fn queue(mut self, url: Option<String>) -> Self {
+        self.queue = url;
+        self
+    }
+
+    /// How to reach the bucket, when the objects are in one.
+    pub fn s3(mut self, settings: S3Settings) -> Self {
+        self.s3 = settings;
+        self
+    }
+
     /// Opens everything; makes what is not there yet and brings the schema up to date.
     pub async fn open(self) -> std::result::Result<Store, OpenError> {
-        let data_dir = std::path::absolute(&self.data_dir).map_err(|source| OpenError::DataFolder {
-            path: self.data_dir.clone(),
-            source,
-        })?;
+        let (data_dir, place) = (absolute(&self.data_dir)?, self.place()?);
         make_folder(&data_dir)?;
-        let database_path = match &self.database {
-            None => data_dir.join("morpheus.db"),
-            Some(url) => local_path("database", url, "sqlite", "sqlite://PATH")?,
-        };
-        let objects_path = match &self.objects {
-            None => data_dir.join("objects"),
-            Some(url) => local_path("objects", url, "file", "file://PATH")?,
-        };
-        make_folder(&objects_path)?;
-        let database = Database::open_sqlite(&database_path).await?;
+        let database = self.open_database(&place).await?;
         let identity = settings::identity(&database).await.map_err(OpenError::Prepare)?;
-        let objects =
-            BlobStore::local(&objects_path, identity.signing_key).map_err(|source| OpenError::Objects {
-                url: format!("file://{}", objects_path.display()),
-                source,
-            })?;
+        let objects = open_objects(&self, &data_dir, identity.signing_key).await?;
+        let server = server_id(&data_dir)?;
+        let queue = self.queue.as_deref();
+        let (signals, bus) = signals::open(queue, &place, identity.deployment).await?;
         Ok(Store {
             inner: Arc::new(Inner {
                 data_dir,
                 database,
                 objects,
-                signals: Signals::default(),
+                signals,
                 owner: identity.owner,
                 deployment: identity.deployment,
+                server,
+                _bus: bus,
             }),
         })
+    }
+}
+
+impl StoreBuilder {
+    /// Where the database is.
+    pub(crate) fn place(&self) -> std::result::Result<Place, OpenError> {
+        Place::parse(self.database.as_deref(), &absolute(&self.data_dir)?)
+    }
+
+    /// Opens the database alone and brings its schema up to date.
+    pub(crate) async fn open_database(&self, place: &Place) -> std::result::Result<Database, OpenError> {
+        if self.database.is_none() {
+            make_folder(&absolute(&self.data_dir)?)?;
+        }
+        Database::open(place).await
     }
 }
 
@@ -112,23 +134,14 @@ impl Store {
             data_dir: data_dir.to_owned(),
             database: None,
             objects: None,
+            queue: None,
+            s3: S3Settings::default(),
         }
     }
 
     /// Starts a transaction.
     pub async fn begin(&self) -> Result<Tx> {
-        let options = TransactionOptions {
-            // A deferred transaction that reads first fails when another process has written meanwhile.
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let transaction = self
-            .inner
-            .database
-            .writer
-            .begin_with_options(options)
-            .await
-            .doing("begin a transaction")?;
+        let transaction = self.inner.database.begin().await.doing("begin a transaction")?;
         Ok(Tx {
             transaction,
             store: self.clone(),
@@ -169,6 +182,11 @@ impl Store {
     /// Tells this installation's instances from those of others on the same machine or account.
     pub fn deployment(&self) -> Uuid {
         self.inner.deployment
+    }
+
+    /// Tells this server from others of the installation. It stays with the data folder, which one server uses.
+    pub fn server(&self) -> Uuid {
+        self.inner.server
     }
 }
 
@@ -218,6 +236,10 @@ impl Tx {
         self.touched().generations.push(id);
     }
 
+    pub(crate) fn server(&self) -> Uuid {
+        self.store.server()
+    }
+
     fn touched(&self) -> std::sync::MutexGuard<'_, Touched> {
         self.touched.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -231,6 +253,11 @@ pub trait Read: Sync + sealed::Sealed {
     #[doc(hidden)]
     fn connection(&self) -> &Self::Connection;
 
+    /// In a transaction, nobody else changes the rows that are found until it ends: what is decided by them
+    /// stays true. Lock an attempt before its job, and a job before its model, so that nobody waits in a circle.
+    #[doc(hidden)]
+    fn hold<Q: QuerySelect>(&self, query: Q) -> Q;
+
     /// The objects, to sign addresses with.
     fn objects(&self) -> &BlobStore;
 }
@@ -240,6 +267,10 @@ impl Read for Store {
 
     fn connection(&self) -> &DatabaseConnection {
         &self.inner.database.readers
+    }
+
+    fn hold<Q: QuerySelect>(&self, query: Q) -> Q {
+        query
     }
 
     fn objects(&self) -> &BlobStore {
@@ -254,6 +285,15 @@ impl Read for Tx {
         &self.transaction
     }
 
+    fn hold<Q: QuerySelect>(&self, query: Q) -> Q {
+        match self.transaction.get_database_backend() {
+            // Rows that refer to a held one can still be inserted.
+            DbBackend::Postgres => query.lock(LockType::NoKeyUpdate),
+            // SQLite has one transaction that writes at a time, and all of ours are of that kind.
+            _ => query,
+        }
+    }
+
     fn objects(&self) -> &BlobStore {
         self.store.objects()
     }
@@ -265,6 +305,30 @@ mod sealed {
     impl Sealed for super::Tx {}
 }
 
+async fn open_objects(
+    builder: &StoreBuilder,
+    data_dir: &Path,
+    signing_key: SigningKey,
+) -> std::result::Result<BlobStore, OpenError> {
+    let path = match &builder.objects {
+        None => data_dir.join("objects"),
+        Some(url) if url.starts_with("s3://") => return Ok(BlobStore::s3(url, &builder.s3).await?),
+        Some(url) => local_path("objects", url, "file", "file://PATH or s3://BUCKET/PREFIX")?,
+    };
+    make_folder(&path)?;
+    BlobStore::local(&path, signing_key).map_err(|source| OpenError::Objects {
+        url: format!("file://{}", path.display()),
+        source,
+    })
+}
+
+fn absolute(path: &Path) -> std::result::Result<PathBuf, OpenError> {
+    std::path::absolute(path).map_err(|source| OpenError::DataFolder {
+        path: path.to_owned(),
+        source,
+    })
+}
+
 fn make_folder(path: &Path) -> std::result::Result<(), OpenError> {
     std::fs::create_dir_all(path).map_err(|source| OpenError::DataFolder {
         path: path.to_owned(),
@@ -272,18 +336,37 @@ fn make_folder(path: &Path) -> std::result::Result<(), OpenError> {
     })
 }
 
+/// The id that a data folder has, or gets now.
+fn server_id(data_dir: &Path) -> std::result::Result<Uuid, OpenError> {
+    let path = data_dir.join("server-id");
+    let failed = |source| OpenError::DataFolder {
+        path: path.clone(),
+        source,
+    };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => {
+            if let Ok(id) = text.trim().parse() {
+                return Ok(id);
+            }
+            tracing::warn!(path = %path.display(), "holds no id; making a new one");
+        }
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => {}
+        Err(err) => return Err(failed(err)),
+    }
+    let id = Uuid::now_v7();
+    std::fs::write(&path, format!("{id}\n")).map_err(failed)?;
+    Ok(id)
+}
+
 /// The path of `scheme://PATH`.
-fn local_path(
+pub(crate) fn local_path(
     setting: &'static str,
     url: &str,
     scheme: &str,
     supported: &'static str,
 ) -> std::result::Result<PathBuf, OpenError> {
     match url.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://")) {
-        Some(path) if !path.is_empty() => std::path::absolute(path).map_err(|source| OpenError::DataFolder {
-            path: path.into(),
-            source,
-        }),
+        Some(path) if !path.is_empty() => absolute(Path::new(path)),
         _ => Err(OpenError::UnknownScheme {
             setting,
             url: db::without_password(url),

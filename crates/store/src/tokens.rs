@@ -212,11 +212,12 @@ pub struct WorkerStart {
     pub created_at: DateTime<Utc>,
 }
 
-/// Workers whose tokens were made at or after `since`.
-pub async fn worker_starts_since(db: &impl Read, since: DateTime<Utc>) -> Result<WorkerStarts> {
+/// Workers whose tokens were made at or after `since`, with names that begin like this.
+pub async fn worker_starts_since(db: &impl Read, prefix: &str, since: DateTime<Utc>) -> Result<WorkerStarts> {
     let rows = api_token::Entity::find()
         .filter(api_token::Column::Scope.eq(WORKER))
         .filter(api_token::Column::CreatedAt.gte(since))
+        .filter(api_token::Column::Name.starts_with(prefix))
         .order_by_desc(api_token::Column::Id)
         .all(db.connection())
         .await

@@ -6,8 +6,9 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
+    fs::{self, File},
     io::{self, BufWriter, Write},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -143,7 +144,7 @@ pub fn write_atomically(
             .filter(|folder| !folder.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
         // Dropped on an error, and the temporary file with it.
-        let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
+        let mut temporary = temporary_in(folder)?;
         let mut out = BufWriter::with_capacity(1 << 20, temporary.as_file_mut());
         write(&mut out)?;
         out.flush()?;
@@ -157,6 +158,14 @@ pub fn write_atomically(
         path: path.to_owned(),
         err,
     })
+}
+
+/// A temporary file that may be renamed to its place later: unlike others it may be read by whom the umask
+/// allows, as any file that a program writes.
+pub fn temporary_in(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    tempfile::Builder::new()
+        .permissions(fs::Permissions::from_mode(0o666))
+        .tempfile_in(folder)
 }
 
 #[cfg(test)]

@@ -172,6 +172,13 @@ export const fields = {
         "concept"
       ]
     },
+    "priority": {
+      "type": "integer",
+      "description": "Jobs of a higher priority go first, from -10 to 10; of equal ones the oldest.",
+      "minimum": -10,
+      "maximum": 10,
+      "default": 0
+    },
     "provider": {
       "type": "string",
       "description": "Who leases the machine: `local` is this one.",

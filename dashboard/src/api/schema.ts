@@ -490,7 +490,7 @@ export interface paths {
         };
         /**
          * Download the LoRA file
-         * @description Takes `Range`.
+         * @description Takes `Range`. A server that keeps its files in a bucket answers with an address there.
          */
         get: operations["download_model_version"];
         put?: never;
@@ -916,6 +916,12 @@ export interface components {
             /** @description What the LoRA is for; gives the defaults of all parameters. */
             preset?: components["schemas"]["Preset"];
             /**
+             * Format: int32
+             * @description Jobs of a higher priority go first, from -10 to 10; of equal ones the oldest.
+             * @default 0
+             */
+            priority: number;
+            /**
              * @description Who leases the machine: `local` is this one.
              * @default local
              */
@@ -1256,6 +1262,11 @@ export interface components {
             n_attempts: number;
             /** @description Where it stands. */
             phase: components["schemas"]["Phase"];
+            /**
+             * Format: int32
+             * @description Jobs of a higher priority go first.
+             */
+            priority: number;
             progress?: components["schemas"]["StepMetrics"] | null;
             /** @description Who leases the machine. */
             provider: string;
@@ -2062,6 +2073,10 @@ export interface components {
         UploadTicket: {
             /** @description Its id. */
             artifact_id: components["schemas"]["ArtifactId"];
+            /** @description Headers to send with them, exactly as they are: an address of an object store is signed with them. */
+            upload_headers?: {
+                [key: string]: string;
+            };
             /** @description Signed address to `PUT` the bytes to; absent when the store has these bytes already. */
             upload_url?: string | null;
         };
@@ -3230,6 +3245,13 @@ export interface operations {
                 content: {
                     "application/octet-stream": unknown;
                 };
+            };
+            /** @description The file is at the signed address in `Location` */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What is wrong, and what would be right */
             default: {

@@ -26,10 +26,11 @@ const ALLOWED: [(&str, &[&str]); 9] = [
 ];
 
 /// Libraries that one crate alone may name, so that they can be replaced in one place.
-const OWNED: [(&str, &str); 7] = [
+const OWNED: [(&str, &str); 8] = [
     ("sea-orm", "store"),
     ("sea-orm-migration", "store"),
     ("object_store", "store"),
+    ("redis", "store"),
     ("axum", "server"),
     ("axum-extra", "server"),
     ("utoipa-axum", "server"),

@@ -65,14 +65,10 @@ async fn an_expired_address_is_asked_for_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lora.safetensors");
     std::fs::write(&path, "weights").unwrap();
-    let file = Upload {
-        attempt: AttemptId::new(),
-        fence: 3,
-        kind: ArtifactKind::Lora { step: 10 },
-        path: &path,
-        file_name: "zora.safetensors".into(),
-    };
-    assert_eq!(upload(&server.client(), file, PATIENCE).await.unwrap(), artifact);
+    assert_eq!(
+        upload(&server.client(), lora(&path), PATIENCE).await.unwrap(),
+        artifact
+    );
     let requests = server.requests();
     let methods: Vec<_> = requests
         .iter()
@@ -84,4 +80,69 @@ async fn an_expired_address_is_asked_for_again() {
     assert_eq!(announced["kind"], "lora");
     assert_eq!(requests[3].body, b"weights");
     assert!(requests[4].line.contains("/complete"), "{}", requests[4].line);
+}
+
+fn lora(path: &std::path::Path) -> Upload<'_> {
+    Upload {
+        attempt: AttemptId::new(),
+        fence: 3,
+        kind: ArtifactKind::Lora { step: 10 },
+        path,
+        file_name: "zora.safetensors".into(),
+    }
+}
+
+#[tokio::test]
+async fn an_object_store_gets_the_headers_that_were_signed() {
+    let ticket = json!({
+        "artifact_id": ArtifactId::new(),
+        "upload_url": "/incoming/x?X-Amz-Signature=y",
+        "upload_headers": { "content-length": "7", "x-amz-checksum-sha256": "q83v" },
+    })
+    .to_string();
+    let server =
+        FakeServer::start(move |n, _| (200, if n == 0 { ticket.clone().into() } else { Vec::new() })).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lora.safetensors");
+    std::fs::write(&path, "weights").unwrap();
+    upload(&server.client(), lora(&path), PATIENCE).await.unwrap();
+    let put = &server.requests()[1];
+    assert!(put.line.starts_with("PUT /incoming/x"), "{}", put.line);
+    let given = |name: &str| {
+        let lines = put
+            .headers
+            .iter()
+            .filter(|line| line.to_ascii_lowercase().starts_with(name));
+        lines.cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(given("x-amz-checksum-sha256"), ["x-amz-checksum-sha256: q83v"]);
+    assert_eq!(given("content-length").len(), 1);
+    assert!(
+        given("authorization").is_empty(),
+        "the token is for the server alone"
+    );
+}
+
+#[tokio::test]
+async fn a_file_above_the_stores_limit_is_named() {
+    let ticket = json!({ "artifact_id": ArtifactId::new(), "upload_url": "/incoming/x" }).to_string();
+    let server = FakeServer::start(move |n, _| match n {
+        0 => (200, ticket.clone().into()),
+        _ => (413, b"<Error><Code>EntityTooLarge</Code></Error>".to_vec()),
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lora.safetensors");
+    std::fs::write(&path, "weights").unwrap();
+    let err = upload(&server.client(), lora(&path), PATIENCE).await.unwrap_err();
+    let text = crate::error::chain(&err);
+    for part in [
+        "zora.safetensors",
+        "7 bytes",
+        "Upload file size limit",
+        "--objects",
+    ] {
+        assert!(text.contains(part), "no `{part}` in {text}");
+    }
+    assert_eq!(server.requests().len(), 2, "it is not tried again");
 }

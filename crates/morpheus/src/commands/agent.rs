@@ -49,6 +49,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         work_dir: paths::absolute(&args.work.unwrap_or_else(paths::work_dir)),
         idle_exit: Duration::from_secs(args.idle_exit),
         kohya,
+        engine: agent::engine::native,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

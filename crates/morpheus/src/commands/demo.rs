@@ -134,7 +134,10 @@ async fn start(args: &Args, data: PathBuf) -> anyhow::Result<Product> {
         database: None,
         queue: None,
         objects: None,
+        s3: store::objects::S3Settings::default(),
         bases: Default::default(),
+        max_running: Default::default(),
+        agent_program: None,
     };
     if let Some(listen) = args.listen {
         return Product::start(settings(listen)).await;

@@ -1,6 +1,7 @@
 //! `morpheus doctor`: checks this machine and the settings, and says how to fix what is wrong.
 
 mod checks;
+mod objects;
 mod sd_scripts;
 
 use serde::Serialize;
@@ -84,7 +85,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         checks::disk(&settings.data),
         checks::port(settings.listen),
     ];
-    findings.extend(checks::services(&settings));
+    findings.push(checks::database(&settings)?);
+    findings.extend(checks::queue(&settings)?);
+    findings.extend(objects::check(&settings));
     findings.extend(checks::bases(&settings));
     findings.extend(sd_scripts::check(&args.kohya));
     let n_problems = findings

@@ -129,7 +129,7 @@ fn engine(name: &str) -> Result<Engine, String> {
 }
 
 async fn drive(job: Job, reporter: &Reporter) -> anyhow::Result<Ended> {
-    let mut engine = engine::Engine::start(job);
+    let mut engine = engine::Engine::start(engine::native, job);
     let mut interrupted = false;
     loop {
         tokio::select! {

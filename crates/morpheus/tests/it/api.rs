@@ -20,10 +20,14 @@ pub(crate) struct Api {
 
 impl Api {
     pub(crate) fn of(server: &Server) -> Self {
+        Self::new(server.url.clone(), server.token.clone())
+    }
+
+    pub(crate) fn new(url: Url, token: String) -> Self {
         Self {
             http: reqwest::Client::new(),
-            url: server.url.clone(),
-            token: server.token.clone(),
+            url,
+            token,
         }
     }
 

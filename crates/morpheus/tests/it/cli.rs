@@ -7,7 +7,8 @@ use crate::support::{fail, path, run, succeed};
 #[test]
 fn every_command_explains_itself() {
     for command in [
-        "serve", "agent", "train", "generate", "lora", "dataset", "demo", "doctor", "version",
+        "serve", "agent", "train", "generate", "lora", "dataset", "objects", "db", "demo", "doctor",
+        "version",
     ] {
         let help = succeed([command, "--help"]);
         assert!(help.contains("Usage: morpheus"), "{command}: {help}");

@@ -4,8 +4,11 @@
 
 mod api;
 mod cli;
+mod db;
 mod generate;
 mod jobs;
+mod objects;
+mod replicas;
 mod server;
 mod support;
 mod train;

@@ -64,6 +64,27 @@ pub(crate) fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// With `MORPHEUS_TEST_SERVICES` set, servers keep everything in PostgreSQL and are woken by Redis. One that is
+/// started again on the same folder gets the same database, which goes with the services.
+fn services(data: &Path) -> Vec<String> {
+    if std::env::var_os("MORPHEUS_TEST_SERVICES").is_none() {
+        return Vec::new();
+    }
+    std::fs::create_dir_all(data).unwrap();
+    let note = data.join("test-database");
+    let url = std::fs::read_to_string(&note).unwrap_or_else(|_| {
+        let database = sim::postgres::Database::shared().unwrap();
+        std::fs::write(&note, database.url()).unwrap();
+        let url = database.url();
+        std::mem::forget(database);
+        url
+    });
+    let queue = sim::redis::shared().unwrap();
+    ["--database", &url, "--queue", &queue]
+        .map(str::to_owned)
+        .to_vec()
+}
+
 /// A server of its own, ended with its agents when the test is over.
 pub(crate) struct Server {
     child: Child,
@@ -79,14 +100,37 @@ impl Server {
     }
 
     pub(crate) fn start_at(data: &Path, listen: &str) -> Self {
-        let mut child = morpheus()
+        Self::start_with(data, listen, &[])
+    }
+
+    /// The same with settings as variables.
+    pub(crate) fn start_with(data: &Path, listen: &str, settings: &[(&str, String)]) -> Self {
+        let services = if settings.is_empty() {
+            services(data)
+        } else {
+            Vec::new()
+        };
+        let child = morpheus()
             .args(["serve", "--json", "--listen", listen, "--data"])
             .arg(data)
+            .args(services)
+            .envs(settings.iter().map(|(name, value)| (name, value)))
             .env("XDG_CACHE_HOME", data.join("cache"))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
+        let (child, url, token) = Self::read_ready(child);
+        Self {
+            child,
+            url,
+            token: token.unwrap_or_default(),
+            ended: false,
+        }
+    }
+
+    /// Waits until a server says where it listens; also its token, if it is the first one's.
+    pub(crate) fn read_ready(mut child: Child) -> (Child, Url, Option<String>) {
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap())
             .read_line(&mut line)
@@ -101,12 +145,7 @@ impl Server {
         let token = ready["login_url"]
             .as_str()
             .and_then(|url| Some(url.split_once("token=")?.1.to_owned()));
-        Self {
-            child,
-            url,
-            token: token.unwrap_or_default(),
-            ended: false,
-        }
+        (child, url, token)
     }
 
     pub(crate) fn id(&self) -> u32 {

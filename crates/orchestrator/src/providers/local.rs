@@ -40,6 +40,8 @@ pub struct LocalOptions {
     pub work_dir: PathBuf,
     /// Tells our instances from those of another installation on this machine: `Store::deployment`.
     pub deployment: Uuid,
+    /// Tells them from those of another server of the installation on this machine: `Store::server`.
+    pub server: Uuid,
     /// Jobs that train at the same time.
     pub capacity: usize,
     /// Time between the request to end and the kill.
@@ -81,6 +83,7 @@ impl Local {
         let started_at = store::now();
         let signature = Signature {
             deployment: options.deployment,
+            server: options.server,
             purpose: request.purpose,
             id: request.id,
             started_at,
@@ -94,7 +97,9 @@ impl Local {
         }
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy().into_owned();
-            if name.starts_with("MORPHEUS_") && !INHERITED.contains(&name.as_str()) {
+            // An agent works with signed addresses; the keys that sign them are none of its business.
+            let is_ours = name.starts_with("MORPHEUS_") || name.starts_with("AWS_");
+            if is_ours && !INHERITED.contains(&name.as_str()) {
                 command.env_remove(name);
             }
         }
@@ -126,10 +131,10 @@ impl Local {
         })
     }
 
-    /// Process groups that carry our installation's id.
+    /// Process groups that carry our installation's and our server's id.
     async fn groups(&self) -> Result<Vec<Group>, ProviderError> {
-        let deployment = self.options.deployment;
-        tokio::task::spawn_blocking(move || proc::groups(deployment))
+        let (deployment, server) = (self.options.deployment, self.options.server);
+        tokio::task::spawn_blocking(move || proc::groups(deployment, server))
             .await
             .map_err(|err| failed("read the list of processes", err))?
             .map_err(|err| failed("read the list of processes", err))

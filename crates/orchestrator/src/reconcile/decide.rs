@@ -1,24 +1,30 @@
 //! What to do about one attempt of a job: a pure decision over what was read.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::time::Duration;
+
 use protocol::phase::{AttemptPhase, Phase};
 use store::{attempts::Attempt, jobs::JobState};
 
 use crate::providers::Instance;
 
-/// What was read, and the times that matter.
+/// What was read, how long it has been so, and the times that matter.
 #[derive(Debug, Clone)]
 pub(crate) struct View<'a> {
     pub(crate) job: &'a JobState,
     pub(crate) attempt: &'a Attempt,
+    /// This server opened the attempt, and so it would see its instance.
+    pub(crate) is_ours: bool,
     /// The living instance that carries the attempt's id.
     pub(crate) instance: Option<&'a Instance>,
-    pub(crate) now: DateTime<Utc>,
-    /// Before this, nobody could renew a lease here.
-    pub(crate) serving_since: DateTime<Utc>,
-    pub(crate) lease: TimeDelta,
-    pub(crate) boot_timeout: TimeDelta,
-    pub(crate) patience: TimeDelta,
+    /// Nobody has renewed the lease for so long.
+    pub(crate) unrenewed_for: Duration,
+    /// The attempt was opened, or its instance started, so long ago.
+    pub(crate) started_for: Duration,
+    /// Its owner has waited so long for the end that was asked for.
+    pub(crate) requested_for: Duration,
+    pub(crate) lease: Duration,
+    pub(crate) boot_timeout: Duration,
+    pub(crate) patience: Duration,
 }
 
 /// The next step.
@@ -41,14 +47,16 @@ pub(crate) enum Action {
 }
 
 pub(crate) fn decide(view: &View<'_>) -> Action {
-    let (attempt, now) = (view.attempt, view.now);
+    if !view.is_ours {
+        return decide_for_another(view);
+    }
+    let attempt = view.attempt;
     let was_claimed = attempt.claimed_at.is_some();
     if matches!(view.job.phase, Phase::Stopping | Phase::Cancelling) {
         if !was_claimed {
             return Action::Withdraw;
         }
-        let asked = view.job.requested_at;
-        if view.job.phase == Phase::Cancelling && asked.is_some_and(|asked| now > asked + view.patience) {
+        if view.job.phase == Phase::Cancelling && view.requested_for > view.patience {
             return Action::ForceCancel;
         }
     }
@@ -57,19 +65,12 @@ pub(crate) fn decide(view: &View<'_>) -> Action {
         (AttemptPhase::Intent, None) => Action::Launch,
         (AttemptPhase::Intent, Some(_)) => Action::Record,
         (AttemptPhase::Booting, None) => Action::NeverStarted("the agent ended before it called"),
-        (AttemptPhase::Booting, Some(_)) => {
-            let since = attempt
-                .launched_at
-                .unwrap_or(attempt.created_at)
-                .max(view.serving_since);
-            if now > since + view.boot_timeout {
-                Action::NeverStarted("the agent did not call in time")
-            } else {
-                Action::Wait
-            }
+        (AttemptPhase::Booting, Some(_)) if view.started_for > view.boot_timeout => {
+            Action::NeverStarted("the agent did not call in time")
         }
+        (AttemptPhase::Booting, Some(_)) => Action::Wait,
         (AttemptPhase::Running, None) => Action::Lost("the agent ended without a word"),
-        (AttemptPhase::Running, Some(_)) if lease_ran_out(view) => {
+        (AttemptPhase::Running, Some(_)) if view.unrenewed_for > view.lease => {
             Action::Lost("the agent did not call before its lease ended")
         }
         (AttemptPhase::Running, Some(_)) if attempt.instance.is_none() => Action::Record,
@@ -77,8 +78,18 @@ pub(crate) fn decide(view: &View<'_>) -> Action {
     }
 }
 
-/// A lease that ended while no server was there to renew it gets its whole length anew.
-fn lease_ran_out(view: &View<'_>) -> bool {
-    let until = view.attempt.lease_until.unwrap_or(view.attempt.created_at);
-    view.now > until.max(view.serving_since + view.lease)
+/// Another server looks after the attempt, and knows more, for as long as it lives. Only a silence that it would
+/// have ended itself says that it does not.
+fn decide_for_another(view: &View<'_>) -> Action {
+    match view.attempt.phase {
+        AttemptPhase::Intent | AttemptPhase::Booting if view.started_for > view.boot_timeout + view.lease => {
+            Action::NeverStarted("the server that was starting its agent is gone")
+        }
+        AttemptPhase::Running if view.unrenewed_for > 2 * view.lease => {
+            Action::Lost("neither its agent nor the server that started it calls any more")
+        }
+        AttemptPhase::Intent | AttemptPhase::Booting | AttemptPhase::Running | AttemptPhase::Gone => {
+            Action::Wait
+        }
+    }
 }

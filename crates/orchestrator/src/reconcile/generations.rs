@@ -1,5 +1,7 @@
 //! Generations: a worker is started when one waits, and what a dead worker left is queued again.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use protocol::phase::Outcome;
 use store::{
@@ -13,8 +15,9 @@ use super::{ReconcileError, instances::terminate};
 use crate::{
     Orchestrator,
     orchestrator::time_delta,
-    providers::{LaunchRequest, Provider, Purpose},
+    providers::{Instance, LaunchRequest, Provider, Purpose},
     services::again_or_failed,
+    watches::Aspect,
 };
 
 /// Workers started for the oldest waiting generation before it and those after it fail.
@@ -41,32 +44,40 @@ impl Orchestrator {
             let Subject::Generation(_) = attempt.subject else {
                 continue;
             };
-            if workers.is_empty() || self.lease_is_over(&attempt) {
-                self.end_lost(&attempt).await?;
+            let mark = (attempt.fence, attempt.lease_until);
+            let unrenewed_for = self.watches.unchanged_for(attempt.id.0, Aspect::Lease, mark);
+            let is_ours = self.is_ours(&attempt);
+            let is_lost = if is_ours {
+                workers.is_empty() || unrenewed_for > self.options.lease
             } else {
+                // The server that started its worker is gone too, or would have seen it.
+                unrenewed_for > 2 * self.options.lease
+            };
+            if is_lost {
+                self.end_lost(&attempt).await?;
+            } else if is_ours {
                 n_running += 1;
             }
         }
-        let Some(waiting_since) = generations::oldest_queued(&self.store).await? else {
+        let Some(oldest) = generations::oldest_queued(&self.store).await? else {
             return Ok(());
         };
+        let waiting_for = self.watches.unchanged_for(oldest.0, Aspect::Waiting, (0, None));
         if workers.is_empty() {
-            return self.start_worker(provider.as_ref(), waiting_since).await;
+            return self.start_worker(provider.as_ref(), waiting_for).await;
         }
-        let boot_timeout = time_delta(self.options.boot_timeout);
-        let late = store::now() - boot_timeout;
-        if n_running == 0 && waiting_since.max(self.started_at) < late {
-            for worker in workers.into_iter().filter(|worker| worker.started_at < late) {
+        let boot_timeout = self.options.boot_timeout;
+        if n_running == 0 && waiting_for > boot_timeout {
+            let is_late = |worker: &Instance| {
+                let mark = (0, Some(worker.started_at));
+                self.watches.unchanged_for(worker.id, Aspect::Start, mark) > boot_timeout
+            };
+            for worker in workers.into_iter().filter(is_late) {
                 tracing::warn!(instance.id = %worker.id, "the worker does not ask for the work that waits");
                 terminate(provider.as_ref(), worker).await?;
             }
         }
         Ok(())
-    }
-
-    fn lease_is_over(&self, attempt: &Attempt) -> bool {
-        let until = attempt.lease_until.unwrap_or(attempt.created_at);
-        store::now() > until.max(self.started_at + time_delta(self.options.lease))
     }
 
     async fn end_lost(&self, attempt: &Attempt) -> Result<(), ReconcileError> {
@@ -84,16 +95,20 @@ impl Orchestrator {
     async fn start_worker(
         &self,
         provider: &dyn Provider,
-        waiting_since: chrono::DateTime<chrono::Utc>,
+        waiting_for: Duration,
     ) -> Result<(), ReconcileError> {
-        let starts = tokens::worker_starts_since(&self.store, waiting_since).await?;
+        // Both times are of this server's clock.
+        let now = store::now();
+        let prefix = format!("{}/", self.store.server());
+        let since = now - time_delta(waiting_for);
+        let starts = tokens::worker_starts_since(&self.store, &prefix, since).await?;
         if let Some(newest) = starts.newest {
-            let delay = self.options.worker_restart * (1 << (starts.n - 1).min(6));
-            if store::now() < newest.created_at + time_delta(delay) {
+            let delay = time_delta(self.options.worker_restart * (1 << (starts.n - 1).min(6)));
+            if now < newest.created_at + delay {
                 return Ok(());
             }
             if starts.n >= MAX_WORKER_STARTS {
-                let words = match newest.name.parse() {
+                let words = match newest.name.trim_start_matches(&prefix).parse() {
                     Ok(id) => provider.last_words(id).await,
                     Err(_) => None,
                 };
@@ -102,9 +117,9 @@ impl Orchestrator {
         }
         let id = Uuid::now_v7();
         let tx = self.store.begin().await?;
-        let expires_at = store::now() + WORKER_TOKEN_LIFE;
+        let expires_at = now + WORKER_TOKEN_LIFE;
         let owner = self.store.default_owner();
-        let token = tokens::create_worker(&tx, owner, &id.to_string(), expires_at).await?;
+        let token = tokens::create_worker(&tx, owner, &format!("{prefix}{id}"), expires_at).await?;
         tx.commit().await?;
         let request = LaunchRequest {
             id,

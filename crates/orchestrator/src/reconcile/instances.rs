@@ -10,8 +10,8 @@ use store::{StoreError, attempts};
 use super::ReconcileError;
 use crate::{
     Orchestrator,
-    orchestrator::time_delta,
     providers::{Instance, Provider, Purpose},
+    watches::Aspect,
 };
 
 impl Orchestrator {
@@ -49,11 +49,10 @@ impl Orchestrator {
             return Ok(false);
         }
         let is_lost = matches!(attempt.outcome, Some(Outcome::Lost | Outcome::NeverStarted));
-        let patience = time_delta(self.options.patience);
         let was_claimed = attempt.claimed_at.is_some();
-        let waited = attempt
-            .ended_at
-            .is_none_or(|ended| store::now() > ended + patience);
+        let mark = (0, attempt.ended_at);
+        let ended_for = self.watches.unchanged_for(instance.id, Aspect::End, mark);
+        let waited = ended_for >= self.options.patience;
         Ok(is_lost || !was_claimed || waited)
     }
 }

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use protocol::phase::Outcome;
 use store::{
     attempts::{self, Attempt, Claimant, NewAttempt, Subject},
-    jobs, queue,
+    jobs,
+    queue::{self, JobClaim},
     tokens::NewToken,
 };
 use uuid::Uuid;
@@ -17,9 +18,9 @@ use super::{
 use crate::{
     Orchestrator,
     lifecycle::{Input, next},
-    orchestrator::time_delta,
     providers::{Instance, LaunchRequest, Provider, Purpose},
     services::{AttemptEnd, end_job_attempt},
+    watches::Aspect,
 };
 
 impl Orchestrator {
@@ -61,15 +62,19 @@ impl Orchestrator {
             return Ok(());
         };
         let job = jobs::state(&self.store, job).await?;
+        let started = attempt.launched_at.unwrap_or(attempt.created_at);
+        let watch = |aspect, mark| self.watches.unchanged_for(attempt.id.0, aspect, mark);
         let action = decide(&View {
             job: &job,
             attempt: &attempt,
+            is_ours: self.is_ours(&attempt),
             instance,
-            now: store::now(),
-            serving_since: self.started_at,
-            lease: time_delta(self.options.lease),
-            boot_timeout: time_delta(self.options.boot_timeout),
-            patience: time_delta(self.options.patience),
+            unrenewed_for: watch(Aspect::Lease, (attempt.fence, attempt.lease_until)),
+            started_for: watch(Aspect::Start, (0, Some(started))),
+            requested_for: watch(Aspect::Request, (0, job.requested_at)),
+            lease: self.options.lease,
+            boot_timeout: self.options.boot_timeout,
+            patience: self.options.patience,
         });
         let (outcome, detail) = match action {
             Action::Wait => return Ok(()),
@@ -93,6 +98,12 @@ impl Orchestrator {
             (_, detail) => self.with_last_words(provider, &attempt, detail).await,
         };
         self.end_attempt(&attempt, AttemptEnd::new(outcome, detail)).await
+    }
+
+    /// Whether this server looks after the attempt: those that it opened, and those of a time before there were
+    /// several servers.
+    pub(super) fn is_ours(&self, attempt: &Attempt) -> bool {
+        attempt.server.is_none_or(|server| server == self.store.server())
     }
 
     /// Starts the instance of a committed intent, and writes it down.
@@ -153,23 +164,25 @@ impl Orchestrator {
         let alive = self.attempts_of(provider.name()).await?;
         let is_leaving = |id: &Uuid| !alive.iter().any(|attempt| attempt.id.0 == *id);
         let n_leaving = instances.keys().filter(|id| is_leaving(id)).count();
-        let mut n_busy = alive.len() + n_leaving;
-        while n_busy < provider.capacity() {
-            let Some(attempt) = self.open_next(provider.name()).await? else {
-                return Ok(());
-            };
+        let room = self.max_running(provider).saturating_sub(n_leaving);
+        while let Some(attempt) = self.open_next(provider.name(), room).await? {
             self.launch(provider, attempt).await?;
-            n_busy += 1;
         }
         Ok(())
     }
 
-    /// Commits the intent to start an instance for the oldest queued job.
-    async fn open_next(&self, provider: &str) -> Result<Option<Attempt>, ReconcileError> {
+    /// Commits the intent to start an instance for the next queued job, if fewer than `max_running` run.
+    async fn open_next(&self, provider: &str, max_running: usize) -> Result<Option<Attempt>, ReconcileError> {
         let launching =
             next(protocol::phase::Phase::Queued, Input::Launch).expect("a queued job can be launched");
         let tx = self.store.begin().await?;
-        let Some(id) = queue::claim_job(&tx, provider, store::now(), launching).await? else {
+        let wanted = JobClaim {
+            provider,
+            max_running,
+            now: store::now(),
+            to: launching,
+        };
+        let Some(id) = queue::claim_job(&tx, wanted).await? else {
             return Ok(None);
         };
         let job = jobs::state(&tx, id).await?;

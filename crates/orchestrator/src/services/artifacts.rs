@@ -1,5 +1,7 @@
 //! Files that agents bring.
 
+use std::collections::BTreeMap;
+
 use protocol::{
     ArtifactId, AttemptId,
     agent::{ArtifactKind, NewArtifact, UploadTicket},
@@ -18,9 +20,6 @@ use store::{
 use super::agents::{held_attempt, own_attempt};
 use crate::{Orchestrator, ServiceError, ServiceResult};
 
-/// No LoRA or checkpoint of SDXL comes near this.
-const MAX_BYTES: u64 = 32 << 30;
-
 impl Orchestrator {
     /// Takes down that a file is coming, and says where to put it. Announcing it again gives the same ticket.
     pub async fn announce_artifact(
@@ -29,7 +28,8 @@ impl Orchestrator {
         attempt: AttemptId,
         announced: NewArtifact,
     ) -> ServiceResult<UploadTicket> {
-        check(&announced)?;
+        let objects = self.store.objects();
+        check(&announced, objects.max_put_bytes())?;
         let tx = self.store.begin().await?;
         let attempt = held_attempt(&tx, agent, attempt, announced.fence).await?;
         check_subject(&attempt, &announced.kind)?;
@@ -43,17 +43,20 @@ impl Orchestrator {
             jobs::clear_served_requests(&tx, job, &artifact.kind, artifact.created_at).await?;
         }
         tx.commit().await?;
-        let objects = self.store.objects();
-        let size = objects
-            .size(&artifact.key)
+        // Bytes that have lain there for long may be collected any moment, unless they are written again.
+        let is_there = objects
+            .has_fresh(&artifact.key, artifact.size_bytes)
             .await
             .map_err(store::StoreError::from)?;
+        let address = (!is_there).then(|| objects.put_url(&artifact.key, artifact.size_bytes));
+        let (upload_url, upload_headers) = match address {
+            Some(address) => (Some(address.url), address.headers),
+            None => (None, BTreeMap::new()),
+        };
         Ok(UploadTicket {
             artifact_id: artifact.id,
-            upload_url: match size {
-                Some(size) if size == artifact.size_bytes => None,
-                _ => Some(objects.put_url(&artifact.key, artifact.size_bytes)),
-            },
+            upload_url,
+            upload_headers,
         })
     }
 
@@ -65,13 +68,13 @@ impl Orchestrator {
         artifact: ArtifactId,
     ) -> ServiceResult<()> {
         let announced = artifacts::find(&self.store, artifact).await?;
-        let size = self
+        let is_there = self
             .store
             .objects()
-            .size(&announced.key)
+            .confirm(&announced.key, announced.size_bytes)
             .await
             .map_err(store::StoreError::from)?;
-        if size != Some(announced.size_bytes) {
+        if !is_there {
             return Err(ServiceError::Conflict(format!(
                 "the bytes of `{}` are not stored yet: upload them first",
                 announced.file_name
@@ -128,15 +131,18 @@ async fn tell(tx: &Tx, attempt: &Attempt, file: &Artifact) -> ServiceResult<()> 
     Ok(())
 }
 
-fn check(announced: &NewArtifact) -> ServiceResult<()> {
+fn check(announced: &NewArtifact, max_bytes: u64) -> ServiceResult<()> {
     let mut errors = Vec::new();
     if let Err(err) = BlobKey::from_sha256(&announced.sha256) {
         errors.push(FieldError::new("sha256", err.to_string()));
     }
-    if !(1..=MAX_BYTES).contains(&announced.size_bytes) {
+    if !(1..=max_bytes).contains(&announced.size_bytes) {
         errors.push(FieldError::new(
             "size_bytes",
-            format!("must be from 1 to {MAX_BYTES}, not {}", announced.size_bytes),
+            format!(
+                "must be from 1 to {max_bytes}, the most that the object store takes at once, not {}",
+                announced.size_bytes
+            ),
         ));
     }
     let name = &announced.file_name;

@@ -4,7 +4,7 @@ use dataset::caption::with_trigger;
 use protocol::{
     DatasetId, DatasetVersionId, JobId, OwnerId,
     dataset::{Manifest, ManifestItem, Split},
-    job::{CreateJob, Job},
+    job::{CreateJob, Job, PRIORITIES},
     recipe::{Recipe, RecipeRequest},
 };
 use store::{
@@ -41,6 +41,17 @@ impl Orchestrator {
                 format!("must be one of {names}, not `{}`", request.provider),
             ));
         }
+        if !PRIORITIES.contains(&request.priority) {
+            return Err(ServiceError::field(
+                "priority",
+                format!(
+                    "must be from {} to {}, not {}",
+                    PRIORITIES.start(),
+                    PRIORITIES.end(),
+                    request.priority
+                ),
+            ));
+        }
         let manifest = read_manifest(db, owner, request.dataset_id).await?;
         let Some(base) = self.base(&request.base_model) else {
             let names = names(self.options.bases.iter().map(|base| base.model.name.as_str()));
@@ -70,7 +81,8 @@ impl Orchestrator {
 
     /// Freezes the dataset, resolves the recipe and queues the job.
     pub async fn create_job(&self, owner: OwnerId, request: CreateJob) -> ServiceResult<Job> {
-        let (dataset_id, provider) = (request.dataset_id, request.provider.clone());
+        let (dataset_id, provider, priority) =
+            (request.dataset_id, request.provider.clone(), request.priority);
         let tx = self.store.begin().await?;
         let JobPlan { recipe, manifest } = self.plan(&tx, owner, request).await?;
         let manifest = datasets::freeze(&tx, dataset_id, manifest).await?;
@@ -80,6 +92,7 @@ impl Orchestrator {
             dataset_version_id: manifest.id,
             recipe,
             provider,
+            priority,
         };
         let id = jobs::insert(&tx, new).await?;
         tx.commit().await?;
@@ -107,6 +120,7 @@ impl Orchestrator {
         input: Input,
     ) -> ServiceResult<Job> {
         let tx = self.store.begin().await?;
+        let state = jobs::state(&tx, id).await?;
         let job = jobs::get(&tx, owner, id).await?;
         let done_already = matches!(
             (requested, job.phase),
@@ -116,7 +130,6 @@ impl Orchestrator {
         if done_already {
             return Ok(job);
         }
-        let state = jobs::state(&tx, id).await?;
         jobs::request(&tx, id, Some(requested)).await?;
         apply(&tx, &state, input, None).await?;
         tx.commit().await?;
@@ -127,13 +140,13 @@ impl Orchestrator {
     /// Queues a stopped or failed job again; it goes on from its newest checkpoint.
     pub async fn resume_job(&self, owner: OwnerId, id: JobId) -> ServiceResult<Job> {
         let tx = self.store.begin().await?;
+        let state = jobs::state(&tx, id).await?;
         let job = jobs::get(&tx, owner, id).await?;
         if job.model_version_id.is_some() {
             return Err(ServiceError::Conflict(
                 "this job has trained to its end: create a new one".to_owned(),
             ));
         }
-        let state = jobs::state(&tx, id).await?;
         apply(&tx, &state, Input::Resume, None).await?;
         jobs::forgive(&tx, id).await?;
         tx.commit().await?;

@@ -160,7 +160,7 @@ pub(crate) struct Bench {
     pub(crate) machines: Arc<Machines>,
     pub(crate) dataset: DatasetId,
     options: Options,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Bench {
@@ -194,7 +194,31 @@ impl Bench {
             machines,
             dataset,
             options,
-            _folder: folder,
+            folder,
+        })
+    }
+
+    /// Another server on the same database, with machines of its own.
+    pub(crate) async fn beside(&self) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let at = |name: &str| self.folder.path().join(name).display().to_string();
+        let store = Store::builder(folder.path())
+            .database(Some(format!("sqlite://{}", at("morpheus.db"))))
+            .objects(Some(format!("file://{}", at("objects"))))
+            .open()
+            .await?;
+        let machines = Arc::new(Machines::default());
+        let provider: Arc<dyn Provider> = machines.clone();
+        let options = Options {
+            providers: vec![provider],
+            ..self.options.clone()
+        };
+        Ok(Self {
+            orchestrator: Orchestrator::new(store, options.clone()),
+            machines,
+            dataset: self.dataset,
+            options,
+            folder,
         })
     }
 

@@ -81,6 +81,7 @@ fn finished(recipe: Recipe, seconds: i64) -> Job {
         dataset_id: DatasetId::new(),
         dataset_version_id: DatasetVersionId::new(),
         provider: "local".into(),
+        priority: 0,
         n_attempts: 1,
         progress: None,
         checkpoint_step: None,

@@ -1,6 +1,10 @@
 //! Base models, presets, and trained models with their versions.
 
-use axum::{extract::State, http::HeaderMap, response::Response};
+use axum::{
+    extract::State,
+    http::HeaderMap,
+    response::{IntoResponse, Redirect, Response},
+};
 use protocol::{
     ModelId, ModelVersionId,
     api::Page,
@@ -9,6 +13,7 @@ use protocol::{
     preset::{Preset, PresetInfo},
 };
 use serde::Deserialize;
+use store::objects::UrlOptions;
 use utoipa::IntoParams;
 
 use super::page::PageQuery;
@@ -114,7 +119,7 @@ pub(crate) async fn get_model_version(
 
 /// Download the LoRA file
 ///
-/// Takes `Range`.
+/// Takes `Range`. A server that keeps its files in a bucket answers with an address there.
 #[utoipa::path(
     get,
     path = "/model-versions/{id}/download",
@@ -122,7 +127,8 @@ pub(crate) async fn get_model_version(
     params(("id" = Uuid, Path, description = "The model version")),
     responses(
         (status = 200, content_type = "application/octet-stream", description = "The `.safetensors` file"),
-        (status = 206, content_type = "application/octet-stream", description = "The wanted range of it")
+        (status = 206, content_type = "application/octet-stream", description = "The wanted range of it"),
+        (status = 307, description = "The file is at the signed address in `Location`")
     )
 )]
 pub(crate) async fn download_model_version(
@@ -132,11 +138,16 @@ pub(crate) async fn download_model_version(
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let file = store::models::file(state.store(), user.owner, id).await?;
+    let objects = state.store().objects();
+    if objects.public_origin().is_some() {
+        let address = objects.get_url(&file.key, &UrlOptions::download(file.file_name));
+        return Ok(Redirect::temporary(&address).into_response());
+    }
     let presentation = Presentation {
         content_type: None,
         download_name: Some(file.file_name),
     };
-    files::serve(state.store().objects(), &file.key, &headers, presentation).await
+    files::serve(objects, &file.key, &headers, presentation).await
 }
 
 /// Approve a model version for use

@@ -67,6 +67,9 @@ impl TestApp {
             shutdown_grace: Duration::from_secs(5),
             ..Timing::default()
         };
+        if std::env::var_os("MORPHEUS_TEST_SERVICES").is_some() {
+            use_services(&mut config);
+        }
         change(&mut config);
         let bound = server::bind(config).await.unwrap();
         let token = bound.new_token("tests").await.unwrap();
@@ -202,6 +205,21 @@ impl TestApp {
             .expect("no agent was launched");
         FakeAgent::new(self, request.token)
     }
+}
+
+/// Keeps everything in PostgreSQL, woken by Redis. A server that is started again on the same folder gets the
+/// same database, which goes with the services.
+fn use_services(config: &mut Config) {
+    let note = config.data_dir.join("test-database");
+    let url = std::fs::read_to_string(&note).unwrap_or_else(|_| {
+        let database = sim::postgres::Database::shared().unwrap();
+        let url = database.url();
+        std::fs::write(&note, &url).unwrap();
+        std::mem::forget(database);
+        url
+    });
+    config.database = Some(url);
+    config.queue = Some(sim::redis::shared().unwrap());
 }
 
 /// Sends a request that must be answered with this status, and reads the answer.

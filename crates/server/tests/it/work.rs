@@ -71,6 +71,20 @@ async fn only_the_announced_bytes_are_stored() {
 }
 
 #[tokio::test]
+async fn a_server_that_starts_again_throws_broken_uploads_away() {
+    let app = TestApp::start().await;
+    let folder = app.data().join("objects/sha256/ab");
+    std::fs::create_dir_all(&folder).unwrap();
+    let (staged, stored) = (folder.join("cd#1"), folder.join("c".repeat(62)));
+    std::fs::write(&staged, "half").unwrap();
+    std::fs::write(&stored, "whole").unwrap();
+    let app = app.restart().await;
+    assert!(!staged.exists());
+    assert!(stored.exists());
+    drop(app);
+}
+
+#[tokio::test]
 async fn a_job_is_stopped_and_resumed() {
     let app = TestApp::start().await;
     let job = app.small_job().await;

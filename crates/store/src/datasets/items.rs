@@ -12,7 +12,7 @@ use crate::{
     db::{entities::dataset_item, insert},
     error::Doing,
     now,
-    words::{from_json, json, unword, word},
+    words::{clean, from_json, json, unword, word},
 };
 
 /// A picture to add; its bytes are in the object store already.
@@ -111,7 +111,7 @@ pub async fn update_item(
     let caption = change.caption.unwrap_or(before.caption);
     let split = change.split.unwrap_or(before.split);
     dataset_item::Entity::update_many()
-        .col_expr(dataset_item::Column::Caption, Expr::value(caption))
+        .col_expr(dataset_item::Column::Caption, Expr::value(clean(&caption)))
         .col_expr(dataset_item::Column::Split, Expr::value(word(&split)))
         .filter(dataset_item::Column::Id.eq(item.0))
         .exec(tx.connection())

@@ -14,6 +14,7 @@ pub(crate) mod generation;
 pub(crate) mod job;
 pub(crate) mod job_event;
 pub(crate) mod job_metric;
+pub(crate) mod job_metric_tile;
 pub(crate) mod model;
 pub(crate) mod model_version;
 pub(crate) mod owner;

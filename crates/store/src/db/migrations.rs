@@ -1,43 +1,90 @@
 //! The schema, step by step. A step that was released is never changed; the next one builds on it.
 
 mod m0001_initial;
+mod m0002_auth_users;
+mod m0003_replicas;
+mod row_security;
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use sea_orm_migration::prelude::*;
 
-use super::Database;
+use super::{Database, Place};
 use crate::OpenError;
 
 struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_initial::Migration)]
+        vec![
+            Box::new(m0001_initial::Migration),
+            Box::new(m0002_auth_users::Migration),
+            Box::new(m0003_replicas::Migration),
+        ]
     }
 }
 
-/// Brings the schema up to date; refuses one that a newer version made.
-pub(super) async fn migrate(database: &Database, url: &str) -> Result<(), OpenError> {
-    let failed = |source| OpenError::Migrate {
-        url: url.to_owned(),
-        source,
-    };
-    Migrator::install(&database.writer).await.map_err(failed)?;
-    let applied = Migrator::get_migration_models(&database.writer)
-        .await
-        .map_err(failed)?;
-    let known: Vec<String> = Migrator::migrations()
-        .iter()
-        .map(|step| step.name().to_owned())
-        .collect();
-    if let Some(newer) = applied.iter().rfind(|step| !known.contains(&step.version)) {
+/// Brings the schema up to date, all or nothing; refuses one that a newer version made. Of servers that start
+/// together, one does it while the others wait.
+pub(crate) async fn migrate(database: &Database, place: &Place) -> Result<(), OpenError> {
+    let failed = |source| failed(place, source);
+    let tx = database.begin_alone().await.map_err(failed)?;
+    let applied = applied(&tx).await.map_err(failed)?;
+    let known = known();
+    if let Some(newer) = applied.iter().rfind(|step| !known.contains(step)) {
         return Err(OpenError::NewerSchema {
-            url: url.to_owned(),
-            found: newer.version.clone(),
+            url: place.shown(),
+            found: newer.clone(),
             known: known.last().cloned().unwrap_or_default(),
         });
     }
-    Migrator::up(&database.writer, None).await.map_err(failed)
+    if applied.len() < known.len() {
+        Migrator::up(&tx, None).await.map_err(failed)?;
+        row_security::apply(&tx).await.map_err(failed)?;
+    }
+    tx.commit().await.map_err(failed)
+}
+
+/// Says again who may see what on PostgreSQL: for roles that came after the last migration.
+pub(crate) async fn secure(database: &Database, place: &Place) -> Result<(), OpenError> {
+    let failed = |source| failed(place, source);
+    let tx = database.begin_alone().await.map_err(failed)?;
+    row_security::apply(&tx).await.map_err(failed)?;
+    tx.commit().await.map_err(failed)
+}
+
+fn failed(place: &Place, source: DbErr) -> OpenError {
+    let url = place.shown();
+    if !source.to_string().contains("permission denied") {
+        return OpenError::Migrate { url, source };
+    }
+    let fix = "make the user of --database or MORPHEUS_DATABASE the database's owner, or let it: GRANT CREATE ON \
+               SCHEMA public TO …";
+    OpenError::Postgres {
+        url,
+        problem: "its user may not make or change tables".to_owned(),
+        fix: fix.to_owned(),
+        source: Some(source.into()),
+    }
+}
+
+/// The steps that this version knows, the oldest first.
+pub(crate) fn known() -> Vec<String> {
+    let steps = Migrator::migrations();
+    steps.iter().map(|step| step.name().to_owned()).collect()
+}
+
+/// The steps that the database has gone, the oldest first; none when it is empty.
+pub(crate) async fn applied(db: &DatabaseTransaction) -> Result<Vec<String>, DbErr> {
+    if !SchemaManager::new(db).has_table("seaql_migrations").await? {
+        return Ok(Vec::new());
+    }
+    let steps = Query::select()
+        .column("version")
+        .from("seaql_migrations")
+        .order_by("version", Order::Asc)
+        .take();
+    let rows = db.query_all(&steps).await?;
+    rows.iter().map(|row| row.try_get("", "version")).collect()
 }
 
 /// `column` holds one of these words.

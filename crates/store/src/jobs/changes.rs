@@ -20,7 +20,7 @@ use crate::{
     events::{self, NewEvent},
     now,
     store::Read,
-    words::{json, word},
+    words::{clean, json, word},
 };
 
 /// A change of phase.
@@ -69,6 +69,7 @@ pub async fn insert(tx: &Tx, new: NewJob) -> Result<JobId> {
         dataset_version_id: new.dataset_version_id.0,
         n_steps: i64::from(new.recipe.parameters.n_steps),
         provider: new.provider,
+        priority: i32::from(new.priority),
         phase: word(&Phase::Queued),
         reason: None,
         requested: None,
@@ -103,7 +104,10 @@ pub async fn change_phase(tx: &Tx, id: JobId, change: PhaseChange) -> Result<()>
     let now = now();
     let mut update = job::Entity::update_many()
         .col_expr(job::Column::Phase, Expr::value(word(&change.to)))
-        .col_expr(job::Column::Reason, Expr::value(change.reason.clone()))
+        .col_expr(
+            job::Column::Reason,
+            Expr::value(change.reason.as_deref().map(clean)),
+        )
         .col_expr(job::Column::NotBefore, Expr::value(change.not_before))
         .col_expr(job::Column::UpdatedAt, Expr::value(now));
     let ended = change.to.is_ended().then_some(now);

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use object_store::path::Path;
 
 /// `sha256/ab/cdef…`: the address of a blob, made of the hash of its bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlobKey(String);
 
 /// Text that is no key.
@@ -34,6 +34,11 @@ impl BlobKey {
     /// The key as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The key that an object lies under, if it is a blob's.
+    pub(super) fn of_path(path: &Path) -> Option<Self> {
+        path.as_ref().parse().ok()
     }
 
     pub(super) fn path(&self) -> Path {

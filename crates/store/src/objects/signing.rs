@@ -205,13 +205,13 @@ impl SigningKey {
 }
 
 /// Rounded up, so that an address asked for twice is the same one and browsers can cache what it shows.
-fn expiry(now: DateTime<Utc>, valid_for: TimeDelta) -> i64 {
+pub(super) fn expiry(now: DateTime<Utc>, valid_for: TimeDelta) -> i64 {
     let step = valid_for.num_seconds().max(1);
     (now.timestamp() + step).div_euclid(step) * step + step
 }
 
 /// Percent-encodes everything but RFC 3986's unreserved characters.
-fn percent_encode(text: &str) -> String {
+pub(super) fn percent_encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
@@ -221,4 +221,20 @@ fn percent_encode(text: &str) -> String {
         }
     }
     encoded
+}
+
+/// `Content-Disposition` with a name in any script (RFC 6266).
+pub fn attachment(name: &str) -> String {
+    let plain: String = name
+        .chars()
+        .map(|c| {
+            if c.is_ascii_graphic() && !"\"\\%".contains(c) || c == ' ' {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    let encoded = percent_encode(name);
+    format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
 }

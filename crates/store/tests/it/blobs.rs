@@ -1,40 +1,134 @@
 //! Blobs: addressed by their hash, never half-written, reached by signed addresses.
 
-use std::path::Path;
+use std::{
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::Context as _;
 use bytes::Bytes;
 use futures::{TryStreamExt as _, stream};
 use sha2::{Digest as _, Sha256};
+use sim::s3::{self, Options, Server};
 use store::{
-    BlobKey,
-    objects::{BlobError, InvalidSignature, Method, SignedQuery, UrlOptions},
+    BlobKey, BlobStore,
+    objects::{BlobError, InvalidSignature, Method, S3Settings, SignedQuery, SigningKey, UrlOptions},
 };
+use tempfile::TempDir;
+use uuid::Uuid;
 
-use crate::fixture::TestStore;
+/// Objects of one test, and what they lie in.
+pub(crate) struct TestObjects {
+    pub(crate) objects: BlobStore,
+    /// Where each object is a file.
+    pub(crate) folder: PathBuf,
+    pub(crate) server: Option<Server>,
+    _temporary: TempDir,
+}
 
-fn key_of(bytes: &[u8]) -> anyhow::Result<BlobKey> {
+impl TestObjects {
+    fn local() -> anyhow::Result<Self> {
+        let temporary = tempfile::tempdir()?;
+        Ok(Self {
+            objects: BlobStore::local(temporary.path(), SigningKey::random())?,
+            folder: temporary.path().to_owned(),
+            server: None,
+            _temporary: temporary,
+        })
+    }
+
+    /// A bucket on a server of its own, with a prefix.
+    pub(crate) async fn s3(options: Options) -> anyhow::Result<Self> {
+        let server = Server::start(options).await?;
+        let bucket = server.bucket().await?;
+        let url = format!("s3://{bucket}/studio/one");
+        Ok(Self {
+            objects: BlobStore::s3(&url, &settings(&server)).await?,
+            folder: server.folder(&bucket).join("studio/one"),
+            server: Some(server),
+            _temporary: tempfile::tempdir()?,
+        })
+    }
+
+    pub(crate) fn server(&self) -> &Server {
+        self.server.as_ref().expect("a bucket has a server")
+    }
+
+    /// Makes a blob look as if it had been written `age` ago.
+    fn set_age(&self, key: &BlobKey, age: Duration) -> anyhow::Result<()> {
+        let file = std::fs::File::options()
+            .write(true)
+            .open(self.folder.join(key.as_str()))?;
+        Ok(file.set_modified(SystemTime::now() - age)?)
+    }
+}
+
+pub(crate) fn settings(server: &Server) -> S3Settings {
+    S3Settings {
+        endpoint: Some(server.endpoint.clone()),
+        region: Some(s3::REGION.to_owned()),
+        access_key_id: Some(s3::ACCESS_KEY_ID.to_owned()),
+        secret_access_key: Some(s3::SECRET_ACCESS_KEY.to_owned()),
+        ..S3Settings::default()
+    }
+}
+
+/// Every suite on local files, on an S3 server, and on one that is as lax as Supabase Storage.
+macro_rules! on_every_backend {
+    ($($suite:ident),* $(,)?) => {
+        mod local {
+            $(
+                #[tokio::test]
+                async fn $suite() -> anyhow::Result<()> {
+                    super::$suite(super::TestObjects::local()?).await
+                }
+            )*
+        }
+        mod bucket {
+            $(
+                #[tokio::test]
+                async fn $suite() -> anyhow::Result<()> {
+                    super::$suite(super::TestObjects::s3(sim::s3::Options::default()).await?).await
+                }
+            )*
+        }
+        mod supabase {
+            $(
+                #[tokio::test]
+                async fn $suite() -> anyhow::Result<()> {
+                    super::$suite(super::TestObjects::s3(sim::s3::Options::supabase()).await?).await
+                }
+            )*
+        }
+    };
+}
+
+on_every_backend! {
+    stores_under_the_hash,
+    streams_with_size_and_hash_checked,
+    reads_ranges,
+    lists_what_is_stored,
+    writes_again_what_is_old,
+    belongs_to_one_installation,
+}
+
+pub(crate) fn key_of(bytes: &[u8]) -> anyhow::Result<BlobKey> {
     Ok(BlobKey::from_sha256(&hex::encode(Sha256::digest(bytes)))?)
 }
 
-fn n_files(folder: &Path) -> usize {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return 0;
-    };
-    entries
-        .flatten()
-        .map(|entry| {
-            if entry.path().is_dir() {
-                n_files(&entry.path())
-            } else {
-                1
-            }
-        })
-        .sum()
+/// More than two parts of a multipart upload.
+pub(crate) fn large() -> Vec<u8> {
+    (0..12_000_000_u32).map(|n| (n % 251) as u8).collect()
 }
 
-pub(crate) async fn stores_under_the_hash(test: TestStore) -> anyhow::Result<()> {
-    let objects = test.store.objects();
+/// Everything that is stored, and everything that was not finished.
+async fn n_things(objects: &BlobStore) -> anyhow::Result<(usize, usize)> {
+    let listed: Vec<_> = objects.list().try_collect().await?;
+    Ok((listed.len(), objects.unfinished().await?.len()))
+}
+
+async fn stores_under_the_hash(test: TestObjects) -> anyhow::Result<()> {
+    let objects = &test.objects;
     let stored = objects.put(Bytes::from_static(b"zora")).await?;
     assert_eq!(stored.key, key_of(b"zora")?);
     assert_eq!(stored, objects.put(Bytes::from_static(b"zora")).await?);
@@ -50,10 +144,9 @@ pub(crate) async fn stores_under_the_hash(test: TestStore) -> anyhow::Result<()>
     Ok(())
 }
 
-pub(crate) async fn streams_with_size_and_hash_checked(test: TestStore) -> anyhow::Result<()> {
-    let objects = test.store.objects();
-    // More than two parts of a multipart upload.
-    let bytes: Vec<u8> = (0..12_000_000_u32).map(|n| (n % 251) as u8).collect();
+async fn streams_with_size_and_hash_checked(test: TestObjects) -> anyhow::Result<()> {
+    let objects = &test.objects;
+    let bytes = large();
     let key = key_of(&bytes)?;
     let parts: Vec<Bytes> = bytes.chunks(70_000).map(Bytes::copy_from_slice).collect();
     let put = |parts: Vec<Bytes>, size: usize| {
@@ -85,23 +178,27 @@ pub(crate) async fn streams_with_size_and_hash_checked(test: TestStore) -> anyho
     let refused = objects.put_stream(&key, bytes.len() as u64, broken).await;
     assert!(matches!(refused, Err(BlobError::Broken(_))), "{refused:?}");
     assert!(!objects.exists(&key).await?);
-    assert_eq!(
-        n_files(&test.folder.path().join("objects")),
-        0,
-        "nothing half-written stays"
-    );
+    assert_eq!(n_things(objects).await?, (0, 0), "nothing half-written stays");
 
     let stored = put(parts.clone(), bytes.len()).await?;
     assert_eq!(stored.key, key);
     assert_eq!(objects.get(&key).await?, bytes);
     // Again, as a retry would.
     put(parts, bytes.len()).await?;
-    assert_eq!(n_files(&test.folder.path().join("objects")), 1);
+    assert_eq!(n_things(objects).await?, (1, 0));
+
+    // Few bytes take another way.
+    let small = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"zora"))]);
+    let refused = objects.put_stream(&key, 4, small).await;
+    assert!(
+        matches!(refused, Err(BlobError::HashMismatch { .. })),
+        "{refused:?}"
+    );
     Ok(())
 }
 
-pub(crate) async fn reads_ranges(test: TestStore) -> anyhow::Result<()> {
-    let objects = test.store.objects();
+async fn reads_ranges(test: TestObjects) -> anyhow::Result<()> {
+    let objects = &test.objects;
     let key = objects.put(Bytes::from_static(b"0123456789")).await?.key;
     let reader = objects.read(&key, Some(3..6)).await?;
     assert_eq!((reader.size_bytes, reader.range), (10, 3..6));
@@ -110,6 +207,54 @@ pub(crate) async fn reads_ranges(test: TestStore) -> anyhow::Result<()> {
     let reader = objects.read(&key, Some(8..100)).await?;
     assert_eq!(reader.range, 8..10);
     assert!(objects.read(&key, Some(20..30)).await.is_err());
+    Ok(())
+}
+
+async fn lists_what_is_stored(test: TestObjects) -> anyhow::Result<()> {
+    let objects = &test.objects;
+    assert_eq!(n_things(objects).await?, (0, 0));
+    let mut keys = Vec::new();
+    for n in 0..20_u8 {
+        keys.push(objects.put(Bytes::from(vec![n; 100])).await?.key);
+    }
+    keys.sort();
+    let mut listed: Vec<_> = objects.list().try_collect().await?;
+    listed.sort_by(|a, b| a.key.cmp(&b.key));
+    assert_eq!(
+        listed.iter().map(|blob| blob.key.clone()).collect::<Vec<_>>(),
+        keys
+    );
+    assert!(listed.iter().all(|blob| blob.meta.size_bytes == 100));
+    Ok(())
+}
+
+async fn writes_again_what_is_old(test: TestObjects) -> anyhow::Result<()> {
+    let objects = &test.objects;
+    let key = objects.put(Bytes::from_static(b"zora")).await?.key;
+    assert!(objects.has_fresh(&key, 4).await?);
+    assert!(
+        !objects.has_fresh(&key, 5).await?,
+        "another size is not this blob"
+    );
+    for (hours, is_fresh) in [(11, true), (13, false)] {
+        test.set_age(&key, Duration::from_secs(hours * 3600))?;
+        assert_eq!(objects.has_fresh(&key, 4).await?, is_fresh, "{hours} h");
+    }
+    objects.put(Bytes::from_static(b"zora")).await?;
+    assert!(objects.has_fresh(&key, 4).await?);
+    Ok(())
+}
+
+async fn belongs_to_one_installation(test: TestObjects) -> anyhow::Result<()> {
+    let (ours, theirs) = (Uuid::now_v7(), Uuid::now_v7());
+    test.objects.claim(theirs, true).await?;
+    test.objects.claim(ours, false).await?;
+    test.objects.claim(ours, false).await?;
+    for only_look in [true, false] {
+        let refused = test.objects.claim(theirs, only_look).await;
+        assert!(matches!(refused, Err(BlobError::Foreign { .. })), "{refused:?}");
+    }
+    assert_eq!(n_things(&test.objects).await?, (0, 0), "the mark is no blob");
     Ok(())
 }
 
@@ -136,8 +281,10 @@ fn parse(url: &str) -> anyhow::Result<(BlobKey, SignedQuery)> {
     Ok((key.parse()?, signed))
 }
 
-pub(crate) async fn signed_addresses_grant_what_they_say(test: TestStore) -> anyhow::Result<()> {
-    let objects = test.store.objects();
+#[test]
+fn signed_addresses_grant_what_they_say() -> anyhow::Result<()> {
+    let test = TestObjects::local()?;
+    let objects = &test.objects;
     let key = key_of(b"zora")?;
     let (found, query) = parse(&objects.get_url(&key, &UrlOptions::download("Zora é.safetensors")))?;
     assert_eq!(found, key);
@@ -176,7 +323,7 @@ pub(crate) async fn signed_addresses_grant_what_they_say(test: TestStore) -> any
     };
     refuses(&key, Method::Get, &nonsense);
 
-    let (_, put) = parse(&objects.put_url(&key, 4))?;
+    let (_, put) = parse(&objects.put_url(&key, 4).url)?;
     assert_eq!(objects.verify(Method::Put, &key, &put), Ok(()));
     let larger = SignedQuery {
         size: Some(5),
@@ -184,8 +331,8 @@ pub(crate) async fn signed_addresses_grant_what_they_say(test: TestStore) -> any
     };
     refuses(&key, Method::Put, &larger);
 
-    let stranger = TestStore::sqlite().await?;
-    let foreign = stranger.store.objects().verify(Method::Get, &key, &query);
+    let stranger = TestObjects::local()?;
+    let foreign = stranger.objects.verify(Method::Get, &key, &query);
     assert_eq!(foreign, Err(InvalidSignature::Mismatch), "another secret");
     Ok(())
 }

@@ -12,8 +12,9 @@ use protocol::{
     recipe::{Engine, ParameterOverrides, Recipe, RecipeRequest},
 };
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, QueryResult, Statement};
+use sim::postgres::Database;
 use store::{
-    Store, Tx,
+    Store, StoreBuilder, Tx,
     attempts::{self, Attempt, Claimant, NewAttempt, Subject},
     datasets,
     jobs::{self, NewJob},
@@ -24,13 +25,65 @@ use tempfile::TempDir;
 pub(crate) struct TestStore {
     pub(crate) store: Store,
     pub(crate) folder: TempDir,
+    /// On PostgreSQL, what goes with the test.
+    pub(crate) database: Option<Database>,
+}
+
+/// Where a store may be opened.
+pub(crate) struct Place {
+    folder: TempDir,
+    database: Option<Database>,
+}
+
+impl Place {
+    pub(crate) fn builder(&self) -> StoreBuilder {
+        let url = self.database.as_ref().map(Database::url);
+        Store::builder(self.folder.path()).database(url)
+    }
 }
 
 impl TestStore {
     pub(crate) async fn sqlite() -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let store = Store::open(folder.path()).await?;
-        Ok(Self { store, folder })
+        Ok(Self {
+            store,
+            folder,
+            database: None,
+        })
+    }
+
+    pub(crate) async fn postgres() -> anyhow::Result<Self> {
+        let (folder, database) = (tempfile::tempdir()?, Database::shared()?);
+        let store = Store::builder(folder.path())
+            .database(Some(database.url()))
+            .open()
+            .await?;
+        Ok(Self {
+            store,
+            folder,
+            database: Some(database),
+        })
+    }
+
+    /// SQLite, with a queue that other servers hear.
+    pub(crate) async fn sqlite_with_queue(url: &str) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let builder = Store::builder(folder.path()).queue(Some(url.to_owned()));
+        let store = builder.open().await?;
+        Ok(Self {
+            store,
+            folder,
+            database: None,
+        })
+    }
+
+    /// A place where no database was opened yet.
+    pub(crate) fn empty(on_postgres: bool) -> anyhow::Result<Place> {
+        Ok(Place {
+            folder: tempfile::tempdir()?,
+            database: on_postgres.then(Database::shared).transpose()?,
+        })
     }
 
     pub(crate) fn owner(&self) -> OwnerId {
@@ -39,7 +92,10 @@ impl TestStore {
 
     /// SQL as a person would type it, over a connection of its own; every column must be text.
     pub(crate) async fn sql(&self, query: &str) -> anyhow::Result<Vec<Vec<String>>> {
-        let connection = open_sqlite(self.folder.path()).await?;
+        let connection = match &self.database {
+            None => open_sqlite(self.folder.path()).await?,
+            Some(database) => sea_orm::Database::connect(database.url()).await?,
+        };
         let statement = Statement::from_string(connection.get_database_backend(), query);
         let rows = connection.query_all_raw(statement).await?;
         let texts = |row: &QueryResult| {
@@ -47,6 +103,20 @@ impl TestStore {
             columns.map(|column| row.try_get_by_index(column)).collect()
         };
         Ok(rows.iter().map(texts).collect::<Result<_, _>>()?)
+    }
+
+    /// Changes the database behind the store's back.
+    pub(crate) async fn execute(&self, sql: &str) -> anyhow::Result<()> {
+        let connection = match &self.database {
+            None => open_sqlite(self.folder.path()).await?,
+            Some(database) => sea_orm::Database::connect(database.url()).await?,
+        };
+        connection.execute_unprepared(sql).await?;
+        Ok(())
+    }
+
+    pub(crate) fn is_postgres(&self) -> bool {
+        self.database.is_some()
     }
 
     pub(crate) async fn dataset(&self) -> anyhow::Result<DatasetId> {
@@ -57,6 +127,10 @@ impl TestStore {
     }
 
     pub(crate) async fn job(&self, dataset: DatasetId) -> anyhow::Result<JobId> {
+        self.job_of_priority(dataset, 0).await
+    }
+
+    pub(crate) async fn job_of_priority(&self, dataset: DatasetId, priority: i8) -> anyhow::Result<JobId> {
         let tx = self.store.begin().await?;
         let version = datasets::freeze(&tx, dataset, manifest(1)).await?;
         let new = NewJob {
@@ -65,6 +139,7 @@ impl TestStore {
             dataset_version_id: version.id,
             recipe: recipe()?,
             provider: "local".to_owned(),
+            priority,
         };
         let id = jobs::insert(&tx, new).await?;
         tx.commit().await?;

@@ -2,15 +2,21 @@
 //! takes the opened store, so that every backend runs the same.
 
 mod blobs;
+mod buckets;
 mod database;
 mod events;
 mod fixture;
 mod leases;
+mod maintenance;
+mod populate;
+mod postgres_only;
 mod queue;
+mod signals;
+mod together;
 
 use fixture::TestStore;
 
-/// Every suite on SQLite and local files, each with a store of its own.
+/// Every suite on each database, each test with a store of its own.
 macro_rules! on_every_backend {
     ($($module:ident::$suite:ident),* $(,)?) => {
         mod sqlite {
@@ -21,14 +27,19 @@ macro_rules! on_every_backend {
                 }
             )*
         }
+
+        mod postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $suite() -> anyhow::Result<()> {
+                    super::$module::$suite(super::TestStore::postgres().await?).await
+                }
+            )*
+        }
     };
 }
 
 on_every_backend! {
-    blobs::stores_under_the_hash,
-    blobs::streams_with_size_and_hash_checked,
-    blobs::reads_ranges,
-    blobs::signed_addresses_grant_what_they_say,
     database::keeps_datasets,
     database::freezes_equal_pictures_once,
     database::keeps_the_recipe_in_columns,
@@ -39,10 +50,135 @@ on_every_backend! {
     events::vanish_with_their_transaction,
     events::followers_hear_of_commits,
     events::make_charts,
+    events::make_charts_of_long_jobs,
+    events::make_charts_of_a_million_steps_quickly,
     leases::newest_claim_wins,
     leases::one_living_attempt_for_each_job,
     leases::ended_attempts_stay_ended,
+    together::start_and_migrate_once,
+    together::add_a_picture_once,
+    together::number_versions,
+    together::keep_text_of_any_kind,
     queue::hands_each_job_out_once,
     queue::hands_each_generation_out_once,
     queue::is_first_in_first_out_and_waits,
+    queue::hands_urgent_jobs_out_first,
+    queue::keeps_to_the_limit,
+    queue::waits_for_no_wrong_clock,
+}
+
+/// The suites of the signals, on everything that carries them.
+mod signals_in_process {
+    use crate::signals::{self, Servers};
+
+    #[tokio::test]
+    async fn reach_every_server() -> anyhow::Result<()> {
+        signals::reach_every_server(Servers::in_process().await?).await
+    }
+
+    #[tokio::test]
+    async fn carry_a_burst() -> anyhow::Result<()> {
+        signals::carry_a_burst(Servers::in_process().await?).await
+    }
+}
+
+mod signals_over_postgres {
+    use crate::signals::{self, Servers};
+
+    #[tokio::test]
+    async fn reach_every_server() -> anyhow::Result<()> {
+        signals::reach_every_server(Servers::over_postgres().await?).await
+    }
+
+    #[tokio::test]
+    async fn carry_a_burst() -> anyhow::Result<()> {
+        signals::carry_a_burst(Servers::over_postgres().await?).await
+    }
+
+    #[tokio::test]
+    async fn keep_to_their_installation() -> anyhow::Result<()> {
+        let (ours, theirs) = (Servers::over_postgres().await?, Servers::over_postgres().await?);
+        signals::keep_to_their_installation(ours, theirs).await
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn outlive_a_connection_that_breaks() -> anyhow::Result<()> {
+        let servers = Servers::over_postgres().await?;
+        signals::outlive_their_service(&servers, || servers.cut_listeners_off(), || Ok(())).await
+    }
+}
+
+mod signals_over_redis {
+    use std::cell::RefCell;
+
+    use sim::redis::{self, Redis};
+
+    use crate::signals::{self, Servers};
+
+    #[tokio::test]
+    async fn reach_every_server() -> anyhow::Result<()> {
+        signals::reach_every_server(Servers::over_redis(&redis::shared()?).await?).await
+    }
+
+    #[tokio::test]
+    async fn carry_a_burst() -> anyhow::Result<()> {
+        signals::carry_a_burst(Servers::over_redis(&redis::shared()?).await?).await
+    }
+
+    #[tokio::test]
+    async fn keep_to_their_installation() -> anyhow::Result<()> {
+        let url = redis::shared()?;
+        let (ours, theirs) = (Servers::over_redis(&url).await?, Servers::over_redis(&url).await?);
+        signals::keep_to_their_installation(ours, theirs).await
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn outlive_a_redis_that_stops() -> anyhow::Result<()> {
+        let redis = RefCell::new(Redis::start()?);
+        let url = redis.borrow().url();
+        let stop = || redis.borrow_mut().stop();
+        let start = || redis.borrow_mut().restart();
+        signals::outlive_their_service(&Servers::over_redis(&url).await?, stop, start).await
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn outlive_a_redis_that_forgets() -> anyhow::Result<()> {
+        let redis = Redis::start()?;
+        let servers = Servers::over_redis(&redis.url()).await?;
+        signals::outlive_their_service(&servers, || redis.flush(), || redis.flush()).await
+    }
+
+    #[tokio::test]
+    async fn start_while_redis_is_away() -> anyhow::Result<()> {
+        let mut redis = Redis::start()?;
+        redis.stop()?;
+        let servers = Servers::over_redis(&redis.url()).await?;
+        redis.restart()?;
+        signals::reach_every_server(servers).await
+    }
+
+    #[tokio::test]
+    async fn refuse_wrong_settings() -> anyhow::Result<()> {
+        let mut redis = Redis::start()?;
+        redis.require_password("right")?;
+        let address = redis.url().replace("redis://", "");
+        for (url, expected) in [
+            (
+                format!("redis://:wrong@{address}"),
+                "queue: failed to use `redis://:…@",
+            ),
+            (format!("redis://{address}"), "queue: failed to use `redis://"),
+            (
+                "memcached://localhost".to_owned(),
+                "queue: `memcached://localhost` is not supported; use redis://",
+            ),
+        ] {
+            let folder = tempfile::tempdir()?;
+            let opened = store::Store::builder(folder.path()).queue(Some(url)).open().await;
+            let message = opened.map(|_| ()).unwrap_err().to_string();
+            assert!(message.starts_with(expected), "{message}");
+        }
+        let servers = Servers::over_redis(&format!("redis://:right@{address}")).await?;
+        signals::reach_every_server(servers).await
+    }
 }

@@ -2,19 +2,29 @@
 
 use std::collections::HashSet;
 
-use chrono::TimeDelta;
-use protocol::phase::Phase;
+use chrono::{DateTime, TimeDelta, Utc};
+use protocol::phase::{Outcome, Phase};
 use store::{
-    Store, generations,
+    Store, attempts, generations,
     jobs::{self, PhaseChange},
-    queue,
+    queue::{self, JobClaim},
+    tokens::NewToken,
 };
 use tokio::task::JoinSet;
 
-use crate::fixture::{TestStore, generation};
+use crate::fixture::{TestStore, generation, open_attempt};
 
 const N_ROWS: usize = 200;
 const N_WORKERS: usize = 8;
+
+fn wanted(provider: &str, now: DateTime<Utc>) -> JobClaim<'_> {
+    JobClaim {
+        provider,
+        max_running: usize::MAX,
+        now,
+        to: Phase::Launching,
+    }
+}
 
 pub(crate) async fn hands_each_job_out_once(test: TestStore) -> anyhow::Result<()> {
     let dataset = test.dataset().await?;
@@ -26,7 +36,7 @@ pub(crate) async fn hands_each_job_out_once(test: TestStore) -> anyhow::Result<(
         let mut claimed = Vec::new();
         loop {
             let tx = store.begin().await?;
-            let Some(id) = queue::claim_job(&tx, "local", store::now(), Phase::Launching).await? else {
+            let Some(id) = queue::claim_job(&tx, wanted("local", store::now())).await? else {
                 return Ok(claimed);
             };
             tx.commit().await?;
@@ -72,14 +82,8 @@ pub(crate) async fn is_first_in_first_out_and_waits(test: TestStore) -> anyhow::
     let now = store::now();
 
     let tx = test.store.begin().await?;
-    assert_eq!(
-        queue::claim_job(&tx, "elsewhere", now, Phase::Launching).await?,
-        None
-    );
-    assert_eq!(
-        queue::claim_job(&tx, "local", now, Phase::Launching).await?,
-        Some(first)
-    );
+    assert_eq!(queue::claim_job(&tx, wanted("elsewhere", now)).await?, None);
+    assert_eq!(queue::claim_job(&tx, wanted("local", now)).await?, Some(first));
     let later = now + TimeDelta::seconds(5);
     let back = PhaseChange {
         not_before: Some(later),
@@ -89,19 +93,98 @@ pub(crate) async fn is_first_in_first_out_and_waits(test: TestStore) -> anyhow::
     tx.commit().await?;
 
     let tx = test.store.begin().await?;
+    assert_eq!(queue::claim_job(&tx, wanted("local", now)).await?, Some(second));
     assert_eq!(
-        queue::claim_job(&tx, "local", now, Phase::Launching).await?,
-        Some(second)
-    );
-    assert_eq!(
-        queue::claim_job(&tx, "local", now, Phase::Launching).await?,
+        queue::claim_job(&tx, wanted("local", now)).await?,
         None,
         "the first waits"
     );
-    assert_eq!(
-        queue::claim_job(&tx, "local", later, Phase::Launching).await?,
-        Some(first)
-    );
+    assert_eq!(queue::claim_job(&tx, wanted("local", later)).await?, Some(first));
+    Ok(())
+}
+
+pub(crate) async fn hands_urgent_jobs_out_first(test: TestStore) -> anyhow::Result<()> {
+    let dataset = test.dataset().await?;
+    let mut queued = Vec::new();
+    for n in 0..40_i8 {
+        let priority = [0, 10, -10, 5][usize::from(n.unsigned_abs()) % 4];
+        queued.push((priority, test.job_of_priority(dataset, priority).await?));
+    }
+    queued.sort_by_key(|(priority, id)| (-priority, *id));
+    let claimed = from_all_workers(&test.store, |store| async move {
+        let mut claimed = Vec::new();
+        loop {
+            let tx = store.begin().await?;
+            let Some(id) = queue::claim_job(&tx, wanted("local", store::now())).await? else {
+                return Ok(claimed);
+            };
+            tx.commit().await?;
+            claimed.push(id);
+        }
+    })
+    .await?;
+    assert_eq!(claimed.len(), queued.len(), "each once");
+    // What one claimer alone gets next is the order; several may commit in another.
+    let tx = test.store.begin().await?;
+    for id in claimed {
+        jobs::change_phase(&tx, id, PhaseChange::new(Phase::Launching, Phase::Queued)).await?;
+    }
+    for (priority, id) in queued {
+        let next = queue::claim_job(&tx, wanted("local", store::now())).await?;
+        assert_eq!(next, Some(id), "of priority {priority}");
+    }
+    Ok(())
+}
+
+pub(crate) async fn keeps_to_the_limit(test: TestStore) -> anyhow::Result<()> {
+    const MAX_RUNNING: usize = 3;
+    let dataset = test.dataset().await?;
+    for _ in 0..20 {
+        test.job(dataset).await?;
+    }
+    let claimed = from_all_workers(&test.store, |store| async move {
+        let mut claimed = Vec::new();
+        loop {
+            let tx = store.begin().await?;
+            let wanted = JobClaim {
+                max_running: MAX_RUNNING,
+                ..wanted("local", store::now())
+            };
+            let Some(id) = queue::claim_job(&tx, wanted).await? else {
+                return Ok(claimed);
+            };
+            open_attempt(&tx, id, 1, &NewToken::random()).await?;
+            tx.commit().await?;
+            claimed.push(id);
+        }
+    })
+    .await?;
+    assert_eq!(claimed.len(), MAX_RUNNING);
+    // One that ends makes room for one.
+    let tx = test.store.begin().await?;
+    let alive = attempts::alive(&tx).await?;
+    attempts::end(&tx, &alive[0], Outcome::Lost, None).await?;
+    let wanted = JobClaim {
+        max_running: MAX_RUNNING,
+        ..wanted("local", store::now())
+    };
+    let next = queue::claim_job(&tx, wanted).await?;
+    assert!(next.is_some_and(|id| !claimed.contains(&id)), "{next:?}");
+    Ok(())
+}
+
+pub(crate) async fn waits_for_no_wrong_clock(test: TestStore) -> anyhow::Result<()> {
+    let job = test.job(test.dataset().await?).await?;
+    let now = store::now();
+    let tx = test.store.begin().await?;
+    assert_eq!(queue::claim_job(&tx, wanted("local", now)).await?, Some(job));
+    // A server whose clock is an hour ahead puts the job off for a second.
+    let back = PhaseChange {
+        not_before: Some(now + TimeDelta::hours(1) + TimeDelta::seconds(1)),
+        ..PhaseChange::new(Phase::Launching, Phase::Queued)
+    };
+    jobs::change_phase(&tx, job, back).await?;
+    assert_eq!(queue::claim_job(&tx, wanted("local", now)).await?, Some(job));
     Ok(())
 }
 

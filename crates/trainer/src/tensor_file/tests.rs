@@ -56,3 +56,13 @@ fn a_failed_write_leaves_the_old_file_and_nothing_else() {
     write_atomically(&path, |out| out.write_all(b"new")).unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), b"new");
 }
+
+#[test]
+fn a_file_may_be_read_by_whom_the_umask_allows() {
+    use std::os::unix::fs::MetadataExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let (plain, path) = (folder.path().join("plain"), folder.path().join("atomic"));
+    std::fs::write(&plain, "x").unwrap();
+    super::write_atomically(&path, |out| out.write_all(b"x")).unwrap();
+    assert_eq!(path.metadata().unwrap().mode(), plain.metadata().unwrap().mode());
+}

@@ -46,6 +46,7 @@ test("sends what differs from the preset, trimmed and typed", () => {
     name: "Zora",
     trigger_word: null,
     provider: "local",
+    priority: 0,
     parameters: { rank: 8, learning_rate: 1e-4, lr_schedule: "constant" },
     sample_prompts: ["one", "two"],
   });

@@ -79,6 +79,7 @@ export function toRequest(values: Values): CreateJob | null {
     trigger_word: values.trigger_word.trim() || null,
     preset: values.preset,
     provider: fields.CreateJob.provider.default,
+    priority: fields.CreateJob.priority.default,
     parameters,
     sample_prompts,
   };

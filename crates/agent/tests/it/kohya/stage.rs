@@ -234,23 +234,26 @@ impl Stage {
             id: DatasetVersionId::new(),
             items: items.collect(),
         };
-        Engine::start(Job {
-            recipe: self.recipe.clone(),
-            base: BaseLocation::BuiltIn {
-                name: "tiny-xl".into(),
+        Engine::start(
+            agent::engine::native,
+            Job {
+                recipe: self.recipe.clone(),
+                base: BaseLocation::BuiltIn {
+                    name: "tiny-xl".into(),
+                },
+                manifest,
+                pictures: Box::new(move |sha256| pictures.join(sha256)),
+                resume_from: None,
+                folder: self.output(),
+                kohya: Some(Kohya {
+                    dir: self.kohya_dir(),
+                    python: self.python.clone(),
+                    tokenizers: self.folder.path().join("tokenizers"),
+                    precision: Precision::Full,
+                    quiet: Duration::from_secs(self.quiet_seconds),
+                }),
             },
-            manifest,
-            pictures: Box::new(move |sha256| pictures.join(sha256)),
-            resume_from: None,
-            folder: self.output(),
-            kohya: Some(Kohya {
-                dir: self.kohya_dir(),
-                python: self.python.clone(),
-                tokenizers: self.folder.path().join("tokenizers"),
-                precision: Precision::Full,
-                quiet: Duration::from_secs(self.quiet_seconds),
-            }),
-        })
+        )
     }
 
     /// Runs the job; `order` is asked after every event.

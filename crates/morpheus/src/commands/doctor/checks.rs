@@ -6,6 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use anyhow::Context as _;
+use store::{OpenError, Store};
+
 use super::Finding;
 use crate::{bases, settings::Settings};
 
@@ -138,34 +141,74 @@ pub(super) fn port(listen: SocketAddr) -> Finding {
     }
 }
 
-/// The services that were configured; none means the embedded ones, which need no check.
-pub(super) fn services(settings: &Settings) -> Vec<Finding> {
-    let services = [
-        ("database", &settings.database, &["sqlite:"][..]),
-        ("queue", &settings.queue, &["memory:"][..]),
-        ("objects", &settings.objects, &["file:"][..]),
-    ];
-    let configured = services
-        .into_iter()
-        .filter_map(|(name, url, known)| Some((name, url.as_deref()?, known)));
-    configured
-        .map(|(name, url, known)| {
-            // The rest of the URL may hold a password.
-            let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
-            if known.iter().any(|prefix| url.starts_with(prefix)) {
-                Finding::ok(name, format!("{scheme}, on this machine"))
-            } else {
-                Finding::problem(
-                    name,
-                    format!("`{scheme}` is not known"),
-                    format!(
-                        "use a URL that starts with {}, or leave it out",
-                        known.join(" or ")
-                    ),
-                )
+/// The database: whether it can be used, and has a schema that this version can work with.
+pub(super) fn database(settings: &Settings) -> anyhow::Result<Finding> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let builder = Store::builder(&settings.data).database(settings.database.clone());
+    let status = match runtime.block_on(builder.database_status()) {
+        Ok(status) => status,
+        Err(OpenError::Postgres {
+            url,
+            problem,
+            fix,
+            source,
+        }) => {
+            let said = source.map(|source| format!(" ({source})")).unwrap_or_default();
+            return Ok(Finding::problem(
+                "database",
+                format!("{url}: {problem}{said}"),
+                fix,
+            ));
+        }
+        Err(err) => {
+            let fix =
+                "correct --database or MORPHEUS_DATABASE, or leave it out for SQLite in the data folder";
+            return Ok(Finding::problem(
+                "database",
+                format!("{:#}", anyhow::Error::from(err)),
+                fix,
+            ));
+        }
+    };
+    let (server, url) = (&status.server, &status.url);
+    Ok(
+        match (status.unknown.last(), &status.schema, status.pending.last()) {
+            (Some(newer), _, _) => Finding::problem(
+                "database",
+                format!("{server} at {url} has the schema `{newer}` of a newer Morpheus"),
+                "use the newer Morpheus, or name another database in --database or MORPHEUS_DATABASE",
+            ),
+            (None, None, _) => Finding::ok("database", format!("{server} at {url}, still empty")),
+            (None, Some(schema), Some(newest)) => Finding::ok(
+                "database",
+                format!("{server} at {url} has the schema {schema}; the next start brings it to {newest}"),
+            ),
+            (None, Some(schema), None) => {
+                Finding::ok("database", format!("{server} at {url}, schema {schema}"))
             }
-        })
-        .collect()
+        },
+    )
+}
+
+/// The queue, when it is not the database.
+pub(super) fn queue(settings: &Settings) -> anyhow::Result<Option<Finding>> {
+    let Some(url) = &settings.queue else {
+        return Ok(None);
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("failed to start the runtime")?;
+    Ok(Some(match runtime.block_on(store::signals::check(url)) {
+        Ok(what) => Finding::ok("queue", what),
+        Err(err) => Finding::problem(
+            "queue",
+            format!("{:#}", anyhow::Error::from(err)),
+            "correct --queue or MORPHEUS_QUEUE, or leave it out; a server that runs goes on without it",
+        ),
+    }))
 }
 
 pub(super) fn bases(settings: &Settings) -> Vec<Finding> {

@@ -22,10 +22,11 @@ use crate::providers::{Instance, Purpose};
 /// The environment variable that marks an agent and its children as ours.
 pub(super) const SIGNATURE: &str = "MORPHEUS_INSTANCE";
 
-/// What that variable holds: `deployment/purpose/id/started_at`.
+/// What that variable holds: `deployment/server/purpose/id/started_at`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Signature {
     pub(super) deployment: Uuid,
+    pub(super) server: Uuid,
     pub(super) purpose: Purpose,
     pub(super) id: Uuid,
     pub(super) started_at: DateTime<Utc>,
@@ -37,10 +38,15 @@ impl fmt::Display for Signature {
             Purpose::Train => "train",
             Purpose::Generate => "generate",
         };
-        let Self { deployment, id, .. } = self;
+        let Self {
+            deployment,
+            server,
+            id,
+            ..
+        } = self;
         write!(
             f,
-            "{deployment}/{purpose}/{id}/{}",
+            "{deployment}/{server}/{purpose}/{id}/{}",
             self.started_at.timestamp_micros()
         )
     }
@@ -54,6 +60,7 @@ impl FromStr for Signature {
         let mut part = || parts.next().ok_or(());
         Ok(Self {
             deployment: part()?.parse().map_err(|_| ())?,
+            server: part()?.parse().map_err(|_| ())?,
             purpose: match part()? {
                 "train" => Purpose::Train,
                 "generate" => Purpose::Generate,
@@ -73,15 +80,16 @@ pub(super) struct Group {
     members: Vec<i32>,
 }
 
-/// Groups of living processes that carry this installation's id.
-pub(super) fn groups(deployment: Uuid) -> io::Result<Vec<Group>> {
+/// Groups of living processes that carry the id of this installation and of this server of it.
+pub(super) fn groups(deployment: Uuid, server: Uuid) -> io::Result<Vec<Group>> {
     let mut groups: BTreeMap<i32, Group> = BTreeMap::new();
     for entry in fs::read_dir("/proc")? {
         let name = entry?.file_name();
         let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
             continue;
         };
-        let Some(signature) = signature(pid).filter(|signature| signature.deployment == deployment) else {
+        let is_ours = |found: &Signature| found.deployment == deployment && found.server == server;
+        let Some(signature) = signature(pid).filter(is_ours) else {
             continue;
         };
         let Some(leader) = group_of(pid) else { continue };

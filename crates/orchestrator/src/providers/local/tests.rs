@@ -29,6 +29,7 @@ fn machine(script: &str) -> Machine {
         log_dir: folder.path().join("logs"),
         work_dir: folder.path().join("agent"),
         deployment: Uuid::now_v7(),
+        server: Uuid::now_v7(),
         capacity: 1,
         grace: Duration::from_millis(300),
     };
@@ -97,7 +98,12 @@ async fn kills_what_does_not_end_with_its_children() {
     let leader: i32 = instance.handle.parse().unwrap();
     machine.local.terminate(&instance).await.unwrap();
     wait_until(async || !is_alive(leader)).await;
-    assert!(proc::groups(machine.local.options.deployment).unwrap().is_empty());
+    let options = &machine.local.options;
+    assert!(
+        proc::groups(options.deployment, options.server)
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[tokio::test]
@@ -111,6 +117,13 @@ async fn never_touches_others() {
     };
     ours.local.terminate(&stale).await.unwrap();
     ours.local.terminate(&foreign).await.unwrap();
+    assert_eq!(theirs.local.list().await.unwrap(), std::slice::from_ref(&foreign));
+    // Nor another server of the same installation, on the same machine.
+    let mut options = theirs.local.options.clone();
+    options.server = Uuid::now_v7();
+    let other_server = Local::new(options);
+    assert_eq!(other_server.list().await.unwrap(), []);
+    other_server.terminate(&foreign).await.unwrap();
     assert_eq!(theirs.local.list().await.unwrap(), std::slice::from_ref(&foreign));
     theirs.local.terminate(&foreign).await.unwrap();
 }

@@ -28,8 +28,8 @@ impl Orchestrator {
         heartbeat: Heartbeat,
     ) -> ServiceResult<HeartbeatReply> {
         let tx = self.store.begin().await?;
+        // It locks the row: a second copy of this very request waits, then finds its events stored.
         let attempt = held_attempt(&tx, agent, id, heartbeat.fence).await?;
-        // First, since it locks the row: a second copy of this very request waits, then finds its events stored.
         attempts::renew(&tx, id, attempt.fence, self.lease_end())
             .await
             .map_err(stale_is_lost)?;

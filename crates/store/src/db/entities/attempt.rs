@@ -11,6 +11,7 @@ pub struct Model {
     pub generation_id: Option<Uuid>,
     pub n: i32,
     pub provider: String,
+    pub server: Option<Uuid>,
     pub phase: String,
     pub outcome: Option<String>,
     pub detail: Option<String>,

@@ -33,6 +33,7 @@ pub struct Model {
     pub seed: i64,
     pub recipe: Json,
     pub provider: String,
+    pub priority: i32,
     pub phase: String,
     pub reason: Option<String>,
     pub requested: Option<String>,

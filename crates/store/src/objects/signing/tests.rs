@@ -32,6 +32,14 @@ fn secrets_survive_the_database() {
     assert!(SigningKey::from_hex("beef").is_none());
 }
 
+#[test]
+fn a_file_name_cannot_leave_its_quotes() {
+    assert_eq!(
+        attachment("zo\"ra\r\n.é"),
+        "attachment; filename=\"zo_ra__._\"; filename*=UTF-8''zo%22ra%0D%0A.%C3%A9"
+    );
+}
+
 fn key() -> BlobKey {
     BlobKey::from_sha256(&"ab".repeat(32)).unwrap()
 }

@@ -1,0 +1,253 @@
+//! Collects what nothing refers to any more: blobs without a row, files that have served, broken uploads.
+//!
+//! Any number of servers may do so at once, since each step looks again before it deletes. An upload of the
+//! same bytes is safe: what is older than half the period of grace is written again by whoever wants to rely
+//! on it (`BlobStore::has_fresh`), and what was written within the period stays.
+
+mod rules;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
+
+use chrono::{DateTime, Utc};
+use futures::{StreamExt, TryStreamExt, stream};
+use protocol::ArtifactId;
+use serde::Serialize;
+use store::{
+    BlobKey, StoreError,
+    objects::{BlobError, Listed},
+    references,
+};
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+pub use rules::{Reason, Rules};
+
+use crate::{Orchestrator, ServiceResult};
+
+/// How often a server collects.
+const EVERY: Duration = Duration::from_secs(3600);
+/// Rows and blobs that are looked at together.
+const PAGE: usize = 500;
+/// Blobs that are deleted at the same time.
+const N_DELETES: usize = 8;
+
+/// Whether a pass changes anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pass {
+    /// It only says what would go.
+    Look,
+    /// It deletes.
+    Delete,
+}
+
+/// What a pass deleted, or would delete.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Collection {
+    /// Blobs and remains of uploads.
+    pub objects: Vec<Collected>,
+    /// All of them together, as far as the store knows.
+    pub total_bytes: u64,
+    /// Rows of files that have served their purpose.
+    pub n_files: usize,
+}
+
+/// Something in the store that goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Collected {
+    /// Where it lies in the store.
+    pub name: String,
+    /// Why it goes.
+    pub reason: Reason,
+    /// Its size, where the store says.
+    pub size_bytes: Option<u64>,
+}
+
+impl Collection {
+    fn add(&mut self, collected: Collected) {
+        self.total_bytes += collected.size_bytes.unwrap_or(0);
+        self.objects.push(collected);
+    }
+}
+
+/// Files whose rows go, and why their blobs go with them.
+#[derive(Default)]
+struct Expired {
+    files: BTreeSet<ArtifactId>,
+    reasons: HashMap<BlobKey, Reason>,
+}
+
+impl Orchestrator {
+    /// One pass over everything that is stored.
+    pub async fn collect_objects(&self, pass: Pass) -> ServiceResult<Collection> {
+        self.collect_at(pass, store::now()).await
+    }
+
+    /// One pass as it would be at another time.
+    #[doc(hidden)]
+    pub async fn collect_at(&self, pass: Pass, now: DateTime<Utc>) -> ServiceResult<Collection> {
+        let objects = self.store.objects();
+        let claimed = objects.claim(self.store.deployment(), pass == Pass::Look).await;
+        claimed.map_err(StoreError::from)?;
+        let mut collection = Collection::default();
+        let expired = self.expire_files(pass, now).await?;
+        collection.n_files = expired.files.len();
+        self.collect_blobs(pass, now, &expired, &mut collection).await?;
+        let unfinished = objects.unfinished().await.map_err(StoreError::from)?;
+        for remains in unfinished {
+            if now - remains.since < self.options.rules.grace {
+                continue;
+            }
+            if pass == Pass::Delete {
+                objects.discard(&remains).await.map_err(StoreError::from)?;
+            }
+            collection.add(Collected {
+                name: remains.name,
+                reason: Reason::Unfinished,
+                size_bytes: remains.size_bytes,
+            });
+        }
+        Ok(collection)
+    }
+
+    /// Forgets files that have served their purpose, page by page.
+    async fn expire_files(&self, pass: Pass, now: DateTime<Utc>) -> ServiceResult<Expired> {
+        let rules = &self.options.rules;
+        let mut expired = Expired::default();
+        let mut after = None;
+        loop {
+            let page = references::files(&self.store, after, PAGE as u64).await?;
+            let Some(last) = page.last() else {
+                return Ok(expired);
+            };
+            after = Some(last.id);
+            let mut due: Vec<_> = page
+                .into_iter()
+                .filter(|file| rules.expired(file, now).is_some())
+                .collect();
+            if pass == Pass::Delete && !due.is_empty() {
+                let tx = self.store.begin().await?;
+                let ids: Vec<_> = due.iter().map(|file| file.id).collect();
+                // A job may have been resumed, or a version promoted, since the first look.
+                due = references::files_again(&tx, &ids).await?;
+                due.retain(|file| rules.expired(file, now).is_some());
+                let ids: Vec<_> = due.iter().map(|file| file.id).collect();
+                references::forget(&tx, &ids).await?;
+                tx.commit().await?;
+            }
+            for file in due {
+                if let Some(reason) = rules.expired(&file, now) {
+                    expired.files.insert(file.id);
+                    expired.reasons.insert(file.key, reason);
+                }
+            }
+        }
+    }
+
+    /// Deletes blobs that no row refers to.
+    async fn collect_blobs(
+        &self,
+        pass: Pass,
+        now: DateTime<Utc>,
+        expired: &Expired,
+        collection: &mut Collection,
+    ) -> ServiceResult<()> {
+        let started_at = store::now();
+        let frozen = references::frozen(&self.store, None).await?;
+        let mut pages = self.store.objects().list().chunks(PAGE);
+        while let Some(page) = pages.next().await {
+            let page: Vec<Listed> = page
+                .into_iter()
+                .collect::<Result<_, BlobError>>()
+                .map_err(StoreError::from)?;
+            let mut left: Vec<Listed> = page
+                .into_iter()
+                .filter(|blob| now - blob.meta.modified_at >= self.options.rules.grace)
+                .filter(|blob| !frozen.contains(&blob.key))
+                .collect();
+            self.keep_referred(&mut left, expired, started_at).await?;
+            if pass == Pass::Delete {
+                left = self.delete(left, now).await?;
+            }
+            for blob in left {
+                let reason = expired.reasons.get(&blob.key);
+                collection.add(Collected {
+                    name: blob.key.to_string(),
+                    reason: reason.copied().unwrap_or(Reason::Unreferenced),
+                    size_bytes: Some(blob.meta.size_bytes),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes out what a row refers to. Pictures are looked for before the versions that they may have been
+    /// frozen in meanwhile, so that none is missed that moves from one to the other.
+    async fn keep_referred(
+        &self,
+        blobs: &mut Vec<Listed>,
+        expired: &Expired,
+        started_at: DateTime<Utc>,
+    ) -> ServiceResult<()> {
+        if blobs.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<BlobKey> = blobs.iter().map(|blob| blob.key.clone()).collect();
+        let referred = references::referred(&self.store, &keys, &expired.files).await?;
+        let since = started_at - self.options.rules.clock_skew;
+        let frozen = references::frozen(&self.store, Some(since)).await?;
+        blobs.retain(|blob| !referred.contains(&blob.key) && !frozen.contains(&blob.key));
+        Ok(())
+    }
+
+    /// Deletes blobs, but for those that were written again since they were listed.
+    async fn delete(&self, blobs: Vec<Listed>, now: DateTime<Utc>) -> ServiceResult<Vec<Listed>> {
+        let objects = self.store.objects();
+        let grace = self.options.rules.grace;
+        let deleting = stream::iter(blobs).map(|blob| async move {
+            let meta = objects.meta(&blob.key).await?;
+            if meta.is_none_or(|meta| now - meta.modified_at < grace) {
+                return Ok(None);
+            }
+            objects.delete(&blob.key).await?;
+            Ok::<_, BlobError>(Some(blob))
+        });
+        let deleted: Vec<Option<Listed>> = deleting
+            .buffer_unordered(N_DELETES)
+            .try_collect()
+            .await
+            .map_err(StoreError::from)?;
+        Ok(deleted.into_iter().flatten().collect())
+    }
+}
+
+/// Collects now and then every hour, until `shutdown`.
+pub(super) async fn repeat(orchestrator: &Orchestrator, shutdown: &CancellationToken) {
+    let mut timer = tokio::time::interval(EVERY);
+    timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = timer.tick() => {}
+        }
+        let collected = tokio::select! {
+            () = shutdown.cancelled() => return,
+            collected = orchestrator.collect_objects(Pass::Delete) => collected,
+        };
+        match collected {
+            Ok(collection) if collection == Collection::default() => {}
+            Ok(collection) => tracing::info!(
+                n_objects = collection.objects.len(),
+                total_bytes = collection.total_bytes,
+                n_files = collection.n_files,
+                "collected what nothing refers to"
+            ),
+            Err(err) => {
+                let error = &err as &dyn std::error::Error;
+                tracing::error!(error, "collecting objects failed");
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Which files have served their purpose: a pure function of what became of their job.
+
+#[cfg(test)]
+mod tests;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use protocol::{agent::ArtifactKind, phase::Phase};
+use serde::Serialize;
+use store::references::{File, Subject};
+
+/// Why something in the store goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// No row refers to it: a deleted picture, or one of an archive that was refused.
+    Unreferenced,
+    /// It was announced, and never came.
+    NeverArrived,
+    /// The job has a newer checkpoint, or its result.
+    Superseded,
+    /// Its job or generation failed or was cancelled a while ago, and nothing uses it.
+    LeftOver,
+    /// It is a preview picture of a job that ended long ago.
+    OldSample,
+    /// An upload was begun and never finished.
+    Unfinished,
+}
+
+impl Reason {
+    /// For a person.
+    pub fn as_text(self) -> &'static str {
+        match self {
+            Self::Unreferenced => "nothing refers to it",
+            Self::NeverArrived => "announced, and never came",
+            Self::Superseded => "a checkpoint that a newer one or the result has replaced",
+            Self::LeftOver => "left over from a job that failed or was cancelled",
+            Self::OldSample => "a preview picture of a job that ended long ago",
+            Self::Unfinished => "an upload that was never finished",
+        }
+    }
+}
+
+/// How long things are kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// Nothing goes that was written less than this ago. Twice the time within which `BlobStore` relies on a
+    /// blob without writing it again.
+    pub grace: TimeDelta,
+    /// Checkpoints that are replaced, counted from the end of the job.
+    pub superseded: TimeDelta,
+    /// What failed or was cancelled, counted from then.
+    pub left_over: TimeDelta,
+    /// Preview pictures, counted from the end of the job.
+    pub samples: TimeDelta,
+    /// Clocks of servers differ by less than this.
+    pub clock_skew: TimeDelta,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            grace: TimeDelta::hours(24),
+            superseded: TimeDelta::hours(24),
+            left_over: TimeDelta::days(7),
+            samples: TimeDelta::days(90),
+            clock_skew: TimeDelta::minutes(10),
+        }
+    }
+}
+
+impl Rules {
+    /// Whether a file has served its purpose, and why. Nothing of an approved version goes, nothing that a
+    /// version or a generation shows, and nothing of a job that has not ended.
+    pub(super) fn expired(&self, file: &File, now: DateTime<Utc>) -> Option<Reason> {
+        let (ended_at, is_promoted) = match file.of {
+            Subject::Job {
+                phase,
+                ended_at,
+                is_promoted,
+                ..
+            } => (ended_at.filter(|_| phase.is_ended()), is_promoted),
+            Subject::Generation { ended_at } => (ended_at, false),
+        };
+        let ended_at = ended_at?;
+        if file.is_used || is_promoted {
+            return None;
+        }
+        let (reason, kept_for) = self.fate(file)?;
+        (now - ended_at.max(file.created_at) >= kept_for).then_some(reason)
+    }
+
+    /// Why a file goes once its job or generation has ended, and how long after.
+    fn fate(&self, file: &File) -> Option<(Reason, TimeDelta)> {
+        if !file.is_stored {
+            return Some((Reason::NeverArrived, self.grace));
+        }
+        let Subject::Job {
+            phase,
+            is_newest_checkpoint,
+            ..
+        } = file.of
+        else {
+            return Some((Reason::LeftOver, self.left_over));
+        };
+        match (&file.kind, phase) {
+            (ArtifactKind::Sample { .. }, _) => Some((Reason::OldSample, self.samples)),
+            (ArtifactKind::Checkpoint { .. }, _) if !is_newest_checkpoint => {
+                Some((Reason::Superseded, self.superseded))
+            }
+            (ArtifactKind::Checkpoint { .. }, Phase::Succeeded) => {
+                Some((Reason::Superseded, self.superseded))
+            }
+            // Its owner stopped it, and may resume it at any time.
+            (ArtifactKind::Checkpoint { .. }, Phase::Stopped) => None,
+            _ => Some((Reason::LeftOver, self.left_over)),
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The outside world for tests: real PostgreSQL, Redis and S3 servers, each on a free port with its own folder.
+//!
+//! A test asks for a shared server (`postgres::shared()`, …): the one that `cargo xtask services` has started
+//! for the whole run, named by `MORPHEUS_TEST_POSTGRES`, `MORPHEUS_TEST_REDIS` or `MORPHEUS_TEST_S3`, or else
+//! one of its own. A test that stops or restarts a server starts its own. Never ships.
+
+pub mod postgres;
+mod process;
+pub mod redis;
+pub mod s3;
+
+pub use process::free_port;

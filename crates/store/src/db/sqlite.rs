@@ -1,0 +1,48 @@
+//! Connections to SQLite.
+
+use std::{path::Path, time::Duration};
+
+use sea_orm::{ConnectOptions, DatabaseConnection};
+
+use super::Database;
+use crate::OpenError;
+
+/// How long a statement waits for another process's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a transaction waits for the ones before it.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// One writer, and readers that never wait for it.
+pub(super) async fn open(path: &Path) -> Result<Database, OpenError> {
+    Ok(Database {
+        writer: connect(path, 1).await?,
+        readers: connect(path, 4).await?,
+    })
+}
+
+async fn connect(path: &Path, n_connections: u32) -> Result<DatabaseConnection, OpenError> {
+    let file = path.to_owned();
+    // The path is set below, as it is: in a URL, some of its characters would mean something.
+    let mut options = ConnectOptions::new("sqlite://placeholder");
+    options
+        .max_connections(n_connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(move |options| {
+            options
+                .filename(&file)
+                .create_if_missing(true)
+                .foreign_keys(true)
+                .busy_timeout(BUSY_TIMEOUT)
+                .pragma("journal_mode", "WAL")
+                // A committed row must survive a power cut: an instance may be started because of it.
+                .pragma("synchronous", "FULL")
+        });
+    sea_orm::Database::connect(options)
+        .await
+        .map_err(|source| OpenError::Connect {
+            url: format!("sqlite://{}", path.display()),
+            source,
+        })
+}

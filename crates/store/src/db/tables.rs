@@ -1,0 +1,196 @@
+//! All tables, in an order in which each refers only to those before it: for row-level security, `psql`'s
+//! comments, export and import.
+
+use sea_orm::{ColumnTrait, ColumnType, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn};
+
+use super::entities::{
+    api_token, artifact, attempt, dataset, dataset_item, dataset_version, generation, job, job_event,
+    job_metric, job_metric_tile, model, model_version, owner, setting,
+};
+
+/// A table, as far as it can be told without its rows.
+pub(crate) struct Table {
+    pub(crate) name: &'static str,
+    /// What a person reads in `psql` with `\dt+`.
+    pub(crate) about: &'static str,
+    pub(crate) seen_by: SeenBy,
+    pub(crate) columns: fn() -> Vec<Column>,
+    pub(crate) key: fn() -> Vec<&'static str>,
+}
+
+/// Who sees a row through Supabase; whoever owns the tables, as the server does, sees all.
+pub(crate) enum SeenBy {
+    /// Nobody: it holds secrets, or is machinery.
+    Nobody,
+    /// The owner that this condition compares with `morpheus_owner_id()`.
+    Owner(&'static str),
+}
+
+/// A column and what it holds.
+pub(crate) struct Column {
+    pub(crate) name: &'static str,
+    pub(crate) kind: ColumnType,
+}
+
+/// Rows that say themselves whose they are.
+const OF_OWNER: SeenBy = SeenBy::Owner("owner_id = (SELECT morpheus_owner_id())");
+/// Rows of a dataset, which says whose it is.
+const OF_DATASET: SeenBy = SeenBy::Owner(
+    "EXISTS (SELECT 1 FROM training_datasets d WHERE d.id = dataset_id AND d.owner_id = (SELECT morpheus_owner_id()))",
+);
+/// Rows of a job, which says whose it is.
+const OF_JOB: SeenBy = SeenBy::Owner(
+    "EXISTS (SELECT 1 FROM training_jobs j WHERE j.id = job_id AND j.owner_id = (SELECT morpheus_owner_id()))",
+);
+
+/// See the module's text.
+pub(crate) const TABLES: &[Table] = &[
+    table::<owner::Entity>(
+        "owners",
+        "Who owns datasets, jobs and models",
+        SeenBy::Owner("id = (SELECT morpheus_owner_id())"),
+    ),
+    table::<setting::Entity>(
+        "settings",
+        "The installation's identity and secrets",
+        SeenBy::Nobody,
+    ),
+    table::<api_token::Entity>(
+        "api_tokens",
+        "Tokens of users and workers, as hashes",
+        SeenBy::Nobody,
+    ),
+    table::<dataset::Entity>("training_datasets", "Uploaded pictures with captions", OF_OWNER),
+    table::<dataset_item::Entity>("dataset_items", "One picture of a dataset", OF_DATASET),
+    table::<dataset_version::Entity>(
+        "dataset_versions",
+        "The frozen copies of datasets that jobs train on",
+        OF_DATASET,
+    ),
+    table::<job::Entity>(
+        "training_jobs",
+        "One training that a user submitted, with its hyperparameters",
+        OF_OWNER,
+    ),
+    table::<generation::Entity>("generations", "Text-to-image requests", OF_OWNER),
+    // It holds hashes of agents' tokens; what a user may know of attempts is in job_events.
+    table::<attempt::Entity>(
+        "attempts",
+        "One try of a job or a generation on one machine",
+        SeenBy::Nobody,
+    ),
+    table::<job_event::Entity>("job_events", "The numbered event stream of each job", OF_JOB),
+    table::<job_metric::Entity>("job_metrics", "Loss and speed of each optimizer step", OF_JOB),
+    table::<job_metric_tile::Entity>(
+        "job_metric_tiles",
+        "Lowest and highest loss of equal ranges of steps, for charts of long jobs",
+        OF_JOB,
+    ),
+    table::<artifact::Entity>("artifacts", "Files kept from jobs and generations", OF_OWNER),
+    table::<model::Entity>("models", "Named LoRAs", OF_OWNER),
+    table::<model_version::Entity>(
+        "model_versions",
+        "Trained LoRAs offered for use, with their hyperparameters and verdict",
+        OF_OWNER,
+    ),
+];
+
+/// What a person who reads a table may not guess from a column's name.
+pub(crate) const COLUMNS: &[(&str, &str, &str)] = &[
+    (
+        "training_jobs",
+        "priority",
+        "From -10 to 10; jobs of a higher one go first",
+    ),
+    (
+        "attempts",
+        "server",
+        "The server that looks after it: server-id in its data folder",
+    ),
+    (
+        "owners",
+        "auth_user_id",
+        "auth.users.id of Supabase: who may read this owner's rows",
+    ),
+    (
+        "training_jobs",
+        "recipe",
+        "The whole configuration; the columns beside it are its main parts",
+    ),
+    (
+        "training_jobs",
+        "phase",
+        "Where the job stands; changed by the life cycle only",
+    ),
+    (
+        "training_jobs",
+        "last_seq",
+        "Number of the newest row of job_events",
+    ),
+    (
+        "training_jobs",
+        "artifact_url",
+        "Where the trained LoRA lies in the object store",
+    ),
+    (
+        "training_jobs",
+        "n_fruitless_attempts",
+        "Attempts in a row that ended without a new checkpoint",
+    ),
+    (
+        "attempts",
+        "fence",
+        "Grows with each claim; a write with an older one changes nothing",
+    ),
+    (
+        "attempts",
+        "lease_until",
+        "After this, without a heartbeat, the attempt is lost",
+    ),
+    ("job_metrics", "average_loss", "Running average of the loss"),
+    (
+        "artifacts",
+        "blob_key",
+        "Key in the object store: the hash of the content",
+    ),
+    (
+        "model_versions",
+        "stage",
+        "draft, approved or retired; approved only with verdict_passed",
+    ),
+    (
+        "model_versions",
+        "verdict",
+        "The checks of the trained file, with their numbers",
+    ),
+    (
+        "model_versions",
+        "artifact_url",
+        "Where the trained LoRA lies in the object store",
+    ),
+];
+
+const fn table<E: EntityTrait>(name: &'static str, about: &'static str, seen_by: SeenBy) -> Table {
+    Table {
+        name,
+        about,
+        seen_by,
+        columns: columns::<E>,
+        key: key::<E>,
+    }
+}
+
+fn columns<E: EntityTrait>() -> Vec<Column> {
+    E::Column::iter()
+        .map(|column| Column {
+            name: column.as_str(),
+            kind: column.def().get_column_type().clone(),
+        })
+        .collect()
+}
+
+fn key<E: EntityTrait>() -> Vec<&'static str> {
+    E::PrimaryKey::iter()
+        .map(|part| part.into_column().as_str())
+        .collect()
+}

@@ -1,0 +1,106 @@
+//! Which bus the settings ask for.
+
+use std::{error::Error, time::Duration};
+
+use sqlx::postgres::PgConnectOptions;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::{
+    Bus, Signals,
+    bus::{BusError, Transport},
+    postgres::PostgresTransport,
+    redis::RedisTransport,
+};
+use crate::{
+    OpenError,
+    db::{Place, without_password},
+};
+
+/// A service that does not answer in this time is waited for in the background.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The signals of an installation. Without a queue of their own, PostgreSQL carries them when it is the
+/// database, and they stay within the process when it is SQLite, which has one server only.
+pub(crate) async fn open(
+    queue: Option<&str>,
+    database: &Place,
+    deployment: Uuid,
+) -> Result<(Signals, Option<Bus>), OpenError> {
+    let refused = |source| OpenError::Queue {
+        url: queue.map_or_else(|| database.shown(), without_password),
+        source,
+    };
+    match queue.map(|url| (url, url.split_once("://").map(|(scheme, _)| scheme))) {
+        None => match database {
+            Place::Sqlite(_) => Ok((Signals::default(), None)),
+            Place::Postgres(place) => start(PostgresTransport::new(place.options.clone(), deployment))
+                .await
+                .map_err(refused),
+        },
+        Some((_, Some("sqlite"))) => Ok((Signals::default(), None)),
+        Some((url, Some("redis" | "rediss"))) => {
+            let transport = RedisTransport::new(url, deployment).map_err(refused)?;
+            start(transport).await.map_err(refused)
+        }
+        Some((url, Some("postgres" | "postgresql"))) => {
+            let options: PgConnectOptions = url
+                .parse()
+                .map_err(|err: sqlx::Error| refused(BusError::new("read the address", err)))?;
+            start(PostgresTransport::new(options, deployment))
+                .await
+                .map_err(refused)
+        }
+        Some((url, _)) => Err(unknown(url)),
+    }
+}
+
+/// Looks whether a queue can be used, without changing anything; says what it is.
+pub async fn check(queue: &str) -> Result<&'static str, OpenError> {
+    let refused = |source| OpenError::Queue {
+        url: without_password(queue),
+        source,
+    };
+    let scheme = queue.split_once("://").map(|(scheme, _)| scheme);
+    let (name, transport): (_, Box<dyn Transport>) = match scheme {
+        Some("redis" | "rediss") => {
+            let transport = RedisTransport::new(queue, Uuid::nil()).map_err(refused)?;
+            ("Redis", Box::new(transport))
+        }
+        Some("postgres" | "postgresql") => {
+            let options = queue
+                .parse()
+                .map_err(|err: sqlx::Error| refused(BusError::new("read the address", err)))?;
+            (
+                "PostgreSQL",
+                Box::new(PostgresTransport::new(options, Uuid::nil())),
+            )
+        }
+        Some("sqlite") => return Ok("in the server itself"),
+        _ => return Err(unknown(queue)),
+    };
+    match timeout(CHECK_TIMEOUT, transport.check()).await {
+        Ok(checked) => checked.map(|()| name).map_err(refused),
+        Err(late) => Err(refused(BusError::new("answer in time", late))),
+    }
+}
+
+fn unknown(url: &str) -> OpenError {
+    OpenError::UnknownScheme {
+        setting: "queue",
+        url: without_password(url),
+        supported: "redis://HOST, rediss://HOST or postgres://HOST/DATABASE, or leave it out: the database does",
+    }
+}
+
+/// A service that refuses us is an error; one that is away comes back.
+async fn start(transport: impl Transport) -> Result<(Signals, Option<Bus>), BusError> {
+    match timeout(CHECK_TIMEOUT, transport.check()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(err)) if err.is_refusal => return Err(err),
+        Ok(Err(err)) => tracing::warn!(error = &err as &dyn Error, "the queue does not answer yet"),
+        Err(_) => tracing::warn!("the queue does not answer yet"),
+    }
+    let (signals, bus) = Signals::over(transport);
+    Ok((signals, Some(bus)))
+}

@@ -1,0 +1,81 @@
+//! One row, or some, of every table.
+
+use protocol::{
+    OwnerId,
+    agent::{ArtifactKind, NewArtifact},
+    dataset::Split,
+    event::Event,
+    phase::Outcome,
+};
+use store::{
+    Store, artifacts, attempts,
+    datasets::{self, NewItem},
+    generations,
+    jobs::{self, NewJob},
+    metrics,
+    models::{self, NewVersion},
+    tokens::{self, NewToken},
+};
+
+use crate::fixture::{generation, manifest, metadata, open_attempt, recipe, step, verdict};
+
+/// Steps of the job, more than one page of an export.
+pub(crate) const N_STEPS: u32 = 2500;
+
+/// Something in every table, for one owner; `seed` makes different pictures of it.
+pub(crate) async fn populate(store: &Store, owner: OwnerId, seed: u8) -> anyhow::Result<()> {
+    let tx = store.begin().await?;
+    let dataset = datasets::create(&tx, owner, "zora, \"the\" öther\\one").await?.id;
+    let picture = NewItem {
+        file_name: "1.png".to_owned(),
+        caption: "line one\nline two\t'quoted' 漫画".to_owned(),
+        split: Split::Train,
+        width: 128,
+        height: 96,
+        size_bytes: 1234,
+        sha256: hex::encode([seed; 32]),
+        notes: vec!["a note".to_owned()],
+    };
+    datasets::add_item(&tx, owner, dataset, picture).await?;
+    let version = datasets::freeze(&tx, dataset, manifest(seed)).await?;
+    let job = NewJob {
+        owner,
+        dataset_id: dataset,
+        dataset_version_id: version.id,
+        recipe: recipe()?,
+        provider: "local".to_owned(),
+        priority: 0,
+    };
+    let job = jobs::insert(&tx, job).await?;
+    let attempt = open_attempt(&tx, job, 1, &NewToken::random()).await?;
+    // Numbers that need all their digits.
+    let steps: Vec<Event> = (1..=N_STEPS)
+        .map(|n| Event::Step(step(n, (f64::from(n) + 0.1).ln() / 3.0)))
+        .collect();
+    metrics::record(&tx, job, steps.iter().map(|event| (store::now(), event))).await?;
+    let announced = NewArtifact {
+        fence: 0,
+        kind: ArtifactKind::Lora { step: 100 },
+        file_name: "Zora.safetensors".to_owned(),
+        size_bytes: 5,
+        sha256: hex::encode([seed; 32]),
+    };
+    let file = artifacts::announce(&tx, owner, &attempt, &announced).await?;
+    artifacts::mark_stored(&tx, file.id).await?;
+    let job = jobs::state(&tx, job).await?;
+    let new = NewVersion {
+        job: &job,
+        file: &file,
+        n_steps: 100,
+        verdict: &verdict(true),
+        metadata: &metadata(),
+        before: None,
+        after: Some(file.id),
+    };
+    models::create_version(&tx, new).await?;
+    attempts::end(&tx, &attempt, Outcome::Completed, None).await?;
+    generations::create(&tx, owner, &generation()).await?;
+    tokens::create_user(&tx, owner, "demo", None).await?;
+    tx.commit().await?;
+    Ok(())
+}
