@@ -1,18 +1,22 @@
-//! An engine on its own thread, with channels for what comes out of it and what it is told.
+//! An engine at work, with channels for what comes out of it and what it is told.
 
-use std::{fs, path::PathBuf, sync::mpsc as sync};
+use std::{fs, path::PathBuf};
 
 use diffusion::base::{BaseError, BaseModel};
 use protocol::{
     agent::{BaseLocation, Directive, Report},
     dataset::{Manifest, ManifestItem},
-    recipe::Recipe,
+    recipe::{self, Recipe},
 };
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
 pub use trainer::train::{Ended, TrainEvent, Trained};
 use trainer::train::{TrainJob, train};
 
-use crate::error::chain;
+use crate::{
+    error::chain,
+    kohya::{self, Kohya},
+};
 
 /// Finds the file of a picture by its SHA-256.
 pub type Pictures = Box<dyn Fn(&str) -> PathBuf + Send>;
@@ -31,6 +35,8 @@ pub struct Job {
     pub resume_from: Option<PathBuf>,
     /// Where the engine writes its files.
     pub folder: PathBuf,
+    /// Where sd-scripts is; needed by recipes for the kohya engine.
+    pub kohya: Option<Kohya>,
 }
 
 /// What an engine does with what happens.
@@ -39,28 +45,37 @@ pub type Tell<'a> = &'a dyn Fn(TrainEvent);
 /// Where an engine gets its next order.
 pub type Next<'a> = &'a mut dyn FnMut() -> Option<Directive>;
 
-/// Trains a job. An error is for a person. The product has one engine, [`native`]; tests of the control plane
-/// have one that only pretends.
+/// Trains a job in this process. An error is for a person. The product has one such engine, [`native`]; tests of
+/// the control plane have one that only pretends.
 pub type Train = fn(&Job, Tell<'_>, Next<'_>) -> Result<Ended, String>;
 
 /// A running engine.
 pub struct Engine {
     /// Closed when the engine has ended.
     pub events: mpsc::UnboundedReceiver<TrainEvent>,
-    commands: sync::Sender<Directive>,
-    thread: JoinHandle<Result<Ended, String>>,
+    commands: mpsc::UnboundedSender<Directive>,
+    task: AbortOnDropHandle<Result<Ended, String>>,
 }
 
 impl Engine {
-    /// Starts a training, on a thread of the runtime's that may block.
+    /// Starts a training: `train` on a thread of the runtime's that may block, or sd-scripts as a child for recipes
+    /// that ask for it.
     pub fn start(train: Train, job: Job) -> Self {
         let (events_in, events) = mpsc::unbounded_channel();
-        let (commands, commands_out) = sync::channel();
-        let thread = tokio::task::spawn_blocking(move || run(train, &job, &events_in, &commands_out));
+        let (commands, mut commands_out) = mpsc::unbounded_channel();
+        let task = match job.recipe.engine {
+            recipe::Engine::Native => {
+                tokio::task::spawn_blocking(move || run(train, &job, &events_in, &mut commands_out))
+            }
+            recipe::Engine::Kohya => tokio::spawn(async move {
+                let ended = kohya::run::run(job, events_in, commands_out).await;
+                ended.map_err(|err| chain(&err))
+            }),
+        };
         Self {
             events,
             commands,
-            thread,
+            task: AbortOnDropHandle::new(task),
         }
     }
 
@@ -72,7 +87,7 @@ impl Engine {
 
     /// How it ended; an error is for a person.
     pub async fn end(self) -> Result<Ended, String> {
-        match self.thread.await {
+        match self.task.await {
             Ok(ended) => ended,
             Err(panic) => Err(format!("the engine broke off: {panic}")),
         }
@@ -111,16 +126,16 @@ fn run(
     train: Train,
     job: &Job,
     events: &mpsc::UnboundedSender<TrainEvent>,
-    commands: &sync::Receiver<Directive>,
+    commands: &mut mpsc::UnboundedReceiver<Directive>,
 ) -> Result<Ended, String> {
     // Nobody listens any more when the work was dropped; the order to end comes by its own channel.
     let tell = |event| drop(events.send(event));
     let mut is_dropped = false;
     let mut next_order = || match commands.try_recv() {
         Ok(order) => Some(order),
-        Err(sync::TryRecvError::Empty) => None,
+        Err(mpsc::error::TryRecvError::Empty) => None,
         // Whoever gives orders is gone: the work was dropped. Said once, for the caller asks until there is none.
-        Err(sync::TryRecvError::Disconnected) => {
+        Err(mpsc::error::TryRecvError::Disconnected) => {
             (!std::mem::replace(&mut is_dropped, true)).then_some(Directive::Cancel)
         }
     };

@@ -9,6 +9,7 @@ mod error;
 #[cfg(test)]
 mod fake_server;
 mod generate;
+pub mod kohya;
 mod lease;
 mod run;
 mod train;

@@ -11,6 +11,7 @@ use crate::{
     client::{Client, ClientError, Patience},
     engine::Train,
     generate::Renderer,
+    kohya::Kohya,
     train,
     work_dir::{WorkDir, WorkDirError},
 };
@@ -28,6 +29,8 @@ pub struct Config {
     pub work_dir: PathBuf,
     /// It ends when there was no work for this long.
     pub idle_exit: Duration,
+    /// Where sd-scripts is on this machine, if it has it.
+    pub kohya: Option<Kohya>,
     /// What trains: [`engine::native`](crate::engine::native).
     pub engine: Train,
 }
@@ -88,7 +91,8 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
         tracing::info!(attempt.id = %assignment.attempt_id, "work claimed");
         let outcome = match &assignment.work {
             Work::Train(work) => {
-                train::run(&client, &work_dir, &assignment, work, config.engine, &shutdown).await
+                let (engine, kohya) = (config.engine, config.kohya.as_ref());
+                train::run(&client, &work_dir, &assignment, work, engine, kohya, &shutdown).await
             }
             Work::Generate(work) => renderer.run(&client, &work_dir, &assignment, work).await,
         };

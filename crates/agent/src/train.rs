@@ -14,6 +14,7 @@ use crate::{
     client::{Client, ClientError, Patience},
     engine::{self, Ended, TrainEvent, Trained},
     error::chain,
+    kohya::Kohya,
     lease::Lease,
     transfer::{self, TransferError},
     uploads::{HandIn, Uploads},
@@ -33,6 +34,7 @@ pub(crate) async fn run(
     assignment: &Assignment,
     work: &TrainWork,
     engine: engine::Train,
+    kohya: Option<&Kohya>,
     shutdown: &CancellationToken,
 ) -> Result<(), ClientError> {
     let (lease, orders) = Lease::hold(client.clone(), assignment);
@@ -44,6 +46,7 @@ pub(crate) async fn run(
         engine,
         lease: &lease,
         shutdown,
+        kohya,
     };
     let ending = tokio::select! {
         ending = training.run(orders) => ending,
@@ -147,6 +150,7 @@ struct Training<'a> {
     engine: engine::Train,
     lease: &'a Lease,
     shutdown: &'a CancellationToken,
+    kohya: Option<&'a Kohya>,
 }
 
 impl Training<'_> {
@@ -167,6 +171,7 @@ impl Training<'_> {
             pictures: self.pictures(),
             resume_from: self.work.resume_from.is_some().then_some(checkpoint),
             folder: folder.path().to_owned(),
+            kohya: self.kohya.cloned(),
         };
         let mut uploads = Uploads::start(self.client.clone(), self.lease, self.work.recipe.name.clone());
         let ended = match self.drive(job, &mut orders, &mut uploads).await {

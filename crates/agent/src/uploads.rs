@@ -83,7 +83,7 @@ impl HandIn {
         let upload = Upload {
             attempt: self.attempt,
             fence: self.fence,
-            file_name: self.file_name(&kind),
+            file_name: self.file_name(&kind, path),
             kind,
             path,
         };
@@ -117,13 +117,15 @@ impl HandIn {
         Ok(effect)
     }
 
-    fn file_name(&self, kind: &ArtifactKind) -> String {
+    fn file_name(&self, kind: &ArtifactKind, path: &Path) -> String {
+        // What sd-scripts goes on from is a folder, and becomes an archive.
+        let extension = path.extension().unwrap_or_default().display();
         let name = &self.lora_name;
         match kind {
             ArtifactKind::Sample {
                 step, prompt_index, ..
             } => format!("{name}-sample-{step:06}-{prompt_index:02}.png"),
-            ArtifactKind::Checkpoint { step } => format!("{name}-checkpoint-{step:06}.safetensors"),
+            ArtifactKind::Checkpoint { step } => format!("{name}-checkpoint-{step:06}.{extension}"),
             ArtifactKind::Lora { .. } => format!("{name}.safetensors"),
             ArtifactKind::PictureBefore => format!("{name}-before.png"),
             ArtifactKind::PictureAfter => format!("{name}-after.png"),

@@ -16,7 +16,7 @@ use crate::{
     assets,
     conditioning::TextEncoders,
     layers::WeightError,
-    schedulers::SchedulerConfig,
+    schedulers::{PredictionType, SchedulerConfig},
     text_encoder::TextEncoder,
     unet::Unet,
     vae::Vae,
@@ -53,6 +53,8 @@ pub struct BaseInfo {
     /// Whether an absent negative prompt counts as zeros instead of as an empty text
     /// (`force_zeros_for_empty_prompt` in model_index.json; so in SDXL).
     pub absent_negative_is_zero: bool,
+    /// What its U-Net predicts.
+    pub prediction_type: PredictionType,
 }
 
 /// Why a base model could not be loaded.
@@ -187,6 +189,7 @@ impl BaseInfo {
             model_channels: sizes.unet.model_channels(),
             native_resolution: sizes.native_resolution,
             absent_negative_is_zero: sizes.absent_negative_is_zero,
+            prediction_type: sizes.scheduler.prediction_type,
         }
     }
 }

@@ -28,6 +28,7 @@ fn main() -> anyhow::Result<()> {
         work_dir: PathBuf::from(std::env::var_os("MORPHEUS_WORK").context("MORPHEUS_WORK is missing")?),
         idle_exit: Duration::from_secs(30),
         engine: pretend,
+        kohya: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -3,6 +3,7 @@
 mod api;
 mod bases;
 mod commands;
+mod kohya;
 mod logging;
 mod memory;
 mod output;

@@ -133,7 +133,7 @@ pub struct StepMetrics {
     pub average_loss: f64,
     /// Learning rate used by this step.
     pub learning_rate: f64,
-    /// Norm of all gradients together before clipping.
+    /// Norm of all gradients together before clipping; 0 where the engine does not tell.
     pub gradient_norm: f64,
     /// Wall-clock time of this step.
     pub step_ms: f64,

@@ -17,6 +17,8 @@ pub enum Engine {
     /// Our own engine, in Rust.
     #[default]
     Native,
+    /// kohya-ss/sd-scripts, as a child process of an agent that has it.
+    Kohya,
 }
 
 /// How the learning rate moves over the steps.

@@ -146,6 +146,13 @@ pub fn evaluate(
     })
 }
 
+/// Whether a LoRA file opens and is complete, finite and not zero. Takes a moment; nothing is rendered.
+pub fn inspect(base: &BaseModel, lora: &Path) -> Verdict {
+    let mut checks = Checks::default();
+    let norms = check_file(base, lora, &mut checks).map(|(_, norms)| norms);
+    checks.verdict(norms.unwrap_or_default())
+}
+
 /// Checks that a file opens, is complete, finite and not zero. Returns its modules and their norms, unless they
 /// are too broken to render with.
 fn check_file(

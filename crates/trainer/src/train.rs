@@ -88,6 +88,17 @@ pub struct Trained {
     pub after: Option<PathBuf>,
 }
 
+/// What was found out about a LoRA file.
+#[derive(Debug)]
+pub struct Judged {
+    /// Whether it is fit for use.
+    pub verdict: Verdict,
+    /// The fixed-seed picture without the LoRA.
+    pub before: Option<PathBuf>,
+    /// The fixed-seed picture with the LoRA.
+    pub after: Option<PathBuf>,
+}
+
 /// Trains a LoRA, from the pictures to the judged file.
 ///
 /// `commands` is asked between any two steps until it has no more. Everything random is a function of the
@@ -208,17 +219,57 @@ fn finish(
         .map_err(computing("the LoRA's tensors"))?;
     let described = metadata::describe(&facts(job, data, run, started_at));
     let metadata = metadata::write_lora(&lora, &tensors, described).map_err(TrainError::Write)?;
-    let evaluation = evaluate(job.base, &lora, data, &studio.request(0)).map_err(TrainError::Evaluate)?;
+    let Judged {
+        verdict,
+        before,
+        after,
+    } = judge_file(job, data, studio, &lora)?;
+    Ok(Trained {
+        lora,
+        n_steps: run.n_done(),
+        verdict,
+        metadata,
+        before,
+        after,
+    })
+}
+
+/// Judges a LoRA file that another program trained for this job, as the native engine's own files are judged.
+///
+/// # Errors
+/// If the pictures cannot be prepared, or the judging itself fails. A bad file gets a verdict that says so.
+pub fn judge(
+    job: &TrainJob<'_>,
+    lora: &Path,
+    mut events: impl FnMut(TrainEvent),
+) -> Result<Judged, TrainError> {
+    let mut on_stage = |Stage { name, done, total }: Stage| {
+        events(TrainEvent::Report(Report::Stage {
+            name: name.to_owned(),
+            done,
+            total,
+        }));
+        ControlFlow::Continue(())
+    };
+    let data = TrainingData::prepare(job.base, job.recipe, job.manifest, job.pictures, &mut on_stage);
+    let data = data.map_err(TrainError::Data)?;
+    judge_file(job, &data, &Studio::new(job, &data)?, lora)
+}
+
+fn judge_file(
+    job: &TrainJob<'_>,
+    data: &TrainingData,
+    studio: &Studio,
+    lora: &Path,
+) -> Result<Judged, TrainError> {
+    let evaluation = evaluate(job.base, lora, data, &studio.request(0)).map_err(TrainError::Evaluate)?;
     let (mut before, mut after) = (None, None);
     if let Some(pictures) = &evaluation.pictures {
         before = Some(write_picture(job.folder.join("before.png"), &pictures[0])?);
         after = Some(write_picture(job.folder.join("after.png"), &pictures[1])?);
     }
-    Ok(Trained {
-        lora,
-        n_steps: run.n_done(),
+    Ok(Judged {
         verdict: evaluation.verdict,
-        metadata,
         before,
         after,
     })

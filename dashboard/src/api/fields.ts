@@ -149,7 +149,8 @@ export const fields = {
       "type": "string",
       "description": "What computes the training.",
       "options": [
-        "native"
+        "native",
+        "kohya"
       ]
     },
     "name": {

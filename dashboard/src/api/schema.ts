@@ -979,7 +979,7 @@ export interface components {
          * @description What computes the training.
          * @enum {string}
          */
-        Engine: "native";
+        Engine: "native" | "kohya";
         /** @description One size that pictures would be trained at. */
         EstimatedBucket: {
             /**
@@ -1955,7 +1955,7 @@ export interface components {
             eta_seconds: number;
             /**
              * Format: double
-             * @description Norm of all gradients together before clipping.
+             * @description Norm of all gradients together before clipping; 0 where the engine does not tell.
              */
             gradient_norm: number;
             /**

@@ -5,7 +5,10 @@ use std::{path::PathBuf, time::Duration};
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
-use crate::{logging, paths};
+use crate::{
+    kohya::{KohyaFlags, check_dir},
+    logging, paths,
+};
 
 /// See [`crate::Command::Agent`].
 #[derive(clap::Args)]
@@ -25,10 +28,16 @@ pub(crate) struct Args {
     /// Folder for work in progress and for cached pictures and LoRAs [default: ~/.cache/morpheus]
     #[arg(long, env = "MORPHEUS_WORK", value_name = "DIR")]
     work: Option<PathBuf>,
+    #[command(flatten)]
+    kohya: KohyaFlags,
 }
 
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     logging::start("info");
+    let kohya = args.kohya.setup();
+    if let Some(kohya) = &kohya {
+        check_dir(kohya)?;
+    }
     let config = agent::Config {
         server: args.server,
         token: args.token,
@@ -39,6 +48,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         },
         work_dir: paths::absolute(&args.work.unwrap_or_else(paths::work_dir)),
         idle_exit: Duration::from_secs(args.idle_exit),
+        kohya,
         engine: agent::engine::native,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()

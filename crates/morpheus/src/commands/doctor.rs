@@ -2,10 +2,12 @@
 
 mod checks;
 mod objects;
+mod sd_scripts;
 
 use serde::Serialize;
 
 use crate::{
+    kohya::KohyaFlags,
     output,
     settings::{Flags, Settings},
 };
@@ -15,6 +17,8 @@ use crate::{
 pub(crate) struct Args {
     #[command(flatten)]
     settings: Flags,
+    #[command(flatten)]
+    kohya: KohyaFlags,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -85,6 +89,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     findings.extend(checks::queue(&settings)?);
     findings.extend(objects::check(&settings));
     findings.extend(checks::bases(&settings));
+    findings.extend(sd_scripts::check(&args.kohya));
     let n_problems = findings
         .iter()
         .filter(|finding| finding.health == Health::Problem)

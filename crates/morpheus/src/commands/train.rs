@@ -1,5 +1,6 @@
 //! `morpheus train`: a training without a server.
 
+mod dry_run;
 mod pictures;
 mod recipe_file;
 mod report;
@@ -9,15 +10,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use agent::engine::{Ended, Engine, Job, TrainEvent, Trained};
-use anyhow::{Context as _, bail};
+use agent::engine::{self, Ended, Job, TrainEvent, Trained};
+use anyhow::{Context as _, bail, ensure};
 use protocol::{
     agent::{BaseLocation, Directive},
     preset::BaseClass,
+    recipe::Engine,
 };
 
 use self::{pictures::Pictures, recipe_file::RecipeFile, report::Reporter};
-use crate::{bases, logging, signals};
+use crate::{
+    bases,
+    kohya::{self, KohyaFlags},
+    logging, paths, signals,
+};
 
 /// See [`crate::Command::Train`].
 #[derive(clap::Args)]
@@ -27,35 +33,72 @@ pub(crate) struct Args {
     #[arg(value_name = "RECIPE.toml")]
     recipe: PathBuf,
     /// Folder for the LoRA, its verdict, samples and checkpoints
-    #[arg(long, value_name = "DIR")]
-    output: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "dry_run")]
+    output: Option<PathBuf>,
+    /// What computes it, native or kohya; counts more than the recipe
+    #[arg(long, value_name = "ENGINE", value_parser = engine)]
+    engine: Option<Engine>,
+    /// Print what sd-scripts would be started with, and start nothing
+    #[arg(long)]
+    dry_run: bool,
     /// Go on from the newest checkpoint in the output folder
     #[arg(long)]
     resume: bool,
     /// Print JSON lines: every step, and at the end what was made
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    kohya: KohyaFlags,
 }
 
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     logging::start("warn");
-    let file = RecipeFile::read(&args.recipe)?;
+    let mut file = RecipeFile::read(&args.recipe)?;
+    file.engine = args.engine.unwrap_or(file.engine);
     let (base, class) = locate(&file.base_model)?;
     let pictures = Pictures::read(&file.dataset, file.held_out.as_deref())?;
     let recipe_name = args.recipe.display().to_string();
     let recipe = file
         .resolve(class, pictures.captions())
         .with_context(|| format!("the recipe `{recipe_name}` is not right"))?;
-    let lora = args.output.join(format!("{}.safetensors", recipe.name));
+    let output = match args.output {
+        Some(output) => output,
+        None => Path::new("").join(&recipe.name),
+    };
+    if args.dry_run {
+        ensure!(
+            recipe.engine == Engine::Kohya,
+            "--dry-run shows what sd-scripts would be started with: add --engine kohya"
+        );
+        let folder = paths::absolute(&output);
+        return dry_run::print(
+            &recipe,
+            &pictures.manifest,
+            &base,
+            &folder,
+            &args.kohya,
+            args.json,
+        );
+    }
+    let lora = output.join(format!("{}.safetensors", recipe.name));
     if lora.exists() {
         bail!(
             "`{}` exists already: choose another folder with --output",
             lora.display()
         );
     }
-    let resume_from = args.resume.then(|| newest_checkpoint(&args.output)).transpose()?;
-    fs::create_dir_all(&args.output)
-        .with_context(|| format!("failed to make the folder `{}`", args.output.display()))?;
+    if recipe.engine == Engine::Kohya {
+        ensure!(
+            !args.resume,
+            "the kohya engine cannot resume yet: leave --resume out"
+        );
+        let kohya = args.kohya.setup();
+        let kohya = kohya.context("the kohya engine needs sd-scripts: name its folder with --kohya-dir")?;
+        kohya::check_dir(&kohya)?;
+    }
+    let resume_from = args.resume.then(|| newest_checkpoint(&output)).transpose()?;
+    fs::create_dir_all(&output)
+        .with_context(|| format!("failed to make the folder `{}`", output.display()))?;
 
     let reporter = Reporter::new(args.json);
     reporter.dataset(&pictures);
@@ -65,22 +108,28 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         manifest: pictures.manifest.clone(),
         pictures: pictures.finder(),
         resume_from,
-        folder: args.output.clone(),
+        folder: output.clone(),
+        kohya: args.kohya.setup(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("failed to start the runtime")?;
     match runtime.block_on(drive(job, &reporter))? {
-        Ended::Completed(trained) => finish(&args.output, &trained, &reporter),
+        Ended::Completed(trained) => finish(&output, &trained, &reporter),
         Ended::Stopped | Ended::Cancelled => {
             bail!("stopped before the last step; go on with --resume")
         }
     }
 }
 
+fn engine(name: &str) -> Result<Engine, String> {
+    let engine = serde_json::from_value(name.into());
+    engine.map_err(|_| "must be native or kohya".to_owned())
+}
+
 async fn drive(job: Job, reporter: &Reporter) -> anyhow::Result<Ended> {
-    let mut engine = Engine::start(agent::engine::native, job);
+    let mut engine = engine::Engine::start(engine::native, job);
     let mut interrupted = false;
     loop {
         tokio::select! {

@@ -80,3 +80,56 @@ fn a_folder_with_another_training_is_not_overwritten() {
     assert!(err.contains("zora.safetensors"), "{err}");
     assert_eq!(fs::read(out.join("zora.safetensors")).unwrap(), b"precious");
 }
+
+#[test]
+fn a_dry_run_shows_what_sd_scripts_would_be_started_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = recipe(folder.path(), 8);
+    let printed = succeed(["train", "--engine", "kohya", "--dry-run", path(&recipe), "--json"]);
+    let printed: Value = serde_json::from_str(&printed).unwrap();
+    let args: Vec<&str> = printed["args"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|arg| arg.as_str().unwrap())
+        .collect();
+    let after = |name| args[args.iter().position(|&arg| arg == name).unwrap() + 1];
+    assert_eq!((after("--max_train_steps"), after("--network_dim")), ("8", "4"));
+    let dataset: toml::Table = printed["dataset_toml"].as_str().unwrap().parse().unwrap();
+    assert_eq!(dataset["datasets"][0]["resolution"].as_integer(), Some(128));
+    // Nothing was written and nothing was started.
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    let err = fail(["train", "--dry-run", path(&recipe), "--json"]);
+    assert!(err.contains("--engine kohya"), "{err}");
+}
+
+#[test]
+fn the_kohya_engine_needs_sd_scripts() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = recipe(folder.path(), 8);
+    let out = folder.path().join("out");
+    let args = [
+        "train",
+        "--engine",
+        "kohya",
+        path(&recipe),
+        "--output",
+        path(&out),
+    ];
+    assert!(fail(args).contains("--kohya-dir"));
+    let err = fail([&args[..], &["--kohya-dir", path(folder.path())]].concat());
+    assert!(err.contains("sdxl_train_network.py"), "{err}");
+    let findings = crate::support::run([
+        "doctor",
+        "--json",
+        "--kohya-dir",
+        path(folder.path()),
+        "--kohya-python",
+        "false",
+    ]);
+    let findings = String::from_utf8(findings.stdout).unwrap();
+    assert!(
+        findings.contains("sdxl_train_network.py") && findings.contains("kohya python"),
+        "{findings}"
+    );
+}

@@ -23,8 +23,9 @@ pub(super) struct RecipeFile {
     /// What the LoRA is for.
     #[serde(default)]
     preset: Preset,
+    /// What computes it.
     #[serde(default)]
-    engine: Engine,
+    pub(super) engine: Engine,
     /// Folder or zip archive with pictures and captions.
     pub(super) dataset: PathBuf,
     /// Another one, whose pictures are never trained on. Left out: some of the dataset are held out.

@@ -1,0 +1,196 @@
+//! Names for the ways in which sd-scripts fails, with the lines that matter.
+
+use std::{collections::VecDeque, process::ExitStatus, time::Duration};
+
+use std::os::unix::process::ExitStatusExt as _;
+
+/// Lines of its output that are kept to tell why it failed.
+const N_KEPT: usize = 200;
+/// Lines of them that a person is shown.
+const N_SHOWN: usize = 12;
+
+/// Why a training with sd-scripts failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The graphics card is too small for the recipe.
+    #[error("the GPU's memory is too small for this recipe: lower batch_size, resolution or rank{0}")]
+    OutOfMemory(Excerpt),
+    /// The losses are no numbers any more.
+    #[error(
+        "the loss is not a number since step {step}: lower the learning rate, or look for a broken picture or base \
+         model"
+    )]
+    NotFinite {
+        /// The first of the steps in a row.
+        step: u32,
+    },
+    /// Python lacks a package.
+    #[error("the Python of sd-scripts lacks the module `{module}`: install its requirements{excerpt}")]
+    MissingModule {
+        /// Which.
+        module: String,
+        /// What was said.
+        excerpt: Excerpt,
+    },
+    /// It found nothing to train on.
+    #[error("sd-scripts found no pictures in the folder that it was given{0}")]
+    NoPictures(Excerpt),
+    /// The base is not what sd-scripts has built in.
+    #[error("sd-scripts cannot load the base model: it takes full SDXL models only{0}")]
+    BaseModel(Excerpt),
+    /// It does not know an option, or not that value.
+    #[error("this version of sd-scripts does not take its arguments{0}")]
+    Arguments(Excerpt),
+    /// Nothing was heard of it for too long.
+    #[error("sd-scripts has said nothing and trained nothing for {} s, and was ended{excerpt}", .after.as_secs())]
+    Stalled {
+        /// For how long.
+        after: Duration,
+        /// What was said last.
+        excerpt: Excerpt,
+    },
+    /// It ended by itself, with an error.
+    #[error("sd-scripts ended with {how}{excerpt}")]
+    Crashed {
+        /// `exit status: 1`, `signal: 9 (SIGKILL)`.
+        how: String,
+        /// What was said last.
+        excerpt: Excerpt,
+    },
+    /// It ended as if all were well, and is not done.
+    #[error("sd-scripts ended without an error, but {what}{excerpt}")]
+    Unfinished {
+        /// What is missing.
+        what: String,
+        /// What was said last.
+        excerpt: Excerpt,
+    },
+    /// The file that it wrote is of no use.
+    #[error("sd-scripts wrote a LoRA that is of no use: {0}")]
+    BrokenFile(String),
+    /// It could not even be started, or its files could not be handled.
+    #[error("{0}")]
+    Machine(String),
+}
+
+/// The lines that tell why.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Excerpt(Vec<String>);
+
+impl std::fmt::Display for Excerpt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        write!(f, "; it said:")?;
+        self.0.iter().try_for_each(|line| write!(f, "\n{line}"))
+    }
+}
+
+/// The last lines of a run's output.
+#[derive(Debug, Default)]
+pub struct Tail(VecDeque<String>);
+
+impl Tail {
+    /// Takes the next line.
+    pub fn push(&mut self, line: String) {
+        if self.0.len() == N_KEPT {
+            self.0.pop_front();
+        }
+        self.0.push_back(line);
+    }
+
+    /// The error of the last traceback with its last frames, or else the last lines.
+    fn excerpt(&self) -> Excerpt {
+        let traceback = self.0.iter().rposition(|line| line.starts_with("Traceback "));
+        let lines: Vec<&String> = self.0.iter().skip(traceback.unwrap_or(0)).collect();
+        let shown = lines.iter().rev().take(N_SHOWN).rev();
+        Excerpt(shown.map(|line| line.chars().take(300).collect()).collect())
+    }
+
+    fn find<T>(&self, look: impl Fn(&str) -> Option<T>) -> Option<T> {
+        self.0.iter().rev().find_map(|line| look(line))
+    }
+
+    fn has(&self, text: &str) -> bool {
+        self.0.iter().any(|line| line.contains(text))
+    }
+}
+
+/// What was learned of a run by the time it ended.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// Its last lines.
+    pub tail: Tail,
+    /// `model saved.`
+    pub model_saved: bool,
+    /// `No data found`
+    pub no_data: bool,
+    /// Its last steps had losses that are no numbers, since this one.
+    pub broken_since: Option<u32>,
+}
+
+/// Why a run that ended by itself has failed; nothing if it says that it has not.
+pub fn diagnose(status: ExitStatus, seen: &Seen) -> Option<Failure> {
+    let tail = &seen.tail;
+    let excerpt = || tail.excerpt();
+    if let Some(step) = seen.broken_since {
+        return Some(Failure::NotFinite { step });
+    }
+    if seen.no_data {
+        let line = tail.find(|line| line.starts_with("ignore subset").then(|| line.to_owned()));
+        return Some(Failure::NoPictures(Excerpt(line.into_iter().collect())));
+    }
+    if status.success() {
+        return (!seen.model_saved).then(|| Failure::Unfinished {
+            what: "it never said that the model is saved".into(),
+            excerpt: excerpt(),
+        });
+    }
+    if tail.has("CUDA out of memory") || tail.has("OutOfMemoryError") {
+        return Some(Failure::OutOfMemory(excerpt()));
+    }
+    let missing = tail.find(|line| {
+        let rest = line.split_once("ModuleNotFoundError: No module named ")?.1;
+        Some(rest.trim().trim_matches('\'').to_owned())
+    });
+    // sd-scripts' own words for packages that only some options need.
+    let missing = missing.or_else(|| {
+        tail.find(|line| {
+            let name = line.strip_prefix("ImportError: No ")?;
+            Some(name.split([' ', '/']).next().unwrap_or(name).to_owned())
+        })
+    });
+    if let Some(module) = missing {
+        let excerpt = excerpt();
+        return Some(Failure::MissingModule { module, excerpt });
+    }
+    if tail.has("in loading state_dict for") || tail.has("is neither a valid local path nor a valid repo id")
+    {
+        return Some(Failure::BaseModel(excerpt()));
+    }
+    if status.code() == Some(2) && tail.has("error: ") {
+        return Some(Failure::Arguments(excerpt()));
+    }
+    let how = match status.signal() {
+        // The kernel's own way to say that the machine's memory is full.
+        Some(9) => "signal 9, which something else sent: was the machine's memory full?".to_owned(),
+        Some(signal) => format!("signal {signal}"),
+        None => format!("exit code {}", status.code().unwrap_or(-1)),
+    };
+    Some(Failure::Crashed {
+        how,
+        excerpt: excerpt(),
+    })
+}
+
+/// Why a run that had to be ended has failed.
+pub fn stalled(after: Duration, tail: &Tail) -> Failure {
+    Failure::Stalled {
+        after,
+        excerpt: tail.excerpt(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,273 @@
+//! What sd-scripts finds in its folder, and what it leaves there.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File},
+    io::{self, Read as _, Seek as _, SeekFrom},
+    path::{Path, PathBuf},
+};
+
+use protocol::agent::ArtifactKind;
+use serde_json::Value;
+use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
+
+use super::plan::{Plan, SamplePrompt};
+
+/// In a picture folder whose caches are whole.
+const CACHED: &str = "cached";
+/// A header of a LoRA has a few hundred kilobytes.
+const MAX_HEADER_BYTES: u64 = 100 << 20;
+/// The end of every PNG: an empty `IEND` chunk with its checksum.
+const PNG_END: [u8; 8] = [b'I', b'E', b'N', b'D', 0xae, 0x42, 0x60, 0x82];
+
+/// Puts pictures and captions where the plan says. `file_of` finds a picture by its SHA-256.
+pub(super) fn lay_out_pictures(plan: &Plan, file_of: &dyn Fn(&str) -> PathBuf) -> io::Result<()> {
+    let folder = &plan.picture_folder;
+    fs::create_dir_all(folder)?;
+    if !folder.join(CACHED).exists() {
+        // A cache that was cut off when its writer was killed would be taken for a whole one.
+        for entry in fs::read_dir(folder)?.flatten() {
+            if entry
+                .path()
+                .extension()
+                .is_some_and(|extension| extension == "npz")
+            {
+                fs::remove_file(entry.path())?;
+            }
+        }
+    }
+    for picture in &plan.pictures {
+        let file = folder.join(format!("{}.png", picture.stem));
+        if !file.exists() {
+            let source = file_of(&picture.sha256);
+            fs::hard_link(&source, &file).or_else(|_| fs::copy(&source, &file).map(drop))?;
+        }
+        if let Some(caption) = &picture.caption {
+            fs::write(folder.join(format!("{}.txt", picture.stem)), caption)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes the plan's files, and clears what an earlier run left.
+pub(super) fn prepare(plan: &Plan) -> io::Result<()> {
+    for folder in [&plan.output, &plan.logs] {
+        if folder.exists() {
+            fs::remove_dir_all(folder)?;
+        }
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(&plan.dataset_file, &plan.dataset_toml)?;
+    if let Some((path, prompts)) = &plan.prompts {
+        fs::write(path, prompts)?;
+    }
+    Ok(())
+}
+
+/// Notes that sd-scripts has got past its caching.
+pub(super) fn caches_are_whole(plan: &Plan) {
+    // Without the note they are only made again.
+    let _ = fs::write(plan.picture_folder.join(CACHED), "");
+}
+
+/// Something that is complete.
+#[derive(Debug, PartialEq)]
+pub(super) enum Found {
+    /// A sample picture.
+    Sample { kind: ArtifactKind, path: PathBuf },
+    /// A LoRA, and the folder that a run can go on from.
+    State {
+        step: u32,
+        lora: PathBuf,
+        state: PathBuf,
+    },
+}
+
+/// Looks for files in sd-scripts' output folder, and names each once.
+#[derive(Debug)]
+pub(super) struct Outputs {
+    folder: PathBuf,
+    name: String,
+    n_steps: u32,
+    prompts: Vec<SamplePrompt>,
+    handed: BTreeSet<PathBuf>,
+    steps: BTreeSet<u32>,
+    sizes: BTreeMap<PathBuf, u64>,
+}
+
+impl Outputs {
+    pub(super) fn new(plan: &Plan, name: &str, n_steps: u32) -> Self {
+        Self {
+            folder: plan.output.clone(),
+            name: name.to_owned(),
+            n_steps,
+            prompts: plan.sample_prompts.clone(),
+            handed: BTreeSet::new(),
+            steps: BTreeSet::new(),
+            sizes: BTreeMap::new(),
+        }
+    }
+
+    /// What has become complete since the last look. While sd-scripts runs, a state has to keep its size from one
+    /// look to the next.
+    pub(super) fn look(&mut self, is_over: bool) -> Vec<Found> {
+        let mut found = Vec::new();
+        for path in entries(&self.folder.join("sample")) {
+            if !self.handed.contains(&path)
+                && let Some(kind) = self.sample(&path)
+                && is_whole_png(&path)
+            {
+                self.handed.insert(path.clone());
+                found.push(Found::Sample { kind, path });
+            }
+        }
+        for state in entries(&self.folder) {
+            if self.handed.contains(&state) {
+                continue;
+            }
+            let Some((step, lora)) = self.state(&state) else {
+                continue;
+            };
+            let size = folder_size(&state);
+            let is_still = self.sizes.insert(state.clone(), size) == Some(size);
+            // The random states are written last.
+            let is_whole = [
+                "train_state.json",
+                "model.safetensors",
+                "optimizer.bin",
+                "random_states_0.pkl",
+            ]
+            .iter()
+            .all(|file| state.join(file).exists());
+            if is_whole && (is_still || is_over) && is_complete(&lora) {
+                self.handed.insert(state.clone());
+                if self.steps.insert(step) {
+                    found.push(Found::State { step, lora, state });
+                }
+            }
+        }
+        found
+    }
+
+    /// `NAME_000200_01_20261122124739_43.png`: step, prompt, time, seed.
+    fn sample(&self, path: &Path) -> Option<ArtifactKind> {
+        let stem = path.file_name()?.to_str()?.strip_suffix(".png")?;
+        let mut parts = stem.strip_prefix(&self.name)?.strip_prefix('_')?.split('_');
+        let step = parts.next()?.parse().ok()?;
+        let index: u32 = parts.next()?.parse().ok()?;
+        let prompt = self.prompts.get(index as usize)?;
+        Some(ArtifactKind::Sample {
+            step,
+            prompt_index: index,
+            prompt: prompt.prompt.clone(),
+            seed: prompt.seed,
+        })
+    }
+
+    /// `NAME-step00000200-state`, or `NAME-state` for the last; the LoRA is called the same without `-state`.
+    fn state(&self, path: &Path) -> Option<(u32, PathBuf)> {
+        let name = path.file_name()?.to_str()?.strip_suffix("-state")?;
+        let step = match name.strip_prefix(&self.name)? {
+            "" => self.n_steps,
+            rest => rest.strip_prefix("-step")?.parse().ok()?,
+        };
+        Some((step, self.folder.join(format!("{name}.safetensors"))))
+    }
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<_> = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
+    paths.sort();
+    paths
+}
+
+fn folder_size(folder: &Path) -> u64 {
+    entries(folder)
+        .iter()
+        .filter_map(|path| path.metadata().ok())
+        .map(|metadata| metadata.len())
+        .sum()
+}
+
+fn is_whole_png(path: &Path) -> bool {
+    let end = || -> io::Result<[u8; 8]> {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::End(-8))?;
+        let mut end = [0; 8];
+        file.read_exact(&mut end)?;
+        Ok(end)
+    };
+    end().is_ok_and(|end| end == PNG_END)
+}
+
+/// Whether a safetensors file is as long as its header says.
+pub(super) fn is_complete(path: &Path) -> bool {
+    let wanted = || -> Option<u64> {
+        let (header_len, header) = header(path).ok()?;
+        let tensors = header
+            .as_object()?
+            .iter()
+            .filter(|(name, _)| *name != "__metadata__");
+        let ends = tensors.map(|(_, tensor)| tensor["data_offsets"][1].as_u64());
+        let end = ends.collect::<Option<Vec<u64>>>()?.into_iter().max()?;
+        end.checked_add(8 + header_len)
+    };
+    let found = path.metadata().ok().map(|metadata| metadata.len());
+    found.is_some() && wanted() == found
+}
+
+/// The metadata of a safetensors file.
+pub(super) fn metadata(path: &Path) -> io::Result<BTreeMap<String, String>> {
+    let (_, header) = header(path)?;
+    let entries = header["__metadata__"].as_object().into_iter().flatten();
+    Ok(entries
+        .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+        .collect())
+}
+
+fn header(path: &Path) -> io::Result<(u64, Value)> {
+    let mut file = File::open(path)?;
+    let mut length = [0; 8];
+    file.read_exact(&mut length)?;
+    let length = u64::from_le_bytes(length);
+    if length > MAX_HEADER_BYTES {
+        return Err(io::Error::other("the header is too long"));
+    }
+    let mut header = Vec::new();
+    file.take(length).read_to_end(&mut header)?;
+    Ok((length, serde_json::from_slice(&header)?))
+}
+
+/// A LoRA and the state beside it as one file: an archive without compression, since weights do not shrink.
+pub(super) fn archive(lora: &Path, state: &Path, to: &Path) -> io::Result<()> {
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Stored)
+        .large_file(true);
+    let temporary = to.with_extension("part");
+    let mut archive = ZipWriter::new(File::create(&temporary)?);
+    let file_name = |path: &Path| {
+        path.file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    };
+    let mut add = |name: String, path: &Path| -> io::Result<()> {
+        archive.start_file(name, options)?;
+        io::copy(&mut File::open(path)?, &mut archive)?;
+        Ok(())
+    };
+    add(file_name(lora), lora)?;
+    for path in entries(state) {
+        add(format!("{}/{}", file_name(state), file_name(&path)), &path)?;
+    }
+    archive.finish()?.sync_all()?;
+    fs::rename(&temporary, to)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! Files are handed over when they are complete, and once.
+
+use super::*;
+
+fn plan(folder: &Path) -> Plan {
+    Plan {
+        args: Vec::new(),
+        dataset_toml: "datasets = []".into(),
+        dataset_file: folder.join("dataset.toml"),
+        prompts: None,
+        pictures: vec![crate::kohya::plan::Picture {
+            sha256: "abc".into(),
+            stem: "00000".into(),
+            caption: Some("zora".into()),
+        }],
+        picture_folder: folder.join("pictures"),
+        output: folder.join("output"),
+        logs: folder.join("logs"),
+        sample_prompts: vec![SamplePrompt {
+            prompt: "zora".into(),
+            seed: 42,
+        }],
+    }
+}
+
+fn safetensors() -> Vec<u8> {
+    let header = br#"{"__metadata__":{"ss_steps":"4"},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
+    [&(header.len() as u64).to_le_bytes()[..], header, &[0; 4]].concat()
+}
+
+#[test]
+fn caches_that_may_be_cut_off_are_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = plan(folder.path());
+    let source = folder.path().join("source.png");
+    fs::write(&source, "png").unwrap();
+    let lay_out = || lay_out_pictures(&plan, &|_| source.clone()).unwrap();
+    lay_out();
+    assert_eq!(
+        fs::read_to_string(plan.picture_folder.join("00000.txt")).unwrap(),
+        "zora"
+    );
+    let cache = plan.picture_folder.join("00000_0064x0064_sdxl.npz");
+    fs::write(&cache, "half").unwrap();
+    lay_out();
+    assert!(!cache.exists());
+    fs::write(&cache, "whole").unwrap();
+    caches_are_whole(&plan);
+    lay_out();
+    assert!(cache.exists());
+}
+
+#[test]
+fn a_state_is_handed_over_when_it_is_whole_and_still() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = plan(folder.path());
+    prepare(&plan).unwrap();
+    let mut outputs = Outputs::new(&plan, "zo_ra", 8);
+    let state = plan.output.join("zo_ra-step00000004-state");
+    fs::create_dir(&state).unwrap();
+    for file in ["train_state.json", "model.safetensors", "optimizer.bin"] {
+        fs::write(state.join(file), file).unwrap();
+    }
+    fs::write(
+        plan.output.join("zo_ra-step00000004.safetensors"),
+        &safetensors()[..20],
+    )
+    .unwrap();
+    assert_eq!((outputs.look(false), outputs.look(false)), (vec![], vec![]));
+    fs::write(state.join("random_states_0.pkl"), "pickle").unwrap();
+    assert_eq!((outputs.look(false), outputs.look(false)), (vec![], vec![]));
+    let lora = plan.output.join("zo_ra-step00000004.safetensors");
+    fs::write(&lora, safetensors()).unwrap();
+    let found = Found::State {
+        step: 4,
+        lora: lora.clone(),
+        state: state.clone(),
+    };
+    assert_eq!((outputs.look(false), outputs.look(true)), (vec![found], vec![]));
+
+    let to = folder.path().join("checkpoint-000004.zip");
+    archive(&lora, &state, &to).unwrap();
+    let archive = zip::ZipArchive::new(File::open(&to).unwrap()).unwrap();
+    let names: Vec<_> = archive
+        .file_names()
+        .map(|name| name.unwrap().into_owned())
+        .collect();
+    assert!(
+        names.contains(&"zo_ra-step00000004-state/random_states_0.pkl".to_owned()),
+        "{names:?}"
+    );
+}
+
+#[test]
+fn a_sample_is_handed_over_when_its_end_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = plan(folder.path());
+    prepare(&plan).unwrap();
+    let samples = plan.output.join("sample");
+    fs::create_dir(&samples).unwrap();
+    let mut outputs = Outputs::new(&plan, "zo_ra", 8);
+    let path = samples.join("zo_ra_000004_00_20261122124900_42.png");
+    fs::write(&path, "half a picture").unwrap();
+    fs::write(samples.join("zo_ra_000004_07_20261122124900_42.png"), PNG_END).unwrap();
+    assert_eq!(outputs.look(true), []);
+    fs::write(&path, [&b"a picture"[..], &PNG_END].concat()).unwrap();
+    let kind = ArtifactKind::Sample {
+        step: 4,
+        prompt_index: 0,
+        prompt: "zora".into(),
+        seed: 42,
+    };
+    assert_eq!(outputs.look(false), [Found::Sample { kind, path }]);
+    assert_eq!(outputs.look(true), []);
+}
+
+#[test]
+fn a_lora_is_as_long_as_its_header_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lora.safetensors");
+    let bytes = safetensors();
+    for (content, expected) in [
+        (&bytes[..], true),
+        (&bytes[..bytes.len() - 1], false),
+        (&bytes[..5], false),
+        (&[0xff; 64][..], false),
+    ] {
+        fs::write(&path, content).unwrap();
+        assert_eq!(is_complete(&path), expected);
+    }
+    assert!(!is_complete(Path::new("/nowhere")));
+    fs::write(&path, &bytes).unwrap();
+    assert_eq!(metadata(&path).unwrap()["ss_steps"], "4");
+}

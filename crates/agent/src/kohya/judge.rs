@@ -1,0 +1,56 @@
+//! Looks at the file that sd-scripts wrote, as the native engine's own files are looked at.
+
+use std::{fs, path::PathBuf};
+
+use protocol::{agent::Report, dataset::ManifestItem};
+use tokio::sync::mpsc;
+use trainer::{
+    evaluate::inspect,
+    train::{TrainEvent, TrainJob, Trained, judge},
+};
+
+use super::{failure::Failure, files};
+use crate::{
+    engine::{Job, load_base},
+    error::chain,
+};
+
+/// Judges a LoRA file; takes as long as rendering three pictures on this machine's processor.
+///
+/// # Errors
+/// If the file is incomplete, not finite or zero, or the judging itself fails.
+pub(super) fn judged(
+    job: &Job,
+    lora: PathBuf,
+    events: &mpsc::UnboundedSender<TrainEvent>,
+) -> Result<Trained, Failure> {
+    let tell = |event| drop(events.send(event));
+    let broken = |err: &dyn std::error::Error| Failure::BrokenFile(chain(err));
+    let base = load_base(&job.base).map_err(|err| Failure::Machine(chain(&err)))?;
+    let verdict = inspect(&base, &lora);
+    if let Some(check) = verdict.checks.iter().find(|check| !check.passed) {
+        return Err(Failure::BrokenFile(check.detail.clone()));
+    }
+    let metadata = files::metadata(&lora).map_err(|err| broken(&err))?;
+    let pictures = |item: &ManifestItem| fs::read((job.pictures)(&item.sha256));
+    let train_job = TrainJob {
+        recipe: &job.recipe,
+        base: &base,
+        manifest: &job.manifest,
+        pictures: &pictures,
+        folder: &job.folder,
+        resume_from: None,
+    };
+    let judged = judge(&train_job, &lora, tell).map_err(|err| Failure::Machine(chain(&err)))?;
+    tell(TrainEvent::Report(Report::Validated {
+        verdict: judged.verdict.clone(),
+    }));
+    Ok(Trained {
+        lora,
+        n_steps: job.recipe.parameters.n_steps,
+        verdict: judged.verdict,
+        metadata,
+        before: judged.before,
+        after: judged.after,
+    })
+}

@@ -1,0 +1,278 @@
+//! From a recipe to what sd-scripts is started with: arguments, dataset file, captions and sample prompts.
+//!
+//! All of it is pure: paths are only named, nothing is looked at. What sd-scripts would refuse, after it has loaded
+//! the base model and encoded every picture, is refused here.
+
+mod arguments;
+mod dataset_file;
+mod refusal;
+
+use std::path::{Path, PathBuf};
+
+use dataset::{buckets::BucketLimits, caption};
+use diffusion::schedulers::PredictionType;
+use protocol::{
+    dataset::{Manifest, ManifestItem, Split},
+    recipe::{Parameters, Recipe},
+};
+use sha2::{Digest as _, Sha256};
+
+pub use self::refusal::{Refusal, Refusals};
+
+/// Denoising steps of a sample and its guidance, as the native engine has them.
+const N_SAMPLE_STEPS: u32 = 20;
+const SAMPLE_GUIDANCE: f64 = 5.0;
+/// Captions that stand in for sample prompts when the recipe has none.
+const N_DEFAULT_PROMPTS: usize = 2;
+/// Longest name of a file on Linux is 255 bytes; `-step00000200-state` and `.safetensors` follow the name.
+const MAX_NAME_BYTES: usize = 200;
+
+/// What the U-Net computes in. The VAE always computes in full precision: in half it overflows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Precision {
+    /// bfloat16: NVIDIA cards since Ampere.
+    #[default]
+    Bf16,
+    /// Half precision: older cards.
+    Fp16,
+    /// Single precision: processors.
+    Full,
+}
+
+impl Precision {
+    /// As `--mixed_precision` takes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Bf16 => "bf16",
+            Self::Fp16 => "fp16",
+            Self::Full => "no",
+        }
+    }
+}
+
+/// How hard to save the GPU's memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Memory {
+    /// As the recipe has it, with gradient checkpointing.
+    #[default]
+    Planned,
+    /// Smaller batches, and more of them in one step: the same pictures in every step.
+    SmallerBatches,
+    /// The frozen U-Net in 8 bits.
+    EightBitUnet,
+}
+
+impl Memory {
+    /// The next cheaper setting, if this recipe has one.
+    pub fn cheaper(self, parameters: &Parameters, precision: Precision) -> Option<Self> {
+        match self {
+            Self::Planned if parameters.batch_size > 1 => Some(Self::SmallerBatches),
+            // sd-scripts takes 8 bits only with mixed precision.
+            Self::Planned | Self::SmallerBatches if precision != Precision::Full => Some(Self::EightBitUnet),
+            _ => None,
+        }
+    }
+
+    /// What it does, for a person.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Planned => "as the recipe says",
+            Self::SmallerBatches => "smaller batches, and more of them in one step",
+            Self::EightBitUnet => "the frozen unet in 8 bits",
+        }
+    }
+
+    /// Pictures in a batch, and batches in a step.
+    fn batches(self, p: &Parameters) -> (u16, u32) {
+        let (size, n) = (p.batch_size, u32::from(p.gradient_accumulation));
+        if self == Self::Planned || size == 1 {
+            return (size, n);
+        }
+        let smaller = (1..size)
+            .rev()
+            .find(|part| size.is_multiple_of(*part))
+            .unwrap_or(1);
+        (smaller, n * u32::from(size / smaller))
+    }
+}
+
+/// What a plan is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// The configuration.
+    pub recipe: &'a Recipe,
+    /// The pictures, those that are held out among them.
+    pub manifest: &'a Manifest,
+    /// A single-file checkpoint or a diffusers folder.
+    pub base: &'a Path,
+    /// What the base's U-Net predicts.
+    pub prediction: PredictionType,
+    /// Folder for everything that sd-scripts reads and writes.
+    pub folder: &'a Path,
+    /// Folder with both CLIP tokenizers, as sd-scripts caches them.
+    pub tokenizers: &'a Path,
+    /// What the U-Net computes in.
+    pub precision: Precision,
+    /// How hard to save memory.
+    pub memory: Memory,
+}
+
+/// Everything that sd-scripts is started with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// Arguments of `sdxl_train_network.py`.
+    pub args: Vec<String>,
+    /// Content of the file that `--dataset_config` names.
+    pub dataset_toml: String,
+    /// Where that file belongs.
+    pub dataset_file: PathBuf,
+    /// Content of the file that `--sample_prompts` names, and where it belongs.
+    pub prompts: Option<(PathBuf, String)>,
+    /// The pictures that are trained on, each with its caption.
+    pub pictures: Vec<Picture>,
+    /// Where they belong. sd-scripts writes its caches there; the name is made of the content.
+    pub picture_folder: PathBuf,
+    /// Where sd-scripts writes LoRAs, states and samples.
+    pub output: PathBuf,
+    /// Where it writes its tensorboard file.
+    pub logs: PathBuf,
+    /// The prompts of the samples, in their order.
+    pub sample_prompts: Vec<SamplePrompt>,
+}
+
+/// One picture that sd-scripts trains on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// SHA-256 of the file.
+    pub sha256: String,
+    /// Name of its file, without extension; the caption has the same.
+    pub stem: String,
+    /// The caption on one line; sd-scripts refuses an empty file, so an empty caption gets none.
+    pub caption: Option<String>,
+}
+
+/// One sample picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SamplePrompt {
+    /// The prompt.
+    pub prompt: String,
+    /// Seed of its starting noise.
+    pub seed: u64,
+}
+
+impl Plan {
+    /// Plans a training.
+    ///
+    /// # Errors
+    /// If sd-scripts would refuse it; everything that is wrong comes at once.
+    pub fn new(request: &Request<'_>) -> Result<Self, Refusals> {
+        let pictures = pictures(request);
+        refusal::check(request, &pictures)?;
+        let folder = request.folder;
+        let key = content_key(request, &pictures);
+        let sample_prompts = sample_prompts(request, &pictures);
+        let mut plan = Self {
+            args: Vec::new(),
+            dataset_toml: String::new(),
+            dataset_file: folder.join("dataset.toml"),
+            prompts: None,
+            picture_folder: folder.join(format!("pictures-{key}")),
+            pictures,
+            output: folder.join("output"),
+            logs: folder.join("logs"),
+            sample_prompts,
+        };
+        if request.recipe.parameters.sample_every_n_steps > 0 && !plan.sample_prompts.is_empty() {
+            let side = request.recipe.parameters.resolution;
+            plan.prompts = Some((
+                folder.join("prompts.json"),
+                prompt_file(&plan.sample_prompts, side),
+            ));
+        }
+        plan.dataset_toml = dataset_file::write(request, &plan);
+        plan.args = arguments::list(request, &plan);
+        Ok(plan)
+    }
+}
+
+/// The sides that buckets may have: those of the native engine. sd-scripts' own limit of 1024 leaves no wide ones.
+fn limits(request: &Request<'_>) -> BucketLimits {
+    let p = &request.recipe.parameters;
+    BucketLimits::new(p.resolution, p.bucket_step)
+}
+
+fn pictures(request: &Request<'_>) -> Vec<Picture> {
+    let trigger = request.recipe.trigger_word.as_deref().unwrap_or_default();
+    let trained = |item: &&ManifestItem| item.split == Split::Train;
+    let items = request.manifest.items.iter().filter(trained).enumerate();
+    items
+        .map(|(index, item)| {
+            let caption = caption::with_trigger(&item.caption, trigger);
+            // sd-scripts reads the first line only; to the tokenizers a line break is a space.
+            let words: Vec<&str> = caption
+                .lines()
+                .map(str::trim)
+                .filter(|line| !line.is_empty())
+                .collect();
+            Picture {
+                sha256: item.sha256.clone(),
+                stem: format!("{index:05}"),
+                caption: (!words.is_empty()).then(|| words.join(" ")),
+            }
+        })
+        .collect()
+}
+
+/// A name for everything that cached latents and text encodings are made of: sd-scripts looks at nothing but the
+/// names of cache files, so the name of their folder has to tell.
+fn content_key(request: &Request<'_>, pictures: &[Picture]) -> String {
+    let p = &request.recipe.parameters;
+    let mut hasher = Sha256::new();
+    hasher.update(format!(
+        "{} {} {} {} {:?}\n",
+        p.resolution, p.bucket_step, p.max_tokens, p.seed, request.base
+    ));
+    for picture in pictures {
+        hasher.update(format!("{} {:?}\n", picture.sha256, picture.caption));
+    }
+    hex::encode(&hasher.finalize()[..8])
+}
+
+fn sample_prompts(request: &Request<'_>, pictures: &[Picture]) -> Vec<SamplePrompt> {
+    let seed = u64::from(request.recipe.parameters.seed);
+    let prompts: Vec<String> = match request.recipe.sample_prompts.as_slice() {
+        [] => {
+            let captions = pictures.iter().filter_map(|picture| picture.caption.clone());
+            captions.take(N_DEFAULT_PROMPTS).collect()
+        }
+        prompts => prompts.to_vec(),
+    };
+    let numbered = prompts.into_iter().enumerate();
+    numbered
+        .map(|(index, prompt)| SamplePrompt {
+            prompt,
+            seed: seed + index as u64,
+        })
+        .collect()
+}
+
+/// In JSON, because a line of sd-scripts' text form is cut at ` --` and dropped when it begins with `#`.
+fn prompt_file(prompts: &[SamplePrompt], side: u32) -> String {
+    let prompts: Vec<_> = prompts
+        .iter()
+        .map(|sample| {
+            serde_json::json!({
+                "prompt": sample.prompt,
+                "width": side,
+                "height": side,
+                "sample_steps": N_SAMPLE_STEPS,
+                "scale": SAMPLE_GUIDANCE,
+                "seed": sample.seed,
+            })
+        })
+        .collect();
+    serde_json::Value::Array(prompts).to_string()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+//! The command line of `sdxl_train_network.py`.
+
+use std::path::Path;
+
+use diffusion::schedulers::PredictionType;
+use protocol::recipe::LrSchedule;
+
+use super::{Memory, Plan, Precision, Request};
+
+/// Every argument, in the order: model, data, network, optimizer, loss, precision, output.
+pub(super) fn list(request: &Request<'_>, plan: &Plan) -> Vec<String> {
+    let recipe = request.recipe;
+    let p = &recipe.parameters;
+    let mut args = Arguments::default();
+
+    args.path("pretrained_model_name_or_path", request.base);
+    args.path("tokenizer_cache_dir", request.tokenizers);
+    if request.prediction == PredictionType::VPrediction {
+        args.flag("v_parameterization");
+    }
+
+    args.path("dataset_config", &plan.dataset_file);
+    // Also in the dataset file, which is what counts; `modelspec.resolution` is taken from here, and is 1024 otherwise.
+    args.value("resolution", format!("{0},{0}", p.resolution));
+    if p.max_tokens != 75 {
+        // 75 is what an absent option means; sd-scripts does not take the number.
+        args.value("max_token_length", p.max_tokens);
+    }
+    args.flag("cache_latents");
+    args.flag("cache_latents_to_disk");
+    // Cached text encodings cannot be dropped.
+    if p.caption_dropout == 0.0 {
+        args.flag("cache_text_encoder_outputs");
+        args.flag("cache_text_encoder_outputs_to_disk");
+    }
+    args.value("max_data_loader_n_workers", 2);
+    args.flag("persistent_data_loader_workers");
+
+    args.value("network_module", "networks.lora");
+    args.value("network_dim", p.rank);
+    // As a float, else alpha is stored as an integer tensor, which other programs stumble over.
+    args.value("network_alpha", format!("{:?}", p.alpha));
+    // The text encoders are trained by default; the native engine trains the unet alone.
+    args.flag("network_train_unet_only");
+
+    args.value("optimizer_type", "AdamW");
+    args.values(
+        "optimizer_args",
+        [
+            format!("weight_decay={:?}", p.weight_decay),
+            "betas=0.9,0.999".to_owned(),
+            "eps=1e-08".to_owned(),
+        ],
+    );
+    args.value("learning_rate", format!("{:?}", p.learning_rate));
+    args.value("lr_scheduler", scheduler(p.lr_schedule, p.n_warmup_steps));
+    args.value("lr_warmup_steps", p.n_warmup_steps);
+    args.value("max_train_steps", p.n_steps);
+    args.value("gradient_accumulation_steps", request.memory.batches(p).1);
+    args.value("max_grad_norm", format!("{:?}", p.max_gradient_norm));
+    args.value("seed", p.seed);
+
+    args.value("loss_type", "l2");
+    if p.min_snr_gamma > 0.0 {
+        args.value("min_snr_gamma", format!("{:?}", p.min_snr_gamma));
+    }
+    if p.noise_offset > 0.0 {
+        args.value("noise_offset", format!("{:?}", p.noise_offset));
+    }
+
+    args.value("mixed_precision", request.precision.word());
+    args.flag("no_half_vae");
+    // Without it attention takes memory by the square of a picture's area.
+    args.flag("sdpa");
+    args.flag("gradient_checkpointing");
+    if request.memory == Memory::EightBitUnet {
+        args.flag("fp8_base_unet");
+    }
+
+    args.path("output_dir", &plan.output);
+    args.value("output_name", &recipe.name);
+    args.value("save_model_as", "safetensors");
+    args.value(
+        "save_precision",
+        match request.precision {
+            Precision::Full => "float",
+            Precision::Bf16 | Precision::Fp16 => "fp16",
+        },
+    );
+    if p.checkpoint_every_n_steps > 0 {
+        args.value("save_every_n_steps", p.checkpoint_every_n_steps);
+        // A distance in steps: the last two are kept.
+        args.value("save_last_n_steps", p.checkpoint_every_n_steps);
+        args.value("save_last_n_steps_state", p.checkpoint_every_n_steps);
+    }
+    args.flag("save_state");
+    if let Some((path, _)) = &plan.prompts {
+        args.path("sample_prompts", path);
+        args.value("sample_every_n_steps", p.sample_every_n_steps);
+        args.value("sample_sampler", "euler");
+    }
+    if let Some(trigger) = &recipe.trigger_word {
+        args.value("metadata_trigger_phrase", trigger);
+    }
+    args.path("logging_dir", &plan.logs);
+    args.value("log_with", "tensorboard");
+    args.flag("console_log_simple");
+    args.0
+}
+
+/// sd-scripts' `constant` takes no warm-up.
+fn scheduler(schedule: LrSchedule, n_warmup_steps: u32) -> &'static str {
+    match (schedule, n_warmup_steps) {
+        (LrSchedule::Constant, 0) => "constant",
+        (LrSchedule::Constant, _) => "constant_with_warmup",
+        (LrSchedule::Cosine, _) => "cosine",
+    }
+}
+
+#[derive(Default)]
+struct Arguments(Vec<String>);
+
+impl Arguments {
+    fn flag(&mut self, name: &str) {
+        self.0.push(format!("--{name}"));
+    }
+
+    fn value(&mut self, name: &str, value: impl ToString) {
+        let value = value.to_string();
+        if value.starts_with('-') {
+            // argparse takes a word with a dash for the next option.
+            self.0.push(format!("--{name}={value}"));
+        } else {
+            self.0.extend([format!("--{name}"), value]);
+        }
+    }
+
+    fn path(&mut self, name: &str, value: &Path) {
+        self.value(name, value.display());
+    }
+
+    fn values<const N: usize>(&mut self, name: &str, values: [String; N]) {
+        self.0.push(format!("--{name}"));
+        self.0.extend(values);
+    }
+}

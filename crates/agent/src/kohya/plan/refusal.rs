@@ -1,0 +1,94 @@
+//! What sd-scripts would refuse, or break on, minutes into a run; refused beforehand, in our words.
+
+use std::path::PathBuf;
+
+use super::{MAX_NAME_BYTES, Picture, Request};
+
+/// Why a recipe cannot be trained with sd-scripts.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// `min_bucket_reso must be equal or less than resolution`.
+    #[error(
+        "must be at most the resolution ({resolution}) for the kohya engine, not {found}: the shortest side of a bucket \
+         would be longer than the picture that it aims for"
+    )]
+    BucketStepAboveResolution {
+        /// The recipe's.
+        found: u32,
+        /// The recipe's resolution.
+        resolution: u32,
+    },
+    /// sd-scripts would end with exit code 0 and no file.
+    #[error("has no picture to train on: sd-scripts would end without a word and without a file")]
+    NoPictures,
+    /// The file system would refuse the first checkpoint.
+    #[error(
+        "has {found} bytes, and the names of checkpoints are made of it: at most {MAX_NAME_BYTES} bytes for the kohya \
+         engine"
+    )]
+    NameTooLong {
+        /// Bytes of the name.
+        found: usize,
+    },
+    /// `argparse` reads its arguments as text.
+    #[error("lies at `{path}`, which is no valid text: rename the folder")]
+    PathNotText {
+        /// What is meant.
+        field: &'static str,
+        /// The path, as far as it can be shown.
+        path: PathBuf,
+    },
+}
+
+impl Refusal {
+    /// The field of the recipe that has to change.
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::BucketStepAboveResolution { .. } => "parameters.bucket_step",
+            Self::NoPictures => "dataset",
+            Self::NameTooLong { .. } => "name",
+            Self::PathNotText { field, .. } => field,
+        }
+    }
+}
+
+/// Everything that is wrong, so that a person mends it in one go.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.iter().map(|refusal| format!("{}: {refusal}", refusal.field())).collect::<Vec<_>>().join("; "))]
+pub struct Refusals(pub Vec<Refusal>);
+
+/// The rest of sd-scripts' table of constraints cannot be broken: a valid recipe keeps its ranges, and the plan never
+/// combines cached text encodings with dropped captions, cached latents with augmentation, or a constant schedule
+/// with a warm-up.
+pub(super) fn check(request: &Request<'_>, pictures: &[Picture]) -> Result<(), Refusals> {
+    let p = &request.recipe.parameters;
+    let mut refusals = Vec::new();
+    if p.bucket_step > p.resolution {
+        refusals.push(Refusal::BucketStepAboveResolution {
+            found: p.bucket_step,
+            resolution: p.resolution,
+        });
+    }
+    if pictures.is_empty() {
+        refusals.push(Refusal::NoPictures);
+    }
+    let found = request.recipe.name.len();
+    if found > MAX_NAME_BYTES {
+        refusals.push(Refusal::NameTooLong { found });
+    }
+    for (field, path) in [
+        ("base_model", request.base),
+        ("output", request.folder),
+        ("tokenizers", request.tokenizers),
+    ] {
+        if path.to_str().is_none() {
+            let path = path.to_owned();
+            refusals.push(Refusal::PathNotText { field, path });
+        }
+    }
+    if refusals.is_empty() {
+        Ok(())
+    } else {
+        Err(Refusals(refusals))
+    }
+}

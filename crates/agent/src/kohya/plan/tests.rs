@@ -1,0 +1,410 @@
+//! Plans against sd-scripts' own table of options, against the types of its dataset file, and as a whole.
+
+mod table;
+
+use expect_test::expect;
+use protocol::{
+    DatasetVersionId, ItemId,
+    preset::{BaseClass, Preset},
+    recipe::{Engine, RecipeRequest},
+};
+
+use self::table::Table;
+use super::*;
+
+fn recipe(change: impl FnOnce(&mut Recipe)) -> Recipe {
+    let request = RecipeRequest {
+        engine: Engine::Kohya,
+        base_model: "sdxl".into(),
+        name: "zora".into(),
+        trigger_word: Some("zora".into()),
+        sample_prompts: vec!["zora reads --n a book".into(), "# zora, \"quoted\"".into()],
+        ..RecipeRequest::default()
+    };
+    let mut recipe = Recipe::resolve(request, BaseClass::Sdxl).unwrap();
+    change(&mut recipe);
+    recipe
+}
+
+fn manifest() -> Manifest {
+    let item = |n: u8, caption: &str, split| ManifestItem {
+        id: ItemId(uuid::Uuid::from_u128(n.into())),
+        sha256: hex::encode([n; 32]),
+        width: 1024,
+        height: 768,
+        caption: caption.into(),
+        split,
+    };
+    Manifest {
+        id: DatasetVersionId::new(),
+        items: vec![
+            item(1, "a woman by a window", Split::Train),
+            item(2, "a cat", Split::HeldOut),
+            item(3, "zora\n\n  asleep ", Split::Train),
+        ],
+    }
+}
+
+fn request<'a>(recipe: &'a Recipe, manifest: &'a Manifest) -> Request<'a> {
+    Request {
+        recipe,
+        manifest,
+        base: Path::new("/bases/sdxl.safetensors"),
+        prediction: PredictionType::Epsilon,
+        folder: Path::new("/run"),
+        tokenizers: Path::new("/tokenizers"),
+        precision: Precision::Bf16,
+        memory: Memory::Planned,
+    }
+}
+
+#[track_caller]
+fn plan(recipe: &Recipe) -> Plan {
+    Plan::new(&request(recipe, &manifest())).unwrap()
+}
+
+#[track_caller]
+fn refused(request: &Request<'_>) -> String {
+    Plan::new(request).unwrap_err().to_string()
+}
+
+/// Arguments on lines, an option with its values on each.
+fn lines(args: &[String]) -> String {
+    args.join(" ").replace(" --", "\n--")
+}
+
+#[test]
+fn a_whole_command_line() {
+    expect![[r#"
+        --pretrained_model_name_or_path /bases/sdxl.safetensors
+        --tokenizer_cache_dir /tokenizers
+        --dataset_config /run/dataset.toml
+        --resolution 1024,1024
+        --cache_latents
+        --cache_latents_to_disk
+        --cache_text_encoder_outputs
+        --cache_text_encoder_outputs_to_disk
+        --max_data_loader_n_workers 2
+        --persistent_data_loader_workers
+        --network_module networks.lora
+        --network_dim 32
+        --network_alpha 16.0
+        --network_train_unet_only
+        --optimizer_type AdamW
+        --optimizer_args weight_decay=0.01 betas=0.9,0.999 eps=1e-08
+        --learning_rate 0.0001
+        --lr_scheduler cosine
+        --lr_warmup_steps 80
+        --max_train_steps 1600
+        --gradient_accumulation_steps 1
+        --max_grad_norm 1.0
+        --seed 42
+        --loss_type l2
+        --min_snr_gamma 5.0
+        --mixed_precision bf16
+        --no_half_vae
+        --sdpa
+        --gradient_checkpointing
+        --output_dir /run/output
+        --output_name zora
+        --save_model_as safetensors
+        --save_precision fp16
+        --save_every_n_steps 200
+        --save_last_n_steps 200
+        --save_last_n_steps_state 200
+        --save_state
+        --sample_prompts /run/prompts.json
+        --sample_every_n_steps 200
+        --sample_sampler euler
+        --metadata_trigger_phrase zora
+        --logging_dir /run/logs
+        --log_with tensorboard
+        --console_log_simple"#]]
+    .assert_eq(&lines(&plan(&recipe(|_| ())).args));
+}
+
+#[test]
+fn a_whole_dataset_file() {
+    let plan = plan(&recipe(|_| ()));
+    let key = plan.picture_folder.display().to_string();
+    expect![[r#"
+        [[datasets]]
+        resolution = 1024
+        batch_size = 1
+        enable_bucket = true
+        min_bucket_reso = 256
+        max_bucket_reso = 2048
+        bucket_reso_steps = 64
+        bucket_no_upscale = false
+
+        [[datasets.subsets]]
+        image_dir = "PICTURES"
+        num_repeats = 1
+        caption_extension = ".txt"
+        shuffle_caption = false
+        keep_tokens = 0
+        enable_wildcard = false
+        caption_dropout_rate = 0.0
+        caption_dropout_every_n_epochs = 0
+        caption_tag_dropout_rate = 0.0
+        color_aug = false
+        flip_aug = false
+        random_crop = false
+    "#]]
+    .assert_eq(&plan.dataset_toml.replace(&key, "PICTURES"));
+}
+
+/// Recipes that use every option between them.
+fn recipes() -> Vec<(Recipe, PredictionType, Precision, Memory)> {
+    let mut recipes = Vec::new();
+    for preset in Preset::ALL {
+        for class in [BaseClass::Sdxl, BaseClass::Tiny] {
+            recipes.push(recipe(|recipe| recipe.parameters = preset.info(class).parameters));
+        }
+    }
+    let changes: [fn(&mut Recipe); 9] = [
+        |r| r.parameters.lr_schedule = protocol::recipe::LrSchedule::Constant,
+        |r| {
+            r.parameters.lr_schedule = protocol::recipe::LrSchedule::Constant;
+            r.parameters.n_warmup_steps = 0;
+        },
+        |r| r.parameters.caption_dropout = 0.1,
+        |r| r.parameters.noise_offset = 0.0357,
+        |r| r.parameters.min_snr_gamma = 0.0,
+        |r| r.parameters.max_tokens = 225,
+        |r| r.parameters.checkpoint_every_n_steps = 0,
+        |r| r.parameters.sample_every_n_steps = 0,
+        |r| {
+            r.name = "-zora ü".into();
+            r.parameters.learning_rate = 1e-7;
+            r.parameters.gradient_accumulation = 4;
+            r.parameters.batch_size = 6;
+            r.trigger_word = None;
+            r.sample_prompts.clear();
+        },
+    ];
+    recipes.extend(changes.map(recipe));
+    let mut all = Vec::new();
+    for recipe in recipes {
+        for prediction in [PredictionType::Epsilon, PredictionType::VPrediction] {
+            for precision in [Precision::Bf16, Precision::Fp16, Precision::Full] {
+                let mut memory = Some(Memory::Planned);
+                while let Some(setting) = memory {
+                    all.push((recipe.clone(), prediction, precision, setting));
+                    memory = setting.cheaper(&recipe.parameters, precision);
+                }
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn sd_scripts_takes_every_argument() {
+    let Some(table) = Table::read() else { return };
+    let mut used = std::collections::BTreeSet::new();
+    for (recipe, prediction, precision, memory) in recipes() {
+        let manifest = manifest();
+        let request = Request {
+            prediction,
+            precision,
+            memory,
+            ..request(&recipe, &manifest)
+        };
+        let plan = Plan::new(&request).unwrap();
+        let parsed = table
+            .parse(&plan.args)
+            .unwrap_or_else(|err| panic!("{err}\n{}", lines(&plan.args)));
+        check_combinations(&parsed, &plan);
+        used.extend(parsed.into_keys());
+    }
+    // Every option that a plan can hold was seen, those that depend on the recipe among them.
+    for option in [
+        "v_parameterization",
+        "fp8_base_unet",
+        "noise_offset",
+        "max_token_length",
+        "sample_prompts",
+    ] {
+        assert!(used.contains(option), "{option}");
+    }
+}
+
+/// sd-scripts' own assertions on combinations (table 1.2 of the notes on it).
+fn check_combinations(args: &table::Parsed, plan: &Plan) {
+    let has = |name: &str| args.contains_key(name);
+    let dataset: toml::Table = plan.dataset_toml.parse().unwrap();
+    let dataset = &dataset["datasets"][0];
+    let dropout = dataset["subsets"][0]["caption_dropout_rate"].as_float().unwrap();
+    assert!(!has("cache_text_encoder_outputs") || (has("network_train_unet_only") && dropout == 0.0));
+    assert!(args["lr_scheduler"] != ["constant"] || args["lr_warmup_steps"] == ["0"]);
+    assert!(!has("fp8_base_unet") || args["mixed_precision"] != ["no"]);
+    assert_eq!(has("sample_prompts"), has("sample_every_n_steps"));
+    assert!(has("logging_dir"));
+    let side = |key: &str| dataset[key].as_integer().unwrap();
+    assert!(side("min_bucket_reso") <= side("resolution") && side("resolution") <= side("max_bucket_reso"));
+    assert_eq!(side("bucket_reso_steps") % 32, 0);
+    assert_eq!(side("min_bucket_reso") % side("bucket_reso_steps"), 0);
+    assert_eq!(side("max_bucket_reso") % side("bucket_reso_steps"), 0);
+}
+
+#[test]
+fn the_table_refuses_what_argparse_refuses() {
+    let Some(table) = Table::read() else { return };
+    let check = |args: &[&str], wanted: &str| {
+        let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
+        let err = table.parse(&args).unwrap_err();
+        assert!(err.contains(wanted), "{err}");
+    };
+    check(&["--max_token_length", "75"], "choose from");
+    check(&["--network_dim", "16.0"], "not an int");
+    check(&["--cache_latents", "true"], "unrecognized");
+    check(&["--lerning_rate", "1"], "unrecognized");
+    check(&["--output_name", "-zora"], "expects a value");
+}
+
+#[test]
+fn the_dataset_file_has_the_types_that_sd_scripts_asks_for() {
+    // Section 2.1 of the notes: an unknown key or another type is refused.
+    let of_dataset = [
+        ("resolution", "integer"),
+        ("batch_size", "integer"),
+        ("enable_bucket", "boolean"),
+        ("min_bucket_reso", "integer"),
+        ("max_bucket_reso", "integer"),
+        ("bucket_reso_steps", "integer"),
+        ("bucket_no_upscale", "boolean"),
+        ("subsets", "array"),
+    ];
+    let of_subset = [
+        ("image_dir", "string"),
+        ("num_repeats", "integer"),
+        ("caption_extension", "string"),
+        ("shuffle_caption", "boolean"),
+        ("keep_tokens", "integer"),
+        ("enable_wildcard", "boolean"),
+        ("caption_dropout_rate", "float"),
+        ("caption_dropout_every_n_epochs", "integer"),
+        ("caption_tag_dropout_rate", "float"),
+        ("color_aug", "boolean"),
+        ("flip_aug", "boolean"),
+        ("random_crop", "boolean"),
+    ];
+    let check = |table: &toml::Value, known: &[(&str, &str)]| {
+        let found: Vec<_> = table
+            .as_table()
+            .unwrap()
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.type_str()))
+            .collect();
+        assert!(found.iter().all(|entry| known.contains(entry)), "{found:?}");
+        assert_eq!(found.len(), known.len());
+    };
+    for (recipe, ..) in recipes() {
+        let file: toml::Table = plan(&recipe).dataset_toml.parse().unwrap();
+        assert_eq!(file.len(), 1);
+        check(&file["datasets"][0], &of_dataset);
+        check(&file["datasets"][0]["subsets"][0], &of_subset);
+    }
+}
+
+#[test]
+fn only_trained_pictures_are_given_with_captions_of_one_line() {
+    let plan = plan(&recipe(|_| ()));
+    let captions: Vec<_> = plan
+        .pictures
+        .iter()
+        .map(|picture| picture.caption.as_deref())
+        .collect();
+    assert_eq!(captions, [Some("zora, a woman by a window"), Some("zora asleep")]);
+    assert_eq!(plan.pictures[1].sha256, hex::encode([3; 32]));
+}
+
+#[test]
+fn an_empty_caption_gets_no_file() {
+    let recipe = recipe(|recipe| recipe.trigger_word = None);
+    let mut manifest = manifest();
+    manifest.items[0].caption = "  \n".into();
+    let plan = Plan::new(&request(&recipe, &manifest)).unwrap();
+    assert_eq!(plan.pictures[0].caption, None);
+}
+
+#[test]
+fn prompts_are_written_so_that_nothing_in_them_is_an_option() {
+    let (_, prompts) = plan(&recipe(|_| ())).prompts.unwrap();
+    let prompts: serde_json::Value = serde_json::from_str(&prompts).unwrap();
+    assert_eq!(prompts[0]["prompt"], "zora reads --n a book");
+    assert_eq!(prompts[1]["prompt"], "# zora, \"quoted\"");
+    assert_eq!(
+        (&prompts[1]["seed"], &prompts[1]["width"]),
+        (&43.into(), &1024.into())
+    );
+}
+
+#[test]
+fn caches_have_a_folder_of_their_own_for_every_content() {
+    let folder = |change: fn(&mut Recipe)| plan(&recipe(change)).picture_folder;
+    let usual = folder(|_| ());
+    assert_eq!(usual, folder(|recipe| recipe.parameters.learning_rate = 1e-3));
+    assert_ne!(usual, folder(|recipe| recipe.parameters.resolution = 512));
+    assert_ne!(usual, folder(|recipe| recipe.trigger_word = Some("yara".into())));
+    let (recipe, mut other) = (recipe(|_| ()), manifest());
+    other.items[0].sha256 = hex::encode([9; 32]);
+    assert_ne!(
+        usual,
+        Plan::new(&request(&recipe, &other)).unwrap().picture_folder
+    );
+}
+
+#[test]
+fn less_memory_means_the_same_pictures_in_every_step() {
+    let mut p = recipe(|_| ()).parameters;
+    for (batch_size, accumulation, expected) in
+        [(8, 1, (4, 2)), (6, 4, (3, 8)), (3, 2, (1, 6)), (1, 2, (1, 2))]
+    {
+        (p.batch_size, p.gradient_accumulation) = (batch_size, accumulation);
+        assert_eq!(Memory::SmallerBatches.batches(&p), expected);
+    }
+    p.batch_size = 2;
+    assert_eq!(
+        Memory::Planned.cheaper(&p, Precision::Full),
+        Some(Memory::SmallerBatches)
+    );
+    assert_eq!(Memory::SmallerBatches.cheaper(&p, Precision::Full), None);
+    assert_eq!(
+        Memory::SmallerBatches.cheaper(&p, Precision::Bf16),
+        Some(Memory::EightBitUnet)
+    );
+    assert_eq!(Memory::EightBitUnet.cheaper(&p, Precision::Bf16), None);
+}
+
+#[test]
+fn what_sd_scripts_would_refuse_is_refused_with_its_field() {
+    let recipe = recipe(|recipe| {
+        recipe.parameters.resolution = 64;
+        recipe.parameters.bucket_step = 128;
+        recipe.name = "ü".repeat(150);
+    });
+    let mut manifest = manifest();
+    manifest.items.retain(|item| item.split == Split::HeldOut);
+    expect![
+        "parameters.bucket_step: must be at most the resolution (64) for the kohya engine, not 128: the shortest side of a bucket would be longer than the picture that it aims for; dataset: has no picture to train on: sd-scripts would end without a word and without a file; name: has 300 bytes, and the names of checkpoints are made of it: at most 200 bytes for the kohya engine"
+    ]
+    .assert_eq(&refused(&request(&recipe, &manifest)));
+}
+
+#[test]
+fn a_path_that_is_no_text_is_refused() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+    let (recipe, manifest) = (recipe(|_| ()), manifest());
+    let base = Path::new(OsStr::from_bytes(b"/bases/\xff"));
+    let request = Request {
+        base,
+        ..request(&recipe, &manifest)
+    };
+    assert!(
+        refused(&request).starts_with("base_model: lies at"),
+        "{}",
+        refused(&request)
+    );
+}

@@ -1,0 +1,187 @@
+//! Runs sd-scripts: starts it, watches it, obeys orders, and picks up what it leaves.
+//!
+//! sd-scripts takes no orders. Stopping it means ending it, with the newest state that it saved; a checkpoint or a
+//! sample out of turn comes at the next step that the recipe names.
+
+mod child;
+mod watch;
+
+use std::path::{Path, PathBuf};
+
+use diffusion::{
+    base::{BaseInfo, export_built_in},
+    schedulers::PredictionType,
+};
+use protocol::{
+    agent::{BaseLocation, Directive, Report},
+    event::LogLevel,
+};
+use tokio::sync::mpsc;
+use trainer::train::{Ended, TrainEvent};
+
+use self::watch::{Watch, Watched};
+use super::{
+    failure::{Excerpt, Failure},
+    files,
+    judge::judged,
+    plan::{Memory, Plan, Request},
+};
+use crate::{engine::Job, error::chain};
+
+/// Channels of outputs of SDXL's first level; a base with fewer is not one that sd-scripts has built in.
+const SDXL_CHANNELS: usize = 320;
+
+/// Trains a job with sd-scripts, from the pictures to the judged file.
+///
+/// # Errors
+/// If the recipe is refused, sd-scripts fails, or what it wrote is of no use.
+pub async fn run(
+    job: Job,
+    events: mpsc::UnboundedSender<TrainEvent>,
+    mut orders: mpsc::UnboundedReceiver<Directive>,
+) -> Result<Ended, Failure> {
+    let Some(kohya) = job.kohya.clone() else {
+        return Err(Failure::Machine(
+            "this agent has no sd-scripts: start it with --kohya-dir and --kohya-python, or choose the native engine"
+                .into(),
+        ));
+    };
+    let mut tell = Teller(events);
+    // sd-scripts runs in a folder of its own.
+    let folder = std::path::absolute(&job.folder)
+        .map_err(on_disk(&job.folder))?
+        .join("kohya");
+    let (base, prediction) = locate_base(&job.base, &folder, &tell)?;
+    if job.resume_from.is_some() {
+        tell.log(
+            LogLevel::Warning,
+            "the kohya engine cannot go on from a checkpoint yet: it starts from the first step".into(),
+        );
+    }
+    let plan_for = |memory| {
+        let plan = Plan::new(&Request {
+            recipe: &job.recipe,
+            manifest: &job.manifest,
+            base: &base,
+            prediction,
+            folder: &folder,
+            tokenizers: &kohya.tokenizers,
+            precision: kohya.precision,
+            memory,
+        });
+        plan.map_err(|err| Failure::Machine(format!("sd-scripts cannot train this recipe: {err}")))
+    };
+    let mut plan = plan_for(Memory::Planned)?;
+    files::lay_out_pictures(&plan, &job.pictures).map_err(on_disk(&plan.picture_folder))?;
+
+    let mut memory = Memory::Planned;
+    loop {
+        files::prepare(&plan).map_err(on_disk(&folder))?;
+        let watch = Watch::new(&kohya, &plan, &job.recipe, &job.folder, &mut tell);
+        match watch.run(&mut orders).await {
+            Ok(Watched::Done) => break,
+            Ok(Watched::Stopped) => return Ok(Ended::Stopped),
+            Ok(Watched::Cancelled) => return Ok(Ended::Cancelled),
+            Err(Failure::OutOfMemory(excerpt)) => {
+                let cheaper = memory.cheaper(&job.recipe.parameters, kohya.precision);
+                // Once: what does not fit then is the recipe's fault, and every try costs minutes of a rented GPU.
+                let Some(cheaper) = cheaper.filter(|_| memory == Memory::Planned) else {
+                    return Err(Failure::OutOfMemory(excerpt));
+                };
+                let how = cheaper.describe();
+                tell.log(
+                    LogLevel::Warning,
+                    format!("the GPU's memory was too small; trying once more with {how}"),
+                );
+                memory = cheaper;
+                plan = plan_for(memory)?;
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    finish(job, &plan, &tell, &mut orders).await
+}
+
+/// Takes the LoRA out of sd-scripts' folder and judges it.
+async fn finish(
+    job: Job,
+    plan: &Plan,
+    tell: &Teller,
+    orders: &mut mpsc::UnboundedReceiver<Directive>,
+) -> Result<Ended, Failure> {
+    let file_name = format!("{}.safetensors", job.recipe.name);
+    let (written, lora) = (plan.output.join(&file_name), job.folder.join(&file_name));
+    if !files::is_complete(&written) {
+        return Err(Failure::Unfinished {
+            what: format!("there is no complete file `{file_name}`"),
+            excerpt: Excerpt::default(),
+        });
+    }
+    std::fs::rename(&written, &lora).map_err(on_disk(&lora))?;
+    tell.report(Report::Finalizing);
+    let events = tell.0.clone();
+    let mut judging = tokio::task::spawn_blocking(move || judged(&job, lora, &events));
+    loop {
+        tokio::select! {
+            judged = &mut judging => {
+                let trained = judged.map_err(|err| Failure::Machine(format!("the judging broke off: {err}")))??;
+                return Ok(Ended::Completed(Box::new(trained)));
+            }
+            order = orders.recv() => match order {
+                Some(Directive::Cancel) | None => return Ok(Ended::Cancelled),
+                // It is trained already; the judging ends by itself.
+                Some(_) => {}
+            },
+        }
+    }
+}
+
+/// The base as a path, and what it predicts. sd-scripts takes the path of a missing file for the name of a repository.
+fn locate_base(
+    base: &BaseLocation,
+    folder: &Path,
+    tell: &Teller,
+) -> Result<(PathBuf, PredictionType), Failure> {
+    let path = match base {
+        BaseLocation::BuiltIn { name } => {
+            let path = folder.join(name);
+            export_built_in(name, &path).map_err(|err| Failure::Machine(chain(&err)))?;
+            path
+        }
+        BaseLocation::Path { path } => std::path::absolute(path).map_err(on_disk(Path::new(path)))?,
+    };
+    let info = BaseInfo::read(&path).map_err(|err| Failure::Machine(chain(&err)))?;
+    if info.model_channels != SDXL_CHANNELS {
+        tell.log(
+            LogLevel::Warning,
+            format!(
+                "`{}` has other sizes than SDXL, which sd-scripts has built in: it fails to load it unless its Python \
+                 is told other sizes",
+                info.name
+            ),
+        );
+    }
+    Ok((path, info.prediction_type))
+}
+
+/// Tells what happens; nobody listens any more when the work was dropped.
+pub(super) struct Teller(mpsc::UnboundedSender<TrainEvent>);
+
+impl Teller {
+    fn event(&self, event: TrainEvent) {
+        let _ = self.0.send(event);
+    }
+
+    fn report(&self, report: Report) {
+        self.event(TrainEvent::Report(report));
+    }
+
+    fn log(&self, level: LogLevel, message: String) {
+        self.report(Report::Log { level, message });
+    }
+}
+
+fn on_disk(path: &Path) -> impl Fn(std::io::Error) -> Failure + use<> {
+    let path = path.to_owned();
+    move |err| Failure::Machine(format!("failed to write or read `{}`: {err}", path.display()))
+}

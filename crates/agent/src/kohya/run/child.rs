@@ -1,0 +1,134 @@
+//! sd-scripts as a child process, in a group of its own that never outlives us.
+
+use std::process::{ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _},
+    process::{self, Command},
+    sync::mpsc,
+};
+
+use crate::kohya::{Kohya, failure::Failure, plan::Plan};
+
+/// Which of its streams said something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stream {
+    Out,
+    Err,
+}
+
+/// The child. Dropped, its whole group is killed: its data loaders are processes too.
+pub(super) struct Child {
+    child: process::Child,
+    group: Option<Pid>,
+}
+
+/// Both streams, in the order of arrival; closed when both are.
+pub(super) type Output = mpsc::Receiver<(Stream, Vec<u8>)>;
+
+impl Child {
+    /// Starts sd-scripts with the plan's arguments.
+    pub(super) fn start(kohya: &Kohya, plan: &Plan) -> Result<(Self, Output), Failure> {
+        let mut command = Command::new(&kohya.python);
+        command
+            .arg(kohya.script())
+            .args(&plan.args)
+            .current_dir(&kohya.dir)
+            // Else lines of both streams arrive late and out of order.
+            .env("PYTHONUNBUFFERED", "1")
+            .env("PYTHONIOENCODING", "utf-8")
+            // Its logger wraps lines at this many columns.
+            .env("COLUMNS", "400")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true);
+        if has_tokenizers(kohya) {
+            command.env("HF_HUB_OFFLINE", "1");
+        }
+        // It has no business with what we may do at the server and at the provider.
+        for (name, _) in std::env::vars_os() {
+            let shown = name.to_string_lossy();
+            // By this one the local provider finds every process of an instance, and ends it if the agent was killed.
+            if shown == "MORPHEUS_INSTANCE" {
+                continue;
+            }
+            if ["MORPHEUS_", "RUNPOD_", "AWS_"]
+                .iter()
+                .any(|prefix| shown.starts_with(prefix))
+            {
+                command.env_remove(&name);
+            }
+        }
+        let mut child = command.spawn().map_err(|err| {
+            let python = kohya.python.display();
+            Failure::Machine(format!("failed to start `{python}` (--kohya-python): {err}"))
+        })?;
+        let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        let (sender, output) = mpsc::channel(64);
+        forward(Stream::Out, child.stdout.take(), sender.clone());
+        forward(Stream::Err, child.stderr.take(), sender);
+        Ok((Self { child, group }, output))
+    }
+
+    /// Waits for its end, and reaps it.
+    pub(super) async fn wait(&mut self) -> std::io::Result<ExitStatus> {
+        self.child.wait().await
+    }
+
+    /// Asks the whole group to end.
+    pub(super) fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Ends the whole group.
+    pub(super) fn kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
+    /// Ends what it left behind, once it is reaped; its number may belong to somebody else later.
+    pub(super) fn end_stragglers(&mut self) {
+        self.kill();
+        self.group = None;
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = self.group {
+            // It may have ended by itself at this moment.
+            let _ = kill_process_group(group, signal);
+        }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// sd-scripts' names for its copies of both tokenizers.
+fn has_tokenizers(kohya: &Kohya) -> bool {
+    let names = [
+        "openai_clip-vit-large-patch14",
+        "laion_CLIP-ViT-bigG-14-laion2B-39B-b160k",
+    ];
+    names.iter().all(|name| kohya.tokenizers.join(name).is_dir())
+}
+
+fn forward(
+    stream: Stream,
+    pipe: Option<impl AsyncRead + Unpin + Send + 'static>,
+    sender: mpsc::Sender<(Stream, Vec<u8>)>,
+) {
+    let Some(mut pipe) = pipe else { return };
+    tokio::spawn(async move {
+        let mut buffer = vec![0; 16 * 1024];
+        while let Ok(n_read @ 1..) = pipe.read(&mut buffer).await {
+            if sender.send((stream, buffer[..n_read].to_vec())).await.is_err() {
+                break;
+            }
+        }
+    });
+}

@@ -1,0 +1,315 @@
+//! Watches one run of sd-scripts to its end.
+
+use std::{path::Path, process::ExitStatus, time::Duration};
+
+use protocol::{
+    agent::{ArtifactKind, Directive, Report},
+    event::LogLevel,
+    recipe::Recipe,
+};
+use tokio::{sync::mpsc, time::Instant};
+use trainer::train::TrainEvent;
+
+use super::{
+    Teller,
+    child::{Child, Stream},
+};
+use crate::{
+    error::chain,
+    kohya::{
+        Kohya,
+        failure::{Failure, Seen, diagnose, stalled},
+        files::{self, Found, Outputs},
+        log::{Line, Reader},
+        metrics::Metrics,
+        plan::Plan,
+        tensorboard::Follower,
+    },
+};
+
+/// Between two looks at its files.
+const LOOK: Duration = Duration::from_millis(500);
+/// From the request to end to the end by force; an agent that is told to end has 5 s itself.
+const GRACE: Duration = Duration::from_secs(3);
+/// What it printed last may still be on its way when it has ended.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// How a run ended, when it did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Watched {
+    /// It says that it is done.
+    Done,
+    /// As it was told; states that were saved have been handed over.
+    Stopped,
+    /// As it was told.
+    Cancelled,
+}
+
+/// Why it is being ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    Stop,
+    Cancel,
+    Broken,
+    Stall,
+}
+
+/// One run.
+pub(super) struct Watch<'a> {
+    kohya: &'a Kohya,
+    plan: &'a Plan,
+    folder: &'a Path,
+    tell: &'a mut Teller,
+    recipe: &'a Recipe,
+    metrics: Metrics,
+    outputs: Outputs,
+    scalars: Scalars,
+    seen: Seen,
+    stage: Option<&'static str>,
+    has_begun: bool,
+    refused: Vec<Directive>,
+    heard_at: Instant,
+}
+
+/// The event file: not there yet, followed, or given up.
+enum Scalars {
+    Awaited,
+    Followed(Follower),
+    Broken,
+}
+
+impl<'a> Watch<'a> {
+    pub(super) fn new(
+        kohya: &'a Kohya,
+        plan: &'a Plan,
+        recipe: &'a Recipe,
+        folder: &'a Path,
+        tell: &'a mut Teller,
+    ) -> Self {
+        Self {
+            kohya,
+            plan,
+            folder,
+            tell,
+            recipe,
+            metrics: Metrics::new(&recipe.parameters),
+            outputs: Outputs::new(plan, &recipe.name, recipe.parameters.n_steps),
+            scalars: Scalars::Awaited,
+            seen: Seen::default(),
+            stage: None,
+            has_begun: false,
+            refused: Vec::new(),
+            heard_at: Instant::now(),
+        }
+    }
+
+    /// Starts sd-scripts and stays with it until it has ended.
+    pub(super) async fn run(
+        mut self,
+        orders: &mut mpsc::UnboundedReceiver<Directive>,
+    ) -> Result<Watched, Failure> {
+        self.tell.report(Report::Stage {
+            name: "starting sd-scripts".into(),
+            done: 0,
+            total: 1,
+        });
+        let (mut child, mut output) = Child::start(self.kohya, self.plan)?;
+        let (mut out, mut err) = (Reader::default(), Reader::default());
+        let mut looks = tokio::time::interval(LOOK);
+        let mut reason = None;
+        let mut kill_at: Option<Instant> = None;
+        let mut status: Option<ExitStatus> = None;
+        let mut drain_until = Instant::now();
+        let mut is_open = true;
+        while status.is_none() || (is_open && Instant::now() < drain_until) {
+            tokio::select! {
+                chunk = output.recv(), if is_open => match chunk {
+                    Some((stream, bytes)) => {
+                        self.heard_at = Instant::now();
+                        let reader = if stream == Stream::Out { &mut out } else { &mut err };
+                        for line in reader.push(&bytes) {
+                            self.line(line);
+                        }
+                    }
+                    None => is_open = false,
+                },
+                ended = child.wait(), if status.is_none() => {
+                    status = Some(ended.map_err(|err| Failure::Machine(format!("failed to wait for sd-scripts: {err}")))?);
+                    // Data loaders that it left behind hold its streams open.
+                    child.end_stragglers();
+                    drain_until = Instant::now() + DRAIN;
+                }
+                order = orders.recv(), if reason != Some(Reason::Cancel) => match order {
+                    Some(Directive::Stop) => reason = Some(Reason::Stop),
+                    Some(order @ (Directive::Checkpoint | Directive::Sample)) => self.refuse(order),
+                    // Whoever gives orders is gone: the work was dropped.
+                    Some(Directive::Cancel) | None => reason = Some(Reason::Cancel),
+                },
+                _ = looks.tick() => {
+                    self.read_scalars();
+                    self.pick_up(false).await;
+                }
+            }
+            if reason.is_none() && self.metrics.broken_since().is_some() {
+                reason = Some(Reason::Broken);
+            }
+            if reason.is_none() && self.heard_at.elapsed() > self.kohya.quiet {
+                reason = Some(Reason::Stall);
+            }
+            match (reason, kill_at) {
+                (None, _) => {}
+                (Some(Reason::Cancel), _) => child.kill(),
+                (Some(_), None) => {
+                    child.terminate();
+                    kill_at = Some(Instant::now() + GRACE);
+                }
+                (Some(_), Some(at)) if Instant::now() >= at => child.kill(),
+                (Some(_), Some(_)) => {}
+            }
+        }
+        for line in out.finish().into_iter().chain(err.finish()) {
+            self.line(line);
+        }
+        self.read_scalars();
+        self.report_step(|metrics| metrics.finish());
+        if reason != Some(Reason::Cancel) {
+            self.pick_up(true).await;
+        }
+        self.end(reason, status.expect("the loop ends with it"))
+    }
+
+    fn end(mut self, reason: Option<Reason>, status: ExitStatus) -> Result<Watched, Failure> {
+        match reason {
+            Some(Reason::Cancel) => return Ok(Watched::Cancelled),
+            Some(Reason::Stop) => return Ok(Watched::Stopped),
+            Some(Reason::Stall) => return Err(stalled(self.kohya.quiet, &self.seen.tail)),
+            Some(Reason::Broken) | None => self.seen.broken_since = self.metrics.ended_broken(),
+        }
+        diagnose(status, &self.seen).map_or(Ok(Watched::Done), Err)
+    }
+
+    fn line(&mut self, line: Line) {
+        match line {
+            Line::Steps(bar) => {
+                self.begin();
+                self.read_scalars();
+                self.report_step(|metrics| metrics.bar(bar));
+            }
+            Line::Bar { done, total } => {
+                if let Some(name) = self.stage.filter(|_| !self.has_begun) {
+                    self.report_stage(name, done, total);
+                }
+            }
+            Line::Epoch { epoch, n_epochs } => self.metrics.epoch(epoch, n_epochs),
+            Line::Stage(name) => {
+                self.stage = Some(name);
+                self.report_stage(name, 0, 0);
+                self.seen.tail.push(name.to_owned());
+            }
+            Line::ModelSaved => self.seen.model_saved = true,
+            Line::NoData => self.seen.no_data = true,
+            Line::Text(text) => self.seen.tail.push(text),
+        }
+    }
+
+    fn report_stage(&self, name: &str, done: u32, total: u32) {
+        self.tell.report(Report::Stage {
+            name: name.to_owned(),
+            done,
+            total,
+        });
+    }
+
+    /// The first sight of its step bar: everything is loaded and cached.
+    fn begin(&mut self) {
+        if !self.has_begun {
+            self.has_begun = true;
+            files::caches_are_whole(self.plan);
+        }
+    }
+
+    fn report_step(&mut self, next: impl FnOnce(&mut Metrics) -> Option<protocol::event::StepMetrics>) {
+        if let Some(metrics) = next(&mut self.metrics) {
+            self.tell.report(Report::Step(metrics));
+        }
+    }
+
+    fn read_scalars(&mut self) {
+        if matches!(self.scalars, Scalars::Awaited)
+            && let Some(follower) = Follower::find(&self.plan.logs)
+        {
+            self.scalars = Scalars::Followed(follower);
+        }
+        let Scalars::Followed(follower) = &mut self.scalars else {
+            return;
+        };
+        match follower.read() {
+            Ok(scalars) => {
+                if !scalars.is_empty() {
+                    self.heard_at = Instant::now();
+                }
+                for scalar in scalars {
+                    self.report_step(|metrics| metrics.scalar(&scalar));
+                }
+            }
+            Err(err) => {
+                self.tell.log(
+                    LogLevel::Warning,
+                    format!("no more losses are read: {}", chain(&err)),
+                );
+                self.scalars = Scalars::Broken;
+            }
+        }
+    }
+
+    /// Hands over what is complete.
+    async fn pick_up(&mut self, is_over: bool) {
+        for found in self.outputs.look(is_over) {
+            match found {
+                Found::Sample { kind, path } => self.tell.event(TrainEvent::Wrote { kind, path }),
+                Found::State { step, lora, state } => {
+                    let to = self.folder.join(format!("checkpoint-{step:06}.zip"));
+                    let path = to.clone();
+                    let archived =
+                        tokio::task::spawn_blocking(move || files::archive(&lora, &state, &path)).await;
+                    match archived {
+                        Ok(Ok(())) => self.tell.event(TrainEvent::Wrote {
+                            kind: ArtifactKind::Checkpoint { step },
+                            path: to,
+                        }),
+                        Ok(Err(err)) => {
+                            let message = format!("failed to keep the checkpoint of step {step}: {err}");
+                            self.tell.log(LogLevel::Warning, message);
+                        }
+                        // The runtime ends, and this run with it.
+                        Err(_) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// An order that sd-scripts has no ear for; said once, for it is repeated until it is carried out.
+    fn refuse(&mut self, order: Directive) {
+        if self.refused.contains(&order) {
+            return;
+        }
+        self.refused.push(order);
+        let p = &self.recipe.parameters;
+        let (what, every) = match order {
+            Directive::Sample => ("sample", p.sample_every_n_steps),
+            _ => ("checkpoint", p.checkpoint_every_n_steps),
+        };
+        let when = match every {
+            0 => "and the recipe has none before the end".to_owned(),
+            every => {
+                let next = (self.metrics.newest_step() / every + 1) * every;
+                format!("the next comes at step {}", next.min(p.n_steps))
+            }
+        };
+        self.tell.log(
+            LogLevel::Info,
+            format!("sd-scripts makes no {what} out of turn; {when}"),
+        );
+    }
+}

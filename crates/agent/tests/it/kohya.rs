@@ -1,0 +1,261 @@
+//! The kohya engine with a program in place of sd-scripts that prints what was recorded.
+
+mod stage;
+
+use agent::engine::Ended;
+use protocol::{
+    agent::{ArtifactKind, Directive},
+    event::LogLevel,
+};
+
+use self::stage::{Run, Stage, bar, golden};
+
+#[tokio::test]
+async fn a_good_run_ends_with_a_judged_file() {
+    let stage = Stage::new(|_| ());
+    stage.plays([stage.good_run()]);
+    let told = stage.run(|_| None).await;
+    let Ok(Ended::Completed(trained)) = &told.ended else {
+        panic!("{told:?}")
+    };
+    assert_eq!(trained.lora, stage.output().join("zora.safetensors"));
+    assert_eq!(trained.metadata["ss_output_name"], "zora");
+    assert!(trained.before.as_ref().unwrap().exists() && trained.verdict.picture_change.unwrap() > 0.0);
+    assert_eq!(told.steps(), [(1, 0.5), (2, 0.25), (3, 0.125), (4, 0.0625)]);
+    let checkpoint = |step| ArtifactKind::Checkpoint { step };
+    assert!(
+        told.wrote.contains(&checkpoint(2)) && told.wrote.contains(&checkpoint(4)),
+        "{told:?}"
+    );
+    let sample = ArtifactKind::Sample {
+        step: 2,
+        prompt_index: 0,
+        prompt: "zora".into(),
+        seed: 42,
+    };
+    assert!(told.wrote.contains(&sample), "{told:?}");
+    assert!(told.stages.contains(&"caching latents".to_owned()));
+    assert!(!stage.child_lives());
+}
+
+#[tokio::test]
+async fn exit_code_0_without_a_file_is_a_failure() {
+    let stage = Stage::new(|_| ());
+    let mut run = stage.good_run();
+    run.files.clear();
+    stage.plays([run]);
+    stage
+        .fails_with("there is no complete file `zora.safetensors`")
+        .await;
+}
+
+#[tokio::test]
+async fn exit_code_0_without_the_word_on_the_model_is_a_failure() {
+    let stage = Stage::new(|_| ());
+    let mut run = stage.good_run();
+    run.out = Some(stage.file("out", "epoch 1/1\n"));
+    stage.plays([run]);
+    stage.fails_with("never said that the model is saved").await;
+}
+
+#[tokio::test]
+async fn a_file_of_nan_is_a_failure() {
+    let stage = Stage::new(|_| ());
+    let mut run = stage.good_run();
+    run.files[0].0 = stage.lora("nan.safetensors", |_| f32::NAN);
+    stage.plays([run]);
+    stage.fails_with("not finite").await;
+}
+
+#[tokio::test]
+async fn a_file_of_zeros_is_a_failure() {
+    let stage = Stage::new(|_| ());
+    let mut run = stage.good_run();
+    run.files[0].0 = stage.lora("zero.safetensors", |_| 0.0);
+    stage.plays([run]);
+    stage.fails_with("change nothing").await;
+}
+
+#[tokio::test]
+async fn losses_that_are_no_numbers_end_the_run_at_once() {
+    let stage = Stage::new(|_| ());
+    let bars: String = (0..=3).map(|step| bar(step, "nan")).collect();
+    stage.plays([Run {
+        err: Some(stage.file("err", &(bars + &bar(4, "nan")))),
+        stays: true,
+        ..Run::default()
+    }]);
+    stage.fails_with("the loss is not a number since step").await;
+    assert!(!stage.child_lives());
+}
+
+#[tokio::test]
+async fn an_empty_folder_is_named() {
+    let stage = Stage::new(|_| ());
+    stage.plays([Run {
+        out: Some(stage.file(
+            "out",
+            "0 train images with repeats.\nNo data found. Please verify arguments\n",
+        )),
+        ..Run::default()
+    }]);
+    stage.fails_with("found no pictures").await;
+}
+
+#[tokio::test]
+async fn a_stop_ends_it_and_keeps_the_newest_state() {
+    let stage = Stage::new(|_| ());
+    let mut run = stage.good_run();
+    run.stays = true;
+    stage.plays([run]);
+    let told = stage
+        .run(|told| (told.metrics.len() == 2).then_some(Directive::Stop))
+        .await;
+    assert!(matches!(told.ended, Ok(Ended::Stopped)), "{told:?}");
+    assert!(
+        told.wrote.contains(&ArtifactKind::Checkpoint { step: 2 }),
+        "{told:?}"
+    );
+    assert!(!stage.child_lives());
+}
+
+#[tokio::test]
+async fn a_cancel_ends_it_with_nothing() {
+    let stage = Stage::new(|_| ());
+    let mut run = stage.good_run();
+    run.stays = true;
+    stage.plays([run]);
+    let told = stage
+        .run(|told| (told.metrics.len() == 2).then_some(Directive::Cancel))
+        .await;
+    assert!(matches!(told.ended, Ok(Ended::Cancelled)), "{told:?}");
+    assert!(!stage.child_lives());
+}
+
+#[tokio::test]
+async fn a_checkpoint_out_of_turn_is_answered_with_when_the_next_comes() {
+    let stage = Stage::new(|_| ());
+    let mut run = stage.good_run();
+    run.stays = true;
+    stage.plays([run]);
+    let told = stage
+        .run(|told| match told.logs.as_slice() {
+            [.., (LogLevel::Info, line)] if line.contains("no checkpoint out of turn") => {
+                Some(Directive::Cancel)
+            }
+            _ => (told.metrics.len() == 1).then_some(Directive::Checkpoint),
+        })
+        .await;
+    assert!(matches!(told.ended, Ok(Ended::Cancelled)), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_stall_is_ended() {
+    let mut stage = Stage::new(|_| ());
+    stage.quiet_seconds = 1;
+    stage.plays([Run {
+        out: Some(stage.file("out", "loading model for process 0/1\nabout to hang\n")),
+        stays: true,
+        ..Run::default()
+    }]);
+    stage
+        .fails_with("said nothing and trained nothing for 1 s, and was ended; it said:")
+        .await;
+    assert!(!stage.child_lives());
+}
+
+#[tokio::test]
+async fn out_of_memory_is_tried_once_more_with_less() {
+    let stage = Stage::new(|recipe| recipe.parameters.batch_size = 2);
+    stage.plays([stage.out_of_memory(), stage.good_run()]);
+    let told = stage.run(|_| None).await;
+    assert!(matches!(told.ended, Ok(Ended::Completed(_))), "{told:?}");
+    let (level, line) = &told.logs[told.logs.len() - 1];
+    assert_eq!(*level, LogLevel::Warning);
+    assert!(line.contains("smaller batches"), "{line}");
+    let accumulation = |run| stage.option(run, "--gradient_accumulation_steps");
+    assert_eq!((accumulation(0), accumulation(1)), ("1".into(), "2".into()));
+}
+
+#[tokio::test]
+async fn out_of_memory_twice_is_a_failure() {
+    let stage = Stage::new(|recipe| recipe.parameters.batch_size = 4);
+    stage.plays([stage.out_of_memory()]);
+    stage.fails_with("GPU's memory is too small").await;
+    assert_eq!(stage.n_runs(), 2);
+}
+
+#[tokio::test]
+async fn a_dropped_engine_leaves_no_child() {
+    let stage = Stage::new(|_| ());
+    let mut run = stage.good_run();
+    run.stays = true;
+    stage.plays([run]);
+    stage.run_and_drop_after_steps(2).await;
+    stage.wait_until_the_child_is_gone();
+}
+
+#[tokio::test]
+async fn a_missing_python_is_named() {
+    let mut stage = Stage::new(|_| ());
+    stage.python = "/nowhere/python".into();
+    stage
+        .fails_with("failed to start `/nowhere/python` (--kohya-python)")
+        .await;
+}
+
+/// Plays a real transcript; `None` where there are none.
+fn recorded(name: &str, stage: &Stage) -> Option<Run> {
+    let folder = golden()?;
+    Some(Run {
+        out: Some(folder.join(format!("{name}.out"))),
+        err: Some(folder.join(format!("{name}.err"))),
+        events: None,
+        pause_ms: 0,
+        ..stage.good_run()
+    })
+}
+
+#[tokio::test]
+async fn a_recorded_run_is_followed_by_its_bar() {
+    let stage = Stage::new(|recipe| recipe.parameters.n_steps = 8);
+    let Some(run) = recorded("r1", &stage) else { return };
+    stage.plays([run]);
+    let told = stage.run(|_| None).await;
+    assert!(matches!(told.ended, Ok(Ended::Completed(_))), "{told:?}");
+    let steps = told.steps();
+    assert_eq!(steps.last().unwrap().0, 8);
+    assert!(
+        steps.iter().all(|&(_, loss)| loss > 0.9 && loss < 1.3),
+        "{steps:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_recorded_run_with_a_wrapped_log_is_followed() {
+    let stage = Stage::new(|recipe| recipe.parameters.n_steps = 20);
+    let Some(run) = recorded("a", &stage) else { return };
+    stage.plays([run]);
+    let told = stage.run(|_| None).await;
+    assert!(matches!(told.ended, Ok(Ended::Completed(_))), "{told:?}");
+    assert_eq!(told.steps().last().unwrap().0, 20);
+}
+
+#[tokio::test]
+async fn recorded_failures_are_named() {
+    for (name, exit, words) in [
+        ("r4", 0, "found no pictures"),
+        ("r5", 1, "file not found"),
+        ("r6", 0, "the loss is not a number since step"),
+        ("r14", 130, "KeyboardInterrupt"),
+        ("r22", 1, "max_train_steps should be greater than initial step"),
+    ] {
+        let stage = Stage::new(|recipe| recipe.parameters.n_steps = 6);
+        let Some(mut run) = recorded(name, &stage) else {
+            return;
+        };
+        run.exit = exit;
+        stage.plays([run]);
+        stage.fails_with(words).await;
+    }
+}

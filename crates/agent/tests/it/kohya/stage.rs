@@ -1,0 +1,370 @@
+//! A small job, and what stands in for sd-scripts while it is trained.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use agent::{
+    engine::{Ended, Engine, Job, TrainEvent},
+    kohya::{Kohya, Precision, tensorboard::masked_crc},
+};
+use diffusion::{base::BaseModel, random::Random};
+use image::{Rgb, RgbImage};
+use protocol::{
+    DatasetVersionId, ItemId,
+    agent::{ArtifactKind, BaseLocation, Directive, Report},
+    dataset::{Manifest, ManifestItem, Split},
+    event::{LogLevel, StepMetrics},
+    preset::BaseClass,
+    recipe::{self, Recipe, RecipeRequest},
+};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use trainer::{metadata::write_lora, network::LoraNetwork};
+
+/// Longer than anything here takes on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(240);
+
+/// What one run of the stand-in does; see `examples/kohya_replay.rs`.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Run {
+    pub(crate) out: Option<PathBuf>,
+    pub(crate) err: Option<PathBuf>,
+    pub(crate) pause_ms: u64,
+    pub(crate) files: Vec<(PathBuf, String)>,
+    pub(crate) events: Option<PathBuf>,
+    pub(crate) stays: bool,
+    pub(crate) exit: u8,
+}
+
+/// A folder with everything that a job of four steps on `tiny-xl` needs.
+pub(crate) struct Stage {
+    folder: tempfile::TempDir,
+    recipe: Recipe,
+    pub(crate) python: PathBuf,
+    pub(crate) quiet_seconds: u64,
+}
+
+/// What came out of a run.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) ended: Result<Ended, String>,
+    pub(crate) metrics: Vec<StepMetrics>,
+    pub(crate) stages: Vec<String>,
+    pub(crate) logs: Vec<(LogLevel, String)>,
+    pub(crate) wrote: Vec<ArtifactKind>,
+}
+
+impl Told {
+    pub(crate) fn steps(&self) -> Vec<(u32, f64)> {
+        self.metrics
+            .iter()
+            .map(|metrics| (metrics.step, metrics.loss))
+            .collect()
+    }
+
+    fn take(&mut self, event: TrainEvent) {
+        match event {
+            TrainEvent::Report(Report::Step(metrics)) => self.metrics.push(metrics),
+            TrainEvent::Report(Report::Stage { name, .. }) => self.stages.push(name),
+            TrainEvent::Report(Report::Log { level, message }) => self.logs.push((level, message)),
+            TrainEvent::Report(_) => {}
+            TrainEvent::Wrote { kind, path } => {
+                assert!(path.is_file(), "{}", path.display());
+                self.wrote.push(kind);
+            }
+        }
+    }
+}
+
+impl Stage {
+    pub(crate) fn new(change: impl FnOnce(&mut Recipe)) -> Self {
+        let request = RecipeRequest {
+            engine: recipe::Engine::Kohya,
+            base_model: "tiny-xl".into(),
+            name: "zora".into(),
+            sample_prompts: vec!["zora".into()],
+            ..RecipeRequest::default()
+        };
+        let mut recipe = Recipe::resolve(request, BaseClass::Tiny).unwrap();
+        recipe.parameters.n_steps = 4;
+        recipe.parameters.batch_size = 1;
+        recipe.parameters.resolution = 64;
+        recipe.parameters.checkpoint_every_n_steps = 2;
+        recipe.parameters.sample_every_n_steps = 2;
+        change(&mut recipe);
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("sd-scripts")).unwrap();
+        // Beside the folder of this test's program, where cargo puts examples.
+        let own = std::env::current_exe().unwrap();
+        let python = own
+            .parent()
+            .and_then(Path::parent)
+            .unwrap()
+            .join("examples/kohya_replay");
+        assert!(
+            python.exists(),
+            "{} is missing; cargo test builds it",
+            python.display()
+        );
+        Self {
+            folder,
+            recipe,
+            python,
+            quiet_seconds: 120,
+        }
+    }
+
+    pub(crate) fn output(&self) -> PathBuf {
+        self.folder.path().join("output")
+    }
+
+    fn kohya_dir(&self) -> PathBuf {
+        self.folder.path().join("sd-scripts")
+    }
+
+    pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.folder.path().join(name);
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    pub(crate) fn plays<const N: usize>(&self, runs: [Run; N]) {
+        fs::write(
+            self.kohya_dir().join("replay.json"),
+            serde_json::to_vec(&runs.to_vec()).unwrap(),
+        )
+        .unwrap();
+    }
+
+    /// A LoRA for `tiny-xl` of which `value` makes every number of an up matrix.
+    pub(crate) fn lora(&self, name: &str, value: impl Fn(usize) -> f32) -> PathBuf {
+        let base = BaseModel::open("tiny-xl").unwrap();
+        let rank = 4.try_into().unwrap();
+        let mut network = LoraNetwork::new(
+            base.unet.config().lora_targets(),
+            rank,
+            4.0,
+            &mut Random::from_seed(1),
+        );
+        let ups: Vec<_> = network
+            .parameters()
+            .filter(|p| p.name.ends_with("lora_up.weight"))
+            .map(|p| p.range)
+            .collect();
+        for range in ups {
+            for (index, number) in network.values_mut()[range].iter_mut().enumerate() {
+                *number = value(index);
+            }
+        }
+        let path = self.folder.path().join(name);
+        let metadata = [("ss_output_name".to_owned(), "zora".to_owned())].into();
+        write_lora(&path, &network.to_tensors().unwrap(), metadata).unwrap();
+        path
+    }
+
+    /// Four steps with their losses among the events, two states, a sample, and a LoRA.
+    pub(crate) fn good_run(&self) -> Run {
+        let out = "caching latents with caching strategy.\n\nepoch 1/2\n\nepoch 2/2\nmodel saved.\n";
+        let err: String = (0..=4).map(|step| bar(step, "0.5")).collect();
+        let mut events = Vec::new();
+        for step in 1..=4_u8 {
+            events.extend(event(step, "loss/current", 0.5_f32.powi(step.into())));
+        }
+        let lora = self.lora("good.safetensors", |index| 0.02 * (index % 7) as f32 - 0.05);
+        let any = self.file("any", "any");
+        let mut png = b"a picture".to_vec();
+        png.extend([b'I', b'E', b'N', b'D', 0xae, 0x42, 0x60, 0x82]);
+        let png = self.file("sample.png", png);
+        let mut files = vec![
+            (lora.clone(), "NAME.safetensors".to_owned()),
+            (lora.clone(), "NAME-step00000002.safetensors".to_owned()),
+            (png, "sample/NAME_000002_00_20261122124900_42.png".to_owned()),
+        ];
+        for state in ["NAME-step00000002-state", "NAME-state"] {
+            for file in [
+                "train_state.json",
+                "model.safetensors",
+                "optimizer.bin",
+                "random_states_0.pkl",
+            ] {
+                files.push((any.clone(), format!("{state}/{file}")));
+            }
+        }
+        Run {
+            out: Some(self.file("out", out)),
+            err: Some(self.file("err", err)),
+            pause_ms: 20,
+            files,
+            events: Some(self.file("events", events)),
+            ..Run::default()
+        }
+    }
+
+    pub(crate) fn out_of_memory(&self) -> Run {
+        let err = "Traceback (most recent call last):\ntorch.OutOfMemoryError: CUDA out of memory. Tried to allocate 20.00 MiB.\n";
+        Run {
+            err: Some(self.file("oom", err)),
+            exit: 1,
+            ..Run::default()
+        }
+    }
+
+    fn start(&self) -> Engine {
+        let pictures = self.folder.path().join("pictures");
+        fs::create_dir_all(&pictures).unwrap();
+        fs::create_dir_all(self.output()).unwrap();
+        let items = (0..2_u8).map(|index| {
+            let pixels = RgbImage::from_fn(64, 64, |x, y| Rgb([(3 * x) as u8, (2 * y) as u8, 90 * index]));
+            let png = dataset::picture::encode_png(&pixels);
+            let sha256 = hex::encode(Sha256::digest(&png));
+            fs::write(pictures.join(&sha256), png).unwrap();
+            ManifestItem {
+                id: ItemId::new(),
+                sha256,
+                width: 64,
+                height: 64,
+                caption: "zora".into(),
+                split: Split::Train,
+            }
+        });
+        let manifest = Manifest {
+            id: DatasetVersionId::new(),
+            items: items.collect(),
+        };
+        Engine::start(
+            agent::engine::native,
+            Job {
+                recipe: self.recipe.clone(),
+                base: BaseLocation::BuiltIn {
+                    name: "tiny-xl".into(),
+                },
+                manifest,
+                pictures: Box::new(move |sha256| pictures.join(sha256)),
+                resume_from: None,
+                folder: self.output(),
+                kohya: Some(Kohya {
+                    dir: self.kohya_dir(),
+                    python: self.python.clone(),
+                    tokenizers: self.folder.path().join("tokenizers"),
+                    precision: Precision::Full,
+                    quiet: Duration::from_secs(self.quiet_seconds),
+                }),
+            },
+        )
+    }
+
+    /// Runs the job; `order` is asked after every event.
+    pub(crate) async fn run(&self, mut order: impl FnMut(&Told) -> Option<Directive>) -> Told {
+        let mut engine = self.start();
+        let mut told = Told {
+            ended: Err("it is not over".into()),
+            metrics: Vec::new(),
+            stages: Vec::new(),
+            logs: Vec::new(),
+            wrote: Vec::new(),
+        };
+        let drive = async {
+            while let Some(event) = engine.events.recv().await {
+                told.take(event);
+                if let Some(order) = order(&told) {
+                    engine.tell(order);
+                }
+            }
+            told.ended = engine.end().await;
+            told
+        };
+        tokio::time::timeout(DEADLINE, drive).await.unwrap()
+    }
+
+    pub(crate) async fn run_and_drop_after_steps(&self, n_steps: usize) {
+        let mut engine = self.start();
+        let mut n_seen = 0;
+        while n_seen < n_steps {
+            let event = engine.events.recv().await.unwrap();
+            n_seen += usize::from(matches!(event, TrainEvent::Report(Report::Step(_))));
+        }
+        drop(engine);
+        // The runtime drops the task at its next turn.
+        tokio::task::yield_now().await;
+    }
+
+    #[track_caller]
+    pub(crate) fn fails_with(&self, words: &str) -> impl Future<Output = ()> {
+        let words = words.to_owned();
+        async move {
+            let told = self.run(|_| None).await;
+            let err = told.ended.as_ref().unwrap_err();
+            assert!(err.contains(&words), "{err}");
+        }
+    }
+
+    /// Whether the stand-in still runs.
+    pub(crate) fn child_lives(&self) -> bool {
+        let pid = fs::read_to_string(self.kohya_dir().join("pid")).unwrap();
+        // A killed process may be a zombie until the runtime has reaped it.
+        let status = fs::read_to_string(format!("/proc/{}/status", pid.trim())).unwrap_or_default();
+        !status.is_empty() && !status.contains("State:\tZ")
+    }
+
+    pub(crate) fn wait_until_the_child_is_gone(&self) {
+        let start = Instant::now();
+        while self.child_lives() {
+            assert!(start.elapsed() < DEADLINE, "the child still lives");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Value of an option that a run was started with.
+    pub(crate) fn option(&self, run: usize, name: &str) -> String {
+        let args = fs::read(self.kohya_dir().join(format!("args-{run}.json"))).unwrap();
+        let args: Vec<String> = serde_json::from_slice(&args).unwrap();
+        let at = args.iter().position(|arg| arg == name).unwrap();
+        args[at + 1].clone()
+    }
+
+    pub(crate) fn n_runs(&self) -> usize {
+        fs::read_to_string(self.kohya_dir().join("runs"))
+            .unwrap()
+            .parse()
+            .unwrap()
+    }
+}
+
+/// The bar as it shows a step of four, twice.
+pub(crate) fn bar(step: u32, loss: &str) -> String {
+    let percent = 25 * step;
+    format!(
+        "\rsteps: {percent:3}%|#####     | {step}/4 [00:01<00:01,  5.55it/s]\
+         \rsteps: {percent:3}%|#####     | {step}/4 [00:01<00:01,  5.55it/s, avr_loss={loss}]"
+    )
+}
+
+/// A scalar as tensorboard writes it.
+fn event(step: u8, tag: &str, value: f32) -> Vec<u8> {
+    let mut inner = vec![0x0a, tag.len() as u8];
+    inner.extend(tag.bytes());
+    inner.push(0x15);
+    inner.extend(value.to_le_bytes());
+    let mut event = vec![0x10, step, 0x2a, inner.len() as u8 + 2, 0x0a, inner.len() as u8];
+    event.extend(inner);
+    let length = (event.len() as u64).to_le_bytes();
+    let parts = [
+        &length[..],
+        &masked_crc(&length).to_le_bytes(),
+        &event,
+        &masked_crc(&event).to_le_bytes(),
+    ];
+    parts.concat()
+}
+
+/// The folder of real transcripts; says that the test is skipped where there is none.
+pub(crate) fn golden() -> Option<PathBuf> {
+    let folder = std::env::var_os("MORPHEUS_GOLDEN").map(PathBuf::from);
+    if folder.is_none() {
+        eprintln!("skipped: MORPHEUS_GOLDEN does not name the folder with sd-scripts' transcripts");
+    }
+    Some(folder?.join("kohya-transcripts"))
+}

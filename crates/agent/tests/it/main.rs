@@ -1,0 +1,3 @@
+//! The agent's engines, driven as the agent drives them.
+
+mod kohya;

@@ -1,0 +1,82 @@
+//! Where sd-scripts is on this machine, as flags and variables say.
+
+use std::path::{Path, PathBuf};
+
+use agent::kohya::{Kohya, Precision, QUIET};
+use anyhow::ensure;
+
+use crate::paths;
+
+/// Flags of every command that may run sd-scripts.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct KohyaFlags {
+    /// Folder of kohya-ss/sd-scripts, for the kohya engine
+    #[arg(long, env = "MORPHEUS_KOHYA_DIR", value_name = "DIR")]
+    pub(crate) kohya_dir: Option<PathBuf>,
+    /// Python that has the packages of sd-scripts [default: venv/bin/python in its folder, else python3]
+    #[arg(
+        long,
+        env = "MORPHEUS_KOHYA_PYTHON",
+        value_name = "PYTHON",
+        requires = "kohya_dir"
+    )]
+    pub(crate) kohya_python: Option<PathBuf>,
+    /// What sd-scripts computes in: bf16, fp16 for cards before Ampere, or no for a processor
+    #[arg(
+        long,
+        env = "MORPHEUS_KOHYA_PRECISION",
+        value_name = "PRECISION",
+        default_value = "bf16",
+        value_parser = precision
+    )]
+    pub(crate) kohya_precision: Precision,
+    /// Folder with both CLIP tokenizers, as sd-scripts' --tokenizer_cache_dir takes it [default: in ~/.cache/morpheus]
+    #[arg(long, env = "MORPHEUS_KOHYA_TOKENIZERS", value_name = "DIR")]
+    pub(crate) kohya_tokenizers: Option<PathBuf>,
+}
+
+impl KohyaFlags {
+    /// What they say; nothing if no folder is named.
+    pub(crate) fn setup(&self) -> Option<Kohya> {
+        let dir = paths::absolute(self.kohya_dir.as_ref()?);
+        let python = self.kohya_python.clone().unwrap_or_else(|| {
+            let own = dir.join("venv/bin/python");
+            if own.exists() { own } else { "python3".into() }
+        });
+        Some(Kohya {
+            // A bare name is looked up in PATH.
+            python: if python.components().count() > 1 {
+                paths::absolute(&python)
+            } else {
+                python
+            },
+            dir,
+            tokenizers: self.tokenizers(),
+            precision: self.kohya_precision,
+            quiet: QUIET,
+        })
+    }
+
+    /// Folder of the tokenizers.
+    pub(crate) fn tokenizers(&self) -> PathBuf {
+        let named = self.kohya_tokenizers.clone();
+        paths::absolute(&named.unwrap_or_else(|| paths::work_dir().join("kohya-tokenizers")))
+    }
+}
+
+/// That the folder is what it is said to be.
+pub(crate) fn check_dir(kohya: &Kohya) -> anyhow::Result<()> {
+    let script: &Path = &kohya.script();
+    ensure!(
+        script.is_file(),
+        "--kohya-dir: there is no `{}`; name the folder of a checkout of kohya-ss/sd-scripts",
+        script.display()
+    );
+    Ok(())
+}
+
+fn precision(text: &str) -> Result<Precision, String> {
+    let known = [Precision::Bf16, Precision::Fp16, Precision::Full];
+    let found = known.into_iter().find(|precision| precision.word() == text);
+    found.ok_or_else(|| "must be bf16, fp16 or no".to_owned())
+}
