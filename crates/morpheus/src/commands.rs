@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod generate;
 pub(crate) mod lora;
+pub(crate) mod reap;
 pub(crate) mod serve;
 pub(crate) mod train;
 pub(crate) mod version;

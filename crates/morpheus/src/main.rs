@@ -51,6 +51,8 @@ enum Command {
     Dataset(commands::dataset::Args),
     /// Bring the database up to date, look at it, export it to a file or import one.
     Db(commands::db::Args),
+    /// End rented machines whose time is over, by their names alone: no database, only RunPod's key.
+    Reap(commands::reap::Args),
     /// Go through the main job, start to finish, with pictures that ship with Morpheus.
     Demo(commands::demo::Args),
     /// Check this machine and say what is wrong and how to fix it.
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
         Command::Lora(args) => commands::lora::run(args),
         Command::Dataset(args) => commands::dataset::run(args),
         Command::Db(args) => commands::db::run(args),
+        Command::Reap(args) => commands::reap::run(args),
         Command::Demo(args) => commands::demo::run(args),
         Command::Doctor(args) => commands::doctor::run(args),
         Command::Version(args) => commands::version::run(args),

@@ -6,3 +6,5 @@ mod crashes;
 mod fixture;
 mod generations;
 mod jobs;
+mod reap;
+mod runpod;
