@@ -233,6 +233,15 @@ impl RunPod {
         })
     }
 
+    /// The lines of a pod's log, as far as they are kept.
+    pub fn log(&self, id: &str) -> Vec<String> {
+        self.inner.with(|world| {
+            let pods = world.pods.get(id).into_iter();
+            pods.flat_map(|pod| pod.log.lines().map(|line| line.text.clone()))
+                .collect()
+        })
+    }
+
     /// How often a pod's container was started.
     pub fn container_starts(&self, name: &str) -> u32 {
         self.inner.with(|world| {

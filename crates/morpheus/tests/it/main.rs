@@ -6,6 +6,7 @@ mod api;
 mod cli;
 mod generate;
 mod jobs;
+mod reap;
 mod server;
 mod support;
 mod train;

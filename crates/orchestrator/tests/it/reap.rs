@@ -1,5 +1,7 @@
 //! The reaper against the simulated provider, whose clock the tests move.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};

@@ -1,5 +1,7 @@
 //! The client against the simulated provider, over HTTP: what it says, and each way in which it fails.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 use std::{collections::BTreeMap, time::Duration};
 
 use orchestrator::providers::runpod::{
