@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 pub(crate) mod generate;
 pub(crate) mod lora;
 pub(crate) mod objects;
+pub(crate) mod reap;
 pub(crate) mod serve;
 pub(crate) mod train;
 pub(crate) mod version;

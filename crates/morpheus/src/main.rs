@@ -54,6 +54,8 @@ enum Command {
     Objects(commands::objects::Args),
     /// Bring the database up to date, look at it, export it to a file or import one.
     Db(commands::db::Args),
+    /// End rented machines whose time is over, by their names alone: no database, only RunPod's key.
+    Reap(commands::reap::Args),
     /// Go through the main job, start to finish, with pictures that ship with Morpheus.
     Demo(commands::demo::Args),
     /// Check this machine and say what is wrong and how to fix it.
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
         Command::Dataset(args) => commands::dataset::run(args),
         Command::Objects(args) => commands::objects::run(args),
         Command::Db(args) => commands::db::run(args),
+        Command::Reap(args) => commands::reap::run(args),
         Command::Demo(args) => commands::demo::run(args),
         Command::Doctor(args) => commands::doctor::run(args),
         Command::Version(args) => commands::version::run(args),

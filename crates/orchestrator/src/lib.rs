@@ -8,6 +8,7 @@ mod error;
 pub mod lifecycle;
 mod orchestrator;
 pub mod providers;
+pub mod reap;
 mod reconcile;
 mod services;
 mod watches;

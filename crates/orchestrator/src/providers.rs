@@ -1,6 +1,10 @@
 //! Who leases machines. A provider starts, lists and ends instances, and remembers nothing itself.
+//!
+//! `README.md` beside this file says how to add one. `runpod` is a client so far; `morpheus serve` does not use it.
 
 pub mod local;
+pub mod machine_name;
+pub mod runpod;
 
 use std::fmt;
 

@@ -21,4 +21,4 @@ pub mod problem;
 pub mod recipe;
 
 pub use id::*;
-pub use money::MicroUsd;
+pub use money::{MicroUsd, NotMoney};

@@ -1,6 +1,6 @@
-//! Money as whole micro-dollars, never a float.
+//! Money as whole micro-dollars, never a float. Whatever has to be rounded is rounded up.
 
-use std::{fmt, iter::Sum, ops};
+use std::{fmt, iter::Sum, ops, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -16,19 +16,113 @@ pub struct MicroUsd(pub i64);
 impl MicroUsd {
     /// No money.
     pub const ZERO: Self = Self(0);
+
+    /// The sum, unless it is more than can be written down.
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        self.0.checked_add(other.0).map(Self)
+    }
+
+    /// The difference, unless it is more than can be written down.
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        self.0.checked_sub(other.0).map(Self)
+    }
+
+    /// `count` times this amount, unless that is more than can be written down.
+    pub fn checked_mul(self, count: u32) -> Option<Self> {
+        self.0.checked_mul(i64::from(count)).map(Self)
+    }
+
+    /// This amount times `percent`/100, rounded up: 110 adds a margin of a tenth.
+    pub fn checked_percent(self, percent: u32) -> Option<Self> {
+        ceil_div(i128::from(self.0) * i128::from(percent), 100)
+    }
+
+    /// What `time` costs when an hour costs this amount, rounded up.
+    pub fn checked_cost(self, time: Duration) -> Option<Self> {
+        let nanoseconds = i128::try_from(time.as_nanos()).ok()?;
+        ceil_div(
+            i128::from(self.0).checked_mul(nanoseconds)?,
+            3_600 * 1_000_000_000,
+        )
+    }
+
+    /// Dollars as a decimal number, as JSON writes it (`0.44`, `1e-5`), rounded up to the next micro-dollar.
+    pub fn parse_usd_up(text: &str) -> Result<Self, NotMoney> {
+        parse_up(text).ok_or_else(|| NotMoney(text.chars().take(40).collect()))
+    }
 }
 
+/// A text that is no amount of money.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an amount of dollars")]
+pub struct NotMoney(String);
+
+/// Up means toward more money: `-1.5` becomes `-1`.
+fn ceil_div(amount: i128, divisor: i128) -> Option<MicroUsd> {
+    let up = i128::from(amount.rem_euclid(divisor) != 0);
+    i64::try_from(amount.div_euclid(divisor) + up).ok().map(MicroUsd)
+}
+
+/// Digits alone, no float: 0.1 dollars are exactly 100,000 micro-dollars.
+fn parse_up(text: &str) -> Option<MicroUsd> {
+    let (is_negative, text) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let mut digits = whole.to_owned() + fraction;
+    if whole.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    // The decimal point stands after this many digits, counted in micro-dollars.
+    let point = i32::try_from(whole.len())
+        .ok()?
+        .checked_add(exponent)?
+        .checked_add(6)?;
+    let kept = usize::try_from(point.max(0)).ok()?;
+    let digits_start = digits
+        .bytes()
+        .position(|byte| byte != b'0')
+        .unwrap_or(digits.len());
+    if digits_start == digits.len() {
+        return Some(MicroUsd::ZERO);
+    }
+    if kept.saturating_sub(digits_start) > 19 {
+        return None;
+    }
+    while digits.len() < kept {
+        digits.push('0');
+    }
+    let (amount, rest) = digits.split_at(kept);
+    let amount: i128 = if amount.is_empty() {
+        0
+    } else {
+        amount.parse().ok()?
+    };
+    let has_rest = rest.bytes().any(|byte| byte != b'0');
+    let amount = match (is_negative, has_rest) {
+        (true, _) => -amount,
+        (false, has_rest) => amount + i128::from(has_rest),
+    };
+    i64::try_from(amount).ok().map(MicroUsd)
+}
+
+/// A sum that is too large stays the largest amount: more than any budget, instead of a small or negative one.
 impl ops::Add for MicroUsd {
     type Output = Self;
     fn add(self, other: Self) -> Self {
-        Self(self.0 + other.0)
+        Self(self.0.saturating_add(other.0))
     }
 }
 
 impl ops::Sub for MicroUsd {
     type Output = Self;
     fn sub(self, other: Self) -> Self {
-        Self(self.0 - other.0)
+        Self(self.0.saturating_sub(other.0))
     }
 }
 
@@ -50,13 +144,4 @@ impl fmt::Display for MicroUsd {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::MicroUsd;
-
-    #[test]
-    fn displays_cents_and_finer() {
-        assert_eq!(MicroUsd(1_500_000).to_string(), "$1.50");
-        assert_eq!(MicroUsd(-125).to_string(), "-$0.000125");
-        assert_eq!(MicroUsd(50_000_000).to_string(), "$50.00");
-    }
-}
+mod tests;

@@ -2,11 +2,14 @@
 //!
 //! A test asks for a shared server (`postgres::shared()`, …): the one that `cargo xtask services` has started
 //! for the whole run, named by `MORPHEUS_TEST_POSTGRES`, `MORPHEUS_TEST_REDIS` or `MORPHEUS_TEST_S3`, or else
-//! one of its own. A test that stops or restarts a server starts its own. Never ships.
+//! one of its own. A test that stops or restarts a server starts its own.
+//!
+//! [`runpod`] is a simulation of the provider of that name, over HTTP. Never ships.
 
 pub mod postgres;
 mod process;
 pub mod redis;
+pub mod runpod;
 pub mod s3;
 
 pub use process::free_port;

@@ -8,6 +8,7 @@ mod db;
 mod generate;
 mod jobs;
 mod objects;
+mod reap;
 mod replicas;
 mod server;
 mod support;

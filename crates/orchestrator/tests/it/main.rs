@@ -7,4 +7,6 @@ mod fixture;
 mod generations;
 mod jobs;
 mod objects;
+mod reap;
 mod replicas;
+mod runpod;
