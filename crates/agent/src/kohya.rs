@@ -10,6 +10,7 @@
 //!
 //! Its exit code is not believed: it ends with 0 without a single picture, and after a training of nothing but NaN.
 //! Nothing that it pickles is ever read.
+
 pub mod failure;
 pub mod log;
 pub mod metrics;

@@ -107,16 +107,16 @@ impl Metrics {
         if before.step == bar.step {
             return None;
         }
-        self.from_bar(before)
+        self.step_of_bar(before)
     }
 
     /// The stream is over: the bar's last state counts.
     pub fn finish(&mut self) -> Option<StepMetrics> {
         let bar = self.bar?;
-        self.from_bar(bar)
+        self.step_of_bar(bar)
     }
 
-    fn from_bar(&mut self, bar: StepBar) -> Option<StepMetrics> {
+    fn step_of_bar(&mut self, bar: StepBar) -> Option<StepMetrics> {
         let is_alone = !self.has_scalars && (self.step > 0 || bar.step >= PATIENCE || bar.step == bar.total);
         if !is_alone || bar.step <= self.step {
             return None;

@@ -151,7 +151,7 @@ pub fn masked_crc(bytes: &[u8]) -> u32 {
         for _ in 0..8 {
             // The Castagnoli polynomial, reflected.
             crc = if crc & 1 == 1 {
-                crc >> 1 ^ 0x82f6_3b78
+                (crc >> 1) ^ 0x82f6_3b78
             } else {
                 crc >> 1
             };
