@@ -80,7 +80,7 @@ async fn a_pod_lives_is_charged_and_ends() {
     assert_eq!((pod.status, pod.name.as_str()), (PodStatus::Running, "one"));
     assert!(pod.started_at > pod.created_at);
     let listing = client.list().await.unwrap();
-    assert_eq!(listing.pods, [pod.clone()]);
+    assert_eq!(listing.pods, std::slice::from_ref(&pod));
     assert_eq!(listing.at.unwrap().timestamp(), sim.now().timestamp());
 
     sim.step(Duration::from_secs(3_540));
