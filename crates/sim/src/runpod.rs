@@ -275,6 +275,11 @@ impl Inner {
         result
     }
 
+    /// Looks at the world as it was left, and tells nobody: for those who wait for [`Inner::changes`].
+    fn look<T>(&self, look: impl FnOnce(&World) -> T) -> T {
+        look(&self.world())
+    }
+
     fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -365,11 +370,7 @@ async fn tick(inner: Weak<Inner>) {
     }
 }
 
-/// Money as the provider writes it: a number of dollars.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "whole micro-dollars below 2^53, which a double holds exactly enough to print again"
-)]
+/// Money as the provider writes it: a number of dollars. Whole micro-dollars below 2^53 print again as they were.
 fn dollars(amount: MicroUsd) -> f64 {
     amount.0 as f64 / 1e6
 }

@@ -57,7 +57,7 @@ pub(super) fn stream(
                 return Some((lines, (inner, changes, Vec::new(), seen)));
             }
             loop {
-                let more = inner.with(|world| {
+                let more = inner.look(|world| {
                     let pod = world.pod(account, &id).ok()?;
                     let new = pod.log.lines().filter(|line| line.number > seen);
                     Some(new.filter(|line| fits(source, line)).cloned().collect::<Vec<_>>())

@@ -73,7 +73,7 @@ async fn until_cut(inner: Weak<Inner>, pod_name: &str) {
     loop {
         let Some(strong) = inner.upgrade() else { return };
         let mut changes = strong.changes();
-        if strong.with(|world| world.faults.is_partitioned(pod_name)) {
+        if strong.look(|world| world.faults.is_partitioned(pod_name)) {
             return;
         }
         drop(strong);
