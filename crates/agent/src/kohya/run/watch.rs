@@ -32,7 +32,7 @@ const LOOK: Duration = Duration::from_millis(500);
 /// From the request to end to the end by force; an agent that is told to end has 5 s itself.
 const GRACE: Duration = Duration::from_secs(3);
 /// What it printed last may still be on its way when it has ended.
-const DRAIN: Duration = Duration::from_secs(2);
+const DRAIN: Duration = Duration::from_secs(5);
 
 /// How a run ended, when it did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +123,7 @@ impl<'a> Watch<'a> {
         let mut is_open = true;
         while status.is_none() || (is_open && Instant::now() < drain_until) {
             tokio::select! {
+                () = tokio::time::sleep_until(drain_until), if status.is_some() => {}
                 chunk = output.recv(), if is_open => match chunk {
                     Some((stream, bytes)) => {
                         self.heard_at = Instant::now();
@@ -145,7 +146,8 @@ impl<'a> Watch<'a> {
                     // Whoever gives orders is gone: the work was dropped.
                     Some(Directive::Cancel) | None => reason = Some(Reason::Cancel),
                 },
-                _ = looks.tick() => {
+                // Once it has ended, what it said comes first.
+                _ = looks.tick(), if status.is_none() => {
                     self.read_scalars();
                     self.pick_up(false).await;
                 }
