@@ -10,17 +10,14 @@ use protocol::{
 use tokio::{sync::mpsc, time::Instant};
 use trainer::train::TrainEvent;
 
-use super::{
-    Teller,
-    child::{Child, Stream},
-};
+use super::{Teller, child::Child};
 use crate::{
     error::chain,
     kohya::{
         Kohya,
         failure::{Failure, Seen, diagnose, stalled},
         files::{self, Found, Outputs},
-        log::{Line, Reader},
+        log::{Line, Reader, Stream},
         metrics::Metrics,
         plan::Plan,
         tensorboard::Follower,
@@ -129,7 +126,7 @@ impl<'a> Watch<'a> {
                         self.heard_at = Instant::now();
                         let reader = if stream == Stream::Out { &mut out } else { &mut err };
                         for line in reader.push(&bytes) {
-                            self.line(line);
+                            self.line(stream, line);
                         }
                     }
                     None => is_open = false,
@@ -169,8 +166,10 @@ impl<'a> Watch<'a> {
                 (Some(_), Some(_)) => {}
             }
         }
-        for line in out.finish().into_iter().chain(err.finish()) {
-            self.line(line);
+        for (stream, reader) in [(Stream::Out, out), (Stream::Err, err)] {
+            for line in reader.finish() {
+                self.line(stream, line);
+            }
         }
         self.read_scalars();
         self.report_step(|metrics| metrics.finish());
@@ -190,7 +189,7 @@ impl<'a> Watch<'a> {
         diagnose(status, &self.seen).map_or(Ok(Watched::Done), Err)
     }
 
-    fn line(&mut self, line: Line) {
+    fn line(&mut self, stream: Stream, line: Line) {
         match line {
             Line::Steps(bar) => {
                 self.begin();
@@ -206,11 +205,11 @@ impl<'a> Watch<'a> {
             Line::Stage(name) => {
                 self.stage = Some(name);
                 self.report_stage(name, 0, 0);
-                self.seen.tail.push(name.to_owned());
+                self.seen.tail.push(stream, name.to_owned());
             }
             Line::ModelSaved => self.seen.model_saved = true,
             Line::NoData => self.seen.no_data = true,
-            Line::Text(text) => self.seen.tail.push(text),
+            Line::Text(text) => self.seen.tail.push(stream, text),
         }
     }
 
