@@ -70,8 +70,10 @@ fn main() -> Result<std::process::ExitCode> {
         scope.spawn(|| print(run.out.as_deref(), &mut io::stdout(), pause));
         scope.spawn(|| print(run.err.as_deref(), &mut io::stderr(), pause));
     });
-    while run.stays {
-        thread::park();
+    if run.stays {
+        loop {
+            thread::park();
+        }
     }
     Ok(run.exit.into())
 }
