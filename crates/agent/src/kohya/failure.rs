@@ -4,6 +4,8 @@ use std::{collections::VecDeque, process::ExitStatus, time::Duration};
 
 use std::os::unix::process::ExitStatusExt as _;
 
+use super::log::Stream;
+
 /// Lines of its output that are kept to tell why it failed.
 const N_KEPT: usize = 200;
 /// Lines of them that a person is shown.
@@ -89,31 +91,40 @@ impl std::fmt::Display for Excerpt {
 
 /// The last lines of a run's output.
 #[derive(Debug, Default)]
-pub struct Tail(VecDeque<String>);
+pub struct Tail(VecDeque<(Stream, String)>);
 
 impl Tail {
     /// Takes the next line.
-    pub fn push(&mut self, line: String) {
+    pub fn push(&mut self, stream: Stream, line: String) {
         if self.0.len() == N_KEPT {
             self.0.pop_front();
         }
-        self.0.push_back(line);
+        self.0.push_back((stream, line));
     }
 
-    /// The error of the last traceback with its last frames, or else the last lines.
+    /// The last traceback with its error, or else the last lines. The streams arrive in any order, so a traceback
+    /// ends with the last line of its own.
     fn excerpt(&self) -> Excerpt {
-        let traceback = self.0.iter().rposition(|line| line.starts_with("Traceback "));
-        let lines: Vec<&String> = self.0.iter().skip(traceback.unwrap_or(0)).collect();
+        let traceback = self
+            .0
+            .iter()
+            .rposition(|(_, line)| line.starts_with("Traceback "));
+        let of = traceback.map(|at| self.0[at].0);
+        let lines = self.0.iter().skip(traceback.unwrap_or(0));
+        let lines: Vec<&String> = lines
+            .filter(|(stream, _)| of.is_none_or(|of| of == *stream))
+            .map(|(_, line)| line)
+            .collect();
         let shown = lines.iter().rev().take(N_SHOWN).rev();
         Excerpt(shown.map(|line| line.chars().take(300).collect()).collect())
     }
 
     fn find<T>(&self, look: impl Fn(&str) -> Option<T>) -> Option<T> {
-        self.0.iter().rev().find_map(|line| look(line))
+        self.0.iter().rev().find_map(|(_, line)| look(line))
     }
 
     fn has(&self, text: &str) -> bool {
-        self.0.iter().any(|line| line.contains(text))
+        self.0.iter().any(|(_, line)| line.contains(text))
     }
 }
 

@@ -12,7 +12,7 @@ fn check(wait_status: i32, output: &str, expect: Expect) {
     for line in output.lines() {
         seen.no_data |= line.starts_with("No data found");
         seen.model_saved |= line == "model saved.";
-        seen.tail.push(line.to_owned());
+        seen.tail.push(Stream::Err, line.to_owned());
     }
     let failure = diagnose(ExitStatus::from_raw(wait_status), &seen);
     expect.assert_eq(&failure.map_or_else(|| "no failure".to_owned(), |failure| failure.to_string()));
@@ -31,8 +31,9 @@ fn out_of_memory() {
         "RuntimeError: CUDA out of memory. Tried to allocate 2.00 GiB",
     ] {
         let mut seen = Seen::default();
-        seen.tail.push("Traceback (most recent call last):".into());
-        seen.tail.push(error.into());
+        seen.tail
+            .push(Stream::Err, "Traceback (most recent call last):".into());
+        seen.tail.push(Stream::Err, error.into());
         let failure = diagnose(ExitStatus::from_raw(EXIT_1), &seen);
         assert!(matches!(failure, Some(Failure::OutOfMemory(_))), "{failure:?}");
     }
@@ -125,10 +126,24 @@ fn crashes_and_signals() {
 }
 
 #[test]
+fn what_the_other_stream_says_does_not_hide_a_traceback() {
+    let mut tail = Tail::default();
+    tail.push(Stream::Err, "Traceback (most recent call last):".into());
+    tail.push(Stream::Err, "ValueError: no".into());
+    for line in 0..50 {
+        tail.push(Stream::Out, format!("line {line}"));
+    }
+    assert_eq!(
+        tail.excerpt().0,
+        ["Traceback (most recent call last):", "ValueError: no"]
+    );
+}
+
+#[test]
 fn the_tail_is_bounded() {
     let mut tail = Tail::default();
     for line in 0..1000 {
-        tail.push(format!("line {line}"));
+        tail.push(Stream::Err, format!("line {line}"));
     }
     assert_eq!(tail.0.len(), N_KEPT);
     assert_eq!(tail.excerpt().0.len(), N_SHOWN);

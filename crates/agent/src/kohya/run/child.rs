@@ -9,14 +9,7 @@ use tokio::{
     sync::mpsc,
 };
 
-use crate::kohya::{Kohya, failure::Failure, plan::Plan};
-
-/// Which of its streams said something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stream {
-    Out,
-    Err,
-}
+use crate::kohya::{Kohya, failure::Failure, log::Stream, plan::Plan};
 
 /// The child. Dropped, its whole group is killed: its data loaders are processes too.
 pub(super) struct Child {

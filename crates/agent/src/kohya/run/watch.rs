@@ -10,17 +10,14 @@ use protocol::{
 use tokio::{sync::mpsc, time::Instant};
 use trainer::train::TrainEvent;
 
-use super::{
-    Teller,
-    child::{Child, Stream},
-};
+use super::{Teller, child::Child};
 use crate::{
     error::chain,
     kohya::{
         Kohya,
         failure::{Failure, Seen, diagnose, stalled},
         files::{self, Found, Outputs},
-        log::{Line, Reader},
+        log::{Line, Reader, Stream},
         metrics::Metrics,
         plan::Plan,
         tensorboard::Follower,
@@ -32,7 +29,7 @@ const LOOK: Duration = Duration::from_millis(500);
 /// From the request to end to the end by force; an agent that is told to end has 5 s itself.
 const GRACE: Duration = Duration::from_secs(3);
 /// What it printed last may still be on its way when it has ended.
-const DRAIN: Duration = Duration::from_secs(2);
+const DRAIN: Duration = Duration::from_secs(5);
 
 /// How a run ended, when it did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,12 +120,13 @@ impl<'a> Watch<'a> {
         let mut is_open = true;
         while status.is_none() || (is_open && Instant::now() < drain_until) {
             tokio::select! {
+                () = tokio::time::sleep_until(drain_until), if status.is_some() => {}
                 chunk = output.recv(), if is_open => match chunk {
                     Some((stream, bytes)) => {
                         self.heard_at = Instant::now();
                         let reader = if stream == Stream::Out { &mut out } else { &mut err };
                         for line in reader.push(&bytes) {
-                            self.line(line);
+                            self.line(stream, line);
                         }
                     }
                     None => is_open = false,
@@ -145,7 +143,8 @@ impl<'a> Watch<'a> {
                     // Whoever gives orders is gone: the work was dropped.
                     Some(Directive::Cancel) | None => reason = Some(Reason::Cancel),
                 },
-                _ = looks.tick() => {
+                // Once it has ended, what it said comes first.
+                _ = looks.tick(), if status.is_none() => {
                     self.read_scalars();
                     self.pick_up(false).await;
                 }
@@ -167,8 +166,10 @@ impl<'a> Watch<'a> {
                 (Some(_), Some(_)) => {}
             }
         }
-        for line in out.finish().into_iter().chain(err.finish()) {
-            self.line(line);
+        for (stream, reader) in [(Stream::Out, out), (Stream::Err, err)] {
+            for line in reader.finish() {
+                self.line(stream, line);
+            }
         }
         self.read_scalars();
         self.report_step(|metrics| metrics.finish());
@@ -188,7 +189,7 @@ impl<'a> Watch<'a> {
         diagnose(status, &self.seen).map_or(Ok(Watched::Done), Err)
     }
 
-    fn line(&mut self, line: Line) {
+    fn line(&mut self, stream: Stream, line: Line) {
         match line {
             Line::Steps(bar) => {
                 self.begin();
@@ -204,11 +205,11 @@ impl<'a> Watch<'a> {
             Line::Stage(name) => {
                 self.stage = Some(name);
                 self.report_stage(name, 0, 0);
-                self.seen.tail.push(name.to_owned());
+                self.seen.tail.push(stream, name.to_owned());
             }
             Line::ModelSaved => self.seen.model_saved = true,
             Line::NoData => self.seen.no_data = true,
-            Line::Text(text) => self.seen.tail.push(text),
+            Line::Text(text) => self.seen.tail.push(stream, text),
         }
     }
 

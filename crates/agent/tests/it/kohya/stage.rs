@@ -333,12 +333,12 @@ impl Stage {
     }
 }
 
-/// The bar as it shows a step of four, twice.
+/// The bar as it shows a step of eight, twice.
 pub(crate) fn bar(step: u32, loss: &str) -> String {
-    let percent = 25 * step;
+    let percent = 12 * step;
     format!(
-        "\rsteps: {percent:3}%|#####     | {step}/4 [00:01<00:01,  5.55it/s]\
-         \rsteps: {percent:3}%|#####     | {step}/4 [00:01<00:01,  5.55it/s, avr_loss={loss}]"
+        "\rsteps: {percent:3}%|#####     | {step}/8 [00:01<00:01,  5.55it/s]\
+         \rsteps: {percent:3}%|#####     | {step}/8 [00:01<00:01,  5.55it/s, avr_loss={loss}]"
     )
 }
 
