@@ -10,6 +10,7 @@ mod proc;
 mod tests;
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     fs::{self, File, OpenOptions},
     io,
@@ -57,7 +58,14 @@ pub struct Local {
 const NAME: &str = "local";
 
 /// The server's settings hold passwords that an agent does not need; these it may see.
-const INHERITED: [&str; 2] = ["MORPHEUS_LOG", "MORPHEUS_LOG_FORMAT"];
+const INHERITED: [&str; 6] = [
+    "MORPHEUS_LOG",
+    "MORPHEUS_LOG_FORMAT",
+    "MORPHEUS_KOHYA_DIR",
+    "MORPHEUS_KOHYA_PYTHON",
+    "MORPHEUS_KOHYA_PRECISION",
+    "MORPHEUS_KOHYA_TOKENIZERS",
+];
 
 /// A killed process is gone within moments, unless the kernel itself waits for a disk.
 const KILL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -157,8 +165,12 @@ impl Provider for Local {
     }
 
     async fn list(&self) -> Result<Vec<Instance>, ProviderError> {
-        let groups = self.groups().await?;
-        Ok(groups.into_iter().map(|group| group.instance()).collect())
+        // sd-scripts runs in a group of its own beside its agent's, under the same id.
+        let groups = self.groups().await?.into_iter();
+        let instances: BTreeMap<Uuid, Instance> = groups
+            .map(|group| (group.signature.id, group.instance()))
+            .collect();
+        Ok(instances.into_values().collect())
     }
 
     async fn terminate(&self, instance: &Instance) -> Result<(), ProviderError> {
