@@ -21,8 +21,6 @@ from typing import Callable
 
 N_THREADS = 2
 os.environ.update({name: str(N_THREADS) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")})
-# Idle PyTorch threads sleep instead of spinning while the other side is measured.
-os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
 import diffusers  # noqa: E402
 import peft  # noqa: E402
