@@ -6,6 +6,7 @@ use diffusion::base::{BaseError, BaseModel};
 use protocol::{
     agent::{BaseLocation, Directive, Report},
     dataset::{Manifest, ManifestItem},
+    problem::chain,
     recipe::{self, Recipe},
 };
 use tokio::sync::mpsc;
@@ -13,10 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 pub use trainer::train::{Ended, TrainEvent, Trained};
 use trainer::train::{TrainJob, train};
 
-use crate::{
-    error::chain,
-    kohya::{self, Kohya},
-};
+use crate::kohya::{self, Kohya};
 
 /// Finds the file of a picture by its SHA-256.
 pub type Pictures = Box<dyn Fn(&str) -> PathBuf + Send>;

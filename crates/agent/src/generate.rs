@@ -21,13 +21,13 @@ use protocol::{
     agent::{ArtifactKind, Assignment, BaseLocation, Directive, Finish, GenerateWork},
     generation::{CreateGeneration, Sampler},
     phase::Outcome,
+    problem::chain,
 };
 use tokio::sync::mpsc;
 
 use crate::{
     client::{Client, ClientError, Patience},
     engine,
-    error::chain,
     lease::Lease,
     transfer,
     uploads::HandIn,

@@ -5,7 +5,6 @@
 
 mod client;
 pub mod engine;
-mod error;
 #[cfg(test)]
 mod fake_server;
 mod generate;

@@ -6,6 +6,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use protocol::{
     agent::{ArtifactKind, Assignment, Directive, Finish, Report, StoredFile, TrainResult, TrainWork},
     phase::Outcome,
+    problem::chain,
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     client::{Client, ClientError, Patience},
     engine::{self, Ended, TrainEvent, Trained},
-    error::chain,
     kohya::Kohya,
     lease::Lease,
     transfer::{self, TransferError},

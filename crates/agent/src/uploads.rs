@@ -6,13 +6,13 @@ use protocol::{
     ArtifactId,
     agent::{ArtifactKind, Directive},
     event::LogLevel,
+    problem::chain,
 };
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     client::{Client, ClientError, Patience},
-    error::chain,
     lease::{Lease, Reporter},
     transfer::{self, TransferError, Upload},
 };

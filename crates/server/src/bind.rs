@@ -363,7 +363,7 @@ async fn discard_leftovers(store: &Store) {
     };
     if let Err(error) = discarding.await {
         tracing::warn!(
-            error = crate::error::chain(&error),
+            error = protocol::problem::chain(&error),
             "leftovers were not discarded"
         );
     }

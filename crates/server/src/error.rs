@@ -5,7 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use orchestrator::ServiceError;
-use protocol::problem::{FieldError, InvalidFields, Problem};
+use protocol::problem::{FieldError, InvalidFields, Problem, chain};
 use store::{StoreError, objects::BlobError};
 
 /// Result of a handler.
@@ -186,16 +186,4 @@ impl From<BlobError> for ApiError {
             | BlobError::Store { .. } => Self::internal(error),
         }
     }
-}
-
-/// An error with everything that it was caused by, for the log.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

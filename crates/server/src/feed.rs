@@ -11,11 +11,9 @@ use std::{
 };
 
 use axum::extract::ws::Utf8Bytes;
-use protocol::{JobId, event::JobEvent};
+use protocol::{JobId, event::JobEvent, problem::chain};
 use store::{Store, StoreError, events, signals::JobFollower};
 use tokio::{sync::watch, task::AbortHandle};
-
-use crate::error::chain;
 
 /// Events that are read from the database at once.
 const PAGE: u64 = 500;

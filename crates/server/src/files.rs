@@ -52,7 +52,7 @@ pub(crate) async fn serve(
     let n_bytes = reader.range.end - reader.range.start;
     let mut response = Body::from_stream(reader.stream.inspect_err(|error| {
         tracing::error!(
-            error = crate::error::chain(error),
+            error = protocol::problem::chain(error),
             "a stored file could not be read to its end"
         );
     }))

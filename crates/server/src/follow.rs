@@ -14,12 +14,13 @@ use futures::{
 use protocol::{
     JobId, OwnerId,
     event::{AnyJobEvent, JobEvent},
+    problem::chain,
 };
 use serde::Serialize;
 use store::{StoreError, signals::Change};
 use tokio_util::sync::CancellationToken;
 
-use crate::{error::chain, feed::Line, state::AppState, telemetry::OpenSocket};
+use crate::{feed::Line, state::AppState, telemetry::OpenSocket};
 
 /// Events that are read from the database at once.
 const PAGE: u64 = 500;

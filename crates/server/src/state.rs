@@ -69,7 +69,7 @@ impl AppState {
         };
         if let Err(error) = noting.await {
             tracing::warn!(
-                error = crate::error::chain(&error),
+                error = protocol::problem::chain(&error),
                 "the use of a token was not noted"
             );
         }

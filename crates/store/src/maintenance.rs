@@ -3,6 +3,7 @@
 use std::io::{BufRead, Write};
 
 use chrono::{DateTime, Utc};
+use protocol::problem::chain;
 use sea_orm::{AccessMode, ConnectionTrait, DatabaseTransaction, DbErr, IsolationLevel, TransactionTrait};
 use serde::{Deserialize, Serialize};
 
@@ -384,13 +385,5 @@ fn newer(url: String, found: &str) -> OpenError {
         url,
         found: found.to_owned(),
         known: migrations::known().last().cloned().unwrap_or_default(),
-    }
-}
-
-/// An error with its causes.
-fn chain(err: &dyn std::error::Error) -> String {
-    match err.source() {
-        Some(cause) => format!("{err}: {}", chain(cause)),
-        None => err.to_string(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use protocol::{agent::Report, dataset::ManifestItem};
+use protocol::{agent::Report, dataset::ManifestItem, problem::chain};
 use tokio::sync::mpsc;
 use trainer::{
     evaluate::inspect,
@@ -10,10 +10,7 @@ use trainer::{
 };
 
 use super::{failure::Failure, files};
-use crate::{
-    engine::{Job, load_base},
-    error::chain,
-};
+use crate::engine::{Job, load_base};
 
 /// Judges a LoRA file; takes as long as rendering three pictures on this machine's processor.
 ///

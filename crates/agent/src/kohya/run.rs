@@ -15,6 +15,7 @@ use diffusion::{
 use protocol::{
     agent::{BaseLocation, Directive, Report},
     event::LogLevel,
+    problem::chain,
 };
 use tokio::sync::mpsc;
 use trainer::train::{Ended, TrainEvent};
@@ -26,7 +27,7 @@ use super::{
     judge::judged,
     plan::{Memory, Plan, Request},
 };
-use crate::{engine::Job, error::chain};
+use crate::engine::Job;
 
 /// Channels of outputs of SDXL's first level; a base with fewer is not one that sd-scripts has built in.
 const SDXL_CHANNELS: usize = 320;

@@ -135,7 +135,7 @@ async fn a_file_above_the_stores_limit_is_named() {
     let path = folder.path().join("lora.safetensors");
     std::fs::write(&path, "weights").unwrap();
     let err = upload(&server.client(), lora(&path), PATIENCE).await.unwrap_err();
-    let text = crate::error::chain(&err);
+    let text = protocol::problem::chain(&err);
     for part in [
         "zora.safetensors",
         "7 bytes",

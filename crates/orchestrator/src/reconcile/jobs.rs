@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use protocol::phase::Outcome;
+use protocol::{phase::Outcome, problem::chain};
 use store::{
     attempts::{self, Attempt, Claimant, NewAttempt, Subject},
     jobs,
@@ -212,16 +212,4 @@ impl Orchestrator {
             None => Some(seen),
         }
     }
-}
-
-/// An error with its causes, for a person.
-pub(super) fn chain(err: &dyn std::error::Error) -> String {
-    let mut text = err.to_string();
-    let mut cause = err.source();
-    while let Some(err) = cause {
-        text.push_str(": ");
-        text.push_str(&err.to_string());
-        cause = err.source();
-    }
-    text
 }

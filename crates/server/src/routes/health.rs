@@ -26,7 +26,7 @@ pub(crate) async fn ready(State(state): State<AppState>) -> impl IntoResponse {
     match state.store().ping().await {
         Ok(()) => (StatusCode::OK, "ready\n"),
         Err(error) => {
-            tracing::error!(error = crate::error::chain(&error), "not ready");
+            tracing::error!(error = protocol::problem::chain(&error), "not ready");
             (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n")
         }
     }

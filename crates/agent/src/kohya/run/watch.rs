@@ -5,23 +5,21 @@ use std::{path::Path, process::ExitStatus, time::Duration};
 use protocol::{
     agent::{ArtifactKind, Directive, Report},
     event::LogLevel,
+    problem::chain,
     recipe::Recipe,
 };
 use tokio::{sync::mpsc, time::Instant};
 use trainer::train::TrainEvent;
 
 use super::{Teller, child::Child};
-use crate::{
-    error::chain,
-    kohya::{
-        Kohya,
-        failure::{Failure, Seen, diagnose, stalled},
-        files::{self, Found, Outputs},
-        log::{Line, Reader, Stream},
-        metrics::Metrics,
-        plan::Plan,
-        tensorboard::Follower,
-    },
+use crate::kohya::{
+    Kohya,
+    failure::{Failure, Seen, diagnose, stalled},
+    files::{self, Found, Outputs},
+    log::{Line, Reader, Stream},
+    metrics::Metrics,
+    plan::Plan,
+    tensorboard::Follower,
 };
 
 /// Between two looks at its files.

@@ -31,48 +31,23 @@ fn checkpoint(phase: Phase, days: i64) -> File {
     }
 }
 
-fn superseded(file: File) -> File {
+fn superseded(mut file: File) -> File {
     let Subject::Job {
-        phase,
-        ended_at,
-        is_promoted,
-        ..
-    } = file.of
+        is_newest_checkpoint, ..
+    } = &mut file.of
     else {
         panic!("no file of a job");
     };
-    let is_newest_checkpoint = false;
-    File {
-        of: Subject::Job {
-            phase,
-            ended_at,
-            is_promoted,
-            is_newest_checkpoint,
-        },
-        ..file
-    }
+    *is_newest_checkpoint = false;
+    file
 }
 
-fn promoted(file: File) -> File {
-    let Subject::Job {
-        phase,
-        ended_at,
-        is_newest_checkpoint,
-        ..
-    } = file.of
-    else {
+fn promoted(mut file: File) -> File {
+    let Subject::Job { is_promoted, .. } = &mut file.of else {
         panic!("no file of a job");
     };
-    let is_promoted = true;
-    File {
-        of: Subject::Job {
-            phase,
-            ended_at,
-            is_promoted,
-            is_newest_checkpoint,
-        },
-        ..file
-    }
+    *is_promoted = true;
+    file
 }
 
 fn sample(phase: Phase, days: i64) -> File {
