@@ -25,6 +25,7 @@ use crate::{
     model::Verdict,
     phase::Outcome,
     recipe::Recipe,
+    spend::RentalTerms,
 };
 
 /// Asks for work. The server holds the request until there is some, or `wait_seconds` are over.
@@ -64,6 +65,9 @@ pub struct Assignment {
     pub lease_seconds: u32,
     /// What to do.
     pub work: Work,
+    /// What the agent must keep to; on rented machines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<RentalTerms>,
 }
 
 /// What to do.
@@ -201,6 +205,9 @@ pub struct HeartbeatReply {
     pub acknowledged: u64,
     /// Orders, each given once and repeated until the agent has acted on it.
     pub directives: Vec<Directive>,
+    /// What the agent must keep to from now on; on rented machines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<RentalTerms>,
 }
 
 /// An order to an agent.

@@ -4,7 +4,12 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{ArtifactId, JobId, TokenId, agent::ArtifactKind, recipe::Recipe};
+use crate::{
+    ArtifactId, JobId, MicroUsd, TokenId,
+    agent::ArtifactKind,
+    recipe::Recipe,
+    spend::{Budget, OfferEstimate},
+};
 
 /// A part of a list, newest first unless the route says otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -84,6 +89,17 @@ pub struct JobEstimate {
     /// Expected time of the training, from this installation's finished jobs; absent when there is no like one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
+    /// GPU memory that the training needs, in GB; a rule of thumb.
+    pub memory_gb: u32,
+    /// What it would take and cost on each rented machine that may be asked for; empty where none is rented.
+    pub offers: Vec<OfferEstimate>,
+    /// The smallest limit with which it could start, in micro-dollars; absent where no machine is rented, or none fits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least_limit_micro_usd: Option<MicroUsd>,
+    /// The budgets that it must keep to besides its own limit.
+    pub budgets: Vec<Budget>,
+    /// Stands for the configuration and the prices above; a job on a rented machine is made with it.
+    pub hash: String,
 }
 
 /// One size that pictures would be trained at.

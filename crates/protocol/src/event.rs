@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    ArtifactId, AttemptId, JobId, ModelVersionId,
+    ArtifactId, AttemptId, JobId, MicroUsd, ModelVersionId,
     model::Verdict,
     phase::{Outcome, Phase},
 };
@@ -94,6 +94,19 @@ pub enum Event {
     ModelVersionCreated {
         /// Its id.
         model_version_id: ModelVersionId,
+    },
+    /// What the job's machines have cost until now. It comes with every look at them.
+    Spend {
+        /// Spent, an upper bound until the provider has billed it, in micro-dollars.
+        spent_micro_usd: MicroUsd,
+        /// What an hour of its living machines costs, in micro-dollars.
+        rate_micro_usd: MicroUsd,
+        /// What it may cost in all, in micro-dollars.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit_micro_usd: Option<MicroUsd>,
+        /// What it will have cost at its last step, if steps go on as they do, in micro-dollars.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        forecast_micro_usd: Option<MicroUsd>,
     },
     /// A line for a person.
     Log {

@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    DatasetId, DatasetVersionId, JobId, ModelVersionId,
+    DatasetId, DatasetVersionId, JobId, MicroUsd, ModelVersionId,
     event::StepMetrics,
     phase::Phase,
     preset::{BaseClass, Preset},
     recipe::{Engine, ParameterOverrides, Recipe},
+    spend::{JobSpend, RentalWish},
 };
 
 /// Asks for a training.
@@ -48,6 +49,22 @@ pub struct CreateJob {
     /// Prompts of the preview pictures, at most 16. Left out: captions of the dataset.
     #[serde(default)]
     pub sample_prompts: Vec<String>,
+    /// What the job may cost in all, over every machine that it runs on, in micro-dollars. Needed for a provider
+    /// that rents machines out; the job ends itself, with a checkpoint, before it passes this.
+    #[serde(default)]
+    #[schema(minimum = 1)]
+    pub limit_micro_usd: Option<MicroUsd>,
+    /// The project that it belongs to, whose budget it also keeps to; from 1 to 80 characters.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 80)]
+    pub project: Option<String>,
+    /// Which rented machines it may run on.
+    #[serde(default)]
+    pub rental: RentalWish,
+    /// `hash` of the estimate that the user saw. Needed for a provider that rents machines out: if prices or
+    /// settings have changed since, nothing is launched.
+    #[serde(default)]
+    pub estimate_hash: Option<String>,
 }
 
 /// The priorities that a job can have.
@@ -88,6 +105,14 @@ pub struct Job {
     /// The result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_version_id: Option<ModelVersionId>,
+    /// What it may and does cost.
+    pub spend: JobSpend,
+    /// The project that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// Which rented machines it may run on; absent where none are rented.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rental: Option<RentalWish>,
     /// Number of the newest event of its stream.
     pub last_seq: i64,
     /// When it was made.

@@ -19,6 +19,7 @@ pub mod phase;
 pub mod preset;
 pub mod problem;
 pub mod recipe;
+pub mod spend;
 
 pub use id::*;
 pub use money::{MicroUsd, NotMoney};
