@@ -23,8 +23,22 @@ pub(crate) async fn bind(settings: Settings) -> anyhow::Result<Bound> {
             },
         });
     }
-    if let Some(name) = settings.max_running.keys().find(|name| *name != "local") {
-        bail!("max_running: there is no provider `{name}`; use `local`");
+    let mut providers = vec!["local"];
+    providers.extend(
+        settings
+            .runpod
+            .as_ref()
+            .map(|_| orchestrator::providers::runpod::NAME),
+    );
+    if let Some(name) = settings
+        .max_running
+        .keys()
+        .find(|name| !providers.contains(&name.as_str()))
+    {
+        bail!(
+            "max_running: there is no provider `{name}`; use `{}`",
+            providers.join("` or `")
+        );
     }
     let program = match settings.agent_program {
         Some(program) => program,
@@ -37,6 +51,8 @@ pub(crate) async fn bind(settings: Settings) -> anyhow::Result<Bound> {
         queue: settings.queue,
         max_running: settings.max_running,
         s3: settings.s3,
+        public_url: settings.public_url,
+        runpod: settings.runpod,
         local_agent: Some(AgentCommand {
             program,
             first_args: Vec::new(),

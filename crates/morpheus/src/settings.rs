@@ -1,5 +1,6 @@
 //! Settings of the server: from flags, from `MORPHEUS_*` variables, from a TOML file, in that order.
 
+mod runpod;
 mod s3;
 
 use std::{
@@ -11,9 +12,10 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
+use server::RunPodConfig;
 use store::objects::S3Settings;
 
-use self::s3::S3Flags;
+use self::{runpod::RunPodFlags, s3::S3Flags};
 use crate::paths;
 
 /// Where the server listens when nobody says so.
@@ -39,6 +41,11 @@ pub(crate) struct Flags {
     objects: Option<String>,
     #[command(flatten)]
     s3: S3Flags,
+    /// How browsers and rented machines reach the server, when that is not where it listens
+    #[arg(long, env = "MORPHEUS_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<String>,
+    #[command(flatten)]
+    runpod: RunPodFlags,
     /// Base model to offer: a single-file SDXL checkpoint or a diffusers folder. May be repeated
     #[arg(
         long = "base",
@@ -64,7 +71,7 @@ pub(crate) struct Flags {
 }
 
 /// The settings, complete.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     pub(crate) data: PathBuf,
@@ -73,6 +80,10 @@ pub(crate) struct Settings {
     pub(crate) objects: Option<String>,
     /// How to reach the bucket, when the objects are in one.
     pub(crate) s3: S3Settings,
+    /// How browsers and rented machines reach the server.
+    pub(crate) public_url: Option<String>,
+    /// Who rents machines to us, if anybody.
+    pub(crate) runpod: Option<RunPodConfig>,
     /// Base models beside the built-in one, by name.
     pub(crate) bases: BTreeMap<String, PathBuf>,
     /// Jobs that run at the same time, by the name of their provider.
@@ -133,6 +144,8 @@ struct File {
     queue: Option<String>,
     objects: Option<String>,
     s3: S3Flags,
+    public_url: Option<String>,
+    runpod: RunPodFlags,
     bases: BTreeMap<String, PathBuf>,
     max_running: BTreeMap<String, usize>,
 }
@@ -166,6 +179,11 @@ impl Settings {
             database: flags.database.or(file.database),
             queue: flags.queue.or(file.queue),
             objects: flags.objects.or(file.objects),
+            public_url: flags.public_url.or(file.public_url),
+            runpod: flags
+                .runpod
+                .or(file.runpod)
+                .complete(|name| std::env::var(name).ok())?,
             s3: flags.s3.or(file.s3).complete(|name| std::env::var(name).ok()),
             bases,
             max_running,

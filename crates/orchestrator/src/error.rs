@@ -29,6 +29,9 @@ pub enum ServiceError {
     /// The token is not the one that this attempt was given. (HTTP 403)
     #[error("this token does not belong to this attempt")]
     Forbidden,
+    /// A provider does not answer. (HTTP 503)
+    #[error("{0}")]
+    Unavailable(String),
     /// The store failed. (HTTP 500, but 507 and 422 for some failures of uploads)
     #[error(transparent)]
     Store(StoreError),

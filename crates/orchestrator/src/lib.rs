@@ -5,11 +5,13 @@
 //! reconcilers. Each group stands in its own file under `services/`.
 
 mod error;
+mod failpoint;
 pub mod lifecycle;
 mod orchestrator;
 pub mod providers;
 pub mod reap;
 mod reconcile;
+pub mod rentals;
 mod services;
 mod watches;
 
@@ -17,5 +19,5 @@ pub use crate::{
     error::{ServiceError, ServiceResult},
     orchestrator::{Base, Options, Orchestrator},
     reconcile::objects::{Collected, Collection, Pass, Reason, Rules},
-    services::JobPlan,
+    services::{JobPlan, Pricing},
 };

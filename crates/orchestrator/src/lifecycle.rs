@@ -18,6 +18,8 @@ pub enum Input {
     StopRequested,
     /// Its owner wants it to end without keeping anything.
     CancelRequested,
+    /// What is left of its limit is too little for another machine.
+    OutOfMoney,
     /// Its owner wants it to go on.
     Resume,
     /// Its attempt ended. One that ended before its time is followed by another, if any are left.
@@ -41,7 +43,9 @@ pub struct InvalidTransition {
 
 /// The phase after an input. Inputs that may arrive twice lead back to the phase they led to.
 pub fn next(phase: Phase, input: Input) -> Result<Phase, InvalidTransition> {
-    use Input::{AttemptEnded, CancelRequested, Claimed, Launch, Resume, StopRequested, TrainingDone};
+    use Input::{
+        AttemptEnded, CancelRequested, Claimed, Launch, OutOfMoney, Resume, StopRequested, TrainingDone,
+    };
     use Phase::{
         Cancelled, Cancelling, Failed, Finalizing, Launching, Queued, Running, Stopped, Stopping, Succeeded,
     };
@@ -55,7 +59,7 @@ pub fn next(phase: Phase, input: Input) -> Result<Phase, InvalidTransition> {
         (Stopping, TrainingDone) => Ok(Stopping),
         (Cancelling, TrainingDone) => Ok(Cancelling),
 
-        (Queued, StopRequested) => Ok(Stopped),
+        (Queued, StopRequested | OutOfMoney) => Ok(Stopped),
         (Launching | Running | Stopping, StopRequested) => Ok(Stopping),
         (Queued, CancelRequested) => Ok(Cancelled),
         (Launching | Running | Finalizing | Stopping | Cancelling, CancelRequested) => Ok(Cancelling),

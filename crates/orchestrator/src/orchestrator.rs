@@ -7,7 +7,12 @@ use protocol::{agent::BaseLocation, job::BaseModel};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Rules, providers::Provider, watches::Watches};
+use crate::{
+    Rules,
+    providers::Provider,
+    rentals::{Rental, RentalOptions},
+    watches::Watches,
+};
 
 /// A base model and where agents find it.
 #[derive(Debug, Clone)]
@@ -25,6 +30,8 @@ pub struct Options {
     pub bases: Vec<Base>,
     /// Who leases machines, by unique names.
     pub providers: Vec<Arc<dyn Provider>>,
+    /// Who rents machines out, by unique names.
+    pub rentals: Vec<RentalOptions>,
     /// An agent that does not call for this long has lost its work.
     pub lease: Duration,
     /// An instance whose agent does not call for this long after its start has failed.
@@ -49,6 +56,7 @@ impl Options {
         Self {
             bases,
             providers,
+            rentals: Vec::new(),
             lease: Duration::from_secs(20),
             boot_timeout: Duration::from_secs(60),
             tick: Duration::from_secs(1),
@@ -68,12 +76,15 @@ pub struct Orchestrator {
     pub(crate) options: Arc<Options>,
     /// Leases that ran out while nobody could renew them are not held against their agents.
     pub(crate) watches: Arc<Watches>,
+    pub(crate) rentals: Arc<Vec<Rental>>,
 }
 
 impl Orchestrator {
     /// Puts it together; nothing runs until [`run`](Self::run).
-    pub fn new(store: Store, options: Options) -> Self {
+    pub fn new(store: Store, mut options: Options) -> Self {
+        let rentals = std::mem::take(&mut options.rentals);
         Self {
+            rentals: Arc::new(rentals.into_iter().map(Rental::new).collect()),
             store,
             options: Arc::new(options),
             watches: Arc::default(),
@@ -99,6 +110,10 @@ impl Orchestrator {
 impl Orchestrator {
     pub(crate) fn base(&self, name: &str) -> Option<&Base> {
         self.options.bases.iter().find(|base| base.model.name == name)
+    }
+
+    pub(crate) fn rental(&self, name: &str) -> Option<&Rental> {
+        self.rentals.iter().find(|rental| rental.name() == name)
     }
 
     pub(crate) fn provider(&self, name: &str) -> Option<&Arc<dyn Provider>> {
@@ -138,6 +153,9 @@ impl Orchestrator {
         self.reconcile_jobs().await?;
         self.reconcile_generations().await?;
         self.reconcile_instances().await?;
+        for rental in self.rentals.iter() {
+            self.reconcile_rental(rental).await?;
+        }
         Ok(())
     }
 }

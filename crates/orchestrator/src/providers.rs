@@ -1,9 +1,11 @@
 //! Who leases machines. A provider starts, lists and ends instances, and remembers nothing itself.
 //!
-//! `README.md` beside this file says how to add one. `runpod` is a client so far; `morpheus serve` does not use it.
+//! A [`Provider`] has machines that cost nothing; a [`rental::Landlord`] has machines that cost money, which are looked
+//! after by [`crate::rentals`]. `README.md` beside this file says how to add one.
 
 pub mod local;
 pub mod machine_name;
+pub mod rental;
 pub mod runpod;
 
 use std::fmt;

@@ -8,8 +8,11 @@ mod generations;
 mod instances;
 mod jobs;
 pub(crate) mod objects;
+mod rentals;
 
 use std::future::Future;
+
+use futures::future::join_all;
 
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +26,8 @@ pub(crate) enum ReconcileError {
     Service(#[from] ServiceError),
     #[error(transparent)]
     Provider(#[from] ProviderError),
+    #[error(transparent)]
+    Landlord(crate::providers::rental::CallError),
 }
 
 impl From<store::StoreError> for ReconcileError {
@@ -52,6 +57,12 @@ pub(crate) async fn run(orchestrator: &Orchestrator, shutdown: CancellationToken
             orchestrator.reconcile_instances()
         }),
         objects::repeat(orchestrator, &shutdown),
+        join_all(
+            orchestrator
+                .rentals
+                .iter()
+                .map(|rental| orchestrator.repeat_rental(rental, &shutdown))
+        ),
     );
 }
 

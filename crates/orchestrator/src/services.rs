@@ -7,7 +7,11 @@ mod generations;
 mod jobs;
 mod models;
 mod phases;
+mod pricing;
+mod spend;
 
 pub(crate) use finish::again_or_failed;
 pub use jobs::JobPlan;
+pub use pricing::Pricing;
+
 pub(crate) use phases::{AttemptEnd, apply, end_job_attempt};

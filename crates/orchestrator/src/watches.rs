@@ -51,7 +51,8 @@ impl Watches {
         self.unchanged_at(Instant::now(), row, aspect, mark)
     }
 
-    fn unchanged_at(&self, now: Instant, row: Uuid, aspect: Aspect, mark: Mark) -> Duration {
+    /// The same, by another steady clock.
+    pub(crate) fn unchanged_at(&self, now: Instant, row: Uuid, aspect: Aspect, mark: Mark) -> Duration {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(seen) = all.get_mut(&(row, aspect)) {
             if seen.mark != mark {

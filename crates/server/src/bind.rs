@@ -21,7 +21,9 @@ use orchestrator::{
     providers::{
         Provider,
         local::{Local, LocalOptions},
+        runpod::{self, Renting, RunPod},
     },
+    rentals::RentalOptions,
 };
 use store::{
     OpenError, Store, StoreError,
@@ -61,6 +63,8 @@ pub struct Config {
     pub local_agent: Option<AgentCommand>,
     /// Further providers.
     pub providers: Vec<Arc<dyn Provider>>,
+    /// Rents machines from RunPod; left out: it does not.
+    pub runpod: Option<RunPodConfig>,
     /// Jobs of a provider that run here at the same time, by its name; left out: as many as it has room for.
     pub max_running: BTreeMap<String, usize>,
     /// Times that matter to tests only.
@@ -81,10 +85,22 @@ impl Config {
             base_models,
             local_agent: None,
             providers: Vec::new(),
+            runpod: None,
             max_running: BTreeMap::new(),
             timing: Timing::default(),
         }
     }
+}
+
+/// How to rent machines from RunPod.
+#[derive(Debug, Clone)]
+pub struct RunPodConfig {
+    /// Whose account, and where.
+    pub client: runpod::Options,
+    /// What is rented, whatever the job.
+    pub renting: Renting,
+    /// How many times as fast as ours its clock runs; a simulated one's may.
+    pub time_scale: u32,
 }
 
 /// How to start an agent: `PROGRAM FIRST_ARGS… agent --server URL …`.
@@ -158,6 +174,9 @@ pub enum BindError {
         #[source]
         source: io::Error,
     },
+    /// The client of RunPod cannot be made.
+    #[error(transparent)]
+    RunPod(runpod::CallError),
     /// The address of the bucket cannot stand in a header.
     #[error("s3-public-endpoint: use an address that consists of plain letters")]
     ObjectsOrigin,
@@ -229,7 +248,8 @@ pub async fn bind(config: Config) -> Result<Bound, BindError> {
     }
     let policy = layers::content_security_policy(store.objects().public_origin().as_deref());
     let content_security_policy = HeaderValue::from_str(&policy).map_err(|_| BindError::ObjectsOrigin)?;
-    let orchestrator = Orchestrator::new(store.clone(), options(&config, &store, local_addr));
+    let options = options(&config, &store, local_addr, &public_url)?;
+    let orchestrator = Orchestrator::new(store.clone(), options);
     let state = AppState::new(Inner {
         orchestrator,
         public_url: public_uri,
@@ -369,7 +389,12 @@ async fn discard_leftovers(store: &Store) {
     }
 }
 
-fn options(config: &Config, store: &Store, local_addr: SocketAddr) -> Options {
+fn options(
+    config: &Config,
+    store: &Store,
+    local_addr: SocketAddr,
+    public_url: &str,
+) -> Result<Options, BindError> {
     let mut providers = config.providers.clone();
     if let Some(agent) = &config.local_agent {
         providers.push(Arc::new(Local::new(LocalOptions {
@@ -384,10 +409,20 @@ fn options(config: &Config, store: &Store, local_addr: SocketAddr) -> Options {
             grace: Duration::from_secs(10),
         })));
     }
-    Options {
-        max_running: config.max_running.clone(),
-        ..Options::new(config.base_models.clone(), providers)
+    let mut rentals = Vec::new();
+    if let Some(config) = &config.runpod {
+        let client = runpod::Client::new(config.client.clone()).map_err(BindError::RunPod)?;
+        let landlord = Arc::new(RunPod::new(client, config.renting.clone()));
+        rentals.push(RentalOptions {
+            time_scale: config.time_scale,
+            ..RentalOptions::new(landlord, public_url)
+        });
     }
+    Ok(Options {
+        max_running: config.max_running.clone(),
+        rentals,
+        ..Options::new(config.base_models.clone(), providers)
+    })
 }
 
 /// An address to connect to, for one to listen on.

@@ -53,6 +53,9 @@ pub(crate) enum ApiError {
     /// The disk, or the bucket, is full.
     #[error("no space is left for this on the server: free some, or move the data folder to a larger disk")]
     Full(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Somebody else whom the server asked does not answer.
+    #[error("{0}")]
+    Unavailable(String),
     /// The server is ending.
     #[error("the server is ending: try again in a moment")]
     ShuttingDown,
@@ -93,7 +96,7 @@ impl ApiError {
             Self::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
             Self::RangeNotSatisfiable { .. } => (StatusCode::RANGE_NOT_SATISFIABLE, "range_not_satisfiable"),
             Self::Full(_) => (StatusCode::INSUFFICIENT_STORAGE, "insufficient_storage"),
-            Self::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::Unavailable(_) | Self::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
     }
@@ -149,6 +152,7 @@ impl From<ServiceError> for ApiError {
             ServiceError::Invalid(fields) => Self::InvalidFields(fields),
             ServiceError::NotFound { what, id } => Self::NotFound { what, id },
             ServiceError::Conflict(message) => Self::Conflict(message),
+            ServiceError::Unavailable(message) => Self::Unavailable(message),
             ServiceError::LeaseLost => Self::LeaseLost,
             ServiceError::Forbidden => Self::Forbidden("this token does not belong to this attempt"),
             ServiceError::Store(error) => error.into(),

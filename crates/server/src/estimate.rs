@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dataset::buckets::{Buckets, Size};
-use orchestrator::JobPlan;
+use orchestrator::{JobPlan, Pricing};
 use protocol::{
     OwnerId,
     api::{EstimatedBucket, JobEstimate},
@@ -23,10 +23,12 @@ const N_JOBS_REMEMBERED: u64 = 200;
 
 /// Says what a job would be, without making it.
 pub(crate) async fn estimate(state: &AppState, owner: OwnerId, request: CreateJob) -> ApiResult<JobEstimate> {
-    let JobPlan { recipe, manifest } = state.orchestrator.plan_job(owner, request).await?;
+    let plan = state.orchestrator.plan_job(owner, request.clone()).await?;
+    let pricing = state.orchestrator.price_job(owner, &request, &plan).await?;
+    let JobPlan { recipe, manifest } = plan;
     let jobs = store::jobs::list(state.store(), owner, None, N_JOBS_REMEMBERED).await?;
     let seconds = expected_seconds(&recipe, &jobs);
-    Ok(outline(recipe, &manifest, seconds))
+    Ok(outline(recipe, &manifest, seconds, pricing))
 }
 
 /// The base model of this name.
@@ -41,7 +43,7 @@ pub(crate) fn base_model<'a>(bases: &'a [BaseModel], name: &str) -> ApiResult<&'
 }
 
 /// Epochs and buckets. A batch holds pictures of one bucket, so each bucket may end with an incomplete one.
-fn outline(recipe: Recipe, manifest: &Manifest, seconds: Option<f64>) -> JobEstimate {
+fn outline(recipe: Recipe, manifest: &Manifest, seconds: Option<f64>, pricing: Pricing) -> JobEstimate {
     let parameters = &recipe.parameters;
     let grid = Buckets::new(parameters.resolution, parameters.bucket_step);
     let mut buckets: BTreeMap<Size, u32> = BTreeMap::new();
@@ -69,6 +71,11 @@ fn outline(recipe: Recipe, manifest: &Manifest, seconds: Option<f64>) -> JobEsti
             })
             .collect(),
         seconds,
+        memory_gb: pricing.memory_gb,
+        offers: pricing.offers,
+        least_limit_micro_usd: pricing.least_limit,
+        budgets: pricing.budgets,
+        hash: pricing.hash,
         recipe,
     }
 }

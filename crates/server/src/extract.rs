@@ -45,6 +45,27 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     }
 }
 
+/// A JSON body that may be left out; its default is meant then.
+pub(crate) struct MaybeJson<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for MaybeJson<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> ApiResult<Self> {
+        if request.headers().contains_key(header::CONTENT_TYPE) {
+            return Json::from_request(request, state)
+                .await
+                .map(|Json(value)| Self(value));
+        }
+        match axum::body::to_bytes(request.into_body(), MAX_JSON_BYTES).await {
+            Ok(bytes) if bytes.is_empty() => Ok(Self(T::default())),
+            _ => Err(ApiError::UnsupportedMediaType(
+                "a body must be JSON, sent with `content-type: application/json`".into(),
+            )),
+        }
+    }
+}
+
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
     match bytes.trim_ascii().first() {
         Some(b'{') => {}

@@ -21,4 +21,4 @@ mod state;
 mod telemetry;
 mod upload;
 
-pub use bind::{AgentCommand, BindError, Bound, Config, RunError, Timing, bind};
+pub use bind::{AgentCommand, BindError, Bound, Config, RunError, RunPodConfig, Timing, bind};

@@ -28,6 +28,7 @@ use crate::routes;
         (name = "jobs", description = "Trainings, their events and files"),
         (name = "models", description = "Trained LoRAs and base models"),
         (name = "generations", description = "Text to image"),
+        (name = "spend", description = "Rented machines, budgets and the ledger"),
         (name = "access", description = "Sessions and API tokens"),
         (name = "agent", description = "What agents call; needs an agent's token"),
     )

@@ -18,6 +18,7 @@ pub(crate) mod job_events;
 pub(crate) mod jobs;
 pub(crate) mod models;
 mod page;
+pub(crate) mod spend;
 
 /// Every documented route.
 pub(crate) fn documented() -> OpenApiRouter<AppState> {
@@ -51,6 +52,12 @@ pub(crate) fn protected() -> OpenApiRouter<AppState> {
         .routes(routes!(jobs::cancel_job))
         .routes(routes!(jobs::stop_job))
         .routes(routes!(jobs::resume_job))
+        .routes(routes!(spend::set_job_limit))
+        .routes(routes!(spend::get_spend))
+        .routes(routes!(spend::set_budget))
+        .routes(routes!(spend::list_ledger))
+        .routes(routes!(spend::list_providers))
+        .routes(routes!(spend::resume_provider))
         .routes(routes!(jobs::checkpoint_job))
         .routes(routes!(jobs::sample_job))
         .routes(routes!(jobs::job_metrics))

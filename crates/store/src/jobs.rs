@@ -5,16 +5,20 @@ mod columns;
 
 use chrono::{DateTime, Utc};
 use protocol::{
-    DatasetId, DatasetVersionId, JobId, ModelVersionId, OwnerId, event::StepMetrics, job::Job, phase::Phase,
+    DatasetId, DatasetVersionId, JobId, MicroUsd, ModelVersionId, OwnerId,
+    event::StepMetrics,
+    job::Job,
+    phase::Phase,
     recipe::Recipe,
+    spend::{JobSpend, RentalWish},
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use changes::{
-    PhaseChange, change_phase, clear_served_requests, forgive, insert, request, request_checkpoint,
-    request_sample, set_checkpoint, set_progress,
+    PhaseChange, change_phase, clear_served_requests, forgive, insert, put_off, request, request_checkpoint,
+    request_sample, set_checkpoint, set_limit, set_progress, set_rate, set_spend_warned,
 };
 pub(crate) use columns::with_recipe;
 
@@ -40,6 +44,12 @@ pub struct NewJob {
     pub provider: String,
     /// Jobs of a higher one go first.
     pub priority: i8,
+    /// The project that it belongs to.
+    pub project: Option<String>,
+    /// Which rented machines it may run on; absent where none are rented.
+    pub rental: Option<RentalWish>,
+    /// What it may cost in all.
+    pub limit: Option<MicroUsd>,
 }
 
 /// What a user wants of a job, other than that it goes on.
@@ -81,6 +91,16 @@ pub struct JobState {
     pub recipe: Recipe,
     /// The frozen pictures.
     pub dataset_version_id: DatasetVersionId,
+    /// The project that it belongs to.
+    pub project: Option<String>,
+    /// Which rented machines it may run on; absent where none are rented.
+    pub rental: Option<RentalWish>,
+    /// What it may and does cost.
+    pub spend: JobSpend,
+    /// Its owner was warned of the limit.
+    pub is_spend_warned: bool,
+    /// The numbers of the newest step.
+    pub progress: Option<StepMetrics>,
 }
 
 /// An owner's jobs, the newest first: at most `limit` that are older than `after`.
@@ -151,11 +171,15 @@ async fn row(db: &impl Read, id: JobId) -> Result<job::Model> {
 }
 
 fn to_job(row: job::Model) -> Result<Job> {
+    let spend = to_spend(&row);
     let progress: Option<StepMetrics> = row
         .progress
         .map(|progress| from_json("training_jobs.progress", progress))
         .transpose()?;
     Ok(Job {
+        spend,
+        rental: to_rental(row.rental)?,
+        project: row.project,
         id: JobId(row.id),
         phase: unword("training_jobs.phase", &row.phase)?,
         reason: row.reason,
@@ -178,6 +202,14 @@ fn to_job(row: job::Model) -> Result<Job> {
 
 fn to_state(row: job::Model) -> Result<JobState> {
     Ok(JobState {
+        spend: to_spend(&row),
+        is_spend_warned: row.spend_warned_at.is_some(),
+        rental: to_rental(row.rental)?,
+        project: row.project,
+        progress: row
+            .progress
+            .map(|progress| from_json("training_jobs.progress", progress))
+            .transpose()?,
         id: JobId(row.id),
         owner: OwnerId(row.owner_id),
         phase: unword("training_jobs.phase", &row.phase)?,
@@ -195,6 +227,21 @@ fn to_state(row: job::Model) -> Result<JobState> {
         recipe: from_json("training_jobs.recipe", row.recipe)?,
         dataset_version_id: DatasetVersionId(row.dataset_version_id),
     })
+}
+
+fn to_spend(row: &job::Model) -> JobSpend {
+    JobSpend {
+        limit_micro_usd: row.limit_micro_usd.map(MicroUsd),
+        spent_micro_usd: MicroUsd(row.spent_micro_usd),
+        reserved_micro_usd: MicroUsd(row.reserved_micro_usd),
+        rate_micro_usd: MicroUsd(row.rate_micro_usd),
+    }
+}
+
+fn to_rental(rental: Option<serde_json::Value>) -> Result<Option<RentalWish>> {
+    rental
+        .map(|rental| from_json("training_jobs.rental", rental))
+        .transpose()
 }
 
 pub(crate) fn to_step(step: i64) -> Result<u32> {

@@ -12,7 +12,8 @@ use protocol::{
     phase::{AttemptPhase, Phase},
 };
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, Statement,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Statement,
     sea_query::{Expr, ExprTrait, LockBehavior, LockType, Order, Query, SelectStatement},
 };
 use uuid::Uuid;
@@ -61,12 +62,7 @@ pub async fn claim_job(tx: &Tx, wanted: JobClaim<'_>) -> Result<Option<JobId>> {
         .from(job::Entity)
         .and_where(job::Column::Phase.eq(word(&Phase::Queued)))
         .and_where(job::Column::Provider.eq(provider))
-        .cond_where(
-            Condition::any()
-                .add(job::Column::NotBefore.is_null())
-                .add(job::Column::NotBefore.lte(now))
-                .add(job::Column::NotBefore.gt(now + LONGEST_DELAY)),
-        )
+        .cond_where(is_due(now))
         .order_by(job::Column::Priority, Order::Desc)
         .order_by(job::Column::CreatedAt, Order::Asc)
         .order_by(job::Column::Id, Order::Asc)
@@ -91,6 +87,24 @@ pub async fn claim_job(tx: &Tx, wanted: JobClaim<'_>) -> Result<Option<JobId>> {
     };
     events::append(tx, JobId(id), vec![NewEvent::of_job(now, changed)]).await?;
     Ok(Some(JobId(id)))
+}
+
+/// A provider's next queued job, which stays where it is.
+pub async fn next_job(db: &impl Read, provider: &str, now: DateTime<Utc>) -> Result<Option<JobId>> {
+    let id: Option<Uuid> = job::Entity::find()
+        .select_only()
+        .column(job::Column::Id)
+        .filter(job::Column::Phase.eq(word(&Phase::Queued)))
+        .filter(job::Column::Provider.eq(provider))
+        .filter(is_due(now))
+        .order_by_desc(job::Column::Priority)
+        .order_by_asc(job::Column::CreatedAt)
+        .order_by_asc(job::Column::Id)
+        .into_tuple()
+        .one(db.connection())
+        .await
+        .doing("look for a queued job")?;
+    Ok(id.map(JobId))
 }
 
 /// Takes the oldest queued generation and counts an attempt; `None` when none waits.
@@ -126,6 +140,14 @@ pub async fn claim_generation(tx: &Tx) -> Result<Option<GenerationState>> {
     let id = GenerationId(id);
     tx.touch_generation(id);
     state(tx, id).await.map(Some)
+}
+
+/// Not put off, or for longer than anybody would.
+fn is_due(now: DateTime<Utc>) -> Condition {
+    Condition::any()
+        .add(job::Column::NotBefore.is_null())
+        .add(job::Column::NotBefore.lte(now))
+        .add(job::Column::NotBefore.gt(now + LONGEST_DELAY))
 }
 
 /// Attempts of jobs that this server has at a provider.

@@ -1,11 +1,11 @@
-//! What an installation knows about itself: its identity and its secrets.
+//! What an installation knows about itself: its identity, its secrets, and where it launches nothing.
 
 use protocol::OwnerId;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait, QueryOrder, sea_query::OnConflict};
 use uuid::Uuid;
 
 use crate::{
-    Result, StoreError,
+    Read, Result, Store, StoreError,
     db::{
         Database,
         entities::{owner, setting},
@@ -14,6 +14,7 @@ use crate::{
     error::Doing,
     now,
     objects::SigningKey,
+    words::clean,
 };
 
 /// Made at the first start, kept for ever.
@@ -56,6 +57,47 @@ async fn get_or_insert(db: &impl ConnectionTrait, key: &str, default: String) ->
         .doing("read a setting")?;
     row.map(|row| row.value)
         .ok_or_else(|| StoreError::not_found("setting", key))
+}
+
+/// Why nothing is launched at a provider; `None` when things are.
+pub async fn halted(db: &impl Read, provider: &str) -> Result<Option<String>> {
+    let row = setting::Entity::find_by_id(halt_key(provider))
+        .one(db.connection())
+        .await
+        .doing("read a setting")?;
+    Ok(row.map(|row| row.value))
+}
+
+/// Launches nothing at a provider any more, for this reason; or something again (`None`).
+pub async fn halt(store: &Store, provider: &str, reason: Option<&str>) -> Result<()> {
+    let tx = store.begin().await?;
+    match reason {
+        Some(reason) => {
+            let row = setting::ActiveModel {
+                key: Set(halt_key(provider)),
+                value: Set(clean(reason)),
+            };
+            let mut replace = OnConflict::column(setting::Column::Key);
+            replace.update_column(setting::Column::Value);
+            setting::Entity::insert(row)
+                .on_conflict(replace)
+                .exec_without_returning(tx.connection())
+                .await
+                .doing("write a setting")?;
+        }
+        None => {
+            setting::Entity::delete_by_id(halt_key(provider))
+                .exec(tx.connection())
+                .await
+                .doing("delete a setting")?;
+        }
+    }
+    tx.wake_on_commit();
+    tx.commit().await
+}
+
+fn halt_key(provider: &str) -> String {
+    format!("halted.{provider}")
 }
 
 async fn first_owner(db: &impl ConnectionTrait) -> Result<OwnerId> {

@@ -153,6 +153,13 @@ export const fields = {
         "kohya"
       ]
     },
+    "estimate_hash": {
+      "type": "string",
+      "description": "`hash` of the estimate that the user saw. Needed for a provider that rents machines out: if prices or settings have changed since, nothing is launched."
+    },
+    "limit_micro_usd": {
+      "type": "integer"
+    },
     "name": {
       "type": "string",
       "description": "Name of the result, from 1 to 80 characters.",
@@ -179,10 +186,20 @@ export const fields = {
       "maximum": 10,
       "default": 0
     },
+    "project": {
+      "type": "string",
+      "description": "The project that it belongs to, whose budget it also keeps to; from 1 to 80 characters.",
+      "maxLength": 80,
+      "minLength": 1
+    },
     "provider": {
       "type": "string",
       "description": "Who leases the machine: `local` is this one.",
       "default": "local"
+    },
+    "rental": {
+      "type": "object",
+      "description": "Which rented machines it may run on."
     },
     "sample_prompts": {
       "type": "array",

@@ -353,6 +353,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs/{id}/limit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set what a job may cost in all
+         * @description A machine that it has keeps the reservation that it was ordered with; the next one gets the new limit.
+         */
+        put: operations["set_job_limit"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs/{id}/metrics": {
         parameters: {
             query?: never;
@@ -381,7 +401,7 @@ export interface paths {
         put?: never;
         /**
          * Resume a stopped or failed job
-         * @description It goes on from its newest checkpoint.
+         * @description It goes on from its newest checkpoint. The body may be left out.
          */
         post: operations["resume_job"];
         delete?: never;
@@ -592,6 +612,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List who leases machines */
+        get: operations["list_providers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/providers/{name}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Order machines again at a provider where that was halted */
+        post: operations["resume_provider"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -605,6 +659,57 @@ export interface paths {
         post?: never;
         /** Sign this browser out */
         delete: operations["sign_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/spend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show budgets and rented machines */
+        get: operations["get_spend"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/spend/budgets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Set the limit of a project, of everything, or of this month and those after it */
+        put: operations["set_budget"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/spend/ledger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List movements of money, the newest first, at most 1000 */
+        get: operations["list_ledger"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -798,6 +903,7 @@ export interface components {
              * @description The lease ends this long after the last heartbeat that was answered.
              */
             lease_seconds: number;
+            terms?: components["schemas"]["RentalTerms"] | null;
             /** @description What to do. */
             work: components["schemas"]["Work"];
         };
@@ -837,6 +943,23 @@ export interface components {
              */
             native_resolution: number;
         };
+        /** @description A limit and what is used of it. */
+        Budget: {
+            /** @description Which: a job's id, a project's name, a month like `2026-11`; of a user: empty. */
+            key: string;
+            limit_micro_usd?: components["schemas"]["MicroUsd"] | null;
+            /** @description What living machines may still cost in the worst case, in micro-dollars. */
+            reserved_micro_usd: components["schemas"]["MicroUsd"];
+            /** @description What it is for. */
+            scope: components["schemas"]["BudgetScope"];
+            /** @description What was spent, an upper bound until the provider has billed it, in micro-dollars. */
+            spent_micro_usd: components["schemas"]["MicroUsd"];
+        };
+        /**
+         * @description What a limit is for.
+         * @enum {string}
+         */
+        BudgetScope: "job" | "project" | "user" | "month";
         /** @description Work, if there is any. */
         ClaimReply: {
             assignment?: components["schemas"]["Assignment"] | null;
@@ -851,6 +974,11 @@ export interface components {
              */
             wait_seconds: number;
         };
+        /**
+         * @description A tier of rented machines.
+         * @enum {string}
+         */
+        CloudTier: "secure" | "community";
         /** @description Asks for a new, empty dataset. */
         CreateDataset: {
             /** @description Its name, from 1 to 80 characters. */
@@ -909,6 +1037,12 @@ export interface components {
             dataset_id: components["schemas"]["DatasetId"];
             /** @description What computes the training. */
             engine?: components["schemas"]["Engine"];
+            /**
+             * @description `hash` of the estimate that the user saw. Needed for a provider that rents machines out: if prices or
+             *     settings have changed since, nothing is launched.
+             */
+            estimate_hash?: string | null;
+            limit_micro_usd?: components["schemas"]["MicroUsd"] | null;
             /** @description Name of the result, from 1 to 80 characters. */
             name: string;
             /** @description Replaces the preset's hyperparameters. */
@@ -921,11 +1055,15 @@ export interface components {
              * @default 0
              */
             priority: number;
+            /** @description The project that it belongs to, whose budget it also keeps to; from 1 to 80 characters. */
+            project?: string | null;
             /**
              * @description Who leases the machine: `local` is this one.
              * @default local
              */
             provider: string;
+            /** @description Which rented machines it may run on. */
+            rental?: components["schemas"]["RentalWish"];
             /** @description Prompts of the preview pictures, at most 16. Left out: captions of the dataset. */
             sample_prompts?: string[];
             /** @description The word that calls the LoRA up in a prompt; put in front of captions that lack it. */
@@ -1092,6 +1230,15 @@ export interface components {
             /** @enum {string} */
             type: "model_version_created";
         } | {
+            forecast_micro_usd?: components["schemas"]["MicroUsd"] | null;
+            limit_micro_usd?: components["schemas"]["MicroUsd"] | null;
+            /** @description What an hour of its living machines costs, in micro-dollars. */
+            rate_micro_usd: components["schemas"]["MicroUsd"];
+            /** @description Spent, an upper bound until the provider has billed it, in micro-dollars. */
+            spent_micro_usd: components["schemas"]["MicroUsd"];
+            /** @enum {string} */
+            type: "spend";
+        } | {
             /** @description How grave. */
             level: components["schemas"]["LogLevel"];
             /** @description The line. */
@@ -1188,7 +1335,13 @@ export interface components {
              * @description The lease ends this long after this reply.
              */
             lease_seconds: number;
+            terms?: components["schemas"]["RentalTerms"] | null;
         };
+        /**
+         * @description Where a rented machine stands.
+         * @enum {string}
+         */
+        InstancePhase: "intent" | "unknown" | "live" | "ending" | "abandoned" | "gone";
         /** @description One picture of a dataset. */
         Item: {
             /** @description What the picture shows, in the words of a prompt. */
@@ -1268,12 +1421,17 @@ export interface components {
              */
             priority: number;
             progress?: components["schemas"]["StepMetrics"] | null;
+            /** @description The project that it belongs to. */
+            project?: string | null;
             /** @description Who leases the machine. */
             provider: string;
             /** @description Why it stands there, for a person. */
             reason?: string | null;
             /** @description The fully resolved configuration. */
             recipe: components["schemas"]["Recipe"];
+            rental?: components["schemas"]["RentalWish"] | null;
+            /** @description What it may and does cost. */
+            spend: components["schemas"]["JobSpend"];
             /**
              * Format: date-time
              * @description When an agent first worked on it.
@@ -1284,6 +1442,16 @@ export interface components {
         JobEstimate: {
             /** @description The sizes that the pictures would be trained at. */
             buckets: components["schemas"]["EstimatedBucket"][];
+            /** @description The budgets that it must keep to besides its own limit. */
+            budgets: components["schemas"]["Budget"][];
+            /** @description Stands for the configuration and the prices above; a job on a rented machine is made with it. */
+            hash: string;
+            least_limit_micro_usd?: components["schemas"]["MicroUsd"] | null;
+            /**
+             * Format: int32
+             * @description GPU memory that the training needs, in GB; a rule of thumb.
+             */
+            memory_gb: number;
             /**
              * Format: int32
              * @description Epochs, the last one perhaps incomplete.
@@ -1304,6 +1472,8 @@ export interface components {
              * @description Pictures that would be trained on.
              */
             n_train_items: number;
+            /** @description What it would take and cost on each rented machine that may be asked for; empty where none is rented. */
+            offers: components["schemas"]["OfferEstimate"][];
             /** @description The fully resolved configuration. */
             recipe: components["schemas"]["Recipe"];
             /**
@@ -1331,6 +1501,46 @@ export interface components {
          * @description One training that a user submitted.
          */
         JobId: string;
+        /** @description The money of a job. */
+        JobSpend: {
+            limit_micro_usd?: components["schemas"]["MicroUsd"] | null;
+            /** @description What an hour of its living machines costs, in micro-dollars. */
+            rate_micro_usd: components["schemas"]["MicroUsd"];
+            /** @description What its living machines may still cost in the worst case, in micro-dollars. */
+            reserved_micro_usd: components["schemas"]["MicroUsd"];
+            /** @description What it has cost until now, an upper bound until the provider has billed it, in micro-dollars. */
+            spent_micro_usd: components["schemas"]["MicroUsd"];
+        };
+        /**
+         * @description An account of the ledger. Every entry moves money from one to another, so that nothing appears or vanishes.
+         * @enum {string}
+         */
+        LedgerAccount: "available" | "reserved" | "spent";
+        /** @description One entry of the ledger; entries are never changed. */
+        LedgerEntry: {
+            /** @description How much, in micro-dollars; more than 0. */
+            amount_micro_usd: components["schemas"]["MicroUsd"];
+            /**
+             * Format: date-time
+             * @description When, by the provider's clock.
+             */
+            at: string;
+            /** @description Where the money was. */
+            from: components["schemas"]["LedgerAccount"];
+            /** @description The machine that it is about, by its name. */
+            instance: string;
+            /** @description The job that it is about. */
+            job_id: components["schemas"]["JobId"];
+            /** @description What happened. */
+            kind: components["schemas"]["LedgerKind"];
+            /** @description Where it is now. */
+            to: components["schemas"]["LedgerAccount"];
+        };
+        /**
+         * @description What happens to money in the ledger.
+         * @enum {string}
+         */
+        LedgerKind: "reserve" | "top_up" | "accrue" | "release" | "true_up";
         /** @description Exchanges a token for a session cookie. */
         Login: {
             /** @description The token of the login address that the server printed, or an API token. */
@@ -1417,6 +1627,11 @@ export interface components {
                 number
             ][];
         };
+        /**
+         * Format: int64
+         * @description An amount of money in millionths of a US dollar.
+         */
+        MicroUsd: number;
         /** @description A named LoRA with its versions, the newest first. */
         Model: {
             /**
@@ -1520,6 +1735,39 @@ export interface components {
              * @description Size.
              */
             size_bytes: number;
+        };
+        /** @description What a job would take and cost on one kind of rented machine. */
+        OfferEstimate: {
+            /** @description Tier. */
+            cloud: components["schemas"]["CloudTier"];
+            /** @description What that costs, in micro-dollars. */
+            cost_micro_usd: components["schemas"]["Spread_MicroUsd"];
+            /** @description GPU type. */
+            gpu: string;
+            /** @description For people. */
+            gpu_name: string;
+            /** @description Whether the provider says that there is one. */
+            is_in_stock: boolean;
+            /** @description Whether the times come from this installation's own jobs; otherwise from a table of what GPUs can do. */
+            is_measured: boolean;
+            /** @description What must be free in the budgets to start, in micro-dollars: enough to start, and to work for a while. */
+            least_limit_micro_usd: components["schemas"]["MicroUsd"];
+            /**
+             * Format: int32
+             * @description Memory of each GPU, in GB.
+             */
+            memory_gb: number;
+            /**
+             * Format: int32
+             * @description GPUs in the machine.
+             */
+            n_gpus: number;
+            /** @description What an hour costs, in micro-dollars. */
+            rate_micro_usd: components["schemas"]["MicroUsd"];
+            /** @description From the order of the machine to its end, in seconds. */
+            seconds: components["schemas"]["Spread_f64"];
+            /** @description Why a job cannot run on it; absent when it can. */
+            unfit?: string | null;
         };
         /**
          * @description How an attempt ended.
@@ -1808,6 +2056,32 @@ export interface components {
             /** @description Stable, machine-readable kind: `invalid_request`, `not_found`, `conflict`, `unauthorized`, … */
             type: string;
         };
+        /** @description Who leases machines, and how that is going. */
+        ProviderInfo: {
+            /** @description What they cost in an hour, in micro-dollars. */
+            foreign_rate_micro_usd: components["schemas"]["MicroUsd"];
+            /** @description Why nothing is launched there until somebody looks at it: an empty account, a wrong key. */
+            halted?: string | null;
+            /** @description Whether its machines cost money. */
+            is_rented: boolean;
+            /**
+             * Format: int32
+             * @description Jobs that may run at the same time.
+             */
+            max_running: number;
+            /**
+             * Format: int32
+             * @description Machines of the account that are not ours; they are never touched.
+             */
+            n_foreign: number;
+            /** @description The name that jobs choose it by. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When it last answered; absent when it never did, or is not asked.
+             */
+            seen_at?: string | null;
+        };
         /**
          * @description Fully resolved and valid configuration of one training.
          *
@@ -1836,6 +2110,98 @@ export interface components {
             file_name: string;
             /** @description What is wrong, and what would be right. */
             reason: string;
+        };
+        /**
+         * @description What the agent on a rented machine must keep to. The server renews it with each reply; without a reply the
+         *     last terms hold.
+         */
+        RentalTerms: {
+            /** @description What the machine may still cost from now on, in micro-dollars. */
+            budget_left_micro_usd: components["schemas"]["MicroUsd"];
+            /** @description What an hour of the machine costs, in micro-dollars. */
+            rate_micro_usd: components["schemas"]["MicroUsd"];
+            /**
+             * Format: int32
+             * @description The machine must be gone so long after this reply, in seconds.
+             */
+            seconds_to_deadline: number;
+            /**
+             * Format: int32
+             * @description So many seconds before that the agent stops by itself: writes a checkpoint, uploads it, ends its machine.
+             */
+            stop_seconds: number;
+        };
+        /** @description Which rented machines a job may run on. */
+        RentalWish: {
+            /**
+             * @description Tiers. Empty: all of them.
+             * @default []
+             */
+            clouds: components["schemas"]["CloudTier"][];
+            /**
+             * @description Places by their ids. Empty: all of them.
+             * @default []
+             */
+            data_centers: string[];
+            /**
+             * @description GPU types by their ids, the best first. Empty: every type that fits, the cheapest first.
+             * @default []
+             */
+            gpus: string[];
+            max_rate_micro_usd?: components["schemas"]["MicroUsd"] | null;
+            /**
+             * Format: int32
+             * @description GPUs in the machine.
+             * @default 1
+             */
+            n_gpus: number;
+        };
+        /** @description A rented machine. */
+        RentedInstance: {
+            /** @description What it has cost, by our own reckoning, an upper bound, in micro-dollars. */
+            accrued_micro_usd: components["schemas"]["MicroUsd"];
+            /**
+             * Format: int32
+             * @description Which attempt of the job.
+             */
+            attempt: number;
+            billed_micro_usd?: components["schemas"]["MicroUsd"] | null;
+            /**
+             * Format: date-time
+             * @description When it must be gone.
+             */
+            deadline_at: string;
+            /**
+             * Format: date-time
+             * @description When it was confirmed gone.
+             */
+            gone_at?: string | null;
+            /** @description GPU type. */
+            gpu: string;
+            /** @description The provider's id, once it is known. */
+            handle?: string | null;
+            /** @description What it was rented for. */
+            job_id: components["schemas"]["JobId"];
+            /**
+             * Format: int32
+             * @description GPUs in it.
+             */
+            n_gpus: number;
+            /** @description Its name at the provider. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When it was ordered.
+             */
+            ordered_at: string;
+            /** @description Where it stands. */
+            phase: components["schemas"]["InstancePhase"];
+            /** @description Who rents it out. */
+            provider: string;
+            /** @description What an hour costs, in micro-dollars. */
+            rate_micro_usd: components["schemas"]["MicroUsd"];
+            /** @description What was reserved for its worst case, in micro-dollars. */
+            reserved_micro_usd: components["schemas"]["MicroUsd"];
         };
         /** @description What an agent reports while it trains. */
         Report: {
@@ -1885,6 +2251,10 @@ export interface components {
             /** @description The verdict with its numbers. */
             verdict: components["schemas"]["Verdict"];
         };
+        /** @description Resumes a job. */
+        ResumeJob: {
+            limit_micro_usd?: components["schemas"]["MicroUsd"] | null;
+        };
         /** @description A preview picture of a job. */
         Sample: {
             /** @description The stored picture. */
@@ -1926,11 +2296,60 @@ export interface components {
             /** @description Name of the token that the request came with. */
             token_name: string;
         };
+        /** @description Sets a limit. */
+        SetBudget: {
+            /** @description A project's name; left out for the others. */
+            key?: string | null;
+            limit_micro_usd?: components["schemas"]["MicroUsd"] | null;
+            /** @description What it is for: a project, the user, or the months from this one on. A job's limit is set at the job. */
+            scope: components["schemas"]["BudgetScope"];
+        };
+        /** @description Sets a job's limit. */
+        SetJobLimit: {
+            /** @description What it may cost in all, in micro-dollars. */
+            limit_micro_usd: components["schemas"]["MicroUsd"];
+        };
+        /** @description Everything about money at a glance. */
+        Spend: {
+            /** @description Budgets of the user, of this month and of projects; those of jobs are at the jobs. */
+            budgets: components["schemas"]["Budget"][];
+            /** @description Machines that are not confirmed gone, then the newest of the others. */
+            instances: components["schemas"]["RentedInstance"][];
+            /** @description What living machines cost in an hour, in micro-dollars. */
+            rate_micro_usd: components["schemas"]["MicroUsd"];
+        };
         /**
          * @description What a picture is used for.
          * @enum {string}
          */
         Split: "train" | "held_out";
+        /** @description A low, a likely and a high value. */
+        Spread_f64: {
+            /** Format: double */
+            high: number;
+            /** Format: double */
+            likely: number;
+            /** Format: double */
+            low: number;
+        };
+        /** @description A low, a likely and a high value. */
+        Spread_MicroUsd: {
+            /**
+             * Format: int64
+             * @description An amount of money in millionths of a US dollar.
+             */
+            high: number;
+            /**
+             * Format: int64
+             * @description An amount of money in millionths of a US dollar.
+             */
+            likely: number;
+            /**
+             * Format: int64
+             * @description An amount of money in millionths of a US dollar.
+             */
+            low: number;
+        };
         /**
          * @description How far a model version has come.
          * @enum {string}
@@ -2995,6 +3414,41 @@ export interface operations {
             };
         };
     };
+    set_job_limit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetJobLimit"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description What is wrong, and what would be right */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     job_metrics: {
         parameters: {
             query?: {
@@ -3039,7 +3493,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ResumeJob"] | null;
+            };
+        };
         responses: {
             200: {
                 headers: {
@@ -3421,6 +3879,63 @@ export interface operations {
             };
         };
     };
+    list_providers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProviderInfo"][];
+                };
+            };
+            /** @description What is wrong, and what would be right */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resume_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The provider */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What is wrong, and what would be right */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     session: {
         parameters: {
             query?: never;
@@ -3464,6 +3979,97 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What is wrong, and what would be right */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_spend: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Spend"];
+                };
+            };
+            /** @description What is wrong, and what would be right */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_budget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetBudget"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Budget"];
+                };
+            };
+            /** @description What is wrong, and what would be right */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_ledger: {
+        parameters: {
+            query?: {
+                /** @description Only those of this job. */
+                job?: components["schemas"]["JobId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerEntry"][];
+                };
             };
             /** @description What is wrong, and what would be right */
             default: {

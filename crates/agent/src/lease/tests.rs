@@ -31,6 +31,7 @@ fn assignment() -> Assignment {
             },
             lora_files: Vec::new(),
         }),
+        terms: None,
     }
 }
 

@@ -135,6 +135,8 @@ async fn start(args: &Args, data: PathBuf) -> anyhow::Result<Product> {
         queue: None,
         objects: None,
         s3: store::objects::S3Settings::default(),
+        public_url: None,
+        runpod: None,
         bases: Default::default(),
         max_running: Default::default(),
         agent_program: None,

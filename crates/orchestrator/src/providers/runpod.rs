@@ -7,6 +7,7 @@
 mod client;
 mod error;
 mod fallback;
+mod landlord;
 mod logs;
 mod wire;
 
@@ -14,6 +15,7 @@ pub use self::{
     client::{Client, DEFAULT_URL, Key, Options, TerminateAck},
     error::{CallError, CreateError, NextStep, Problem},
     fallback::{Candidate, Wish, candidates},
+    landlord::{NAME, Renting, RunPod},
     logs::{LogLine, Logs},
     wire::{
         Bill, Cloud, GpuOffer, Listing, MaxCount, Pod, PodGpu, PodRuntime, PodSpec, PodStatus, Price, Stock,

@@ -3,14 +3,24 @@
 mod claim;
 mod heartbeat;
 
-use protocol::{AttemptId, phase::AttemptPhase};
+use chrono::{DateTime, Utc};
+use protocol::{
+    AttemptId,
+    phase::AttemptPhase,
+    spend::{InstancePhase, RentalTerms},
+};
 use store::{
     Tx,
     attempts::{self, Attempt},
+    spend,
     tokens::AgentCredential,
 };
 
-use crate::{ServiceError, ServiceResult};
+use crate::{
+    Orchestrator, ServiceError, ServiceResult,
+    orchestrator::time_delta,
+    rentals::{self, Rental},
+};
 
 /// The attempt, if the agent was started for it and it is not over.
 pub(super) async fn own_attempt(tx: &Tx, agent: &AgentCredential, id: AttemptId) -> ServiceResult<Attempt> {
@@ -36,4 +46,49 @@ pub(super) async fn held_attempt(
         return Err(ServiceError::LeaseLost);
     }
     Ok(attempt)
+}
+
+/// A lease that is given or renewed now.
+pub(super) struct Granted {
+    pub(super) until: DateTime<Utc>,
+    pub(super) seconds: u32,
+    /// On rented machines.
+    pub(super) terms: Option<RentalTerms>,
+}
+
+impl Orchestrator {
+    /// The lease of an attempt. On a rented machine it never reaches into the time that is kept for stopping; a machine
+    /// that is not wanted any more gets none.
+    pub(super) async fn grant(&self, tx: &Tx, attempt: &Attempt) -> ServiceResult<Granted> {
+        let Some(rental) = self.rental(&attempt.provider) else {
+            return Ok(Granted {
+                until: self.lease_end(),
+                seconds: self.lease_seconds(),
+                terms: None,
+            });
+        };
+        let terms = rental_terms(rental, tx, attempt).await?;
+        let lease = u32::try_from(rental.times.lease.as_secs()).unwrap_or(u32::MAX);
+        let seconds = lease.min(terms.seconds_to_deadline.saturating_sub(terms.stop_seconds));
+        let real = std::time::Duration::from_secs(seconds.into()) / rental.time_scale.max(1);
+        Ok(Granted {
+            until: store::now() + time_delta(real),
+            seconds,
+            terms: Some(terms),
+        })
+    }
+}
+
+async fn rental_terms(rental: &Rental, tx: &Tx, attempt: &Attempt) -> ServiceResult<RentalTerms> {
+    let machines = spend::of_attempt(tx, attempt.id).await?;
+    let machine = machines.last().ok_or(ServiceError::LeaseLost)?;
+    match machine.phase {
+        // An agent may be quicker than the answer to the order of its machine.
+        InstancePhase::Intent | InstancePhase::Unknown | InstancePhase::Live => {
+            Ok(rentals::terms(&rental.times, machine, rental.clock.now()))
+        }
+        InstancePhase::Ending | InstancePhase::Abandoned | InstancePhase::Gone => {
+            Err(ServiceError::LeaseLost)
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use dataset::caption::with_trigger;
 use protocol::{
-    DatasetId, DatasetVersionId, JobId, OwnerId,
+    DatasetId, DatasetVersionId, JobId, MicroUsd, OwnerId,
     dataset::{Manifest, ManifestItem, Split},
     job::{CreateJob, Job, PRIORITIES},
     recipe::{Recipe, RecipeRequest},
@@ -12,7 +12,7 @@ use store::{
     jobs::{self, NewJob, Requested},
 };
 
-use super::apply;
+use super::{apply, pricing::check_wish, spend::check_limit};
 use crate::{Orchestrator, ServiceError, ServiceResult, lifecycle::Input};
 
 /// Preview prompts that are taken from the dataset when none are given.
@@ -34,8 +34,9 @@ impl Orchestrator {
     }
 
     async fn plan(&self, db: &impl Read, owner: OwnerId, request: CreateJob) -> ServiceResult<JobPlan> {
-        if self.provider(&request.provider).is_none() {
-            let names = names(self.options.providers.iter().map(|provider| provider.name()));
+        if self.provider(&request.provider).is_none() && self.rental(&request.provider).is_none() {
+            let free = self.options.providers.iter().map(|provider| provider.name());
+            let names = names(free.chain(self.rentals.iter().map(|rental| rental.name())));
             return Err(ServiceError::field(
                 "provider",
                 format!("must be one of {names}, not `{}`", request.provider),
@@ -52,6 +53,7 @@ impl Orchestrator {
                 ),
             ));
         }
+        check_wish(&request)?;
         let manifest = read_manifest(db, owner, request.dataset_id).await?;
         let Some(base) = self.base(&request.base_model) else {
             let names = names(self.options.bases.iter().map(|base| base.model.name.as_str()));
@@ -81,8 +83,13 @@ impl Orchestrator {
 
     /// Freezes the dataset, resolves the recipe and queues the job.
     pub async fn create_job(&self, owner: OwnerId, request: CreateJob) -> ServiceResult<Job> {
+        // The provider is asked before the transaction, which must not wait for it.
+        let seen = self.plan(&self.store, owner, request.clone()).await?;
+        self.check_rental(owner, &request, &seen).await?;
         let (dataset_id, provider, priority) =
             (request.dataset_id, request.provider.clone(), request.priority);
+        let (limit, project) = (request.limit_micro_usd, request.project.clone());
+        let rental = self.rental(&provider).map(|_| request.rental.clone());
         let tx = self.store.begin().await?;
         let JobPlan { recipe, manifest } = self.plan(&tx, owner, request).await?;
         let manifest = datasets::freeze(&tx, dataset_id, manifest).await?;
@@ -93,6 +100,9 @@ impl Orchestrator {
             recipe,
             provider,
             priority,
+            project: project.map(|project| project.trim().to_owned()),
+            rental,
+            limit,
         };
         let id = jobs::insert(&tx, new).await?;
         tx.commit().await?;
@@ -138,7 +148,9 @@ impl Orchestrator {
     }
 
     /// Queues a stopped or failed job again; it goes on from its newest checkpoint.
-    pub async fn resume_job(&self, owner: OwnerId, id: JobId) -> ServiceResult<Job> {
+    /// Of a new limit, what was spent is a part.
+    pub async fn resume_job(&self, owner: OwnerId, id: JobId, limit: Option<MicroUsd>) -> ServiceResult<Job> {
+        check_limit(limit)?;
         let tx = self.store.begin().await?;
         let state = jobs::state(&tx, id).await?;
         let job = jobs::get(&tx, owner, id).await?;
@@ -146,6 +158,16 @@ impl Orchestrator {
             return Err(ServiceError::Conflict(
                 "this job has trained to its end: create a new one".to_owned(),
             ));
+        }
+        let spent = job.spend.spent_micro_usd + job.spend.reserved_micro_usd;
+        if let Some(limit) = limit {
+            if limit <= spent {
+                return Err(ServiceError::field(
+                    "limit_micro_usd",
+                    format!("must be more than {spent}, which is spent already"),
+                ));
+            }
+            jobs::set_limit(&tx, id, limit).await?;
         }
         apply(&tx, &state, Input::Resume, None).await?;
         jobs::forgive(&tx, id).await?;

@@ -42,6 +42,8 @@ pub(crate) struct AttemptEnd {
     pub(crate) detail: Option<String>,
     /// Why the job failed although its attempt did all its work.
     pub(crate) unsound: Option<String>,
+    /// Nobody's fault, as often as it happens: the job is queued again after this time.
+    pub(crate) again_after: Option<Duration>,
 }
 
 impl AttemptEnd {
@@ -50,6 +52,15 @@ impl AttemptEnd {
             outcome,
             detail: detail.into(),
             unsound: None,
+            again_after: None,
+        }
+    }
+
+    /// See [`AttemptEnd::again_after`].
+    pub(crate) fn again(outcome: Outcome, detail: impl Into<String>, after: Duration) -> Self {
+        Self {
+            again_after: Some(after),
+            ..Self::new(outcome, detail.into())
         }
     }
 }
@@ -68,6 +79,7 @@ pub(crate) async fn end_job_attempt(
         outcome,
         detail,
         unsound,
+        again_after,
     } = end;
     attempts::end(tx, attempt, outcome, detail.clone()).await?;
     let store::attempts::Subject::Job(job) = attempt.subject else {
@@ -81,11 +93,18 @@ pub(crate) async fn end_job_attempt(
     let n_fruitless = job.n_fruitless_attempts + 1;
     let input = Input::AttemptEnded {
         outcome,
-        attempts_left: orchestrator.attempts_left(job.n_fruitless_attempts),
+        attempts_left: match again_after {
+            Some(_) => u32::MAX,
+            None => orchestrator.attempts_left(job.n_fruitless_attempts),
+        },
     };
     let to = next(job.phase, input).map_err(|err| ServiceError::Conflict(err.to_string()))?;
     let mut change = PhaseChange::new(job.phase, to);
     match to {
+        Phase::Queued if again_after.is_some() => {
+            change.not_before = again_after.map(|pause| store::now() + time_delta(pause));
+            change.reason = detail;
+        }
         Phase::Queued => {
             change.n_fruitless_attempts = Some(n_fruitless);
             change.not_before = Some(store::now() + time_delta(backoff(n_fruitless)));

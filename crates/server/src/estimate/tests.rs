@@ -1,4 +1,5 @@
 use chrono::{DateTime, TimeDelta, Utc};
+use orchestrator::Pricing;
 use protocol::{
     DatasetId, DatasetVersionId, ItemId, JobId,
     dataset::{Manifest, ManifestItem, Split},
@@ -46,7 +47,7 @@ fn each_bucket_ends_with_its_own_batch() {
     let tall = (96, 160, Split::Train);
     let held_out = (128, 128, Split::HeldOut);
     let manifest = manifest(&[square, square, square, tall, held_out]);
-    let estimate = outline(recipe, &manifest, None);
+    let estimate = outline(recipe, &manifest, None, pricing());
     // Three squares make two batches, one tall picture makes one.
     assert_eq!(estimate.n_steps_per_epoch, 3);
     assert_eq!(estimate.n_epochs, 4);
@@ -66,7 +67,7 @@ fn gradient_accumulation_joins_batches() {
         n_steps: Some(10),
         ..ParameterOverrides::default()
     });
-    let estimate = outline(recipe, &manifest(&[(128, 128, Split::Train); 6]), None);
+    let estimate = outline(recipe, &manifest(&[(128, 128, Split::Train); 6]), None, pricing());
     assert_eq!(estimate.n_steps_per_epoch, 2);
     assert_eq!(estimate.n_epochs, 5);
 }
@@ -74,6 +75,9 @@ fn gradient_accumulation_joins_batches() {
 fn finished(recipe: Recipe, seconds: i64) -> Job {
     let started = DateTime::<Utc>::UNIX_EPOCH;
     Job {
+        spend: Default::default(),
+        project: None,
+        rental: None,
         id: JobId::new(),
         phase: Phase::Succeeded,
         reason: None,
@@ -110,4 +114,14 @@ fn time_comes_from_like_jobs() {
     ];
     assert_eq!(expected_seconds(&steps(200, 128), &jobs), Some(120.0));
     assert_eq!(expected_seconds(&steps(200, 64), &jobs), None);
+}
+
+fn pricing() -> Pricing {
+    Pricing {
+        memory_gb: 1,
+        offers: Vec::new(),
+        least_limit: None,
+        budgets: Vec::new(),
+        hash: String::new(),
+    }
 }

@@ -6,6 +6,7 @@ use protocol::{
     agent::ArtifactKind,
     api::{Artifact, JobEstimate, Page, Sample},
     job::{CreateJob, Job, Metrics},
+    spend::ResumeJob,
 };
 use serde::Deserialize;
 use store::objects::UrlOptions;
@@ -16,7 +17,7 @@ use crate::{
     auth::User,
     error::ApiResult,
     estimate,
-    extract::{Json, Path, Query},
+    extract::{Json, MaybeJson, Path, Query},
     state::AppState,
 };
 
@@ -137,20 +138,25 @@ pub(crate) async fn stop_job(
 
 /// Resume a stopped or failed job
 ///
-/// It goes on from its newest checkpoint.
+/// It goes on from its newest checkpoint. The body may be left out.
 #[utoipa::path(
     post,
     path = "/jobs/{id}/resume",
     tag = "jobs",
     params(("id" = Uuid, Path, description = "The job")),
+    request_body = Option<ResumeJob>,
     responses((status = 200, body = Job))
 )]
 pub(crate) async fn resume_job(
     State(state): State<AppState>,
     user: User,
     Path(id): Path<JobId>,
+    MaybeJson(request): MaybeJson<ResumeJob>,
 ) -> ApiResult<axum::Json<Job>> {
-    Ok(axum::Json(state.orchestrator.resume_job(user.owner, id).await?))
+    let limit = request.limit_micro_usd;
+    Ok(axum::Json(
+        state.orchestrator.resume_job(user.owner, id, limit).await?,
+    ))
 }
 
 /// Store a checkpoint now

@@ -7,6 +7,7 @@
 pub(crate) mod api_token;
 pub(crate) mod artifact;
 pub(crate) mod attempt;
+pub(crate) mod budget;
 pub(crate) mod dataset;
 pub(crate) mod dataset_item;
 pub(crate) mod dataset_version;
@@ -15,7 +16,9 @@ pub(crate) mod job;
 pub(crate) mod job_event;
 pub(crate) mod job_metric;
 pub(crate) mod job_metric_tile;
+pub(crate) mod ledger_entry;
 pub(crate) mod model;
 pub(crate) mod model_version;
 pub(crate) mod owner;
+pub(crate) mod rented_instance;
 pub(crate) mod setting;

@@ -3,6 +3,7 @@
 mod m0001_initial;
 mod m0002_auth_users;
 mod m0003_replicas;
+mod m0004_spend;
 mod row_security;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_initial::Migration),
             Box::new(m0002_auth_users::Migration),
             Box::new(m0003_replicas::Migration),
+            Box::new(m0004_spend::Migration),
         ]
     }
 }

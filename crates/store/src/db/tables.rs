@@ -4,8 +4,8 @@
 use sea_orm::{ColumnTrait, ColumnType, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn};
 
 use super::entities::{
-    api_token, artifact, attempt, dataset, dataset_item, dataset_version, generation, job, job_event,
-    job_metric, job_metric_tile, model, model_version, owner, setting,
+    api_token, artifact, attempt, budget, dataset, dataset_item, dataset_version, generation, job, job_event,
+    job_metric, job_metric_tile, ledger_entry, model, model_version, owner, rented_instance, setting,
 };
 
 /// A table, as far as it can be told without its rows.
@@ -79,6 +79,21 @@ pub(crate) const TABLES: &[Table] = &[
         "One try of a job or a generation on one machine",
         SeenBy::Nobody,
     ),
+    table::<budget::Entity>(
+        "budgets",
+        "Limits of projects, users and months, with what is used of them; a job's is in its own row",
+        OF_OWNER,
+    ),
+    table::<rented_instance::Entity>(
+        "rented_instances",
+        "Every machine that was ever ordered, by its exact name",
+        OF_OWNER,
+    ),
+    table::<ledger_entry::Entity>(
+        "ledger_entries",
+        "Every movement of money between available, reserved and spent; never changed",
+        OF_OWNER,
+    ),
     table::<job_event::Entity>("job_events", "The numbered event stream of each job", OF_JOB),
     table::<job_metric::Entity>("job_metrics", "Loss and speed of each optimizer step", OF_JOB),
     table::<job_metric_tile::Entity>(
@@ -111,6 +126,26 @@ pub(crate) const COLUMNS: &[(&str, &str, &str)] = &[
         "owners",
         "auth_user_id",
         "auth.users.id of Supabase: who may read this owner's rows",
+    ),
+    (
+        "training_jobs",
+        "limit_micro_usd",
+        "What it may cost in all, in millionths of a dollar",
+    ),
+    (
+        "training_jobs",
+        "reserved_micro_usd",
+        "What its living machines may still cost in the worst case",
+    ),
+    (
+        "rented_instances",
+        "accrued_micro_usd",
+        "What it has cost by our own reckoning, an upper bound",
+    ),
+    (
+        "rented_instances",
+        "billed_micro_usd",
+        "What the provider has billed, once that no longer changes",
     ),
     (
         "training_jobs",

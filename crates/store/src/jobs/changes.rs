@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use protocol::{
-    JobId,
+    JobId, MicroUsd,
     agent::ArtifactKind,
     event::{Event, StepMetrics},
     phase::Phase,
 };
 use sea_orm::{
-    ColumnTrait, EntityTrait, QueryFilter,
+    ColumnTrait, Condition, EntityTrait, QueryFilter,
     sea_query::{Expr, Func},
 };
 
@@ -70,6 +70,13 @@ pub async fn insert(tx: &Tx, new: NewJob) -> Result<JobId> {
         n_steps: i64::from(new.recipe.parameters.n_steps),
         provider: new.provider,
         priority: i32::from(new.priority),
+        project: new.project,
+        rental: new.rental.as_ref().map(json),
+        limit_micro_usd: new.limit.map(|limit| limit.0),
+        spent_micro_usd: 0,
+        reserved_micro_usd: 0,
+        rate_micro_usd: 0,
+        spend_warned_at: None,
         phase: word(&Phase::Queued),
         reason: None,
         requested: None,
@@ -196,6 +203,54 @@ pub async fn clear_served_requests(
 /// Notes the numbers of the newest step.
 pub async fn set_progress(tx: &Tx, id: JobId, progress: Option<&StepMetrics>) -> Result<()> {
     set(tx, id, job::Column::Progress, progress.map(json)).await
+}
+
+/// Sets what a job may cost in all.
+pub async fn set_limit(tx: &Tx, id: JobId, limit: MicroUsd) -> Result<()> {
+    set(tx, id, job::Column::LimitMicroUsd, limit.0).await?;
+    set(tx, id, job::Column::SpendWarnedAt, None::<DateTime<Utc>>).await?;
+    tx.wake_on_commit();
+    Ok(())
+}
+
+/// Notes what an hour of the job's living machines costs.
+pub async fn set_rate(tx: &Tx, id: JobId, rate: MicroUsd) -> Result<()> {
+    set(tx, id, job::Column::RateMicroUsd, rate.0).await
+}
+
+/// Notes that its owner was warned of the limit.
+pub async fn set_spend_warned(tx: &Tx, id: JobId) -> Result<()> {
+    set(tx, id, job::Column::SpendWarnedAt, now()).await
+}
+
+/// Puts a queued job off, and says why; its stream hears of it once.
+pub async fn put_off(tx: &Tx, id: JobId, reason: &str, not_before: DateTime<Utc>) -> Result<()> {
+    let queued = job::Entity::update_many()
+        .col_expr(job::Column::NotBefore, Expr::value(not_before))
+        .filter(job::Column::Id.eq(id.0))
+        .filter(job::Column::Phase.eq(word(&Phase::Queued)));
+    queued.exec(tx.connection()).await.doing("put a job off")?;
+    let reason = clean(reason);
+    let is_news = job::Entity::update_many()
+        .col_expr(job::Column::Reason, Expr::value(reason.clone()))
+        .filter(job::Column::Id.eq(id.0))
+        .filter(job::Column::Phase.eq(word(&Phase::Queued)))
+        .filter(
+            Condition::any()
+                .add(job::Column::Reason.is_null())
+                .add(job::Column::Reason.ne(reason.clone())),
+        )
+        .exec(tx.connection())
+        .await
+        .doing("say why a job waits")?;
+    if is_news.rows_affected > 0 {
+        let waits = Event::PhaseChanged {
+            phase: Phase::Queued,
+            reason: Some(reason),
+        };
+        events::append(tx, id, vec![NewEvent::of_job(now(), waits)]).await?;
+    }
+    Ok(())
 }
 
 /// Notes the newest checkpoint, which also shows that attempts bear fruit.

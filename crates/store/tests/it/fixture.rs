@@ -139,6 +139,9 @@ impl TestStore {
             dataset_version_id: version.id,
             recipe: recipe()?,
             provider: "local".to_owned(),
+            project: None,
+            rental: None,
+            limit: None,
             priority,
         };
         let id = jobs::insert(&tx, new).await?;

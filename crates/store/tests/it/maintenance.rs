@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Every table, in the order of an export.
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 18] = [
     "owners",
     "settings",
     "api_tokens",
@@ -23,6 +23,9 @@ const TABLES: [&str; 15] = [
     "training_jobs",
     "generations",
     "attempts",
+    "budgets",
+    "rented_instances",
+    "ledger_entries",
     "job_events",
     "job_metrics",
     "job_metric_tiles",

@@ -1,11 +1,12 @@
 //! One row, or some, of every table.
 
 use protocol::{
-    OwnerId,
+    MicroUsd, OwnerId,
     agent::{ArtifactKind, NewArtifact},
     dataset::Split,
     event::Event,
     phase::Outcome,
+    spend::{CloudTier, RentalWish},
 };
 use store::{
     Store, artifacts, attempts,
@@ -14,6 +15,7 @@ use store::{
     jobs::{self, NewJob},
     metrics,
     models::{self, NewVersion},
+    spend::{self, NewInstance},
     tokens::{self, NewToken},
 };
 
@@ -45,9 +47,31 @@ pub(crate) async fn populate(store: &Store, owner: OwnerId, seed: u8) -> anyhow:
         recipe: recipe()?,
         provider: "local".to_owned(),
         priority: 0,
+        project: Some("Zora's book".to_owned()),
+        rental: Some(RentalWish::default()),
+        limit: Some(MicroUsd(50_000_000)),
     };
     let job = jobs::insert(&tx, job).await?;
     let attempt = open_attempt(&tx, job, 1, &NewToken::random()).await?;
+    let state = jobs::state(&tx, job).await?;
+    let now = store::now();
+    let new = NewInstance {
+        job: &state,
+        attempt: attempt.id,
+        provider: "runpod",
+        name: format!("mph-{seed}"),
+        gpu: "NVIDIA GeForce RTX 4090",
+        n_gpus: 1,
+        cloud: CloudTier::Secure,
+        data_center: None,
+        rate: MicroUsd(690_000),
+        rate_cap: MicroUsd(759_000),
+        reserved: MicroUsd(1_000_000),
+        ordered_at: now,
+        deadline_at: now,
+    };
+    let instance = spend::open(&tx, new).await?;
+    anyhow::ensure!(instance.is_ok(), "{instance:?}");
     // Numbers that need all their digits.
     let steps: Vec<Event> = (1..=N_STEPS)
         .map(|n| Event::Step(step(n, (f64::from(n) + 0.1).ln() / 3.0)))

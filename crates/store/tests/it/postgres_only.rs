@@ -9,13 +9,16 @@ use uuid::Uuid;
 
 use crate::{fixture::TestStore, populate::populate};
 
-const VISIBLE: [&str; 12] = [
+const VISIBLE: [&str; 15] = [
     "owners",
     "training_datasets",
     "dataset_items",
     "dataset_versions",
     "training_jobs",
     "generations",
+    "budgets",
+    "rented_instances",
+    "ledger_entries",
     "job_events",
     "job_metrics",
     "job_metric_tiles",

@@ -146,7 +146,10 @@ fn show(event: Event, screen: &Screen) -> Option<Phase> {
         | Event::Log { message: detail, .. } => {
             screen.say(format_args!("  {detail}"));
         }
-        Event::Stage { .. } | Event::AttemptEnded { .. } | Event::ModelVersionCreated { .. } => {}
+        Event::Stage { .. }
+        | Event::AttemptEnded { .. }
+        | Event::ModelVersionCreated { .. }
+        | Event::Spend { .. } => {}
     }
     None
 }

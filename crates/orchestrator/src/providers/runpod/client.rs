@@ -113,6 +113,11 @@ impl Client {
         })
     }
 
+    /// The base address.
+    pub(super) fn url(&self) -> &str {
+        self.options.url.as_str()
+    }
+
     /// GPU types with prices, and with the stock for so many GPUs in one machine.
     pub async fn offers(&self, gpu_count: u32) -> Result<Vec<GpuOffer>, CallError> {
         let what = "the catalogue";

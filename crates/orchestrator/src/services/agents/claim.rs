@@ -21,7 +21,7 @@ use store::{
 };
 use tokio::time::{Instant, timeout_at};
 
-use super::own_attempt;
+use super::{Granted, own_attempt};
 use crate::{Orchestrator, ServiceError, ServiceResult, lifecycle::Input, services::apply};
 
 /// The longest that a claim is held.
@@ -84,7 +84,8 @@ impl Orchestrator {
                 job.recipe.base_model
             )));
         };
-        let fence = attempts::claim(&tx, id, self.lease_end()).await?;
+        let granted = self.grant(&tx, &attempt).await?;
+        let fence = attempts::claim(&tx, id, granted.until).await?;
         apply(&tx, &job, Input::Claimed, None).await?;
         let checkpoint = artifacts::newest_checkpoint(&tx, job_id).await?;
         let start_step = job.checkpoint_step.filter(|_| checkpoint.is_some()).unwrap_or(0);
@@ -106,7 +107,7 @@ impl Orchestrator {
         };
         tx.commit().await?;
         tracing::info!(job.id = %job_id, attempt.id = %id, fence, start_step, "attempt claimed");
-        Ok(Some(self.assignment(id, fence, Work::Train(Box::new(work)))))
+        Ok(Some(assignment(id, fence, granted, Work::Train(Box::new(work)))))
     }
 
     async fn claim_generation(&self, agent: &AgentCredential) -> ServiceResult<Option<Assignment>> {
@@ -135,10 +136,11 @@ impl Orchestrator {
                 start_step: 0,
             };
             let attempt = attempts::open(&tx, new).await?;
-            let fence = attempts::claim(&tx, attempt.id, self.lease_end()).await?;
+            let granted = self.grant(&tx, &attempt).await?;
+            let fence = attempts::claim(&tx, attempt.id, granted.until).await?;
             tx.commit().await?;
             tracing::info!(generation.id = %generation.id, attempt.id = %attempt.id, "generation claimed");
-            return Ok(Some(self.assignment(attempt.id, fence, Work::Generate(work))));
+            return Ok(Some(assignment(attempt.id, fence, granted, Work::Generate(work))));
         }
     }
 
@@ -161,15 +163,6 @@ impl Orchestrator {
             base: base.location.clone(),
             lora_files,
         })
-    }
-
-    fn assignment(&self, attempt_id: AttemptId, fence: i64, work: Work) -> Assignment {
-        Assignment {
-            attempt_id,
-            fence,
-            lease_seconds: self.lease_seconds(),
-            work,
-        }
     }
 
     pub(super) fn lease_seconds(&self) -> u32 {
@@ -195,5 +188,15 @@ impl Orchestrator {
             sha256: file.sha256.clone(),
             size_bytes: file.size_bytes,
         }
+    }
+}
+
+fn assignment(attempt_id: AttemptId, fence: i64, granted: Granted, work: Work) -> Assignment {
+    Assignment {
+        attempt_id,
+        fence,
+        lease_seconds: granted.seconds,
+        work,
+        terms: granted.terms,
     }
 }

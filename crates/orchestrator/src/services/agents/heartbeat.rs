@@ -30,7 +30,8 @@ impl Orchestrator {
         let tx = self.store.begin().await?;
         // It locks the row: a second copy of this very request waits, then finds its events stored.
         let attempt = held_attempt(&tx, agent, id, heartbeat.fence).await?;
-        attempts::renew(&tx, id, attempt.fence, self.lease_end())
+        let granted = self.grant(&tx, &attempt).await?;
+        attempts::renew(&tx, id, attempt.fence, granted.until)
             .await
             .map_err(stale_is_lost)?;
         let news = news(&attempt, heartbeat.events);
@@ -47,9 +48,10 @@ impl Orchestrator {
         };
         tx.commit().await?;
         Ok(HeartbeatReply {
-            lease_seconds: self.lease_seconds(),
+            lease_seconds: granted.seconds,
             acknowledged,
             directives,
+            terms: granted.terms,
         })
     }
 }

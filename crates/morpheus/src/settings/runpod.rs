@@ -1,0 +1,136 @@
+//! Settings of rented machines. There are none without a key.
+
+use anyhow::{Context as _, bail};
+use orchestrator::providers::runpod::{self, Key, Renting};
+use reqwest::Url;
+use serde::Deserialize;
+use server::RunPodConfig;
+
+/// Holds the key: arguments can be read by everybody on the machine.
+pub(crate) const KEY: &str = "MORPHEUS_RUNPOD_KEY";
+
+/// Machines at the same time, unless `max_running` says something else.
+const CAPACITY: usize = 4;
+const DISK_GB: u32 = 40;
+
+/// The settings as flags, and as the table `[runpod]` of a settings file. The key comes by a variable alone.
+#[derive(Default, Deserialize, clap::Args)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RunPodFlags {
+    /// Image of rented machines; with MORPHEUS_RUNPOD_KEY it makes RunPod a provider
+    #[arg(
+        id = "runpod_image",
+        long = "runpod-image",
+        env = "MORPHEUS_RUNPOD_IMAGE",
+        value_name = "IMAGE"
+    )]
+    image: Option<String>,
+    /// Arguments of the image's entry point
+    #[arg(
+        id = "runpod_args",
+        long = "runpod-args",
+        env = "MORPHEUS_RUNPOD_ARGS",
+        value_name = "TEXT",
+        allow_hyphen_values = true
+    )]
+    args: Option<String>,
+    /// Disk of a rented machine in GB [default: 40]
+    #[arg(
+        id = "runpod_disk",
+        long = "runpod-disk",
+        env = "MORPHEUS_RUNPOD_DISK",
+        value_name = "GB"
+    )]
+    disk_gb: Option<u32>,
+    /// Least CUDA version of a rented machine, such as 12.8
+    #[arg(
+        id = "runpod_min_cuda",
+        long = "runpod-min-cuda",
+        env = "MORPHEUS_RUNPOD_MIN_CUDA",
+        value_name = "VERSION"
+    )]
+    min_cuda: Option<String>,
+    /// Address of RunPod, when it is not the usual one
+    #[arg(
+        id = "runpod_url",
+        long = "runpod-url",
+        env = "MORPHEUS_RUNPOD_URL",
+        value_name = "URL"
+    )]
+    url: Option<String>,
+    /// How many times as fast as the real clock a simulated RunPod's runs
+    #[arg(
+        id = "runpod_time_scale",
+        long = "runpod-time-scale",
+        env = "MORPHEUS_RUNPOD_TIME_SCALE",
+        value_name = "N",
+        hide = true
+    )]
+    #[serde(skip)]
+    time_scale: Option<u32>,
+}
+
+impl RunPodFlags {
+    /// These, and of the other what these leave out.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self {
+            image: self.image.or(other.image),
+            args: self.args.or(other.args),
+            disk_gb: self.disk_gb.or(other.disk_gb),
+            min_cuda: self.min_cuda.or(other.min_cuda),
+            url: self.url.or(other.url),
+            time_scale: self.time_scale.or(other.time_scale),
+        }
+    }
+
+    /// Complete; `None` when there is no key.
+    pub(super) fn complete(
+        self,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> anyhow::Result<Option<RunPodConfig>> {
+        let key = variable(KEY)
+            .map(|key| key.trim().to_owned())
+            .filter(|key| !key.is_empty());
+        let Some(key) = key else {
+            if self.image.is_some() {
+                bail!("runpod: an image is set, but no key: set {KEY}");
+            }
+            return Ok(None);
+        };
+        let Some(image) = self.image else {
+            bail!(
+                "runpod: {KEY} is set, but no image: name the worker's with --runpod-image or MORPHEUS_RUNPOD_IMAGE"
+            );
+        };
+        let disk_gb = self.disk_gb.unwrap_or(DISK_GB);
+        if disk_gb == 0 {
+            bail!("runpod: the disk needs at least 1 GB");
+        }
+        let time_scale = self.time_scale.unwrap_or(1);
+        if time_scale == 0 {
+            bail!("runpod: the time scale is at least 1");
+        }
+        let url = match self.url {
+            Some(url) => url.parse::<Url>().with_context(|| {
+                format!(
+                    "runpod: `{url}` is no address; write it like {}",
+                    runpod::DEFAULT_URL
+                )
+            })?,
+            None => runpod::DEFAULT_URL
+                .parse()
+                .context("the usual address of RunPod")?,
+        };
+        Ok(Some(RunPodConfig {
+            client: runpod::Options::new(url, Key::new(key)),
+            renting: Renting {
+                image,
+                args: self.args.unwrap_or_else(|| "agent".to_owned()),
+                disk_gb,
+                min_cuda_version: self.min_cuda,
+                capacity: CAPACITY,
+            },
+            time_scale,
+        }))
+    }
+}

@@ -1,0 +1,112 @@
+//! Who rents machines out for money. Everything about money and time is decided above this trait; a landlord only
+//! says what there is, takes orders, and ends what it is told to.
+
+use std::{collections::BTreeMap, fmt};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use protocol::{
+    MicroUsd,
+    spend::{CloudTier, RentalWish},
+};
+
+pub use super::runpod::{Bill, CallError, CreateError, NextStep, TerminateAck};
+
+/// A machine on offer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// GPU type, as it is ordered.
+    pub gpu: String,
+    /// GPU type, for people.
+    pub gpu_name: String,
+    /// GPUs in it.
+    pub n_gpus: u32,
+    /// Memory of each, in GB.
+    pub memory_gb: u32,
+    /// Tier.
+    pub cloud: CloudTier,
+    /// Place; the provider chooses when absent.
+    pub data_center: Option<String>,
+    /// Whether there is one, by a catalogue that is old the moment it is read.
+    pub is_in_stock: bool,
+    /// What an hour costs by the catalogue, its disk included.
+    pub rate: MicroUsd,
+    /// What an hour may cost before the machine is too dear.
+    pub rate_cap: MicroUsd,
+}
+
+/// Asks for one machine, once.
+#[derive(Clone)]
+pub struct Order<'a> {
+    /// Its name, which no other machine has.
+    pub name: &'a str,
+    /// Which.
+    pub offer: &'a Offer,
+    /// What its agent is told; whoever may list machines can read it.
+    pub env: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for Order<'_> {
+    /// Without the values of the environment, some of which are secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Order")
+            .field("name", &self.name)
+            .field("offer", &self.offer)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A machine, as the landlord shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Machine {
+    /// What it is asked for by.
+    pub id: String,
+    /// What it was called when it was ordered.
+    pub name: String,
+    /// What an hour of it costs now, its disk included.
+    pub rate: MicroUsd,
+    /// Whether it has failed or was stopped, so that nothing will come of it.
+    pub has_failed: bool,
+    /// When it was made.
+    pub created_at: Option<DateTime<Utc>>,
+}
+
+/// All machines of the account, ours or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Machines {
+    /// Every one.
+    pub machines: Vec<Machine>,
+    /// When, by the landlord's clock; absent when it does not say.
+    pub at: Option<DateTime<Utc>>,
+}
+
+/// Rents machines out. Every method may be called again at any time.
+#[async_trait]
+pub trait Landlord: fmt::Debug + Send + Sync {
+    /// The name that jobs choose it by.
+    fn name(&self) -> &'static str;
+
+    /// How many machines it may rent out to us at the same time.
+    fn capacity(&self) -> usize;
+
+    /// What its agents need to know to end their own machine, besides what the landlord tells them itself.
+    fn agent_env(&self) -> BTreeMap<String, String>;
+
+    /// Machines that fit, the one to order first at the front.
+    async fn offers(&self, wish: &RentalWish, least_memory_gb: u32) -> Result<Vec<Offer>, CallError>;
+
+    /// Orders a machine, once. After [`CreateError::Ambiguous`] it is looked for by its name.
+    async fn order(&self, order: &Order<'_>) -> Result<Machine, CreateError>;
+
+    /// Every machine of the account, or an error; never a part.
+    async fn list(&self) -> Result<Machines, CallError>;
+
+    /// One machine; `None` when the landlord does not know it, or not yet.
+    async fn get(&self, id: &str) -> Result<Option<Machine>, CallError>;
+
+    /// Orders the end of a machine. No answer proves that it is gone; only [`Landlord::get`] does, in time.
+    async fn terminate(&self, id: &str) -> Result<TerminateAck, CallError>;
+
+    /// What the records say that a machine was charged since then. They lag behind, and are rounded up.
+    async fn billed(&self, id: &str, since: DateTime<Utc>) -> Result<Bill, CallError>;
+}

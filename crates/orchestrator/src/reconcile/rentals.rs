@@ -1,0 +1,593 @@
+//! Rented machines: every one that exists or may exist is looked at, again and again, until it is confirmed gone.
+//!
+//! One pass: list the machines, look at each row that is not gone ([`decide`] says what to do), end machines of ours
+//! that no row wants, ask for the bills of those that are gone, and order machines for queued jobs ([`launch`]). Each
+//! step is one transaction before or after one call; a pass that dies between them is repaired by the next one.
+
+mod decide;
+mod launch;
+mod settle;
+
+use std::collections::HashMap;
+
+use protocol::{
+    event::{Event, LogLevel},
+    phase::{AttemptPhase, Outcome},
+    problem::chain,
+    spend::InstancePhase,
+};
+use store::{
+    Tx,
+    attempts::{self, Attempt},
+    events::{self, NewEvent},
+    jobs::{self, JobState},
+    spend::{self, Accrual, Change, Instance},
+};
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use self::decide::{Action, View, decide};
+use super::ReconcileError;
+use crate::{
+    Orchestrator,
+    orchestrator::time_delta,
+    providers::{
+        machine_name::{MachineName, deployment_mark},
+        rental::{CallError, Machine},
+    },
+    rentals::{Rental, accrued, missing_money},
+    services::{AttemptEnd, end_job_attempt},
+    watches::Aspect,
+};
+
+/// Of a job's limit: here its owner is warned, and a checkpoint is asked for.
+const WARN_PERCENT: u32 = 80;
+
+impl From<CallError> for ReconcileError {
+    fn from(err: CallError) -> Self {
+        Self::Landlord(err)
+    }
+}
+
+impl Orchestrator {
+    /// Looks after one landlord's machines until `shutdown`.
+    pub(super) async fn repeat_rental(&self, rental: &Rental, shutdown: &CancellationToken) {
+        let mut wakeups = self.store.signals().on_wake();
+        let scaled = |time: std::time::Duration| time / rental.time_scale.max(1);
+        let busy_tick = scaled(rental.times.busy_tick);
+        let mut timer = tokio::time::interval(busy_tick);
+        timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut looked_at = tokio::time::Instant::now() - scaled(rental.times.tick);
+        let mut is_woken = false;
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = wakeups.wait() => {
+                    is_woken = true;
+                    continue;
+                }
+                _ = timer.tick() => {}
+            }
+            let is_due = looked_at.elapsed() >= scaled(rental.times.tick);
+            match self
+                .rental_has_business(rental, std::mem::take(&mut is_woken))
+                .await
+            {
+                Ok(true) => {}
+                Ok(false) if is_due => {}
+                Ok(false) => continue,
+                Err(err) => tracing::error!(error = chain(&err), "failed to read what is rented"),
+            }
+            looked_at = tokio::time::Instant::now();
+            if let Err(err) = self.reconcile_rental(rental).await {
+                let provider = rental.name();
+                tracing::error!(
+                    provider,
+                    error = chain(&err),
+                    "failed to look after rented machines"
+                );
+            }
+        }
+    }
+
+    /// Whether something should be done before the next regular look.
+    async fn rental_has_business(&self, rental: &Rental, is_woken: bool) -> Result<bool, ReconcileError> {
+        use InstancePhase::{Abandoned, Ending, Gone, Intent, Live, Unknown};
+        let alive = spend::alive(&self.store, rental.name()).await?;
+        if alive
+            .iter()
+            .any(|instance| matches!(instance.phase, Intent | Unknown | Ending))
+        {
+            return Ok(true);
+        }
+        // What the wake-up was for: a job was queued, or an attempt has ended.
+        if !is_woken {
+            return Ok(false);
+        }
+        for instance in &alive {
+            let attempt = attempts::get(&self.store, instance.attempt).await?;
+            if matches!(instance.phase, Live) && attempt.phase == AttemptPhase::Gone {
+                return Ok(true);
+            }
+        }
+        debug_assert!(alive.iter().all(|instance| !matches!(instance.phase, Gone)));
+        let _ = Abandoned;
+        Ok(store::queue::next_job(&self.store, rental.name(), store::now())
+            .await?
+            .is_some())
+    }
+
+    /// One pass.
+    pub(crate) async fn reconcile_rental(&self, rental: &Rental) -> Result<(), ReconcileError> {
+        let listed = match rental.landlord.list().await {
+            Ok(listed) => listed,
+            Err(err @ CallError::Unauthorized(_)) => {
+                self.halt(rental, &chain(&err)).await?;
+                return Err(err.into());
+            }
+            Err(err) => return Err(err.into()),
+        };
+        if let Some(at) = listed.at {
+            rental.clock.heard(at);
+        }
+        let mut by_name: HashMap<&str, Vec<&Machine>> = HashMap::new();
+        for machine in &listed.machines {
+            by_name.entry(&machine.name).or_default().push(machine);
+        }
+        for instance in spend::alive(&self.store, rental.name()).await? {
+            let shown = by_name.remove(instance.name.as_str()).unwrap_or_default();
+            let (own, doubles): (Vec<&Machine>, Vec<&Machine>) = shown.into_iter().partition(|machine| {
+                instance
+                    .handle
+                    .as_ref()
+                    .is_none_or(|handle| *handle == machine.id)
+            });
+            let mut own = own.into_iter();
+            let outcome = self.reconcile_instance(rental, &instance, own.next()).await;
+            if let Err(err) = outcome {
+                report(&instance.name, &err);
+            }
+            // One order, two machines: whatever made them, one is too many.
+            for double in own.chain(doubles) {
+                tracing::error!(
+                    instance = double.id,
+                    name = double.name,
+                    "ending a second machine of one order"
+                );
+                rental.landlord.terminate(&double.id).await?;
+            }
+        }
+        for machine in by_name.into_values().flatten() {
+            if let Err(err) = self.reconcile_stray(rental, machine).await {
+                report(&machine.name, &err);
+            }
+        }
+        self.note_health(rental, &listed.machines);
+        self.settle_bills(rental).await?;
+        self.fill_rental(rental).await
+    }
+
+    async fn reconcile_instance(
+        &self,
+        rental: &Rental,
+        instance: &Instance,
+        shown: Option<&Machine>,
+    ) -> Result<(), ReconcileError> {
+        let now = rental.clock.now();
+        let attempt = attempts::get(&self.store, instance.attempt).await?;
+        let job = jobs::state(&self.store, instance.job).await?;
+        let at = rental.clock.instant();
+        let watch = |aspect, mark| rental.watches.unchanged_at(at, attempt.id.0, aspect, mark);
+        let view = View {
+            times: &rental.times,
+            now,
+            instance,
+            shown,
+            attempt: &attempt,
+            job: &job,
+            unrenewed_for: watch(Aspect::Lease, (attempt.fence, attempt.lease_until)),
+            requested_for: watch(Aspect::Request, (0, job.requested_at)),
+        };
+        match decide(&view) {
+            Action::Wait => Ok(()),
+            Action::Adopt => match shown {
+                Some(machine) => self.adopt(rental, instance, machine).await,
+                None => Ok(()),
+            },
+            Action::Abandon => self.abandon(rental, instance, &attempt).await,
+            Action::Forget => self.forget(rental, instance).await,
+            Action::Keep => match shown {
+                Some(machine) => self.keep(rental, instance, machine, &job).await,
+                None => Ok(()),
+            },
+            Action::LookCloser => self.look_closer(rental, instance).await,
+            Action::End { reason, outcome } => self.end(rental, instance, &attempt, reason, outcome).await,
+            Action::EndAgain => self.end_again(rental, instance, shown).await,
+        }
+    }
+
+    /// The machine of an order exists: from now on it is looked after by its id.
+    pub(super) async fn adopt(
+        &self,
+        rental: &Rental,
+        instance: &Instance,
+        machine: &Machine,
+    ) -> Result<(), ReconcileError> {
+        let now = rental.clock.now();
+        let tx = self.store.begin().await?;
+        let attempt = attempts::get(&tx, instance.attempt).await?;
+        let is_newest = spend::of_attempt(&tx, attempt.id)
+            .await?
+            .last()
+            .is_some_and(|newest| newest.id == instance.id);
+        // Given up already, or another one was ordered in its place.
+        let is_wanted =
+            attempt.phase != AttemptPhase::Gone && is_newest && instance.phase != InstancePhase::Abandoned;
+        let to = if is_wanted {
+            InstancePhase::Live
+        } else {
+            InstancePhase::Ending
+        };
+        spend::adopt(&tx, instance, to, &machine.id).await?;
+        let adopted = fresh(&tx, instance).await?;
+        let accrual = Accrual {
+            total: accrued(&adopted, machine.rate, now),
+            until: now.max(adopted.accrued_until),
+            rate: machine.rate,
+        };
+        spend::accrue(&tx, &adopted, accrual).await?;
+        if is_wanted {
+            let row = serde_json::json!({"name": instance.name, "id": machine.id});
+            attempts::launched(&tx, &attempt, row).await?;
+        }
+        self.note_rate(&tx, instance).await?;
+        tx.commit().await?;
+        tracing::info!(
+            instance = machine.id,
+            name = instance.name,
+            ?to,
+            "rented machine found"
+        );
+        Ok(())
+    }
+
+    /// Nobody has seen the machine of an order that was not answered. Its name is never used again; part of the
+    /// money is kept until it is sure that it does not exist.
+    async fn abandon(
+        &self,
+        rental: &Rental,
+        instance: &Instance,
+        attempt: &Attempt,
+    ) -> Result<(), ReconcileError> {
+        let now = rental.clock.now();
+        let tx = self.store.begin().await?;
+        let keep = rental.times.quarantined(instance.rate_cap);
+        spend::release(&tx, instance, keep, now).await?;
+        let reason = "the order was not answered, and the machine was not found";
+        let change = Change {
+            to: InstancePhase::Abandoned,
+            reason: Some(reason.to_owned()),
+            at: now,
+        };
+        spend::change(&tx, instance, change).await?;
+        if attempt.phase != AttemptPhase::Gone {
+            let end = AttemptEnd::again(Outcome::NeverStarted, reason, std::time::Duration::ZERO);
+            end_job_attempt(self, &tx, attempt, end).await?;
+        }
+        tx.commit().await?;
+        tracing::warn!(name = instance.name, "{reason}");
+        Ok(())
+    }
+
+    /// An abandoned machine has not shown up: there is none.
+    async fn forget(&self, rental: &Rental, instance: &Instance) -> Result<(), ReconcileError> {
+        let tx = self.store.begin().await?;
+        self.gone(&tx, rental, instance, "it never existed").await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Counts what the machine has cost, and sets more aside if it has become dearer.
+    async fn keep(
+        &self,
+        rental: &Rental,
+        instance: &Instance,
+        machine: &Machine,
+        job: &JobState,
+    ) -> Result<(), ReconcileError> {
+        let now = rental.clock.now();
+        let tx = self.store.begin().await?;
+        let instance = &self.count(&tx, rental, instance, machine.rate).await?;
+        if machine.rate > instance.rate_cap {
+            let missing = missing_money(&rental.times, instance, now);
+            if missing.0 > 0
+                && let Err(shortage) = spend::top_up(&tx, instance, missing, now).await?
+            {
+                tracing::warn!(
+                    name = instance.name,
+                    budget = ?shortage.budget.scope,
+                    "the machine has become dearer than its reservation, and must go earlier"
+                );
+            }
+        }
+        self.tell_spend(&tx, rental, job).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Counts what a machine has cost until now; returns it as it is then.
+    async fn count(
+        &self,
+        tx: &Tx,
+        rental: &Rental,
+        instance: &Instance,
+        rate: protocol::MicroUsd,
+    ) -> Result<Instance, ReconcileError> {
+        let now = rental.clock.now().max(instance.accrued_until);
+        if instance.missing_since.is_some() {
+            spend::note_missing(tx, instance, None).await?;
+        }
+        let accrual = Accrual {
+            total: accrued(instance, rate, now),
+            until: now,
+            rate,
+        };
+        spend::accrue(tx, instance, accrual).await?;
+        self.note_rate(tx, instance).await?;
+        fresh(tx, instance).await
+    }
+
+    /// The list does not have the machine; its own page decides, but not at once.
+    async fn look_closer(&self, rental: &Rental, instance: &Instance) -> Result<(), ReconcileError> {
+        let Some(handle) = &instance.handle else {
+            return Ok(());
+        };
+        if let Some(machine) = rental.landlord.get(handle).await? {
+            let job = jobs::state(&self.store, instance.job).await?;
+            return self.keep(rental, instance, &machine, &job).await;
+        }
+        let now = rental.clock.now();
+        let tx = self.store.begin().await?;
+        spend::note_missing(&tx, instance, Some(now)).await?;
+        let instance = fresh(&tx, instance).await?;
+        if decide::is_missing(&rental.times, &instance, now) {
+            let attempt = attempts::get(&tx, instance.attempt).await?;
+            if attempt.phase != AttemptPhase::Gone {
+                let end = AttemptEnd::new(Outcome::Lost, "the rented machine has vanished".to_owned());
+                end_job_attempt(self, &tx, &attempt, end).await?;
+            }
+            self.gone(&tx, rental, &instance, "the machine has vanished")
+                .await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Writes down that the machine must go, ends its attempt, and orders its end.
+    async fn end(
+        &self,
+        rental: &Rental,
+        instance: &Instance,
+        attempt: &Attempt,
+        reason: &'static str,
+        outcome: Outcome,
+    ) -> Result<(), ReconcileError> {
+        let now = rental.clock.now();
+        let tx = self.store.begin().await?;
+        if attempt.phase != AttemptPhase::Gone {
+            let attempt = attempts::get(&tx, attempt.id).await?;
+            end_job_attempt(self, &tx, &attempt, AttemptEnd::new(outcome, reason.to_owned())).await?;
+        }
+        let change = Change {
+            to: InstancePhase::Ending,
+            reason: Some(reason.to_owned()),
+            at: now,
+        };
+        spend::change(&tx, instance, change).await?;
+        tx.commit().await?;
+        tracing::info!(name = instance.name, reason, "ending a rented machine");
+        if let Some(handle) = &instance.handle {
+            rental.landlord.terminate(handle).await?;
+        }
+        Ok(())
+    }
+
+    /// Orders the end of a machine again, and looks whether it is gone.
+    async fn end_again(
+        &self,
+        rental: &Rental,
+        instance: &Instance,
+        shown: Option<&Machine>,
+    ) -> Result<(), ReconcileError> {
+        let Some(handle) = &instance.handle else {
+            return Ok(());
+        };
+        rental.landlord.terminate(handle).await?;
+        let seen = match shown {
+            Some(machine) => Some(machine.clone()),
+            None => rental.landlord.get(handle).await?,
+        };
+        let now = rental.clock.now();
+        let tx = self.store.begin().await?;
+        match seen {
+            Some(machine) => {
+                self.count(&tx, rental, instance, machine.rate).await?;
+            }
+            None => {
+                spend::note_missing(&tx, instance, Some(now)).await?;
+                let instance = fresh(&tx, instance).await?;
+                if decide::is_missing(&rental.times, &instance, now) {
+                    self.gone(&tx, rental, &instance, "its end is confirmed").await?;
+                }
+            }
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// A machine that no living row wants.
+    async fn reconcile_stray(&self, rental: &Rental, machine: &Machine) -> Result<(), ReconcileError> {
+        let Ok(name) = machine.name.parse::<MachineName>() else {
+            return Ok(());
+        };
+        if name.deployment() != deployment_mark(self.store.deployment()) {
+            return Ok(());
+        }
+        let now = rental.clock.now();
+        if let Some(instance) = spend::get(&self.store, &machine.name).await? {
+            tracing::error!(
+                name = machine.name,
+                "a machine that was confirmed gone is back: ending it"
+            );
+            let tx = self.store.begin().await?;
+            let change = Change {
+                to: InstancePhase::Ending,
+                reason: Some("it was confirmed gone, and came back".to_owned()),
+                at: now,
+            };
+            spend::reopen(&tx, &instance, change, &machine.id).await?;
+            let instance = fresh(&tx, &instance).await?;
+            self.count(&tx, rental, &instance, machine.rate).await?;
+            tx.commit().await?;
+            rental.landlord.terminate(&machine.id).await?;
+            return Ok(());
+        }
+        // Rows are committed before orders, so this is nobody's; unless the database is an older copy of itself.
+        let is_old = machine
+            .created_at
+            .is_none_or(|created_at| now - created_at >= time_delta(rental.times.stray));
+        let is_overdue = now >= name.deadline() + time_delta(rental.times.kill / 2);
+        if is_old || is_overdue {
+            tracing::error!(
+                name = machine.name,
+                "ending a machine that the database does not know"
+            );
+            rental.landlord.terminate(&machine.id).await?;
+        }
+        Ok(())
+    }
+
+    fn note_health(&self, rental: &Rental, machines: &[Machine]) {
+        let mark = deployment_mark(self.store.deployment());
+        let is_ours = |machine: &&Machine| {
+            let name = machine.name.parse::<MachineName>();
+            name.is_ok_and(|name| name.deployment() == mark)
+        };
+        let foreign: Vec<&Machine> = machines.iter().filter(|machine| !is_ours(machine)).collect();
+        let mut health = rental
+            .health
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        health.seen_at = Some(store::now());
+        health.n_foreign = u32::try_from(foreign.len()).unwrap_or(u32::MAX);
+        health.foreign_rate = foreign.iter().map(|machine| machine.rate).sum();
+    }
+
+    /// Tells the job's stream what it has cost; warns its owner once when most of its limit is used.
+    async fn tell_spend(&self, tx: &Tx, rental: &Rental, job: &JobState) -> Result<(), ReconcileError> {
+        let before = job.spend;
+        let job = jobs::state(tx, job.id).await?;
+        let spend = job.spend;
+        if spend.spent_micro_usd == before.spent_micro_usd {
+            return Ok(());
+        }
+        let now = store::now();
+        let forecast = job.progress.map(|progress| {
+            let left = std::time::Duration::try_from_secs_f64(progress.eta_seconds).unwrap_or_default();
+            let left = left.saturating_mul(rental.time_scale);
+            spend.spent_micro_usd + crate::rentals::cost(spend.rate_micro_usd, time_delta(left))
+        });
+        let mut news = vec![NewEvent::of_job(
+            now,
+            Event::Spend {
+                spent_micro_usd: spend.spent_micro_usd,
+                rate_micro_usd: spend.rate_micro_usd,
+                limit_micro_usd: spend.limit_micro_usd,
+                forecast_micro_usd: forecast,
+            },
+        )];
+        let warned_from = spend
+            .limit_micro_usd
+            .and_then(|limit| limit.checked_percent(WARN_PERCENT));
+        if let (Some(from), Some(limit), false) = (warned_from, spend.limit_micro_usd, job.is_spend_warned)
+            && spend.spent_micro_usd >= from
+        {
+            news.push(NewEvent::of_job(
+                now,
+                Event::Log {
+                    level: LogLevel::Warning,
+                    message: format!(
+                        "{} of the limit of {limit} is spent; the job stops with a checkpoint before it passes it",
+                        spend.spent_micro_usd
+                    ),
+                },
+            ));
+            jobs::set_spend_warned(tx, job.id).await?;
+            jobs::request_checkpoint(tx, job.id).await?;
+        }
+        events::append(tx, job.id, news).await?;
+        Ok(())
+    }
+
+    /// What an hour of the job's living machines costs.
+    async fn note_rate(&self, tx: &Tx, instance: &Instance) -> Result<(), ReconcileError> {
+        let living = spend::living_of(tx, instance.job).await?;
+        let seen = living.iter().filter(|instance| instance.handle.is_some());
+        jobs::set_rate(tx, instance.job, seen.map(|instance| instance.rate).sum()).await?;
+        Ok(())
+    }
+
+    /// A machine is confirmed gone: its whole cost is counted, and what was set aside is free.
+    async fn gone(
+        &self,
+        tx: &Tx,
+        rental: &Rental,
+        instance: &Instance,
+        reason: &str,
+    ) -> Result<(), ReconcileError> {
+        let now = rental.clock.now();
+        let mut instance = instance.clone();
+        if instance.handle.is_some() {
+            // Seconds are all that the provider's clock tells.
+            let until = instance.missing_since.unwrap_or(now) + chrono::TimeDelta::seconds(1);
+            let until = until.max(instance.accrued_until);
+            let accrual = Accrual {
+                total: accrued(&instance, instance.rate, until),
+                until,
+                rate: instance.rate,
+            };
+            spend::accrue(tx, &instance, accrual).await?;
+            instance = fresh(tx, &instance).await?;
+        }
+        if instance.accrued > instance.reserved {
+            let overshoot = instance.accrued - instance.reserved;
+            tracing::error!(name = instance.name, %overshoot, "a machine has cost more than was reserved");
+        }
+        spend::release(tx, &instance, protocol::MicroUsd::ZERO, now).await?;
+        let change = Change {
+            to: InstancePhase::Gone,
+            reason: Some(reason.to_owned()),
+            at: now,
+        };
+        spend::change(tx, &instance, change).await?;
+        self.note_rate(tx, &instance).await?;
+        tx.wake_on_commit();
+        tracing::info!(name = instance.name, cost = %instance.accrued, reason, "rented machine gone");
+        Ok(())
+    }
+}
+
+/// A machine as this transaction has left it.
+async fn fresh(tx: &Tx, instance: &Instance) -> Result<Instance, ReconcileError> {
+    let found = spend::get(tx, &instance.name).await?;
+    Ok(found.expect("rows of machines are never deleted"))
+}
+
+/// One machine that cannot be looked after must not keep the others from it.
+fn report(name: &str, err: &ReconcileError) {
+    if err.is_race() {
+        tracing::debug!(name, error = chain(err), "overtaken");
+    } else {
+        tracing::error!(name, error = chain(err), "failed to look after a rented machine");
+    }
+}

@@ -1,0 +1,132 @@
+//! What to do about one rented machine: a pure decision over what was read and seen.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use protocol::{
+    phase::{AttemptPhase, Outcome, Phase},
+    spend::InstancePhase,
+};
+use store::{attempts::Attempt, jobs::JobState, spend::Instance};
+
+use crate::{
+    orchestrator::time_delta,
+    providers::rental::Machine,
+    rentals::{Times, time_left},
+};
+
+/// How often a machine must not be found before it counts as gone.
+const LOOKS: u32 = 3;
+
+/// What was read and seen.
+#[derive(Debug)]
+pub(super) struct View<'a> {
+    pub(super) times: &'a Times,
+    /// By the provider's clock.
+    pub(super) now: DateTime<Utc>,
+    pub(super) instance: &'a Instance,
+    /// As the provider lists it.
+    pub(super) shown: Option<&'a Machine>,
+    pub(super) attempt: &'a Attempt,
+    pub(super) job: &'a JobState,
+    /// Nobody has renewed the lease for so long.
+    pub(super) unrenewed_for: Duration,
+    /// Its owner has waited so long for the end that was asked for.
+    pub(super) requested_for: Duration,
+}
+
+/// The next step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Action {
+    /// All is as it should be.
+    Wait,
+    /// The machine of an order has shown up.
+    Adopt,
+    /// It was looked for long enough.
+    Abandon,
+    /// It will not show up any more.
+    Forget,
+    /// It is there: count its cost.
+    Keep,
+    /// The list does not have it: ask for it alone.
+    LookCloser,
+    /// It has no business to live any longer.
+    End {
+        /// Why, for a person.
+        reason: &'static str,
+        /// How its attempt ends, if it has not.
+        outcome: Outcome,
+    },
+    /// Its end was ordered, and has to be confirmed.
+    EndAgain,
+}
+
+pub(super) fn decide(view: &View<'_>) -> Action {
+    let View {
+        times, now, instance, ..
+    } = view;
+    match (instance.phase, view.shown) {
+        (InstancePhase::Gone, _) => Action::Wait,
+        (InstancePhase::Intent | InstancePhase::Unknown | InstancePhase::Abandoned, Some(_)) => Action::Adopt,
+        (InstancePhase::Intent | InstancePhase::Unknown, None) => {
+            if *now - instance.ordered_at >= time_delta(times.unresolved) {
+                Action::Abandon
+            } else {
+                Action::Wait
+            }
+        }
+        (InstancePhase::Abandoned, None) => match instance.abandoned_at {
+            Some(since) if *now - since < time_delta(times.quarantine) => Action::Wait,
+            _ => Action::Forget,
+        },
+        (InstancePhase::Ending, _) => Action::EndAgain,
+        (InstancePhase::Live, shown) => match (end(view, shown), shown) {
+            (Some((reason, outcome)), _) => Action::End { reason, outcome },
+            (None, Some(_)) => Action::Keep,
+            (None, None) => Action::LookCloser,
+        },
+    }
+}
+
+/// Why a living machine must go, if it must.
+fn end(view: &View<'_>, shown: Option<&Machine>) -> Option<(&'static str, Outcome)> {
+    let View {
+        times,
+        now,
+        instance,
+        attempt,
+        job,
+        ..
+    } = view;
+    if attempt.phase == AttemptPhase::Gone {
+        return Some(("its attempt is over", Outcome::Lost));
+    }
+    if time_left(times, instance, *now) <= TimeDelta::zero() {
+        return Some(("its time or its money is over", Outcome::Lost));
+    }
+    if shown.is_some_and(|machine| machine.has_failed) {
+        return Some(("the rented machine has failed", Outcome::Lost));
+    }
+    let was_claimed = attempt.claimed_at.is_some();
+    if matches!(job.phase, Phase::Stopping | Phase::Cancelling) && !was_claimed {
+        return Some(("the job was ended before its agent called", Outcome::Cancelled));
+    }
+    if job.phase == Phase::Cancelling && view.requested_for > times.stop {
+        return Some(("the agent did not follow the order to cancel", Outcome::Cancelled));
+    }
+    if !was_claimed && *now - instance.ordered_at > time_delta(times.create + times.boot) {
+        return Some(("the agent did not call in time", Outcome::NeverStarted));
+    }
+    if was_claimed && view.unrenewed_for > times.lease + times.stop {
+        return Some(("the agent did not call before its lease ended", Outcome::Lost));
+    }
+    None
+}
+
+/// Whether a machine that is not shown counts as gone: several looks, over a while, since what is read lags behind.
+pub(super) fn is_missing(times: &Times, instance: &Instance, now: DateTime<Utc>) -> bool {
+    let Some(since) = instance.missing_since else {
+        return false;
+    };
+    instance.n_missing >= LOOKS && now - since >= time_delta(times.missing)
+}

@@ -1,0 +1,462 @@
+//! From a queued job to a rented machine: intent and reservation are committed, then the provider is asked.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use protocol::{
+    JobId,
+    phase::{AttemptPhase, Outcome, Phase},
+    preset::BaseClass,
+    problem::chain,
+    spend::{Budget, BudgetScope, InstancePhase, RentalWish, env},
+};
+use store::{
+    StoreError,
+    attempts::{self, Attempt, Claimant, NewAttempt, Subject},
+    jobs::{self, JobState, PhaseChange},
+    queue, settings,
+    spend::{self, Change, Instance, NewInstance, Scopes},
+    tokens::NewToken,
+};
+
+use super::fresh;
+use crate::{
+    Orchestrator,
+    lifecycle::{Input, next},
+    orchestrator::time_delta,
+    providers::{
+        machine_name::MachineName,
+        rental::{NextStep, Offer, Order},
+    },
+    reconcile::ReconcileError,
+    rentals::{Plan, Rental, estimate, plan},
+    services::{AttemptEnd, apply, end_job_attempt},
+};
+
+/// Machines that are asked for in one pass before the job waits a while.
+const MOST_ORDERS: usize = 12;
+/// A job that found no machine, or no money, waits this long before it is looked at again.
+const PAUSE: Duration = Duration::from_secs(60);
+/// Forecasts are raised by this before a deadline is made of them.
+const ROOM_PERCENT: u32 = 130;
+
+/// What an attempt to order came to.
+enum Ordered {
+    /// There is a machine, or there may be one.
+    Yes,
+    /// The next offer, for this reason.
+    Next(String),
+    /// Nothing more in this pass; the job waits.
+    Wait(Duration, String),
+    /// The job cannot be launched as it is.
+    Fail(String),
+    /// Nobody is launched any more.
+    Halt(String),
+}
+
+impl Orchestrator {
+    /// Orders machines for queued jobs, as many as may live at the same time.
+    pub(super) async fn fill_rental(&self, rental: &Rental) -> Result<(), ReconcileError> {
+        loop {
+            if settings::halted(&self.store, rental.name()).await?.is_some() {
+                return Ok(());
+            }
+            let n_alive = spend::alive(&self.store, rental.name()).await?.len();
+            if n_alive >= self.max_rented(rental) {
+                return Ok(());
+            }
+            let Some(id) = queue::next_job(&self.store, rental.name(), store::now()).await? else {
+                return Ok(());
+            };
+            let job = jobs::state(&self.store, id).await?;
+            self.launch_rented(rental, &job).await?;
+        }
+    }
+
+    pub(crate) fn max_rented(&self, rental: &Rental) -> usize {
+        let limit = self.options.max_running.get(rental.name());
+        limit.copied().unwrap_or_else(|| rental.landlord.capacity())
+    }
+
+    /// Asks for one machine after the other until there is one. The job leaves the queue, or is put off.
+    async fn launch_rented(&self, rental: &Rental, job: &JobState) -> Result<(), ReconcileError> {
+        let wish = job.rental.clone().unwrap_or_default();
+        let class = self
+            .base(&job.recipe.base_model)
+            .map_or(BaseClass::Sdxl, |base| base.model.class);
+        let memory_gb = estimate::memory_gb(&job.recipe, class);
+        let offers = match rental.landlord.offers(&wish, memory_gb).await {
+            Ok(offers) => offers,
+            Err(err) => {
+                let reason = format!("{} could not say what it offers: {}", rental.name(), chain(&err));
+                return self.put_off(job.id, &reason, PAUSE).await;
+            }
+        };
+        if offers.is_empty() {
+            let reason = no_offer(&wish, memory_gb);
+            return self.put_off(job.id, &reason, PAUSE).await;
+        }
+        let mut attempt: Option<Attempt> = None;
+        let mut short: Option<Budget> = None;
+        let mut refusals: Vec<String> = Vec::new();
+        for offer in offers.iter().take(MOST_ORDERS) {
+            let run = self.wanted_run(job, offer, class).await?;
+            let committed = self
+                .commit_intent(rental, job.id, attempt.as_ref(), offer, run)
+                .await?;
+            let (instance, intent, token) = match committed {
+                Committed::Yes(instance, intent, token) => (instance, intent, token),
+                Committed::Short(budget) => {
+                    short = Some(budget);
+                    continue;
+                }
+                // Somebody else has it, or its owner wants something else.
+                Committed::Overtaken => return Ok(()),
+            };
+            attempt = Some(*intent);
+            match self.order(rental, job, &instance, offer, token).await? {
+                Ordered::Yes => return Ok(()),
+                Ordered::Next(reason) => refusals.push(format!("{}: {reason}", offer.gpu_name)),
+                Ordered::Wait(pause, reason) => return self.withdraw(attempt, pause, reason).await,
+                Ordered::Fail(reason) => return self.fail(attempt, reason).await,
+                Ordered::Halt(reason) => {
+                    self.halt(rental, &reason).await?;
+                    return self.withdraw(attempt, PAUSE, reason).await;
+                }
+            }
+        }
+        match (attempt, short) {
+            (attempt @ Some(_), _) => {
+                let reason = format!("no machine is free ({}); trying again", refusals.join("; "));
+                self.withdraw(attempt, PAUSE, reason).await
+            }
+            (None, Some(budget)) => self.out_of_money(rental, job, &offers, &budget).await,
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// How long the work will take on this machine, with room.
+    async fn wanted_run(
+        &self,
+        job: &JobState,
+        offer: &Offer,
+        class: BaseClass,
+    ) -> Result<Duration, ReconcileError> {
+        let step = match self.measured_step(job.owner, &job.recipe, &offer.gpu).await? {
+            Some(step) => step,
+            None => estimate::step_seconds(&offer.gpu, &job.recipe, class),
+        };
+        let n_left = job
+            .recipe
+            .parameters
+            .n_steps
+            .saturating_sub(job.checkpoint_step.unwrap_or(0));
+        let seconds = estimate::job_seconds(step, n_left).high;
+        let run = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX / 4);
+        // Beyond a year it is money that decides.
+        let run = run.min(Duration::from_secs(365 * 24 * 3600));
+        Ok(run * ROOM_PERCENT / 100)
+    }
+
+    /// One transaction: the job leaves the queue, its attempt is opened, the worst case is set aside, and the machine
+    /// has a row with its name.
+    async fn commit_intent(
+        &self,
+        rental: &Rental,
+        job: JobId,
+        attempt: Option<&Attempt>,
+        offer: &Offer,
+        run: Duration,
+    ) -> Result<Committed, ReconcileError> {
+        let now = rental.clock.now();
+        let token = NewToken::random();
+        let tx = self.store.begin().await?;
+        if let Some(attempt) = attempt {
+            // Locked before its job; ended meanwhile by its owner's wish.
+            if attempts::get(&tx, attempt.id).await?.phase == AttemptPhase::Gone {
+                return Ok(Committed::Overtaken);
+            }
+        }
+        let state = jobs::state(&tx, job).await?;
+        let expected = if attempt.is_some() {
+            Phase::Launching
+        } else {
+            Phase::Queued
+        };
+        if state.phase != expected {
+            return Ok(match attempt {
+                // Stopped or cancelled while it was looking for a machine: the attempt is withdrawn.
+                Some(attempt) => {
+                    let end = AttemptEnd::new(Outcome::Cancelled, None);
+                    end_job_attempt(self, &tx, attempt, end).await?;
+                    tx.commit().await?;
+                    Committed::Overtaken
+                }
+                None => Committed::Overtaken,
+            });
+        }
+        let scopes = Scopes {
+            owner: state.owner,
+            project: state.project.clone(),
+            month: spend::month_of(now),
+        };
+        let tightest = spend::tightest(&tx, job, &scopes).await?;
+        let left = tightest.as_ref().and_then(Budget::left);
+        let Some(Plan {
+            reserved,
+            deadline_at,
+        }) = plan(&rental.times, offer.rate_cap, run, left, now)
+        else {
+            return Ok(match tightest {
+                Some(budget) => Committed::Short(budget),
+                None => Committed::Overtaken,
+            });
+        };
+        let attempt = match attempt {
+            Some(attempt) => {
+                attempts::replace_token(&tx, attempt, &token).await?;
+                attempts::get(&tx, attempt.id).await?
+            }
+            None => {
+                let launching = next(Phase::Queued, Input::Launch).expect("a queued job can be launched");
+                match jobs::change_phase(&tx, job, PhaseChange::new(Phase::Queued, launching)).await {
+                    Ok(()) => {}
+                    Err(StoreError::Stale { .. }) => return Ok(Committed::Overtaken),
+                    Err(err) => return Err(err.into()),
+                }
+                let new = NewAttempt {
+                    subject: Subject::Job(job),
+                    n: state.n_attempts + 1,
+                    provider: rental.name(),
+                    claimant: Claimant::Own(&token),
+                    start_step: state.checkpoint_step.unwrap_or(0),
+                };
+                attempts::open(&tx, new).await?
+            }
+        };
+        let name = MachineName::new(self.store.deployment(), job, attempt.n, deadline_at);
+        let new = NewInstance {
+            job: &state,
+            attempt: attempt.id,
+            provider: rental.name(),
+            name: name.to_string(),
+            gpu: &offer.gpu,
+            n_gpus: offer.n_gpus,
+            cloud: offer.cloud,
+            data_center: offer.data_center.as_deref(),
+            rate: offer.rate,
+            rate_cap: offer.rate_cap,
+            reserved,
+            ordered_at: now,
+            deadline_at,
+        };
+        let instance = match spend::open(&tx, new).await? {
+            Ok(instance) => instance,
+            Err(shortage) => return Ok(Committed::Short(shortage.budget)),
+        };
+        tx.commit().await?;
+        crate::failpoint::reached("intent committed");
+        tracing::info!(job.id = %job, name = instance.name, gpu = offer.gpu, %reserved, %deadline_at, "ordering a machine");
+        Ok(Committed::Yes(
+            Box::new(instance),
+            Box::new(attempt),
+            token.secret,
+        ))
+    }
+
+    /// Asks the provider, once, and writes down what came of it.
+    async fn order(
+        &self,
+        rental: &Rental,
+        job: &JobState,
+        instance: &Instance,
+        offer: &Offer,
+        token: String,
+    ) -> Result<Ordered, ReconcileError> {
+        let order = Order {
+            name: &instance.name,
+            offer,
+            env: agent_env(rental, instance, token),
+        };
+        let err = match rental.landlord.order(&order).await {
+            Ok(machine) => {
+                crate::failpoint::reached("machine ordered");
+                self.adopt(rental, instance, &machine).await?;
+                crate::failpoint::reached("machine adopted");
+                if machine.rate <= offer.rate_cap {
+                    return Ok(Ordered::Yes);
+                }
+                let reason = "the machine is dearer than it was offered";
+                let tx = self.store.begin().await?;
+                let live = fresh(&tx, instance).await?;
+                let change = Change {
+                    to: InstancePhase::Ending,
+                    reason: Some(reason.to_owned()),
+                    at: rental.clock.now(),
+                };
+                spend::change(&tx, &live, change).await?;
+                tx.commit().await?;
+                rental.landlord.terminate(&machine.id).await?;
+                return Ok(Ordered::Next(reason.to_owned()));
+            }
+            Err(err) => err,
+        };
+        let reason = chain(&err);
+        tracing::warn!(job.id = %job.id, name = instance.name, error = reason, "no machine");
+        let step = err.next_step();
+        let now = rental.clock.now();
+        let tx = self.store.begin().await?;
+        let to = match step {
+            NextStep::Resolve => InstancePhase::Unknown,
+            _ => InstancePhase::Gone,
+        };
+        if to == InstancePhase::Gone {
+            spend::release(&tx, instance, protocol::MicroUsd::ZERO, now).await?;
+        }
+        let change = Change {
+            to,
+            reason: Some(reason.clone()),
+            at: now,
+        };
+        spend::change(&tx, instance, change).await?;
+        tx.commit().await?;
+        crate::failpoint::reached("refusal noted");
+        Ok(match step {
+            NextStep::Resolve => Ordered::Yes,
+            NextStep::NextCandidate => Ordered::Next(reason),
+            NextStep::Wait(pause) => Ordered::Wait(pause, reason),
+            NextStep::Fail => Ordered::Fail(reason),
+            NextStep::StopAccount => Ordered::Halt(reason),
+        })
+    }
+
+    /// No machine after all: the job goes back to the queue, and nothing is held against it.
+    async fn withdraw(
+        &self,
+        attempt: Option<Attempt>,
+        pause: Duration,
+        reason: String,
+    ) -> Result<(), ReconcileError> {
+        let Some(attempt) = attempt else { return Ok(()) };
+        let tx = self.store.begin().await?;
+        let attempt = attempts::get(&tx, attempt.id).await?;
+        if attempt.phase != AttemptPhase::Gone {
+            let end = AttemptEnd::again(Outcome::NeverStarted, reason, pause);
+            end_job_attempt(self, &tx, &attempt, end).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn fail(&self, attempt: Option<Attempt>, reason: String) -> Result<(), ReconcileError> {
+        let Some(attempt) = attempt else { return Ok(()) };
+        let tx = self.store.begin().await?;
+        let attempt = attempts::get(&tx, attempt.id).await?;
+        if attempt.phase != AttemptPhase::Gone {
+            end_job_attempt(self, &tx, &attempt, AttemptEnd::new(Outcome::Failed, reason)).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn put_off(&self, job: JobId, reason: &str, pause: Duration) -> Result<(), ReconcileError> {
+        let tx = self.store.begin().await?;
+        jobs::put_off(&tx, job, reason, store::now() + time_delta(pause)).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Its own limit is its end; for the other budgets it waits until there is money again.
+    async fn out_of_money(
+        &self,
+        rental: &Rental,
+        job: &JobState,
+        offers: &[Offer],
+        budget: &Budget,
+    ) -> Result<(), ReconcileError> {
+        let least = offers
+            .iter()
+            .map(|offer| rental.times.least(offer.rate_cap))
+            .min();
+        let least = least.unwrap_or_default();
+        let limit = budget.limit_micro_usd.unwrap_or_default();
+        let left = budget.left().unwrap_or_default().max(protocol::MicroUsd::ZERO);
+        if budget.scope != BudgetScope::Job {
+            let what = match budget.scope {
+                BudgetScope::Project => format!("the project `{}`", budget.key),
+                BudgetScope::Month => format!("the month {}", budget.key),
+                BudgetScope::User | BudgetScope::Job => "the user".to_owned(),
+            };
+            let reason = format!(
+                "waits for money: {left} of the {limit} of {what} is free, and a machine needs {least} to start with"
+            );
+            return self.put_off(job.id, &reason, PAUSE).await;
+        }
+        if budget.reserved_micro_usd > protocol::MicroUsd::ZERO {
+            let reason = format!(
+                "waits until {} is free again that is set aside for a machine whose end is not confirmed",
+                budget.reserved_micro_usd
+            );
+            return self.put_off(job.id, &reason, rental.times.busy_tick).await;
+        }
+        let tx = self.store.begin().await?;
+        let state = jobs::state(&tx, job.id).await?;
+        let spent = budget.spent_micro_usd;
+        let reason = format!(
+            "its limit of {limit} is reached: {spent} is spent, and another machine needs {least} to start with. Resume it \
+             with a limit of at least {}",
+            spent + least
+        );
+        match apply(&tx, &state, Input::OutOfMoney, Some(reason)).await {
+            Ok(_) => tx.commit().await?,
+            Err(err) => return Err(err.into()),
+        }
+        Ok(())
+    }
+
+    /// Nothing is ordered any more until somebody has looked at the account.
+    pub(super) async fn halt(&self, rental: &Rental, reason: &str) -> Result<(), ReconcileError> {
+        tracing::error!(
+            provider = rental.name(),
+            reason,
+            "no machines are ordered any more"
+        );
+        settings::halt(&self.store, rental.name(), Some(reason)).await?;
+        Ok(())
+    }
+}
+
+enum Committed {
+    Yes(Box<Instance>, Box<Attempt>, String),
+    Short(Budget),
+    Overtaken,
+}
+
+fn no_offer(wish: &RentalWish, memory_gb: u32) -> String {
+    let gpus = if wish.gpus.is_empty() {
+        "any GPU".to_owned()
+    } else {
+        wish.gpus.join(", ")
+    };
+    format!(
+        "no machine on offer fits: {gpus}, at least {memory_gb} GB each, within the wanted price and places"
+    )
+}
+
+/// What the agent on the machine is told; anybody who may list machines can read it.
+fn agent_env(rental: &Rental, instance: &Instance, token: String) -> BTreeMap<String, String> {
+    let times = &rental.times;
+    let mut told = rental.landlord.agent_env();
+    let mut tell = |name: &str, value: String| told.insert(name.to_owned(), value);
+    tell("MORPHEUS_SERVER", rental.server_url.clone());
+    tell("MORPHEUS_TOKEN", token);
+    tell(env::DEADLINE, instance.deadline_at.timestamp().to_string());
+    tell(env::BOOT_GRACE, times.boot_grace.as_secs().to_string());
+    tell(env::STOP, times.stop.as_secs().to_string());
+    tell(env::RATE, instance.rate_cap.0.to_string());
+    let kept = crate::rentals::cost(instance.rate_cap, time_delta(times.kill));
+    tell(env::BUDGET, (instance.reserved - kept).0.to_string());
+    if rental.time_scale != 1 {
+        tell(env::TIME_SCALE, rental.time_scale.to_string());
+    }
+    told
+}

@@ -1,0 +1,265 @@
+//! Rented machines: the times and sums that decide about them. No IO; the time comes in, by the provider's clock.
+//!
+//! A machine is ordered only when its worst case fits into every budget:
+//!
+//! ```text
+//! ordered                                                  deadline      + kill
+//! |-- create --|-- boot --|-- run ------------|-- stop ---|-- kill --|
+//! |<------------------- reserved = rate cap x this ------------------>|
+//! ```
+//!
+//! Whatever happens to it, one of three ends it by its deadline and `kill`: its own agent, this server, or
+//! `morpheus reap`. So as long as an hour costs no more than the rate cap, it cannot cost more than was reserved. When
+//! an hour costs more, more is reserved, or the deadline comes earlier.
+
+mod clock;
+pub(crate) mod estimate;
+
+#[cfg(test)]
+mod tests;
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use protocol::{MicroUsd, spend::RentalTerms};
+use store::spend::Instance;
+
+pub use self::clock::{Clock, Elapsed};
+use crate::{orchestrator::time_delta, providers::rental::Landlord, watches::Watches};
+
+/// How long things may take, by the provider's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// Until an order is answered.
+    pub create: Duration,
+    /// From there until the agent calls.
+    pub boot: Duration,
+    /// Less work than this is not worth a machine.
+    pub least_run: Duration,
+    /// For the last checkpoint and its upload.
+    pub stop: Duration,
+    /// From the deadline until somebody has ended the machine.
+    pub kill: Duration,
+    /// An agent that never reached the server ends its machine after this.
+    pub boot_grace: Duration,
+    /// An agent that cannot renew its lease for this long ends its machine.
+    pub lease: Duration,
+    /// A machine whose order was not answered is looked for so long.
+    pub unresolved: Duration,
+    /// One that was not found keeps a part of its reservation for so long, in case it shows up.
+    pub quarantine: Duration,
+    /// One that is not shown for so long is gone.
+    pub missing: Duration,
+    /// One of ours that no row knows may be so old before it is ended.
+    pub stray: Duration,
+    /// A bill that has not changed for so long is final.
+    pub bill: Duration,
+    /// The machines are looked at this often,
+    pub tick: Duration,
+    /// and this often while one is being ordered or ended.
+    pub busy_tick: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        const MINUTE: u64 = 60;
+        let minutes = |n: u64| Duration::from_secs(n * MINUTE);
+        Self {
+            create: minutes(1),
+            boot: minutes(20),
+            least_run: minutes(10),
+            stop: minutes(5),
+            kill: minutes(6),
+            boot_grace: minutes(10),
+            lease: minutes(10),
+            unresolved: minutes(5),
+            quarantine: minutes(30),
+            missing: minutes(1),
+            stray: minutes(10),
+            bill: minutes(120),
+            tick: Duration::from_secs(30),
+            busy_tick: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Times {
+    /// From the order to the deadline, with this much work.
+    fn to_deadline(&self, run: Duration) -> Duration {
+        self.create + self.boot + run + self.stop
+    }
+
+    /// What must be free to order a machine at all. A minute more, since deadlines are whole minutes.
+    pub(crate) fn least(&self, rate_cap: MicroUsd) -> MicroUsd {
+        let longest = self.to_deadline(self.least_run) + self.kill + Duration::from_secs(60);
+        cost(rate_cap, time_delta(longest))
+    }
+
+    /// What a machine whose order was never answered can cost until its agent gives up.
+    pub(crate) fn quarantined(&self, rate_cap: MicroUsd) -> MicroUsd {
+        cost(
+            rate_cap,
+            time_delta(self.create + self.boot_grace + self.stop + self.kill),
+        )
+    }
+}
+
+/// Who rents machines out, and how.
+#[derive(Debug, Clone)]
+pub struct RentalOptions {
+    /// Who.
+    pub landlord: Arc<dyn Landlord>,
+    /// Where agents reach the server.
+    pub server_url: String,
+    /// See [`Times`].
+    pub times: Times,
+    /// How many times as fast as ours the provider's clock runs; a simulated one's may.
+    pub time_scale: u32,
+    /// Between two of the provider's answers the time is counted by this; left out: by this machine's steady clock.
+    pub elapsed: Option<Elapsed>,
+}
+
+impl RentalOptions {
+    /// The usual times.
+    pub fn new(landlord: Arc<dyn Landlord>, server_url: impl Into<String>) -> Self {
+        Self {
+            landlord,
+            server_url: server_url.into(),
+            times: Times::default(),
+            time_scale: 1,
+            elapsed: None,
+        }
+    }
+}
+
+/// A landlord, with what this process knows of it.
+#[derive(Debug)]
+pub(crate) struct Rental {
+    pub(crate) landlord: Arc<dyn Landlord>,
+    pub(crate) server_url: String,
+    pub(crate) times: Times,
+    pub(crate) time_scale: u32,
+    pub(crate) clock: Clock,
+    pub(crate) watches: Watches,
+    pub(crate) health: std::sync::Mutex<Health>,
+}
+
+/// What was last seen of a landlord.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Health {
+    pub(crate) seen_at: Option<DateTime<Utc>>,
+    pub(crate) n_foreign: u32,
+    pub(crate) foreign_rate: MicroUsd,
+}
+
+impl Rental {
+    pub(crate) fn new(options: RentalOptions) -> Self {
+        let elapsed = options
+            .elapsed
+            .unwrap_or_else(|| Elapsed::steady(options.time_scale));
+        Self {
+            landlord: options.landlord,
+            server_url: options.server_url,
+            times: options.times,
+            time_scale: options.time_scale,
+            clock: Clock::new(elapsed),
+            watches: Watches::default(),
+            health: std::sync::Mutex::default(),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.landlord.name()
+    }
+}
+
+/// A reservation that fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Plan {
+    pub(crate) reserved: MicroUsd,
+    pub(crate) deadline_at: DateTime<Utc>,
+}
+
+/// The longest that a machine may be had for with the money that is left, but no longer than the work needs;
+/// `None` when that is not worth it.
+pub(crate) fn plan(
+    times: &Times,
+    rate_cap: MicroUsd,
+    run: Duration,
+    left: Option<MicroUsd>,
+    now: DateTime<Utc>,
+) -> Option<Plan> {
+    let kill = time_delta(times.kill);
+    let wanted = time_delta(times.to_deadline(run.max(times.least_run)));
+    let affordable = left.map_or(TimeDelta::MAX, |left| time_for(rate_cap, left) - kill);
+    let deadline_at = whole_minutes(now.checked_add_signed(wanted.min(affordable))?);
+    // Wanted times are rounded up, so that the work fits; money cannot be.
+    let deadline_at = match deadline_at + TimeDelta::minutes(1) {
+        later if wanted < affordable && later - now <= affordable => later,
+        _ => deadline_at,
+    };
+    if deadline_at - now < time_delta(times.to_deadline(times.least_run)) {
+        return None;
+    }
+    Some(Plan {
+        reserved: cost(rate_cap, deadline_at - now + kill),
+        deadline_at,
+    })
+}
+
+/// What a time costs, rounded up; the largest amount when it is more than can be written down.
+pub(crate) fn cost(rate: MicroUsd, time: TimeDelta) -> MicroUsd {
+    let time = time.to_std().unwrap_or(Duration::ZERO);
+    rate.checked_cost(time).unwrap_or(MicroUsd(i64::MAX))
+}
+
+/// How long an amount lasts, rounded down to milliseconds.
+fn time_for(rate: MicroUsd, amount: MicroUsd) -> TimeDelta {
+    if rate <= MicroUsd::ZERO {
+        return TimeDelta::MAX;
+    }
+    let ms = i128::from(amount.0.max(0)) * 3_600_000 / i128::from(rate.0);
+    i64::try_from(ms)
+        .ok()
+        .and_then(TimeDelta::try_milliseconds)
+        .unwrap_or(TimeDelta::MAX)
+}
+
+fn whole_minutes(time: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp(time.timestamp().div_euclid(60) * 60, 0).unwrap_or(time)
+}
+
+/// What a machine has cost by `now`: each stretch at the higher of the rates at its ends.
+pub(crate) fn accrued(instance: &Instance, rate: MicroUsd, now: DateTime<Utc>) -> MicroUsd {
+    let stretch = (now - instance.accrued_until).max(TimeDelta::zero());
+    instance.accrued + cost(instance.rate.max(rate), stretch)
+}
+
+/// How long a machine may still live before it must be ended: by its deadline, and by its money.
+pub(crate) fn time_left(times: &Times, instance: &Instance, now: DateTime<Utc>) -> TimeDelta {
+    let spent = accrued(instance, instance.rate, now);
+    let money = time_for(instance.rate, instance.reserved - spent) - time_delta(times.kill);
+    (instance.deadline_at - now).min(money)
+}
+
+/// What its agent must keep to.
+pub(crate) fn terms(times: &Times, instance: &Instance, now: DateTime<Utc>) -> RentalTerms {
+    let left = time_left(times, instance, now).max(TimeDelta::zero());
+    let spent = accrued(instance, instance.rate, now) + cost(instance.rate, time_delta(times.kill));
+    RentalTerms {
+        seconds_to_deadline: u32::try_from(left.num_seconds()).unwrap_or(u32::MAX),
+        stop_seconds: u32::try_from(times.stop.as_secs()).unwrap_or(u32::MAX),
+        rate_micro_usd: instance.rate,
+        budget_left_micro_usd: (instance.reserved - spent).max(MicroUsd::ZERO),
+    }
+}
+
+/// What must be added to a reservation so that a machine that became dearer can live until its deadline.
+pub(crate) fn missing_money(times: &Times, instance: &Instance, now: DateTime<Utc>) -> MicroUsd {
+    let worst = accrued(instance, instance.rate, now)
+        + cost(
+            instance.rate,
+            (instance.deadline_at - now).max(TimeDelta::zero()) + time_delta(times.kill),
+        );
+    (worst - instance.reserved).max(MicroUsd::ZERO)
+}

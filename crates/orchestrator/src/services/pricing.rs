@@ -1,0 +1,294 @@
+//! What a job would cost on rented machines, and whether its user may start it.
+
+use protocol::{
+    MicroUsd, OwnerId,
+    job::CreateJob,
+    preset::BaseClass,
+    recipe::Recipe,
+    spend::{Budget, OfferEstimate, RentalWish, Spread},
+};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use store::{
+    jobs,
+    spend::{self, Scopes},
+};
+
+use super::JobPlan;
+use crate::{
+    Orchestrator, ServiceError, ServiceResult,
+    providers::rental::Offer,
+    rentals::{Rental, estimate},
+};
+
+/// Jobs that are looked at for like ones.
+const N_JOBS_REMEMBERED: u64 = 200;
+const MOST_GPUS: u32 = 8;
+const MOST_NAMES: usize = 16;
+
+/// What a job would need and cost.
+#[derive(Debug, Clone)]
+pub struct Pricing {
+    /// GPU memory that the training needs, in GB.
+    pub memory_gb: u32,
+    /// Every kind of machine that may be asked for, those to be asked for first at the front.
+    pub offers: Vec<OfferEstimate>,
+    /// The smallest limit with which it could start.
+    pub least_limit: Option<MicroUsd>,
+    /// Budgets besides its own.
+    pub budgets: Vec<Budget>,
+    /// Stands for the configuration and the prices.
+    pub hash: String,
+}
+
+/// What a launch is bound to.
+#[derive(Serialize)]
+struct Bound<'a> {
+    recipe: &'a Recipe,
+    pictures: Vec<(&'a str, &'a str)>,
+    provider: &'a str,
+    rental: &'a RentalWish,
+    rates: Vec<(&'a str, u32, MicroUsd)>,
+}
+
+impl Orchestrator {
+    /// What a planned job would need and cost.
+    pub async fn price_job(
+        &self,
+        owner: OwnerId,
+        request: &CreateJob,
+        plan: &JobPlan,
+    ) -> ServiceResult<Pricing> {
+        let class = self
+            .base(&plan.recipe.base_model)
+            .map_or(BaseClass::Sdxl, |base| base.model.class);
+        let memory_gb = estimate::memory_gb(&plan.recipe, class);
+        let mut offers = Vec::new();
+        let mut budgets = Vec::new();
+        if let Some(rental) = self.rental(&request.provider) {
+            for offer in self.kinds(rental, &request.rental).await? {
+                let measured = self.measured_step(owner, &plan.recipe, &offer.gpu).await?;
+                let is_measured = measured.is_some();
+                let step =
+                    measured.unwrap_or_else(|| estimate::step_seconds(&offer.gpu, &plan.recipe, class));
+                let seconds = estimate::job_seconds(step, plan.recipe.parameters.n_steps);
+                offers.push(estimate::offer(
+                    &rental.times,
+                    &offer,
+                    seconds,
+                    is_measured,
+                    memory_gb,
+                ));
+            }
+            let scopes = Scopes {
+                owner,
+                project: request.project.clone(),
+                month: spend::month_of(rental.clock.now()),
+            };
+            budgets = spend::budgets_for(&self.store, &scopes).await?;
+        }
+        let fitting = offers.iter().filter(|offer| offer.unfit.is_none());
+        let least_limit = fitting.map(|offer| offer.least_limit_micro_usd).min();
+        Ok(Pricing {
+            hash: hash(request, plan, &offers),
+            memory_gb,
+            offers,
+            least_limit,
+            budgets,
+        })
+    }
+
+    /// Refuses what could not be launched, or was not seen as it is now.
+    pub(super) async fn check_rental(
+        &self,
+        owner: OwnerId,
+        request: &CreateJob,
+        plan: &JobPlan,
+    ) -> ServiceResult<()> {
+        let Some(rental) = self.rental(&request.provider) else {
+            return Ok(());
+        };
+        let Some(limit) = request.limit_micro_usd else {
+            return Err(ServiceError::field(
+                "limit_micro_usd",
+                format!("needed for `{}`: what may the job cost in all?", request.provider),
+            ));
+        };
+        if let Some(reason) = store::settings::halted(&self.store, rental.name()).await? {
+            return Err(ServiceError::Conflict(format!(
+                "nothing is launched at `{}` until somebody has looked at it: {reason}",
+                rental.name()
+            )));
+        }
+        let pricing = self.price_job(owner, request, plan).await?;
+        let Some(least) = pricing.least_limit else {
+            return Err(ServiceError::field(
+                "rental.gpus",
+                unfit(&request.rental, &pricing),
+            ));
+        };
+        if limit < least {
+            return Err(ServiceError::field(
+                "limit_micro_usd",
+                format!(
+                    "must be at least {least}, which the cheapest machine that fits needs to start and to work for a while; {limit} is too little"
+                ),
+            ));
+        }
+        for budget in &pricing.budgets {
+            if let Some(left) = budget.left()
+                && left < least
+            {
+                let left = left.max(MicroUsd::ZERO);
+                return Err(ServiceError::Conflict(format!(
+                    "the budget of the {:?} has {left} left, and the cheapest machine that fits needs {least} to start: raise \
+                     that budget, or wait",
+                    budget.scope
+                )
+                .to_lowercase()));
+            }
+        }
+        match &request.estimate_hash {
+            Some(seen) if *seen == pricing.hash => Ok(()),
+            Some(_) => Err(ServiceError::Conflict(
+                "prices or settings have changed since the estimate was made: look at the new estimate, then start again".to_owned(),
+            )),
+            None => Err(ServiceError::field(
+                "estimate_hash",
+                "needed where machines are rented: `hash` of the answer of POST /api/v1/jobs/estimate",
+            )),
+        }
+    }
+
+    /// One offer for each kind of machine, wherever it stands.
+    async fn kinds(&self, rental: &Rental, wish: &RentalWish) -> ServiceResult<Vec<Offer>> {
+        let all = rental.landlord.offers(wish, 0).await.map_err(|err| {
+            ServiceError::Unavailable(format!(
+                "{} did not say what it offers: {}",
+                rental.name(),
+                protocol::problem::chain(&err)
+            ))
+        })?;
+        let mut kinds: Vec<Offer> = Vec::new();
+        for offer in all {
+            match kinds
+                .iter_mut()
+                .find(|kind| kind.gpu == offer.gpu && kind.cloud == offer.cloud)
+            {
+                Some(kind) => kind.is_in_stock |= offer.is_in_stock,
+                None => kinds.push(offer),
+            }
+        }
+        Ok(kinds)
+    }
+
+    /// Time per step on this GPU, from this owner's own jobs whose steps cost the same.
+    pub(crate) async fn measured_step(
+        &self,
+        owner: OwnerId,
+        recipe: &Recipe,
+        gpu: &str,
+    ) -> Result<Option<Spread<f64>>, store::StoreError> {
+        let on_gpu = spend::jobs_on(&self.store, owner, gpu).await?;
+        if on_gpu.is_empty() {
+            return Ok(None);
+        }
+        let cost = |recipe: &Recipe| {
+            let p = &recipe.parameters;
+            (
+                recipe.base_model.clone(),
+                recipe.engine,
+                p.resolution,
+                p.batch_size,
+                p.gradient_accumulation,
+            )
+        };
+        let jobs = jobs::list(&self.store, owner, None, N_JOBS_REMEMBERED).await?;
+        let seconds = jobs
+            .iter()
+            .filter(|job| on_gpu.contains(&job.id) && cost(&job.recipe) == cost(recipe))
+            .filter_map(|job| Some(job.progress?.step_ms / 1000.0));
+        Ok(estimate::measured(seconds.collect()))
+    }
+}
+
+fn hash(request: &CreateJob, plan: &JobPlan, offers: &[OfferEstimate]) -> String {
+    let items = plan.manifest.items.iter();
+    let bound = Bound {
+        recipe: &plan.recipe,
+        pictures: items
+            .map(|item| (item.sha256.as_str(), item.caption.as_str()))
+            .collect(),
+        provider: &request.provider,
+        rental: &request.rental,
+        rates: offers
+            .iter()
+            .map(|offer| (offer.gpu.as_str(), offer.n_gpus, offer.rate_micro_usd))
+            .collect(),
+    };
+    let text = serde_json::to_vec(&bound).expect("a recipe is plain data");
+    hex::encode(Sha256::digest(text))
+}
+
+fn unfit(wish: &RentalWish, pricing: &Pricing) -> String {
+    if pricing.offers.is_empty() {
+        return if wish.gpus.is_empty() {
+            "no machine is on offer within the wanted price, places and tiers".to_owned()
+        } else {
+            format!(
+                "none of {} is on offer within the wanted price, places and tiers; leave it empty for every GPU that fits",
+                wish.gpus.join(", ")
+            )
+        };
+    }
+    let reasons: Vec<String> = pricing
+        .offers
+        .iter()
+        .filter_map(|offer| Some(format!("{}: {}", offer.gpu, offer.unfit.as_ref()?)))
+        .collect();
+    format!(
+        "{}; choose a GPU with at least {} GB, or leave it empty",
+        reasons.join("; "),
+        pricing.memory_gb
+    )
+}
+
+/// What is wrong with a wish, whoever rents.
+pub(super) fn check_wish(request: &CreateJob) -> ServiceResult<()> {
+    let wish = &request.rental;
+    if request
+        .limit_micro_usd
+        .is_some_and(|limit| limit <= MicroUsd::ZERO)
+    {
+        return Err(ServiceError::field("limit_micro_usd", "must be more than 0"));
+    }
+    if !(1..=MOST_GPUS).contains(&wish.n_gpus) {
+        return Err(ServiceError::field(
+            "rental.n_gpus",
+            format!("must be from 1 to {MOST_GPUS}, not {}", wish.n_gpus),
+        ));
+    }
+    for (field, names) in [
+        ("rental.gpus", &wish.gpus),
+        ("rental.data_centers", &wish.data_centers),
+    ] {
+        if names.len() > MOST_NAMES {
+            return Err(ServiceError::field(field, format!("at most {MOST_NAMES}")));
+        }
+    }
+    if wish.max_rate_micro_usd.is_some_and(|rate| rate <= MicroUsd::ZERO) {
+        return Err(ServiceError::field(
+            "rental.max_rate_micro_usd",
+            "must be more than 0",
+        ));
+    }
+    if let Some(project) = &request.project
+        && !(1..=80).contains(&project.trim().chars().count())
+    {
+        return Err(ServiceError::field(
+            "project",
+            "must have from 1 to 80 characters",
+        ));
+    }
+    Ok(())
+}

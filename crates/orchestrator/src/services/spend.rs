@@ -1,0 +1,152 @@
+//! Money and machines, as their owner sees and limits them.
+
+use protocol::{
+    JobId, MicroUsd, OwnerId,
+    job::Job,
+    phase::Phase,
+    spend::{Budget, BudgetScope, LedgerEntry, ProviderInfo, SetBudget, Spend},
+};
+use store::{jobs, settings, spend};
+
+use crate::{Orchestrator, ServiceError, ServiceResult};
+
+/// Machines in an overview.
+const N_INSTANCES: u64 = 100;
+/// Entries of the ledger in an answer.
+const N_ENTRIES: u64 = 1000;
+
+impl Orchestrator {
+    /// Budgets and machines at a glance.
+    pub async fn spend(&self, owner: OwnerId) -> ServiceResult<Spend> {
+        use protocol::spend::InstancePhase::Gone;
+        let instances = spend::overview(&self.store, owner, N_INSTANCES).await?;
+        let living = instances
+            .iter()
+            .filter(|instance| instance.phase != Gone && instance.handle.is_some());
+        Ok(Spend {
+            rate_micro_usd: living.map(|instance| instance.rate_micro_usd).sum(),
+            budgets: spend::budgets(&self.store, owner).await?,
+            instances,
+        })
+    }
+
+    /// The ledger, the newest entries first.
+    pub async fn ledger(&self, owner: OwnerId, job: Option<JobId>) -> ServiceResult<Vec<LedgerEntry>> {
+        Ok(spend::entries(&self.store, owner, job, N_ENTRIES).await?)
+    }
+
+    /// Sets the limit of a project, of the user, or of this month and those after it.
+    pub async fn set_budget(&self, owner: OwnerId, request: SetBudget) -> ServiceResult<Budget> {
+        check_limit(request.limit_micro_usd)?;
+        let key = match (request.scope, request.key.as_deref().map(str::trim)) {
+            (BudgetScope::Job, _) => {
+                return Err(ServiceError::field(
+                    "scope",
+                    "a job's limit is set with PUT /api/v1/jobs/{id}/limit",
+                ));
+            }
+            (BudgetScope::Project, Some(name)) if (1..=80).contains(&name.chars().count()) => name.to_owned(),
+            (BudgetScope::Project, _) => {
+                return Err(ServiceError::field(
+                    "key",
+                    "the project's name, from 1 to 80 characters",
+                ));
+            }
+            (BudgetScope::User, None) => String::new(),
+            (BudgetScope::Month, None) => {
+                let now = self
+                    .rentals
+                    .first()
+                    .map_or_else(store::now, |rental| rental.clock.now());
+                spend::month_of(now)
+            }
+            (BudgetScope::User | BudgetScope::Month, Some(_)) => {
+                return Err(ServiceError::field("key", "left out for this scope"));
+            }
+        };
+        let tx = self.store.begin().await?;
+        let budget = spend::set_limit(&tx, owner, request.scope, &key, request.limit_micro_usd).await?;
+        tx.commit().await?;
+        Ok(budget)
+    }
+
+    /// Sets what a job may cost in all. A machine that it has keeps the reservation that it was ordered with; the next
+    /// one gets the new one.
+    pub async fn set_job_limit(&self, owner: OwnerId, id: JobId, limit: MicroUsd) -> ServiceResult<Job> {
+        check_limit(Some(limit))?;
+        let tx = self.store.begin().await?;
+        let job = jobs::get(&tx, owner, id).await?;
+        if matches!(job.phase, Phase::Succeeded | Phase::Cancelled) {
+            return Err(ServiceError::Conflict(format!(
+                "a job that is {} costs nothing any more",
+                job.phase.as_str()
+            )));
+        }
+        let used = job.spend.spent_micro_usd + job.spend.reserved_micro_usd;
+        if limit < used {
+            return Err(ServiceError::field(
+                "limit_micro_usd",
+                format!("must be at least {used}, which is spent or set aside for a machine"),
+            ));
+        }
+        jobs::set_limit(&tx, id, limit).await?;
+        tx.commit().await?;
+        Ok(jobs::get(&self.store, owner, id).await?)
+    }
+
+    /// Who leases machines, and how that is going.
+    pub async fn provider_infos(&self) -> ServiceResult<Vec<ProviderInfo>> {
+        let mut infos: Vec<ProviderInfo> = self
+            .options
+            .providers
+            .iter()
+            .map(|provider| ProviderInfo {
+                name: provider.name().to_owned(),
+                is_rented: false,
+                max_running: u32::try_from(self.max_running(provider.as_ref())).unwrap_or(u32::MAX),
+                seen_at: None,
+                halted: None,
+                n_foreign: 0,
+                foreign_rate_micro_usd: MicroUsd::ZERO,
+            })
+            .collect();
+        for rental in self.rentals.iter() {
+            let halted = settings::halted(&self.store, rental.name()).await?;
+            let health = rental
+                .health
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .clone();
+            infos.push(ProviderInfo {
+                name: rental.name().to_owned(),
+                is_rented: true,
+                max_running: u32::try_from(self.max_rented(rental)).unwrap_or(u32::MAX),
+                seen_at: health.seen_at,
+                halted,
+                n_foreign: health.n_foreign,
+                foreign_rate_micro_usd: health.foreign_rate,
+            });
+        }
+        Ok(infos)
+    }
+
+    /// Somebody has looked at the account: machines are ordered again.
+    pub async fn unhalt(&self, provider: &str) -> ServiceResult<()> {
+        if self.rental(provider).is_none() {
+            return Err(ServiceError::NotFound {
+                what: "provider that rents machines out",
+                id: provider.to_owned(),
+            });
+        }
+        Ok(settings::halt(&self.store, provider, None).await?)
+    }
+}
+
+pub(super) fn check_limit(limit: Option<MicroUsd>) -> ServiceResult<()> {
+    match limit {
+        Some(limit) if limit <= MicroUsd::ZERO => {
+            Err(ServiceError::field("limit_micro_usd", "must be more than 0"))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,117 @@
+//! Money and machines: budgets, the ledger, and who rents machines out.
+
+use axum::{extract::State, http::StatusCode};
+use protocol::{
+    JobId,
+    job::Job,
+    spend::{Budget, LedgerEntry, ProviderInfo, SetBudget, SetJobLimit, Spend},
+};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::{
+    auth::User,
+    error::ApiResult,
+    extract::{Json, Path, Query},
+    state::AppState,
+};
+
+/// Which entries are wanted.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct LedgerQuery {
+    /// Only those of this job.
+    job: Option<JobId>,
+}
+
+/// Show budgets and rented machines
+#[utoipa::path(get, path = "/spend", tag = "spend", responses((status = 200, body = Spend)))]
+pub(crate) async fn get_spend(State(state): State<AppState>, user: User) -> ApiResult<axum::Json<Spend>> {
+    Ok(axum::Json(state.orchestrator.spend(user.owner).await?))
+}
+
+/// Set the limit of a project, of everything, or of this month and those after it
+#[utoipa::path(
+    put,
+    path = "/spend/budgets",
+    tag = "spend",
+    request_body = SetBudget,
+    responses((status = 200, body = Budget))
+)]
+pub(crate) async fn set_budget(
+    State(state): State<AppState>,
+    user: User,
+    Json(request): Json<SetBudget>,
+) -> ApiResult<axum::Json<Budget>> {
+    Ok(axum::Json(
+        state.orchestrator.set_budget(user.owner, request).await?,
+    ))
+}
+
+/// List movements of money, the newest first, at most 1000
+#[utoipa::path(
+    get,
+    path = "/spend/ledger",
+    tag = "spend",
+    params(LedgerQuery),
+    responses((status = 200, body = [LedgerEntry]))
+)]
+pub(crate) async fn list_ledger(
+    State(state): State<AppState>,
+    user: User,
+    Query(query): Query<LedgerQuery>,
+) -> ApiResult<axum::Json<Vec<LedgerEntry>>> {
+    Ok(axum::Json(
+        state.orchestrator.ledger(user.owner, query.job).await?,
+    ))
+}
+
+/// Set what a job may cost in all
+///
+/// A machine that it has keeps the reservation that it was ordered with; the next one gets the new limit.
+#[utoipa::path(
+    put,
+    path = "/jobs/{id}/limit",
+    tag = "jobs",
+    params(("id" = Uuid, Path, description = "The job")),
+    request_body = SetJobLimit,
+    responses((status = 200, body = Job))
+)]
+pub(crate) async fn set_job_limit(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<JobId>,
+    Json(request): Json<SetJobLimit>,
+) -> ApiResult<axum::Json<Job>> {
+    let limit = request.limit_micro_usd;
+    Ok(axum::Json(
+        state.orchestrator.set_job_limit(user.owner, id, limit).await?,
+    ))
+}
+
+/// List who leases machines
+#[utoipa::path(get, path = "/providers", tag = "spend", responses((status = 200, body = [ProviderInfo])))]
+pub(crate) async fn list_providers(
+    State(state): State<AppState>,
+    _user: User,
+) -> ApiResult<axum::Json<Vec<ProviderInfo>>> {
+    Ok(axum::Json(state.orchestrator.provider_infos().await?))
+}
+
+/// Order machines again at a provider where that was halted
+#[utoipa::path(
+    post,
+    path = "/providers/{name}/resume",
+    tag = "spend",
+    params(("name" = String, Path, description = "The provider")),
+    responses((status = 204))
+)]
+pub(crate) async fn resume_provider(
+    State(state): State<AppState>,
+    _user: User,
+    Path(name): Path<String>,
+) -> ApiResult<StatusCode> {
+    state.orchestrator.unhalt(&name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
