@@ -368,6 +368,20 @@ pub(crate) struct Held {
     pub(crate) work: TrainWork,
 }
 
+impl Held {
+    /// The training of an assignment.
+    pub(crate) fn of(assignment: Assignment) -> Self {
+        match assignment.work {
+            Work::Train(work) => Self {
+                id: assignment.attempt_id,
+                fence: assignment.fence,
+                work: *work,
+            },
+            Work::Generate(_) => panic!("no training: {assignment:?}"),
+        }
+    }
+}
+
 impl Agent {
     pub(crate) async fn claim(&self, kind: WorkKind) -> ServiceResult<Option<Assignment>> {
         let request = ClaimRequest {
@@ -383,16 +397,7 @@ impl Agent {
 
     pub(crate) async fn claim_train(&self) -> anyhow::Result<Held> {
         match self.claim(WorkKind::Train).await? {
-            Some(Assignment {
-                attempt_id,
-                fence,
-                work: Work::Train(work),
-                ..
-            }) => Ok(Held {
-                id: attempt_id,
-                fence,
-                work: *work,
-            }),
+            Some(assignment) if matches!(assignment.work, Work::Train(_)) => Ok(Held::of(assignment)),
             other => anyhow::bail!("no training: {other:?}"),
         }
     }

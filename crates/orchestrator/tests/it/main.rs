@@ -8,5 +8,6 @@ mod generations;
 mod jobs;
 mod objects;
 mod reap;
+mod rentals;
 mod replicas;
 mod runpod;

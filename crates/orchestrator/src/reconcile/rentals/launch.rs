@@ -18,7 +18,7 @@ use store::{
     tokens::NewToken,
 };
 
-use super::fresh;
+use super::{Adopted, TOO_DEAR};
 use crate::{
     Orchestrator,
     lifecycle::{Input, next},
@@ -280,23 +280,12 @@ impl Orchestrator {
         let err = match rental.landlord.order(&order).await {
             Ok(machine) => {
                 crate::failpoint::reached("machine ordered");
-                self.adopt(rental, instance, &machine).await?;
+                let adopted = self.adopt(rental, instance, &machine).await?;
                 crate::failpoint::reached("machine adopted");
-                if machine.rate <= offer.rate_cap {
-                    return Ok(Ordered::Yes);
-                }
-                let reason = "the machine is dearer than it was offered";
-                let tx = self.store.begin().await?;
-                let live = fresh(&tx, instance).await?;
-                let change = Change {
-                    to: InstancePhase::Ending,
-                    reason: Some(reason.to_owned()),
-                    at: rental.clock.now(),
-                };
-                spend::change(&tx, &live, change).await?;
-                tx.commit().await?;
-                rental.landlord.terminate(&machine.id).await?;
-                return Ok(Ordered::Next(reason.to_owned()));
+                return Ok(match adopted {
+                    Adopted::TooDear => Ordered::Next(TOO_DEAR.to_owned()),
+                    Adopted::Wanted | Adopted::Unwanted => Ordered::Yes,
+                });
             }
             Err(err) => err,
         };
