@@ -92,29 +92,27 @@ impl Orchestrator {
 
     /// Whether something should be done before the next regular look.
     async fn rental_has_business(&self, rental: &Rental, is_woken: bool) -> Result<bool, ReconcileError> {
-        use InstancePhase::{Abandoned, Ending, Gone, Intent, Live, Unknown};
+        use InstancePhase::{Ending, Intent, Live, Unknown};
         let alive = spend::alive(&self.store, rental.name()).await?;
-        if alive
-            .iter()
-            .any(|instance| matches!(instance.phase, Intent | Unknown | Ending))
-        {
+        let is_unsettled = |instance: &Instance| matches!(instance.phase, Intent | Unknown | Ending);
+        if alive.iter().any(is_unsettled) {
             return Ok(true);
         }
         // What the wake-up was for: a job was queued, or an attempt has ended.
         if !is_woken {
             return Ok(false);
         }
-        for instance in &alive {
+        for instance in alive.iter().filter(|instance| instance.phase == Live) {
             let attempt = attempts::get(&self.store, instance.attempt).await?;
-            if matches!(instance.phase, Live) && attempt.phase == AttemptPhase::Gone {
+            if attempt.phase == AttemptPhase::Gone {
                 return Ok(true);
             }
         }
-        debug_assert!(alive.iter().all(|instance| !matches!(instance.phase, Gone)));
-        let _ = Abandoned;
-        Ok(store::queue::next_job(&self.store, rental.name(), store::now())
-            .await?
-            .is_some())
+        Ok(
+            store::queue::next_job(&self.store, rental.name(), &[], store::now())
+                .await?
+                .is_some(),
+        )
     }
 
     /// One pass.

@@ -56,6 +56,7 @@ enum Ordered {
 impl Orchestrator {
     /// Orders machines for queued jobs, as many as may live at the same time.
     pub(super) async fn fill_rental(&self, rental: &Rental) -> Result<(), ReconcileError> {
+        let mut seen = Vec::new();
         loop {
             if settings::halted(&self.store, rental.name()).await?.is_some() {
                 return Ok(());
@@ -64,9 +65,11 @@ impl Orchestrator {
             if n_alive >= self.max_rented(rental) {
                 return Ok(());
             }
-            let Some(id) = queue::next_job(&self.store, rental.name(), store::now()).await? else {
+            let Some(id) = queue::next_job(&self.store, rental.name(), &seen, store::now()).await? else {
                 return Ok(());
             };
+            // Each once in a pass, whatever comes of it.
+            seen.push(id);
             let job = jobs::state(&self.store, id).await?;
             self.launch_rented(rental, &job).await?;
         }
@@ -385,7 +388,7 @@ impl Orchestrator {
                 "waits until {} is free again that is set aside for a machine whose end is not confirmed",
                 budget.reserved_micro_usd
             );
-            return self.put_off(job.id, &reason, rental.times.busy_tick).await;
+            return self.put_off(job.id, &reason, Duration::ZERO).await;
         }
         let tx = self.store.begin().await?;
         let state = jobs::state(&tx, job.id).await?;

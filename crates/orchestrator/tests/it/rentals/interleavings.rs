@@ -65,20 +65,37 @@ struct Sequence<'a> {
     log: Arc<Mutex<Vec<String>>>,
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn no_interleaving_leads_past_a_limit_or_forgets_a_machine() {
+/// In parts, which run beside each other.
+macro_rules! parts {
+    ($($name:ident: $part:literal),* $(,)?) => {$(
+        #[tokio::test]
+        async fn $name() {
+            no_interleaving_leads_past_a_limit_or_forgets_a_machine($part).await;
+        }
+    )*};
+}
+
+const N_PARTS: u64 = 4;
+parts!(part_0: 0, part_1: 1, part_2: 2, part_3: 3);
+
+async fn no_interleaving_leads_past_a_limit_or_forgets_a_machine(part: u64) {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
-    let n_sequences = number("MORPHEUS_SPEND_SEQUENCES").unwrap_or(150);
+    let n_sequences = number("MORPHEUS_SPEND_SEQUENCES").unwrap_or(120);
     let seed = number("MORPHEUS_SPEND_SEED").unwrap_or_else(|| u64::from(rand::random::<u32>()));
-    println!("MORPHEUS_SPEND_SEED={seed} MORPHEUS_SPEND_SEQUENCES={n_sequences}");
+    println!("MORPHEUS_SPEND_SEED={seed} MORPHEUS_SPEND_SEQUENCES={n_sequences}, part {part} of {N_PARTS}");
     let mut office = Office::crashing().await;
-    for n in 0..n_sequences {
+    for (n, sequence) in (part..n_sequences).step_by(N_PARTS as usize).enumerate() {
         if n % 50 == 49 {
             office = Office::crashing().await;
         }
-        let log = Arc::new(Mutex::new(vec![format!("sequence {n} of seed {seed}")]));
+        let log = Arc::new(Mutex::new(vec![format!("sequence {sequence} of seed {seed}")]));
         let told = Told(Arc::clone(&log));
-        run(&mut office, StdRng::seed_from_u64(seed.wrapping_add(n)), log).await;
+        run(
+            &mut office,
+            StdRng::seed_from_u64(seed.wrapping_add(sequence)),
+            log,
+        )
+        .await;
         drop(told);
     }
 }
@@ -130,7 +147,7 @@ async fn run(office: &mut Office, mut random: StdRng, log: Arc<Mutex<Vec<String>
     };
     sequence.set_faults();
     // Without the server's eyes on it, a machine can be ordered but not watched.
-    let n_looks = sequence.random.random_range(20..200);
+    let n_looks = sequence.random.random_range(10..90);
     for _ in 0..n_looks {
         sequence.look().await;
         if sequence.office.job(job.id).await.phase.is_ended() && sequence.office.sim.living().is_empty() {

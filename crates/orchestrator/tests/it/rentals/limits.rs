@@ -132,7 +132,7 @@ async fn a_job_ends_itself_before_it_passes_its_limit() {
 async fn its_owner_is_warned_when_most_of_the_limit_is_spent() {
     let office = Office::new().await;
     let mut request = office.request(2 * USD, &[RTX_4090]);
-    request.parameters.n_steps = Some(9_000_000);
+    request.parameters.n_steps = Some(900_000);
     let (job, agent, held) = office.running(request).await;
     let warned = async || {
         let stream = office.bench.stream(job.id).await.unwrap();

@@ -312,7 +312,9 @@ impl Office {
     pub(super) async fn audit(&self) {
         let orchestrator = &self.bench.orchestrator;
         let owner = self.bench.owner();
-        let all = orchestrator.ledger(owner, None).await.unwrap();
+        let store = self.bench.store();
+        let entries = async |job| store::spend::entries(store, owner, job, 1_000_000).await.unwrap();
+        let all = entries(None).await;
         let sum = |entries: &[protocol::spend::LedgerEntry], account| {
             let mut sum = 0;
             for entry in entries {
@@ -332,7 +334,7 @@ impl Office {
             .await
             .unwrap();
         for job in jobs {
-            let own = orchestrator.ledger(owner, Some(job.id)).await.unwrap();
+            let own = entries(Some(job.id)).await;
             assert_eq!(job.spend.spent_micro_usd, sum(&own, LedgerAccount::Spent));
             assert_eq!(job.spend.reserved_micro_usd, sum(&own, LedgerAccount::Reserved));
         }
