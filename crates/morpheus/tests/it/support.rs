@@ -157,6 +157,13 @@ impl Server {
         children(self.id())
     }
 
+    /// Waits until the server has died by itself; its agents go on.
+    pub(crate) fn wait_until_dead(mut self) {
+        let child = &mut self.child;
+        wait_for("the server's death", || child.try_wait().unwrap());
+        self.ended = true;
+    }
+
     /// Kills the server as a power cut would, and leaves its agents alone.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();

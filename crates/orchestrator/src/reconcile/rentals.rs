@@ -407,6 +407,7 @@ impl Orchestrator {
         };
         spend::change(&tx, instance, change).await?;
         tx.commit().await?;
+        crate::failpoint::reached("end committed");
         tracing::info!(name = instance.name, reason, "ending a rented machine");
         if let Some(handle) = &instance.handle {
             rental.landlord.terminate(handle).await?;
@@ -425,12 +426,14 @@ impl Orchestrator {
             return Ok(());
         };
         rental.landlord.terminate(handle).await?;
+        crate::failpoint::reached("end ordered");
         let seen = match shown {
             Some(machine) => Some(machine.clone()),
             None => rental.landlord.get(handle).await?,
         };
         let now = rental.clock.now();
         let tx = self.store.begin().await?;
+        let mut is_gone = false;
         match seen {
             Some(machine) => {
                 self.count(&tx, rental, instance, machine.rate).await?;
@@ -440,10 +443,14 @@ impl Orchestrator {
                 let instance = fresh(&tx, instance).await?;
                 if decide::is_missing(&rental.times, &instance, now) {
                     self.gone(&tx, rental, &instance, "its end is confirmed").await?;
+                    is_gone = true;
                 }
             }
         }
         tx.commit().await?;
+        if is_gone {
+            crate::failpoint::reached("gone committed");
+        }
         Ok(())
     }
 
