@@ -201,7 +201,8 @@ pub(super) fn queue(settings: &Settings) -> anyhow::Result<Option<Finding>> {
         .enable_all()
         .build()
         .context("failed to start the runtime")?;
-    Ok(Some(match runtime.block_on(store::signals::check(url)) {
+    let checking = store::signals::check(url, settings.queue_ca.as_deref());
+    Ok(Some(match runtime.block_on(checking) {
         Ok(what) => Finding::ok("queue", what),
         Err(err) => Finding::problem(
             "queue",
