@@ -24,9 +24,9 @@ test("acceptance 1: pictures dropped in the dashboard become a valid .safetensor
 
   await test.step("drop pictures on a new dataset", async () => {
     await page.getByRole("button", { name: "New dataset" }).first().click();
-    await page.getByLabel("Name").fill("Zora, dropped");
+    await page.getByLabel("Name").fill("Lorelei, dropped");
     await page.getByRole("button", { name: "Create and add pictures" }).click();
-    await expect(page.getByRole("heading", { level: 1 })).toHaveText("Zora, dropped");
+    await expect(page.getByRole("heading", { level: 1 })).toHaveText("Lorelei, dropped");
     const wrong = test.info().outputPath("not-a-picture.png");
     await writeFile(wrong, "this is text");
     await drop(page, page.getByTestId("dropzone"), [...(await filesOf(ZORA)), wrong]);
@@ -68,7 +68,7 @@ test("acceptance 1: pictures dropped in the dashboard become a valid .safetensor
     await page.getByRole("button", { name: "Start training" }).click();
     await expect(page).toHaveURL(/\/jobs\/[0-9a-f-]{36}/);
     await expect(page.getByText("Succeeded").first()).toBeVisible({ timeout: 180_000 });
-    await expect(page).toHaveTitle(/^Succeeded · Zora, dropped/);
+    await expect(page).toHaveTitle(/^Succeeded · Lorelei, dropped/);
   });
 
   await test.step("the object store holds the file, and it is a LoRA", async () => {
@@ -107,7 +107,7 @@ test("acceptance 2: WebSocket messages move loss curve, epoch and estimated comp
   test.setTimeout(240_000);
   const n_steps = 40;
   const parameters = { n_steps, batch_size: 2, sample_every_n_steps: 20 };
-  const request = { dataset_id: server.seeded.dataset, name: "Zora, watched", parameters };
+  const request = { dataset_id: server.seeded.dataset, name: "Lorelei, watched", parameters };
   const job = await startJob(page.request, server, { ...request, sample_prompts: [PROMPT] });
 
   const steps = new Map<number, Extract<JobEvent, { type: "step" }>>();

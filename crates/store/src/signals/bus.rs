@@ -71,7 +71,7 @@ impl BusError {
     }
 
     /// What to do about it.
-    pub(crate) fn fix(&self) -> &'static str {
+    pub fn fix(&self) -> &'static str {
         self.refusal.unwrap_or("check its address, and that it runs")
     }
 }
