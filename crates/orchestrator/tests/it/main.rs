@@ -6,6 +6,7 @@ mod crashes;
 mod fixture;
 mod generations;
 mod jobs;
+mod machines;
 mod objects;
 mod reap;
 mod rentals;
