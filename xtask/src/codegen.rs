@@ -13,7 +13,7 @@ use crate::{cargo, check, npm};
 pub(crate) fn run(root: &Path) -> Result<()> {
     check(
         cargo(root)
-            .args(["test", "--quiet", "--package", "server", "openapi"])
+            .args(["test", "--quiet", "--workspace", "--lib", "openapi"])
             .env("UPDATE", "1"),
     )?;
     check(npm(root).args(["run", "--silent", "generate"]))

@@ -82,7 +82,7 @@ async fn no_interleaving_leads_past_a_limit_or_forgets_a_machine(part: u64) {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let n_sequences = number("MORPHEUS_SPEND_SEQUENCES").unwrap_or(120);
     let seed = number("MORPHEUS_SPEND_SEED").unwrap_or_else(|| u64::from(rand::random::<u32>()));
-    println!("MORPHEUS_SPEND_SEED={seed} MORPHEUS_SPEND_SEQUENCES={n_sequences}, part {part} of {N_PARTS}");
+    eprintln!("MORPHEUS_SPEND_SEED={seed} MORPHEUS_SPEND_SEQUENCES={n_sequences}, part {part} of {N_PARTS}");
     let mut office = Office::crashing().await;
     for (n, sequence) in (part..n_sequences).step_by(N_PARTS as usize).enumerate() {
         if n % 50 == 49 {
@@ -106,7 +106,7 @@ struct Told(Arc<Mutex<Vec<String>>>);
 impl Drop for Told {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            println!("{}", self.0.lock().unwrap().join("\n"));
+            eprintln!("{}", self.0.lock().unwrap().join("\n"));
         }
     }
 }
