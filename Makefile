@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-replicas load dev fmt lint dashboard codegen bench parity
+.PHONY: help demo test test-replicas test-spend load dev fmt lint dashboard codegen bench parity
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -15,13 +15,18 @@ demo: ## train a LoRA on the shipped pictures, in the terminal and live in a bro
 	@cargo run --quiet --package morpheus -- demo $(DEMO_ARGS)
 
 test: ## run every check and every test
-	@scripts/setup.sh rust cc node chromium nextest postgres redis shellcheck
+	@scripts/setup.sh rust cc node chromium nextest postgres redis sqlite shellcheck
 	@scripts/test.sh
 
 test-replicas: ## three servers, 200 jobs, and kills at random (MORPHEUS_REPLICAS_SEED=N repeats one)
 	@scripts/setup.sh rust cc nextest postgres redis
 	MORPHEUS_REPLICAS_JOBS=$${MORPHEUS_REPLICAS_JOBS:-200} MORPHEUS_REPLICAS_AGENTS=$${MORPHEUS_REPLICAS_AGENTS:-20} \
 	  cargo xtask services -- cargo nextest run --workspace --no-capture -E 'test(every_job_ends_once)'
+
+test-spend: ## everything about rented machines and their money (MORPHEUS_SPEND_SEED=N repeats a run, MORPHEUS_SPEND_SEQUENCES=N)
+	@scripts/setup.sh rust cc nextest
+	MORPHEUS_SPEND_SEQUENCES=$${MORPHEUS_SPEND_SEQUENCES:-10000} cargo nextest run --workspace --no-fail-fast \
+	  --profile spend -E 'test(/rentals::/) | test(/^(rented|deadman)::/) | test(/reap|runpod/)'
 
 load: ## sockets, metrics and uploads against their targets (LOAD_ARGS=--write puts them into docs/benchmarks.md)
 	@scripts/setup.sh rust cc postgres redis

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building or testing needs and this machine lacks, and says what it does.
 # Usage: scripts/setup.sh PART…
-# with PART one of: rust cc node chromium nextest postgres redis shellcheck pytorch
+# with PART one of: rust cc node chromium nextest postgres redis sqlite shellcheck pytorch
 # Everything goes to stderr. Programs that do not come from the system go to .tools/, which the
 # Makefile puts in front of PATH.
 set -euo pipefail
@@ -139,6 +139,11 @@ setup_redis() {
   have redis-check-rdb || apt_install redis-tools
   link_tool "$(command -v redis-check-rdb)" redis-server
   redis-server --version >/dev/null || fail "the redis-server in redis-tools does not run here"
+}
+
+# The SQL shell: tests look past the server, as a person would.
+setup_sqlite() {
+  have sqlite3 || apt_install sqlite3
 }
 
 setup_shellcheck() {

@@ -39,11 +39,15 @@ stage "dashboard lint and types" dashboard check
 stage "dashboard build" dashboard build
 stage "clippy" cargo clippy --workspace --all-targets --quiet -- --deny warnings
 stage "rust tests" cargo xtask services -- cargo nextest run --workspace
-stage "on PostgreSQL and Redis" env MORPHEUS_TEST_SERVICES=1 cargo xtask services -- \
-  cargo nextest run --workspace -E '(package(server) & kind(test)) | (package(morpheus) & test(/^(jobs|generate)::/))'
+stage "on PostgreSQL, Redis and S3" env MORPHEUS_TEST_SERVICES=1 cargo xtask services -- \
+  cargo nextest run --workspace -E '(package(server) & kind(test))
+    | (package(orchestrator) & test(/^(agents|crashes|generations|jobs|objects|replicas)::/))
+    | (package(morpheus) & test(/^(jobs|generate)::/))'
 stage "rust doc tests" cargo test --workspace --doc --quiet
 stage "dashboard tests" dashboard test
 stage "binary" cargo build --package morpheus
 MORPHEUS_BIN=$(realpath "${CARGO_TARGET_DIR:-target}/debug/morpheus")
 export MORPHEUS_BIN
 stage "browser tests" dashboard e2e
+stage "acceptance tests on PostgreSQL, Redis and S3" env MORPHEUS_TEST_SERVICES=1 cargo xtask services -- \
+  npm --prefix dashboard run --silent e2e -- acceptance.spec.ts

@@ -159,6 +159,8 @@ const PLACES: Place[] = [
     - textbox "Batch size"
     - textbox "Resolution"
     - textbox "Sample prompts"
+  - region "When it runs":
+    - textbox "Priority": "0"
   - region "This job":
     - term: Trained on
     - definition: /pictures/

@@ -5,9 +5,10 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import type { APIRequestContext } from "@playwright/test";
+import { openStorage, type Storage } from "./storage";
 
 const ROOT = resolve(import.meta.dirname, "../..");
-const BINARY = resolve(process.env.MORPHEUS_BIN ?? join(ROOT, "target/debug/morpheus"));
+export const BINARY = resolve(process.env.MORPHEUS_BIN ?? join(ROOT, "target/debug/morpheus"));
 const START_MS = 20_000;
 
 export const ZORA = join(ROOT, "assets/demo-datasets/zora");
@@ -15,21 +16,27 @@ export const ZORA = join(ROOT, "assets/demo-datasets/zora");
 export interface Server {
   url: string;
   loginUrl: string;
+  /** Where it keeps everything. */
+  storage: Storage;
   stop: () => Promise<void>;
 }
 
 export async function startServer(): Promise<Server> {
   const data = await mkdtemp(join(tmpdir(), "morpheus-e2e-"));
-  const child = spawn(BINARY, ["serve", "--listen", "127.0.0.1:0", "--data", data, "--json"], {
+  const storage = await openStorage(data);
+  const args = ["serve", "--listen", "127.0.0.1:0", "--data", data, "--json", ...storage.args];
+  const child = spawn(BINARY, args, {
     stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...storage.env },
   });
   const stop = async () => {
     await ended(child);
+    await storage.drop();
     await rm(data, { recursive: true, force: true });
   };
   try {
     const ready = await announced(child);
-    return { url: ready.url.replace(/\/$/, ""), loginUrl: ready.login_url, stop };
+    return { url: ready.url.replace(/\/$/, ""), loginUrl: ready.login_url, storage, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -81,30 +88,29 @@ export interface Seeded {
 const N_STEPS = 12;
 const TRAINED_MS = 180_000;
 
+/** Starts a job on `tiny-xl`; its id. */
+export async function startJob(request: APIRequestContext, server: Server, job: object): Promise<string> {
+  const made = await post(request, server, "/jobs", { base_model: "tiny-xl", trigger_word: "zora", ...job });
+  return made.id;
+}
+
 /** A dataset, a finished job with its model, and a picture: made through the API, as quickly as can be. */
 export async function seed(request: APIRequestContext, server: Server): Promise<Seeded> {
-  const api = `${server.url}/api/v1`;
-  const headers = { origin: server.url };
-  const post = async (path: string, data: unknown) => {
-    const answer = await request.post(`${api}${path}`, { data, headers });
-    if (!answer.ok()) throw new Error(`POST ${path} answered ${answer.status()}: ${await answer.text()}`);
-    return answer.json();
-  };
-  const get = async (path: string) => (await request.get(`${api}${path}`)).json();
-
-  const dataset = await post("/datasets", { name: "Zora" });
+  const get = async (path: string) => (await request.get(`${server.url}/api/v1${path}`)).json();
+  const dataset = await post(request, server, "/datasets", { name: "Zora" });
   const form = new FormData();
   for (const file of await filesOf(ZORA)) {
     form.append("files", new File([await readFile(file)], file.split("/").at(-1) ?? "file"));
   }
-  const uploaded = await request.post(`${api}/datasets/${dataset.id}/items`, { multipart: form, headers });
+  const uploaded = await request.post(`${server.url}/api/v1/datasets/${dataset.id}/items`, {
+    multipart: form,
+    headers: { origin: server.url },
+  });
   if (!uploaded.ok()) throw new Error(`the upload answered ${uploaded.status()}: ${await uploaded.text()}`);
 
-  const job = await post("/jobs", {
+  const job = await startJob(request, server, {
     dataset_id: dataset.id,
-    base_model: "tiny-xl",
     name: "Zora",
-    trigger_word: "zora",
     sample_prompts: [
       "lorelei ink comic portrait of zora, smiling, blue background",
       "pixel art portrait of zora",
@@ -112,15 +118,15 @@ export async function seed(request: APIRequestContext, server: Server): Promise<
     parameters: { n_steps: N_STEPS, sample_every_n_steps: 4, batch_size: 2 },
   });
   const deadline = Date.now() + TRAINED_MS;
-  let state = job;
+  let state = await get(`/jobs/${job}`);
   while (!["succeeded", "failed", "cancelled", "stopped"].includes(state.phase)) {
     if (Date.now() > deadline) throw new Error(`the job is still ${state.phase} after ${TRAINED_MS} ms`);
     await new Promise((next) => setTimeout(next, 200));
-    state = await get(`/jobs/${job.id}`);
+    state = await get(`/jobs/${job}`);
   }
   if (state.phase !== "succeeded") throw new Error(`the job ended ${state.phase}: ${state.reason}`);
   const version = await get(`/model-versions/${state.model_version_id}`);
-  const generation = await post("/generations", {
+  const generation = await post(request, server, "/generations", {
     base_model: "tiny-xl",
     prompt: "lorelei ink comic portrait of zora",
     n_steps: 4,
@@ -129,9 +135,15 @@ export async function seed(request: APIRequestContext, server: Server): Promise<
   await get(`/generations/${generation.id}?wait_seconds=60`);
   return {
     dataset: dataset.id,
-    job: job.id,
+    job,
     model: version.model_id,
     version: version.id,
     generation: generation.id,
   };
+}
+
+async function post(request: APIRequestContext, server: Server, path: string, data: unknown) {
+  const answer = await request.post(`${server.url}/api/v1${path}`, { data, headers: { origin: server.url } });
+  if (!answer.ok()) throw new Error(`POST ${path} answered ${answer.status()}: ${await answer.text()}`);
+  return answer.json();
 }

@@ -39,6 +39,24 @@ impl FakeServer {
     pub(crate) async fn start(
         answer: impl Fn(usize, &Request) -> (u16, Vec<u8>) + Send + Sync + 'static,
     ) -> Self {
+        Self::start_raw(move |n, request| {
+            let (status, body) = answer(n, request);
+            let mut whole = format!(
+                "HTTP/1.1 {status} -\r\ncontent-length: {}\r\ncontent-type: application/json\r\n",
+                body.len()
+            )
+            .into_bytes();
+            whole.extend_from_slice(b"connection: close\r\n\r\n");
+            whole.extend_from_slice(&body);
+            whole
+        })
+        .await
+    }
+
+    /// Writes what `answer` returns as it is, and ends the connection.
+    pub(crate) async fn start_raw(
+        answer: impl Fn(usize, &Request) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap())
             .parse()
@@ -71,7 +89,7 @@ impl Drop for FakeServer {
 async fn serve(
     stream: TcpStream,
     seen: &Mutex<Vec<Request>>,
-    answer: &(impl Fn(usize, &Request) -> (u16, Vec<u8>) + Sync),
+    answer: &(impl Fn(usize, &Request) -> Vec<u8> + Sync),
 ) {
     let mut stream = BufReader::new(stream);
     let mut head = Vec::new();
@@ -96,16 +114,11 @@ async fn serve(
     stream.read_exact(&mut body).await.unwrap();
     let headers = head.split_off(1);
     let request = Request { line, headers, body };
-    let (status, body) = {
+    let reply = {
         let mut seen = seen.lock().unwrap();
         let reply = answer(seen.len(), &request);
         seen.push(request);
         reply
     };
-    let head = format!(
-        "HTTP/1.1 {status} -\r\ncontent-length: {}\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n",
-        body.len()
-    );
-    let _ = stream.write_all(head.as_bytes()).await;
-    let _ = stream.write_all(&body).await;
+    let _ = stream.write_all(&reply).await;
 }

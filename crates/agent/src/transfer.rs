@@ -1,5 +1,7 @@
 //! Moves files between this machine and the object store, verified by SHA-256 and never half-done.
 
+mod download;
+
 use std::{
     io::{self, Write},
     path::{Path, PathBuf},
@@ -7,14 +9,13 @@ use std::{
 
 use protocol::{
     ArtifactId, AttemptId,
-    agent::{ArtifactKind, NewArtifact, StoredFile, UploadTicket},
+    agent::{ArtifactKind, NewArtifact, UploadTicket},
     problem::Problem,
 };
 use reqwest::{StatusCode, header};
 use sha2::{Digest, Sha256};
 
-use trainer::tensor_file;
-
+pub(crate) use self::download::download;
 use crate::client::{Client, ClientError, Failure, Patience, Refusal, Transient};
 
 /// A file that could not be moved.
@@ -60,65 +61,6 @@ impl TransferError {
             err => Err(err),
         }
     }
-}
-
-/// Fetches a stored file to `path`, unless it is there already with the right content.
-pub(crate) async fn download(
-    client: &Client,
-    file: &StoredFile,
-    path: &Path,
-    patience: Patience,
-) -> Result<(), TransferError> {
-    if path.exists() && hash_file(path).await?.sha256 == file.sha256 {
-        return Ok(());
-    }
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let disk = move |doing, err| TransferError::Disk {
-        doing,
-        path: path.to_owned(),
-        err,
-    };
-    std::fs::create_dir_all(folder).map_err(|err| disk("make the folder of", err))?;
-    let name = display_name(path);
-    let outcome = client
-        .retry(patience, move || async move {
-            let url = client.resolve(&file.url)?;
-            let request = format!("GET {}", url.path());
-            let answer = client
-                .http()
-                .get(url)
-                .send()
-                .await
-                .map_err(|err| client.failed(&request, err))?;
-            let mut answer = client.accepted(&request, answer).await?;
-            let mut temporary = match tensor_file::temporary_in(folder) {
-                Ok(temporary) => temporary,
-                Err(err) => return Ok(Err(disk("write", err))),
-            };
-            let mut hasher = Sha256::new();
-            while let Some(chunk) = answer.chunk().await.map_err(|err| client.failed(&request, err))? {
-                hasher.update(&chunk);
-                if let Err(err) = temporary.write_all(&chunk) {
-                    return Ok(Err(disk("write", err)));
-                }
-            }
-            Ok(Ok((temporary, hex::encode(hasher.finalize()))))
-        })
-        .await
-        .map_err(|err| TransferError::Exchange {
-            file: name.clone(),
-            err: Box::new(err),
-        })?;
-    let (temporary, sha256) = outcome?;
-    if sha256 != file.sha256 {
-        return Err(TransferError::WrongContent {
-            file: name,
-            wanted: file.sha256.clone(),
-            got: sha256,
-        });
-    }
-    temporary.persist(path).map_err(|err| disk("write", err.error))?;
-    Ok(())
 }
 
 /// A file that an attempt hands in.

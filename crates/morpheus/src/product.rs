@@ -49,6 +49,7 @@ pub(crate) async fn bind(settings: Settings) -> anyhow::Result<Bound> {
         database: settings.database,
         objects: settings.objects,
         queue: settings.queue,
+        queue_ca: settings.queue_ca,
         max_running: settings.max_running,
         s3: settings.s3,
         public_url: settings.public_url,

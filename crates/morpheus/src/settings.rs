@@ -36,6 +36,9 @@ pub(crate) struct Flags {
     /// Queue that wakes agents and other servers up: redis://, rediss:// or postgres:// [default: the database]
     #[arg(long, env = "MORPHEUS_QUEUE", value_name = "URL")]
     queue: Option<String>,
+    /// PEM file with the authority that vouches for a rediss:// queue [default: the public ones]
+    #[arg(long, env = "MORPHEUS_QUEUE_CA", value_name = "FILE")]
+    queue_ca: Option<PathBuf>,
     /// Object store for pictures and trained files [default: the data folder]
     #[arg(long, env = "MORPHEUS_OBJECTS", value_name = "URL")]
     objects: Option<String>,
@@ -77,6 +80,8 @@ pub(crate) struct Settings {
     pub(crate) data: PathBuf,
     pub(crate) database: Option<String>,
     pub(crate) queue: Option<String>,
+    /// Who may vouch for the queue, when that is not a public authority.
+    pub(crate) queue_ca: Option<PathBuf>,
     pub(crate) objects: Option<String>,
     /// How to reach the bucket, when the objects are in one.
     pub(crate) s3: S3Settings,
@@ -142,6 +147,7 @@ struct File {
     data: Option<PathBuf>,
     database: Option<String>,
     queue: Option<String>,
+    queue_ca: Option<PathBuf>,
     objects: Option<String>,
     s3: S3Flags,
     public_url: Option<String>,
@@ -178,6 +184,7 @@ impl Settings {
             data: paths::absolute(&flags.data.or(file.data).unwrap_or_else(paths::data_dir)),
             database: flags.database.or(file.database),
             queue: flags.queue.or(file.queue),
+            queue_ca: flags.queue_ca.or(file.queue_ca),
             objects: flags.objects.or(file.objects),
             public_url: flags.public_url.or(file.public_url),
             runpod: flags
@@ -204,6 +211,7 @@ impl File {
             *base = folder.join(&*base);
         }
         file.data = file.data.map(|data| folder.join(data));
+        file.queue_ca = file.queue_ca.map(|ca| folder.join(ca));
         Ok(file)
     }
 }
@@ -239,13 +247,14 @@ mod tests {
         let file = folder.path().join("morpheus.toml");
         std::fs::write(
             &file,
-            "listen = '127.0.0.1:1'\ndata = 'here'\n[bases]\nbig = 'big.safetensors'\n",
+            "listen = '127.0.0.1:1'\ndata = 'here'\nqueue_ca = 'ca.pem'\n[bases]\nbig = 'big.safetensors'\n",
         )
         .unwrap();
         let file = file.to_str().unwrap();
         let settings = resolve(&["--config", file, "--listen", "127.0.0.1:2", "--base", "other=/x"]).unwrap();
         assert_eq!(settings.listen.port(), 2);
         assert_eq!(settings.data, folder.path().join("here"));
+        assert_eq!(settings.queue_ca, Some(folder.path().join("ca.pem")));
         assert_eq!(settings.bases["big"], folder.path().join("big.safetensors"));
         assert_eq!(settings.bases["other"], std::path::Path::new("/x"));
     }

@@ -85,13 +85,13 @@ impl Default for Times {
 
 impl Times {
     /// From the order to the deadline, with this much work.
-    fn to_deadline(&self, run: Duration) -> Duration {
+    fn until_deadline(&self, run: Duration) -> Duration {
         self.create + self.boot + run + self.stop
     }
 
     /// What must be free to order a machine at all. A minute more, since deadlines are whole minutes.
     pub(crate) fn least(&self, rate_cap: MicroUsd) -> MicroUsd {
-        let longest = self.to_deadline(self.least_run) + self.kill + Duration::from_secs(60);
+        let longest = self.until_deadline(self.least_run) + self.kill + Duration::from_secs(60);
         cost(rate_cap, time_delta(longest))
     }
 
@@ -190,7 +190,7 @@ pub(crate) fn plan(
     now: DateTime<Utc>,
 ) -> Option<Plan> {
     let kill = time_delta(times.kill);
-    let wanted = time_delta(times.to_deadline(run.max(times.least_run)));
+    let wanted = time_delta(times.until_deadline(run.max(times.least_run)));
     let affordable = left.map_or(TimeDelta::MAX, |left| time_for(rate_cap, left) - kill);
     let deadline_at = whole_minutes(now.checked_add_signed(wanted.min(affordable))?);
     // Wanted times are rounded up, so that the work fits; money cannot be.
@@ -198,7 +198,7 @@ pub(crate) fn plan(
         later if wanted < affordable && later - now <= affordable => later,
         _ => deadline_at,
     };
-    if deadline_at - now < time_delta(times.to_deadline(times.least_run)) {
+    if deadline_at - now < time_delta(times.until_deadline(times.least_run)) {
         return None;
     }
     Some(Plan {

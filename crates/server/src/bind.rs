@@ -53,6 +53,8 @@ pub struct Config {
     pub objects: Option<String>,
     /// URL of what wakes other servers; left out: the database.
     pub queue: Option<String>,
+    /// File with the certificates of the authorities that may vouch for a `rediss://` queue; left out: the public ones.
+    pub queue_ca: Option<PathBuf>,
     /// How to reach the bucket, when the objects are in one.
     pub s3: S3Settings,
     /// How browsers reach the server, when that is not where it listens: `https://morpheus.example`.
@@ -80,6 +82,7 @@ impl Config {
             database: None,
             objects: None,
             queue: None,
+            queue_ca: None,
             s3: S3Settings::default(),
             public_url: None,
             base_models,
@@ -240,6 +243,7 @@ pub async fn bind(config: Config) -> Result<Bound, BindError> {
         .database(config.database.clone())
         .objects(config.objects.clone())
         .queue(config.queue.clone())
+        .queue_ca(config.queue_ca.clone())
         .s3(config.s3.clone())
         .open()
         .await?;

@@ -5,10 +5,13 @@ use std::ops::Range;
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
 };
 use futures::TryStreamExt;
-use store::{BlobKey, BlobStore, objects::attachment};
+use store::{
+    BlobKey, BlobStore,
+    objects::{UrlOptions, attachment},
+};
 
 use crate::error::{ApiError, ApiResult};
 
@@ -18,6 +21,24 @@ pub(crate) struct Presentation {
     pub(crate) content_type: Option<String>,
     /// A browser saves it under this name; shown in place if absent.
     pub(crate) download_name: Option<String>,
+}
+
+/// Answers with a file that is saved under this name: with its bytes, or with its address in the bucket.
+pub(crate) async fn download(
+    objects: &BlobStore,
+    key: &BlobKey,
+    headers: &HeaderMap,
+    name: String,
+) -> ApiResult<Response> {
+    if objects.public_origin().is_some() {
+        let address = objects.get_url(key, &UrlOptions::download(name));
+        return Ok(Redirect::temporary(&address).into_response());
+    }
+    let presentation = Presentation {
+        content_type: None,
+        download_name: Some(name),
+    };
+    serve(objects, key, headers, presentation).await
 }
 
 /// Answers with a file. Its bytes never change, since its key is their hash.

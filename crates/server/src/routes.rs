@@ -76,6 +76,7 @@ pub(crate) fn protected() -> OpenApiRouter<AppState> {
             generations::create_generation
         ))
         .routes(routes!(generations::get_generation))
+        .routes(routes!(generations::download_generation))
         .routes(routes!(agent::claim))
         .routes(routes!(agent::heartbeat))
         .routes(routes!(agent::create_artifact))

@@ -11,5 +11,6 @@ mod process;
 pub mod redis;
 pub mod runpod;
 pub mod s3;
+pub mod tls;
 
 pub use process::free_port;

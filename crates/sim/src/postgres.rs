@@ -12,6 +12,7 @@ use std::{
 use anyhow::{Context as _, Result};
 
 use crate::process::{Launch, Process, User, folder, free_port, output, write_secret};
+use crate::tls::Authority;
 
 /// Names the server that the whole run shares: `postgres://USER:PASSWORD@HOST:PORT`.
 pub const VARIABLE: &str = "MORPHEUS_TEST_POSTGRES";
@@ -47,6 +48,15 @@ impl Server {
 
     /// The same on a port that was chosen before.
     pub fn start_on(port: u16) -> Result<Self> {
+        Self::start_with(port, None)
+    }
+
+    /// One that also speaks TLS as `127.0.0.1`, by a certificate of this authority.
+    pub fn start_with_tls(authority: &Authority) -> Result<Self> {
+        Self::start_with(free_port()?, Some(authority))
+    }
+
+    fn start_with(port: u16, authority: Option<&Authority>) -> Result<Self> {
         let user = User::instead_of_root("postgres")?;
         let folder = folder(user)?;
         let (password, data) = (folder.join("password"), folder.join("data"));
@@ -75,6 +85,16 @@ impl Server {
         command.arg("-D").arg(&data).args(["-p", &port.to_string()]);
         for setting in SETTINGS {
             command.args(["-c", setting]);
+        }
+        if let Some(authority) = authority {
+            let files = authority.issue(&folder)?;
+            for (setting, file) in ["ssl_cert_file", "ssl_key_file"].iter().zip(&files) {
+                if let Some(user) = user {
+                    std::os::unix::fs::chown(file, Some(user.uid), Some(user.gid))?;
+                }
+                command.args(["-c", &format!("{setting}={}", file.display())]);
+            }
+            command.args(["-c", "ssl=on"]);
         }
         let launch = Launch {
             folder,

@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::OnceLock,
@@ -11,6 +11,9 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use tempfile::TempDir;
+
+use crate::{free_port, tls::Authority};
 
 /// Names the server that is started for a whole run of tests.
 pub const VARIABLE: &str = "MORPHEUS_TEST_REDIS";
@@ -26,7 +29,15 @@ const UNTIL_STDIN_ENDS: &str = r#""$@" & server=$!; read -r _; kill -KILL "$serv
 pub struct Redis {
     program: PathBuf,
     address: SocketAddr,
+    tls: Option<Tls>,
     running: Option<Child>,
+}
+
+/// A second port, which speaks TLS.
+#[derive(Debug)]
+struct Tls {
+    port: u16,
+    folder: TempDir,
 }
 
 /// The URL of a server that other tests use too: keep to a namespace, and do not stop or flush it.
@@ -45,13 +56,27 @@ pub fn shared() -> Result<String> {
 impl Redis {
     /// Starts a server on a free port.
     pub fn start() -> Result<Self> {
+        Self::start_with(|| Ok(None))
+    }
+
+    /// The same that also speaks TLS as `127.0.0.1`, by a certificate of this authority.
+    pub fn start_with_tls(authority: &Authority) -> Result<Self> {
+        Self::start_with(|| {
+            let folder = tempfile::tempdir()?;
+            authority.issue(folder.path())?;
+            let port = free_port()?;
+            Ok(Some(Tls { port, folder }))
+        })
+    }
+
+    fn start_with(tls: impl Fn() -> Result<Option<Tls>>) -> Result<Self> {
         let program = find()?;
         // Another process may take the free port before the server does.
         for _ in 0..5 {
-            let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
             let mut redis = Self {
                 program: program.clone(),
-                address: (Ipv4Addr::LOCALHOST, port).into(),
+                address: (Ipv4Addr::LOCALHOST, free_port()?).into(),
+                tls: tls()?,
                 running: None,
             };
             if redis.run().is_ok() {
@@ -64,6 +89,13 @@ impl Redis {
     /// `redis://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("redis://{}", self.address)
+    }
+
+    /// `rediss://127.0.0.1:PORT`, if it speaks TLS.
+    pub fn tls_url(&self) -> Option<String> {
+        self.tls
+            .as_ref()
+            .map(|tls| format!("rediss://127.0.0.1:{}", tls.port))
     }
 
     /// Ends it as a power cut would.
@@ -98,11 +130,20 @@ impl Redis {
     }
 
     fn run(&mut self) -> Result<()> {
-        let running = Command::new("sh")
+        let mut command = Command::new("sh");
+        command
             .args(["-c", UNTIL_STDIN_ENDS, "sh"])
             .arg(&self.program)
             .args(["--bind", "127.0.0.1", "--port", &self.address.port().to_string()])
-            .args(["--save", "", "--appendonly", "no"])
+            .args(["--save", "", "--appendonly", "no"]);
+        if let Some(Tls { port, folder }) = &self.tls {
+            command
+                .current_dir(folder)
+                .args(["--tls-port", &port.to_string(), "--tls-auth-clients", "no"])
+                .args(["--tls-cert-file", "server.pem", "--tls-key-file", "server.key"])
+                .args(["--tls-ca-cert-file", "server.pem"]);
+        }
+        let running = command
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -6,7 +6,12 @@
 mod files;
 mod front;
 
-use std::{net::SocketAddr, path::Path, sync::Arc, time::SystemTime};
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::{Arc, OnceLock},
+    time::SystemTime,
+};
 
 use anyhow::Context as _;
 use s3s::{auth::SimpleAuth, service::S3ServiceBuilder};
@@ -171,6 +176,31 @@ pub async fn shared() -> anyhow::Result<Shared> {
         endpoint: own.endpoint.clone(),
         _own: Some(own),
     })
+}
+
+/// A new bucket on the server of the whole test run, or on one of this process: the server's address, and its name.
+/// Works within a runtime and without one.
+pub fn shared_bucket() -> anyhow::Result<(String, String)> {
+    static OWN: OnceLock<Standalone> = OnceLock::new();
+    let making = std::thread::spawn(|| {
+        let endpoint = match (std::env::var(VARIABLE), OWN.get()) {
+            (Ok(endpoint), _) => endpoint,
+            (Err(_), Some(own)) => own.endpoint().to_owned(),
+            (Err(_), None) => {
+                let started = Standalone::start(Options::default())?;
+                OWN.get_or_init(|| started).endpoint().to_owned()
+            }
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("failed to start a runtime")?;
+        let name = runtime.block_on(new_bucket(&endpoint))?;
+        Ok((endpoint, name))
+    });
+    making
+        .join()
+        .map_err(|_| anyhow::anyhow!("making a bucket panicked"))?
 }
 
 async fn new_bucket(endpoint: &str) -> anyhow::Result<String> {

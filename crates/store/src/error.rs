@@ -148,8 +148,8 @@ pub enum OpenError {
         /// The newest migration that this program has.
         known: String,
     },
-    /// The queue does not let us in.
-    #[error("queue: failed to use `{url}`; check its user and password, or leave --queue out")]
+    /// The queue does not let us in, or cannot be trusted.
+    #[error("queue: failed to use `{url}`; {}, or leave --queue out", .source.fix())]
     Queue {
         /// Its URL, without any password.
         url: String,

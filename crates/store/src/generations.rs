@@ -12,7 +12,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::{
-    Read, Result, StoreError, Tx,
+    BlobKey, Read, Result, StoreError, Tx, artifacts,
     db::{
         entities::{artifact, generation},
         insert,
@@ -79,6 +79,15 @@ pub async fn get(db: &impl Read, owner: OwnerId, id: GenerationId) -> Result<Gen
     generations
         .pop()
         .ok_or_else(|| StoreError::not_found("generation", id))
+}
+
+/// The finished picture's key.
+pub async fn picture(db: &impl Read, owner: OwnerId, id: GenerationId) -> Result<BlobKey> {
+    let row = row(db, id).await?;
+    match row.artifact_id.filter(|_| row.owner_id == owner.0) {
+        Some(artifact) => Ok(artifacts::find(db, ArtifactId(artifact)).await?.key),
+        None => Err(StoreError::not_found("picture of generation", id)),
+    }
 }
 
 /// What the orchestrator decides by.

@@ -89,14 +89,20 @@ pub async fn claim_job(tx: &Tx, wanted: JobClaim<'_>) -> Result<Option<JobId>> {
     Ok(Some(JobId(id)))
 }
 
-/// A provider's next queued job, which stays where it is.
-pub async fn next_job(db: &impl Read, provider: &str, now: DateTime<Utc>) -> Result<Option<JobId>> {
+/// A provider's next queued job besides these; it stays where it is.
+pub async fn next_job(
+    db: &impl Read,
+    provider: &str,
+    besides: &[JobId],
+    now: DateTime<Utc>,
+) -> Result<Option<JobId>> {
     let id: Option<Uuid> = job::Entity::find()
         .select_only()
         .column(job::Column::Id)
         .filter(job::Column::Phase.eq(word(&Phase::Queued)))
         .filter(job::Column::Provider.eq(provider))
         .filter(is_due(now))
+        .filter(job::Column::Id.is_not_in(besides.iter().map(|id| id.0)))
         .order_by_desc(job::Column::Priority)
         .order_by_asc(job::Column::CreatedAt)
         .order_by_asc(job::Column::Id)

@@ -22,7 +22,10 @@ use tokio::sync::{broadcast, mpsc, watch};
 
 use self::bus::Transport;
 pub(crate) use self::{bus::Bus, open::open};
-pub use self::{bus::BusError, open::check};
+pub use self::{
+    bus::BusError,
+    open::{Queue, check},
+};
 
 /// Something in the database changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

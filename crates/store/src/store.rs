@@ -19,7 +19,7 @@ use crate::{
     error::Doing,
     objects::{S3Settings, SigningKey},
     settings,
-    signals::{self, Bus, Change},
+    signals::{self, Bus, Change, Queue},
 };
 
 /// The time, in the precision that every database keeps.
@@ -53,6 +53,7 @@ pub struct StoreBuilder {
     database: Option<String>,
     objects: Option<String>,
     queue: Option<String>,
+    queue_ca: Option<PathBuf>,
     s3: S3Settings,
 }
 
@@ -76,6 +77,13 @@ impl StoreBuilder {
         self
     }
 
+    /// A file with the certificates of the authorities that may vouch for a `rediss://` server. Left out: the
+    /// public ones.
+    pub fn queue_ca(mut self, file: Option<PathBuf>) -> Self {
+        self.queue_ca = file;
+        self
+    }
+
     /// How to reach the bucket, when the objects are in one.
     pub fn s3(mut self, settings: S3Settings) -> Self {
         self.s3 = settings;
@@ -90,7 +98,10 @@ impl StoreBuilder {
         let identity = settings::identity(&database).await.map_err(OpenError::Prepare)?;
         let objects = open_objects(&self, &data_dir, identity.signing_key).await?;
         let server = server_id(&data_dir)?;
-        let queue = self.queue.as_deref();
+        let queue = Queue {
+            url: self.queue.as_deref(),
+            ca: self.queue_ca.as_deref(),
+        };
         let (signals, bus) = signals::open(queue, &place, identity.deployment).await?;
         Ok(Store {
             inner: Arc::new(Inner {
@@ -135,6 +146,7 @@ impl Store {
             database: None,
             objects: None,
             queue: None,
+            queue_ca: None,
             s3: S3Settings::default(),
         }
     }

@@ -20,3 +20,8 @@ export function useGenerate() {
     },
   });
 }
+
+/** Where the browser downloads a picture from. */
+export function pictureHref(id: string): string {
+  return `/api/v1/generations/${id}/download`;
+}

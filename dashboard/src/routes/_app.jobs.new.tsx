@@ -3,6 +3,7 @@ import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { createFileRoute, Link } from "@tanstack/react-router";
 import { Sparkles } from "lucide-react";
 import { useForm, useWatch } from "react-hook-form";
+import { fields } from "~/api/fields";
 import { estimateQuery, useCreateJob } from "~/api/jobs";
 import { describeError, ProblemError } from "~/api/problem";
 import { baseModelsQuery, datasetsQuery, presetsQuery } from "~/api/queries";
@@ -43,6 +44,7 @@ function NewJob() {
       preset: "character",
       name: first?.name ?? "",
       trigger_word: "",
+      priority: String(fields.CreateJob.priority.default),
       sample_prompts: "",
       parameters: {},
     },

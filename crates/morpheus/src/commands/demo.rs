@@ -133,6 +133,7 @@ async fn start(args: &Args, data: PathBuf) -> anyhow::Result<Product> {
         data: data.clone(),
         database: None,
         queue: None,
+        queue_ca: None,
         objects: None,
         s3: store::objects::S3Settings::default(),
         public_url: None,

@@ -10,6 +10,7 @@ mod generate;
 mod jobs;
 mod objects;
 mod reap;
+mod rented;
 mod replicas;
 mod server;
 mod support;

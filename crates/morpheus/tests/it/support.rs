@@ -64,25 +64,34 @@ pub(crate) fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// With `MORPHEUS_TEST_SERVICES` set, servers keep everything in PostgreSQL and are woken by Redis. One that is
-/// started again on the same folder gets the same database, which goes with the services.
-fn services(data: &Path) -> Vec<String> {
+/// With `MORPHEUS_TEST_SERVICES` set, servers keep everything in PostgreSQL and S3 and are woken by Redis. One that
+/// is started again on the same folder gets the same database and bucket, which go with the services.
+fn services(data: &Path) -> Vec<(String, String)> {
     if std::env::var_os("MORPHEUS_TEST_SERVICES").is_none() {
         return Vec::new();
     }
     std::fs::create_dir_all(data).unwrap();
-    let note = data.join("test-database");
-    let url = std::fs::read_to_string(&note).unwrap_or_else(|_| {
-        let database = sim::postgres::Database::shared().unwrap();
-        std::fs::write(&note, database.url()).unwrap();
-        let url = database.url();
-        std::mem::forget(database);
-        url
-    });
-    let queue = sim::redis::shared().unwrap();
-    ["--database", &url, "--queue", &queue]
-        .map(str::to_owned)
-        .to_vec()
+    let note = data.join("test-services.json");
+    if let Ok(noted) = std::fs::read(&note) {
+        return serde_json::from_slice(&noted).unwrap();
+    }
+    let database = sim::postgres::Database::shared().unwrap();
+    let (endpoint, bucket) = sim::s3::shared_bucket().unwrap();
+    let settings = [
+        ("MORPHEUS_DATABASE", database.url()),
+        ("MORPHEUS_QUEUE", sim::redis::shared().unwrap()),
+        ("MORPHEUS_OBJECTS", format!("s3://{bucket}")),
+        ("MORPHEUS_S3_ENDPOINT", endpoint),
+        ("MORPHEUS_S3_ACCESS_KEY_ID", sim::s3::ACCESS_KEY_ID.to_owned()),
+        (
+            "MORPHEUS_S3_SECRET_ACCESS_KEY",
+            sim::s3::SECRET_ACCESS_KEY.to_owned(),
+        ),
+    ];
+    std::mem::forget(database);
+    let settings: Vec<_> = settings.map(|(name, value)| (name.to_owned(), value)).into();
+    std::fs::write(&note, serde_json::to_vec(&settings).unwrap()).unwrap();
+    settings
 }
 
 /// A server of its own, ended with its agents when the test is over.
@@ -113,7 +122,7 @@ impl Server {
         let child = morpheus()
             .args(["serve", "--json", "--listen", listen, "--data"])
             .arg(data)
-            .args(services)
+            .envs(services)
             .envs(settings.iter().map(|(name, value)| (name, value)))
             .env("XDG_CACHE_HOME", data.join("cache"))
             .stdout(Stdio::piped())
@@ -155,6 +164,13 @@ impl Server {
     /// Agents that this server started.
     pub(crate) fn agents(&self) -> Vec<u32> {
         children(self.id())
+    }
+
+    /// Waits until the server has died by itself; its agents go on.
+    pub(crate) fn wait_until_dead(mut self) {
+        let child = &mut self.child;
+        wait_for("the server's death", || child.try_wait().unwrap());
+        self.ended = true;
     }
 
     /// Kills the server as a power cut would, and leaves its agents alone.

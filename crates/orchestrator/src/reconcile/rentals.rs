@@ -92,29 +92,27 @@ impl Orchestrator {
 
     /// Whether something should be done before the next regular look.
     async fn rental_has_business(&self, rental: &Rental, is_woken: bool) -> Result<bool, ReconcileError> {
-        use InstancePhase::{Abandoned, Ending, Gone, Intent, Live, Unknown};
+        use InstancePhase::{Ending, Intent, Live, Unknown};
         let alive = spend::alive(&self.store, rental.name()).await?;
-        if alive
-            .iter()
-            .any(|instance| matches!(instance.phase, Intent | Unknown | Ending))
-        {
+        let is_unsettled = |instance: &Instance| matches!(instance.phase, Intent | Unknown | Ending);
+        if alive.iter().any(is_unsettled) {
             return Ok(true);
         }
         // What the wake-up was for: a job was queued, or an attempt has ended.
         if !is_woken {
             return Ok(false);
         }
-        for instance in &alive {
+        for instance in alive.iter().filter(|instance| instance.phase == Live) {
             let attempt = attempts::get(&self.store, instance.attempt).await?;
-            if matches!(instance.phase, Live) && attempt.phase == AttemptPhase::Gone {
+            if attempt.phase == AttemptPhase::Gone {
                 return Ok(true);
             }
         }
-        debug_assert!(alive.iter().all(|instance| !matches!(instance.phase, Gone)));
-        let _ = Abandoned;
-        Ok(store::queue::next_job(&self.store, rental.name(), store::now())
-            .await?
-            .is_some())
+        Ok(
+            store::queue::next_job(&self.store, rental.name(), &[], store::now())
+                .await?
+                .is_some(),
+        )
     }
 
     /// One pass.
@@ -191,7 +189,7 @@ impl Orchestrator {
         match decide(&view) {
             Action::Wait => Ok(()),
             Action::Adopt => match shown {
-                Some(machine) => self.adopt(rental, instance, machine).await,
+                Some(machine) => self.find(rental, instance, machine).await,
                 None => Ok(()),
             },
             Action::Abandon => self.abandon(rental, instance, &attempt).await,
@@ -206,13 +204,30 @@ impl Orchestrator {
         }
     }
 
-    /// The machine of an order exists: from now on it is looked after by its id.
-    pub(super) async fn adopt(
+    /// The machine of an order that was not answered has shown up.
+    async fn find(
         &self,
         rental: &Rental,
         instance: &Instance,
         machine: &Machine,
     ) -> Result<(), ReconcileError> {
+        if self.adopt(rental, instance, machine).await? == Adopted::TooDear {
+            let tx = self.store.begin().await?;
+            let attempt = attempts::get(&tx, instance.attempt).await?;
+            let end = AttemptEnd::again(Outcome::NeverStarted, TOO_DEAR, std::time::Duration::ZERO);
+            end_job_attempt(self, &tx, &attempt, end).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// The machine of an order exists: from now on it is looked after by its id, until its end if nobody wants it.
+    pub(super) async fn adopt(
+        &self,
+        rental: &Rental,
+        instance: &Instance,
+        machine: &Machine,
+    ) -> Result<Adopted, ReconcileError> {
         let now = rental.clock.now();
         let tx = self.store.begin().await?;
         let attempt = attempts::get(&tx, instance.attempt).await?;
@@ -223,20 +238,24 @@ impl Orchestrator {
         // Given up already, or another one was ordered in its place.
         let is_wanted =
             attempt.phase != AttemptPhase::Gone && is_newest && instance.phase != InstancePhase::Abandoned;
-        let to = if is_wanted {
-            InstancePhase::Live
-        } else {
-            InstancePhase::Ending
+        let adopted = match is_wanted {
+            false => Adopted::Unwanted,
+            true if machine.rate > instance.rate_cap => Adopted::TooDear,
+            true => Adopted::Wanted,
+        };
+        let to = match adopted {
+            Adopted::Wanted => InstancePhase::Live,
+            Adopted::TooDear | Adopted::Unwanted => InstancePhase::Ending,
         };
         spend::adopt(&tx, instance, to, &machine.id).await?;
-        let adopted = fresh(&tx, instance).await?;
+        let seen = fresh(&tx, instance).await?;
         let accrual = Accrual {
-            total: accrued(&adopted, machine.rate, now),
-            until: now.max(adopted.accrued_until),
+            total: accrued(&seen, machine.rate, now),
+            until: now.max(seen.accrued_until),
             rate: machine.rate,
         };
-        spend::accrue(&tx, &adopted, accrual).await?;
-        if is_wanted {
+        spend::accrue(&tx, &seen, accrual).await?;
+        if adopted == Adopted::Wanted {
             let row = serde_json::json!({"name": instance.name, "id": machine.id});
             attempts::launched(&tx, &attempt, row).await?;
         }
@@ -245,10 +264,13 @@ impl Orchestrator {
         tracing::info!(
             instance = machine.id,
             name = instance.name,
-            ?to,
+            ?adopted,
             "rented machine found"
         );
-        Ok(())
+        if adopted != Adopted::Wanted {
+            rental.landlord.terminate(&machine.id).await?;
+        }
+        Ok(adopted)
     }
 
     /// Nobody has seen the machine of an order that was not answered. Its name is never used again; part of the
@@ -385,6 +407,7 @@ impl Orchestrator {
         };
         spend::change(&tx, instance, change).await?;
         tx.commit().await?;
+        crate::failpoint::reached("end committed");
         tracing::info!(name = instance.name, reason, "ending a rented machine");
         if let Some(handle) = &instance.handle {
             rental.landlord.terminate(handle).await?;
@@ -403,12 +426,14 @@ impl Orchestrator {
             return Ok(());
         };
         rental.landlord.terminate(handle).await?;
+        crate::failpoint::reached("end ordered");
         let seen = match shown {
             Some(machine) => Some(machine.clone()),
             None => rental.landlord.get(handle).await?,
         };
         let now = rental.clock.now();
         let tx = self.store.begin().await?;
+        let mut is_gone = false;
         match seen {
             Some(machine) => {
                 self.count(&tx, rental, instance, machine.rate).await?;
@@ -418,10 +443,14 @@ impl Orchestrator {
                 let instance = fresh(&tx, instance).await?;
                 if decide::is_missing(&rental.times, &instance, now) {
                     self.gone(&tx, rental, &instance, "its end is confirmed").await?;
+                    is_gone = true;
                 }
             }
         }
         tx.commit().await?;
+        if is_gone {
+            crate::failpoint::reached("gone committed");
+        }
         Ok(())
     }
 
@@ -576,6 +605,19 @@ impl Orchestrator {
         Ok(())
     }
 }
+
+/// What a machine that was found is to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Adopted {
+    /// Its attempt waits for it.
+    Wanted,
+    /// It costs more than was reserved.
+    TooDear,
+    /// It was given up, or its attempt has ended.
+    Unwanted,
+}
+
+pub(super) const TOO_DEAR: &str = "the machine is dearer than it was offered";
 
 /// A machine as this transaction has left it.
 async fn fresh(tx: &Tx, instance: &Instance) -> Result<Instance, ReconcileError> {

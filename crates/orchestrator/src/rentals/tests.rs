@@ -1,7 +1,5 @@
 //! Reservations and deadlines: their sums are right for every price, limit and time.
 
-#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
-
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};

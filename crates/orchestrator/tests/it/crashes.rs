@@ -9,7 +9,10 @@ use std::{
 use protocol::phase::{Outcome, Phase};
 use store::attempts::{self, Subject};
 
-use crate::fixture::{Bench, Crash, verdict};
+use crate::{
+    fixture::{Bench, verdict},
+    machines::Crash,
+};
 
 /// Whatever happened before, the job now comes to its end with one machine.
 async fn comes_to_its_end(bench: &Bench, job: protocol::JobId) -> anyhow::Result<()> {

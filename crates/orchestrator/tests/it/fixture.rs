@@ -1,16 +1,12 @@
-//! An orchestrator over a store in a folder of its own, a provider in memory, and agents by hand.
+//! An orchestrator over a store of its own, a provider in memory, and agents by hand. With
+//! MORPHEUS_TEST_SERVICES set, the store is on PostgreSQL.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use orchestrator::{
     Base, Options, Orchestrator, ServiceResult,
-    providers::{Instance, LaunchRequest, Provider, ProviderError, Purpose},
+    providers::{Provider, Purpose},
 };
 use protocol::{
     ArtifactId, AttemptId, DatasetId, JobId, OwnerId,
@@ -26,134 +22,17 @@ use protocol::{
     preset::BaseClass,
 };
 use sha2::{Digest as _, Sha256};
+use sim::postgres::Database;
 use store::{
     Store, datasets, events, jobs,
     tokens::{self, AgentCredential, Principal},
 };
 use tempfile::TempDir;
-use tokio::sync::Notify;
 use uuid::Uuid;
 
+use crate::machines::Machines;
+
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
-
-/// Where the process "dies": the call never returns, and the test drops the pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Crash {
-    BeforeLaunch,
-    AfterLaunch,
-    BeforeList,
-    BeforeTerminate,
-    AfterTerminate,
-}
-
-/// Machines in memory.
-#[derive(Debug, Default)]
-pub(crate) struct Machines {
-    alive: Mutex<BTreeMap<Uuid, Instance>>,
-    tokens: Mutex<BTreeMap<Uuid, String>>,
-    n_launches: Mutex<usize>,
-    crash: Mutex<Option<Crash>>,
-    crashed: Notify,
-    refuse: Mutex<Option<&'static str>>,
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().expect("no test panics while it holds this")
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Refused(&'static str);
-
-impl Machines {
-    pub(crate) fn crash_at(&self, crash: Crash) {
-        *locked(&self.crash) = Some(crash);
-    }
-
-    pub(crate) fn refuse(&self, why: Option<&'static str>) {
-        *locked(&self.refuse) = why;
-    }
-
-    pub(crate) fn alive(&self) -> Vec<Instance> {
-        locked(&self.alive).values().cloned().collect()
-    }
-
-    pub(crate) fn n_launches(&self) -> usize {
-        *locked(&self.n_launches)
-    }
-
-    /// As `kill -9` does.
-    pub(crate) fn kill(&self, id: Uuid) {
-        locked(&self.alive).remove(&id).expect("it lives");
-    }
-
-    pub(crate) fn kill_all(&self) {
-        locked(&self.alive).clear();
-    }
-
-    pub(crate) fn token(&self, id: Uuid) -> String {
-        locked(&self.tokens)[&id].clone()
-    }
-
-    async fn maybe_crash(&self, here: Crash) {
-        let crashes = locked(&self.crash).take_if(|crash| *crash == here).is_some();
-        if crashes {
-            self.crashed.notify_one();
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
-#[async_trait]
-impl Provider for Machines {
-    fn name(&self) -> &'static str {
-        "local"
-    }
-
-    fn capacity(&self) -> usize {
-        1
-    }
-
-    async fn launch(&self, request: &LaunchRequest) -> Result<Instance, ProviderError> {
-        self.maybe_crash(Crash::BeforeLaunch).await;
-        let refused = *locked(&self.refuse);
-        if let Some(why) = refused {
-            return Err(ProviderError {
-                provider: "local",
-                doing: "start an agent".to_owned(),
-                source: Box::new(Refused(why)),
-            });
-        }
-        let instance = Instance {
-            id: request.id,
-            purpose: request.purpose,
-            handle: "1".to_owned(),
-            started_at: store::now(),
-        };
-        *locked(&self.n_launches) += 1;
-        let earlier = locked(&self.alive).insert(request.id, instance.clone());
-        assert!(earlier.is_none(), "the same attempt is started twice");
-        locked(&self.tokens).insert(request.id, request.token.clone());
-        self.maybe_crash(Crash::AfterLaunch).await;
-        Ok(instance)
-    }
-
-    async fn list(&self) -> Result<Vec<Instance>, ProviderError> {
-        self.maybe_crash(Crash::BeforeList).await;
-        Ok(self.alive())
-    }
-
-    async fn terminate(&self, instance: &Instance) -> Result<(), ProviderError> {
-        self.maybe_crash(Crash::BeforeTerminate).await;
-        locked(&self.alive).remove(&instance.id);
-        self.maybe_crash(Crash::AfterTerminate).await;
-        Ok(())
-    }
-
-    async fn last_words(&self, _: Uuid) -> Option<String> {
-        Some("out of memory".to_owned())
-    }
-}
 
 pub(crate) struct Bench {
     pub(crate) orchestrator: Orchestrator,
@@ -161,6 +40,8 @@ pub(crate) struct Bench {
     pub(crate) dataset: DatasetId,
     options: Options,
     folder: TempDir,
+    /// In the first server's folder if it is none on PostgreSQL.
+    database: Option<Arc<Database>>,
 }
 
 impl Bench {
@@ -170,7 +51,13 @@ impl Bench {
 
     pub(crate) async fn with(change: impl FnOnce(&mut Options)) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let store = Store::open(folder.path()).await?;
+        // As `make test` does it, a second time.
+        let on_postgres = std::env::var_os("MORPHEUS_TEST_SERVICES").is_some();
+        let database = on_postgres.then(Database::shared).transpose()?.map(Arc::new);
+        let store = Store::builder(folder.path())
+            .database(database.as_ref().map(|database| database.url()))
+            .open()
+            .await?;
         let machines = Arc::new(Machines::default());
         let base = Base {
             model: BaseModel {
@@ -195,6 +82,7 @@ impl Bench {
             dataset,
             options,
             folder,
+            database,
         })
     }
 
@@ -202,8 +90,12 @@ impl Bench {
     pub(crate) async fn beside(&self) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let at = |name: &str| self.folder.path().join(name).display().to_string();
+        let database = match &self.database {
+            Some(database) => database.url(),
+            None => format!("sqlite://{}", at("morpheus.db")),
+        };
         let store = Store::builder(folder.path())
-            .database(Some(format!("sqlite://{}", at("morpheus.db"))))
+            .database(Some(database))
             .objects(Some(format!("file://{}", at("objects"))))
             .open()
             .await?;
@@ -219,6 +111,7 @@ impl Bench {
             dataset: self.dataset,
             options,
             folder,
+            database: self.database.clone(),
         })
     }
 
@@ -243,7 +136,7 @@ impl Bench {
     pub(crate) async fn pass_until_crash(&self) -> anyhow::Result<()> {
         tokio::select! {
             done = self.pass() => anyhow::bail!("the pass came to its end: {done:?}"),
-            () = self.machines.crashed.notified() => Ok(()),
+            () = self.machines.crashed() => Ok(()),
         }
     }
 
@@ -368,6 +261,20 @@ pub(crate) struct Held {
     pub(crate) work: TrainWork,
 }
 
+impl Held {
+    /// The training of an assignment.
+    pub(crate) fn of(assignment: Assignment) -> Self {
+        match assignment.work {
+            Work::Train(work) => Self {
+                id: assignment.attempt_id,
+                fence: assignment.fence,
+                work: *work,
+            },
+            Work::Generate(_) => panic!("no training: {assignment:?}"),
+        }
+    }
+}
+
 impl Agent {
     pub(crate) async fn claim(&self, kind: WorkKind) -> ServiceResult<Option<Assignment>> {
         let request = ClaimRequest {
@@ -383,16 +290,7 @@ impl Agent {
 
     pub(crate) async fn claim_train(&self) -> anyhow::Result<Held> {
         match self.claim(WorkKind::Train).await? {
-            Some(Assignment {
-                attempt_id,
-                fence,
-                work: Work::Train(work),
-                ..
-            }) => Ok(Held {
-                id: attempt_id,
-                fence,
-                work: *work,
-            }),
+            Some(assignment) if matches!(assignment.work, Work::Train(_)) => Ok(Held::of(assignment)),
             other => anyhow::bail!("no training: {other:?}"),
         }
     }

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use axum::{extract::State, http::StatusCode};
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
 use protocol::{
     GenerationId,
     api::Page,
@@ -18,6 +22,7 @@ use crate::{
     auth::User,
     error::ApiResult,
     extract::{Json, Path, Query},
+    files,
     state::AppState,
 };
 
@@ -100,6 +105,30 @@ pub(crate) async fn get_generation(
             () = state.shutdown.cancelled() => return Ok(axum::Json(generation)),
         }
     }
+}
+
+/// Download the picture
+///
+/// Takes `Range`. A server that keeps its files in a bucket answers with an address there.
+#[utoipa::path(
+    get,
+    path = "/generations/{id}/download",
+    tag = "generations",
+    params(("id" = Uuid, Path, description = "The generation")),
+    responses(
+        (status = 200, content_type = "application/octet-stream", description = "The `.png` file"),
+        (status = 206, content_type = "application/octet-stream", description = "The wanted range of it"),
+        (status = 307, description = "The file is at the signed address in `Location`")
+    )
+)]
+pub(crate) async fn download_generation(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<GenerationId>,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let key = store::generations::picture(state.store(), user.owner, id).await?;
+    files::download(state.store().objects(), &key, &headers, format!("{id}.png")).await
 }
 
 /// Waits until the generation may have changed.

@@ -1,10 +1,6 @@
 //! Base models, presets, and trained models with their versions.
 
-use axum::{
-    extract::State,
-    http::HeaderMap,
-    response::{IntoResponse, Redirect, Response},
-};
+use axum::{extract::State, http::HeaderMap, response::Response};
 use protocol::{
     ModelId, ModelVersionId,
     api::Page,
@@ -13,7 +9,6 @@ use protocol::{
     preset::{Preset, PresetInfo},
 };
 use serde::Deserialize;
-use store::objects::UrlOptions;
 use utoipa::IntoParams;
 
 use super::page::PageQuery;
@@ -22,7 +17,7 @@ use crate::{
     error::ApiResult,
     estimate,
     extract::{Path, Query},
-    files::{self, Presentation},
+    files,
     state::AppState,
 };
 
@@ -138,16 +133,7 @@ pub(crate) async fn download_model_version(
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let file = store::models::file(state.store(), user.owner, id).await?;
-    let objects = state.store().objects();
-    if objects.public_origin().is_some() {
-        let address = objects.get_url(&file.key, &UrlOptions::download(file.file_name));
-        return Ok(Redirect::temporary(&address).into_response());
-    }
-    let presentation = Presentation {
-        content_type: None,
-        download_name: Some(file.file_name),
-    };
-    files::serve(objects, &file.key, &headers, presentation).await
+    files::download(state.store().objects(), &file.key, &headers, file.file_name).await
 }
 
 /// Approve a model version for use

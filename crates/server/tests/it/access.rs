@@ -9,7 +9,7 @@ use protocol::{
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::app::{TestApp, empty, problem, take};
+use crate::app::{TestApp, empty, in_folder, problem, take};
 
 /// The part of `Set-Cookie` that a browser sends back.
 async fn sign_in(app: &TestApp) -> String {
@@ -192,7 +192,7 @@ async fn an_agent_reaches_its_own_work_and_nothing_else() {
 
 #[tokio::test]
 async fn signed_addresses_grant_what_they_say() {
-    let app = TestApp::start().await;
+    let app = TestApp::start_with(in_folder).await;
     let dataset = app.small_dataset().await;
     let url = &dataset.preview_urls[0];
     empty(StatusCode::OK, app.anonymous(Method::GET, url)).await;

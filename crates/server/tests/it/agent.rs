@@ -16,7 +16,7 @@ use protocol::{
 use reqwest::{Method, RequestBuilder, StatusCode};
 use sha2::{Digest as _, Sha256};
 
-use crate::app::{TestApp, empty, take};
+use crate::app::{TestApp, absolute, empty, take};
 
 pub(crate) struct FakeAgent {
     http: reqwest::Client,
@@ -46,7 +46,7 @@ impl FakeAgent {
     }
 
     pub(crate) fn absolute(&self, url: &str) -> String {
-        format!("{}{url}", self.url)
+        absolute(&self.url, url)
     }
 
     pub(crate) async fn claim(&self, kind: WorkKind) -> Assignment {
@@ -111,9 +111,17 @@ impl FakeAgent {
         take(StatusCode::OK, self.post(&path).json(&artifact)).await
     }
 
-    pub(crate) async fn put(&self, url: &str, bytes: &[u8], status: StatusCode) {
-        let request = self.http.put(self.absolute(url)).body(bytes.to_vec());
-        empty(status, request).await;
+    /// Puts bytes where the ticket says: to the server, or into the bucket.
+    pub(crate) async fn put(&self, ticket: &UploadTicket, bytes: &[u8]) -> StatusCode {
+        let url = ticket.upload_url.as_deref().expect("there is something to put");
+        let mut request = self.http.put(self.absolute(url)).body(bytes.to_vec());
+        for (name, value) in &ticket.upload_headers {
+            // The client writes the true one itself.
+            if name != "content-length" {
+                request = request.header(name, value);
+            }
+        }
+        request.send().await.unwrap().status()
     }
 
     pub(crate) async fn upload(
@@ -124,8 +132,9 @@ impl FakeAgent {
         bytes: &[u8],
     ) -> ArtifactId {
         let ticket = self.announce(assignment, kind, file_name, bytes).await;
-        if let Some(url) = &ticket.upload_url {
-            self.put(url, bytes, StatusCode::NO_CONTENT).await;
+        if ticket.upload_url.is_some() {
+            let status = self.put(&ticket, bytes).await;
+            assert!(status.is_success(), "{status}");
         }
         let path = format!(
             "attempts/{}/artifacts/{}/complete",

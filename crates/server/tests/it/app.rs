@@ -19,12 +19,13 @@ use protocol::{
     problem::Problem,
 };
 use reqwest::{
-    Method, RequestBuilder, Response, StatusCode,
+    Method, RequestBuilder, Response, StatusCode, header,
     multipart::{Form, Part},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use server::{Config, Timing};
+use store::objects::S3Settings;
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -96,9 +97,14 @@ impl TestApp {
     }
 
     /// Ends the server as a signal would, and starts another one on the same data.
-    pub(crate) async fn restart(mut self) -> Self {
+    pub(crate) async fn restart(self) -> Self {
+        self.restart_with(|_| {}).await
+    }
+
+    /// The same with other settings.
+    pub(crate) async fn restart_with(mut self, change: impl FnOnce(&mut Config)) -> Self {
         self.end().await;
-        Self::start_in(self.data, |_| {}).await
+        Self::start_in(self.data, change).await
     }
 
     /// Ends the server as a signal would.
@@ -116,13 +122,32 @@ impl TestApp {
         self.data.path()
     }
 
-    /// A request without any proof of who asks.
+    /// A request without any proof of who asks. The address of a file may be a bucket's.
     pub(crate) fn anonymous(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.url))
+        self.http.request(method, absolute(&self.url, path))
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.anonymous(method, path).bearer_auth(&self.token)
+    }
+
+    /// A file that is saved, from here or from the bucket that this leads to.
+    pub(crate) async fn file(&self, path: &str) -> Response {
+        self.part(path, None).await
+    }
+
+    /// The same with a `Range`.
+    pub(crate) async fn part(&self, path: &str, range: Option<&str>) -> Response {
+        let range = |request: RequestBuilder| match range {
+            Some(range) => request.header(header::RANGE, range),
+            None => request,
+        };
+        let answer = range(self.request(Method::GET, path)).send().await.unwrap();
+        if answer.status() != StatusCode::TEMPORARY_REDIRECT {
+            return answer;
+        }
+        let address = answer.headers()[header::LOCATION].to_str().unwrap();
+        range(self.http.get(address)).send().await.unwrap()
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> T {
@@ -207,19 +232,43 @@ impl TestApp {
     }
 }
 
-/// Keeps everything in PostgreSQL, woken by Redis. A server that is started again on the same folder gets the
-/// same database, which goes with the services.
+/// Keeps files in the data folder, whatever other tests do.
+pub(crate) fn in_folder(config: &mut Config) {
+    config.objects = None;
+}
+
+/// An address as the server gives it: below its own, or a whole one.
+pub(crate) fn absolute(server: &str, address: &str) -> String {
+    if address.starts_with("http") {
+        return address.to_owned();
+    }
+    format!("{server}{address}")
+}
+
+/// Keeps everything in PostgreSQL and S3, woken by Redis. A server that is started again on the same folder gets
+/// the same database and bucket, which go with the services.
 fn use_services(config: &mut Config) {
-    let note = config.data_dir.join("test-database");
-    let url = std::fs::read_to_string(&note).unwrap_or_else(|_| {
+    let note = config.data_dir.join("test-services.json");
+    let noted = std::fs::read(&note).ok();
+    let noted = noted.map(|noted| serde_json::from_slice(&noted).unwrap());
+    let (database, endpoint, bucket): (String, String, String) = noted.unwrap_or_else(|| {
         let database = sim::postgres::Database::shared().unwrap();
         let url = database.url();
-        std::fs::write(&note, &url).unwrap();
         std::mem::forget(database);
-        url
+        let (endpoint, bucket) = sim::s3::shared_bucket().unwrap();
+        (url, endpoint, bucket)
     });
-    config.database = Some(url);
+    let noted = serde_json::to_vec(&(&database, &endpoint, &bucket)).unwrap();
+    std::fs::write(&note, noted).unwrap();
+    config.database = Some(database);
     config.queue = Some(sim::redis::shared().unwrap());
+    config.objects = Some(format!("s3://{bucket}"));
+    config.s3 = S3Settings {
+        endpoint: Some(endpoint),
+        access_key_id: Some(sim::s3::ACCESS_KEY_ID.to_owned()),
+        secret_access_key: Some(sim::s3::SECRET_ACCESS_KEY.to_owned()),
+        ..S3Settings::default()
+    };
 }
 
 /// Sends a request that must be answered with this status, and reads the answer.

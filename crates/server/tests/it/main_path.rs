@@ -151,24 +151,22 @@ async fn from_upload_to_generation() {
 }
 
 async fn download(app: &TestApp, path: &str) {
-    let whole = app.request(Method::GET, path).send().await.unwrap();
+    let whole = app.file(path).await;
     assert_eq!(whole.status(), StatusCode::OK);
     assert_eq!(
         whole.headers()["content-disposition"],
         "attachment; filename=\"zora.safetensors\"; filename*=UTF-8''zora.safetensors"
     );
     assert_eq!(whole.bytes().await.unwrap(), LORA);
-    let part = app.request(Method::GET, path).header("range", "bytes=6-10");
-    let part = part.send().await.unwrap();
+    let part = app.part(path, Some("bytes=6-10")).await;
     assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
     assert_eq!(
         part.headers()["content-range"],
         format!("bytes 6-10/{}", LORA.len()).as_str()
     );
     assert_eq!(part.bytes().await.unwrap(), &LORA[6..=10]);
-    let outside = app.request(Method::GET, path).header("range", "bytes=1000-");
-    let problem = crate::app::problem(StatusCode::RANGE_NOT_SATISFIABLE, outside).await;
-    assert_eq!(problem.kind, "range_not_satisfiable");
+    let outside = app.part(path, Some("bytes=1000-")).await;
+    assert_eq!(outside.status(), StatusCode::RANGE_NOT_SATISFIABLE);
 }
 
 async fn generate(app: &TestApp, job: &Job) {
@@ -223,6 +221,13 @@ async fn generate(app: &TestApp, job: &Job) {
         .await
         .unwrap();
     assert_eq!(shown.bytes().await.unwrap(), picture);
+    let saved = app
+        .file(&format!("/api/v1/generations/{}/download", done.id))
+        .await;
+    let name = format!("attachment; filename=\"{}.png\"", done.id);
+    let disposition = saved.headers()["content-disposition"].to_str().unwrap();
+    assert!(disposition.starts_with(&name), "{disposition}");
+    assert_eq!(saved.bytes().await.unwrap(), picture);
     let all: Page<Generation> = app.get("/api/v1/generations").await;
     assert_eq!(all.items.len(), 1);
 }

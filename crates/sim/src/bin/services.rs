@@ -31,6 +31,9 @@ fn run() -> Result<u8> {
         .env(sim::postgres::VARIABLE, postgres.url())
         .env(sim::redis::VARIABLE, redis.url())
         .env(sim::s3::VARIABLE, s3.endpoint())
+        // Programs that are not Rust cannot read the constants.
+        .env("MORPHEUS_TEST_S3_ACCESS_KEY_ID", sim::s3::ACCESS_KEY_ID)
+        .env("MORPHEUS_TEST_S3_SECRET_ACCESS_KEY", sim::s3::SECRET_ACCESS_KEY)
         .status()
         .with_context(|| format!("failed to run {}", program.display()))?;
     // As a shell says it: 128 and the number of the signal that ended the command.

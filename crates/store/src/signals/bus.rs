@@ -43,23 +43,36 @@ const CALLS_PER_MESSAGE: usize = 100;
 #[error("failed to {doing}")]
 pub struct BusError {
     doing: &'static str,
-    /// The service answered, and refused: repeating it will not help.
-    pub(crate) is_refusal: bool,
+    /// What to do about it, when the service refused or cannot be trusted: repeating it will not help.
+    refusal: Option<&'static str>,
     #[source]
     source: Box<dyn Error + Send + Sync>,
 }
+
+/// What to do when the service does not let us in.
+pub(crate) const CREDENTIALS: &str = "check its user and password";
 
 impl BusError {
     pub(crate) fn new(doing: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
             doing,
-            is_refusal: false,
+            refusal: None,
             source: source.into(),
         }
     }
 
-    pub(crate) fn refusal(self, is_refusal: bool) -> Self {
-        Self { is_refusal, ..self }
+    /// The same as one that stays until somebody does what `fix` says.
+    pub(crate) fn refusal(self, fix: Option<&'static str>) -> Self {
+        Self { refusal: fix, ..self }
+    }
+
+    pub(crate) fn is_refusal(&self) -> bool {
+        self.refusal.is_some()
+    }
+
+    /// What to do about it.
+    pub fn fix(&self) -> &'static str {
+        self.refusal.unwrap_or("check its address, and that it runs")
     }
 }
 

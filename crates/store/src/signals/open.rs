@@ -1,6 +1,6 @@
 //! Which bus the settings ask for.
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, path::Path, time::Duration};
 
 use sqlx::postgres::PgConnectOptions;
 use tokio::time::timeout;
@@ -20,18 +20,30 @@ use crate::{
 /// A service that does not answer in this time is waited for in the background.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The settings of the queue.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Queue<'a> {
+    /// Its URL.
+    pub url: Option<&'a str>,
+    /// A file with the certificates of the authorities that may vouch for it, instead of the public ones.
+    pub ca: Option<&'a Path>,
+}
+
 /// The signals of an installation. Without a queue of their own, PostgreSQL carries them when it is the
 /// database, and they stay within the process when it is SQLite, which has one server only.
 pub(crate) async fn open(
-    queue: Option<&str>,
+    queue: Queue<'_>,
     database: &Place,
     deployment: Uuid,
 ) -> Result<(Signals, Option<Bus>), OpenError> {
     let refused = |source| OpenError::Queue {
-        url: queue.map_or_else(|| database.shown(), without_password),
+        url: queue.url.map_or_else(|| database.shown(), without_password),
         source,
     };
-    match queue.map(|url| (url, url.split_once("://").map(|(scheme, _)| scheme))) {
+    match queue
+        .url
+        .map(|url| (url, url.split_once("://").map(|(scheme, _)| scheme)))
+    {
         None => match database {
             Place::Sqlite(_) => Ok((Signals::default(), None)),
             Place::Postgres(place) => start(PostgresTransport::new(place.options.clone(), deployment))
@@ -40,7 +52,7 @@ pub(crate) async fn open(
         },
         Some((_, Some("sqlite"))) => Ok((Signals::default(), None)),
         Some((url, Some("redis" | "rediss"))) => {
-            let transport = RedisTransport::new(url, deployment).map_err(refused)?;
+            let transport = RedisTransport::new(url, queue.ca, deployment).map_err(refused)?;
             start(transport).await.map_err(refused)
         }
         Some((url, Some("postgres" | "postgresql"))) => {
@@ -56,19 +68,19 @@ pub(crate) async fn open(
 }
 
 /// Looks whether a queue can be used, without changing anything; says what it is.
-pub async fn check(queue: &str) -> Result<&'static str, OpenError> {
+pub async fn check(url: &str, ca: Option<&Path>) -> Result<&'static str, OpenError> {
     let refused = |source| OpenError::Queue {
-        url: without_password(queue),
+        url: without_password(url),
         source,
     };
-    let scheme = queue.split_once("://").map(|(scheme, _)| scheme);
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme);
     let (name, transport): (_, Box<dyn Transport>) = match scheme {
         Some("redis" | "rediss") => {
-            let transport = RedisTransport::new(queue, Uuid::nil()).map_err(refused)?;
+            let transport = RedisTransport::new(url, ca, Uuid::nil()).map_err(refused)?;
             ("Redis", Box::new(transport))
         }
         Some("postgres" | "postgresql") => {
-            let options = queue
+            let options = url
                 .parse()
                 .map_err(|err: sqlx::Error| refused(BusError::new("read the address", err)))?;
             (
@@ -77,7 +89,7 @@ pub async fn check(queue: &str) -> Result<&'static str, OpenError> {
             )
         }
         Some("sqlite") => return Ok("in the server itself"),
-        _ => return Err(unknown(queue)),
+        _ => return Err(unknown(url)),
     };
     match timeout(CHECK_TIMEOUT, transport.check()).await {
         Ok(checked) => checked.map(|()| name).map_err(refused),
@@ -97,7 +109,7 @@ fn unknown(url: &str) -> OpenError {
 async fn start(transport: impl Transport) -> Result<(Signals, Option<Bus>), BusError> {
     match timeout(CHECK_TIMEOUT, transport.check()).await {
         Ok(Ok(())) => {}
-        Ok(Err(err)) if err.is_refusal => return Err(err),
+        Ok(Err(err)) if err.is_refusal() => return Err(err),
         Ok(Err(err)) => tracing::warn!(error = &err as &dyn Error, "the queue does not answer yet"),
         Err(_) => tracing::warn!("the queue does not answer yet"),
     }

@@ -12,7 +12,7 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-use super::bus::{BusError, Listener, Transport};
+use super::bus::{BusError, CREDENTIALS, Listener, Transport};
 
 pub(crate) struct PostgresTransport {
     /// One connection listens, one sends.
@@ -84,6 +84,13 @@ impl Listener for PostgresListener {
 fn failed(doing: &'static str, err: sqlx::Error) -> BusError {
     let code = err.as_database_error().and_then(|err| err.code());
     // Class 28: who we are is not accepted. 3D000: there is no such database.
-    let is_refusal = code.is_some_and(|code| code.starts_with("28") || code == "3D000");
-    BusError::new(doing, err).refusal(is_refusal)
+    let fix = match code.as_deref() {
+        Some(code) if code.starts_with("28") => Some(CREDENTIALS),
+        Some("3D000") => Some("create its database, or correct the name"),
+        None if err.to_string().contains("certificate") => Some(
+            "add `sslrootcert=FILE` with the certificate of its authority to the URL of --queue or MORPHEUS_QUEUE",
+        ),
+        _ => None,
+    };
+    BusError::new(doing, err).refusal(fix)
 }

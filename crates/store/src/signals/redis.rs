@@ -1,17 +1,17 @@
 //! Redis as the bus: one trimmed stream for each installation, which every server reads from where it is.
 
-use std::time::Duration;
+use std::{io, path::Path, time::Duration};
 
 use async_trait::async_trait;
 use redis::{
-    AsyncCommands as _, AsyncConnectionConfig, Client, ErrorKind, RedisError,
+    AsyncCommands as _, AsyncConnectionConfig, Client, ErrorKind, RedisError, TlsCertificates,
     aio::MultiplexedConnection,
     streams::{StreamMaxlen, StreamRangeReply, StreamReadOptions, StreamReadReply},
 };
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use super::bus::{BusError, Listener, Transport};
+use super::bus::{BusError, CREDENTIALS, Listener, Transport};
 
 /// Messages that the stream keeps, about: a reader this far behind looks at everything again anyway.
 const KEPT: usize = 1000;
@@ -30,10 +30,19 @@ pub(crate) struct RedisTransport {
 }
 
 impl RedisTransport {
-    /// The stream of an installation. Several may share a Redis.
-    pub(crate) fn new(url: &str, deployment: Uuid) -> Result<Self, BusError> {
+    /// The stream of an installation. Several may share a Redis. `ca`: a file with the authorities that may vouch
+    /// for a rediss:// server, instead of the public ones.
+    pub(crate) fn new(url: &str, ca: Option<&Path>, deployment: Uuid) -> Result<Self, BusError> {
+        let opened = match ca {
+            None => Client::open(url),
+            Some(ca) => Client::build_with_tls(url, certificates(url, ca)?),
+        };
+        let unreadable = |err| {
+            let fix = "write --queue or MORPHEUS_QUEUE as rediss://USER:PASSWORD@HOST:PORT";
+            failed("read the address", err).refusal(Some(fix))
+        };
         Ok(Self {
-            client: Client::open(url).map_err(|err| failed("read the address", err).refusal(true))?,
+            client: opened.map_err(unreadable)?,
             stream: format!("morpheus:{deployment}:signals"),
             sender: Mutex::default(),
         })
@@ -125,8 +134,43 @@ impl Listener for RedisListener {
     }
 }
 
+const CA_FIX: &str =
+    "name a PEM file with the certificate of its authority in --queue-ca or MORPHEUS_QUEUE_CA";
+
+/// The authorities of one file, instead of the public ones.
+fn certificates(url: &str, ca: &Path) -> Result<TlsCertificates, BusError> {
+    let refused =
+        |err: io::Error| BusError::new("read the certificates of its authority", err).refusal(Some(CA_FIX));
+    if !url.starts_with("rediss://") {
+        let why = "only a rediss:// address is checked by certificates";
+        let fix =
+            "write --queue or MORPHEUS_QUEUE as rediss://…, or leave --queue-ca or MORPHEUS_QUEUE_CA out";
+        return Err(BusError::new("use certificates", why).refusal(Some(fix)));
+    }
+    let shown = ca.display();
+    let pem =
+        std::fs::read(ca).map_err(|err| refused(io::Error::new(err.kind(), format!("`{shown}`: {err}"))))?;
+    if !String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") {
+        return Err(refused(io::Error::other(format!(
+            "`{shown}` holds no certificate in PEM"
+        ))));
+    }
+    Ok(TlsCertificates {
+        client_tls: None,
+        root_cert: Some(pem),
+    })
+}
+
 fn failed(doing: &'static str, err: RedisError) -> BusError {
-    let is_refusal = err.kind() == ErrorKind::AuthenticationFailed
+    let is_refused = err.kind() == ErrorKind::AuthenticationFailed
         || matches!(err.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM"));
-    BusError::new(doing, err).refusal(is_refusal)
+    let fix = if is_refused {
+        Some(CREDENTIALS)
+    } else if protocol::problem::chain(&err).contains("certificate") {
+        // So rustls says that the server is not the one that it should be.
+        Some(CA_FIX)
+    } else {
+        None
+    };
+    BusError::new(doing, err).refusal(fix)
 }

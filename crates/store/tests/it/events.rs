@@ -243,7 +243,8 @@ pub(crate) async fn make_charts_of_a_million_steps_quickly(test: TestStore) -> a
     tx.commit().await?;
     for width in [1000, 2000] {
         let mut times = Vec::new();
-        for _ in 0..5 {
+        // The best of several: whatever else the machine does only ever adds time.
+        for _ in 0..10 {
             let start = std::time::Instant::now();
             let chart = metrics::chart(&test.store, job, width).await?;
             times.push(start.elapsed());
@@ -252,8 +253,7 @@ pub(crate) async fn make_charts_of_a_million_steps_quickly(test: TestStore) -> a
         }
         times.sort();
         eprintln!("a chart of a million steps, {width} wide: {times:?}");
-        // The target is 100 ms; a machine that runs other tests at the same time gets some more.
-        assert!(times[0] < Duration::from_millis(150), "{width} wide: {times:?}");
+        assert!(times[0] < Duration::from_millis(100), "{width} wide: {times:?}");
     }
     Ok(())
 }

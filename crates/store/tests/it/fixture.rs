@@ -67,10 +67,11 @@ impl TestStore {
     }
 
     /// SQLite, with a queue that other servers hear.
-    pub(crate) async fn sqlite_with_queue(url: &str) -> anyhow::Result<Self> {
+    pub(crate) async fn sqlite_with(
+        queue: impl FnOnce(StoreBuilder) -> StoreBuilder,
+    ) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let builder = Store::builder(folder.path()).queue(Some(url.to_owned()));
-        let store = builder.open().await?;
+        let store = queue(Store::builder(folder.path())).open().await?;
         Ok(Self {
             store,
             folder,

@@ -12,6 +12,7 @@ mod populate;
 mod postgres_only;
 mod queue;
 mod signals;
+mod tls;
 mod together;
 
 use fixture::TestStore;

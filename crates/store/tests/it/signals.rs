@@ -1,6 +1,9 @@
 //! Signals: what one server commits wakes the others, whatever carries it and whatever happens to that.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, ensure};
 use protocol::{
@@ -66,9 +69,23 @@ impl Servers {
     }
 
     pub(crate) async fn over_redis(url: &str) -> anyhow::Result<Self> {
-        let first = TestStore::sqlite_with_queue(url).await?;
+        let first = TestStore::sqlite_with(|store| store.queue(Some(url.to_owned()))).await?;
         let second = Store::builder(first.folder.path()).queue(Some(url.to_owned()));
         let second = second.open().await?;
+        Ok(Self {
+            first,
+            second,
+            _folder: None,
+        })
+    }
+
+    /// On a Redis that speaks TLS by a certificate of this authority.
+    pub(crate) async fn over_tls(url: &str, ca: PathBuf) -> anyhow::Result<Self> {
+        let first =
+            TestStore::sqlite_with(|store| store.queue(Some(url.to_owned())).queue_ca(Some(ca.clone())))
+                .await?;
+        let second = Store::builder(first.folder.path()).queue(Some(url.to_owned()));
+        let second = second.queue_ca(Some(ca)).open().await?;
         Ok(Self {
             first,
             second,

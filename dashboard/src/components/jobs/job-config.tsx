@@ -17,6 +17,7 @@ export function JobConfig({ job }: { job: Job }) {
           <Property name="Preset">{formatName(recipe.preset)}</Property>
           <Property name="Engine">{formatName(recipe.engine)}</Property>
           <Property name="Provider">{job.provider}</Property>
+          <Property name="Priority">{job.priority}</Property>
           <Property name="Dataset">
             <Link
               to="/datasets/$datasetId"

@@ -1,5 +1,14 @@
 import { expect, test } from "vitest";
-import { ADVANCED, BASICS, PARAMETERS, parameterError, range, toRequest, type Values } from "./form";
+import {
+  ADVANCED,
+  BASICS,
+  PARAMETERS,
+  parameterError,
+  priorityError,
+  range,
+  toRequest,
+  type Values,
+} from "./form";
 
 const values: Values = {
   dataset_id: "d",
@@ -7,6 +16,7 @@ const values: Values = {
   preset: "character",
   name: " Zora ",
   trigger_word: " ",
+  priority: "-3",
   sample_prompts: "one\n\n two \n",
   parameters: { rank: "8", learning_rate: "1e-4", lr_schedule: "constant" },
 };
@@ -25,6 +35,16 @@ test.each([
   ["resolution", "100", "must be a multiple of 8"],
 ] as const)("%s of %j %s", (name, text, error) => {
   expect(parameterError(name, text)).toBe(error);
+});
+
+test.each([
+  ["11", "must be at most 10"],
+  ["-11", "must be at least -10"],
+  ["0.5", "must be a whole number"],
+  ["", "must be a number"],
+  ["10", undefined],
+])("a priority of %j %s", (text, error) => {
+  expect(priorityError(text)).toBe(error);
 });
 
 test("takes numbers as people write them", () => {
@@ -46,7 +66,7 @@ test("sends what differs from the preset, trimmed and typed", () => {
     name: "Zora",
     trigger_word: null,
     provider: "local",
-    priority: 0,
+    priority: -3,
     parameters: { rank: 8, learning_rate: 1e-4, lr_schedule: "constant" },
     sample_prompts: ["one", "two"],
   });
@@ -55,4 +75,5 @@ test("sends what differs from the preset, trimmed and typed", () => {
 test("makes no request while something is missing or wrong", () => {
   expect(toRequest({ ...values, dataset_id: "" })).toBeNull();
   expect(toRequest({ ...values, parameters: { rank: "0" } })).toBeNull();
+  expect(toRequest({ ...values, priority: "11" })).toBeNull();
 });

@@ -11,6 +11,8 @@ export interface Values {
   preset: Preset;
   name: string;
   trigger_word: string;
+  /** As it was typed. */
+  priority: string;
   /** One prompt on each line. */
   sample_prompts: string;
   /** What differs from the preset, as it was typed. */
@@ -36,7 +38,16 @@ export const ADVANCED = (Object.keys(PARAMETERS) as ParameterName[]).filter((nam
 
 /** What is wrong with a parameter as it was typed, by the ranges that the server documents. */
 export function parameterError(name: ParameterName, text: string): string | undefined {
-  const { type, minimum, maximum, exclusiveMinimum, multipleOf } = PARAMETERS[name];
+  return fieldError(PARAMETERS[name], text);
+}
+
+/** What is wrong with a priority as it was typed. */
+export function priorityError(text: string): string | undefined {
+  return fieldError(fields.CreateJob.priority, text);
+}
+
+function fieldError(schema: ParameterSchema, text: string): string | undefined {
+  const { type, minimum, maximum, exclusiveMinimum, multipleOf } = schema;
   if (type === "string") return undefined;
   const value = Number(text);
   if (text.trim() === "" || !Number.isFinite(value)) return "must be a number";
@@ -62,7 +73,7 @@ export function range(name: ParameterName): string | undefined {
 
 /** The request; null while something that it cannot do without is missing. */
 export function toRequest(values: Values): CreateJob | null {
-  if (!values.dataset_id || !values.base_model) return null;
+  if (!values.dataset_id || !values.base_model || priorityError(values.priority)) return null;
   const parameters: Record<string, string | number> = {};
   for (const [name, text] of Object.entries(values.parameters) as [ParameterName, string][]) {
     if (parameterError(name, text)) return null;
@@ -79,7 +90,7 @@ export function toRequest(values: Values): CreateJob | null {
     trigger_word: values.trigger_word.trim() || null,
     preset: values.preset,
     provider: fields.CreateJob.provider.default,
-    priority: fields.CreateJob.priority.default,
+    priority: Number(values.priority),
     parameters,
     sample_prompts,
   };

@@ -7,7 +7,7 @@ import type { BaseModel, Dataset, PresetInfo } from "~/api/types";
 import { Field, Input, Textarea } from "~/components/ui/field";
 import { Select } from "~/components/ui/select";
 import { formatPlural } from "~/lib/format";
-import { ADVANCED, BASICS, type ParameterName, type Values } from "./form";
+import { ADVANCED, BASICS, type ParameterName, priorityError, type Values } from "./form";
 import { ParameterField } from "./parameter-field";
 import { PresetCards } from "./preset-cards";
 
@@ -135,6 +135,16 @@ export function NewJobForm({ form, values, datasets, bases, presets, errors }: P
             {ADVANCED.map(parameter)}
           </div>
         </details>
+      </Section>
+      <Section title="When it runs">
+        <Field
+          label="Priority"
+          className="sm:max-w-1/2 sm:pr-2"
+          error={priorityError(values.priority) ?? errors.priority}
+          help={fields.CreateJob.priority.description}
+        >
+          {(control) => <Input {...control} {...form.register("priority")} inputMode="numeric" />}
+        </Field>
       </Section>
     </div>
   );

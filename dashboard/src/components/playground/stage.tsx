@@ -1,6 +1,7 @@
 // The picture, or the two of them: without the LoRAs and with them.
 import { useQuery } from "@tanstack/react-query";
 import { Download, ImageIcon, SlidersHorizontal } from "lucide-react";
+import { pictureHref } from "~/api/generations";
 import { generationQuery } from "~/api/queries";
 import type { Generation } from "~/api/types";
 import { Button, buttonClass } from "~/components/ui/button";
@@ -70,7 +71,7 @@ function Picture({ id, label, onReuse }: PictureProps) {
             Use these settings
           </Button>
           <a
-            href={data.image_url}
+            href={pictureHref(data.id)}
             download={`${data.id}.png`}
             aria-label={`Download: ${label}`}
             className={buttonClass({ variant: "ghost", size: "icon-sm" }, "ml-auto")}

@@ -201,13 +201,17 @@ pub(super) fn queue(settings: &Settings) -> anyhow::Result<Option<Finding>> {
         .enable_all()
         .build()
         .context("failed to start the runtime")?;
-    Ok(Some(match runtime.block_on(store::signals::check(url)) {
+    let checking = store::signals::check(url, settings.queue_ca.as_deref());
+    Ok(Some(match runtime.block_on(checking) {
         Ok(what) => Finding::ok("queue", what),
-        Err(err) => Finding::problem(
-            "queue",
-            format!("{:#}", anyhow::Error::from(err)),
-            "correct --queue or MORPHEUS_QUEUE, or leave it out; a server that runs goes on without it",
-        ),
+        Err(err) => {
+            let what = match &err {
+                OpenError::Queue { source, .. } => source.fix(),
+                _ => "correct --queue or MORPHEUS_QUEUE",
+            };
+            let fix = format!("{what}, or leave --queue out; a server that runs goes on without it");
+            Finding::problem("queue", format!("{:#}", anyhow::Error::from(err)), fix)
+        }
     }))
 }
 

@@ -117,10 +117,22 @@ impl Landlord for RunPod {
             gpu_count: wish.n_gpus,
             most_per_hour: wish.max_rate_micro_usd,
         };
-        Ok(candidates(&offers, &wish)
-            .into_iter()
-            .map(|candidate| self.offer(candidate, &offers, wish.gpu_count))
-            .collect())
+        let mut found: Vec<Offer> = Vec::new();
+        for candidate in candidates(&offers, &wish) {
+            let mut offer = self.offer(candidate, &offers, wish.gpu_count);
+            if wish.data_centers.is_empty() {
+                // One order for all places, and not one for each: the provider finds the one that has a machine.
+                offer.data_center = None;
+            }
+            let of_kind = |known: &&mut Offer| {
+                (&known.gpu, known.cloud, &known.data_center) == (&offer.gpu, offer.cloud, &offer.data_center)
+            };
+            match found.iter_mut().find(of_kind) {
+                Some(known) => known.is_in_stock |= offer.is_in_stock,
+                None => found.push(offer),
+            }
+        }
+        Ok(found)
     }
 
     async fn order(&self, order: &Order<'_>) -> Result<Machine, CreateError> {

@@ -18,7 +18,7 @@ use store::{
     tokens::NewToken,
 };
 
-use super::fresh;
+use super::{Adopted, TOO_DEAR};
 use crate::{
     Orchestrator,
     lifecycle::{Input, next},
@@ -56,6 +56,7 @@ enum Ordered {
 impl Orchestrator {
     /// Orders machines for queued jobs, as many as may live at the same time.
     pub(super) async fn fill_rental(&self, rental: &Rental) -> Result<(), ReconcileError> {
+        let mut seen = Vec::new();
         loop {
             if settings::halted(&self.store, rental.name()).await?.is_some() {
                 return Ok(());
@@ -64,9 +65,11 @@ impl Orchestrator {
             if n_alive >= self.max_rented(rental) {
                 return Ok(());
             }
-            let Some(id) = queue::next_job(&self.store, rental.name(), store::now()).await? else {
+            let Some(id) = queue::next_job(&self.store, rental.name(), &seen, store::now()).await? else {
                 return Ok(());
             };
+            // Each once in a pass, whatever comes of it.
+            seen.push(id);
             let job = jobs::state(&self.store, id).await?;
             self.launch_rented(rental, &job).await?;
         }
@@ -280,23 +283,12 @@ impl Orchestrator {
         let err = match rental.landlord.order(&order).await {
             Ok(machine) => {
                 crate::failpoint::reached("machine ordered");
-                self.adopt(rental, instance, &machine).await?;
+                let adopted = self.adopt(rental, instance, &machine).await?;
                 crate::failpoint::reached("machine adopted");
-                if machine.rate <= offer.rate_cap {
-                    return Ok(Ordered::Yes);
-                }
-                let reason = "the machine is dearer than it was offered";
-                let tx = self.store.begin().await?;
-                let live = fresh(&tx, instance).await?;
-                let change = Change {
-                    to: InstancePhase::Ending,
-                    reason: Some(reason.to_owned()),
-                    at: rental.clock.now(),
-                };
-                spend::change(&tx, &live, change).await?;
-                tx.commit().await?;
-                rental.landlord.terminate(&machine.id).await?;
-                return Ok(Ordered::Next(reason.to_owned()));
+                return Ok(match adopted {
+                    Adopted::TooDear => Ordered::Next(TOO_DEAR.to_owned()),
+                    Adopted::Wanted | Adopted::Unwanted => Ordered::Yes,
+                });
             }
             Err(err) => err,
         };
@@ -396,7 +388,7 @@ impl Orchestrator {
                 "waits until {} is free again that is set aside for a machine whose end is not confirmed",
                 budget.reserved_micro_usd
             );
-            return self.put_off(job.id, &reason, rental.times.busy_tick).await;
+            return self.put_off(job.id, &reason, Duration::ZERO).await;
         }
         let tx = self.store.begin().await?;
         let state = jobs::state(&tx, job.id).await?;

@@ -1,0 +1,409 @@
+//! Each way in which the provider fails: nothing is lost, forgotten, or paid twice.
+
+use protocol::{
+    MicroUsd,
+    agent::ArtifactKind,
+    phase::{Outcome, Phase},
+    spend::InstancePhase,
+};
+use sim::runpod::{Death, Fault, Reads, Reply, Route, What};
+
+use super::office::{Office, USD};
+use crate::{
+    fixture::step,
+    runpod::{client, spec},
+};
+
+const RTX_4090: &str = "NVIDIA GeForce RTX 4090";
+
+/// Runs a job to its end whatever happened before, and compares the books.
+async fn ends_well(office: &Office, job: protocol::JobId) {
+    for _ in 0..60 {
+        if office.job(job).await.phase == Phase::Launching {
+            break;
+        }
+        office.minutes(1).await;
+    }
+    office.minutes(2).await;
+    let live = office.instances().await;
+    let live = live
+        .iter()
+        .find(|machine| machine.phase == InstancePhase::Live)
+        .expect("a machine");
+    let agent = office.agent(&live.name).await;
+    let held = agent.claim_train().await.unwrap();
+    let finish = agent
+        .completed(&held, crate::fixture::verdict(&[]))
+        .await
+        .unwrap();
+    office
+        .bench
+        .orchestrator
+        .finish(&agent.credential, held.id, finish)
+        .await
+        .unwrap();
+    office.minutes(40).await;
+    office.settle().await;
+    assert_eq!(office.job(job).await.phase, Phase::Succeeded);
+    assert_eq!(office.spent().await, office.sim.bill());
+    office.audit().await;
+}
+
+#[tokio::test]
+async fn an_order_that_was_carried_out_and_not_answered_is_found_by_its_name() {
+    for reply in [Reply::Status500, Reply::Hang, Reply::Reset] {
+        let office = Office::new().await;
+        office.sim.fault(Fault::once(What::CreateLost { reply }));
+        office.sim.fault(Fault::always(What::Lag {
+            reads: Reads::Both,
+            seconds: 60,
+        }));
+        let job = office
+            .submit(office.request(20 * USD, &[RTX_4090]))
+            .await
+            .unwrap();
+        office.pass().await;
+        assert_eq!(office.machine().await.phase, InstancePhase::Unknown);
+        office.minutes(2).await;
+        assert_eq!(office.machine().await.phase, InstancePhase::Live);
+        assert_eq!(office.sim.living().len(), 1, "nothing was ordered twice");
+        ends_well(&office, job.id).await;
+    }
+}
+
+#[tokio::test]
+async fn an_order_that_was_lost_is_given_up_and_made_again_under_another_name() {
+    let office = Office::new().await;
+    office.sim.fault(Fault::once(What::Silence {
+        route: Route::Create,
+        reply: Reply::Reset,
+    }));
+    let job = office
+        .submit(office.request(20 * USD, &[RTX_4090]))
+        .await
+        .unwrap();
+    office.pass().await;
+    let first = office.machine().await;
+    assert_eq!(first.phase, InstancePhase::Unknown);
+    office.minutes(6).await;
+    let all = office.instances().await;
+    let lost = all.iter().find(|machine| machine.name == first.name).unwrap();
+    assert_eq!(lost.phase, InstancePhase::Abandoned);
+    assert!(lost.reserved_micro_usd < first.reserved_micro_usd && lost.reserved_micro_usd > MicroUsd::ZERO);
+    assert_eq!(office.sim.living().len(), 1);
+    ends_well(&office, job.id).await;
+}
+
+#[tokio::test]
+async fn a_machine_that_shows_up_after_it_was_given_up_is_ended() {
+    let office = Office::new().await;
+    office.sim.fault(Fault::once(What::CreateLost {
+        reply: Reply::Status500,
+    }));
+    let job = office
+        .submit(office.request(20 * USD, &[RTX_4090]))
+        .await
+        .unwrap();
+    office.pass().await;
+    let first = office.machine().await.name;
+    // Longer than anybody looks for it.
+    let hidden = What::Omit {
+        reads: Reads::Both,
+        seconds: 10 * 60,
+    };
+    office.sim.fault(Fault::always(hidden).named(&first));
+    office.minutes(9).await;
+    assert_eq!(office.sim.living().len(), 2, "the job did not wait for it");
+    office.minutes(3).await;
+    assert!(
+        !office.sim.living().contains(&first),
+        "{:?}",
+        office.instances().await
+    );
+    ends_well(&office, job.id).await;
+}
+
+#[tokio::test]
+async fn where_nothing_is_free_the_next_one_is_asked_for() {
+    let office = Office::new().await;
+    office.sim.fault(Fault::always(What::NoCapacity {
+        gpu: Some(RTX_4090.to_owned()),
+    }));
+    let wanted = [RTX_4090, "NVIDIA GeForce RTX 3090"];
+    let job = office.submit(office.request(20 * USD, &wanted)).await.unwrap();
+    office.pass().await;
+    assert_eq!(office.machine().await.gpu, "NVIDIA GeForce RTX 3090");
+    office.minutes(1).await;
+    ends_well(&office, job.id).await;
+}
+
+#[tokio::test]
+async fn where_nothing_at_all_is_free_the_job_waits_as_long_as_it_takes() {
+    let office = Office::new().await;
+    office.sim.fault(Fault::always(What::NoCapacity { gpu: None }));
+    let job = office
+        .submit(office.request(20 * USD, &[RTX_4090]))
+        .await
+        .unwrap();
+    office.pass().await;
+    let waits = office.job(job.id).await;
+    assert_eq!(waits.phase, Phase::Queued);
+    assert!(waits.reason.unwrap().contains("no machine is free"));
+    assert_eq!(waits.spend.reserved_micro_usd, MicroUsd::ZERO);
+    assert_eq!(office.sim.bill(), MicroUsd::ZERO);
+}
+
+#[tokio::test]
+async fn an_empty_account_halts_everything_until_somebody_has_looked() {
+    let office = Office::new().await;
+    office.sim.fault(Fault::once(What::Answer {
+        route: Route::Create,
+        status: 402,
+        retry_after_s: None,
+    }));
+    let job = office
+        .submit(office.request(20 * USD, &[RTX_4090]))
+        .await
+        .unwrap();
+    office.pass().await;
+    let infos = office.bench.orchestrator.provider_infos().await.unwrap();
+    let runpod = infos.iter().find(|info| info.name == "runpod").unwrap();
+    assert!(
+        runpod.halted.as_ref().unwrap().contains("too little money"),
+        "{runpod:?}"
+    );
+    let refused = office
+        .submit(office.request(20 * USD, &[RTX_4090]))
+        .await
+        .unwrap_err();
+    assert!(refused.to_string().contains("nothing is launched"), "{refused}");
+    office.bench.orchestrator.unhalt("runpod").await.unwrap();
+    assert_eq!(office.job(job.id).await.phase, Phase::Queued);
+    assert_eq!(office.job(job.id).await.spend.reserved_micro_usd, MicroUsd::ZERO);
+}
+
+#[tokio::test]
+async fn a_machine_that_is_dearer_than_offered_is_given_back_at_once() {
+    let office = Office::new().await;
+    office.sim.fault(Fault::once(What::Price { percent: 200 }));
+    let job = office
+        .submit(office.request(20 * USD, &[RTX_4090]))
+        .await
+        .unwrap();
+    office.pass().await;
+    let all = office.instances().await;
+    assert!(
+        all.iter().any(|machine| machine.phase == InstancePhase::Ending),
+        "{all:?}"
+    );
+    ends_well(&office, job.id).await;
+}
+
+#[tokio::test]
+async fn a_price_that_rises_never_leads_past_the_limit() {
+    let office = Office::new().await;
+    office.sim.fault(Fault::once(What::PriceChange {
+        after_s: 600,
+        percent: 400,
+    }));
+    let limit = 2 * USD;
+    let mut request = office.request(limit, &[RTX_4090]);
+    request.parameters.n_steps = Some(900_000);
+    let (_, agent, held) = office.running(request).await;
+    for _ in 0..200 {
+        office.minutes(1).await;
+        // It never stops by itself.
+        if agent.beat(&held, vec![step(1, 1)]).await.is_err() {
+            break;
+        }
+    }
+    assert_eq!(office.sim.living(), [""; 0]);
+    office.settle().await;
+    assert!(office.sim.bill() <= MicroUsd(limit), "{}", office.sim.bill());
+    assert_eq!(office.spent().await, office.sim.bill());
+}
+
+#[tokio::test]
+async fn a_machine_that_dies_is_followed_by_another_that_goes_on() {
+    for how in [Death::Vanishes, Death::Error, Death::Exited] {
+        let office = Office::new().await;
+        office.sim.fault(Fault::once(What::Dies { after_s: 600, how }));
+        let (job, agent, held) = office.running(office.request(20 * USD, &[RTX_4090])).await;
+        agent
+            .bring(&held, ArtifactKind::Checkpoint { step: 40 }, b"checkpoint")
+            .await
+            .unwrap();
+        office.minutes(20).await;
+        let job = office.job(job.id).await;
+        assert_eq!(
+            (job.phase, job.n_attempts, job.checkpoint_step),
+            (Phase::Launching, 2, Some(40)),
+            "{how:?}"
+        );
+        ends_well(&office, job.id).await;
+    }
+}
+
+#[tokio::test]
+async fn an_end_that_is_confirmed_and_not_carried_out_is_ordered_again() {
+    let office = Office::new().await;
+    office
+        .sim
+        .fault(Fault::always(What::DeleteIgnored { seconds: Some(180) }));
+    office.sim.fault(
+        Fault::always(What::Answer {
+            route: Route::Delete,
+            status: 500,
+            retry_after_s: None,
+        })
+        .percent(50),
+    );
+    let (job, agent, held) = office.running(office.request(20 * USD, &[RTX_4090])).await;
+    agent.finish(&held, Outcome::Failed).await.unwrap();
+    office.minutes(1).await;
+    assert_eq!(office.machine().await.phase, InstancePhase::Ending);
+    assert!(
+        office.job(job.id).await.spend.reserved_micro_usd > MicroUsd::ZERO,
+        "nothing is free before it is gone"
+    );
+    office.minutes(8).await;
+    office.sim.clear_faults();
+    office.settle().await;
+    assert_eq!(office.spent().await, office.sim.bill());
+}
+
+#[tokio::test]
+async fn a_machine_that_a_list_leaves_out_is_not_given_up() {
+    let office = Office::new().await;
+    let (job, agent, held) = office.running(office.request(20 * USD, &[RTX_4090])).await;
+    office.sim.fault(Fault::always(What::Omit {
+        reads: Reads::List,
+        seconds: 600,
+    }));
+    office.minutes(9).await;
+    agent.beat(&held, Vec::new()).await.unwrap();
+    assert_eq!(office.job(job.id).await.phase, Phase::Running);
+    // And one that comes back after it was given up is ended, and paid for.
+    let name = office.machine().await.name;
+    let hidden = What::Omit {
+        reads: Reads::Both,
+        seconds: 600,
+    };
+    office.sim.fault(Fault::always(hidden).named(&name));
+    office.minutes(15).await;
+    assert!(
+        !office.sim.living().contains(&name),
+        "{:?}",
+        office.instances().await
+    );
+    ends_well(&office, job.id).await;
+}
+
+#[tokio::test]
+async fn a_machine_whose_agent_never_calls_is_ended_in_time() {
+    let office = Office::new().await;
+    office.sim.fault(Fault::once(What::StuckProvisioning));
+    let job = office
+        .submit(office.request(20 * USD, &[RTX_4090]))
+        .await
+        .unwrap();
+    office.pass().await;
+    let stuck = office.machine().await.name;
+    office.minutes(20).await;
+    assert!(office.sim.living().contains(&stuck));
+    office.minutes(3).await;
+    assert!(!office.sim.living().contains(&stuck));
+    ends_well(&office, job.id).await;
+}
+
+#[tokio::test]
+async fn an_agent_that_falls_silent_loses_its_machine() {
+    let office = Office::new().await;
+    let (job, _agent, _held) = office.running(office.request(20 * USD, &[RTX_4090])).await;
+    let machine = office.machine().await.name;
+    office.minutes(14).await;
+    assert!(
+        office.sim.living().contains(&machine),
+        "its lease and its time to stop are respected"
+    );
+    office.minutes(3).await;
+    assert!(!office.sim.living().contains(&machine));
+    ends_well(&office, job.id).await;
+}
+
+#[tokio::test]
+async fn machines_of_others_are_shown_and_never_touched() {
+    let office = Office::new().await;
+    let stranger = client(&office.sim);
+    stranger.create(&spec("my-notebook")).await.unwrap();
+    office.minutes(60).await;
+    assert_eq!(office.sim.living(), ["my-notebook"]);
+    let infos = office.bench.orchestrator.provider_infos().await.unwrap();
+    let runpod = infos.iter().find(|info| info.name == "runpod").unwrap();
+    assert_eq!(runpod.n_foreign, 1);
+    assert!(runpod.foreign_rate_micro_usd > MicroUsd::ZERO);
+}
+
+#[tokio::test]
+async fn a_machine_of_ours_that_the_database_does_not_know_is_ended() {
+    use orchestrator::providers::machine_name::MachineName;
+    let office = Office::new().await;
+    let deadline = office.sim.now() + chrono::TimeDelta::hours(2);
+    let name = MachineName::new(
+        office.bench.store().deployment(),
+        protocol::JobId::new(),
+        1,
+        deadline,
+    );
+    client(&office.sim)
+        .create(&spec(&name.to_string()))
+        .await
+        .unwrap();
+    office.minutes(5).await;
+    assert_eq!(office.sim.living().len(), 1, "its row may be on its way");
+    office.minutes(7).await;
+    assert_eq!(office.sim.living(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_job_that_is_cancelled_before_its_agent_calls_gives_its_machine_back() {
+    let office = Office::new().await;
+    let job = office
+        .submit(office.request(20 * USD, &[RTX_4090]))
+        .await
+        .unwrap();
+    office.pass().await;
+    office.sim.step(std::time::Duration::from_secs(10));
+    office
+        .bench
+        .orchestrator
+        .cancel_job(office.bench.owner(), job.id)
+        .await
+        .unwrap();
+    office.pass().await;
+    assert_eq!(office.job(job.id).await.phase, Phase::Cancelled);
+    assert_eq!(office.sim.living(), [""; 0]);
+    office.settle().await;
+    assert_eq!(office.spent().await, office.sim.bill());
+    assert!(
+        office.sim.bill() > MicroUsd::ZERO,
+        "it was charged from its order on"
+    );
+}
+
+#[tokio::test]
+async fn too_many_requests_are_waited_out() {
+    let office = Office::new().await;
+    office.sim.fault(Fault::once(What::Answer {
+        route: Route::Create,
+        status: 429,
+        retry_after_s: Some(1),
+    }));
+    let job = office
+        .submit(office.request(20 * USD, &[RTX_4090]))
+        .await
+        .unwrap();
+    office.pass().await;
+    assert_eq!(office.job(job.id).await.phase, Phase::Queued);
+    assert_eq!(office.job(job.id).await.spend.reserved_micro_usd, MicroUsd::ZERO);
+}

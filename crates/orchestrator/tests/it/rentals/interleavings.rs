@@ -1,0 +1,450 @@
+//! Random interleavings of orders, crashes, faults, lag, prices, partitions and wrong clocks.
+//!
+//! Whatever happens: what the provider has charged for a job never passes the job's limit, and no machine lives past
+//! its deadline and the time for the kill, as long as one of the three killers works: the agent's dead-man switch
+//! (modeled here by its rules), the server, the reaper. In the end the ledger equals the bill.
+//!
+//! `MORPHEUS_SPEND_SEQUENCES` says how many, `MORPHEUS_SPEND_SEED` repeats a run.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use orchestrator::{providers::machine_name::MachineName, reap};
+use protocol::{
+    MicroUsd,
+    phase::Outcome,
+    spend::{InstancePhase, RentalTerms},
+};
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
+use sim::runpod::{Death, Fault, Reads, Reply, Route, What};
+
+use super::office::{Crashing, Office, USD};
+use crate::{
+    fixture::{Agent, Held},
+    runpod::client,
+};
+
+/// The time between two looks; everything that is modeled happens at them.
+const LOOK: Duration = Duration::from_secs(30);
+const KILL: TimeDelta = TimeDelta::minutes(6);
+const BOOT_GRACE: TimeDelta = TimeDelta::minutes(10);
+
+/// Which of the three end machines in this sequence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Killers {
+    agent: bool,
+    server: bool,
+    reaper: bool,
+}
+
+/// The agent on a machine, by the rules of its dead-man switch.
+struct Model {
+    agent: Agent,
+    held: Option<Held>,
+    booted_at: DateTime<Utc>,
+    /// By its steady clock: the lease and the deadline of the last reply.
+    told: Option<(DateTime<Utc>, DateTime<Utc>, RentalTerms)>,
+    is_leaving: bool,
+}
+
+struct Sequence<'a> {
+    office: &'a mut Office,
+    random: StdRng,
+    killers: Killers,
+    agents: BTreeMap<String, Model>,
+    /// The server is not there until then.
+    down_until: DateTime<Utc>,
+    /// Agents cannot reach it until then.
+    cut_off_until: DateTime<Utc>,
+    limit: MicroUsd,
+    before: MicroUsd,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+/// In parts, which run beside each other.
+macro_rules! parts {
+    ($($name:ident: $part:literal),* $(,)?) => {$(
+        #[tokio::test]
+        async fn $name() {
+            no_interleaving_leads_past_a_limit_or_forgets_a_machine($part).await;
+        }
+    )*};
+}
+
+const N_PARTS: u64 = 4;
+parts!(part_0: 0, part_1: 1, part_2: 2, part_3: 3);
+
+async fn no_interleaving_leads_past_a_limit_or_forgets_a_machine(part: u64) {
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    let n_sequences = number("MORPHEUS_SPEND_SEQUENCES").unwrap_or(120);
+    let seed = number("MORPHEUS_SPEND_SEED").unwrap_or_else(|| u64::from(rand::random::<u32>()));
+    println!("MORPHEUS_SPEND_SEED={seed} MORPHEUS_SPEND_SEQUENCES={n_sequences}, part {part} of {N_PARTS}");
+    let mut office = Office::crashing().await;
+    for (n, sequence) in (part..n_sequences).step_by(N_PARTS as usize).enumerate() {
+        if n % 50 == 49 {
+            office = Office::crashing().await;
+        }
+        let log = Arc::new(Mutex::new(vec![format!("sequence {sequence} of seed {seed}")]));
+        let told = Told(Arc::clone(&log));
+        run(
+            &mut office,
+            StdRng::seed_from_u64(seed.wrapping_add(sequence)),
+            log,
+        )
+        .await;
+        drop(told);
+    }
+}
+
+/// Shows what happened when the sequence fails.
+struct Told(Arc<Mutex<Vec<String>>>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("{}", self.0.lock().unwrap().join("\n"));
+        }
+    }
+}
+
+async fn run(office: &mut Office, mut random: StdRng, log: Arc<Mutex<Vec<String>>>) {
+    let killers = loop {
+        let killers = Killers {
+            agent: random.random(),
+            server: random.random(),
+            reaper: random.random(),
+        };
+        if killers.agent || killers.server || killers.reaper {
+            break killers;
+        }
+    };
+    let limit = MicroUsd(random.random_range(USD..30 * USD));
+    let (start, before) = (office.sim.now(), office.sim.bill());
+    let mut sequence = Sequence {
+        office,
+        random,
+        killers,
+        agents: BTreeMap::new(),
+        down_until: start,
+        cut_off_until: start,
+        limit,
+        before,
+        log,
+    };
+    sequence.note(format!("{killers:?}, limit {limit}"));
+    let mut request = sequence.office.request(limit.0, &[]);
+    request.parameters.n_steps = Some(sequence.random.random_range(100..2_000_000));
+    if sequence.random.random_bool(0.3) {
+        request.rental.gpus = vec!["NVIDIA B200".to_owned()];
+    }
+    let Ok(job) = sequence.office.submit(request).await else {
+        // The limit is too small for any machine.
+        return;
+    };
+    sequence.set_faults();
+    // Without the server's eyes on it, a machine can be ordered but not watched.
+    let n_looks = sequence.random.random_range(10..90);
+    for _ in 0..n_looks {
+        sequence.look().await;
+        if sequence.office.job(job.id).await.phase.is_ended() && sequence.office.sim.living().is_empty() {
+            break;
+        }
+    }
+    // Everything works again, and the user has had enough.
+    sequence.note("everything works again".to_owned());
+    sequence.office.sim.clear_faults();
+    sequence.office.restart(None);
+    sequence.down_until = start;
+    sequence.cut_off_until = start;
+    sequence.killers = Killers {
+        agent: true,
+        server: true,
+        reaper: true,
+    };
+    let owner = sequence.office.bench.owner();
+    if !sequence.office.job(job.id).await.phase.is_ended() {
+        sequence
+            .office
+            .bench
+            .orchestrator
+            .cancel_job(owner, job.id)
+            .await
+            .unwrap();
+    }
+    for _ in 0..400 {
+        sequence.look().await;
+        let alive = sequence.office.instances().await;
+        if alive.iter().all(|machine| machine.phase == InstancePhase::Gone) {
+            break;
+        }
+    }
+    let Sequence { office, .. } = sequence;
+    office.bench.orchestrator.unhalt("runpod").await.unwrap();
+    office.settle().await;
+    let job = office.job(job.id).await;
+    assert!(job.phase.is_ended(), "{:?}", job.phase);
+    assert_eq!(job.spend.reserved_micro_usd, MicroUsd::ZERO);
+    assert_eq!(job.spend.spent_micro_usd, office.sim.bill() - before);
+    office.audit().await;
+}
+
+impl Sequence<'_> {
+    fn note(&self, what: String) {
+        let line = format!("{} {what}", self.office.sim.now().format("%H:%M:%S"));
+        self.log.lock().unwrap().push(line);
+    }
+
+    fn chance(&mut self, of_hundred: u32) -> bool {
+        self.random.random_ratio(of_hundred, 100)
+    }
+
+    /// Lays down what will go wrong, within what one working killer can bear.
+    fn set_faults(&mut self) {
+        let only_agent = !self.killers.server && !self.killers.reaper;
+        let mut faults: Vec<(u32, Fault)> = vec![
+            (
+                25,
+                Fault::once(What::CreateLost {
+                    reply: Reply::Status500,
+                }),
+            ),
+            (10, Fault::once(What::CreateLost { reply: Reply::Reset })),
+            (
+                10,
+                Fault::once(What::Silence {
+                    route: Route::Create,
+                    reply: Reply::Reset,
+                }),
+            ),
+            (
+                10,
+                Fault::always(What::NoCapacity {
+                    gpu: Some("NVIDIA GeForce RTX 3090".to_owned()),
+                }),
+            ),
+            (
+                20,
+                Fault::always(What::Lag {
+                    reads: Reads::Both,
+                    seconds: 60,
+                }),
+            ),
+            (
+                10,
+                Fault::always(What::Omit {
+                    reads: Reads::List,
+                    seconds: 120,
+                }),
+            ),
+            (10, Fault::always(What::DeleteIgnored { seconds: Some(90) })),
+            (
+                10,
+                Fault::always(What::Answer {
+                    route: Route::Delete,
+                    status: 500,
+                    retry_after_s: None,
+                })
+                .percent(40),
+            ),
+            (
+                10,
+                Fault::always(What::Answer {
+                    route: Route::List,
+                    status: 500,
+                    retry_after_s: None,
+                })
+                .percent(30),
+            ),
+            (
+                5,
+                Fault::once(What::Answer {
+                    route: Route::Create,
+                    status: 402,
+                    retry_after_s: None,
+                }),
+            ),
+            (
+                5,
+                Fault::once(What::Answer {
+                    route: Route::Create,
+                    status: 403,
+                    retry_after_s: None,
+                }),
+            ),
+            (10, Fault::once(What::Price { percent: 180 })),
+            (
+                20,
+                Fault::once(What::PriceChange {
+                    after_s: 900,
+                    percent: 109,
+                }),
+            ),
+        ];
+        // A machine without an agent is the server's or the reaper's to end.
+        if !only_agent {
+            let how = *[Death::Vanishes, Death::Error, Death::Exited]
+                .choose(&mut self.random)
+                .unwrap();
+            faults.push((15, Fault::once(What::Dies { after_s: 1200, how })));
+            faults.push((10, Fault::once(What::StuckProvisioning)));
+        }
+        for (of_hundred, fault) in faults {
+            if self.chance(of_hundred) {
+                self.note(format!("{:?}", fault.what));
+                self.office.sim.fault(fault);
+            }
+        }
+    }
+
+    /// Half a minute: time passes, and whoever is there acts.
+    async fn look(&mut self) {
+        self.office.sim.step(LOOK);
+        let now = self.office.sim.now();
+        if self.chance(2) {
+            self.cut_off_until = now + TimeDelta::minutes(self.random.random_range(1..60));
+            self.note(format!("cut off until {}", self.cut_off_until.format("%H:%M:%S")));
+        }
+        if now >= self.down_until {
+            self.server(now).await;
+        }
+        self.meet_new_agents(now).await;
+        self.agents(now).await;
+        if self.killers.reaper {
+            let options = reap::Options {
+                patience: Duration::ZERO,
+                ..reap::Options::default()
+            };
+            // It looks again at its next round.
+            let _ = reap::round(&client(&self.office.sim), &options).await;
+        }
+        self.check(now);
+    }
+
+    async fn server(&mut self, now: DateTime<Utc>) {
+        if self.chance(3) {
+            let crash = *Crashing::ALL.choose(&mut self.random).unwrap();
+            self.note(format!("the server will die {crash:?}"));
+            self.office.restart(Some(crash));
+        }
+        if self.office.pass_or_crash().await {
+            return;
+        }
+        self.note("the server is dead".to_owned());
+        let minutes = self.random.random_range(0..15);
+        self.down_until = now + TimeDelta::minutes(minutes);
+        if !self.killers.server && !self.office.sim.living().is_empty() {
+            // It never comes back while there is something to end.
+            self.down_until = now + TimeDelta::days(365);
+        }
+        self.office.restart(None);
+    }
+
+    async fn meet_new_agents(&mut self, now: DateTime<Utc>) {
+        for name in self.office.sim.living() {
+            if self.agents.contains_key(&name) || self.office.sim.container_starts(&name) == 0 {
+                continue;
+            }
+            // The token of a name that was given up is worth nothing any more: its agent ends its machine.
+            let Some(agent) = self.office.agent_if_known(&name).await else {
+                if self.killers.agent {
+                    self.office.end(&name).await;
+                }
+                continue;
+            };
+            self.note(format!("{name} has booted"));
+            let model = Model {
+                agent,
+                held: None,
+                booted_at: now,
+                told: None,
+                is_leaving: false,
+            };
+            self.agents.insert(name, model);
+        }
+        let living = self.office.sim.living();
+        self.agents.retain(|name, _| living.contains(name));
+    }
+
+    async fn agents(&mut self, now: DateTime<Utc>) {
+        let is_reachable = now >= self.cut_off_until && now >= self.down_until;
+        let (may_end, works_on) = (self.chance(2), !self.chance(1));
+        let mut over = Vec::new();
+        for (name, model) in &mut self.agents {
+            if is_reachable && !model.call(now).await {
+                over.push(name.clone());
+                continue;
+            }
+            if !self.killers.agent {
+                continue;
+            }
+            let must_leave = match model.told {
+                None => now - model.booted_at >= BOOT_GRACE,
+                Some((lease_until, deadline, terms)) => {
+                    now >= lease_until || now >= deadline - TimeDelta::seconds(terms.stop_seconds.into())
+                }
+            };
+            model.is_leaving |= must_leave || may_end || !works_on;
+            if model.is_leaving {
+                if let (true, Some(held)) = (is_reachable, &model.held) {
+                    let outcome = if works_on { Outcome::Lost } else { Outcome::Failed };
+                    let _ = model.agent.finish(held, outcome).await;
+                }
+                over.push(name.clone());
+            }
+        }
+        for name in over {
+            if self.killers.agent {
+                self.office.end(&name).await;
+            }
+        }
+    }
+
+    fn check(&self, now: DateTime<Utc>) {
+        let bill = self.office.sim.bill() - self.before;
+        assert!(bill <= self.limit, "{bill} of {}", self.limit);
+        for name in self.office.sim.living() {
+            let parsed: MachineName = name.parse().unwrap();
+            let late = now - parsed.deadline();
+            assert!(late <= KILL, "{name} lives {late} past its deadline");
+        }
+    }
+}
+
+impl Model {
+    /// Claims, or renews its lease; false when the server wants nothing of it any more.
+    async fn call(&mut self, now: DateTime<Utc>) -> bool {
+        let lease = |seconds: u32| now + TimeDelta::seconds(seconds.into());
+        let Some(held) = &self.held else {
+            return match self.agent.claim(protocol::agent::WorkKind::Train).await {
+                Ok(Some(assignment)) => {
+                    let terms = assignment.terms.expect("a rented machine has terms");
+                    self.told = Some((
+                        lease(assignment.lease_seconds),
+                        lease(terms.seconds_to_deadline),
+                        terms,
+                    ));
+                    self.held = Some(Held::of(assignment));
+                    true
+                }
+                Ok(None) => true,
+                Err(_) => false,
+            };
+        };
+        match self.agent.beat(held, Vec::new()).await {
+            Ok(reply) => {
+                let terms = reply.terms.expect("a rented machine has terms");
+                self.told = Some((
+                    lease(reply.lease_seconds),
+                    lease(terms.seconds_to_deadline),
+                    terms,
+                ));
+                !reply.directives.contains(&protocol::agent::Directive::Cancel)
+            }
+            Err(_) => false,
+        }
+    }
+}

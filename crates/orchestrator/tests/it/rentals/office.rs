@@ -1,0 +1,352 @@
+//! An orchestrator that rents from the simulated provider, agents by hand, and the books to compare.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use orchestrator::{
+    ServiceResult,
+    providers::{
+        rental::{Bill, CallError, CreateError, Machine, Machines, Offer, Order, TerminateAck},
+        runpod::{Renting, RunPod as Landlord},
+    },
+    rentals::{Elapsed, RentalOptions},
+};
+use protocol::{
+    JobId, MicroUsd,
+    job::{CreateJob, Job},
+    phase::Phase,
+    spend::{InstancePhase, LedgerAccount, RentalWish, RentedInstance},
+};
+use sim::runpod::{Delays, Options, RunPod};
+use store::tokens::{self, Principal};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use crate::{
+    fixture::{Agent, Bench},
+    runpod::client,
+};
+
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
+pub(super) const USD: i64 = 1_000_000;
+
+pub(super) struct Office {
+    pub(super) bench: Bench,
+    pub(super) sim: Arc<RunPod>,
+    crash: Arc<Crash>,
+}
+
+/// Where the server dies: the call never returns, and the pass is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Crashing {
+    BeforeList,
+    BeforeOrder,
+    AfterOrder,
+    BeforeGet,
+    BeforeTerminate,
+    AfterTerminate,
+}
+
+impl Crashing {
+    pub(super) const ALL: [Self; 6] = [
+        Self::BeforeList,
+        Self::BeforeOrder,
+        Self::AfterOrder,
+        Self::BeforeGet,
+        Self::BeforeTerminate,
+        Self::AfterTerminate,
+    ];
+}
+
+#[derive(Debug, Default)]
+struct Crash {
+    at: Mutex<Option<Crashing>>,
+    crashed: Notify,
+}
+
+impl Crash {
+    async fn maybe(&self, here: Crashing) {
+        let crashes = self.at.lock().unwrap().take_if(|at| *at == here).is_some();
+        if crashes {
+            self.crashed.notify_one();
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// The provider, for a server that may die.
+#[derive(Debug)]
+struct Frail {
+    landlord: Landlord,
+    crash: Arc<Crash>,
+}
+
+#[async_trait]
+impl orchestrator::providers::rental::Landlord for Frail {
+    fn name(&self) -> &'static str {
+        self.landlord.name()
+    }
+
+    fn capacity(&self) -> usize {
+        self.landlord.capacity()
+    }
+
+    fn agent_env(&self) -> BTreeMap<String, String> {
+        self.landlord.agent_env()
+    }
+
+    async fn offers(&self, wish: &RentalWish, memory_gb: u32) -> Result<Vec<Offer>, CallError> {
+        self.landlord.offers(wish, memory_gb).await
+    }
+
+    async fn order(&self, order: &Order<'_>) -> Result<Machine, CreateError> {
+        self.crash.maybe(Crashing::BeforeOrder).await;
+        let outcome = self.landlord.order(order).await;
+        self.crash.maybe(Crashing::AfterOrder).await;
+        outcome
+    }
+
+    async fn list(&self) -> Result<Machines, CallError> {
+        self.crash.maybe(Crashing::BeforeList).await;
+        self.landlord.list().await
+    }
+
+    async fn get(&self, id: &str) -> Result<Option<Machine>, CallError> {
+        self.crash.maybe(Crashing::BeforeGet).await;
+        self.landlord.get(id).await
+    }
+
+    async fn terminate(&self, id: &str) -> Result<TerminateAck, CallError> {
+        self.crash.maybe(Crashing::BeforeTerminate).await;
+        let outcome = self.landlord.terminate(id).await;
+        self.crash.maybe(Crashing::AfterTerminate).await;
+        outcome
+    }
+
+    async fn billed(&self, id: &str, since: DateTime<Utc>) -> Result<Bill, CallError> {
+        self.landlord.billed(id, since).await
+    }
+}
+
+impl Office {
+    pub(super) async fn new() -> Self {
+        Self::with(Options::stepped()).await
+    }
+
+    /// Bills that come late, as they do.
+    pub(super) async fn with_late_bills() -> Self {
+        Self::with(Options {
+            delays: Delays {
+                billing_s: 3600,
+                ..Delays::default()
+            },
+            ..Options::stepped()
+        })
+        .await
+    }
+
+    async fn with(options: Options) -> Self {
+        let sim = Arc::new(RunPod::start(options).await.unwrap());
+        let start = sim.now();
+        let seen = Arc::clone(&sim);
+        let elapsed = Elapsed::new(move || (seen.now() - start).to_std().unwrap_or_default());
+        let renting = Renting {
+            image: "morpheus/worker:1".to_owned(),
+            args: "agent".to_owned(),
+            disk_gb: 20,
+            min_cuda_version: None,
+            capacity: 4,
+        };
+        let crash = Arc::new(Crash::default());
+        let rental = RentalOptions {
+            elapsed: Some(elapsed),
+            ..RentalOptions::new(
+                Arc::new(Frail {
+                    landlord: Landlord::new(client(&sim), renting),
+                    crash: Arc::clone(&crash),
+                }),
+                "https://morpheus.example",
+            )
+        };
+        let bench = Bench::with(|options| options.rentals = vec![rental])
+            .await
+            .unwrap();
+        Self { bench, sim, crash }
+    }
+
+    /// An account that is never empty, for a server that dies.
+    pub(super) async fn crashing() -> Self {
+        Self::with(Options {
+            accounts: vec![(sim::runpod::KEY.to_owned(), MicroUsd(100_000 * USD))],
+            ..Options::stepped()
+        })
+        .await
+    }
+
+    /// The server starts again, and will die there.
+    pub(super) fn restart(&mut self, crash: Option<Crashing>) {
+        *self.crash.at.lock().unwrap() = crash;
+        self.bench.restart();
+    }
+
+    /// A pass; false when the server has died in it.
+    pub(super) async fn pass_or_crash(&self) -> bool {
+        tokio::select! {
+            // What the provider refuses is tried again in the next pass.
+            _ = self.bench.pass() => true,
+            () = self.crash.crashed.notified() => false,
+        }
+    }
+
+    /// Orders the end of a machine, as its own agent does; it tries again at the next look.
+    pub(super) async fn end(&self, name: &str) {
+        let own = client(&self.sim);
+        if let Ok(listing) = own.list().await {
+            for pod in listing.pods.iter().filter(|pod| pod.name == name) {
+                let _ = own.terminate(&pod.id).await;
+            }
+        }
+    }
+
+    pub(super) fn request(&self, limit: i64, gpus: &[&str]) -> CreateJob {
+        CreateJob {
+            provider: "runpod".to_owned(),
+            limit_micro_usd: Some(MicroUsd(limit)),
+            rental: RentalWish {
+                gpus: gpus.iter().map(|gpu| (*gpu).to_owned()).collect(),
+                ..RentalWish::default()
+            },
+            ..self.bench.request()
+        }
+    }
+
+    /// Asks for the estimate, as a user does, and starts what it says.
+    pub(super) async fn submit(&self, mut request: CreateJob) -> ServiceResult<Job> {
+        let (owner, orchestrator) = (self.bench.owner(), &self.bench.orchestrator);
+        let plan = orchestrator.plan_job(owner, request.clone()).await?;
+        request.estimate_hash = Some(orchestrator.price_job(owner, &request, &plan).await?.hash);
+        orchestrator.create_job(owner, request).await
+    }
+
+    pub(super) async fn pass(&self) {
+        self.bench.pass().await.unwrap();
+    }
+
+    /// Lets time pass, with a look every half minute.
+    pub(super) async fn minutes(&self, n: u32) {
+        for _ in 0..2 * n {
+            self.sim.step(Duration::from_secs(30));
+            self.pass().await;
+        }
+    }
+
+    pub(super) async fn job(&self, id: JobId) -> Job {
+        self.bench.job(id).await.unwrap()
+    }
+
+    pub(super) async fn instances(&self) -> Vec<RentedInstance> {
+        let spend = self.bench.orchestrator.spend(self.bench.owner()).await.unwrap();
+        spend.instances
+    }
+
+    /// The only machine that is not gone.
+    pub(super) async fn machine(&self) -> RentedInstance {
+        let mut alive = self.instances().await;
+        alive.retain(|machine| machine.phase != InstancePhase::Gone);
+        assert_eq!(alive.len(), 1, "{alive:?}");
+        alive.remove(0)
+    }
+
+    /// The agent on the machine of this name.
+    pub(super) async fn agent(&self, name: &str) -> Agent {
+        self.agent_if_known(name).await.expect("an agent's token")
+    }
+
+    /// `None` when its token is worth nothing any more.
+    pub(super) async fn agent_if_known(&self, name: &str) -> Option<Agent> {
+        let env = self.sim.environment(name).unwrap();
+        match tokens::authenticate(self.bench.store(), &env["MORPHEUS_TOKEN"])
+            .await
+            .unwrap()
+        {
+            Some(Principal::Agent(credential)) => Some(Agent {
+                orchestrator: self.bench.orchestrator.clone(),
+                credential,
+                instance: Uuid::nil(),
+            }),
+            _ => None,
+        }
+    }
+
+    /// A job on a machine whose agent has claimed it.
+    pub(super) async fn running(&self, request: CreateJob) -> (Job, Agent, crate::fixture::Held) {
+        let job = self.submit(request).await.unwrap();
+        self.pass().await;
+        self.minutes(1).await;
+        let agent = self.agent(&self.machine().await.name).await;
+        let held = agent.claim_train().await.unwrap();
+        assert_eq!(self.job(job.id).await.phase, Phase::Running);
+        (job, agent, held)
+    }
+
+    /// Every machine is confirmed gone, and every bill is final.
+    pub(super) async fn settle(&self) {
+        for _ in 0..3 {
+            self.minutes(2).await;
+            self.sim.step(130 * MINUTE);
+            self.pass().await;
+        }
+        for machine in self.instances().await {
+            assert_eq!(machine.phase, InstancePhase::Gone, "{machine:?}");
+            assert!(machine.billed_micro_usd.is_some(), "{machine:?}");
+        }
+        assert_eq!(self.sim.living(), [""; 0]);
+    }
+
+    /// The sums are those of the ledger, in every scope.
+    pub(super) async fn audit(&self) {
+        let orchestrator = &self.bench.orchestrator;
+        let owner = self.bench.owner();
+        let store = self.bench.store();
+        let entries = async |job| store::spend::entries(store, owner, job, 1_000_000).await.unwrap();
+        let all = entries(None).await;
+        let sum = |entries: &[protocol::spend::LedgerEntry], account| {
+            let mut sum = 0;
+            for entry in entries {
+                let amount = entry.amount_micro_usd.0;
+                sum += if entry.to == account { amount } else { 0 };
+                sum -= if entry.from == account { amount } else { 0 };
+            }
+            MicroUsd(sum)
+        };
+        for budget in orchestrator.spend(owner).await.unwrap().budgets {
+            if budget.scope == protocol::spend::BudgetScope::User {
+                assert_eq!(budget.spent_micro_usd, sum(&all, LedgerAccount::Spent));
+                assert_eq!(budget.reserved_micro_usd, sum(&all, LedgerAccount::Reserved));
+            }
+        }
+        let jobs = store::jobs::list(self.bench.store(), owner, None, 1000)
+            .await
+            .unwrap();
+        for job in jobs {
+            let own = entries(Some(job.id)).await;
+            assert_eq!(job.spend.spent_micro_usd, sum(&own, LedgerAccount::Spent));
+            assert_eq!(job.spend.reserved_micro_usd, sum(&own, LedgerAccount::Reserved));
+        }
+    }
+
+    /// The whole of what was spent, by the ledger.
+    pub(super) async fn spent(&self) -> MicroUsd {
+        let spend = self.bench.orchestrator.spend(self.bench.owner()).await.unwrap();
+        let user = spend
+            .budgets
+            .iter()
+            .find(|budget| budget.scope == protocol::spend::BudgetScope::User);
+        user.map_or(MicroUsd::ZERO, |budget| budget.spent_micro_usd)
+    }
+}
