@@ -2,16 +2,20 @@
 
 use std::{fmt, time::Duration};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use protocol::{
     ArtifactId, AttemptId,
     agent::{
         ClaimReply, ClaimRequest, Finish, Heartbeat, HeartbeatReply, NewArtifact, UploadTicket, WorkKind,
     },
     problem::Problem,
+    spend::RentalTerms,
 };
-use reqwest::{StatusCode, Url};
+use reqwest::{StatusCode, Url, header};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::Instant;
+
+use crate::deadman::{Contact, Link, Moment};
 
 /// How long a request is tried again while the server cannot answer it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +123,14 @@ pub(crate) struct Client {
     http: reqwest::Client,
     server: Url,
     token: String,
+    link: Link,
+}
+
+/// An answer, and when it was asked for.
+struct Answered<T> {
+    value: T,
+    asked: Moment,
+    server_time: Option<DateTime<Utc>>,
 }
 
 impl fmt::Debug for Client {
@@ -141,7 +153,21 @@ impl Client {
                 request: format!("to {server}"),
                 err,
             })?;
-        Ok(Self { http, server, token })
+        Ok(Self {
+            http,
+            server,
+            token,
+            link: Link::none(),
+        })
+    }
+
+    /// The same, with a supervisor that hears of the server's answers.
+    pub(crate) fn linked(self, link: Link) -> Self {
+        Self { link, ..self }
+    }
+
+    pub(crate) fn link(&self) -> &Link {
+        &self.link
     }
 
     pub(crate) fn http(&self) -> &reqwest::Client {
@@ -159,8 +185,15 @@ impl Client {
             kinds: kinds.to_vec(),
             wait_seconds: u32::try_from(wait.as_secs()).unwrap_or(60).min(60),
         };
-        self.post("api/v1/agent/claim", &body, wait + ANSWER_TIMEOUT, patience)
-            .await
+        let answered: Answered<ClaimReply> = self
+            .post("api/v1/agent/claim", &body, wait + ANSWER_TIMEOUT, patience)
+            .await?;
+        if let Some(work) = &answered.value.assignment {
+            self.link
+                .claimed(&self.server, &self.token, work.attempt_id, work.fence);
+            self.link.heard(answered.contact(work.lease_seconds, work.terms));
+        }
+        Ok(answered.value)
     }
 
     /// Renews the lease and delivers events.
@@ -170,13 +203,12 @@ impl Client {
         body: &Heartbeat,
         patience: Patience,
     ) -> Result<HeartbeatReply, ClientError> {
-        self.post(
-            &attempt_path(attempt, "heartbeat"),
-            body,
-            ANSWER_TIMEOUT,
-            patience,
-        )
-        .await
+        let path = attempt_path(attempt, "heartbeat");
+        let answered: Answered<HeartbeatReply> = self.post(&path, body, ANSWER_TIMEOUT, patience).await?;
+        let reply = &answered.value;
+        self.link
+            .heard(answered.contact(reply.lease_seconds, reply.terms));
+        Ok(answered.value)
     }
 
     /// Announces a file and learns where to put it.
@@ -186,13 +218,9 @@ impl Client {
         body: &NewArtifact,
         patience: Patience,
     ) -> Result<UploadTicket, ClientError> {
-        self.post(
-            &attempt_path(attempt, "artifacts"),
-            body,
-            ANSWER_TIMEOUT,
-            patience,
-        )
-        .await
+        let path = attempt_path(attempt, "artifacts");
+        let answered = self.post(&path, body, ANSWER_TIMEOUT, patience).await?;
+        Ok(answered.value)
     }
 
     /// Says that an announced file lies where it was asked for.
@@ -224,10 +252,17 @@ impl Client {
         body: &(impl Serialize + Sync),
         timeout: Duration,
         patience: Patience,
-    ) -> Result<T, ClientError> {
+    ) -> Result<Answered<T>, ClientError> {
         self.retry(patience, move || async move {
+            let asked = Moment::now();
             let answer = self.send(path, body, timeout).await?;
-            answer.json().await.map_err(|err| self.failed(path, err))
+            let server_time = server_time(&answer);
+            let value = answer.json().await.map_err(|err| self.failed(path, err))?;
+            Ok(Answered {
+                value,
+                asked,
+                server_time,
+            })
         })
         .await
     }
@@ -369,6 +404,24 @@ impl Client {
             problem: Refusal { status, problem },
         }))
     }
+}
+
+impl<T> Answered<T> {
+    fn contact(&self, lease_seconds: u32, terms: Option<RentalTerms>) -> Contact {
+        Contact {
+            asked: self.asked,
+            lease_seconds,
+            terms,
+            server_time: self.server_time,
+        }
+    }
+}
+
+/// What the server's clock shows at the latest: its header has whole seconds, rounded down.
+fn server_time(answer: &reqwest::Response) -> Option<DateTime<Utc>> {
+    let date = answer.headers().get(header::DATE)?.to_str().ok()?;
+    let date = DateTime::parse_from_rfc2822(date).ok()?;
+    date.to_utc().checked_add_signed(TimeDelta::seconds(1))
 }
 
 /// How one try of a request failed.

@@ -64,9 +64,14 @@ impl Renderer {
         let (lease, mut orders) = Lease::hold(client.clone(), assignment);
         let lost = lease.lost();
         // Dropping the drawing tells the thread that renders to break off.
+        let mut left = None;
         let drawn = tokio::select! {
             drawn = self.draw(client, work_dir, &lease, work) => drawn,
             () = end_ordered(&mut orders) => Ok(None),
+            leave = client.link().leave() => {
+                left = Some(leave.reason);
+                Ok(None)
+            }
             () = lost.cancelled() => {
                 lease.close().await?;
                 return Err(ClientError::LeaseLost);
@@ -75,6 +80,7 @@ impl Renderer {
         lease.close().await?;
         let (outcome, detail, picture) = match drawn {
             Ok(Some(picture)) => (Outcome::Completed, None, Some(picture)),
+            Ok(None) if left.is_some() => (Outcome::Lost, left, None),
             Ok(None) => (Outcome::Cancelled, None, None),
             Err(detail) => (Outcome::Failed, Some(detail), None),
         };

@@ -22,7 +22,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::client::{Client, ClientError, Patience};
+use crate::{
+    client::{Client, ClientError, Patience},
+    deadman::{Link, Progress},
+};
 
 /// Events leave at the latest this long after they happened: quick enough to look live.
 const BATCH_DELAY: Duration = Duration::from_millis(250);
@@ -49,11 +52,21 @@ pub(crate) struct Reporter {
     events: mpsc::UnboundedSender<(chrono::DateTime<Utc>, Report)>,
     n_reported: Arc<AtomicU64>,
     n_acknowledged: watch::Receiver<u64>,
+    link: Link,
 }
 
 impl Reporter {
     /// Queues an event. It is dropped when the lease is lost: nobody would take it.
     pub(crate) fn report(&self, report: Report) {
+        match &report {
+            Report::Step(_) => self.link.progressed(Progress::Step),
+            Report::Finalizing => self.link.progressed(Progress::Finalizing),
+            Report::Stage { .. } | Report::ValidationLoss { .. } | Report::Validated { .. } => {
+                self.link.progressed(Progress::Other);
+            }
+            // A line may also say that nothing happens.
+            Report::Log { .. } => {}
+        }
         self.n_reported.fetch_add(1, Ordering::SeqCst);
         let _ = self.events.send((Utc::now(), report));
     }
@@ -63,6 +76,11 @@ impl Reporter {
         let n_reported = self.n_reported.load(Ordering::SeqCst);
         let mut n_acknowledged = self.n_acknowledged.clone();
         let _ = n_acknowledged.wait_for(|n| *n >= n_reported).await;
+    }
+
+    /// A file is handed in.
+    pub(crate) fn handed_in(&self) {
+        self.link.progressed(Progress::Other);
     }
 
     /// Queues a line for a person.
@@ -85,11 +103,12 @@ impl Lease {
         let (acknowledged_in, n_acknowledged) = watch::channel(0);
         let orders = Arc::new(Mutex::new(Orders::default()));
         let lost = CancellationToken::new();
+        let link = client.link().clone();
         let renewal = Renewal {
-            client,
             attempt: assignment.attempt_id,
             fence: assignment.fence,
-            interval: interval(assignment.lease_seconds),
+            interval: interval(assignment.lease_seconds, &link),
+            client,
             events: events_out,
             n_numbered: 0,
             pending: VecDeque::new(),
@@ -112,6 +131,7 @@ impl Lease {
                 events: events_in,
                 n_reported: Arc::default(),
                 n_acknowledged,
+                link,
             },
             orders,
             lost,
@@ -142,8 +162,8 @@ impl Lease {
     }
 }
 
-fn interval(lease_seconds: u32) -> Duration {
-    QUIET_INTERVAL.min(Duration::from_secs(u64::from(lease_seconds)) / 3)
+fn interval(lease_seconds: u32, link: &Link) -> Duration {
+    QUIET_INTERVAL.min(link.real(Duration::from_secs(u64::from(lease_seconds))) / 3)
 }
 
 fn lock(orders: &Mutex<Orders>) -> std::sync::MutexGuard<'_, Orders> {
@@ -244,7 +264,7 @@ impl Renewal {
             self.pending.pop_front();
         }
         self.n_acknowledged.send_replace(reply.acknowledged);
-        self.interval = interval(reply.lease_seconds);
+        self.interval = interval(reply.lease_seconds, self.client.link());
         for order in reply.directives {
             if lock(&self.orders).take(order, asked) {
                 tracing::info!(attempt.id = %self.attempt, ?order, "order received");

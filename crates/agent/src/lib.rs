@@ -4,6 +4,7 @@
 //! HTTP server. A server that restarts does not end its work: it keeps asking, and training goes on.
 
 mod client;
+pub mod deadman;
 pub mod engine;
 #[cfg(test)]
 mod fake_server;

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     client::{Client, ClientError, Patience},
+    deadman::Link,
     engine::Train,
     generate::Renderer,
     kohya::Kohya,
@@ -33,6 +34,8 @@ pub struct Config {
     pub kohya: Option<Kohya>,
     /// What trains: [`engine::native`](crate::engine::native).
     pub engine: Train,
+    /// The supervisor, on a rented machine.
+    pub link: Link,
 }
 
 /// What an agent does.
@@ -60,16 +63,23 @@ const CLAIM_WAIT: Duration = Duration::from_secs(20);
 /// Claims that are answered at once are at least this far apart.
 const CLAIM_PAUSE: Duration = Duration::from_millis(500);
 
-/// Runs an agent until its work is done, it was idle for too long, or `shutdown` fires.
+/// Runs an agent until its work is done, it was idle for too long, it is told to leave, or `shutdown` fires.
 ///
 /// A job that fails is reported to the server and is no error here.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), AgentError> {
-    let client = Client::new(config.server, config.token)?;
+    let client = Client::new(config.server, config.token)?.linked(config.link.clone());
     let work_dir = WorkDir::open(&config.work_dir)?;
     let renderer = Renderer::default();
     let kinds = match config.role {
         Role::Train => [WorkKind::Train],
         Role::Generate => [WorkKind::Generate],
+    };
+    // An agent without work has nothing to lose: it ends soon after its server. On a rented machine the supervisor
+    // says when it has waited long enough.
+    let patience = if config.link.is_rented() {
+        Patience::WORKING
+    } else {
+        Patience::WITHOUT_WORK
     };
     let mut idle_since = Instant::now();
     loop {
@@ -77,8 +87,8 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
         let left = config.idle_exit.saturating_sub(idle_since.elapsed());
         let reply = tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
-            // An agent without work has nothing to lose: it ends soon after its server.
-            reply = client.claim(&kinds, CLAIM_WAIT.min(left), Patience::WITHOUT_WORK) => reply?,
+            _ = config.link.leave() => return Ok(()),
+            reply = client.claim(&kinds, CLAIM_WAIT.min(left), patience) => reply?,
         };
         let Some(assignment) = reply.assignment else {
             if idle_since.elapsed() >= config.idle_exit {

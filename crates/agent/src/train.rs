@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     client::{Client, ClientError, Patience},
+    deadman::Leave,
     engine::{self, Ended, TrainEvent, Trained},
     kohya::Kohya,
     lease::Lease,
@@ -25,6 +26,8 @@ use crate::{
 const N_CONNECTIONS: usize = 8;
 /// From the request to end to the exit; systemd, Docker and RunPod kill after 5 to 90 s.
 const GRACE: Duration = Duration::from_secs(5);
+/// This part of the time for leaving a rented machine is kept for telling the server of it.
+const TELLING_PART: u32 = 10;
 
 /// Trains one job and hands in what comes of it. Errors are those of the exchange with the server; a
 /// training that fails is reported to it.
@@ -52,6 +55,7 @@ pub(crate) async fn run(
         ending = training.run(orders) => ending,
         () = lost.cancelled() => Err(Failure::Exchange(ClientError::LeaseLost)),
         () = grace_is_over(shutdown) => Ok(Ending::told_to_end()),
+        leave = time_to_leave_is_over(client) => Ok(Ending::left(&leave)),
     };
     let ending = match ending {
         Ok(ending) => ending,
@@ -88,6 +92,13 @@ async fn grace_is_over(shutdown: &CancellationToken) {
     tokio::time::sleep(GRACE).await;
 }
 
+/// Whatever was not handed in until then never will be.
+async fn time_to_leave_is_over(client: &Client) -> Leave {
+    let leave = client.link().leave().await;
+    tokio::time::sleep(leave.within - leave.within / TELLING_PART).await;
+    leave
+}
+
 /// How an attempt ends.
 struct Ending {
     outcome: Outcome,
@@ -118,6 +129,23 @@ impl Ending {
             ..Self::of(Outcome::Lost)
         }
     }
+
+    /// Another attempt goes on on another machine, if there is money for one.
+    fn left(leave: &Leave) -> Self {
+        Self {
+            detail: Some(leave.reason.clone()),
+            ..Self::of(Outcome::Lost)
+        }
+    }
+}
+
+/// Who told the engine to stop.
+enum StoppedBy {
+    Server,
+    /// The machine is being shut down.
+    Machine,
+    /// The dead-man switch of a rented machine.
+    Switch(Leave),
 }
 
 /// Why an attempt has no proper end.
@@ -163,6 +191,7 @@ impl Training<'_> {
         tokio::select! {
             fetched = self.fetch(&checkpoint) => fetched?,
             outcome = self.end_ordered(&mut orders) => return Ok(Ending::of(outcome)),
+            leave = self.client.link().leave() => return Ok(Ending::left(&leave)),
         }
         let job = engine::Job {
             recipe: self.work.recipe.clone(),
@@ -174,7 +203,7 @@ impl Training<'_> {
             kohya: self.kohya.cloned(),
         };
         let mut uploads = Uploads::start(self.client.clone(), self.lease, self.work.recipe.name.clone());
-        let ended = match self.drive(job, &mut orders, &mut uploads).await {
+        let (ended, stopped_by) = match self.drive(job, &mut orders, &mut uploads).await {
             Ok(ended) => ended,
             Err(failure) => {
                 // The files written before are still good: another attempt may go on from them.
@@ -189,10 +218,10 @@ impl Training<'_> {
             }
             Ended::Stopped => {
                 uploads.finish().await?;
-                Ok(if self.shutdown.is_cancelled() {
-                    Ending::told_to_end()
-                } else {
-                    Ending::of(Outcome::Stopped)
+                Ok(match stopped_by {
+                    StoppedBy::Server => Ending::of(Outcome::Stopped),
+                    StoppedBy::Machine => Ending::told_to_end(),
+                    StoppedBy::Switch(leave) => Ending::left(&leave),
                 })
             }
             Ended::Cancelled => Ok(Ending::of(Outcome::Cancelled)),
@@ -256,20 +285,33 @@ impl Training<'_> {
         job: engine::Job,
         orders: &mut mpsc::UnboundedReceiver<Directive>,
         uploads: &mut Uploads,
-    ) -> Result<Ended, Failure> {
+    ) -> Result<(Ended, StoppedBy), Failure> {
         let mut engine = engine::Engine::start(self.engine, job);
-        let mut told_to_end = false;
+        let mut stopped_by = None;
         loop {
             tokio::select! {
                 event = engine.events.recv() => match event {
                     Some(TrainEvent::Report(report)) => self.lease.reporter().report(report),
                     Some(TrainEvent::Wrote { kind, path }) => uploads.add(kind, path),
-                    None => return engine.end().await.map_err(Failure::Work),
+                    None => {
+                        let ended = engine.end().await.map_err(Failure::Work)?;
+                        return Ok((ended, stopped_by.unwrap_or(StoppedBy::Server)));
+                    }
                 },
-                Some(order) = orders.recv() => engine.tell(order),
+                Some(order) = orders.recv() => {
+                    if order == Directive::Stop {
+                        // Whoever stops the job does not want another attempt.
+                        stopped_by = Some(StoppedBy::Server);
+                    }
+                    engine.tell(order);
+                }
                 Some(order) = uploads.next_effect() => self.lease.carried_out(order),
-                () = self.shutdown.cancelled(), if !told_to_end => {
-                    told_to_end = true;
+                () = self.shutdown.cancelled(), if stopped_by.is_none() => {
+                    stopped_by = Some(StoppedBy::Machine);
+                    engine.tell(Directive::Stop);
+                }
+                leave = self.client.link().leave(), if stopped_by.is_none() => {
+                    stopped_by = Some(StoppedBy::Switch(leave));
                     engine.tell(Directive::Stop);
                 }
             }

@@ -114,6 +114,7 @@ impl HandIn {
             };
             reporter.log(LogLevel::Warning, chain(&err));
         }
+        reporter.handed_in();
         Ok(effect)
     }
 

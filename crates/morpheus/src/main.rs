@@ -65,6 +65,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    commands::agent::supervise_if_rented();
     let outcome = match Cli::parse().command {
         Command::Serve(args) => commands::serve::run(args),
         Command::Agent(args) => commands::agent::run(args),

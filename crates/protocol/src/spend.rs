@@ -28,6 +28,9 @@ pub mod env {
     pub const TIME_SCALE: &str = "MORPHEUS_TIME_SCALE";
 }
 
+/// Where RunPod is, without `/v2`.
+pub const RUNPOD_URL: &str = "https://api.runpod.io";
+
 /// What the agent on a rented machine must keep to. The server renews it with each reply; without a reply the
 /// last terms hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -1,7 +1,8 @@
 //! `morpheus agent`: runs work for a server on this machine.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
+use agent::deadman::{self, Link, Supervised};
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
@@ -30,10 +31,39 @@ pub(crate) struct Args {
     work: Option<PathBuf>,
     #[command(flatten)]
     kohya: KohyaFlags,
+    /// This process is the worker of a rented machine; its standard input is a socket to the supervisor
+    #[arg(long, hide = true)]
+    supervised: bool,
+}
+
+/// What a supervisor adds to its own arguments for its worker.
+const SUPERVISED: &str = "--supervised";
+
+/// On a rented machine `morpheus agent` is the supervisor, which never returns. It comes before everything that can
+/// fail, also before the arguments are looked at: the provider starts an ended container again, and charges for it.
+pub(crate) fn supervise_if_rented() {
+    let mut args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if args.first().is_none_or(|command| command != "agent") || !deadman::is_rented() {
+        return;
+    }
+    if args.iter().any(|arg| arg == SUPERVISED) {
+        return;
+    }
+    logging::start_to("info", || deadman::Stderr);
+    args.push(SUPERVISED.into());
+    deadman::supervise(&Supervised {
+        args,
+        record_dir: std::env::var_os("MORPHEUS_WORK").map_or_else(paths::work_dir, PathBuf::from),
+    })
 }
 
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     logging::start("info");
+    let link = if args.supervised {
+        Link::over_stdin()?
+    } else {
+        Link::none()
+    };
     let kohya = args.kohya.setup();
     if let Some(kohya) = &kohya {
         check_dir(kohya)?;
@@ -50,6 +80,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         idle_exit: Duration::from_secs(args.idle_exit),
         kohya,
         engine: agent::engine::native,
+        link,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

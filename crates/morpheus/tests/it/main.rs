@@ -5,6 +5,7 @@
 mod api;
 mod cli;
 mod db;
+mod deadman;
 mod generate;
 mod jobs;
 mod objects;

@@ -20,7 +20,7 @@ use super::{
 };
 
 /// Where the provider is.
-pub const DEFAULT_URL: &str = "https://api.runpod.io";
+pub const DEFAULT_URL: &str = protocol::spend::RUNPOD_URL;
 
 /// Said when the provider refuses without saying for how long.
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5);

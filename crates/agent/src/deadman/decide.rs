@@ -1,0 +1,381 @@
+//! What a rented machine does next: a pure function of its clocks, of what the server said, and of progress.
+
+use std::{fmt, time::Duration};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use protocol::{MicroUsd, spend::RentalTerms};
+use serde::{Deserialize, Serialize};
+
+use super::{Environment, Moment};
+
+/// How far a clock that nobody has compared yet is allowed to be ahead; less than what is reserved for a late end.
+const CLOCK_PAD: TimeDelta = TimeDelta::seconds(300);
+/// A container that was started more often than this after its first start never gets anywhere.
+const MOST_RESTARTS: u32 = 3;
+/// Training has come to a halt when there was no progress for this long, which is modl's limit, and for this many
+/// times as long as a step takes.
+const LEAST_STALL: Duration = Duration::from_secs(8 * 60);
+const STALL_STEPS: u32 = 20;
+/// Loading a base model over a network shows nothing for long; sd-scripts' own limit of 15 minutes comes first.
+const PREPARING_STALL: Duration = Duration::from_secs(30 * 60);
+/// Weight of the newest step in the mean duration of steps.
+const STEP_WEIGHT: f64 = 0.1;
+
+/// When this process was started, and what was before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Start {
+    /// Now.
+    pub at: Moment,
+    /// Time since the machine's container was started for the first time, by our clocks.
+    pub ran_before: Duration,
+    /// How often it was started again.
+    pub n_restarts: u32,
+}
+
+/// An answer of the server to the agent that owns the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    /// From before the request was sent.
+    pub asked: Moment,
+    /// How long the lease lasts.
+    pub lease_seconds: u32,
+    /// What to keep to; the last terms hold when there are none.
+    pub terms: Option<RentalTerms>,
+    /// What the server's clock showed.
+    pub server_time: Option<DateTime<Utc>>,
+}
+
+/// What shows that work goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Progress {
+    /// One optimizer step.
+    Step,
+    /// Anything else: a stage, a validation loss, a file that was handed in.
+    Other,
+    /// Training is done. Judging the file on a processor shows nothing for as long as it takes.
+    Finalizing,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Go on.
+    Run,
+    /// Write a checkpoint, hand it in, end; there is time for it.
+    Leave(Reason),
+    /// End the machine at once.
+    Terminate(Reason),
+}
+
+/// Why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The server was not reached while the machine was starting.
+    NoContact,
+    /// The server has not renewed the lease.
+    LeaseOver,
+    /// The deadline is reached, or is so near that the checkpoint must be written now.
+    Deadline,
+    /// The same with the budget.
+    Budget,
+    /// The container was started again too often.
+    Restarts,
+    /// Training has come to a halt.
+    Stall,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoContact => "the machine could not reach the server in time",
+            Self::LeaseOver => "the server did not renew the machine's lease",
+            Self::Deadline => "the machine's time was over",
+            Self::Budget => "the machine's budget was used up",
+            Self::Restarts => "the machine's container was started again too often",
+            Self::Stall => "training made no progress on the machine",
+        })
+    }
+}
+
+/// The switch. What it has decided stays: it never goes from [`Decision::Terminate`] to another decision, and never from
+/// [`Decision::Leave`] back to [`Decision::Run`].
+#[derive(Debug, Clone)]
+pub struct Deadman {
+    environment: Environment,
+    start: Start,
+    contact: Option<Contact>,
+    terms: Option<Terms>,
+    /// What to add to this machine's clock to have the server's.
+    skew: Option<TimeDelta>,
+    work: Work,
+    leaving: Option<Leaving>,
+    terminated: Option<Reason>,
+}
+
+/// Terms of the server, counted from before it was asked.
+#[derive(Debug, Clone, Copy)]
+struct Terms {
+    at: Duration,
+    terms: RentalTerms,
+}
+
+/// Since when, and how long at most.
+#[derive(Debug, Clone, Copy)]
+struct Leaving {
+    at: Duration,
+    within: Duration,
+    reason: Reason,
+}
+
+/// How the work goes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Work {
+    newest: Option<(Duration, Progress)>,
+    newest_step: Option<Duration>,
+    /// Mean duration, in seconds of the provider's clock.
+    step_seconds: Option<f64>,
+}
+
+/// Time or money that is left until a limit; below zero when it is passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    Plenty,
+    /// No more than is kept for leaving.
+    Little,
+    None,
+}
+
+impl Deadman {
+    /// A switch for a machine that has just started.
+    pub fn new(environment: Environment, start: Start) -> Self {
+        Self {
+            environment,
+            start,
+            contact: None,
+            terms: None,
+            skew: None,
+            work: Work::default(),
+            leaving: None,
+            terminated: None,
+        }
+    }
+
+    /// The server has answered. Answers to earlier requests than the newest change nothing.
+    pub fn heard(&mut self, contact: Contact) {
+        let asked = contact.asked;
+        if self
+            .contact
+            .is_some_and(|newest| asked.monotonic < newest.asked.monotonic)
+        {
+            return;
+        }
+        self.contact = Some(contact);
+        if let Some(terms) = contact.terms {
+            self.terms = Some(Terms {
+                at: asked.monotonic,
+                terms,
+            });
+        }
+        if let Some(server_time) = contact.server_time {
+            self.skew = Some(server_time.signed_duration_since(asked.wall));
+        }
+    }
+
+    /// Work has gone on.
+    pub fn progressed(&mut self, at: Duration, what: Progress) {
+        let work = &mut self.work;
+        let is_judged = matches!(work.newest, Some((_, Progress::Finalizing)));
+        if what != Progress::Step {
+            let what = if is_judged { Progress::Finalizing } else { what };
+            work.newest = Some((at, what));
+            return;
+        }
+        work.newest = Some((at, what));
+        if let Some(before) = work.newest_step.replace(at) {
+            let took = self
+                .environment
+                .scale
+                .provider(at.saturating_sub(before))
+                .as_secs_f64();
+            let mean = work.step_seconds.unwrap_or(took);
+            work.step_seconds = Some(mean + STEP_WEIGHT * (took - mean));
+        }
+    }
+
+    /// What to do now.
+    pub fn decide(&mut self, now: Moment) -> Decision {
+        if let Some(reason) = self.terminated {
+            return Decision::Terminate(reason);
+        }
+        let decision = match (self.look(now), self.leaving) {
+            (Decision::Terminate(reason), _) => Decision::Terminate(reason),
+            (_, Some(leaving)) if self.passed(leaving.at, now) >= leaving.within => {
+                Decision::Terminate(leaving.reason)
+            }
+            (_, Some(leaving)) => Decision::Leave(leaving.reason),
+            (decision, None) => decision,
+        };
+        match decision {
+            Decision::Run => {}
+            Decision::Leave(reason) => {
+                let within = self.stop();
+                self.leaving.get_or_insert(Leaving {
+                    at: now.monotonic,
+                    within,
+                    reason,
+                });
+            }
+            Decision::Terminate(reason) => self.terminated = Some(reason),
+        }
+        decision
+    }
+
+    /// How much time is left for leaving, by our clock.
+    pub fn time_to_leave(&self, now: Moment) -> Duration {
+        if self.terminated.is_some() {
+            return Duration::ZERO;
+        }
+        let within = match self.leaving {
+            None => self.stop(),
+            Some(leaving) => leaving.within.saturating_sub(self.passed(leaving.at, now)),
+        };
+        let left = [self.term_left(now), self.clock_left(now)]
+            .into_iter()
+            .flatten()
+            .fold(within, Duration::min);
+        self.environment.scale.real(left)
+    }
+
+    fn look(&self, now: Moment) -> Decision {
+        if self.start.n_restarts > MOST_RESTARTS {
+            return Decision::Terminate(Reason::Restarts);
+        }
+        if self.contact.is_none() && self.passed(self.start.at.monotonic, now) >= self.environment.boot_grace
+        {
+            return Decision::Terminate(Reason::NoContact);
+        }
+        let time = [self.term_left(now), self.clock_left(now)]
+            .into_iter()
+            .flatten()
+            .map(|left| self.time(left));
+        let time = time.fold(Left::Plenty, Left::least);
+        let money = self.money_left(now);
+        match (time, money) {
+            (Left::None, _) => Decision::Terminate(Reason::Deadline),
+            (_, Left::None) => Decision::Terminate(Reason::Budget),
+            (Left::Little, _) => Decision::Leave(Reason::Deadline),
+            (_, Left::Little) => Decision::Leave(Reason::Budget),
+            _ if self.is_lease_over(now) => Decision::Leave(Reason::LeaseOver),
+            _ if self.is_stalled(now) => Decision::Leave(Reason::Stall),
+            _ => Decision::Run,
+        }
+    }
+
+    /// Time that has passed at the provider.
+    fn passed(&self, since: Duration, now: Moment) -> Duration {
+        let real = now.monotonic.saturating_sub(since);
+        self.environment.scale.provider(real)
+    }
+
+    /// Time that is kept for leaving.
+    fn stop(&self) -> Duration {
+        self.terms.map_or(self.environment.stop, |newest| {
+            Duration::from_secs(newest.terms.stop_seconds.into())
+        })
+    }
+
+    fn time(&self, left: Duration) -> Left {
+        match left {
+            Duration::ZERO => Left::None,
+            left if left <= self.stop() => Left::Little,
+            _ => Left::Plenty,
+        }
+    }
+
+    /// Until the deadline, as the server has said and as the monotonic clock measures.
+    fn term_left(&self, now: Moment) -> Option<Duration> {
+        let newest = self.terms?;
+        let seconds = Duration::from_secs(newest.terms.seconds_to_deadline.into());
+        Some(seconds.saturating_sub(self.passed(newest.at, now)))
+    }
+
+    /// Until the deadline of the environment, by the wall clock. It holds when the process was started again and
+    /// has forgotten how long it runs. A simulated provider that runs faster has a calendar of its own.
+    fn clock_left(&self, now: Moment) -> Option<Duration> {
+        if !self.environment.scale.is_real() {
+            return None;
+        }
+        let ahead = self.skew.unwrap_or(-CLOCK_PAD);
+        // A clock that shows more than any calendar is past every deadline.
+        let time = now
+            .wall
+            .checked_add_signed(ahead)
+            .unwrap_or(DateTime::<Utc>::MAX_UTC);
+        let left = self.environment.deadline.signed_duration_since(time);
+        Some(left.to_std().unwrap_or_default())
+    }
+
+    fn money_left(&self, now: Moment) -> Left {
+        let (budget, rate, time) = match self.terms {
+            Some(newest) => (
+                newest.terms.budget_left_micro_usd,
+                newest.terms.rate_micro_usd,
+                self.passed(newest.at, now),
+            ),
+            None => {
+                let before = self.environment.scale.provider(self.start.ran_before);
+                let since = self.passed(self.start.at.monotonic, now);
+                (
+                    self.environment.budget,
+                    self.environment.rate,
+                    before.saturating_add(since),
+                )
+            }
+        };
+        // More than can be written down is more than any budget.
+        let cost = |time| rate.checked_cost(time).unwrap_or(MicroUsd(i64::MAX));
+        let spent = cost(time);
+        if spent >= budget {
+            Left::None
+        } else if spent + cost(self.stop()) >= budget {
+            Left::Little
+        } else {
+            Left::Plenty
+        }
+    }
+
+    fn is_lease_over(&self, now: Moment) -> bool {
+        self.contact.is_some_and(|newest| {
+            self.passed(newest.asked.monotonic, now) >= Duration::from_secs(newest.lease_seconds.into())
+        })
+    }
+
+    fn is_stalled(&self, now: Moment) -> bool {
+        let Some((at, what)) = self.work.newest else {
+            return false;
+        };
+        let limit = match (what, self.work.step_seconds) {
+            (Progress::Finalizing, _) => return false,
+            (_, None) => PREPARING_STALL,
+            (_, Some(seconds)) => {
+                let steps = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+                LEAST_STALL.max(steps.saturating_mul(STALL_STEPS))
+            }
+        };
+        self.passed(at, now) >= limit
+    }
+}
+
+impl Left {
+    fn least(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::None, _) | (_, Self::None) => Self::None,
+            (Self::Little, _) | (_, Self::Little) => Self::Little,
+            (Self::Plenty, Self::Plenty) => Self::Plenty,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
