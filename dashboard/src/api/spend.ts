@@ -15,7 +15,7 @@ export const ledgerQuery = (job: string | null) =>
   });
 
 export const providersQuery = () =>
-  queryOptions({ queryKey: ["providers"], queryFn: () => body(client.GET("/api/v1/providers")) });
+  queryOptions({ queryKey: ["spend", "providers"], queryFn: () => body(client.GET("/api/v1/providers")) });
 
 /** Sets the limit of a project, of everything, or of the months from this one on; null takes it away. */
 export function useSetBudget() {
@@ -56,6 +56,6 @@ export function useResumeProvider() {
   return useMutation({
     mutationFn: (name: string) =>
       client.POST("/api/v1/providers/{name}/resume", { params: { path: { name } } }),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ["providers"] }),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ["spend", "providers"] }),
   });
 }

@@ -33,6 +33,7 @@ export type JobEstimate = Schemas["JobEstimate"];
 export type Sample = Schemas["Sample"];
 export type ApiToken = Schemas["ApiToken"];
 export type Budget = Schemas["Budget"];
+export type BudgetScope = Schemas["BudgetScope"];
 export type CloudTier = Schemas["CloudTier"];
 export type InstancePhase = Schemas["InstancePhase"];
 export type LedgerAccount = Schemas["LedgerAccount"];
