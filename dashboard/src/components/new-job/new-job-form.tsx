@@ -18,9 +18,11 @@ interface Props {
   bases: BaseModel[];
   presets: PresetInfo[];
   errors: Record<string, string>;
+  /** Sections below. */
+  children?: ReactNode;
 }
 
-export function NewJobForm({ form, values, datasets, bases, presets, errors }: Props) {
+export function NewJobForm({ form, values, datasets, bases, presets, errors, children }: Props) {
   const preset = presets.find((info) => info.preset === values.preset);
   const chooseDataset = (id: string) => {
     form.setValue("dataset_id", id);
@@ -136,6 +138,7 @@ export function NewJobForm({ form, values, datasets, bases, presets, errors }: P
           </div>
         </details>
       </Section>
+      {children}
     </div>
   );
 }
