@@ -25,16 +25,8 @@ export function RaiseLimit({ job }: { job: Job }) {
       limit={limit_micro_usd ?? null}
       least={Math.max(1, spent_micro_usd + reserved_micro_usd)}
       help={`For the whole job, over every machine. ${formatUsd(spent_micro_usd)} is spent.`}
-      pending={set.isPending}
-      error={set.error}
-      onSubmit={(limit, done) =>
-        set.mutate(limit, {
-          onSuccess: () => {
-            done();
-            announce(`The limit is ${formatUsd(limit)}`);
-          },
-        })
-      }
+      mutation={set}
+      onDone={(limit) => announce(`The limit is ${formatUsd(limit)}`)}
     />
   );
 }
@@ -59,16 +51,8 @@ export function ResumeWithLimit({ job }: { job: Job }) {
       limit={isAtLimit(job) ? null : (limit_micro_usd ?? null)}
       least={spent_micro_usd + 1}
       help={`${formatUsd(spent_micro_usd)} of ${formatUsd(limit_micro_usd ?? 0)} is spent, and counts.`}
-      pending={resume.isPending}
-      error={resume.error}
-      onSubmit={(limit, done) =>
-        resume.mutate(limit, {
-          onSuccess: () => {
-            done();
-            announce("The job is queued again");
-          },
-        })
-      }
+      mutation={resume}
+      onDone={() => announce("The job is queued again")}
     />
   );
 }

@@ -5,7 +5,8 @@ import { ProblemError } from "~/api/problem";
 import { LimitDialog } from "./limit-dialog";
 
 async function setup(limit: number | null, error: Error | null = null) {
-  const onSubmit = vi.fn();
+  const mutate = vi.fn();
+  const onDone = vi.fn();
   const user = userEvent.setup();
   render(
     <LimitDialog
@@ -19,33 +20,33 @@ async function setup(limit: number | null, error: Error | null = null) {
       limit={limit}
       least={464_000}
       help=""
-      pending={false}
-      error={error}
-      onSubmit={onSubmit}
+      mutation={{ mutate, reset: vi.fn(), isPending: false, error }}
+      onDone={onDone}
     />,
   );
   await user.click(screen.getByRole("button", { name: "Raise" }));
-  return { onSubmit, user, field: await screen.findByLabelText("Limit in all, in dollars") };
+  return { mutate, onDone, user, field: await screen.findByLabelText("Limit in all, in dollars") };
 }
 
 test("an exact amount is sent, and the dialog closes when that is done", async () => {
-  const { onSubmit, user, field } = await setup(2_500_000);
+  const { mutate, onDone, user, field } = await setup(2_500_000);
   expect(field).toHaveProperty("value", "2.50");
   await user.clear(field);
   await user.type(field, "4.35{Enter}");
-  expect(onSubmit).toHaveBeenCalledExactlyOnceWith(4_350_000, expect.any(Function));
-  onSubmit.mock.lastCall?.[1]();
+  expect(mutate).toHaveBeenCalledExactlyOnceWith(4_350_000, expect.anything());
+  mutate.mock.lastCall?.[1].onSuccess();
+  expect(onDone).toHaveBeenCalledExactlyOnceWith(4_350_000);
   await vi.waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
 });
 
 test("too little is refused with what would do, an empty field once somebody insists", async () => {
-  const { onSubmit, user, field } = await setup(null);
+  const { mutate, user, field } = await setup(null);
   expect(screen.queryByRole("alert")).toBeNull();
   await user.type(field, "{Enter}");
   expect(screen.getByRole("alert").textContent).toBe("must be an amount in dollars, like 2.50");
   await user.type(field, "0.1{Enter}");
   expect(screen.getByRole("alert").textContent).toBe("must be at least $0.464");
-  expect(onSubmit).not.toHaveBeenCalled();
+  expect(mutate).not.toHaveBeenCalled();
 });
 
 test("the server's words about the limit stand at the field", async () => {

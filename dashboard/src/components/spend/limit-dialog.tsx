@@ -1,6 +1,8 @@
 // Asks for a new limit: to raise a job's, or to resume it with one.
+import type { UseMutationResult } from "@tanstack/react-query";
 import { type ReactElement, useState } from "react";
 import { ProblemError } from "~/api/problem";
+import type { Job } from "~/api/types";
 import { Button } from "~/components/ui/button";
 import { Dialog } from "~/components/ui/dialog";
 import { parseUsd, typedUsd, usdError } from "~/lib/money";
@@ -17,16 +19,19 @@ interface Props {
   /** The smallest that may be. */
   least: number;
   help: string;
-  pending: boolean;
-  error: Error | null;
-  onSubmit: (limit: number, done: () => void) => void;
+  mutation: Pick<UseMutationResult<Job, Error, number>, "mutate" | "reset" | "isPending" | "error">;
+  /** The server has taken the limit. */
+  onDone: (limit: number) => void;
 }
 
 export function LimitDialog(props: Props) {
   const [open, setOpen] = useState(false);
   return (
     <>
-      {props.trigger(() => setOpen(true))}
+      {props.trigger(() => {
+        props.mutation.reset();
+        setOpen(true);
+      })}
       <Dialog
         open={open}
         onOpenChange={setOpen}
@@ -34,22 +39,14 @@ export function LimitDialog(props: Props) {
         {...(props.description && { description: props.description })}
         className="max-w-md"
       >
-        <LimitForm {...props} onDone={() => setOpen(false)} />
+        <LimitForm {...props} onClose={() => setOpen(false)} />
       </Dialog>
     </>
   );
 }
 
-function LimitForm({
-  limit,
-  least,
-  help,
-  action,
-  pending,
-  error,
-  onSubmit,
-  onDone,
-}: Props & { onDone: () => void }) {
+function LimitForm(props: Props & { onClose: () => void }) {
+  const { limit, least, help, action, mutation, onDone, onClose } = props;
   const [text, setText] = useState(limit === null ? "" : typedUsd(limit));
   const [isTouched, setTouched] = useState(false);
   const wrong = usdError(text, least);
@@ -60,7 +57,13 @@ function LimitForm({
         event.preventDefault();
         setTouched(true);
         const micro = parseUsd(text);
-        if (!wrong && micro !== null) onSubmit(micro, onDone);
+        if (wrong || micro === null) return;
+        mutation.mutate(micro, {
+          onSuccess: () => {
+            onClose();
+            onDone(micro);
+          },
+        });
       }}
       className="flex flex-col gap-4 p-4"
     >
@@ -72,12 +75,16 @@ function LimitForm({
           setTouched(true);
         }}
         help={help}
-        error={(isTouched && wrong) || refusal(error)}
+        error={(isTouched && wrong) || refusal(mutation.error)}
         autoFocus
       />
       <div className="flex justify-end gap-2">
-        <Button onClick={onDone}>Keep</Button>
-        <Button type="submit" variant="primary" disabled={pending || (isTouched && wrong !== undefined)}>
+        <Button onClick={onClose}>Keep</Button>
+        <Button
+          type="submit"
+          variant="primary"
+          disabled={mutation.isPending || (isTouched && wrong !== undefined)}
+        >
           {action}
         </Button>
       </div>
