@@ -271,7 +271,7 @@ const PLACES: Place[] = [
     - list:
       - listitem:
         - heading "Everything" [level=3]
-        - button "Set the limit of everything"
+        - button "Set limit of everything"
   - region "Providers":
     - list:
       - listitem:

@@ -82,4 +82,6 @@ test.each([
 test("a range says its dollar once, and one amount where it is none", () => {
   expect(formatUsdRange(310_000, 419_999)).toBe("$0.31–0.42");
   expect(formatUsdRange(305_000, 309_000)).toBe("$0.31");
+  expect(formatUsdRange(8_100, 110_000)).toBe("$0.01–0.11");
+  expect(formatUsdRange(810, 1_100)).toBe("$0.0009–0.0011");
 });

@@ -43,14 +43,19 @@ export function formatUsdUp(micro: number): string {
 
 /** `$0.31–0.42`; one amount where both round to the same. */
 export function formatUsdRange(low: number, high: number): string {
-  const [from, to] = [roundUp(low), roundUp(high)];
+  const unit = coarseness(high);
+  const [from, to] = [roundUp(low, unit), roundUp(high, unit)];
   return from === to ? formatUsd(from) : `${formatUsd(from)}–${typedUsd(to)}`;
 }
 
-function roundUp(micro: number): number {
-  let unit = 10_000;
-  while (unit > 1 && Math.abs(micro) < unit * 10) unit /= 10;
-  // Amounts of a cent or more are told in cents.
-  if (Math.abs(micro) >= 10_000) unit = 10_000;
+function roundUp(micro: number, unit = coarseness(micro)): number {
   return Math.ceil(micro / unit) * unit;
+}
+
+/** Cents, and two digits of what is less than one. */
+function coarseness(micro: number): number {
+  let unit = MICRO / 100;
+  if (Math.abs(micro) >= unit) return unit;
+  while (unit > 1 && Math.abs(micro) < unit * 10) unit /= 10;
+  return unit;
 }

@@ -60,7 +60,7 @@ function Row({ budget }: { budget: Budget }) {
   const name = title(budget);
   return (
     <>
-      <div className="flex flex-wrap items-start justify-between gap-x-3 gap-y-1.5">
+      <div className="flex items-start justify-between gap-3">
         <div className="min-w-0">
           <h3 className="break-words font-medium">{name}</h3>
           <p className="text-muted text-xs">{NOTES[scope] ?? `Jobs of the project ${key}.`}</p>
@@ -71,7 +71,7 @@ function Row({ budget }: { budget: Budget }) {
             <Button
               size="sm"
               onClick={open}
-              aria-label={`${limit == null ? "Set" : "Change"} the limit of ${budgetName(budget)}`}
+              aria-label={`${limit == null ? "Set" : "Change"} limit of ${budgetName(budget)}`}
             >
               {limit == null ? "Set limit" : "Change limit"}
             </Button>

@@ -25,7 +25,7 @@ export function Machines({ machines, jobs }: Props) {
         <>
           <table className="hidden w-full border-collapse text-left md:table">
             <thead className="eyebrow border-b">
-              <tr className="h-8 [&>th]:px-3 [&>th]:font-medium">
+              <tr className="h-8 [&>th]:whitespace-nowrap [&>th]:px-3 [&>th]:font-medium">
                 <th scope="col">Machine</th>
                 <th scope="col">Job</th>
                 <th scope="col">Phase</th>

@@ -18,7 +18,9 @@ export function SpendFigures({ spend, budgets }: Props) {
         <Figure label="Rate now">
           <Amount micro={spend.rate_micro_usd} /> <Of>an hour</Of>
         </Figure>
-        <Figure label="Machines not gone">{n_living}</Figure>
+        <Figure label="Machines not gone">
+          <span className="display text-xl">{n_living}</span>
+        </Figure>
         <Figure label={`Spent in ${budgetName(month)}`}>
           <Amount micro={month.spent_micro_usd} /> <Of>{left(month)}</Of>
         </Figure>

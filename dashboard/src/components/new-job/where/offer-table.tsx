@@ -37,7 +37,7 @@ export function OfferTable({ offers, gpus, error, onToggle, onClear }: Props) {
       ) : (
         <table className="w-full border-separate border-spacing-0 rounded-lg border bg-surface text-left">
           <thead className="eyebrow">
-            <tr className="h-8 [&>th]:px-2 [&>th]:font-medium sm:[&>th]:px-3">
+            <tr className="h-8 [&>th]:whitespace-nowrap [&>th]:px-1.5 [&>th]:font-medium sm:[&>th]:px-3">
               <th scope="col">GPU</th>
               <th scope="col">Tier</th>
               <th scope="col" className="text-right">
@@ -51,7 +51,7 @@ export function OfferTable({ offers, gpus, error, onToggle, onClear }: Props) {
               </th>
             </tr>
           </thead>
-          <tbody className="[&>tr>td]:px-2 sm:[&>tr>td]:px-3">
+          <tbody className="[&>tr>td]:px-1.5 sm:[&>tr>td]:px-3">
             {kinds.map((kind) => (
               <Rows
                 key={kind.gpu}
@@ -133,11 +133,12 @@ function Tier({ offer, isFirst }: { offer: OfferEstimate; isFirst: boolean }) {
         {unfit ? "–" : formatTime(seconds)}
         {!unfit && <span className="block text-muted text-xs">{basis}</span>}
       </td>
-      <td className={cn(cell, "text-right")}>
+      <td className={cn(cell, "whitespace-nowrap text-right")}>
         {unfit ? "–" : formatCost(cost_micro_usd)}
         {!unfit && (
           <span className="block text-muted text-xs sm:hidden">
-            {formatTime(seconds)}, {basis}
+            <span className="block">{formatTime(seconds)}</span>
+            {basis}
           </span>
         )}
       </td>

@@ -5,7 +5,7 @@ import { bindingBudgets } from "~/components/spend/budgets";
 import { Property } from "~/components/ui/misc";
 import { cn } from "~/lib/cn";
 import { formatName } from "~/lib/format";
-import { formatUsd, formatUsdUp, parseUsd } from "~/lib/money";
+import { formatUsdUp, parseUsd } from "~/lib/money";
 import { firstOffer, formatCost, formatTime } from "./rented";
 
 export function RentedProperties({ estimate }: { estimate: JobEstimate }) {
@@ -28,7 +28,7 @@ export function RentedProperties({ estimate }: { estimate: JobEstimate }) {
             <span className="font-medium">{formatCost(offer.cost_micro_usd)}</span>
           </Property>
           <Property name="Needed to start">
-            {formatUsd(least)} <span className="text-muted">of the limit</span>
+            {formatUsdUp(least)} <span className="text-muted">of the limit</span>
           </Property>
         </>
       ) : (

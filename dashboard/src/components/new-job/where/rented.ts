@@ -1,6 +1,6 @@
 // What the form says about rented machines, and the part of the request that it makes.
 import type { CreateJob, JobEstimate, OfferEstimate, ProviderInfo } from "~/api/types";
-import { formatUsd, formatUsdRange, parseUsd, usdError } from "~/lib/money";
+import { formatUsdRange, formatUsdUp, parseUsd, usdError } from "~/lib/money";
 
 /** Where a job runs and what it may cost there, as it was typed. */
 export interface Where {
@@ -58,7 +58,7 @@ export function limitError(limit: string, estimate: JobEstimate | undefined): st
 export function limitHelp(estimate: JobEstimate | undefined): string {
   const least = estimate?.least_limit_micro_usd;
   const what = "For the whole job. It ends itself, with a checkpoint, before it costs more.";
-  return least == null ? what : `${what} At least ${formatUsd(least)}.`;
+  return least == null ? what : `${what} At least ${formatUsdUp(least)}.`;
 }
 
 export interface Kind {
