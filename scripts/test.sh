@@ -45,7 +45,7 @@ stage "on PostgreSQL, Redis and S3" env MORPHEUS_TEST_SERVICES=1 cargo xtask ser
     | (package(morpheus) & test(/^(jobs|generate)::/))'
 stage "rust doc tests" cargo test --workspace --doc --quiet
 stage "dashboard tests" dashboard test
-stage "binary" cargo build --package morpheus
+stage "binaries" cargo build --workspace --bins
 MORPHEUS_BIN=$(realpath "${CARGO_TARGET_DIR:-target}/debug/morpheus")
 export MORPHEUS_BIN
 stage "browser tests" dashboard e2e

@@ -1,12 +1,22 @@
 // What tests stand on: a server with a finished job, an empty one, and a signed-in page.
 import { test as base, expect, type Page } from "@playwright/test";
-import { type Seeded, type Server, seed, startServer } from "./server";
+import {
+  type Provider,
+  type Seeded,
+  type Server,
+  seed,
+  seedDataset,
+  startProvider,
+  startServer,
+} from "./server";
 
 interface Workers {
   /** A server on which nothing has happened. */
   empty: Server;
   /** A server with a dataset, a finished job, its model and a picture. */
   server: Server & { seeded: Seeded; cookies: Cookies };
+  /** A server with a dataset that rents machines of a simulated RunPod. */
+  renting: Server & { provider: Provider; dataset: string; cookies: Cookies };
 }
 
 type Cookies = Awaited<ReturnType<ReturnType<Page["context"]>["cookies"]>>;
@@ -39,6 +49,21 @@ export const test = base.extend<Tests, Workers>({
       await server.stop();
     },
     { scope: "worker", timeout: 300_000 },
+  ],
+  renting: [
+    async ({ browser }, use) => {
+      const provider = await startProvider();
+      const server = await startServer(provider.settings);
+      const context = await browser.newContext();
+      await signIn(await context.newPage(), server);
+      const dataset = await seedDataset(context.request, server);
+      const cookies = await context.cookies();
+      await context.close();
+      await use({ ...server, provider, dataset, cookies });
+      await server.stop();
+      await provider.stop();
+    },
+    { scope: "worker", timeout: 120_000 },
   ],
   app: async ({ page, context, server }, use) => {
     await context.addCookies(server.cookies);

@@ -9,6 +9,7 @@ import { openStorage, type Storage } from "./storage";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 export const BINARY = resolve(process.env.MORPHEUS_BIN ?? join(ROOT, "target/debug/morpheus"));
+const SIMULATOR = resolve(process.env.RUNPOD_SIM_BIN ?? join(ROOT, "target/debug/runpod-sim"));
 const START_MS = 20_000;
 
 export const ZORA = join(ROOT, "assets/demo-datasets/zora");
@@ -21,13 +22,13 @@ export interface Server {
   stop: () => Promise<void>;
 }
 
-export async function startServer(): Promise<Server> {
+export async function startServer(settings: Record<string, string> = {}): Promise<Server> {
   const data = await mkdtemp(join(tmpdir(), "morpheus-e2e-"));
   const storage = await openStorage(data);
   const args = ["serve", "--listen", "127.0.0.1:0", "--data", data, "--json", ...storage.args];
   const child = spawn(BINARY, args, {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, ...storage.env },
+    env: { ...process.env, ...storage.env, ...settings },
   });
   const stop = async () => {
     await ended(child);
@@ -37,6 +38,50 @@ export async function startServer(): Promise<Server> {
   try {
     const ready = await announced(child);
     return { url: ready.url.replace(/\/$/, ""), loginUrl: ready.login_url, storage, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** The simulated provider's account; anything goes, both sides are told. */
+const KEY = "rpa_SIMULATED0000000000000000000000000000";
+/** How many times as fast as ours the simulated provider's clock runs. */
+const TIME_SCALE = 10;
+
+export interface Provider {
+  url: string;
+  /** What a server has to be told to rent there. */
+  settings: Record<string, string>;
+  stop: () => Promise<void>;
+}
+
+/** A simulated RunPod, whose machines run real agents. */
+export async function startProvider(): Promise<Provider> {
+  const clock = `scaled:${TIME_SCALE}`;
+  const args = ["--listen", "127.0.0.1:0", "--clock", clock, "--key", KEY, "--program", BINARY];
+  const child = spawn(SIMULATOR, args, { stdio: ["ignore", "ignore", "pipe"] });
+  const stop = () => ended(child, "SIGINT");
+  try {
+    const url = await new Promise<string>((done, fail) => {
+      const timer = setTimeout(() => fail(new Error(`no simulator within ${START_MS} ms`)), START_MS);
+      child.on("error", (error) => fail(new Error(`${SIMULATOR} cannot be started: ${error.message}`)));
+      child.on("exit", (code) => fail(new Error(`the simulator ended with ${code}`)));
+      if (!child.stderr) throw new Error("the simulator's output is not piped");
+      createInterface({ input: child.stderr }).on("line", (line) => {
+        const found = /simulated at (\S+)/.exec(line)?.[1];
+        if (!found) return;
+        clearTimeout(timer);
+        done(found.replace(/\/$/, ""));
+      });
+    });
+    const settings = {
+      MORPHEUS_RUNPOD_KEY: KEY,
+      MORPHEUS_RUNPOD_URL: url,
+      MORPHEUS_RUNPOD_IMAGE: "morpheus/worker",
+      MORPHEUS_RUNPOD_TIME_SCALE: String(TIME_SCALE),
+    };
+    return { url, settings, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -64,11 +109,11 @@ function announced(child: ChildProcess): Promise<{ url: string; login_url: strin
   });
 }
 
-function ended(child: ChildProcess): Promise<void> {
+function ended(child: ChildProcess, signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
   return new Promise((done) => {
     if (child.exitCode !== null || child.signalCode !== null) return done();
     child.once("exit", () => done());
-    child.kill("SIGTERM");
+    child.kill(signal);
   });
 }
 
@@ -90,26 +135,43 @@ const TRAINED_MS = 180_000;
 
 /** Starts a job on `tiny-xl`; its id. */
 export async function startJob(request: APIRequestContext, server: Server, job: object): Promise<string> {
-  const made = await post(request, server, "/jobs", { base_model: "tiny-xl", trigger_word: "zora", ...job });
+  const { post } = apiOf(request, server);
+  const made = await post("/jobs", { base_model: "tiny-xl", trigger_word: "zora", ...job });
   return made.id;
 }
 
-/** A dataset, a finished job with its model, and a picture: made through the API, as quickly as can be. */
-export async function seed(request: APIRequestContext, server: Server): Promise<Seeded> {
-  const get = async (path: string) => (await request.get(`${server.url}/api/v1${path}`)).json();
-  const dataset = await post(request, server, "/datasets", { name: "Zora" });
+/** Speaks to a server's API as the page that is signed in. */
+export function apiOf(request: APIRequestContext, server: Server) {
+  const api = `${server.url}/api/v1`;
+  const headers = { origin: server.url };
+  const post = async (path: string, data: unknown) => {
+    const answer = await request.post(`${api}${path}`, { data, headers });
+    if (!answer.ok()) throw new Error(`POST ${path} answered ${answer.status()}: ${await answer.text()}`);
+    return answer.json();
+  };
+  const get = async (path: string) => (await request.get(`${api}${path}`)).json();
+  return { api, headers, post, get };
+}
+
+/** The pictures of Zora, uploaded; answers the dataset's id. */
+export async function seedDataset(request: APIRequestContext, server: Server): Promise<string> {
+  const { api, headers, post } = apiOf(request, server);
+  const dataset = await post("/datasets", { name: "Zora" });
   const form = new FormData();
   for (const file of await filesOf(ZORA)) {
     form.append("files", new File([await readFile(file)], file.split("/").at(-1) ?? "file"));
   }
-  const uploaded = await request.post(`${server.url}/api/v1/datasets/${dataset.id}/items`, {
-    multipart: form,
-    headers: { origin: server.url },
-  });
+  const uploaded = await request.post(`${api}/datasets/${dataset.id}/items`, { multipart: form, headers });
   if (!uploaded.ok()) throw new Error(`the upload answered ${uploaded.status()}: ${await uploaded.text()}`);
+  return dataset.id;
+}
 
+/** A dataset, a finished job with its model, and a picture: made through the API, as quickly as can be. */
+export async function seed(request: APIRequestContext, server: Server): Promise<Seeded> {
+  const { post, get } = apiOf(request, server);
+  const dataset = await seedDataset(request, server);
   const job = await startJob(request, server, {
-    dataset_id: dataset.id,
+    dataset_id: dataset,
     name: "Zora",
     sample_prompts: [
       "lorelei ink comic portrait of zora, smiling, blue background",
@@ -126,7 +188,7 @@ export async function seed(request: APIRequestContext, server: Server): Promise<
   }
   if (state.phase !== "succeeded") throw new Error(`the job ended ${state.phase}: ${state.reason}`);
   const version = await get(`/model-versions/${state.model_version_id}`);
-  const generation = await post(request, server, "/generations", {
+  const generation = await post("/generations", {
     base_model: "tiny-xl",
     prompt: "lorelei ink comic portrait of zora",
     n_steps: 4,
@@ -134,16 +196,10 @@ export async function seed(request: APIRequestContext, server: Server): Promise<
   });
   await get(`/generations/${generation.id}?wait_seconds=60`);
   return {
-    dataset: dataset.id,
+    dataset,
     job,
     model: version.model_id,
     version: version.id,
     generation: generation.id,
   };
-}
-
-async function post(request: APIRequestContext, server: Server, path: string, data: unknown) {
-  const answer = await request.post(`${server.url}/api/v1${path}`, { data, headers: { origin: server.url } });
-  if (!answer.ok()) throw new Error(`POST ${path} answered ${answer.status()}: ${await answer.text()}`);
-  return answer.json();
 }

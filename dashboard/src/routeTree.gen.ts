@@ -14,6 +14,7 @@ import { Route as AppRouteImport } from "./routes/_app";
 import { Route as LoginRouteImport } from "./routes/login";
 import { Route as AppPlaygroundRouteImport } from "./routes/_app.playground";
 import { Route as AppSettingsRouteImport } from "./routes/_app.settings";
+import { Route as AppSpendRouteImport } from "./routes/_app.spend";
 import { Route as AppDatasetsIndexRouteImport } from "./routes/_app.datasets.index";
 import { Route as AppDatasetsDatasetIdRouteImport } from "./routes/_app.datasets.$datasetId";
 import { Route as AppJobsIndexRouteImport } from "./routes/_app.jobs.index";
@@ -44,6 +45,11 @@ const AppPlaygroundRoute = AppPlaygroundRouteImport.update({
 const AppSettingsRoute = AppSettingsRouteImport.update({
   id: "/settings",
   path: "/settings",
+  getParentRoute: () => AppRoute,
+} as any);
+const AppSpendRoute = AppSpendRouteImport.update({
+  id: "/spend",
+  path: "/spend",
   getParentRoute: () => AppRoute,
 } as any);
 const AppDatasetsIndexRoute = AppDatasetsIndexRouteImport.update({
@@ -87,6 +93,7 @@ export interface FileRoutesByFullPath {
   "/login": typeof LoginRoute;
   "/playground": typeof AppPlaygroundRoute;
   "/settings": typeof AppSettingsRoute;
+  "/spend": typeof AppSpendRoute;
   "/datasets/$datasetId": typeof AppDatasetsDatasetIdRoute;
   "/jobs/$jobId": typeof AppJobsJobIdRoute;
   "/jobs/new": typeof AppJobsNewRoute;
@@ -100,6 +107,7 @@ export interface FileRoutesByTo {
   "/login": typeof LoginRoute;
   "/playground": typeof AppPlaygroundRoute;
   "/settings": typeof AppSettingsRoute;
+  "/spend": typeof AppSpendRoute;
   "/datasets/$datasetId": typeof AppDatasetsDatasetIdRoute;
   "/jobs/$jobId": typeof AppJobsJobIdRoute;
   "/jobs/new": typeof AppJobsNewRoute;
@@ -115,6 +123,7 @@ export interface FileRoutesById {
   "/login": typeof LoginRoute;
   "/_app/playground": typeof AppPlaygroundRoute;
   "/_app/settings": typeof AppSettingsRoute;
+  "/_app/spend": typeof AppSpendRoute;
   "/_app/datasets/$datasetId": typeof AppDatasetsDatasetIdRoute;
   "/_app/jobs/$jobId": typeof AppJobsJobIdRoute;
   "/_app/jobs/new": typeof AppJobsNewRoute;
@@ -130,6 +139,7 @@ export interface FileRouteTypes {
     | "/login"
     | "/playground"
     | "/settings"
+    | "/spend"
     | "/datasets/$datasetId"
     | "/jobs/$jobId"
     | "/jobs/new"
@@ -143,6 +153,7 @@ export interface FileRouteTypes {
     | "/login"
     | "/playground"
     | "/settings"
+    | "/spend"
     | "/datasets/$datasetId"
     | "/jobs/$jobId"
     | "/jobs/new"
@@ -157,6 +168,7 @@ export interface FileRouteTypes {
     | "/login"
     | "/_app/playground"
     | "/_app/settings"
+    | "/_app/spend"
     | "/_app/datasets/$datasetId"
     | "/_app/jobs/$jobId"
     | "/_app/jobs/new"
@@ -207,6 +219,13 @@ declare module "@tanstack/react-router" {
       path: "/settings";
       fullPath: "/settings";
       preLoaderRoute: typeof AppSettingsRouteImport;
+      parentRoute: typeof AppRoute;
+    };
+    "/_app/spend": {
+      id: "/_app/spend";
+      path: "/spend";
+      fullPath: "/spend";
+      preLoaderRoute: typeof AppSpendRouteImport;
       parentRoute: typeof AppRoute;
     };
     "/_app/datasets/": {
@@ -264,6 +283,7 @@ declare module "@tanstack/react-router" {
 interface AppRouteChildren {
   AppPlaygroundRoute: typeof AppPlaygroundRoute;
   AppSettingsRoute: typeof AppSettingsRoute;
+  AppSpendRoute: typeof AppSpendRoute;
   AppDatasetsDatasetIdRoute: typeof AppDatasetsDatasetIdRoute;
   AppJobsJobIdRoute: typeof AppJobsJobIdRoute;
   AppJobsNewRoute: typeof AppJobsNewRoute;
@@ -276,6 +296,7 @@ interface AppRouteChildren {
 const AppRouteChildren: AppRouteChildren = {
   AppPlaygroundRoute: AppPlaygroundRoute,
   AppSettingsRoute: AppSettingsRoute,
+  AppSpendRoute: AppSpendRoute,
   AppDatasetsDatasetIdRoute: AppDatasetsDatasetIdRoute,
   AppJobsJobIdRoute: AppJobsJobIdRoute,
   AppJobsNewRoute: AppJobsNewRoute,

@@ -39,6 +39,7 @@ export function aJob(change: Partial<Job> = {}): Job {
     provider: "local",
     priority: 0,
     n_attempts: 1,
+    spend: { spent_micro_usd: 0, reserved_micro_usd: 0, rate_micro_usd: 0 },
     last_seq: 0,
     created_at: "2026-01-02T03:00:00Z",
     ...change,

@@ -1,6 +1,7 @@
 // Submitting jobs and telling them what to do.
 import { keepPreviousData, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { body, client } from "./client";
+import { isConflict } from "./problem";
 import type { CreateJob } from "./types";
 
 export type JobAction = "cancel" | "stop" | "resume" | "checkpoint" | "sample";
@@ -13,6 +14,9 @@ export function useCreateJob() {
       queries.setQueryData(["jobs", job.id], job);
       return queries.invalidateQueries({ queryKey: ["jobs"], exact: true });
     },
+    // Prices, or what else the estimate said, have changed.
+    onError: (error) =>
+      isConflict(error) ? queries.invalidateQueries({ queryKey: ["estimate"] }) : undefined,
   });
 }
 

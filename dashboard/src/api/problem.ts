@@ -15,6 +15,11 @@ export class ProblemError extends Error {
   }
 }
 
+/** The request was right by itself, and does not go with how things stand now. */
+export function isConflict(error: unknown): error is ProblemError {
+  return error instanceof ProblemError && error.problem.status === 409;
+}
+
 /** Whether a body has the shape of a problem. */
 export function isProblem(body: unknown): body is Problem {
   return typeof body === "object" && body !== null && "title" in body && "status" in body;

@@ -14,7 +14,7 @@ import {
 import type { Phase } from "~/api/types";
 import { cn } from "~/lib/cn";
 
-type Tone = "idle" | "live" | "good" | "warning" | "bad";
+export type Tone = "idle" | "live" | "good" | "warning" | "bad";
 
 const PHASES: Record<Phase, { word: string; icon: LucideIcon; tone: Tone }> = {
   queued: { word: "Queued", icon: CircleDashed, tone: "idle" },

@@ -20,8 +20,8 @@ export function formatCount(value: number): string {
 }
 
 /** `1 picture`, `16 pictures` */
-export function formatPlural(value: number, noun: string): string {
-  return `${formatCount(value)} ${noun}${value === 1 ? "" : "s"}`;
+export function formatPlural(value: number, noun: string, nouns = `${noun}s`): string {
+  return `${formatCount(value)} ${value === 1 ? noun : nouns}`;
 }
 
 /** `1.2 MB`, in powers of a thousand as disks and downloads count. */

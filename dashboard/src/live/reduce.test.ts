@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { JobEvent } from "~/api/types";
 import { aJob } from "~/testing";
-import { logLine, reduceJob, reduceStage } from "./reduce";
+import { logLine, reduceForecast, reduceJob, reduceStage } from "./reduce";
 
 const AT = "2026-01-02T03:04:05Z";
 
@@ -55,6 +55,28 @@ test("checkpoints and results are remembered", () => {
     model_version_id: "m",
     last_seq: 2,
   });
+});
+
+test("money moves with the machines, and what is set aside stays as it was read", () => {
+  const spend = { limit_micro_usd: 5, spent_micro_usd: 1, reserved_micro_usd: 3, rate_micro_usd: 0 };
+  const event: JobEvent = {
+    seq: 1,
+    at: AT,
+    type: "spend",
+    spent_micro_usd: 2,
+    rate_micro_usd: 640_000,
+    limit_micro_usd: 9,
+    forecast_micro_usd: 4,
+  };
+  expect(reduceJob(aJob({ spend }), event).spend).toEqual({
+    limit_micro_usd: 9,
+    spent_micro_usd: 2,
+    reserved_micro_usd: 3,
+    rate_micro_usd: 640_000,
+  });
+  expect(reduceForecast(null, event)).toBe(4);
+  expect(reduceForecast(4, { seq: 2, at: AT, type: "log", level: "info", message: "hm" })).toBe(4);
+  expect(reduceForecast(4, { seq: 3, at: AT, type: "attempt_ended", outcome: "stopped" })).toBeNull();
 });
 
 test("a stage is shown until the first step", () => {

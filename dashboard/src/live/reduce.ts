@@ -35,6 +35,16 @@ export function reduceJob(job: Job, event: JobEvent): Job {
     }
     case "checkpoint":
       return { ...next, checkpoint_step: event.step };
+    case "spend":
+      return {
+        ...next,
+        spend: {
+          ...job.spend,
+          spent_micro_usd: event.spent_micro_usd,
+          rate_micro_usd: event.rate_micro_usd,
+          limit_micro_usd: event.limit_micro_usd ?? null,
+        },
+      };
     case "model_version_created":
       return { ...next, model_version_id: event.model_version_id };
     default:
@@ -53,6 +63,18 @@ export function reduceStage(stage: Stage | null, event: JobEvent): Stage | null 
       return null;
     default:
       return stage;
+  }
+}
+
+/** What the job will have cost at its last step; nothing once no machine works on it. */
+export function reduceForecast(forecast: number | null, event: JobEvent): number | null {
+  switch (event.type) {
+    case "spend":
+      return event.forecast_micro_usd ?? null;
+    case "attempt_ended":
+      return null;
+    default:
+      return forecast;
   }
 }
 

@@ -12,11 +12,15 @@ export function useAllJobs(onPhase: (job: Job | undefined, phase: Job["phase"]) 
   const [connection, setConnection] = useState<Connection>("connecting");
   useEffect(() => {
     const refetch = () => void queries.invalidateQueries({ queryKey: ["jobs"], exact: true });
+    const refetchAll = () => {
+      refetch();
+      void queries.invalidateQueries({ queryKey: ["spend"] });
+    };
     return follow<AnyJobEvent>({
       path: "/api/v1/events",
       after: null,
       seq: (event) => event.seq,
-      onGap: refetch,
+      onGap: refetchAll,
       onConnection: setConnection,
       onEvents: (events) => {
         const jobs = queries.getQueryData<Job[]>(["jobs"]);
@@ -25,10 +29,16 @@ export function useAllJobs(onPhase: (job: Job | undefined, phase: Job["phase"]) 
           // A job that is new, or of which something was missed.
           if (!known || (ofJob[0]?.seq ?? 0) > known.last_seq + 1) refetch();
           patchJob(queries, id, ofJob);
+          if (ofJob.some(movesMoney)) void queries.invalidateQueries({ queryKey: ["spend"] });
           for (const event of ofJob) if (event.type === "phase_changed") onPhase(known, event.phase);
         }
       },
     });
   }, [queries, onPhase]);
   return connection;
+}
+
+/** Whether machines, budgets or the ledger are not as they were. */
+function movesMoney({ type }: AnyJobEvent): boolean {
+  return type === "spend" || type === "attempt_ended" || type === "phase_changed";
 }

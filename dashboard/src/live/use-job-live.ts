@@ -5,12 +5,14 @@ import { metricsQuery } from "~/api/queries";
 import { follow } from "~/api/socket";
 import type { Job, JobEvent } from "~/api/types";
 import { record } from "./recent";
-import { reduceJob, reduceStage, type Stage } from "./reduce";
+import { reduceForecast, reduceJob, reduceStage, type Stage } from "./reduce";
 import { Series } from "./series";
 
 export interface Live {
   series: Series;
   stage: Stage | null;
+  /** What it will have cost in all, in micro-dollars. */
+  forecast: number | null;
   ready: boolean;
 }
 
@@ -18,6 +20,7 @@ export function useJobLive(id: string): Live {
   const queries = useQueryClient();
   const [series] = useState(() => new Series());
   const [stage, setStage] = useState<Stage | null>(null);
+  const [forecast, setForecast] = useState<number | null>(null);
   const { data: metrics } = useQuery(metricsQuery(id));
 
   useEffect(() => {
@@ -35,12 +38,13 @@ export function useJobLive(id: string): Live {
           if (event.type === "validation_loss") series.pushValidation(event.step, event.loss);
         }
         setStage((before) => events.reduce(reduceStage, before));
+        setForecast((before) => events.reduce(reduceForecast, before));
         patchJob(queries, id, events);
       },
     });
   }, [id, metrics, queries, series]);
 
-  return { series, stage, ready: metrics !== undefined };
+  return { series, stage, forecast, ready: metrics !== undefined };
 }
 
 /** Brings the cached job up to date, and reads again what an event only points to. */

@@ -12,6 +12,8 @@ import { JobLog } from "~/components/jobs/job-log";
 import { SampleViewer } from "~/components/jobs/sample-viewer";
 import { NewestSamples, Samples } from "~/components/jobs/samples";
 import { phaseWord } from "~/components/phase";
+import { isRented } from "~/components/spend/job-money";
+import { MoneyPanel } from "~/components/spend/money-panel";
 import { Page } from "~/components/ui/page";
 import { TabPanel, Tabs } from "~/components/ui/tabs";
 import { formatName } from "~/lib/format";
@@ -53,7 +55,7 @@ function LiveJob({ id }: { id: string }) {
   const navigate = Route.useNavigate();
   const { data: job } = useSuspenseQuery(jobQuery(id));
   const { data: samples = [] } = useQuery(samplesQuery(id));
-  const { series, stage } = useJobLive(id);
+  const { series, stage, forecast } = useJobLive(id);
   const [shown, setShown] = useState<Sample | null>(null);
   const { data: version } = useQuery({
     ...modelVersionQuery(job.model_version_id ?? ""),
@@ -78,6 +80,7 @@ function LiveJob({ id }: { id: string }) {
       actions={<JobActions job={job} modelId={version?.model_id} />}
     >
       <JobHeader job={job} stage={stage} />
+      {isRented(job) && <MoneyPanel job={job} forecast={forecast} />}
       <Tabs
         value={tab}
         onValueChange={see}

@@ -2,14 +2,19 @@
 import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { createFileRoute, Link } from "@tanstack/react-router";
 import { Sparkles } from "lucide-react";
+import { useState } from "react";
 import { useForm, useWatch } from "react-hook-form";
 import { fields } from "~/api/fields";
 import { estimateQuery, useCreateJob } from "~/api/jobs";
-import { describeError, ProblemError } from "~/api/problem";
+import { describeError, isConflict, ProblemError } from "~/api/problem";
 import { baseModelsQuery, datasetsQuery, presetsQuery } from "~/api/queries";
+import { providersQuery } from "~/api/spend";
 import { EstimatePanel } from "~/components/new-job/estimate-panel";
 import { toRequest, type Values } from "~/components/new-job/form";
 import { NewJobForm } from "~/components/new-job/new-job-form";
+import { HERE, toWanted, withEveryGpu, withMoney } from "~/components/new-job/where/rented";
+import { BindingBudgets, RentedProperties } from "~/components/new-job/where/rented-estimate";
+import { WhereItRuns } from "~/components/new-job/where/where-it-runs";
 import { Button, ButtonLink } from "~/components/ui/button";
 import { Empty } from "~/components/ui/empty";
 import { Page } from "~/components/ui/page";
@@ -23,6 +28,7 @@ export const Route = createFileRoute("/_app/jobs/new")({
     Promise.all([
       context.queries.ensureQueryData(datasetsQuery()),
       context.queries.ensureQueryData(baseModelsQuery()),
+      context.queries.ensureQueryData(providersQuery()),
     ]),
   component: NewJob,
 });
@@ -34,6 +40,7 @@ function NewJob() {
   const navigate = Route.useNavigate();
   const { data: all } = useSuspenseQuery(datasetsQuery());
   const { data: bases } = useSuspenseQuery(baseModelsQuery());
+  const { data: providers } = useSuspenseQuery(providersQuery());
   const datasets = all.filter((dataset) => dataset.n_items > 0);
   const first =
     datasets.find((dataset) => dataset.id === wanted) ?? (datasets.length === 1 ? datasets[0] : undefined);
@@ -53,16 +60,25 @@ function NewJob() {
   const { data: presets = [] } = useQuery(presetsQuery(values.base_model));
   const create = useCreateJob();
 
-  const request = toRequest(values);
-  const settled = useSettled(request && { ...request, name: request.name || "unnamed" }, SETTLE_MS);
+  const [where, setWhere] = useState(HERE);
+  const trained = toRequest(values);
+  const request = trained && { ...trained, ...toWanted(where, providers) };
+  const named = request && { ...request, name: request.name || "unnamed" };
+  const settled = useSettled(named, SETTLE_MS);
   const estimate = useQuery(estimateQuery(settled));
+  const everyGpu = useQuery(estimateQuery(settled?.rental ? withEveryGpu(settled) : null));
+  const isOfThis = JSON.stringify(named) === JSON.stringify(settled) && !estimate.isPlaceholderData;
+  const seen = estimate.error ? undefined : estimate.data;
+  const complete = request && withMoney(request, where.limit, isOfThis ? seen : undefined);
   const errors = { ...fieldErrors(estimate.error), ...fieldErrors(create.error) };
 
   const submit = () => {
-    if (!request) return;
-    create.mutate(request, {
+    if (!complete) return;
+    create.mutate(complete, {
       onSuccess: ({ id }) => void navigate({ to: "/jobs/$jobId", params: { jobId: id } }),
-      onError: (error) => announceError("The job was not started", error),
+      onError: (error) => {
+        if (!isConflict(error)) announceError("The job was not started", error);
+      },
     });
   };
 
@@ -102,18 +118,36 @@ function NewJob() {
             bases={bases}
             presets={presets}
             errors={errors}
-          />
+          >
+            {providers.some(({ is_rented }) => is_rented) && (
+              <WhereItRuns
+                where={where}
+                onChange={setWhere}
+                providers={providers}
+                estimate={seen}
+                everyGpu={everyGpu.data}
+                errors={errors}
+              />
+            )}
+          </NewJobForm>
           <div className="lg:sticky lg:top-5">
             <EstimatePanel
               dataset={datasets.find((dataset) => dataset.id === values.dataset_id)}
-              estimate={estimate.error ? undefined : estimate.data}
+              estimate={seen}
               problem={estimate.error ? describeError(estimate.error) : undefined}
+              rented={seen && settled?.rental && <RentedProperties estimate={seen} />}
             >
+              {seen && settled?.rental && <BindingBudgets estimate={seen} limit={where.limit} />}
+              {isConflict(create.error) && (
+                <p role="alert" className="my-3 rounded-md border border-warning bg-warning-soft p-2.5">
+                  The job was not started: {describeError(create.error)}.
+                </p>
+              )}
               <Button
                 type="submit"
                 variant="primary"
                 className="w-full"
-                disabled={!request || request.name === "" || create.isPending}
+                disabled={!complete || complete.name === "" || create.isPending}
               >
                 <Sparkles aria-hidden />
                 {create.isPending ? "Starting…" : "Start training"}

@@ -2,6 +2,8 @@
 import { Ban, Boxes, CirclePause, ImagePlus, RotateCw, Save } from "lucide-react";
 import { type JobAction, useJobAction } from "~/api/jobs";
 import type { Job, Phase } from "~/api/types";
+import { ResumeWithLimit } from "~/components/spend/job-limit";
+import { isRented } from "~/components/spend/job-money";
 import { Button, ButtonLink } from "~/components/ui/button";
 import { Confirm } from "~/components/ui/confirm";
 import { announce, announceError } from "~/components/ui/toast";
@@ -42,12 +44,15 @@ export function JobActions({ job, modelId }: { job: Job; modelId: string | undef
           </Button>
         </>
       )}
-      {(job.phase === "stopped" || job.phase === "failed") && (
-        <Button variant="primary" onClick={() => act("resume")} disabled={pending}>
-          <RotateCw aria-hidden />
-          Resume{job.checkpoint_step != null && ` from step ${job.checkpoint_step}`}
-        </Button>
-      )}
+      {(job.phase === "stopped" || job.phase === "failed") &&
+        (isRented(job) ? (
+          <ResumeWithLimit job={job} />
+        ) : (
+          <Button variant="primary" onClick={() => act("resume")} disabled={pending}>
+            <RotateCw aria-hidden />
+            Resume{job.checkpoint_step != null && ` from step ${job.checkpoint_step}`}
+          </Button>
+        ))}
       {LIVE.includes(job.phase) && (
         <Confirm
           trigger={

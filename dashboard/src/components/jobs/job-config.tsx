@@ -18,6 +18,10 @@ export function JobConfig({ job }: { job: Job }) {
           <Property name="Engine">{formatName(recipe.engine)}</Property>
           <Property name="Provider">{job.provider}</Property>
           <Property name="Priority">{job.priority}</Property>
+          {job.rental && (
+            <Property name="GPUs asked for">{job.rental.gpus.join(", then ") || "any that fits"}</Property>
+          )}
+          {job.project && <Property name="Project">{job.project}</Property>}
           <Property name="Dataset">
             <Link
               to="/datasets/$datasetId"

@@ -11,10 +11,12 @@ interface Props {
   estimate: JobEstimate | undefined;
   /** Why there is no estimate. */
   problem: string | undefined;
+  /** Where money is spent: in place of the time that it takes here. */
+  rented?: ReactNode;
   children: ReactNode;
 }
 
-export function EstimatePanel({ dataset, estimate, problem, children }: Props) {
+export function EstimatePanel({ dataset, estimate, problem, rented, children }: Props) {
   return (
     <Panel title="This job">
       {dataset && <Mosaic urls={dataset.preview_urls} className="mb-2" />}
@@ -31,18 +33,7 @@ export function EstimatePanel({ dataset, estimate, problem, children }: Props) {
                 .map(({ width, height, n_items }) => `${width}×${height} (${n_items})`)
                 .join(", ")}
             </Property>
-            <Property name="Expected time">
-              {estimate.seconds == null ? (
-                <span className="text-muted">unknown until a job like it has run here</span>
-              ) : (
-                <>
-                  {formatDuration(estimate.seconds)}{" "}
-                  <span className="text-muted">
-                    · done at {formatClock(new Date(Date.now() + estimate.seconds * 1000))}
-                  </span>
-                </>
-              )}
-            </Property>
+            {rented ?? <TimeHere seconds={estimate.seconds ?? null} />}
           </dl>
         ) : (
           <p className="py-2 text-muted">{problem ?? "Choose a dataset and a base model."}</p>
@@ -50,6 +41,21 @@ export function EstimatePanel({ dataset, estimate, problem, children }: Props) {
       </div>
       <div className="mt-3">{children}</div>
     </Panel>
+  );
+}
+
+function TimeHere({ seconds }: { seconds: number | null }) {
+  return (
+    <Property name="Expected time">
+      {seconds === null ? (
+        <span className="text-muted">unknown until a job like it has run here</span>
+      ) : (
+        <>
+          {formatDuration(seconds)}{" "}
+          <span className="text-muted">· done at {formatClock(new Date(Date.now() + seconds * 1000))}</span>
+        </>
+      )}
+    </Property>
   );
 }
 

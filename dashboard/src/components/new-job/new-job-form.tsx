@@ -18,9 +18,11 @@ interface Props {
   bases: BaseModel[];
   presets: PresetInfo[];
   errors: Record<string, string>;
+  /** Sections below. */
+  children?: ReactNode;
 }
 
-export function NewJobForm({ form, values, datasets, bases, presets, errors }: Props) {
+export function NewJobForm({ form, values, datasets, bases, presets, errors, children }: Props) {
   const preset = presets.find((info) => info.preset === values.preset);
   const chooseDataset = (id: string) => {
     form.setValue("dataset_id", id);
@@ -146,6 +148,7 @@ export function NewJobForm({ form, values, datasets, bases, presets, errors }: P
           {(control) => <Input {...control} {...form.register("priority")} inputMode="numeric" />}
         </Field>
       </Section>
+      {children}
     </div>
   );
 }

@@ -1,8 +1,8 @@
 // The places of the app, in the order of the work.
-import { Boxes, Images, type LucideIcon, Palette, SquareActivity } from "lucide-react";
+import { Boxes, Images, type LucideIcon, Palette, SquareActivity, Wallet } from "lucide-react";
 
 interface Place {
-  to: "/jobs" | "/datasets" | "/models" | "/playground";
+  to: "/jobs" | "/datasets" | "/models" | "/playground" | "/spend";
   label: string;
   icon: LucideIcon;
   keys: string;
@@ -13,4 +13,5 @@ export const PLACES: Place[] = [
   { to: "/datasets", label: "Datasets", icon: Images, keys: "g d" },
   { to: "/models", label: "Models", icon: Boxes, keys: "g m" },
   { to: "/playground", label: "Playground", icon: Palette, keys: "g p" },
+  { to: "/spend", label: "Spend", icon: Wallet, keys: "g s" },
 ];

@@ -31,7 +31,7 @@ export function BottomBar() {
       aria-label="Main"
       className="fixed inset-x-0 bottom-0 z-20 border-t bg-bg pb-[env(safe-area-inset-bottom)] md:hidden"
     >
-      <ul className="grid grid-cols-4">
+      <ul className="grid grid-cols-5">
         {PLACES.map(({ to, label, icon: Icon }) => (
           <li key={to}>
             <Link

@@ -1,0 +1,256 @@
+// Rented machines, as a person pays for them: a limit, a machine, its cost live, and what to do when money runs out.
+import type { Page } from "@playwright/test";
+import { checkLooks } from "./checks";
+import { expect, test } from "./fixtures";
+import { apiOf } from "./server";
+
+const N_STEPS = 2000;
+
+test.beforeEach(async ({ context, renting }) => {
+  await context.addCookies(renting.cookies);
+});
+
+test("rent a machine within a limit, watch its cost, stop, run out of money, resume", async ({
+  page,
+  renting,
+}) => {
+  test.setTimeout(300_000);
+  await page.goto(`${renting.url}/jobs/new?dataset=${renting.dataset}`);
+  const where = page.getByRole("region", { name: "Where it runs" });
+  const start = page.getByRole("button", { name: "Start training" });
+
+  await test.step("nothing is asked about money where it costs nothing", async () => {
+    await expect(where.getByRole("radio", { name: "This machine" })).toBeChecked();
+    await expect(where.getByLabel("Cost limit")).toHaveCount(0);
+    await expect(start).toBeEnabled();
+  });
+
+  await test.step("a rented machine needs a limit that is enough to start", async () => {
+    await where.getByText("RunPod").click();
+    await expect(where).toMatchAriaSnapshot(FORM);
+    await expect(start).toBeDisabled();
+    const limit = where.getByLabel("Cost limit");
+    for (const text of ["0", "0.01", "-1"]) {
+      await limit.fill(text);
+      await expect(where.getByRole("alert")).toHaveText(/^must be at least \$0\.\d+$/);
+      await expect(start).toBeDisabled();
+    }
+    await limit.fill("2.50");
+    await expect(where.getByRole("alert")).toHaveCount(0);
+    await expect(start).toBeEnabled();
+  });
+
+  await test.step("GPUs are asked for in the order in which they are chosen", async () => {
+    await where.getByRole("checkbox", { name: /L40S/ }).check();
+    await where.getByRole("checkbox", { name: /RTX 4090/ }).check();
+    await expect(where.getByText("Asked for in this order: L40S, then RTX 4090.")).toBeVisible();
+    await expect(page.getByRole("region", { name: "This job" })).toContainText("L40S");
+    await where.getByLabel("Project").fill("panels");
+    await page.getByLabel("Steps", { exact: true }).fill(String(N_STEPS));
+    await page.getByLabel("Sample prompts").fill("lorelei ink comic portrait of zora");
+    await expect(page.getByRole("region", { name: "This job" })).toContainText("2,000 steps");
+    for (const theme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
+      await checkLooks(page, `new-job-rented-${theme}`);
+    }
+    await page.setViewportSize({ width: 1360, height: 860 });
+  });
+
+  await test.step("what changed since the estimate is not paid for unseen", async () => {
+    await expect(start).toBeEnabled();
+    const { api, headers, get } = apiOf(page.request, renting);
+    const [item] = (await get(`/datasets/${renting.dataset}/items`)).items;
+    await page.request.patch(`${api}/datasets/${renting.dataset}/items/${item.id}`, {
+      data: { caption: `${item.caption}, ink` },
+      headers,
+    });
+    const again = page.waitForResponse((answer) => answer.url().endsWith("/jobs/estimate"));
+    await start.click();
+    const told = page.getByRole("region", { name: "This job" }).getByRole("alert");
+    await expect(told).toContainText("have changed since the estimate was made");
+    expect((await again).ok()).toBe(true);
+    await expect(start).toBeEnabled();
+    await start.click();
+    await expect(page).toHaveURL(/\/jobs\/[0-9a-f-]{36}/);
+  });
+
+  const money = page.getByRole("region", { name: "Money" });
+
+  await test.step("its cost moves while it trains", async () => {
+    await expect(money).toContainText("Live", { timeout: 60_000 });
+    await expect(money).toContainText("NVIDIA L40S");
+    const spent = money.getByRole("meter", { name: "Spent of the limit" });
+    const first = await spent.getAttribute("aria-valuetext");
+    await expect(spent).not.toHaveAttribute("aria-valuetext", first ?? "", { timeout: 60_000 });
+    await expect(page.getByTestId("percent")).not.toHaveText("0%", { timeout: 120_000 });
+    await expect(money).toMatchAriaSnapshot(MONEY);
+    for (const theme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
+      await checkLooks(page, `job-rented-${theme}`);
+    }
+    await page.setViewportSize({ width: 1360, height: 860 });
+  });
+
+  await test.step("the limit can be raised, and not below what is spent", async () => {
+    await money.getByRole("button", { name: "Raise limit" }).click();
+    const dialog = page.getByRole("dialog", { name: "Raise the limit" });
+    await dialog.getByLabel("Limit in all").fill("0.000001");
+    await expect(dialog.getByRole("alert")).toContainText("must be at least");
+    await dialog.getByLabel("Limit in all").fill("3");
+    await dialog.getByRole("button", { name: "Set the limit" }).click();
+    await expect(dialog).toHaveCount(0);
+    await expect(money).toContainText("/ $3.00");
+  });
+
+  await test.step("budgets and machines are on the page of their own", async () => {
+    await page.goto(`${renting.url}/spend`);
+    await expect(page.getByRole("main")).toMatchAriaSnapshot(SPEND);
+    await limitTheMonth(page);
+    for (const theme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
+      await checkLooks(page, `spend-rented-${theme}`);
+    }
+    await page.setViewportSize({ width: 1360, height: 860 });
+    await page.getByRole("region", { name: "Ledger" }).getByRole("link", { name: "Zora" }).first().click();
+    await expect(page).toHaveURL(/job=/);
+    await page.getByRole("region", { name: "Machines" }).getByRole("link", { name: "Zora" }).click();
+  });
+
+  await test.step("out of money it says what would do, and goes on with that", async () => {
+    await page.getByRole("button", { name: "Stop" }).click();
+    await expect(money).toContainText("Gone", { timeout: 60_000 });
+    await page.getByRole("button", { name: /^Resume/ }).click();
+    const dialog = page.getByRole("dialog", { name: /^Resume/ });
+    // A little more than what is spent is not enough for another machine.
+    await dialog.getByLabel("Limit in all").fill("0.30");
+    await dialog.getByRole("button", { name: /^Resume/ }).click();
+    await page.getByRole("button", { name: "Resume with a higher limit" }).click({ timeout: 60_000 });
+    await expect(dialog).toContainText("Its limit of $0.30 is reached");
+    await expect(dialog.getByLabel("Limit in all")).toHaveValue("");
+    await dialog.getByLabel("Limit in all").fill("4");
+    await dialog.getByRole("button", { name: /^Resume/ }).click();
+    await expect(money).toContainText("/ $4.00");
+    await expect(money).toContainText("Live", { timeout: 60_000 });
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByRole("button", { name: "Cancel the job" }).click();
+    await expect(money).toContainText("Gone", { timeout: 60_000 });
+  });
+});
+
+test("a provider that refuses to be paid is halted until somebody has looked", async ({ page, renting }) => {
+  test.setTimeout(120_000);
+  const { post } = apiOf(page.request, renting);
+  const sim = `${renting.provider.url}/__sim/faults`;
+  await page.request.post(sim, { data: { what: { kind: "answer", route: "create", status: 402 } } });
+  const job = {
+    dataset_id: renting.dataset,
+    base_model: "tiny-xl",
+    name: "Unpaid",
+    provider: "runpod",
+    parameters: { n_steps: 10 },
+  };
+  const { hash } = await post("/jobs/estimate", job);
+  const { id } = await post("/jobs", { ...job, limit_micro_usd: 5_000_000, estimate_hash: hash });
+
+  await page.goto(`${renting.url}/spend`);
+  const providers = page.getByRole("region", { name: "Providers" });
+  await expect(async () => {
+    await page.reload();
+    await expect(providers.getByRole("alert")).toContainText("No machines are ordered.", { timeout: 1_000 });
+  }).toPass({ timeout: 60_000 });
+  await checkLooks(page, "spend-halted-light");
+  await page.goto(`${renting.url}/jobs/new?dataset=${renting.dataset}`);
+  await page.getByRole("region", { name: "Where it runs" }).getByText("RunPod").click();
+  await page.getByRole("link", { name: "See to it" }).click();
+
+  await post(`/jobs/${id}/cancel`, {});
+  await page.request.delete(sim);
+  await providers.getByRole("button", { name: "Order machines again" }).click();
+  await expect(providers.getByRole("alert")).toHaveCount(0);
+});
+
+/** Sets this month's limit, and sees it. */
+async function limitTheMonth(page: Page): Promise<void> {
+  const budgets = page.getByRole("region", { name: "Budgets" });
+  await budgets.getByRole("button", { name: /Set limit of \w+ \d{4}/ }).click();
+  const dialog = page.getByRole("dialog", { name: /Limit of \w+ \d{4}/ });
+  await dialog.getByLabel("Limit in dollars").fill("20");
+  await dialog.getByRole("button", { name: "Set the limit" }).click();
+  await expect(budgets).toContainText("spent of $20.00");
+}
+
+const FORM = `
+- region "Where it runs":
+  - heading "Where it runs" [level=2]
+  - group "Provider":
+    - radio /This machine/
+    - radio /RunPod/ [checked]
+  - textbox "Cost limit in dollars"
+  - text: Project
+  - combobox "Project"
+  - region "GPUs":
+    - table:
+      - rowgroup:
+        - row "GPU Tier An hour Time Cost"
+      - rowgroup:
+        - row /RTX 3090 .* Community in stock \\$0\\.\\d+ ≈ \\d+ min \\(\\d+–\\d+\\) rule of thumb \\$0\\.\\d+–0\\.\\d+/:
+          - cell /RTX 3090/:
+            - checkbox /RTX 3090/
+    - paragraph: /None chosen/
+`;
+
+const MONEY = `
+- region "Money":
+  - link "Ledger of this job"
+  - button "Raise limit"
+  - meter "Spent of the limit"
+  - term: Spent of limit
+  - definition: /\\$\\d+\\.\\d+ \\/ \\$2\\.50/
+  - term: Rate now
+  - definition: /\\$0\\.\\d+ an hour/
+  - term: Forecast at the last step
+  - definition: /\\$\\d+\\.\\d+/
+  - term: Set aside
+  - definition: /\\$\\d+\\.\\d+/
+`;
+
+const SPEND = `
+- main:
+  - heading "Spend" [level=1]
+  - region "Now":
+    - term: Rate now
+    - definition: /\\$0\\.\\d+ an hour/
+    - term: Machines not gone
+    - definition: "1"
+  - region "Machines":
+    - table:
+      - rowgroup:
+        - row "Machine Job Phase An hour Cost Deadline"
+      - rowgroup:
+        - row /NVIDIA L40S .* Zora attempt 1 Live \\$0\\.\\d+ .* not billed yet Gone by/:
+          - cell /NVIDIA L40S/
+          - cell /Zora/:
+            - link "Zora"
+  - region "Ledger":
+    - region "Entries":
+      - table:
+        - rowgroup:
+          - row "Time What Movement Job Amount"
+        - rowgroup:
+          - row /Accrue reserved .*to spent Zora/
+  - region "Budgets":
+    - button "Limit a project"
+    - list:
+      - listitem:
+        - heading "Everything" [level=3]
+      - listitem:
+        - heading /\\w+ \\d{4}/ [level=3]
+      - listitem:
+        - heading "panels" [level=3]
+  - region "Providers":
+    - list:
+      - listitem:
+        - heading "This machine" [level=3]
+      - listitem:
+        - heading "RunPod" [level=3]
+`;

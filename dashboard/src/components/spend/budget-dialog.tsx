@@ -1,0 +1,116 @@
+// Sets or takes away the limit of a project, of everything, or of the months from this one on.
+import { type ReactElement, useState } from "react";
+import { ProblemError } from "~/api/problem";
+import { useSetBudget } from "~/api/spend";
+import type { Budget, SetBudget } from "~/api/types";
+import { Button } from "~/components/ui/button";
+import { Dialog } from "~/components/ui/dialog";
+import { Field, Input } from "~/components/ui/field";
+import { announce } from "~/components/ui/toast";
+import { formatUsd, parseUsd, typedUsd, usdError } from "~/lib/money";
+import { budgetName } from "./budgets";
+import { UsdField } from "./usd-field";
+
+interface Props {
+  /** Null for a project that has to be named. */
+  budget: Budget | null;
+  trigger: (open: () => void) => ReactElement;
+}
+
+export function BudgetDialog({ budget, trigger }: Props) {
+  const [open, setOpen] = useState(false);
+  return (
+    <>
+      {trigger(() => setOpen(true))}
+      <Dialog
+        open={open}
+        onOpenChange={setOpen}
+        title={budget ? `Limit of ${budgetName(budget)}` : "Limit a project"}
+        description="A limit below what is spent orders no new machine; those that live keep what was set aside for them."
+        className="max-w-md"
+      >
+        <BudgetForm budget={budget} onDone={() => setOpen(false)} />
+      </Dialog>
+    </>
+  );
+}
+
+function BudgetForm({ budget, onDone }: { budget: Budget | null; onDone: () => void }) {
+  const set = useSetBudget();
+  const known = budget?.limit_micro_usd ?? null;
+  const [project, setProject] = useState("");
+  const [text, setText] = useState(known === null ? "" : typedUsd(known));
+  const [isTouched, setTouched] = useState(false);
+  const wrong = usdError(text);
+  const fields = set.error instanceof ProblemError ? set.error.fields : {};
+  const send = (limit_micro_usd: number | null) =>
+    set.mutate(request(budget, project, limit_micro_usd), {
+      onSuccess: () => {
+        onDone();
+        announce(
+          limit_micro_usd === null ? "The limit is taken away" : `The limit is ${formatUsd(limit_micro_usd)}`,
+        );
+      },
+    });
+  return (
+    <form
+      noValidate
+      onSubmit={(event) => {
+        event.preventDefault();
+        setTouched(true);
+        const micro = parseUsd(text);
+        if (!wrong && micro !== null) send(micro);
+      }}
+      className="flex flex-col gap-4 p-4"
+    >
+      {!budget && (
+        <Field label="Project" error={fields.key} help="As its jobs name it.">
+          {(control) => (
+            <Input
+              {...control}
+              value={project}
+              onChange={(event) => setProject(event.target.value)}
+              maxLength={80}
+              placeholder="panels"
+            />
+          )}
+        </Field>
+      )}
+      <UsdField
+        label="Limit in dollars"
+        value={text}
+        onValueChange={(next) => {
+          setText(next);
+          setTouched(true);
+        }}
+        error={(isTouched && wrong) || fields.limit_micro_usd || general(set.error)}
+      />
+      <div className="flex flex-wrap justify-end gap-2">
+        {known !== null && (
+          <Button variant="danger" className="mr-auto" disabled={set.isPending} onClick={() => send(null)}>
+            Take the limit away
+          </Button>
+        )}
+        <Button onClick={onDone}>Keep</Button>
+        <Button
+          type="submit"
+          variant="primary"
+          disabled={set.isPending || (isTouched && wrong !== undefined) || (!budget && project.trim() === "")}
+        >
+          Set the limit
+        </Button>
+      </div>
+    </form>
+  );
+}
+
+function request(budget: Budget | null, project: string, limit_micro_usd: number | null): SetBudget {
+  if (!budget) return { scope: "project", key: project.trim(), limit_micro_usd };
+  return { scope: budget.scope, limit_micro_usd, ...(budget.scope === "project" && { key: budget.key }) };
+}
+
+/** The server's words that are about no field. */
+function general(error: Error | null): string | undefined {
+  if (error instanceof ProblemError && error.problem.errors?.length) return undefined;
+  return error?.message;
+}

@@ -1,0 +1,60 @@
+import { render, screen } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { expect, test, vi } from "vitest";
+import { ProblemError } from "~/api/problem";
+import { LimitDialog } from "./limit-dialog";
+
+async function setup(limit: number | null, error: Error | null = null) {
+  const mutate = vi.fn();
+  const onDone = vi.fn();
+  const user = userEvent.setup();
+  render(
+    <LimitDialog
+      trigger={(open) => (
+        <button type="button" onClick={open}>
+          Raise
+        </button>
+      )}
+      title="Raise the limit"
+      action="Set the limit"
+      limit={limit}
+      least={464_000}
+      help=""
+      mutation={{ mutate, reset: vi.fn(), isPending: false, error }}
+      onDone={onDone}
+    />,
+  );
+  await user.click(screen.getByRole("button", { name: "Raise" }));
+  return { mutate, onDone, user, field: await screen.findByLabelText("Limit in all, in dollars") };
+}
+
+test("an exact amount is sent, and the dialog closes when that is done", async () => {
+  const { mutate, onDone, user, field } = await setup(2_500_000);
+  expect(field).toHaveProperty("value", "2.50");
+  await user.clear(field);
+  await user.type(field, "4.35{Enter}");
+  expect(mutate).toHaveBeenCalledExactlyOnceWith(4_350_000, expect.anything());
+  mutate.mock.lastCall?.[1].onSuccess();
+  expect(onDone).toHaveBeenCalledExactlyOnceWith(4_350_000);
+  await vi.waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+});
+
+test("too little is refused with what would do, an empty field once somebody insists", async () => {
+  const { mutate, user, field } = await setup(null);
+  expect(screen.queryByRole("alert")).toBeNull();
+  await user.type(field, "{Enter}");
+  expect(screen.getByRole("alert").textContent).toBe("must be an amount in dollars, like 2.50");
+  await user.type(field, "0.1{Enter}");
+  expect(screen.getByRole("alert").textContent).toBe("must be at least $0.464");
+  expect(mutate).not.toHaveBeenCalled();
+});
+
+test("the server's words about the limit stand at the field", async () => {
+  const errors = [{ field: "limit_micro_usd", message: "must be more than $0.50, which is spent already" }];
+  const { field } = await setup(
+    2_000_000,
+    new ProblemError({ type: "invalid_request", title: "", status: 400, errors }),
+  );
+  expect(screen.getByRole("alert").textContent).toBe(errors[0]?.message);
+  expect(field.getAttribute("aria-invalid")).toBe("true");
+});

@@ -1,0 +1,99 @@
+// Asks for a new limit: to raise a job's, or to resume it with one.
+import type { UseMutationResult } from "@tanstack/react-query";
+import { type ReactElement, useState } from "react";
+import { ProblemError } from "~/api/problem";
+import type { Job } from "~/api/types";
+import { Button } from "~/components/ui/button";
+import { Dialog } from "~/components/ui/dialog";
+import { parseUsd, typedUsd, usdError } from "~/lib/money";
+import { UsdField } from "./usd-field";
+
+interface Props {
+  /** Opens the dialog. */
+  trigger: (open: () => void) => ReactElement;
+  title: string;
+  description?: string;
+  action: string;
+  /** What the field holds at first, in micro-dollars. */
+  limit: number | null;
+  /** The smallest that may be. */
+  least: number;
+  help: string;
+  mutation: Pick<UseMutationResult<Job, Error, number>, "mutate" | "reset" | "isPending" | "error">;
+  /** The server has taken the limit. */
+  onDone: (limit: number) => void;
+}
+
+export function LimitDialog(props: Props) {
+  const [open, setOpen] = useState(false);
+  return (
+    <>
+      {props.trigger(() => {
+        props.mutation.reset();
+        setOpen(true);
+      })}
+      <Dialog
+        open={open}
+        onOpenChange={setOpen}
+        title={props.title}
+        {...(props.description && { description: props.description })}
+        className="max-w-md"
+      >
+        <LimitForm {...props} onClose={() => setOpen(false)} />
+      </Dialog>
+    </>
+  );
+}
+
+function LimitForm(props: Props & { onClose: () => void }) {
+  const { limit, least, help, action, mutation, onDone, onClose } = props;
+  const [text, setText] = useState(limit === null ? "" : typedUsd(limit));
+  const [isTouched, setTouched] = useState(false);
+  const wrong = usdError(text, least);
+  return (
+    <form
+      noValidate
+      onSubmit={(event) => {
+        event.preventDefault();
+        setTouched(true);
+        const micro = parseUsd(text);
+        if (wrong || micro === null) return;
+        mutation.mutate(micro, {
+          onSuccess: () => {
+            onClose();
+            onDone(micro);
+          },
+        });
+      }}
+      className="flex flex-col gap-4 p-4"
+    >
+      <UsdField
+        label="Limit in all, in dollars"
+        value={text}
+        onValueChange={(next) => {
+          setText(next);
+          setTouched(true);
+        }}
+        help={help}
+        error={(isTouched && wrong) || refusal(mutation.error)}
+        autoFocus
+      />
+      <div className="flex justify-end gap-2">
+        <Button onClick={onClose}>Keep</Button>
+        <Button
+          type="submit"
+          variant="primary"
+          disabled={mutation.isPending || (isTouched && wrong !== undefined)}
+        >
+          {action}
+        </Button>
+      </div>
+    </form>
+  );
+}
+
+/** The server's words about the field, or about all of it. */
+function refusal(error: Error | null): string | undefined {
+  if (!(error instanceof ProblemError)) return error?.message;
+  return error.fields.limit_micro_usd ?? error.message;
+}

@@ -1,0 +1,79 @@
+// Who leases machines: how that is going, and the button after somebody has looked at a halt.
+import { CircleAlert, Cloud, Monitor, Play } from "lucide-react";
+import { useResumeProvider } from "~/api/spend";
+import type { ProviderInfo } from "~/api/types";
+import { Button } from "~/components/ui/button";
+import { Panel } from "~/components/ui/panel";
+import { announce, announceError } from "~/components/ui/toast";
+import { formatAgo, formatPlural } from "~/lib/format";
+import { formatUsdUp } from "~/lib/money";
+import { useNow } from "~/lib/use-now";
+import { providerName } from "./provider-name";
+
+export function ProviderCards({ providers }: { providers: ProviderInfo[] }) {
+  const now = useNow(5_000);
+  return (
+    <Panel title="Providers" bodyClassName="">
+      <ul className="divide-y">
+        {providers.map((provider) => (
+          <li key={provider.name} className="p-3">
+            <Card provider={provider} now={now} />
+          </li>
+        ))}
+      </ul>
+    </Panel>
+  );
+}
+
+function Card({ provider, now }: { provider: ProviderInfo; now: number }) {
+  const { name, is_rented, max_running, seen_at, halted, n_foreign, foreign_rate_micro_usd } = provider;
+  const Icon = is_rented ? Cloud : Monitor;
+  return (
+    <>
+      <h3 className="flex items-center gap-2 font-medium">
+        <Icon aria-hidden className="size-4 text-muted" />
+        {providerName(name)}
+      </h3>
+      <p className="mt-0.5 text-muted text-xs">
+        {is_rented ? "Rents machines out" : "Costs nothing"} · up to {formatPlural(max_running, "job")} at a
+        time
+        {is_rented && ` · ${seen_at ? `answered ${formatAgo(seen_at, now)}` : "has not been asked yet"}`}
+      </p>
+      {halted && <Halted name={name} reason={halted} />}
+      {n_foreign > 0 && (
+        <p className="mt-2 text-xs">
+          {formatPlural(n_foreign, "machine")} of the account {n_foreign === 1 ? "is" : "are"} not of
+          Morpheus: {formatUsdUp(foreign_rate_micro_usd)} an hour, in no budget, never touched.
+        </p>
+      )}
+    </>
+  );
+}
+
+function Halted({ name, reason }: { name: string; reason: string }) {
+  const resume = useResumeProvider();
+  return (
+    <div role="alert" className="mt-2 rounded-md border border-bad bg-bad-soft p-2.5">
+      <p className="flex gap-2">
+        <CircleAlert aria-hidden className="mt-0.5 size-4 shrink-0 text-bad" />
+        <span className="min-w-0 break-words">
+          <strong className="font-semibold">No machines are ordered.</strong> {reason}
+        </span>
+      </p>
+      <Button
+        size="sm"
+        className="mt-2"
+        disabled={resume.isPending}
+        onClick={() =>
+          resume.mutate(name, {
+            onSuccess: () => announce("Machines are ordered again"),
+            onError: (error) => announceError("That did not work", error),
+          })
+        }
+      >
+        <Play aria-hidden />
+        Order machines again
+      </Button>
+    </div>
+  );
+}

@@ -1,0 +1,61 @@
+// Money is whole micro-dollars, as the server counts it. What is typed is read digit by digit, never as a float.
+
+const MICRO = 1_000_000;
+
+/** The part of a limit from which the server warns. */
+export const WARN_SHARE = 0.8;
+
+/** Dollars as a person types them: `5`, `2.50`, `$0.000125`; null when they are no such amount. */
+export function parseUsd(text: string): number | null {
+  const match = /^\s*\$?\s*(\d+|\d{1,3}(?:,\d{3})+)?(?:\.(\d{0,6}))?\s*$/.exec(text);
+  const [, whole = "", decimals = ""] = match ?? [];
+  if (whole === "" && decimals === "") return null;
+  const micro = Number(`${whole.replaceAll(",", "")}${decimals.padEnd(6, "0")}`);
+  return Number.isSafeInteger(micro) ? micro : null;
+}
+
+/** What is wrong with an amount as it was typed; `least` is the smallest that may be. */
+export function usdError(text: string, least = 1): string | undefined {
+  if (/^\s*\$?\s*-/.test(text) || parseUsd(text) === 0)
+    return least > 1 ? `must be at least ${formatUsd(least)}` : "must be more than 0";
+  if (/\.\d{7,}\s*$/.test(text)) return "has at most 6 decimals";
+  const micro = parseUsd(text);
+  if (micro === null) return "must be an amount in dollars, like 2.50";
+  return micro < least ? `must be at least ${formatUsd(least)}` : undefined;
+}
+
+/** Exact: `$12.34`, and up to 6 decimals where there are any: `$0.000125`. */
+export function formatUsd(micro: number): string {
+  return `${micro < 0 ? "−" : ""}$${typedUsd(Math.abs(micro))}`;
+}
+
+/** As one would type it: `1,234.50`. */
+export function typedUsd(micro: number): string {
+  const whole = Math.floor(micro / MICRO).toLocaleString("en-US");
+  const decimals = String(micro % MICRO).padStart(6, "0");
+  return `${whole}.${decimals.replace(/0{1,4}$/, "")}`;
+}
+
+/** To the next cent above, or to two digits where a cent is too coarse: for prices and forecasts. */
+export function formatUsdUp(micro: number): string {
+  return formatUsd(roundUp(micro));
+}
+
+/** `$0.31–0.42`; one amount where both round to the same. */
+export function formatUsdRange(low: number, high: number): string {
+  const unit = coarseness(high);
+  const [from, to] = [roundUp(low, unit), roundUp(high, unit)];
+  return from === to ? formatUsd(from) : `${formatUsd(from)}–${typedUsd(to)}`;
+}
+
+function roundUp(micro: number, unit = coarseness(micro)): number {
+  return Math.ceil(micro / unit) * unit;
+}
+
+/** Cents, and two digits of what is less than one. */
+function coarseness(micro: number): number {
+  let unit = MICRO / 100;
+  if (Math.abs(micro) >= unit) return unit;
+  while (unit > 1 && Math.abs(micro) < unit * 10) unit /= 10;
+  return unit;
+}
