@@ -6,12 +6,12 @@
 
 mod decide;
 mod launch;
+mod money;
 mod settle;
 
 use std::collections::HashMap;
 
 use protocol::{
-    event::{Event, LogLevel},
     phase::{AttemptPhase, Outcome},
     problem::chain,
     spend::InstancePhase,
@@ -19,7 +19,6 @@ use protocol::{
 use store::{
     Tx,
     attempts::{self, Attempt},
-    events::{self, NewEvent},
     jobs::{self, JobState},
     spend::{self, Accrual, Change, Instance},
 };
@@ -39,9 +38,6 @@ use crate::{
     services::{AttemptEnd, end_job_attempt},
     watches::Aspect,
 };
-
-/// Of a job's limit: here its owner is warned, and a checkpoint is asked for.
-const WARN_PERCENT: u32 = 80;
 
 impl From<CallError> for ReconcileError {
     fn from(err: CallError) -> Self {
@@ -337,28 +333,6 @@ impl Orchestrator {
         Ok(())
     }
 
-    /// Counts what a machine has cost until now; returns it as it is then.
-    async fn count(
-        &self,
-        tx: &Tx,
-        rental: &Rental,
-        instance: &Instance,
-        rate: protocol::MicroUsd,
-    ) -> Result<Instance, ReconcileError> {
-        let now = rental.clock.now().max(instance.accrued_until);
-        if instance.missing_since.is_some() {
-            spend::note_missing(tx, instance, None).await?;
-        }
-        let accrual = Accrual {
-            total: accrued(instance, rate, now),
-            until: now,
-            rate,
-        };
-        spend::accrue(tx, instance, accrual).await?;
-        self.note_rate(tx, instance).await?;
-        fresh(tx, instance).await
-    }
-
     /// The list does not have the machine; its own page decides, but not at once.
     async fn look_closer(&self, rental: &Rental, instance: &Instance) -> Result<(), ReconcileError> {
         let Some(handle) = &instance.handle else {
@@ -510,99 +484,6 @@ impl Orchestrator {
         health.seen_at = Some(store::now());
         health.n_foreign = u32::try_from(foreign.len()).unwrap_or(u32::MAX);
         health.foreign_rate = foreign.iter().map(|machine| machine.rate).sum();
-    }
-
-    /// Tells the job's stream what it has cost; warns its owner once when most of its limit is used.
-    async fn tell_spend(&self, tx: &Tx, rental: &Rental, job: &JobState) -> Result<(), ReconcileError> {
-        let before = job.spend;
-        let job = jobs::state(tx, job.id).await?;
-        let spend = job.spend;
-        if spend.spent_micro_usd == before.spent_micro_usd {
-            return Ok(());
-        }
-        let now = store::now();
-        let forecast = job.progress.map(|progress| {
-            let left = std::time::Duration::try_from_secs_f64(progress.eta_seconds).unwrap_or_default();
-            let left = left.saturating_mul(rental.time_scale);
-            spend.spent_micro_usd + crate::rentals::cost(spend.rate_micro_usd, time_delta(left))
-        });
-        let mut news = vec![NewEvent::of_job(
-            now,
-            Event::Spend {
-                spent_micro_usd: spend.spent_micro_usd,
-                rate_micro_usd: spend.rate_micro_usd,
-                limit_micro_usd: spend.limit_micro_usd,
-                forecast_micro_usd: forecast,
-            },
-        )];
-        let warned_from = spend
-            .limit_micro_usd
-            .and_then(|limit| limit.checked_percent(WARN_PERCENT));
-        if let (Some(from), Some(limit), false) = (warned_from, spend.limit_micro_usd, job.is_spend_warned)
-            && spend.spent_micro_usd >= from
-        {
-            news.push(NewEvent::of_job(
-                now,
-                Event::Log {
-                    level: LogLevel::Warning,
-                    message: format!(
-                        "{} of the limit of {limit} is spent; the job stops with a checkpoint before it passes it",
-                        spend.spent_micro_usd
-                    ),
-                },
-            ));
-            jobs::set_spend_warned(tx, job.id).await?;
-            jobs::request_checkpoint(tx, job.id).await?;
-        }
-        events::append(tx, job.id, news).await?;
-        Ok(())
-    }
-
-    /// What an hour of the job's living machines costs.
-    async fn note_rate(&self, tx: &Tx, instance: &Instance) -> Result<(), ReconcileError> {
-        let living = spend::living_of(tx, instance.job).await?;
-        let seen = living.iter().filter(|instance| instance.handle.is_some());
-        jobs::set_rate(tx, instance.job, seen.map(|instance| instance.rate).sum()).await?;
-        Ok(())
-    }
-
-    /// A machine is confirmed gone: its whole cost is counted, and what was set aside is free.
-    async fn gone(
-        &self,
-        tx: &Tx,
-        rental: &Rental,
-        instance: &Instance,
-        reason: &str,
-    ) -> Result<(), ReconcileError> {
-        let now = rental.clock.now();
-        let mut instance = instance.clone();
-        if instance.handle.is_some() {
-            // Seconds are all that the provider's clock tells.
-            let until = instance.missing_since.unwrap_or(now) + chrono::TimeDelta::seconds(1);
-            let until = until.max(instance.accrued_until);
-            let accrual = Accrual {
-                total: accrued(&instance, instance.rate, until),
-                until,
-                rate: instance.rate,
-            };
-            spend::accrue(tx, &instance, accrual).await?;
-            instance = fresh(tx, &instance).await?;
-        }
-        if instance.accrued > instance.reserved {
-            let overshoot = instance.accrued - instance.reserved;
-            tracing::error!(name = instance.name, %overshoot, "a machine has cost more than was reserved");
-        }
-        spend::release(tx, &instance, protocol::MicroUsd::ZERO, now).await?;
-        let change = Change {
-            to: InstancePhase::Gone,
-            reason: Some(reason.to_owned()),
-            at: now,
-        };
-        spend::change(tx, &instance, change).await?;
-        self.note_rate(tx, &instance).await?;
-        tx.wake_on_commit();
-        tracing::info!(name = instance.name, cost = %instance.accrued, reason, "rented machine gone");
-        Ok(())
     }
 }
 

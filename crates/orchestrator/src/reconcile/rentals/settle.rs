@@ -1,9 +1,13 @@
 //! What the provider has billed for machines that are gone, once it no longer changes.
 
+use chrono::TimeDelta;
 use protocol::problem::chain;
 use store::{StoreError, spend};
 
 use crate::{Orchestrator, orchestrator::time_delta, reconcile::ReconcileError, rentals::Rental};
+
+/// Records come hours late at most.
+const RECORDS_COME_WITHIN: TimeDelta = TimeDelta::days(2);
 
 impl Orchestrator {
     /// Asks for the bills of machines that are gone. Records lag behind: one that has stayed as it is for a while
@@ -24,6 +28,8 @@ impl Orchestrator {
                 continue;
             }
             let bill = match rental.landlord.billed(handle, instance.ordered_at).await {
+                // No record yet: that is not a bill of nothing, unless it stays so for long.
+                Ok(bill) if bill.n_records == 0 && now - gone_at < RECORDS_COME_WITHIN => continue,
                 Ok(bill) => bill.total,
                 Err(err) => {
                     tracing::warn!(name = instance.name, error = chain(&err), "failed to read a bill");
