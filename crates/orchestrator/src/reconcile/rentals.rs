@@ -11,6 +11,7 @@ mod settle;
 use std::collections::HashMap;
 
 use protocol::{
+    JobId,
     event::{Event, LogLevel},
     phase::{AttemptPhase, Outcome},
     problem::chain,
@@ -310,7 +311,10 @@ impl Orchestrator {
                 );
             }
         }
-        self.tell_spend(&tx, rental, job).await?;
+        let is_as_told = jobs::state(&tx, job.id).await?.spend.spent_micro_usd == job.spend.spent_micro_usd;
+        if !is_as_told {
+            self.tell_spend(&tx, rental, job.id).await?;
+        }
         tx.commit().await?;
         Ok(())
     }
@@ -484,13 +488,9 @@ impl Orchestrator {
     }
 
     /// Tells the job's stream what it has cost; warns its owner once when most of its limit is used.
-    async fn tell_spend(&self, tx: &Tx, rental: &Rental, job: &JobState) -> Result<(), ReconcileError> {
-        let before = job.spend;
-        let job = jobs::state(tx, job.id).await?;
+    async fn tell_spend(&self, tx: &Tx, rental: &Rental, id: JobId) -> Result<(), ReconcileError> {
+        let job = jobs::state(tx, id).await?;
         let spend = job.spend;
-        if spend.spent_micro_usd == before.spent_micro_usd {
-            return Ok(());
-        }
         let now = store::now();
         let forecast = job.progress.map(|progress| {
             let left = std::time::Duration::try_from_secs_f64(progress.eta_seconds).unwrap_or_default();
@@ -571,6 +571,7 @@ impl Orchestrator {
         };
         spend::change(tx, &instance, change).await?;
         self.note_rate(tx, &instance).await?;
+        self.tell_spend(tx, rental, instance.job).await?;
         tx.wake_on_commit();
         tracing::info!(name = instance.name, cost = %instance.accrued, reason, "rented machine gone");
         Ok(())
