@@ -328,7 +328,10 @@ impl Orchestrator {
                 );
             }
         }
-        self.tell_spend(&tx, rental, job).await?;
+        let is_as_told = jobs::state(&tx, job.id).await?.spend == job.spend;
+        if !is_as_told {
+            self.tell_spend(&tx, rental, job.id).await?;
+        }
         tx.commit().await?;
         Ok(())
     }

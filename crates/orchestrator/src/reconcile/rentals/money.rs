@@ -1,14 +1,14 @@
 //! What rented machines cost: counted at each look, told to the job's stream, and settled when a machine is gone.
 
 use protocol::{
-    MicroUsd,
+    JobId, MicroUsd,
     event::{Event, LogLevel},
     spend::InstancePhase,
 };
 use store::{
     Tx,
     events::{self, NewEvent},
-    jobs::{self, JobState},
+    jobs,
     spend::{self, Accrual, Change, Instance},
 };
 
@@ -47,18 +47,9 @@ impl Orchestrator {
     }
 
     /// Tells the job's stream what it has cost; warns its owner once when most of its limit is used.
-    pub(super) async fn tell_spend(
-        &self,
-        tx: &Tx,
-        rental: &Rental,
-        job: &JobState,
-    ) -> Result<(), ReconcileError> {
-        let before = job.spend;
-        let job = jobs::state(tx, job.id).await?;
+    pub(super) async fn tell_spend(&self, tx: &Tx, rental: &Rental, id: JobId) -> Result<(), ReconcileError> {
+        let job = jobs::state(tx, id).await?;
         let spend = job.spend;
-        if spend.spent_micro_usd == before.spent_micro_usd {
-            return Ok(());
-        }
         let now = store::now();
         let forecast = job.progress.map(|progress| {
             let left = std::time::Duration::try_from_secs_f64(progress.eta_seconds).unwrap_or_default();
@@ -139,6 +130,9 @@ impl Orchestrator {
         };
         spend::change(tx, &instance, change).await?;
         self.note_rate(tx, &instance).await?;
+        if instance.handle.is_some() {
+            self.tell_spend(tx, rental, instance.job).await?;
+        }
         tx.wake_on_commit();
         tracing::info!(name = instance.name, cost = %instance.accrued, reason, "rented machine gone");
         Ok(())
