@@ -46,7 +46,7 @@ impl Orchestrator {
         Ok(())
     }
 
-    async fn attempts_of(&self, provider: &str) -> Result<Vec<Attempt>, ReconcileError> {
+    pub(super) async fn attempts_of(&self, provider: &str) -> Result<Vec<Attempt>, ReconcileError> {
         let mut alive = attempts::alive(&self.store).await?;
         alive.retain(|attempt| attempt.provider == provider && matches!(attempt.subject, Subject::Job(_)));
         Ok(alive)

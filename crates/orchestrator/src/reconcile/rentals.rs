@@ -156,6 +156,7 @@ impl Orchestrator {
                 report(&machine.name, &err);
             }
         }
+        self.withdraw_orphans(rental).await?;
         self.note_health(rental, &listed.machines);
         self.settle_bills(rental).await?;
         self.fill_rental(rental).await

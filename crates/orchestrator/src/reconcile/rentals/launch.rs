@@ -321,6 +321,26 @@ impl Orchestrator {
         })
     }
 
+    /// Attempts for which no machine is left to wait: whoever was asking for the next one has died.
+    pub(super) async fn withdraw_orphans(&self, rental: &Rental) -> Result<(), ReconcileError> {
+        for attempt in self.attempts_of(rental.name()).await? {
+            let machines = spend::of_attempt(&self.store, attempt.id).await?;
+            let is_waiting = machines
+                .iter()
+                .any(|machine| machine.phase != InstancePhase::Gone);
+            let newest = machines.last().map(|machine| machine.ordered_at);
+            // Another server may be between two orders right now.
+            let is_old =
+                newest.is_none_or(|at| rental.clock.now() - at >= time_delta(rental.times.unresolved));
+            if !is_waiting && (self.is_ours(&attempt) || is_old) {
+                let reason = "the server ended while it was looking for a machine";
+                self.withdraw(Some(attempt), Duration::ZERO, reason.to_owned())
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
     /// No machine after all: the job goes back to the queue, and nothing is held against it.
     async fn withdraw(
         &self,
