@@ -3,6 +3,7 @@
 use std::error::Error as _;
 
 use axum::{
+    body::{Body, Bytes},
     extract::{FromRequest, FromRequestParts, OriginalUri, Request},
     http::{header, request::Parts},
 };
@@ -33,14 +34,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
                 "the body must be JSON, sent with `content-type: application/json`".into(),
             ));
         }
-        let bytes = axum::body::to_bytes(request.into_body(), MAX_JSON_BYTES)
-            .await
-            .map_err(|_| {
-                ApiError::TooLarge(format!(
-                    "a JSON body must have at most {} MiB",
-                    MAX_JSON_BYTES >> 20
-                ))
-            })?;
+        let bytes = read(request.into_body()).await?;
         parse(&bytes).map(Self)
     }
 }
@@ -52,18 +46,24 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for MaybeJson
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> ApiResult<Self> {
-        if request.headers().contains_key(header::CONTENT_TYPE) {
-            return Json::from_request(request, state)
-                .await
-                .map(|Json(value)| Self(value));
+        let (parts, body) = request.into_parts();
+        let bytes = read(body).await?;
+        if matches!(bytes.trim_ascii(), b"" | b"null") {
+            return Ok(Self(T::default()));
         }
-        match axum::body::to_bytes(request.into_body(), MAX_JSON_BYTES).await {
-            Ok(bytes) if bytes.is_empty() => Ok(Self(T::default())),
-            _ => Err(ApiError::UnsupportedMediaType(
-                "a body must be JSON, sent with `content-type: application/json`".into(),
-            )),
-        }
+        let request = Request::from_parts(parts, bytes.into());
+        let Json(value) = Json::from_request(request, state).await?;
+        Ok(Self(value))
     }
+}
+
+async fn read(body: Body) -> ApiResult<Bytes> {
+    axum::body::to_bytes(body, MAX_JSON_BYTES).await.map_err(|_| {
+        ApiError::TooLarge(format!(
+            "a JSON body must have at most {} MiB",
+            MAX_JSON_BYTES >> 20
+        ))
+    })
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
