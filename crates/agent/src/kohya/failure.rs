@@ -102,14 +102,18 @@ impl Tail {
         self.0.push_back((stream, line));
     }
 
-    /// The last traceback with its error, or else the last lines. The streams arrive in any order, so a traceback
-    /// ends with the last line of its own.
+    /// The last traceback with its error, or else the last lines: of the stream for errors, if it said anything. A
+    /// traceback's first line may be lost behind a progress bar. The streams arrive in any order, so only one counts.
     fn excerpt(&self) -> Excerpt {
         let traceback = self
             .0
             .iter()
             .rposition(|(_, line)| line.starts_with("Traceback "));
-        let of = traceback.map(|at| self.0[at].0);
+        let has_errors = self.0.iter().any(|(stream, _)| *stream == Stream::Err);
+        let of = match traceback {
+            Some(at) => Some(self.0[at].0),
+            None => has_errors.then_some(Stream::Err),
+        };
         let lines = self.0.iter().skip(traceback.unwrap_or(0));
         let lines: Vec<&String> = lines
             .filter(|(stream, _)| of.is_none_or(|of| of == *stream))
