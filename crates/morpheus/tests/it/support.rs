@@ -114,10 +114,12 @@ impl Server {
 
     /// The same with settings as variables.
     pub(crate) fn start_with(data: &Path, listen: &str, settings: &[(&str, String)]) -> Self {
-        let services = if settings.is_empty() {
-            services(data)
-        } else {
+        // A test that says where things are kept means it.
+        let is_placed = |(name, _): &(&str, String)| ["MORPHEUS_DATABASE", "MORPHEUS_OBJECTS"].contains(name);
+        let services = if settings.iter().any(is_placed) {
             Vec::new()
+        } else {
+            services(data)
         };
         let child = morpheus()
             .args(["serve", "--json", "--listen", listen, "--data"])
