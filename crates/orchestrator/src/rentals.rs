@@ -18,11 +18,16 @@ pub(crate) mod estimate;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use protocol::{MicroUsd, spend::RentalTerms};
 use store::spend::Instance;
+use uuid::Uuid;
 
 pub use self::clock::{Clock, Elapsed};
 use crate::{orchestrator::time_delta, providers::rental::Landlord, watches::Watches};
@@ -46,7 +51,7 @@ pub struct Times {
     pub lease: Duration,
     /// A machine whose order was not answered is looked for so long.
     pub unresolved: Duration,
-    /// One that was not found keeps a part of its reservation for so long, in case it shows up.
+    /// One that was not found keeps a part of its reservation for so long, in case it shows up, or is billed.
     pub quarantine: Duration,
     /// One that is not shown for so long is gone.
     pub missing: Duration,
@@ -73,7 +78,7 @@ impl Default for Times {
             boot_grace: minutes(10),
             lease: minutes(10),
             unresolved: minutes(5),
-            quarantine: minutes(30),
+            quarantine: minutes(150),
             missing: minutes(1),
             stray: minutes(10),
             bill: minutes(120),
@@ -95,12 +100,11 @@ impl Times {
         cost(rate_cap, time_delta(longest))
     }
 
-    /// What a machine whose order was never answered can cost until its agent gives up.
-    pub(crate) fn quarantined(&self, rate_cap: MicroUsd) -> MicroUsd {
-        cost(
-            rate_cap,
-            time_delta(self.create + self.boot_grace + self.stop + self.kill),
-        )
+    /// What a machine that has not been found `now` can have cost already, and until its agent gives up.
+    pub(crate) fn quarantined(&self, instance: &Instance, now: DateTime<Utc>) -> MicroUsd {
+        let until_now = (now - instance.ordered_at).max(TimeDelta::zero());
+        let from_now = time_delta(self.create + self.boot_grace + self.stop + self.kill);
+        cost(instance.rate_cap, until_now + from_now).min(instance.reserved)
     }
 }
 
@@ -142,6 +146,8 @@ pub(crate) struct Rental {
     pub(crate) clock: Clock,
     pub(crate) watches: Watches,
     pub(crate) health: std::sync::Mutex<Health>,
+    /// When bills were last asked for, by machine.
+    pub(crate) bills_read: std::sync::Mutex<HashMap<Uuid, DateTime<Utc>>>,
 }
 
 /// What was last seen of a landlord.
@@ -150,6 +156,8 @@ pub(crate) struct Health {
     pub(crate) seen_at: Option<DateTime<Utc>>,
     pub(crate) n_foreign: u32,
     pub(crate) foreign_rate: MicroUsd,
+    /// Ids of all machines ever seen that are not ours.
+    pub(crate) foreign: HashSet<String>,
 }
 
 impl Rental {
@@ -165,6 +173,7 @@ impl Rental {
             clock: Clock::new(elapsed),
             watches: Watches::default(),
             health: std::sync::Mutex::default(),
+            bills_read: std::sync::Mutex::default(),
         }
     }
 

@@ -249,6 +249,15 @@ pub struct RecipeRequest {
 }
 
 impl Recipe {
+    /// Whether a step of both costs the same on the same machine.
+    pub fn steps_cost_like(&self, other: &Self) -> bool {
+        let cost = |recipe: &Self| {
+            let p = &recipe.parameters;
+            (recipe.engine, p.resolution, p.batch_size, p.gradient_accumulation)
+        };
+        self.base_model == other.base_model && cost(self) == cost(other)
+    }
+
     /// Completes a request with its preset and checks every field; all errors come at once.
     pub fn resolve(request: RecipeRequest, base: BaseClass) -> Result<Self, crate::problem::InvalidFields> {
         let RecipeRequest {

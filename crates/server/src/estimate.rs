@@ -82,20 +82,11 @@ fn outline(recipe: Recipe, manifest: &Manifest, seconds: Option<f64>, pricing: P
 
 /// From finished jobs whose steps cost the same: the median of their times per step.
 fn expected_seconds(recipe: &Recipe, jobs: &[Job]) -> Option<f64> {
-    let cost = |recipe: &Recipe| {
-        let parameters = &recipe.parameters;
-        (
-            recipe.base_model.clone(),
-            recipe.engine,
-            parameters.resolution,
-            parameters.batch_size,
-            parameters.gradient_accumulation,
-        )
-    };
-    let wanted = cost(recipe);
     let mut seconds_per_step: Vec<f64> = jobs
         .iter()
-        .filter(|job| job.phase == Phase::Succeeded && job.n_attempts == 1 && cost(&job.recipe) == wanted)
+        .filter(|job| {
+            job.phase == Phase::Succeeded && job.n_attempts == 1 && job.recipe.steps_cost_like(recipe)
+        })
         .filter_map(|job| {
             let duration = job.ended_at? - job.started_at?;
             Some(duration.as_seconds_f64() / f64::from(job.recipe.parameters.n_steps))

@@ -11,8 +11,8 @@ mod ledger;
 pub use self::{
     budgets::{Scopes, budgets, budgets_for, month_of, set_limit},
     instances::{
-        Change, Instance, NewInstance, adopt, alive, change, get, jobs_on, living_of, note_bill,
-        note_missing, of_attempt, open, overview, reopen, settle_bill, unbilled,
+        Change, Instance, NewInstance, adopt, alive, change, get, gpus_of_jobs, handles, identify, living_of,
+        note_bill, note_missing, of_attempt, open, overview, reopen, settle_bill, unbilled,
     },
     ledger::{Accrual, Shortage, accrue, entries, release, tightest, top_up},
 };

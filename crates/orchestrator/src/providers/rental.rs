@@ -107,6 +107,7 @@ pub trait Landlord: fmt::Debug + Send + Sync {
     /// Orders the end of a machine. No answer proves that it is gone; only [`Landlord::get`] does, in time.
     async fn terminate(&self, id: &str) -> Result<TerminateAck, CallError>;
 
-    /// What the records say that a machine was charged since then. They lag behind, and are rounded up.
-    async fn billed(&self, id: &str, since: DateTime<Utc>) -> Result<Bill, CallError>;
+    /// What the records say that machines were charged since then, one machine or all of the account. They lag behind,
+    /// and are rounded up.
+    async fn bills(&self, since: DateTime<Utc>, only: Option<&str>) -> Result<Vec<Bill>, CallError>;
 }

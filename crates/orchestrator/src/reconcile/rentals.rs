@@ -280,7 +280,7 @@ impl Orchestrator {
     ) -> Result<(), ReconcileError> {
         let now = rental.clock.now();
         let tx = self.store.begin().await?;
-        let keep = rental.times.quarantined(instance.rate_cap);
+        let keep = rental.times.quarantined(instance, now);
         spend::release(&tx, instance, keep, now).await?;
         let reason = "the order was not answered, and the machine was not found";
         let change = Change {
@@ -295,14 +295,6 @@ impl Orchestrator {
         }
         tx.commit().await?;
         tracing::warn!(name = instance.name, "{reason}");
-        Ok(())
-    }
-
-    /// An abandoned machine has not shown up: there is none.
-    async fn forget(&self, rental: &Rental, instance: &Instance) -> Result<(), ReconcileError> {
-        let tx = self.store.begin().await?;
-        self.gone(&tx, rental, instance, "it never existed").await?;
-        tx.commit().await?;
         Ok(())
     }
 
@@ -488,6 +480,9 @@ impl Orchestrator {
         health.seen_at = Some(store::now());
         health.n_foreign = u32::try_from(foreign.len()).unwrap_or(u32::MAX);
         health.foreign_rate = foreign.iter().map(|machine| machine.rate).sum();
+        health
+            .foreign
+            .extend(foreign.iter().map(|machine| machine.id.clone()));
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a job would cost on rented machines, and whether its user may start it.
 
+use std::collections::HashMap;
+
 use protocol::{
     MicroUsd, OwnerId,
     job::CreateJob,
@@ -66,8 +68,9 @@ impl Orchestrator {
         let mut offers = Vec::new();
         let mut budgets = Vec::new();
         if let Some(rental) = self.rental(&request.provider) {
+            let measured = self.measured_steps(owner, &plan.recipe).await?;
             for offer in self.kinds(rental, &request.rental).await? {
-                let measured = self.measured_step(owner, &plan.recipe, &offer.gpu).await?;
+                let measured = measured.get(&offer.gpu).copied();
                 let is_measured = measured.is_some();
                 let step =
                     measured.unwrap_or_else(|| estimate::step_seconds(&offer.gpu, &plan.recipe, class));
@@ -182,33 +185,31 @@ impl Orchestrator {
         Ok(kinds)
     }
 
-    /// Time per step on this GPU, from this owner's own jobs whose steps cost the same.
-    pub(crate) async fn measured_step(
+    /// Times per step by GPU, from this owner's own jobs whose steps cost the same.
+    pub(crate) async fn measured_steps(
         &self,
         owner: OwnerId,
         recipe: &Recipe,
-        gpu: &str,
-    ) -> Result<Option<Spread<f64>>, store::StoreError> {
-        let on_gpu = spend::jobs_on(&self.store, owner, gpu).await?;
-        if on_gpu.is_empty() {
-            return Ok(None);
+    ) -> Result<HashMap<String, Spread<f64>>, store::StoreError> {
+        let gpus = spend::gpus_of_jobs(&self.store, owner).await?;
+        if gpus.is_empty() {
+            return Ok(HashMap::new());
         }
-        let cost = |recipe: &Recipe| {
-            let p = &recipe.parameters;
-            (
-                recipe.base_model.clone(),
-                recipe.engine,
-                p.resolution,
-                p.batch_size,
-                p.gradient_accumulation,
-            )
-        };
-        let jobs = jobs::list(&self.store, owner, None, N_JOBS_REMEMBERED).await?;
-        let seconds = jobs
-            .iter()
-            .filter(|job| on_gpu.contains(&job.id) && cost(&job.recipe) == cost(recipe))
-            .filter_map(|job| Some(job.progress?.step_ms / 1000.0));
-        Ok(estimate::measured(seconds.collect()))
+        let mut seconds: HashMap<String, Vec<f64>> = HashMap::new();
+        for job in jobs::list(&self.store, owner, None, N_JOBS_REMEMBERED).await? {
+            if let (Some(gpu), Some(progress)) = (gpus.get(&job.id), job.progress)
+                && job.recipe.steps_cost_like(recipe)
+            {
+                seconds
+                    .entry(gpu.clone())
+                    .or_default()
+                    .push(progress.step_ms / 1000.0);
+            }
+        }
+        let steps = seconds.into_iter();
+        Ok(steps
+            .filter_map(|(gpu, seconds)| Some((gpu, estimate::measured(seconds)?)))
+            .collect())
     }
 }
 

@@ -88,18 +88,15 @@ async fn a_pod_lives_is_charged_and_ends() {
     assert_eq!(client.get(&pod.id).await.unwrap(), None);
     assert_eq!(client.terminate(&pod.id).await.unwrap(), TerminateAck::NotFound);
     // An hour of the GPU, and of 20 GB of disk at $0.10 for a month of 730 hours.
-    let bill = client.billed(&pod.id, pod.created_at.unwrap()).await.unwrap();
-    assert_eq!(bill.total, MicroUsd(640_000 + 2_740));
-    assert_eq!(bill.total, sim.bill());
+    let bills = async |only| client.bills(pod.created_at.unwrap(), only).await.unwrap();
+    let bill = bills(Some(&pod.id)).await;
+    assert_eq!(bill.len(), 1);
+    assert_eq!(bill[0].total, MicroUsd(640_000 + 2_740));
+    assert_eq!(bill[0].total, sim.bill());
+    assert_eq!(bills(None).await, bill);
+    assert_eq!(bills(Some("x")).await, []);
     sim.step(Duration::from_secs(3_600));
-    assert_eq!(
-        client
-            .billed(&pod.id, pod.created_at.unwrap())
-            .await
-            .unwrap()
-            .total,
-        sim.bill()
-    );
+    assert_eq!(bills(Some(&pod.id)).await[0].total, sim.bill());
 }
 
 #[tokio::test]
@@ -259,7 +256,7 @@ async fn a_list_is_complete_or_an_error() {
     assert!(matches!(client.offers(1).await, Err(CallError::Unclear { .. })));
     sim.fault(Fault::once(answer(Route::Billing, 500)));
     assert!(matches!(
-        client.billed("x", sim.now()).await,
+        client.bills(sim.now(), None).await,
         Err(CallError::Unclear { .. })
     ));
     sim.fault(Fault::once(answer(Route::Get, 409)));

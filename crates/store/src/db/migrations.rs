@@ -95,6 +95,11 @@ fn one_of(column: &str, words: &[String]) -> SimpleExpr {
     Expr::cust(format!("{column} IN ({})", words.join(", ")))
 }
 
+/// A foreign key to another table's id.
+fn to(table: &'static str, column: &'static str, target: &'static str) -> ForeignKeyCreateStatement {
+    ForeignKey::create().from(table, column).to(target, "id").take()
+}
+
 async fn execute(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
     manager.get_connection().execute_unprepared(sql).await.map(|_| ())
 }

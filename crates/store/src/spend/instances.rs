@@ -210,8 +210,21 @@ pub async fn get(db: &impl Read, name: &str) -> Result<Option<Instance>> {
     Ok(found.into_iter().next())
 }
 
-/// Jobs of an owner that had a machine with this GPU, and no other.
-pub async fn jobs_on(db: &impl Read, owner: OwnerId, gpu: &str) -> Result<BTreeSet<JobId>> {
+/// The provider's ids of all machines that were ever ours.
+pub async fn handles(db: &impl Read, provider: &str) -> Result<BTreeSet<String>> {
+    let handles: Vec<Option<String>> = instance::Entity::find()
+        .select_only()
+        .column(instance::Column::Handle)
+        .filter(instance::Column::Provider.eq(provider))
+        .into_tuple()
+        .all(db.connection())
+        .await
+        .doing("read the ids of rented instances")?;
+    Ok(handles.into_iter().flatten().collect())
+}
+
+/// The GPU of each job of an owner that had machines of one kind only.
+pub async fn gpus_of_jobs(db: &impl Read, owner: OwnerId) -> Result<HashMap<JobId, String>> {
     let rows: Vec<(Uuid, String)> = instance::Entity::find()
         .select_only()
         .column(instance::Column::JobId)
@@ -221,14 +234,16 @@ pub async fn jobs_on(db: &impl Read, owner: OwnerId, gpu: &str) -> Result<BTreeS
         .into_tuple()
         .all(db.connection())
         .await
-        .doing("look for jobs on a GPU")?;
-    let others: BTreeSet<Uuid> = rows
-        .iter()
-        .filter(|(_, it)| it != gpu)
-        .map(|(job, _)| *job)
-        .collect();
-    let jobs = rows.iter().filter(|(job, it)| it == gpu && !others.contains(job));
-    Ok(jobs.map(|(job, _)| JobId(*job)).collect())
+        .doing("look for the GPUs of jobs")?;
+    let mut kinds: HashMap<JobId, BTreeSet<String>> = HashMap::new();
+    for (job, gpu) in rows {
+        kinds.entry(JobId(job)).or_default().insert(gpu);
+    }
+    kinds.retain(|_, gpus| gpus.len() == 1);
+    Ok(kinds
+        .into_iter()
+        .filter_map(|(job, gpus)| Some((job, gpus.into_iter().next()?)))
+        .collect())
 }
 
 /// Machines of an owner for a person: those that live, then the newest of the others; `limit` of them.
@@ -297,8 +312,8 @@ pub async fn change(tx: &Tx, instance: &Instance, change: Change) -> Result<()> 
     match change.to {
         InstancePhase::Gone => {
             update = update.col_expr(instance::Column::GoneAt, Expr::value(change.at));
-            if instance.handle.is_none() {
-                // Nobody can bill a machine that never was.
+            // Nobody can bill a machine that never was. One that was looked for in vain may have been.
+            if instance.handle.is_none() && instance.phase != InstancePhase::Abandoned {
                 update = update.col_expr(instance::Column::BilledMicroUsd, Expr::value(0_i64));
             }
         }
@@ -318,6 +333,14 @@ pub async fn adopt(tx: &Tx, instance: &Instance, to: InstancePhase, handle: &str
         .col_expr(instance::Column::MissingSince, Expr::value(None::<DateTime<Utc>>))
         .col_expr(instance::Column::NMissing, Expr::value(0));
     apply(tx, instance, update, "adopt a rented instance").await
+}
+
+/// Notes which machine it was, after its end.
+pub async fn identify(tx: &Tx, instance: &Instance, handle: &str) -> Result<()> {
+    let update = instance::Entity::update_many()
+        .col_expr(instance::Column::Handle, Expr::value(handle))
+        .filter(instance::Column::Handle.is_null());
+    apply(tx, instance, update, "identify a rented instance").await
 }
 
 /// Notes that a machine that was confirmed gone is there after all.

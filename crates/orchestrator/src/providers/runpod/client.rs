@@ -1,6 +1,7 @@
 //! The calls.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -188,23 +189,32 @@ impl Client {
         }
     }
 
-    /// What the records say that a pod was charged since then. They lag behind, and are rounded up.
-    pub async fn billed(&self, id: &str, since: DateTime<Utc>) -> Result<Bill, CallError> {
+    /// What the records say that pods were charged since then, one pod or all. They lag behind, and are rounded up.
+    pub async fn bills(&self, since: DateTime<Utc>, only: Option<&str>) -> Result<Vec<Bill>, CallError> {
         let what = "the bill";
         let since = since.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-        let query = [("podId", id), ("startTime", &since), ("bucketSize", "hour")];
+        let mut query = vec![("startTime", since.as_str()), ("bucketSize", "hour")];
+        query.extend(only.map(|id| ("podId", id)));
         let request = || {
             Ok(self
                 .request(Method::GET, self.path(what, &["billing", "pods"])?)
                 .query(&query))
         };
         let list: BillRecords = read(what, self.patiently(what, request).await?).await?;
-        let records = list.records.iter().filter(|record| record.pod_id == id);
-        let amounts: Vec<MicroUsd> = records.map(|record| record.total_amount).collect();
-        Ok(Bill {
-            total: amounts.iter().copied().sum(),
-            n_records: amounts.len(),
-        })
+        let mut bills: BTreeMap<String, Bill> = BTreeMap::new();
+        for record in list.records {
+            if only.is_some_and(|id| id != record.pod_id) {
+                continue;
+            }
+            let bill = bills.entry(record.pod_id).or_insert_with_key(|id| Bill {
+                id: id.clone(),
+                total: MicroUsd::ZERO,
+                first_until: record.end_time,
+            });
+            bill.total = bill.total + record.total_amount;
+            bill.first_until = bill.first_until.min(record.end_time);
+        }
+        Ok(bills.into_values().collect())
     }
 
     /// A pod's lines, after one that was seen before, until the pod is gone or nothing comes for a while.

@@ -168,8 +168,8 @@ impl Landlord for RunPod {
         self.client.terminate(id).await
     }
 
-    async fn billed(&self, id: &str, since: DateTime<Utc>) -> Result<Bill, CallError> {
-        self.client.billed(id, since).await
+    async fn bills(&self, since: DateTime<Utc>, only: Option<&str>) -> Result<Vec<Bill>, CallError> {
+        self.client.bills(since, only).await
     }
 }
 

@@ -288,12 +288,14 @@ pub(super) struct GpuList {
 }
 
 /// What a pod was charged, as far as the provider's records go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bill {
+    /// Which pod.
+    pub id: String,
     /// Everything.
     pub total: MicroUsd,
-    /// In how many records.
-    pub n_records: usize,
+    /// Until when its first record reaches; records are an hour long.
+    pub first_until: DateTime<Utc>,
 }
 
 #[derive(Deserialize)]
@@ -305,6 +307,7 @@ pub(super) struct BillRecords {
 #[serde(rename_all = "camelCase")]
 pub(super) struct BillRecord {
     pub(super) pod_id: String,
+    pub(super) end_time: DateTime<Utc>,
     #[serde(deserialize_with = "usd")]
     pub(super) total_amount: MicroUsd,
 }

@@ -7,7 +7,7 @@ use protocol::{
     phase::{AttemptPhase, Outcome, Phase},
     preset::BaseClass,
     problem::chain,
-    spend::{Budget, BudgetScope, InstancePhase, RentalWish, env},
+    spend::{Budget, BudgetScope, InstancePhase, RentalWish, Spread, env},
 };
 use store::{
     StoreError,
@@ -61,7 +61,12 @@ impl Orchestrator {
             if settings::halted(&self.store, rental.name()).await?.is_some() {
                 return Ok(());
             }
-            let n_alive = spend::alive(&self.store, rental.name()).await?.len();
+            let alive = spend::alive(&self.store, rental.name()).await?;
+            // Those that were looked for in vain take nobody's place.
+            let n_alive = alive
+                .iter()
+                .filter(|instance| instance.phase != InstancePhase::Abandoned)
+                .count();
             if n_alive >= self.max_rented(rental) {
                 return Ok(());
             }
@@ -98,11 +103,16 @@ impl Orchestrator {
             let reason = no_offer(&wish, memory_gb);
             return self.put_off(job.id, &reason, PAUSE).await;
         }
+        let measured = self.measured_steps(job.owner, &job.recipe).await?;
         let mut attempt: Option<Attempt> = None;
         let mut short: Option<Budget> = None;
         let mut refusals: Vec<String> = Vec::new();
         for offer in offers.iter().take(MOST_ORDERS) {
-            let run = self.wanted_run(job, offer, class).await?;
+            let step = match measured.get(&offer.gpu) {
+                Some(step) => *step,
+                None => estimate::step_seconds(&offer.gpu, &job.recipe, class),
+            };
+            let run = wanted_run(job, step);
             let committed = self
                 .commit_intent(rental, job.id, attempt.as_ref(), offer, run)
                 .await?;
@@ -135,29 +145,6 @@ impl Orchestrator {
             (None, Some(budget)) => self.out_of_money(rental, job, &offers, &budget).await,
             (None, None) => Ok(()),
         }
-    }
-
-    /// How long the work will take on this machine, with room.
-    async fn wanted_run(
-        &self,
-        job: &JobState,
-        offer: &Offer,
-        class: BaseClass,
-    ) -> Result<Duration, ReconcileError> {
-        let step = match self.measured_step(job.owner, &job.recipe, &offer.gpu).await? {
-            Some(step) => step,
-            None => estimate::step_seconds(&offer.gpu, &job.recipe, class),
-        };
-        let n_left = job
-            .recipe
-            .parameters
-            .n_steps
-            .saturating_sub(job.checkpoint_step.unwrap_or(0));
-        let seconds = estimate::job_seconds(step, n_left).high;
-        let run = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX / 4);
-        // Beyond a year it is money that decides.
-        let run = run.min(Duration::from_secs(365 * 24 * 3600));
-        Ok(run * ROOM_PERCENT / 100)
     }
 
     /// One transaction: the job leaves the queue, its attempt is opened, the worst case is set aside, and the machine
@@ -441,6 +428,17 @@ enum Committed {
     Yes(Box<Instance>, Box<Attempt>, String),
     Short(Budget),
     Overtaken,
+}
+
+/// How long the work that is left will take, with room.
+fn wanted_run(job: &JobState, step: Spread<f64>) -> Duration {
+    let n_steps = job.recipe.parameters.n_steps;
+    let n_left = n_steps.saturating_sub(job.checkpoint_step.unwrap_or(0));
+    let seconds = estimate::job_seconds(step, n_left).high;
+    let run = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX / 4);
+    // Beyond a year it is money that decides.
+    let run = run.min(Duration::from_secs(365 * 24 * 3600));
+    run * ROOM_PERCENT / 100
 }
 
 fn no_offer(wish: &RentalWish, memory_gb: u32) -> String {

@@ -128,8 +128,8 @@ impl orchestrator::providers::rental::Landlord for Frail {
         outcome
     }
 
-    async fn billed(&self, id: &str, since: DateTime<Utc>) -> Result<Bill, CallError> {
-        self.landlord.billed(id, since).await
+    async fn bills(&self, since: DateTime<Utc>, only: Option<&str>) -> Result<Vec<Bill>, CallError> {
+        self.landlord.bills(since, only).await
     }
 }
 

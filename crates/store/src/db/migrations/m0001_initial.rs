@@ -8,7 +8,7 @@ use protocol::{
 };
 use sea_orm_migration::{prelude::*, schema::*};
 
-use super::{execute, one_of};
+use super::{execute, one_of, to};
 use crate::words::word;
 
 pub(super) struct Migration;
@@ -405,9 +405,4 @@ fn time_null(column: &'static str) -> ColumnDef {
 
 fn above_zero(column: &'static str) -> SimpleExpr {
     Expr::col(column).gt(0)
-}
-
-/// A foreign key to another table's id.
-fn to(table: &'static str, column: &'static str, target: &'static str) -> ForeignKeyCreateStatement {
-    ForeignKey::create().from(table, column).to(target, "id").take()
 }

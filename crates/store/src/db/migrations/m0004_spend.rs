@@ -3,7 +3,7 @@
 use protocol::spend::{BudgetScope, InstancePhase, LedgerAccount, LedgerKind};
 use sea_orm_migration::{prelude::*, schema::*};
 
-use super::{execute, one_of};
+use super::{execute, one_of, to};
 use crate::words::word;
 
 pub(super) struct Migration;
@@ -131,9 +131,4 @@ fn ledger_entries() -> TableCreateStatement {
         .foreign_key(&mut to("ledger_entries", "job_id", "training_jobs"))
         .foreign_key(&mut to("ledger_entries", "instance_id", "rented_instances"))
         .take()
-}
-
-/// A foreign key to another table's id.
-fn to(table: &'static str, column: &'static str, target: &'static str) -> ForeignKeyCreateStatement {
-    ForeignKey::create().from(table, column).to(target, "id").take()
 }
