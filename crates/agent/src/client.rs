@@ -2,7 +2,6 @@
 
 use std::{fmt, time::Duration};
 
-use chrono::{DateTime, TimeDelta, Utc};
 use protocol::{
     ArtifactId, AttemptId,
     agent::{
@@ -11,7 +10,7 @@ use protocol::{
     problem::Problem,
     spend::RentalTerms,
 };
-use reqwest::{StatusCode, Url, header};
+use reqwest::{StatusCode, Url};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::Instant;
 
@@ -130,7 +129,6 @@ pub(crate) struct Client {
 struct Answered<T> {
     value: T,
     asked: Moment,
-    server_time: Option<DateTime<Utc>>,
 }
 
 impl fmt::Debug for Client {
@@ -256,13 +254,8 @@ impl Client {
         self.retry(patience, move || async move {
             let asked = Moment::now();
             let answer = self.send(path, body, timeout).await?;
-            let server_time = server_time(&answer);
             let value = answer.json().await.map_err(|err| self.failed(path, err))?;
-            Ok(Answered {
-                value,
-                asked,
-                server_time,
-            })
+            Ok(Answered { value, asked })
         })
         .await
     }
@@ -412,16 +405,8 @@ impl<T> Answered<T> {
             asked: self.asked,
             lease_seconds,
             terms,
-            server_time: self.server_time,
         }
     }
-}
-
-/// What the server's clock shows at the latest: its header has whole seconds, rounded down.
-fn server_time(answer: &reqwest::Response) -> Option<DateTime<Utc>> {
-    let date = answer.headers().get(header::DATE)?.to_str().ok()?;
-    let date = DateTime::parse_from_rfc2822(date).ok()?;
-    date.to_utc().checked_add_signed(TimeDelta::seconds(1))
 }
 
 /// How one try of a request failed.

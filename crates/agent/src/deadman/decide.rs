@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use protocol::{MicroUsd, spend::RentalTerms};
 use serde::{Deserialize, Serialize};
 
@@ -41,8 +41,6 @@ pub struct Contact {
     pub lease_seconds: u32,
     /// What to keep to; the last terms hold when there are none.
     pub terms: Option<RentalTerms>,
-    /// What the server's clock showed.
-    pub server_time: Option<DateTime<Utc>>,
 }
 
 /// What shows that work goes on.
@@ -106,8 +104,6 @@ pub struct Deadman {
     start: Start,
     contact: Option<Contact>,
     terms: Option<Terms>,
-    /// What to add to this machine's clock to have the server's.
-    skew: Option<TimeDelta>,
     work: Work,
     leaving: Option<Leaving>,
     terminated: Option<Reason>,
@@ -116,7 +112,7 @@ pub struct Deadman {
 /// Terms of the server, counted from before it was asked.
 #[derive(Debug, Clone, Copy)]
 struct Terms {
-    at: Duration,
+    asked: Moment,
     terms: RentalTerms,
 }
 
@@ -154,7 +150,6 @@ impl Deadman {
             start,
             contact: None,
             terms: None,
-            skew: None,
             work: Work::default(),
             leaving: None,
             terminated: None,
@@ -172,13 +167,7 @@ impl Deadman {
         }
         self.contact = Some(contact);
         if let Some(terms) = contact.terms {
-            self.terms = Some(Terms {
-                at: asked.monotonic,
-                terms,
-            });
-        }
-        if let Some(server_time) = contact.server_time {
-            self.skew = Some(server_time.signed_duration_since(asked.wall));
+            self.terms = Some(Terms { asked, terms });
         }
     }
 
@@ -297,42 +286,46 @@ impl Deadman {
     fn term_left(&self, now: Moment) -> Option<Duration> {
         let newest = self.terms?;
         let seconds = Duration::from_secs(newest.terms.seconds_to_deadline.into());
-        Some(seconds.saturating_sub(self.passed(newest.at, now)))
+        Some(seconds.saturating_sub(self.passed(newest.asked.monotonic, now)))
     }
 
-    /// Until the deadline of the environment, by the wall clock. It holds when the process was started again and
-    /// has forgotten how long it runs. A simulated provider that runs faster has a calendar of its own.
+    /// Until the deadline, by the machine's wall clock. It holds when the process was started again and has forgotten
+    /// how long it runs. The server says how long it is until then and never what time it is, so only before its first
+    /// answer does it matter whether the clock is right. A simulated provider that runs faster has a calendar of its
+    /// own.
     fn clock_left(&self, now: Moment) -> Option<Duration> {
         if !self.environment.scale.is_real() {
             return None;
         }
-        let ahead = self.skew.unwrap_or(-CLOCK_PAD);
-        // A clock that shows more than any calendar is past every deadline.
-        let time = now
-            .wall
-            .checked_add_signed(ahead)
-            .unwrap_or(DateTime::<Utc>::MAX_UTC);
-        let left = self.environment.deadline.signed_duration_since(time);
+        let deadline = match self.terms {
+            Some(Terms { asked, terms }) => asked.wall + TimeDelta::seconds(terms.seconds_to_deadline.into()),
+            None => self.environment.deadline + CLOCK_PAD,
+        };
+        let left = deadline.signed_duration_since(now.wall);
         Some(left.to_std().unwrap_or_default())
     }
 
+    /// By its own reckoning from its first start on, and by the server's words. The reckoning also bounds how long the
+    /// machine can live if the server is wrong about the deadline.
     fn money_left(&self, now: Moment) -> Left {
-        let (budget, rate, time) = match self.terms {
-            Some(newest) => (
-                newest.terms.budget_left_micro_usd,
-                newest.terms.rate_micro_usd,
-                self.passed(newest.at, now),
-            ),
-            None => {
-                let before = self.environment.scale.provider(self.start.ran_before);
-                let since = self.passed(self.start.at.monotonic, now);
-                (
-                    self.environment.budget,
-                    self.environment.rate,
-                    before.saturating_add(since),
-                )
-            }
+        let Environment {
+            budget, rate, scale, ..
+        } = self.environment;
+        let before = scale.provider(self.start.ran_before);
+        let since = self.passed(self.start.at.monotonic, now);
+        let reckoned = self.money(budget, rate, before.saturating_add(since));
+        let Some(Terms { asked, terms }) = self.terms else {
+            return reckoned;
         };
+        let told = self.money(
+            terms.budget_left_micro_usd,
+            terms.rate_micro_usd,
+            self.passed(asked.monotonic, now),
+        );
+        reckoned.least(told)
+    }
+
+    fn money(&self, budget: MicroUsd, rate: MicroUsd, time: Duration) -> Left {
         // More than can be written down is more than any budget.
         let cost = |time| rate.checked_cost(time).unwrap_or(MicroUsd(i64::MAX));
         let spent = cost(time);

@@ -71,7 +71,6 @@ impl Machine {
             asked: moment(asked_s, self.ahead_s),
             lease_seconds,
             terms,
-            server_time: Some(moment(asked_s, 0).wall),
         });
     }
 
@@ -172,15 +171,15 @@ fn the_servers_deadline_counts_from_before_the_request() {
 }
 
 #[test]
-fn the_environments_deadline_holds_whatever_the_server_says() {
+fn the_environments_budget_holds_whatever_the_server_says() {
     let far = RentalTerms {
         seconds_to_deadline: 1_000_000,
         ..terms()
     };
     let mut machine = Machine::new(environment());
     machine.heard(0.0, 1_000_000, Some(far));
-    machine.would_change_at(3_300.0, Decision::Leave(Reason::Deadline));
-    machine.would_change_at(3_600.0, Decision::Terminate(Reason::Deadline));
+    machine.would_change_at(6_900.0, Decision::Leave(Reason::Budget));
+    machine.would_change_at(7_200.0, Decision::Terminate(Reason::Budget));
 }
 
 #[test]
@@ -195,10 +194,10 @@ fn a_clock_that_is_an_hour_ahead_ends_a_machine_that_reached_nobody_early() {
 fn a_wrong_clock_is_put_right_by_the_first_contact() {
     for ahead_s in [-HOUR, HOUR] {
         let mut machine = Machine::with_clock(environment(), ahead_s, 0, 0);
-        machine.heard(1.0, 1_000_000, None);
+        machine.heard(1.0, 1_000_000, Some(terms()));
         assert_eq!(machine.at(2.0), Decision::Run, "{ahead_s}");
-        machine.would_change_at(3_300.0, Decision::Leave(Reason::Deadline));
-        machine.would_change_at(3_600.0, Decision::Terminate(Reason::Deadline));
+        machine.would_change_at(3_301.0, Decision::Leave(Reason::Deadline));
+        machine.would_change_at(3_601.0, Decision::Terminate(Reason::Deadline));
     }
 }
 
@@ -206,12 +205,10 @@ fn a_wrong_clock_is_put_right_by_the_first_contact() {
 fn a_clock_that_is_an_hour_behind_leaves_the_boot_grace_and_the_lease() {
     let mut machine = Machine::with_clock(environment(), -HOUR, 0, 0);
     machine.would_change_at(600.0, Decision::Terminate(Reason::NoContact));
-    // A server that does not say what time it is.
     let mut contact = Contact {
         asked: moment(10.0, -HOUR),
         lease_seconds: 60,
         terms: Some(terms()),
-        server_time: None,
     };
     machine.deadman.heard(contact);
     machine.would_change_at(70.0, Decision::Leave(Reason::LeaseOver));
@@ -256,6 +253,10 @@ fn its_own_reckoning_of_the_cost_ends_it() {
         budget_left_micro_usd: budget(2_000),
         ..terms()
     };
+    let mut machine = Machine::new(Environment {
+        budget: MicroUsd(i64::MAX),
+        ..far
+    });
     machine.heard(500.0, 1_000_000, Some(twice_as_dear));
     machine.would_change_at(1_200.0, Decision::Leave(Reason::Budget));
     machine.would_change_at(1_500.0, Decision::Terminate(Reason::Budget));

@@ -1,8 +1,9 @@
 //! Random interleavings of orders, crashes, faults, lag, prices, partitions and wrong clocks.
 //!
 //! Whatever happens: what the provider has charged for a job never passes the job's limit, and no machine lives past
-//! its deadline and the time for the kill, as long as one of the three killers works: the agent's dead-man switch
-//! (modeled here by its rules), the server, the reaper. In the end the ledger equals the bill.
+//! its deadline and the time for the kill, as long as one of the three killers works: the agent's dead-man switch,
+//! the server, the reaper. In the end the ledger equals the bill. The switch is the agent's own; only the work and its
+//! calls are played.
 //!
 //! `MORPHEUS_SPEND_SEQUENCES` says how many, `MORPHEUS_SPEND_SEED` repeats a run.
 
@@ -12,12 +13,14 @@ use std::{
     time::Duration,
 };
 
+use agent::deadman::{Contact, Deadman, Decision, Environment, Moment, Progress, Start};
 use chrono::{DateTime, TimeDelta, Utc};
 use orchestrator::{providers::machine_name::MachineName, reap};
 use protocol::{
     MicroUsd,
+    agent::{Directive, WorkKind},
     phase::Outcome,
-    spend::{InstancePhase, RentalTerms},
+    spend::InstancePhase,
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
 use sim::runpod::{Death, Fault, Reads, Reply, Route, What};
@@ -31,7 +34,8 @@ use crate::{
 /// The time between two looks; everything that is modeled happens at them.
 const LOOK: Duration = Duration::from_secs(30);
 const KILL: TimeDelta = TimeDelta::minutes(6);
-const BOOT_GRACE: TimeDelta = TimeDelta::minutes(10);
+/// How wrong a machine's clock may be.
+const MOST_SKEW_S: i64 = 3_600;
 
 /// Which of the three end machines in this sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,21 +45,28 @@ struct Killers {
     reaper: bool,
 }
 
-/// The agent on a machine, by the rules of its dead-man switch.
-struct Model {
+/// What happens on a machine.
+struct Inside {
     agent: Agent,
+    switch: Deadman,
     held: Option<Held>,
-    booted_at: DateTime<Utc>,
-    /// By its steady clock: the lease and the deadline of the last reply.
-    told: Option<(DateTime<Utc>, DateTime<Utc>, RentalTerms)>,
-    is_leaving: bool,
+    clocks: Clocks,
+    /// It needs all the time that it is given to leave.
+    is_slow: bool,
+}
+
+/// The clocks of a machine: a steady one, and one that is wrong.
+#[derive(Debug, Clone, Copy)]
+struct Clocks {
+    from: DateTime<Utc>,
+    ahead: TimeDelta,
 }
 
 struct Sequence<'a> {
     office: &'a mut Office,
     random: StdRng,
     killers: Killers,
-    agents: BTreeMap<String, Model>,
+    machines: BTreeMap<String, Inside>,
     /// The server is not there until then.
     down_until: DateTime<Utc>,
     /// Agents cannot reach it until then.
@@ -67,7 +78,7 @@ struct Sequence<'a> {
 
 /// In parts, which run beside each other.
 macro_rules! parts {
-    ($($name:ident: $part:literal),* $(,)?) => {$(
+    ($($name:ident: $part:expr),* $(,)?) => {$(
         #[tokio::test]
         async fn $name() {
             no_interleaving_leads_past_a_limit_or_forgets_a_machine($part).await;
@@ -76,27 +87,72 @@ macro_rules! parts {
 }
 
 const N_PARTS: u64 = 4;
-parts!(part_0: 0, part_1: 1, part_2: 2, part_3: 3);
+/// Of all sequences, those in which one killer is alone from the beginning.
+const ALONE_PART: u64 = 12;
+parts! {
+    part_0: Part::Any(0),
+    part_1: Part::Any(1),
+    part_2: Part::Any(2),
+    part_3: Part::Any(3),
+    the_agent_alone_is_enough: Part::Alone(Killers { agent: true, ..Killers::NONE }),
+    the_server_alone_is_enough: Part::Alone(Killers { server: true, ..Killers::NONE }),
+    the_reaper_alone_is_enough: Part::Alone(Killers { reaper: true, ..Killers::NONE }),
+}
 
-async fn no_interleaving_leads_past_a_limit_or_forgets_a_machine(part: u64) {
+/// Which sequences.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    /// Every fourth, with any killers.
+    Any(u64),
+    /// Some, with this one.
+    Alone(Killers),
+}
+
+async fn no_interleaving_leads_past_a_limit_or_forgets_a_machine(part: Part) {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let n_sequences = number("MORPHEUS_SPEND_SEQUENCES").unwrap_or(120);
     let seed = number("MORPHEUS_SPEND_SEED").unwrap_or_else(|| u64::from(rand::random::<u32>()));
-    eprintln!("MORPHEUS_SPEND_SEED={seed} MORPHEUS_SPEND_SEQUENCES={n_sequences}, part {part} of {N_PARTS}");
+    eprintln!("MORPHEUS_SPEND_SEED={seed} MORPHEUS_SPEND_SEQUENCES={n_sequences}, {part:?}");
+    let sequences: Vec<u64> = match part {
+        Part::Any(n) => (n..n_sequences).step_by(N_PARTS as usize).collect(),
+        Part::Alone(_) => (0..n_sequences.div_ceil(ALONE_PART)).collect(),
+    };
     let mut office = Office::crashing().await;
-    for (n, sequence) in (part..n_sequences).step_by(N_PARTS as usize).enumerate() {
+    for (n, sequence) in sequences.into_iter().enumerate() {
         if n % 50 == 49 {
             office = Office::crashing().await;
         }
         let log = Arc::new(Mutex::new(vec![format!("sequence {sequence} of seed {seed}")]));
         let told = Told(Arc::clone(&log));
-        run(
-            &mut office,
-            StdRng::seed_from_u64(seed.wrapping_add(sequence)),
-            log,
-        )
-        .await;
+        let mut random = StdRng::seed_from_u64(seed.wrapping_add(sequence));
+        let killers = match part {
+            Part::Any(_) => Killers::random(&mut random),
+            Part::Alone(killers) => killers,
+        };
+        run(&mut office, random, killers, log).await;
         drop(told);
+    }
+}
+
+impl Killers {
+    const NONE: Self = Self {
+        agent: false,
+        server: false,
+        reaper: false,
+    };
+
+    /// At least one.
+    fn random(random: &mut StdRng) -> Self {
+        loop {
+            let killers = Self {
+                agent: random.random(),
+                server: random.random(),
+                reaper: random.random(),
+            };
+            if killers != Self::NONE {
+                return killers;
+            }
+        }
     }
 }
 
@@ -111,17 +167,7 @@ impl Drop for Told {
     }
 }
 
-async fn run(office: &mut Office, mut random: StdRng, log: Arc<Mutex<Vec<String>>>) {
-    let killers = loop {
-        let killers = Killers {
-            agent: random.random(),
-            server: random.random(),
-            reaper: random.random(),
-        };
-        if killers.agent || killers.server || killers.reaper {
-            break killers;
-        }
-    };
+async fn run(office: &mut Office, mut random: StdRng, killers: Killers, log: Arc<Mutex<Vec<String>>>) {
     office.restart(None);
     let limit = MicroUsd(random.random_range(USD..30 * USD));
     let (start, before) = (office.sim.now(), office.sim.bill());
@@ -129,7 +175,7 @@ async fn run(office: &mut Office, mut random: StdRng, log: Arc<Mutex<Vec<String>
         office,
         random,
         killers,
-        agents: BTreeMap::new(),
+        machines: BTreeMap::new(),
         down_until: start,
         cut_off_until: start,
         limit,
@@ -312,8 +358,8 @@ impl Sequence<'_> {
         if now >= self.down_until {
             self.server(now).await;
         }
-        self.meet_new_agents(now).await;
-        self.agents(now).await;
+        self.meet_new_machines(now).await;
+        self.machines(now).await;
         if self.killers.reaper {
             let options = reap::Options {
                 patience: Duration::ZERO,
@@ -344,9 +390,9 @@ impl Sequence<'_> {
         self.office.restart(None);
     }
 
-    async fn meet_new_agents(&mut self, now: DateTime<Utc>) {
+    async fn meet_new_machines(&mut self, now: DateTime<Utc>) {
         for name in self.office.sim.living() {
-            if self.agents.contains_key(&name) || self.office.sim.container_starts(&name) == 0 {
+            if self.machines.contains_key(&name) || self.office.sim.container_starts(&name) == 0 {
                 continue;
             }
             // The token of a name that was given up is worth nothing any more: its agent ends its machine.
@@ -356,43 +402,54 @@ impl Sequence<'_> {
                 }
                 continue;
             };
-            self.note(format!("{name} has booted"));
-            let model = Model {
-                agent,
-                held: None,
-                booted_at: now,
-                told: None,
-                is_leaving: false,
+            let ahead = match self.random.random_range(0..3) {
+                0 => self.random.random_range(-MOST_SKEW_S..=MOST_SKEW_S),
+                _ => 0,
             };
-            self.agents.insert(name, model);
+            self.note(format!("{name} has booted, its clock {ahead} s ahead"));
+            let clocks = Clocks {
+                from: now,
+                ahead: TimeDelta::seconds(ahead),
+            };
+            let told = self.office.sim.environment(&name).unwrap();
+            let environment = Environment::read(|variable| told.get(variable).cloned()).unwrap();
+            let start = Start {
+                at: clocks.show(now),
+                ran_before: Duration::ZERO,
+                n_restarts: 0,
+            };
+            let inside = Inside {
+                agent,
+                switch: Deadman::new(environment, start),
+                held: None,
+                clocks,
+                is_slow: self.random.random(),
+            };
+            self.machines.insert(name, inside);
         }
         let living = self.office.sim.living();
-        self.agents.retain(|name, _| living.contains(name));
+        self.machines.retain(|name, _| living.contains(name));
     }
 
-    async fn agents(&mut self, now: DateTime<Utc>) {
+    async fn machines(&mut self, now: DateTime<Utc>) {
         let is_reachable = now >= self.cut_off_until && now >= self.down_until;
-        let (may_end, works_on) = (self.chance(2), !self.chance(1));
+        let (gives_up, fails) = (self.chance(2), self.chance(1));
         let mut over = Vec::new();
-        for (name, model) in &mut self.agents {
-            if is_reachable && !model.call(now).await {
+        for (name, inside) in &mut self.machines {
+            let moment = inside.clocks.show(now);
+            if is_reachable && !inside.call(moment).await {
                 over.push(name.clone());
                 continue;
             }
-            if !self.killers.agent {
-                continue;
-            }
-            let must_leave = match model.told {
-                None => now - model.booted_at >= BOOT_GRACE,
-                Some((lease_until, deadline, terms)) => {
-                    now >= lease_until || now >= deadline - TimeDelta::seconds(terms.stop_seconds.into())
-                }
+            let is_over = match inside.switch.decide(moment) {
+                Decision::Run => gives_up || fails,
+                Decision::Leave(_) => !inside.is_slow || inside.switch.time_to_leave(moment) <= LOOK,
+                Decision::Terminate(_) => true,
             };
-            model.is_leaving |= must_leave || may_end || !works_on;
-            if model.is_leaving {
-                if let (true, Some(held)) = (is_reachable, &model.held) {
-                    let outcome = if works_on { Outcome::Lost } else { Outcome::Failed };
-                    let _ = model.agent.finish(held, outcome).await;
+            if self.killers.agent && is_over {
+                if let (true, Some(held)) = (is_reachable, &inside.held) {
+                    let outcome = if fails { Outcome::Failed } else { Outcome::Lost };
+                    let _ = inside.agent.finish(held, outcome).await;
                 }
                 over.push(name.clone());
             }
@@ -415,37 +472,43 @@ impl Sequence<'_> {
     }
 }
 
-impl Model {
+impl Inside {
     /// Claims, or renews its lease; false when the server wants nothing of it any more.
-    async fn call(&mut self, now: DateTime<Utc>) -> bool {
-        let lease = |seconds: u32| now + TimeDelta::seconds(seconds.into());
-        let Some(held) = &self.held else {
-            return match self.agent.claim(protocol::agent::WorkKind::Train).await {
+    async fn call(&mut self, asked: Moment) -> bool {
+        let (lease_seconds, terms, goes_on) = match &self.held {
+            None => match self.agent.claim(WorkKind::Train).await {
                 Ok(Some(assignment)) => {
-                    let terms = assignment.terms.expect("a rented machine has terms");
-                    self.told = Some((
-                        lease(assignment.lease_seconds),
-                        lease(terms.seconds_to_deadline),
-                        terms,
-                    ));
+                    let answer = (assignment.lease_seconds, assignment.terms);
                     self.held = Some(Held::of(assignment));
-                    true
+                    (answer.0, answer.1, true)
                 }
-                Ok(None) => true,
-                Err(_) => false,
-            };
+                Ok(None) => return true,
+                Err(_) => return false,
+            },
+            Some(held) => match self.agent.beat(held, Vec::new()).await {
+                Ok(reply) => {
+                    let goes_on = !reply.directives.contains(&Directive::Cancel);
+                    (reply.lease_seconds, reply.terms, goes_on)
+                }
+                Err(_) => return false,
+            },
         };
-        match self.agent.beat(held, Vec::new()).await {
-            Ok(reply) => {
-                let terms = reply.terms.expect("a rented machine has terms");
-                self.told = Some((
-                    lease(reply.lease_seconds),
-                    lease(terms.seconds_to_deadline),
-                    terms,
-                ));
-                !reply.directives.contains(&protocol::agent::Directive::Cancel)
-            }
-            Err(_) => false,
+        assert!(terms.is_some(), "a rented machine has terms");
+        self.switch.heard(Contact {
+            asked,
+            lease_seconds,
+            terms,
+        });
+        self.switch.progressed(asked.monotonic, Progress::Step);
+        goes_on
+    }
+}
+
+impl Clocks {
+    fn show(self, now: DateTime<Utc>) -> Moment {
+        Moment {
+            monotonic: (now - self.from).to_std().unwrap_or_default(),
+            wall: now + self.ahead,
         }
     }
 }
