@@ -33,7 +33,7 @@ load: ## sockets, metrics and uploads against their targets (LOAD_ARGS=--write p
 	@cargo build --workspace --bins --example load
 	@cargo xtask services -- $${CARGO_TARGET_DIR:-target}/debug/examples/load $(LOAD_ARGS)
 
-dev: ## serve with the dashboard reloading on every change
+dev: ## serve with a simulated RunPod, and the dashboard reloading on every change
 	@scripts/setup.sh rust cc node
 	@scripts/dashboard-packages.sh
 	@cargo xtask dev

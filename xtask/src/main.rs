@@ -15,7 +15,7 @@ mod tidy;
 const USAGE: &str = "usage: cargo xtask COMMAND
   tidy      check the house rules that no compiler checks
   codegen   make openapi.json and the dashboard's types and form fields again
-  dev       serve, with the dashboard reloading on every change
+  dev       serve, with a simulated RunPod, and the dashboard reloading on every change
   services  -- COMMAND…: run a command with PostgreSQL, Redis and S3 beside it, for tests";
 
 fn main() -> ExitCode {

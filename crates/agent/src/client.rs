@@ -5,7 +5,8 @@ use std::{fmt, time::Duration};
 use protocol::{
     ArtifactId, AttemptId,
     agent::{
-        ClaimReply, ClaimRequest, Finish, Heartbeat, HeartbeatReply, NewArtifact, UploadTicket, WorkKind,
+        ClaimReply, ClaimRequest, Finish, Heartbeat, HeartbeatReply, Machine, NewArtifact, UploadTicket,
+        WorkKind,
     },
     problem::Problem,
     spend::RentalTerms,
@@ -176,11 +177,13 @@ impl Client {
     pub(crate) async fn claim(
         &self,
         kinds: &[WorkKind],
+        machine: &Machine,
         wait: Duration,
         patience: Patience,
     ) -> Result<ClaimReply, ClientError> {
         let body = ClaimRequest {
             kinds: kinds.to_vec(),
+            machine: Some(machine.clone()),
             wait_seconds: u32::try_from(wait.as_secs()).unwrap_or(60).min(60),
         };
         let answered: Answered<ClaimReply> = self

@@ -11,6 +11,7 @@ mod fake_server;
 mod generate;
 pub mod kohya;
 mod lease;
+pub mod machine;
 mod run;
 mod train;
 mod transfer;

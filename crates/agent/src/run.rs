@@ -2,7 +2,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use protocol::agent::{Work, WorkKind};
+use protocol::agent::{Machine, Work, WorkKind};
+use protocol::problem::chain;
 use reqwest::Url;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -30,6 +31,8 @@ pub struct Config {
     pub work_dir: PathBuf,
     /// It ends when there was no work for this long.
     pub idle_exit: Duration,
+    /// What this machine is.
+    pub machine: Machine,
     /// Where sd-scripts is on this machine, if it has it.
     pub kohya: Option<Kohya>,
     /// What trains: [`engine::native`](crate::engine::native).
@@ -82,16 +85,31 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
         Patience::WITHOUT_WORK
     };
     let mut idle_since = Instant::now();
+    // Whether it is one of the pool's, which the server knows by its token.
+    let mut stays = false;
     loop {
         let asked = Instant::now();
         let left = config.idle_exit.saturating_sub(idle_since.elapsed());
+        let wait = if stays { CLAIM_WAIT } else { CLAIM_WAIT.min(left) };
         let reply = tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
             _ = config.link.leave() => return Ok(()),
-            reply = client.claim(&kinds, CLAIM_WAIT.min(left), patience) => reply?,
+            reply = client.claim(&kinds, &config.machine, wait, patience) => reply,
         };
+        let reply = match reply {
+            Err(err @ ClientError::Unreachable { .. }) if stays => {
+                tracing::warn!(error = chain(&err), "waiting for the server to come back");
+                continue;
+            }
+            reply => reply?,
+        };
+        if reply.stay && !stays {
+            let machine = &config.machine;
+            tracing::info!(name = machine.name, labels = ?machine.labels, gpu = machine.gpu, "in the pool, waiting for work");
+        }
+        stays = reply.stay;
         let Some(assignment) = reply.assignment else {
-            if idle_since.elapsed() >= config.idle_exit {
+            if !stays && idle_since.elapsed() >= config.idle_exit {
                 tracing::info!("no work for a while, ending");
                 return Ok(());
             }
@@ -111,9 +129,12 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
             Err(ClientError::LeaseLost) => {
                 tracing::warn!(attempt.id = %assignment.attempt_id, "lease lost, work dropped");
             }
+            Err(err @ ClientError::Unreachable { .. }) if stays => {
+                tracing::warn!(error = chain(&err), "work dropped");
+            }
             Err(err) => return Err(err.into()),
         }
-        if config.role == Role::Train {
+        if config.role == Role::Train && !stays {
             return Ok(());
         }
         idle_since = Instant::now();

@@ -24,6 +24,7 @@ fn main() -> anyhow::Result<()> {
     let config = agent::Config {
         server: server.parse().context("the server's address is none")?,
         token: std::env::var("MORPHEUS_TOKEN").context("MORPHEUS_TOKEN is missing")?,
+        machine: agent::machine::describe(None, Vec::new(), false),
         role: agent::Role::Train,
         work_dir: PathBuf::from(std::env::var_os("MORPHEUS_WORK").context("MORPHEUS_WORK is missing")?),
         idle_exit: Duration::from_secs(30),

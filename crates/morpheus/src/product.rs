@@ -1,7 +1,7 @@
 //! The whole product in this process: what `serve` runs and the demo starts for itself.
 
 use anyhow::{Context as _, bail};
-use protocol::agent::BaseLocation;
+use protocol::{agent::BaseLocation, recipe::Engine};
 use reqwest::Url;
 use server::{AgentCommand, Bound};
 use tokio::task::JoinHandle;
@@ -58,10 +58,20 @@ pub(crate) async fn bind(settings: Settings) -> anyhow::Result<Bound> {
             program,
             first_args: Vec::new(),
             capacity: CAPACITY,
+            engines: local_engines(),
         }),
         ..server::Config::new(settings.data, base_models)
     };
     Ok(server::bind(config).await?)
+}
+
+/// Agents on this machine find sd-scripts by the variable that they inherit.
+fn local_engines() -> Vec<Engine> {
+    let mut engines = vec![Engine::Native];
+    if std::env::var_os("MORPHEUS_KOHYA_DIR").is_some_and(|dir| !dir.is_empty()) {
+        engines.push(Engine::Kohya);
+    }
+    engines
 }
 
 /// A server that runs beside the rest of this program.

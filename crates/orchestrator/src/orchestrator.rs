@@ -151,6 +151,7 @@ impl Orchestrator {
     #[doc(hidden)]
     pub async fn pass(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         self.reconcile_jobs().await?;
+        self.reconcile_pool().await?;
         self.reconcile_generations().await?;
         self.reconcile_instances().await?;
         for rental in self.rentals.iter() {

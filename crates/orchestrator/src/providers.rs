@@ -12,6 +12,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use protocol::recipe::Engine;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -79,6 +80,11 @@ pub trait Provider: fmt::Debug + Send + Sync {
 
     /// How many jobs it trains at the same time.
     fn capacity(&self) -> usize;
+
+    /// What its machines can train with.
+    fn engines(&self) -> &[Engine] {
+        &[Engine::Native]
+    }
 
     /// Starts an instance.
     async fn launch(&self, request: &LaunchRequest) -> Result<Instance, ProviderError>;

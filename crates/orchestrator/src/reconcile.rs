@@ -8,6 +8,7 @@ mod generations;
 mod instances;
 mod jobs;
 pub(crate) mod objects;
+mod pool;
 mod rentals;
 
 use std::future::Future;
@@ -50,6 +51,7 @@ impl ReconcileError {
 pub(crate) async fn run(orchestrator: &Orchestrator, shutdown: CancellationToken) {
     tokio::join!(
         repeat(orchestrator, &shutdown, "jobs", || orchestrator.reconcile_jobs()),
+        repeat(orchestrator, &shutdown, "pool", || orchestrator.reconcile_pool()),
         repeat(orchestrator, &shutdown, "generations", || {
             orchestrator.reconcile_generations()
         }),

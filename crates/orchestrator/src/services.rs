@@ -10,8 +10,10 @@ mod phases;
 mod pricing;
 mod spend;
 
+pub(crate) use agents::POOL;
 pub(crate) use finish::again_or_failed;
 pub use jobs::JobPlan;
 pub use pricing::Pricing;
+use pricing::check_labels;
 
 pub(crate) use phases::{AttemptEnd, apply, end_job_attempt};

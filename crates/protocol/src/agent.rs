@@ -24,7 +24,7 @@ use crate::{
     generation::CreateGeneration,
     model::Verdict,
     phase::Outcome,
-    recipe::Recipe,
+    recipe::{Engine, Recipe},
     spend::RentalTerms,
 };
 
@@ -35,6 +35,28 @@ pub struct ClaimRequest {
     pub kinds: Vec<WorkKind>,
     /// How long the server may hold the request, at most 60.
     pub wait_seconds: u32,
+    /// What it runs on; a machine of the pool gets the work that fits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<Machine>,
+}
+
+/// A machine, as its agent describes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Machine {
+    /// Its name, from 1 to 80 characters; another machine with the same token has another one.
+    #[schema(min_length = 1, max_length = 80)]
+    pub name: String,
+    /// What jobs may ask for, at most 16.
+    #[schema(max_items = 16)]
+    pub labels: Vec<String>,
+    /// Its first GPU, as its driver calls it; absent when it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<String>,
+    /// Memory of that GPU, in GB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_gb: Option<u32>,
+    /// What it can train with.
+    pub engines: Vec<Engine>,
 }
 
 /// Kinds of work.
@@ -52,6 +74,9 @@ pub enum WorkKind {
 pub struct ClaimReply {
     /// The work.
     pub assignment: Option<Assignment>,
+    /// The agent's machine is one of the pool: it stays, also when there is no work.
+    #[serde(default)]
+    pub stay: bool,
 }
 
 /// Work that this agent now owns, for as long as it renews the lease by heartbeats.

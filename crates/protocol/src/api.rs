@@ -137,6 +137,20 @@ pub struct CreateToken {
     /// What it is for, from 1 to 80 characters.
     #[schema(min_length = 1, max_length = 80)]
     pub name: String,
+    /// Who uses it.
+    #[serde(default)]
+    pub scope: TokenScope,
+}
+
+/// Who uses a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenScope {
+    /// A person or their program: it may do all that its owner may.
+    #[default]
+    User,
+    /// Machines of the pool: it may take its owner's work, and nothing else.
+    Agent,
 }
 
 /// An API token, without its secret.
@@ -146,6 +160,8 @@ pub struct ApiToken {
     pub id: TokenId,
     /// What it is for.
     pub name: String,
+    /// Who uses it.
+    pub scope: TokenScope,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it was last used, to the minute.

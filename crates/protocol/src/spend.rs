@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{JobId, MicroUsd};
+use crate::{JobId, MicroUsd, agent::Machine};
 
 /// The variables by which a rented machine's agent learns its terms, before it has reached anybody.
 pub mod env {
@@ -55,7 +55,7 @@ pub enum CloudTier {
     Community,
 }
 
-/// Which rented machines a job may run on.
+/// Which machines a job may run on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RentalWish {
@@ -73,6 +73,10 @@ pub struct RentalWish {
     /// The most that an hour of the machine may cost, in micro-dollars.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_rate_micro_usd: Option<MicroUsd>,
+    /// Labels that a machine of the pool must have, all of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 16)]
+    pub labels: Vec<String>,
 }
 
 impl Default for RentalWish {
@@ -83,6 +87,7 @@ impl Default for RentalWish {
             clouds: Vec::new(),
             data_centers: Vec::new(),
             max_rate_micro_usd: None,
+            labels: Vec::new(),
         }
     }
 }
@@ -201,11 +206,15 @@ pub struct SetJobLimit {
 }
 
 /// Resumes a job.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ResumeJob {
     /// A new limit for what it may cost in all, what was spent included, in micro-dollars.
     pub limit_micro_usd: Option<MicroUsd>,
+    /// Who leases the machine from now on; left out: as before.
+    pub provider: Option<String>,
+    /// Which machines it may run on there.
+    pub rental: RentalWish,
 }
 
 /// Where a rented machine stands.
@@ -341,6 +350,24 @@ pub struct ProviderInfo {
     pub n_foreign: u32,
     /// What they cost in an hour, in micro-dollars.
     pub foreign_rate_micro_usd: MicroUsd,
+    /// The machines of the pool that have called, the newest call first; of others there are none here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub machines: Vec<PoolMember>,
+}
+
+/// A machine of the pool.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PoolMember {
+    /// What it says of itself.
+    #[serde(flatten)]
+    pub machine: Machine,
+    /// When it last called.
+    pub seen_at: DateTime<Utc>,
+    /// Whether it has called lately.
+    pub is_online: bool,
+    /// What it is working on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<JobId>,
 }
 
 impl Spread<f64> {

@@ -25,6 +25,7 @@ use orchestrator::{
     },
     rentals::RentalOptions,
 };
+use protocol::recipe::Engine;
 use store::{
     OpenError, Store, StoreError,
     objects::{BlobError, S3Settings},
@@ -115,6 +116,8 @@ pub struct AgentCommand {
     pub first_args: Vec<OsString>,
     /// Jobs that train at the same time.
     pub capacity: usize,
+    /// What they can train with.
+    pub engines: Vec<Engine>,
 }
 
 /// How long things may take.
@@ -410,6 +413,7 @@ fn options(
             deployment: store.deployment(),
             server: store.server(),
             capacity: agent.capacity,
+            engines: agent.engines.clone(),
             grace: Duration::from_secs(10),
         })));
     }

@@ -21,6 +21,7 @@ pub mod maintenance;
 pub mod metrics;
 pub mod models;
 pub mod objects;
+pub mod pool;
 pub mod queue;
 pub mod references;
 pub mod settings;

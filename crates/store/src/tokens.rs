@@ -4,7 +4,7 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use protocol::{
     AttemptId, OwnerId, TokenId,
-    api::{ApiToken, CreatedToken},
+    api::{ApiToken, CreatedToken, TokenScope},
 };
 use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -43,8 +43,24 @@ pub enum Principal {
 pub struct AgentCredential {
     /// The hash of its token: it may work on attempts that carry the same one.
     pub(crate) token_hash: String,
-    /// The only attempt it may claim; `None` for a worker that claims generations.
-    pub attempt: Option<AttemptId>,
+    /// What it may claim.
+    pub work: AgentWork,
+}
+
+/// What an agent may claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgentWork {
+    /// The attempt that it was started for.
+    Attempt(AttemptId),
+    /// Generations.
+    Generations,
+    /// Jobs of this owner that wait for a machine of the pool.
+    Pool {
+        /// Whose jobs.
+        owner: OwnerId,
+        /// The pool's token.
+        token: TokenId,
+    },
 }
 
 /// A fresh token of an attempt.
@@ -87,18 +103,25 @@ pub async fn create_user(
     name: &str,
     expires_at: Option<DateTime<Utc>>,
 ) -> Result<CreatedToken> {
-    create(tx, owner, name, USER, expires_at).await
+    create(tx, owner, name, TokenScope::User, USER, expires_at).await
+}
+
+/// Makes a token for machines of the pool, valid until it is revoked.
+pub async fn create_pool(tx: &Tx, owner: OwnerId, name: &str) -> Result<CreatedToken> {
+    create(tx, owner, name, TokenScope::Agent, WORKER, None).await
 }
 
 /// Makes a token for a worker that claims generations, valid for as long as one may live.
 pub async fn create_worker(tx: &Tx, owner: OwnerId, name: &str, expires_at: DateTime<Utc>) -> Result<String> {
-    Ok(create(tx, owner, name, WORKER, Some(expires_at)).await?.secret)
+    let token = create(tx, owner, name, TokenScope::User, WORKER, Some(expires_at)).await?;
+    Ok(token.secret)
 }
 
 async fn create(
     tx: &Tx,
     owner: OwnerId,
     name: &str,
+    shown: TokenScope,
     scope: &str,
     expires_at: Option<DateTime<Utc>>,
 ) -> Result<CreatedToken> {
@@ -114,12 +137,14 @@ async fn create(
         last_used_at: None,
         expires_at,
         revoked_at: None,
+        is_of_pool: shown == TokenScope::Agent,
     };
     insert(tx.connection(), row, "store a token").await?;
     Ok(CreatedToken {
         token: ApiToken {
             id,
             name: name.to_owned(),
+            scope: shown,
             created_at,
             last_used_at: None,
         },
@@ -149,7 +174,14 @@ pub async fn authenticate(db: &impl Read, secret: &str) -> Result<Option<Princip
             },
             _ => Principal::Agent(AgentCredential {
                 token_hash: hash,
-                attempt: None,
+                work: if token.is_of_pool {
+                    AgentWork::Pool {
+                        owner: OwnerId(token.owner_id),
+                        token: TokenId(token.id),
+                    }
+                } else {
+                    AgentWork::Generations
+                },
             }),
         }));
     }
@@ -161,7 +193,7 @@ pub async fn authenticate(db: &impl Read, secret: &str) -> Result<Option<Princip
     Ok(attempt.map(|attempt| {
         Principal::Agent(AgentCredential {
             token_hash: hash,
-            attempt: Some(AttemptId(attempt.id)),
+            work: AgentWork::Attempt(AttemptId(attempt.id)),
         })
     }))
 }
@@ -216,6 +248,7 @@ pub struct WorkerStart {
 pub async fn worker_starts_since(db: &impl Read, prefix: &str, since: DateTime<Utc>) -> Result<WorkerStarts> {
     let rows = api_token::Entity::find()
         .filter(api_token::Column::Scope.eq(WORKER))
+        .filter(api_token::Column::IsOfPool.eq(false))
         .filter(api_token::Column::CreatedAt.gte(since))
         .filter(api_token::Column::Name.starts_with(prefix))
         .order_by_desc(api_token::Column::Id)
@@ -235,7 +268,11 @@ pub async fn worker_starts_since(db: &impl Read, prefix: &str, since: DateTime<U
 pub async fn list(db: &impl Read, owner: OwnerId) -> Result<Vec<ApiToken>> {
     let rows = api_token::Entity::find()
         .filter(api_token::Column::OwnerId.eq(owner.0))
-        .filter(api_token::Column::Scope.eq(USER))
+        .filter(
+            api_token::Column::Scope
+                .eq(USER)
+                .or(api_token::Column::IsOfPool.eq(true)),
+        )
         .filter(api_token::Column::RevokedAt.is_null())
         .order_by_desc(api_token::Column::Id)
         .all(db.connection())
@@ -247,6 +284,11 @@ pub async fn list(db: &impl Read, owner: OwnerId) -> Result<Vec<ApiToken>> {
         .map(|row| ApiToken {
             id: TokenId(row.id),
             name: row.name,
+            scope: if row.is_of_pool {
+                TokenScope::Agent
+            } else {
+                TokenScope::User
+            },
             created_at: row.created_at,
             last_used_at: row.last_used_at,
         })

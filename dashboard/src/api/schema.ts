@@ -421,7 +421,7 @@ export interface paths {
         put?: never;
         /**
          * Resume a stopped or failed job
-         * @description It goes on from its newest checkpoint. The body may be left out.
+         * @description It goes on from its newest checkpoint, on a machine of another provider if the body says so. The body may be left out.
          */
         post: operations["resume_job"];
         delete?: never;
@@ -833,6 +833,8 @@ export interface components {
             last_used_at?: string | null;
             /** @description What it is for. */
             name: string;
+            /** @description Who uses it. */
+            scope: components["schemas"]["TokenScope"];
         };
         /** @description A file kept from a job. */
         Artifact: components["schemas"]["ArtifactKind"] & {
@@ -983,11 +985,14 @@ export interface components {
         /** @description Work, if there is any. */
         ClaimReply: {
             assignment?: components["schemas"]["Assignment"] | null;
+            /** @description The agent's machine is one of the pool: it stays, also when there is no work. */
+            stay?: boolean;
         };
         /** @description Asks for work. The server holds the request until there is some, or `wait_seconds` are over. */
         ClaimRequest: {
             /** @description Which kinds of work this agent does. */
             kinds: components["schemas"]["WorkKind"][];
+            machine?: components["schemas"]["Machine"] | null;
             /**
              * Format: int32
              * @description How long the server may hold the request, at most 60.
@@ -1093,6 +1098,8 @@ export interface components {
         CreateToken: {
             /** @description What it is for, from 1 to 80 characters. */
             name: string;
+            /** @description Who uses it. */
+            scope?: components["schemas"]["TokenScope"];
         };
         /** @description Uploaded pictures with captions. */
         Dataset: {
@@ -1587,6 +1594,22 @@ export interface components {
          * @enum {string}
          */
         LrSchedule: "constant" | "cosine";
+        /** @description A machine, as its agent describes it. */
+        Machine: {
+            /** @description What it can train with. */
+            engines: components["schemas"]["Engine"][];
+            /** @description Its first GPU, as its driver calls it; absent when it has none. */
+            gpu?: string | null;
+            /** @description What jobs may ask for, at most 16. */
+            labels: string[];
+            /**
+             * Format: int32
+             * @description Memory of that GPU, in GB.
+             */
+            memory_gb?: number | null;
+            /** @description Its name, from 1 to 80 characters; another machine with the same token has another one. */
+            name: string;
+        };
         /** @description A frozen dataset version: exactly what an engine trains on. */
         Manifest: {
             /** @description Id of the version. */
@@ -2044,6 +2067,17 @@ export interface components {
          * @enum {string}
          */
         Phase: "queued" | "launching" | "running" | "finalizing" | "stopping" | "stopped" | "cancelling" | "cancelled" | "failed" | "succeeded";
+        /** @description A machine of the pool. */
+        PoolMember: components["schemas"]["Machine"] & {
+            /** @description Whether it has called lately. */
+            is_online: boolean;
+            job_id?: components["schemas"]["JobId"] | null;
+            /**
+             * Format: date-time
+             * @description When it last called.
+             */
+            seen_at: string;
+        };
         /**
          * @description What the LoRA is for; chooses the defaults.
          * @enum {string}
@@ -2084,6 +2118,8 @@ export interface components {
             halted?: string | null;
             /** @description Whether its machines cost money. */
             is_rented: boolean;
+            /** @description The machines of the pool that have called, the newest call first; of others there are none here. */
+            machines?: components["schemas"]["PoolMember"][];
             /**
              * Format: int32
              * @description Jobs that may run at the same time.
@@ -2151,7 +2187,7 @@ export interface components {
              */
             stop_seconds: number;
         };
-        /** @description Which rented machines a job may run on. */
+        /** @description Which machines a job may run on. */
         RentalWish: {
             /**
              * @description Tiers. Empty: all of them.
@@ -2168,6 +2204,11 @@ export interface components {
              * @default []
              */
             gpus: string[];
+            /**
+             * @description Labels that a machine of the pool must have, all of them.
+             * @default []
+             */
+            labels: string[];
             max_rate_micro_usd?: components["schemas"]["MicroUsd"] | null;
             /**
              * Format: int32
@@ -2274,6 +2315,18 @@ export interface components {
         /** @description Resumes a job. */
         ResumeJob: {
             limit_micro_usd?: components["schemas"]["MicroUsd"] | null;
+            /** @description Who leases the machine from now on; left out: as before. */
+            provider?: string | null;
+            /**
+             * @description Which machines it may run on there.
+             * @default {
+             *       "clouds": [],
+             *       "data_centers": [],
+             *       "gpus": [],
+             *       "n_gpus": 1
+             *     }
+             */
+            rental: components["schemas"]["RentalWish"];
         };
         /** @description A preview picture of a job. */
         Sample: {
@@ -2445,6 +2498,11 @@ export interface components {
          * @description A token of the HTTP API.
          */
         TokenId: string;
+        /**
+         * @description Who uses a token.
+         * @enum {string}
+         */
+        TokenScope: "user" | "agent";
         /** @description The trained LoRA. */
         TrainResult: {
             after?: components["schemas"]["ArtifactId"] | null;

@@ -9,7 +9,7 @@ use protocol::{
 use serde_json::json;
 
 use super::{Client, ClientError, Patience};
-use crate::fake_server::FakeServer;
+use crate::{fake_server::FakeServer, machine::describe};
 
 fn reply() -> Vec<u8> {
     json!({ "lease_seconds": 20, "acknowledged": 0, "directives": [] })
@@ -75,7 +75,12 @@ async fn an_unreachable_server_is_named() {
     let client = Client::new(url.clone(), "token".into()).unwrap();
     let patience = Patience(Duration::from_millis(300));
     let err = client
-        .claim(&[WorkKind::Train], Duration::ZERO, patience)
+        .claim(
+            &[WorkKind::Train],
+            &describe(None, Vec::new(), false),
+            Duration::ZERO,
+            patience,
+        )
         .await
         .unwrap_err();
     assert!(err.to_string().contains(url.as_str()), "{err}");

@@ -215,6 +215,7 @@ impl Agent {
         let request = ClaimRequest {
             kinds: vec![WorkKind::Train],
             wait_seconds: 10,
+            machine: None,
         };
         let url = format!("{}/api/v1/agent", cluster.url);
         let http = reqwest::Client::new();

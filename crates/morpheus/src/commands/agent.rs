@@ -17,9 +17,20 @@ pub(crate) struct Args {
     /// Address of the server
     #[arg(long, env = "MORPHEUS_SERVER", value_name = "URL")]
     server: reqwest::Url,
-    /// Token that the server made for this agent
+    /// Token that the server made for this agent, or one for machines of the pool
     #[arg(long, env = "MORPHEUS_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     token: String,
+    /// What this machine is called in the pool [default: its host name]
+    #[arg(long, env = "MORPHEUS_NAME", value_name = "NAME")]
+    name: Option<String>,
+    /// What jobs for the pool may ask for; may be given several times
+    #[arg(
+        long = "label",
+        env = "MORPHEUS_LABELS",
+        value_name = "LABEL",
+        value_delimiter = ','
+    )]
+    labels: Vec<String>,
     /// Render pictures instead of training
     #[arg(long)]
     generate: bool,
@@ -69,6 +80,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         check_dir(kohya)?;
     }
     let config = agent::Config {
+        machine: agent::machine::describe(args.name, args.labels, kohya.is_some()),
         server: args.server,
         token: args.token,
         role: if args.generate {

@@ -1,7 +1,9 @@
 //! `morpheus doctor`: checks this machine and the settings, and says how to fix what is wrong.
 
 mod checks;
+mod live;
 mod objects;
+mod runpod;
 mod sd_scripts;
 
 use serde::Serialize;
@@ -20,8 +22,21 @@ pub(crate) struct Args {
     #[command(flatten)]
     kohya: KohyaFlags,
     /// Print one JSON object
-    #[arg(long)]
+    #[arg(long, global = true)]
     json: bool,
+    #[command(subcommand)]
+    part: Option<Part>,
+}
+
+/// One part alone.
+#[derive(clap::Subcommand)]
+enum Part {
+    /// Check the account at RunPod
+    Runpod {
+        /// Rent one small machine for some minutes, for at most one dollar, and tell how the provider behaves
+        #[arg(long)]
+        live: bool,
+    },
 }
 
 /// What one check found.
@@ -78,6 +93,18 @@ impl Finding {
 
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let settings = Settings::resolve(args.settings)?;
+    if let Some(Part::Runpod { live }) = args.part {
+        let Some(config) = &settings.runpod else {
+            anyhow::bail!("no machines are rented: set MORPHEUS_RUNPOD_KEY and MORPHEUS_RUNPOD_IMAGE");
+        };
+        if live {
+            return live::run(config, args.json);
+        }
+        return report(
+            &runpod::check(Some(config)).into_iter().collect::<Vec<_>>(),
+            args.json,
+        );
+    }
     let mut findings = vec![
         checks::processor(),
         checks::memory(),
@@ -90,11 +117,16 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     findings.extend(objects::check(&settings));
     findings.extend(checks::bases(&settings));
     findings.extend(sd_scripts::check(&args.kohya));
+    findings.extend(runpod::check(settings.runpod.as_ref()));
+    report(&findings, args.json)
+}
+
+fn report(findings: &[Finding], json: bool) -> anyhow::Result<()> {
     let n_problems = findings
         .iter()
         .filter(|finding| finding.health == Health::Problem)
         .count();
-    if args.json {
+    if json {
         output::json(&serde_json::json!({ "ok": n_problems == 0, "findings": findings }))?;
     } else {
         findings.iter().for_each(show);

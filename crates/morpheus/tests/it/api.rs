@@ -48,6 +48,12 @@ impl Api {
         self.request(Method::POST, path, Some(body)).await
     }
 
+    pub(crate) async fn delete(&self, path: &str) {
+        let request = self.http.delete(self.url.join(path).unwrap());
+        let answer = request.bearer_auth(&self.token).send().await.unwrap();
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+    }
+
     pub(crate) async fn bytes(&self, address: &str) -> Vec<u8> {
         let url = self.url.join(address).unwrap();
         let is_ours = url.origin() == self.url.origin();

@@ -9,6 +9,7 @@ mod deadman;
 mod generate;
 mod jobs;
 mod objects;
+mod pool;
 mod reap;
 mod rented;
 mod replicas;

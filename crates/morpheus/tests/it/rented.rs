@@ -223,3 +223,43 @@ fn serve(data: &Path) -> Command {
         .arg(data);
     command
 }
+
+/// Against the simulator, in which a container is a program of ours: what needs a shell is not seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_rents_one_machine_and_leaves_none() {
+    let sim = provider().await;
+    let doctor = |args: &[&str]| {
+        let mut command = morpheus();
+        command
+            .args(["doctor", "--json", "runpod"])
+            .args(args)
+            .envs(settings(&sim));
+        tokio::task::block_in_place(|| command.output().unwrap())
+    };
+    let looked = doctor(&[]);
+    let looked: Value = serde_json::from_slice(&looked.stdout).unwrap();
+    assert_eq!(looked["ok"], true, "{looked}");
+    assert_eq!(sim.bill().0, 0, "it orders nothing");
+
+    let asked = doctor(&["--live"]);
+    assert!(
+        asked.status.success(),
+        "{}",
+        String::from_utf8_lossy(&asked.stderr)
+    );
+    let asked: Value = serde_json::from_slice(&asked.stdout).unwrap();
+    let answers = asked["answers"].as_array().unwrap();
+    let seen = |part: &str| {
+        let answer = answers
+            .iter()
+            .find(|answer| answer["question"].as_str().unwrap().contains(part));
+        answer.unwrap()["seen"].as_str().unwrap()
+    };
+    assert_eq!(seen("former API"), "410");
+    assert!(seen("appear in the list").starts_with("after "), "{asked}");
+    assert!(seen("container run").starts_with("after "), "{asked}");
+    assert!(seen("records of bills").contains("s after the end"), "{asked}");
+    assert!(seen("end itself").starts_with("no, we did"), "{asked}");
+    assert_eq!(sim.living(), [""; 0]);
+    assert!(sim.bill().0 > 0 && sim.bill().0 < USD, "{}", sim.bill());
+}

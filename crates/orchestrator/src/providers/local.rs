@@ -20,6 +20,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use protocol::recipe::Engine;
 use tokio::process::Command;
 use uuid::Uuid;
 
@@ -45,6 +46,8 @@ pub struct LocalOptions {
     pub server: Uuid,
     /// Jobs that train at the same time.
     pub capacity: usize,
+    /// What they can train with.
+    pub engines: Vec<Engine>,
     /// Time between the request to end and the kill.
     pub grace: Duration,
 }
@@ -157,6 +160,10 @@ impl Provider for Local {
 
     fn capacity(&self) -> usize {
         self.options.capacity
+    }
+
+    fn engines(&self) -> &[Engine] {
+        &self.options.engines
     }
 
     async fn launch(&self, request: &LaunchRequest) -> Result<Instance, ProviderError> {

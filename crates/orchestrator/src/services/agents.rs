@@ -2,6 +2,7 @@
 
 mod claim;
 mod heartbeat;
+mod pool;
 
 use chrono::{DateTime, Utc};
 use protocol::{
@@ -11,7 +12,7 @@ use protocol::{
 };
 use store::{
     Tx,
-    attempts::{self, Attempt},
+    attempts::{self, Attempt, Subject},
     spend,
     tokens::AgentCredential,
 };
@@ -56,11 +57,21 @@ pub(super) struct Granted {
     pub(super) terms: Option<RentalTerms>,
 }
 
+pub(crate) use pool::POOL;
+
 impl Orchestrator {
     /// The lease of an attempt. On a rented machine it never reaches into the time that is kept for stopping; a machine
     /// that is not wanted any more gets none.
     pub(super) async fn grant(&self, tx: &Tx, attempt: &Attempt) -> ServiceResult<Granted> {
         let Some(rental) = self.rental(&attempt.provider) else {
+            if attempt.provider == POOL && matches!(attempt.subject, Subject::Job(_)) {
+                let lease = self.pool_lease();
+                return Ok(Granted {
+                    until: store::now() + time_delta(lease),
+                    seconds: u32::try_from(lease.as_secs()).unwrap_or(u32::MAX),
+                    terms: None,
+                });
+            }
             return Ok(Granted {
                 until: self.lease_end(),
                 seconds: self.lease_seconds(),

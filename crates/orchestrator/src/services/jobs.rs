@@ -5,14 +5,15 @@ use protocol::{
     DatasetId, DatasetVersionId, JobId, MicroUsd, OwnerId,
     dataset::{Manifest, ManifestItem, Split},
     job::{CreateJob, Job, PRIORITIES},
-    recipe::{Recipe, RecipeRequest},
+    recipe::{Engine, ParameterOverrides, Recipe, RecipeRequest},
+    spend::{RentalWish, ResumeJob},
 };
 use store::{
     Read, datasets,
     jobs::{self, NewJob, Requested},
 };
 
-use super::{apply, pricing::check_wish, spend::check_limit};
+use super::{POOL, apply, pricing::check_wish, spend::check_limit};
 use crate::{Orchestrator, ServiceError, ServiceResult, lifecycle::Input};
 
 /// Preview prompts that are taken from the dataset when none are given.
@@ -34,14 +35,7 @@ impl Orchestrator {
     }
 
     async fn plan(&self, db: &impl Read, owner: OwnerId, request: CreateJob) -> ServiceResult<JobPlan> {
-        if self.provider(&request.provider).is_none() && self.rental(&request.provider).is_none() {
-            let free = self.options.providers.iter().map(|provider| provider.name());
-            let names = names(free.chain(self.rentals.iter().map(|rental| rental.name())));
-            return Err(ServiceError::field(
-                "provider",
-                format!("must be one of {names}, not `{}`", request.provider),
-            ));
-        }
+        self.check_provider(&request.provider, request.engine)?;
         if !PRIORITIES.contains(&request.priority) {
             return Err(ServiceError::field(
                 "priority",
@@ -86,10 +80,11 @@ impl Orchestrator {
         // The provider is asked before the transaction, which must not wait for it.
         let seen = self.plan(&self.store, owner, request.clone()).await?;
         self.check_rental(owner, &request, &seen).await?;
+        self.check_pool(owner, &request, &seen).await?;
         let (dataset_id, provider, priority) =
             (request.dataset_id, request.provider.clone(), request.priority);
         let (limit, project) = (request.limit_micro_usd, request.project.clone());
-        let rental = self.rental(&provider).map(|_| request.rental.clone());
+        let rental = self.keeps_wish(&provider).then(|| request.rental.clone());
         let tx = self.store.begin().await?;
         let JobPlan { recipe, manifest } = self.plan(&tx, owner, request).await?;
         let manifest = datasets::freeze(&tx, dataset_id, manifest).await?;
@@ -147,10 +142,21 @@ impl Orchestrator {
         Ok(jobs::get(&self.store, owner, id).await?)
     }
 
-    /// Queues a stopped or failed job again; it goes on from its newest checkpoint.
+    /// Queues a stopped or failed job again; it goes on from its newest checkpoint, wherever that is wanted.
     /// Of a new limit, what was spent is a part.
-    pub async fn resume_job(&self, owner: OwnerId, id: JobId, limit: Option<MicroUsd>) -> ServiceResult<Job> {
+    pub async fn resume_job(&self, owner: OwnerId, id: JobId, request: ResumeJob) -> ServiceResult<Job> {
+        let ResumeJob {
+            limit_micro_usd: limit,
+            provider,
+            rental,
+        } = request;
         check_limit(limit)?;
+        let seen = jobs::get(&self.store, owner, id).await?;
+        let provider = provider.filter(|provider| *provider != seen.provider);
+        if let Some(provider) = &provider {
+            // Who rents machines out is asked before the transaction, which must not wait for it.
+            self.check_move(owner, &seen, provider, &rental, limit).await?;
+        }
         let tx = self.store.begin().await?;
         let state = jobs::state(&tx, id).await?;
         let job = jobs::get(&tx, owner, id).await?;
@@ -171,9 +177,75 @@ impl Orchestrator {
         }
         apply(&tx, &state, Input::Resume, None).await?;
         jobs::forgive(&tx, id).await?;
+        if let Some(provider) = &provider {
+            let rental = self.keeps_wish(provider).then_some(&rental);
+            jobs::move_to(&tx, id, provider, rental).await?;
+        }
         tx.commit().await?;
-        tracing::info!(job.id = %id, "job resumed");
+        tracing::info!(job.id = %id, provider, "job resumed");
         Ok(jobs::get(&self.store, owner, id).await?)
+    }
+
+    /// Refuses another provider that does not exist or could not train the job.
+    async fn check_move(
+        &self,
+        owner: OwnerId,
+        job: &Job,
+        provider: &str,
+        rental: &RentalWish,
+        limit: Option<MicroUsd>,
+    ) -> ServiceResult<()> {
+        let recipe = job.recipe.clone();
+        self.check_provider(provider, recipe.engine)?;
+        let request = CreateJob {
+            dataset_id: job.dataset_id,
+            base_model: recipe.base_model.clone(),
+            name: recipe.name.clone(),
+            trigger_word: recipe.trigger_word.clone(),
+            preset: recipe.preset,
+            engine: recipe.engine,
+            provider: provider.to_owned(),
+            priority: job.priority,
+            parameters: ParameterOverrides::default(),
+            sample_prompts: recipe.sample_prompts.clone(),
+            limit_micro_usd: limit.or(job.spend.limit_micro_usd),
+            project: job.project.clone(),
+            rental: rental.clone(),
+            estimate_hash: None,
+        };
+        check_wish(&request)?;
+        let manifest = datasets::manifest(&self.store, job.dataset_version_id).await?;
+        let plan = JobPlan { recipe, manifest };
+        self.check_affordable(owner, &request, &plan).await?;
+        self.check_pool(owner, &request, &plan).await
+    }
+
+    fn check_provider(&self, name: &str, engine: Engine) -> ServiceResult<()> {
+        let free = self.provider(name);
+        if free.is_none() && self.rental(name).is_none() && name != POOL {
+            let free = self.options.providers.iter().map(|provider| provider.name());
+            let rented = self.rentals.iter().map(|rental| rental.name());
+            let names = names(free.chain([POOL]).chain(rented));
+            return Err(ServiceError::field(
+                "provider",
+                format!("must be one of {names}, not `{name}`"),
+            ));
+        }
+        if free.is_some_and(|free| !free.engines().contains(&engine)) {
+            return Err(ServiceError::field(
+                "engine",
+                format!(
+                    "`{name}` has no sd-scripts: set MORPHEUS_KOHYA_DIR and MORPHEUS_KOHYA_PYTHON for `morpheus serve`, \
+                     choose a machine that has it, or the native engine"
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether a provider has machines to choose from.
+    fn keeps_wish(&self, provider: &str) -> bool {
+        self.rental(provider).is_some() || provider == POOL
     }
 
     /// Asks the agent for a checkpoint now.

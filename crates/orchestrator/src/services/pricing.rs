@@ -27,6 +27,7 @@ use crate::{
 const N_JOBS_REMEMBERED: u64 = 200;
 const MOST_GPUS: u32 = 8;
 const MOST_NAMES: usize = 16;
+const MOST_LABEL: usize = 40;
 
 /// What a job would need and cost.
 #[derive(Debug, Clone)]
@@ -108,8 +109,30 @@ impl Orchestrator {
         request: &CreateJob,
         plan: &JobPlan,
     ) -> ServiceResult<()> {
-        let Some(rental) = self.rental(&request.provider) else {
+        let Some(pricing) = self.check_affordable(owner, request, plan).await? else {
             return Ok(());
+        };
+        match &request.estimate_hash {
+            Some(seen) if *seen == pricing.hash => Ok(()),
+            Some(_) => Err(ServiceError::Conflict(
+                "prices or settings have changed since the estimate was made: look at the new estimate, then start again".to_owned(),
+            )),
+            None => Err(ServiceError::field(
+                "estimate_hash",
+                "needed where machines are rented: `hash` of the answer of POST /api/v1/jobs/estimate",
+            )),
+        }
+    }
+
+    /// Refuses what could not be launched; `None` where nothing is rented.
+    pub(super) async fn check_affordable(
+        &self,
+        owner: OwnerId,
+        request: &CreateJob,
+        plan: &JobPlan,
+    ) -> ServiceResult<Option<Pricing>> {
+        let Some(rental) = self.rental(&request.provider) else {
+            return Ok(None);
         };
         let Some(limit) = request.limit_micro_usd else {
             return Err(ServiceError::field(
@@ -151,16 +174,7 @@ impl Orchestrator {
                 .to_lowercase()));
             }
         }
-        match &request.estimate_hash {
-            Some(seen) if *seen == pricing.hash => Ok(()),
-            Some(_) => Err(ServiceError::Conflict(
-                "prices or settings have changed since the estimate was made: look at the new estimate, then start again".to_owned(),
-            )),
-            None => Err(ServiceError::field(
-                "estimate_hash",
-                "needed where machines are rented: `hash` of the answer of POST /api/v1/jobs/estimate",
-            )),
-        }
+        Ok(Some(pricing))
     }
 
     /// One offer for each kind of machine, wherever it stands.
@@ -252,6 +266,23 @@ fn unfit(wish: &RentalWish, pricing: &Pricing) -> String {
         reasons.join("; "),
         pricing.memory_gb
     )
+}
+
+/// What is wrong with labels.
+pub(super) fn check_labels(labels: &[String]) -> ServiceResult<()> {
+    let is_label = |label: &String| {
+        (1..=MOST_LABEL).contains(&label.len())
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    if labels.len() > MOST_NAMES || !labels.iter().all(is_label) {
+        return Err(ServiceError::field(
+            "labels",
+            format!("at most {MOST_NAMES}, each of up to {MOST_LABEL} letters, digits, `-`, `_` and `.`"),
+        ));
+    }
+    Ok(())
 }
 
 /// What is wrong with a wish, whoever rents.

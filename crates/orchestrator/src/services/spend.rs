@@ -8,6 +8,7 @@ use protocol::{
 };
 use store::{jobs, settings, spend};
 
+use super::POOL;
 use crate::{Orchestrator, ServiceError, ServiceResult};
 
 /// Machines in an overview.
@@ -95,7 +96,7 @@ impl Orchestrator {
     }
 
     /// Who leases machines, and how that is going.
-    pub async fn provider_infos(&self) -> ServiceResult<Vec<ProviderInfo>> {
+    pub async fn provider_infos(&self, owner: OwnerId) -> ServiceResult<Vec<ProviderInfo>> {
         let mut infos: Vec<ProviderInfo> = self
             .options
             .providers
@@ -108,8 +109,20 @@ impl Orchestrator {
                 halted: None,
                 n_foreign: 0,
                 foreign_rate_micro_usd: MicroUsd::ZERO,
+                machines: Vec::new(),
             })
             .collect();
+        let machines = self.pool_members(owner).await?;
+        infos.push(ProviderInfo {
+            name: POOL.to_owned(),
+            is_rented: false,
+            max_running: u32::try_from(machines.len()).unwrap_or(u32::MAX),
+            seen_at: machines.first().map(|machine| machine.seen_at),
+            halted: None,
+            n_foreign: 0,
+            foreign_rate_micro_usd: MicroUsd::ZERO,
+            machines,
+        });
         for rental in self.rentals.iter() {
             let halted = settings::halted(&self.store, rental.name()).await?;
             let health = rental
@@ -125,6 +138,7 @@ impl Orchestrator {
                 halted,
                 n_foreign: health.n_foreign,
                 foreign_rate_micro_usd: health.foreign_rate,
+                machines: Vec::new(),
             });
         }
         Ok(infos)

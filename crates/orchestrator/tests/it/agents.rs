@@ -282,7 +282,10 @@ async fn a_job_succeeds_by_a_sound_file_only() -> anyhow::Result<()> {
             "only a model version that passed every check can be promoted; this one failed: picture_changes"
         )
     );
-    let refused = bench.orchestrator.resume_job(bench.owner(), job.id, None).await;
+    let refused = bench
+        .orchestrator
+        .resume_job(bench.owner(), job.id, protocol::spend::ResumeJob::default())
+        .await;
     assert!(matches!(refused, Err(ServiceError::Conflict(_))), "{refused:?}");
     Ok(())
 }

@@ -280,6 +280,7 @@ impl Agent {
         let request = ClaimRequest {
             kinds: vec![kind],
             wait_seconds: 0,
+            machine: None,
         };
         Ok(self
             .orchestrator

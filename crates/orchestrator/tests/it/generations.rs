@@ -173,6 +173,7 @@ async fn a_waiting_worker_is_woken() -> anyhow::Result<()> {
         let request = protocol::agent::ClaimRequest {
             kinds: vec![WorkKind::Generate],
             wait_seconds: 60,
+            machine: None,
         };
         agent.orchestrator.claim(&agent.credential, request).await
     });

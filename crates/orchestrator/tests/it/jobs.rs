@@ -165,7 +165,10 @@ async fn gives_up_after_attempts_without_progress() -> anyhow::Result<()> {
         )
     );
     // Its owner mended the machine.
-    let job = bench.orchestrator.resume_job(bench.owner(), job.id, None).await?;
+    let job = bench
+        .orchestrator
+        .resume_job(bench.owner(), job.id, protocol::spend::ResumeJob::default())
+        .await?;
     assert_eq!((job.phase, job.checkpoint_step), (Phase::Queued, Some(10)));
     bench
         .wait_passing_until(async || Ok(bench.phase(job.id).await? == Phase::Launching))
@@ -327,7 +330,9 @@ async fn stop_keeps_a_checkpoint_to_resume_from() -> anyhow::Result<()> {
     bench.pass().await?;
     assert_eq!(bench.machines.n_launches(), 1, "it stays stopped");
 
-    orchestrator.resume_job(owner, job.id, None).await?;
+    orchestrator
+        .resume_job(owner, job.id, protocol::spend::ResumeJob::default())
+        .await?;
     bench.pass().await?;
     let agent = bench.agent().await?;
     let held = agent.claim_train().await?;

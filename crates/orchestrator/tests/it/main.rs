@@ -8,6 +8,7 @@ mod generations;
 mod jobs;
 mod machines;
 mod objects;
+mod pool;
 mod reap;
 mod rentals;
 mod replicas;

@@ -7,3 +7,4 @@ mod faults;
 mod interleavings;
 mod limits;
 mod office;
+mod table;

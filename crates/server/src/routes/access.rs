@@ -7,7 +7,7 @@ use axum::{
 };
 use protocol::{
     TokenId,
-    api::{ApiToken, CreateToken, CreatedToken, Login, Session},
+    api::{ApiToken, CreateToken, CreatedToken, Login, Session, TokenScope},
 };
 use serde::Deserialize;
 
@@ -116,7 +116,10 @@ pub(crate) async fn create_token(
         ));
     }
     let tx = state.store().begin().await?;
-    let token = store::tokens::create_user(&tx, user.owner, name, None).await?;
+    let token = match request.scope {
+        TokenScope::User => store::tokens::create_user(&tx, user.owner, name, None).await?,
+        TokenScope::Agent => store::tokens::create_pool(&tx, user.owner, name).await?,
+    };
     tx.commit().await?;
     Ok((StatusCode::CREATED, axum::Json(token)))
 }

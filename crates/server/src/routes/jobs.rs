@@ -138,7 +138,7 @@ pub(crate) async fn stop_job(
 
 /// Resume a stopped or failed job
 ///
-/// It goes on from its newest checkpoint. The body may be left out.
+/// It goes on from its newest checkpoint, on a machine of another provider if the body says so. The body may be left out.
 #[utoipa::path(
     post,
     path = "/jobs/{id}/resume",
@@ -153,9 +153,8 @@ pub(crate) async fn resume_job(
     Path(id): Path<JobId>,
     MaybeJson(request): MaybeJson<ResumeJob>,
 ) -> ApiResult<axum::Json<Job>> {
-    let limit = request.limit_micro_usd;
     Ok(axum::Json(
-        state.orchestrator.resume_job(user.owner, id, limit).await?,
+        state.orchestrator.resume_job(user.owner, id, request).await?,
     ))
 }
 

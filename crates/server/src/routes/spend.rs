@@ -94,9 +94,9 @@ pub(crate) async fn set_job_limit(
 #[utoipa::path(get, path = "/providers", tag = "spend", responses((status = 200, body = [ProviderInfo])))]
 pub(crate) async fn list_providers(
     State(state): State<AppState>,
-    _user: User,
+    user: User,
 ) -> ApiResult<axum::Json<Vec<ProviderInfo>>> {
-    Ok(axum::Json(state.orchestrator.provider_infos().await?))
+    Ok(axum::Json(state.orchestrator.provider_infos(user.owner).await?))
 }
 
 /// Order machines again at a provider where that was halted

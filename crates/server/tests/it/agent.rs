@@ -53,6 +53,7 @@ impl FakeAgent {
         let request = ClaimRequest {
             kinds: vec![kind],
             wait_seconds: 20,
+            machine: None,
         };
         let reply: ClaimReply = take(StatusCode::OK, self.post("claim").json(&request)).await;
         reply.assignment.expect("there is work")

@@ -20,5 +20,6 @@ pub(crate) mod ledger_entry;
 pub(crate) mod model;
 pub(crate) mod model_version;
 pub(crate) mod owner;
+pub(crate) mod pool_machine;
 pub(crate) mod rented_instance;
 pub(crate) mod setting;

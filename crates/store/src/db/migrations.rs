@@ -4,6 +4,7 @@ mod m0001_initial;
 mod m0002_auth_users;
 mod m0003_replicas;
 mod m0004_spend;
+mod m0005_pool;
 mod row_security;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_auth_users::Migration),
             Box::new(m0003_replicas::Migration),
             Box::new(m0004_spend::Migration),
+            Box::new(m0005_pool::Migration),
         ]
     }
 }

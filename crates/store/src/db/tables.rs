@@ -5,7 +5,8 @@ use sea_orm::{ColumnTrait, ColumnType, EntityTrait, IdenStatic, Iterable, Primar
 
 use super::entities::{
     api_token, artifact, attempt, budget, dataset, dataset_item, dataset_version, generation, job, job_event,
-    job_metric, job_metric_tile, ledger_entry, model, model_version, owner, rented_instance, setting,
+    job_metric, job_metric_tile, ledger_entry, model, model_version, owner, pool_machine, rented_instance,
+    setting,
 };
 
 /// A table, as far as it can be told without its rows.
@@ -60,6 +61,11 @@ pub(crate) const TABLES: &[Table] = &[
         "Tokens of users and workers, as hashes",
         SeenBy::Nobody,
     ),
+    table::<pool_machine::Entity>(
+        "pool_machines",
+        "Machines where somebody runs an agent, as they were last seen",
+        OF_OWNER,
+    ),
     table::<dataset::Entity>("training_datasets", "Uploaded pictures with captions", OF_OWNER),
     table::<dataset_item::Entity>("dataset_items", "One picture of a dataset", OF_DATASET),
     table::<dataset_version::Entity>(
@@ -112,6 +118,11 @@ pub(crate) const TABLES: &[Table] = &[
 
 /// What a person who reads a table may not guess from a column's name.
 pub(crate) const COLUMNS: &[(&str, &str, &str)] = &[
+    (
+        "api_tokens",
+        "is_of_pool",
+        "Agents with it take whatever work of its owner fits their machine",
+    ),
     (
         "training_jobs",
         "priority",

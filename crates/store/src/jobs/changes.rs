@@ -6,6 +6,7 @@ use protocol::{
     agent::ArtifactKind,
     event::{Event, StepMetrics},
     phase::Phase,
+    spend::RentalWish,
 };
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, QueryFilter,
@@ -211,6 +212,13 @@ pub async fn set_limit(tx: &Tx, id: JobId, limit: MicroUsd) -> Result<()> {
     set(tx, id, job::Column::SpendWarnedAt, None::<DateTime<Utc>>).await?;
     tx.wake_on_commit();
     Ok(())
+}
+
+/// Chooses another provider for the next attempts.
+pub async fn move_to(tx: &Tx, id: JobId, provider: &str, rental: Option<&RentalWish>) -> Result<()> {
+    set(tx, id, job::Column::Provider, provider).await?;
+    let rental = rental.map(|rental| serde_json::to_value(rental).expect("a wish is plain data"));
+    set(tx, id, job::Column::Rental, rental).await
 }
 
 /// Notes what an hour of the job's living machines costs.

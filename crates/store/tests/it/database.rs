@@ -14,7 +14,7 @@ use store::{
     datasets::{self, AddedItem, NewItem},
     jobs::{self, PhaseChange, Requested},
     models::{self, NewVersion},
-    tokens::{self, Principal},
+    tokens::{self, AgentWork, Principal},
 };
 
 use crate::fixture::{TestStore, manifest, metadata, open_sqlite, verdict};
@@ -181,7 +181,7 @@ pub(crate) async fn tokens_speak_for_their_owner(test: TestStore) -> anyhow::Res
     assert_eq!(tokens::authenticate(store, "morpheus_guess").await?, None);
     let who = tokens::authenticate(store, &worker).await?;
     assert!(
-        matches!(&who, Some(Principal::Agent(agent)) if agent.attempt.is_none()),
+        matches!(&who, Some(Principal::Agent(agent)) if agent.work == AgentWork::Generations),
         "{who:?}"
     );
 
@@ -190,7 +190,7 @@ pub(crate) async fn tokens_speak_for_their_owner(test: TestStore) -> anyhow::Res
     let Some(Principal::Agent(agent)) = tokens::authenticate(store, &token.secret).await? else {
         anyhow::bail!("an attempt's token is an agent's");
     };
-    assert_eq!(agent.attempt, Some(attempt.id));
+    assert_eq!(agent.work, AgentWork::Attempt(attempt.id));
     assert!(attempt.belongs_to(&agent));
 
     let tx = store.begin().await?;

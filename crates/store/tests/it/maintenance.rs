@@ -13,10 +13,11 @@ use crate::{
 };
 
 /// Every table, in the order of an export.
-const TABLES: [&str; 18] = [
+const TABLES: [&str; 19] = [
     "owners",
     "settings",
     "api_tokens",
+    "pool_machines",
     "training_datasets",
     "dataset_items",
     "dataset_versions",

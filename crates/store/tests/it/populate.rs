@@ -2,10 +2,11 @@
 
 use protocol::{
     MicroUsd, OwnerId,
-    agent::{ArtifactKind, NewArtifact},
+    agent::{ArtifactKind, Machine, NewArtifact},
     dataset::Split,
     event::Event,
     phase::Outcome,
+    recipe::Engine,
     spend::{CloudTier, RentalWish},
 };
 use store::{
@@ -15,6 +16,7 @@ use store::{
     jobs::{self, NewJob},
     metrics,
     models::{self, NewVersion},
+    pool,
     spend::{self, NewInstance},
     tokens::{self, NewToken},
 };
@@ -100,6 +102,16 @@ pub(crate) async fn populate(store: &Store, owner: OwnerId, seed: u8) -> anyhow:
     attempts::end(&tx, &attempt, Outcome::Completed, None).await?;
     generations::create(&tx, owner, &generation()).await?;
     tokens::create_user(&tx, owner, "demo", None).await?;
+    let machines = tokens::create_pool(&tx, owner, "workshop").await?;
+    let machine = Machine {
+        name: "attic".to_owned(),
+        labels: vec!["quiet".to_owned()],
+        gpu: Some("NVIDIA GeForce RTX 3090".to_owned()),
+        memory_gb: Some(24),
+        engines: vec![Engine::Native, Engine::Kohya],
+    };
+    let id = pool::note(&tx, owner, machines.token.id, &machine).await?;
+    assert_eq!(pool::note(&tx, owner, machines.token.id, &machine).await?, id);
     tx.commit().await?;
     Ok(())
 }

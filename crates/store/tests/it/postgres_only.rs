@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use crate::{fixture::TestStore, populate::populate};
 
-const VISIBLE: [&str; 15] = [
+const VISIBLE: [&str; 16] = [
     "owners",
+    "pool_machines",
     "training_datasets",
     "dataset_items",
     "dataset_versions",

@@ -238,7 +238,7 @@ fn its_own_reckoning_of_the_cost_ends_it() {
         budget: budget(1_000),
         ..environment()
     };
-    let mut machine = Machine::new(far);
+    let machine = Machine::new(far);
     machine.would_change_at(700.0, Decision::Leave(Reason::Budget));
     machine.would_change_at(1_000.0, Decision::Terminate(Reason::Budget));
 

@@ -31,6 +31,7 @@ fn machine(script: &str) -> Machine {
         deployment: Uuid::now_v7(),
         server: Uuid::now_v7(),
         capacity: 1,
+        engines: vec![protocol::recipe::Engine::Native],
         grace: Duration::from_millis(300),
     };
     Machine {

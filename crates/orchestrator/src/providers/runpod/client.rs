@@ -23,6 +23,9 @@ use super::{
 /// Where the provider is.
 pub const DEFAULT_URL: &str = protocol::spend::RUNPOD_URL;
 
+/// Where the API before this one was.
+const FORMER_URL: &str = "https://rest.runpod.io/v1";
+
 /// Said when the provider refuses without saying for how long.
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5);
 /// A log that shows nothing for this long is asked for again by whoever reads it.
@@ -215,6 +218,27 @@ impl Client {
             bill.first_until = bill.first_until.min(record.end_time);
         }
         Ok(bills.into_values().collect())
+    }
+
+    /// The list of pods as it came, to see what it is made of.
+    pub async fn raw_list(&self) -> Result<serde_json::Value, CallError> {
+        let what = "the list of pods";
+        let request = || Ok(self.request(Method::GET, self.path(what, &["pods"])?));
+        read(what, self.patiently(what, request).await?).await
+    }
+
+    /// The status with which the API before this one answers.
+    pub async fn status_of_v1(&self) -> Result<u16, CallError> {
+        let what = "the former API";
+        let url = if self.url().trim_end_matches('/') == super::DEFAULT_URL {
+            FORMER_URL.to_owned()
+        } else {
+            format!("{}/v1", self.url().trim_end_matches('/'))
+        };
+        let url = Url::parse(&format!("{url}/pods")).map_err(|err| impossible(what, err))?;
+        let answer = self.request(Method::GET, url).send().await;
+        let answer = answer.map_err(|err| unclear(what, err.without_url()))?;
+        Ok(answer.status().as_u16())
     }
 
     /// A pod's lines, after one that was seen before, until the pod is gone or nothing comes for a while.

@@ -17,7 +17,7 @@ use store::{
     jobs, metrics, models,
     objects::UrlOptions,
     queue,
-    tokens::AgentCredential,
+    tokens::{AgentCredential, AgentWork},
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -40,9 +40,12 @@ impl Orchestrator {
         let deadline = Instant::now() + wait;
         let mut wakeups = self.store.signals().on_wake();
         loop {
-            let assignment = self.try_claim(agent, &request.kinds).await?;
+            let assignment = self.try_claim(agent, &request).await?;
             if assignment.is_some() || Instant::now() >= deadline {
-                return Ok(ClaimReply { assignment });
+                return Ok(ClaimReply {
+                    assignment,
+                    stay: matches!(agent.work, AgentWork::Pool { .. }),
+                });
             }
             // Work that another process queued comes without a wake-up.
             let next_look = deadline.min(Instant::now() + self.options.tick);
@@ -53,11 +56,21 @@ impl Orchestrator {
     async fn try_claim(
         &self,
         agent: &AgentCredential,
-        kinds: &[WorkKind],
+        request: &ClaimRequest,
     ) -> ServiceResult<Option<Assignment>> {
-        match agent.attempt {
-            Some(attempt) if kinds.contains(&WorkKind::Train) => self.claim_attempt(agent, attempt).await,
-            None if kinds.contains(&WorkKind::Generate) => self.claim_generation(agent).await,
+        let wants = |kind| request.kinds.contains(&kind);
+        match agent.work {
+            AgentWork::Attempt(attempt) if wants(WorkKind::Train) => self.claim_attempt(agent, attempt).await,
+            AgentWork::Pool { owner, token } if wants(WorkKind::Train) => {
+                let Some(machine) = &request.machine else {
+                    return Err(ServiceError::field(
+                        "machine",
+                        "needed with a token of the pool: which machine this is, and what it has",
+                    ));
+                };
+                self.claim_of_pool(agent, owner, token, machine).await
+            }
+            AgentWork::Generations if wants(WorkKind::Generate) => self.claim_generation(agent).await,
             _ => Ok(None),
         }
     }
@@ -69,6 +82,16 @@ impl Orchestrator {
         id: AttemptId,
     ) -> ServiceResult<Option<Assignment>> {
         let tx = self.store.begin().await?;
+        self.hand_out(tx, agent, id).await
+    }
+
+    /// The work of an attempt that the agent may claim.
+    pub(super) async fn hand_out(
+        &self,
+        tx: Tx,
+        agent: &AgentCredential,
+        id: AttemptId,
+    ) -> ServiceResult<Option<Assignment>> {
         let attempt = own_attempt(&tx, agent, id).await?;
         let Subject::Job(job_id) = attempt.subject else {
             return Err(ServiceError::Forbidden);

@@ -8,7 +8,10 @@ use protocol::{
 };
 use sim::runpod::{Death, Fault, Reads, Reply, Route, What};
 
-use super::office::{Office, USD};
+use super::{
+    office::{Office, USD},
+    table,
+};
 use crate::{
     fixture::step,
     runpod::{client, spec},
@@ -68,6 +71,12 @@ async fn an_order_that_was_carried_out_and_not_answered_is_found_by_its_name() {
         assert_eq!(office.machine().await.phase, InstancePhase::Live);
         assert_eq!(office.sim.living().len(), 1, "nothing was ordered twice");
         ends_well(&office, job.id).await;
+        table::row(
+        &office,
+        "an order is carried out and answered with 500, never, or with a closed connection; lists lag by 60 s",
+        "the machine is found by its name; nothing is ordered twice",
+    )
+    .await;
     }
 }
 
@@ -92,6 +101,12 @@ async fn an_order_that_was_lost_is_given_up_and_made_again_under_another_name() 
     assert!(lost.reserved_micro_usd < first.reserved_micro_usd && lost.reserved_micro_usd > MicroUsd::ZERO);
     assert_eq!(office.sim.living().len(), 1);
     ends_well(&office, job.id).await;
+    table::row(
+        &office,
+        "an order is lost",
+        "given up after 5 minutes and made again under another name; a part of the money is kept until it is sure that nothing was charged",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -121,6 +136,12 @@ async fn a_machine_that_shows_up_after_it_was_given_up_is_ended() {
         office.instances().await
     );
     ends_well(&office, job.id).await;
+    table::row(
+        &office,
+        "a machine shows up after it was given up",
+        "ended, and paid for",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -135,6 +156,12 @@ async fn where_nothing_is_free_the_next_one_is_asked_for() {
     assert_eq!(office.machine().await.gpu, "NVIDIA GeForce RTX 3090");
     office.minutes(1).await;
     ends_well(&office, job.id).await;
+    table::row(
+        &office,
+        "no machine of the wanted type is free",
+        "the next type is asked for",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -151,6 +178,12 @@ async fn where_nothing_at_all_is_free_the_job_waits_as_long_as_it_takes() {
     assert!(waits.reason.unwrap().contains("no machine is free"));
     assert_eq!(waits.spend.reserved_micro_usd, MicroUsd::ZERO);
     assert_eq!(office.sim.bill(), MicroUsd::ZERO);
+    table::row(
+        &office,
+        "no machine is free at all",
+        "the job waits; nothing is set aside, nothing is held against it",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -166,7 +199,12 @@ async fn an_empty_account_halts_everything_until_somebody_has_looked() {
         .await
         .unwrap();
     office.pass().await;
-    let infos = office.bench.orchestrator.provider_infos().await.unwrap();
+    let infos = office
+        .bench
+        .orchestrator
+        .provider_infos(office.bench.owner())
+        .await
+        .unwrap();
     let runpod = infos.iter().find(|info| info.name == "runpod").unwrap();
     assert!(
         runpod.halted.as_ref().unwrap().contains("too little money"),
@@ -180,6 +218,12 @@ async fn an_empty_account_halts_everything_until_somebody_has_looked() {
     office.bench.orchestrator.unhalt("runpod").await.unwrap();
     assert_eq!(office.job(job.id).await.phase, Phase::Queued);
     assert_eq!(office.job(job.id).await.spend.reserved_micro_usd, MicroUsd::ZERO);
+    table::row(
+        &office,
+        "the account is empty (402)",
+        "nothing is ordered any more until somebody has looked",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -197,6 +241,12 @@ async fn a_machine_that_is_dearer_than_offered_is_given_back_at_once() {
         "{all:?}"
     );
     ends_well(&office, job.id).await;
+    table::row(
+        &office,
+        "a machine costs twice what it was offered for",
+        "given back at once; the next offer is asked for",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -221,6 +271,12 @@ async fn a_price_that_rises_never_leads_past_the_limit() {
     office.settle().await;
     assert!(office.sim.bill() <= MicroUsd(limit), "{}", office.sim.bill());
     assert_eq!(office.spent().await, office.sim.bill());
+    table::row(
+        &office,
+        "the price rises fourfold while it runs, and its agent never stops",
+        "more is set aside if the budgets allow it, else it goes earlier; the limit holds",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -241,6 +297,12 @@ async fn a_machine_that_dies_is_followed_by_another_that_goes_on() {
             "{how:?}"
         );
         ends_well(&office, job.id).await;
+        table::row(
+            &office,
+            "a machine vanishes, fails, or stops",
+            "another one goes on from the newest checkpoint",
+        )
+        .await;
     }
 }
 
@@ -270,6 +332,12 @@ async fn an_end_that_is_confirmed_and_not_carried_out_is_ordered_again() {
     office.sim.clear_faults();
     office.settle().await;
     assert_eq!(office.spent().await, office.sim.bill());
+    table::row(
+        &office,
+        "an end is confirmed and not carried out for 3 minutes; half of the orders to end are answered with 500",
+        "ordered again until it is gone; its money is not free before",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -297,6 +365,12 @@ async fn a_machine_that_a_list_leaves_out_is_not_given_up() {
         office.instances().await
     );
     ends_well(&office, job.id).await;
+    table::row(
+        &office,
+        "a list leaves a machine out for 10 minutes; then nothing shows it for 10 more",
+        "its own page decides at first; then it is given up, and ended and paid for when it is back",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -314,6 +388,12 @@ async fn a_machine_whose_agent_never_calls_is_ended_in_time() {
     office.minutes(3).await;
     assert!(!office.sim.living().contains(&stuck));
     ends_well(&office, job.id).await;
+    table::row(
+        &office,
+        "a machine never gets past provisioning",
+        "ended after 21 minutes",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -329,6 +409,12 @@ async fn an_agent_that_falls_silent_loses_its_machine() {
     office.minutes(3).await;
     assert!(!office.sim.living().contains(&machine));
     ends_well(&office, job.id).await;
+    table::row(
+        &office,
+        "an agent falls silent",
+        "its machine is ended after its lease and its time to stop; another one goes on",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -338,10 +424,21 @@ async fn machines_of_others_are_shown_and_never_touched() {
     stranger.create(&spec("my-notebook")).await.unwrap();
     office.minutes(60).await;
     assert_eq!(office.sim.living(), ["my-notebook"]);
-    let infos = office.bench.orchestrator.provider_infos().await.unwrap();
+    let infos = office
+        .bench
+        .orchestrator
+        .provider_infos(office.bench.owner())
+        .await
+        .unwrap();
     let runpod = infos.iter().find(|info| info.name == "runpod").unwrap();
     assert_eq!(runpod.n_foreign, 1);
     assert!(runpod.foreign_rate_micro_usd > MicroUsd::ZERO);
+    table::row(
+        &office,
+        "the account has machines of others",
+        "shown, never touched",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -363,6 +460,12 @@ async fn a_machine_of_ours_that_the_database_does_not_know_is_ended() {
     assert_eq!(office.sim.living().len(), 1, "its row may be on its way");
     office.minutes(7).await;
     assert_eq!(office.sim.living(), [""; 0]);
+    table::row(
+        &office,
+        "a machine with our mark that no row knows: the database is an older copy",
+        "ended when it is 10 minutes old; a row is needed to pay for it",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -389,6 +492,12 @@ async fn a_job_that_is_cancelled_before_its_agent_calls_gives_its_machine_back()
         office.sim.bill() > MicroUsd::ZERO,
         "it was charged from its order on"
     );
+    table::row(
+        &office,
+        "a job is cancelled before its agent has called",
+        "the machine is ended at once, and paid for",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -406,4 +515,51 @@ async fn too_many_requests_are_waited_out() {
     office.pass().await;
     assert_eq!(office.job(job.id).await.phase, Phase::Queued);
     assert_eq!(office.job(job.id).await.spend.reserved_micro_usd, MicroUsd::ZERO);
+    table::row(&office, "429 with `Retry-After`", "waited out").await;
+}
+
+/// Nobody has learned its id: bills are all that tells of it.
+#[tokio::test]
+async fn a_machine_that_came_and_went_unseen_is_found_by_its_bill() {
+    let office = Office::new().await;
+    let stranger = client(&office.sim);
+    let notebook = stranger.create(&spec("my-notebook")).await.unwrap();
+    office.pass().await;
+    office
+        .sim
+        .fault(Fault::once(What::CreateLost { reply: Reply::Reset }));
+    let job = office
+        .submit(office.request(20 * USD, &[RTX_4090]))
+        .await
+        .unwrap();
+    office.pass().await;
+    let lost = office.machine().await.name;
+    // The server is away meanwhile; the agent reaches nobody, and ends its machine.
+    office.sim.step(12 * super::office::MINUTE);
+    office.end(&lost).await;
+    office
+        .bench
+        .orchestrator
+        .cancel_job(office.bench.owner(), job.id)
+        .await
+        .unwrap();
+    office.minutes(5).await;
+    assert!(office.job(job.id).await.spend.reserved_micro_usd > MicroUsd::ZERO);
+    office.minutes(170).await;
+    let all = office.instances().await;
+    let seen = all.iter().find(|machine| machine.name == lost).unwrap();
+    let handle = seen.handle.as_ref().expect("its bill has told");
+    assert_ne!(*handle, notebook.id);
+    assert_eq!(office.sim.living(), ["my-notebook"]);
+    stranger.terminate(&notebook.id).await.unwrap();
+    office.settle().await;
+    assert_eq!(office.spent().await, office.sim.pod_bill(handle).unwrap());
+    assert!(office.spent().await > MicroUsd::ZERO);
+    office.audit().await;
+    table::row(
+        &office,
+        "a machine whose order was not answered ends before any list has it",
+        "found by its bill, by elimination: one that began after the order, is nobody else's, and is not too large",
+    )
+    .await;
 }

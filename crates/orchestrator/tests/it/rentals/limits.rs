@@ -7,7 +7,7 @@ use protocol::{
     event::Event,
     phase::{Outcome, Phase},
     problem::chain,
-    spend::{BudgetScope, InstancePhase, SetBudget, env},
+    spend::{BudgetScope, InstancePhase, ResumeJob, SetBudget, env},
 };
 
 use super::office::{MINUTE, Office, USD};
@@ -114,11 +114,11 @@ async fn a_job_ends_itself_before_it_passes_its_limit() {
     // With more money it goes on from there.
     let orchestrator = &office.bench.orchestrator;
     let refused = orchestrator
-        .resume_job(office.bench.owner(), job.id, Some(bill))
+        .resume_job(office.bench.owner(), job.id, with_limit(bill))
         .await;
     assert!(chain(&refused.unwrap_err()).contains("must be more than"));
     orchestrator
-        .resume_job(office.bench.owner(), job.id, Some(MicroUsd(100 * USD)))
+        .resume_job(office.bench.owner(), job.id, with_limit(MicroUsd(100 * USD)))
         .await
         .unwrap();
     office.pass().await;
@@ -307,4 +307,11 @@ async fn many_jobs_never_reserve_more_than_there_is() {
         assert!(office.sim.bill() <= limit);
     }
     office.audit().await;
+}
+
+fn with_limit(limit: MicroUsd) -> ResumeJob {
+    ResumeJob {
+        limit_micro_usd: Some(limit),
+        ..ResumeJob::default()
+    }
 }

@@ -15,6 +15,7 @@ pub struct Model {
     pub last_used_at: Option<DateTimeUtc>,
     pub expires_at: Option<DateTimeUtc>,
     pub revoked_at: Option<DateTimeUtc>,
+    pub is_of_pool: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,0 +1,202 @@
+//! Machines of the pool: which jobs they get, and what happens to those that they lose.
+
+use std::time::Duration;
+
+use protocol::{
+    agent::{ArtifactKind, Assignment, ClaimRequest, Machine, Work, WorkKind},
+    job::CreateJob,
+    phase::{Outcome, Phase},
+    recipe::Engine,
+    spend::{RentalWish, ResumeJob},
+};
+use store::tokens::{self, Principal};
+use uuid::Uuid;
+
+use crate::fixture::{Agent, Bench, Held};
+
+struct Member {
+    agent: Agent,
+    machine: Machine,
+}
+
+/// A machine that has called once.
+async fn member(bench: &Bench, name: &str, labels: &[&str]) -> anyhow::Result<Member> {
+    let tx = bench.store().begin().await?;
+    let token = tokens::create_pool(&tx, bench.owner(), "workshop").await?;
+    tx.commit().await?;
+    let Some(Principal::Agent(credential)) = tokens::authenticate(bench.store(), &token.secret).await? else {
+        anyhow::bail!("no agent");
+    };
+    let member = Member {
+        agent: Agent {
+            orchestrator: bench.orchestrator.clone(),
+            credential,
+            instance: Uuid::nil(),
+        },
+        machine: Machine {
+            name: name.to_owned(),
+            labels: labels.iter().map(|label| (*label).to_owned()).collect(),
+            gpu: None,
+            memory_gb: None,
+            engines: vec![Engine::Native],
+        },
+    };
+    assert!(member.claim().await?.is_none(), "there is no work yet");
+    Ok(member)
+}
+
+impl Member {
+    async fn claim(&self) -> anyhow::Result<Option<Assignment>> {
+        let request = ClaimRequest {
+            kinds: vec![WorkKind::Train],
+            wait_seconds: 0,
+            machine: Some(self.machine.clone()),
+        };
+        let reply = self
+            .agent
+            .orchestrator
+            .claim(&self.agent.credential, request)
+            .await?;
+        assert!(reply.stay);
+        Ok(reply.assignment)
+    }
+}
+
+fn request(bench: &Bench, labels: &[&str]) -> CreateJob {
+    CreateJob {
+        provider: "agent".to_owned(),
+        rental: RentalWish {
+            labels: labels.iter().map(|label| (*label).to_owned()).collect(),
+            ..RentalWish::default()
+        },
+        ..bench.request()
+    }
+}
+
+#[tokio::test]
+async fn jobs_go_to_machines_that_fit_and_to_one_only() -> anyhow::Result<()> {
+    let bench = Bench::new().await?;
+    let attic = member(&bench, "attic", &["quiet"]).await?;
+    let cellar = member(&bench, "cellar", &["quiet", "large"]).await?;
+    let make = |labels: &'static [&'static str]| {
+        bench
+            .orchestrator
+            .create_job(bench.owner(), request(&bench, labels))
+    };
+    let large = make(&["large"]).await?;
+    let any = make(&[]).await?;
+    let works_on = |assignment: Option<Assignment>| match assignment.map(|assignment| assignment.work) {
+        Some(Work::Train(work)) => Some(work.job_id),
+        _ => None,
+    };
+    assert_eq!(
+        works_on(attic.claim().await?),
+        Some(any.id),
+        "the older one does not fit"
+    );
+    assert_eq!(works_on(attic.claim().await?), None);
+    assert_eq!(works_on(cellar.claim().await?), Some(large.id));
+    assert_eq!(bench.phase(large.id).await?, Phase::Running);
+    let infos = bench.orchestrator.provider_infos(bench.owner()).await?;
+    let pool = infos.iter().find(|info| info.name == "agent").unwrap();
+    let busy = |name: &str| {
+        let member = pool
+            .machines
+            .iter()
+            .find(|member| member.machine.name == name)
+            .unwrap();
+        (member.is_online, member.job_id)
+    };
+    assert_eq!(busy("attic"), (true, Some(any.id)));
+    assert_eq!(busy("cellar"), (true, Some(large.id)));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_no_machine_could_train_is_refused() -> anyhow::Result<()> {
+    let bench = Bench::new().await?;
+    let refused = async |request: CreateJob| {
+        let outcome = bench.orchestrator.create_job(bench.owner(), request).await;
+        outcome.map_or_else(
+            |err| protocol::problem::chain(&err),
+            |job| format!("{:?}", job.phase),
+        )
+    };
+    let answer = refused(request(&bench, &[])).await;
+    assert!(answer.contains("the pool has no machine yet"), "{answer}");
+    member(&bench, "attic", &["quiet"]).await?;
+    let answer = refused(request(&bench, &["large"])).await;
+    assert!(answer.contains("`attic` is not labeled large"), "{answer}");
+    let answer = refused(request(&bench, &["a label with spaces"])).await;
+    assert!(answer.contains("labels"), "{answer}");
+    let kohya = CreateJob {
+        engine: Engine::Kohya,
+        ..request(&bench, &[])
+    };
+    let answer = refused(kohya).await;
+    assert!(answer.contains("`attic` has no sd-scripts"), "{answer}");
+    let local = CreateJob {
+        engine: Engine::Kohya,
+        ..bench.request()
+    };
+    let answer = refused(local).await;
+    assert!(answer.contains("MORPHEUS_KOHYA_DIR"), "{answer}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_job_of_a_machine_that_falls_silent_goes_to_another() -> anyhow::Result<()> {
+    let bench = Bench::with(|options| options.lease = Duration::from_millis(20)).await?;
+    let attic = member(&bench, "attic", &[]).await?;
+    let cellar = member(&bench, "cellar", &[]).await?;
+    let job = bench
+        .orchestrator
+        .create_job(bench.owner(), request(&bench, &[]))
+        .await?;
+    let held = Held::of(attic.claim().await?.unwrap());
+    bench
+        .wait_passing_until(async || Ok(bench.phase(job.id).await? == Phase::Queued))
+        .await?;
+    let taken = Held::of(cellar.claim().await?.unwrap());
+    assert_ne!(taken.id, held.id);
+    // The first one is back, and hears that it has lost its work.
+    assert!(attic.agent.beat(&held, Vec::new()).await.is_err());
+    cellar.agent.finish(&taken, Outcome::Failed).await?;
+    bench.pass().await?;
+    assert_eq!(bench.phase(job.id).await?, Phase::Failed);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stopped_job_goes_on_at_another_provider() -> anyhow::Result<()> {
+    let bench = Bench::new().await?;
+    let attic = member(&bench, "attic", &["quiet"]).await?;
+    let (job, agent, held) = bench.claimed().await?;
+    agent
+        .bring(&held, ArtifactKind::Checkpoint { step: 50 }, b"state")
+        .await?;
+    bench.orchestrator.stop_job(bench.owner(), job.id).await?;
+    agent.finish(&held, Outcome::Stopped).await?;
+    bench.pass().await?;
+    assert_eq!(bench.phase(job.id).await?, Phase::Stopped);
+    let resume = async |provider: &str, label: &str| {
+        let request = ResumeJob {
+            provider: Some(provider.to_owned()),
+            rental: request(&bench, &[label]).rental,
+            ..ResumeJob::default()
+        };
+        bench
+            .orchestrator
+            .resume_job(bench.owner(), job.id, request)
+            .await
+    };
+    for (provider, label) in [("nobody", "quiet"), ("agent", "large")] {
+        assert!(resume(provider, label).await.is_err());
+        assert_eq!(bench.phase(job.id).await?, Phase::Stopped);
+    }
+    assert_eq!(resume("agent", "quiet").await?.provider, "agent");
+    let taken = Held::of(attic.claim().await?.expect("the job"));
+    assert!(taken.work.resume_from.is_some());
+    assert_eq!(bench.job(job.id).await?.n_attempts, 2);
+    Ok(())
+}
