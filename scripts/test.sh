@@ -32,6 +32,7 @@ trap summary EXIT
 dashboard() { npm --prefix dashboard run --silent "$@"; }
 
 stage "scripts" shellcheck scripts/*.sh .ci/run
+stage "worker image" env PYTHON="$PWD/.tools/python/bin/python" deploy/worker/lint.sh
 stage "format" cargo fmt --all --check
 stage "tidy" cargo xtask tidy
 stage "dashboard packages" scripts/dashboard-packages.sh

@@ -51,6 +51,7 @@ function NewJob() {
       preset: "character",
       name: first?.name ?? "",
       trigger_word: "",
+      engine: fields.CreateJob.engine.options[0],
       priority: String(fields.CreateJob.priority.default),
       sample_prompts: "",
       parameters: {},

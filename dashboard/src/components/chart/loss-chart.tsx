@@ -4,7 +4,7 @@ import uPlot from "uplot";
 import { formatCount, formatLoss } from "~/lib/format";
 import { useAppliedTheme } from "~/lib/theme";
 import type { Series } from "~/live/series";
-import { smooth } from "~/live/smooth";
+import { chartData } from "./data";
 
 export interface ChartView {
   /** From 0 to below 1. */
@@ -32,7 +32,7 @@ export function LossChart({ series, smoothing, log, description }: Props) {
     let frame = 0;
     const draw = () => {
       frame = 0;
-      plot.setData(data(series, smoothing));
+      plot.setData(chartData(series, smoothing));
       // Without a cursor on the curve, the legend tells where it stands.
       if ((plot.cursor.left ?? -1) < 0) plot.setLegend({ idx: plot.data[0].length - 1 });
     };
@@ -55,25 +55,6 @@ export function LossChart({ series, smoothing, log, description }: Props) {
   return (
     <div ref={host} role="img" aria-label={description} className="min-w-0" style={{ minHeight: HEIGHT }} />
   );
-}
-
-/** Steps, raw losses, smoothed losses, validation losses on the same steps. */
-function data(series: Series, smoothing: number): uPlot.AlignedData {
-  const { step, loss } = series.view();
-  const own: uPlot.AlignedData = [
-    step,
-    loss,
-    smooth(loss, smoothing),
-    new Float64Array(step.length).fill(Number.NaN),
-  ];
-  if (series.validation.length === 0) return own;
-  const x = Float64Array.from(series.validation, ([at]) => at);
-  const y = Float64Array.from(series.validation, ([, value]) => value);
-  const [steps, raw, smoothed] = own;
-  return uPlot.join([
-    [steps, raw, smoothed],
-    [x, y],
-  ] as uPlot.AlignedData[]);
 }
 
 function options(width: number, log: boolean): uPlot.Options {

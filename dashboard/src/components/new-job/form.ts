@@ -5,10 +5,13 @@ import { formatCount } from "~/lib/format";
 
 export type ParameterName = keyof typeof fields.Parameters & keyof Parameters;
 
+export type Engine = (typeof fields.CreateJob.engine.options)[number];
+
 export interface Values {
   dataset_id: string;
   base_model: string;
   preset: Preset;
+  engine: Engine;
   name: string;
   trigger_word: string;
   /** As it was typed. */
@@ -89,6 +92,7 @@ export function toRequest(values: Values): CreateJob | null {
     name: values.name.trim(),
     trigger_word: values.trigger_word.trim() || null,
     preset: values.preset,
+    engine: values.engine,
     provider: fields.CreateJob.provider.default,
     priority: Number(values.priority),
     parameters,

@@ -6,10 +6,16 @@ import { fields } from "~/api/fields";
 import type { BaseModel, Dataset, PresetInfo } from "~/api/types";
 import { Field, Input, Textarea } from "~/components/ui/field";
 import { Select } from "~/components/ui/select";
-import { formatPlural } from "~/lib/format";
-import { ADVANCED, BASICS, type ParameterName, priorityError, type Values } from "./form";
+import { formatName, formatPlural } from "~/lib/format";
+import { ADVANCED, BASICS, type Engine, type ParameterName, priorityError, type Values } from "./form";
 import { ParameterField } from "./parameter-field";
 import { PresetCards } from "./preset-cards";
+
+/** What each engine is, for somebody who has to choose. */
+const ENGINES: Record<Engine, string> = {
+  native: "Morpheus' own, on the processor",
+  kohya: "sd-scripts, on a machine that has it",
+};
 
 interface Props {
   form: UseFormReturn<Values>;
@@ -115,7 +121,24 @@ export function NewJobForm({ form, values, datasets, bases, presets, errors, chi
         </div>
       </Section>
       <Section title="How it trains">
-        <div className="grid grid-cols-2 gap-x-4 gap-y-5 xl:grid-cols-3">{BASICS.map(parameter)}</div>
+        <div className="grid grid-cols-2 gap-x-4 gap-y-5 xl:grid-cols-3">
+          <Field label="Engine" error={errors.engine} help={fields.CreateJob.engine.description}>
+            {(control) => (
+              <Select
+                id={control.id}
+                describedBy={control["aria-describedby"]}
+                value={values.engine}
+                onValueChange={(engine) => form.setValue("engine", engine)}
+                options={fields.CreateJob.engine.options.map((value) => ({
+                  value,
+                  label: formatName(value),
+                  detail: ENGINES[value],
+                }))}
+              />
+            )}
+          </Field>
+          {BASICS.map(parameter)}
+        </div>
         <Field
           label="Sample prompts"
           className="mt-5"
