@@ -1,0 +1,51 @@
+// The simulated provider as nobody who rents from it sees it: what it really charges, what really lives, its clock.
+import type { APIRequestContext } from "@playwright/test";
+import type { Provider } from "./server";
+
+interface Pod {
+  id: string;
+  name: string;
+  status: string;
+  cost: number;
+  billed_micro_usd: number;
+}
+
+interface State {
+  now: string;
+  accounts: { billed_micro_usd: number }[];
+  pods: Pod[];
+}
+
+export class Simulator {
+  readonly #request: APIRequestContext;
+  readonly #provider: Provider;
+
+  constructor(request: APIRequestContext, provider: Provider) {
+    this.#request = request;
+    this.#provider = provider;
+  }
+
+  async state(): Promise<State> {
+    const answer = await this.#request.get(`${this.#provider.url}/__sim/state`);
+    return answer.json();
+  }
+
+  /** What it has charged until now, in micro-dollars. */
+  async bill(): Promise<number> {
+    const { accounts } = await this.state();
+    return accounts.reduce((sum, account) => sum + account.billed_micro_usd, 0);
+  }
+
+  /** Machines that are charged. */
+  async living(): Promise<Pod[]> {
+    const { pods } = await this.state();
+    return pods.filter(({ status }) => status !== "TERMINATED");
+  }
+
+  /** Lets time pass at once, beside what passes by itself. */
+  async pass(minutes: number): Promise<void> {
+    await this.#request.post(`${this.#provider.url}/__sim/clock`, {
+      data: { step_s: Math.floor(minutes * 60) },
+    });
+  }
+}
