@@ -9,7 +9,7 @@ import { Button } from "~/components/ui/button";
 import { Skeleton } from "~/components/ui/misc";
 import { Panel } from "~/components/ui/panel";
 import { formatDate, formatName, formatPlural } from "~/lib/format";
-import { formatUsd } from "~/lib/money";
+import { formatUsdColumn } from "~/lib/money";
 
 interface Props {
   /** Whose entries; null for all. */
@@ -116,7 +116,7 @@ function Entries({ entries, name }: { entries: LedgerEntry[]; name: ((id: string
                 </Link>
               </td>
             )}
-            <td className="text-right">{formatUsd(entry.amount_micro_usd)}</td>
+            <td className="text-right">{formatUsdColumn(entry.amount_micro_usd)}</td>
           </tr>
         ))}
       </tbody>

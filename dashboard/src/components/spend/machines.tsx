@@ -3,7 +3,7 @@ import { Link } from "@tanstack/react-router";
 import type { Job, RentedInstance } from "~/api/types";
 import { Panel } from "~/components/ui/panel";
 import { formatAgo, formatClock, formatDate } from "~/lib/format";
-import { formatUsd, formatUsdUp } from "~/lib/money";
+import { formatUsd, formatUsdColumn, formatUsdUp } from "~/lib/money";
 import { InstancePhaseBadge } from "./instance-phase";
 
 interface Props {
@@ -145,9 +145,9 @@ function JobLink({ machine, job }: RowProps) {
 function Cost({ machine: { accrued_micro_usd, billed_micro_usd } }: { machine: RentedInstance }) {
   return (
     <>
-      <div>{formatUsd(accrued_micro_usd)}</div>
+      <div>{formatUsdColumn(accrued_micro_usd)}</div>
       <div className="whitespace-nowrap text-muted text-xs">
-        {billed_micro_usd == null ? "not billed yet" : `billed ${formatUsd(billed_micro_usd)}`}
+        {billed_micro_usd == null ? "not billed yet" : `billed ${formatUsdColumn(billed_micro_usd)}`}
       </div>
     </>
   );
