@@ -6,7 +6,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import type { Page } from "@playwright/test";
 import type { JobEvent, ModelVersion } from "../src/api/types";
-import { formatDuration, formatLoss } from "../src/lib/format";
+import { formatCount, formatDuration, formatLoss } from "../src/lib/format";
 import { formatUsd, parseUsd } from "../src/lib/money";
 import { expect, test } from "./fixtures";
 import { curve, difference, drop } from "./page";
@@ -140,7 +140,7 @@ test("acceptance 2: WebSocket messages move loss curve, epoch and estimated comp
     if (event) {
       expect(shown, `step ${shown.step} as its message says`).toEqual({
         step: event.step,
-        epoch: `${event.epoch} / ${event.n_epochs}`,
+        epoch: `${formatCount(event.epoch)} / ${formatCount(event.n_epochs)}`,
         left: formatDuration(event.eta_seconds),
         loss: formatLoss(event.loss),
       });
@@ -227,7 +227,7 @@ test("acceptance 3: with a limit of $50 an expensive job ends itself before the 
 
   const step = await test.step("it ends itself with a checkpoint", async () => {
     const progress = page.getByRole("region", { name: "Progress", exact: true });
-    await expect(progress).toContainText("its limit of $50.00 is reached", { timeout: 150_000 });
+    await expect(progress).toContainText("Its limit of $50.00 is reached", { timeout: 150_000 });
     await expect(progress).toContainText("Stopped");
     await expect(money).toContainText("Gone");
     expect(await simulator.living()).toEqual([]);
