@@ -2,7 +2,7 @@
 import { Link } from "@tanstack/react-router";
 import type { Job, RentedInstance } from "~/api/types";
 import { Panel } from "~/components/ui/panel";
-import { formatAgo, formatClock, formatDate } from "~/lib/format";
+import { formatClock, formatDate } from "~/lib/format";
 import { formatUsd, formatUsdColumn, formatUsdUp } from "~/lib/money";
 import { InstancePhaseBadge } from "./instance-phase";
 
@@ -121,7 +121,7 @@ function Name({ machine: { gpu, n_gpus, name } }: { machine: RentedInstance }) {
         {n_gpus > 1 && `${n_gpus} × `}
         {gpu}
       </div>
-      <div className="break-all font-mono text-2xs text-muted">{name}</div>
+      <div className="wrap-anywhere font-mono text-2xs text-muted">{name}</div>
     </>
   );
 }
@@ -157,7 +157,7 @@ function End({ machine: { gone_at, deadline_at } }: { machine: RentedInstance })
   if (gone_at) {
     return (
       <time dateTime={gone_at} title={formatDate(gone_at)} className="text-muted">
-        Gone {formatAgo(gone_at)}
+        Gone since {formatClock(new Date(gone_at))}
       </time>
     );
   }

@@ -90,7 +90,7 @@ function Machine({ machine }: { machine: RentedInstance | undefined }) {
         {n_gpus > 1 && `${n_gpus} × `}
         {gpu}
       </span>
-      <span className="min-w-0 break-all font-mono text-muted text-xs">{name}</span>
+      <span className="min-w-0 wrap-anywhere font-mono text-muted text-xs">{name}</span>
       <span className="text-muted text-xs sm:ml-auto">
         {gone_at
           ? `gone since ${formatClock(new Date(gone_at))}`
