@@ -39,7 +39,8 @@ export function Ledger({ job, jobs, onAll }: Props) {
             Show all jobs
           </Button>
         ) : (
-          entries && (
+          entries &&
+          entries.length > 0 && (
             <span className="text-muted text-xs">
               {formatPlural(entries.length, "entry", "entries")}, the newest first
             </span>

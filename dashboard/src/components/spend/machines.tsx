@@ -16,7 +16,13 @@ export function Machines({ machines, jobs }: Props) {
   return (
     <Panel
       title="Machines"
-      aside={<span className="text-muted text-xs">{n_living} not confirmed gone</span>}
+      aside={
+        machines.length > 0 && (
+          <span className="text-muted text-xs">
+            {n_living === 0 ? "all confirmed gone" : `${n_living} not confirmed gone`}
+          </span>
+        )
+      }
       bodyClassName=""
     >
       {machines.length === 0 ? (
