@@ -62,7 +62,8 @@ export function Ledger({ job, jobs, onAll }: Props) {
           aria-label="Entries"
           // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard
           tabIndex={0}
-          className="max-h-[28rem] overflow-auto -outline-offset-2"
+          // Hidden words in its rows are positioned: without this they would make the page longer.
+          className="relative max-h-[28rem] overflow-auto -outline-offset-2"
         >
           <Entries entries={entries} name={job ? null : name} />
         </section>
