@@ -48,6 +48,12 @@ export function withMoney(
   return { ...request, limit_micro_usd, estimate_hash: estimate.hash };
 }
 
+/** What has to be typed before the job can start; what was typed wrongly is told at its field. */
+export function whatIsMissing({ name, rental }: CreateJob, limit: string): string | null {
+  if (name === "") return "It needs a name.";
+  return rental && limit.trim() === "" ? "It needs a cost limit." : null;
+}
+
 /** What is wrong with the limit; nothing while nothing was typed. */
 export function limitError(limit: string, estimate: JobEstimate | undefined): string | undefined {
   if (limit.trim() === "") return undefined;
