@@ -48,6 +48,8 @@ export async function startServer(settings: Record<string, string> = {}): Promis
 const KEY = "rpa_SIMULATED0000000000000000000000000000";
 export interface Provider {
   url: string;
+  /** The account's. */
+  key: string;
   /** What a server has to be told to rent there. */
   settings: Record<string, string>;
   stop: () => Promise<void>;
@@ -78,7 +80,7 @@ export async function startProvider(scale: number): Promise<Provider> {
       MORPHEUS_RUNPOD_IMAGE: "morpheus/worker",
       MORPHEUS_RUNPOD_TIME_SCALE: String(scale),
     };
-    return { url, settings, stop };
+    return { url, key: KEY, settings, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -1,5 +1,5 @@
 // The simulated provider as nobody who rents from it sees it: what it really charges, what really lives, its clock.
-import type { APIRequestContext } from "@playwright/test";
+import type { APIRequestContext, APIResponse } from "@playwright/test";
 import type { Provider } from "./server";
 
 interface Pod {
@@ -40,6 +40,30 @@ export class Simulator {
   async living(): Promise<Pod[]> {
     const { pods } = await this.state();
     return pods.filter(({ status }) => status !== "TERMINATED");
+  }
+
+  /** Somebody orders a machine who is not Morpheus, with the account's key; its id. */
+  async order(name: string, gpu: string): Promise<string> {
+    // Its program never reaches anybody, and says nothing.
+    const args = "agent --server http://127.0.0.1:9 --token none";
+    const pod = { name, image: "somebody/else", args, gpu: { id: gpu, count: 1 } };
+    const answer = await this.#account("POST", "/v2/pods", pod);
+    const { id } = await answer.json();
+    return id;
+  }
+
+  /** Ends a machine as the account's owner. */
+  async end(id: string): Promise<void> {
+    await this.#account("DELETE", `/v2/pods/${id}`);
+  }
+
+  async #account(method: string, path: string, data?: object): Promise<APIResponse> {
+    const { url, key } = this.#provider;
+    const headers = { authorization: `Bearer ${key}` };
+    const answer = await this.#request.fetch(`${url}${path}`, { method, headers, ...(data && { data }) });
+    if (!answer.ok())
+      throw new Error(`${method} ${path} answered ${answer.status()}: ${await answer.text()}`);
+    return answer;
   }
 
   /** Lets time pass at once, beside what passes by itself. */
