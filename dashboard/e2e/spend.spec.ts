@@ -1,7 +1,7 @@
 // Rented machines, as a person pays for them: a limit, a machine, its cost live, and what to do when money runs out.
 import type { Page } from "@playwright/test";
-import type { Budget, CreateJob, RentedInstance } from "../src/api/types";
-import { typedUsd } from "../src/lib/money";
+import type { Budget, CreateJob, Job, JobEvent, RentedInstance } from "../src/api/types";
+import { formatUsd, typedUsd } from "../src/lib/money";
 import { checkLooks } from "./checks";
 import { expect, type Renting, test } from "./fixtures";
 import { apiOf } from "./server";
@@ -18,6 +18,14 @@ test("rent a machine within a limit, watch its cost, stop, run out of money, res
   renting,
 }) => {
   test.setTimeout(300_000);
+  const steps: number[] = [];
+  page.on("websocket", (socket) => {
+    if (!/\/jobs\/.*\/events/.test(socket.url())) return;
+    socket.on("framereceived", ({ payload }) => {
+      const event: JobEvent = JSON.parse(String(payload));
+      if (event.type === "step") steps.push(event.step);
+    });
+  });
   await page.goto(`${renting.url}/jobs/new?dataset=${renting.dataset}`);
   const where = page.getByRole("region", { name: "Where it runs" });
   const start = page.getByRole("button", { name: "Start training" });
@@ -110,18 +118,25 @@ test("rent a machine within a limit, watch its cost, stop, run out of money, res
   await test.step("out of money it says what would do, and goes on with that", async () => {
     await page.getByRole("button", { name: "Stop" }).click();
     await expect(money).toContainText("Gone", { timeout: 60_000 });
-    await page.getByRole("button", { name: /^Resume/ }).click();
+    const resume = page.getByRole("button", { name: /^Resume from step \d+$/ });
+    const checkpoint = Number(/\d+$/.exec((await resume.textContent()) ?? "")?.[0]);
+    const job: Job = await apiOf(page.request, renting).get(new URL(page.url()).pathname);
+    await resume.click();
     const dialog = page.getByRole("dialog", { name: /^Resume/ });
-    // A little more than what is spent is not enough for another machine.
-    await dialog.getByLabel("Limit in all").fill("0.30");
+    // Ten cents more than what is spent, in whole cents, are not enough for another machine.
+    const short = Math.ceil((job.spend.spent_micro_usd + 100_000) / 10_000) * 10_000;
+    await dialog.getByLabel("Limit in all").fill(typedUsd(short));
     await dialog.getByRole("button", { name: /^Resume/ }).click();
     await page.getByRole("button", { name: "Resume with a higher limit" }).click({ timeout: 60_000 });
-    await expect(dialog).toContainText("Its limit of $0.30 is reached");
+    await expect(dialog).toContainText(`Its limit of ${formatUsd(short)} is reached`);
     await expect(dialog.getByLabel("Limit in all")).toHaveValue("");
     await dialog.getByLabel("Limit in all").fill("4");
+    steps.length = 0;
     await dialog.getByRole("button", { name: /^Resume/ }).click();
     await expect(money).toContainText("/ $4.00");
     await expect(money).toContainText("Live", { timeout: 60_000 });
+    await expect(money).toContainText("1 machine before it");
+    await expect.poll(() => steps[0], { timeout: 60_000 }).toBe(checkpoint + 1);
     await page.getByRole("button", { name: "Cancel" }).click();
     await page.getByRole("button", { name: "Cancel the job" }).click();
     await expect(money).toContainText("Gone", { timeout: 60_000 });
