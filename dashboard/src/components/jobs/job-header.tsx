@@ -91,7 +91,7 @@ function sentence(job: Job, stage: Stage | null): string {
     case "stopped":
       return "Ended before its last step. It can be resumed.";
     case "cancelled":
-      return "Ended without keeping anything.";
+      return "Ended without a model. It cannot be resumed.";
     case "failed":
       return "Ended by an error.";
     case "succeeded":
