@@ -71,7 +71,8 @@ function NewJob() {
   const isOfThis = JSON.stringify(named) === JSON.stringify(settled) && !estimate.isPlaceholderData;
   const seen = estimate.error ? undefined : estimate.data;
   const complete = request && withMoney(request, where.limit, isOfThis ? seen : undefined);
-  const missing = request && whatIsMissing(request, where.limit);
+  const hasBasis = values.dataset_id !== "" && values.base_model !== "";
+  const missing = hasBasis ? whatIsMissing(request, where.limit, seen) : null;
   const errors = { ...fieldErrors(estimate.error), ...fieldErrors(create.error) };
 
   const submit = () => {

@@ -103,11 +103,13 @@ test("a limit that is too small is told what would do, and an empty one is not c
 });
 
 test("what is missing is named before the job can start", () => {
-  expect(whatIsMissing(request, " ")).toBe("It needs a cost limit.");
-  expect(whatIsMissing(request, "5")).toBeNull();
+  expect(whatIsMissing(request, " ", undefined)).toBe("It needs a cost limit.");
+  expect(whatIsMissing(request, "5", undefined)).toBeNull();
+  expect(whatIsMissing(request, "0.1", anEstimate({}))).toBe("A field is not right yet.");
+  expect(whatIsMissing(null, "5", undefined)).toBe("A field is not right yet.");
   const { rental: _, ...here } = request;
-  expect(whatIsMissing(here, "")).toBeNull();
-  expect(whatIsMissing({ ...request, name: "" }, "5")).toBe("It needs a name.");
+  expect(whatIsMissing(here, "", undefined)).toBeNull();
+  expect(whatIsMissing({ ...request, name: "" }, "5", undefined)).toBe("It needs a name.");
 });
 
 test("offers are grouped by GPU, the cheaper tier first, what does not fit last", () => {

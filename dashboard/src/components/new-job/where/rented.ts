@@ -48,10 +48,17 @@ export function withMoney(
   return { ...request, limit_micro_usd, estimate_hash: estimate.hash };
 }
 
-/** What has to be typed before the job can start; what was typed wrongly is told at its field. */
-export function whatIsMissing({ name, rental }: CreateJob, limit: string): string | null {
-  if (name === "") return "It needs a name.";
-  return rental && limit.trim() === "" ? "It needs a cost limit." : null;
+/** What has to be typed before the job can start. What was typed wrongly is told at its field, and makes no request. */
+export function whatIsMissing(
+  request: CreateJob | null,
+  limit: string,
+  estimate: JobEstimate | undefined,
+): string | null {
+  if (!request) return "A field is not right yet.";
+  if (request.name === "") return "It needs a name.";
+  if (!request.rental) return null;
+  if (limit.trim() === "") return "It needs a cost limit.";
+  return limitError(limit, estimate) ? "A field is not right yet." : null;
 }
 
 /** What is wrong with the limit; nothing while nothing was typed. */
