@@ -6,11 +6,13 @@ import { readFile, writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import type { Page } from "@playwright/test";
 import type { JobEvent, ModelVersion } from "../src/api/types";
-import { formatDuration, formatLoss } from "../src/lib/format";
+import { formatCount, formatDuration, formatLoss } from "../src/lib/format";
+import { formatUsd, parseUsd } from "../src/lib/money";
 import { expect, test } from "./fixtures";
 import { curve, difference, drop } from "./page";
 import { readSafetensors } from "./safetensors";
 import { BINARY, filesOf, startJob, ZORA } from "./server";
+import { Simulator } from "./simulator";
 
 const PROMPT = "lorelei ink comic portrait of zora, smiling, blue background";
 
@@ -138,7 +140,7 @@ test("acceptance 2: WebSocket messages move loss curve, epoch and estimated comp
     if (event) {
       expect(shown, `step ${shown.step} as its message says`).toEqual({
         step: event.step,
-        epoch: `${event.epoch} / ${event.n_epochs}`,
+        epoch: `${formatCount(event.epoch)} / ${formatCount(event.n_epochs)}`,
         left: formatDuration(event.eta_seconds),
         loss: formatLoss(event.loss),
       });
@@ -165,6 +167,119 @@ test("acceptance 2: WebSocket messages move loss curve, epoch and estimated comp
     (step) => !steps.has(step),
   );
   expect(missing, "no step is left out of the stream").toEqual([]);
+});
+
+test("acceptance 3: with a limit of $50 an expensive job ends itself before the limit", async ({
+  page,
+  context,
+  hurried,
+}) => {
+  test.setTimeout(420_000);
+  await context.addCookies(hurried.cookies);
+  const simulator = new Simulator(page.request, hurried.provider);
+  const limit = 50_000_000;
+  const money = page.getByRole("region", { name: "Money" });
+  const meter = money.getByRole("meter", { name: "Spent of the limit" });
+  const spent = async () =>
+    usdIn((await meter.getAttribute("aria-valuetext")) ?? "", /^(\$[\d.]+) of \$50\.00/);
+
+  await test.step("start a job that takes weeks on the dearest GPU", async () => {
+    await page.goto(`${hurried.url}/jobs/new?dataset=${hurried.dataset}`);
+    await page.getByLabel("Steps", { exact: true }).fill("1000000");
+    await page.getByLabel("Rank", { exact: true }).fill("4");
+    await page.getByLabel("Batch size", { exact: true }).fill("1");
+    await page.getByText("Advanced").click();
+    await page.getByLabel("Checkpoint every n steps").fill("10");
+    await page.getByLabel("Sample every n steps").fill("0");
+    const where = page.getByRole("region", { name: "Where it runs" });
+    await where.getByText("RunPod").click();
+    await where.getByLabel("Cost limit").fill("50");
+    await where.getByRole("checkbox", { name: /B200/ }).check();
+    await expect(page.getByRole("region", { name: "This job" })).toContainText("B200, secure, $5.99 an hour");
+    await page.getByRole("button", { name: "Start training" }).click();
+    await expect(page).toHaveURL(/\/jobs\/[0-9a-f-]{36}/);
+    await expect(money).toContainText("Live", { timeout: 60_000 });
+    await expect(money).toContainText("NVIDIA B200");
+    await page.getByRole("tab", { name: "Log" }).click();
+    await expect(page.getByText("checkpoint stored at step 10")).toBeVisible({ timeout: 90_000 });
+    expect(await simulator.living()).toHaveLength(1);
+  });
+
+  await test.step("hours pass, and the page counts what they cost", async () => {
+    // The time in which nothing new would be seen passes at once; the end is left to the clock.
+    const { instances } = await (await page.request.get(`${hurried.url}/api/v1/spend`)).json();
+    const deadline = Date.parse(instances[0].deadline_at);
+    for (;;) {
+      const { now } = await simulator.state();
+      const minutes = Math.min(30, (deadline - Date.parse(now)) / 60_000 - 30);
+      if (minutes < 1) break;
+      const before = await spent();
+      await simulator.pass(minutes);
+      const least = before + Math.floor((minutes * 5_980_000) / 60);
+      await expect.poll(spent).toBeGreaterThanOrEqual(least);
+      expect(await simulator.bill()).toBeLessThan(limit);
+    }
+    await expect(
+      page.getByText(/of the limit of \$50\.00 is spent; the job stops with a checkpoint/),
+    ).toBeVisible();
+    await page.screenshot({ path: test.info().outputPath("near-its-limit.png") });
+  });
+
+  const step = await test.step("it ends itself with a checkpoint", async () => {
+    const progress = page.getByRole("region", { name: "Progress", exact: true });
+    await expect(progress).toContainText("Its limit of $50.00 is reached", { timeout: 150_000 });
+    await expect(progress).toContainText("Stopped");
+    await expect(money).toContainText("Gone");
+    expect(await simulator.living()).toEqual([]);
+    await page.screenshot({ path: test.info().outputPath("at-its-limit.png") });
+    await page.getByRole("button", { name: "Resume with a higher limit" }).click();
+    const resume = page.getByRole("dialog").getByRole("button", { name: /^Resume from step \d+$/ });
+    const text = (await resume.textContent()) ?? "";
+    await page.keyboard.press("Escape");
+    return Number(/\d+$/.exec(text)?.[0]);
+  });
+
+  await test.step("the checkpoint is in the object store", async () => {
+    const row = await hurried.storage.sql(
+      `SELECT blob_key, sha256, size_bytes FROM artifacts WHERE kind = 'checkpoint' AND step = ${step} AND state = 'stored'`,
+    );
+    const [key = "", sha256, size] = row.split("|");
+    const stored = await hurried.storage.read(key);
+    expect(String(stored.length)).toBe(size);
+    expect(createHash("sha256").update(stored).digest("hex")).toBe(sha256);
+  });
+
+  await test.step("the ledger is the provider's bill", async () => {
+    const bill = await simulator.bill();
+    expect(bill).toBeLessThanOrEqual(limit);
+    expect(bill, "the limit is used").toBeGreaterThan(limit * 0.8);
+    await page.getByRole("link", { name: "Ledger of this job" }).click();
+    const machines = page.getByRole("region", { name: "Machines" }).getByRole("row", { name: /NVIDIA B200/ });
+    // A bill is final when it has not changed for two hours.
+    await expect(async () => {
+      await simulator.pass(30);
+      await page.reload();
+      await machines.first().waitFor();
+      const billed = (await machines.allTextContents()).map((row) => usdIn(row, /billed (\$[\d.]+)/));
+      expect(billed.reduce((sum, micro) => sum + micro)).toBe(bill);
+    }).toPass({ timeout: 60_000 });
+    expect(await simulator.bill(), "nothing is charged any more").toBe(bill);
+
+    const rows = page.getByRole("region", { name: "Entries" }).getByRole("row");
+    const sums = { available: 0, reserved: 0, spent: 0 };
+    for (const cells of await rows.evaluateAll(cellsOf)) {
+      const [, , movement = "", amount = ""] = cells;
+      const [from, to] = movement.split("→to ") as (keyof typeof sums)[];
+      const micro = usdIn(amount, /^(.*)$/);
+      if (from) sums[from] -= micro;
+      if (to) sums[to] += micro;
+    }
+    expect(sums).toEqual({ available: -bill, reserved: 0, spent: bill });
+    const now = page.getByRole("region", { name: "Now" });
+    await expect(now.getByTitle(formatUsd(bill), { exact: true })).toHaveCount(2);
+    await expect(now).toContainText("Machines not gone0");
+    await page.screenshot({ path: test.info().outputPath("settled.png"), fullPage: true });
+  });
 });
 
 test("acceptance 4: pictures drawn with the LoRA differ as its verdict says", async ({
@@ -293,4 +408,20 @@ function figures(page: Page): Promise<{ step: number; epoch: string; left: strin
 
 async function source(image: ReturnType<Page["getByRole"]>, server: string): Promise<string> {
   return new URL((await image.getAttribute("src")) ?? "", server).href;
+}
+
+/** The amount that a pattern's first group holds, in micro-dollars. */
+function usdIn(text: string, pattern: RegExp): number {
+  const micro = parseUsd(pattern.exec(text)?.[1] ?? "");
+  if (micro === null) throw new Error(`no amount in ${JSON.stringify(text)}`);
+  return micro;
+}
+
+/** A table's rows, the one with its columns' names left out. */
+function cellsOf(rows: Element[]): string[][] {
+  return rows
+    .map((row) =>
+      [...row.querySelectorAll("td")].map((cell) => cell.textContent?.replace(/\s*→\s*/, "→") ?? ""),
+    )
+    .filter((cells) => cells.length > 0);
 }

@@ -27,7 +27,8 @@ const SIZES = [
   ["narrow", 390, 844],
 ] as const;
 
-/** A page as it is, in both sizes: it is photographed, passes axe, and does not scroll sideways. */
+/** A page as it is, in both sizes: it is photographed, passes axe, does not scroll sideways, and ends with what it
+ * shows. */
 export async function checkLooks(page: Page, name: string): Promise<void> {
   for (const [size, width, height] of SIZES) {
     await page.setViewportSize({ width, height });
@@ -36,5 +37,10 @@ export async function checkLooks(page: Page, name: string): Promise<void> {
     await checkAccessibility(page);
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     expect(overflow, `${name} is wider than the ${size} window`).toBeLessThanOrEqual(0);
+    const blank = await page.evaluate(() => {
+      const end = document.getElementById("root")?.getBoundingClientRect().bottom ?? 0;
+      return document.documentElement.scrollHeight - (end + window.scrollY);
+    });
+    expect(blank, `${name} goes on below its end in the ${size} window`).toBeLessThanOrEqual(1);
   }
 }

@@ -1,5 +1,5 @@
 // What tests stand on: a server with a finished job, an empty one, and a signed-in page.
-import { test as base, expect, type Page } from "@playwright/test";
+import { type Browser, test as base, expect, type Page } from "@playwright/test";
 import {
   type Provider,
   type Seeded,
@@ -15,8 +15,14 @@ interface Workers {
   empty: Server;
   /** A server with a dataset, a finished job, its model and a picture. */
   server: Server & { seeded: Seeded; cookies: Cookies };
-  /** A server with a dataset that rents machines of a simulated RunPod. */
-  renting: Server & { provider: Provider; dataset: string; cookies: Cookies };
+  renting: Renting;
+}
+
+/** A server with a dataset that rents machines of a simulated RunPod. */
+export interface Renting extends Server {
+  provider: Provider;
+  dataset: string;
+  cookies: Cookies;
 }
 
 type Cookies = Awaited<ReturnType<ReturnType<Page["context"]>["cookies"]>>;
@@ -24,6 +30,8 @@ type Cookies = Awaited<ReturnType<ReturnType<Page["context"]>["cookies"]>>;
 interface Tests {
   /** A page that is signed in to `server`. */
   app: Page;
+  /** A server of its own, and a provider at which a minute is a second of ours. */
+  hurried: Renting;
 }
 
 export const test = base.extend<Tests, Workers>({
@@ -50,21 +58,8 @@ export const test = base.extend<Tests, Workers>({
     },
     { scope: "worker", timeout: 300_000 },
   ],
-  renting: [
-    async ({ browser }, use) => {
-      const provider = await startProvider();
-      const server = await startServer(provider.settings);
-      const context = await browser.newContext();
-      await signIn(await context.newPage(), server);
-      const dataset = await seedDataset(context.request, server);
-      const cookies = await context.cookies();
-      await context.close();
-      await use({ ...server, provider, dataset, cookies });
-      await server.stop();
-      await provider.stop();
-    },
-    { scope: "worker", timeout: 120_000 },
-  ],
+  renting: [({ browser }, use) => rent(browser, 10, use), { scope: "worker", timeout: 120_000 }],
+  hurried: ({ browser }, use) => rent(browser, 60, use),
   app: async ({ page, context, server }, use) => {
     await context.addCookies(server.cookies);
     const problems: string[] = [];
@@ -75,6 +70,29 @@ export const test = base.extend<Tests, Workers>({
 });
 
 export { expect };
+
+async function rent(
+  browser: Browser,
+  scale: number,
+  use: (renting: Renting) => Promise<void>,
+): Promise<void> {
+  const provider = await startProvider(scale);
+  try {
+    const server = await startServer(provider.settings);
+    try {
+      const context = await browser.newContext();
+      await signIn(await context.newPage(), server);
+      const dataset = await seedDataset(context.request, server);
+      const cookies = await context.cookies();
+      await context.close();
+      await use({ ...server, provider, dataset, cookies });
+    } finally {
+      await server.stop();
+    }
+  } finally {
+    await provider.stop();
+  }
+}
 
 /** Opens the address that the server printed. */
 export async function signIn(page: Page, server: Server): Promise<void> {

@@ -46,19 +46,18 @@ export async function startServer(settings: Record<string, string> = {}): Promis
 
 /** The simulated provider's account; anything goes, both sides are told. */
 const KEY = "rpa_SIMULATED0000000000000000000000000000";
-/** How many times as fast as ours the simulated provider's clock runs. */
-const TIME_SCALE = 10;
-
 export interface Provider {
   url: string;
+  /** The account's. */
+  key: string;
   /** What a server has to be told to rent there. */
   settings: Record<string, string>;
   stop: () => Promise<void>;
 }
 
-/** A simulated RunPod, whose machines run real agents. */
-export async function startProvider(): Promise<Provider> {
-  const clock = `scaled:${TIME_SCALE}`;
+/** A simulated RunPod, whose machines run real agents, and whose clock is so many times as fast as ours. */
+export async function startProvider(scale: number): Promise<Provider> {
+  const clock = `scaled:${scale}`;
   const args = ["--listen", "127.0.0.1:0", "--clock", clock, "--key", KEY, "--program", BINARY];
   const child = spawn(SIMULATOR, args, { stdio: ["ignore", "ignore", "pipe"] });
   const stop = () => ended(child, "SIGINT");
@@ -79,9 +78,9 @@ export async function startProvider(): Promise<Provider> {
       MORPHEUS_RUNPOD_KEY: KEY,
       MORPHEUS_RUNPOD_URL: url,
       MORPHEUS_RUNPOD_IMAGE: "morpheus/worker",
-      MORPHEUS_RUNPOD_TIME_SCALE: String(TIME_SCALE),
+      MORPHEUS_RUNPOD_TIME_SCALE: String(scale),
     };
-    return { url, settings, stop };
+    return { url, key: KEY, settings, stop };
   } catch (error) {
     await stop();
     throw error;

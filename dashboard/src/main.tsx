@@ -5,6 +5,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { ProblemError } from "./api/problem";
 import { Failure, NotFound } from "./components/failure";
+import { Loading } from "./components/loading";
 import { routeTree } from "./routeTree.gen";
 import "./styles.css";
 
@@ -34,6 +35,10 @@ const router = createRouter({
   defaultPreload: "intent",
   defaultPreloadStaleTime: 0,
   defaultErrorComponent: Failure,
+  defaultPendingComponent: Loading,
+  // Most pages are quicker, and show nothing in between.
+  defaultPendingMs: 400,
+  defaultPendingMinMs: 200,
   defaultNotFoundComponent: NotFound,
   scrollRestoration: true,
 });

@@ -2,8 +2,9 @@
 import { useQueryErrorResetBoundary } from "@tanstack/react-query";
 import { type ErrorComponentProps, Link, useRouter } from "@tanstack/react-router";
 import { CircleAlert } from "lucide-react";
-import { useEffect } from "react";
+import { useEffect, useRef } from "react";
 import { describeError, ProblemError } from "~/api/problem";
+import { useConnection } from "./shell/connection";
 import { Button, buttonClass } from "./ui/button";
 
 export function Failure({ error }: ErrorComponentProps) {
@@ -12,6 +13,11 @@ export function Failure({ error }: ErrorComponentProps) {
   useEffect(() => {
     document.title = "Error · Morpheus";
   }, []);
+  const retry = () => {
+    reset();
+    void router.invalidate();
+  };
+  useRetryOnceReached(error, retry);
   const title = error instanceof ProblemError ? error.problem.title : "This page cannot be shown";
   return (
     <div role="alert" className="mx-auto mt-[12vh] max-w-lg px-4">
@@ -19,13 +25,7 @@ export function Failure({ error }: ErrorComponentProps) {
       <h1 className="display mt-3 text-xl">{title}</h1>
       <p className="mt-1 break-words text-muted">{describeError(error)}</p>
       <div className="mt-5 flex gap-2">
-        <Button
-          variant="primary"
-          onClick={() => {
-            reset();
-            void router.invalidate();
-          }}
-        >
+        <Button variant="primary" onClick={retry}>
           Try again
         </Button>
         <Link to="/jobs" className={buttonClass({})}>
@@ -34,6 +34,18 @@ export function Failure({ error }: ErrorComponentProps) {
       </div>
     </div>
   );
+}
+
+/** What the server refused stays refused; what could not be asked is asked again once it can be. */
+function useRetryOnceReached(error: unknown, retry: () => void): void {
+  const connection = useConnection();
+  const wasLost = useRef(false);
+  useEffect(() => {
+    if (connection === "waiting") wasLost.current = true;
+    if (connection !== "open" || !wasLost.current) return;
+    wasLost.current = false;
+    if (!(error instanceof ProblemError)) retry();
+  });
 }
 
 /** The failure of everything: there is no shell around it. */

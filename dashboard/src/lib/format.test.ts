@@ -8,6 +8,7 @@ import {
   formatName,
   formatParameter,
   formatPlural,
+  formatSentence,
 } from "./format";
 
 test.each([
@@ -73,4 +74,9 @@ test("ages and plurals", () => {
   expect(formatAgo("2026-01-02T03:00:00Z", Date.parse("2026-01-02T03:00:10Z"))).toBe("just now");
   expect(formatPlural(1, "picture")).toBe("1 picture");
   expect(formatPlural(1200, "picture")).toBe("1,200 pictures");
+});
+
+test("what the server says in passing becomes a sentence", () => {
+  expect(formatSentence("the agent was lost")).toBe("The agent was lost.");
+  expect(formatSentence("Really?")).toBe("Really?");
 });

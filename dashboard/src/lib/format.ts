@@ -80,6 +80,12 @@ export function formatDate(at: string): string {
   return full.format(new Date(at));
 }
 
+/** What the server says in passing, as a sentence: `the agent was lost` is `The agent was lost.` */
+export function formatSentence(text: string): string {
+  const sentence = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(sentence) ? sentence : `${sentence}.`;
+}
+
 const WORDS: Record<string, string> = {
   lr: "LR",
   snr: "SNR",

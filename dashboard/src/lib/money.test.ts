@@ -1,5 +1,13 @@
 import { expect, test } from "vitest";
-import { formatUsd, formatUsdRange, formatUsdUp, parseUsd, typedUsd, usdError } from "./money";
+import {
+  formatUsd,
+  formatUsdColumn,
+  formatUsdRange,
+  formatUsdUp,
+  parseUsd,
+  typedUsd,
+  usdError,
+} from "./money";
 
 test.each([
   ["5", 5_000_000],
@@ -84,4 +92,13 @@ test("a range says its dollar once, and one amount where it is none", () => {
   expect(formatUsdRange(305_000, 309_000)).toBe("$0.31");
   expect(formatUsdRange(8_100, 110_000)).toBe("$0.01–0.11");
   expect(formatUsdRange(810, 1_100)).toBe("$0.0009–0.0011");
+});
+
+test.each([
+  [0, "$0.000000"],
+  [50_880, "$0.050880"],
+  [1_234_567_891, "$1,234.567891"],
+  [-12_340_000, "−$12.340000"],
+])("%d in a column is %s", (micro, text) => {
+  expect(formatUsdColumn(micro)).toBe(text);
 });

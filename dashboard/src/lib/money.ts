@@ -29,6 +29,12 @@ export function formatUsd(micro: number): string {
   return `${micro < 0 ? "−" : ""}$${typedUsd(Math.abs(micro))}`;
 }
 
+/** Exact, with all 6 decimals, so that a column of amounts has its points below each other: `$12.340000`. */
+export function formatUsdColumn(micro: number): string {
+  const [whole, decimals = ""] = formatUsd(micro).split(".");
+  return `${whole}.${decimals.padEnd(6, "0")}`;
+}
+
 /** As one would type it: `1,234.50`. */
 export function typedUsd(micro: number): string {
   const whole = Math.floor(micro / MICRO).toLocaleString("en-US");

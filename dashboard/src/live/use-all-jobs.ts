@@ -21,7 +21,9 @@ export function useAllJobs(onPhase: (job: Job | undefined, phase: Job["phase"]) 
       after: null,
       seq: (event) => event.seq,
       onGap: refetchAll,
-      onConnection: setConnection,
+      // A lost connection stays lost until it is there again, also while that is tried.
+      onConnection: (next) =>
+        setConnection((before) => (before === "waiting" && next === "connecting" ? before : next)),
       onEvents: (events) => {
         const jobs = queries.getQueryData<Job[]>(["jobs"]);
         for (const [id, ofJob] of groupBy(events, (event) => event.job_id)) {

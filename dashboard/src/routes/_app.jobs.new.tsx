@@ -12,7 +12,7 @@ import { providersQuery } from "~/api/spend";
 import { EstimatePanel } from "~/components/new-job/estimate-panel";
 import { toRequest, type Values } from "~/components/new-job/form";
 import { NewJobForm } from "~/components/new-job/new-job-form";
-import { HERE, toWanted, withEveryGpu, withMoney } from "~/components/new-job/where/rented";
+import { HERE, toWanted, whatIsMissing, withEveryGpu, withMoney } from "~/components/new-job/where/rented";
 import { BindingBudgets, RentedProperties } from "~/components/new-job/where/rented-estimate";
 import { WhereItRuns } from "~/components/new-job/where/where-it-runs";
 import { Button, ButtonLink } from "~/components/ui/button";
@@ -34,6 +34,7 @@ export const Route = createFileRoute("/_app/jobs/new")({
 });
 
 const SETTLE_MS = 350;
+const MISSING = "what-is-missing";
 
 function NewJob() {
   const { dataset: wanted } = Route.useSearch();
@@ -71,6 +72,8 @@ function NewJob() {
   const isOfThis = JSON.stringify(named) === JSON.stringify(settled) && !estimate.isPlaceholderData;
   const seen = estimate.error ? undefined : estimate.data;
   const complete = request && withMoney(request, where.limit, isOfThis ? seen : undefined);
+  const hasBasis = values.dataset_id !== "" && values.base_model !== "";
+  const missing = hasBasis ? whatIsMissing(request, where.limit, seen) : null;
   const errors = { ...fieldErrors(estimate.error), ...fieldErrors(create.error) };
 
   const submit = () => {
@@ -149,10 +152,16 @@ function NewJob() {
                 variant="primary"
                 className="w-full"
                 disabled={!complete || complete.name === "" || create.isPending}
+                aria-describedby={missing ? MISSING : undefined}
               >
                 <Sparkles aria-hidden />
                 {create.isPending ? "Starting…" : "Start training"}
               </Button>
+              {missing && (
+                <p id={MISSING} className="mt-1.5 text-center text-muted text-xs">
+                  {missing}
+                </p>
+              )}
             </EstimatePanel>
           </div>
         </form>

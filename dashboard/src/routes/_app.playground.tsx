@@ -72,7 +72,15 @@ function Playground() {
   };
 
   return (
-    <Page title="Playground" description="Ctrl + Enter renders">
+    <Page
+      title="Playground"
+      description={
+        <>
+          Pictures from a prompt, with your LoRAs at any weight.
+          <span className="hidden md:inline"> Ctrl + Enter renders.</span>
+        </>
+      }
+    >
       <div className="grid items-start gap-6 lg:grid-cols-[20rem_minmax(0,1fr)]">
         <Controls
           values={values}

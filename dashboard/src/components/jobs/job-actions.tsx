@@ -62,7 +62,7 @@ export function JobActions({ job, modelId }: { job: Job; modelId: string | undef
             </Button>
           }
           title="Cancel this job?"
-          description="It ends at once and nothing is kept. To keep what it has learned so far, stop it instead."
+          description="It ends at once, without a model, and cannot be resumed. To keep what it has learned so far, stop it instead."
           action="Cancel the job"
           onConfirm={() => act("cancel")}
         />

@@ -2,9 +2,10 @@
 import { Link } from "@tanstack/react-router";
 import { fields } from "~/api/fields";
 import type { Job } from "~/api/types";
+import { providerName } from "~/components/spend/provider-name";
 import { Property } from "~/components/ui/misc";
 import { Panel } from "~/components/ui/panel";
-import { formatDate, formatName, formatParameter } from "~/lib/format";
+import { formatCount, formatDate, formatName, formatParameter } from "~/lib/format";
 
 export function JobConfig({ job }: { job: Job }) {
   const { recipe } = job;
@@ -16,7 +17,7 @@ export function JobConfig({ job }: { job: Job }) {
           <Property name="Trigger word">{recipe.trigger_word || "none"}</Property>
           <Property name="Preset">{formatName(recipe.preset)}</Property>
           <Property name="Engine">{formatName(recipe.engine)}</Property>
-          <Property name="Provider">{job.provider}</Property>
+          <Property name="Provider">{providerName(job.provider)}</Property>
           <Property name="Priority">{job.priority}</Property>
           {job.rental && (
             <Property name="GPUs asked for">{job.rental.gpus.join(", then ") || "any that fits"}</Property>
@@ -33,7 +34,7 @@ export function JobConfig({ job }: { job: Job }) {
           </Property>
           <Property name="Attempts">{job.n_attempts}</Property>
           <Property name="Checkpoint">
-            {job.checkpoint_step == null ? "none yet" : `at step ${job.checkpoint_step}`}
+            {job.checkpoint_step == null ? "none yet" : `at step ${formatCount(job.checkpoint_step)}`}
           </Property>
           <Property name="Created">{formatDate(job.created_at)}</Property>
           {job.started_at && <Property name="Started">{formatDate(job.started_at)}</Property>}
@@ -47,7 +48,7 @@ export function JobConfig({ job }: { job: Job }) {
         <dl>
           {Object.entries(recipe.parameters).map(([name, value]) => (
             <Property key={name} name={formatName(name)} {...help(name)}>
-              {formatParameter(value)}
+              {typeof value === "string" ? formatName(value) : formatParameter(value)}
             </Property>
           ))}
         </dl>

@@ -3,7 +3,7 @@ import type { Job } from "~/api/types";
 import { PhaseBadge } from "~/components/phase";
 import { Figure } from "~/components/ui/misc";
 import { Progress } from "~/components/ui/progress";
-import { formatCount, formatLoss } from "~/lib/format";
+import { formatCount, formatLoss, formatSentence } from "~/lib/format";
 import { useNow } from "~/lib/use-now";
 import type { Stage } from "~/live/reduce";
 import { doneAt, elapsed, remaining, share, tone } from "./eta";
@@ -42,7 +42,7 @@ export function JobHeader({ job, stage }: Props) {
         <Figure label="Epoch">
           {progress ? (
             <>
-              {progress.epoch} <Of>/ {progress.n_epochs}</Of>
+              {formatCount(progress.epoch)} <Of>/ {formatCount(progress.n_epochs)}</Of>
             </>
           ) : (
             "–"
@@ -73,7 +73,7 @@ function Of({ children }: { children: React.ReactNode }) {
 }
 
 function sentence(job: Job, stage: Stage | null): string {
-  if (job.reason) return job.reason;
+  if (job.reason) return formatSentence(job.reason);
   if (stage) return stage.total > 0 ? `${stage.name}, ${stage.done} of ${stage.total}` : stage.name;
   switch (job.phase) {
     case "queued":
@@ -91,7 +91,7 @@ function sentence(job: Job, stage: Stage | null): string {
     case "stopped":
       return "Ended before its last step. It can be resumed.";
     case "cancelled":
-      return "Ended without keeping anything.";
+      return "Ended without a model. It cannot be resumed.";
     case "failed":
       return "Ended by an error.";
     case "succeeded":

@@ -23,7 +23,10 @@ export function SampleGrid({ samples, onOpen }: Props) {
       <table className="border-separate border-spacing-1">
         <thead>
           <tr>
-            <th scope="col" className="sticky left-0 z-10 min-w-28 bg-surface text-left align-bottom">
+            <th
+              scope="col"
+              className="sticky left-0 z-10 min-w-26 bg-surface sm:min-w-36 text-left align-bottom"
+            >
               <span className="eyebrow">Prompt</span>
             </th>
             {steps.map((step) => (
@@ -38,7 +41,7 @@ export function SampleGrid({ samples, onOpen }: Props) {
             <tr key={row[0]?.prompt_index}>
               <th
                 scope="row"
-                className="sticky left-0 z-10 w-36 max-w-36 bg-surface pr-2 text-left align-top"
+                className="sticky left-0 z-10 w-28 max-w-28 bg-surface pr-2 text-left align-top sm:w-36 sm:max-w-36"
               >
                 <span className="line-clamp-5 font-normal text-muted text-xs">{row[0]?.prompt}</span>
               </th>
@@ -73,7 +76,7 @@ function Thumb({ sample, onOpen }: { sample: Sample; onOpen: (sample: Sample) =>
         src={sample.url}
         alt={`Step ${sample.step}: ${sample.prompt}`}
         loading="lazy"
-        className="size-28 object-cover sm:size-36"
+        className="size-28 max-w-none object-cover sm:size-36"
       />
     </button>
   );

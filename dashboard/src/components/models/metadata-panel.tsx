@@ -1,5 +1,5 @@
 // What the file says about itself.
-import { useState } from "react";
+import { Fragment, type ReactNode, useState } from "react";
 import type { ModelVersion } from "~/api/types";
 import { Input } from "~/components/ui/field";
 import { Property } from "~/components/ui/misc";
@@ -25,9 +25,14 @@ export function MetadataPanel({ metadata }: { metadata: ModelVersion["metadata"]
     >
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard */}
       <section aria-label="Metadata by key" tabIndex={0} className="max-h-96 overflow-y-auto">
+        {rows.length === 0 && (
+          <p className="py-2 text-muted">
+            {q ? "Nothing in it fits the filter." : "The file says nothing about itself."}
+          </p>
+        )}
         <dl className="font-mono text-xs">
           {rows.map(([key, value]) => (
-            <Property key={key} name={key}>
+            <Property key={key} name={breakable(key)} stacks>
               <span className="line-clamp-4">{value}</span>
             </Property>
           ))}
@@ -35,4 +40,15 @@ export function MetadataPanel({ metadata }: { metadata: ModelVersion["metadata"]
       </section>
     </Panel>
   );
+}
+
+/** A key that may be broken after its dots and underlines. */
+function breakable(key: string): ReactNode {
+  return key.split(/(?<=[._])/).map((part, at) => (
+    // biome-ignore lint/suspicious/noArrayIndexKey: parts never change places
+    <Fragment key={at}>
+      {part}
+      <wbr />
+    </Fragment>
+  ));
 }

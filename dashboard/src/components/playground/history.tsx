@@ -25,7 +25,7 @@ export function History({ shown, onShow }: Props) {
               aria-pressed={shown.includes(id)}
               title={`${request.prompt} (${formatAgo(created_at)})`}
               className={cn(
-                "m-0.5 block overflow-hidden rounded-sm border-2 bg-sunken transition-colors hover:border-line-strong",
+                "block overflow-hidden rounded-sm border-2 bg-sunken transition-colors hover:border-line-strong",
                 shown.includes(id) ? "border-accent" : "border-transparent",
               )}
             >

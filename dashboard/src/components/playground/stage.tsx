@@ -5,7 +5,7 @@ import { pictureHref } from "~/api/generations";
 import { generationQuery } from "~/api/queries";
 import type { Generation } from "~/api/types";
 import { Button, buttonClass } from "~/components/ui/button";
-import { formatDuration, formatName } from "~/lib/format";
+import { formatDuration, formatName, formatPlural } from "~/lib/format";
 
 interface Props {
   ids: string[];
@@ -25,7 +25,7 @@ export function Stage({ ids, onReuse }: Props) {
   }
   const labels = ids.length === 2 ? ["Without the LoRA", "With the LoRA"] : ["Picture"];
   return (
-    <div className={ids.length === 2 ? "grid gap-2 sm:grid-cols-2" : "mx-auto max-w-2xl"}>
+    <div className={ids.length === 2 ? "grid gap-2 sm:grid-cols-2" : "max-w-2xl"}>
       {ids.map((id, index) => (
         <Picture key={id} id={id} label={labels[index] ?? ""} onReuse={onReuse} />
       ))}
@@ -48,8 +48,12 @@ function Picture({ id, label, onReuse }: PictureProps) {
       data-phase={data?.phase}
     >
       <figcaption className="flex h-9 items-center justify-between gap-2 border-b px-3">
-        <span className="truncate font-medium">{label}</span>
-        <span className="shrink-0 text-muted text-xs">{data && caption(data)}</span>
+        <span className="shrink-0 font-medium">{label}</span>
+        {data && (
+          <span title={caption(data)} className="truncate text-muted text-xs">
+            {caption(data)}
+          </span>
+        )}
       </figcaption>
       <div className="grid min-h-56 place-items-center bg-sunken">
         {data?.image_url ? (
@@ -87,7 +91,7 @@ function Picture({ id, label, onReuse }: PictureProps) {
 function caption({ request, duration_ms }: Generation): string {
   return [
     `seed ${request.seed}`,
-    `${request.n_steps} × ${formatName(request.sampler ?? "euler")}`,
+    `${formatPlural(request.n_steps, "step")} of ${formatName(request.sampler ?? "euler")}`,
     duration_ms != null &&
       (duration_ms < 10_000 ? `${(duration_ms / 1000).toFixed(1)} s` : formatDuration(duration_ms / 1000)),
   ]

@@ -8,6 +8,7 @@ import { speak } from "~/lib/live-region";
 import { type Shortcut, useShortcuts, useShortcutsEnabled } from "~/lib/shortcuts";
 import { useAllJobs } from "~/live/use-all-jobs";
 import { CommandMenu } from "./command-menu";
+import { ConnectionContext } from "./connection";
 import { PLACES } from "./navigation";
 import { BottomBar, TopBar } from "./phone-bars";
 import { ShortcutHelp } from "./shortcut-help";
@@ -32,16 +33,16 @@ export function Shell({ children }: { children: ReactNode }) {
       </a>
       <Sidebar onSearch={() => setSearch(true)} onHelp={() => setHelp(true)} />
       <TopBar onSearch={() => setSearch(true)} />
-      {connection === "waiting" && (
-        <p
-          role="status"
-          className="fixed inset-x-0 top-0 z-30 border-b bg-warning-soft px-4 py-1.5 text-center text-warning"
-        >
-          The server cannot be reached. Trying again…
-        </p>
-      )}
       <main id="content" tabIndex={-1} className="min-w-0 flex-1 outline-none">
-        {children}
+        {connection === "waiting" && (
+          <p
+            role="status"
+            className="sticky top-12 z-10 border-b bg-warning-soft px-4 py-1.5 text-center text-warning md:top-0"
+          >
+            The server cannot be reached. Trying again…
+          </p>
+        )}
+        <ConnectionContext value={connection}>{children}</ConnectionContext>
       </main>
       <BottomBar />
       <CommandMenu open={search} onOpenChange={setSearch} />

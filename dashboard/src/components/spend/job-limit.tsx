@@ -4,6 +4,7 @@ import { useResumeWithLimit, useSetJobLimit } from "~/api/spend";
 import type { Job } from "~/api/types";
 import { Button } from "~/components/ui/button";
 import { announce } from "~/components/ui/toast";
+import { formatSentence } from "~/lib/format";
 import { formatUsd } from "~/lib/money";
 import { isAtLimit } from "./job-money";
 import { LimitDialog } from "./limit-dialog";
@@ -46,7 +47,7 @@ export function ResumeWithLimit({ job }: { job: Job }) {
         </Button>
       )}
       title={title}
-      {...(job.reason && { description: sentence(job.reason) })}
+      {...(job.reason && { description: formatSentence(job.reason) })}
       action={`Resume${from}`}
       limit={isAtLimit(job) ? null : (limit_micro_usd ?? null)}
       least={spent_micro_usd + 1}
@@ -55,9 +56,4 @@ export function ResumeWithLimit({ job }: { job: Job }) {
       onDone={() => announce("The job is queued again")}
     />
   );
-}
-
-function sentence(reason: string): string {
-  const text = reason.charAt(0).toUpperCase() + reason.slice(1);
-  return /[.!?]$/.test(text) ? text : `${text}.`;
 }

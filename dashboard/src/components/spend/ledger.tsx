@@ -9,7 +9,7 @@ import { Button } from "~/components/ui/button";
 import { Skeleton } from "~/components/ui/misc";
 import { Panel } from "~/components/ui/panel";
 import { formatDate, formatName, formatPlural } from "~/lib/format";
-import { formatUsd } from "~/lib/money";
+import { formatUsdColumn } from "~/lib/money";
 
 interface Props {
   /** Whose entries; null for all. */
@@ -39,7 +39,8 @@ export function Ledger({ job, jobs, onAll }: Props) {
             Show all jobs
           </Button>
         ) : (
-          entries && (
+          entries &&
+          entries.length > 0 && (
             <span className="text-muted text-xs">
               {formatPlural(entries.length, "entry", "entries")}, the newest first
             </span>
@@ -61,7 +62,8 @@ export function Ledger({ job, jobs, onAll }: Props) {
           aria-label="Entries"
           // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard
           tabIndex={0}
-          className="max-h-[28rem] overflow-auto -outline-offset-2"
+          // Hidden words in its rows are positioned: without this they would make the page longer.
+          className="relative max-h-[28rem] overflow-auto -outline-offset-2"
         >
           <Entries entries={entries} name={job ? null : name} />
         </section>
@@ -116,7 +118,7 @@ function Entries({ entries, name }: { entries: LedgerEntry[]; name: ((id: string
                 </Link>
               </td>
             )}
-            <td className="text-right">{formatUsd(entry.amount_micro_usd)}</td>
+            <td className="text-right">{formatUsdColumn(entry.amount_micro_usd)}</td>
           </tr>
         ))}
       </tbody>

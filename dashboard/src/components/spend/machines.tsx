@@ -2,8 +2,8 @@
 import { Link } from "@tanstack/react-router";
 import type { Job, RentedInstance } from "~/api/types";
 import { Panel } from "~/components/ui/panel";
-import { formatAgo, formatClock, formatDate } from "~/lib/format";
-import { formatUsd, formatUsdUp } from "~/lib/money";
+import { formatClock, formatDate } from "~/lib/format";
+import { formatUsd, formatUsdColumn, formatUsdUp } from "~/lib/money";
 import { InstancePhaseBadge } from "./instance-phase";
 
 interface Props {
@@ -16,7 +16,13 @@ export function Machines({ machines, jobs }: Props) {
   return (
     <Panel
       title="Machines"
-      aside={<span className="text-muted text-xs">{n_living} not confirmed gone</span>}
+      aside={
+        machines.length > 0 && (
+          <span className="text-muted text-xs">
+            {n_living === 0 ? "all confirmed gone" : `${n_living} not confirmed gone`}
+          </span>
+        )
+      }
       bodyClassName=""
     >
       {machines.length === 0 ? (
@@ -121,7 +127,7 @@ function Name({ machine: { gpu, n_gpus, name } }: { machine: RentedInstance }) {
         {n_gpus > 1 && `${n_gpus} × `}
         {gpu}
       </div>
-      <div className="break-all font-mono text-2xs text-muted">{name}</div>
+      <div className="wrap-anywhere font-mono text-2xs text-muted">{name}</div>
     </>
   );
 }
@@ -145,9 +151,9 @@ function JobLink({ machine, job }: RowProps) {
 function Cost({ machine: { accrued_micro_usd, billed_micro_usd } }: { machine: RentedInstance }) {
   return (
     <>
-      <div>{formatUsd(accrued_micro_usd)}</div>
+      <div>{formatUsdColumn(accrued_micro_usd)}</div>
       <div className="whitespace-nowrap text-muted text-xs">
-        {billed_micro_usd == null ? "not billed yet" : `billed ${formatUsd(billed_micro_usd)}`}
+        {billed_micro_usd == null ? "not billed yet" : `billed ${formatUsdColumn(billed_micro_usd)}`}
       </div>
     </>
   );
@@ -157,7 +163,7 @@ function End({ machine: { gone_at, deadline_at } }: { machine: RentedInstance })
   if (gone_at) {
     return (
       <time dateTime={gone_at} title={formatDate(gone_at)} className="text-muted">
-        Gone {formatAgo(gone_at)}
+        Gone since {formatClock(new Date(gone_at))}
       </time>
     );
   }

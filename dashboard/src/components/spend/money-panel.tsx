@@ -5,7 +5,7 @@ import { spendQuery } from "~/api/spend";
 import type { Job, Phase, RentedInstance } from "~/api/types";
 import { Figure } from "~/components/ui/misc";
 import { Panel } from "~/components/ui/panel";
-import { formatClock } from "~/lib/format";
+import { formatClock, formatPlural } from "~/lib/format";
 import { formatUsd, formatUsdUp } from "~/lib/money";
 import { InstancePhaseBadge } from "./instance-phase";
 import { RaiseLimit } from "./job-limit";
@@ -74,13 +74,13 @@ export function MoneyPanel({ job, forecast: told }: Props) {
         </Figure>
         <Figure label="Set aside">{formatUsdUp(Math.max(0, reserved))}</Figure>
       </dl>
-      <Machine machine={machines[0]} />
+      <Machine machine={machines[0]} n_earlier={Math.max(0, machines.length - 1)} />
     </Panel>
   );
 }
 
 /** The one that lives, or the last that did. */
-function Machine({ machine }: { machine: RentedInstance | undefined }) {
+function Machine({ machine, n_earlier }: { machine: RentedInstance | undefined; n_earlier: number }) {
   if (!machine) return <p className="border-t px-3 py-2 text-muted">No machine has been ordered yet.</p>;
   const { gpu, n_gpus, phase, name, deadline_at, gone_at } = machine;
   return (
@@ -90,11 +90,12 @@ function Machine({ machine }: { machine: RentedInstance | undefined }) {
         {n_gpus > 1 && `${n_gpus} × `}
         {gpu}
       </span>
-      <span className="min-w-0 break-all font-mono text-muted text-xs">{name}</span>
+      <span className="min-w-0 wrap-anywhere font-mono text-muted text-xs">{name}</span>
       <span className="text-muted text-xs sm:ml-auto">
         {gone_at
           ? `gone since ${formatClock(new Date(gone_at))}`
           : `must be gone by ${formatClock(new Date(deadline_at))}`}
+        {n_earlier > 0 && ` · ${formatPlural(n_earlier, "machine")} before it`}
       </span>
     </div>
   );

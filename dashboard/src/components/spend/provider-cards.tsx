@@ -5,7 +5,7 @@ import type { ProviderInfo } from "~/api/types";
 import { Button } from "~/components/ui/button";
 import { Panel } from "~/components/ui/panel";
 import { announce, announceError } from "~/components/ui/toast";
-import { formatAgo, formatPlural } from "~/lib/format";
+import { formatAgo, formatPlural, formatSentence } from "~/lib/format";
 import { formatUsdUp } from "~/lib/money";
 import { useNow } from "~/lib/use-now";
 import { providerName } from "./provider-name";
@@ -57,7 +57,7 @@ function Halted({ name, reason }: { name: string; reason: string }) {
       <p className="flex gap-2">
         <CircleAlert aria-hidden className="mt-0.5 size-4 shrink-0 text-bad" />
         <span className="min-w-0 break-words">
-          <strong className="font-semibold">No machines are ordered.</strong> {reason}
+          <strong className="font-semibold">No machines are ordered.</strong> {formatSentence(reason)}
         </span>
       </p>
       <Button

@@ -37,14 +37,25 @@ export function Figure({
   );
 }
 
+interface PropertyProps {
+  name: ReactNode;
+  title?: string;
+  /** The name is long: it stands above its value where there is little room. */
+  stacks?: boolean;
+  children: ReactNode;
+}
+
 /** A row of a list of properties. */
-export function Property({ name, title, children }: { name: string; title?: string; children: ReactNode }) {
+export function Property({ name, title, stacks = false, children }: PropertyProps) {
   return (
     <div
       title={title}
-      className="grid grid-cols-[minmax(8rem,2fr)_3fr] gap-3 border-b py-1.5 last:border-b-0"
+      className={cn(
+        "grid gap-x-3 border-b py-1.5 last:border-b-0",
+        stacks ? "sm:grid-cols-[minmax(8rem,2fr)_3fr]" : "grid-cols-[minmax(8rem,2fr)_3fr]",
+      )}
     >
-      <dt className="break-words text-muted">{name}</dt>
+      <dt className="wrap-anywhere text-muted">{name}</dt>
       <dd className="min-w-0 break-words">{children}</dd>
     </div>
   );

@@ -9,6 +9,7 @@ import {
   limitError,
   toggled,
   toWanted,
+  whatIsMissing,
   withEveryGpu,
   withMoney,
 } from "./rented";
@@ -99,6 +100,16 @@ test("a limit that is too small is told what would do, and an empty one is not c
   expect(limitError("0.1", anEstimate({}))).toBe("must be at least $0.464");
   expect(limitError("0", anEstimate({}))).toBe("must be at least $0.464");
   expect(limitError("", anEstimate({}))).toBeUndefined();
+});
+
+test("what is missing is named before the job can start", () => {
+  expect(whatIsMissing(request, " ", undefined)).toBe("It needs a cost limit.");
+  expect(whatIsMissing(request, "5", undefined)).toBeNull();
+  expect(whatIsMissing(request, "0.1", anEstimate({}))).toBe("A field is not right yet.");
+  expect(whatIsMissing(null, "5", undefined)).toBe("A field is not right yet.");
+  const { rental: _, ...here } = request;
+  expect(whatIsMissing(here, "", undefined)).toBeNull();
+  expect(whatIsMissing({ ...request, name: "" }, "5", undefined)).toBe("It needs a name.");
 });
 
 test("offers are grouped by GPU, the cheaper tier first, what does not fit last", () => {

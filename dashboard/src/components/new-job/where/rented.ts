@@ -48,6 +48,19 @@ export function withMoney(
   return { ...request, limit_micro_usd, estimate_hash: estimate.hash };
 }
 
+/** What has to be typed before the job can start. What was typed wrongly is told at its field, and makes no request. */
+export function whatIsMissing(
+  request: CreateJob | null,
+  limit: string,
+  estimate: JobEstimate | undefined,
+): string | null {
+  if (!request) return "A field is not right yet.";
+  if (request.name === "") return "It needs a name.";
+  if (!request.rental) return null;
+  if (limit.trim() === "") return "It needs a cost limit.";
+  return limitError(limit, estimate) ? "A field is not right yet." : null;
+}
+
 /** What is wrong with the limit; nothing while nothing was typed. */
 export function limitError(limit: string, estimate: JobEstimate | undefined): string | undefined {
   if (limit.trim() === "") return undefined;

@@ -9,6 +9,7 @@ import type { JobEstimate, ProviderInfo } from "~/api/types";
 import { providerName } from "~/components/spend/provider-name";
 import { UsdField } from "~/components/spend/usd-field";
 import { Field, Input } from "~/components/ui/field";
+import { formatSentence } from "~/lib/format";
 import { OfferTable } from "./offer-table";
 import { isRented, limitError, limitHelp, toggled, type Where } from "./rented";
 
@@ -46,7 +47,7 @@ export function WhereItRuns({ where, onChange, providers, estimate, everyGpu, er
         <p role="alert" className="mt-3 flex gap-2 rounded-md border border-bad bg-bad-soft p-2.5">
           <CircleAlert aria-hidden className="mt-0.5 size-4 shrink-0 text-bad" />
           <span className="min-w-0 break-words">
-            No machines are ordered at {providerName(provider.name)}: {provider.halted}.{" "}
+            No machines are ordered at {providerName(provider.name)}: {formatSentence(provider.halted)}{" "}
             <Link to="/spend" className="underline underline-offset-2">
               See to it
             </Link>
