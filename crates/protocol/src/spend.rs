@@ -213,8 +213,8 @@ pub struct ResumeJob {
     pub limit_micro_usd: Option<MicroUsd>,
     /// Who leases the machine from now on; left out: as before.
     pub provider: Option<String>,
-    /// Which machines it may run on there.
-    pub rental: RentalWish,
+    /// Which machines it may run on there; left out: any.
+    pub rental: Option<RentalWish>,
 }
 
 /// Where a rented machine stands.

@@ -1,6 +1,7 @@
 // Signing in and out, and API tokens.
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { body, client } from "./client";
+import type { CreateToken } from "./types";
 
 /** Exchanges a token for the session cookie. */
 export function useSignIn() {
@@ -23,7 +24,7 @@ export function useSignOut() {
 export function useCreateToken() {
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: (name: string) => body(client.POST("/api/v1/tokens", { body: { name } })),
+    mutationFn: (token: CreateToken) => body(client.POST("/api/v1/tokens", { body: token })),
     onSuccess: () => queries.invalidateQueries({ queryKey: ["tokens"] }),
   });
 }

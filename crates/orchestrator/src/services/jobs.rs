@@ -150,6 +150,7 @@ impl Orchestrator {
             provider,
             rental,
         } = request;
+        let rental = rental.unwrap_or_default();
         check_limit(limit)?;
         let seen = jobs::get(&self.store, owner, id).await?;
         let provider = provider.filter(|provider| *provider != seen.provider);

@@ -26,7 +26,7 @@ async fn bad_requests_name_the_field() -> anyhow::Result<()> {
     };
     check(
         |request| request.provider = "mars".into(),
-        "provider: must be one of `local`, not `mars`",
+        "provider: must be one of `local`, `agent`, not `mars`",
     )
     .await?;
     check(

@@ -182,7 +182,7 @@ async fn a_stopped_job_goes_on_at_another_provider() -> anyhow::Result<()> {
     let resume = async |provider: &str, label: &str| {
         let request = ResumeJob {
             provider: Some(provider.to_owned()),
-            rental: request(&bench, &[label]).rental,
+            rental: Some(request(&bench, &[label]).rental),
             ..ResumeJob::default()
         };
         bench

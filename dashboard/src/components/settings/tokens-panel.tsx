@@ -5,11 +5,12 @@ import { type FormEvent, useState } from "react";
 import { useCreateToken, useDeleteToken } from "~/api/access";
 import { describeError } from "~/api/problem";
 import { tokensQuery } from "~/api/queries";
-import type { ApiToken } from "~/api/types";
+import type { ApiToken, CreatedToken, TokenScope } from "~/api/types";
 import { Button } from "~/components/ui/button";
 import { Confirm } from "~/components/ui/confirm";
 import { Field, Input } from "~/components/ui/field";
 import { Panel } from "~/components/ui/panel";
+import { Segmented } from "~/components/ui/segmented";
 import { announce, announceError } from "~/components/ui/toast";
 import { formatAgo } from "~/lib/format";
 
@@ -17,12 +18,27 @@ export function TokensPanel() {
   const { data: tokens } = useSuspenseQuery(tokensQuery());
   const create = useCreateToken();
   const [name, setName] = useState("");
+  const [scope, setScope] = useState<TokenScope>("user");
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    create.mutate(name, { onSuccess: () => setName("") });
+    create.mutate({ name, scope }, { onSuccess: () => setName("") });
   };
   return (
     <Panel title="API tokens">
+      <Segmented
+        label="Who uses the token"
+        value={scope}
+        onValueChange={(value) => setScope(value)}
+        options={[
+          { value: "user", label: "Programs" },
+          { value: "agent", label: "Machines that train" },
+        ]}
+      />
+      <p className="mt-2 mb-3 text-muted text-xs">
+        {scope === "user"
+          ? "It may do all that you may, from scripts and other programs."
+          : "Machines with it take your jobs, and may do nothing else. One token is enough for all of them."}
+      </p>
       <form onSubmit={submit} className="flex items-end gap-2">
         <Field
           label="What the token is for"
@@ -35,7 +51,7 @@ export function TokensPanel() {
               value={name}
               onChange={(event) => setName(event.target.value)}
               maxLength={80}
-              placeholder="ComfyUI workflow"
+              placeholder={scope === "user" ? "ComfyUI workflow" : "Workshop"}
             />
           )}
         </Field>
@@ -43,7 +59,7 @@ export function TokensPanel() {
           Make a token
         </Button>
       </form>
-      {create.data && <Secret secret={create.data.secret} />}
+      {create.data && <Secret token={create.data} />}
       {tokens.length > 0 && (
         <ul className="mt-4 divide-y border-t">
           {tokens.map((token) => (
@@ -55,15 +71,24 @@ export function TokensPanel() {
   );
 }
 
-function Secret({ secret }: { secret: string }) {
+function Secret({ token: { secret, scope } }: { token: CreatedToken }) {
+  const isForMachines = scope === "agent";
+  const text = isForMachines
+    ? `MORPHEUS_TOKEN=${secret} morpheus agent --server ${window.location.origin}`
+    : secret;
   return (
     <div role="status" className="mt-3 rounded-md border border-accent bg-accent-soft p-3">
-      <p>Copy it now; it is not shown again. Send it as a bearer token.</p>
+      <p>
+        Copy it now; it is not shown again.{" "}
+        {isForMachines
+          ? "Run this on each machine, with --label for what jobs may ask for."
+          : "Send it as a bearer token."}
+      </p>
       <div className="mt-2 flex items-center gap-2">
-        <code className="min-w-0 flex-1 break-all font-mono text-xs">{secret}</code>
+        <code className="min-w-0 flex-1 break-all font-mono text-xs">{text}</code>
         <Button
           size="sm"
-          onClick={() => void navigator.clipboard.writeText(secret).then(() => announce("Copied"))}
+          onClick={() => void navigator.clipboard.writeText(text).then(() => announce("Copied"))}
         >
           <Copy aria-hidden />
           Copy
@@ -80,7 +105,7 @@ function Row({ token }: { token: ApiToken }) {
       <div className="min-w-0 flex-1">
         <p className="truncate font-medium">{token.name}</p>
         <p className="text-muted text-xs">
-          made {formatAgo(token.created_at)},{" "}
+          {token.scope === "agent" && "for machines, "}made {formatAgo(token.created_at)},{" "}
           {token.last_used_at ? `used ${formatAgo(token.last_used_at)}` : "never used"}
         </p>
       </div>

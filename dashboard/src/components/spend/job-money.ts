@@ -1,5 +1,6 @@
 // Why a job on a rented machine stands still.
 import type { Job } from "~/api/types";
+import { POOL } from "./provider-name";
 
 /** It stopped because another machine would have passed its limit. The reason is all that tells it from other stops. */
 export function isAtLimit({ phase, reason }: Job): boolean {
@@ -7,8 +8,8 @@ export function isAtLimit({ phase, reason }: Job): boolean {
 }
 
 /** Its machines cost money. */
-export function isRented({ rental }: Job): boolean {
-  return rental != null;
+export function isRented({ rental, provider }: Job): boolean {
+  return rental != null && provider !== POOL;
 }
 
 /** What it will have cost at its last step: by the server's newest word, or as its rate and its steps go on. */

@@ -8,6 +8,7 @@ import { announce, announceError } from "~/components/ui/toast";
 import { formatAgo, formatPlural, formatSentence } from "~/lib/format";
 import { formatUsdUp } from "~/lib/money";
 import { useNow } from "~/lib/use-now";
+import { describeMachine } from "./machine";
 import { providerName } from "./provider-name";
 
 export function ProviderCards({ providers }: { providers: ProviderInfo[] }) {
@@ -26,7 +27,16 @@ export function ProviderCards({ providers }: { providers: ProviderInfo[] }) {
 }
 
 function Card({ provider, now }: { provider: ProviderInfo; now: number }) {
-  const { name, is_rented, max_running, seen_at, halted, n_foreign, foreign_rate_micro_usd } = provider;
+  const {
+    name,
+    is_rented,
+    max_running,
+    seen_at,
+    halted,
+    n_foreign,
+    foreign_rate_micro_usd,
+    machines = [],
+  } = provider;
   const Icon = is_rented ? Cloud : Monitor;
   return (
     <>
@@ -39,6 +49,19 @@ function Card({ provider, now }: { provider: ProviderInfo; now: number }) {
         time
         {is_rented && ` · ${seen_at ? `answered ${formatAgo(seen_at, now)}` : "has not been asked yet"}`}
       </p>
+      {machines.length > 0 && (
+        <ul className="mt-2 flex flex-col gap-1 text-xs">
+          {machines.map((machine) => (
+            <li key={machine.name}>
+              <span className="font-medium">{machine.name}</span>{" "}
+              <span className="text-muted">
+                {[describeMachine(machine), ...machine.labels].join(", ")} · called{" "}
+                {formatAgo(machine.seen_at, now)}
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
       {halted && <Halted name={name} reason={halted} />}
       {n_foreign > 0 && (
         <p className="mt-2 text-xs">

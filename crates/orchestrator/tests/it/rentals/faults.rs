@@ -463,7 +463,7 @@ async fn a_machine_of_ours_that_the_database_does_not_know_is_ended() {
     table::row(
         &office,
         "a machine with our mark that no row knows: the database is an older copy",
-        "ended when it is 10 minutes old; a row is needed to pay for it",
+        "ended when it is 10 minutes old; without a row it is in no ledger",
     )
     .await;
 }

@@ -62,13 +62,19 @@ const request: CreateJob = {
   base_model: "tiny-xl",
   name: "Zora",
   priority: 0,
-  ...toWanted({ provider: "runpod", limit: "5", project: " panels ", gpus: ["b", "a"] }, PROVIDERS),
+  ...toWanted({ ...HERE, provider: "runpod", limit: "5", project: " panels ", gpus: ["b", "a"] }, PROVIDERS),
 };
 
 test("this machine needs nothing more, whatever was typed for a rented one", () => {
   expect(toWanted({ ...HERE, limit: "5", project: "panels", gpus: ["a"] }, PROVIDERS)).toEqual({
     provider: "local",
   });
+});
+
+test("a machine of the pool is asked for by its labels, and costs nothing", () => {
+  const pooled = { ...request, ...toWanted({ ...HERE, provider: "agent", labels: ["quiet"] }, PROVIDERS) };
+  expect(pooled.rental).toMatchObject({ gpus: [], labels: ["quiet"] });
+  expect(withMoney(pooled, "", undefined)).toBe(pooled);
 });
 
 test("an estimate depends on project and GPUs, and not on the limit", () => {

@@ -1,5 +1,6 @@
 // What the form says about rented machines, and the part of the request that it makes.
-import type { CreateJob, JobEstimate, OfferEstimate, ProviderInfo } from "~/api/types";
+import type { CreateJob, JobEstimate, OfferEstimate, ProviderInfo, RentalWish } from "~/api/types";
+import { POOL } from "~/components/spend/provider-name";
 import { formatUsdRange, formatUsdUp, parseUsd, usdError } from "~/lib/money";
 
 /** Where a job runs and what it may cost there, as it was typed. */
@@ -10,19 +11,25 @@ export interface Where {
   project: string;
   /** GPU types in the order in which they are asked for; none for every one that fits. */
   gpus: string[];
+  /** Labels that a machine of the pool must have. */
+  labels: string[];
 }
 
-export const HERE: Where = { provider: "local", limit: "", project: "", gpus: [] };
+export const HERE: Where = { provider: "local", limit: "", project: "", gpus: [], labels: [] };
+
+/** Any machine at all. */
+const ANY: RentalWish = { gpus: [], n_gpus: 1, clouds: [], data_centers: [], labels: [] };
 
 type Wanted = Pick<CreateJob, "provider" | "project" | "rental" | "limit_micro_usd">;
 
 /** The part of the request that an estimate depends on: all but the limit. */
-export function toWanted({ provider, project, gpus }: Where, providers: ProviderInfo[]): Wanted {
+export function toWanted({ provider, project, gpus, labels }: Where, providers: ProviderInfo[]): Wanted {
+  if (provider === POOL) return { provider, rental: { ...ANY, labels } };
   if (!isRented(provider, providers)) return { provider };
   return {
     provider,
     project: project.trim() || null,
-    rental: { gpus, n_gpus: 1, clouds: [], data_centers: [] },
+    rental: { ...ANY, gpus },
   };
 }
 
@@ -41,7 +48,7 @@ export function withMoney(
   limit: string,
   estimate: JobEstimate | undefined,
 ): CreateJob | null {
-  if (!request.rental) return request;
+  if (!request.rental || request.provider === POOL) return request;
   const limit_micro_usd = parseUsd(limit);
   if (!estimate || limit_micro_usd === null || limitError(limit, estimate)) return null;
   if (estimate.least_limit_micro_usd == null) return null;

@@ -1,16 +1,17 @@
 // Where a job runs: this machine, or a rented one within a limit.
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { CircleAlert, Cloud, Monitor } from "lucide-react";
+import { CircleAlert, Cloud, Monitor, Server } from "lucide-react";
 import { useId } from "react";
 import { fields } from "~/api/fields";
 import { spendQuery } from "~/api/spend";
 import type { JobEstimate, ProviderInfo } from "~/api/types";
-import { providerName } from "~/components/spend/provider-name";
+import { POOL, providerName } from "~/components/spend/provider-name";
 import { UsdField } from "~/components/spend/usd-field";
 import { Field, Input } from "~/components/ui/field";
-import { formatSentence } from "~/lib/format";
+import { formatPlural, formatSentence } from "~/lib/format";
 import { OfferTable } from "./offer-table";
+import { Pool } from "./pool";
 import { isRented, limitError, limitHelp, toggled, type Where } from "./rented";
 
 interface Props {
@@ -54,6 +55,14 @@ export function WhereItRuns({ where, onChange, providers, estimate, everyGpu, er
           </span>
         </p>
       )}
+      {where.provider === POOL && (
+        <Pool
+          machines={provider?.machines ?? []}
+          labels={where.labels}
+          error={errors.provider ?? errors.labels}
+          onToggle={(label) => set({ labels: toggled(where.labels, label) })}
+        />
+      )}
       {isRented(where.provider, providers) && (
         <div className="mt-4 flex flex-col gap-5">
           <div className="grid gap-4 sm:grid-cols-2">
@@ -91,8 +100,10 @@ interface CardProps {
   onChoose: () => void;
 }
 
-function ProviderCard({ provider: { name, is_rented }, checked, onChoose }: CardProps) {
-  const Icon = is_rented ? Cloud : Monitor;
+function ProviderCard({ provider, checked, onChoose }: CardProps) {
+  const { name, is_rented, machines = [] } = provider;
+  const Icon = is_rented ? Cloud : name === POOL ? Server : Monitor;
+  const n_online = machines.filter(({ is_online }) => is_online).length;
   return (
     <label className="relative flex cursor-pointer flex-col gap-1 rounded-lg border bg-surface p-3 transition-colors hover:border-line-strong has-checked:border-accent has-checked:bg-accent-soft has-focus-visible:outline-2 has-focus-visible:outline-accent has-focus-visible:outline-offset-2">
       <input
@@ -108,7 +119,10 @@ function ProviderCard({ provider: { name, is_rented }, checked, onChoose }: Card
         {providerName(name)}
       </span>
       <span className="text-xs">
-        {is_rented ? "A rented GPU, within a limit that you set" : "Costs nothing"}
+        {is_rented && "A rented GPU, within a limit that you set"}
+        {name === POOL &&
+          `Where you run an agent · ${n_online} of ${formatPlural(machines.length, "machine")} online`}
+        {!is_rented && name !== POOL && "Costs nothing"}
       </span>
     </label>
   );
