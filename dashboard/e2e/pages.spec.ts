@@ -154,6 +154,7 @@ const PLACES: Place[] = [
     - textbox "Name": Zora
     - textbox "Trigger word"
   - region "How it trains":
+    - combobox "Engine"
     - textbox "Steps"
     - textbox "Learning rate"
     - textbox "Rank"
