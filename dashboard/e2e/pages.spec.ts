@@ -279,6 +279,8 @@ const PLACES: Place[] = [
     - list:
       - listitem:
         - heading "This machine" [level=3]
+      - listitem:
+        - heading "Machines of your own" [level=3]
 `,
   },
   {
@@ -292,6 +294,8 @@ const PLACES: Place[] = [
     - group "Theme"
     - group "Single-key shortcuts"
   - region "API tokens":
+    - group "Who uses the token"
+    - paragraph
     - textbox "What the token is for"
     - button "Make a token" [disabled]
   - region "Server"

@@ -2317,16 +2317,7 @@ export interface components {
             limit_micro_usd?: components["schemas"]["MicroUsd"] | null;
             /** @description Who leases the machine from now on; left out: as before. */
             provider?: string | null;
-            /**
-             * @description Which machines it may run on there.
-             * @default {
-             *       "clouds": [],
-             *       "data_centers": [],
-             *       "gpus": [],
-             *       "n_gpus": 1
-             *     }
-             */
-            rental: components["schemas"]["RentalWish"];
+            rental?: components["schemas"]["RentalWish"] | null;
         };
         /** @description A preview picture of a job. */
         Sample: {

@@ -123,7 +123,7 @@ function NewJob() {
             presets={presets}
             errors={errors}
           >
-            {providers.some(({ is_rented }) => is_rented) && (
+            {providers.some(({ is_rented, machines }) => is_rented || machines?.length) && (
               <WhereItRuns
                 where={where}
                 onChange={setWhere}

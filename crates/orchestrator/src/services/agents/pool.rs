@@ -14,7 +14,7 @@ use store::{
     attempts::{self, Claimant, NewAttempt, Subject},
     jobs::{self, JobState, PhaseChange},
     pool, queue,
-    tokens::AgentCredential,
+    tokens::{self, AgentCredential},
 };
 
 use super::super::{JobPlan, check_labels};
@@ -51,6 +51,7 @@ impl Orchestrator {
         check_machine(machine)?;
         let tx = self.store.begin().await?;
         let seen = pool::note(&tx, owner, token, machine).await?;
+        tokens::touch(&tx, token).await?;
         tx.commit().await?;
         let mut others: Vec<JobId> = Vec::new();
         while let Some(id) = queue::next_job(&self.store, POOL, &others, store::now()).await? {
