@@ -63,7 +63,7 @@ export function whatIsMissing(
 ): string | null {
   if (!request) return "A field is not right yet.";
   if (request.name === "") return "It needs a name.";
-  if (!request.rental) return null;
+  if (!request.rental || request.provider === POOL) return null;
   if (limit.trim() === "") return "It needs a cost limit.";
   return limitError(limit, estimate) ? "A field is not right yet." : null;
 }
