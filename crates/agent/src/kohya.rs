@@ -18,7 +18,9 @@ pub mod plan;
 pub mod run;
 pub mod tensorboard;
 
+mod checkpoint;
 mod files;
+mod header;
 mod judge;
 
 use std::{path::PathBuf, time::Duration};
@@ -27,6 +29,12 @@ pub use self::plan::Precision;
 
 /// The script that trains LoRAs for SDXL, in sd-scripts' folder.
 pub const SCRIPT: &str = "sdxl_train_network.py";
+
+/// sd-scripts' names for its copies of both tokenizers.
+const TOKENIZERS: [&str; 2] = [
+    "openai_clip-vit-large-patch14",
+    "laion_CLIP-ViT-bigG-14-laion2B-39B-b160k",
+];
 
 /// A base model of 7 GB that comes over a network takes minutes to load, and nothing is printed meanwhile.
 pub const QUIET: Duration = Duration::from_secs(15 * 60);
@@ -50,5 +58,11 @@ impl Kohya {
     /// The script's path.
     pub fn script(&self) -> PathBuf {
         self.dir.join(SCRIPT)
+    }
+
+    /// Names of the folders of tokenizers that are not there; sd-scripts then fetches them.
+    pub fn missing_tokenizers(&self) -> Vec<&'static str> {
+        let is_missing = |name: &&str| !self.tokenizers.join(name).is_dir();
+        TOKENIZERS.into_iter().filter(is_missing).collect()
     }
 }

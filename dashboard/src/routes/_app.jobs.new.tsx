@@ -12,7 +12,7 @@ import { providersQuery } from "~/api/spend";
 import { EstimatePanel } from "~/components/new-job/estimate-panel";
 import { toRequest, type Values } from "~/components/new-job/form";
 import { NewJobForm } from "~/components/new-job/new-job-form";
-import { HERE, toWanted, whatIsMissing, withEveryGpu, withMoney } from "~/components/new-job/where/rented";
+import { HERE, isRented, toWanted, whatIsMissing, withEveryGpu, withMoney } from "~/components/new-job/where/rented";
 import { BindingBudgets, RentedProperties } from "~/components/new-job/where/rented-estimate";
 import { WhereItRuns } from "~/components/new-job/where/where-it-runs";
 import { Button, ButtonLink } from "~/components/ui/button";
@@ -64,11 +64,12 @@ function NewJob() {
 
   const [where, setWhere] = useState(HERE);
   const trained = toRequest(values);
+  const rents = isRented(where.provider, providers);
   const request = trained && { ...trained, ...toWanted(where, providers) };
   const named = request && { ...request, name: request.name || "unnamed" };
   const settled = useSettled(named, SETTLE_MS);
   const estimate = useQuery(estimateQuery(settled));
-  const everyGpu = useQuery(estimateQuery(settled?.rental ? withEveryGpu(settled) : null));
+  const everyGpu = useQuery(estimateQuery(settled && rents ? withEveryGpu(settled) : null));
   const isOfThis = JSON.stringify(named) === JSON.stringify(settled) && !estimate.isPlaceholderData;
   const seen = estimate.error ? undefined : estimate.data;
   const complete = request && withMoney(request, where.limit, isOfThis ? seen : undefined);
@@ -139,7 +140,7 @@ function NewJob() {
               dataset={datasets.find((dataset) => dataset.id === values.dataset_id)}
               estimate={seen}
               problem={estimate.error ? describeError(estimate.error) : undefined}
-              rented={seen && settled?.rental && <RentedProperties estimate={seen} />}
+              rented={seen && rents && <RentedProperties estimate={seen} />}
             >
               {seen && settled?.rental && <BindingBudgets estimate={seen} limit={where.limit} />}
               {isConflict(create.error) && (

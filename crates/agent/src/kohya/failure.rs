@@ -1,10 +1,15 @@
 //! Names for the ways in which sd-scripts fails, with the lines that matter.
 
-use std::{collections::VecDeque, process::ExitStatus, time::Duration};
+use std::{
+    collections::VecDeque,
+    path::{Path, PathBuf},
+    process::ExitStatus,
+    time::Duration,
+};
 
 use std::os::unix::process::ExitStatusExt as _;
 
-use super::log::Stream;
+use super::{checkpoint::CheckpointError, log::Stream};
 
 /// Lines of its output that are kept to tell why it failed.
 const N_KEPT: usize = 200;
@@ -40,6 +45,26 @@ pub enum Failure {
     /// The base is not what sd-scripts has built in.
     #[error("sd-scripts cannot load the base model: it takes full SDXL models only{0}")]
     BaseModel(Excerpt),
+    /// It computes on the processor, and was meant to use a GPU.
+    #[error(
+        "PyTorch sees no GPU, and sd-scripts would train on the processor: the driver is too old for this PyTorch's CUDA, \
+         or the container was given no GPU; --kohya-precision no means the processor"
+    )]
+    NoGpu,
+    /// The tokenizers are not on this machine, and it reaches nobody who has them.
+    #[error(
+        "the two CLIP tokenizers are not in `{}`, and could not be fetched: deploy/worker/setup.sh makes them, and \
+         --kohya-tokenizers names their folder{excerpt}", .folder.display()
+    )]
+    Tokenizers {
+        /// Where they belong.
+        folder: PathBuf,
+        /// What was said.
+        excerpt: Excerpt,
+    },
+    /// The checkpoint that it shall go on from is of no use.
+    #[error("{0}")]
+    Checkpoint(#[from] CheckpointError),
     /// It does not know an option, or not that value.
     #[error("this version of sd-scripts does not take its arguments{0}")]
     Arguments(Excerpt),
@@ -116,7 +141,7 @@ impl Tail {
         };
         let lines = self.0.iter().skip(traceback.unwrap_or(0));
         let lines: Vec<&String> = lines
-            .filter(|(stream, _)| of.is_none_or(|of| of == *stream))
+            .filter(|(stream, line)| of.is_none_or(|of| of == *stream) && !is_mark(line))
             .map(|(_, line)| line)
             .collect();
         let shown = lines.iter().rev().take(N_SHOWN).rev();
@@ -132,6 +157,11 @@ impl Tail {
     }
 }
 
+/// Whether a line only points at a place in the line above it, as tracebacks do since Python 3.11.
+fn is_mark(line: &str) -> bool {
+    line.chars().all(|character| "^~ ".contains(character))
+}
+
 /// What was learned of a run by the time it ended.
 #[derive(Debug, Default)]
 pub struct Seen {
@@ -141,14 +171,19 @@ pub struct Seen {
     pub model_saved: bool,
     /// `No data found`
     pub no_data: bool,
+    /// It computes on the processor, and was meant to use a GPU.
+    pub lacks_gpu: bool,
     /// Its last steps had losses that are no numbers, since this one.
     pub broken_since: Option<u32>,
 }
 
 /// Why a run that ended by itself has failed; nothing if it says that it has not.
-pub fn diagnose(status: ExitStatus, seen: &Seen) -> Option<Failure> {
+pub fn diagnose(status: ExitStatus, seen: &Seen, tokenizers: &Path) -> Option<Failure> {
     let tail = &seen.tail;
     let excerpt = || tail.excerpt();
+    if seen.lacks_gpu {
+        return Some(Failure::NoGpu);
+    }
     if let Some(step) = seen.broken_since {
         return Some(Failure::NotFinite { step });
     }
@@ -183,6 +218,16 @@ pub fn diagnose(status: ExitStatus, seen: &Seen) -> Option<Failure> {
     if tail.has("in loading state_dict for") || tail.has("is neither a valid local path nor a valid repo id")
     {
         return Some(Failure::BaseModel(excerpt()));
+    }
+    // The words of several versions of transformers.
+    let no_tokenizers = [
+        "Can't load tokenizer for",
+        "connect to 'https://huggingface.co'",
+        "host='huggingface.co'",
+    ];
+    if no_tokenizers.iter().any(|words| tail.has(words)) {
+        let (folder, excerpt) = (tokenizers.to_owned(), excerpt());
+        return Some(Failure::Tokenizers { folder, excerpt });
     }
     if status.code() == Some(2) && tail.has("error: ") {
         return Some(Failure::Arguments(excerpt()));

@@ -8,15 +8,15 @@ use std::{
 };
 
 use protocol::agent::ArtifactKind;
-use serde_json::Value;
-use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
-use super::plan::{Plan, SamplePrompt};
+use super::{
+    checkpoint::STATE_FILES,
+    header::is_complete,
+    plan::{Plan, SamplePrompt},
+};
 
 /// In a picture folder whose caches are whole.
 const CACHED: &str = "cached";
-/// A header of a LoRA has a few hundred kilobytes.
-const MAX_HEADER_BYTES: u64 = 100 << 20;
 /// The end of every PNG: an empty `IEND` chunk with its checksum.
 const PNG_END: [u8; 8] = [b'I', b'E', b'N', b'D', 0xae, 0x42, 0x60, 0x82];
 
@@ -89,6 +89,8 @@ pub(super) struct Outputs {
     folder: PathBuf,
     name: String,
     n_steps: u32,
+    /// Steps before this run; sd-scripts names its files by the steps of this run.
+    n_before: u32,
     prompts: Vec<SamplePrompt>,
     handed: BTreeSet<PathBuf>,
     steps: BTreeSet<u32>,
@@ -101,6 +103,7 @@ impl Outputs {
             folder: plan.output.clone(),
             name: name.to_owned(),
             n_steps,
+            n_before: plan.n_before,
             prompts: plan.sample_prompts.clone(),
             handed: BTreeSet::new(),
             steps: BTreeSet::new(),
@@ -131,14 +134,7 @@ impl Outputs {
             let size = folder_size(&state);
             let is_still = self.sizes.insert(state.clone(), size) == Some(size);
             // The random states are written last.
-            let is_whole = [
-                "train_state.json",
-                "model.safetensors",
-                "optimizer.bin",
-                "random_states_0.pkl",
-            ]
-            .iter()
-            .all(|file| state.join(file).exists());
+            let is_whole = STATE_FILES.iter().all(|file| state.join(file).exists());
             if is_whole && (is_still || is_over) && is_complete(&lora) {
                 self.handed.insert(state.clone());
                 if self.steps.insert(step) {
@@ -153,11 +149,11 @@ impl Outputs {
     fn sample(&self, path: &Path) -> Option<ArtifactKind> {
         let stem = path.file_name()?.to_str()?.strip_suffix(".png")?;
         let mut parts = stem.strip_prefix(&self.name)?.strip_prefix('_')?.split('_');
-        let step = parts.next()?.parse().ok()?;
+        let step: u32 = parts.next()?.parse().ok()?;
         let index: u32 = parts.next()?.parse().ok()?;
         let prompt = self.prompts.get(index as usize)?;
         Some(ArtifactKind::Sample {
-            step,
+            step: self.n_before.checked_add(step)?,
             prompt_index: index,
             prompt: prompt.prompt.clone(),
             seed: prompt.seed,
@@ -169,7 +165,9 @@ impl Outputs {
         let name = path.file_name()?.to_str()?.strip_suffix("-state")?;
         let step = match name.strip_prefix(&self.name)? {
             "" => self.n_steps,
-            rest => rest.strip_prefix("-step")?.parse().ok()?,
+            rest => self
+                .n_before
+                .checked_add(rest.strip_prefix("-step")?.parse().ok()?)?,
         };
         Some((step, self.folder.join(format!("{name}.safetensors"))))
     }
@@ -203,70 +201,6 @@ fn is_whole_png(path: &Path) -> bool {
         Ok(end)
     };
     end().is_ok_and(|end| end == PNG_END)
-}
-
-/// Whether a safetensors file is as long as its header says.
-pub(super) fn is_complete(path: &Path) -> bool {
-    let wanted = || -> Option<u64> {
-        let (header_len, header) = header(path).ok()?;
-        let tensors = header
-            .as_object()?
-            .iter()
-            .filter(|(name, _)| *name != "__metadata__");
-        let ends = tensors.map(|(_, tensor)| tensor["data_offsets"][1].as_u64());
-        let end = ends.collect::<Option<Vec<u64>>>()?.into_iter().max()?;
-        end.checked_add(8 + header_len)
-    };
-    let found = path.metadata().ok().map(|metadata| metadata.len());
-    found.is_some() && wanted() == found
-}
-
-/// The metadata of a safetensors file.
-pub(super) fn metadata(path: &Path) -> io::Result<BTreeMap<String, String>> {
-    let (_, header) = header(path)?;
-    let entries = header["__metadata__"].as_object().into_iter().flatten();
-    Ok(entries
-        .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
-        .collect())
-}
-
-fn header(path: &Path) -> io::Result<(u64, Value)> {
-    let mut file = File::open(path)?;
-    let mut length = [0; 8];
-    file.read_exact(&mut length)?;
-    let length = u64::from_le_bytes(length);
-    if length > MAX_HEADER_BYTES {
-        return Err(io::Error::other("the header is too long"));
-    }
-    let mut header = Vec::new();
-    file.take(length).read_to_end(&mut header)?;
-    Ok((length, serde_json::from_slice(&header)?))
-}
-
-/// A LoRA and the state beside it as one file: an archive without compression, since weights do not shrink.
-pub(super) fn archive(lora: &Path, state: &Path, to: &Path) -> io::Result<()> {
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Stored)
-        .large_file(true);
-    let temporary = to.with_extension("part");
-    let mut archive = ZipWriter::new(File::create(&temporary)?);
-    let file_name = |path: &Path| {
-        path.file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned()
-    };
-    let mut add = |name: String, path: &Path| -> io::Result<()> {
-        archive.start_file(name, options)?;
-        io::copy(&mut File::open(path)?, &mut archive)?;
-        Ok(())
-    };
-    add(file_name(lora), lora)?;
-    for path in entries(state) {
-        add(format!("{}/{}", file_name(state), file_name(&path)), &path)?;
-    }
-    archive.finish()?.sync_all()?;
-    fs::rename(&temporary, to)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use trainer::{
     train::{TrainEvent, TrainJob, Trained, judge},
 };
 
-use super::{failure::Failure, files};
+use super::{failure::Failure, header};
 use crate::engine::{Job, load_base};
 
 /// Judges a LoRA file; takes as long as rendering three pictures on this machine's processor.
@@ -28,7 +28,7 @@ pub(super) fn judged(
     if let Some(check) = verdict.checks.iter().find(|check| !check.passed) {
         return Err(Failure::BrokenFile(check.detail.clone()));
     }
-    let metadata = files::metadata(&lora).map_err(|err| broken(&err))?;
+    let metadata = header::metadata(&lora).map_err(|err| broken(&err))?;
     let pictures = |item: &ManifestItem| fs::read((job.pictures)(&item.sha256));
     let train_job = TrainJob {
         recipe: &job.recipe,

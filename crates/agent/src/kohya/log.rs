@@ -33,6 +33,12 @@ pub enum Line {
         /// All.
         n_epochs: u32,
     },
+    /// `num batches per epoch`: batches in an epoch.
+    Batches(u32),
+    /// `gradient accumulation steps`: batches in a step.
+    Accumulation(u32),
+    /// `accelerator device: cuda`: what it computes on.
+    Device(String),
     /// It begins with something that takes a while.
     Stage(&'static str),
     /// `model saved.`: the only word on success.
@@ -209,6 +215,21 @@ fn read_line(raw: &str) -> Option<Line> {
     }
     if text.starts_with("No data found") {
         return Some(Line::NoData);
+    }
+    if let Some(device) = text.strip_prefix("accelerator device: ") {
+        return Some(Line::Device(device.to_owned()));
+    }
+    // Both name the number in two languages, and end with it.
+    let number = || text.rsplit([' ', ':', '=']).next()?.parse().ok();
+    if text.starts_with("num batches per epoch")
+        && let Some(n) = number()
+    {
+        return Some(Line::Batches(n));
+    }
+    if text.starts_with("gradient accumulation steps")
+        && let Some(n) = number()
+    {
+        return Some(Line::Accumulation(n));
     }
     let stage = STAGES.iter().find(|(start, _)| text.starts_with(start));
     Some(match stage {

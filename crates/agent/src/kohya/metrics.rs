@@ -16,12 +16,19 @@ pub const MAX_BROKEN_STEPS: u32 = 3;
 /// Steps that the bar shows before it is believed that nobody writes scalars.
 const PATIENCE: u32 = 3;
 
+/// Step times of which the median tells how long the rest takes.
+const N_TIMES: usize = 20;
+
 /// The steps of one run.
 #[derive(Debug)]
 pub struct Metrics {
     n_steps: u32,
+    /// Steps that were done before this run; sd-scripts counts its own only.
+    n_before: u32,
     learning_rate: LearningRate,
     epoch: (u32, u32),
+    n_batches: Option<u32>,
+    accumulation: u32,
     /// Losses of the batches since the last step.
     batches: Vec<f64>,
     /// Losses of an epoch's worth of steps.
@@ -32,15 +39,20 @@ pub struct Metrics {
     next_rate: Option<f64>,
     bar: Option<StepBar>,
     has_scalars: bool,
+    /// When the newest step was done, by the event file.
+    done_at: Option<f64>,
+    /// Seconds of the newest steps.
+    times: VecDeque<f64>,
     n_broken: u32,
     first_broken: Option<u32>,
 }
 
 impl Metrics {
-    /// Of a training with these parameters.
-    pub fn new(p: &Parameters) -> Self {
+    /// Of a training with these parameters that goes on after so many steps.
+    pub fn new(p: &Parameters, n_before: u32) -> Self {
         Self {
             n_steps: p.n_steps,
+            n_before,
             learning_rate: LearningRate {
                 peak: p.learning_rate,
                 schedule: p.lr_schedule,
@@ -48,12 +60,16 @@ impl Metrics {
                 n_steps: p.n_steps,
             },
             epoch: (1, 1),
+            n_batches: None,
+            accumulation: u32::from(p.gradient_accumulation),
             batches: Vec::new(),
             recent: VecDeque::new(),
-            step: 0,
+            step: n_before,
             next_rate: None,
             bar: None,
             has_scalars: false,
+            done_at: None,
+            times: VecDeque::new(),
             n_broken: 0,
             first_broken: None,
         }
@@ -64,9 +80,30 @@ impl Metrics {
         self.epoch = (epoch, n_epochs);
     }
 
+    /// Batches in an epoch.
+    pub fn batches(&mut self, n: u32) {
+        self.n_batches = Some(n);
+    }
+
+    /// Batches in a step.
+    pub fn accumulation(&mut self, n: u32) {
+        self.accumulation = n.max(1);
+    }
+
+    /// The epoch that a step belongs to, and all epochs. The line that names an epoch is printed before its
+    /// predecessor's last scalar is read, so it counts only where the length of an epoch was never said.
+    pub fn epoch_of(&self, step: u32) -> (u32, u32) {
+        let Some(n_batches) = self.n_batches else {
+            return self.epoch;
+        };
+        // What is left at the end of an epoch makes a step.
+        let length = n_batches.div_ceil(self.accumulation).max(1);
+        (step.saturating_sub(1) / length + 1, self.n_steps.div_ceil(length))
+    }
+
     /// The newest step that was seen, on the bar or among the scalars.
     pub fn newest_step(&self) -> u32 {
-        self.step.max(self.bar.map_or(0, |bar| bar.step))
+        self.step.max(self.bar.map_or(0, |bar| self.n_before + bar.step))
     }
 
     /// The first step of several whose loss was not finite, once that is beyond hope.
@@ -87,9 +124,13 @@ impl Metrics {
                 self.has_scalars = true;
                 self.batches.push(value);
                 // Written once for every batch, with the steps done; the batch that completes a step raises it.
-                let step = u32::try_from(scalar.step).ok().filter(|&step| step > self.step)?;
+                let step = u32::try_from(scalar.step).ok()?.checked_add(self.n_before)?;
+                if step <= self.step {
+                    return None;
+                }
                 let loss = self.batches.iter().sum::<f64>() / self.batches.len() as f64;
                 self.batches.clear();
+                self.take_time(step, scalar.wall_time);
                 self.step_done(step, loss, None)
             }
             "lr/unet" => {
@@ -116,13 +157,39 @@ impl Metrics {
         self.step_of_bar(bar)
     }
 
+    fn take_time(&mut self, step: u32, at: f64) {
+        if let Some(before) = self.done_at.replace(at) {
+            let n_steps = f64::from(step - self.step);
+            self.times.push_back((at - before).max(0.0) / n_steps);
+            if self.times.len() > N_TIMES {
+                self.times.pop_front();
+            }
+        }
+    }
+
+    /// Seconds of the newest step, and those to the last. The bar's mean is over the whole run, with all its pauses:
+    /// it counts only before there is something better.
+    fn pace(&self, step: u32) -> (f64, f64) {
+        let left = f64::from(self.n_steps.saturating_sub(step));
+        if let Some(&newest) = self.times.back() {
+            let mut times: Vec<f64> = self.times.iter().copied().collect();
+            times.sort_by(f64::total_cmp);
+            return (newest, times[times.len() / 2] * left);
+        }
+        let mean = self.bar.and_then(|bar| bar.seconds_per_step).unwrap_or(0.0);
+        let said = self.bar.and_then(|bar| bar.eta_seconds);
+        (mean, said.unwrap_or(mean * left))
+    }
+
     fn step_of_bar(&mut self, bar: StepBar) -> Option<StepMetrics> {
-        let is_alone = !self.has_scalars && (self.step > 0 || bar.step >= PATIENCE || bar.step == bar.total);
-        if !is_alone || bar.step <= self.step {
+        let step = self.n_before + bar.step;
+        let is_alone =
+            !self.has_scalars && (self.step > self.n_before || bar.step >= PATIENCE || bar.step == bar.total);
+        if !is_alone || step <= self.step {
             return None;
         }
         let average = bar.average_loss?;
-        self.step_done(bar.step, average, Some(average))
+        self.step_done(step, average, Some(average))
     }
 
     fn step_done(&mut self, step: u32, loss: f64, average: Option<f64>) -> Option<StepMetrics> {
@@ -134,26 +201,26 @@ impl Metrics {
             return None;
         }
         (self.n_broken, self.first_broken) = (0, None);
-        let n_recent = (self.n_steps / self.epoch.1.max(1)).max(1) as usize;
+        let (epoch, n_epochs) = self.epoch_of(step);
+        let n_recent = (self.n_steps / n_epochs.max(1)).max(1) as usize;
         self.recent.push_back(loss);
         while self.recent.len() > n_recent {
             self.recent.pop_front();
         }
         let mean = self.recent.iter().sum::<f64>() / self.recent.len() as f64;
-        let seconds = self.bar.and_then(|bar| bar.seconds_per_step).unwrap_or(0.0);
-        let left = f64::from(self.n_steps.saturating_sub(step));
+        let (seconds, eta_seconds) = self.pace(step);
         Some(StepMetrics {
             step,
             n_steps: self.n_steps,
-            epoch: self.epoch.0,
-            n_epochs: self.epoch.1,
+            epoch,
+            n_epochs,
             loss,
             average_loss: average.unwrap_or(mean),
             learning_rate: measured.unwrap_or_else(|| self.learning_rate.at(step - 1)),
             // sd-scripts does not tell.
             gradient_norm: 0.0,
             step_ms: seconds * 1000.0,
-            eta_seconds: self.bar.and_then(|bar| bar.eta_seconds).unwrap_or(seconds * left),
+            eta_seconds,
         })
     }
 }

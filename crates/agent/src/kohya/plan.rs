@@ -115,6 +115,17 @@ pub struct Request<'a> {
     pub precision: Precision,
     /// How hard to save memory.
     pub memory: Memory,
+    /// What it goes on from.
+    pub resume: Option<Resume<'a>>,
+}
+
+/// What a run goes on from.
+#[derive(Debug, Clone, Copy)]
+pub struct Resume<'a> {
+    /// Folder with the state.
+    pub state: &'a Path,
+    /// Steps that are done; fewer than the recipe has.
+    pub step: u32,
 }
 
 /// Everything that sd-scripts is started with.
@@ -138,6 +149,8 @@ pub struct Plan {
     pub logs: PathBuf,
     /// The prompts of the samples, in their order.
     pub sample_prompts: Vec<SamplePrompt>,
+    /// Steps that were done before; sd-scripts counts, and names its files, from there.
+    pub n_before: u32,
 }
 
 /// One picture that sd-scripts trains on.
@@ -171,6 +184,12 @@ impl Plan {
         let folder = request.folder;
         let key = content_key(request, &pictures);
         let sample_prompts = sample_prompts(request, &pictures);
+        let n_before = request.resume.map_or(0, |resume| resume.step);
+        // Files of the run that it goes on from have the same names, and stay.
+        let own = |name: &str| match n_before {
+            0 => folder.join(name),
+            step => folder.join(format!("{name}-after-{step:06}")),
+        };
         let mut plan = Self {
             args: Vec::new(),
             dataset_toml: String::new(),
@@ -178,9 +197,10 @@ impl Plan {
             prompts: None,
             picture_folder: folder.join(format!("pictures-{key}")),
             pictures,
-            output: folder.join("output"),
-            logs: folder.join("logs"),
+            output: own("output"),
+            logs: own("logs"),
             sample_prompts,
+            n_before,
         };
         if request.recipe.parameters.sample_every_n_steps > 0 && !plan.sample_prompts.is_empty() {
             let side = request.recipe.parameters.resolution;

@@ -1,5 +1,8 @@
 //! Runs sd-scripts: starts it, watches it, obeys orders, and picks up what it leaves.
 //!
+//! A job that goes on from a checkpoint is a run of the steps that are left; what sd-scripts counts and names by that
+//! run is counted and named by the whole training here.
+//!
 //! sd-scripts takes no orders. Stopping it means ending it, with the newest state that it saved; a checkpoint or a
 //! sample out of turn comes at the next step that the recipe names.
 
@@ -22,10 +25,12 @@ use trainer::train::{Ended, TrainEvent};
 
 use self::watch::{Watch, Watched};
 use super::{
+    checkpoint::unpack,
     failure::{Excerpt, Failure},
     files,
+    header::is_complete,
     judge::judged,
-    plan::{Memory, Plan, Request},
+    plan::{Memory, Plan, Request, Resume},
 };
 use crate::engine::Job;
 
@@ -53,12 +58,10 @@ pub async fn run(
         .map_err(on_disk(&job.folder))?
         .join("kohya");
     let (base, prediction) = locate_base(&job.base, &folder, &tell)?;
-    if job.resume_from.is_some() {
-        tell.log(
-            LogLevel::Warning,
-            "the kohya engine cannot go on from a checkpoint yet: it starts from the first step".into(),
-        );
-    }
+    let resumed = match &job.resume_from {
+        Some(checkpoint) => Some(unpack(checkpoint, &job.recipe, &folder.join("resume"))?),
+        None => None,
+    };
     let plan_for = |memory| {
         let plan = Plan::new(&Request {
             recipe: &job.recipe,
@@ -69,10 +72,22 @@ pub async fn run(
             tokenizers: &kohya.tokenizers,
             precision: kohya.precision,
             memory,
+            // Nothing is left to train after the last step.
+            resume: resumed.as_ref().map(|resumed| Resume {
+                state: &resumed.state,
+                step: resumed.step,
+            }),
         });
         plan.map_err(|err| Failure::Machine(format!("sd-scripts cannot train this recipe: {err}")))
     };
     let mut plan = plan_for(Memory::Planned)?;
+    if let Some(last) = resumed
+        .as_ref()
+        .filter(|resumed| resumed.step == job.recipe.parameters.n_steps)
+    {
+        // It was interrupted between its last step and the judging.
+        return finish(job, last.lora.clone(), &tell, &mut orders).await;
+    }
     files::lay_out_pictures(&plan, &job.pictures).map_err(on_disk(&plan.picture_folder))?;
 
     let mut memory = Memory::Planned;
@@ -100,19 +115,20 @@ pub async fn run(
             Err(failure) => return Err(failure),
         }
     }
-    finish(job, &plan, &tell, &mut orders).await
+    let written = plan.output.join(format!("{}.safetensors", job.recipe.name));
+    finish(job, written, &tell, &mut orders).await
 }
 
 /// Takes the LoRA out of sd-scripts' folder and judges it.
 async fn finish(
     job: Job,
-    plan: &Plan,
+    written: PathBuf,
     tell: &Teller,
     orders: &mut mpsc::UnboundedReceiver<Directive>,
 ) -> Result<Ended, Failure> {
     let file_name = format!("{}.safetensors", job.recipe.name);
-    let (written, lora) = (plan.output.join(&file_name), job.folder.join(&file_name));
-    if !files::is_complete(&written) {
+    let lora = job.folder.join(&file_name);
+    if !is_complete(&written) {
         return Err(Failure::Unfinished {
             what: format!("there is no complete file `{file_name}`"),
             excerpt: Excerpt::default(),

@@ -18,6 +18,8 @@ pub struct Scalar {
     pub step: i64,
     /// The number.
     pub value: f32,
+    /// When it was written, in seconds since 1970.
+    pub wall_time: f64,
 }
 
 /// Why an event file cannot be read on.
@@ -160,25 +162,30 @@ pub fn masked_crc(bytes: &[u8]) -> u32 {
     (!crc).rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
-/// `Event { step = 2, summary = 5 }`; `Summary { repeated Value value = 1 }`.
+/// `Event { wall_time = 1, step = 2, summary = 5 }`; `Summary { repeated Value value = 1 }`.
 fn read_event(data: &[u8], scalars: &mut Vec<Scalar>) {
     let step = fields(data).find_map(|field| match field {
         (2, Field::Number(step)) => Some(step as i64),
         _ => None,
     });
+    let wall_time = fields(data).find_map(|field| match field {
+        (1, Field::Double(seconds)) => Some(seconds),
+        _ => None,
+    });
+    let at = (step.unwrap_or(0), wall_time.unwrap_or(0.0));
     for field in fields(data) {
         let (5, Field::Bytes(summary)) = field else {
             continue;
         };
         for field in fields(summary) {
             let (1, Field::Bytes(value)) = field else { continue };
-            scalars.extend(read_value(value, step.unwrap_or(0)));
+            scalars.extend(read_value(value, at));
         }
     }
 }
 
 /// `Value { tag = 1, simple_value = 2 }`.
-fn read_value(value: &[u8], step: i64) -> Option<Scalar> {
+fn read_value(value: &[u8], (step, wall_time): (i64, f64)) -> Option<Scalar> {
     let (mut tag, mut number) = (None, None);
     for field in fields(value) {
         match field {
@@ -191,14 +198,15 @@ fn read_value(value: &[u8], step: i64) -> Option<Scalar> {
         tag: tag?,
         step,
         value: number?,
+        wall_time,
     })
 }
 
 enum Field<'a> {
     Number(u64),
+    Double(f64),
     Float(f32),
     Bytes(&'a [u8]),
-    Other,
 }
 
 /// The fields of a protobuf message, up to the first that makes no sense.
@@ -208,8 +216,9 @@ fn fields(mut message: &[u8]) -> impl Iterator<Item = (u64, Field<'_>)> {
         let field = match key & 7 {
             0 => Field::Number(varint(&mut message)?),
             1 => {
-                message = message.get(8..)?;
-                Field::Other
+                let (bytes, rest) = message.split_first_chunk::<8>()?;
+                message = rest;
+                Field::Double(f64::from_le_bytes(*bytes))
             }
             2 => {
                 let length = usize::try_from(varint(&mut message)?).ok()?;

@@ -119,6 +119,110 @@ async fn a_stop_ends_it_and_keeps_the_newest_state() {
     assert!(!stage.child_lives());
 }
 
+/// Runs a job until it has a checkpoint of step 2, and stops it.
+async fn stopped_after_two_steps(change: fn(&mut protocol::recipe::Recipe)) -> Stage {
+    let stage = Stage::new(change);
+    let mut run = stage.good_run();
+    run.stays = true;
+    stage.plays([run]);
+    let told = stage
+        .run(|told| (told.metrics.len() == 2).then_some(Directive::Stop))
+        .await;
+    assert!(matches!(told.ended, Ok(Ended::Stopped)), "{told:?}");
+    stage
+}
+
+#[tokio::test]
+async fn another_machine_goes_on_where_a_stopped_run_was() {
+    let first = stopped_after_two_steps(|recipe| recipe.parameters.gradient_accumulation = 2).await;
+    let mut second = Stage::new(|recipe| recipe.parameters.gradient_accumulation = 2);
+    second.plays([second.rest_of_a_run()]);
+    // Only the archive travels.
+    let archive = std::fs::read(first.output().join("checkpoint-000002.zip")).unwrap();
+    second.resume_from = Some(second.file("resume.safetensors", archive));
+    drop(first);
+    let told = second.run(|_| None).await;
+    let Ok(Ended::Completed(trained)) = &told.ended else {
+        panic!("{told:?}")
+    };
+    assert_eq!(told.steps().iter().map(|step| step.0).collect::<Vec<_>>(), [3, 4]);
+    assert_eq!(told.metrics[0].n_steps, 4);
+    let state = second.option(0, "--resume");
+    for file in ["optimizer.bin", "scheduler.bin", "random_states_0.pkl"] {
+        assert!(std::path::Path::new(&state).join(file).exists(), "{file}");
+    }
+    assert_eq!(second.option(0, "--max_train_steps"), "2");
+    assert_eq!(second.option(0, "--initial_step"), "0");
+    assert!(!second.has_option(0, "--skip_until_initial_step"));
+    // Its second step is the fourth, and the file of the fourth is the last.
+    let sample = |kind: &ArtifactKind| matches!(kind, ArtifactKind::Sample { step: 4, .. });
+    assert!(told.wrote.iter().any(sample), "{told:?}");
+    let checkpoints: Vec<_> = told
+        .wrote
+        .iter()
+        .filter(|kind| matches!(kind, ArtifactKind::Checkpoint { .. }))
+        .collect();
+    assert_eq!(checkpoints, [&ArtifactKind::Checkpoint { step: 4 }]);
+    assert_eq!(trained.metadata["ss_steps"], "4");
+    assert_eq!(trained.metadata["ss_max_train_steps"], "4");
+
+    // Interrupted after the last step, nothing is left to train.
+    let mut third = Stage::new(|recipe| recipe.parameters.gradient_accumulation = 2);
+    let archive = std::fs::read(second.output().join("checkpoint-000004.zip")).unwrap();
+    third.resume_from = Some(third.file("resume.safetensors", archive));
+    let told = third.run(|_| None).await;
+    let Ok(Ended::Completed(trained)) = &told.ended else {
+        panic!("{told:?}")
+    };
+    assert_eq!((trained.n_steps, trained.metadata["ss_steps"].as_str()), (4, "4"));
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_is_none_is_refused() {
+    let mut stage = Stage::new(|_| ());
+    stage.plays([stage.good_run()]);
+    stage.resume_from = Some(stage.lora("resume.safetensors", |_| 0.5));
+    stage
+        .fails_with("checkpoints of the native engine are good for that one only")
+        .await;
+    let first = stopped_after_two_steps(|recipe| recipe.parameters.seed = 5).await;
+    stage.resume_from = Some(first.output().join("checkpoint-000002.zip"));
+    stage.fails_with("was made with another seed").await;
+}
+
+#[tokio::test]
+async fn a_gpu_that_is_not_seen_ends_it_at_once() {
+    let mut stage = Stage::new(|_| ());
+    stage.precision = agent::kohya::Precision::Bf16;
+    stage.plays([Run {
+        out: Some(stage.file("out", "accelerator device: cpu\n")),
+        stays: true,
+        ..Run::default()
+    }]);
+    stage.fails_with("PyTorch sees no GPU").await;
+    assert!(!stage.child_lives());
+}
+
+#[tokio::test]
+async fn a_sample_out_of_turn_is_not_promised_where_there_is_none() {
+    let stage = Stage::new(|recipe| recipe.parameters.sample_every_n_steps = 0);
+    let mut run = stage.good_run();
+    run.stays = true;
+    stage.plays([run]);
+    let told = stage
+        .run(|told| match told.logs.as_slice() {
+            [.., (LogLevel::Info, line)]
+                if line.contains("no sample out of turn, and the recipe has none") =>
+            {
+                assert!(!line.contains("before the end"), "{line}");
+                Some(Directive::Cancel)
+            }
+            _ => (told.metrics.len() == 1).then_some(Directive::Sample),
+        })
+        .await;
+    assert!(matches!(told.ended, Ok(Ended::Cancelled)), "{told:?}");
+}
+
 #[tokio::test]
 async fn a_cancel_ends_it_with_nothing() {
     let stage = Stage::new(|_| ());

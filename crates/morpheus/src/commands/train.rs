@@ -88,15 +88,14 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         );
     }
     if recipe.engine == Engine::Kohya {
-        ensure!(
-            !args.resume,
-            "the kohya engine cannot resume yet: leave --resume out"
-        );
         let kohya = args.kohya.setup();
         let kohya = kohya.context("the kohya engine needs sd-scripts: name its folder with --kohya-dir")?;
         kohya::check_dir(&kohya)?;
     }
-    let resume_from = args.resume.then(|| newest_checkpoint(&output)).transpose()?;
+    let resume_from = args
+        .resume
+        .then(|| newest_checkpoint(&output, recipe.engine))
+        .transpose()?;
     fs::create_dir_all(&output)
         .with_context(|| format!("failed to make the folder `{}`", output.display()))?;
 
@@ -165,16 +164,20 @@ fn locate(base_model: &str) -> anyhow::Result<(BaseLocation, BaseClass)> {
     ))
 }
 
-fn newest_checkpoint(folder: &Path) -> anyhow::Result<PathBuf> {
+fn newest_checkpoint(folder: &Path, engine: Engine) -> anyhow::Result<PathBuf> {
+    let extension = match engine {
+        Engine::Native => ".safetensors",
+        Engine::Kohya => ".zip",
+    };
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let checkpoints = entries.map(|entry| entry.path()).filter(|path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with("checkpoint-") && name.ends_with(".safetensors")
+        name.starts_with("checkpoint-") && name.ends_with(extension)
     });
     // Their names hold the step, with leading zeros.
     checkpoints.max().with_context(|| {
         format!(
-            "there is no checkpoint to resume from in `{}`; leave --resume out",
+            "there is no checkpoint of this engine to resume from in `{}`; leave --resume out",
             folder.display()
         )
     })

@@ -129,7 +129,9 @@ fn the_kohya_engine_needs_sd_scripts() {
     ]);
     let findings = String::from_utf8(findings.stdout).unwrap();
     assert!(
-        findings.contains("sdxl_train_network.py") && findings.contains("kohya python"),
+        findings.contains("sdxl_train_network.py")
+            && findings.contains("kohya python")
+            && findings.contains("laion_CLIP-ViT-bigG-14-laion2B-39B-b160k"),
         "{findings}"
     );
 }

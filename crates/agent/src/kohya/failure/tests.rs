@@ -14,7 +14,7 @@ fn check(wait_status: i32, output: &str, expect: Expect) {
         seen.model_saved |= line == "model saved.";
         seen.tail.push(Stream::Err, line.to_owned());
     }
-    let failure = diagnose(ExitStatus::from_raw(wait_status), &seen);
+    let failure = diagnose(ExitStatus::from_raw(wait_status), &seen, Path::new("/tokenizers"));
     expect.assert_eq(&failure.map_or_else(|| "no failure".to_owned(), |failure| failure.to_string()));
 }
 
@@ -34,7 +34,7 @@ fn out_of_memory() {
         seen.tail
             .push(Stream::Err, "Traceback (most recent call last):".into());
         seen.tail.push(Stream::Err, error.into());
-        let failure = diagnose(ExitStatus::from_raw(EXIT_1), &seen);
+        let failure = diagnose(ExitStatus::from_raw(EXIT_1), &seen, Path::new("/tokenizers"));
         assert!(matches!(failure, Some(Failure::OutOfMemory(_))), "{failure:?}");
     }
 }
@@ -69,7 +69,7 @@ fn losses_that_are_no_numbers() {
         broken_since: Some(2),
         ..Seen::default()
     };
-    let failure = diagnose(ExitStatus::from_raw(EXIT_0), &seen).unwrap();
+    let failure = diagnose(ExitStatus::from_raw(EXIT_0), &seen, Path::new("/tokenizers")).unwrap();
     assert!(failure.to_string().contains("since step 2"), "{failure}");
 }
 
@@ -102,6 +102,29 @@ fn a_base_of_another_architecture() {
             sd-scripts cannot load the base model: it takes full SDXL models only; it said:
             RuntimeError: Error(s) in loading state_dict for SdxlUNet2DConditionModel:"#]],
     );
+}
+
+#[test]
+fn missing_tokenizers() {
+    check(
+        EXIT_1,
+        "Traceback (most recent call last):\n  File \"train.py\", line 1\n    load()\n    ~~~~^^\nrequests.exceptions.ConnectionError: (MaxRetryError('HTTPSConnectionPool(host='huggingface.co', port=443)'",
+        expect![[r#"
+            the two CLIP tokenizers are not in `/tokenizers`, and could not be fetched: deploy/worker/setup.sh makes them, and --kohya-tokenizers names their folder; it said:
+            Traceback (most recent call last):
+              File "train.py", line 1
+                load()
+            requests.exceptions.ConnectionError: (MaxRetryError('HTTPSConnectionPool(host='huggingface.co', port=443)'"#]],
+    );
+    for words in [
+        "OSError: We couldn't connect to 'https://huggingface.co' to load the files",
+        "OSError: Can't load tokenizer for 'openai/clip-vit-large-patch14'.",
+    ] {
+        let mut seen = Seen::default();
+        seen.tail.push(Stream::Err, words.into());
+        let failure = diagnose(ExitStatus::from_raw(EXIT_1), &seen, Path::new("/tokenizers"));
+        assert!(matches!(failure, Some(Failure::Tokenizers { .. })), "{failure:?}");
+    }
 }
 
 #[test]

@@ -3,12 +3,17 @@
 use super::*;
 
 fn metrics() -> Metrics {
-    Metrics::new(&Parameters {
+    after(0)
+}
+
+fn after(n_before: u32) -> Metrics {
+    let parameters = Parameters {
         n_steps: 10,
         n_warmup_steps: 2,
         learning_rate: 1.0,
         ..Parameters::default()
-    })
+    };
+    Metrics::new(&parameters, n_before)
 }
 
 fn scalar(tag: &str, step: i64, value: f32) -> Scalar {
@@ -16,6 +21,7 @@ fn scalar(tag: &str, step: i64, value: f32) -> Scalar {
         tag: tag.into(),
         step,
         value,
+        wall_time: 0.0,
     }
 }
 
@@ -93,4 +99,60 @@ fn a_bar_that_ends_on_nan_is_broken() {
     }
     assert!(metrics.finish().is_none());
     assert_eq!(metrics.ended_broken(), Some(3));
+}
+
+#[test]
+fn a_step_takes_what_passed_since_the_one_before() {
+    let mut metrics = metrics();
+    metrics.bar(bar(1, None));
+    let mut step_at = |step, wall_time| {
+        let loss = scalar("loss/current", step, 1.0);
+        let metrics = metrics.scalar(&Scalar { wall_time, ..loss }).unwrap();
+        (metrics.step_ms, metrics.eta_seconds)
+    };
+    // Only the bar can say anything of the first.
+    assert_eq!(step_at(1, 100.0), (500.0, 4.0));
+    assert_eq!(step_at(2, 150.0), (50_000.0, 400.0));
+    assert_eq!(step_at(3, 150.25), (250.0, 350.0));
+    // A slow step among quick ones is no measure for the rest.
+    assert_eq!(step_at(4, 150.5), (250.0, 1.5));
+    assert_eq!(step_at(6, 151.0), (250.0, 1.0));
+}
+
+#[test]
+fn the_last_step_of_an_epoch_belongs_to_it() {
+    let mut metrics = metrics();
+    metrics.batches(7);
+    metrics.accumulation(2);
+    // The line is there before the scalar.
+    metrics.epoch(2, 3);
+    let mut epoch_of = |step| {
+        let metrics = metrics.scalar(&scalar("loss/current", step, 1.0)).unwrap();
+        (metrics.epoch, metrics.n_epochs)
+    };
+    // Seven batches make four steps.
+    assert_eq!(epoch_of(4), (1, 3));
+    assert_eq!(epoch_of(5), (2, 3));
+    assert_eq!(epoch_of(8), (2, 3));
+    assert_eq!(epoch_of(9), (3, 3));
+}
+
+#[test]
+fn a_run_that_goes_on_counts_from_where_it_was() {
+    let mut metrics = after(6);
+    metrics.batches(4);
+    assert_eq!(metrics.newest_step(), 6);
+    assert!(metrics.scalar(&scalar("loss/current", 0, 1.0)).is_none());
+    let step = metrics.scalar(&scalar("loss/current", 1, 2.0)).unwrap();
+    assert_eq!(
+        (step.step, step.n_steps, step.epoch, step.n_epochs),
+        (7, 10, 2, 3)
+    );
+    // By its own count this would be the first step of the warm-up.
+    assert!(step.learning_rate > 0.1 && step.learning_rate < 0.9, "{step:?}");
+
+    let mut metrics = after(6);
+    let bars = (0..=4).map(|step| metrics.bar(bar(step, Some(0.5))));
+    let steps: Vec<_> = bars.flatten().map(|metrics| metrics.step).collect();
+    assert_eq!((steps, metrics.finish().unwrap().step), (vec![9], 10));
 }

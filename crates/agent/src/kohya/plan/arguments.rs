@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use diffusion::schedulers::PredictionType;
-use protocol::recipe::LrSchedule;
+use protocol::recipe::{LrSchedule, Parameters};
 
 use super::{Memory, Plan, Precision, Request};
 
@@ -54,8 +54,18 @@ pub(super) fn list(request: &Request<'_>, plan: &Plan) -> Vec<String> {
     );
     args.value("learning_rate", format!("{:?}", p.learning_rate));
     args.value("lr_scheduler", scheduler(p.lr_schedule, p.n_warmup_steps));
-    args.value("lr_warmup_steps", p.n_warmup_steps);
-    args.value("max_train_steps", p.n_steps);
+    // With `--skip_until_initial_step` it loses count after an epoch, and trains too long. Without it, it takes the
+    // weights, the optimizer and the place in the schedule from the state, and trains what it is told, counting from 0.
+    if let Some(resume) = request.resume {
+        schedule_of_all_steps(&mut args, p);
+        args.path("resume", resume.state);
+        // Else it refuses a state that has more steps than are left.
+        args.value("initial_step", 0);
+        args.value("max_train_steps", p.n_steps - resume.step);
+    } else {
+        args.value("lr_warmup_steps", p.n_warmup_steps);
+        args.value("max_train_steps", p.n_steps);
+    }
     args.value("gradient_accumulation_steps", request.memory.batches(p).1);
     args.value("max_grad_norm", format!("{:?}", p.max_gradient_norm));
     args.value("seed", p.seed);
@@ -106,6 +116,27 @@ pub(super) fn list(request: &Request<'_>, plan: &Plan) -> Vec<String> {
     args.value("log_with", "tensorboard");
     args.flag("console_log_simple");
     args.0
+}
+
+/// A cosine falls over `--max_train_steps`, which are only those that are left. Named by its function, it takes the
+/// numbers from us, and sd-scripts wants no warm-up beside it; the option that it replaces stays for the metadata.
+fn schedule_of_all_steps(args: &mut Arguments, p: &Parameters) {
+    if p.lr_schedule != LrSchedule::Cosine {
+        args.value("lr_warmup_steps", p.n_warmup_steps);
+        return;
+    }
+    args.value("lr_warmup_steps", 0);
+    args.value(
+        "lr_scheduler_type",
+        "transformers.get_cosine_schedule_with_warmup",
+    );
+    args.values(
+        "lr_scheduler_args",
+        [
+            format!("num_warmup_steps={}", p.n_warmup_steps),
+            format!("num_training_steps={}", p.n_steps),
+        ],
+    );
 }
 
 /// sd-scripts' `constant` takes no warm-up.

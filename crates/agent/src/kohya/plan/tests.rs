@@ -55,6 +55,7 @@ fn request<'a>(recipe: &'a Recipe, manifest: &'a Manifest) -> Request<'a> {
         tokenizers: Path::new("/tokenizers"),
         precision: Precision::Bf16,
         memory: Memory::Planned,
+        resume: None,
     }
 }
 
@@ -121,6 +122,47 @@ fn a_whole_command_line() {
         --log_with tensorboard
         --console_log_simple"#]]
     .assert_eq(&lines(&plan(&recipe(|_| ())).args));
+}
+
+#[test]
+fn a_run_that_goes_on_trains_what_is_left_on_the_schedule_of_all_steps() {
+    let arguments = |change: fn(&mut Recipe), step| {
+        let (recipe, manifest) = (recipe(change), manifest());
+        let state = Path::new("/run/resume/state");
+        let resume = Some(Resume { state, step });
+        Plan::new(&Request {
+            resume,
+            ..request(&recipe, &manifest)
+        })
+        .unwrap()
+    };
+    let whole = plan(&recipe(|_| ()));
+    let plan = arguments(|_| (), 600);
+    let (whole, resumed) = (lines(&whole.args), lines(&plan.args));
+    let changes: Vec<_> = resumed.lines().filter(|line| !whole.contains(line)).collect();
+    expect![[r#"
+        --lr_warmup_steps 0
+        --lr_scheduler_type transformers.get_cosine_schedule_with_warmup
+        --lr_scheduler_args num_warmup_steps=80 num_training_steps=1600
+        --resume /run/resume/state
+        --initial_step 0
+        --max_train_steps 1000
+        --output_dir /run/output-after-000600
+        --logging_dir /run/logs-after-000600"#]]
+    .assert_eq(&changes.join("\n"));
+    if let Some(table) = Table::read() {
+        table.parse(&plan.args).unwrap();
+    }
+    // A constant rate does not depend on how many steps there are.
+    let constant = arguments(
+        |recipe| recipe.parameters.lr_schedule = protocol::recipe::LrSchedule::Constant,
+        600,
+    );
+    let constant = lines(&constant.args);
+    assert!(
+        constant.contains("--lr_warmup_steps 80") && !constant.contains("--lr_scheduler_type"),
+        "{constant}"
+    );
 }
 
 #[test]

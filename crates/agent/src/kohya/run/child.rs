@@ -38,7 +38,7 @@ impl Child {
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true);
-        if has_tokenizers(kohya) {
+        if kohya.missing_tokenizers().is_empty() {
             command.env("HF_HUB_OFFLINE", "1");
         }
         // It has no business with what we may do at the server and at the provider.
@@ -99,15 +99,6 @@ impl Drop for Child {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-/// sd-scripts' names for its copies of both tokenizers.
-fn has_tokenizers(kohya: &Kohya) -> bool {
-    let names = [
-        "openai_clip-vit-large-patch14",
-        "laion_CLIP-ViT-bigG-14-laion2B-39B-b160k",
-    ];
-    names.iter().all(|name| kohya.tokenizers.join(name).is_dir())
 }
 
 fn forward(

@@ -14,11 +14,13 @@ use trainer::train::TrainEvent;
 use super::{Teller, child::Child};
 use crate::kohya::{
     Kohya,
+    checkpoint::archive,
     failure::{Failure, Seen, diagnose, stalled},
     files::{self, Found, Outputs},
+    header,
     log::{Line, Reader, Stream},
     metrics::Metrics,
-    plan::Plan,
+    plan::{Plan, Precision},
     tensorboard::Follower,
 };
 
@@ -87,7 +89,7 @@ impl<'a> Watch<'a> {
             folder,
             tell,
             recipe,
-            metrics: Metrics::new(&recipe.parameters),
+            metrics: Metrics::new(&recipe.parameters, plan.n_before),
             outputs: Outputs::new(plan, &recipe.name, recipe.parameters.n_steps),
             scalars: Scalars::Awaited,
             seen: Seen::default(),
@@ -147,7 +149,7 @@ impl<'a> Watch<'a> {
                     self.pick_up(false).await;
                 }
             }
-            if reason.is_none() && self.metrics.broken_since().is_some() {
+            if reason.is_none() && (self.metrics.broken_since().is_some() || self.seen.lacks_gpu) {
                 reason = Some(Reason::Broken);
             }
             if reason.is_none() && self.heard_at.elapsed() > self.kohya.quiet {
@@ -184,7 +186,32 @@ impl<'a> Watch<'a> {
             Some(Reason::Stall) => return Err(stalled(self.kohya.quiet, &self.seen.tail)),
             Some(Reason::Broken) | None => self.seen.broken_since = self.metrics.ended_broken(),
         }
-        diagnose(status, &self.seen).map_or(Ok(Watched::Done), Err)
+        if let Some(failure) = diagnose(status, &self.seen, &self.kohya.tokenizers) {
+            return Err(failure);
+        }
+        let lora = self.plan.output.join(format!("{}.safetensors", self.recipe.name));
+        if let Some(totals) = self.totals(self.recipe.parameters.n_steps)
+            && header::is_complete(&lora)
+        {
+            let mended = header::mend(&lora, &totals);
+            mended.map_err(|err| Failure::Machine(format!("failed to write `{}`: {err}", lora.display())))?;
+        }
+        Ok(Watched::Done)
+    }
+
+    /// What a LoRA after so many steps says of the whole training, where sd-scripts knows only the end of it.
+    fn totals(&self, step: u32) -> Option<[(&'static str, String); 5]> {
+        let p = &self.recipe.parameters;
+        let (epoch, n_epochs) = self.metrics.epoch_of(step);
+        (self.plan.n_before > 0).then(|| {
+            [
+                ("ss_steps", step.to_string()),
+                ("ss_max_train_steps", p.n_steps.to_string()),
+                ("ss_lr_warmup_steps", p.n_warmup_steps.to_string()),
+                ("ss_epoch", epoch.to_string()),
+                ("ss_num_epochs", n_epochs.to_string()),
+            ]
+        })
     }
 
     fn line(&mut self, stream: Stream, line: Line) {
@@ -204,6 +231,12 @@ impl<'a> Watch<'a> {
                 self.stage = Some(name);
                 self.report_stage(name, 0, 0);
                 self.seen.tail.push(stream, name.to_owned());
+            }
+            Line::Batches(n) => self.metrics.batches(n),
+            Line::Accumulation(n) => self.metrics.accumulation(n),
+            Line::Device(device) => {
+                // A paid GPU would look on for hours.
+                self.seen.lacks_gpu = device == "cpu" && self.kohya.precision != Precision::Full;
             }
             Line::ModelSaved => self.seen.model_saved = true,
             Line::NoData => self.seen.no_data = true,
@@ -268,9 +301,15 @@ impl<'a> Watch<'a> {
                 Found::Sample { kind, path } => self.tell.event(TrainEvent::Wrote { kind, path }),
                 Found::State { step, lora, state } => {
                     let to = self.folder.join(format!("checkpoint-{step:06}.zip"));
-                    let path = to.clone();
-                    let archived =
-                        tokio::task::spawn_blocking(move || files::archive(&lora, &state, &path)).await;
+                    let (path, recipe) = (to.clone(), self.recipe.clone());
+                    let totals = self.totals(step);
+                    let archived = tokio::task::spawn_blocking(move || {
+                        if let Some(totals) = totals {
+                            header::mend(&lora, &totals)?;
+                        }
+                        archive(&recipe, step, &lora, &state, &path)
+                    })
+                    .await;
                     match archived {
                         Ok(Ok(())) => self.tell.event(TrainEvent::Wrote {
                             kind: ArtifactKind::Checkpoint { step },
@@ -299,16 +338,17 @@ impl<'a> Watch<'a> {
             Directive::Sample => ("sample", p.sample_every_n_steps),
             _ => ("checkpoint", p.checkpoint_every_n_steps),
         };
-        let when = match every {
-            0 => "and the recipe has none before the end".to_owned(),
-            every => {
+        let when = match (every, order) {
+            (0, Directive::Sample) => ", and the recipe has none".to_owned(),
+            (0, _) => ", and the recipe has none before the end".to_owned(),
+            (every, _) => {
                 let next = (self.metrics.newest_step() / every + 1) * every;
-                format!("the next comes at step {}", next.min(p.n_steps))
+                format!("; the next comes at step {}", next.min(p.n_steps))
             }
         };
         self.tell.log(
             LogLevel::Info,
-            format!("sd-scripts makes no {what} out of turn; {when}"),
+            format!("sd-scripts makes no {what} out of turn{when}"),
         );
     }
 }

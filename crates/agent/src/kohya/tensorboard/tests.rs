@@ -47,6 +47,7 @@ fn scalar(step: i64, tag: &str, value: f32) -> Scalar {
         tag: tag.into(),
         step,
         value,
+        wall_time: 1.0,
     }
 }
 

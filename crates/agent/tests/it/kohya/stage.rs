@@ -45,6 +45,8 @@ pub(crate) struct Stage {
     recipe: Recipe,
     pub(crate) python: PathBuf,
     pub(crate) quiet_seconds: u64,
+    pub(crate) precision: Precision,
+    pub(crate) resume_from: Option<PathBuf>,
 }
 
 /// What came out of a run.
@@ -114,6 +116,8 @@ impl Stage {
             recipe,
             python,
             quiet_seconds: 120,
+            precision: Precision::Full,
+            resume_from: None,
         }
     }
 
@@ -188,9 +192,11 @@ impl Stage {
                 "train_state.json",
                 "model.safetensors",
                 "optimizer.bin",
+                "scheduler.bin",
                 "random_states_0.pkl",
             ] {
-                files.push((any.clone(), format!("{state}/{file}")));
+                let content = if file == "model.safetensors" { &lora } else { &any };
+                files.push((content.clone(), format!("{state}/{file}")));
             }
         }
         Run {
@@ -243,13 +249,13 @@ impl Stage {
                 },
                 manifest,
                 pictures: Box::new(move |sha256| pictures.join(sha256)),
-                resume_from: None,
+                resume_from: self.resume_from.clone(),
                 folder: self.output(),
                 kohya: Some(Kohya {
                     dir: self.kohya_dir(),
                     python: self.python.clone(),
                     tokenizers: self.folder.path().join("tokenizers"),
-                    precision: Precision::Full,
+                    precision: self.precision,
                     quiet: Duration::from_secs(self.quiet_seconds),
                 }),
             },
@@ -315,6 +321,25 @@ impl Stage {
             assert!(start.elapsed() < DEADLINE, "the child still lives");
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Two steps more, counted from 0, as sd-scripts does when it goes on from a state.
+    pub(crate) fn rest_of_a_run(&self) -> Run {
+        let mut run = self.good_run();
+        let err: String = (0..=2).map(|step| bar(step, "0.5")).collect();
+        let events: Vec<u8> = (1..=2_u8)
+            .flat_map(|step| event(step, "loss/current", 0.1))
+            .collect();
+        run.err = Some(self.file("err", err));
+        run.events = Some(self.file("events", events));
+        run
+    }
+
+    /// Whether a run was started with an option.
+    pub(crate) fn has_option(&self, run: usize, name: &str) -> bool {
+        let args = fs::read(self.kohya_dir().join(format!("args-{run}.json"))).unwrap();
+        let args: Vec<String> = serde_json::from_slice(&args).unwrap();
+        args.iter().any(|arg| arg == name)
     }
 
     /// Value of an option that a run was started with.

@@ -11,7 +11,8 @@ use crate::kohya::{KohyaFlags, check_dir};
 const PROBE: &str = "\
 import importlib, json
 missing = []
-for name in ['torch', 'accelerate', 'diffusers', 'transformers', 'safetensors', 'toml', 'voluptuous', 'tensorboard']:
+for name in ['torch', 'accelerate', 'diffusers', 'transformers', 'safetensors', 'toml', 'voluptuous', 'tensorboard',
+             'cv2', 'imagesize', 'einops', 'rich', 'ftfy']:
     try:
         importlib.import_module(name)
     except Exception:
@@ -36,7 +37,22 @@ pub(super) fn check(flags: &KohyaFlags) -> Vec<Finding> {
     let Some(kohya) = flags.setup() else {
         return Vec::new();
     };
-    vec![folder(&kohya), python(&kohya)]
+    vec![folder(&kohya), python(&kohya), tokenizers(&kohya)]
+}
+
+fn tokenizers(kohya: &Kohya) -> Finding {
+    let (name, shown) = ("kohya tokenizers", kohya.tokenizers.display());
+    match kohya.missing_tokenizers().as_slice() {
+        [] => Finding::ok(name, format!("`{shown}`")),
+        missing => Finding::warning(
+            name,
+            format!(
+                "`{shown}` lacks {}; sd-scripts fetches them from huggingface.co",
+                missing.join(" and ")
+            ),
+            "deploy/worker/setup.sh makes them on a machine that can; name their folder with --kohya-tokenizers",
+        ),
+    }
 }
 
 fn folder(kohya: &Kohya) -> Finding {

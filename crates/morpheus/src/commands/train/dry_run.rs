@@ -37,6 +37,7 @@ pub(super) fn print(
         tokenizers: &flags.tokenizers(),
         precision: flags.kohya_precision,
         memory: Memory::Planned,
+        resume: None,
     })
     .context("sd-scripts cannot train this recipe")?;
     if is_json {
