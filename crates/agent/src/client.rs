@@ -1,7 +1,10 @@
 //! Typed client of the server's agent routes, with patience for a server that restarts.
 
+mod mailbox;
+
 use std::{fmt, time::Duration};
 
+use bytes::Bytes;
 use protocol::{
     ArtifactId, AttemptId,
     agent::{
@@ -15,6 +18,8 @@ use reqwest::{StatusCode, Url};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::Instant;
 
+use self::mailbox::Mailbox;
+pub use self::mailbox::{MailboxAddress, NotAMailbox};
 use crate::deadman::{Contact, Link, Moment};
 
 /// How long a request is tried again while the server cannot answer it.
@@ -90,6 +95,12 @@ pub enum Transient {
     /// The server answered that it cannot now.
     #[error("the server answered {0}")]
     Status(StatusCode),
+    /// What came is not what was asked for.
+    #[error("the answer cannot be read")]
+    Unreadable(#[source] serde_json::Error),
+    /// Nothing came through the mailbox in time.
+    #[error("no answer came through the mailbox")]
+    NoAnswer,
 }
 
 /// Why a server said no.
@@ -124,6 +135,8 @@ pub(crate) struct Client {
     server: Url,
     token: String,
     link: Link,
+    /// The way to a server that cannot be reached.
+    mailbox: Option<Mailbox>,
 }
 
 /// An answer, and when it was asked for.
@@ -157,7 +170,16 @@ impl Client {
             server,
             token,
             link: Link::none(),
+            mailbox: None,
         })
+    }
+
+    /// The same, by way of a mailbox where there is one; `real` says what a time of the provider's clock is by ours.
+    /// Belongs into a runtime.
+    pub(crate) fn by(self, mailbox: Option<MailboxAddress>, real: impl Fn(Duration) -> Duration) -> Self {
+        let mailbox =
+            mailbox.map(|address| Mailbox::open(self.http.clone(), address, self.token.clone(), real));
+        Self { mailbox, ..self }
     }
 
     /// The same, with a supervisor that hears of the server's answers.
@@ -257,7 +279,8 @@ impl Client {
         self.retry(patience, move || async move {
             let asked = Moment::now();
             let answer = self.send(path, body, timeout).await?;
-            let value = answer.json().await.map_err(|err| self.failed(path, err))?;
+            let value = serde_json::from_slice(&answer)
+                .map_err(|err| Failure::Transient(Transient::Unreadable(err)))?;
             Ok(Answered { value, asked })
         })
         .await
@@ -276,12 +299,25 @@ impl Client {
         .await
     }
 
+    /// The body of a successful answer.
     async fn send(
         &self,
         path: &str,
         body: &(impl Serialize + Sync),
         timeout: Duration,
-    ) -> Result<reqwest::Response, Failure> {
+    ) -> Result<Bytes, Failure> {
+        let request = format!("POST /{path}");
+        if let Some(mailbox) = &self.mailbox {
+            let body =
+                serde_json::to_value(body).map_err(|err| Failure::Transient(Transient::Unreadable(err)))?;
+            let asked = mailbox.ask(path, body, timeout).await;
+            let (status, answer) = asked.map_err(Failure::Transient)?;
+            if status.is_success() {
+                return Ok(answer);
+            }
+            let problem = serde_json::from_slice(&answer).ok();
+            return Err(self.refused(&request, status, problem));
+        }
         let url = self.resolve(path)?;
         let answer = self
             .http
@@ -292,7 +328,8 @@ impl Client {
             .send()
             .await
             .map_err(|err| self.failed(path, err))?;
-        self.accepted(&format!("POST /{path}"), answer).await
+        let answer = self.accepted(&request, answer).await?;
+        answer.bytes().await.map_err(|err| self.failed(path, err))
     }
 
     /// Repeats `request` while it fails for a reason that may pass, with growing pauses.
@@ -377,28 +414,37 @@ impl Client {
         if status.is_success() {
             return Ok(answer);
         }
+        let problem = if status.is_client_error() {
+            answer.json().await.ok()
+        } else {
+            None
+        };
+        Err(self.refused(request, status, problem))
+    }
+
+    /// What an answer that is no success means.
+    fn refused(&self, request: &str, status: StatusCode, problem: Option<Box<Problem>>) -> Failure {
         if status.is_server_error()
             || [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(&status)
         {
-            return Err(Failure::Transient(Transient::Status(status)));
+            return Failure::Transient(Transient::Status(status));
         }
         if status == StatusCode::UNAUTHORIZED {
-            return Err(Failure::Final(ClientError::Unauthorized {
+            return Failure::Final(ClientError::Unauthorized {
                 server: self.server.clone(),
-            }));
+            });
         }
-        let problem: Option<Box<Problem>> = answer.json().await.ok();
         if status == StatusCode::CONFLICT
             && problem
                 .as_ref()
                 .is_some_and(|problem| problem.kind == "lease_lost")
         {
-            return Err(Failure::Final(ClientError::LeaseLost));
+            return Failure::Final(ClientError::LeaseLost);
         }
-        Err(Failure::Final(ClientError::Refused {
+        Failure::Final(ClientError::Refused {
             request: request.to_owned(),
             problem: Refusal { status, problem },
-        }))
+        })
     }
 }
 

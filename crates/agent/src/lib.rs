@@ -18,6 +18,6 @@ mod transfer;
 mod uploads;
 mod work_dir;
 
-pub use client::{ClientError, Refusal, Transient};
+pub use client::{ClientError, MailboxAddress, NotAMailbox, Refusal, Transient};
 pub use run::{AgentError, Config, Role, run};
 pub use work_dir::WorkDirError;

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    client::{Client, ClientError, Patience},
+    client::{Client, ClientError, MailboxAddress, Patience},
     deadman::Link,
     engine::Train,
     generate::Renderer,
@@ -39,6 +39,8 @@ pub struct Config {
     pub engine: Train,
     /// The supervisor, on a rented machine.
     pub link: Link,
+    /// The way to a server that cannot be reached.
+    pub mailbox: Option<MailboxAddress>,
 }
 
 /// What an agent does.
@@ -70,7 +72,9 @@ const CLAIM_PAUSE: Duration = Duration::from_millis(500);
 ///
 /// A job that fails is reported to the server and is no error here.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), AgentError> {
-    let client = Client::new(config.server, config.token)?.linked(config.link.clone());
+    let client = Client::new(config.server, config.token)?
+        .linked(config.link.clone())
+        .by(config.mailbox, |time| config.link.real(time));
     let work_dir = WorkDir::open(&config.work_dir)?;
     let renderer = Renderer::default();
     let kinds = match config.role {

@@ -30,6 +30,7 @@ fn main() -> anyhow::Result<()> {
         idle_exit: Duration::from_secs(30),
         engine: pretend,
         kohya: None,
+        mailbox: None,
         link: agent::deadman::Link::none(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()

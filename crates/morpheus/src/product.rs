@@ -14,6 +14,7 @@ const CAPACITY: usize = 1;
 
 /// Opens the store and the socket. Base models are looked at first, so that a wrong path changes nothing.
 pub(crate) async fn bind(settings: Settings) -> anyhow::Result<Bound> {
+    settings.check_reach()?;
     let mut base_models = vec![bases::built_in()];
     for (name, path) in &settings.bases {
         base_models.push(orchestrator::Base {

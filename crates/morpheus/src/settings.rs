@@ -1,5 +1,6 @@
 //! Settings of the server: from flags, from `MORPHEUS_*` variables, from a TOML file, in that order.
 
+mod reach;
 mod runpod;
 mod s3;
 
@@ -196,6 +197,26 @@ impl Settings {
             max_running,
             agent_program: flags.agent_program,
         })
+    }
+}
+
+impl Settings {
+    /// Makes sure that rented machines can talk to the server.
+    pub(crate) fn check_reach(&self) -> anyhow::Result<()> {
+        let Some(runpod) = &self.runpod else { return Ok(()) };
+        let is_bucket = self
+            .objects
+            .as_deref()
+            .is_some_and(|url| url.starts_with("s3://"));
+        if runpod.has_mailbox && !is_bucket {
+            bail!(
+                "mailbox: machines need a bucket to talk to the server through: name one with --objects s3://BUCKET"
+            );
+        }
+        if runpod.has_mailbox || !reach::is_real(&runpod.client.url) {
+            return Ok(());
+        }
+        reach::check(self.public_url.as_deref())
     }
 }
 

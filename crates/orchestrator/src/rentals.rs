@@ -115,6 +115,8 @@ pub struct RentalOptions {
     pub landlord: Arc<dyn Landlord>,
     /// Where agents reach the server.
     pub server_url: String,
+    /// Whether agents talk to the server by way of the bucket, since they cannot reach it.
+    pub has_mailbox: bool,
     /// See [`Times`].
     pub times: Times,
     /// How many times as fast as ours the provider's clock runs; a simulated one's may.
@@ -129,6 +131,7 @@ impl RentalOptions {
         Self {
             landlord,
             server_url: server_url.into(),
+            has_mailbox: false,
             times: Times::default(),
             time_scale: 1,
             elapsed: None,
@@ -141,6 +144,7 @@ impl RentalOptions {
 pub(crate) struct Rental {
     pub(crate) landlord: Arc<dyn Landlord>,
     pub(crate) server_url: String,
+    pub(crate) has_mailbox: bool,
     pub(crate) times: Times,
     pub(crate) time_scale: u32,
     pub(crate) clock: Clock,
@@ -168,6 +172,7 @@ impl Rental {
         Self {
             landlord: options.landlord,
             server_url: options.server_url,
+            has_mailbox: options.has_mailbox,
             times: options.times,
             time_scale: options.time_scale,
             clock: Clock::new(elapsed),

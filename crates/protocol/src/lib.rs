@@ -13,6 +13,7 @@ pub mod event;
 pub mod generation;
 pub mod id;
 pub mod job;
+pub mod mailbox;
 pub mod model;
 pub mod money;
 pub mod phase;

@@ -26,6 +26,10 @@ pub mod env {
     pub const PROVIDER_URL: &str = "MORPHEUS_PROVIDER_URL";
     /// How many times as fast as the real clock the provider's runs; only a simulated one's is not 1.
     pub const TIME_SCALE: &str = "MORPHEUS_TIME_SCALE";
+    /// Signed address to put requests to, when the server cannot be reached; see [`mailbox`](crate::mailbox).
+    pub const MAILBOX_REQUESTS: &str = "MORPHEUS_MAILBOX_REQUESTS";
+    /// Signed address to get answers from.
+    pub const MAILBOX_ANSWERS: &str = "MORPHEUS_MAILBOX_ANSWERS";
 }
 
 /// Where RunPod is, without `/v2`.

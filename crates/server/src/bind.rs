@@ -36,7 +36,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     app, auth,
     feed::Feeds,
-    layers,
+    layers, mailbox,
     state::{AppState, Inner},
     telemetry::Counters,
 };
@@ -105,6 +105,8 @@ pub struct RunPodConfig {
     pub renting: Renting,
     /// How many times as fast as ours its clock runs; a simulated one's may.
     pub time_scale: u32,
+    /// Whether its machines talk to the server by way of the bucket, since they cannot reach it.
+    pub has_mailbox: bool,
 }
 
 /// How to start an agent: `PROGRAM FIRST_ARGS… agent --server URL …`.
@@ -180,6 +182,11 @@ pub enum BindError {
         #[source]
         source: io::Error,
     },
+    /// There is no bucket that mailboxes could be in.
+    #[error(
+        "mailbox: machines need a bucket to talk to the server through: name one with --objects s3://BUCKET"
+    )]
+    NoBucket,
     /// The client of RunPod cannot be made.
     #[error(transparent)]
     RunPod(runpod::CallError),
@@ -327,9 +334,10 @@ impl Bound {
                 tracing::debug!(%error, "a connection could not be made prompt");
             }
         });
+        let app = app::app(state.clone());
+        let mailboxes = tokio::spawn(mailbox::run(state.clone(), app.clone()));
         let mut serving = tokio::spawn({
             let ending = ending.clone().cancelled_owned();
-            let app = app::app(state.clone());
             async move { axum::serve(listener, app).with_graceful_shutdown(ending).await }
         });
         tokio::select! {
@@ -353,6 +361,9 @@ impl Bound {
         };
         if let Err(panic) = reconcilers.await {
             tracing::error!(error = %panic, "the reconcilers failed");
+        }
+        if let Err(panic) = mailboxes.await {
+            tracing::error!(error = %panic, "the mailboxes failed");
         }
         result.map_err(RunError::Serve)
     }
@@ -419,10 +430,14 @@ fn options(
     }
     let mut rentals = Vec::new();
     if let Some(config) = &config.runpod {
+        if config.has_mailbox && !store.objects().has_mailboxes() {
+            return Err(BindError::NoBucket);
+        }
         let client = runpod::Client::new(config.client.clone()).map_err(BindError::RunPod)?;
         let landlord = Arc::new(RunPod::new(client, config.renting.clone()));
         rentals.push(RentalOptions {
             time_scale: config.time_scale,
+            has_mailbox: config.has_mailbox,
             ..RentalOptions::new(landlord, public_url)
         });
     }

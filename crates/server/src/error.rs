@@ -186,6 +186,8 @@ impl From<BlobError> for ApiError {
             BlobError::Bucket(_)
             | BlobError::Foreign { .. }
             | BlobError::List(_)
+            | BlobError::Slot { .. }
+            | BlobError::FullSlot { .. }
             | BlobError::Staged { .. }
             | BlobError::Store { .. } => Self::internal(error),
         }

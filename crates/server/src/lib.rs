@@ -15,6 +15,7 @@ mod feed;
 mod files;
 mod follow;
 mod layers;
+mod mailbox;
 pub mod openapi;
 mod routes;
 mod state;

@@ -8,6 +8,7 @@
 mod error;
 mod key;
 mod listing;
+mod mailbox;
 mod s3;
 mod signing;
 
@@ -25,6 +26,7 @@ use error::failed;
 pub use error::{BlobError, Result};
 pub use key::{BlobKey, InvalidKey};
 pub use listing::{Listed, Unfinished};
+pub use mailbox::{MailboxUrls, Slot};
 use s3::Bucket;
 pub use s3::{BucketError, S3Settings};
 pub use signing::{InvalidSignature, Method, SignedQuery, SigningKey, UrlOptions, attachment};

@@ -93,6 +93,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         kohya,
         engine: agent::engine::native,
         link,
+        mailbox: agent::MailboxAddress::read(|name| std::env::var(name).ok())?,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

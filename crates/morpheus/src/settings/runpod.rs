@@ -58,6 +58,16 @@ pub(super) struct RunPodFlags {
         value_name = "URL"
     )]
     url: Option<String>,
+    /// Talk to rented machines through the bucket, for a server that they cannot reach
+    #[arg(
+        long = "mailbox",
+        env = "MORPHEUS_MAILBOX",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        default_missing_value = "true",
+        require_equals = true
+    )]
+    mailbox: Option<bool>,
     /// How many times as fast as the real clock a simulated RunPod's runs
     #[arg(
         id = "runpod_time_scale",
@@ -79,6 +89,7 @@ impl RunPodFlags {
             disk_gb: self.disk_gb.or(other.disk_gb),
             min_cuda: self.min_cuda.or(other.min_cuda),
             url: self.url.or(other.url),
+            mailbox: self.mailbox.or(other.mailbox),
             time_scale: self.time_scale.or(other.time_scale),
         }
     }
@@ -92,6 +103,9 @@ impl RunPodFlags {
             .map(|key| key.trim().to_owned())
             .filter(|key| !key.is_empty());
         let Some(key) = key else {
+            if self.mailbox == Some(true) {
+                bail!("mailbox: it is for rented machines, and there is no key: set {KEY}");
+            }
             if self.image.is_some() {
                 bail!("runpod: an image is set, but no key: set {KEY}");
             }
@@ -131,6 +145,7 @@ impl RunPodFlags {
                 capacity: CAPACITY,
             },
             time_scale,
+            has_mailbox: self.mailbox.unwrap_or(false),
         }))
     }
 }

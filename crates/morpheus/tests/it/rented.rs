@@ -1,6 +1,8 @@
 //! Jobs on rented machines: the real server, the real agent in place of a container, and a simulated provider whose
 //! clock runs faster than ours. The server is killed at every step between the order and the bill.
 
+mod mailbox;
+
 use std::{path::Path, process::Command, time::Duration};
 
 use serde_json::{Value, json};

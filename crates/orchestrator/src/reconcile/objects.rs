@@ -95,6 +95,13 @@ impl Orchestrator {
         let expired = self.expire_files(pass, now).await?;
         collection.n_files = expired.files.len();
         self.collect_blobs(pass, now, &expired, &mut collection).await?;
+        for machine in self.collect_mailboxes(pass).await? {
+            collection.add(Collected {
+                name: format!("mailbox/{machine}"),
+                reason: Reason::OldMailbox,
+                size_bytes: None,
+            });
+        }
         let unfinished = objects.unfinished().await.map_err(StoreError::from)?;
         for remains in unfinished {
             if now - remains.since < self.options.rules.grace {

@@ -6,6 +6,7 @@
 
 mod decide;
 mod launch;
+mod mailbox;
 mod money;
 mod settle;
 

@@ -65,6 +65,25 @@ pub enum BlobError {
     /// The store could not be listed.
     #[error("failed to list the object store")]
     List(#[source] object_store::Error),
+    /// An object of a mailbox could not be used.
+    #[error("failed to {doing} `{path}` in the bucket")]
+    Slot {
+        /// The operation.
+        doing: &'static str,
+        /// The object.
+        path: String,
+        /// Why.
+        #[source]
+        source: object_store::Error,
+    },
+    /// An object of a mailbox is larger than anything that belongs there.
+    #[error("`{path}` in the bucket has more than {most_bytes} bytes")]
+    FullSlot {
+        /// The object.
+        path: String,
+        /// The limit.
+        most_bytes: u64,
+    },
     /// A staged file could not be looked at or removed.
     #[error("failed to clean up `{path}`")]
     Staged {

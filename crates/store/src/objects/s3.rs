@@ -187,6 +187,20 @@ impl Bucket {
         }
     }
 
+    /// An address to get or replace an object by, whatever its bytes.
+    pub(super) fn slot_url(&self, method: &str, key: &str, valid_seconds: i64) -> String {
+        let host = host_of(&self.public_endpoint);
+        let request = Presigned {
+            method,
+            host: &host,
+            path: &self.path(&self.public_endpoint, key),
+            valid_seconds,
+            ..Presigned::default()
+        };
+        let signed = self.credentials.presign(&request, crate::now());
+        self.address(&self.public_endpoint, &signed)
+    }
+
     /// Asks for the first key, which shows that address, region, keys and bucket are right.
     pub(super) async fn check(&self) -> Result<(), BucketError> {
         let query = vec![

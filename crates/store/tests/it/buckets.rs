@@ -2,13 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
+use anyhow::Context as _;
 use bytes::Bytes;
+use chrono::TimeDelta;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use reqwest::{Client, StatusCode, header};
 use sim::s3::{Options, Server};
 use store::{
     BlobKey, BlobStore,
-    objects::{BlobError, BucketError, S3Settings, UploadAddress, UrlOptions},
+    objects::{BlobError, BucketError, S3Settings, Slot, UploadAddress, UrlOptions},
 };
 
 use crate::blobs::{TestObjects, key_of, large, settings};
@@ -325,5 +327,46 @@ async fn tests_share_a_server_and_no_bucket() -> anyhow::Result<()> {
     for bucket in &buckets {
         BlobStore::probe_s3(&format!("s3://{bucket}"), &settings).await?;
     }
+    Ok(())
+}
+
+/// A machine writes and reads by its addresses alone, and only what is meant for it.
+#[tokio::test]
+async fn a_mailbox_is_two_objects_with_an_address_each() -> anyhow::Result<()> {
+    let test = TestObjects::s3(Options::default()).await?;
+    let (objects, http) = (&test.objects, Client::new());
+    let urls = objects
+        .mailbox_urls("mph-a", TimeDelta::days(30))
+        .context("a bucket has mailboxes")?;
+    assert!(
+        urls.requests.contains("X-Amz-Expires=604800&"),
+        "S3 takes a week at most"
+    );
+    assert!(!objects.mailboxes().await?.contains("mph-a"));
+    assert_eq!(objects.read_slot("mph-a", Slot::Requests, 10).await?, None);
+    let status = http.get(&urls.answers).send().await?.status();
+    assert_eq!(status, StatusCode::NOT_FOUND);
+
+    for text in ["first", "second"] {
+        let put = http.put(&urls.requests).body(text).send().await?;
+        assert_eq!(put.status(), StatusCode::OK);
+    }
+    let read = objects.read_slot("mph-a", Slot::Requests, 6).await?;
+    assert_eq!(read.as_deref(), Some(&b"second"[..]));
+    let full = objects.read_slot("mph-a", Slot::Requests, 5).await;
+    assert!(matches!(full, Err(BlobError::FullSlot { .. })), "{full:?}");
+    objects
+        .write_slot("mph-a", Slot::Answers, Bytes::from_static(b"answer"))
+        .await?;
+    assert_eq!(http.get(&urls.answers).send().await?.bytes().await?, "answer");
+    let put = http.put(&urls.answers).body("mine").send().await?;
+    assert_eq!(put.status(), StatusCode::FORBIDDEN);
+    let read = http.get(&urls.requests).send().await?;
+    assert_eq!(read.status(), StatusCode::FORBIDDEN);
+
+    assert_eq!(objects.mailboxes().await?.len(), 1);
+    objects.remove_mailbox("mph-a").await?;
+    objects.remove_mailbox("mph-a").await?;
+    assert!(objects.mailboxes().await?.is_empty());
     Ok(())
 }

@@ -24,6 +24,8 @@ pub enum Reason {
     OldSample,
     /// An upload was begun and never finished.
     Unfinished,
+    /// It is the mailbox of a rented machine that is gone.
+    OldMailbox,
 }
 
 impl Reason {
@@ -36,6 +38,7 @@ impl Reason {
             Self::LeftOver => "left over from a job that failed or was cancelled",
             Self::OldSample => "a preview picture of a job that ended long ago",
             Self::Unfinished => "an upload that was never finished",
+            Self::OldMailbox => "the mailbox of a machine that is gone",
         }
     }
 }

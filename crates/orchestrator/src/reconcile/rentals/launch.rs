@@ -262,10 +262,12 @@ impl Orchestrator {
         offer: &Offer,
         token: String,
     ) -> Result<Ordered, ReconcileError> {
+        let mut env = agent_env(rental, instance, token);
+        env.extend(self.mailbox_env(rental, instance));
         let order = Order {
             name: &instance.name,
             offer,
-            env: agent_env(rental, instance, token),
+            env,
         };
         let err = match rental.landlord.order(&order).await {
             Ok(machine) => {
