@@ -63,7 +63,7 @@ pub enum Failure {
         excerpt: Excerpt,
     },
     /// The checkpoint that it shall go on from is of no use.
-    #[error("{0}")]
+    #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
     /// It does not know an option, or not that value.
     #[error("this version of sd-scripts does not take its arguments{0}")]
