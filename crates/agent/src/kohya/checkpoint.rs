@@ -6,6 +6,7 @@
 //! names, and nothing else. The pickles among them are handed to sd-scripts, and never read here.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     io::{self, Read as _},
     path::{Path, PathBuf},
@@ -13,7 +14,6 @@ use std::{
 
 use protocol::recipe::Recipe;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use zip::{CompressionMethod, ZipArchive, ZipWriter, write::SimpleFileOptions};
 
 use super::header::is_complete;
@@ -77,16 +77,21 @@ struct Note {
     format: String,
     step: u32,
     base_model: String,
-    parameters: Value,
+    /// Each as text: numbers that are read and written again may differ in their last digit.
+    parameters: BTreeMap<String, String>,
 }
 
 impl Note {
     fn new(recipe: &Recipe, step: u32) -> Self {
+        let parameters = serde_json::to_value(&recipe.parameters).expect("numbers and words are JSON");
+        let texts = parameters.as_object().into_iter().flatten();
         Self {
             format: FORMAT.into(),
             step,
             base_model: recipe.base_model.clone(),
-            parameters: serde_json::to_value(&recipe.parameters).expect("numbers and words are JSON"),
+            parameters: texts
+                .map(|(name, value)| (name.clone(), value.to_string()))
+                .collect(),
         }
     }
 
@@ -96,11 +101,13 @@ impl Note {
         if self.base_model != wanted.base_model {
             return Some("base_model".into());
         }
-        let parameters = wanted.parameters.as_object()?.iter();
-        let mut counting = parameters.filter(|(name, _)| !FREE_PARAMETERS.contains(&name.as_str()));
+        let mut counting = wanted
+            .parameters
+            .into_iter()
+            .filter(|(name, _)| !FREE_PARAMETERS.contains(&name.as_str()));
         counting
-            .find(|(name, value)| self.parameters.get(name.as_str()) != Some(value))
-            .map(|(name, _)| name.clone())
+            .find(|(name, value)| self.parameters.get(name) != Some(value))
+            .map(|(name, _)| name)
     }
 }
 

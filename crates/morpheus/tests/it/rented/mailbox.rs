@@ -134,11 +134,8 @@ async fn a_machine_whose_mailbox_nobody_answers_leaves_by_its_lease() {
         .collect_keeps_the_living(data.path(), &sim.living()[0])
         .await;
     server.kill();
-    let (since, start) = (sim.now(), std::time::Instant::now());
-    while !sim.living().is_empty() {
-        assert!(start.elapsed() < DEADLINE, "it lives on");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    let since = sim.now();
+    wait_until_nothing_lives(&sim).await;
     let minutes = (sim.now() - since).num_minutes();
     // Its lease is 10 minutes, and it has 5 to hand its checkpoint in. Its deadline is hours away.
     assert!((9..40).contains(&minutes), "{minutes}");
@@ -168,4 +165,12 @@ fn settings_by_which_no_machine_would_be_reached_are_refused() {
     assert!(err.contains("`http://localhost:7860`"), "{err}");
     let err = refused(&[("MORPHEUS_MAILBOX", "true")]);
     assert!(err.contains("--objects s3://BUCKET"), "{err}");
+}
+
+async fn wait_until_nothing_lives(sim: &sim::runpod::RunPod) {
+    let start = std::time::Instant::now();
+    while !sim.living().is_empty() {
+        assert!(start.elapsed() < DEADLINE, "it lives on");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
