@@ -100,11 +100,12 @@ async fn kills_what_does_not_end_with_its_children() {
     machine.local.terminate(&instance).await.unwrap();
     wait_until(async || !is_alive(leader)).await;
     let options = &machine.local.options;
-    assert!(
-        proc::groups(options.deployment, options.server)
-            .unwrap()
-            .is_empty()
-    );
+    // Its children were killed with it, and may take a moment.
+    wait_until(async || {
+        let groups = proc::groups(options.deployment, options.server);
+        groups.unwrap().is_empty()
+    })
+    .await;
 }
 
 #[tokio::test]
