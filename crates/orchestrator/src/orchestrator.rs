@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use protocol::{agent::BaseLocation, job::BaseModel};
+use protocol::{agent::BaseLocation, job::BaseModel, preset::BaseClass, recipe::Recipe};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
@@ -110,6 +110,12 @@ impl Orchestrator {
 impl Orchestrator {
     pub(crate) fn base(&self, name: &str) -> Option<&Base> {
         self.options.bases.iter().find(|base| base.model.name == name)
+    }
+
+    /// How large a recipe's base model is.
+    pub(crate) fn class(&self, recipe: &Recipe) -> BaseClass {
+        self.base(&recipe.base_model)
+            .map_or(BaseClass::Sdxl, |base| base.model.class)
     }
 
     pub(crate) fn rental(&self, name: &str) -> Option<&Rental> {

@@ -297,11 +297,14 @@ impl Deadman {
         if !self.environment.scale.is_real() {
             return None;
         }
-        let deadline = match self.terms {
-            Some(Terms { asked, terms }) => asked.wall + TimeDelta::seconds(terms.seconds_to_deadline.into()),
-            None => self.environment.deadline + CLOCK_PAD,
+        let (from, left) = match self.terms {
+            Some(Terms { asked, terms }) => {
+                (asked.wall, TimeDelta::seconds(terms.seconds_to_deadline.into()))
+            }
+            None => (self.environment.deadline, CLOCK_PAD),
         };
-        let left = deadline.signed_duration_since(now.wall);
+        // Not the sum of both, which may be beyond any calendar.
+        let left = left - now.wall.signed_duration_since(from);
         Some(left.to_std().unwrap_or_default())
     }
 

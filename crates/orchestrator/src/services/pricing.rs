@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use protocol::{
     MicroUsd, OwnerId,
     job::CreateJob,
-    preset::BaseClass,
     recipe::Recipe,
     spend::{Budget, OfferEstimate, RentalWish, Spread},
 };
@@ -62,9 +61,7 @@ impl Orchestrator {
         request: &CreateJob,
         plan: &JobPlan,
     ) -> ServiceResult<Pricing> {
-        let class = self
-            .base(&plan.recipe.base_model)
-            .map_or(BaseClass::Sdxl, |base| base.model.class);
+        let class = self.class(&plan.recipe);
         let memory_gb = estimate::memory_gb(&plan.recipe, class);
         let mut offers = Vec::new();
         let mut budgets = Vec::new();

@@ -87,7 +87,7 @@ async fn ask(config: &RunPodConfig) -> anyhow::Result<Vec<Answer>> {
 
     let offers = client.offers(1).await?;
     let now = client.list().await?.at.unwrap_or_else(Utc::now);
-    let sold_out = refused(&client, &offers, now).await?;
+    let sold_out = refused(&client, &offers, now, config.time_scale).await?;
     note("what does it say when there is none left?", sold_out);
     note(
         "what does it say without money?",
@@ -258,7 +258,12 @@ async fn end(client: &Client, pod: &Pod, scale: u32) -> anyhow::Result<()> {
 }
 
 /// Orders a kind of machine of which the catalogue says that there is none.
-async fn refused(client: &Client, offers: &[GpuOffer], now: DateTime<Utc>) -> anyhow::Result<String> {
+async fn refused(
+    client: &Client,
+    offers: &[GpuOffer],
+    now: DateTime<Utc>,
+    scale: u32,
+) -> anyhow::Result<String> {
     let sold_out = kinds(offers).find(|kind| kind.stock == Stock::None);
     let Some(Kind { gpu, cloud, .. }) = sold_out else {
         return Ok("not seen: everything is in stock".to_owned());
@@ -271,7 +276,7 @@ async fn refused(client: &Client, offers: &[GpuOffer], now: DateTime<Utc>) -> an
     match client.create(&spec).await {
         Err(err) => Ok(format!("{gpu}: {}", chain(&err))),
         Ok(pod) => {
-            end(client, &pod, 1).await?;
+            end(client, &pod, scale).await?;
             Ok(format!(
                 "{gpu}: there was one, although the catalogue said there is none; it was ended at once"
             ))

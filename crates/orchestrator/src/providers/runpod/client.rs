@@ -26,6 +26,9 @@ pub const DEFAULT_URL: &str = protocol::spend::RUNPOD_URL;
 /// Where the API before this one was.
 const FORMER_URL: &str = "https://rest.runpod.io/v1";
 
+/// What a list is called in errors.
+const LIST: &str = "the list of pods";
+
 /// Said when the provider refuses without saying for how long.
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5);
 /// A log that shows nothing for this long is asked for again by whoever reads it.
@@ -163,9 +166,8 @@ impl Client {
 
     /// Every pod of the account, or an error; never a part.
     pub async fn list(&self) -> Result<Listing, CallError> {
-        let what = "the list of pods";
-        let request = || Ok(self.request(Method::GET, self.path(what, &["pods"])?));
-        let response = self.patiently(what, request).await?;
+        let what = LIST;
+        let response = self.listed().await?;
         let at = date(&response);
         let list: PodList = read(what, response).await?;
         if list
@@ -222,9 +224,12 @@ impl Client {
 
     /// The list of pods as it came, to see what it is made of.
     pub async fn raw_list(&self) -> Result<serde_json::Value, CallError> {
-        let what = "the list of pods";
-        let request = || Ok(self.request(Method::GET, self.path(what, &["pods"])?));
-        read(what, self.patiently(what, request).await?).await
+        read(LIST, self.listed().await?).await
+    }
+
+    async fn listed(&self) -> Result<Response, CallError> {
+        let request = || Ok(self.request(Method::GET, self.path(LIST, &["pods"])?));
+        self.patiently(LIST, request).await
     }
 
     /// The status with which the API before this one answers.

@@ -168,11 +168,6 @@ impl Orchestrator {
     pub(crate) fn pool_lease(&self) -> std::time::Duration {
         self.options.lease * LEASES_AWAY
     }
-
-    pub(crate) fn class(&self, recipe: &Recipe) -> BaseClass {
-        self.base(&recipe.base_model)
-            .map_or(BaseClass::Sdxl, |base| base.model.class)
-    }
 }
 
 /// Why a machine cannot train this; it goes behind the machine's name.
