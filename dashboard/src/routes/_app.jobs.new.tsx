@@ -12,7 +12,14 @@ import { providersQuery } from "~/api/spend";
 import { EstimatePanel } from "~/components/new-job/estimate-panel";
 import { toRequest, type Values } from "~/components/new-job/form";
 import { NewJobForm } from "~/components/new-job/new-job-form";
-import { HERE, isRented, toWanted, whatIsMissing, withEveryGpu, withMoney } from "~/components/new-job/where/rented";
+import {
+  HERE,
+  isRented,
+  toWanted,
+  whatIsMissing,
+  withEveryGpu,
+  withMoney,
+} from "~/components/new-job/where/rented";
 import { BindingBudgets, RentedProperties } from "~/components/new-job/where/rented-estimate";
 import { WhereItRuns } from "~/components/new-job/where/where-it-runs";
 import { Button, ButtonLink } from "~/components/ui/button";
