@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use diffusion::base::{BaseError, BaseModel};
 use protocol::{
-    agent::{BaseLocation, Directive, Report},
+    agent::{Directive, Report},
     dataset::{Manifest, ManifestItem},
     problem::chain,
     recipe::{self, Recipe},
@@ -19,12 +19,21 @@ use crate::kohya::{self, Kohya};
 /// Finds the file of a picture by its SHA-256.
 pub type Pictures = Box<dyn Fn(&str) -> PathBuf + Send>;
 
+/// A base model, on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Base {
+    /// Part of the program.
+    BuiltIn(String),
+    /// A single-file checkpoint or a diffusers folder.
+    Path(PathBuf),
+}
+
 /// Everything that a training needs, on this machine.
 pub struct Job {
     /// Its configuration.
     pub recipe: Recipe,
-    /// Where the base model is.
-    pub base: BaseLocation,
+    /// The base model.
+    pub base: Base,
     /// The pictures to train on.
     pub manifest: Manifest,
     /// Finds their files.
@@ -92,11 +101,11 @@ impl Engine {
     }
 }
 
-/// Loads a base model from where the server says it is.
-pub(crate) fn load_base(location: &BaseLocation) -> Result<BaseModel, BaseError> {
-    match location {
-        BaseLocation::BuiltIn { name } => BaseModel::built_in(name),
-        BaseLocation::Path { path } => BaseModel::load(path.as_ref()),
+/// Loads a base model.
+pub(crate) fn load_base(base: &Base) -> Result<BaseModel, BaseError> {
+    match base {
+        Base::BuiltIn(name) => BaseModel::built_in(name),
+        Base::Path(path) => BaseModel::load(path),
     }
 }
 

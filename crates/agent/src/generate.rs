@@ -18,7 +18,7 @@ use diffusion::{
 };
 use protocol::{
     ArtifactId,
-    agent::{ArtifactKind, Assignment, BaseLocation, Directive, Finish, GenerateWork},
+    agent::{ArtifactKind, Assignment, Directive, Finish, GenerateWork},
     generation::{CreateGeneration, Sampler},
     phase::Outcome,
     problem::chain,
@@ -27,7 +27,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     client::{Client, ClientError, Patience},
-    engine,
+    engine::{self, Base},
     lease::Lease,
     transfer,
     uploads::HandIn,
@@ -46,7 +46,7 @@ pub(crate) struct Renderer {
 /// What stays in memory between pictures.
 #[derive(Default)]
 struct Loaded {
-    base: Option<(BaseLocation, Arc<BaseModel>)>,
+    base: Option<(Base, Arc<BaseModel>)>,
     /// By SHA-256.
     loras: HashMap<String, Arc<Lora>>,
 }
@@ -117,11 +117,16 @@ impl Renderer {
                 weight: lora.weight as f32,
             });
         }
+        let located = work_dir
+            .bases()
+            .locate(client, &work.base, Patience::WORKING, &|_, _| {})
+            .await
+            .map_err(|err| chain(&err))?;
         let picture = folder.path().join("picture.png");
         let break_off = BreakOff::default();
         let task = {
             let loaded = Arc::clone(&self.loaded);
-            let (base, request) = (work.base.clone(), work.request.clone());
+            let (base, request) = (located.base.clone(), work.request.clone());
             let (picture, asked) = (picture.clone(), break_off.flag());
             tokio::task::spawn_blocking(move || {
                 let mut loaded = loaded.lock().unwrap_or_else(PoisonError::into_inner);
@@ -155,13 +160,13 @@ impl Loaded {
     /// Renders one picture to `path`. An error is for a person.
     fn render(
         &mut self,
-        location: &BaseLocation,
+        wanted: &Base,
         files: &[WeightedFile],
         request: &CreateGeneration,
         path: &Path,
         is_dropped: &AtomicBool,
     ) -> Result<(), String> {
-        let base = self.base(location)?;
+        let base = self.base(wanted)?;
         let loras = files
             .iter()
             .map(|file| Ok((self.lora(file)?, file.weight)))
@@ -184,16 +189,16 @@ impl Loaded {
             .map_err(|err| format!("failed to write `{}`: {err}", path.display()))
     }
 
-    fn base(&mut self, location: &BaseLocation) -> Result<Arc<BaseModel>, String> {
+    fn base(&mut self, wanted: &Base) -> Result<Arc<BaseModel>, String> {
         if let Some((loaded, base)) = &self.base
-            && loaded == location
+            && loaded == wanted
         {
             return Ok(Arc::clone(base));
         }
         // The old one goes first: two full SDXL rarely fit into memory together.
         *self = Self::default();
-        let base = Arc::new(engine::load_base(location).map_err(|err| chain(&err))?);
-        self.base = Some((location.clone(), Arc::clone(&base)));
+        let base = Arc::new(engine::load_base(wanted).map_err(|err| chain(&err))?);
+        self.base = Some((wanted.clone(), Arc::clone(&base)));
         Ok(base)
     }
 

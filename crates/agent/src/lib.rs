@@ -3,6 +3,7 @@
 //! The agent dials out and holds nothing but its token and signed addresses. It has no database and no
 //! HTTP server. A server that restarts does not end its work: it keeps asking, and training goes on.
 
+mod bases;
 mod client;
 pub mod deadman;
 pub mod engine;
@@ -18,6 +19,7 @@ mod transfer;
 mod uploads;
 mod work_dir;
 
+pub use bases::DEFAULT_CACHE_BYTES;
 pub use client::{ClientError, MailboxAddress, NotAMailbox, Refusal, Transient};
 pub use run::{AgentError, Config, Role, run};
 pub use work_dir::WorkDirError;

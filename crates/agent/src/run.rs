@@ -29,6 +29,8 @@ pub struct Config {
     pub role: Role,
     /// Folder for work in progress and for cached files.
     pub work_dir: PathBuf,
+    /// Fetched base models may take so much of it.
+    pub base_cache_bytes: u64,
     /// It ends when there was no work for this long.
     pub idle_exit: Duration,
     /// What this machine is.
@@ -75,7 +77,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
     let client = Client::new(config.server, config.token)?
         .linked(config.link.clone())
         .by(config.mailbox, |time| config.link.real(time));
-    let work_dir = WorkDir::open(&config.work_dir)?;
+    let work_dir = WorkDir::open(&config.work_dir, config.base_cache_bytes)?;
     let renderer = Renderer::default();
     let kinds = match config.role {
         Role::Train => [WorkKind::Train],

@@ -1,6 +1,10 @@
 //! One training for a server: fetch, train, validate, hand in.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use protocol::{
@@ -12,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    bases::Located,
     client::{Client, ClientError, Patience},
     deadman::Leave,
     engine::{self, Ended, TrainEvent, Trained},
@@ -26,6 +31,8 @@ use crate::{
 const N_CONNECTIONS: usize = 8;
 /// From the request to end to the exit; systemd, Docker and RunPod kill after 5 to 90 s.
 const GRACE: Duration = Duration::from_secs(5);
+/// While a base model comes, this often.
+const SAY_EVERY: Duration = Duration::from_secs(1);
 /// This part of the time for leaving a rented machine is kept for telling the server of it.
 const TELLING_PART: u32 = 10;
 
@@ -188,14 +195,14 @@ impl Training<'_> {
             .attempt(self.lease.attempt)
             .map_err(|err| Failure::Work(chain(&err)))?;
         let checkpoint = folder.path().join("resume.safetensors");
-        tokio::select! {
+        let located = tokio::select! {
             fetched = self.fetch(&checkpoint) => fetched?,
             outcome = self.end_ordered(&mut orders) => return Ok(Ending::of(outcome)),
             leave = self.client.link().leave() => return Ok(Ending::left(&leave)),
-        }
+        };
         let job = engine::Job {
             recipe: self.work.recipe.clone(),
-            base: self.work.base.clone(),
+            base: located.base.clone(),
             manifest: self.work.manifest.clone(),
             pictures: self.pictures(),
             resume_from: self.work.resume_from.is_some().then_some(checkpoint),
@@ -228,8 +235,8 @@ impl Training<'_> {
         }
     }
 
-    /// Fetches the pictures that are not cached, and the checkpoint to go on from.
-    async fn fetch(&self, checkpoint: &Path) -> Result<(), Failure> {
+    /// Fetches the base model and the pictures that are not cached, and the checkpoint to go on from.
+    async fn fetch(&self, checkpoint: &Path) -> Result<Located, Failure> {
         if let Some(file) = &self.work.resume_from {
             transfer::download(self.client, file, checkpoint, Patience::WORKING).await?;
         }
@@ -258,7 +265,27 @@ impl Training<'_> {
                 break;
             }
         }
-        Ok(())
+        self.fetch_base().await
+    }
+
+    async fn fetch_base(&self) -> Result<Located, Failure> {
+        let said_at = Mutex::new(None::<Instant>);
+        let progress = |n_bytes: u64, total: u64| {
+            let mut said_at = said_at.lock().unwrap_or_else(PoisonError::into_inner);
+            if n_bytes < total && said_at.is_some_and(|at| at.elapsed() < SAY_EVERY) {
+                return;
+            }
+            *said_at = Some(Instant::now());
+            let megabytes = |n_bytes| u32::try_from(n_bytes / 1_000_000).unwrap_or(u32::MAX);
+            self.lease.reporter().report(Report::Stage {
+                name: "fetching the base model (MB)".into(),
+                done: megabytes(n_bytes),
+                total: megabytes(total),
+            });
+        };
+        let bases = self.work_dir.bases();
+        let located = bases.locate(self.client, &self.work.base, Patience::WORKING, &progress);
+        located.await.map_err(|err| Failure::Work(chain(&err)))
     }
 
     /// Waits for an order that ends the work before the engine has begun; there is nothing to keep yet.

@@ -15,7 +15,7 @@ use protocol::{
 use reqwest::{StatusCode, header};
 use sha2::{Digest, Sha256};
 
-pub(crate) use self::download::download;
+pub(crate) use self::download::{Kept, download, download_kept};
 use crate::client::{Client, ClientError, Failure, Patience, Refusal, Transient};
 
 /// A file that could not be moved.

@@ -1,4 +1,4 @@
-//! The agent's folder: pictures and LoRAs cached by content, and one folder per attempt.
+//! The agent's folder: pictures, LoRAs and base models cached by content, and one folder per attempt.
 
 use std::{
     fs::{self, File},
@@ -8,6 +8,8 @@ use std::{
 
 use protocol::AttemptId;
 use rustix::fs::{FlockOperation, flock};
+
+use crate::bases::Bases;
 
 /// The folder could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -21,16 +23,23 @@ pub struct WorkDirError {
 
 /// The agent's folder.
 #[derive(Debug, Clone)]
-pub(crate) struct WorkDir(PathBuf);
+pub(crate) struct WorkDir {
+    path: PathBuf,
+    max_base_bytes: u64,
+}
 
 impl WorkDir {
-    /// Makes the folder if it is missing, and removes what agents that were killed left behind.
-    pub(crate) fn open(path: &Path) -> Result<Self, WorkDirError> {
-        let work_dir = Self(path.to_owned());
+    /// Makes the folder if it is missing, and removes what agents that were killed left behind. Base models in it take at
+    /// most so many bytes.
+    pub(crate) fn open(path: &Path, max_base_bytes: u64) -> Result<Self, WorkDirError> {
+        let work_dir = Self {
+            path: path.to_owned(),
+            max_base_bytes,
+        };
         for folder in [
             work_dir.attempts(),
-            work_dir.0.join("pictures"),
-            work_dir.0.join("loras"),
+            work_dir.path.join("pictures"),
+            work_dir.path.join("loras"),
         ] {
             fs::create_dir_all(&folder).map_err(|err| failed("make", &folder, err))?;
         }
@@ -41,12 +50,17 @@ impl WorkDir {
 
     /// Where a picture of this content is cached.
     pub(crate) fn picture(&self, sha256: &str) -> PathBuf {
-        self.0.join("pictures").join(format!("{sha256}.png"))
+        self.path.join("pictures").join(format!("{sha256}.png"))
     }
 
     /// Where a LoRA of this content is cached.
     pub(crate) fn lora(&self, sha256: &str) -> PathBuf {
-        self.0.join("loras").join(format!("{sha256}.safetensors"))
+        self.path.join("loras").join(format!("{sha256}.safetensors"))
+    }
+
+    /// Where base models are cached.
+    pub(crate) fn bases(&self) -> Bases {
+        Bases::new(self.path.join("bases"), self.max_base_bytes)
     }
 
     /// A folder for one attempt, removed when the value is dropped.
@@ -59,13 +73,13 @@ impl WorkDir {
     }
 
     fn attempts(&self) -> PathBuf {
-        self.0.join("attempts")
+        self.path.join("attempts")
     }
 
     /// Several agents may share the folder: one makes an attempt's folder and locks it, or one looks for folders
     /// that nobody locks, but not both at the same time.
     fn guard(&self) -> Result<File, WorkDirError> {
-        let path = self.0.join("lock");
+        let path = self.path.join("lock");
         let file = File::options()
             .create(true)
             .truncate(false)
@@ -146,13 +160,13 @@ mod tests {
     #[test]
     fn an_attempts_folder_is_removed_when_it_is_over_or_its_agent_is_gone() {
         let folder = tempfile::tempdir().unwrap();
-        let work_dir = WorkDir::open(folder.path()).unwrap();
+        let work_dir = WorkDir::open(folder.path(), 0).unwrap();
         let attempt = work_dir.attempt(AttemptId::new()).unwrap();
         let abandoned = folder.path().join("attempts/abandoned");
         std::fs::create_dir(&abandoned).unwrap();
         std::fs::write(abandoned.join("lock"), "").unwrap();
 
-        WorkDir::open(folder.path()).unwrap();
+        WorkDir::open(folder.path(), 0).unwrap();
         assert!(!abandoned.exists());
         assert!(attempt.path().exists());
 
@@ -168,7 +182,7 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..50 {
-                        let work_dir = WorkDir::open(folder.path()).unwrap();
+                        let work_dir = WorkDir::open(folder.path(), 0).unwrap();
                         let attempt = work_dir.attempt(AttemptId::new()).unwrap();
                         std::fs::write(attempt.path().join("file"), "content").unwrap();
                     }

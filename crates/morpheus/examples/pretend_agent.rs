@@ -22,6 +22,7 @@ fn main() -> anyhow::Result<()> {
         bail!("usage: pretend_agent agent --server URL, with MORPHEUS_TOKEN and MORPHEUS_WORK");
     };
     let config = agent::Config {
+        base_cache_bytes: agent::DEFAULT_CACHE_BYTES,
         server: server.parse().context("the server's address is none")?,
         token: std::env::var("MORPHEUS_TOKEN").context("MORPHEUS_TOKEN is missing")?,
         machine: agent::machine::describe(None, Vec::new(), false),

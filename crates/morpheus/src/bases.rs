@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
 use diffusion::base::BaseInfo;
-use protocol::{agent::BaseLocation, job::BaseModel, preset::BaseClass};
+use protocol::{agent::BaseLocation, base::BaseFacts, job::BaseModel, preset::BaseClass};
 
 /// The base model that ships with Morpheus.
 pub(crate) const BUILT_IN: &str = "tiny-xl";
@@ -29,13 +28,11 @@ pub(crate) fn built_in() -> orchestrator::Base {
 }
 
 /// Looks at a base model on this machine; an error says what is there instead.
-pub(crate) fn inspect(name: &str, path: &Path) -> anyhow::Result<BaseModel> {
-    let info = BaseInfo::read(path).with_context(|| format!("base model `{name}`"))?;
-    Ok(BaseModel {
-        name: name.to_owned(),
+pub(crate) fn inspect(path: &Path) -> anyhow::Result<BaseFacts> {
+    let info = BaseInfo::read(path)?;
+    Ok(BaseFacts {
         class: class(&info),
         native_resolution: info.native_resolution,
-        built_in: false,
     })
 }
 

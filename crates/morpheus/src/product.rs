@@ -1,9 +1,13 @@
 //! The whole product in this process: what `serve` runs and the demo starts for itself.
 
+use std::path::Path;
+
 use anyhow::{Context as _, bail};
-use protocol::{agent::BaseLocation, recipe::Engine};
+use orchestrator::HubOptions;
+use protocol::{base::BaseSource, recipe::Engine};
 use reqwest::Url;
 use server::{AgentCommand, Bound};
+use store::bases::NewBase;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -15,13 +19,20 @@ const CAPACITY: usize = 1;
 /// Opens the store and the socket. Base models are looked at first, so that a wrong path changes nothing.
 pub(crate) async fn bind(settings: Settings) -> anyhow::Result<Bound> {
     settings.check_reach()?;
-    let mut base_models = vec![bases::built_in()];
-    for (name, path) in &settings.bases {
-        base_models.push(orchestrator::Base {
-            model: bases::inspect(name, path)?,
-            location: BaseLocation::Path {
-                path: path.display().to_string(),
-            },
+    let mut declared_bases = Vec::new();
+    for (name, source) in &settings.bases {
+        let facts = match source {
+            BaseSource::Path(path) => {
+                let facts = bases::inspect(Path::new(path));
+                Some(facts.with_context(|| format!("base model `{name}`"))?)
+            }
+            BaseSource::Url { .. } | BaseSource::Hub { .. } => None,
+        };
+        declared_bases.push(NewBase {
+            name: name.clone(),
+            source: source.clone(),
+            from_settings: true,
+            facts,
         });
     }
     let mut providers = vec!["local"];
@@ -61,9 +72,22 @@ pub(crate) async fn bind(settings: Settings) -> anyhow::Result<Bound> {
             capacity: CAPACITY,
             engines: local_engines(),
         }),
-        ..server::Config::new(settings.data, base_models)
+        declared_bases,
+        inspect_base: Some(|path| bases::inspect(path).map_err(|err| format!("{err:#}"))),
+        hub: hub(),
+        ..server::Config::new(settings.data, vec![bases::built_in()])
     };
     Ok(server::bind(config).await?)
+}
+
+/// The variables that every program for Hugging Face reads.
+fn hub() -> HubOptions {
+    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let default = HubOptions::default();
+    HubOptions {
+        endpoint: set("HF_ENDPOINT").map_or(default.endpoint, |url| url.trim_end_matches('/').to_owned()),
+        token: set("HF_TOKEN"),
+    }
 }
 
 /// Agents on this machine find sd-scripts by the variable that they inherit.

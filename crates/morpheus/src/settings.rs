@@ -11,7 +11,8 @@ use std::{
     str::FromStr,
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
+use protocol::base::{BaseSource, check_name};
 use serde::Deserialize;
 use server::RunPodConfig;
 use store::objects::S3Settings;
@@ -50,11 +51,12 @@ pub(crate) struct Flags {
     public_url: Option<String>,
     #[command(flatten)]
     runpod: RunPodFlags,
-    /// Base model to offer: a single-file SDXL checkpoint or a diffusers folder. May be repeated
+    /// Base model to offer: a single-file SDXL checkpoint or a diffusers folder, as a path, an https:// address (with
+    /// #sha256=HEX after it if its hash is known), or hf:OWNER/REPOSITORY[@REVISION][:FILE]. May be repeated
     #[arg(
         long = "base",
         env = "MORPHEUS_BASES",
-        value_name = "NAME=PATH",
+        value_name = "NAME=SOURCE",
         value_delimiter = ','
     )]
     bases: Vec<NamedBase>,
@@ -90,19 +92,19 @@ pub(crate) struct Settings {
     pub(crate) public_url: Option<String>,
     /// Who rents machines to us, if anybody.
     pub(crate) runpod: Option<RunPodConfig>,
-    /// Base models beside the built-in one, by name.
-    pub(crate) bases: BTreeMap<String, PathBuf>,
+    /// Base models beside the built-in one, by name; paths are absolute.
+    pub(crate) bases: BTreeMap<String, BaseSource>,
     /// Jobs that run at the same time, by the name of their provider.
     pub(crate) max_running: BTreeMap<String, usize>,
     /// What agents run, when that is not this program.
     pub(crate) agent_program: Option<PathBuf>,
 }
 
-/// A base model as `NAME=PATH`.
+/// A base model as `NAME=SOURCE`.
 #[derive(Debug, Clone, PartialEq)]
 struct NamedBase {
     name: String,
-    path: PathBuf,
+    source: BaseSource,
 }
 
 impl FromStr for NamedBase {
@@ -110,11 +112,19 @@ impl FromStr for NamedBase {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('=') {
-            Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok(Self {
+            // An address may hold a `=` of its own.
+            Some((name, source)) if !name.is_empty() && !name.contains(['/', ':']) => Ok(Self {
                 name: name.to_owned(),
-                path: PathBuf::from(path),
+                source: source.parse().map_err(|err| format!("{name}: {err}"))?,
             }),
-            _ => Err(format!("write it as NAME=PATH, for example sdxl=/models/{text}")),
+            _ => Err(format!(
+                "write it as NAME=SOURCE, for example sdxl={}",
+                if text.contains([':', '/']) {
+                    text
+                } else {
+                    "/models/sdxl.safetensors"
+                }
+            )),
         }
     }
 }
@@ -140,7 +150,7 @@ impl FromStr for Limit {
     }
 }
 
-/// The settings as a file holds them; `bases` is a table of names and paths.
+/// The settings as a file holds them; `bases` is a table of names and sources.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct File {
@@ -153,7 +163,7 @@ struct File {
     s3: S3Flags,
     public_url: Option<String>,
     runpod: RunPodFlags,
-    bases: BTreeMap<String, PathBuf>,
+    bases: BTreeMap<String, BaseSource>,
     max_running: BTreeMap<String, usize>,
 }
 
@@ -167,11 +177,12 @@ impl Settings {
             .transpose()?
             .unwrap_or_default();
         let mut bases = file.bases;
-        bases.extend(flags.bases.into_iter().map(|base| (base.name, base.path)));
-        if let Some(name) = bases.keys().find(|name| !is_base_name(name)) {
-            bail!(
-                "base model name `{name}`: use from 1 to 80 letters, digits, dots, dashes or underscores, and not `tiny-xl`, which is built in"
-            );
+        bases.extend(flags.bases.into_iter().map(|base| (base.name, base.source)));
+        for (name, source) in &mut bases {
+            check_name(name).map_err(|reason| anyhow!("base model name `{name}`: {reason}"))?;
+            if let BaseSource::Path(path) = source {
+                *path = paths::absolute(Path::new(path)).display().to_string();
+            }
         }
         let mut max_running = file.max_running;
         max_running.extend(
@@ -229,7 +240,9 @@ impl File {
         // Paths in a file are meant from where the file is.
         let folder = path.parent().unwrap_or(Path::new("."));
         for base in file.bases.values_mut() {
-            *base = folder.join(&*base);
+            if let BaseSource::Path(path) = base {
+                *path = folder.join(&*path).display().to_string();
+            }
         }
         file.data = file.data.map(|data| folder.join(data));
         file.queue_ca = file.queue_ca.map(|ca| folder.join(ca));
@@ -237,19 +250,11 @@ impl File {
     }
 }
 
-fn is_base_name(name: &str) -> bool {
-    (1..=80).contains(&name.len())
-        && name != "tiny-xl"
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
 
-    use super::{Flags, Settings};
+    use super::{BaseSource, Flags, Settings};
 
     #[derive(Parser)]
     struct Cli {
@@ -276,8 +281,9 @@ mod tests {
         assert_eq!(settings.listen.port(), 2);
         assert_eq!(settings.data, folder.path().join("here"));
         assert_eq!(settings.queue_ca, Some(folder.path().join("ca.pem")));
-        assert_eq!(settings.bases["big"], folder.path().join("big.safetensors"));
-        assert_eq!(settings.bases["other"], std::path::Path::new("/x"));
+        let big = folder.path().join("big.safetensors").display().to_string();
+        assert_eq!(settings.bases["big"], BaseSource::Path(big));
+        assert_eq!(settings.bases["other"], BaseSource::Path("/x".into()));
     }
 
     #[test]
@@ -312,6 +318,10 @@ mod tests {
     #[test]
     fn base_names_are_checked() {
         assert!(resolve(&["--base", "/models/sdxl.safetensors"]).is_err());
+        assert!(resolve(&["--base", "https://example.org/a?b=c"]).is_err());
+        let settings = resolve(&["--base", "x=https://example.org/a?b=c", "--base", "y=hf:a/b"]).unwrap();
+        assert_eq!(settings.bases["x"].to_string(), "https://example.org/a?b=c");
+        assert_eq!(settings.bases["y"].to_string(), "hf:a/b");
         let err = format!("{:#}", resolve(&["--base", "tiny-xl=/x"]).unwrap_err());
         assert!(err.contains("`tiny-xl`"), "{err}");
     }

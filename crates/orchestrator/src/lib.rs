@@ -4,6 +4,7 @@
 //! behind the API: they take validated input, change the database in one transaction, and wake the
 //! reconcilers. Each group stands in its own file under `services/`.
 
+mod bases;
 mod error;
 mod failpoint;
 pub mod lifecycle;
@@ -16,8 +17,9 @@ mod services;
 mod watches;
 
 pub use crate::{
+    bases::{Base, HubOptions, Inspect},
     error::{ServiceError, ServiceResult},
-    orchestrator::{Base, Options, Orchestrator},
+    orchestrator::{Options, Orchestrator},
     reconcile::objects::{Collected, Collection, Pass, Reason, Rules},
     services::{JobPlan, Pricing},
 };

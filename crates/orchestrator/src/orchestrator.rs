@@ -3,31 +3,26 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use protocol::{agent::BaseLocation, job::BaseModel, preset::BaseClass, recipe::Recipe};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Rules,
+    Base, HubOptions, Inspect, Rules,
+    bases::Catalog,
     providers::Provider,
     rentals::{Rental, RentalOptions},
     watches::Watches,
 };
 
-/// A base model and where agents find it.
-#[derive(Debug, Clone)]
-pub struct Base {
-    /// What the API shows.
-    pub model: BaseModel,
-    /// Where agents on this machine find it.
-    pub location: BaseLocation,
-}
-
 /// What the orchestrator works with.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Base models that are offered, by unique names.
+    /// Base models that the program brings, by unique names.
     pub bases: Vec<Base>,
+    /// Looks at those that are registered; left out: none can be.
+    pub inspect_base: Option<Inspect>,
+    /// Where those are that are registered by their id on Hugging Face.
+    pub hub: HubOptions,
     /// Who leases machines, by unique names.
     pub providers: Vec<Arc<dyn Provider>>,
     /// Who rents machines out, by unique names.
@@ -55,6 +50,8 @@ impl Options {
     pub fn new(bases: Vec<Base>, providers: Vec<Arc<dyn Provider>>) -> Self {
         Self {
             bases,
+            inspect_base: None,
+            hub: HubOptions::default(),
             providers,
             rentals: Vec::new(),
             lease: Duration::from_secs(20),
@@ -74,6 +71,7 @@ impl Options {
 pub struct Orchestrator {
     pub(crate) store: Store,
     pub(crate) options: Arc<Options>,
+    pub(crate) catalog: Arc<Catalog>,
     /// Leases that ran out while nobody could renew them are not held against their agents.
     pub(crate) watches: Arc<Watches>,
     pub(crate) rentals: Arc<Vec<Rental>>,
@@ -86,6 +84,7 @@ impl Orchestrator {
         Self {
             rentals: Arc::new(rentals.into_iter().map(Rental::new).collect()),
             store,
+            catalog: Arc::default(),
             options: Arc::new(options),
             watches: Arc::default(),
         }
@@ -100,24 +99,9 @@ impl Orchestrator {
     pub async fn run(&self, shutdown: CancellationToken) {
         Box::pin(crate::reconcile::run(self, shutdown)).await;
     }
-
-    /// Base models that are offered.
-    pub fn base_models(&self) -> Vec<BaseModel> {
-        self.options.bases.iter().map(|base| base.model.clone()).collect()
-    }
 }
 
 impl Orchestrator {
-    pub(crate) fn base(&self, name: &str) -> Option<&Base> {
-        self.options.bases.iter().find(|base| base.model.name == name)
-    }
-
-    /// How large a recipe's base model is.
-    pub(crate) fn class(&self, recipe: &Recipe) -> BaseClass {
-        self.base(&recipe.base_model)
-            .map_or(BaseClass::Sdxl, |base| base.model.class)
-    }
-
     pub(crate) fn rental(&self, name: &str) -> Option<&Rental> {
         self.rentals.iter().find(|rental| rental.name() == name)
     }
@@ -156,6 +140,7 @@ impl Orchestrator {
     /// One pass of every reconciler; what [`run`](Self::run) repeats.
     #[doc(hidden)]
     pub async fn pass(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        self.refresh_bases().await?;
         self.reconcile_jobs().await?;
         self.reconcile_pool().await?;
         self.reconcile_generations().await?;

@@ -51,6 +51,10 @@ impl ReconcileError {
 pub(crate) async fn run(orchestrator: &Orchestrator, shutdown: CancellationToken) {
     tokio::join!(
         repeat(orchestrator, &shutdown, "jobs", || orchestrator.reconcile_jobs()),
+        // A check takes as long as a download; whoever comes later does it again.
+        shutdown.run_until_cancelled(repeat(orchestrator, &shutdown, "bases", || async {
+            Ok(orchestrator.reconcile_bases().await?)
+        })),
         repeat(orchestrator, &shutdown, "pool", || orchestrator.reconcile_pool()),
         repeat(orchestrator, &shutdown, "generations", || {
             orchestrator.reconcile_generations()

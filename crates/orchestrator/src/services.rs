@@ -10,9 +10,10 @@ mod phases;
 mod pricing;
 mod spend;
 
-pub(crate) use agents::POOL;
+pub(crate) use agents::{FETCH_TIME, POOL};
 pub(crate) use finish::again_or_failed;
 pub use jobs::JobPlan;
+pub(crate) use jobs::names;
 pub use pricing::Pricing;
 use pricing::check_labels;
 

@@ -137,6 +137,21 @@ pub enum BaseLocation {
         /// The path.
         path: String,
     },
+    /// Elsewhere: the agent fetches it, and keeps it for the next job.
+    Files {
+        /// One single-file checkpoint, or the files of a diffusers folder.
+        files: Vec<BaseFile>,
+    },
+}
+
+/// One file of a base model that is to be fetched.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct BaseFile {
+    /// Its path within the base, with `/` between folders.
+    pub path: String,
+    /// Where it is.
+    #[serde(flatten)]
+    pub file: StoredFile,
 }
 
 /// A file in the object store.

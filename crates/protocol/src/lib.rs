@@ -8,6 +8,7 @@
 
 pub mod agent;
 pub mod api;
+pub mod base;
 pub mod dataset;
 pub mod event;
 pub mod generation;

@@ -17,7 +17,7 @@ use axum::{
 };
 use chrono::TimeDelta;
 use orchestrator::{
-    Base, Options, Orchestrator,
+    Base, HubOptions, Inspect, Options, Orchestrator, ServiceError,
     providers::{
         Provider,
         local::{Local, LocalOptions},
@@ -28,6 +28,7 @@ use orchestrator::{
 use protocol::recipe::Engine;
 use store::{
     OpenError, Store, StoreError,
+    bases::NewBase,
     objects::{BlobError, S3Settings},
 };
 use tokio::net::TcpListener;
@@ -60,8 +61,14 @@ pub struct Config {
     pub s3: S3Settings,
     /// How browsers reach the server, when that is not where it listens: `https://morpheus.example`.
     pub public_url: Option<String>,
-    /// Base models that are offered, by unique names.
+    /// Base models that the program brings, by unique names.
     pub base_models: Vec<Base>,
+    /// Base models of the settings.
+    pub declared_bases: Vec<NewBase>,
+    /// Looks at base models that are registered; left out: none can be.
+    pub inspect_base: Option<Inspect>,
+    /// Where those are that are registered by their id on Hugging Face.
+    pub hub: HubOptions,
     /// Starts agents on this machine; left out: none are, and there is no provider `local`.
     pub local_agent: Option<AgentCommand>,
     /// Further providers.
@@ -87,6 +94,9 @@ impl Config {
             s3: S3Settings::default(),
             public_url: None,
             base_models,
+            declared_bases: Vec::new(),
+            inspect_base: None,
+            hub: HubOptions::default(),
             local_agent: None,
             providers: Vec::new(),
             runpod: None,
@@ -173,6 +183,9 @@ pub enum BindError {
     /// Owner or tokens could not be read or written.
     #[error("failed to prepare the first sign-in")]
     Prepare(#[source] StoreError),
+    /// Base models of the settings could not be written down.
+    #[error("failed to register the base models of the settings")]
+    Declare(#[source] ServiceError),
     /// The address is taken or not ours.
     #[error("failed to listen on {address}")]
     Listen {
@@ -264,6 +277,10 @@ pub async fn bind(config: Config) -> Result<Bound, BindError> {
     let content_security_policy = HeaderValue::from_str(&policy).map_err(|_| BindError::ObjectsOrigin)?;
     let options = options(&config, &store, local_addr, &public_url)?;
     let orchestrator = Orchestrator::new(store.clone(), options);
+    orchestrator
+        .declare_bases(config.declared_bases.clone())
+        .await
+        .map_err(BindError::Declare)?;
     let state = AppState::new(Inner {
         orchestrator,
         public_url: public_uri,
@@ -444,6 +461,8 @@ fn options(
     Ok(Options {
         max_running: config.max_running.clone(),
         rentals,
+        inspect_base: config.inspect_base,
+        hub: config.hub.clone(),
         ..Options::new(config.base_models.clone(), providers)
     })
 }

@@ -9,6 +9,7 @@ use crate::{
 
 pub(crate) mod access;
 pub(crate) mod agent;
+pub(crate) mod bases;
 pub(crate) mod blobs;
 pub(crate) mod datasets;
 pub(crate) mod generations;
@@ -36,7 +37,11 @@ pub(crate) fn protected() -> OpenApiRouter<AppState> {
         .routes(routes!(access::session, access::sign_out))
         .routes(routes!(access::list_tokens, access::create_token))
         .routes(routes!(access::delete_token))
-        .routes(routes!(models::list_base_models))
+        .routes(routes!(bases::list_base_models))
+        .routes(routes!(bases::list_registered_bases, bases::register_base))
+        .routes(routes!(bases::remove_base))
+        .routes(routes!(bases::check_base))
+        .routes(routes!(bases::copy_base))
         .routes(routes!(models::list_presets))
         .routes(routes!(datasets::list_datasets, datasets::create_dataset))
         .routes(routes!(

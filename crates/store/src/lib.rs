@@ -11,6 +11,7 @@
 
 pub mod artifacts;
 pub mod attempts;
+pub mod bases;
 pub mod datasets;
 mod db;
 mod error;

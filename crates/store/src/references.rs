@@ -117,7 +117,7 @@ pub async fn forget(tx: &Tx, files: &[ArtifactId]) -> Result<()> {
     Ok(())
 }
 
-/// Those of the blobs that a file or a dataset's picture refers to. Files in `except` do not count.
+/// Those of the blobs that a file, a dataset's picture or a base model refers to. Files in `except` do not count.
 pub async fn referred(
     db: &impl Read,
     keys: &[BlobKey],
@@ -144,9 +144,11 @@ pub async fn referred(
         .into_iter()
         .filter(|(id, _)| !except.contains(&ArtifactId(*id)))
         .map(|(_, sha256)| sha256);
+    let bases = crate::bases::referred(db, keys).await?;
     pictures
         .into_iter()
         .chain(files)
+        .chain(bases)
         .map(|hash| key_of(&hash))
         .collect()
 }

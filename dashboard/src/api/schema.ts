@@ -92,7 +92,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List base models */
+        /** List base models that jobs and generations can use */
         get: operations["list_base_models"];
         put?: never;
         post?: never;
@@ -666,6 +666,90 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/registered-base-models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List registered base models, also those that are still being checked */
+        get: operations["list_registered_bases"];
+        put?: never;
+        /**
+         * Register a base model
+         * @description By a path on the server's machine, an address, or an id on Hugging Face. The server looks whether it is an SDXL
+         *     model and hashes it; of one on the web it reads the header only, if the hash is known. Machines that train on it
+         *     fetch it from there.
+         */
+        post: operations["register_base"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/registered-base-models/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a registered base model
+         * @description Trained models stay. One from the server's settings is removed there.
+         */
+        delete: operations["remove_base"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/registered-base-models/{name}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check a registered base model again
+         * @description After its file has changed, or what was wrong with it was mended.
+         */
+        post: operations["check_base"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/registered-base-models/{name}/copy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Copy a registered base model into the object store
+         * @description From there every machine can fetch it: needed for files of the server's machine that others shall train on, and
+         *     for addresses that only the server may read.
+         */
+        post: operations["copy_base"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -939,6 +1023,16 @@ export interface components {
          * @enum {string}
          */
         BaseClass: "sdxl" | "tiny";
+        /**
+         * @description Whether machines elsewhere can fetch it from the object store.
+         * @enum {string}
+         */
+        BaseCopy: "none" | "copying" | "stored" | "failed";
+        /** @description One file of a base model that is to be fetched. */
+        BaseFile: components["schemas"]["StoredFile"] & {
+            /** @description Its path within the base, with `/` between folders. */
+            path: string;
+        };
         /** @description Where an agent finds a base model. */
         BaseLocation: {
             /** @enum {string} */
@@ -950,6 +1044,11 @@ export interface components {
             at: "path";
             /** @description The path. */
             path: string;
+        } | {
+            /** @enum {string} */
+            at: "files";
+            /** @description One single-file checkpoint, or the files of a diffusers folder. */
+            files: components["schemas"]["BaseFile"][];
         };
         /** @description A base model that jobs and generations can use. */
         BaseModel: {
@@ -965,6 +1064,11 @@ export interface components {
              */
             native_resolution: number;
         };
+        /**
+         * @description How far a registration is.
+         * @enum {string}
+         */
+        BaseState: "checking" | "ready" | "failed";
         /** @description A limit and what is used of it. */
         Budget: {
             /** @description Which: a job's id, a project's name, a month like `2026-11`; of a user: empty. */
@@ -2166,6 +2270,61 @@ export interface components {
             file_name: string;
             /** @description What is wrong, and what would be right. */
             reason: string;
+        };
+        /** @description Registers a base model. */
+        RegisterBase: {
+            /** @description The name to use in jobs and generations: from 1 to 80 letters, digits, dots, dashes and underscores. */
+            name: string;
+            /**
+             * @description An absolute path on the server's machine, an `https://` address (with `#sha256=HEX` after it if the hash is
+             *     known), or `hf:OWNER/REPOSITORY[@REVISION][:FILE]`.
+             */
+            source: string;
+        };
+        /** @description A base model that was registered. */
+        RegisteredBase: {
+            class?: components["schemas"]["BaseClass"] | null;
+            /** @description Whether it was copied into the object store. */
+            copy: components["schemas"]["BaseCopy"];
+            /**
+             * Format: date-time
+             * @description When it was registered.
+             */
+            created_at: string;
+            /**
+             * Format: int64
+             * @description Of these, how many were hashed or copied by the work that is going on.
+             */
+            done_bytes: number;
+            /** @description It stands in the server's settings, and can only be removed there. */
+            from_settings: boolean;
+            /** @description Jobs on other machines can use it: they fetch it from its source, or from the object store. */
+            is_fetchable: boolean;
+            /**
+             * Format: int32
+             * @description Number of its files: 1, or those of a diffusers folder.
+             */
+            n_files: number;
+            /** @description The name to use in jobs and generations. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Side of the square pictures that it was trained on, in pixels.
+             */
+            native_resolution?: number | null;
+            /** @description What is wrong, and what would be right. */
+            problem?: string | null;
+            /** @description SHA-256 of its file; absent for folders, and until it is known. */
+            sha256?: string | null;
+            /**
+             * Format: int64
+             * @description Size of all its files.
+             */
+            size_bytes?: number | null;
+            /** @description Where it comes from, without secrets. */
+            source: string;
+            /** @description How far it is. */
+            state: components["schemas"]["BaseState"];
         };
         /**
          * @description What the agent on a rented machine must keep to. The server renews it with each reply; without a reply the
@@ -4041,6 +4200,158 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What is wrong, and what would be right */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_registered_bases: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegisteredBase"][];
+                };
+            };
+            /** @description What is wrong, and what would be right */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    register_base: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RegisterBase"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegisteredBase"];
+                };
+            };
+            /** @description What is wrong, and what would be right */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_base: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What is wrong, and what would be right */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    check_base: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegisteredBase"];
+                };
+            };
+            /** @description What is wrong, and what would be right */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    copy_base: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegisteredBase"];
+                };
             };
             /** @description What is wrong, and what would be right */
             default: {

@@ -16,7 +16,7 @@ use diffusion::{
     schedulers::PredictionType,
 };
 use protocol::{
-    agent::{BaseLocation, Directive, Report},
+    agent::{Directive, Report},
     event::LogLevel,
     problem::chain,
 };
@@ -32,7 +32,7 @@ use super::{
     judge::judged,
     plan::{Memory, Plan, Request, Resume},
 };
-use crate::engine::Job;
+use crate::engine::{Base, Job};
 
 /// Channels of outputs of SDXL's first level; a base with fewer is not one that sd-scripts has built in.
 const SDXL_CHANNELS: usize = 320;
@@ -154,18 +154,14 @@ async fn finish(
 }
 
 /// The base as a path, and what it predicts. sd-scripts takes the path of a missing file for the name of a repository.
-fn locate_base(
-    base: &BaseLocation,
-    folder: &Path,
-    tell: &Teller,
-) -> Result<(PathBuf, PredictionType), Failure> {
+fn locate_base(base: &Base, folder: &Path, tell: &Teller) -> Result<(PathBuf, PredictionType), Failure> {
     let path = match base {
-        BaseLocation::BuiltIn { name } => {
+        Base::BuiltIn(name) => {
             let path = folder.join(name);
             export_built_in(name, &path).map_err(|err| Failure::Machine(chain(&err)))?;
             path
         }
-        BaseLocation::Path { path } => std::path::absolute(path).map_err(on_disk(Path::new(path)))?,
+        Base::Path(path) => std::path::absolute(path).map_err(on_disk(path))?,
     };
     let info = BaseInfo::read(&path).map_err(|err| Failure::Machine(chain(&err)))?;
     if info.model_channels != SDXL_CHANNELS {

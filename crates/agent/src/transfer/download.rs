@@ -1,19 +1,20 @@
 //! Fetches stored files. A connection that breaks is taken up where it broke.
 
 use std::{
+    fs::File,
     io::{self, Seek as _, SeekFrom, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use protocol::agent::StoredFile;
 use reqwest::{Response, StatusCode, header};
 use sha2::{Digest as _, Sha256};
-use tempfile::NamedTempFile;
+use tempfile::TempPath;
 use tokio::sync::Mutex;
 use trainer::tensor_file;
 
-use super::{TransferError, display_name, hash_file};
-use crate::client::{Client, Failure, Patience, Transient};
+use super::{HashWriter, TransferError, display_name, hash_file};
+use crate::client::{Client, ClientError, Failure, Patience, Refusal, Transient};
 
 /// Fetches a stored file to `path`, unless it is there already with the right content.
 pub(crate) async fn download(
@@ -32,7 +33,64 @@ pub(crate) async fn download(
         err,
     };
     std::fs::create_dir_all(folder).map_err(|err| disk("make the folder of", err))?;
-    let arriving = Mutex::new(Part::new(folder).map_err(|err| disk("write", err))?);
+    let part = Part::temporary(folder).map_err(|err| disk("write", err))?;
+    let part = complete(client, file, path, part, patience).await?;
+    part.keep_as(path).map_err(|err| disk("write", err))
+}
+
+/// Where a large file goes, and who hears of it.
+pub(crate) struct Kept<'a> {
+    /// Where it is in the end.
+    pub(crate) path: &'a Path,
+    /// Where it arrives; what is there already is not fetched again.
+    pub(crate) part: &'a Path,
+    /// Proves to its host that we may have it.
+    pub(crate) token: Option<String>,
+    /// Hears of the bytes that are there.
+    pub(crate) progress: &'a (dyn Fn(u64) + Sync),
+}
+
+/// Fetches a large file; what has arrived stays when the agent ends, and the next one goes on from there.
+pub(crate) async fn download_kept(
+    client: &Client,
+    file: &StoredFile,
+    kept: Kept<'_>,
+    patience: Patience,
+) -> Result<(), TransferError> {
+    let path = kept.path;
+    let disk = move |doing, err| TransferError::Disk {
+        doing,
+        path: path.to_owned(),
+        err,
+    };
+    let arriving = kept.part.to_owned();
+    let opened = tokio::task::spawn_blocking(move || Part::kept(&arriving)).await;
+    let part = opened
+        .unwrap_or_else(|panic| Err(io::Error::other(panic)))
+        .map_err(|err| disk("write", err))?;
+    let part = Part {
+        token: kept.token,
+        progress: Some(kept.progress),
+        ..part
+    };
+    let part = complete(client, file, path, part, patience).await?;
+    part.keep_as(path).map_err(|err| disk("write", err))
+}
+
+/// Fetches until all is there, and is what was announced.
+async fn complete<'a>(
+    client: &Client,
+    file: &StoredFile,
+    path: &Path,
+    part: Part<'a>,
+    patience: Patience,
+) -> Result<Part<'a>, TransferError> {
+    let disk = move |doing, err| TransferError::Disk {
+        doing,
+        path: path.to_owned(),
+        err,
+    };
+    let arriving = Mutex::new(part);
     let part = &arriving;
     loop {
         let fetched = client
@@ -56,17 +114,18 @@ pub(crate) async fn download(
                 part.takes_pieces = false;
             }
             Fetched::All => {
+                let got = part.sha256();
+                // Nobody shall go on from it.
+                part.restart().map_err(|err| disk("write", err))?;
                 return Err(TransferError::WrongContent {
                     file: display_name(path),
                     wanted: file.sha256.clone(),
-                    got: part.sha256(),
+                    got,
                 });
             }
         }
     }
-    let temporary = arriving.into_inner().temporary;
-    temporary.persist(path).map_err(|err| disk("write", err.error))?;
-    Ok(())
+    Ok(arriving.into_inner())
 }
 
 /// What came of one request.
@@ -78,8 +137,14 @@ enum Fetched {
 }
 
 /// What has arrived of a file.
-struct Part {
-    temporary: NamedTempFile,
+struct Part<'a> {
+    file: File,
+    /// Its place; removed when the value is dropped, unless it is to be kept.
+    place: Place,
+    /// Proves to its host that we may have it.
+    token: Option<String>,
+    /// Hears of the bytes that are there.
+    progress: Option<&'a (dyn Fn(u64) + Sync)>,
     hasher: Sha256,
     n_bytes: u64,
     /// The most that had arrived before any connection broke.
@@ -92,29 +157,76 @@ struct Part {
     takes_pieces: bool,
 }
 
-impl Part {
-    fn new(folder: &Path) -> io::Result<Self> {
-        Ok(Self {
-            temporary: tensor_file::temporary_in(folder)?,
+/// Where a file arrives.
+enum Place {
+    Temporary(TempPath),
+    Kept(PathBuf),
+}
+
+impl Part<'_> {
+    fn temporary(folder: &Path) -> io::Result<Self> {
+        let (file, path) = tensor_file::temporary_in(folder)?.into_parts();
+        Ok(Self::empty(file, Place::Temporary(path)))
+    }
+
+    /// Goes on from what is there.
+    fn kept(path: &Path) -> io::Result<Self> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(path)?;
+        let mut part = Self::empty(file, Place::Kept(path.to_owned()));
+        part.n_bytes = io::copy(&mut part.file, &mut HashWriter(&mut part.hasher))?;
+        part.furthest = part.n_bytes;
+        part.is_pieced = part.n_bytes > 0;
+        Ok(part)
+    }
+
+    fn empty(file: File, place: Place) -> Self {
+        Self {
+            file,
+            place,
+            token: None,
+            progress: None,
             hasher: Sha256::new(),
             n_bytes: 0,
             furthest: 0,
             etag: None,
             is_pieced: false,
             takes_pieces: true,
-        })
+        }
+    }
+
+    /// Gives it its name, once it is safe on disk.
+    fn keep_as(self, path: &Path) -> io::Result<()> {
+        match self.place {
+            Place::Temporary(temporary) => temporary.persist(path).map_err(|err| err.error),
+            Place::Kept(part) => {
+                self.file.sync_all()?;
+                std::fs::rename(part, path)
+            }
+        }
     }
 
     /// Asks for what is missing and keeps what comes. The inner error is this machine's disk.
     async fn fetch(&mut self, client: &Client, file: &StoredFile) -> Result<io::Result<Fetched>, Failure> {
         let url = client.resolve(&file.url)?;
         let request = format!("GET {}", url.path());
+        let host = url.host_str().unwrap_or_default().to_owned();
         let mut asking = client.http().get(url);
         if self.n_bytes > 0 && self.takes_pieces {
             asking = asking.header(header::RANGE, format!("bytes={}-", self.n_bytes));
             if let Some(etag) = &self.etag {
                 asking = asking.header(header::IF_RANGE, etag);
             }
+        }
+        if let Some(token) = &self.token {
+            asking = asking.bearer_auth(token);
         }
         let answer = asking.send().await.map_err(|err| client.failed(&request, err))?;
         if answer.status() == StatusCode::RANGE_NOT_SATISFIABLE {
@@ -126,6 +238,16 @@ impl Part {
                 Ok(()) => Err(Failure::Transient(Transient::Status(answer.status()))),
                 Err(err) => Ok(Err(err)),
             };
+        }
+        if answer.status() == StatusCode::UNAUTHORIZED {
+            // Its host says so, which need not be the server.
+            return Err(Failure::Final(ClientError::Refused {
+                request: format!("{request} at {host}"),
+                problem: Refusal {
+                    status: answer.status(),
+                    problem: None,
+                },
+            }));
         }
         let mut answer = client.accepted(&request, answer).await?;
         if begins_at(&answer, self.n_bytes) {
@@ -153,16 +275,18 @@ impl Part {
     }
 
     fn take(&mut self, chunk: &[u8]) -> io::Result<()> {
-        self.temporary.write_all(chunk)?;
+        self.file.write_all(chunk)?;
         self.hasher.update(chunk);
         self.n_bytes += chunk.len() as u64;
+        if let Some(progress) = self.progress {
+            progress(self.n_bytes);
+        }
         Ok(())
     }
 
     fn restart(&mut self) -> io::Result<()> {
-        let file = self.temporary.as_file_mut();
-        file.set_len(0)?;
-        file.seek(SeekFrom::Start(0))?;
+        self.file.set_len(0)?;
+        self.file.seek(SeekFrom::Start(0))?;
         self.hasher = Sha256::new();
         self.n_bytes = 0;
         self.is_pieced = false;

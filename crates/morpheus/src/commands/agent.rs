@@ -37,9 +37,17 @@ pub(crate) struct Args {
     /// End after this many seconds without work
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     idle_exit: u64,
-    /// Folder for work in progress and for cached pictures and LoRAs [default: ~/.cache/morpheus]
+    /// Folder for work in progress and for cached pictures, LoRAs and base models [default: ~/.cache/morpheus]
     #[arg(long, env = "MORPHEUS_WORK", value_name = "DIR")]
     work: Option<PathBuf>,
+    /// Most that fetched base models may take in that folder, in GB; the one not used for longest goes first
+    #[arg(
+        long,
+        env = "MORPHEUS_BASE_CACHE_GB",
+        value_name = "GB",
+        default_value_t = agent::DEFAULT_CACHE_BYTES / 1_000_000_000
+    )]
+    base_cache_gb: u64,
     #[command(flatten)]
     kohya: KohyaFlags,
     /// This process is the worker of a rented machine; its standard input is a socket to the supervisor
@@ -89,6 +97,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
             agent::Role::Train
         },
         work_dir: paths::absolute(&args.work.unwrap_or_else(paths::work_dir)),
+        base_cache_bytes: args.base_cache_gb.saturating_mul(1_000_000_000),
         idle_exit: Duration::from_secs(args.idle_exit),
         kohya,
         engine: agent::engine::native,

@@ -10,13 +10,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use agent::engine::{self, Ended, Job, TrainEvent, Trained};
+use agent::engine::{self, Base, Ended, Job, TrainEvent, Trained};
 use anyhow::{Context as _, bail, ensure};
-use protocol::{
-    agent::{BaseLocation, Directive},
-    preset::BaseClass,
-    recipe::Engine,
-};
+use protocol::{agent::Directive, preset::BaseClass, recipe::Engine};
 
 use self::{pictures::Pictures, recipe_file::RecipeFile, report::Reporter};
 use crate::{
@@ -150,18 +146,14 @@ async fn drive(job: Job, reporter: &Reporter) -> anyhow::Result<Ended> {
 }
 
 /// Where the base is, and how large; nothing of it is loaded.
-fn locate(base_model: &str) -> anyhow::Result<(BaseLocation, BaseClass)> {
+fn locate(base_model: &str) -> anyhow::Result<(Base, BaseClass)> {
     if base_model == bases::BUILT_IN {
-        let base = bases::built_in();
-        return Ok((base.location, base.model.class));
+        let built_in = bases::built_in();
+        return Ok((Base::BuiltIn(base_model.to_owned()), built_in.model.class));
     }
-    let model = bases::inspect("base_model", Path::new(base_model))?;
-    Ok((
-        BaseLocation::Path {
-            path: base_model.to_owned(),
-        },
-        model.class,
-    ))
+    let path = PathBuf::from(base_model);
+    let facts = bases::inspect(&path).context("base_model")?;
+    Ok((Base::Path(path), facts.class))
 }
 
 fn newest_checkpoint(folder: &Path, engine: Engine) -> anyhow::Result<PathBuf> {

@@ -58,7 +58,7 @@ pub struct Local {
     options: LocalOptions,
 }
 
-const NAME: &str = "local";
+pub(crate) const NAME: &str = "local";
 
 /// The server's settings hold passwords that an agent does not need; these it may see.
 const INHERITED: [&str; 6] = [

@@ -57,6 +57,7 @@ pub(super) struct Granted {
     pub(super) terms: Option<RentalTerms>,
 }
 
+pub(crate) use claim::FETCH_TIME;
 pub(crate) use pool::POOL;
 
 impl Orchestrator {

@@ -21,12 +21,9 @@ impl Orchestrator {
         mut request: CreateGeneration,
     ) -> ServiceResult<Generation> {
         request.validate()?;
-        let Some(base) = self.base(&request.base_model) else {
-            return Err(ServiceError::field(
-                "base_model",
-                format!("there is no base model `{}`", request.base_model),
-            ));
-        };
+        let base = self
+            .base(&request.base_model)
+            .map_err(|reason| ServiceError::field("base_model", reason))?;
         let side = base.model.native_resolution;
         request.width.get_or_insert(side);
         request.height.get_or_insert(side);

@@ -49,13 +49,9 @@ impl Orchestrator {
         }
         check_wish(&request)?;
         let manifest = read_manifest(db, owner, request.dataset_id).await?;
-        let Some(base) = self.base(&request.base_model) else {
-            let names = names(self.options.bases.iter().map(|base| base.model.name.as_str()));
-            return Err(ServiceError::field(
-                "base_model",
-                format!("must be one of {names}, not `{}`", request.base_model),
-            ));
-        };
+        let wrong = |reason| ServiceError::field("base_model", reason);
+        let base = self.base(&request.base_model).map_err(wrong)?;
+        self.base_location(&base, &request.provider).map_err(wrong)?;
         let mut sample_prompts = request.sample_prompts;
         if sample_prompts.is_empty() {
             sample_prompts = default_prompts(&manifest, request.trigger_word.as_deref().unwrap_or_default());
@@ -326,7 +322,7 @@ fn default_prompts(manifest: &Manifest, trigger_word: &str) -> Vec<String> {
     prompts
 }
 
-fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
     names.join(", ")
 }

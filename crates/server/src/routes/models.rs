@@ -1,10 +1,9 @@
-//! Base models, presets, and trained models with their versions.
+//! Presets, and trained models with their versions.
 
 use axum::{extract::State, http::HeaderMap, response::Response};
 use protocol::{
     ModelId, ModelVersionId,
     api::Page,
-    job::BaseModel,
     model::{Model, ModelVersion},
     preset::{Preset, PresetInfo},
 };
@@ -28,15 +27,6 @@ use crate::{
 pub(crate) struct PresetsQuery {
     /// Name of the base model.
     base_model: String,
-}
-
-/// List base models
-#[utoipa::path(get, path = "/base-models", tag = "models", responses((status = 200, body = [BaseModel])))]
-pub(crate) async fn list_base_models(
-    State(state): State<AppState>,
-    _user: User,
-) -> axum::Json<Vec<BaseModel>> {
-    axum::Json(state.orchestrator.base_models())
 }
 
 /// List presets with their parameters for a base model

@@ -7,6 +7,7 @@
 pub(crate) mod api_token;
 pub(crate) mod artifact;
 pub(crate) mod attempt;
+pub(crate) mod base_model;
 pub(crate) mod budget;
 pub(crate) mod dataset;
 pub(crate) mod dataset_item;

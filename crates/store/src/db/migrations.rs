@@ -5,6 +5,7 @@ mod m0002_auth_users;
 mod m0003_replicas;
 mod m0004_spend;
 mod m0005_pool;
+mod m0006_bases;
 mod row_security;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_replicas::Migration),
             Box::new(m0004_spend::Migration),
             Box::new(m0005_pool::Migration),
+            Box::new(m0006_bases::Migration),
         ]
     }
 }

@@ -4,9 +4,9 @@
 use sea_orm::{ColumnTrait, ColumnType, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn};
 
 use super::entities::{
-    api_token, artifact, attempt, budget, dataset, dataset_item, dataset_version, generation, job, job_event,
-    job_metric, job_metric_tile, ledger_entry, model, model_version, owner, pool_machine, rented_instance,
-    setting,
+    api_token, artifact, attempt, base_model, budget, dataset, dataset_item, dataset_version, generation,
+    job, job_event, job_metric, job_metric_tile, ledger_entry, model, model_version, owner, pool_machine,
+    rented_instance, setting,
 };
 
 /// A table, as far as it can be told without its rows.
@@ -59,6 +59,12 @@ pub(crate) const TABLES: &[Table] = &[
     table::<api_token::Entity>(
         "api_tokens",
         "Tokens of users and workers, as hashes",
+        SeenBy::Nobody,
+    ),
+    // Addresses may hold secrets.
+    table::<base_model::Entity>(
+        "base_models",
+        "Base models that were registered, with their files and hashes",
         SeenBy::Nobody,
     ),
     table::<pool_machine::Entity>(
@@ -122,6 +128,11 @@ pub(crate) const COLUMNS: &[(&str, &str, &str)] = &[
         "api_tokens",
         "is_of_pool",
         "Agents with it take whatever work of its owner fits their machine",
+    ),
+    (
+        "base_models",
+        "leased_until",
+        "Until then a server is checking or copying it, unless it says otherwise",
     ),
     (
         "training_jobs",

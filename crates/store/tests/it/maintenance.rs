@@ -13,10 +13,11 @@ use crate::{
 };
 
 /// Every table, in the order of an export.
-const TABLES: [&str; 19] = [
+const TABLES: [&str; 20] = [
     "owners",
     "settings",
     "api_tokens",
+    "base_models",
     "pool_machines",
     "training_datasets",
     "dataset_items",

@@ -112,6 +112,14 @@ pub(crate) async fn populate(store: &Store, owner: OwnerId, seed: u8) -> anyhow:
     };
     let id = pool::note(&tx, owner, machines.token.id, &machine).await?;
     assert_eq!(pool::note(&tx, owner, machines.token.id, &machine).await?, id);
+    let base = NewBase {
+        name: "sdxl".to_owned(),
+        source: "hf:stabilityai/stable-diffusion-xl-base-1.0".parse()?,
+        from_settings: false,
+        facts: None,
+    };
+    assert!(bases::insert(&tx, base.clone()).await?);
+    assert!(!bases::insert(&tx, base).await?);
     tx.commit().await?;
     Ok(())
 }

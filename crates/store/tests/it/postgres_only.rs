@@ -27,7 +27,13 @@ const VISIBLE: [&str; 16] = [
     "models",
     "model_versions",
 ];
-const HIDDEN: [&str; 4] = ["settings", "api_tokens", "attempts", "seaql_migrations"];
+const HIDDEN: [&str; 5] = [
+    "settings",
+    "api_tokens",
+    "base_models",
+    "attempts",
+    "seaql_migrations",
+];
 
 fn builder(url: String) -> StoreBuilder {
     Store::builder(std::env::temp_dir().as_path()).database(Some(url))

@@ -10,6 +10,8 @@ use anyhow::Context as _;
 use store::{OpenError, Store};
 
 use super::Finding;
+use protocol::base::BaseSource;
+
 use crate::{bases, settings::Settings};
 
 const GIB: u64 = 1 << 30;
@@ -217,16 +219,15 @@ pub(super) fn queue(settings: &Settings) -> anyhow::Result<Option<Finding>> {
 
 pub(super) fn bases(settings: &Settings) -> Vec<Finding> {
     let built_in = Finding::ok("base tiny-xl", "built in");
-    let others = settings.bases.iter().map(|(name, path)| {
+    let others = settings.bases.iter().map(|(name, source)| {
         let title = format!("base {name}");
-        match bases::inspect(name, path) {
+        let BaseSource::Path(path) = source else {
+            return Finding::ok(title, format!("from {}; the server looks at it", source.shown()));
+        };
+        match bases::inspect(Path::new(path)) {
             Ok(base) => Finding::ok(
                 title,
-                format!(
-                    "`{}` is an SDXL for {} pixels",
-                    path.display(),
-                    base.native_resolution
-                ),
+                format!("`{path}` is an SDXL for {} pixels", base.native_resolution),
             ),
             Err(err) => Finding::problem(
                 title,

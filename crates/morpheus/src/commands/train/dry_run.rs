@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
-use agent::kohya::plan::{Memory, Plan, Request};
+use agent::{
+    engine::Base,
+    kohya::plan::{Memory, Plan, Request},
+};
 use anyhow::Context as _;
 use diffusion::{base::BaseInfo, schedulers::PredictionType};
-use protocol::{agent::BaseLocation, dataset::Manifest, recipe::Recipe};
+use protocol::{dataset::Manifest, recipe::Recipe};
 use serde_json::json;
 
 use crate::{kohya::KohyaFlags, output};
@@ -14,16 +17,16 @@ use crate::{kohya::KohyaFlags, output};
 pub(super) fn print(
     recipe: &Recipe,
     manifest: &Manifest,
-    base: &BaseLocation,
+    base: &Base,
     folder: &Path,
     flags: &KohyaFlags,
     is_json: bool,
 ) -> anyhow::Result<()> {
     let folder = folder.join("kohya");
     let (path, prediction) = match base {
-        BaseLocation::BuiltIn { name } => (folder.join(name), PredictionType::Epsilon),
-        BaseLocation::Path { path } => {
-            let path = crate::paths::absolute(Path::new(path));
+        Base::BuiltIn(name) => (folder.join(name), PredictionType::Epsilon),
+        Base::Path(path) => {
+            let path = crate::paths::absolute(path);
             let info = BaseInfo::read(&path).context("base_model")?;
             (path, info.prediction_type)
         }

@@ -28,7 +28,7 @@ use crate::{Orchestrator, ServiceError, ServiceResult, lifecycle::Input, service
 const MAX_WAIT_SECONDS: u32 = 60;
 
 /// Addresses in an assignment are valid for this long; the agent fetches its files when it begins.
-const FETCH_TIME: TimeDelta = TimeDelta::hours(6);
+pub(crate) const FETCH_TIME: TimeDelta = TimeDelta::hours(6);
 
 /// The agent that renders pictures here is one that the provider `local` started.
 const WORKER_PROVIDER: &str = "local";
@@ -101,12 +101,10 @@ impl Orchestrator {
             // Nothing was begun: the reconciler ends it.
             return Ok(None);
         }
-        let Some(base) = self.base(&job.recipe.base_model) else {
-            return Err(ServiceError::Conflict(format!(
-                "the base model `{}` is not offered any more",
-                job.recipe.base_model
-            )));
-        };
+        let base = self
+            .base(&job.recipe.base_model)
+            .and_then(|base| self.base_location(&base, &attempt.provider))
+            .map_err(ServiceError::Conflict)?;
         let granted = self.grant(&tx, &attempt).await?;
         let fence = attempts::claim(&tx, id, granted.until).await?;
         apply(&tx, &job, Input::Claimed, None).await?;
@@ -122,7 +120,7 @@ impl Orchestrator {
             .collect::<ServiceResult<BTreeMap<_, _>>>()?;
         let work = TrainWork {
             job_id,
-            base: base.location.clone(),
+            base,
             recipe: job.recipe,
             manifest,
             picture_urls,
@@ -169,12 +167,10 @@ impl Orchestrator {
 
     async fn generate_work(&self, tx: &Tx, generation: &GenerationState) -> ServiceResult<GenerateWork> {
         let request = &generation.request;
-        let Some(base) = self.base(&request.base_model) else {
-            return Err(ServiceError::Conflict(format!(
-                "the base model `{}` is not offered any more",
-                request.base_model
-            )));
-        };
+        let base = self
+            .base(&request.base_model)
+            .and_then(|base| self.base_location(&base, WORKER_PROVIDER))
+            .map_err(ServiceError::Conflict)?;
         let mut lora_files = Vec::with_capacity(request.loras.len());
         for lora in &request.loras {
             let file = models::file(tx, generation.owner, lora.model_version_id).await?;
@@ -183,7 +179,7 @@ impl Orchestrator {
         Ok(GenerateWork {
             generation_id: generation.id,
             request: request.clone(),
-            base: base.location.clone(),
+            base,
             lora_files,
         })
     }

@@ -1,0 +1,340 @@
+//! Base models from elsewhere: fetched once, kept by their hash for the next job, dropped when room is needed.
+//!
+//! Each base has a folder `bases/KEY` with its files, the last bytes of which arrive under another name. A base in use
+//! is locked, so that several agents can share the folder. What was fetched before a connection, an agent or a machine
+//! broke off is taken up again.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use protocol::{
+    agent::{BaseFile, BaseLocation},
+    base::is_relative,
+};
+use rustix::fs::{FlockOperation, flock};
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    client::{Client, Patience},
+    engine::Base,
+    transfer::{self, Kept, TransferError},
+};
+
+/// Room for bases when nobody says otherwise: five of SDXL's size.
+pub const DEFAULT_CACHE_BYTES: u64 = 40_000_000_000;
+
+/// An agent that waits for another one's fetching looks again after this time.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// Hugging Face, unless `HF_ENDPOINT` says otherwise.
+const HUB: &str = "https://huggingface.co";
+
+/// Bytes of the disk that are left free for the training itself.
+const SPARE_BYTES: u64 = 2_000_000_000;
+
+/// Where fetched bases are kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Bases {
+    folder: PathBuf,
+    /// All of them together may take so much.
+    max_bytes: u64,
+}
+
+/// A base on this machine; it stays there for as long as this value lives.
+#[derive(Debug)]
+pub(crate) struct Located {
+    pub(crate) base: Base,
+    _lock: Option<File>,
+}
+
+/// Why a base could not be fetched.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BaseError {
+    /// There is no room for it.
+    #[error(
+        "the base model has {} GB, but this machine keeps {} GB of base models: start its agent with a larger \
+         --base-cache-gb",
+        gb(*.needed), gb(*.limit)
+    )]
+    TooLarge {
+        /// Its bytes.
+        needed: u64,
+        /// What may be kept.
+        limit: u64,
+    },
+    /// The disk is full.
+    #[error(
+        "the base model needs {} GB of disk, and only {} GB are free at `{}`: make room, or give the machine a larger disk",
+        gb(*.needed), gb(*.free), .folder.display()
+    )]
+    DiskFull {
+        /// Its missing bytes, and what training needs.
+        needed: u64,
+        /// What there is.
+        free: u64,
+        /// Where.
+        folder: PathBuf,
+    },
+    /// The server named a file that is none.
+    #[error("the server gave the base model a file of the name `{0}`, which leads out of its folder")]
+    BadName(String),
+    /// A file did not come.
+    #[error("the base model could not be fetched")]
+    Transfer(#[source] TransferError),
+    /// The folder cannot be used.
+    #[error("failed to use the folder of base models `{path}`")]
+    Disk {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        err: io::Error,
+    },
+}
+
+fn gb(n_bytes: u64) -> String {
+    format!("{:.1}", n_bytes as f64 / 1e9)
+}
+
+impl Bases {
+    pub(crate) fn new(folder: PathBuf, max_bytes: u64) -> Self {
+        Self { folder, max_bytes }
+    }
+
+    /// Finds a base on this machine, or fetches it; `progress` hears of bytes that are there, and of all.
+    pub(crate) async fn locate(
+        &self,
+        client: &Client,
+        location: &BaseLocation,
+        patience: Patience,
+        progress: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<Located, BaseError> {
+        let files = match location {
+            BaseLocation::BuiltIn { name } => return Ok(Located::here(Base::BuiltIn(name.clone()))),
+            BaseLocation::Path { path } => return Ok(Located::here(Base::Path(path.into()))),
+            BaseLocation::Files { files } => files,
+        };
+        if let Some(bad) = files.iter().find(|file| !is_relative(&file.path)) {
+            return Err(BaseError::BadName(bad.path.clone()));
+        }
+        let key = key(files);
+        let folder = self.folder.join(&key);
+        let disk = |err| BaseError::Disk {
+            path: folder.clone(),
+            err,
+        };
+        let total: u64 = files.iter().map(|file| file.file.size_bytes).sum();
+        if total > self.max_bytes {
+            return Err(BaseError::TooLarge {
+                needed: total,
+                limit: self.max_bytes,
+            });
+        }
+        progress(0, total);
+        let lock = self.lock_file(&key).map_err(disk)?;
+        loop {
+            wait_for(&lock, FlockOperation::NonBlockingLockShared)
+                .await
+                .map_err(disk)?;
+            if files.iter().all(|file| is_whole(&folder, file)) {
+                break;
+            }
+            // Only one fetches; whoever waited for it finds the files.
+            wait_for(&lock, FlockOperation::NonBlockingLockExclusive)
+                .await
+                .map_err(disk)?;
+            self.fetch(client, &key, files, patience, progress).await?;
+        }
+        // The next to be dropped is the one that was not used for longest.
+        lock.set_modified(SystemTime::now()).map_err(disk)?;
+        progress(total, total);
+        let path = match files.as_slice() {
+            [only] => folder.join(&only.path),
+            _ => folder,
+        };
+        Ok(Located {
+            base: Base::Path(path),
+            _lock: Some(lock),
+        })
+    }
+
+    /// Fetches the files that are not there yet.
+    async fn fetch(
+        &self,
+        client: &Client,
+        key: &str,
+        files: &[BaseFile],
+        patience: Patience,
+        progress: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<(), BaseError> {
+        let folder = self.folder.join(key);
+        let (missing, there): (Vec<_>, Vec<_>) = files.iter().partition(|file| !is_whole(&folder, file));
+        let sum = |files: &[&BaseFile]| files.iter().map(|file| file.file.size_bytes).sum::<u64>();
+        let total = sum(&missing) + sum(&there);
+        let arrived: u64 = missing.iter().map(|file| size_of(&part(&folder, file))).sum();
+        self.make_room(key, total, sum(&missing).saturating_sub(arrived))?;
+        let mut done = sum(&there);
+        for file in missing {
+            let (path, part) = (folder.join(&file.path), part(&folder, file));
+            let kept = Kept {
+                path: &path,
+                part: &part,
+                token: hub_token(&file.file.url),
+                progress: &|n_bytes| progress(done + n_bytes, total),
+            };
+            transfer::download_kept(client, &file.file, kept, patience)
+                .await
+                .map_err(BaseError::Transfer)?;
+            done += file.file.size_bytes;
+        }
+        Ok(())
+    }
+
+    fn lock_file(&self, key: &str) -> io::Result<File> {
+        fs::create_dir_all(&self.folder)?;
+        File::options()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(self.folder.join(format!("{key}.lock")))
+    }
+
+    /// Drops bases that were not used for longest, until one of `total` bytes, of which `missing` are to come, fits.
+    fn make_room(&self, key: &str, total: u64, missing: u64) -> Result<(), BaseError> {
+        let disk = |err| BaseError::Disk {
+            path: self.folder.clone(),
+            err,
+        };
+        let mut others = self.others(key).map_err(disk)?;
+        others.sort_by_key(|other| other.used_at);
+        let mut others = others.into_iter();
+        loop {
+            let kept: u64 = others.as_slice().iter().map(|other| other.n_bytes).sum();
+            let free = free_bytes(&self.folder).map_err(disk)?;
+            let needed = missing + SPARE_BYTES;
+            if kept + total <= self.max_bytes && free >= needed {
+                return Ok(());
+            }
+            let Some(oldest) = others.next() else {
+                return Err(BaseError::DiskFull {
+                    needed,
+                    free,
+                    folder: self.folder.clone(),
+                });
+            };
+            let lock = self.lock_file(&oldest.key).map_err(disk)?;
+            // One in use stays, whatever the limit says: what it takes, nobody can give back now.
+            if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
+                tracing::info!(
+                    key = oldest.key,
+                    n_bytes = oldest.n_bytes,
+                    "dropping a base model that was not used for longest"
+                );
+                fs::remove_dir_all(self.folder.join(&oldest.key)).map_err(disk)?;
+            }
+        }
+    }
+
+    fn others(&self, key: &str) -> io::Result<Vec<Other>> {
+        let mut others = Vec::new();
+        for entry in fs::read_dir(&self.folder)?.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name == key || !entry.path().is_dir() {
+                continue;
+            }
+            let lock = self.folder.join(format!("{name}.lock"));
+            others.push(Other {
+                used_at: fs::metadata(lock).and_then(|meta| meta.modified()).ok(),
+                n_bytes: folder_bytes(&entry.path()),
+                key: name,
+            });
+        }
+        Ok(others)
+    }
+}
+
+/// Another base that is kept.
+struct Other {
+    key: String,
+    used_at: Option<SystemTime>,
+    n_bytes: u64,
+}
+
+impl Located {
+    fn here(base: Base) -> Self {
+        Self { base, _lock: None }
+    }
+}
+
+/// There is no event for it: the lock is another process's.
+async fn wait_for(lock: &File, operation: FlockOperation) -> io::Result<()> {
+    loop {
+        match flock(lock, operation) {
+            Ok(()) => return Ok(()),
+            Err(rustix::io::Errno::WOULDBLOCK) => tokio::time::sleep(LOOK_AGAIN).await,
+            Err(err) => return Err(err.into()),
+        }
+    }
+}
+
+/// What the folder of a base is called: the hash of its file, or of the list of its files.
+fn key(files: &[BaseFile]) -> String {
+    if let [only] = files {
+        return only.file.sha256.clone();
+    }
+    let mut hasher = Sha256::new();
+    for file in files {
+        hasher.update(format!("{} {}\n", file.file.sha256, file.path));
+    }
+    hex::encode(hasher.finalize())
+}
+
+/// A file gets its name when its hash was right; its size tells whether somebody has cut it since.
+fn is_whole(folder: &Path, file: &BaseFile) -> bool {
+    let path = folder.join(&file.path);
+    path.is_file() && size_of(&path) == file.file.size_bytes
+}
+
+/// Where a file arrives.
+fn part(folder: &Path, file: &BaseFile) -> PathBuf {
+    folder.join(format!("{}.part", file.path))
+}
+
+fn size_of(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |meta| meta.len())
+}
+
+fn folder_bytes(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| {
+            let path = entry.path();
+            if path.is_dir() {
+                folder_bytes(&path)
+            } else {
+                size_of(&path)
+            }
+        })
+        .sum()
+}
+
+fn free_bytes(folder: &Path) -> io::Result<u64> {
+    let stat = rustix::fs::statvfs(folder)?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+/// Opens repositories of Hugging Face that are not for everybody; nobody else gets it.
+fn hub_token(url: &str) -> Option<String> {
+    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let endpoint = set("HF_ENDPOINT").unwrap_or_else(|| HUB.to_owned());
+    let path = url.strip_prefix(endpoint.trim_end_matches('/'))?;
+    path.starts_with('/').then(|| set("HF_TOKEN"))?
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,296 @@
+//! Base models: those that the program brings and those that were registered, and where a machine gets them.
+
+mod check;
+mod files;
+mod hub;
+mod web;
+
+use std::{
+    path::Path,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use protocol::{
+    agent::{BaseFile, BaseLocation, StoredFile},
+    base::{self, BaseCopy, BaseFacts, BaseSource, BaseState, RegisterBase, RegisteredBase},
+    job::BaseModel,
+    preset::BaseClass,
+    recipe::Recipe,
+};
+use store::{
+    BlobKey,
+    bases::{self, NewBase},
+    objects::UrlOptions,
+};
+
+pub use self::hub::HubOptions;
+use crate::{
+    Orchestrator, ServiceError, ServiceResult, providers::local, services::FETCH_TIME, services::names,
+};
+
+/// A base model that the program brings, and where agents find it.
+#[derive(Debug, Clone)]
+pub struct Base {
+    /// What the API shows.
+    pub model: BaseModel,
+    /// Where agents find it.
+    pub location: BaseLocation,
+}
+
+/// Looks at a base model on disk without reading its tensors. An error is for a person.
+pub type Inspect = fn(&Path) -> Result<BaseFacts, String>;
+
+/// Those that were registered, as the database had them when this server looked last.
+#[derive(Debug, Default)]
+pub(crate) struct Catalog(RwLock<Arc<Vec<bases::Base>>>);
+
+impl Catalog {
+    fn get(&self) -> Arc<Vec<bases::Base>> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set(&self, bases: Vec<bases::Base>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(bases);
+    }
+}
+
+/// A base model that can be used.
+#[derive(Debug, Clone)]
+pub(crate) struct Offered {
+    pub(crate) model: BaseModel,
+    place: Place,
+}
+
+#[derive(Debug, Clone)]
+enum Place {
+    Fixed(BaseLocation),
+    Registered(Box<bases::Base>),
+}
+
+impl Orchestrator {
+    /// Base models that jobs can use.
+    pub fn base_models(&self) -> Vec<BaseModel> {
+        let fixed = self.options.bases.iter().map(|base| base.model.clone());
+        let registered = self.catalog.get();
+        let registered = registered.iter().filter_map(|base| usable(base).ok());
+        fixed.chain(registered).collect()
+    }
+
+    /// The base model of this name; an error says what there is instead, or what it waits for.
+    pub(crate) fn base(&self, name: &str) -> Result<Offered, String> {
+        if let Some(base) = self.options.bases.iter().find(|base| base.model.name == name) {
+            return Ok(Offered {
+                model: base.model.clone(),
+                place: Place::Fixed(base.location.clone()),
+            });
+        }
+        let registered = self.catalog.get();
+        let Some(base) = registered.iter().find(|base| base.name == name) else {
+            let models = self.base_models();
+            let names = names(models.iter().map(|model| model.name.as_str()));
+            return Err(format!("must be one of {names}, not `{name}`"));
+        };
+        Ok(Offered {
+            model: usable(base)?,
+            place: Place::Registered(Box::new(base.clone())),
+        })
+    }
+
+    /// How large a recipe's base model is.
+    pub(crate) fn class(&self, recipe: &Recipe) -> BaseClass {
+        let base = self.base(&recipe.base_model);
+        base.map_or(BaseClass::Sdxl, |base| base.model.class)
+    }
+
+    /// Where a machine of this provider gets a base model; an error says what is missing.
+    pub(crate) fn base_location(&self, base: &Offered, provider: &str) -> Result<BaseLocation, String> {
+        let base = match &base.place {
+            Place::Fixed(location) => return Ok(location.clone()),
+            Place::Registered(base) => base,
+        };
+        if provider == local::NAME
+            && let BaseSource::Path(path) = &base.source
+        {
+            return Ok(BaseLocation::Path { path: path.clone() });
+        }
+        let files = base.files.iter().map(|file| {
+            let sha256 = file.sha256.clone()?;
+            let url = if base.copy == BaseCopy::Stored {
+                let key = BlobKey::from_sha256(&sha256).ok()?;
+                let objects = self.store.objects();
+                objects.get_url(&key, &UrlOptions::fetch(FETCH_TIME))
+            } else {
+                file.url.clone()?
+            };
+            let file_size = file.size_bytes;
+            Some(BaseFile {
+                path: file.path.clone(),
+                file: StoredFile {
+                    url,
+                    sha256,
+                    size_bytes: file_size,
+                },
+            })
+        });
+        match files.collect::<Option<Vec<_>>>() {
+            Some(files) if !files.is_empty() => Ok(BaseLocation::Files { files }),
+            _ => Err(format!(
+                "`{}` is a file of the server's machine, which `{provider}` cannot read: copy it into the object \
+                 store first (Settings, Base models), or register it by address or Hugging Face id",
+                base.name
+            )),
+        }
+    }
+
+    /// Every base model that was registered, and how far it is.
+    pub async fn registered_bases(&self) -> ServiceResult<Vec<RegisteredBase>> {
+        let bases = bases::list(&self.store).await?;
+        Ok(bases.into_iter().map(shown).collect())
+    }
+
+    /// Registers a base model; it is looked at and hashed from now on.
+    pub async fn register_base(&self, request: RegisterBase) -> ServiceResult<RegisteredBase> {
+        let name = request.name.trim().to_owned();
+        base::check_name(&name).map_err(|reason| ServiceError::field("name", reason))?;
+        if self.options.bases.iter().any(|base| base.model.name == name) {
+            return Err(ServiceError::field("name", format!("`{name}` is taken")));
+        }
+        let source: BaseSource = request
+            .source
+            .parse()
+            .map_err(|err: base::InvalidSource| ServiceError::field("source", err.to_string()))?;
+        if let BaseSource::Path(path) = &source
+            && !Path::new(path).is_absolute()
+        {
+            return Err(ServiceError::field(
+                "source",
+                format!(
+                    "`{path}` is not an absolute path: begin it with /, or write https://… or hf:OWNER/REPOSITORY"
+                ),
+            ));
+        }
+        let tx = self.store.begin().await?;
+        let new = NewBase {
+            name: name.clone(),
+            source,
+            from_settings: false,
+            facts: None,
+        };
+        if !bases::insert(&tx, new).await? {
+            return Err(ServiceError::field(
+                "name",
+                format!("there is a base model `{name}` already: remove it first, or choose another name"),
+            ));
+        }
+        tx.commit().await?;
+        tracing::info!(base = name, "base model registered");
+        self.changed(&name).await
+    }
+
+    /// Forgets a base model. Jobs that wait for it cannot begin; files that agents keep are dropped in time.
+    pub async fn remove_base(&self, name: &str) -> ServiceResult<()> {
+        let tx = self.store.begin().await?;
+        if bases::get(&tx, name).await?.from_settings {
+            return Err(ServiceError::Conflict(format!(
+                "`{name}` stands in the server's settings: take it out there, and start the server again"
+            )));
+        }
+        bases::delete(&tx, name).await?;
+        tx.commit().await?;
+        tracing::info!(base = name, "base model removed");
+        self.refresh_bases().await
+    }
+
+    /// Looks at a base model and hashes it again.
+    pub async fn check_base_again(&self, name: &str) -> ServiceResult<RegisteredBase> {
+        let tx = self.store.begin().await?;
+        let base = bases::get(&tx, name).await?;
+        if base.state != BaseState::Checking {
+            bases::check_again(&tx, base.id).await?;
+        }
+        tx.commit().await?;
+        self.changed(name).await
+    }
+
+    /// Copies a base model into the object store, from where every machine can fetch it.
+    pub async fn copy_base(&self, name: &str) -> ServiceResult<RegisteredBase> {
+        let tx = self.store.begin().await?;
+        let base = bases::get(&tx, name).await?;
+        if base.state != BaseState::Ready {
+            return Err(ServiceError::Conflict(format!(
+                "`{name}` is not checked yet: copy it when it is ready"
+            )));
+        }
+        if matches!(base.copy, BaseCopy::None | BaseCopy::Failed) {
+            bases::ask_for_copy(&tx, base.id).await?;
+        }
+        tx.commit().await?;
+        self.changed(name).await
+    }
+
+    /// Makes the bases of the settings those that stand in them now.
+    pub async fn declare_bases(&self, wanted: Vec<NewBase>) -> ServiceResult<()> {
+        let tx = self.store.begin().await?;
+        bases::declare(&tx, wanted).await?;
+        tx.commit().await?;
+        self.refresh_bases().await
+    }
+
+    /// Looks what is registered now.
+    pub(crate) async fn refresh_bases(&self) -> ServiceResult<()> {
+        self.catalog.set(bases::list(&self.store).await?);
+        Ok(())
+    }
+
+    async fn changed(&self, name: &str) -> ServiceResult<RegisteredBase> {
+        self.refresh_bases().await?;
+        Ok(shown(bases::get(&self.store, name).await?))
+    }
+}
+
+/// What jobs see of a base, as far as it can be used at all.
+fn usable(base: &bases::Base) -> Result<BaseModel, String> {
+    let name = &base.name;
+    if base.state == BaseState::Failed {
+        let problem = base.problem.as_deref().unwrap_or("it failed its check");
+        return Err(format!("the base model `{name}` cannot be used: {problem}"));
+    }
+    let is_here = matches!(base.source, BaseSource::Path(_));
+    match base.facts {
+        Some(facts) if is_here || base.is_hashed() => Ok(BaseModel {
+            name: name.clone(),
+            class: facts.class,
+            native_resolution: facts.native_resolution,
+            built_in: false,
+        }),
+        _ => Err(format!(
+            "the base model `{name}` is still being checked: wait until it is ready"
+        )),
+    }
+}
+
+fn shown(base: bases::Base) -> RegisteredBase {
+    let size_bytes = base.size_bytes();
+    let is_stored = base.copy == BaseCopy::Stored;
+    let is_fetchable = base.is_hashed() && (is_stored || base.files.iter().all(|file| file.url.is_some()));
+    let sha256 = match base.files.as_slice() {
+        [file] => file.sha256.clone(),
+        _ => None,
+    };
+    RegisteredBase {
+        source: base.source.shown(),
+        name: base.name,
+        from_settings: base.from_settings,
+        state: base.state,
+        problem: base.problem,
+        class: base.facts.map(|facts| facts.class),
+        native_resolution: base.facts.map(|facts| facts.native_resolution),
+        size_bytes: (size_bytes > 0).then_some(size_bytes),
+        done_bytes: base.done_bytes,
+        n_files: u32::try_from(base.files.len()).unwrap_or(u32::MAX),
+        sha256,
+        is_fetchable,
+        copy: base.copy,
+        created_at: base.created_at,
+    }
+}

@@ -1,0 +1,163 @@
+//! Hugging Face: which files a repository has, what they hash to, and where they are.
+//!
+//! `GET /api/models/{id}/revision/{revision}?blobs=true` lists them; files with tensors are in LFS, which knows them
+//! by their SHA-256. `GET /{id}/resolve/{commit}/{path}` has the bytes.
+
+use std::fmt;
+
+use protocol::base::is_relative;
+use reqwest::StatusCode;
+use serde::Deserialize;
+use store::bases::File;
+
+use super::{
+    files::{self, Prefer},
+    web::{Web, WebError},
+};
+
+/// Where Hugging Face is, and who asks.
+#[derive(Clone)]
+pub struct HubOptions {
+    /// Address, without a slash at the end.
+    pub endpoint: String,
+    /// Opens repositories that are not for everybody.
+    pub token: Option<String>,
+}
+
+impl Default for HubOptions {
+    fn default() -> Self {
+        Self {
+            endpoint: "https://huggingface.co".into(),
+            token: None,
+        }
+    }
+}
+
+impl fmt::Debug for HubOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HubOptions")
+            .field("endpoint", &self.endpoint)
+            .field("has_token", &self.token.is_some())
+            .finish()
+    }
+}
+
+#[derive(Deserialize)]
+struct Revision {
+    sha: String,
+    siblings: Vec<Sibling>,
+}
+
+#[derive(Deserialize)]
+struct Sibling {
+    rfilename: String,
+    size: Option<u64>,
+    lfs: Option<Lfs>,
+}
+
+#[derive(Deserialize)]
+struct Lfs {
+    sha256: String,
+    size: u64,
+}
+
+/// At most so many names stand in a message.
+const MOST_NAMES: usize = 8;
+
+/// The files of a base model in a repository, at the commit that the revision stands for now.
+pub(super) async fn files(
+    web: &Web,
+    repository: &str,
+    revision: Option<&str>,
+    file: Option<&str>,
+) -> Result<Vec<File>, String> {
+    let endpoint = &web.hub.endpoint;
+    let named = revision.unwrap_or("main");
+    let url = format!(
+        "{endpoint}/api/models/{repository}/revision/{}?blobs=true",
+        named.replace('/', "%2F")
+    );
+    let found: Revision = web.json(&url).await.map_err(|err| match err {
+        WebError::Status(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND, code) => {
+            let has_token = web.hub.token.is_some();
+            missing(repository, named, code.as_deref(), has_token)
+        }
+        err => err.to_string(),
+    })?;
+    let paths = found.siblings.iter().map(|sibling| sibling.rfilename.as_str());
+    let wanted = match file {
+        Some(file) => vec![
+            paths
+                .clone()
+                .find(|path| *path == file)
+                .ok_or_else(|| format!("`{repository}` has no file `{file}`{}", has(paths)))?,
+        ],
+        None => choose(repository, paths)?,
+    };
+    wanted
+        .into_iter()
+        .map(|path| {
+            let sibling = found.siblings.iter().find(|sibling| sibling.rfilename == path);
+            let sibling = sibling.filter(|sibling| is_relative(&sibling.rfilename));
+            let sibling = sibling.ok_or_else(|| format!("`{path}` is no name for a file"))?;
+            let lfs = sibling.lfs.as_ref();
+            Ok(File {
+                path: path.to_owned(),
+                url: Some(format!("{endpoint}/{repository}/resolve/{}/{path}", found.sha)),
+                size_bytes: lfs.map(|lfs| lfs.size).or(sibling.size).unwrap_or(0),
+                sha256: lfs.map(|lfs| lfs.sha256.to_ascii_lowercase()),
+            })
+        })
+        .collect()
+}
+
+fn choose<'a>(
+    repository: &str,
+    paths: impl Iterator<Item = &'a str> + Clone,
+) -> Result<Vec<&'a str>, String> {
+    if paths.clone().any(|path| path == files::INDEX) {
+        return files::diffusers(paths.clone(), Prefer::Half).map_err(|part| {
+            format!(
+                "the diffusers folder of `{repository}` has no weights of {part} in safetensors{}",
+                has(paths)
+            )
+        });
+    }
+    let single: Vec<&str> = single_files(paths.clone()).collect();
+    match single.as_slice() {
+        [file] => Ok(vec![file]),
+        _ => Err(format!(
+            "`{repository}` is no diffusers folder and has {} files that could be meant: name one as hf:{repository}:FILE{}",
+            single.len(),
+            has(paths)
+        )),
+    }
+}
+
+fn single_files<'a>(paths: impl Iterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
+    paths.filter(|path| path.ends_with(files::TENSORS) && !path.contains('/'))
+}
+
+/// `; it has a, b`: single-file checkpoints that could be meant.
+fn has<'a>(paths: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = single_files(paths).take(MOST_NAMES).collect();
+    if names.is_empty() {
+        "; it has no safetensors file at its top".into()
+    } else {
+        format!("; it has {}", names.join(", "))
+    }
+}
+
+fn missing(repository: &str, revision: &str, code: Option<&str>, has_token: bool) -> String {
+    match code {
+        Some("RevisionNotFound") => format!("`{repository}` has no branch, tag or commit `{revision}`"),
+        Some("GatedRepo") => format!(
+            "`{repository}` opens only to who has agreed to its terms: agree to them on its page, and give the server \
+             the token of that account in HF_TOKEN"
+        ),
+        _ if has_token => format!("Hugging Face has no `{repository}`, or HF_TOKEN does not open it"),
+        _ => format!(
+            "Hugging Face has no `{repository}`, or it is private: check the id, or give the server a token in HF_TOKEN"
+        ),
+    }
+}

@@ -1,0 +1,236 @@
+//! Reading files on the web: their headers, and all of them, from where a connection broke.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::{Response, StatusCode, header};
+use serde::de::DeserializeOwned;
+
+use super::HubOptions;
+
+/// A connection that brings nothing for so long is broken.
+const SILENCE: Duration = Duration::from_secs(60);
+const CONNECT: Duration = Duration::from_secs(15);
+/// Tries in a row that bring nothing.
+const TRIES: u32 = 5;
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// Asks for files; Hugging Face learns who asks, nobody else does.
+#[derive(Debug, Clone)]
+pub(super) struct Web {
+    http: reqwest::Client,
+    pub(super) hub: HubOptions,
+}
+
+/// Why a file cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WebError {
+    /// The server says no; the second value is Hugging Face's word for it.
+    #[error("the server answered {0}")]
+    Status(StatusCode, Option<String>),
+    /// Nobody answers, or the connection broke.
+    #[error("no answer ({})", protocol::problem::chain(&without_url(.0)))]
+    Connection(#[source] reqwest::Error),
+    /// What came is not what was asked for.
+    #[error("{0}")]
+    Unexpected(String),
+}
+
+/// Addresses may hold secrets.
+fn without_url(err: &reqwest::Error) -> std::io::Error {
+    let mut cause = std::error::Error::source(err);
+    let mut text = String::from("the connection failed");
+    while let Some(err) = cause {
+        text = err.to_string();
+        cause = err.source();
+    }
+    std::io::Error::other(text)
+}
+
+impl WebError {
+    /// Whether it may pass by itself.
+    fn is_transient(&self) -> bool {
+        match self {
+            Self::Status(status, _) => {
+                status.is_server_error()
+                    || matches!(
+                        *status,
+                        StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT
+                    )
+            }
+            Self::Connection(err) => !err.is_builder() && !err.is_redirect() && !err.is_decode(),
+            Self::Unexpected(_) => false,
+        }
+    }
+}
+
+impl Web {
+    pub(super) fn new(hub: HubOptions) -> Result<Self, WebError> {
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("morpheus/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT)
+            .read_timeout(SILENCE)
+            .build()
+            .map_err(WebError::Connection)?;
+        Ok(Self { http, hub })
+    }
+
+    /// A document.
+    pub(super) async fn json<T: DeserializeOwned>(&self, url: &str) -> Result<T, WebError> {
+        let answer = self.patiently(url, None).await?;
+        answer.json().await.map_err(WebError::Connection)
+    }
+
+    /// The first bytes of a file, and its size.
+    pub(super) async fn head(&self, url: &str, n_bytes: u64) -> Result<(Vec<u8>, u64), WebError> {
+        let range = format!("bytes=0-{}", n_bytes.saturating_sub(1));
+        let mut answer = self.patiently(url, Some(range)).await?;
+        let size = match content_range(&answer) {
+            Some((0, size)) => size,
+            _ if answer.status() == StatusCode::OK => answer.content_length().ok_or_else(|| {
+                WebError::Unexpected("the server does not say how large the file is".into())
+            })?,
+            _ => {
+                return Err(WebError::Unexpected(
+                    "the server sent another part than the first".into(),
+                ));
+            }
+        };
+        let mut bytes = Vec::new();
+        while (bytes.len() as u64) < n_bytes.min(size) {
+            match answer.chunk().await.map_err(WebError::Connection)? {
+                Some(chunk) => bytes.extend_from_slice(&chunk),
+                None => return Err(WebError::Unexpected("the file ends early".into())),
+            }
+        }
+        bytes.truncate(usize::try_from(n_bytes.min(size)).unwrap_or(usize::MAX));
+        Ok((bytes, size))
+    }
+
+    /// The whole file, piece by piece.
+    pub(super) fn read(&self, url: &str) -> Reader {
+        Reader {
+            web: self.clone(),
+            url: url.to_owned(),
+            at: 0,
+            etag: None,
+            answer: None,
+            n_failed: 0,
+        }
+    }
+
+    async fn patiently(&self, url: &str, range: Option<String>) -> Result<Response, WebError> {
+        let mut n_failed = 0;
+        loop {
+            match self.get(url, range.as_deref(), None).await {
+                Err(err) if err.is_transient() && n_failed + 1 < TRIES => {
+                    pause(n_failed).await;
+                    n_failed += 1;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn get(
+        &self,
+        url: &str,
+        range: Option<&str>,
+        etag: Option<&header::HeaderValue>,
+    ) -> Result<Response, WebError> {
+        // Compressed, a range would be one of other bytes.
+        let mut asking = self.http.get(url).header(header::ACCEPT_ENCODING, "identity");
+        if let Some(range) = range {
+            asking = asking.header(header::RANGE, range);
+        }
+        if let Some(etag) = etag {
+            asking = asking.header(header::IF_RANGE, etag);
+        }
+        // The client leaves it out when it is sent on to another host.
+        if let Some(token) = &self.hub.token
+            && url
+                .strip_prefix(&self.hub.endpoint)
+                .is_some_and(|path| path.starts_with('/'))
+        {
+            asking = asking.bearer_auth(token);
+        }
+        let answer = asking.send().await.map_err(WebError::Connection)?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let code = answer.headers().get("x-error-code");
+        let code = code.and_then(|code| code.to_str().ok()).map(str::to_owned);
+        Err(WebError::Status(answer.status(), code))
+    }
+}
+
+/// Reads a file to its end.
+pub(super) struct Reader {
+    web: Web,
+    url: String,
+    at: u64,
+    etag: Option<header::HeaderValue>,
+    answer: Option<Response>,
+    n_failed: u32,
+}
+
+impl Reader {
+    /// The next piece; `None` at the end.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, WebError> {
+        loop {
+            match self.try_next().await {
+                Ok(piece) => {
+                    self.n_failed = 0;
+                    self.at += piece.as_ref().map_or(0, |piece| piece.len() as u64);
+                    return Ok(piece);
+                }
+                Err(err) if err.is_transient() && self.n_failed + 1 < TRIES => {
+                    self.answer = None;
+                    pause(self.n_failed).await;
+                    self.n_failed += 1;
+                }
+                Err(err) => return Err(err),
+            }
+        }
+    }
+
+    async fn try_next(&mut self) -> Result<Option<Bytes>, WebError> {
+        let mut answer = match self.answer.take() {
+            Some(answer) => answer,
+            None => self.open().await?,
+        };
+        let piece = answer.chunk().await.map_err(WebError::Connection)?;
+        self.answer = Some(answer);
+        Ok(piece)
+    }
+
+    async fn open(&mut self) -> Result<Response, WebError> {
+        let range = (self.at > 0).then(|| format!("bytes={}-", self.at));
+        let answer = self
+            .web
+            .get(&self.url, range.as_deref(), self.etag.as_ref())
+            .await?;
+        if self.at > 0 && content_range(&answer).map(|(first, _)| first) != Some(self.at) {
+            return Err(WebError::Unexpected(
+                "the connection broke, and the file cannot be read on from there: it has changed, or its server \
+                 sends no parts of files"
+                    .into(),
+            ));
+        }
+        let etag = answer.headers().get(header::ETAG);
+        self.etag = etag.filter(|etag| etag.as_bytes().starts_with(b"\"")).cloned();
+        Ok(answer)
+    }
+}
+
+async fn pause(n_failed: u32) {
+    tokio::time::sleep(FIRST_PAUSE * 2u32.pow(n_failed)).await;
+}
+
+/// First byte and size of the whole, of `bytes 6-10/11`.
+fn content_range(answer: &Response) -> Option<(u64, u64)> {
+    let range = answer.headers().get(header::CONTENT_RANGE)?.to_str().ok()?;
+    let (part, size) = range.strip_prefix("bytes ")?.split_once('/')?;
+    let (first, _) = part.split_once('-')?;
+    Some((first.parse().ok()?, size.parse().ok()?))
+}

@@ -1,0 +1,116 @@
+//! Base models: those that can be used, and those that were registered.
+
+use axum::{extract::State, http::StatusCode};
+use protocol::{
+    base::{RegisterBase, RegisteredBase},
+    job::BaseModel,
+};
+
+use crate::{
+    auth::User,
+    error::ApiResult,
+    extract::{Json, Path},
+    state::AppState,
+};
+
+/// List base models that jobs and generations can use
+#[utoipa::path(get, path = "/base-models", tag = "models", responses((status = 200, body = [BaseModel])))]
+pub(crate) async fn list_base_models(
+    State(state): State<AppState>,
+    _user: User,
+) -> axum::Json<Vec<BaseModel>> {
+    axum::Json(state.orchestrator.base_models())
+}
+
+/// List registered base models, also those that are still being checked
+#[utoipa::path(
+    get,
+    path = "/registered-base-models",
+    tag = "models",
+    responses((status = 200, body = [RegisteredBase]))
+)]
+pub(crate) async fn list_registered_bases(
+    State(state): State<AppState>,
+    _user: User,
+) -> ApiResult<axum::Json<Vec<RegisteredBase>>> {
+    Ok(axum::Json(state.orchestrator.registered_bases().await?))
+}
+
+/// Register a base model
+///
+/// By a path on the server's machine, an address, or an id on Hugging Face. The server looks whether it is an SDXL
+/// model and hashes it; of one on the web it reads the header only, if the hash is known. Machines that train on it
+/// fetch it from there.
+#[utoipa::path(
+    post,
+    path = "/registered-base-models",
+    tag = "models",
+    request_body = RegisterBase,
+    responses((status = 202, body = RegisteredBase))
+)]
+pub(crate) async fn register_base(
+    State(state): State<AppState>,
+    _user: User,
+    Json(request): Json<RegisterBase>,
+) -> ApiResult<(StatusCode, axum::Json<RegisteredBase>)> {
+    let base = state.orchestrator.register_base(request).await?;
+    Ok((StatusCode::ACCEPTED, axum::Json(base)))
+}
+
+/// Remove a registered base model
+///
+/// Trained models stay. One from the server's settings is removed there.
+#[utoipa::path(
+    delete,
+    path = "/registered-base-models/{name}",
+    tag = "models",
+    params(("name" = String, Path, description = "Its name")),
+    responses((status = 204, description = "Removed"))
+)]
+pub(crate) async fn remove_base(
+    State(state): State<AppState>,
+    _user: User,
+    Path(name): Path<String>,
+) -> ApiResult<StatusCode> {
+    state.orchestrator.remove_base(&name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Check a registered base model again
+///
+/// After its file has changed, or what was wrong with it was mended.
+#[utoipa::path(
+    post,
+    path = "/registered-base-models/{name}/check",
+    tag = "models",
+    params(("name" = String, Path, description = "Its name")),
+    responses((status = 202, body = RegisteredBase))
+)]
+pub(crate) async fn check_base(
+    State(state): State<AppState>,
+    _user: User,
+    Path(name): Path<String>,
+) -> ApiResult<(StatusCode, axum::Json<RegisteredBase>)> {
+    let base = state.orchestrator.check_base_again(&name).await?;
+    Ok((StatusCode::ACCEPTED, axum::Json(base)))
+}
+
+/// Copy a registered base model into the object store
+///
+/// From there every machine can fetch it: needed for files of the server's machine that others shall train on, and
+/// for addresses that only the server may read.
+#[utoipa::path(
+    post,
+    path = "/registered-base-models/{name}/copy",
+    tag = "models",
+    params(("name" = String, Path, description = "Its name")),
+    responses((status = 202, body = RegisteredBase))
+)]
+pub(crate) async fn copy_base(
+    State(state): State<AppState>,
+    _user: User,
+    Path(name): Path<String>,
+) -> ApiResult<(StatusCode, axum::Json<RegisteredBase>)> {
+    let base = state.orchestrator.copy_base(&name).await?;
+    Ok((StatusCode::ACCEPTED, axum::Json(base)))
+}

@@ -1,0 +1,331 @@
+//! Base models that were registered: what is known of them, and who is finding out more.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use protocol::base::{BaseCopy, BaseFacts, BaseSource, BaseState};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, UpdateMany,
+    sea_query::{Expr, OnConflict},
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    BlobKey, Read, Result, StoreError, Tx,
+    db::entities::base_model as base,
+    error::Doing,
+    now,
+    words::{clean, from_json, json, unword, word},
+};
+
+/// Whoever looks at a base, hashes or copies it, says so more often than this.
+pub const LEASE: TimeDelta = TimeDelta::seconds(60);
+
+/// A base model that was registered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Base {
+    /// Its id here; one that is registered anew under the same name gets another.
+    pub id: Uuid,
+    /// The name that jobs use.
+    pub name: String,
+    /// Where it comes from.
+    pub source: BaseSource,
+    /// It stands in the settings.
+    pub from_settings: bool,
+    /// How far it is.
+    pub state: BaseState,
+    /// Whether it is in the object store.
+    pub copy: BaseCopy,
+    /// What is wrong.
+    pub problem: Option<String>,
+    /// What its header says.
+    pub facts: Option<BaseFacts>,
+    /// Its files.
+    pub files: Vec<File>,
+    /// Hashed or copied so far, by the work that is going on.
+    pub done_bytes: u64,
+    /// When it was registered.
+    pub created_at: DateTime<Utc>,
+}
+
+/// One file of a base model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// Its path within the base, with `/` between folders; the name of a single file.
+    pub path: String,
+    /// Where it is on the web.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Size.
+    pub size_bytes: u64,
+    /// SHA-256, in hexadecimal, once it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+impl Base {
+    /// Size of all files.
+    pub fn size_bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.size_bytes).sum()
+    }
+
+    /// Whether the hash of every file is known.
+    pub fn is_hashed(&self) -> bool {
+        !self.files.is_empty() && self.files.iter().all(|file| file.sha256.is_some())
+    }
+}
+
+/// A base model to register.
+#[derive(Debug, Clone)]
+pub struct NewBase {
+    /// The name that jobs use.
+    pub name: String,
+    /// Where it comes from.
+    pub source: BaseSource,
+    /// It stands in the settings.
+    pub from_settings: bool,
+    /// What its header says, if somebody has looked already.
+    pub facts: Option<BaseFacts>,
+}
+
+/// Every base that was registered, by name.
+pub async fn list(db: &impl Read) -> Result<Vec<Base>> {
+    let rows = base::Entity::find()
+        .order_by_asc(base::Column::Name)
+        .all(db.connection())
+        .await
+        .doing("list base models")?;
+    rows.into_iter().map(to_base).collect()
+}
+
+/// The base of this name.
+pub async fn get(db: &impl Read, name: &str) -> Result<Base> {
+    let row = base::Entity::find()
+        .filter(base::Column::Name.eq(name))
+        .one(db.connection())
+        .await
+        .doing("read a base model")?;
+    row.map_or_else(|| Err(StoreError::not_found("base model", name)), to_base)
+}
+
+/// Registers a base; `false` when there is one of this name.
+pub async fn insert(tx: &Tx, new: NewBase) -> Result<bool> {
+    let row = base::Model {
+        id: Uuid::now_v7(),
+        name: new.name,
+        source: clean(&new.source.to_string()),
+        from_settings: new.from_settings,
+        state: word(&BaseState::Checking),
+        copy: word(&BaseCopy::None),
+        problem: None,
+        facts: new.facts.as_ref().map(json),
+        files: json(&Vec::<File>::new()),
+        done_bytes: 0,
+        leased_until: None,
+        created_at: now(),
+    };
+    let row: base::ActiveModel = row.into();
+    let n_inserted = base::Entity::insert(row)
+        .on_conflict(OnConflict::column(base::Column::Name).do_nothing().to_owned())
+        .exec_without_returning(tx.connection())
+        .await
+        .doing("register a base model")?;
+    tx.wake_on_commit();
+    Ok(n_inserted > 0)
+}
+
+/// Forgets a base. Files in the object store are collected later.
+pub async fn delete(tx: &Tx, name: &str) -> Result<()> {
+    let done = base::Entity::delete_many()
+        .filter(base::Column::Name.eq(name))
+        .exec(tx.connection())
+        .await
+        .doing("forget a base model")?;
+    if done.rows_affected == 0 {
+        return Err(StoreError::not_found("base model", name));
+    }
+    tx.wake_on_commit();
+    Ok(())
+}
+
+/// Makes the bases from the settings those that stand in them now. What is known of one whose source is the same
+/// is kept; one that failed is looked at again.
+pub async fn declare(tx: &Tx, wanted: Vec<NewBase>) -> Result<()> {
+    for known in list(tx).await? {
+        let same = wanted
+            .iter()
+            .find(|new| new.name == known.name && new.source == known.source);
+        match same {
+            Some(new) => {
+                let mut change = update(known.id).col_expr(base::Column::FromSettings, Expr::value(true));
+                if known.state == BaseState::Failed {
+                    change = again(change);
+                }
+                if let Some(facts) = &new.facts {
+                    change = change.col_expr(base::Column::Facts, Expr::value(json(facts)));
+                }
+                run(tx, change, "keep a base model").await?;
+            }
+            // Settings count more than what somebody registered by hand under their name.
+            None if known.from_settings || wanted.iter().any(|new| new.name == known.name) => {
+                delete(tx, &known.name).await?;
+            }
+            None => {}
+        }
+    }
+    for new in wanted {
+        insert(tx, new).await?;
+    }
+    Ok(())
+}
+
+/// Has a base looked at again: its files may have changed.
+pub async fn check_again(tx: &Tx, id: Uuid) -> Result<()> {
+    run(tx, again(update(id)), "have a base model checked again").await
+}
+
+/// Has a base's files copied into the object store.
+pub async fn ask_for_copy(tx: &Tx, id: Uuid) -> Result<()> {
+    let change = update(id)
+        .col_expr(base::Column::Copy, Expr::value(word(&BaseCopy::Copying)))
+        .col_expr(base::Column::DoneBytes, Expr::value(0))
+        .col_expr(base::Column::Problem, Expr::value(None::<String>));
+    run(tx, change, "have a base model copied").await
+}
+
+/// Takes one base that is to be checked or copied, and that nobody works on.
+pub async fn claim(tx: &Tx) -> Result<Option<Base>> {
+    let now = now();
+    let row = base::Entity::find()
+        .filter(
+            Condition::any()
+                .add(base::Column::State.eq(word(&BaseState::Checking)))
+                .add(base::Column::Copy.eq(word(&BaseCopy::Copying))),
+        )
+        .filter(is_free(now))
+        .order_by_asc(base::Column::CreatedAt)
+        .one(tx.connection())
+        .await
+        .doing("look for base models to check")?;
+    let Some(row) = row else { return Ok(None) };
+    let taken = update(row.id)
+        .col_expr(base::Column::LeasedUntil, Expr::value(now + LEASE))
+        .filter(is_free(now))
+        .exec(tx.connection())
+        .await
+        .doing("take a base model")?;
+    if taken.rows_affected == 0 {
+        return Ok(None);
+    }
+    to_base(row).map(Some)
+}
+
+fn is_free(now: DateTime<Utc>) -> Condition {
+    Condition::any()
+        .add(base::Column::LeasedUntil.is_null())
+        .add(base::Column::LeasedUntil.lt(now))
+}
+
+/// Says how far the work on a base is; `false` when it was removed meanwhile.
+pub async fn progress(tx: &Tx, id: Uuid, done_bytes: u64) -> Result<bool> {
+    let done = update(id)
+        .col_expr(base::Column::LeasedUntil, Expr::value(now() + LEASE))
+        .col_expr(base::Column::DoneBytes, Expr::value(signed(done_bytes)))
+        .exec(tx.connection())
+        .await
+        .doing("note how far a base model is")?;
+    Ok(done.rows_affected > 0)
+}
+
+/// Keeps what is known of a base by now. A copy of other files is none of it.
+pub async fn learn(tx: &Tx, base: &Base, facts: BaseFacts, files: &[File]) -> Result<()> {
+    let mut change = update(base.id)
+        .col_expr(base::Column::Facts, Expr::value(json(&facts)))
+        .col_expr(base::Column::Files, Expr::value(json(&files)));
+    if base.files != files {
+        change = change.col_expr(base::Column::Copy, Expr::value(word(&BaseCopy::None)));
+    }
+    run(tx, change, "describe a base model").await
+}
+
+/// Ends a check.
+pub async fn checked(tx: &Tx, id: Uuid, problem: Option<String>) -> Result<()> {
+    let state = if problem.is_some() {
+        BaseState::Failed
+    } else {
+        BaseState::Ready
+    };
+    let change = ended(id, problem).col_expr(base::Column::State, Expr::value(word(&state)));
+    run(tx, change, "end the check of a base model").await
+}
+
+/// Ends a copy.
+pub async fn copied(tx: &Tx, id: Uuid, problem: Option<String>) -> Result<()> {
+    let copy = if problem.is_some() {
+        BaseCopy::Failed
+    } else {
+        BaseCopy::Stored
+    };
+    let change = ended(id, problem).col_expr(base::Column::Copy, Expr::value(word(&copy)));
+    run(tx, change, "end the copy of a base model").await
+}
+
+/// Those of the blobs that hold a base's files, also while they are being copied.
+pub(crate) async fn referred(db: &impl Read, keys: &[BlobKey]) -> Result<Vec<String>> {
+    let bases = list(db).await?;
+    let hashes = bases
+        .into_iter()
+        .filter(|base| matches!(base.copy, BaseCopy::Copying | BaseCopy::Stored))
+        .flat_map(|base| base.files)
+        .filter_map(|file| file.sha256);
+    Ok(hashes
+        .filter(|hash| keys.iter().any(|key| key.sha256() == *hash))
+        .collect())
+}
+
+fn update(id: Uuid) -> UpdateMany<base::Entity> {
+    base::Entity::update_many().filter(base::Column::Id.eq(id))
+}
+
+fn again(change: UpdateMany<base::Entity>) -> UpdateMany<base::Entity> {
+    change
+        .col_expr(base::Column::State, Expr::value(word(&BaseState::Checking)))
+        .col_expr(base::Column::Problem, Expr::value(None::<String>))
+        .col_expr(base::Column::DoneBytes, Expr::value(0))
+}
+
+fn ended(id: Uuid, problem: Option<String>) -> UpdateMany<base::Entity> {
+    let problem = problem.as_deref().map(clean);
+    update(id)
+        .col_expr(base::Column::Problem, Expr::value(problem))
+        .col_expr(base::Column::LeasedUntil, Expr::value(None::<DateTime<Utc>>))
+        .col_expr(base::Column::DoneBytes, Expr::value(0))
+}
+
+async fn run(tx: &Tx, change: UpdateMany<base::Entity>, doing: &'static str) -> Result<()> {
+    change.exec(tx.connection()).await.doing(doing)?;
+    tx.wake_on_commit();
+    Ok(())
+}
+
+fn to_base(row: base::Model) -> Result<Base> {
+    Ok(Base {
+        id: row.id,
+        name: row.name,
+        source: from_json("base_models.source", row.source.into())?,
+        from_settings: row.from_settings,
+        state: unword("base_models.state", &row.state)?,
+        copy: unword("base_models.copy", &row.copy)?,
+        problem: row.problem,
+        facts: row
+            .facts
+            .map(|facts| from_json("base_models.facts", facts))
+            .transpose()?,
+        files: from_json("base_models.files", row.files)?,
+        done_bytes: row.done_bytes.unsigned_abs(),
+        created_at: row.created_at,
+    })
+}
+
+fn signed(n_bytes: u64) -> i64 {
+    i64::try_from(n_bytes).unwrap_or(i64::MAX)
+}
