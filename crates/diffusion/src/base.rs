@@ -153,15 +153,7 @@ impl BaseModel {
 
     /// SHA-256 over the hashes of all weight files: the same for the same weights, wherever they lie. Reads all.
     pub fn fingerprint(&self) -> String {
-        let mut hasher = Sha256::new();
-        for file in &self.files {
-            hasher.update(file.sha256());
-        }
-        hasher
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        fingerprint(&self.files)
     }
 
     fn single_file(&self) -> Option<&TensorFile> {
@@ -172,7 +164,27 @@ impl BaseModel {
     }
 }
 
+fn fingerprint(files: &[Arc<TensorFile>]) -> String {
+    let mut hasher = Sha256::new();
+    for file in files {
+        hasher.update(file.sha256());
+    }
+    hasher
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
 impl BaseInfo {
+    /// The [fingerprint](BaseModel::fingerprint) of a model that need not be loaded for it.
+    ///
+    /// # Errors
+    /// If there is nothing at the path, or something else than an SDXL model.
+    pub fn fingerprint(path: &Path) -> Result<String, BaseError> {
+        Ok(fingerprint(&Checkpoint::open(path)?.files))
+    }
+
     /// Looks at a single-file checkpoint or a diffusers folder without reading its tensors.
     ///
     /// # Errors

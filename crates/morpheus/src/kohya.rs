@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use agent::kohya::{Kohya, Precision, QUIET};
 use anyhow::ensure;
+use protocol::recipe::Engine;
 
 use crate::paths;
 
@@ -33,6 +34,12 @@ pub(crate) struct KohyaFlags {
     /// Folder with both CLIP tokenizers, as sd-scripts' --tokenizer_cache_dir takes it [default: in ~/.cache/morpheus]
     #[arg(long, env = "MORPHEUS_KOHYA_TOKENIZERS", value_name = "DIR")]
     pub(crate) kohya_tokenizers: Option<PathBuf>,
+}
+
+/// The name of an engine, on the command line.
+pub(crate) fn engine(name: &str) -> Result<Engine, String> {
+    let engine = serde_json::from_value(name.into());
+    engine.map_err(|_| "must be native or kohya".to_owned())
 }
 
 impl KohyaFlags {

@@ -20,6 +20,7 @@ use protocol::{
 use store::{
     BlobKey,
     bases::{self, NewBase},
+    jobs,
     objects::UrlOptions,
 };
 
@@ -187,12 +188,19 @@ impl Orchestrator {
         self.changed(&name).await
     }
 
-    /// Forgets a base model. Jobs that wait for it cannot begin; files that agents keep are dropped in time.
+    /// Forgets a base model that no open job needs. Files that agents keep of it are dropped in time.
     pub async fn remove_base(&self, name: &str) -> ServiceResult<()> {
         let tx = self.store.begin().await?;
         if bases::get(&tx, name).await?.from_settings {
             return Err(ServiceError::Conflict(format!(
                 "`{name}` stands in the server's settings: take it out there, and start the server again"
+            )));
+        }
+        let open = jobs::open(&tx).await?;
+        if let Some(job) = open.iter().find(|job| job.recipe.base_model == name) {
+            return Err(ServiceError::Conflict(format!(
+                "the job `{}` trains on `{name}`: cancel it first, or wait until it has ended",
+                job.recipe.name
             )));
         }
         bases::delete(&tx, name).await?;

@@ -140,7 +140,7 @@ impl Orchestrator {
     /// One pass of every reconciler; what [`run`](Self::run) repeats.
     #[doc(hidden)]
     pub async fn pass(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        self.refresh_bases().await?;
+        self.reconcile_bases().await?;
         self.reconcile_jobs().await?;
         self.reconcile_pool().await?;
         self.reconcile_generations().await?;

@@ -4,8 +4,9 @@
 //! for the whole run, named by `MORPHEUS_TEST_POSTGRES`, `MORPHEUS_TEST_REDIS` or `MORPHEUS_TEST_S3`, or else
 //! one of its own. A test that stops or restarts a server starts its own.
 //!
-//! [`runpod`] is a simulation of the provider of that name, over HTTP. Never ships.
+//! [`runpod`] is a simulation of the provider of that name, over HTTP; [`hub`] one of Hugging Face. Never ships.
 
+pub mod hub;
 pub mod postgres;
 mod process;
 pub mod redis;

@@ -46,18 +46,26 @@ pub struct Origin {
 impl Origin {
     /// The origin of a training on the base with this fingerprint.
     pub fn of(recipe: &Recipe, manifest: &Manifest, base: String) -> Self {
-        let hash = |value: serde_json::Value| hex::encode(Sha256::digest(value.to_string()));
-        let items: Vec<_> = manifest
-            .items
-            .iter()
-            .map(|item| serde_json::json!([item.sha256, item.caption, item.split]))
-            .collect();
         Self {
-            recipe: hash(serde_json::json!(recipe)),
-            dataset: hash(items.into()),
+            recipe: fingerprint(&serde_json::json!(recipe)),
+            dataset: dataset_fingerprint(manifest),
             base,
         }
     }
+}
+
+/// SHA-256 of the pictures with their captions and uses.
+pub fn dataset_fingerprint(manifest: &Manifest) -> String {
+    let items: Vec<_> = manifest
+        .items
+        .iter()
+        .map(|item| serde_json::json!([item.sha256, item.caption, item.split]))
+        .collect();
+    fingerprint(&items.into())
+}
+
+fn fingerprint(value: &serde_json::Value) -> String {
+    hex::encode(Sha256::digest(value.to_string()))
 }
 
 /// How far a training has come.

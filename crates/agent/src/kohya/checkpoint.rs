@@ -12,15 +12,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use protocol::recipe::Recipe;
+use protocol::{dataset::Manifest, recipe::Recipe};
 use serde::{Deserialize, Serialize};
+use trainer::checkpoint::dataset_fingerprint;
 use zip::{CompressionMethod, ZipArchive, ZipWriter, write::SimpleFileOptions};
 
 use super::header::is_complete;
 
 /// Name of the note in the archive.
 const NOTE: &str = "morpheus.json";
-const FORMAT: &str = "morpheus kohya checkpoint 1";
+const FORMAT: &str = "morpheus kohya checkpoint 2";
 /// A note has a few kilobytes.
 const MAX_NOTE_BYTES: u64 = 1 << 20;
 /// The LoRA's name in the archive.
@@ -76,38 +77,58 @@ pub enum CheckpointError {
 struct Note {
     format: String,
     step: u32,
-    base_model: String,
-    /// Each as text: numbers that are read and written again may differ in their last digit.
-    parameters: BTreeMap<String, String>,
+    #[serde(flatten)]
+    origin: Origin,
 }
 
-impl Note {
-    fn new(recipe: &Recipe, step: u32) -> Self {
+/// What a training trains: two with the same origin may continue each other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Origin {
+    base_model: String,
+    /// Fingerprint of its weights: the name may come to mean others.
+    base: String,
+    /// SHA-256 of the pictures with their captions and uses.
+    dataset: String,
+    /// Each as text: numbers that are read and written again may differ in their last digit.
+    parameters: BTreeMap<String, String>,
+    #[serde(skip)]
+    n_steps: u32,
+}
+
+impl Origin {
+    /// The origin of a training on the base with this fingerprint.
+    pub(super) fn of(recipe: &Recipe, manifest: &Manifest, base: String) -> Self {
         let parameters = serde_json::to_value(&recipe.parameters).expect("numbers and words are JSON");
         let texts = parameters.as_object().into_iter().flatten();
         Self {
-            format: FORMAT.into(),
-            step,
             base_model: recipe.base_model.clone(),
+            base,
+            dataset: dataset_fingerprint(manifest),
             parameters: texts
                 .map(|(name, value)| (name.clone(), value.to_string()))
                 .collect(),
+            n_steps: recipe.parameters.n_steps,
         }
     }
 
-    /// What a recipe has otherwise.
-    fn difference(&self, recipe: &Recipe) -> Option<String> {
-        let wanted = Self::new(recipe, self.step);
-        if self.base_model != wanted.base_model {
+    /// What the origin of a checkpoint has otherwise.
+    fn difference(&self, other: &Self) -> Option<String> {
+        if self.base_model != other.base_model {
             return Some("base_model".into());
         }
-        let mut counting = wanted
+        if self.base != other.base {
+            return Some(format!("base model of the name `{}`", self.base_model));
+        }
+        if self.dataset != other.dataset {
+            return Some("dataset".into());
+        }
+        let mut counting = self
             .parameters
-            .into_iter()
+            .iter()
             .filter(|(name, _)| !FREE_PARAMETERS.contains(&name.as_str()));
         counting
-            .find(|(name, value)| self.parameters.get(name) != Some(value))
-            .map(|(name, _)| name)
+            .find(|(name, value)| other.parameters.get(*name) != Some(*value))
+            .map(|(name, _)| name.clone())
     }
 }
 
@@ -122,15 +143,36 @@ pub(super) struct Resumed {
     pub(super) state: PathBuf,
 }
 
+/// Where the checkpoint of a step is written.
+pub(super) fn path_of(folder: &Path, step: u32) -> PathBuf {
+    folder.join(format!("checkpoint-{step:06}.zip"))
+}
+
+/// The newest checkpoint in a folder.
+pub(super) fn newest(folder: &Path) -> Option<PathBuf> {
+    let entries = fs::read_dir(folder).ok()?.flatten();
+    let checkpoints = entries.map(|entry| entry.path()).filter(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("checkpoint-") && name.ends_with(".zip")
+    });
+    // Their names hold the step, with leading zeros.
+    checkpoints.max()
+}
+
 /// A LoRA and the state beside it as one file: an archive without compression, since weights do not shrink.
-pub(super) fn archive(recipe: &Recipe, step: u32, lora: &Path, state: &Path, to: &Path) -> io::Result<()> {
+pub(super) fn archive(origin: &Origin, step: u32, lora: &Path, state: &Path, to: &Path) -> io::Result<()> {
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Stored)
         .large_file(true);
     let temporary = to.with_extension("part");
     let mut archive = ZipWriter::new(File::create(&temporary)?);
     archive.start_file(NOTE, options)?;
-    serde_json::to_writer(&mut archive, &Note::new(recipe, step))?;
+    let note = Note {
+        format: FORMAT.into(),
+        step,
+        origin: origin.clone(),
+    };
+    serde_json::to_writer(&mut archive, &note)?;
     archive.start_file(LORA, options)?;
     io::copy(&mut File::open(lora)?, &mut archive)?;
     for name in STATE_FILES.into_iter().chain([SCALER]) {
@@ -144,8 +186,8 @@ pub(super) fn archive(recipe: &Recipe, step: u32, lora: &Path, state: &Path, to:
     fs::rename(&temporary, to)
 }
 
-/// Unpacks a checkpoint of this recipe into a folder; anything else is refused.
-pub(super) fn unpack(path: &Path, recipe: &Recipe, to: &Path) -> Result<Resumed, CheckpointError> {
+/// Unpacks a checkpoint of this training into a folder; anything else is refused.
+pub(super) fn unpack(path: &Path, origin: &Origin, to: &Path) -> Result<Resumed, CheckpointError> {
     let refused = |problem: String| CheckpointError::NotACheckpoint {
         path: path.to_owned(),
         problem,
@@ -197,7 +239,7 @@ pub(super) fn unpack(path: &Path, recipe: &Recipe, to: &Path) -> Result<Resumed,
     }
     let note = note.filter(|note| note.format == FORMAT);
     let note = note.ok_or_else(|| refused(format!("it has no note `{NOTE}` that this version can read")))?;
-    if let Some(what) = note.difference(recipe) {
+    if let Some(what) = origin.difference(&note.origin) {
         return Err(CheckpointError::OtherOrigin {
             path: path.to_owned(),
             what,
@@ -215,7 +257,7 @@ pub(super) fn unpack(path: &Path, recipe: &Recipe, to: &Path) -> Result<Resumed,
             return Err(refused(format!("`{name}` in it is not complete")));
         }
     }
-    if note.step == 0 || note.step > recipe.parameters.n_steps {
+    if note.step == 0 || note.step > origin.n_steps {
         return Err(refused(format!("it says that {} steps are done", note.step)));
     }
     Ok(Resumed {

@@ -25,7 +25,7 @@ use trainer::train::{Ended, TrainEvent};
 
 use self::watch::{Watch, Watched};
 use super::{
-    checkpoint::unpack,
+    checkpoint::{Origin, Resumed, newest, unpack},
     failure::{Excerpt, Failure},
     files,
     header::is_complete,
@@ -58,11 +58,22 @@ pub async fn run(
         .map_err(on_disk(&job.folder))?
         .join("kohya");
     let (base, prediction) = locate_base(&job.base, &folder, &tell)?;
-    let resumed = match &job.resume_from {
-        Some(checkpoint) => Some(unpack(checkpoint, &job.recipe, &folder.join("resume"))?),
+    tell.report(Report::Stage {
+        name: "hashing the base model".into(),
+        done: 0,
+        total: 1,
+    });
+    let path = base.clone();
+    let hashed = tokio::task::spawn_blocking(move || BaseInfo::fingerprint(&path)).await;
+    let hash = hashed
+        .map_err(|panic| Failure::Machine(format!("the hashing broke off: {panic}")))?
+        .map_err(|err| Failure::Machine(chain(&err)))?;
+    let origin = Origin::of(&job.recipe, &job.manifest, hash);
+    let mut resumed = match &job.resume_from {
+        Some(checkpoint) => Some(unpack(checkpoint, &origin, &folder.join("resume"))?),
         None => None,
     };
-    let plan_for = |memory| {
+    let plan_for = |memory, resumed: Option<&Resumed>| {
         let plan = Plan::new(&Request {
             recipe: &job.recipe,
             manifest: &job.manifest,
@@ -73,14 +84,14 @@ pub async fn run(
             precision: kohya.precision,
             memory,
             // Nothing is left to train after the last step.
-            resume: resumed.as_ref().map(|resumed| Resume {
+            resume: resumed.map(|resumed| Resume {
                 state: &resumed.state,
                 step: resumed.step,
             }),
         });
         plan.map_err(|err| Failure::Machine(format!("sd-scripts cannot train this recipe: {err}")))
     };
-    let mut plan = plan_for(Memory::Planned)?;
+    let mut plan = plan_for(Memory::Planned, resumed.as_ref())?;
     if let Some(last) = resumed
         .as_ref()
         .filter(|resumed| resumed.step == job.recipe.parameters.n_steps)
@@ -93,7 +104,7 @@ pub async fn run(
     let mut memory = Memory::Planned;
     loop {
         files::prepare(&plan).map_err(on_disk(&folder))?;
-        let watch = Watch::new(&kohya, &plan, &job.recipe, &job.folder, &mut tell);
+        let watch = Watch::new(&kohya, &plan, &job.recipe, &origin, &job.folder, &mut tell);
         match watch.run(&mut orders).await {
             Ok(Watched::Done) => break,
             Ok(Watched::Stopped) => return Ok(Ended::Stopped),
@@ -104,13 +115,17 @@ pub async fn run(
                 let Some(cheaper) = cheaper.filter(|_| memory == Memory::Planned) else {
                     return Err(Failure::OutOfMemory(excerpt));
                 };
+                if let Some(newest) = newest(&job.folder) {
+                    resumed = Some(unpack(&newest, &origin, &folder.join("resume"))?);
+                }
                 let how = cheaper.describe();
+                let from = resumed.as_ref().map_or(0, |resumed| resumed.step);
                 tell.log(
                     LogLevel::Warning,
-                    format!("the GPU's memory was too small; trying once more with {how}"),
+                    format!("the GPU's memory was too small; trying once more after step {from} with {how}"),
                 );
                 memory = cheaper;
-                plan = plan_for(memory)?;
+                plan = plan_for(memory, resumed.as_ref())?;
             }
             Err(failure) => return Err(failure),
         }

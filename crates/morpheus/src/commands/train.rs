@@ -32,7 +32,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR", required_unless_present = "dry_run")]
     output: Option<PathBuf>,
     /// What computes it, native or kohya; counts more than the recipe
-    #[arg(long, value_name = "ENGINE", value_parser = engine)]
+    #[arg(long, value_name = "ENGINE", value_parser = kohya::engine)]
     engine: Option<Engine>,
     /// Print what sd-scripts would be started with, and start nothing
     #[arg(long)]
@@ -116,11 +116,6 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
             bail!("stopped before the last step; go on with --resume")
         }
     }
-}
-
-fn engine(name: &str) -> Result<Engine, String> {
-    let engine = serde_json::from_value(name.into());
-    engine.map_err(|_| "must be native or kohya".to_owned())
 }
 
 async fn drive(job: Job, reporter: &Reporter) -> anyhow::Result<Ended> {

@@ -2,9 +2,13 @@
 
 use anyhow::{Context as _, bail};
 use orchestrator::providers::runpod::{self, Key, Renting};
+use protocol::recipe::Engine;
 use reqwest::Url;
 use serde::Deserialize;
 use server::RunPodConfig;
+
+use super::reach::is_real;
+use crate::kohya::engine;
 
 /// Holds the key: arguments can be read by everybody on the machine.
 pub(crate) const KEY: &str = "MORPHEUS_RUNPOD_KEY";
@@ -12,6 +16,8 @@ pub(crate) const KEY: &str = "MORPHEUS_RUNPOD_KEY";
 /// Machines at the same time, unless `max_running` says something else.
 const CAPACITY: usize = 4;
 const DISK_GB: u32 = 40;
+/// The CUDA that the image in deploy/worker is built on.
+const MIN_CUDA: &str = "12.8";
 
 /// The settings as flags, and as the table `[runpod]` of a settings file. The key comes by a variable alone.
 #[derive(Default, Deserialize, clap::Args)]
@@ -42,7 +48,17 @@ pub(super) struct RunPodFlags {
         value_name = "GB"
     )]
     disk_gb: Option<u32>,
-    /// Least CUDA version of a rented machine, such as 12.8
+    /// Engines that the image trains with on a GPU: kohya, native or both [default: kohya]
+    #[arg(
+        id = "runpod_engines",
+        long = "runpod-engines",
+        env = "MORPHEUS_RUNPOD_ENGINES",
+        value_name = "ENGINE",
+        value_delimiter = ',',
+        value_parser = engine
+    )]
+    engines: Option<Vec<Engine>>,
+    /// Least CUDA version of a rented machine [default: 12.8, which the image in deploy/worker needs]
     #[arg(
         id = "runpod_min_cuda",
         long = "runpod-min-cuda",
@@ -85,6 +101,7 @@ impl RunPodFlags {
     pub(super) fn or(self, other: Self) -> Self {
         Self {
             image: self.image.or(other.image),
+            engines: self.engines.or(other.engines),
             args: self.args.or(other.args),
             disk_gb: self.disk_gb.or(other.disk_gb),
             min_cuda: self.min_cuda.or(other.min_cuda),
@@ -135,13 +152,24 @@ impl RunPodFlags {
                 .parse()
                 .context("the usual address of RunPod")?,
         };
+        // A simulated one's machines are processes here, without a GPU.
+        let is_real = is_real(&url);
+        let usual = if is_real {
+            vec![Engine::Kohya]
+        } else {
+            vec![Engine::Native, Engine::Kohya]
+        };
         Ok(Some(RunPodConfig {
             client: runpod::Options::new(url, Key::new(key)),
             renting: Renting {
                 image,
                 args: self.args.unwrap_or_else(|| "agent".to_owned()),
                 disk_gb,
-                min_cuda_version: self.min_cuda,
+                min_cuda_version: self.min_cuda.or_else(|| is_real.then(|| MIN_CUDA.to_owned())),
+                engines: self
+                    .engines
+                    .filter(|engines| !engines.is_empty())
+                    .unwrap_or(usual),
                 capacity: CAPACITY,
             },
             time_scale,

@@ -154,7 +154,7 @@ async fn a_killed_servers_job_is_finished_by_the_next() {
 }
 
 /// All events of a job; their numbers have no gaps.
-async fn events(api: &Api, job: &str) -> Vec<Value> {
+pub(crate) async fn events(api: &Api, job: &str) -> Vec<Value> {
     let events = api.get(&format!("/api/v1/jobs/{job}/events?limit=10000")).await;
     let events = events.as_array().unwrap().clone();
     let numbers: Vec<_> = events

@@ -13,10 +13,10 @@ use crate::{
 };
 
 /// An agent of the pool; it ends with the test.
-struct Member(Child);
+pub(crate) struct Member(Child);
 
 impl Member {
-    fn start(server: &Server, token: &str, name: &str, labels: &str, folder: &Path) -> Self {
+    pub(crate) fn start(server: &Server, token: &str, name: &str, labels: &str, folder: &Path) -> Self {
         let mut command: Command = morpheus();
         command
             .args(["agent", "--name", name, "--label", labels, "--work"])

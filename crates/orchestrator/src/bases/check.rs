@@ -98,19 +98,22 @@ impl Orchestrator {
         n_bytes: &AtomicU64,
         work: impl Future<Output = Result<(), String>>,
     ) -> ServiceResult<Done> {
-        tokio::pin!(work);
+        // Both go on side by side: the work may hold a transaction that the note has to wait for.
+        tokio::select! {
+            outcome = work => Ok(Done::With(outcome)),
+            noted = self.note_until_removed(base, n_bytes) => noted.map(|()| Done::InVain),
+        }
+    }
+
+    async fn note_until_removed(&self, base: &Base, n_bytes: &AtomicU64) -> ServiceResult<()> {
         let mut timer = tokio::time::interval(NOTE_EVERY);
         loop {
-            tokio::select! {
-                outcome = &mut work => return Ok(Done::With(outcome)),
-                _ = timer.tick() => {
-                    let tx = self.store.begin().await?;
-                    let is_there = bases::progress(&tx, base.id, n_bytes.load(Ordering::Relaxed)).await?;
-                    tx.commit().await?;
-                    if !is_there {
-                        return Ok(Done::InVain);
-                    }
-                }
+            timer.tick().await;
+            let tx = self.store.begin().await?;
+            let is_there = bases::progress(&tx, base.id, n_bytes.load(Ordering::Relaxed)).await?;
+            tx.commit().await?;
+            if !is_there {
+                return Ok(());
             }
         }
     }

@@ -58,7 +58,7 @@ impl WebError {
                         StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT
                     )
             }
-            Self::Connection(err) => !err.is_builder() && !err.is_redirect() && !err.is_decode(),
+            Self::Connection(err) => !err.is_builder() && !err.is_redirect(),
             Self::Unexpected(_) => false,
         }
     }
@@ -78,7 +78,9 @@ impl Web {
     /// A document.
     pub(super) async fn json<T: DeserializeOwned>(&self, url: &str) -> Result<T, WebError> {
         let answer = self.patiently(url, None).await?;
-        answer.json().await.map_err(WebError::Connection)
+        let text = answer.bytes().await.map_err(WebError::Connection)?;
+        serde_json::from_slice(&text)
+            .map_err(|err| WebError::Unexpected(format!("the answer is not what it should be ({err})")))
     }
 
     /// The first bytes of a file, and its size.

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use protocol::{
     MicroUsd,
+    recipe::Engine,
     spend::{CloudTier, RentalWish},
 };
 
@@ -88,6 +89,9 @@ pub trait Landlord: fmt::Debug + Send + Sync {
 
     /// How many machines it may rent out to us at the same time.
     fn capacity(&self) -> usize;
+
+    /// What the worker's image can train with on a GPU.
+    fn engines(&self) -> &[Engine];
 
     /// What its agents need to know to end their own machine, besides what the landlord tells them itself.
     fn agent_env(&self) -> BTreeMap<String, String>;

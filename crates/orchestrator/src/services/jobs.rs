@@ -194,6 +194,9 @@ impl Orchestrator {
     ) -> ServiceResult<()> {
         let recipe = job.recipe.clone();
         self.check_provider(provider, recipe.engine)?;
+        self.base(&recipe.base_model)
+            .and_then(|base| self.base_location(&base, provider))
+            .map_err(|reason| ServiceError::field("provider", reason))?;
         let request = CreateJob {
             dataset_id: job.dataset_id,
             base_model: recipe.base_model.clone(),
@@ -226,6 +229,17 @@ impl Orchestrator {
             return Err(ServiceError::field(
                 "provider",
                 format!("must be one of {names}, not `{name}`"),
+            ));
+        }
+        if let Some(rental) = self.rental(name)
+            && !rental.landlord.engines().contains(&engine)
+        {
+            return Err(ServiceError::field(
+                "engine",
+                format!(
+                    "the image of `{name}` does not train with this engine on a GPU: choose another engine, or an image \
+                     that does, and say so with --runpod-engines"
+                ),
             ));
         }
         if free.is_some_and(|free| !free.engines().contains(&engine)) {

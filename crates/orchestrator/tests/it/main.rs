@@ -2,6 +2,7 @@
 //! whose agents are the tests themselves.
 
 mod agents;
+mod bases;
 mod crashes;
 mod fixture;
 mod generations;

@@ -11,6 +11,7 @@ use protocol::{
 };
 use store::{
     Store, artifacts, attempts,
+    bases::{self, NewBase},
     datasets::{self, NewItem},
     generations,
     jobs::{self, NewJob},
@@ -113,7 +114,7 @@ pub(crate) async fn populate(store: &Store, owner: OwnerId, seed: u8) -> anyhow:
     let id = pool::note(&tx, owner, machines.token.id, &machine).await?;
     assert_eq!(pool::note(&tx, owner, machines.token.id, &machine).await?, id);
     let base = NewBase {
-        name: "sdxl".to_owned(),
+        name: format!("sdxl-{seed}"),
         source: "hf:stabilityai/stable-diffusion-xl-base-1.0".parse()?,
         from_settings: false,
         facts: None,

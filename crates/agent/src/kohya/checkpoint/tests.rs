@@ -3,6 +3,8 @@
 use std::io::Write as _;
 
 use protocol::{
+    DatasetVersionId, ItemId,
+    dataset::{ManifestItem, Split},
     preset::BaseClass,
     recipe::{Engine, RecipeRequest},
 };
@@ -17,6 +19,28 @@ fn recipe() -> Recipe {
         ..RecipeRequest::default()
     };
     Recipe::resolve(request, BaseClass::Tiny).unwrap()
+}
+
+fn origin_of(recipe: &Recipe) -> Origin {
+    Origin::of(recipe, &manifest("zora, smiling"), "weights".into())
+}
+
+fn origin() -> Origin {
+    origin_of(&recipe())
+}
+
+fn manifest(caption: &str) -> Manifest {
+    Manifest {
+        id: DatasetVersionId(Default::default()),
+        items: vec![ManifestItem {
+            id: ItemId(Default::default()),
+            sha256: "ab".repeat(32),
+            caption: caption.into(),
+            width: 128,
+            height: 128,
+            split: Split::Train,
+        }],
+    }
 }
 
 fn safetensors() -> Vec<u8> {
@@ -35,7 +59,7 @@ fn checkpoint(folder: &Path) -> PathBuf {
     fs::write(state.join("model.safetensors"), safetensors()).unwrap();
     fs::write(state.join("core.123"), "what somebody left there").unwrap();
     let path = folder.join("checkpoint-000008.zip");
-    archive(&recipe(), 8, &lora, &state, &path).unwrap();
+    archive(&origin(), 8, &lora, &state, &path).unwrap();
     path
 }
 
@@ -46,7 +70,7 @@ fn a_state_goes_to_another_folder_as_it_was() {
     fs::rename(checkpoint(here.path()), &path).unwrap();
     drop(here);
     let to = there.path().join("resume");
-    let resumed = unpack(&path, &recipe(), &to).unwrap();
+    let resumed = unpack(&path, &origin(), &to).unwrap();
     assert_eq!(resumed.step, 8);
     assert_eq!(fs::read(&resumed.lora).unwrap(), safetensors());
     let mut files: Vec<_> = fs::read_dir(&resumed.state)
@@ -63,14 +87,14 @@ fn a_state_goes_to_another_folder_as_it_was() {
     );
     // A second attempt in the same folder begins with an empty one.
     fs::write(to.join("state/scaler.pt"), "of another state").unwrap();
-    unpack(&path, &recipe(), &to).unwrap();
+    unpack(&path, &origin(), &to).unwrap();
     assert!(!to.join("state/scaler.pt").exists());
 }
 
 #[track_caller]
-fn refused(path: &Path, recipe: &Recipe, words: &str) {
+fn refused(path: &Path, origin: &Origin, words: &str) {
     let to = path.with_extension("unpacked");
-    let err = unpack(path, recipe, &to).unwrap_err().to_string();
+    let err = unpack(path, origin, &to).unwrap_err().to_string();
     assert!(err.contains(words), "{err}");
 }
 
@@ -80,14 +104,18 @@ fn a_checkpoint_of_another_training_is_refused() {
     let path = checkpoint(folder.path());
     let mut other = recipe();
     other.parameters.seed += 1;
-    refused(&path, &other, "was made with another seed");
+    refused(&path, &origin_of(&other), "was made with another seed");
     let mut other = recipe();
     other.base_model = "sdxl".into();
-    refused(&path, &other, "was made with another base_model");
+    refused(&path, &origin_of(&other), "was made with another base_model");
+    let other = Origin::of(&recipe(), &manifest("zora, angry"), "weights".into());
+    refused(&path, &other, "was made with another dataset");
+    let other = Origin::of(&recipe(), &manifest("zora, smiling"), "others".into());
+    refused(&path, &other, "another base model of the name `tiny-xl`");
     // When files are written is free.
     let mut other = recipe();
     other.parameters.sample_every_n_steps += 1;
-    unpack(&path, &other, &folder.path().join("resume")).unwrap();
+    unpack(&path, &origin_of(&other), &folder.path().join("resume")).unwrap();
 }
 
 /// A copy of an archive; `change` gets every name and content, and says what the copy has instead.
@@ -130,7 +158,7 @@ fn names_that_leave_the_folder_are_refused() {
             };
             Some((name.to_owned(), content.to_owned()))
         });
-        refused(&other, &recipe(), "which no state of sd-scripts has");
+        refused(&other, &origin(), "which no state of sd-scripts has");
         assert!(!folder.path().join("escaped").exists());
     }
 }
@@ -144,12 +172,12 @@ fn what_is_broken_or_foreign_is_refused() {
             (!name.ends_with(missing)).then(|| (name.to_owned(), content.to_owned()))
         });
         // The LoRA's name ends like that of the state's weights.
-        refused(&other, &recipe(), "its state lacks");
+        refused(&other, &origin(), "its state lacks");
     }
     let other = copy(&path, |name, content| {
         (name != NOTE).then(|| (name.to_owned(), content.to_owned()))
     });
-    refused(&other, &recipe(), "has no note");
+    refused(&other, &origin(), "has no note");
     let other = copy(&path, |name, content| {
         let kept = if name.ends_with(".safetensors") {
             content.len() - 1
@@ -158,7 +186,7 @@ fn what_is_broken_or_foreign_is_refused() {
         };
         Some((name.to_owned(), content[..kept].to_owned()))
     });
-    refused(&other, &recipe(), "is not complete");
+    refused(&other, &origin(), "is not complete");
 
     let mut bytes = fs::read(&path).unwrap();
     let at = bytes
@@ -175,15 +203,15 @@ fn what_is_broken_or_foreign_is_refused() {
     bytes[content] ^= 1;
     let damaged = folder.path().join("damaged.zip");
     fs::write(&damaged, &bytes).unwrap();
-    refused(&damaged, &recipe(), "damaged");
+    refused(&damaged, &origin(), "damaged");
     fs::write(&damaged, &bytes[..bytes.len() / 2]).unwrap();
-    refused(&damaged, &recipe(), "no whole archive");
+    refused(&damaged, &origin(), "no whole archive");
 
     let native = folder.path().join("checkpoint-000008.safetensors");
     fs::write(&native, safetensors()).unwrap();
     refused(
         &native,
-        &recipe(),
+        &origin(),
         "checkpoints of the native engine are good for that one only",
     );
 }

@@ -14,7 +14,7 @@ use trainer::train::TrainEvent;
 use super::{Teller, child::Child};
 use crate::kohya::{
     Kohya,
-    checkpoint::archive,
+    checkpoint::{self, Origin},
     failure::{Failure, Seen, diagnose, stalled},
     files::{self, Found, Outputs},
     header,
@@ -58,6 +58,7 @@ pub(super) struct Watch<'a> {
     folder: &'a Path,
     tell: &'a mut Teller,
     recipe: &'a Recipe,
+    origin: &'a Origin,
     metrics: Metrics,
     outputs: Outputs,
     scalars: Scalars,
@@ -80,6 +81,7 @@ impl<'a> Watch<'a> {
         kohya: &'a Kohya,
         plan: &'a Plan,
         recipe: &'a Recipe,
+        origin: &'a Origin,
         folder: &'a Path,
         tell: &'a mut Teller,
     ) -> Self {
@@ -89,6 +91,7 @@ impl<'a> Watch<'a> {
             folder,
             tell,
             recipe,
+            origin,
             metrics: Metrics::new(&recipe.parameters, plan.n_before),
             outputs: Outputs::new(plan, &recipe.name, recipe.parameters.n_steps),
             scalars: Scalars::Awaited,
@@ -300,14 +303,14 @@ impl<'a> Watch<'a> {
             match found {
                 Found::Sample { kind, path } => self.tell.event(TrainEvent::Wrote { kind, path }),
                 Found::State { step, lora, state } => {
-                    let to = self.folder.join(format!("checkpoint-{step:06}.zip"));
-                    let (path, recipe) = (to.clone(), self.recipe.clone());
+                    let to = checkpoint::path_of(self.folder, step);
+                    let (path, origin) = (to.clone(), self.origin.clone());
                     let totals = self.totals(step);
                     let archived = tokio::task::spawn_blocking(move || {
                         if let Some(totals) = totals {
                             header::mend(&lora, &totals)?;
                         }
-                        archive(&recipe, step, &lora, &state, &path)
+                        checkpoint::archive(&origin, step, &lora, &state, &path)
                     })
                     .await;
                     match archived {

@@ -7,14 +7,14 @@ use std::{
 };
 
 use agent::{
-    engine::{Ended, Engine, Job, TrainEvent},
+    engine::{Base, Ended, Engine, Job, TrainEvent},
     kohya::{Kohya, Precision, tensorboard::masked_crc},
 };
 use diffusion::{base::BaseModel, random::Random};
 use image::{Rgb, RgbImage};
 use protocol::{
     DatasetVersionId, ItemId,
-    agent::{ArtifactKind, BaseLocation, Directive, Report},
+    agent::{ArtifactKind, Directive, Report},
     dataset::{Manifest, ManifestItem, Split},
     event::{LogLevel, StepMetrics},
     preset::BaseClass,
@@ -244,9 +244,7 @@ impl Stage {
             agent::engine::native,
             Job {
                 recipe: self.recipe.clone(),
-                base: BaseLocation::BuiltIn {
-                    name: "tiny-xl".into(),
-                },
+                base: Base::BuiltIn("tiny-xl".into()),
                 manifest,
                 pictures: Box::new(move |sha256| pictures.join(sha256)),
                 resume_from: self.resume_from.clone(),

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use protocol::{
     MicroUsd,
+    recipe::Engine,
     spend::{CloudTier, RentalWish, env},
 };
 
@@ -33,6 +34,8 @@ pub struct Renting {
     pub disk_gb: u32,
     /// Least CUDA version of the host, as the image needs it.
     pub min_cuda_version: Option<String>,
+    /// What the image can train with on a GPU.
+    pub engines: Vec<Engine>,
     /// The most machines at the same time.
     pub capacity: usize,
 }
@@ -96,6 +99,10 @@ impl Landlord for RunPod {
 
     fn capacity(&self) -> usize {
         self.renting.capacity
+    }
+
+    fn engines(&self) -> &[Engine] {
+        &self.renting.engines
     }
 
     fn agent_env(&self) -> BTreeMap<String, String> {

@@ -20,6 +20,7 @@ use protocol::{
     JobId, MicroUsd,
     job::{CreateJob, Job},
     phase::Phase,
+    recipe::Engine,
     spend::{InstancePhase, LedgerAccount, RentalWish, RentedInstance},
 };
 use sim::runpod::{Delays, Options, RunPod};
@@ -96,6 +97,10 @@ impl orchestrator::providers::rental::Landlord for Frail {
         self.landlord.capacity()
     }
 
+    fn engines(&self) -> &[Engine] {
+        self.landlord.engines()
+    }
+
     fn agent_env(&self) -> BTreeMap<String, String> {
         self.landlord.agent_env()
     }
@@ -160,6 +165,7 @@ impl Office {
             args: "agent".to_owned(),
             disk_gb: 20,
             min_cuda_version: None,
+            engines: vec![Engine::Native, Engine::Kohya],
             capacity: 4,
         };
         let crash = Arc::new(Crash::default());

@@ -1,0 +1,154 @@
+//! Base models from elsewhere, with the real server, real agents and a simulated Hugging Face.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use sim::hub::Hub;
+
+use crate::{api::Api, jobs::events, pool::Member, support::Server};
+
+/// The built-in base as the folder that it is made from.
+const TINY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/tiny-xl");
+const REPOSITORY: &str = "somebody/tiny";
+
+async fn hub_with_tiny() -> Hub {
+    let hub = Hub::start().await.unwrap();
+    let folders = std::fs::read_dir(TINY).unwrap().flatten();
+    for entry in folders {
+        let name = entry.file_name().into_string().unwrap();
+        if entry.path().is_file() {
+            hub.put(REPOSITORY, &name, std::fs::read(entry.path()).unwrap());
+            continue;
+        }
+        for file in std::fs::read_dir(entry.path()).unwrap().flatten() {
+            let path = format!("{name}/{}", file.file_name().into_string().unwrap());
+            hub.put(REPOSITORY, &path, std::fs::read(file.path()).unwrap());
+        }
+    }
+    hub
+}
+
+fn start(data: &Path, hub: &Hub, bases: &str) -> Server {
+    let settings = [
+        ("HF_ENDPOINT", hub.url.clone()),
+        ("MORPHEUS_BASES", bases.to_owned()),
+    ];
+    Server::start_with(data, "127.0.0.1:0", &settings)
+}
+
+async fn ready(api: &Api, name: &str) -> Value {
+    let all = api
+        .wait_for("/api/v1/registered-base-models", |bases| {
+            find(bases, name)["state"] != "checking"
+        })
+        .await;
+    let base = find(&all, name).clone();
+    assert_eq!(base["state"], "ready", "{base}");
+    base
+}
+
+fn find<'a>(bases: &'a Value, name: &str) -> &'a Value {
+    let bases = bases.as_array().unwrap();
+    bases
+        .iter()
+        .find(|base| base["name"] == name)
+        .unwrap_or(&Value::Null)
+}
+
+fn job(dataset: &Value, base: &str, provider: &str) -> Value {
+    json!({
+        "dataset_id": dataset,
+        "base_model": base,
+        "name": "zora",
+        "trigger_word": "zora",
+        "provider": provider,
+        "parameters": {
+            "n_steps": 2, "batch_size": 1, "rank": 4,
+            "checkpoint_every_n_steps": 0, "sample_every_n_steps": 0,
+        },
+    })
+}
+
+async fn trained(api: &Api, request: Value) -> Value {
+    let job = api.post("/api/v1/jobs", request).await;
+    let job = api.ended(job["id"].as_str().unwrap()).await;
+    assert_eq!(job["phase"], "succeeded", "{job}");
+    job
+}
+
+/// Whole files that were fetched since the last call.
+fn fetched(hub: &Hub) -> usize {
+    let asked = hub.take_asked().into_iter();
+    asked.filter(|asked| asked.range.is_none()).count()
+}
+
+#[tokio::test]
+async fn a_repository_is_fetched_once_for_training_and_pictures() {
+    let hub = hub_with_tiny().await;
+    let data = tempfile::tempdir().unwrap();
+    let bases = format!("mine=hf:{REPOSITORY}");
+    let server = start(data.path(), &hub, &bases);
+    let api = Api::of(&server);
+    let base = ready(&api, "mine").await;
+    assert_eq!(
+        (&base["class"], &base["native_resolution"]),
+        (&json!("tiny"), &json!(128))
+    );
+    assert_eq!(fetched(&hub), 0, "the server needs no whole file");
+
+    let dataset = api.upload(4).await;
+    let first = trained(&api, job(&dataset, "mine", "local")).await;
+    assert_eq!(fetched(&hub), base["n_files"], "each file once");
+    let events = events(&api, first["id"].as_str().unwrap()).await;
+    let stages: Vec<&Value> = events.iter().map(|event| &event["name"]).collect();
+    assert!(
+        stages.iter().any(|name| **name == "fetching the base model (MB)"),
+        "{stages:?}"
+    );
+
+    let request = json!({
+        "base_model": "mine", "prompt": "zora", "seed": 7, "n_steps": 2,
+        "loras": [{ "model_version_id": first["model_version_id"], "weight": 1 }],
+    });
+    let generation = api.post("/api/v1/generations", request).await;
+    let path = format!(
+        "/api/v1/generations/{}?wait_seconds=10",
+        generation["id"].as_str().unwrap()
+    );
+    let ended = |generation: &Value| ["succeeded", "failed"].contains(&generation["phase"].as_str().unwrap());
+    let generation = api.wait_for(&path, ended).await;
+    assert_eq!(generation["phase"], "succeeded", "{generation}");
+
+    // Neither the next server nor the next job needs the hub any more.
+    drop(server);
+    let server = start(data.path(), &hub, &bases);
+    let api = api.at(&server);
+    ready(&api, "mine").await;
+    drop(hub);
+    trained(&api, job(&dataset, "mine", "local")).await;
+}
+
+#[tokio::test]
+async fn a_folder_of_the_server_reaches_another_machine_by_way_of_the_object_store() {
+    let hub = Hub::start().await.unwrap();
+    let data = tempfile::tempdir().unwrap();
+    let server = start(data.path(), &hub, &format!("here={TINY}"));
+    let api = Api::of(&server);
+    ready(&api, "here").await;
+    let token = json!({ "name": "workshop", "scope": "agent" });
+    let token = api.post("/api/v1/tokens", token).await;
+    let secret = token["secret"].as_str().unwrap();
+    let _attic = Member::start(&server, secret, "attic", "quiet", data.path());
+    let dataset = api.upload(4).await;
+
+    let copy = "/api/v1/registered-base-models/here/copy";
+    api.post(copy, Value::Null).await;
+    api.wait_for("/api/v1/registered-base-models", |bases| {
+        find(bases, "here")["copy"] == "stored"
+    })
+    .await;
+    trained(&api, job(&dataset, "here", "agent")).await;
+    let kept = data.path().join("attic/bases");
+    let folders = std::fs::read_dir(kept).unwrap().flatten();
+    assert_eq!(folders.filter(|entry| entry.path().is_dir()).count(), 1);
+}
