@@ -177,3 +177,38 @@ impl RunPodFlags {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use orchestrator::providers::runpod::Renting;
+    use protocol::recipe::Engine;
+
+    use super::RunPodFlags;
+
+    fn renting(flags: RunPodFlags) -> Renting {
+        let flags = RunPodFlags {
+            image: Some("worker".into()),
+            ..flags
+        };
+        flags.complete(|_| Some("key".into())).unwrap().unwrap().renting
+    }
+
+    #[test]
+    fn real_machines_train_with_what_the_worker_has_on_their_gpu() {
+        let real = renting(RunPodFlags::default());
+        assert_eq!(real.engines, [Engine::Kohya]);
+        assert_eq!(real.min_cuda_version.as_deref(), Some("12.8"));
+        let simulated = renting(RunPodFlags {
+            url: Some("http://127.0.0.1:1".into()),
+            ..RunPodFlags::default()
+        });
+        assert!(simulated.engines.contains(&Engine::Native));
+        let other = renting(RunPodFlags {
+            engines: Some(vec![Engine::Native]),
+            min_cuda: Some("13.0".into()),
+            ..RunPodFlags::default()
+        });
+        assert_eq!(other.engines, [Engine::Native]);
+        assert_eq!(other.min_cuda_version.as_deref(), Some("13.0"));
+    }
+}
