@@ -13,6 +13,8 @@ const SIMULATOR = resolve(process.env.RUNPOD_SIM_BIN ?? join(ROOT, "target/debug
 const START_MS = 20_000;
 
 export const ZORA = join(ROOT, "assets/demo-datasets/zora");
+/** A diffusers folder: the base model that is built in. */
+export const TINY_XL = join(ROOT, "assets/tiny-xl");
 
 export interface Server {
   url: string;

@@ -85,7 +85,6 @@ export const baseModelsQuery = () =>
   queryOptions({
     queryKey: ["base-models"],
     queryFn: () => body(client.GET("/api/v1/base-models")),
-    staleTime: 300_000,
   });
 
 export const presetsQuery = (base_model: string) =>

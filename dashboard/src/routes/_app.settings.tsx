@@ -1,10 +1,12 @@
-// Appearance, keyboard, access.
+// Appearance, keyboard, base models, access.
 import { useSuspenseQuery } from "@tanstack/react-query";
 import { createFileRoute } from "@tanstack/react-router";
 import { LogOut } from "lucide-react";
 import type { ReactNode } from "react";
 import { useSignOut } from "~/api/access";
+import { registeredBasesQuery } from "~/api/bases";
 import { baseModelsQuery, sessionQuery, tokensQuery } from "~/api/queries";
+import { BasesPanel } from "~/components/settings/bases/bases-panel";
 import { TokensPanel } from "~/components/settings/tokens-panel";
 import { ThemeSwitch } from "~/components/shell/theme-switch";
 import { Button } from "~/components/ui/button";
@@ -20,6 +22,7 @@ export const Route = createFileRoute("/_app/settings")({
     Promise.all([
       context.queries.ensureQueryData(tokensQuery()),
       context.queries.ensureQueryData(baseModelsQuery()),
+      context.queries.ensureQueryData(registeredBasesQuery()),
     ]),
   component: Settings,
 });
@@ -65,6 +68,7 @@ function Settings() {
             />
           </Choice>
         </Panel>
+        <BasesPanel />
         <TokensPanel />
         <Panel title="Server">
           <dl>

@@ -1,6 +1,7 @@
 // Everything that makes a picture.
 import { WandSparkles } from "lucide-react";
 import type { BaseModel, ModelVersion } from "~/api/types";
+import { AddBaseLink } from "~/components/settings/bases/add-link";
 import { Button } from "~/components/ui/button";
 import { Field, Textarea } from "~/components/ui/field";
 import { Select } from "~/components/ui/select";
@@ -73,7 +74,12 @@ export function Controls({ values, onChange, bases, versions, errors, busy, onGe
         {busy ? "Rendering…" : "Generate"}
       </Button>
       <div className="grid grid-cols-2 gap-3 border-t pt-4">
-        <Field label="Base model" error={errors.base_model} className="col-span-2">
+        <Field
+          label="Base model"
+          error={errors.base_model}
+          aside={<AddBaseLink bases={bases} />}
+          className="col-span-2"
+        >
           {(control) => (
             <Select
               id={control.id}

@@ -1,0 +1,47 @@
+// Base models that were registered: how far each is, and what can be done with it.
+import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+import { body, client } from "./client";
+import type { RegisterBase, RegisteredBase } from "./types";
+
+/** The server hashes or copies it. */
+export function isBusy({ state, copy }: RegisteredBase): boolean {
+  return state === "checking" || copy === "copying";
+}
+
+export const registeredBasesQuery = () =>
+  queryOptions({
+    queryKey: ["registered-base-models"],
+    queryFn: () => body(client.GET("/api/v1/registered-base-models")),
+    refetchInterval: ({ state }) => (state.data?.some(isBusy) ? 1000 : false),
+  });
+
+/** What forms offer, and what the server says of a job with it, follow from what is registered. */
+export function useForgetBaseModels(): () => Promise<unknown> {
+  const queries = useQueryClient();
+  return () =>
+    Promise.all(
+      ["base-models", "presets", "estimate"].map((key) => queries.invalidateQueries({ queryKey: [key] })),
+    );
+}
+
+function useChange<T>(mutationFn: (of: T) => Promise<unknown>) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn,
+    onSuccess: () => queries.invalidateQueries({ queryKey: registeredBasesQuery().queryKey }),
+  });
+}
+
+const named = (name: string) => ({ params: { path: { name } } });
+
+export const useRegisterBase = () =>
+  useChange((base: RegisterBase) => client.POST("/api/v1/registered-base-models", { body: base }));
+
+export const useCheckBase = () =>
+  useChange((name: string) => client.POST("/api/v1/registered-base-models/{name}/check", named(name)));
+
+export const useCopyBase = () =>
+  useChange((name: string) => client.POST("/api/v1/registered-base-models/{name}/copy", named(name)));
+
+export const useRemoveBase = () =>
+  useChange((name: string) => client.DELETE("/api/v1/registered-base-models/{name}", named(name)));

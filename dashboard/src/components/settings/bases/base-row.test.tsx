@@ -1,0 +1,103 @@
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { render, screen } from "@testing-library/react";
+import { expect, test } from "vitest";
+import type { RegisteredBase } from "~/api/types";
+import { BaseRow } from "./base-row";
+import { usableKey } from "./state";
+
+const HASH = "31e35c80fc4829d14f90153f4c74cd59c90b779f6afe05a74cd6120b893f7e5b";
+
+function aBase(change: Partial<RegisteredBase> = {}): RegisteredBase {
+  return {
+    name: "sdxl-base",
+    source: "/models/sdxl.safetensors",
+    from_settings: false,
+    state: "ready",
+    class: "sdxl",
+    native_resolution: 1024,
+    size_bytes: 6_900_000_000,
+    done_bytes: 0,
+    n_files: 1,
+    sha256: HASH,
+    is_fetchable: false,
+    copy: "none",
+    created_at: "2026-01-02T03:00:00Z",
+    ...change,
+  };
+}
+
+function show(change: Partial<RegisteredBase>): string {
+  render(
+    <QueryClientProvider client={new QueryClient()}>
+      <BaseRow base={aBase(change)} />
+    </QueryClientProvider>,
+  );
+  return screen.getByRole("listitem", { name: "sdxl-base" }).textContent ?? "";
+}
+
+const button = (name: string) => screen.queryByRole("button", { name });
+const COPY = "Copy sdxl-base to the object store";
+const REMOVE = "Remove sdxl-base";
+
+test("a file of the server that is ready says what it is, and may be copied", () => {
+  const text = show({});
+  expect(text).toContain("Ready");
+  expect(text).toContain("SDXL · 1024 px · 6.9 GB · this server only");
+  expect(text).toContain("31e35c80fc48…");
+  expect(text).toContain("where it takes 6.9 GB");
+  expect(button(COPY)).not.toBeNull();
+  expect(button(REMOVE)).not.toBeNull();
+  expect(screen.queryByRole("progressbar")).toBeNull();
+});
+
+test("one that every machine can fetch needs no copy", () => {
+  expect(show({ is_fetchable: true })).toContain("every machine can use it");
+  expect(button(COPY)).toBeNull();
+});
+
+test("while it is hashed it says how far that is", () => {
+  const text = show({ state: "checking", done_bytes: 3_450_000_000, sha256: null });
+  expect(text).toContain("Reading and hashing it: 3.5 GB of 6.9 GB");
+  expect(screen.getByRole("progressbar").getAttribute("aria-valuenow")).toBe("50");
+  expect(button("Check sdxl-base again")).toHaveProperty("disabled", true);
+  expect(button(COPY)).toBeNull();
+});
+
+test("before its size is known, how far it is stays open", () => {
+  const unknown = { class: null, native_resolution: null, size_bytes: null, sha256: null, n_files: 0 };
+  expect(show({ state: "checking", ...unknown })).toContain("Looking at it");
+  expect(screen.getByRole("progressbar").getAttribute("aria-valuenow")).toBeNull();
+});
+
+test("while it is copied it says so, and stays ready", () => {
+  const text = show({ copy: "copying", done_bytes: 690_000_000 });
+  expect(text).toContain("Ready");
+  expect(text).toContain("Copying it into the object store: 690 MB of 6.9 GB");
+  expect(button(COPY)).toBeNull();
+});
+
+test("a failure is told in full, and a failed copy may be tried again", () => {
+  const problem = "`/models/sdxl.safetensors` is no SDXL model: it has no `conditioner`";
+  show({ state: "failed", problem, class: null, sha256: null });
+  expect(screen.getByRole("alert").textContent).toBe(`${problem}.`);
+  expect(button(COPY)).toBeNull();
+});
+
+test("a failed copy says why, and may be tried again", () => {
+  show({ copy: "failed", problem: "the bucket is full" });
+  expect(screen.getByRole("alert").textContent).toBe("The bucket is full.");
+  expect(button(COPY)).not.toBeNull();
+});
+
+test("one from the settings cannot be removed here, and says where", () => {
+  expect(show({ from_settings: true })).toContain("to remove it, take it out there");
+  expect(button(REMOVE)).toBeNull();
+});
+
+test("forms ask again when a base becomes ready or fetchable, not while its bytes are counted", () => {
+  const checking = aBase({ state: "checking" });
+  expect(usableKey([{ ...checking, done_bytes: 5 }])).toBe(usableKey([checking]));
+  for (const later of [[aBase()], [aBase({ is_fetchable: true })], []]) {
+    expect(usableKey(later)).not.toBe(usableKey([checking]));
+  }
+});

@@ -1,0 +1,137 @@
+// Registers a base model by a path, an address or an id on Hugging Face.
+import { type ClipboardEvent, type FormEvent, type ReactNode, useState } from "react";
+import { useRegisterBase } from "~/api/bases";
+import { describeError, ProblemError } from "~/api/problem";
+import { Button } from "~/components/ui/button";
+import { Field, Input } from "~/components/ui/field";
+import { Segmented } from "~/components/ui/segmented";
+import {
+  type Draft,
+  type DraftField,
+  draftErrors,
+  EMPTY,
+  isComplete,
+  type Kind,
+  readSource,
+  serverErrors,
+  toSource,
+} from "./source";
+
+const KINDS: { value: Kind; label: string }[] = [
+  { value: "path", label: "File on the server" },
+  { value: "url", label: "Web address" },
+  { value: "hub", label: "Hugging Face" },
+];
+
+const ABOUT: Record<Kind, string> = {
+  path: "A file that the server can read. Jobs on this server may use it at once; other machines, after it was copied into the object store.",
+  url: "A checkpoint on the web. Every machine that trains on it fetches it from there, once.",
+  hub: "A repository on Hugging Face. Every machine that trains on it fetches it from there, once.",
+};
+
+export function RegisterForm() {
+  const register = useRegisterBase();
+  const [draft, setDraft] = useState<Draft>(EMPTY);
+  const change = (some: Partial<Draft>) => {
+    register.reset();
+    setDraft((before) => ({ ...before, ...some }));
+  };
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    if (!isComplete(draft) || register.isPending) return;
+    register.mutate(
+      { name: draft.name.trim(), source: toSource(draft) },
+      { onSuccess: () => setDraft({ ...EMPTY, kind: draft.kind }) },
+    );
+  };
+  // A whole source that is pasted is taken apart, whichever field it lands in.
+  const paste = (event: ClipboardEvent<HTMLInputElement>) => {
+    const isAll = event.currentTarget.selectionEnd === event.currentTarget.value.length;
+    const found = isAll && readSource(event.clipboardData.getData("text"));
+    if (!found || event.currentTarget.selectionStart !== 0) return;
+    event.preventDefault();
+    change(found);
+  };
+
+  const refused =
+    register.error instanceof ProblemError ? serverErrors(draft.kind, register.error.fields) : {};
+  const errors = { ...refused, ...draftErrors(draft) };
+  const elsewhere = register.error && Object.keys(refused).length === 0;
+  const text = (field: DraftField, label: string, placeholder: string, help?: ReactNode) => (
+    <Field label={label} error={errors[field]} help={help}>
+      {(control) => (
+        <Input
+          {...control}
+          value={draft[field]}
+          onChange={(event) => change({ [field]: event.target.value })}
+          onPaste={field === "name" ? undefined : paste}
+          placeholder={placeholder}
+          spellCheck={false}
+          autoCapitalize="off"
+        />
+      )}
+    </Field>
+  );
+
+  return (
+    <form noValidate onSubmit={submit} aria-label="Add a base model" className="flex flex-col gap-3">
+      <div>
+        <Segmented
+          label="Where the base model is"
+          value={draft.kind}
+          onValueChange={(kind) => change({ kind })}
+          options={KINDS}
+        />
+        <p className="mt-2 text-muted text-xs">{ABOUT[draft.kind]}</p>
+      </div>
+      <div className="grid items-start gap-3 sm:grid-cols-2">
+        {text("name", "Name", "sdxl-base", "What jobs and the playground call it.")}
+        {draft.kind === "path" &&
+          text(
+            "path",
+            "Path",
+            "/models/sdxl.safetensors",
+            "Absolute, on the server's machine: a .safetensors file or a diffusers folder.",
+          )}
+        {draft.kind === "url" && (
+          <>
+            {text(
+              "url",
+              "Address",
+              "https://example.org/sdxl.safetensors",
+              "Of a single .safetensors file. What stands after ? is kept secret.",
+            )}
+            {text(
+              "sha256",
+              "SHA-256, if you know it",
+              "31e35c80fc4829d14f90153f4c74cd59…",
+              "Saves the server from reading the whole file; each machine checks it.",
+            )}
+          </>
+        )}
+        {draft.kind === "hub" && (
+          <>
+            {text("repository", "Repository", "stabilityai/stable-diffusion-xl-base-1.0")}
+            {text("revision", "Revision, if not main", "main", "A branch, a tag or a commit.")}
+            {text(
+              "file",
+              "File, if there are several",
+              "sd_xl_base_1.0.safetensors",
+              "Without it: the only checkpoint, or the diffusers folder.",
+            )}
+          </>
+        )}
+      </div>
+      <div className="flex flex-wrap items-center gap-3">
+        <Button type="submit" disabled={!isComplete(draft) || register.isPending}>
+          {register.isPending ? "Adding…" : "Add and check"}
+        </Button>
+        {elsewhere && (
+          <p role="alert" className="text-bad text-xs">
+            {describeError(register.error)}
+          </p>
+        )}
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,137 @@
+// Where a base model comes from: as fields to fill in, and as the line of text that the server takes.
+
+export type Kind = "path" | "url" | "hub";
+
+/** The fields as they were typed. Those of the other kinds stay as they are. */
+export interface Draft {
+  name: string;
+  kind: Kind;
+  path: string;
+  url: string;
+  sha256: string;
+  repository: string;
+  revision: string;
+  file: string;
+}
+
+export type DraftField = Exclude<keyof Draft, "kind">;
+
+export const EMPTY: Draft = {
+  name: "",
+  kind: "path",
+  path: "",
+  url: "",
+  sha256: "",
+  repository: "",
+  revision: "",
+  file: "",
+};
+
+const FIELDS: Record<Kind, [DraftField, ...DraftField[]]> = {
+  path: ["path"],
+  url: ["url", "sha256"],
+  hub: ["repository", "revision", "file"],
+};
+
+const HUB_NAME = /^[A-Za-z0-9._-]+$/;
+const SHA256 = /^[0-9a-f]{64}$/i;
+
+/** The line of text; empty parts are left out. */
+export function toSource(draft: Draft): string {
+  const { kind, path, url, sha256, repository, revision, file } = trimmed(draft);
+  if (kind === "path") return path;
+  if (kind === "url") return sha256 === "" ? url : `${url}#sha256=${sha256.toLowerCase()}`;
+  return `hf:${repository}${revision && `@${revision}`}${file && `:${file}`}`;
+}
+
+/** The fields that a line of text fills in: that of the server, or the address of a page on Hugging Face. Null where
+ * it is none of them. */
+export function readSource(text: string): Partial<Draft> | null {
+  const line = text.trim();
+  const page = /^https?:\/\/(?:www\.)?(?:huggingface\.co|hf\.co)\/([^/?#]+\/[^/?#]+)\/?([^?#]*)/i.exec(line);
+  if (page) {
+    const [, repository = "", rest = ""] = page;
+    const [, revision = "", file = ""] = /^(?:blob|resolve|tree)\/([^/]+)\/?(.*)$/.exec(rest) ?? [];
+    if (rest === "" || revision !== "") {
+      return { kind: "hub", repository, revision: revision === "main" ? "" : revision, file };
+    }
+  }
+  const id = /^hf:([^@:]*)(?:@([^:]*))?(?::(.*))?$/.exec(line);
+  if (id) {
+    const [, repository = "", revision = "", file = ""] = id;
+    return { kind: "hub", repository, revision, file };
+  }
+  if (/^https?:\/\//i.test(line)) {
+    const [, url = line, sha256 = ""] = /^([^#]*)#sha256=([0-9a-f]{64})$/i.exec(line) ?? [];
+    return { kind: "url", url, sha256 };
+  }
+  return line.startsWith("/") ? { kind: "path", path: line } : null;
+}
+
+/** What is wrong with what was typed, by field; a field that is still empty is not wrong. */
+export function draftErrors(draft: Draft): Partial<Record<DraftField, string>> {
+  const typed = trimmed(draft);
+  const errors: Partial<Record<DraftField, string>> = {};
+  for (const field of ["name", ...FIELDS[draft.kind]] as const) {
+    const wrong = typed[field] === "" ? undefined : CHECKS[field](typed[field]);
+    if (wrong) errors[field] = wrong;
+  }
+  return errors;
+}
+
+/** Whether it can be sent. */
+export function isComplete(draft: Draft): boolean {
+  const typed = trimmed(draft);
+  return (
+    typed.name !== "" && typed[FIELDS[draft.kind][0]] !== "" && Object.keys(draftErrors(draft)).length === 0
+  );
+}
+
+/** What the server refused, at the fields that say it here. */
+export function serverErrors(
+  kind: Kind,
+  errors: Record<string, string>,
+): Partial<Record<DraftField, string>> {
+  return {
+    ...(errors.name !== undefined && { name: errors.name }),
+    ...(errors.source !== undefined && { [FIELDS[kind][0]]: errors.source }),
+  };
+}
+
+/** The server's rules, so that what it would refuse is said while it is typed. */
+const CHECKS: Record<DraftField, (text: string) => string | undefined> = {
+  name: (name) =>
+    name.length > 80 || name === "tiny-xl" || !HUB_NAME.test(name)
+      ? "use from 1 to 80 letters, digits, dots, dashes or underscores, and not tiny-xl, which is built in"
+      : undefined,
+  path: (path) => (path.startsWith("/") ? undefined : "must be an absolute path: begin it with /"),
+  url: (url) => {
+    const scheme = /^([^:/?#]*):\/\//.exec(url)?.[1];
+    if (scheme !== "https" && scheme !== "http") return "must begin with https://";
+    if (!/^https?:\/\/[^/?#]/.test(url))
+      return "has no host: write it like https://example.org/sdxl.safetensors";
+    return url.includes("#") ? "only #sha256= and 64 hexadecimal digits may stand after #" : undefined;
+  },
+  sha256: (hash) => (SHA256.test(hash) ? undefined : "must be 64 hexadecimal digits"),
+  repository: (id) => {
+    const parts = id.split("/");
+    return parts.length === 2 && parts.every(isHubName)
+      ? undefined
+      : "write it as owner/repository, as Hugging Face shows it above the model";
+  },
+  revision: (revision) =>
+    revision.split("/").every(isHubName) ? undefined : "must be a branch, a tag or a commit",
+  file: (file) =>
+    file.split("/").some((part) => ["", ".", ".."].includes(part)) || /[\\?#%\p{Cc}]/u.test(file)
+      ? "must be a path within the repository, like folder/model.safetensors"
+      : undefined,
+};
+
+function isHubName(name: string): boolean {
+  return HUB_NAME.test(name) && name !== "." && name !== "..";
+}
+
+function trimmed(draft: Draft): Draft {
+  const texts = Object.entries(draft).map(([field, text]) => [field, text.trim()]);
+  return { ...draft, ...Object.fromEntries(texts) };
+}
