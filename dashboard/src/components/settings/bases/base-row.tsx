@@ -132,7 +132,7 @@ function Remove({ name }: { name: string }) {
         </Button>
       }
       title={`Remove ${name}?`}
-      description="Trained models and its own files stay. Jobs that wait for it cannot begin."
+      description="Trained models and its own files stay. Jobs and pictures can no longer use it."
       action="Remove"
       onConfirm={() =>
         remove.mutate(name, { onError: (error) => announceError(`${name} was not removed`, error) })
