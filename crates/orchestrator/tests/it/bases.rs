@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use orchestrator::{HubOptions, ServiceError, ServiceResult};
+use chrono::TimeDelta;
+use orchestrator::{HubOptions, Pass, ServiceError, ServiceResult};
 use protocol::{
     agent::{BaseLocation, Work, WorkKind},
     base::{BaseCopy, BaseFacts, BaseState, RegisterBase, RegisteredBase},
@@ -10,6 +11,7 @@ use protocol::{
     preset::BaseClass,
 };
 use sim::hub::{Asked, COMMIT, Faults, Hub, sha256};
+use store::BlobKey;
 
 use crate::fixture::Bench;
 
@@ -352,5 +354,24 @@ async fn only_who_has_the_token_reads_a_closed_repository() -> anyhow::Result<()
     trusted.orchestrator.copy_base("it").await?;
     trusted.pass().await?;
     assert_eq!(shown(&trusted, "it").await?.copy, BaseCopy::Stored);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_copy_is_kept_for_as_long_as_its_base() -> anyhow::Result<()> {
+    let hub = Hub::start().await?;
+    let bench = bench(&hub).await?;
+    let content = tensors("sdxl", 100);
+    hub.put("c/d", "it.safetensors", content.clone());
+    checked(&bench, "it", "hf:c/d").await?;
+    bench.orchestrator.copy_base("it").await?;
+    bench.pass().await?;
+    let key = BlobKey::from_sha256(&sha256(&content))?;
+    let objects = bench.store().objects();
+    bench.collect(Pass::Delete, TimeDelta::hours(25)).await?;
+    assert!(objects.exists(&key).await?);
+    bench.orchestrator.remove_base("it").await?;
+    bench.collect(Pass::Delete, TimeDelta::hours(25)).await?;
+    assert!(!objects.exists(&key).await?);
     Ok(())
 }

@@ -27,7 +27,7 @@ fn sample() -> ArtifactKind {
 }
 
 impl Bench {
-    async fn collect(&self, pass: Pass, after: TimeDelta) -> anyhow::Result<Collection> {
+    pub(crate) async fn collect(&self, pass: Pass, after: TimeDelta) -> anyhow::Result<Collection> {
         Ok(self.orchestrator.collect_at(pass, store::now() + after).await?)
     }
 }
