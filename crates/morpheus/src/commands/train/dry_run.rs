@@ -5,42 +5,16 @@ use std::path::Path;
 use agent::kohya::plan::{Memory, Plan, Request};
 use anyhow::Context as _;
 use diffusion::{base::BaseInfo, schedulers::PredictionType};
-use protocol::{agent::BaseLocation, dataset::Manifest, recipe::Recipe};
+use protocol::agent::BaseLocation;
 use serde_json::json;
 
-use crate::{kohya::KohyaFlags, output};
+use super::Setup;
+use crate::{output, paths};
 
 /// Prints the arguments and the dataset file; nothing is written or started.
-pub(super) fn print(
-    recipe: &Recipe,
-    manifest: &Manifest,
-    base: &BaseLocation,
-    folder: &Path,
-    flags: &KohyaFlags,
-    is_json: bool,
-) -> anyhow::Result<()> {
-    let folder = folder.join("kohya");
-    let (path, prediction) = match base {
-        BaseLocation::BuiltIn { name } => (folder.join(name), PredictionType::Epsilon),
-        BaseLocation::Path { path } => {
-            let path = crate::paths::absolute(Path::new(path));
-            let info = BaseInfo::read(&path).context("base_model")?;
-            (path, info.prediction_type)
-        }
-    };
-    let plan = Plan::new(&Request {
-        recipe,
-        manifest,
-        base: &path,
-        prediction,
-        folder: &folder,
-        tokenizers: &flags.tokenizers(),
-        precision: flags.kohya_precision,
-        memory: Memory::Planned,
-        resume: None,
-    })
-    .context("sd-scripts cannot train this recipe")?;
-    if is_json {
+pub(super) fn print(setup: &Setup, folder: &Path) -> anyhow::Result<()> {
+    let plan = plan(setup, folder)?;
+    if setup.json {
         return output::json(&json!({ "args": plan.args, "dataset_toml": plan.dataset_toml }));
     }
     for arg in &plan.args {
@@ -52,4 +26,29 @@ pub(super) fn print(
         plan.dataset_toml
     ));
     Ok(())
+}
+
+/// What sd-scripts would be started with, if it takes the recipe.
+pub(super) fn plan(setup: &Setup, folder: &Path) -> anyhow::Result<Plan> {
+    let folder = paths::absolute(folder).join("kohya");
+    let (path, prediction) = match &setup.base {
+        BaseLocation::BuiltIn { name } => (folder.join(name), PredictionType::Epsilon),
+        BaseLocation::Path { path } => {
+            let path = paths::absolute(Path::new(path));
+            let info = BaseInfo::read(&path).context("base_model")?;
+            (path, info.prediction_type)
+        }
+    };
+    Plan::new(&Request {
+        recipe: &setup.recipe,
+        manifest: &setup.pictures.manifest,
+        base: &path,
+        prediction,
+        folder: &folder,
+        tokenizers: &setup.kohya.tokenizers(),
+        precision: setup.kohya.kohya_precision,
+        memory: Memory::Planned,
+        resume: None,
+    })
+    .context("sd-scripts cannot train this recipe")
 }
