@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use agent::kohya::tensorboard::masked_crc;
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
@@ -29,6 +30,10 @@ struct Run {
     files: Vec<(PathBuf, String)>,
     /// Tensorboard events to copy into the log folder.
     events: Option<PathBuf>,
+    /// Losses to write there as events, one for each step.
+    losses: Vec<f32>,
+    /// Learning rate to write beside them.
+    learning_rate: Option<f32>,
     /// Stay after the last line, until somebody ends it.
     stays: bool,
     /// Exit code.
@@ -60,10 +65,13 @@ fn main() -> Result<std::process::ExitCode> {
     for (from, to) in &run.files {
         copy(from, &output.join(to.replace("NAME", name)))?;
     }
-    if let Some(events) = &run.events {
-        let to = Path::new(option("--logging_dir")?)
-            .join("20261122124731/network_train/events.out.tfevents.1.host.2.0");
-        copy(events, &to)?;
+    let events = Path::new(option("--logging_dir")?)
+        .join("20261122124731/network_train/events.out.tfevents.1.host.2.0");
+    if let Some(recorded) = &run.events {
+        copy(recorded, &events)?;
+    }
+    if !run.losses.is_empty() {
+        write(&events, &scalars(&run.losses, run.learning_rate))?;
     }
     let pause = Duration::from_millis(run.pause_ms);
     thread::scope(|scope| {
@@ -79,9 +87,53 @@ fn main() -> Result<std::process::ExitCode> {
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
+    write(
+        to,
+        &fs::read(from).with_context(|| format!("failed to read {}", from.display()))?,
+    )
+}
+
+fn write(to: &Path, content: &[u8]) -> Result<()> {
     fs::create_dir_all(to.parent().context("a file lies in a folder")?)?;
-    fs::copy(from, to).with_context(|| format!("failed to copy {} to {}", from.display(), to.display()))?;
-    Ok(())
+    fs::write(to, content).with_context(|| format!("failed to write {}", to.display()))
+}
+
+/// Losses as sd-scripts logs them, each after its step together with the rate of the next.
+fn scalars(losses: &[f32], learning_rate: Option<f32>) -> Vec<u8> {
+    let mut events = Vec::new();
+    for (step, loss) in (1..).zip(losses) {
+        events.extend(event(step, "loss/current", *loss));
+        events.extend(
+            learning_rate
+                .map(|rate| event(step, "lr/unet", rate))
+                .unwrap_or_default(),
+        );
+    }
+    events
+}
+
+/// A scalar as tensorboard writes it: protocol buffers between their length and their checksums.
+fn event(step: u64, tag: &str, value: f32) -> Vec<u8> {
+    let mut inner = vec![0x0a, tag.len() as u8];
+    inner.extend(tag.bytes());
+    inner.push(0x15);
+    inner.extend(value.to_le_bytes());
+    let mut event = vec![0x10];
+    let mut rest = step;
+    while rest >= 0x80 {
+        event.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    event.extend([rest as u8, 0x2a, inner.len() as u8 + 2, 0x0a, inner.len() as u8]);
+    event.extend(inner);
+    let length = (event.len() as u64).to_le_bytes();
+    let parts = [
+        &length[..],
+        &masked_crc(&length).to_le_bytes(),
+        &event,
+        &masked_crc(&event).to_le_bytes(),
+    ];
+    parts.concat()
 }
 
 fn print(from: Option<&Path>, to: &mut dyn Write, pause: Duration) {

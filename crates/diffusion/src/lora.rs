@@ -3,7 +3,10 @@
 //! In memory a module always has kohya's name. Nothing is merged into the base: [`adapters`] gives the set that the
 //! pipeline applies beside it, and the base stays as it is.
 
+pub mod compare;
 pub mod names;
+
+mod spectrum;
 
 use std::{
     collections::{BTreeMap, HashMap},

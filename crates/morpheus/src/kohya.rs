@@ -1,6 +1,9 @@
 //! Where sd-scripts is on this machine, as flags and variables say.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use agent::kohya::{Kohya, Precision, QUIET};
 use anyhow::ensure;
@@ -34,6 +37,15 @@ pub(crate) struct KohyaFlags {
     /// Folder with both CLIP tokenizers, as sd-scripts' --tokenizer_cache_dir takes it [default: in ~/.cache/morpheus]
     #[arg(long, env = "MORPHEUS_KOHYA_TOKENIZERS", value_name = "DIR")]
     pub(crate) kohya_tokenizers: Option<PathBuf>,
+    /// sd-scripts is ended when nothing was heard of it for this long; loading a base over a slow network takes minutes
+    #[arg(
+        long,
+        env = "MORPHEUS_KOHYA_QUIET_SECONDS",
+        value_name = "SECONDS",
+        default_value_t = QUIET.as_secs(),
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    pub(crate) kohya_quiet_seconds: u64,
 }
 
 /// The name of an engine, on the command line.
@@ -60,7 +72,7 @@ impl KohyaFlags {
             dir,
             tokenizers: self.tokenizers(),
             precision: self.kohya_precision,
-            quiet: QUIET,
+            quiet: Duration::from_secs(self.kohya_quiet_seconds),
         })
     }
 

@@ -20,6 +20,7 @@ pub mod loss;
 pub mod metadata;
 pub mod network;
 pub mod optimizer;
+pub mod parity;
 pub mod replay;
 pub mod schedule;
 pub mod step;

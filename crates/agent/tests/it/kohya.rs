@@ -314,7 +314,7 @@ fn recorded(name: &str, stage: &Stage) -> Option<Run> {
     Some(Run {
         out: Some(folder.join(format!("{name}.out"))),
         err: Some(folder.join(format!("{name}.err"))),
-        events: None,
+        losses: Vec::new(),
         pause_ms: 0,
         ..stage.good_run()
     })

@@ -1,6 +1,9 @@
-//! `morpheus train`: a training without a server.
+//! `morpheus train`: a training without a server, or one with each engine and a page that compares them.
 
+mod both;
 mod dry_run;
+mod journal;
+mod parity;
 mod pictures;
 mod recipe_file;
 mod report;
@@ -12,13 +15,17 @@ use std::{
 
 use agent::engine::{self, Base, Ended, Job, TrainEvent, Trained};
 use anyhow::{Context as _, bail, ensure};
-use protocol::{agent::Directive, preset::BaseClass, recipe::Engine};
+use protocol::{
+    agent::Directive,
+    preset::BaseClass,
+    recipe::{Engine, Recipe},
+};
 
-use self::{pictures::Pictures, recipe_file::RecipeFile, report::Reporter};
+use self::{journal::Journal, pictures::Pictures, recipe_file::RecipeFile, report::Reporter};
 use crate::{
     bases,
     kohya::{self, KohyaFlags},
-    logging, paths, signals,
+    logging, signals,
 };
 
 /// See [`crate::Command::Train`].
@@ -31,9 +38,10 @@ pub(crate) struct Args {
     /// Folder for the LoRA, its verdict, samples and checkpoints
     #[arg(long, value_name = "DIR", required_unless_present = "dry_run")]
     output: Option<PathBuf>,
-    /// What computes it, native or kohya; counts more than the recipe
-    #[arg(long, value_name = "ENGINE", value_parser = kohya::engine)]
-    engine: Option<Engine>,
+    /// What computes it, native or kohya; counts more than the recipe. both: one after the other, into OUTPUT/native
+    /// and OUTPUT/kohya, and OUTPUT/parity.html compares the losses and the files
+    #[arg(long, value_name = "ENGINE", value_parser = choice)]
+    engine: Option<Choice>,
     /// Print what sd-scripts would be started with, and start nothing
     #[arg(long)]
     dry_run: bool,
@@ -47,10 +55,34 @@ pub(crate) struct Args {
     kohya: KohyaFlags,
 }
 
+/// What `--engine` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Choice {
+    One(Engine),
+    Both,
+}
+
+/// Everything about a training but its engine.
+struct Setup {
+    recipe: Recipe,
+    base: Base,
+    pictures: Pictures,
+    output: PathBuf,
+    kohya: KohyaFlags,
+    resume: bool,
+    json: bool,
+}
+
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     logging::start("warn");
     let mut file = RecipeFile::read(&args.recipe)?;
-    file.engine = args.engine.unwrap_or(file.engine);
+    // The recipe of both engines is one; only what computes it differs.
+    let is_both = args.engine == Some(Choice::Both);
+    match args.engine {
+        Some(Choice::One(engine)) => file.engine = engine,
+        Some(Choice::Both) => file.engine = Engine::Native,
+        None => {}
+    }
     let (base, class) = locate(&file.base_model)?;
     let pictures = Pictures::read(&file.dataset, file.held_out.as_deref())?;
     let recipe_name = args.recipe.display().to_string();
@@ -61,71 +93,141 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         Some(output) => output,
         None => Path::new("").join(&recipe.name),
     };
-    if args.dry_run {
-        ensure!(
-            recipe.engine == Engine::Kohya,
-            "--dry-run shows what sd-scripts would be started with: add --engine kohya"
-        );
-        let folder = paths::absolute(&output);
-        return dry_run::print(
-            &recipe,
-            &pictures.manifest,
-            &base,
-            &folder,
-            &args.kohya,
-            args.json,
-        );
-    }
-    let lora = output.join(format!("{}.safetensors", recipe.name));
-    if lora.exists() {
-        bail!(
-            "`{}` exists already: choose another folder with --output",
-            lora.display()
-        );
-    }
-    if recipe.engine == Engine::Kohya {
-        let kohya = args.kohya.setup();
-        let kohya = kohya.context("the kohya engine needs sd-scripts: name its folder with --kohya-dir")?;
-        kohya::check_dir(&kohya)?;
-    }
-    let resume_from = args
-        .resume
-        .then(|| newest_checkpoint(&output, recipe.engine))
-        .transpose()?;
-    fs::create_dir_all(&output)
-        .with_context(|| format!("failed to make the folder `{}`", output.display()))?;
-
-    let reporter = Reporter::new(args.json);
-    reporter.dataset(&pictures);
-    let job = Job {
+    let setup = Setup {
         recipe,
         base,
-        manifest: pictures.manifest.clone(),
-        pictures: pictures.finder(),
-        resume_from,
-        folder: output.clone(),
-        kohya: args.kohya.setup(),
+        pictures,
+        output,
+        kohya: args.kohya,
+        resume: args.resume,
+        json: args.json,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("failed to start the runtime")?;
-    match runtime.block_on(drive(job, &reporter))? {
-        Ended::Completed(trained) => finish(&output, &trained, &reporter),
-        Ended::Stopped | Ended::Cancelled => {
-            bail!("stopped before the last step; go on with --resume")
+    match (is_both, args.dry_run) {
+        (false, true) => {
+            ensure!(
+                setup.recipe.engine == Engine::Kohya,
+                "--dry-run shows what sd-scripts would be started with: add --engine kohya"
+            );
+            dry_run::print(&setup, &setup.output)
         }
+        (true, true) => dry_run::print(&setup, &setup.output.join("kohya")),
+        (false, false) => one(setup),
+        (true, false) => both::run(&setup),
     }
 }
 
-async fn drive(job: Job, reporter: &Reporter) -> anyhow::Result<Ended> {
+/// Trains with the recipe's engine.
+fn one(setup: Setup) -> anyhow::Result<()> {
+    let Setup { recipe, output, .. } = &setup;
+    check_free(&lora_path(recipe, output))?;
+    if recipe.engine == Engine::Kohya {
+        check_kohya(&setup.kohya)?;
+    }
+    let resume_from = setup
+        .resume
+        .then(|| newest_checkpoint(output, recipe.engine))
+        .transpose()?;
+    let reporter = Reporter::new(setup.json);
+    reporter.dataset(&setup.pictures);
+    let trained = setup.train(recipe.engine, output, resume_from, &reporter, None)?;
+    reporter.finished(&verdict_path(output), &trained)?;
+    check_passed(output, &trained)
+}
+
+impl Setup {
+    /// Trains with an engine into a folder, up to the verdict; in a journal, if there is one, everything is kept.
+    fn train(
+        &self,
+        engine: Engine,
+        folder: &Path,
+        resume_from: Option<PathBuf>,
+        reporter: &Reporter,
+        journal: Option<&mut Journal>,
+    ) -> anyhow::Result<Trained> {
+        fs::create_dir_all(folder)
+            .with_context(|| format!("failed to make the folder `{}`", folder.display()))?;
+        let mut recipe = self.recipe.clone();
+        recipe.engine = engine;
+        let job = Job {
+            recipe,
+            base: self.base.clone(),
+            manifest: self.pictures.manifest.clone(),
+            pictures: self.pictures.finder(),
+            resume_from,
+            folder: folder.to_owned(),
+            kohya: self.kohya.setup(),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("failed to start the runtime")?;
+        let Ended::Completed(trained) = runtime.block_on(drive(job, reporter, journal))? else {
+            bail!("stopped before the last step; go on with --resume")
+        };
+        let verdict = verdict_path(folder);
+        fs::write(&verdict, serde_json::to_vec_pretty(&trained.verdict)?)
+            .with_context(|| format!("failed to write `{}`", verdict.display()))?;
+        Ok(*trained)
+    }
+}
+
+fn lora_path(recipe: &Recipe, folder: &Path) -> PathBuf {
+    folder.join(format!("{}.safetensors", recipe.name))
+}
+
+fn verdict_path(folder: &Path) -> PathBuf {
+    folder.join("verdict.json")
+}
+
+/// That nothing is written over.
+fn check_free(path: &Path) -> anyhow::Result<()> {
+    ensure!(
+        !path.exists(),
+        "`{}` exists already: choose another folder with --output",
+        path.display()
+    );
+    Ok(())
+}
+
+fn check_kohya(flags: &KohyaFlags) -> anyhow::Result<()> {
+    let kohya = flags.setup();
+    let kohya = kohya.context("the kohya engine needs sd-scripts: name its folder with --kohya-dir")?;
+    kohya::check_dir(&kohya)
+}
+
+fn check_passed(folder: &Path, trained: &Trained) -> anyhow::Result<()> {
+    ensure!(
+        trained.verdict.passed,
+        "the LoRA did not pass its validation: see `{}`",
+        verdict_path(folder).display()
+    );
+    Ok(())
+}
+
+fn choice(name: &str) -> Result<Choice, String> {
+    if name == "both" {
+        return Ok(Choice::Both);
+    }
+    kohya::engine(name)
+        .map(Choice::One)
+        .map_err(|_| "must be native, kohya or both".to_owned())
+}
+
+async fn drive(job: Job, reporter: &Reporter, mut journal: Option<&mut Journal>) -> anyhow::Result<Ended> {
     let mut engine = engine::Engine::start(engine::native, job);
     let mut interrupted = false;
     loop {
         tokio::select! {
             event = engine.events.recv() => match event {
-                Some(TrainEvent::Report(report)) => reporter.report(&report)?,
-                Some(TrainEvent::Wrote { kind, path }) => reporter.wrote(&kind, &path)?,
+                Some(event) => {
+                    if let Some(journal) = &mut journal {
+                        journal.write(&event)?;
+                    }
+                    match event {
+                        TrainEvent::Report(report) => reporter.report(&report)?,
+                        TrainEvent::Wrote { kind, path } => reporter.wrote(&kind, &path)?,
+                    }
+                }
                 None => {
                     reporter.training_is_over();
                     return engine.end().await.map_err(anyhow::Error::msg);
@@ -168,17 +270,4 @@ fn newest_checkpoint(folder: &Path, engine: Engine) -> anyhow::Result<PathBuf> {
             folder.display()
         )
     })
-}
-
-fn finish(output: &Path, trained: &Trained, reporter: &Reporter) -> anyhow::Result<()> {
-    let verdict = output.join("verdict.json");
-    fs::write(&verdict, serde_json::to_vec_pretty(&trained.verdict)?)
-        .with_context(|| format!("failed to write `{}`", verdict.display()))?;
-    reporter.finished(&verdict, trained)?;
-    anyhow::ensure!(
-        trained.verdict.passed,
-        "the LoRA did not pass its validation: see `{}`",
-        verdict.display()
-    );
-    Ok(())
 }

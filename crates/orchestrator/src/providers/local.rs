@@ -61,13 +61,15 @@ pub struct Local {
 pub(crate) const NAME: &str = "local";
 
 /// The server's settings hold passwords that an agent does not need; these it may see.
-const INHERITED: [&str; 6] = [
+const INHERITED: [&str; 8] = [
     "MORPHEUS_LOG",
     "MORPHEUS_LOG_FORMAT",
+    "MORPHEUS_BASE_CACHE_GB",
     "MORPHEUS_KOHYA_DIR",
     "MORPHEUS_KOHYA_PYTHON",
     "MORPHEUS_KOHYA_PRECISION",
     "MORPHEUS_KOHYA_TOKENIZERS",
+    "MORPHEUS_KOHYA_QUIET_SECONDS",
 ];
 
 /// A killed process is gone within moments, unless the kernel itself waits for a disk.

@@ -8,42 +8,15 @@ use agent::{
 };
 use anyhow::Context as _;
 use diffusion::{base::BaseInfo, schedulers::PredictionType};
-use protocol::{dataset::Manifest, recipe::Recipe};
 use serde_json::json;
 
-use crate::{kohya::KohyaFlags, output};
+use super::Setup;
+use crate::{output, paths};
 
 /// Prints the arguments and the dataset file; nothing is written or started.
-pub(super) fn print(
-    recipe: &Recipe,
-    manifest: &Manifest,
-    base: &Base,
-    folder: &Path,
-    flags: &KohyaFlags,
-    is_json: bool,
-) -> anyhow::Result<()> {
-    let folder = folder.join("kohya");
-    let (path, prediction) = match base {
-        Base::BuiltIn(name) => (folder.join(name), PredictionType::Epsilon),
-        Base::Path(path) => {
-            let path = crate::paths::absolute(path);
-            let info = BaseInfo::read(&path).context("base_model")?;
-            (path, info.prediction_type)
-        }
-    };
-    let plan = Plan::new(&Request {
-        recipe,
-        manifest,
-        base: &path,
-        prediction,
-        folder: &folder,
-        tokenizers: &flags.tokenizers(),
-        precision: flags.kohya_precision,
-        memory: Memory::Planned,
-        resume: None,
-    })
-    .context("sd-scripts cannot train this recipe")?;
-    if is_json {
+pub(super) fn print(setup: &Setup, folder: &Path) -> anyhow::Result<()> {
+    let plan = plan(setup, folder)?;
+    if setup.json {
         return output::json(&json!({ "args": plan.args, "dataset_toml": plan.dataset_toml }));
     }
     for arg in &plan.args {
@@ -55,4 +28,29 @@ pub(super) fn print(
         plan.dataset_toml
     ));
     Ok(())
+}
+
+/// What sd-scripts would be started with, if it takes the recipe.
+pub(super) fn plan(setup: &Setup, folder: &Path) -> anyhow::Result<Plan> {
+    let folder = paths::absolute(folder).join("kohya");
+    let (path, prediction) = match &setup.base {
+        Base::BuiltIn(name) => (folder.join(name), PredictionType::Epsilon),
+        Base::Path(path) => {
+            let path = paths::absolute(path);
+            let info = BaseInfo::read(&path).context("base_model")?;
+            (path, info.prediction_type)
+        }
+    };
+    Plan::new(&Request {
+        recipe: &setup.recipe,
+        manifest: &setup.pictures.manifest,
+        base: &path,
+        prediction,
+        folder: &folder,
+        tokenizers: &setup.kohya.tokenizers(),
+        precision: setup.kohya.kohya_precision,
+        memory: Memory::Planned,
+        resume: None,
+    })
+    .context("sd-scripts cannot train this recipe")
 }

@@ -7,7 +7,7 @@ use protocol::{
     agent::{ArtifactKind, Report},
     dataset::Split,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::pictures::Pictures;
 use crate::{output, screen::Screen, verdict};
@@ -65,10 +65,7 @@ impl Reporter {
 
     pub(super) fn wrote(&self, kind: &ArtifactKind, path: &Path) -> anyhow::Result<()> {
         if self.json {
-            let mut line = serde_json::to_value(kind)?;
-            line["type"] = "file".into();
-            line["path"] = json!(path);
-            return output::json(&line);
+            return output::json(&file_line(kind, path)?);
         }
         self.screen.say(format_args!("  wrote {}", path.display()));
         Ok(())
@@ -80,19 +77,33 @@ impl Reporter {
 
     pub(super) fn finished(&self, verdict: &Path, trained: &Trained) -> anyhow::Result<()> {
         if self.json {
-            return output::json(&json!({
-                "type": "finished",
-                "lora": trained.lora,
-                "verdict": verdict,
-                "passed": trained.verdict.passed,
-                "n_steps": trained.n_steps,
-                "before": trained.before,
-                "after": trained.after,
-            }));
+            let mut line = summary(verdict, trained);
+            line["type"] = "finished".into();
+            return output::json(&line);
         }
         self.screen
             .say(format_args!("LoRA     {}", trained.lora.display()));
         self.screen.say(format_args!("verdict  {}", verdict.display()));
         Ok(())
     }
+}
+
+/// A written file as a line of JSON.
+pub(super) fn file_line(kind: &ArtifactKind, path: &Path) -> anyhow::Result<Value> {
+    let mut line = serde_json::to_value(kind)?;
+    line["type"] = "file".into();
+    line["path"] = json!(path);
+    Ok(line)
+}
+
+/// What a finished training has made.
+fn summary(verdict: &Path, trained: &Trained) -> Value {
+    json!({
+        "lora": trained.lora,
+        "verdict": verdict,
+        "passed": trained.verdict.passed,
+        "n_steps": trained.n_steps,
+        "before": trained.before,
+        "after": trained.after,
+    })
 }
