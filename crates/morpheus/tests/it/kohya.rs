@@ -164,12 +164,13 @@ async fn a_good_run_becomes_a_model_version() {
         (&json!(2), &json!("zora")),
         "{samples}"
     );
-    let checkpoints: Vec<_> = events
+    // All files are there from the start, so that their order is that of their names.
+    let checkpoints: std::collections::BTreeSet<_> = events
         .iter()
         .filter(|event| event["type"] == "checkpoint")
         .map(|event| event["step"].as_u64().unwrap())
         .collect();
-    assert_eq!(checkpoints, [2, 4]);
+    assert_eq!(checkpoints, [2, 4].into());
 }
 
 #[tokio::test]
@@ -185,7 +186,7 @@ async fn an_exit_code_of_0_without_a_file_is_a_failure() {
 #[tokio::test]
 async fn losses_that_are_no_numbers_end_the_job() {
     let stage = Stage::new();
-    let bars: String = (0..=4).map(|step| bar(step, 4).replace("0.5]", "nan]")).collect();
+    let bars: String = (0..=6).map(|step| bar(step, 8).replace("0.5]", "nan]")).collect();
     let run = json!({ "err": stage.kohya.file("nan", bars), "stays": true });
     stage
         .check_fails(run, "the loss is not a number since step")
@@ -274,5 +275,7 @@ async fn sd_scripts_killed_from_outside_is_named() {
     stage.wait_for_checkpoint(&id).await;
     assert!(!stage.server.agents().is_empty());
     kill(stage.kohya.process());
-    stage.check_failed(&id, "SIGKILL").await;
+    stage
+        .check_failed(&id, "signal 9, which something else sent")
+        .await;
 }
