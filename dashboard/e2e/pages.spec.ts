@@ -293,6 +293,16 @@ const PLACES: Place[] = [
   - region "This browser":
     - group "Theme"
     - group "Single-key shortcuts"
+  - region "Base models":
+    - form "Add a base model":
+      - group "Where the base model is":
+        - button "File on the server" [pressed]
+        - button "Web address"
+        - button "Hugging Face"
+      - paragraph
+      - textbox "Name"
+      - textbox "Path"
+      - button "Add and check" [disabled]
   - region "API tokens":
     - group "Who uses the token"
     - paragraph

@@ -79,4 +79,5 @@ test("ages and plurals", () => {
 test("what the server says in passing becomes a sentence", () => {
   expect(formatSentence("the agent was lost")).toBe("The agent was lost.");
   expect(formatSentence("Really?")).toBe("Really?");
+  expect(formatSentence("it said:")).toBe("It said:");
 });

@@ -83,7 +83,7 @@ export function formatDate(at: string): string {
 /** What the server says in passing, as a sentence: `the agent was lost` is `The agent was lost.` */
 export function formatSentence(text: string): string {
   const sentence = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?]$/.test(sentence) ? sentence : `${sentence}.`;
+  return /[.!?:]$/.test(sentence) ? sentence : `${sentence}.`;
 }
 
 const WORDS: Record<string, string> = {

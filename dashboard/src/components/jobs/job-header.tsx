@@ -19,16 +19,22 @@ export function JobHeader({ job, stage }: Props) {
   const done = share(job);
   const n_steps = progress?.n_steps ?? job.recipe.parameters.n_steps;
   const left = remaining(job);
+  const said = saidBy(job);
   return (
     <section aria-label="Progress" className="mb-4 rounded-lg border bg-surface">
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1 px-3 pt-3">
         <PhaseBadge phase={job.phase} />
-        <p className="min-w-0 flex-1 text-muted">{sentence(job, stage)}</p>
+        <p className="wrap-anywhere min-w-0 flex-1 text-muted">{sentence(job, stage)}</p>
         <span className="display text-2xl" data-figures data-testid="percent">
           {done === null ? "0" : Math.floor(done * 100)}
           <span className="text-base text-muted">%</span>
         </span>
       </div>
+      {said && (
+        <pre className="mx-3 mt-2 whitespace-pre-wrap wrap-anywhere rounded-md bg-sunken p-2.5 font-mono text-xs">
+          {said}
+        </pre>
+      )}
       <div className="px-3 pt-2 pb-3">
         <Progress
           label="Progress of this job"
@@ -72,8 +78,15 @@ function Of({ children }: { children: React.ReactNode }) {
   return <span className="font-normal text-muted">{children}</span>;
 }
 
+/** The lines of a program that failed, which follow the reason's first. */
+function saidBy({ reason }: Job): string | null {
+  const end = reason?.indexOf("\n") ?? -1;
+  return end < 0 ? null : (reason?.slice(end + 1) ?? null);
+}
+
 function sentence(job: Job, stage: Stage | null): string {
-  if (job.reason) return formatSentence(job.reason);
+  const reason = job.reason?.split("\n", 1)[0];
+  if (reason) return formatSentence(reason);
   if (stage) return stage.total > 0 ? `${stage.name}, ${stage.done} of ${stage.total}` : stage.name;
   switch (job.phase) {
     case "queued":

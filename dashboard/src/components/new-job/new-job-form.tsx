@@ -82,6 +82,7 @@ export function NewJobForm({ form, values, datasets, bases, presets, errors, chi
                 id={control.id}
                 describedBy={control["aria-describedby"]}
                 value={values.base_model || null}
+                invalid={errors.base_model !== undefined}
                 onValueChange={(base) => form.setValue("base_model", base)}
                 placeholder="Choose a base model"
                 options={bases.map(({ name, native_resolution, built_in }) => ({

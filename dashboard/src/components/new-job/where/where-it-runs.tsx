@@ -81,13 +81,16 @@ export function WhereItRuns({ where, onChange, providers, estimate, everyGpu, er
               error={errors.project}
             />
           </div>
-          <OfferTable
-            offers={everyGpu?.offers}
-            gpus={where.gpus}
-            error={errors["rental.gpus"]}
-            onToggle={(gpu) => set({ gpus: toggled(where.gpus, gpu) })}
-            onClear={() => set({ gpus: [] })}
-          />
+          {/* No machine is offered for a base model that none of them can fetch. */}
+          {errors.base_model === undefined && (
+            <OfferTable
+              offers={everyGpu?.offers}
+              gpus={where.gpus}
+              error={errors["rental.gpus"]}
+              onToggle={(gpu) => set({ gpus: toggled(where.gpus, gpu) })}
+              onClear={() => set({ gpus: [] })}
+            />
+          )}
         </div>
       )}
     </section>
