@@ -26,13 +26,16 @@ pub(super) fn write(parity: &Parity) -> String {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta name=\"color-scheme\" content=\"light dark\"><title>{title}</title><style>{STYLE}</style></head>\
          <body><main><header><p class=\"over\">native and kohya on the same pictures, seed and schedule</p>\
-         <h1>{title}</h1><p>{} on {}, {} steps of {} pictures, rank {}, learning rate {}, seed {}.</p>{}</header>{}\
+         <h1>{title}</h1><p>{} on {}, {} steps, {} to a step, rank {}, learning rate {}, seed {}.</p>{}</header>{}\
          </main></body></html>\n",
         escape(&recipe.name),
         escape(&recipe.base_model),
         p.n_steps,
-        u32::from(p.batch_size) * u32::from(p.gradient_accumulation),
-        u16::from(p.rank),
+        match u32::from(p.batch_size) * u32::from(p.gradient_accumulation) {
+            1 => "1 picture".to_owned(),
+            n => format!("{n} pictures"),
+        },
+        p.rank,
         number(p.learning_rate),
         p.seed,
         tiles(parity),

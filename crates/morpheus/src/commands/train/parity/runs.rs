@@ -95,6 +95,10 @@ fn during(parity: &Parity) -> String {
     if marks.is_empty() {
         return String::new();
     }
+    let measured = |class: &str| {
+        let mut sides = parity.sides.iter();
+        sides.any(|side| name(side.engine) == class && !side.record.held_out.is_empty())
+    };
     let mut silent = parity.sides.iter().filter(|side| side.record.held_out.is_empty());
     let note = match silent.next().map(|side| name(side.engine)) {
         Some(engine) => format!(" {engine} does not measure it on the way; its end is in the verdict."),
@@ -105,7 +109,7 @@ fn during(parity: &Parity) -> String {
         x: Axis::linear("optimizer step"),
         y: Axis::linear("loss on held-out pictures"),
         marks,
-        legend: LEGEND.to_vec(),
+        legend: LEGEND.into_iter().filter(|(class, _)| measured(class)).collect(),
     };
     paragraph(&format!(
         "On held-out pictures, at fixed timesteps with fixed noise.{note}"
