@@ -68,6 +68,11 @@ impl Base {
         self.files.iter().map(|file| file.size_bytes).sum()
     }
 
+    /// Whether somebody has to check or copy it.
+    pub fn is_waiting(&self) -> bool {
+        self.state == BaseState::Checking || self.copy == BaseCopy::Copying
+    }
+
     /// Whether the hash of every file is known.
     pub fn is_hashed(&self) -> bool {
         !self.files.is_empty() && self.files.iter().all(|file| file.sha256.is_some())

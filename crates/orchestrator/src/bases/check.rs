@@ -54,14 +54,17 @@ enum Done {
 impl Orchestrator {
     /// Takes registered bases, one after the other, until none waits.
     pub(crate) async fn reconcile_bases(&self) -> ServiceResult<()> {
-        self.refresh_bases().await?;
         loop {
+            self.refresh_bases().await?;
+            // Mostly there is nothing to do, and nobody has to wait for a transaction of ours.
+            if !self.catalog.get().iter().any(Base::is_waiting) {
+                return Ok(());
+            }
             let tx = self.store.begin().await?;
             let taken = bases::claim(&tx).await?;
             tx.commit().await?;
             let Some(base) = taken else { return Ok(()) };
             self.look_after(base).await?;
-            self.refresh_bases().await?;
         }
     }
 
@@ -115,6 +118,8 @@ impl Orchestrator {
             if !is_there {
                 return Ok(());
             }
+            // What other servers register is seen here meanwhile.
+            self.refresh_bases().await?;
         }
     }
 
