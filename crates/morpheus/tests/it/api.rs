@@ -113,6 +113,20 @@ impl Api {
             .await
     }
 
+    /// Waits until a picture is drawn; the generation.
+    pub(crate) async fn generated(&self, request: Value) -> Value {
+        let generation = self.post("/api/v1/generations", request).await;
+        let path = format!(
+            "/api/v1/generations/{}?wait_seconds=10",
+            generation["id"].as_str().unwrap()
+        );
+        let ended =
+            |generation: &Value| ["succeeded", "failed"].contains(&generation["phase"].as_str().unwrap());
+        let generation = self.wait_for(&path, ended).await;
+        assert_eq!(generation["phase"], "succeeded", "{generation}");
+        generation
+    }
+
     /// Asks for `path` until the answer is as it should be. A server that is down for a moment is asked again.
     pub(crate) async fn wait_for(&self, path: &str, is_right: impl Fn(&Value) -> bool) -> Value {
         let start = Instant::now();

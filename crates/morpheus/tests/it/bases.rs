@@ -110,14 +110,7 @@ async fn a_repository_is_fetched_once_for_training_and_pictures() {
         "base_model": "mine", "prompt": "zora", "seed": 7, "n_steps": 2,
         "loras": [{ "model_version_id": first["model_version_id"], "weight": 1 }],
     });
-    let generation = api.post("/api/v1/generations", request).await;
-    let path = format!(
-        "/api/v1/generations/{}?wait_seconds=10",
-        generation["id"].as_str().unwrap()
-    );
-    let ended = |generation: &Value| ["succeeded", "failed"].contains(&generation["phase"].as_str().unwrap());
-    let generation = api.wait_for(&path, ended).await;
-    assert_eq!(generation["phase"], "succeeded", "{generation}");
+    api.generated(request).await;
 
     // Neither the next server nor the next job needs the hub any more.
     drop(server);

@@ -192,14 +192,7 @@ async fn picture(api: &Api, loras: Value) -> Vec<u8> {
         "n_steps": 4,
         "loras": loras,
     });
-    let generation = api.post("/api/v1/generations", request).await;
-    let path = format!(
-        "/api/v1/generations/{}?wait_seconds=10",
-        generation["id"].as_str().unwrap()
-    );
-    let ended = |generation: &Value| ["succeeded", "failed"].contains(&generation["phase"].as_str().unwrap());
-    let generation = api.wait_for(&path, ended).await;
-    assert_eq!(generation["phase"], "succeeded", "{generation}");
+    let generation = api.generated(request).await;
     let png = api.bytes(generation["image_url"].as_str().unwrap()).await;
     image::load_from_memory(&png).unwrap().into_rgb8().into_raw()
 }
