@@ -13,7 +13,7 @@ use std::{
 
 use protocol::{
     agent::{BaseFile, BaseLocation},
-    base::is_relative,
+    base::{HUGGING_FACE, is_relative},
 };
 use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest as _, Sha256};
@@ -29,9 +29,6 @@ pub const DEFAULT_CACHE_BYTES: u64 = 40_000_000_000;
 
 /// An agent that waits for another one's fetching looks again after this time.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
-
-/// Hugging Face, unless `HF_ENDPOINT` says otherwise.
-const HUB: &str = "https://huggingface.co";
 
 /// Bytes of the disk that are left free for the training itself.
 const SPARE_BYTES: u64 = 2_000_000_000;
@@ -331,7 +328,7 @@ fn free_bytes(folder: &Path) -> io::Result<u64> {
 /// Opens repositories of Hugging Face that are not for everybody; nobody else gets it.
 fn hub_token(url: &str) -> Option<String> {
     let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let endpoint = set("HF_ENDPOINT").unwrap_or_else(|| HUB.to_owned());
+    let endpoint = set("HF_ENDPOINT").unwrap_or_else(|| HUGGING_FACE.to_owned());
     let path = url.strip_prefix(endpoint.trim_end_matches('/'))?;
     path.starts_with('/').then(|| set("HF_TOKEN"))?
 }

@@ -1,6 +1,9 @@
 //! An engine at work, with channels for what comes out of it and what it is told.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use diffusion::base::{BaseError, BaseModel};
 use protocol::{
@@ -99,6 +102,21 @@ impl Engine {
             Err(panic) => Err(format!("the engine broke off: {panic}")),
         }
     }
+}
+
+/// The newest checkpoint of an engine in a folder that it wrote into.
+pub fn newest_checkpoint(folder: &Path, engine: recipe::Engine) -> Option<PathBuf> {
+    let extension = match engine {
+        recipe::Engine::Native => ".safetensors",
+        recipe::Engine::Kohya => ".zip",
+    };
+    let entries = fs::read_dir(folder).ok()?.flatten();
+    let checkpoints = entries.map(|entry| entry.path()).filter(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("checkpoint-") && name.ends_with(extension)
+    });
+    // Their names hold the step, with leading zeros.
+    checkpoints.max()
 }
 
 /// Loads a base model.

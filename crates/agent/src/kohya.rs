@@ -18,6 +18,7 @@ pub mod plan;
 pub mod run;
 pub mod tensorboard;
 
+mod base;
 mod checkpoint;
 mod files;
 mod header;

@@ -77,6 +77,13 @@ impl Orchestrator {
         fixed.chain(registered).collect()
     }
 
+    /// The base model of this name, for a request that has it as `base_model`.
+    pub fn base_model(&self, name: &str) -> ServiceResult<BaseModel> {
+        let base = self.base(name);
+        base.map(|base| base.model)
+            .map_err(|problem| ServiceError::field("base_model", problem))
+    }
+
     /// The base model of this name; an error says what there is instead, or what it waits for.
     pub(crate) fn base(&self, name: &str) -> Result<Offered, String> {
         if let Some(base) = self.options.bases.iter().find(|base| base.model.name == name) {

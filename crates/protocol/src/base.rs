@@ -8,6 +8,9 @@ use utoipa::ToSchema;
 
 use crate::preset::BaseClass;
 
+/// Where Hugging Face is, unless `HF_ENDPOINT` says otherwise.
+pub const HUGGING_FACE: &str = "https://huggingface.co";
+
 /// Where a base model comes from, as one line of text.
 ///
 /// | text | meaning |

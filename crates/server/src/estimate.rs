@@ -8,15 +8,12 @@ use protocol::{
     OwnerId,
     api::{EstimatedBucket, JobEstimate},
     dataset::{Manifest, Split},
-    job::{BaseModel, CreateJob, Job},
+    job::{CreateJob, Job},
     phase::Phase,
     recipe::Recipe,
 };
 
-use crate::{
-    error::{ApiError, ApiResult},
-    state::AppState,
-};
+use crate::{error::ApiResult, state::AppState};
 
 /// Finished jobs that are looked at for a like one.
 const N_JOBS_REMEMBERED: u64 = 200;
@@ -29,17 +26,6 @@ pub(crate) async fn estimate(state: &AppState, owner: OwnerId, request: CreateJo
     let jobs = store::jobs::list(state.store(), owner, None, N_JOBS_REMEMBERED).await?;
     let seconds = expected_seconds(&recipe, &jobs);
     Ok(outline(recipe, &manifest, seconds, pricing))
-}
-
-/// The base model of this name.
-pub(crate) fn base_model<'a>(bases: &'a [BaseModel], name: &str) -> ApiResult<&'a BaseModel> {
-    bases.iter().find(|base| base.name == name).ok_or_else(|| {
-        let names: Vec<_> = bases.iter().map(|base| format!("`{}`", base.name)).collect();
-        ApiError::field(
-            "base_model",
-            format!("must be one of {}, not `{name}`", names.join(", ")),
-        )
-    })
 }
 
 /// Epochs and buckets. A batch holds pictures of one bucket, so each bucket may end with an incomplete one.

@@ -1,4 +1,5 @@
 // The server's errors, as exceptions that keep its words.
+import { formatName } from "~/lib/format";
 import type { Problem } from "./types";
 
 /** The server refused a request and said why. */
@@ -35,9 +36,14 @@ export function toProblem(body: unknown, status: number): Problem {
 export function describeError(error: unknown): string {
   if (error instanceof ProblemError) {
     const { title, detail, errors = [] } = error.problem;
-    const fields = errors.map(({ field, message }) => `${field}: ${message}`).join("; ");
-    return [fields || detail || title].join(" ");
+    const fields = errors.map(({ field, message }) => `${fieldLabel(field)}: ${message}`).join("; ");
+    return fields || detail || title;
   }
   if (error instanceof TypeError) return "The server cannot be reached. Is `morpheus serve` still running?";
   return error instanceof Error ? error.message : String(error);
+}
+
+/** A field's path as its label in a form: `parameters.rank` is `Rank`, `loras[0].weight` is `Loras[0] weight`. */
+function fieldLabel(path: string): string {
+  return formatName(path.replace(/^parameters\./, "").replaceAll(".", "_"));
 }

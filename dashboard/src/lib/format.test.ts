@@ -80,4 +80,5 @@ test("what the server says in passing becomes a sentence", () => {
   expect(formatSentence("the agent was lost")).toBe("The agent was lost.");
   expect(formatSentence("Really?")).toBe("Really?");
   expect(formatSentence("it said:")).toBe("It said:");
+  expect(formatSentence("sd-scripts ended with exit code 1")).toBe("sd-scripts ended with exit code 1.");
 });

@@ -80,9 +80,12 @@ export function formatDate(at: string): string {
   return full.format(new Date(at));
 }
 
+/** Names that are written small wherever they stand. */
+const SMALL_NAMES = /^sd-scripts\b/;
+
 /** What the server says in passing, as a sentence: `the agent was lost` is `The agent was lost.` */
 export function formatSentence(text: string): string {
-  const sentence = text.charAt(0).toUpperCase() + text.slice(1);
+  const sentence = SMALL_NAMES.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1);
   return /[.!?:]$/.test(sentence) ? sentence : `${sentence}.`;
 }
 

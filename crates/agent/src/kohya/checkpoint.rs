@@ -148,17 +148,6 @@ pub(super) fn path_of(folder: &Path, step: u32) -> PathBuf {
     folder.join(format!("checkpoint-{step:06}.zip"))
 }
 
-/// The newest checkpoint in a folder.
-pub(super) fn newest(folder: &Path) -> Option<PathBuf> {
-    let entries = fs::read_dir(folder).ok()?.flatten();
-    let checkpoints = entries.map(|entry| entry.path()).filter(|path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with("checkpoint-") && name.ends_with(".zip")
-    });
-    // Their names hold the step, with leading zeros.
-    checkpoints.max()
-}
-
 /// A LoRA and the state beside it as one file: an archive without compression, since weights do not shrink.
 pub(super) fn archive(origin: &Origin, step: u32, lora: &Path, state: &Path, to: &Path) -> io::Result<()> {
     let options = SimpleFileOptions::default()

@@ -11,31 +11,24 @@ mod watch;
 
 use std::path::{Path, PathBuf};
 
-use diffusion::{
-    base::{BaseInfo, export_built_in},
-    schedulers::PredictionType,
-};
 use protocol::{
     agent::{Directive, Report},
     event::LogLevel,
-    problem::chain,
 };
 use tokio::sync::mpsc;
 use trainer::train::{Ended, TrainEvent};
 
 use self::watch::{Watch, Watched};
 use super::{
-    checkpoint::{Origin, Resumed, newest, unpack},
+    base,
+    checkpoint::{Origin, Resumed, unpack},
     failure::{Excerpt, Failure},
     files,
     header::is_complete,
     judge::judged,
     plan::{Memory, Plan, Request, Resume},
 };
-use crate::engine::{Base, Job};
-
-/// Channels of outputs of SDXL's first level; a base with fewer is not one that sd-scripts has built in.
-const SDXL_CHANNELS: usize = 320;
+use crate::engine::Job;
 
 /// Trains a job with sd-scripts, from the pictures to the judged file.
 ///
@@ -57,18 +50,18 @@ pub async fn run(
     let folder = std::path::absolute(&job.folder)
         .map_err(on_disk(&job.folder))?
         .join("kohya");
-    let (base, prediction) = locate_base(&job.base, &folder, &tell)?;
     tell.report(Report::Stage {
         name: "hashing the base model".into(),
         done: 0,
         total: 1,
     });
-    let path = base.clone();
-    let hashed = tokio::task::spawn_blocking(move || BaseInfo::fingerprint(&path)).await;
-    let hash = hashed
-        .map_err(|panic| Failure::Machine(format!("the hashing broke off: {panic}")))?
-        .map_err(|err| Failure::Machine(chain(&err)))?;
-    let origin = Origin::of(&job.recipe, &job.manifest, hash);
+    let (base, name, to) = (job.base.clone(), job.recipe.base_model.clone(), folder.clone());
+    let located = tokio::task::spawn_blocking(move || base::locate(&base, &name, &to)).await;
+    let base = located.map_err(|panic| Failure::Machine(format!("the hashing broke off: {panic}")))??;
+    if let Some(warning) = base.warning {
+        tell.log(LogLevel::Warning, warning);
+    }
+    let origin = Origin::of(&job.recipe, &job.manifest, base.hash);
     let mut resumed = match &job.resume_from {
         Some(checkpoint) => Some(unpack(checkpoint, &origin, &folder.join("resume"))?),
         None => None,
@@ -77,8 +70,8 @@ pub async fn run(
         let plan = Plan::new(&Request {
             recipe: &job.recipe,
             manifest: &job.manifest,
-            base: &base,
-            prediction,
+            base: &base.path,
+            prediction: base.prediction,
             folder: &folder,
             tokenizers: &kohya.tokenizers,
             precision: kohya.precision,
@@ -104,7 +97,7 @@ pub async fn run(
     let mut memory = Memory::Planned;
     loop {
         files::prepare(&plan).map_err(on_disk(&folder))?;
-        let watch = Watch::new(&kohya, &plan, &job.recipe, &origin, &job.folder, &mut tell);
+        let mut watch = Watch::new(&kohya, &plan, &job.recipe, &origin, &job.folder, &mut tell);
         match watch.run(&mut orders).await {
             Ok(Watched::Done) => break,
             Ok(Watched::Stopped) => return Ok(Ended::Stopped),
@@ -115,7 +108,7 @@ pub async fn run(
                 let Some(cheaper) = cheaper.filter(|_| memory == Memory::Planned) else {
                     return Err(Failure::OutOfMemory(excerpt));
                 };
-                if let Some(newest) = newest(&job.folder) {
+                if let Some(newest) = watch.newest_checkpoint.take() {
                     resumed = Some(unpack(&newest, &origin, &folder.join("resume"))?);
                 }
                 let how = cheaper.describe();
@@ -166,30 +159,6 @@ async fn finish(
             },
         }
     }
-}
-
-/// The base as a path, and what it predicts. sd-scripts takes the path of a missing file for the name of a repository.
-fn locate_base(base: &Base, folder: &Path, tell: &Teller) -> Result<(PathBuf, PredictionType), Failure> {
-    let path = match base {
-        Base::BuiltIn(name) => {
-            let path = folder.join(name);
-            export_built_in(name, &path).map_err(|err| Failure::Machine(chain(&err)))?;
-            path
-        }
-        Base::Path(path) => std::path::absolute(path).map_err(on_disk(path))?,
-    };
-    let info = BaseInfo::read(&path).map_err(|err| Failure::Machine(chain(&err)))?;
-    if info.model_channels != SDXL_CHANNELS {
-        tell.log(
-            LogLevel::Warning,
-            format!(
-                "`{}` has other sizes than SDXL, which sd-scripts has built in: it fails to load it unless its Python \
-                 is told other sizes",
-                info.name
-            ),
-        );
-    }
-    Ok((path, info.prediction_type))
 }
 
 /// Tells what happens; nobody listens any more when the work was dropped.

@@ -15,6 +15,9 @@ const EXPECTED: &str = "a single-file SDXL checkpoint (safetensors with `model.d
      `conditioner.embedders.` and `first_stage_model.` tensors) or a diffusers folder with unet, text_encoder, \
      text_encoder_2 and vae";
 
+/// Folders of a diffusers folder that hold tensors.
+pub const PARTS: [&str; 4] = ["unet", "text_encoder", "text_encoder_2", "vae"];
+
 /// The tensors of a base model, sorted into its parts, and where its configuration lies.
 #[derive(Debug, Clone)]
 pub struct Checkpoint {
@@ -266,16 +269,11 @@ impl Folder {
         }
     }
 
-    /// Opens the weights of one part: whole, in half precision, or in several files.
+    /// Opens the weights of one part.
     fn weight_files(&self, part: &str) -> Result<Vec<Arc<TensorFile>>, FileError> {
-        let stem = if part.starts_with("text") {
-            "model"
-        } else {
-            "diffusion_pytorch_model"
-        };
+        let file = format!("{part}/{}.safetensors", stem(part));
         match self {
             Self::BuiltIn { name, files } => {
-                let file = format!("{part}/{stem}.safetensors");
                 let Some((_, bytes)) = files.iter().find(|(name, _)| *name == file) else {
                     return Err(self.without(&file));
                 };
@@ -283,17 +281,11 @@ impl Folder {
                 Ok(vec![Arc::new(file)])
             }
             Self::Disk(folder) => {
-                let folder = folder.join(part);
-                let whole = [".safetensors", ".fp16.safetensors"]
-                    .map(|ending| folder.join(format!("{stem}{ending}")));
-                if let Some(path) = whole.iter().find(|path| path.is_file()) {
-                    return Ok(vec![Arc::new(TensorFile::open(path)?)]);
+                let paths = weight_paths(folder, part);
+                if paths.is_empty() {
+                    return Err(self.without(&file));
                 }
-                let shards = shards(&folder, stem);
-                if shards.is_empty() {
-                    return Err(self.without(&format!("{part}/{stem}.safetensors")));
-                }
-                shards
+                paths
                     .iter()
                     .map(|path| TensorFile::open(path).map(Arc::new))
                     .collect()
@@ -307,6 +299,27 @@ impl Folder {
             found: format!("a folder without `{file}`"),
             expected: EXPECTED,
         }
+    }
+}
+
+/// Beginning of the names of a part's files with tensors.
+pub fn stem(part: &str) -> &'static str {
+    if part.starts_with("text") {
+        "model"
+    } else {
+        "diffusion_pytorch_model"
+    }
+}
+
+/// The files with the tensors of one part of a diffusers folder: one that is whole, one in half precision, or several.
+pub fn weight_paths(folder: &Path, part: &str) -> Vec<PathBuf> {
+    let (folder, stem) = (folder.join(part), stem(part));
+    let mut whole = [".safetensors", ".fp16.safetensors"]
+        .map(|ending| folder.join(format!("{stem}{ending}")))
+        .into_iter();
+    match whole.find(|path| path.is_file()) {
+        Some(path) => vec![path],
+        None => shards(&folder, stem),
     }
 }
 

@@ -11,7 +11,7 @@ pub mod names;
 use std::path::PathBuf;
 
 pub use self::{
-    checkpoint::{Checkpoint, Folder},
+    checkpoint::{Checkpoint, Folder, PARTS, stem, weight_paths},
     component::{Component, Part},
     file::{TensorFile, TensorInfo},
 };

@@ -254,17 +254,7 @@ fn locate(base_model: &str) -> anyhow::Result<(Base, BaseClass)> {
 }
 
 fn newest_checkpoint(folder: &Path, engine: Engine) -> anyhow::Result<PathBuf> {
-    let extension = match engine {
-        Engine::Native => ".safetensors",
-        Engine::Kohya => ".zip",
-    };
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let checkpoints = entries.map(|entry| entry.path()).filter(|path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with("checkpoint-") && name.ends_with(extension)
-    });
-    // Their names hold the step, with leading zeros.
-    checkpoints.max().with_context(|| {
+    engine::newest_checkpoint(folder, engine).with_context(|| {
         format!(
             "there is no checkpoint of this engine to resume from in `{}`; leave --resume out",
             folder.display()

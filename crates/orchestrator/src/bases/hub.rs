@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use protocol::base::is_relative;
+use protocol::base::{HUGGING_FACE, is_relative};
 use reqwest::StatusCode;
 use serde::Deserialize;
 use store::bases::File;
@@ -27,7 +27,7 @@ pub struct HubOptions {
 impl Default for HubOptions {
     fn default() -> Self {
         Self {
-            endpoint: "https://huggingface.co".into(),
+            endpoint: HUGGING_FACE.into(),
             token: None,
         }
     }

@@ -14,7 +14,6 @@ use super::page::PageQuery;
 use crate::{
     auth::User,
     error::ApiResult,
-    estimate,
     extract::{Path, Query},
     files,
     state::AppState,
@@ -42,8 +41,7 @@ pub(crate) async fn list_presets(
     _user: User,
     Query(query): Query<PresetsQuery>,
 ) -> ApiResult<axum::Json<Vec<PresetInfo>>> {
-    let bases = state.orchestrator.base_models();
-    let base = estimate::base_model(&bases, &query.base_model)?;
+    let base = state.orchestrator.base_model(&query.base_model)?;
     let presets = Preset::ALL.iter().map(|preset| preset.info(base.class));
     Ok(axum::Json(presets.collect()))
 }

@@ -1,6 +1,10 @@
 //! Watches one run of sd-scripts to its end.
 
-use std::{path::Path, process::ExitStatus, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitStatus,
+    time::Duration,
+};
 
 use protocol::{
     agent::{ArtifactKind, Directive, Report},
@@ -65,6 +69,8 @@ pub(super) struct Watch<'a> {
     seen: Seen,
     stage: Option<&'static str>,
     has_begun: bool,
+    /// What this run kept last.
+    pub(super) newest_checkpoint: Option<PathBuf>,
     refused: Vec<Directive>,
     heard_at: Instant,
 }
@@ -98,6 +104,7 @@ impl<'a> Watch<'a> {
             seen: Seen::default(),
             stage: None,
             has_begun: false,
+            newest_checkpoint: None,
             refused: Vec::new(),
             heard_at: Instant::now(),
         }
@@ -105,7 +112,7 @@ impl<'a> Watch<'a> {
 
     /// Starts sd-scripts and stays with it until it has ended.
     pub(super) async fn run(
-        mut self,
+        &mut self,
         orders: &mut mpsc::UnboundedReceiver<Directive>,
     ) -> Result<Watched, Failure> {
         self.tell.report(Report::Stage {
@@ -182,7 +189,7 @@ impl<'a> Watch<'a> {
         self.end(reason, status.expect("the loop ends with it"))
     }
 
-    fn end(mut self, reason: Option<Reason>, status: ExitStatus) -> Result<Watched, Failure> {
+    fn end(&mut self, reason: Option<Reason>, status: ExitStatus) -> Result<Watched, Failure> {
         match reason {
             Some(Reason::Cancel) => return Ok(Watched::Cancelled),
             Some(Reason::Stop) => return Ok(Watched::Stopped),
@@ -314,10 +321,13 @@ impl<'a> Watch<'a> {
                     })
                     .await;
                     match archived {
-                        Ok(Ok(())) => self.tell.event(TrainEvent::Wrote {
-                            kind: ArtifactKind::Checkpoint { step },
-                            path: to,
-                        }),
+                        Ok(Ok(())) => {
+                            self.newest_checkpoint = Some(to.clone());
+                            self.tell.event(TrainEvent::Wrote {
+                                kind: ArtifactKind::Checkpoint { step },
+                                path: to,
+                            });
+                        }
                         Ok(Err(err)) => {
                             let message = format!("failed to keep the checkpoint of step {step}: {err}");
                             self.tell.log(LogLevel::Warning, message);
