@@ -19,7 +19,7 @@ use protocol::{
     recipe::Recipe,
 };
 
-pub use self::error::TrainError;
+pub use self::{error::TrainError, samples::sample_path};
 use self::{
     run::{Run, computing},
     samples::{Studio, write_picture},

@@ -214,6 +214,10 @@ fn choice(name: &str) -> Result<Choice, String> {
 }
 
 async fn drive(job: Job, reporter: &Reporter, mut journal: Option<&mut Journal>) -> anyhow::Result<Ended> {
+    let stopping = match job.recipe.engine {
+        Engine::Native => "Stopping after this step; a checkpoint is written first.",
+        Engine::Kohya => "Ending sd-scripts, which takes no orders; its newest checkpoint stays.",
+    };
     let mut engine = engine::Engine::start(engine::native, job);
     let mut interrupted = false;
     loop {
@@ -235,7 +239,7 @@ async fn drive(job: Job, reporter: &Reporter, mut journal: Option<&mut Journal>)
             },
             () = signals::asked_to_end(), if !interrupted => {
                 interrupted = true;
-                reporter.say("Stopping after this step; a checkpoint is written first.");
+                reporter.say(stopping);
                 engine.tell(Directive::Stop);
             }
         }

@@ -1,6 +1,10 @@
 //! Sample pictures, rendered while a LoRA is trained.
 
-use std::{io, ops::ControlFlow, path::PathBuf};
+use std::{
+    io,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
 
 use diffusion::{
     pipeline::{self, PictureRequest, PictureSize},
@@ -73,7 +77,7 @@ impl<'a> Studio<'a> {
             let go_on = &mut |_, _| ControlFlow::Continue(());
             let pictures = pipeline::generate(self.job.base, &adapters, &request, go_on);
             let pictures = pictures.map_err(TrainError::Render)?;
-            let path = self.job.folder.join(format!("sample-{step:06}-{index}.png"));
+            let path = sample_path(self.job.folder, step, index as u32);
             let kind = ArtifactKind::Sample {
                 step,
                 prompt_index: index as u32,
@@ -87,6 +91,11 @@ impl<'a> Studio<'a> {
         }
         Ok(())
     }
+}
+
+/// Where the sample of a prompt after so many steps is written.
+pub fn sample_path(folder: &Path, step: u32, prompt_index: u32) -> PathBuf {
+    folder.join(format!("sample-{step:06}-{prompt_index}.png"))
 }
 
 pub(super) fn write_picture(path: PathBuf, picture: &RgbImage) -> Result<PathBuf, TrainError> {

@@ -13,7 +13,7 @@ use protocol::{
     recipe::Recipe,
 };
 use tokio::{sync::mpsc, time::Instant};
-use trainer::train::TrainEvent;
+use trainer::train::{TrainEvent, sample_path};
 
 use super::{Teller, child::Child};
 use crate::kohya::{
@@ -308,7 +308,10 @@ impl<'a> Watch<'a> {
     async fn pick_up(&mut self, is_over: bool) {
         for found in self.outputs.look(is_over) {
             match found {
-                Found::Sample { kind, path } => self.tell.event(TrainEvent::Wrote { kind, path }),
+                Found::Sample { kind, path } => {
+                    let path = self.keep_sample(&kind, path);
+                    self.tell.event(TrainEvent::Wrote { kind, path });
+                }
                 Found::State { step, lora, state } => {
                     let to = checkpoint::path_of(self.folder, step);
                     let (path, origin) = (to.clone(), self.origin.clone());
@@ -338,6 +341,19 @@ impl<'a> Watch<'a> {
                 }
             }
         }
+    }
+
+    /// Gives a sample the name that every engine gives it: sd-scripts names it by the steps of this run.
+    fn keep_sample(&self, kind: &ArtifactKind, path: PathBuf) -> PathBuf {
+        let ArtifactKind::Sample {
+            step, prompt_index, ..
+        } = kind
+        else {
+            return path;
+        };
+        let to = sample_path(self.folder, *step, *prompt_index);
+        // What cannot be moved is as good where it is.
+        std::fs::rename(&path, &to).map_or(path, |()| to)
     }
 
     /// An order that sd-scripts has no ear for; said once, for it is repeated until it is carried out.
