@@ -98,7 +98,7 @@ test("sd-scripts trains a model, and what goes wrong with it is told in words", 
       await startKohyaJob(page, server.url, dataset, "zora, on a full disk");
       await expect(progress).toContainText("Failed", { timeout: 90_000 });
       await expect(progress).toContainText(
-        "Sd-scripts ended without an error, but it never said that the model is saved; it said:",
+        "sd-scripts ended without an error, but it never said that the model is saved; it said:",
       );
       const said = progress.locator("pre");
       await expect(said).toContainText(last.join("\n"));

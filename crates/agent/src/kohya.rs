@@ -11,6 +11,7 @@
 //! Its exit code is not believed: it ends with 0 without a single picture, and after a training of nothing but NaN.
 //! Nothing that it pickles is ever read.
 
+pub mod base;
 pub mod failure;
 pub mod log;
 pub mod metrics;
@@ -18,7 +19,6 @@ pub mod plan;
 pub mod run;
 pub mod tensorboard;
 
-mod base;
 mod checkpoint;
 mod files;
 mod header;

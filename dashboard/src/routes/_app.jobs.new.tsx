@@ -33,7 +33,8 @@ export const Route = createFileRoute("/_app/jobs/new")({
     typeof search.dataset === "string" ? { dataset: search.dataset } : {},
   loader: ({ context }) =>
     Promise.all([
-      context.queries.ensureQueryData(datasetsQuery()),
+      // The form begins with a dataset of this list: one from before the last upload may lack it, or its pictures.
+      context.queries.fetchQuery({ ...datasetsQuery(), staleTime: 0 }),
       context.queries.ensureQueryData(baseModelsQuery()),
       context.queries.ensureQueryData(providersQuery()),
     ]),

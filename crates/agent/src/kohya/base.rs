@@ -12,7 +12,7 @@ use std::{
 };
 
 use diffusion::{
-    base::{BaseInfo, export_built_in},
+    base::{BaseInfo, BaseModel, export_built_in},
     schedulers::PredictionType,
     weights::{FileError, PARTS, TensorFile, stem, weight_paths},
 };
@@ -28,55 +28,71 @@ const SDXL_CHANNELS: usize = 320;
 /// What weights are asked for: the plain ones, and those in half precision.
 const VARIANTS: [&str; 2] = ["", ".fp16"];
 
-/// A base model on this machine.
+/// A base model on this machine, and where sd-scripts finds it.
 #[derive(Debug)]
-pub(super) struct Located {
+pub struct Located {
     /// For `--pretrained_model_name_or_path`.
-    pub(super) path: PathBuf,
+    pub path: PathBuf,
     /// What it predicts.
-    pub(super) prediction: PredictionType,
+    pub prediction: PredictionType,
     /// A fingerprint of its weights.
-    pub(super) hash: String,
+    pub hash: String,
     /// What a user should know before it is loaded.
     pub(super) warning: Option<String>,
+    from: Base,
 }
 
-/// Finds the base, hashes it, and lays it out below `folder` where sd-scripts cannot read it as it is. What it is called
-/// there stands in every LoRA's metadata.
-pub(super) fn locate(base: &Base, name: &str, folder: &Path) -> Result<Located, Failure> {
-    let wrong = |err: &dyn std::error::Error| Failure::Machine(chain(err));
-    let source = match base {
-        Base::BuiltIn(name) => {
-            let path = folder.join(name);
-            export_built_in(name, &path).map_err(|err| wrong(&err))?;
-            path
-        }
-        // sd-scripts takes the path of a missing file for the name of a repository.
-        Base::Path(path) => std::path::absolute(path).map_err(|err| wrong(&err))?,
-    };
-    let info = BaseInfo::read(&source).map_err(|err| wrong(&err))?;
-    let hash = BaseInfo::fingerprint(&source).map_err(|err| wrong(&err))?;
-    let path = if matches!(base, Base::Path(_)) && source.is_dir() {
-        let name = Path::new(name).file_name().unwrap_or("base".as_ref());
-        let path = folder.join("base").join(name);
-        lay_out(&source, &path).map_err(|err| wrong(&err))?;
-        path
-    } else {
-        source
-    };
-    let warning = (info.model_channels != SDXL_CHANNELS).then(|| {
-        format!(
-            "`{}` has other sizes than SDXL, which sd-scripts has built in: it fails to load it unless its Python is \
-             told other sizes",
-            info.name
-        )
-    });
-    Ok(Located {
-        path,
-        prediction: info.prediction_type,
-        hash,
-        warning,
-    })
+impl Located {
+    /// Looks at a base and hashes it. A folder is to be laid out below `folder`, and called `name` there, which stands
+    /// in every LoRA's metadata.
+    ///
+    /// # Errors
+    /// If there is none, or something else.
+    pub fn find(base: &Base, name: &str, folder: &Path) -> Result<Self, Failure> {
+        let wrong = |err: &dyn std::error::Error| Failure::Machine(chain(err));
+        let (info, hash) = match base {
+            Base::BuiltIn(name) => {
+                let model = BaseModel::built_in(name).map_err(|err| wrong(&err))?;
+                (model.info.clone(), model.fingerprint())
+            }
+            Base::Path(path) => (
+                BaseInfo::read(path).map_err(|err| wrong(&err))?,
+                BaseInfo::fingerprint(path).map_err(|err| wrong(&err))?,
+            ),
+        };
+        let path = match base {
+            // sd-scripts takes the path of a missing file for the name of a repository.
+            Base::Path(path) if path.is_file() => std::path::absolute(path).map_err(|err| wrong(&err))?,
+            _ => {
+                let name = Path::new(name).file_name().unwrap_or("base".as_ref());
+                folder.join("base").join(name)
+            }
+        };
+        let warning = (info.model_channels != SDXL_CHANNELS).then(|| {
+            format!(
+                "`{}` has other sizes than SDXL, which sd-scripts has built in: it fails to load it unless its Python \
+                 is told other sizes",
+                info.name
+            )
+        });
+        Ok(Self {
+            path,
+            prediction: info.prediction_type,
+            hash,
+            warning,
+            from: base.clone(),
+        })
+    }
+
+    /// Puts it where sd-scripts shall find it.
+    pub(super) fn lay_out(&self) -> Result<(), Failure> {
+        let laid_out = match &self.from {
+            Base::BuiltIn(name) => export_built_in(name, &self.path).map_err(|err| chain(&err)),
+            Base::Path(from) if from.is_dir() => lay_out(from, &self.path).map_err(|err| chain(&err)),
+            Base::Path(_) => Ok(()),
+        };
+        laid_out.map_err(Failure::Machine)
+    }
 }
 
 /// Why a folder could not be laid out.
@@ -98,6 +114,8 @@ fn lay_out(from: &Path, to: &Path) -> Result<(), LayOutError> {
         path: to.to_owned(),
         err,
     };
+    // Links lead from where it is, not from where we are.
+    let from = &std::path::absolute(from).map_err(disk)?;
     if to.exists() {
         fs::remove_dir_all(to).map_err(disk)?;
     }

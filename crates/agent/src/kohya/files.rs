@@ -64,6 +64,19 @@ pub(super) fn prepare(plan: &Plan) -> io::Result<()> {
     Ok(())
 }
 
+/// Has the prompts lie there, or not, for the next time that sd-scripts looks for them.
+pub(super) fn offer_prompts(plan: &Plan, n_done: u32) -> io::Result<()> {
+    match &plan.prompts {
+        Some((path, prompts)) if plan.wants_samples(n_done) && !path.exists() => {
+            let whole = path.with_extension("part");
+            fs::write(&whole, prompts)?;
+            fs::rename(whole, path)
+        }
+        Some((path, _)) if !plan.wants_samples(n_done) && path.exists() => fs::remove_file(path),
+        _ => Ok(()),
+    }
+}
+
 /// Notes that sd-scripts has got past its caching.
 pub(super) fn caches_are_whole(plan: &Plan) {
     // Without the note they are only made again.

@@ -22,6 +22,8 @@ pub use self::refusal::{Refusal, Refusals};
 /// Denoising steps of a sample and its guidance, as the native engine has them.
 const N_SAMPLE_STEPS: u32 = 20;
 const SAMPLE_GUIDANCE: f64 = 5.0;
+/// As many steps take long enough to see that they are done.
+const LEAST_STEPS_TO_KEEP_UP: u32 = 5;
 /// Captions that stand in for sample prompts when the recipe has none.
 const N_DEFAULT_PROMPTS: usize = 2;
 /// Longest name of a file on Linux is 255 bytes; `-step00000200-state` and `.safetensors` follow the name.
@@ -107,6 +109,8 @@ pub struct Request<'a> {
     pub base: &'a Path,
     /// What the base's U-Net predicts.
     pub prediction: PredictionType,
+    /// A fingerprint of the base's weights.
+    pub base_hash: &'a str,
     /// Folder for everything that sd-scripts reads and writes.
     pub folder: &'a Path,
     /// Folder with both CLIP tokenizers, as sd-scripts caches them.
@@ -151,6 +155,10 @@ pub struct Plan {
     pub sample_prompts: Vec<SamplePrompt>,
     /// Steps that were done before; sd-scripts counts, and names its files, from there.
     pub n_before: u32,
+    /// Steps from one sample to the next.
+    pub(super) sample_every: u32,
+    /// Steps of this run after which sd-scripts looks for prompts.
+    pub(super) looks_every: u32,
 }
 
 /// One picture that sd-scripts trains on.
@@ -185,6 +193,7 @@ impl Plan {
         let key = content_key(request, &pictures);
         let sample_prompts = sample_prompts(request, &pictures);
         let n_before = request.resume.map_or(0, |resume| resume.step);
+        let sample_every = request.recipe.parameters.sample_every_n_steps;
         // Files of the run that it goes on from have the same names, and stay.
         let own = |name: &str| match n_before {
             0 => folder.join(name),
@@ -201,8 +210,10 @@ impl Plan {
             logs: own("logs"),
             sample_prompts,
             n_before,
+            sample_every,
+            looks_every: looks_every(sample_every, n_before),
         };
-        if request.recipe.parameters.sample_every_n_steps > 0 && !plan.sample_prompts.is_empty() {
+        if sample_every > 0 && !plan.sample_prompts.is_empty() {
             let side = request.recipe.parameters.resolution;
             plan.prompts = Some((
                 folder.join("prompts.json"),
@@ -212,6 +223,33 @@ impl Plan {
         plan.dataset_toml = dataset_file::write(request, &plan);
         plan.args = arguments::list(request, &plan);
         Ok(plan)
+    }
+
+    /// Whether prompts shall lie there when sd-scripts looks for them next, after `n_done` steps of the training.
+    pub(super) fn wants_samples(&self, n_done: u32) -> bool {
+        if self.looks_every == self.sample_every {
+            return true;
+        }
+        // It still looks after a step that is done.
+        let next = n_done
+            .saturating_sub(self.n_before)
+            .max(1)
+            .next_multiple_of(self.looks_every);
+        (self.n_before + next).is_multiple_of(self.sample_every)
+    }
+}
+
+/// sd-scripts counts the steps between samples from where a run began. Where that is between two samples it looks for
+/// prompts more often, and finds them only when it is time; unless that were too often to keep up with.
+fn looks_every(sample_every: u32, n_before: u32) -> u32 {
+    let (mut a, mut b) = (sample_every, n_before);
+    while b > 0 {
+        (a, b) = (b, a % b);
+    }
+    if a < LEAST_STEPS_TO_KEEP_UP {
+        sample_every
+    } else {
+        a
     }
 }
 
@@ -249,8 +287,8 @@ fn content_key(request: &Request<'_>, pictures: &[Picture]) -> String {
     let p = &request.recipe.parameters;
     let mut hasher = Sha256::new();
     hasher.update(format!(
-        "{} {} {} {} {:?}\n",
-        p.resolution, p.bucket_step, p.max_tokens, p.seed, request.base
+        "{} {} {} {} {}\n",
+        p.resolution, p.bucket_step, p.max_tokens, p.seed, request.base_hash
     ));
     for picture in pictures {
         hasher.update(format!("{} {:?}\n", picture.sha256, picture.caption));

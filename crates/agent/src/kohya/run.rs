@@ -20,7 +20,7 @@ use trainer::train::{Ended, TrainEvent};
 
 use self::watch::{Watch, Watched};
 use super::{
-    base,
+    base::Located,
     checkpoint::{Origin, Resumed, unpack},
     failure::{Excerpt, Failure},
     files,
@@ -56,12 +56,17 @@ pub async fn run(
         total: 1,
     });
     let (base, name, to) = (job.base.clone(), job.recipe.base_model.clone(), folder.clone());
-    let located = tokio::task::spawn_blocking(move || base::locate(&base, &name, &to)).await;
+    let located = tokio::task::spawn_blocking(move || {
+        let located = Located::find(&base, &name, &to)?;
+        located.lay_out()?;
+        Ok::<_, Failure>(located)
+    })
+    .await;
     let base = located.map_err(|panic| Failure::Machine(format!("the hashing broke off: {panic}")))??;
     if let Some(warning) = base.warning {
         tell.log(LogLevel::Warning, warning);
     }
-    let origin = Origin::of(&job.recipe, &job.manifest, base.hash);
+    let origin = Origin::of(&job.recipe, &job.manifest, base.hash.clone());
     let mut resumed = match &job.resume_from {
         Some(checkpoint) => Some(unpack(checkpoint, &origin, &folder.join("resume"))?),
         None => None,
@@ -72,6 +77,7 @@ pub async fn run(
             manifest: &job.manifest,
             base: &base.path,
             prediction: base.prediction,
+            base_hash: &base.hash,
             folder: &folder,
             tokenizers: &kohya.tokenizers,
             precision: kohya.precision,

@@ -10,7 +10,7 @@ import { announce, announceError } from "~/components/ui/toast";
 
 const DONE: Record<JobAction, string> = {
   cancel: "The job is being cancelled",
-  stop: "The job stops at its next checkpoint",
+  stop: "The job stops, and keeps its newest checkpoint",
   resume: "The job is queued again",
   checkpoint: "A checkpoint was asked for",
   sample: "Samples were asked for",

@@ -16,7 +16,8 @@ interface Props {
 export function JobHeader({ job, stage }: Props) {
   const now = useNow(1_000, job.ended_at == null);
   const { progress } = job;
-  const done = share(job);
+  // The bar and its number are of what the sentence says.
+  const done = (stage && stageShare(stage)) ?? share(job) ?? 0;
   const n_steps = progress?.n_steps ?? job.recipe.parameters.n_steps;
   const left = remaining(job);
   const said = saidBy(job);
@@ -26,7 +27,7 @@ export function JobHeader({ job, stage }: Props) {
         <PhaseBadge phase={job.phase} />
         <p className="wrap-anywhere min-w-0 flex-1 text-muted">{sentence(job, stage)}</p>
         <span className="display text-2xl" data-figures data-testid="percent">
-          {done === null ? "0" : Math.floor(done * 100)}
+          {Math.floor(done * 100)}
           <span className="text-base text-muted">%</span>
         </span>
       </div>
@@ -38,7 +39,7 @@ export function JobHeader({ job, stage }: Props) {
       <div className="px-3 pt-2 pb-3">
         <Progress
           label="Progress of this job"
-          value={stage && stage.total > 0 ? stage.done / stage.total : (done ?? 0)}
+          value={done}
           live={job.phase === "running" || job.phase === "finalizing"}
           tone={tone(job)}
           className="h-2.5"
@@ -84,10 +85,19 @@ function saidBy({ reason }: Job): string | null {
   return end < 0 ? null : (reason?.slice(end + 1) ?? null);
 }
 
+/** How far a stage is; nothing if it has no parts. */
+function stageShare({ done, total }: Stage): number | null {
+  return total > 1 ? done / total : null;
+}
+
 function sentence(job: Job, stage: Stage | null): string {
   const reason = job.reason?.split("\n", 1)[0];
   if (reason) return formatSentence(reason);
-  if (stage) return stage.total > 0 ? `${stage.name}, ${stage.done} of ${stage.total}` : stage.name;
+  if (stage) {
+    const parts =
+      stageShare(stage) === null ? "" : `, ${formatCount(stage.done)} of ${formatCount(stage.total)}`;
+    return formatSentence(stage.name + parts);
+  }
   switch (job.phase) {
     case "queued":
       return "Waiting for an instance.";

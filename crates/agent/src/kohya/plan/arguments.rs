@@ -106,7 +106,7 @@ pub(super) fn list(request: &Request<'_>, plan: &Plan) -> Vec<String> {
     args.flag("save_state");
     if let Some((path, _)) = &plan.prompts {
         args.path("sample_prompts", path);
-        args.value("sample_every_n_steps", p.sample_every_n_steps);
+        args.value("sample_every_n_steps", plan.looks_every);
         args.value("sample_sampler", "euler");
     }
     if let Some(trigger) = &recipe.trigger_word {

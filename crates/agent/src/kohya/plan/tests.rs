@@ -51,6 +51,7 @@ fn request<'a>(recipe: &'a Recipe, manifest: &'a Manifest) -> Request<'a> {
         manifest,
         base: Path::new("/bases/sdxl.safetensors"),
         prediction: PredictionType::Epsilon,
+        base_hash: "the weights",
         folder: Path::new("/run"),
         tokenizers: Path::new("/tokenizers"),
         precision: Precision::Bf16,
@@ -152,6 +153,27 @@ fn a_run_that_goes_on_trains_what_is_left_on_the_schedule_of_all_steps() {
     .assert_eq(&changes.join("\n"));
     if let Some(table) = Table::read() {
         table.parse(&plan.args).unwrap();
+    }
+    // Samples come at steps of the training, as long as it can be kept up with.
+    for (every, step, looks_every) in [
+        (100, 600, "100"),
+        (250, 600, "50"),
+        (33, 600, "33"),
+        (250, 1, "250"),
+    ] {
+        let (mut recipe, manifest) = (recipe(|_| ()), manifest());
+        recipe.parameters.sample_every_n_steps = every;
+        let state = Path::new("/run/resume/state");
+        let request = Request {
+            resume: Some(Resume { state, step }),
+            ..request(&recipe, &manifest)
+        };
+        let args = Plan::new(&request).unwrap().args;
+        let at = args
+            .iter()
+            .position(|arg| arg == "--sample_every_n_steps")
+            .unwrap();
+        assert_eq!(args[at + 1], looks_every, "every {every} after {step}");
     }
     // A constant rate does not depend on how many steps there are.
     let constant = arguments(

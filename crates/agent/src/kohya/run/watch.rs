@@ -157,6 +157,7 @@ impl<'a> Watch<'a> {
                 _ = looks.tick(), if status.is_none() => {
                     self.read_scalars();
                     self.pick_up(false).await;
+                    self.offer_prompts();
                 }
             }
             if reason.is_none() && (self.metrics.broken_since().is_some() || self.seen.lacks_gpu) {
@@ -340,6 +341,18 @@ impl<'a> Watch<'a> {
                     }
                 }
             }
+        }
+    }
+
+    /// Has samples come at steps of the training, and not of this run. Until it trains it needs the prompts.
+    fn offer_prompts(&self) {
+        if self.has_begun
+            && let Err(err) = files::offer_prompts(self.plan, self.metrics.newest_step())
+        {
+            self.tell.log(
+                LogLevel::Warning,
+                format!("samples may come at other steps: {err}"),
+            );
         }
     }
 

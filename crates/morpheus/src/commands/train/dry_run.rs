@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use agent::{
-    engine::Base,
-    kohya::plan::{Memory, Plan, Request},
+use agent::kohya::{
+    base::Located,
+    plan::{Memory, Plan, Request},
 };
 use anyhow::Context as _;
-use diffusion::{base::BaseInfo, schedulers::PredictionType};
 use serde_json::json;
 
 use super::Setup;
@@ -33,19 +32,13 @@ pub(super) fn print(setup: &Setup, folder: &Path) -> anyhow::Result<()> {
 /// What sd-scripts would be started with, if it takes the recipe.
 pub(super) fn plan(setup: &Setup, folder: &Path) -> anyhow::Result<Plan> {
     let folder = paths::absolute(folder).join("kohya");
-    let (path, prediction) = match &setup.base {
-        Base::BuiltIn(name) => (folder.join(name), PredictionType::Epsilon),
-        Base::Path(path) => {
-            let path = paths::absolute(path);
-            let info = BaseInfo::read(&path).context("base_model")?;
-            (path, info.prediction_type)
-        }
-    };
+    let base = Located::find(&setup.base, &setup.recipe.base_model, &folder).context("base_model")?;
     Plan::new(&Request {
         recipe: &setup.recipe,
         manifest: &setup.pictures.manifest,
-        base: &path,
-        prediction,
+        base: &base.path,
+        prediction: base.prediction,
+        base_hash: &base.hash,
         folder: &folder,
         tokenizers: &setup.kohya.tokenizers(),
         precision: setup.kohya.kohya_precision,
