@@ -41,6 +41,8 @@ pub struct Metrics {
     has_scalars: bool,
     /// When the newest step was done, by the event file.
     done_at: Option<f64>,
+    /// The first step of this run, and when it was done.
+    began_at: Option<(u32, f64)>,
     /// Seconds of the newest steps.
     times: VecDeque<f64>,
     n_broken: u32,
@@ -69,6 +71,7 @@ impl Metrics {
             bar: None,
             has_scalars: false,
             done_at: None,
+            began_at: None,
             times: VecDeque::new(),
             n_broken: 0,
             first_broken: None,
@@ -158,6 +161,7 @@ impl Metrics {
     }
 
     fn take_time(&mut self, step: u32, at: f64) {
+        self.began_at.get_or_insert((step, at));
         if let Some(before) = self.done_at.replace(at) {
             let n_steps = f64::from(step - self.step);
             self.times.push_back((at - before).max(0.0) / n_steps);
@@ -167,14 +171,18 @@ impl Metrics {
         }
     }
 
-    /// Seconds of the newest step, and those to the last. The bar's mean is over the whole run, with all its pauses:
-    /// it counts only before there is something better.
+    /// Seconds of a step, and those to the last. Steps before a sample or a checkpoint seem long, so that the median
+    /// tells what a step takes; what is left has such pauses too, so that the mean tells when it ends. The bar's mean
+    /// has the loading and caching in it as well, and counts only before there is something better.
     fn pace(&self, step: u32) -> (f64, f64) {
         let left = f64::from(self.n_steps.saturating_sub(step));
-        if let Some(&newest) = self.times.back() {
+        if let (Some((first, began_at)), Some(done_at)) = (self.began_at, self.done_at)
+            && step > first
+        {
             let mut times: Vec<f64> = self.times.iter().copied().collect();
             times.sort_by(f64::total_cmp);
-            return (newest, times[times.len() / 2] * left);
+            let mean = (done_at - began_at).max(0.0) / f64::from(step - first);
+            return (times[(times.len() - 1) / 2], mean * left);
         }
         let mean = self.bar.and_then(|bar| bar.seconds_per_step).unwrap_or(0.0);
         let said = self.bar.and_then(|bar| bar.eta_seconds);

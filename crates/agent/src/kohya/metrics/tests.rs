@@ -102,7 +102,7 @@ fn a_bar_that_ends_on_nan_is_broken() {
 }
 
 #[test]
-fn a_step_takes_what_passed_since_the_one_before() {
+fn a_pause_makes_no_step_slow_and_counts_until_the_end() {
     let mut metrics = metrics();
     metrics.bar(bar(1, None));
     let mut step_at = |step, wall_time| {
@@ -112,11 +112,11 @@ fn a_step_takes_what_passed_since_the_one_before() {
     };
     // Only the bar can say anything of the first.
     assert_eq!(step_at(1, 100.0), (500.0, 4.0));
-    assert_eq!(step_at(2, 150.0), (50_000.0, 400.0));
-    assert_eq!(step_at(3, 150.25), (250.0, 350.0));
-    // A slow step among quick ones is no measure for the rest.
-    assert_eq!(step_at(4, 150.5), (250.0, 1.5));
-    assert_eq!(step_at(6, 151.0), (250.0, 1.0));
+    assert_eq!(step_at(2, 100.5), (500.0, 4.0));
+    assert_eq!(step_at(3, 101.0), (500.0, 3.5));
+    // Samples were rendered before it, and more are to come.
+    assert_eq!(step_at(4, 104.5), (500.0, 9.0));
+    assert_eq!(step_at(6, 105.5), (500.0, 4.4));
 }
 
 #[test]
