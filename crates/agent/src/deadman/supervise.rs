@@ -108,6 +108,11 @@ fn runtime() -> Runtime {
 
 /// Runs the worker until it has ended or must be; the reason why the machine is to be ended.
 async fn attend(supervised: &Supervised, machine: &str, children: &mut Children) -> String {
+    // Told before it listens, it would be gone without its worker; as a container's first process it would not hear it.
+    let (terminate, interrupt) = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
+        (Err(err), _) | (_, Err(err)) => return format!("failed to listen for signals: {err}"),
+    };
     let environment = match Environment::read(|name| std::env::var(name).ok()) {
         Ok(environment) => environment,
         Err(err) => return err.to_string(),
@@ -139,13 +144,12 @@ async fn attend(supervised: &Supervised, machine: &str, children: &mut Children)
     let mut attendance = Attendance {
         deadman,
         worker,
+        terminate,
+        interrupt,
         claimed: None,
         leaving: None,
     };
-    let end = match attendance.until_end(children, look).await {
-        Ok(end) => end,
-        Err(err) => return format!("failed to watch the worker: {err}"),
-    };
+    let end = attendance.until_end(children, look).await;
     if !matches!(end, End::Ended(_)) {
         attendance.worker.process.kill_group();
     }
@@ -157,6 +161,8 @@ async fn attend(supervised: &Supervised, machine: &str, children: &mut Children)
 struct Attendance {
     deadman: Deadman,
     worker: Worker,
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
     claimed: Option<Claimed>,
     /// Why it was told to leave.
     leaving: Option<Reason>,
@@ -173,9 +179,7 @@ enum End {
 }
 
 impl Attendance {
-    async fn until_end(&mut self, children: &mut Children, look: Duration) -> io::Result<End> {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
+    async fn until_end(&mut self, children: &mut Children, look: Duration) -> End {
         let mut end_by: Option<Instant> = None;
         let mut is_heard = true;
         loop {
@@ -186,12 +190,12 @@ impl Attendance {
                 }
                 (process, status) = children.next_end() => {
                     if process == self.worker.process {
-                        return Ok(End::Ended(status));
+                        return End::Ended(status);
                     }
                     false
                 }
-                _ = terminate.recv() => true,
-                _ = interrupt.recv() => true,
+                _ = self.terminate.recv() => true,
+                _ = self.interrupt.recv() => true,
                 () = sleep(look) => false,
             };
             if is_told_to_end && end_by.is_none() {
@@ -200,7 +204,7 @@ impl Attendance {
                 end_by = Some(Instant::now() + GRACE);
             }
             if end_by.is_some_and(|at| Instant::now() >= at) {
-                return Ok(End::TooSlow);
+                return End::TooSlow;
             }
             let now = Moment::now();
             match self.deadman.decide(now) {
@@ -219,7 +223,7 @@ impl Attendance {
                     self.worker.tell(&leave).await;
                 }
                 Decision::Leave(_) => {}
-                Decision::Terminate(reason) => return Ok(End::Terminate(reason)),
+                Decision::Terminate(reason) => return End::Terminate(reason),
             }
         }
     }

@@ -65,14 +65,17 @@ pub(super) fn prepare(plan: &Plan) -> io::Result<()> {
 }
 
 /// Has the prompts lie there, or not, for the next time that sd-scripts looks for them.
-pub(super) fn offer_prompts(plan: &Plan, n_done: u32) -> io::Result<()> {
-    match &plan.prompts {
-        Some((path, prompts)) if plan.wants_samples(n_done) && !path.exists() => {
+pub(super) fn offer_prompts(plan: &Plan, is_wanted: bool) -> io::Result<()> {
+    let Some((path, prompts)) = &plan.prompts else {
+        return Ok(());
+    };
+    match (is_wanted, path.exists()) {
+        (true, false) => {
             let whole = path.with_extension("part");
             fs::write(&whole, prompts)?;
             fs::rename(whole, path)
         }
-        Some((path, _)) if !plan.wants_samples(n_done) && path.exists() => fs::remove_file(path),
+        (false, true) => fs::remove_file(path),
         _ => Ok(()),
     }
 }

@@ -73,9 +73,13 @@ const STAGES: [(&str, &str); 9] = [
     ("create LoRA network", "making the LoRA network"),
     ("prepare optimizer", "preparing the optimizer"),
     ("running training", "starting to train"),
-    ("generating sample images", "rendering samples"),
+    ("generating sample images", RENDERING),
     ("saving checkpoint", "saving a checkpoint"),
 ];
+/// What sd-scripts does each time it looks for prompts, even if it finds none.
+pub const RENDERING: &str = "rendering samples";
+/// What it says then.
+pub const NO_PROMPTS: &str = "No prompt file";
 const LEVELS: [&str; 5] = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"];
 /// Columns before the text of a message: time, level, and a space after each.
 const INDENT: usize = 29;

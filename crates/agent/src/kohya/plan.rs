@@ -22,8 +22,10 @@ pub use self::refusal::{Refusal, Refusals};
 /// Denoising steps of a sample and its guidance, as the native engine has them.
 const N_SAMPLE_STEPS: u32 = 20;
 const SAMPLE_GUIDANCE: f64 = 5.0;
+/// Steps between two looks for prompts: so long may a sample out of turn be waited for.
+const STEPS_BETWEEN_LOOKS: u32 = 10;
 /// As many steps take long enough to see that they are done.
-const LEAST_STEPS_TO_KEEP_UP: u32 = 5;
+const LEAST_STEPS_BETWEEN_LOOKS: u32 = 5;
 /// Captions that stand in for sample prompts when the recipe has none.
 const N_DEFAULT_PROMPTS: usize = 2;
 /// Longest name of a file on Linux is 255 bytes; `-step00000200-state` and `.safetensors` follow the name.
@@ -155,7 +157,7 @@ pub struct Plan {
     pub sample_prompts: Vec<SamplePrompt>,
     /// Steps that were done before; sd-scripts counts, and names its files, from there.
     pub n_before: u32,
-    /// Steps from one sample to the next.
+    /// Steps of the training from one sample to the next; 0 if it has none by itself.
     pub(super) sample_every: u32,
     /// Steps of this run after which sd-scripts looks for prompts.
     pub(super) looks_every: u32,
@@ -213,7 +215,7 @@ impl Plan {
             sample_every,
             looks_every: looks_every(sample_every, n_before),
         };
-        if sample_every > 0 && !plan.sample_prompts.is_empty() {
+        if !plan.sample_prompts.is_empty() {
             let side = request.recipe.parameters.resolution;
             plan.prompts = Some((
                 folder.join("prompts.json"),
@@ -227,29 +229,37 @@ impl Plan {
 
     /// Whether prompts shall lie there when sd-scripts looks for them next, after `n_done` steps of the training.
     pub(super) fn wants_samples(&self, n_done: u32) -> bool {
-        if self.looks_every == self.sample_every {
-            return true;
-        }
         // It still looks after a step that is done.
         let next = n_done
             .saturating_sub(self.n_before)
             .max(1)
             .next_multiple_of(self.looks_every);
-        (self.n_before + next).is_multiple_of(self.sample_every)
+        self.looks_every == self.sample_every || (self.n_before + next).is_multiple_of(self.sample_every)
+    }
+
+    /// The step after which sd-scripts looks for prompts next, when `n_done` steps of the training are done.
+    pub(super) fn next_look(&self, n_done: u32) -> u32 {
+        self.n_before + (n_done.saturating_sub(self.n_before) + 1).next_multiple_of(self.looks_every)
     }
 }
 
-/// sd-scripts counts the steps between samples from where a run began. Where that is between two samples it looks for
-/// prompts more often, and finds them only when it is time; unless that were too often to keep up with.
+/// After how many steps sd-scripts looks for prompts. It counts them from where a run began, and renders whatever it
+/// finds. So it looks more often than samples are due, and finds prompts when they are due or asked for; unless that
+/// were too often to keep up with.
 fn looks_every(sample_every: u32, n_before: u32) -> u32 {
-    let (mut a, mut b) = (sample_every, n_before);
-    while b > 0 {
-        (a, b) = (b, a % b);
+    if sample_every == 0 {
+        return STEPS_BETWEEN_LOOKS;
     }
-    if a < LEAST_STEPS_TO_KEEP_UP {
-        sample_every
-    } else {
-        a
+    // Where samples are due must be among the steps where it looks.
+    let (mut in_step, mut rest) = (sample_every, n_before);
+    while rest > 0 {
+        (in_step, rest) = (rest, in_step % rest);
+    }
+    let mut divisors = (STEPS_BETWEEN_LOOKS..=in_step).filter(|n| in_step.is_multiple_of(*n));
+    match divisors.next() {
+        Some(n_steps) => n_steps,
+        None if in_step >= LEAST_STEPS_BETWEEN_LOOKS => in_step,
+        None => sample_every,
     }
 }
 

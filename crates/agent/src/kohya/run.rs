@@ -3,8 +3,9 @@
 //! A job that goes on from a checkpoint is a run of the steps that are left; what sd-scripts counts and names by that
 //! run is counted and named by the whole training here.
 //!
-//! sd-scripts takes no orders. Stopping it means ending it, with the newest state that it saved; a checkpoint or a
-//! sample out of turn comes at the next step that the recipe names.
+//! sd-scripts takes no orders. Stopping it means ending it, with the newest state that it saved; a checkpoint out of turn
+//! comes at the next step that the recipe names. It looks for sample prompts every few steps, and finds them when samples
+//! are due or asked for.
 
 mod child;
 mod watch;

@@ -204,17 +204,33 @@ async fn a_gpu_that_is_not_seen_ends_it_at_once() {
 }
 
 #[tokio::test]
-async fn a_sample_out_of_turn_is_not_promised_where_there_is_none() {
+async fn a_sample_out_of_turn_comes_when_prompts_are_looked_for_next() {
+    let stage = Stage::new(|recipe| {
+        recipe.parameters.n_steps = 20;
+        recipe.parameters.sample_every_n_steps = 0;
+    });
+    let mut run = stage.good_run();
+    run.stays = true;
+    stage.plays([run]);
+    let told = stage
+        .run(|told| match told.logs.as_slice() {
+            [.., (LogLevel::Info, line)] if line == "samples come after step 10" => Some(Directive::Cancel),
+            _ => (told.metrics.len() == 1).then_some(Directive::Sample),
+        })
+        .await;
+    assert!(matches!(told.ended, Ok(Ended::Cancelled)), "{told:?}");
+    assert_eq!(stage.option(0, "--sample_every_n_steps"), "10");
+}
+
+#[tokio::test]
+async fn a_sample_out_of_turn_is_not_promised_when_it_is_too_late() {
     let stage = Stage::new(|recipe| recipe.parameters.sample_every_n_steps = 0);
     let mut run = stage.good_run();
     run.stays = true;
     stage.plays([run]);
     let told = stage
         .run(|told| match told.logs.as_slice() {
-            [.., (LogLevel::Info, line)]
-                if line.contains("no sample out of turn, and the recipe has none") =>
-            {
-                assert!(!line.contains("before the end"), "{line}");
+            [.., (LogLevel::Info, line)] if line.contains("no samples any more before the end") => {
                 Some(Directive::Cancel)
             }
             _ => (told.metrics.len() == 1).then_some(Directive::Sample),

@@ -35,13 +35,14 @@ export function Samples({ job, samples, onOpen }: SamplesProps) {
 }
 
 interface NewestProps {
+  job: Job;
   samples: Sample[];
   onOpen: (sample: Sample) => void;
   onAll: () => void;
 }
 
 /** The newest sample of each prompt. */
-export function NewestSamples({ samples, onOpen, onAll }: NewestProps) {
+export function NewestSamples({ job, samples, onOpen, onAll }: NewestProps) {
   const newest = rows(samples).flatMap((row) => row.at(-1) ?? []);
   const step = newest[0]?.step;
   return (
@@ -57,7 +58,7 @@ export function NewestSamples({ samples, onOpen, onAll }: NewestProps) {
     >
       {newest.length === 0 ? (
         <div className="hatch grid h-40 place-items-center rounded-md bg-sunken text-muted">
-          They come as it trains.
+          {isEnded(job.phase) ? "None were made." : "They come as it trains."}
         </div>
       ) : (
         <ul className="grid grid-cols-2 gap-2 sm:grid-cols-4 xl:grid-cols-2">

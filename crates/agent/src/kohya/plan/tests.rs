@@ -126,6 +126,61 @@ fn a_whole_command_line() {
 }
 
 #[test]
+fn samples_come_at_steps_of_the_training_and_when_they_are_asked_for() {
+    let plan = |every, step| {
+        let (recipe, manifest) = (recipe(|r| r.parameters.sample_every_n_steps = every), manifest());
+        let state = Path::new("/run/resume/state");
+        let plan = Plan::new(&Request {
+            resume: (step > 0).then_some(Resume { state, step }),
+            ..request(&recipe, &manifest)
+        });
+        plan.unwrap()
+    };
+    for (every, step, looks_every) in [
+        (200, 0, 10),
+        (200, 600, 10),
+        (250, 600, 10),
+        (30, 40, 10),
+        (33, 0, 11),
+        (0, 600, 10),
+        // Too often to keep up with, or as often as it looks anyway.
+        (33, 600, 33),
+        (250, 1, 250),
+        (7, 0, 7),
+        (4, 0, 4),
+    ] {
+        let args = plan(every, step).args;
+        let at = args
+            .iter()
+            .position(|arg| arg == "--sample_every_n_steps")
+            .unwrap();
+        assert_eq!(
+            args[at + 1],
+            looks_every.to_string(),
+            "every {every} after {step}"
+        );
+    }
+
+    // It looks after steps 50, 60, 70, …, and samples belong to 60, 90 and 120.
+    let resumed = plan(30, 40);
+    let steps = [40, 41, 49, 50, 51, 59, 60, 61, 70, 80, 81, 90, 91, 110, 111, 120];
+    let with: Vec<_> = steps
+        .into_iter()
+        .filter(|step| resumed.wants_samples(*step))
+        .collect();
+    assert_eq!(with, [51, 59, 60, 81, 90, 111, 120]);
+    assert_eq!([40, 49, 50].map(|step| resumed.next_look(step)), [50, 50, 60]);
+
+    let without = plan(0, 0);
+    assert!(!steps.into_iter().any(|step| without.wants_samples(step)));
+    assert_eq!(without.next_look(3), 10);
+
+    let unruly = plan(33, 600);
+    assert!(unruly.wants_samples(601));
+    assert_eq!(unruly.next_look(601), 633);
+}
+
+#[test]
 fn a_run_that_goes_on_trains_what_is_left_on_the_schedule_of_all_steps() {
     let arguments = |change: fn(&mut Recipe), step| {
         let (recipe, manifest) = (recipe(change), manifest());
@@ -153,27 +208,6 @@ fn a_run_that_goes_on_trains_what_is_left_on_the_schedule_of_all_steps() {
     .assert_eq(&changes.join("\n"));
     if let Some(table) = Table::read() {
         table.parse(&plan.args).unwrap();
-    }
-    // Samples come at steps of the training, as long as it can be kept up with.
-    for (every, step, looks_every) in [
-        (100, 600, "100"),
-        (250, 600, "50"),
-        (33, 600, "33"),
-        (250, 1, "250"),
-    ] {
-        let (mut recipe, manifest) = (recipe(|_| ()), manifest());
-        recipe.parameters.sample_every_n_steps = every;
-        let state = Path::new("/run/resume/state");
-        let request = Request {
-            resume: Some(Resume { state, step }),
-            ..request(&recipe, &manifest)
-        };
-        let args = Plan::new(&request).unwrap().args;
-        let at = args
-            .iter()
-            .position(|arg| arg == "--sample_every_n_steps")
-            .unwrap();
-        assert_eq!(args[at + 1], looks_every, "every {every} after {step}");
     }
     // A constant rate does not depend on how many steps there are.
     let constant = arguments(

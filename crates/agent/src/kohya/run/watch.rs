@@ -22,7 +22,7 @@ use crate::kohya::{
     failure::{Failure, Seen, diagnose, stalled},
     files::{self, Found, Outputs},
     header,
-    log::{Line, Reader, Stream},
+    log::{self, Line, Reader, Stream},
     metrics::Metrics,
     plan::{Plan, Precision},
     tensorboard::Follower,
@@ -71,7 +71,8 @@ pub(super) struct Watch<'a> {
     has_begun: bool,
     /// What this run kept last.
     pub(super) newest_checkpoint: Option<PathBuf>,
-    refused: Vec<Directive>,
+    /// Samples are asked for, and none have come since this step.
+    sample_asked_at: Option<u32>,
     heard_at: Instant,
 }
 
@@ -105,7 +106,7 @@ impl<'a> Watch<'a> {
             stage: None,
             has_begun: false,
             newest_checkpoint: None,
-            refused: Vec::new(),
+            sample_asked_at: None,
             heard_at: Instant::now(),
         }
     }
@@ -149,7 +150,8 @@ impl<'a> Watch<'a> {
                 }
                 order = orders.recv(), if reason != Some(Reason::Cancel) => match order {
                     Some(Directive::Stop) => reason = Some(Reason::Stop),
-                    Some(order @ (Directive::Checkpoint | Directive::Sample)) => self.refuse(order),
+                    Some(Directive::Sample) => self.sample_out_of_turn(),
+                    Some(Directive::Checkpoint) => self.checkpoint_out_of_turn(),
                     // Whoever gives orders is gone: the work was dropped.
                     Some(Directive::Cancel) | None => reason = Some(Reason::Cancel),
                 },
@@ -238,6 +240,7 @@ impl<'a> Watch<'a> {
                 }
             }
             Line::Epoch { epoch, n_epochs } => self.metrics.epoch(epoch, n_epochs),
+            Line::Stage(log::RENDERING) if !self.finds_prompts() => {}
             Line::Stage(name) => {
                 self.stage = Some(name);
                 self.report_stage(name, 0, 0);
@@ -251,6 +254,7 @@ impl<'a> Watch<'a> {
             }
             Line::ModelSaved => self.seen.model_saved = true,
             Line::NoData => self.seen.no_data = true,
+            Line::Text(text) if text.starts_with(log::NO_PROMPTS) => {}
             Line::Text(text) => self.seen.tail.push(stream, text),
         }
     }
@@ -310,6 +314,11 @@ impl<'a> Watch<'a> {
         for found in self.outputs.look(is_over) {
             match found {
                 Found::Sample { kind, path } => {
+                    if let ArtifactKind::Sample { step, .. } = kind
+                        && self.sample_asked_at.is_some_and(|asked_at| step > asked_at)
+                    {
+                        self.sample_asked_at = None;
+                    }
                     let path = self.keep_sample(&kind, path);
                     self.tell.event(TrainEvent::Wrote { kind, path });
                 }
@@ -344,16 +353,54 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Has samples come at steps of the training, and not of this run. Until it trains it needs the prompts.
+    /// Has samples come at steps of the training, and not of this run, and when they are asked for. Until it trains it
+    /// needs the prompts.
     fn offer_prompts(&self) {
+        let is_wanted = self.sample_asked_at.is_some() || self.plan.wants_samples(self.metrics.newest_step());
         if self.has_begun
-            && let Err(err) = files::offer_prompts(self.plan, self.metrics.newest_step())
+            && let Err(err) = files::offer_prompts(self.plan, is_wanted)
         {
             self.tell.log(
                 LogLevel::Warning,
                 format!("samples may come at other steps: {err}"),
             );
         }
+    }
+
+    fn finds_prompts(&self) -> bool {
+        let prompts = self.plan.prompts.as_ref();
+        prompts.is_some_and(|(path, _)| path.exists())
+    }
+
+    /// Samples come the next time that sd-scripts looks for prompts.
+    fn sample_out_of_turn(&mut self) {
+        let step = self.metrics.newest_step();
+        let next = self.plan.next_look(step);
+        self.tell.log(
+            LogLevel::Info,
+            if next <= self.recipe.parameters.n_steps {
+                self.sample_asked_at = Some(step);
+                format!("samples come after step {next}")
+            } else {
+                "sd-scripts makes no samples any more before the end".into()
+            },
+        );
+    }
+
+    /// It saves at the recipe's steps and at the end, and has no ear for orders.
+    fn checkpoint_out_of_turn(&self) {
+        let p = &self.recipe.parameters;
+        let next = match p.checkpoint_every_n_steps {
+            0 => p.n_steps,
+            every => (self.metrics.newest_step() / every + 1) * every,
+        };
+        self.tell.log(
+            LogLevel::Info,
+            format!(
+                "sd-scripts makes no checkpoint out of turn; the next comes at step {}",
+                next.min(p.n_steps)
+            ),
+        );
     }
 
     /// Gives a sample the name that every engine gives it: sd-scripts names it by the steps of this run.
@@ -367,30 +414,5 @@ impl<'a> Watch<'a> {
         let to = sample_path(self.folder, *step, *prompt_index);
         // What cannot be moved is as good where it is.
         std::fs::rename(&path, &to).map_or(path, |()| to)
-    }
-
-    /// An order that sd-scripts has no ear for; said once, for it is repeated until it is carried out.
-    fn refuse(&mut self, order: Directive) {
-        if self.refused.contains(&order) {
-            return;
-        }
-        self.refused.push(order);
-        let p = &self.recipe.parameters;
-        let (what, every) = match order {
-            Directive::Sample => ("sample", p.sample_every_n_steps),
-            _ => ("checkpoint", p.checkpoint_every_n_steps),
-        };
-        let when = match (every, order) {
-            (0, Directive::Sample) => ", and the recipe has none".to_owned(),
-            (0, _) => ", and the recipe has none before the end".to_owned(),
-            (every, _) => {
-                let next = (self.metrics.newest_step() / every + 1) * every;
-                format!("; the next comes at step {}", next.min(p.n_steps))
-            }
-        };
-        self.tell.log(
-            LogLevel::Info,
-            format!("sd-scripts makes no {what} out of turn{when}"),
-        );
     }
 }
