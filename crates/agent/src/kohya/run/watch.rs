@@ -326,13 +326,22 @@ impl<'a> Watch<'a> {
                     let to = checkpoint::path_of(self.folder, step);
                     let (path, origin) = (to.clone(), self.origin.clone());
                     let totals = self.totals(step);
-                    let archived = tokio::task::spawn_blocking(move || {
+                    let mut archiving = tokio::task::spawn_blocking(move || {
                         if let Some(totals) = totals {
                             header::mend(&lora, &totals)?;
                         }
                         checkpoint::archive(&origin, step, &lora, &state, &path)
-                    })
-                    .await;
+                    });
+                    // That takes seconds for a gigabyte, and sd-scripts goes on.
+                    let archived = loop {
+                        tokio::select! {
+                            archived = &mut archiving => break archived,
+                            () = tokio::time::sleep(LOOK) => {
+                                self.read_scalars();
+                                self.offer_prompts();
+                            }
+                        }
+                    };
                     match archived {
                         Ok(Ok(())) => {
                             self.newest_checkpoint = Some(to.clone());
