@@ -116,7 +116,7 @@ fn a_whole_command_line() {
         --save_last_n_steps_state 200
         --save_state
         --sample_prompts /run/prompts.json
-        --sample_every_n_steps 200
+        --sample_every_n_steps 10
         --sample_sampler euler
         --metadata_trigger_phrase zora
         --logging_dir /run/logs
