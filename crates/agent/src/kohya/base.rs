@@ -132,26 +132,28 @@ fn lay_out(from: &Path, to: &Path) -> Result<(), LayOutError> {
         symlink(from.join(part).join("config.json"), folder.join("config.json")).map_err(disk)?;
         let stem = stem(part);
         let files = weight_paths(from, part);
-        for variant in VARIANTS {
-            let mut shard_of = BTreeMap::new();
-            for file in &files {
-                // `-00001-of-00002.safetensors` is left of a shard's name.
-                let name = file.file_name().unwrap_or_default().to_string_lossy();
-                let name = match name.strip_prefix(stem).filter(|_| files.len() > 1) {
-                    Some(ending) => format!("{stem}{variant}{ending}"),
-                    None => format!("{stem}{variant}.safetensors"),
-                };
+        if let [file] = files.as_slice() {
+            for variant in VARIANTS {
+                symlink(file, folder.join(format!("{stem}{variant}.safetensors"))).map_err(disk)?;
+            }
+            continue;
+        }
+        let mut lists = VARIANTS.map(|variant| (variant, BTreeMap::new()));
+        for file in &files {
+            let tensors = TensorFile::open(file)?;
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            // `-00001-of-00002.safetensors`
+            let ending = name.strip_prefix(stem).unwrap_or(&name);
+            for (variant, shard_of) in &mut lists {
+                let name = format!("{stem}{variant}{ending}");
                 symlink(file, folder.join(&name)).map_err(disk)?;
-                if files.len() > 1 {
-                    let tensors = TensorFile::open(file)?;
-                    shard_of.extend(tensors.names().map(|tensor| (tensor.to_owned(), name.clone())));
-                }
+                shard_of.extend(tensors.names().map(|tensor| (tensor.to_owned(), name.clone())));
             }
-            if !shard_of.is_empty() {
-                let list = json!({ "metadata": {}, "weight_map": shard_of });
-                let path = folder.join(format!("{stem}.safetensors.index{variant}.json"));
-                fs::write(path, list.to_string()).map_err(disk)?;
-            }
+        }
+        for (variant, shard_of) in lists {
+            let list = json!({ "metadata": {}, "weight_map": shard_of });
+            let path = folder.join(format!("{stem}.safetensors.index{variant}.json"));
+            fs::write(path, list.to_string()).map_err(disk)?;
         }
     }
     Ok(())
