@@ -13,7 +13,7 @@ use std::{
 
 use protocol::AttemptId;
 use reqwest::Url;
-use rustix::process::{Signal, set_parent_process_death_signal};
+use rustix::process::{Signal, getpid, kill_process, set_parent_process_death_signal};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -94,10 +94,11 @@ impl Link {
             .as_fd()
             .try_clone_to_owned()
             .map_err(LinkError::Socket)?;
-        Self::over(UnixStream::from(stdin), scale).map_err(LinkError::Socket)
+        Self::over(UnixStream::from(stdin), scale, end_abandoned).map_err(LinkError::Socket)
     }
 
-    fn over(socket: UnixStream, scale: Scale) -> io::Result<Self> {
+    /// `on_hangup`: the supervisor is gone.
+    fn over(socket: UnixStream, scale: Scale, on_hangup: impl FnOnce() + Send + 'static) -> io::Result<Self> {
         // Asks for the name of the other end, which only a socket has one of.
         socket.peer_addr()?;
         let reader = BufReader::new(socket.try_clone()?);
@@ -106,9 +107,10 @@ impl Link {
         thread::Builder::new()
             .name("link-out".to_owned())
             .spawn(move || write(socket, &said))?;
-        thread::Builder::new()
-            .name("link-in".to_owned())
-            .spawn(move || read(reader, &told))?;
+        thread::Builder::new().name("link-in".to_owned()).spawn(move || {
+            read(reader, &told);
+            on_hangup();
+        })?;
         Ok(Self(Some(Arc::new(Connected { say, leave, scale }))))
     }
 
@@ -171,6 +173,13 @@ impl Link {
     }
 }
 
+/// A supervisor that ended before this process asked to end with it hangs up all the same.
+fn end_abandoned() {
+    tracing::error!("the supervisor of this machine is gone");
+    // As the signal of its death does: nothing that runs here may hold it up.
+    let _ = kill_process(getpid(), Signal::KILL);
+}
+
 fn write(mut socket: UnixStream, said: &mpsc::Receiver<Said>) {
     for said in said {
         let Ok(mut line) = serde_json::to_vec(&said) else {
@@ -199,6 +208,7 @@ mod tests {
     use std::{
         io::{BufRead as _, BufReader, Write as _},
         os::unix::net::UnixStream,
+        sync::mpsc,
         time::Duration,
     };
 
@@ -210,7 +220,9 @@ mod tests {
     #[tokio::test]
     async fn both_ends_understand_each_other() {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let link = Link::over(theirs, Scale::new(60).unwrap()).unwrap();
+        let (hang_up, hung_up) = mpsc::channel();
+        let on_hangup = move || hang_up.send(()).unwrap();
+        let link = Link::over(theirs, Scale::new(60).unwrap(), on_hangup).unwrap();
         assert_eq!(link.real(Duration::from_secs(60)), Duration::from_secs(1));
 
         let attempt = AttemptId::new();
@@ -235,12 +247,16 @@ mod tests {
         (&ours).write_all(format!("{line}\n").as_bytes()).unwrap();
         let told = tokio::time::timeout(Duration::from_secs(20), link.leave()).await;
         assert_eq!(told.unwrap(), order);
+
+        assert_eq!(hung_up.try_recv(), Err(mpsc::TryRecvError::Empty));
+        drop((ours, lines));
+        assert_eq!(hung_up.recv_timeout(Duration::from_secs(20)), Ok(()));
     }
 
     #[test]
     fn what_is_no_socket_is_refused() {
         let file = tempfile::tempfile().unwrap();
         let socket = UnixStream::from(std::os::fd::OwnedFd::from(file));
-        assert!(Link::over(socket, Scale::REAL).is_err());
+        assert!(Link::over(socket, Scale::REAL, || {}).is_err());
     }
 }

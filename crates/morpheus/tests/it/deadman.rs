@@ -4,7 +4,10 @@ mod desk;
 
 use std::{
     collections::BTreeMap,
-    os::unix::fs::PermissionsExt as _,
+    os::{
+        fd::OwnedFd,
+        unix::{fs::PermissionsExt as _, net::UnixStream, process::ExitStatusExt as _},
+    },
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -13,7 +16,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use sim::runpod::{Caller, Delays, Fault, KEY, Options, Pace, Program, Route, RunPod, Runner, What};
 use tempfile::TempDir;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use self::desk::Desk;
 use crate::support::{DEADLINE, is_alive, kill, path};
@@ -420,6 +423,24 @@ async fn a_killed_worker_is_reported_and_its_machine_ends() {
     for secret in [&token, &pod.key()] {
         assert!(!detail.contains(secret) && !pod.log().contains(secret));
     }
+}
+
+/// The signal of its death reaches only a worker that had asked for it by then.
+#[tokio::test]
+async fn a_worker_whose_supervisor_was_gone_before_it_came_up_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let (supervisor, stdin) = UnixStream::pair().unwrap();
+    drop(supervisor);
+    let mut worker = tokio::process::Command::new(env!("CARGO_BIN_EXE_morpheus"))
+        .args(["agent", "--supervised", "--idle-exit", "1000"])
+        .args(["--server", "http://127.0.0.1:9", "--token", "token"])
+        .args(["--work", path(folder.path())])
+        .stdin(OwnedFd::from(stdin))
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let status = timeout(DEADLINE, worker.wait()).await.unwrap().unwrap();
+    assert_eq!(status.signal(), Some(Signal::KILL.as_raw()), "{status}");
 }
 
 #[tokio::test]

@@ -81,12 +81,17 @@ pub(crate) async fn followers_hear_of_commits(test: TestStore) -> anyhow::Result
         let tx = test.store.begin().await?;
         events::append(&tx, other, vec![log("not this one".to_owned())]).await?;
         tx.commit().await?;
-        if timeout(Duration::from_millis(50), follower.changed()).await.is_err() {
+        if timeout(Duration::from_millis(50), follower.changed())
+            .await
+            .is_err()
+        {
             break;
         }
         // A queue between servers tells everybody to look again when it is first heard, and now and then.
         let call_to_all = async { while changes.next().await.is_some() {} };
-        timeout(DEADLINE, call_to_all).await.expect("woken by another job");
+        timeout(DEADLINE, call_to_all)
+            .await
+            .expect("woken by another job");
     }
     let tx = test.store.begin().await?;
     events::append(&tx, job, vec![log("this one".to_owned())]).await?;
