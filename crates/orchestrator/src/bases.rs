@@ -5,10 +5,7 @@ mod files;
 mod hub;
 mod web;
 
-use std::{
-    path::Path,
-    sync::{Arc, PoisonError, RwLock},
-};
+use std::path::Path;
 
 use protocol::{
     agent::{BaseFile, BaseLocation, StoredFile},
@@ -18,7 +15,7 @@ use protocol::{
     recipe::Recipe,
 };
 use store::{
-    BlobKey,
+    BlobKey, Read, StoreError,
     bases::{self, NewBase},
     jobs,
     objects::UrlOptions,
@@ -41,20 +38,6 @@ pub struct Base {
 /// Looks at a base model on disk without reading its tensors. An error is for a person.
 pub type Inspect = fn(&Path) -> Result<BaseFacts, String>;
 
-/// Those that were registered, as the database had them when this server looked last.
-#[derive(Debug, Default)]
-pub(crate) struct Catalog(RwLock<Arc<Vec<bases::Base>>>);
-
-impl Catalog {
-    fn get(&self) -> Arc<Vec<bases::Base>> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn set(&self, bases: Vec<bases::Base>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(bases);
-    }
-}
-
 /// A base model that can be used.
 #[derive(Debug, Clone)]
 pub(crate) struct Offered {
@@ -70,48 +53,60 @@ enum Place {
 
 impl Orchestrator {
     /// Base models that jobs can use.
-    pub fn base_models(&self) -> Vec<BaseModel> {
+    pub async fn base_models(&self) -> ServiceResult<Vec<BaseModel>> {
+        self.usable_bases(&self.store).await
+    }
+
+    async fn usable_bases(&self, db: &impl Read) -> ServiceResult<Vec<BaseModel>> {
         let fixed = self.options.bases.iter().map(|base| base.model.clone());
-        let registered = self.catalog.get();
+        let registered = bases::list(db).await?;
         let registered = registered.iter().filter_map(|base| usable(base).ok());
-        fixed.chain(registered).collect()
+        Ok(fixed.chain(registered).collect())
     }
 
     /// The base model of this name, for a request that has it as `base_model`.
-    pub fn base_model(&self, name: &str) -> ServiceResult<BaseModel> {
-        let base = self.base(name);
-        base.map(|base| base.model)
-            .map_err(|problem| ServiceError::field("base_model", problem))
+    pub async fn base_model(&self, name: &str) -> ServiceResult<BaseModel> {
+        let base = self.base(&self.store, name).await;
+        base.map(|base| base.model).map_err(|err| err.at("base_model"))
     }
 
-    /// The base model of this name; an error says what there is instead, or what it waits for.
-    pub(crate) fn base(&self, name: &str) -> Result<Offered, String> {
+    /// The base model of this name; a conflict says what there is instead, or what it waits for.
+    pub(crate) async fn base(&self, db: &impl Read, name: &str) -> ServiceResult<Offered> {
         if let Some(base) = self.options.bases.iter().find(|base| base.model.name == name) {
             return Ok(Offered {
                 model: base.model.clone(),
                 place: Place::Fixed(base.location.clone()),
             });
         }
-        let registered = self.catalog.get();
-        let Some(base) = registered.iter().find(|base| base.name == name) else {
-            let models = self.base_models();
-            let names = names(models.iter().map(|model| model.name.as_str()));
-            return Err(format!("must be one of {names}, not `{name}`"));
+        let base = match bases::get(db, name).await {
+            Ok(base) => base,
+            Err(StoreError::NotFound { .. }) => {
+                let models = self.usable_bases(db).await?;
+                let names = names(models.iter().map(|model| model.name.as_str()));
+                return Err(ServiceError::Conflict(format!(
+                    "must be one of {names}, not `{name}`"
+                )));
+            }
+            Err(err) => return Err(err.into()),
         };
         Ok(Offered {
-            model: usable(base)?,
-            place: Place::Registered(Box::new(base.clone())),
+            model: usable(&base).map_err(ServiceError::Conflict)?,
+            place: Place::Registered(Box::new(base)),
         })
     }
 
-    /// How large a recipe's base model is.
-    pub(crate) fn class(&self, recipe: &Recipe) -> BaseClass {
-        let base = self.base(&recipe.base_model);
-        base.map_or(BaseClass::Sdxl, |base| base.model.class)
+    /// How large a job's base model is, as far as it can be used.
+    pub(crate) async fn class(&self, recipe: &Recipe) -> ServiceResult<BaseClass> {
+        match self.base(&self.store, &recipe.base_model).await {
+            Ok(base) => Ok(base.model.class),
+            // The job says so when it starts.
+            Err(ServiceError::Conflict(_)) => Ok(BaseClass::Sdxl),
+            Err(err) => Err(err),
+        }
     }
 
-    /// Where a machine of this provider gets a base model; an error says what is missing.
-    pub(crate) fn base_location(&self, base: &Offered, provider: &str) -> Result<BaseLocation, String> {
+    /// Where a machine of this provider gets a base model; a conflict says what is missing.
+    pub(crate) fn base_location(&self, base: &Offered, provider: &str) -> ServiceResult<BaseLocation> {
         let base = match &base.place {
             Place::Fixed(location) => return Ok(location.clone()),
             Place::Registered(base) => base,
@@ -142,11 +137,11 @@ impl Orchestrator {
         });
         match files.collect::<Option<Vec<_>>>() {
             Some(files) if !files.is_empty() => Ok(BaseLocation::Files { files }),
-            _ => Err(format!(
+            _ => Err(ServiceError::Conflict(format!(
                 "`{}` is a file of the server's machine, which `{provider}` cannot read: copy it into the object \
                  store first (Settings, Base models), or register it by address or Hugging Face id",
                 base.name
-            )),
+            ))),
         }
     }
 
@@ -192,7 +187,7 @@ impl Orchestrator {
         }
         tx.commit().await?;
         tracing::info!(base = name, "base model registered");
-        self.changed(&name).await
+        Ok(shown(bases::get(&self.store, &name).await?))
     }
 
     /// Forgets a base model that no open job needs. Files that agents keep of it are dropped in time.
@@ -213,7 +208,7 @@ impl Orchestrator {
         bases::delete(&tx, name).await?;
         tx.commit().await?;
         tracing::info!(base = name, "base model removed");
-        self.refresh_bases().await
+        Ok(())
     }
 
     /// Looks at a base model and hashes it again.
@@ -224,7 +219,7 @@ impl Orchestrator {
             bases::check_again(&tx, base.id).await?;
         }
         tx.commit().await?;
-        self.changed(name).await
+        Ok(shown(bases::get(&self.store, name).await?))
     }
 
     /// Copies a base model into the object store, from where every machine can fetch it.
@@ -240,7 +235,7 @@ impl Orchestrator {
             bases::ask_for_copy(&tx, base.id).await?;
         }
         tx.commit().await?;
-        self.changed(name).await
+        Ok(shown(bases::get(&self.store, name).await?))
     }
 
     /// Makes the bases of the settings those that stand in them now.
@@ -248,18 +243,7 @@ impl Orchestrator {
         let tx = self.store.begin().await?;
         bases::declare(&tx, wanted).await?;
         tx.commit().await?;
-        self.refresh_bases().await
-    }
-
-    /// Looks what is registered now.
-    pub(crate) async fn refresh_bases(&self) -> ServiceResult<()> {
-        self.catalog.set(bases::list(&self.store).await?);
         Ok(())
-    }
-
-    async fn changed(&self, name: &str) -> ServiceResult<RegisteredBase> {
-        self.refresh_bases().await?;
-        Ok(shown(bases::get(&self.store, name).await?))
     }
 }
 

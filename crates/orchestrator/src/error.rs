@@ -41,6 +41,14 @@ impl ServiceError {
     pub(crate) fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Invalid(InvalidFields(vec![FieldError::new(field, message)]))
     }
+
+    /// A conflict that a field of the request is to blame for.
+    pub(crate) fn at(self, field: &str) -> Self {
+        match self {
+            Self::Conflict(reason) => Self::field(field, reason),
+            err => err,
+        }
+    }
 }
 
 impl From<StoreError> for ServiceError {

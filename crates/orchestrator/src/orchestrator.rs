@@ -8,7 +8,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Base, HubOptions, Inspect, Rules,
-    bases::Catalog,
     providers::Provider,
     rentals::{Rental, RentalOptions},
     watches::Watches,
@@ -71,7 +70,6 @@ impl Options {
 pub struct Orchestrator {
     pub(crate) store: Store,
     pub(crate) options: Arc<Options>,
-    pub(crate) catalog: Arc<Catalog>,
     /// Leases that ran out while nobody could renew them are not held against their agents.
     pub(crate) watches: Arc<Watches>,
     pub(crate) rentals: Arc<Vec<Rental>>,
@@ -84,7 +82,6 @@ impl Orchestrator {
         Self {
             rentals: Arc::new(rentals.into_iter().map(Rental::new).collect()),
             store,
-            catalog: Arc::default(),
             options: Arc::new(options),
             watches: Arc::default(),
         }

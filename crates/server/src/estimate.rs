@@ -22,7 +22,7 @@ const N_JOBS_REMEMBERED: u64 = 200;
 pub(crate) async fn estimate(state: &AppState, owner: OwnerId, request: CreateJob) -> ApiResult<JobEstimate> {
     let plan = state.orchestrator.plan_job(owner, request.clone()).await?;
     let pricing = state.orchestrator.price_job(owner, &request, &plan).await?;
-    let JobPlan { recipe, manifest } = plan;
+    let JobPlan { recipe, manifest, .. } = plan;
     let jobs = store::jobs::list(state.store(), owner, None, N_JOBS_REMEMBERED).await?;
     let seconds = expected_seconds(&recipe, &jobs);
     Ok(outline(recipe, &manifest, seconds, pricing))

@@ -104,7 +104,8 @@ pub async fn list(db: &impl Read) -> Result<Vec<Base>> {
 
 /// The base of this name.
 pub async fn get(db: &impl Read, name: &str) -> Result<Base> {
-    let row = base::Entity::find()
+    let row = db
+        .hold(base::Entity::find())
         .filter(base::Column::Name.eq(name))
         .one(db.connection())
         .await

@@ -55,9 +55,8 @@ impl Orchestrator {
     /// Takes registered bases, one after the other, until none waits.
     pub(crate) async fn reconcile_bases(&self) -> ServiceResult<()> {
         loop {
-            self.refresh_bases().await?;
             // Mostly there is nothing to do, and nobody has to wait for a transaction of ours.
-            if !self.catalog.get().iter().any(Base::is_waiting) {
+            if !bases::list(&self.store).await?.iter().any(Base::is_waiting) {
                 return Ok(());
             }
             let tx = self.store.begin().await?;
@@ -118,8 +117,6 @@ impl Orchestrator {
             if !is_there {
                 return Ok(());
             }
-            // What other servers register is seen here meanwhile.
-            self.refresh_bases().await?;
         }
     }
 
@@ -191,7 +188,7 @@ impl Orchestrator {
             let tx = self.store.begin().await?;
             bases::learn(&tx, base, facts, files).await?;
             tx.commit().await?;
-            self.refresh_bases().await
+            Ok(())
         };
         keep.await.map_err(|err: ServiceError| chain(&err))
     }

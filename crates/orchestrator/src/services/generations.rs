@@ -8,7 +8,7 @@ use protocol::{
 };
 use store::{StoreError, generations, models};
 
-use crate::{Orchestrator, ServiceError, ServiceResult};
+use crate::{Orchestrator, ServiceResult};
 
 /// A random seed is one that JavaScript can hold exactly: below 2^53.
 const SEED_BITS: u32 = 53;
@@ -21,10 +21,7 @@ impl Orchestrator {
         mut request: CreateGeneration,
     ) -> ServiceResult<Generation> {
         request.validate()?;
-        let base = self
-            .base(&request.base_model)
-            .map_err(|reason| ServiceError::field("base_model", reason))?;
-        let side = base.model.native_resolution;
+        let side = self.base_model(&request.base_model).await?.native_resolution;
         request.width.get_or_insert(side);
         request.height.get_or_insert(side);
         request.seed.get_or_insert_with(random_seed);

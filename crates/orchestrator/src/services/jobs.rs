@@ -5,6 +5,7 @@ use protocol::{
     DatasetId, DatasetVersionId, JobId, MicroUsd, OwnerId,
     dataset::{Manifest, ManifestItem, Split},
     job::{CreateJob, Job, PRIORITIES},
+    preset::BaseClass,
     recipe::{Engine, ParameterOverrides, Recipe, RecipeRequest},
     spend::{RentalWish, ResumeJob},
 };
@@ -24,6 +25,8 @@ const N_DEFAULT_PROMPTS: usize = 2;
 pub struct JobPlan {
     /// The fully resolved configuration.
     pub recipe: Recipe,
+    /// How large its base model is.
+    pub class: BaseClass,
     /// The pictures, split into those trained on and those held out.
     pub manifest: Manifest,
 }
@@ -49,9 +52,10 @@ impl Orchestrator {
         }
         check_wish(&request)?;
         let manifest = read_manifest(db, owner, request.dataset_id).await?;
-        let wrong = |reason| ServiceError::field("base_model", reason);
-        let base = self.base(&request.base_model).map_err(wrong)?;
+        let wrong = |err: ServiceError| err.at("base_model");
+        let base = self.base(db, &request.base_model).await.map_err(wrong)?;
         self.base_location(&base, &request.provider).map_err(wrong)?;
+        let class = base.model.class;
         let mut sample_prompts = request.sample_prompts;
         if sample_prompts.is_empty() {
             sample_prompts = default_prompts(&manifest, request.trigger_word.as_deref().unwrap_or_default());
@@ -66,9 +70,13 @@ impl Orchestrator {
                 overrides: request.parameters,
                 sample_prompts,
             },
-            base.model.class,
+            class,
         )?;
-        Ok(JobPlan { recipe, manifest })
+        Ok(JobPlan {
+            recipe,
+            class,
+            manifest,
+        })
     }
 
     /// Freezes the dataset, resolves the recipe and queues the job.
@@ -82,7 +90,7 @@ impl Orchestrator {
         let (limit, project) = (request.limit_micro_usd, request.project.clone());
         let rental = self.keeps_wish(&provider).then(|| request.rental.clone());
         let tx = self.store.begin().await?;
-        let JobPlan { recipe, manifest } = self.plan(&tx, owner, request).await?;
+        let JobPlan { recipe, manifest, .. } = self.plan(&tx, owner, request).await?;
         let manifest = datasets::freeze(&tx, dataset_id, manifest).await?;
         let new = NewJob {
             owner,
@@ -194,9 +202,9 @@ impl Orchestrator {
     ) -> ServiceResult<()> {
         let recipe = job.recipe.clone();
         self.check_provider(provider, recipe.engine)?;
-        self.base(&recipe.base_model)
-            .and_then(|base| self.base_location(&base, provider))
-            .map_err(|reason| ServiceError::field("provider", reason))?;
+        let wrong = |err: ServiceError| err.at("provider");
+        let base = self.base(&self.store, &recipe.base_model).await.map_err(wrong)?;
+        self.base_location(&base, provider).map_err(wrong)?;
         let request = CreateJob {
             dataset_id: job.dataset_id,
             base_model: recipe.base_model.clone(),
@@ -215,7 +223,11 @@ impl Orchestrator {
         };
         check_wish(&request)?;
         let manifest = datasets::manifest(&self.store, job.dataset_version_id).await?;
-        let plan = JobPlan { recipe, manifest };
+        let plan = JobPlan {
+            recipe,
+            class: base.model.class,
+            manifest,
+        };
         self.check_affordable(owner, &request, &plan).await?;
         self.check_pool(owner, &request, &plan).await
     }

@@ -61,7 +61,7 @@ impl Orchestrator {
         request: &CreateJob,
         plan: &JobPlan,
     ) -> ServiceResult<Pricing> {
-        let class = self.class(&plan.recipe);
+        let class = plan.class;
         let memory_gb = estimate::memory_gb(&plan.recipe, class);
         let mut offers = Vec::new();
         let mut budgets = Vec::new();

@@ -77,9 +77,9 @@ async fn shown(bench: &Bench, name: &str) -> anyhow::Result<RegisteredBase> {
     found.ok_or_else(|| anyhow::anyhow!("`{name}` is not registered"))
 }
 
-fn is_offered(bench: &Bench, name: &str) -> bool {
-    let models = bench.orchestrator.base_models();
-    models.iter().any(|model| model.name == name)
+async fn is_offered(bench: &Bench, name: &str) -> anyhow::Result<bool> {
+    let models = bench.orchestrator.base_models().await?;
+    Ok(models.iter().any(|model| model.name == name))
 }
 
 /// Whether a job with this base could be made for this provider.
@@ -106,7 +106,7 @@ async fn a_file_of_the_server_is_hashed_and_copied_for_others() -> anyhow::Resul
     assert_eq!(base.sha256.as_deref(), Some(sha256(&content).as_str()));
     assert_eq!(base.size_bytes, Some(content.len() as u64));
     assert!(!base.is_fetchable);
-    assert!(is_offered(&bench, "mine"));
+    assert!(is_offered(&bench, "mine").await?);
     plan(&bench, "mine", "local").await.unwrap();
     let refusal = plan(&bench, "mine", "agent").await.unwrap_err();
     assert!(refusal.contains("copy it into the object store"), "{refusal}");
@@ -127,6 +127,30 @@ async fn a_file_of_the_server_is_hashed_and_copied_for_others() -> anyhow::Resul
         anyhow::bail!("no training")
     };
     assert_eq!(work.base, BaseLocation::Path { path: source });
+    Ok(())
+}
+
+/// Behind a balancer, the server that has shown a base as ready is not the one that is asked to train on it.
+#[tokio::test]
+async fn what_one_server_knows_of_a_base_every_server_goes_by_at_once() -> anyhow::Result<()> {
+    let hub = Hub::start().await?;
+    let bench = bench(&hub).await?;
+    let other = bench.beside().await?;
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("mine.safetensors");
+    std::fs::write(&path, tensors("sdxl", 1000))?;
+    let refusal = plan(&other, "mine", "local").await.unwrap_err();
+    assert!(refusal.contains("must be one of `tiny-xl`, not `mine`"), "{refusal}");
+
+    checked(&bench, "mine", &path.display().to_string()).await?;
+    plan(&other, "mine", "local").await.unwrap();
+    plan(&other, "mine", "agent").await.unwrap_err();
+    bench.orchestrator.copy_base("mine").await?;
+    bench.pass().await?;
+    plan(&other, "mine", "agent").await.unwrap();
+
+    bench.orchestrator.remove_base("mine").await?;
+    plan(&other, "mine", "local").await.unwrap_err();
     Ok(())
 }
 
@@ -153,7 +177,7 @@ async fn a_changed_file_is_hashed_again_and_its_copy_is_void() -> anyhow::Result
     bench.pass().await?;
     let broken = shown(&bench, "mine").await?;
     assert_eq!(broken.state, BaseState::Failed);
-    assert!(!is_offered(&bench, "mine"));
+    assert!(!is_offered(&bench, "mine").await?);
     let refusal = plan(&bench, "mine", "local").await.unwrap_err();
     assert!(refusal.contains("expected a single-file SDXL"), "{refusal}");
     Ok(())
@@ -304,7 +328,7 @@ async fn what_cannot_be_a_base_is_said_with_what_would_be() -> anyhow::Result<()
     bench.pass().await?;
     assert_eq!(shown(&bench, "empty").await?.state, BaseState::Ready);
     bench.orchestrator.remove_base("empty").await?;
-    assert!(!is_offered(&bench, "empty"));
+    assert!(!is_offered(&bench, "empty").await?);
     Ok(())
 }
 

@@ -18,8 +18,8 @@ use crate::{
 pub(crate) async fn list_base_models(
     State(state): State<AppState>,
     _user: User,
-) -> axum::Json<Vec<BaseModel>> {
-    axum::Json(state.orchestrator.base_models())
+) -> ApiResult<axum::Json<Vec<BaseModel>>> {
+    Ok(axum::Json(state.orchestrator.base_models().await?))
 }
 
 /// List registered base models, also those that are still being checked

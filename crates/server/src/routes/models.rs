@@ -41,7 +41,7 @@ pub(crate) async fn list_presets(
     _user: User,
     Query(query): Query<PresetsQuery>,
 ) -> ApiResult<axum::Json<Vec<PresetInfo>>> {
-    let base = state.orchestrator.base_model(&query.base_model)?;
+    let base = state.orchestrator.base_model(&query.base_model).await?;
     let presets = Preset::ALL.iter().map(|preset| preset.info(base.class));
     Ok(axum::Json(presets.collect()))
 }

@@ -87,7 +87,7 @@ impl Orchestrator {
     /// Asks for one machine after the other until there is one. The job leaves the queue, or is put off.
     async fn launch_rented(&self, rental: &Rental, job: &JobState) -> Result<(), ReconcileError> {
         let wish = job.rental.clone().unwrap_or_default();
-        let class = self.class(&job.recipe);
+        let class = self.class(&job.recipe).await?;
         let memory_gb = estimate::memory_gb(&job.recipe, class);
         let offers = match rental.landlord.offers(&wish, memory_gb).await {
             Ok(offers) => offers,

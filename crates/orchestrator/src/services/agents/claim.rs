@@ -101,10 +101,8 @@ impl Orchestrator {
             // Nothing was begun: the reconciler ends it.
             return Ok(None);
         }
-        let base = self
-            .base(&job.recipe.base_model)
-            .and_then(|base| self.base_location(&base, &attempt.provider))
-            .map_err(ServiceError::Conflict)?;
+        let base = self.base(&tx, &job.recipe.base_model).await?;
+        let base = self.base_location(&base, &attempt.provider)?;
         let granted = self.grant(&tx, &attempt).await?;
         let fence = attempts::claim(&tx, id, granted.until).await?;
         apply(&tx, &job, Input::Claimed, None).await?;
@@ -167,10 +165,8 @@ impl Orchestrator {
 
     async fn generate_work(&self, tx: &Tx, generation: &GenerationState) -> ServiceResult<GenerateWork> {
         let request = &generation.request;
-        let base = self
-            .base(&request.base_model)
-            .and_then(|base| self.base_location(&base, WORKER_PROVIDER))
-            .map_err(ServiceError::Conflict)?;
+        let base = self.base(tx, &request.base_model).await?;
+        let base = self.base_location(&base, WORKER_PROVIDER)?;
         let mut lora_files = Vec::with_capacity(request.loras.len());
         for lora in &request.loras {
             let file = models::file(tx, generation.owner, lora.model_version_id).await?;

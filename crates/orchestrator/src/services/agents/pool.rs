@@ -57,7 +57,7 @@ impl Orchestrator {
         while let Some(id) = queue::next_job(&self.store, POOL, &others, store::now()).await? {
             let job = jobs::state(&self.store, id).await?;
             others.push(id);
-            let class = self.class(&job.recipe);
+            let class = self.class(&job.recipe).await?;
             let wish = job.rental.clone().unwrap_or_default();
             if job.owner != owner || unfit(machine, &job.recipe, class, &wish).is_some() {
                 continue;
@@ -142,7 +142,6 @@ impl Orchestrator {
             return Ok(());
         }
         check_labels(&request.rental.labels)?;
-        let class = self.class(&plan.recipe);
         let members = self.pool_members(owner).await?;
         if members.is_empty() {
             return Err(ServiceError::field(
@@ -153,7 +152,7 @@ impl Orchestrator {
         }
         let mut reasons = Vec::new();
         for member in members {
-            match unfit(&member.machine, &plan.recipe, class, &request.rental) {
+            match unfit(&member.machine, &plan.recipe, plan.class, &request.rental) {
                 None => return Ok(()),
                 Some(reason) => reasons.push(format!("`{}` {reason}", member.machine.name)),
             }
