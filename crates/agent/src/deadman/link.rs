@@ -175,8 +175,7 @@ impl Link {
 
 /// A supervisor that ended before this process asked to end with it hangs up all the same.
 fn end_abandoned() {
-    tracing::error!("the supervisor of this machine is gone");
-    // As the signal of its death does: nothing that runs here may hold it up.
+    // As the signal of its death does. It read our log, so that a line of it now would be the end of this thread.
     let _ = kill_process(getpid(), Signal::KILL);
 }
 

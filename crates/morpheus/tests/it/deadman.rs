@@ -430,12 +430,14 @@ async fn a_killed_worker_is_reported_and_its_machine_ends() {
 async fn a_worker_whose_supervisor_was_gone_before_it_came_up_ends() {
     let folder = tempfile::tempdir().unwrap();
     let (supervisor, stdin) = UnixStream::pair().unwrap();
-    drop(supervisor);
+    let (log, stderr) = std::io::pipe().unwrap();
+    drop((supervisor, log));
     let mut worker = tokio::process::Command::new(env!("CARGO_BIN_EXE_morpheus"))
         .args(["agent", "--supervised", "--idle-exit", "1000"])
         .args(["--server", "http://127.0.0.1:9", "--token", "token"])
         .args(["--work", path(folder.path())])
         .stdin(OwnedFd::from(stdin))
+        .stderr(stderr)
         .kill_on_drop(true)
         .spawn()
         .unwrap();

@@ -140,7 +140,10 @@ async fn what_one_server_knows_of_a_base_every_server_goes_by_at_once() -> anyho
     let path = folder.path().join("mine.safetensors");
     std::fs::write(&path, tensors("sdxl", 1000))?;
     let refusal = plan(&other, "mine", "local").await.unwrap_err();
-    assert!(refusal.contains("must be one of `tiny-xl`, not `mine`"), "{refusal}");
+    assert!(
+        refusal.contains("must be one of `tiny-xl`, not `mine`"),
+        "{refusal}"
+    );
 
     checked(&bench, "mine", &path.display().to_string()).await?;
     plan(&other, "mine", "local").await.unwrap();
