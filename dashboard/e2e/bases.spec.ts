@@ -118,6 +118,23 @@ test("a base model is registered by its path, makes a picture, and is removed", 
   });
 });
 
+test("a form that is open offers a base model as soon as it can be used", async ({ app: page, server }) => {
+  await page.goto(`${server.url}/jobs/new?dataset=${server.seeded.dataset}`);
+  await expect(page.getByRole("link", { name: "Add a base model" })).toBeVisible();
+  const answer = await page.request.post(`${server.url}/api/v1/registered-base-models`, {
+    headers: { origin: server.url },
+    data: { name: "just-in-time", source: TINY_XL },
+  });
+  expect(answer.ok(), await answer.text()).toBe(true);
+  // As when somebody comes back from another tab.
+  await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange", { bubbles: true })));
+  await expect(page.getByRole("link", { name: /base model|just-in-time/ })).toBeHidden({ timeout: 30_000 });
+  await page.getByLabel("Base model").click();
+  await page.getByRole("option", { name: "just-in-time" }).click();
+  await expect(page.getByRole("button", { name: "Start training" })).toBeEnabled();
+  await removeThroughApi(page, server.url, "just-in-time");
+});
+
 test("a base that only the server can read is refused for machines elsewhere, at its field", async ({
   page,
   context,

@@ -1,5 +1,5 @@
 // Values that tests start from. Only tests import this.
-import type { Job } from "./api/types";
+import type { Job, RegisteredBase } from "./api/types";
 
 export function aJob(change: Partial<Job> = {}): Job {
   return {
@@ -41,6 +41,25 @@ export function aJob(change: Partial<Job> = {}): Job {
     n_attempts: 1,
     spend: { spent_micro_usd: 0, reserved_micro_usd: 0, rate_micro_usd: 0 },
     last_seq: 0,
+    created_at: "2026-01-02T03:00:00Z",
+    ...change,
+  };
+}
+
+export function aRegisteredBase(change: Partial<RegisteredBase> = {}): RegisteredBase {
+  return {
+    name: "sdxl-base",
+    source: "/models/sdxl.safetensors",
+    from_settings: false,
+    state: "ready",
+    class: "sdxl",
+    native_resolution: 1024,
+    size_bytes: 6_900_000_000,
+    done_bytes: 0,
+    n_files: 1,
+    sha256: "31e35c80fc4829d14f90153f4c74cd59c90b779f6afe05a74cd6120b893f7e5b",
+    is_fetchable: false,
+    copy: "none",
     created_at: "2026-01-02T03:00:00Z",
     ...change,
   };

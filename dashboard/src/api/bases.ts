@@ -13,16 +13,9 @@ export const registeredBasesQuery = () =>
     queryKey: ["registered-base-models"],
     queryFn: () => body(client.GET("/api/v1/registered-base-models")),
     refetchInterval: ({ state }) => (state.data?.some(isBusy) ? 1000 : false),
+    // Somebody comes back from adding one in another tab, or with curl.
+    refetchOnWindowFocus: "always",
   });
-
-/** What forms offer, and what the server says of a job with it, follow from what is registered. */
-export function useForgetBaseModels(): () => Promise<unknown> {
-  const queries = useQueryClient();
-  return () =>
-    Promise.all(
-      ["base-models", "presets", "estimate"].map((key) => queries.invalidateQueries({ queryKey: [key] })),
-    );
-}
 
 function useChange<T>(mutationFn: (of: T) => Promise<unknown>) {
   const queries = useQueryClient();

@@ -4,7 +4,7 @@ import type { ReactNode } from "react";
 import type { UseFormReturn } from "react-hook-form";
 import { fields } from "~/api/fields";
 import type { BaseModel, Dataset, PresetInfo } from "~/api/types";
-import { AddBaseLink } from "~/components/settings/bases/add-link";
+import { MoreBasesLink } from "~/components/settings/bases/more-bases-link";
 import { Field, Input, Textarea } from "~/components/ui/field";
 import { Select } from "~/components/ui/select";
 import { formatName, formatPlural } from "~/lib/format";
@@ -74,7 +74,7 @@ export function NewJobForm({ form, values, datasets, bases, presets, errors, chi
           <Field
             label="Base model"
             error={errors.base_model}
-            aside={<AddBaseLink bases={bases} />}
+            aside={<MoreBasesLink offered={bases} />}
             help="What it builds on. The LoRA works with this base and its kin."
           >
             {(control) => (

@@ -1,7 +1,7 @@
 // Everything that makes a picture.
 import { WandSparkles } from "lucide-react";
 import type { BaseModel, ModelVersion } from "~/api/types";
-import { AddBaseLink } from "~/components/settings/bases/add-link";
+import { MoreBasesLink } from "~/components/settings/bases/more-bases-link";
 import { Button } from "~/components/ui/button";
 import { Field, Textarea } from "~/components/ui/field";
 import { Select } from "~/components/ui/select";
@@ -77,7 +77,7 @@ export function Controls({ values, onChange, bases, versions, errors, busy, onGe
         <Field
           label="Base model"
           error={errors.base_model}
-          aside={<AddBaseLink bases={bases} />}
+          aside={<MoreBasesLink offered={bases} />}
           className="col-span-2"
         >
           {(control) => (

@@ -2,34 +2,14 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { render, screen } from "@testing-library/react";
 import { expect, test } from "vitest";
 import type { RegisteredBase } from "~/api/types";
+import { aRegisteredBase } from "~/testing";
 import { BaseRow } from "./base-row";
 import { usableKey } from "./state";
-
-const HASH = "31e35c80fc4829d14f90153f4c74cd59c90b779f6afe05a74cd6120b893f7e5b";
-
-function aBase(change: Partial<RegisteredBase> = {}): RegisteredBase {
-  return {
-    name: "sdxl-base",
-    source: "/models/sdxl.safetensors",
-    from_settings: false,
-    state: "ready",
-    class: "sdxl",
-    native_resolution: 1024,
-    size_bytes: 6_900_000_000,
-    done_bytes: 0,
-    n_files: 1,
-    sha256: HASH,
-    is_fetchable: false,
-    copy: "none",
-    created_at: "2026-01-02T03:00:00Z",
-    ...change,
-  };
-}
 
 function show(change: Partial<RegisteredBase>): string {
   render(
     <QueryClientProvider client={new QueryClient()}>
-      <BaseRow base={aBase(change)} />
+      <BaseRow base={aRegisteredBase(change)} />
     </QueryClientProvider>,
   );
   return screen.getByRole("listitem", { name: "sdxl-base" }).textContent ?? "";
@@ -95,9 +75,9 @@ test("one from the settings cannot be removed here, and says where", () => {
 });
 
 test("forms ask again when a base becomes ready or fetchable, not while its bytes are counted", () => {
-  const checking = aBase({ state: "checking" });
+  const checking = aRegisteredBase({ state: "checking" });
   expect(usableKey([{ ...checking, done_bytes: 5 }])).toBe(usableKey([checking]));
-  for (const later of [[aBase()], [aBase({ is_fetchable: true })], []]) {
+  for (const later of [[aRegisteredBase()], [aRegisteredBase({ is_fetchable: true })], []]) {
     expect(usableKey(later)).not.toBe(usableKey([checking]));
   }
 });

@@ -1,16 +1,15 @@
 // Base models: those that were registered, and a form for another one.
 import { useSuspenseQuery } from "@tanstack/react-query";
-import { useEffect, useRef } from "react";
-import { registeredBasesQuery, useForgetBaseModels } from "~/api/bases";
+import { registeredBasesQuery } from "~/api/bases";
 import { Panel } from "~/components/ui/panel";
-import { BASE_MODELS } from "./add-link";
 import { BaseRow } from "./base-row";
+import { BASE_MODELS } from "./more-bases-link";
 import { RegisterForm } from "./register-form";
-import { usableKey } from "./state";
+import { useFormsFollow } from "./use-forms-follow";
 
 export function BasesPanel() {
   const { data: bases } = useSuspenseQuery(registeredBasesQuery());
-  useFormsFollow(usableKey(bases));
+  useFormsFollow(bases);
   return (
     <Panel id={BASE_MODELS} title="Base models">
       <RegisterForm />
@@ -23,15 +22,4 @@ export function BasesPanel() {
       )}
     </Panel>
   );
-}
-
-/** Has forms ask again what they may offer when that has changed. */
-function useFormsFollow(usable: string) {
-  const forget = useForgetBaseModels();
-  const last = useRef(usable);
-  useEffect(() => {
-    if (last.current === usable) return;
-    last.current = usable;
-    void forget();
-  });
 }
