@@ -13,6 +13,7 @@ use image::{
     metadata::Orientation,
 };
 use sha2::{Digest as _, Sha256};
+use tiff::{decoder::Decoder as TiffDecoder, tags::Tag};
 
 use crate::sniff::{self, Kind, format_name};
 
@@ -93,6 +94,9 @@ pub enum PictureError {
     /// More than one frame.
     #[error("is an animated {0}: upload the frame that you want as a picture of its own")]
     Animated(&'static str),
+    /// More than one page.
+    #[error("is a TIFF file of several pages: upload the page that you want as a picture of its own")]
+    ManyPages,
     /// No pixel can be seen.
     #[error("is fully transparent: there is nothing to learn from it")]
     FullyTransparent,
@@ -125,6 +129,9 @@ pub fn normalize(bytes: &[u8]) -> Result<NormalizedPicture, PictureError> {
         }
     };
     refuse_animation(bytes, format)?;
+    if format == ImageFormat::Tiff && tiff_has_two_pages(bytes) {
+        return Err(PictureError::ManyPages);
+    }
     let mut notes = Vec::new();
     let (mut picture, orientation) = decode(bytes, format, &mut notes)?;
     picture.apply_orientation(orientation);
@@ -281,6 +288,23 @@ fn gif_has_two_frames(bytes: &[u8]) -> Result<bool, ImageError> {
         return Ok(false); // refused for its size in a moment
     }
     Ok(decoder.into_frames().nth(1).is_some_and(|frame| frame.is_ok()))
+}
+
+/// Whether something follows that is neither a smaller copy of the first page nor a mask for it, which cameras and
+/// editors add. A file that cannot be read is refused for that in a moment.
+fn tiff_has_two_pages(bytes: &[u8]) -> bool {
+    // TIFF 6.0, section 8, NewSubfileType: bit 0 marks a smaller copy, bit 2 a mask.
+    const COPY_OR_MASK: u32 = 0b101;
+    let Ok(mut tiff) = TiffDecoder::new(Cursor::new(bytes)) else {
+        return false;
+    };
+    while tiff.more_images() && tiff.next_image().is_ok() {
+        let kind = tiff.find_tag_unsigned::<u32>(Tag::NewSubfileType);
+        if kind.ok().flatten().unwrap_or(0) & COPY_OR_MASK == 0 {
+            return true;
+        }
+    }
+    false
 }
 
 fn damaged(format: ImageFormat, err: ImageError) -> PictureError {

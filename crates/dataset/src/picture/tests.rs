@@ -211,6 +211,28 @@ fn leaves_srgb_alone_and_forgives_a_broken_profile() {
 }
 
 #[test]
+fn refuses_several_pages_but_not_previews() {
+    use tiff::encoder::{TiffEncoder, colortype::RGB8};
+    let file = |kinds: &[Option<u32>]| {
+        let mut bytes = Cursor::new(Vec::new());
+        let mut encoder = TiffEncoder::new(&mut bytes).unwrap();
+        for kind in kinds {
+            let mut page = encoder.new_image::<RGB8>(64, 64).unwrap();
+            if let Some(kind) = kind {
+                page.encoder().write_tag(Tag::NewSubfileType, *kind).unwrap();
+            }
+            page.write_data(gradient(64, 64).as_raw()).unwrap();
+        }
+        bytes.into_inner()
+    };
+    normalize(&file(&[None])).unwrap();
+    normalize(&file(&[Some(0), Some(1), Some(4)])).unwrap();
+    let reason = "is a TIFF file of several pages: upload the page that you want";
+    refused(&file(&[None, None]), reason);
+    refused(&file(&[Some(2), Some(1), Some(2)]), reason);
+}
+
+#[test]
 fn refuses_animations() {
     use image::{Delay, Frame, codecs::gif::GifEncoder};
     let frames = |n: u8| {
