@@ -4,12 +4,18 @@ use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 use protocol::AttemptId;
 use rustix::fs::{FlockOperation, flock};
 
 use crate::bases::Bases;
+
+/// Bytes of pictures and LoRAs that stay for the next job or generation.
+const MOST_CACHED_BYTES: u64 = 10_000_000_000;
+/// A file that was asked for in this time may still be read.
+const IN_USE: Duration = Duration::from_secs(86_400);
 
 /// The folder could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -36,16 +42,16 @@ impl WorkDir {
             path: path.to_owned(),
             max_base_bytes,
         };
-        for folder in [
-            work_dir.attempts(),
-            work_dir.path.join("pictures"),
-            work_dir.path.join("loras"),
-        ] {
+        for folder in [work_dir.attempts()].into_iter().chain(work_dir.caches()) {
             fs::create_dir_all(&folder).map_err(|err| failed("make", &folder, err))?;
         }
         let _guard = work_dir.guard()?;
         work_dir.remove_abandoned();
         Ok(work_dir)
+    }
+
+    fn caches(&self) -> [PathBuf; 2] {
+        ["pictures", "loras"].map(|name| self.path.join(name))
     }
 
     /// Where a picture of this content is cached.
@@ -69,7 +75,38 @@ impl WorkDir {
         let _guard = self.guard()?;
         fs::create_dir_all(&path).map_err(|err| failed("make", &path, err))?;
         let lock = lock(&path).map_err(|err| failed("lock", &path, err))?;
+        self.trim(MOST_CACHED_BYTES);
         Ok(AttemptDir { path, _lock: lock })
+    }
+
+    /// Drops pictures and LoRAs that were not used for longest, until the others fit; also what killed agents left of
+    /// those that they were fetching.
+    fn trim(&self, most_bytes: u64) {
+        let folders = self
+            .caches()
+            .into_iter()
+            .filter_map(|folder| fs::read_dir(folder).ok());
+        let mut files: Vec<(SystemTime, u64, PathBuf)> = folders
+            .flatten()
+            .flatten()
+            .filter_map(|entry| {
+                let meta = entry.metadata().ok()?;
+                Some((meta.modified().ok()?, meta.len(), entry.path()))
+            })
+            .collect();
+        files.sort_unstable();
+        let mut n_bytes: u64 = files.iter().map(|(_, n_bytes, _)| n_bytes).sum();
+        for (used_at, size, path) in files {
+            if n_bytes <= most_bytes || used_at.elapsed().is_ok_and(|unused| unused < IN_USE) {
+                return;
+            }
+            match fs::remove_file(&path) {
+                Ok(()) => n_bytes -= size,
+                Err(err) => {
+                    tracing::warn!(path = %path.display(), error = %err, "failed to drop a cached file")
+                }
+            }
+        }
     }
 
     fn attempts(&self) -> PathBuf {
@@ -153,6 +190,12 @@ fn failed(doing: &'static str, path: &Path, err: io::Error) -> WorkDirError {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        fs::{self, File},
+        path::PathBuf,
+        time::{Duration, SystemTime},
+    };
+
     use protocol::AttemptId;
 
     use super::WorkDir;
@@ -173,6 +216,30 @@ mod tests {
         let path = attempt.path().to_owned();
         drop(attempt);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn cached_files_that_were_not_used_for_longest_make_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let work_dir = WorkDir::open(folder.path(), 0).unwrap();
+        let file = |path: PathBuf, n_days: u64| {
+            fs::write(&path, [0; 100]).unwrap();
+            let used_at = SystemTime::now() - Duration::from_secs(n_days * 86_400);
+            File::open(&path).unwrap().set_modified(used_at).unwrap();
+            path
+        };
+        let oldest = file(work_dir.picture("oldest"), 30);
+        let older = file(work_dir.lora("older"), 20);
+        let old = file(work_dir.picture("old"), 10);
+        let in_use = file(work_dir.lora("in use"), 0);
+        let left = || [&oldest, &older, &old, &in_use].map(|path| path.exists());
+
+        work_dir.trim(400);
+        assert_eq!(left(), [true; 4]);
+        work_dir.trim(250);
+        assert_eq!(left(), [false, false, true, true]);
+        work_dir.trim(0);
+        assert_eq!(left(), [false, false, false, true]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::{self, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use protocol::agent::StoredFile;
@@ -24,6 +25,8 @@ pub(crate) async fn download(
     patience: Patience,
 ) -> Result<(), TransferError> {
     if path.exists() && hash_file(path).await?.sha256 == file.sha256 {
+        // The next to be dropped is the one that was not used for longest; where that cannot be noted, it is dropped sooner.
+        let _ = File::open(path).and_then(|file| file.set_modified(SystemTime::now()));
         return Ok(());
     }
     let folder = path.parent().unwrap_or(Path::new("."));
