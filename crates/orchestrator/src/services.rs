@@ -18,3 +18,4 @@ pub use pricing::Pricing;
 use pricing::check_labels;
 
 pub(crate) use phases::{AttemptEnd, apply, end_job_attempt};
+pub(crate) use spend::what_for;

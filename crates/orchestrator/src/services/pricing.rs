@@ -15,7 +15,7 @@ use store::{
     spend::{self, Scopes},
 };
 
-use super::JobPlan;
+use super::{JobPlan, spend::what_for};
 use crate::{
     Orchestrator, ServiceError, ServiceResult,
     providers::rental::Offer,
@@ -164,11 +164,10 @@ impl Orchestrator {
             {
                 let left = left.max(MicroUsd::ZERO);
                 return Err(ServiceError::Conflict(format!(
-                    "the budget of the {:?} has {left} left, and the cheapest machine that fits needs {least} to start: raise \
+                    "the budget of {} has {left} left, and the cheapest machine that fits needs {least} to start: raise \
                      that budget, or wait",
-                    budget.scope
-                )
-                .to_lowercase()));
+                    what_for(budget)
+                )));
             }
         }
         Ok(Some(pricing))

@@ -156,6 +156,16 @@ impl Orchestrator {
     }
 }
 
+/// What a budget is for, in a sentence.
+pub(crate) fn what_for(budget: &Budget) -> String {
+    match budget.scope {
+        BudgetScope::Job => "this job".to_owned(),
+        BudgetScope::Project => format!("the project `{}`", budget.key),
+        BudgetScope::User => "the user".to_owned(),
+        BudgetScope::Month => format!("the month {}", budget.key),
+    }
+}
+
 pub(super) fn check_limit(limit: Option<MicroUsd>) -> ServiceResult<()> {
     match limit {
         Some(limit) if limit <= MicroUsd::ZERO => {

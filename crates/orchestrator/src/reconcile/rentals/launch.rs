@@ -28,7 +28,7 @@ use crate::{
     },
     reconcile::ReconcileError,
     rentals::{Plan, Rental, estimate, plan},
-    services::{AttemptEnd, apply, end_job_attempt},
+    services::{AttemptEnd, apply, end_job_attempt, what_for},
 };
 
 /// Machines that are asked for in one pass before the job waits a while.
@@ -379,13 +379,9 @@ impl Orchestrator {
         let limit = budget.limit_micro_usd.unwrap_or_default();
         let left = budget.left().unwrap_or_default().max(protocol::MicroUsd::ZERO);
         if budget.scope != BudgetScope::Job {
-            let what = match budget.scope {
-                BudgetScope::Project => format!("the project `{}`", budget.key),
-                BudgetScope::Month => format!("the month {}", budget.key),
-                BudgetScope::User | BudgetScope::Job => "the user".to_owned(),
-            };
             let reason = format!(
-                "waits for money: {left} of the {limit} of {what} is free, and a machine needs {least} to start with"
+                "waits for money: {left} of the {limit} of {} is free, and a machine needs {least} to start with",
+                what_for(budget)
             );
             return self.put_off(job.id, &reason, PAUSE).await;
         }

@@ -260,7 +260,7 @@ async fn a_month_that_is_used_up_lets_jobs_wait() {
             .await
             .unwrap_err(),
     );
-    assert!(err.contains("month"), "{err}");
+    assert!(err.contains("the budget of the month 20"), "{err}");
     let err = orchestrator
         .set_budget(owner, set(BudgetScope::Month, Some(0)))
         .await
@@ -271,6 +271,25 @@ async fn a_month_that_is_used_up_lets_jobs_wait() {
         .await
         .unwrap();
     office.audit().await;
+}
+
+#[tokio::test]
+async fn a_project_that_is_used_up_is_named() {
+    let office = Office::new().await;
+    let budget = SetBudget {
+        scope: BudgetScope::Project,
+        key: Some("Book One".to_owned()),
+        limit_micro_usd: Some(MicroUsd(10_000)),
+    };
+    let (owner, orchestrator) = (office.bench.owner(), &office.bench.orchestrator);
+    orchestrator.set_budget(owner, budget).await.unwrap();
+    let mut request = office.request(20 * USD, &[RTX_4090]);
+    request.project = Some("Book One".to_owned());
+    let err = chain(&office.submit(request).await.unwrap_err());
+    assert!(
+        err.contains("the budget of the project `Book One` has $0.01 left"),
+        "{err}"
+    );
 }
 
 #[tokio::test]
