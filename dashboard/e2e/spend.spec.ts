@@ -202,12 +202,12 @@ test("machines of others are shown and never touched, whatever happens to those 
 });
 
 const BUDGETS = [
-  { scope: "project", named: /the project zine/ },
-  { scope: "user", named: /everything/ },
-  { scope: "month", named: /[A-Z][a-z]+ \d{4}/ },
+  { scope: "project", named: /the project zine/, refusedFor: "the project `zine`" },
+  { scope: "user", named: /everything/, refusedFor: "the user" },
+  { scope: "month", named: /[A-Z][a-z]+ \d{4}/, refusedFor: "the month \\d{4}-\\d\\d" },
 ] as const;
 
-for (const { scope, named } of BUDGETS) {
+for (const { scope, named, refusedFor } of BUDGETS) {
   test(`a ${scope}'s budget that binds is named, and a job that it cannot pay is refused`, async ({
     page,
     renting,
@@ -246,7 +246,7 @@ for (const { scope, named } of BUDGETS) {
     const refused = page.getByRole("region", { name: "This job" }).getByRole("alert");
     await expect(refused).toContainText(
       new RegExp(
-        `The job was not started: the budget of the ${scope} has \\$0\\.10 left, .* needs \\$0\\.\\d+ to start`,
+        `The job was not started: the budget of ${refusedFor} has \\$0\\.10 left, .* needs \\$0\\.\\d+ to start`,
       ),
     );
     await expect(page).toHaveURL(/\/jobs\/new/);
