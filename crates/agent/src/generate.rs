@@ -108,6 +108,9 @@ impl Renderer {
         let mut loras = Vec::new();
         for (file, lora) in work.lora_files.iter().zip(&work.request.loras) {
             let path = work_dir.lora(&file.sha256);
+            if !path.exists() {
+                work_dir.make_room();
+            }
             transfer::download(client, file, &path, Patience::WORKING)
                 .await
                 .map_err(|err| chain(&err))?;

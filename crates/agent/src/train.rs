@@ -240,6 +240,7 @@ impl Training<'_> {
         if let Some(file) = &self.work.resume_from {
             transfer::download(self.client, file, checkpoint, Patience::WORKING).await?;
         }
+        self.work_dir.make_room();
         let total = u32::try_from(self.work.manifest.items.len()).unwrap_or(u32::MAX);
         let fetches = self.work.manifest.items.iter().map(|item| async {
             let url = self.work.picture_urls.get(&item.sha256).ok_or_else(|| {

@@ -12,6 +12,8 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::bases::Bases;
 
+const PICTURES: &str = "pictures";
+const LORAS: &str = "loras";
 /// Bytes of pictures and LoRAs that stay for the next job or generation.
 const MOST_CACHED_BYTES: u64 = 10_000_000_000;
 /// A file that was asked for in this time may still be read.
@@ -51,17 +53,17 @@ impl WorkDir {
     }
 
     fn caches(&self) -> [PathBuf; 2] {
-        ["pictures", "loras"].map(|name| self.path.join(name))
+        [PICTURES, LORAS].map(|name| self.path.join(name))
     }
 
     /// Where a picture of this content is cached.
     pub(crate) fn picture(&self, sha256: &str) -> PathBuf {
-        self.path.join("pictures").join(format!("{sha256}.png"))
+        self.path.join(PICTURES).join(format!("{sha256}.png"))
     }
 
     /// Where a LoRA of this content is cached.
     pub(crate) fn lora(&self, sha256: &str) -> PathBuf {
-        self.path.join("loras").join(format!("{sha256}.safetensors"))
+        self.path.join(LORAS).join(format!("{sha256}.safetensors"))
     }
 
     /// Where base models are cached.
@@ -75,8 +77,14 @@ impl WorkDir {
         let _guard = self.guard()?;
         fs::create_dir_all(&path).map_err(|err| failed("make", &path, err))?;
         let lock = lock(&path).map_err(|err| failed("lock", &path, err))?;
-        self.trim(MOST_CACHED_BYTES);
         Ok(AttemptDir { path, _lock: lock })
+    }
+
+    /// Makes room for pictures or LoRAs that are about to be fetched. Where that fails, more is kept.
+    pub(crate) fn make_room(&self) {
+        if let Ok(_guard) = self.guard() {
+            self.trim(MOST_CACHED_BYTES);
+        }
     }
 
     /// Drops pictures and LoRAs that were not used for longest, until the others fit; also what killed agents left of
