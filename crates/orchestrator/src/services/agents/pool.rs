@@ -57,9 +57,12 @@ impl Orchestrator {
         while let Some(id) = queue::next_job(&self.store, POOL, &others, store::now()).await? {
             let job = jobs::state(&self.store, id).await?;
             others.push(id);
+            if job.owner != owner {
+                continue;
+            }
             let class = self.class(&job.recipe).await?;
             let wish = job.rental.clone().unwrap_or_default();
-            if job.owner != owner || unfit(machine, &job.recipe, class, &wish).is_some() {
+            if unfit(machine, &job.recipe, class, &wish).is_some() {
                 continue;
             }
             let on = OnMachine {
