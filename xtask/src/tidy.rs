@@ -9,6 +9,7 @@ use anyhow::{Result, bail};
 
 mod directions;
 mod manifests;
+mod promises;
 mod sources;
 mod tree;
 
@@ -30,6 +31,7 @@ fn findings(root: &Path) -> Result<Vec<Finding>> {
     let workspace = directions::Workspace::load(root)?;
     let mut findings: Vec<Finding> = files.iter().flat_map(sources::check).collect();
     findings.extend(manifests::check(&files));
+    findings.extend(promises::check(&files));
     findings.extend(directions::check(&workspace));
     Ok(findings)
 }

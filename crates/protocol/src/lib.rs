@@ -14,6 +14,7 @@ pub mod event;
 pub mod generation;
 pub mod id;
 pub mod job;
+pub mod limits;
 pub mod mailbox;
 pub mod model;
 pub mod money;

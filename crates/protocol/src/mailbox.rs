@@ -10,13 +10,6 @@ use uuid::Uuid;
 
 /// Only requests for these paths are carried.
 pub const PATHS: &str = "api/v1/agent/";
-/// An object with requests that is larger is not read. A request may be as large as over HTTP, 4 MiB.
-pub const MOST_REQUEST_BYTES: u64 = 16 << 20;
-/// An object with answers that is larger is not read. A dataset's list of pictures is the largest answer.
-pub const MOST_ANSWER_BYTES: u64 = 64 << 20;
-/// Requests in one object beyond these wait.
-pub const MOST_REQUESTS: usize = 32;
-
 /// The object that the agent writes.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Requests {

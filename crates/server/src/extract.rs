@@ -7,14 +7,12 @@ use axum::{
     extract::{FromRequest, FromRequestParts, OriginalUri, Request},
     http::{header, request::Parts},
 };
+use protocol::limits::MAX_JSON_BYTES;
 use serde::de::DeserializeOwned;
 
 use crate::error::{ApiError, ApiResult};
 
 mod describe;
-
-/// Largest JSON body. The longest legitimate one is a heartbeat with a batch of events.
-const MAX_JSON_BYTES: usize = 4 << 20;
 
 /// A JSON body.
 pub(crate) struct Json<T>(pub(crate) T);

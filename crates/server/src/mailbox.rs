@@ -15,9 +15,8 @@ use axum::{
     http::{Method, Request as HttpRequest, StatusCode, header},
 };
 use protocol::{
-    mailbox::{
-        Answer, Answers, MOST_ANSWER_BYTES, MOST_REQUEST_BYTES, MOST_REQUESTS, PATHS, Request, Requests,
-    },
+    limits::{MAX_MAILBOX_ANSWER_BYTES, MAX_MAILBOX_REQUEST_BYTES, MAX_MAILBOX_REQUESTS},
+    mailbox::{Answer, Answers, PATHS, Request, Requests},
     problem::chain,
 };
 use serde_json::Value;
@@ -175,7 +174,7 @@ impl Mailbox {
     async fn read_answers(&mut self) -> Result<()> {
         let found = self
             .objects
-            .read_slot(&self.machine, Slot::Answers, MOST_ANSWER_BYTES)
+            .read_slot(&self.machine, Slot::Answers, MAX_MAILBOX_ANSWER_BYTES)
             .await?;
         let answers = found.and_then(|bytes| serde_json::from_slice::<Answers>(&bytes).ok());
         let answers = answers.unwrap_or_default().answers;
@@ -187,7 +186,7 @@ impl Mailbox {
     async fn read_requests(&mut self) -> Result<()> {
         let found = self
             .objects
-            .read_slot(&self.machine, Slot::Requests, MOST_REQUEST_BYTES)
+            .read_slot(&self.machine, Slot::Requests, MAX_MAILBOX_REQUEST_BYTES)
             .await?;
         let Some(bytes) = found else { return Ok(()) };
         let Ok(requests) = serde_json::from_slice::<Requests>(&bytes) else {
@@ -195,7 +194,7 @@ impl Mailbox {
             return Ok(());
         };
         let token = requests.token;
-        let requests: Vec<Request> = requests.requests.into_iter().take(MOST_REQUESTS).collect();
+        let requests: Vec<Request> = requests.requests.into_iter().take(MAX_MAILBOX_REQUESTS).collect();
         let ids: BTreeSet<Uuid> = requests.iter().map(|request| request.id).collect();
         self.answered.retain(|id, _| ids.contains(id));
         self.carried.retain(|id, carrying| {
@@ -255,7 +254,7 @@ async fn carry_out(app: Router, token: String, request: Request) -> Answer {
         Err(never) => match never {},
     };
     let status = answer.status();
-    let limit = usize::try_from(MOST_ANSWER_BYTES / 2).unwrap_or(usize::MAX);
+    let limit = usize::try_from(MAX_MAILBOX_ANSWER_BYTES / 2).unwrap_or(usize::MAX);
     let Ok(body) = to_bytes(answer.into_body(), limit).await else {
         return refused(StatusCode::INTERNAL_SERVER_ERROR);
     };

@@ -6,7 +6,8 @@ use std::{fmt, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use protocol::{
-    mailbox::{Answer, Answers, MOST_ANSWER_BYTES, MOST_REQUEST_BYTES, MOST_REQUESTS, Request, Requests},
+    limits::{MAX_MAILBOX_ANSWER_BYTES, MAX_MAILBOX_REQUEST_BYTES, MAX_MAILBOX_REQUESTS},
+    mailbox::{Answer, Answers, Request, Requests},
     spend::env,
 };
 use reqwest::{StatusCode, Url};
@@ -179,12 +180,16 @@ impl Carrier {
 
     async fn write(&self) -> Result<(), String> {
         let mut n_bytes = 0;
-        let fitting = self.waiting.iter().take(MOST_REQUESTS).take_while(|waiting| {
-            let is_first = n_bytes == 0;
-            n_bytes += waiting.request.body.to_string().len() as u64 + ROOM_BYTES;
-            // One that is too large by itself never fits: it is not answered.
-            is_first || n_bytes + ROOM_BYTES <= MOST_REQUEST_BYTES
-        });
+        let fitting = self
+            .waiting
+            .iter()
+            .take(MAX_MAILBOX_REQUESTS)
+            .take_while(|waiting| {
+                let is_first = n_bytes == 0;
+                n_bytes += waiting.request.body.to_string().len() as u64 + ROOM_BYTES;
+                // One that is too large by itself never fits: it is not answered.
+                is_first || n_bytes + ROOM_BYTES <= MAX_MAILBOX_REQUEST_BYTES
+            });
         let requests = Requests {
             token: self.token.clone(),
             requests: fitting.map(|waiting| waiting.request.clone()).collect(),
@@ -215,7 +220,7 @@ impl Carrier {
         let mut answer = answer.error_for_status().map_err(without_address)?;
         let mut body = BytesMut::new();
         while let Some(part) = answer.chunk().await.map_err(without_address)? {
-            if (body.len() + part.len()) as u64 > MOST_ANSWER_BYTES {
+            if (body.len() + part.len()) as u64 > MAX_MAILBOX_ANSWER_BYTES {
                 return Err("the answers are too large".to_owned());
             }
             body.extend_from_slice(&part);
