@@ -8,8 +8,8 @@ use bytes::Bytes;
 use protocol::{
     ArtifactId, AttemptId,
     agent::{
-        ClaimReply, ClaimRequest, Finish, Heartbeat, HeartbeatReply, Machine, NewArtifact, UploadTicket,
-        WorkKind,
+        ClaimReply, ClaimRequest, Finish, Heartbeat, HeartbeatReply, Instead, Machine, NewArtifact,
+        UnusableFile, UploadTicket, WorkKind,
     },
     problem::Problem,
     spend::RentalTerms,
@@ -231,6 +231,18 @@ impl Client {
         let reply = &answered.value;
         self.link
             .heard(answered.contact(reply.lease_seconds, reply.terms));
+        Ok(answered.value)
+    }
+
+    /// Says that a file cannot be used, and learns what to do without it.
+    pub(crate) async fn unusable(
+        &self,
+        attempt: AttemptId,
+        body: &UnusableFile,
+        patience: Patience,
+    ) -> Result<Instead, ClientError> {
+        let path = attempt_path(attempt, "unusable");
+        let answered = self.post(&path, body, CONFIRM_TIMEOUT, patience).await?;
         Ok(answered.value)
     }
 

@@ -15,7 +15,7 @@ use protocol::{
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 pub use trainer::train::{Ended, TrainEvent, Trained};
-use trainer::train::{TrainJob, train};
+use trainer::train::{TrainError, TrainJob, train};
 
 use crate::kohya::{self, Kohya};
 
@@ -55,16 +55,39 @@ pub type Tell<'a> = &'a dyn Fn(TrainEvent);
 /// Where an engine gets its next order.
 pub type Next<'a> = &'a mut dyn FnMut() -> Option<Directive>;
 
-/// Trains a job in this process. An error is for a person. The product has one such engine, [`native`]; tests of
+/// Why an engine could not train. The texts are for a person.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// The checkpoint that it was to go on from is of no use; an older one may be.
+    #[error("{0}")]
+    Checkpoint(String),
+    /// Anything else.
+    #[error("{0}")]
+    Work(String),
+}
+
+impl From<String> for EngineError {
+    fn from(detail: String) -> Self {
+        Self::Work(detail)
+    }
+}
+
+impl From<&str> for EngineError {
+    fn from(detail: &str) -> Self {
+        Self::Work(detail.to_owned())
+    }
+}
+
+/// Trains a job in this process. The product has one such engine, [`native`]; tests of
 /// the control plane have one that only pretends.
-pub type Train = fn(&Job, Tell<'_>, Next<'_>) -> Result<Ended, String>;
+pub type Train = fn(&Job, Tell<'_>, Next<'_>) -> Result<Ended, EngineError>;
 
 /// A running engine.
 pub struct Engine {
     /// Closed when the engine has ended.
     pub events: mpsc::UnboundedReceiver<TrainEvent>,
     commands: mpsc::UnboundedSender<Directive>,
-    task: AbortOnDropHandle<Result<Ended, String>>,
+    task: AbortOnDropHandle<Result<Ended, EngineError>>,
 }
 
 impl Engine {
@@ -79,7 +102,12 @@ impl Engine {
             }
             recipe::Engine::Kohya => tokio::spawn(async move {
                 let ended = kohya::run::run(job, events_in, commands_out).await;
-                ended.map_err(|err| chain(&err))
+                ended.map_err(|err| match err {
+                    kohya::failure::Failure::Checkpoint(ref of) if of.is_of_this_file() => {
+                        EngineError::Checkpoint(chain(&err))
+                    }
+                    err => EngineError::Work(chain(&err)),
+                })
             }),
         };
         Self {
@@ -95,11 +123,11 @@ impl Engine {
         let _ = self.commands.send(order);
     }
 
-    /// How it ended; an error is for a person.
-    pub async fn end(self) -> Result<Ended, String> {
+    /// How it ended.
+    pub async fn end(self) -> Result<Ended, EngineError> {
         match self.task.await {
             Ok(ended) => ended,
-            Err(panic) => Err(format!("the engine broke off: {panic}")),
+            Err(panic) => Err(format!("the engine broke off: {panic}").into()),
         }
     }
 }
@@ -128,7 +156,7 @@ pub(crate) fn load_base(base: &Base) -> Result<BaseModel, BaseError> {
 }
 
 /// The native engine.
-pub fn native(job: &Job, tell: Tell<'_>, next_order: Next<'_>) -> Result<Ended, String> {
+pub fn native(job: &Job, tell: Tell<'_>, next_order: Next<'_>) -> Result<Ended, EngineError> {
     tell(TrainEvent::Report(Report::Stage {
         name: "loading the base model".into(),
         done: 0,
@@ -144,7 +172,11 @@ pub fn native(job: &Job, tell: Tell<'_>, next_order: Next<'_>) -> Result<Ended, 
         folder: &job.folder,
         resume_from: job.resume_from.as_deref(),
     };
-    train(&train_job, tell, next_order).map_err(|err| chain(&err))
+    train(&train_job, tell, next_order).map_err(|err| match err {
+        TrainError::Checkpoint(ref of) if of.is_of_this_file() => EngineError::Checkpoint(chain(&err)),
+        TrainError::Restore { .. } => EngineError::Checkpoint(chain(&err)),
+        err => EngineError::Work(chain(&err)),
+    })
 }
 
 fn run(
@@ -152,7 +184,7 @@ fn run(
     job: &Job,
     events: &mpsc::UnboundedSender<TrainEvent>,
     commands: &mut mpsc::UnboundedReceiver<Directive>,
-) -> Result<Ended, String> {
+) -> Result<Ended, EngineError> {
     // Nobody listens any more when the work was dropped; the order to end comes by its own channel.
     let tell = |event| drop(events.send(event));
     let mut is_dropped = false;

@@ -28,8 +28,8 @@ use tokio::sync::mpsc;
 use crate::{
     client::{Client, ClientError, Patience},
     engine::{self, Base},
+    instead::{self, Fetched, Holder},
     lease::Lease,
-    transfer,
     uploads::HandIn,
     work_dir::WorkDir,
 };
@@ -105,15 +105,21 @@ impl Renderer {
         work: &GenerateWork,
     ) -> Result<Option<ArtifactId>, String> {
         let folder = work_dir.attempt(lease.attempt).map_err(|err| chain(&err))?;
+        let holder = Holder {
+            attempt: lease.attempt,
+            fence: lease.fence,
+        };
         let mut loras = Vec::new();
         for (file, lora) in work.lora_files.iter().zip(&work.request.loras) {
             let path = work_dir.lora(&file.sha256);
             if !path.exists() {
                 work_dir.make_room();
             }
-            transfer::download(client, file, &path, Patience::WORKING)
-                .await
-                .map_err(|err| chain(&err))?;
+            match instead::fetch(client, holder, file, &path).await {
+                Ok(Fetched::Here) => {}
+                Ok(Fetched::Instead(_)) => return Err("the server named a checkpoint for a LoRA".into()),
+                Err(err) => return Err(err.into_detail()),
+            }
             loras.push(WeightedFile {
                 sha256: file.sha256.clone(),
                 path,

@@ -11,6 +11,7 @@ pub mod engine;
 mod fake_server;
 mod generate;
 pub mod kohya;
+mod instead;
 mod lease;
 pub mod machine;
 mod run;

@@ -8,7 +8,7 @@ use std::{
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use protocol::{
-    agent::{ArtifactKind, Assignment, Directive, Finish, Report, StoredFile, TrainResult, TrainWork},
+    agent::{ArtifactKind, Assignment, Directive, Finish, Instead, Report, StoredFile, TrainResult, TrainWork},
     phase::Outcome,
     problem::chain,
 };
@@ -16,13 +16,14 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    bases::Located,
+    bases::{BaseError, Located},
     client::{Client, ClientError, Patience},
     deadman::Leave,
-    engine::{self, Ended, TrainEvent, Trained},
+    engine::{self, Ended, EngineError, TrainEvent, Trained},
+    instead::{self, Fetched, Holder, Unfetched},
     kohya::Kohya,
     lease::Lease,
-    transfer::{self, TransferError},
+    transfer::TransferError,
     uploads::{HandIn, Uploads},
     work_dir::WorkDir,
 };
@@ -66,7 +67,7 @@ pub(crate) async fn run(
     };
     let ending = match ending {
         Ok(ending) => ending,
-        Err(Failure::Work(detail)) => Ending::failed(detail),
+        Err(Failure::Work(detail) | Failure::Checkpoint(detail)) => Ending::failed(detail),
         // The lease's own error says more: why it could not be renewed.
         Err(Failure::Exchange(ClientError::LeaseLost)) => {
             lease.close().await?;
@@ -159,6 +160,8 @@ enum StoppedBy {
 enum Failure {
     /// The work cannot be done; for a person.
     Work(String),
+    /// The engine cannot go on from its checkpoint, and says why.
+    Checkpoint(String),
     /// The server cannot be told.
     Exchange(ClientError),
 }
@@ -166,6 +169,25 @@ enum Failure {
 impl From<ClientError> for Failure {
     fn from(err: ClientError) -> Self {
         Self::Exchange(err)
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(err: EngineError) -> Self {
+        match err {
+            EngineError::Checkpoint(problem) => Self::Checkpoint(problem),
+            EngineError::Work(detail) => Self::Work(detail),
+        }
+    }
+}
+
+impl From<Unfetched> for Failure {
+    fn from(err: Unfetched) -> Self {
+        match err {
+            Unfetched::Transfer(err) => err.into(),
+            Unfetched::Exchange(err) => Self::Exchange(err),
+            Unfetched::GiveUp(reason) => Self::Work(reason),
+        }
     }
 }
 
@@ -194,29 +216,40 @@ impl Training<'_> {
             .work_dir
             .attempt(self.lease.attempt)
             .map_err(|err| Failure::Work(chain(&err)))?;
-        let checkpoint = folder.path().join("resume.safetensors");
-        let located = tokio::select! {
-            fetched = self.fetch(&checkpoint) => fetched?,
-            outcome = self.end_ordered(&mut orders) => return Ok(Ending::of(outcome)),
-            leave = self.client.link().leave() => return Ok(Ending::left(&leave)),
+        let path = folder.path().join("resume.safetensors");
+        let fetching = async {
+            let checkpoint = self.fetch_checkpoint(self.work.resume_from.clone(), &path).await?;
+            Ok((checkpoint, self.fetch().await?))
         };
-        let job = engine::Job {
-            recipe: self.work.recipe.clone(),
-            base: located.base.clone(),
-            manifest: self.work.manifest.clone(),
-            pictures: self.pictures(),
-            resume_from: self.work.resume_from.is_some().then_some(checkpoint),
-            folder: folder.path().to_owned(),
-            kohya: self.kohya.cloned(),
+        let (mut checkpoint, located) = match self.unless_ended(&mut orders, fetching).await? {
+            Ok(fetched) => fetched,
+            Err(ending) => return Ok(ending),
         };
         let mut uploads = Uploads::start(self.client.clone(), self.lease, self.work.recipe.name.clone());
-        let (ended, stopped_by) = match self.drive(job, &mut orders, &mut uploads).await {
-            Ok(ended) => ended,
-            Err(failure) => {
-                // The files written before are still good: another attempt may go on from them.
-                uploads.finish().await?;
-                return Err(failure);
-            }
+        let (ended, stopped_by) = loop {
+            let job = engine::Job {
+                recipe: self.work.recipe.clone(),
+                base: located.base.clone(),
+                manifest: self.work.manifest.clone(),
+                pictures: self.pictures(),
+                resume_from: checkpoint.is_some().then(|| path.clone()),
+                folder: folder.path().to_owned(),
+                kohya: self.kohya.cloned(),
+            };
+            let problem = match self.drive(job, &mut orders, &mut uploads).await {
+                Ok(ended) => break ended,
+                Err(Failure::Checkpoint(problem)) => problem,
+                Err(failure) => {
+                    // The files written before are still good: another attempt may go on from them.
+                    uploads.finish().await?;
+                    return Err(failure);
+                }
+            };
+            let older = self.fetch_older(checkpoint, &problem, &path);
+            checkpoint = match self.unless_ended(&mut orders, older).await? {
+                Ok(older) => older,
+                Err(ending) => return Ok(ending),
+            };
         };
         match ended {
             Ended::Completed(trained) => {
@@ -235,11 +268,60 @@ impl Training<'_> {
         }
     }
 
-    /// Fetches the base model and the pictures that are not cached, and the checkpoint to go on from.
-    async fn fetch(&self, checkpoint: &Path) -> Result<Located, Failure> {
-        if let Some(file) = &self.work.resume_from {
-            transfer::download(self.client, file, checkpoint, Patience::WORKING).await?;
+    fn holder(&self) -> Holder {
+        Holder {
+            attempt: self.lease.attempt,
+            fence: self.lease.fence,
         }
+    }
+
+    /// Does this unless an order ends the work, or the machine must be left.
+    async fn unless_ended<T>(
+        &self,
+        orders: &mut mpsc::UnboundedReceiver<Directive>,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<Result<T, Ending>, Failure> {
+        tokio::select! {
+            done = work => done.map(Ok),
+            outcome = self.end_ordered(orders) => Ok(Err(Ending::of(outcome))),
+            leave = self.client.link().leave() => Ok(Err(Ending::left(&leave))),
+        }
+    }
+
+    /// Fetches the checkpoint to go on from, or the newest older one that is whole; says which.
+    async fn fetch_checkpoint(
+        &self,
+        mut wanted: Option<StoredFile>,
+        path: &Path,
+    ) -> Result<Option<StoredFile>, Failure> {
+        while let Some(file) = wanted {
+            match instead::fetch(self.client, self.holder(), &file, path).await? {
+                Fetched::Here => return Ok(Some(file)),
+                Fetched::Instead(older) => wanted = older,
+            }
+        }
+        Ok(None)
+    }
+
+    /// The same after the engine could not go on from a checkpoint that came whole.
+    async fn fetch_older(
+        &self,
+        unusable: Option<StoredFile>,
+        problem: &str,
+        path: &Path,
+    ) -> Result<Option<StoredFile>, Failure> {
+        let Some(file) = unusable else {
+            return Err(Failure::Work(problem.to_owned()));
+        };
+        match instead::of_unusable(self.client, self.holder(), &file, problem).await? {
+            Some(Instead::GoOn { resume_from }) => self.fetch_checkpoint(resume_from, path).await,
+            Some(Instead::GiveUp { reason }) => Err(Failure::Work(reason)),
+            Some(Instead::FetchAgain) | None => Err(Failure::Work(problem.to_owned())),
+        }
+    }
+
+    /// Fetches the base model and the pictures that are not cached.
+    async fn fetch(&self) -> Result<Located, Failure> {
         self.work_dir.make_room();
         let total = u32::try_from(self.work.manifest.items.len()).unwrap_or(u32::MAX);
         let fetches = self.work.manifest.items.iter().map(|item| async {
@@ -252,8 +334,12 @@ impl Training<'_> {
                 size_bytes: 0,
             };
             let path = self.work_dir.picture(&item.sha256);
-            transfer::download(self.client, &file, &path, Patience::WORKING).await?;
-            Ok::<(), Failure>(())
+            match instead::fetch(self.client, self.holder(), &file, &path).await? {
+                Fetched::Here => Ok(()),
+                Fetched::Instead(_) => Err(Failure::Work(
+                    "the server named a checkpoint for a picture".to_owned(),
+                )),
+            }
         });
         let mut fetched = stream::iter(fetches).buffer_unordered(N_CONNECTIONS);
         for done in 0..=total {
@@ -286,7 +372,18 @@ impl Training<'_> {
         };
         let bases = self.work_dir.bases();
         let located = bases.locate(self.client, &self.work.base, Patience::WORKING, &progress);
-        located.await.map_err(|err| Failure::Work(chain(&err)))
+        let err = match located.await {
+            Ok(located) => return Ok(located),
+            Err(err) => err,
+        };
+        // A copy in the object store may be lost; other hosts are none of the server's business.
+        if let BaseError::Transfer(transfer) = &err
+            && let Some(Instead::GiveUp { reason }) =
+                instead::of_failed(self.client, self.holder(), transfer).await?
+        {
+            return Err(Failure::Work(reason));
+        }
+        Err(Failure::Work(chain(&err)))
     }
 
     /// Waits for an order that ends the work before the engine has begun; there is nothing to keep yet.
@@ -322,7 +419,7 @@ impl Training<'_> {
                     Some(TrainEvent::Report(report)) => self.lease.reporter().report(report),
                     Some(TrainEvent::Wrote { kind, path }) => uploads.add(kind, path),
                     None => {
-                        let ended = engine.end().await.map_err(Failure::Work)?;
+                        let ended = engine.end().await?;
                         return Ok((ended, stopped_by.unwrap_or(StoppedBy::Server)));
                     }
                 },

@@ -26,6 +26,8 @@ pub(crate) enum TransferError {
     Exchange {
         /// The file.
         file: String,
+        /// SHA-256 of the file, if it was to be fetched.
+        wanted: Option<String>,
         /// What it said.
         #[source]
         err: Box<ClientError>,
@@ -54,6 +56,22 @@ pub(crate) enum TransferError {
 }
 
 impl TransferError {
+    /// SHA-256 of a file that is not there any more where it was stored, or has other bytes there.
+    pub(crate) fn lost(&self) -> Option<&str> {
+        match self {
+            Self::Exchange { wanted, err, .. } => match &**err {
+                ClientError::Refused { problem, .. }
+                    if [StatusCode::NOT_FOUND, StatusCode::GONE].contains(&problem.status) =>
+                {
+                    wanted.as_deref()
+                }
+                _ => None,
+            },
+            Self::WrongContent { wanted, .. } => Some(wanted),
+            Self::Disk { .. } => None,
+        }
+    }
+
     /// The error itself if the work as a whole ends by it: the lease is lost, or the server is gone.
     pub(crate) fn into_final(self) -> Result<ClientError, Self> {
         match self {
@@ -91,6 +109,7 @@ pub(crate) async fn upload(
     let content = hash_file(path).await?;
     let exchange = |err| TransferError::Exchange {
         file: file_name.clone(),
+        wanted: None,
         err: Box::new(err),
     };
     let announcement = NewArtifact {

@@ -57,6 +57,7 @@ pub struct Batch {
     /// Pictures of this batch by where they lie and what they are called.
     by_stem: HashMap<Stem, usize>,
     captions: HashMap<Stem, PendingCaption>,
+    again: Vec<SamePicture>,
     refused: Vec<RefusedFile>,
 }
 
@@ -74,6 +75,8 @@ pub struct KnownPicture {
 pub struct IngestReport {
     /// Pictures that were taken, in the order of their coming.
     pub items: Vec<IngestedItem>,
+    /// Pictures that the dataset holds already; they went to `store` all the same.
+    pub again: Vec<SamePicture>,
     /// Captions for pictures that the dataset holds already.
     pub captions: Vec<NewCaption>,
     /// Files that were not taken.
@@ -97,6 +100,24 @@ pub struct IngestedItem {
     pub sha256: String,
     /// What was changed or is worth knowing about it and its caption.
     pub notes: Vec<String>,
+}
+
+/// A picture that the dataset holds already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SamePicture {
+    /// The name it was uploaded under this time; within an archive `archive.zip/name.png`.
+    pub file_name: String,
+    /// The name it has in the dataset.
+    pub known_as: String,
+    /// SHA-256 of the normalized picture, in hexadecimal.
+    pub sha256: String,
+}
+
+impl SamePicture {
+    /// Why it is not taken twice.
+    pub fn reason(&self) -> String {
+        same_pixels(&self.known_as)
+    }
 }
 
 /// A caption for a picture that the dataset holds already.
@@ -171,7 +192,8 @@ impl Batch {
         Self { limits, ..self }
     }
 
-    /// Takes one uploaded file. `store` gets each picture that it holds, at once.
+    /// Takes one uploaded file. `store` gets each picture that it holds, at once; also one that the dataset holds
+    /// already, whose stored file may have been lost.
     ///
     /// A file that is wrong is noted in the report and is no error here.
     pub fn add<R: Read + Seek, E>(
@@ -254,6 +276,7 @@ impl Batch {
         IngestReport {
             items: self.pictures.into_iter().map(|picture| picture.item).collect(),
             captions,
+            again: self.again,
             refused: self.refused,
         }
     }
@@ -288,8 +311,8 @@ impl Batch {
             }
         };
         drop(bytes);
-        if let Some(other) = self.holder_of(&picture.sha256) {
-            let reason = format!("shows the same pixels as `{other}`: a picture counts once");
+        if let Some(other) = self.by_pixels.get(&picture.sha256) {
+            let reason = same_pixels(&self.pictures[*other].shown_name);
             self.refuse(shown_name, reason);
             return Ok(());
         }
@@ -297,6 +320,14 @@ impl Batch {
             file_name: shown_name.clone(),
             err,
         })?;
+        if let Some(known) = self.known.iter().find(|known| known.sha256 == picture.sha256) {
+            self.again.push(SamePicture {
+                file_name: shown_name,
+                known_as: known.file_name.clone(),
+                sha256: picture.sha256,
+            });
+            return Ok(());
+        }
         let index = self.pictures.len();
         self.by_pixels.insert(picture.sha256.clone(), index);
         self.by_stem.insert(stem.clone(), index);
@@ -340,18 +371,6 @@ impl Batch {
         }
     }
 
-    /// Name of the picture with these pixels, if there is one.
-    fn holder_of(&self, sha256: &str) -> Option<&str> {
-        let here = self
-            .by_pixels
-            .get(sha256)
-            .map(|&index| self.pictures[index].shown_name.as_str());
-        here.or_else(|| {
-            let known = self.known.iter().find(|known| known.sha256 == sha256);
-            known.map(|known| known.file_name.as_str())
-        })
-    }
-
     fn refuse(&mut self, file_name: String, reason: String) {
         self.refused.push(RefusedFile { file_name, reason });
     }
@@ -360,10 +379,16 @@ impl Batch {
     fn roll_back(&mut self, n_pictures: usize, n_refused: usize, archive: &str) {
         self.pictures.truncate(n_pictures);
         self.refused.truncate(n_refused);
+        let inside = format!("{archive}/");
+        self.again.retain(|same| !same.file_name.starts_with(&inside));
         self.by_pixels.retain(|_, index| *index < n_pictures);
         self.by_stem.retain(|_, index| *index < n_pictures);
         self.captions.retain(|(holder, _), _| holder != archive);
     }
+}
+
+fn same_pixels(other: &str) -> String {
+    format!("shows the same pixels as `{other}`: a picture counts once")
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, fs, path::PathBuf, sync::mpsc, time::Duration};
 
-use agent::engine::{Ended, Job, Next, Tell, TrainEvent, Trained};
+use agent::engine::{Ended, EngineError, Job, Next, Tell, TrainEvent, Trained};
 use anyhow::{Context as _, bail};
 use protocol::{
     agent::{ArtifactKind, Directive, Report},
@@ -41,7 +41,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn pretend(job: &Job, tell: Tell<'_>, next_order: Next<'_>) -> Result<Ended, String> {
+fn pretend(job: &Job, tell: Tell<'_>, next_order: Next<'_>) -> Result<Ended, EngineError> {
     let parameters = &job.recipe.parameters;
     let start = match &job.resume_from {
         None => 0,

@@ -21,5 +21,5 @@ pub use crate::{
     error::{ServiceError, ServiceResult},
     orchestrator::{Options, Orchestrator},
     reconcile::objects::{Collected, Collection, Pass, Reason, Rules},
-    services::{JobPlan, Pricing},
+    services::{DamagedObject, JobPlan, Pricing, UnreadObject, Verification},
 };

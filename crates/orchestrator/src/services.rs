@@ -2,6 +2,7 @@
 
 mod agents;
 mod artifacts;
+mod damage;
 mod finish;
 mod generations;
 mod jobs;
@@ -9,8 +10,10 @@ mod models;
 mod phases;
 mod pricing;
 mod spend;
+mod verify;
 
 pub(crate) use agents::{FETCH_TIME, POOL};
+pub(crate) use damage::look;
 pub(crate) use finish::again_or_failed;
 pub use jobs::JobPlan;
 pub(crate) use jobs::names;
@@ -19,3 +22,4 @@ use pricing::check_labels;
 
 pub(crate) use phases::{AttemptEnd, apply, end_job_attempt};
 pub(crate) use spend::what_for;
+pub use verify::{DamagedObject, UnreadObject, Verification};

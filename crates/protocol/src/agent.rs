@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `POST /api/v1/agent/claim` | [`ClaimRequest`] | [`ClaimReply`] |
 //! | `POST /api/v1/agent/attempts/{id}/heartbeat` | [`Heartbeat`] | [`HeartbeatReply`] |
+//! | `POST /api/v1/agent/attempts/{id}/unusable` | [`UnusableFile`] | [`Instead`] |
 //! | `POST /api/v1/agent/attempts/{id}/artifacts` | [`NewArtifact`] | [`UploadTicket`] |
 //! | `POST /api/v1/agent/attempts/{id}/artifacts/{artifact_id}/complete` | – | – |
 //! | `POST /api/v1/agent/attempts/{id}/finish` | [`Finish`] | – |
@@ -163,6 +164,39 @@ pub struct StoredFile {
     pub sha256: String,
     /// Size.
     pub size_bytes: u64,
+}
+
+/// Says that a file of the assignment cannot be used. The server looks at it itself.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct UnusableFile {
+    /// See [`Assignment::fence`].
+    pub fence: i64,
+    /// SHA-256 of the file as the assignment names it, in hexadecimal.
+    pub sha256: String,
+    /// The right bytes arrived, but the engine cannot go on from them; for a checkpoint.
+    pub arrived: bool,
+    /// What was seen, for a person, at most 2000 characters.
+    #[schema(max_length = 2000)]
+    pub problem: String,
+}
+
+/// What an agent does without a file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Instead {
+    /// The stored file is whole: fetch it again.
+    FetchAgain,
+    /// Go on from this checkpoint.
+    GoOn {
+        /// The next older one; absent: from step 0.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resume_from: Option<StoredFile>,
+    },
+    /// Nothing takes its place: end the attempt as failed.
+    GiveUp {
+        /// Why, and what its owner can do; the detail of the failure.
+        reason: String,
+    },
 }
 
 /// One picture to render.

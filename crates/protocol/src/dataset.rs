@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{DatasetId, DatasetVersionId, ItemId};
+use crate::{DatasetId, DatasetVersionId, ItemId, damage::Damage};
 
 /// What a picture is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, ToSchema)]
@@ -28,6 +28,9 @@ pub struct Dataset {
     pub n_items: u64,
     /// Pictures with a caption that is not empty.
     pub n_captioned: u64,
+    /// Pictures that are known to be missing from the object store or damaged there: upload them again.
+    #[serde(default)]
+    pub n_damaged: u64,
     /// A few pictures to show it by: signed addresses, valid for an hour.
     pub preview_urls: Vec<String>,
     /// When it was made.
@@ -66,6 +69,9 @@ pub struct Item {
     pub url: String,
     /// What was changed or is worth knowing about it: `rotated as its EXIF tag says`.
     pub notes: Vec<String>,
+    /// What is wrong with the stored picture, if something is known to be: upload it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damage: Option<Damage>,
 }
 
 /// Changes a picture's caption or use.
@@ -85,6 +91,9 @@ pub struct UploadReport {
     pub dataset: Dataset,
     /// Pictures that were taken.
     pub accepted: Vec<Item>,
+    /// Pictures that the dataset has already, and whose lost or damaged file was stored again.
+    #[serde(default)]
+    pub restored: Vec<Item>,
     /// Files that were not, each with its reason.
     pub refused: Vec<RefusedFile>,
 }

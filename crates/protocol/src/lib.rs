@@ -9,6 +9,7 @@
 pub mod agent;
 pub mod api;
 pub mod base;
+pub mod damage;
 pub mod dataset;
 pub mod event;
 pub mod generation;

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{DatasetVersionId, JobId, ModelId, ModelVersionId};
+use crate::{DatasetVersionId, JobId, ModelId, ModelVersionId, damage::Damage};
 
 /// How far a model version has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -67,6 +67,9 @@ pub struct ModelVersion {
     pub metadata: BTreeMap<String, String>,
     /// Whether it is fit for use, and why.
     pub verdict: Verdict,
+    /// What is wrong with the stored file, if something is known to be; it cannot be used or promoted then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damage: Option<Damage>,
     /// Signed address of the fixed-seed picture without the LoRA.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before_url: Option<String>,

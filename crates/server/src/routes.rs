@@ -84,6 +84,7 @@ pub(crate) fn protected() -> OpenApiRouter<AppState> {
         .routes(routes!(generations::download_generation))
         .routes(routes!(agent::claim))
         .routes(routes!(agent::heartbeat))
+        .routes(routes!(agent::report_unusable))
         .routes(routes!(agent::create_artifact))
         .routes(routes!(agent::complete_artifact))
         .routes(routes!(agent::finish))

@@ -3,7 +3,7 @@
 //! The database learns of the pictures in one transaction at the end: an upload that breaks off leaves none.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     io::{self, Seek as _, Write as _},
     path::{Path, PathBuf},
 };
@@ -22,7 +22,7 @@ use protocol::{
     dataset::{Item, RefusedFile, Split, UpdateItem, UploadReport},
 };
 use store::{
-    BlobStore,
+    BlobKey, BlobStore,
     datasets::{AddedItem, NewItem},
     objects::BlobError,
 };
@@ -71,12 +71,18 @@ pub(crate) async fn receive(
     let Upload {
         batch,
         splits,
+        restored,
         oversized,
         ..
     } = upload;
     let mut report = batch.finish();
     report.refused.extend(oversized);
-    record(state, owner, id, &known, report, &splits).await
+    let taken = Taken {
+        report,
+        splits,
+        restored,
+    };
+    record(state, owner, id, &known, taken).await
 }
 
 /// An upload in progress.
@@ -89,17 +95,30 @@ struct Upload {
     split: Split,
     /// What each new picture is used for, by its hash.
     splits: HashMap<String, Split>,
+    /// Hashes of the pictures that the dataset has already.
+    known: BTreeSet<String>,
+    /// Those of them whose stored file was lost or damaged, and is whole again.
+    restored: BTreeSet<String>,
     oversized: Vec<RefusedFile>,
+}
+
+/// What an upload brought.
+struct Taken {
+    report: IngestReport,
+    splits: HashMap<String, Split>,
+    restored: BTreeSet<String>,
 }
 
 impl Upload {
     fn new(state: &AppState, known: &[Item]) -> Self {
-        let known = known.iter().map(|item| KnownPicture {
+        let pictures = known.iter().map(|item| KnownPicture {
             file_name: item.file_name.clone(),
             sha256: item.sha256.clone(),
         });
         Self {
-            batch: Batch::into_dataset(known.collect()),
+            batch: Batch::into_dataset(pictures.collect()),
+            known: known.iter().map(|item| item.sha256.clone()).collect(),
+            restored: BTreeSet::new(),
             objects: state.store().objects().clone(),
             spool_dir: state.store().data_dir().to_owned(),
             split: Split::Train,
@@ -128,12 +147,17 @@ impl Upload {
                 objects,
                 split,
                 splits,
+                known,
+                restored,
                 ..
             } = &mut self;
             let result = batch.add(&file_name, file, |picture: &NormalizedPicture| {
                 splits.insert(picture.sha256.clone(), *split);
-                let bytes = Bytes::copy_from_slice(&picture.png);
-                runtime.block_on(objects.put(bytes)).map(drop)
+                let is_known = known.contains(&picture.sha256);
+                if runtime.block_on(keep(objects, picture, is_known))? {
+                    restored.insert(picture.sha256.clone());
+                }
+                Ok(())
             });
             result.map(|()| self)
         });
@@ -143,6 +167,19 @@ impl Upload {
             Err(panic) => Err(ApiError::internal(panic)),
         }
     }
+}
+
+/// Stores a picture. One that the dataset has already is stored again if its file is lost or damaged; tells whether
+/// it was.
+async fn keep(objects: &BlobStore, picture: &NormalizedPicture, is_known: bool) -> Result<bool, BlobError> {
+    if is_known {
+        let key = BlobKey::from_sha256(&picture.sha256).expect("a digest is a valid hash");
+        if objects.inspect(&key).await?.is_none() {
+            return Ok(false);
+        }
+    }
+    objects.put(Bytes::copy_from_slice(&picture.png)).await?;
+    Ok(is_known)
 }
 
 /// Writes a file of the upload to the disk, since an archive is read from its end; `None` if it is too large.
@@ -198,15 +235,42 @@ async fn record(
     owner: OwnerId,
     id: DatasetId,
     known: &[Item],
-    report: IngestReport,
-    splits: &HashMap<String, Split>,
+    taken: Taken,
 ) -> ApiResult<UploadReport> {
+    let Taken {
+        report,
+        splits,
+        restored: is_restored,
+    } = taken;
     let IngestReport {
         items,
+        again,
         captions,
         mut refused,
     } = report;
+    let hashes = items
+        .iter()
+        .map(|item| &item.sha256)
+        .chain(again.iter().map(|same| &same.sha256));
+    let keys: Vec<BlobKey> = hashes
+        .map(|hash| BlobKey::from_sha256(hash).expect("a digest is a valid hash"))
+        .collect();
     let tx = state.store().begin().await?;
+    // All of them are whole now, whatever was known of them.
+    store::damage::clear(&tx, &keys).await?;
+    let mut restored: Vec<Item> = Vec::new();
+    for same in again {
+        let item = known.iter().find(|item| item.sha256 == same.sha256);
+        match item.filter(|_| is_restored.contains(&same.sha256)) {
+            Some(item) if restored.iter().all(|other| other.id != item.id) => {
+                restored.push(store::datasets::item(&tx, owner, id, item.id).await?);
+            }
+            _ => refused.push(RefusedFile {
+                reason: same.reason(),
+                file_name: same.file_name,
+            }),
+        }
+    }
     let mut accepted = Vec::with_capacity(items.len() + captions.len());
     for item in items {
         let item = NewItem {
@@ -247,6 +311,7 @@ async fn record(
     Ok(UploadReport {
         dataset,
         accepted,
+        restored,
         refused,
     })
 }

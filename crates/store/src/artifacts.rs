@@ -5,15 +5,16 @@ use protocol::{
     ArtifactId, AttemptId, GenerationId, JobId, OwnerId,
     agent::{ArtifactKind, NewArtifact},
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
 
 use crate::{
     BlobKey, Read, Result, StoreError, Tx,
     attempts::{Attempt, Subject},
+    damage,
     db::{entities::artifact, insert},
     error::Doing,
     now,
-    words::{from_json, json},
+    words::{clean, from_json, json},
 };
 
 /// A file kept from a job or a generation.
@@ -80,18 +81,51 @@ pub async fn find(db: &impl Read, id: ArtifactId) -> Result<Artifact> {
     to_artifact(row)
 }
 
-/// The stored checkpoint of a job with the most steps.
+/// The stored checkpoint of a job with the most steps, of those that are known to be neither damaged nor unusable.
 pub async fn newest_checkpoint(db: &impl Read, job: JobId) -> Result<Option<Artifact>> {
+    Ok(whole_checkpoints(db, job, 1).await?.pop())
+}
+
+/// The stored checkpoints of a job that it can go on from, those with the most steps first: at most `limit`.
+pub async fn whole_checkpoints(db: &impl Read, job: JobId, limit: u64) -> Result<Vec<Artifact>> {
+    let rows = artifact::Entity::find()
+        .filter(artifact::Column::JobId.eq(job.0))
+        .filter(artifact::Column::Kind.eq("checkpoint"))
+        .filter(artifact::Column::State.eq(STORED))
+        .filter(artifact::Column::Unusable.is_null())
+        .filter(artifact::Column::Sha256.not_in_subquery(damage::hashes()))
+        .order_by_desc(artifact::Column::Step)
+        .order_by_desc(artifact::Column::Id)
+        .limit(limit)
+        .all(db.connection())
+        .await
+        .doing("look for checkpoints")?;
+    rows.into_iter().map(to_artifact).collect()
+}
+
+/// A stored checkpoint of a job with these bytes, whatever is known of them.
+pub async fn checkpoint_with(db: &impl Read, job: JobId, sha256: &str) -> Result<Option<Artifact>> {
     let row = artifact::Entity::find()
         .filter(artifact::Column::JobId.eq(job.0))
         .filter(artifact::Column::Kind.eq("checkpoint"))
         .filter(artifact::Column::State.eq(STORED))
+        .filter(artifact::Column::Sha256.eq(sha256))
         .order_by_desc(artifact::Column::Step)
-        .order_by_desc(artifact::Column::Id)
         .one(db.connection())
         .await
-        .doing("look for a checkpoint")?;
+        .doing("look for a checkpoint by its hash")?;
     row.map(to_artifact).transpose()
+}
+
+/// Takes down that no engine can go on from a checkpoint, and why.
+pub async fn mark_unusable(tx: &Tx, id: ArtifactId, problem: &str) -> Result<()> {
+    artifact::Entity::update_many()
+        .col_expr(artifact::Column::Unusable, Expr::value(clean(problem)))
+        .filter(artifact::Column::Id.eq(id.0))
+        .exec(tx.connection())
+        .await
+        .doing("note that a checkpoint is unusable")?;
+    Ok(())
 }
 
 /// Takes down that an attempt's file is coming; the same file again is the same row.
@@ -129,6 +163,7 @@ pub async fn announce(tx: &Tx, owner: OwnerId, attempt: &Attempt, new: &NewArtif
         state: ANNOUNCED.to_owned(),
         created_at: now(),
         stored_at: None,
+        unusable: None,
     };
     insert(tx.connection(), row.clone(), "store a file's row").await?;
     to_artifact(row)

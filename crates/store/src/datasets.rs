@@ -16,7 +16,7 @@ pub use items::{AddedItem, NewItem, add_item, delete_item, item, items, update_i
 pub use versions::{content_hash, freeze, manifest};
 
 use crate::{
-    BlobKey, Read, Result, StoreError, Tx,
+    BlobKey, Read, Result, StoreError, Tx, damage,
     db::{
         entities::{dataset, dataset_item},
         insert,
@@ -152,19 +152,38 @@ async fn complete(db: &impl Read, rows: Vec<dataset::Model>) -> Result<Vec<Datas
         .into_iter()
         .map(|counts| (counts.dataset_id, counts))
         .collect();
+    let damaged = damaged(db, &counts).await?;
     let mut datasets = Vec::with_capacity(rows.len());
     for row in rows {
+        let n_damaged = damaged.get(&row.id).copied().unwrap_or(0);
         let counts = counts.get(&row.id);
         datasets.push(Dataset {
             id: DatasetId(row.id),
             name: row.name,
             n_items: counts.map_or(0, |counts| counts.n_items.unsigned_abs()),
             n_captioned: counts.map_or(0, |counts| counts.n_captioned.unsigned_abs()),
+            n_damaged: n_damaged.unsigned_abs(),
             preview_urls: previews(db, row.id).await?,
             created_at: row.created_at,
         });
     }
     Ok(datasets)
+}
+
+/// How many pictures of each dataset are known to be missing or damaged.
+async fn damaged(db: &impl Read, counts: &HashMap<Uuid, Counts>) -> Result<HashMap<Uuid, i64>> {
+    let rows: Vec<(Uuid, i64)> = dataset_item::Entity::find()
+        .select_only()
+        .column(dataset_item::Column::DatasetId)
+        .column_as(dataset_item::Column::Id.count(), "n_damaged")
+        .filter(dataset_item::Column::DatasetId.is_in(counts.keys().copied()))
+        .filter(dataset_item::Column::Sha256.in_subquery(damage::hashes()))
+        .group_by(dataset_item::Column::DatasetId)
+        .into_tuple()
+        .all(db.connection())
+        .await
+        .doing("count the damaged pictures of datasets")?;
+    Ok(rows.into_iter().collect())
 }
 
 async fn previews(db: &impl Read, dataset: Uuid) -> Result<Vec<String>> {

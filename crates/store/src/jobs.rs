@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use changes::{
-    PhaseChange, change_phase, clear_served_requests, forgive, insert, move_to, put_off, request,
+    PhaseChange, change_phase, clear_served_requests, forgive, go_on_from, insert, move_to, put_off, request,
     request_checkpoint, request_sample, set_checkpoint, set_limit, set_progress, set_rate, set_spend_warned,
 };
 pub(crate) use columns::with_recipe;

@@ -12,6 +12,7 @@
 pub mod artifacts;
 pub mod attempts;
 pub mod bases;
+pub mod damage;
 pub mod datasets;
 mod db;
 mod error;

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::{
     Read, Result, StoreError, Tx,
     artifacts::{self, Artifact},
+    damage,
     db::{
         entities::{artifact, job, model, model_version},
         insert,
@@ -241,9 +242,11 @@ async fn to_versions(db: &impl Read, rows: Vec<model_version::Model>) -> Result<
             .map_err(|err| StoreError::corrupt("artifacts.blob_key", err))?;
         Ok(Some(db.objects().get_url(&key, &UrlOptions::picture())))
     };
+    let damaged = damage::by_hash(db, rows.iter().map(|row| row.sha256.clone())).await?;
     rows.into_iter()
         .map(|row| {
             Ok(ModelVersion {
+                damage: damaged.get(&row.sha256).copied(),
                 id: ModelVersionId(row.id),
                 model_id: ModelId(row.model_id),
                 name: row.name,

@@ -20,6 +20,7 @@ use futures::{Stream, StreamExt, stream::BoxStream};
 use object_store::{
     GetOptions, GetRange, ObjectStore, ObjectStoreExt, WriteMultipart, path::Path as ObjectPath,
 };
+use protocol::damage::Damage;
 use sha2::{Digest, Sha256};
 
 use error::failed;
@@ -166,10 +167,28 @@ impl BlobStore {
             sha256,
             size_bytes: bytes.len() as u64,
         };
-        if !self.has_fresh(&blob.key, blob.size_bytes).await? {
+        // What was written lately may have been lost or damaged since.
+        if !self.has_fresh(&blob.key, blob.size_bytes).await? || self.inspect(&blob.key).await?.is_some() {
             self.put_at(&blob.key.path(), &blob.key, bytes).await?;
         }
         Ok(blob)
+    }
+
+    /// Reads all of a blob, and says what is wrong with it, if something is. An error says nothing of the blob: the
+    /// store did not answer.
+    pub async fn inspect(&self, key: &BlobKey) -> Result<Option<Damage>> {
+        let reader = match self.read(key, None).await {
+            Ok(reader) => reader,
+            Err(BlobError::NotFound { .. }) => return Ok(Some(Damage::Missing)),
+            Err(err) => return Err(err),
+        };
+        let mut stream = reader.stream;
+        let mut hash = Sha256::new();
+        while let Some(part) = stream.next().await {
+            hash.update(&part?);
+        }
+        let is_whole = hex::encode(hash.finalize()) == key.sha256();
+        Ok((!is_whole).then_some(Damage::Damaged))
     }
 
     async fn put_at(&self, path: &ObjectPath, key: &BlobKey, bytes: Bytes) -> Result<()> {

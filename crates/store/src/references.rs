@@ -48,8 +48,8 @@ pub enum Subject {
         ended_at: Option<DateTime<Utc>>,
         /// Its model version is approved.
         is_promoted: bool,
-        /// The job goes on from this file if it is resumed.
-        is_newest_checkpoint: bool,
+        /// The job goes on from this file if it is resumed, or if the one before it turns out damaged.
+        is_spare_checkpoint: bool,
     },
     /// A generation.
     Generation {
@@ -183,7 +183,7 @@ pub async fn frozen(db: &impl Read, since: Option<DateTime<Utc>>) -> Result<Hash
     }
 }
 
-fn key_of(sha256: &str) -> Result<BlobKey> {
+pub(crate) fn key_of(sha256: &str) -> Result<BlobKey> {
     BlobKey::from_sha256(sha256).map_err(|err| StoreError::corrupt("a SHA-256", err))
 }
 
@@ -210,7 +210,7 @@ async fn complete(db: &impl Read, rows: Vec<artifact::Model>) -> Result<Vec<File
                 phase: job.phase,
                 ended_at: job.ended_at,
                 is_promoted: job.is_promoted,
-                is_newest_checkpoint: job.newest_checkpoint == Some(row.id),
+                is_spare_checkpoint: job.spare_checkpoints.contains(&row.id),
             },
             (None, Some(shown)) => {
                 let phase: GenerationPhase = unword("generations.phase", &shown.phase)?;
@@ -239,8 +239,11 @@ struct JobFacts {
     phase: Phase,
     ended_at: Option<DateTime<Utc>>,
     is_promoted: bool,
-    newest_checkpoint: Option<Uuid>,
+    spare_checkpoints: Vec<Uuid>,
 }
+
+/// Whole checkpoints that a job keeps after it ended and may be resumed: one may turn out damaged.
+const N_SPARE_CHECKPOINTS: u64 = 2;
 
 async fn jobs(db: &impl Read, ids: &BTreeSet<Uuid>) -> Result<BTreeMap<Uuid, JobFacts>> {
     let promoted: BTreeSet<Uuid> = model_version::Entity::find()
@@ -266,12 +269,12 @@ async fn jobs(db: &impl Read, ids: &BTreeSet<Uuid>) -> Result<BTreeMap<Uuid, Job
         .doing("read the jobs of files")?;
     let mut jobs = BTreeMap::new();
     for (id, phase, ended_at) in rows {
-        let newest = crate::artifacts::newest_checkpoint(db, JobId(id)).await?;
+        let spare = crate::artifacts::whole_checkpoints(db, JobId(id), N_SPARE_CHECKPOINTS).await?;
         let facts = JobFacts {
             phase: unword("training_jobs.phase", &phase)?,
             ended_at,
             is_promoted: promoted.contains(&id),
-            newest_checkpoint: newest.map(|file| file.id.0),
+            spare_checkpoints: spare.iter().map(|file| file.id.0).collect(),
         };
         jobs.insert(id, facts);
     }

@@ -109,6 +109,21 @@ pub enum CheckpointError {
     },
 }
 
+impl CheckpointError {
+    /// Whether the file is to blame, so that an older checkpoint may do. All checkpoints of a training were made with
+    /// the same base model, and a disk that cannot be read has no better file.
+    pub fn is_of_this_file(&self) -> bool {
+        match self {
+            Self::Read { .. } => false,
+            Self::NotACheckpoint { .. } => true,
+            Self::OtherOrigin { what, .. } => *what != BASE_MODEL,
+        }
+    }
+}
+
+/// What differs when a base model was exchanged under its name.
+const BASE_MODEL: &str = "base model";
+
 /// Metadata key that marks our checkpoints.
 const KEY: &str = "morpheus.checkpoint";
 /// Raised when the layout changes.
@@ -203,7 +218,7 @@ impl Checkpoint {
             return Err(other("dataset"));
         }
         if checkpoint.origin.base != origin.base {
-            return Err(other("base model"));
+            return Err(other(BASE_MODEL));
         }
         Ok(checkpoint)
     }

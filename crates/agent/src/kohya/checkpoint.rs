@@ -41,6 +41,9 @@ const SCALER: &str = "scaler.pt";
 /// Parameters that say when files are written, and nothing on what is trained.
 const FREE_PARAMETERS: [&str; 2] = ["checkpoint_every_n_steps", "sample_every_n_steps"];
 
+/// What differs when a base model was exchanged under its name.
+const BASE_MODEL: &str = "base model";
+
 /// Why a training cannot go on from a checkpoint.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
@@ -71,6 +74,18 @@ pub enum CheckpointError {
         /// What differs.
         what: String,
     },
+}
+
+impl CheckpointError {
+    /// Whether the file is to blame, so that an older checkpoint may do. All checkpoints of a training were made with
+    /// the same base model, and a disk that cannot be read has no better file.
+    pub(crate) fn is_of_this_file(&self) -> bool {
+        match self {
+            Self::Read { .. } => false,
+            Self::NotACheckpoint { .. } => true,
+            Self::OtherOrigin { what, .. } => !what.starts_with(BASE_MODEL),
+        }
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -117,7 +132,7 @@ impl Origin {
             return Some("base_model".into());
         }
         if self.base != other.base {
-            return Some(format!("base model of the name `{}`", self.base_model));
+            return Some(format!("{BASE_MODEL} of the name `{}`", self.base_model));
         }
         if self.dataset != other.dataset {
             return Some("dataset".into());

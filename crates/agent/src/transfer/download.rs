@@ -103,6 +103,7 @@ async fn complete<'a>(
             .await
             .map_err(|err| TransferError::Exchange {
                 file: display_name(path),
+                wanted: Some(file.sha256.clone()),
                 err: Box::new(err),
             })?
             .map_err(|err| disk("write", err))?;

@@ -128,12 +128,35 @@ fn captions_find_pictures_of_an_earlier_upload() {
             caption: "zora".into()
         }]
     );
-    refused(
-        &report,
-        &[
-            ("again.png", "shows the same pixels as `zora.png`"),
-            ("two.txt", "belongs to more than one picture"),
-        ],
+    let again = SamePicture {
+        file_name: "again.png".into(),
+        known_as: "zora.png".into(),
+        sha256: first.items[0].sha256.clone(),
+    };
+    assert_eq!(report.again, [again]);
+    refused(&report, &[("two.txt", "belongs to more than one picture")]);
+}
+
+#[test]
+fn a_picture_that_the_dataset_has_is_handed_on_again() {
+    let first = report_on(&[("zora.png", png(1))]);
+    let known = KnownPicture {
+        file_name: "zora.png".into(),
+        sha256: first.items[0].sha256.clone(),
+    };
+    let mut batch = Batch::into_dataset(vec![known]);
+    let mut stored = Vec::new();
+    let mut store = |picture: &NormalizedPicture| {
+        stored.push(picture.sha256.clone());
+        Ok::<(), std::io::Error>(())
+    };
+    batch.add("again.png", Cursor::new(png(1)), &mut store).unwrap();
+    let report = batch.finish();
+    assert_eq!(stored, [first.items[0].sha256.clone()], "its stored file may be lost");
+    assert_eq!(report.items, []);
+    assert_eq!(
+        report.again[0].reason(),
+        "shows the same pixels as `zora.png`: a picture counts once"
     );
 }
 

@@ -1,7 +1,7 @@
 //! `morpheus objects`: looks after the object store.
 
 use anyhow::Context as _;
-use orchestrator::{Collection, Options, Orchestrator, Pass};
+use orchestrator::{Collection, Options, Orchestrator, Pass, Verification};
 use store::Store;
 
 use crate::{
@@ -20,6 +20,10 @@ pub(crate) struct Args {
 enum Command {
     /// Delete what nothing refers to any more; a running server does so every hour.
     Collect(CollectArgs),
+    /// Read everything that is relied on, mark what is lost or damaged, and say what hangs on it.
+    ///
+    /// Marks of what is whole again are taken off. Ends with an error if something is lost or damaged.
+    Verify(VerifyArgs),
 }
 
 #[derive(clap::Args)]
@@ -34,15 +38,30 @@ struct CollectArgs {
     json: bool,
 }
 
+#[derive(clap::Args)]
+struct VerifyArgs {
+    #[command(flatten)]
+    settings: Flags,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
-    let Command::Collect(args) = args.command;
-    let settings = Settings::resolve(args.settings)?;
-    let pass = if args.dry_run { Pass::Look } else { Pass::Delete };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("failed to start the runtime")?;
-    let collection = runtime.block_on(collect(settings, pass))?;
+    match args.command {
+        Command::Collect(args) => runtime.block_on(collect(args)),
+        Command::Verify(args) => runtime.block_on(verify(args)),
+    }
+}
+
+async fn collect(args: CollectArgs) -> anyhow::Result<()> {
+    let settings = Settings::resolve(args.settings)?;
+    let pass = if args.dry_run { Pass::Look } else { Pass::Delete };
+    let collection = open(settings).await?.collect_objects(pass).await?;
     if args.json {
         return output::json(&collection);
     }
@@ -50,15 +69,55 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn collect(settings: Settings, pass: Pass) -> anyhow::Result<Collection> {
+async fn verify(args: VerifyArgs) -> anyhow::Result<()> {
+    let settings = Settings::resolve(args.settings)?;
+    let verification = open(settings).await?.verify_objects().await?;
+    if args.json {
+        output::json(&verification)?;
+    } else {
+        show_verification(&verification);
+    }
+    anyhow::ensure!(
+        verification.is_sound(),
+        "{} of {} objects are lost or damaged, and {} could not be read",
+        verification.damaged.len(),
+        verification.n_objects,
+        verification.unread.len()
+    );
+    Ok(())
+}
+
+async fn open(settings: Settings) -> anyhow::Result<Orchestrator> {
     let store = Store::builder(&settings.data)
         .database(settings.database)
         .objects(settings.objects)
         .s3(settings.s3)
         .open()
         .await?;
-    let orchestrator = Orchestrator::new(store, Options::new(Vec::new(), Vec::new()));
-    Ok(orchestrator.collect_objects(pass).await?)
+    Ok(Orchestrator::new(store, Options::new(Vec::new(), Vec::new())))
+}
+
+fn show_verification(verification: &Verification) {
+    for object in &verification.damaged {
+        output::line(format_args!("{} is {}:", object.name, object.damage.as_text()));
+        for dependent in &object.dependents {
+            output::line(format_args!("    {dependent}"));
+        }
+    }
+    for object in &verification.unread {
+        output::line(format_args!(
+            "{} could not be read: {}",
+            object.name, object.problem
+        ));
+    }
+    for name in &verification.healed {
+        output::line(format_args!("{name} is whole again"));
+    }
+    output::line(format_args!(
+        "{} objects read, {} lost or damaged",
+        verification.n_objects,
+        verification.damaged.len()
+    ));
 }
 
 fn show(collection: &Collection, pass: Pass) {

@@ -23,6 +23,7 @@ use sha2::{Digest as _, Sha256};
 use store::{
     BlobKey,
     bases::{self, Base, File},
+    damage,
 };
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt as _;
@@ -200,10 +201,12 @@ impl Orchestrator {
             let hash = file.sha256.as_deref().unwrap_or_default();
             let key = BlobKey::from_sha256(hash).map_err(|err| chain(&err))?;
             let objects = self.store.objects();
-            if objects
-                .has_fresh(&key, file.size_bytes)
-                .await
-                .map_err(|err| chain(&err))?
+            let is_damaged = damage::of(&self.store, &key).await.map_err(|err| chain(&err))?;
+            if is_damaged.is_none()
+                && objects
+                    .has_fresh(&key, file.size_bytes)
+                    .await
+                    .map_err(|err| chain(&err))?
             {
                 n_bytes.fetch_add(file.size_bytes, Ordering::Relaxed);
                 continue;

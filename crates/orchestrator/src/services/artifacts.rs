@@ -12,6 +12,7 @@ use store::{
     BlobKey, Tx,
     artifacts::{self, Artifact},
     attempts::{Attempt, Subject},
+    damage,
     events::{self, NewEvent},
     generations, jobs,
     tokens::AgentCredential,
@@ -44,10 +45,11 @@ impl Orchestrator {
         }
         tx.commit().await?;
         // Bytes that have lain there for long may be collected any moment, unless they are written again.
-        let is_there = objects
-            .has_fresh(&artifact.key, artifact.size_bytes)
-            .await
-            .map_err(store::StoreError::from)?;
+        let is_there = damage::of(&self.store, &artifact.key).await?.is_none()
+            && objects
+                .has_fresh(&artifact.key, artifact.size_bytes)
+                .await
+                .map_err(store::StoreError::from)?;
         let address = (!is_there).then(|| objects.put_url(&artifact.key, artifact.size_bytes));
         let (upload_url, upload_headers) = match address {
             Some(address) => (Some(address.url), address.headers),
@@ -68,12 +70,17 @@ impl Orchestrator {
         artifact: ArtifactId,
     ) -> ServiceResult<()> {
         let announced = artifacts::find(&self.store, artifact).await?;
-        let is_there = self
-            .store
-            .objects()
+        let objects = self.store.objects();
+        let mut is_there = objects
             .confirm(&announced.key, announced.size_bytes)
             .await
             .map_err(store::StoreError::from)?;
+        // The size of a damaged file may be right.
+        let was_damaged = damage::of(&self.store, &announced.key).await?.is_some();
+        if is_there && was_damaged {
+            let seen = objects.inspect(&announced.key).await;
+            is_there = seen.map_err(store::StoreError::from)?.is_none();
+        }
         if !is_there {
             return Err(ServiceError::Conflict(format!(
                 "the bytes of `{}` are not stored yet: upload them first",
@@ -84,6 +91,9 @@ impl Orchestrator {
         let attempt = own_attempt(&tx, agent, attempt).await?;
         if announced.attempt_id != attempt.id {
             return Err(ServiceError::Forbidden);
+        }
+        if was_damaged {
+            damage::clear(&tx, [&announced.key]).await?;
         }
         if artifacts::mark_stored(&tx, artifact).await? {
             tell(&tx, &attempt, &announced).await?;

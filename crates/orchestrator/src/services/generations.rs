@@ -1,5 +1,7 @@
 //! Generations, as their owner asks for them.
 
+use std::collections::BTreeSet;
+
 use protocol::{
     OwnerId,
     generation::{CreateGeneration, Generation},
@@ -25,6 +27,13 @@ impl Orchestrator {
         request.width.get_or_insert(side);
         request.height.get_or_insert(side);
         request.seed.get_or_insert_with(random_seed);
+        for (index, lora) in request.loras.iter().enumerate() {
+            // That there is none is said below, with everything else that is wrong.
+            if let Ok(file) = models::file(&self.store, owner, lora.model_version_id).await {
+                let whole = self.check_whole(BTreeSet::from([file.key])).await;
+                whole.map_err(|err| err.at(&format!("loras[{index}].model_version_id")))?;
+            }
+        }
         let tx = self.store.begin().await?;
         let mut errors = Vec::new();
         for (index, lora) in request.loras.iter().enumerate() {

@@ -85,6 +85,8 @@ impl Orchestrator {
         let seen = self.plan(&self.store, owner, request.clone()).await?;
         self.check_rental(owner, &request, &seen).await?;
         self.check_pool(owner, &request, &seen).await?;
+        let whole = self.check_pictures(&seen.manifest).await;
+        whole.map_err(|err| err.at("dataset_id"))?;
         let (dataset_id, provider, priority) =
             (request.dataset_id, request.provider.clone(), request.priority);
         let (limit, project) = (request.limit_micro_usd, request.project.clone());
@@ -162,6 +164,9 @@ impl Orchestrator {
             // Who rents machines out is asked before the transaction, which must not wait for it.
             self.check_move(owner, &seen, provider, &rental, limit).await?;
         }
+        let version = jobs::state(&self.store, id).await?.dataset_version_id;
+        let manifest = datasets::manifest(&self.store, version).await?;
+        self.check_pictures(&manifest).await?;
         let tx = self.store.begin().await?;
         let state = jobs::state(&tx, id).await?;
         let job = jobs::get(&tx, owner, id).await?;

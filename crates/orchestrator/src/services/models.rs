@@ -6,13 +6,26 @@ use protocol::{
 };
 use store::models;
 
+use super::look;
 use crate::{Orchestrator, ServiceError, ServiceResult};
 
 impl Orchestrator {
     /// Approves a model version; only one whose verdict passed can be.
     pub async fn promote(&self, owner: OwnerId, id: ModelVersionId) -> ServiceResult<ModelVersion> {
+        let file = models::file(&self.store, owner, id).await?;
+        // Reading the file takes time, and nobody shall wait for it. Whoever approves a version relies on its bytes.
+        let damage = look(&self.store, &file.key).await?;
         let tx = self.store.begin().await?;
         let version = models::version(&tx, owner, id).await?;
+        if let Some(damage) = damage {
+            return Err(ServiceError::Conflict(format!(
+                "the file of version {} of `{}` is {}: bring it back from a backup, or train it again, before you \
+                 promote it",
+                version.version,
+                version.name,
+                damage.as_text()
+            )));
+        }
         if !version.verdict.passed {
             let failed: Vec<&str> = version
                 .verdict

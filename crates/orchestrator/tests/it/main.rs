@@ -4,6 +4,7 @@
 mod agents;
 mod bases;
 mod crashes;
+mod damage;
 mod fixture;
 mod generations;
 mod jobs;

@@ -3,7 +3,10 @@
 use axum::{extract::State, http::StatusCode};
 use protocol::{
     ArtifactId, AttemptId,
-    agent::{ClaimReply, ClaimRequest, Finish, Heartbeat, HeartbeatReply, NewArtifact, UploadTicket},
+    agent::{
+        ClaimReply, ClaimRequest, Finish, Heartbeat, HeartbeatReply, Instead, NewArtifact, UnusableFile,
+        UploadTicket,
+    },
 };
 
 use crate::{
@@ -57,6 +60,32 @@ pub(crate) async fn heartbeat(
 ) -> ApiResult<axum::Json<HeartbeatReply>> {
     Ok(axum::Json(
         state.orchestrator.heartbeat(&agent, id, request).await?,
+    ))
+}
+
+/// Say that a file of the assignment is lost, damaged or of no use
+///
+/// The server looks at it itself, and says what to do without it.
+#[utoipa::path(
+    post,
+    path = "/agent/attempts/{id}/unusable",
+    tag = "agent",
+    params(("id" = Uuid, Path, description = "The attempt")),
+    request_body = UnusableFile,
+    responses((status = 200, body = Instead)),
+    security(("token" = []))
+)]
+pub(crate) async fn report_unusable(
+    State(state): State<AppState>,
+    Agent(agent): Agent,
+    Path(id): Path<AttemptId>,
+    Json(request): Json<UnusableFile>,
+) -> ApiResult<axum::Json<Instead>> {
+    if request.problem.chars().count() > 2000 {
+        return Err(ApiError::field("problem", "must have at most 2000 characters"));
+    }
+    Ok(axum::Json(
+        state.orchestrator.report_unusable(&agent, id, request).await?,
     ))
 }
 

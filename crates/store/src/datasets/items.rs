@@ -8,7 +8,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr
 
 use super::{picture_url, row, touch};
 use crate::{
-    Read, Result, StoreError, Tx,
+    Read, Result, StoreError, Tx, damage,
     db::{entities::dataset_item, insert},
     error::Doing,
     now,
@@ -55,7 +55,7 @@ pub async fn add_item(tx: &Tx, owner: OwnerId, id: DatasetId, item: NewItem) -> 
         .await
         .doing("look for the same picture")?;
     if let Some(same) = same {
-        return Ok(AddedItem::Duplicate(to_item(tx, same)?));
+        return Ok(AddedItem::Duplicate(to_item(tx, same).await?));
     }
     let row = dataset_item::Model {
         id: ItemId::new().0,
@@ -72,7 +72,7 @@ pub async fn add_item(tx: &Tx, owner: OwnerId, id: DatasetId, item: NewItem) -> 
     };
     insert(tx.connection(), row.clone(), "store a picture").await?;
     touch(tx, id).await?;
-    Ok(AddedItem::Added(to_item(tx, row)?))
+    Ok(AddedItem::Added(to_item(tx, row).await?))
 }
 
 /// All pictures of a dataset, in the order they were added.
@@ -84,7 +84,7 @@ pub async fn items(db: &impl Read, owner: OwnerId, id: DatasetId) -> Result<Vec<
         .all(db.connection())
         .await
         .doing("read the pictures of a dataset")?;
-    rows.into_iter().map(|row| to_item(db, row)).collect()
+    to_items(db, rows).await
 }
 
 /// One picture of a dataset.
@@ -96,7 +96,7 @@ pub async fn item(db: &impl Read, owner: OwnerId, id: DatasetId, item: ItemId) -
         .await
         .doing("read a picture")?
         .ok_or_else(|| StoreError::not_found("picture", item))?;
-    to_item(db, row)
+    to_item(db, row).await
 }
 
 /// Changes a picture's caption or use.
@@ -136,17 +136,29 @@ pub async fn delete_item(tx: &Tx, owner: OwnerId, id: DatasetId, item: ItemId) -
     touch(tx, id).await
 }
 
-fn to_item(db: &impl Read, row: dataset_item::Model) -> Result<Item> {
-    Ok(Item {
-        id: ItemId(row.id),
-        url: picture_url(db, &row.sha256)?,
-        file_name: row.file_name,
-        caption: row.caption,
-        split: unword("dataset_items.split", &row.split)?,
-        width: row.width.unsigned_abs(),
-        height: row.height.unsigned_abs(),
-        size_bytes: row.size_bytes.cast_unsigned(),
-        sha256: row.sha256,
-        notes: from_json("dataset_items.notes", row.notes)?,
-    })
+async fn to_item(db: &impl Read, row: dataset_item::Model) -> Result<Item> {
+    let id = ItemId(row.id);
+    let mut items = to_items(db, vec![row]).await?;
+    items.pop().ok_or_else(|| StoreError::not_found("picture", id))
+}
+
+async fn to_items(db: &impl Read, rows: Vec<dataset_item::Model>) -> Result<Vec<Item>> {
+    let damaged = damage::by_hash(db, rows.iter().map(|row| row.sha256.clone())).await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Item {
+                id: ItemId(row.id),
+                url: picture_url(db, &row.sha256)?,
+                damage: damaged.get(&row.sha256).copied(),
+                file_name: row.file_name,
+                caption: row.caption,
+                split: unword("dataset_items.split", &row.split)?,
+                width: row.width.unsigned_abs(),
+                height: row.height.unsigned_abs(),
+                size_bytes: row.size_bytes.cast_unsigned(),
+                sha256: row.sha256,
+                notes: from_json("dataset_items.notes", row.notes)?,
+            })
+        })
+        .collect()
 }

@@ -9,6 +9,7 @@ pub(crate) mod artifact;
 pub(crate) mod attempt;
 pub(crate) mod base_model;
 pub(crate) mod budget;
+pub(crate) mod damaged_object;
 pub(crate) mod dataset;
 pub(crate) mod dataset_item;
 pub(crate) mod dataset_version;

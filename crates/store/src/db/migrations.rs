@@ -6,6 +6,7 @@ mod m0003_replicas;
 mod m0004_spend;
 mod m0005_pool;
 mod m0006_bases;
+mod m0008_integrity;
 mod row_security;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
@@ -25,6 +26,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_spend::Migration),
             Box::new(m0005_pool::Migration),
             Box::new(m0006_bases::Migration),
+            Box::new(m0008_integrity::Migration),
         ]
     }
 }

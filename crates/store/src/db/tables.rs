@@ -4,7 +4,7 @@
 use sea_orm::{ColumnTrait, ColumnType, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn};
 
 use super::entities::{
-    api_token, artifact, attempt, base_model, budget, dataset, dataset_item, dataset_version, generation,
+    api_token, artifact, attempt, base_model, budget, damaged_object, dataset, dataset_item, dataset_version, generation,
     job, job_event, job_metric, job_metric_tile, ledger_entry, model, model_version, owner, pool_machine,
     rented_instance, setting,
 };
@@ -114,6 +114,11 @@ pub(crate) const TABLES: &[Table] = &[
         OF_JOB,
     ),
     table::<artifact::Entity>("artifacts", "Files kept from jobs and generations", OF_OWNER),
+    table::<damaged_object::Entity>(
+        "damaged_objects",
+        "What turned out missing or damaged in the object store, by the hash of its bytes",
+        SeenBy::Nobody,
+    ),
     table::<model::Entity>("models", "Named LoRAs", OF_OWNER),
     table::<model_version::Entity>(
         "model_versions",
@@ -209,6 +214,11 @@ pub(crate) const COLUMNS: &[(&str, &str, &str)] = &[
         "artifacts",
         "blob_key",
         "Key in the object store: the hash of the content",
+    ),
+    (
+        "artifacts",
+        "unusable",
+        "Why no engine could go on from this checkpoint, although its bytes are the ones that were stored",
     ),
     (
         "model_versions",

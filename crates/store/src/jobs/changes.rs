@@ -267,6 +267,11 @@ pub async fn set_checkpoint(tx: &Tx, id: JobId, step: u32) -> Result<()> {
     set(tx, id, job::Column::CheckpointStep, i64::from(step)).await
 }
 
+/// Notes which checkpoint the job goes on from, after a newer one turned out damaged, or whole again.
+pub async fn go_on_from(tx: &Tx, id: JobId, step: Option<u32>) -> Result<()> {
+    set(tx, id, job::Column::CheckpointStep, step.map(i64::from)).await
+}
+
 async fn set(tx: &Tx, id: JobId, column: job::Column, value: impl Into<sea_orm::Value>) -> Result<()> {
     job::Entity::update_many()
         .col_expr(column, Expr::value(value))

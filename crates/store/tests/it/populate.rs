@@ -3,6 +3,7 @@
 use protocol::{
     MicroUsd, OwnerId,
     agent::{ArtifactKind, Machine, NewArtifact},
+    damage::Damage,
     dataset::Split,
     event::Event,
     phase::Outcome,
@@ -10,8 +11,9 @@ use protocol::{
     spend::{CloudTier, RentalWish},
 };
 use store::{
-    Store, artifacts, attempts,
+    BlobKey, Store, artifacts, attempts,
     bases::{self, NewBase},
+    damage,
     datasets::{self, NewItem},
     generations,
     jobs::{self, NewJob},
@@ -121,6 +123,8 @@ pub(crate) async fn populate(store: &Store, owner: OwnerId, seed: u8) -> anyhow:
     };
     assert!(bases::insert(&tx, base.clone()).await?);
     assert!(!bases::insert(&tx, base).await?);
+    let lost = BlobKey::from_sha256(&hex::encode([!seed; 32]))?;
+    damage::mark(&tx, &lost, Damage::Missing).await?;
     tx.commit().await?;
     Ok(())
 }

@@ -16,7 +16,7 @@ pub enum Reason {
     Unreferenced,
     /// It was announced, and never came.
     NeverArrived,
-    /// The job has a newer checkpoint, or its result.
+    /// The job has newer checkpoints, or its result.
     Superseded,
     /// Its job or generation failed or was cancelled a while ago, and nothing uses it.
     LeftOver,
@@ -34,7 +34,7 @@ impl Reason {
         match self {
             Self::Unreferenced => "nothing refers to it",
             Self::NeverArrived => "announced, and never came",
-            Self::Superseded => "a checkpoint that a newer one or the result has replaced",
+            Self::Superseded => "a checkpoint that newer ones or the result have replaced",
             Self::LeftOver => "left over from a job that failed or was cancelled",
             Self::OldSample => "a preview picture of a job that ended long ago",
             Self::Unfinished => "an upload that was never finished",
@@ -99,7 +99,7 @@ impl Rules {
         }
         let Subject::Job {
             phase,
-            is_newest_checkpoint,
+            is_spare_checkpoint,
             ..
         } = file.of
         else {
@@ -107,7 +107,7 @@ impl Rules {
         };
         match (&file.kind, phase) {
             (ArtifactKind::Sample { .. }, _) => Some((Reason::OldSample, self.samples)),
-            (ArtifactKind::Checkpoint { .. }, _) if !is_newest_checkpoint => {
+            (ArtifactKind::Checkpoint { .. }, _) if !is_spare_checkpoint => {
                 Some((Reason::Superseded, self.superseded))
             }
             (ArtifactKind::Checkpoint { .. }, Phase::Succeeded) => {

@@ -10,7 +10,7 @@ use protocol::{
 };
 use store::{
     BlobKey, StoreError, Tx,
-    artifacts::{self, Artifact},
+    artifacts::Artifact,
     attempts::{self, Claimant, NewAttempt, Subject},
     datasets,
     generations::{self, GenerationEnd, GenerationState},
@@ -22,7 +22,14 @@ use store::{
 use tokio::time::{Instant, timeout_at};
 
 use super::{Granted, own_attempt};
-use crate::{Orchestrator, ServiceError, ServiceResult, lifecycle::Input, services::apply};
+use crate::{
+    Orchestrator, ServiceError, ServiceResult,
+    lifecycle::Input,
+    services::{
+        apply,
+        damage::{checkpoint_step, settle_checkpoint},
+    },
+};
 
 /// The longest that a claim is held.
 const MAX_WAIT_SECONDS: u32 = 60;
@@ -106,8 +113,8 @@ impl Orchestrator {
         let granted = self.grant(&tx, &attempt).await?;
         let fence = attempts::claim(&tx, id, granted.until).await?;
         apply(&tx, &job, Input::Claimed, None).await?;
-        let checkpoint = artifacts::newest_checkpoint(&tx, job_id).await?;
-        let start_step = job.checkpoint_step.filter(|_| checkpoint.is_some()).unwrap_or(0);
+        let checkpoint = settle_checkpoint(&tx, id, job_id, None).await?;
+        let start_step = checkpoint.as_ref().map_or(0, checkpoint_step);
         attempts::set_start_step(&tx, id, start_step).await?;
         metrics::forget_after(&tx, job_id, start_step).await?;
         let manifest = datasets::manifest(&tx, job.dataset_version_id).await?;
@@ -194,7 +201,7 @@ impl Orchestrator {
         Ok(self.store.objects().get_url(&key, &UrlOptions::fetch(FETCH_TIME)))
     }
 
-    fn stored_file(&self, file: &Artifact) -> StoredFile {
+    pub(in crate::services) fn stored_file(&self, file: &Artifact) -> StoredFile {
         StoredFile {
             url: self
                 .store

@@ -22,6 +22,7 @@ pub struct Model {
     pub state: String,
     pub created_at: DateTimeUtc,
     pub stored_at: Option<DateTimeUtc>,
+    pub unusable: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -26,19 +26,19 @@ fn checkpoint(phase: Phase, days: i64) -> File {
             phase,
             ended_at: phase.is_ended().then(|| now() - TimeDelta::days(days)),
             is_promoted: false,
-            is_newest_checkpoint: true,
+            is_spare_checkpoint: true,
         },
     }
 }
 
 fn superseded(mut file: File) -> File {
     let Subject::Job {
-        is_newest_checkpoint, ..
+        is_spare_checkpoint, ..
     } = &mut file.of
     else {
         panic!("no file of a job");
     };
-    *is_newest_checkpoint = false;
+    *is_spare_checkpoint = false;
     file
 }
 

@@ -1,0 +1,132 @@
+//! Reads everything that rows refer to in the object store, and marks what is lost or damaged.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::{StreamExt, stream};
+use protocol::{damage::Damage, problem::chain};
+use serde::Serialize;
+use store::{
+    BlobKey, StoreError, Tx,
+    damage::{self, Dependent},
+};
+
+use crate::{Orchestrator, ServiceResult};
+
+/// Objects that are read at the same time.
+const N_READS: usize = 4;
+
+/// What was seen of all objects that something hangs on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Verification {
+    /// Objects that were read.
+    pub n_objects: usize,
+    /// What is lost or damaged, and is marked so.
+    pub damaged: Vec<DamagedObject>,
+    /// Objects whose marks were taken off: they are whole again.
+    pub healed: Vec<String>,
+    /// Objects that the store could not read now; nothing is known of them, and their marks stay as they are.
+    pub unread: Vec<UnreadObject>,
+}
+
+/// An object that is lost or damaged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DamagedObject {
+    /// Where it lies in the store, or should.
+    pub name: String,
+    /// What is wrong with it.
+    pub damage: Damage,
+    /// What hangs on it.
+    pub dependents: Vec<Dependent>,
+}
+
+/// An object that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnreadObject {
+    /// Where it lies in the store.
+    pub name: String,
+    /// What the store said.
+    pub problem: String,
+}
+
+impl Verification {
+    /// Everything was read, and is whole.
+    pub fn is_sound(&self) -> bool {
+        self.damaged.is_empty() && self.unread.is_empty()
+    }
+}
+
+impl Orchestrator {
+    /// Reads all bytes of every object that a row refers to.
+    pub async fn verify_objects(&self) -> ServiceResult<Verification> {
+        let keys = damage::all_keys(&self.store).await?;
+        let n_objects = keys.len();
+        let objects = self.store.objects();
+        let mut reading = stream::iter(keys)
+            .map(|key| async move {
+                let seen = objects.inspect(&key).await;
+                (key, seen)
+            })
+            .buffer_unordered(N_READS);
+        let mut whole = BTreeSet::new();
+        let mut seen_damaged: BTreeMap<BlobKey, Damage> = BTreeMap::new();
+        let mut unread = Vec::new();
+        while let Some((key, seen)) = reading.next().await {
+            match seen {
+                Ok(None) => {
+                    whole.insert(key);
+                }
+                Ok(Some(damage)) => {
+                    seen_damaged.insert(key, damage);
+                }
+                Err(err) => unread.push(UnreadObject {
+                    name: key.to_string(),
+                    problem: chain(&err),
+                }),
+            }
+        }
+        unread.sort_by(|a, b| a.name.cmp(&b.name));
+        let tx = self.store.begin().await?;
+        let verification = Verification {
+            n_objects,
+            damaged: note_damaged(&tx, &seen_damaged).await?,
+            healed: forget_marks(&tx, &whole, &seen_damaged).await?,
+            unread,
+        };
+        tx.commit().await?;
+        Ok(verification)
+    }
+}
+
+/// Marks what is damaged, as far as something still hangs on it: the collector may have been at work meanwhile.
+async fn note_damaged(tx: &Tx, seen: &BTreeMap<BlobKey, Damage>) -> Result<Vec<DamagedObject>, StoreError> {
+    let mut dependents = damage::dependents(tx, &seen.keys().cloned().collect()).await?;
+    let mut damaged = Vec::new();
+    for (key, damage) in seen {
+        let Some(dependents) = dependents.remove(key) else {
+            continue;
+        };
+        damage::mark(tx, key, *damage).await?;
+        damaged.push(DamagedObject {
+            name: key.to_string(),
+            damage: *damage,
+            dependents,
+        });
+    }
+    Ok(damaged)
+}
+
+/// Takes marks off what is whole, and off what nothing hangs on any more; names the former.
+async fn forget_marks(
+    tx: &Tx,
+    whole: &BTreeSet<BlobKey>,
+    damaged: &BTreeMap<BlobKey, Damage>,
+) -> Result<Vec<String>, StoreError> {
+    let marked: BTreeSet<BlobKey> = damage::all(tx).await?.into_keys().collect();
+    let needed = damage::dependents(tx, &marked).await?;
+    let healed: Vec<&BlobKey> = marked.iter().filter(|key| whole.contains(key)).collect();
+    let unneeded = marked
+        .iter()
+        .filter(|key| !needed.contains_key(key) && !damaged.contains_key(key));
+    damage::clear(tx, healed.iter().copied().chain(unneeded)).await?;
+    Ok(healed.into_iter().map(BlobKey::to_string).collect())
+}

@@ -1,0 +1,24 @@
+//! What can be wrong with a stored file: "stored" means no more than that it was stored once.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What is wrong with a stored file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Damage {
+    /// The object store does not have it any more.
+    Missing,
+    /// Its bytes are not the ones that were stored.
+    Damaged,
+}
+
+impl Damage {
+    /// What a person reads after "is": `damaged in the object store`.
+    pub fn as_text(self) -> &'static str {
+        match self {
+            Self::Missing => "missing from the object store",
+            Self::Damaged => "damaged in the object store",
+        }
+    }
+}

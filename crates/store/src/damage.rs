@@ -1,0 +1,115 @@
+//! What turned out missing or damaged in the object store, and what hangs on it.
+//!
+//! A mark is kept by the hash of the bytes, so that everything that refers to them knows of it at once: a picture of a
+//! dataset and of its frozen versions, a checkpoint, the LoRA of a model version. It goes when the bytes are there
+//! again.
+
+mod dependents;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use protocol::damage::Damage;
+use sea_orm::{
+    ColumnTrait, EntityTrait, QueryFilter, QuerySelect,
+    sea_query::{OnConflict, Query, SelectStatement},
+};
+
+pub use dependents::{Dependent, all_keys, dependents};
+
+use crate::{
+    BlobKey, Read, Result, StoreError, Tx,
+    db::entities::damaged_object as damaged,
+    error::Doing,
+    now,
+    words::{unword, word},
+};
+
+/// Takes down what is wrong with an object.
+pub async fn mark(tx: &Tx, key: &BlobKey, damage: Damage) -> Result<()> {
+    let row = damaged::Model {
+        sha256: key.sha256(),
+        damage: word(&damage),
+        found_at: now(),
+    };
+    let replace = OnConflict::column(damaged::Column::Sha256)
+        .update_column(damaged::Column::Damage)
+        .to_owned();
+    damaged::Entity::insert(damaged::ActiveModel::from(row))
+        .on_conflict(replace)
+        .exec_without_returning(tx.connection())
+        .await
+        .doing("note that an object is damaged")?;
+    Ok(())
+}
+
+/// Takes the marks off objects that are whole, or that nothing refers to; tells how many had one.
+pub async fn clear<'a>(tx: &Tx, keys: impl IntoIterator<Item = &'a BlobKey>) -> Result<u64> {
+    let hashes = keys.into_iter().map(BlobKey::sha256);
+    let done = damaged::Entity::delete_many()
+        .filter(damaged::Column::Sha256.is_in(hashes))
+        .exec(tx.connection())
+        .await
+        .doing("note that objects are whole")?;
+    Ok(done.rows_affected)
+}
+
+/// All marks. There are few, or something is very wrong.
+pub async fn all(db: &impl Read) -> Result<BTreeMap<BlobKey, Damage>> {
+    let rows = damaged::Entity::find()
+        .all(db.connection())
+        .await
+        .doing("list damaged objects")?;
+    rows.into_iter().map(to_mark).collect()
+}
+
+/// The marks of some objects.
+pub async fn among(db: &impl Read, keys: &BTreeSet<BlobKey>) -> Result<BTreeMap<BlobKey, Damage>> {
+    let mut marks = all(db).await?;
+    marks.retain(|key, _| keys.contains(key));
+    Ok(marks)
+}
+
+/// The mark of one object.
+pub async fn of(db: &impl Read, key: &BlobKey) -> Result<Option<Damage>> {
+    let row = damaged::Entity::find_by_id(key.sha256())
+        .one(db.connection())
+        .await
+        .doing("look whether an object is damaged")?;
+    Ok(row.map(to_mark).transpose()?.map(|(_, damage)| damage))
+}
+
+/// The hashes of all marked objects, for conditions of other queries.
+pub(crate) fn hashes() -> SelectStatement {
+    Query::select()
+        .column(damaged::Column::Sha256)
+        .from(damaged::Entity)
+        .to_owned()
+}
+
+/// The marks by hash, for what is shown beside its rows.
+pub(crate) async fn by_hash(
+    db: &impl Read,
+    hashes: impl IntoIterator<Item = String>,
+) -> Result<BTreeMap<String, Damage>> {
+    let rows: Vec<(String, String)> = damaged::Entity::find()
+        .select_only()
+        .columns([damaged::Column::Sha256, damaged::Column::Damage])
+        .into_tuple()
+        .all(db.connection())
+        .await
+        .doing("look for damaged objects")?;
+    if rows.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let wanted: BTreeSet<String> = hashes.into_iter().collect();
+    rows.into_iter()
+        .filter(|(hash, _)| wanted.contains(hash))
+        .map(|(hash, damage)| Ok((hash, unword("damaged_objects.damage", &damage)?)))
+        .collect()
+}
+
+fn to_mark(row: damaged::Model) -> Result<(BlobKey, Damage)> {
+    let key = BlobKey::from_sha256(&row.sha256)
+        .map_err(|err| StoreError::corrupt("damaged_objects.sha256", err))?;
+    Ok((key, unword("damaged_objects.damage", &row.damage)?))
+}
