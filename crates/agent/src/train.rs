@@ -84,8 +84,24 @@ pub(crate) async fn run(
     };
     let tell = async {
         lease.close().await?;
-        client
+        let told = client
             .finish(assignment.attempt_id, &finish, Patience::WORKING)
+            .await;
+        let Err(err @ ClientError::Refused { .. }) = told else {
+            return told;
+        };
+        if finish.result.is_none() {
+            return Err(err);
+        }
+        // Another attempt would bring the same result.
+        let failed = Finish {
+            outcome: Outcome::Failed,
+            detail: Some(chain(&err)),
+            result: None,
+            ..finish.clone()
+        };
+        client
+            .finish(assignment.attempt_id, &failed, Patience::WORKING)
             .await
     };
     tokio::select! {

@@ -8,6 +8,7 @@ mod bases;
 mod error;
 mod failpoint;
 pub mod lifecycle;
+mod lora_file;
 mod orchestrator;
 pub mod providers;
 pub mod reap;

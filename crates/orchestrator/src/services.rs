@@ -10,6 +10,7 @@ mod models;
 mod phases;
 mod pricing;
 mod spend;
+mod uploaded;
 mod verify;
 
 pub(crate) use agents::{FETCH_TIME, POOL};

@@ -23,6 +23,7 @@ pub mod phase;
 pub mod preset;
 pub mod problem;
 pub mod recipe;
+pub mod safetensors;
 pub mod spend;
 
 pub use id::*;

@@ -47,6 +47,16 @@ limits! {
     pub const MAX_MAILBOX_ANSWER_BYTES: u64 = 64 << 20;
     /// Requests in one mailbox that are carried out at once; those beyond wait.
     pub const MAX_MAILBOX_REQUESTS: usize = 32;
+    /// The header of a safetensors file that an agent uploads. That of a LoRA of SDXL has half a megabyte.
+    pub const MAX_SAFETENSORS_HEADER_BYTES: u64 = 16 << 20;
+    /// Tensors of a safetensors file that an agent uploads. A LoRA of SDXL has some thousand.
+    pub const MAX_SAFETENSORS_TENSORS: usize = 100_000;
+    /// A LoRA that an agent uploads.
+    pub const MAX_LORA_BYTES: u64 = 8 << 30;
+    /// A picture that an agent uploads.
+    pub const MAX_AGENT_PICTURE_BYTES: u64 = 64 << 20;
+    /// Width or height, in pixels, of a picture that an agent uploads.
+    pub const MAX_AGENT_PICTURE_SIDE: u32 = 8192;
 }
 
 /// A value as the table shows it.

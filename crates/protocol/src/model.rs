@@ -97,10 +97,52 @@ pub struct Verdict {
     pub module_norms: Vec<ModuleNorm>,
 }
 
+/// Checks without which no file is called sound.
+pub const REQUIRED_CHECKS: [&str; 6] = [
+    "opens",
+    "complete",
+    "finite",
+    "non_zero",
+    "weight_zero",
+    "picture_changes",
+];
+/// A loss that did not fall makes no file unsound: it works, and its owner decides.
+pub const VALIDATION_CHECK: &str = "validation_loss";
+
+impl Verdict {
+    /// What is wrong with the verdict itself, whatever the file is like. Judging ends at the first check that makes a
+    /// file unsound; otherwise every required check was made.
+    pub fn contradiction(&self) -> Option<String> {
+        let failed: Vec<&str> = self
+            .checks
+            .iter()
+            .filter(|check| !check.passed)
+            .map(|check| check.name.as_str())
+            .collect();
+        if self.passed != failed.is_empty() {
+            return Some(match failed.first() {
+                Some(name) => format!("says `passed`, but its check `{name}` failed"),
+                None => "says that it did not pass, but none of its checks failed".to_owned(),
+            });
+        }
+        if failed.iter().any(|name| *name != VALIDATION_CHECK) {
+            return None;
+        }
+        let missing = REQUIRED_CHECKS
+            .iter()
+            .find(|name| self.checks.iter().all(|check| check.name != **name))?;
+        Some(format!(
+            "lacks the check `{missing}`: a file is sound only after {}",
+            REQUIRED_CHECKS.map(|name| format!("`{name}`")).join(", ")
+        ))
+    }
+}
+
 /// One check of a verdict.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct VerdictCheck {
-    /// What was checked: `finite`, `complete`, `non_zero`, `picture_changes`, `validation_loss`.
+    /// What was checked: `opens`, `complete`, `finite`, `non_zero`, `weight_zero`, `picture_changes`,
+    /// `validation_loss`.
     pub name: String,
     /// Whether it passed.
     pub passed: bool,

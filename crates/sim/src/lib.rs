@@ -4,8 +4,10 @@
 //! for the whole run, named by `MORPHEUS_TEST_POSTGRES`, `MORPHEUS_TEST_REDIS` or `MORPHEUS_TEST_S3`, or else
 //! one of its own. A test that stops or restarts a server starts its own.
 //!
-//! [`runpod`] is a simulation of the provider of that name, over HTTP; [`hub`] one of Hugging Face. Never ships.
+//! [`runpod`] is a simulation of the provider of that name, over HTTP; [`hub`] one of Hugging Face; [`files`] makes what an agent
+//! uploads. Never ships.
 
+pub mod files;
 pub mod hub;
 pub mod postgres;
 mod process;

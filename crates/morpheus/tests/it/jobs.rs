@@ -106,6 +106,64 @@ async fn a_killed_agents_job_goes_on_from_its_checkpoint() {
 }
 
 #[tokio::test]
+async fn a_damaged_checkpoint_is_followed_by_the_one_before_it() {
+    let data = tempfile::tempdir().unwrap();
+    let objects = data.path().join("objects");
+    let settings = [("MORPHEUS_OBJECTS", format!("file://{}", objects.display()))];
+    let server = Server::start_with(data.path(), "127.0.0.1:0", &settings);
+    let api = Api::of(&server);
+    let dataset = api.upload(4).await;
+    let id = api.start_job(&dataset, parameters()).await;
+    let path_of_job = format!("/api/v1/jobs/{id}");
+    api.wait_for(&path_of_job, |job| job["checkpoint_step"].as_u64() >= Some(20))
+        .await;
+    api.post(&format!("{path_of_job}/stop"), json!({})).await;
+    let stopped = api.ended(&id).await;
+    assert_eq!(stopped["phase"], "stopped", "{stopped}");
+    let files = api.get(&format!("{path_of_job}/artifacts")).await;
+    let checkpoints: Vec<&Value> = files
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|file| file["kind"] == "checkpoint")
+        .collect();
+    let [.., older, newest] = &checkpoints[..] else {
+        panic!("{files}");
+    };
+    let object = |file: &Value| {
+        let (folder, rest) = file["sha256"].as_str().unwrap().split_at(2);
+        objects.join("sha256").join(folder).join(rest)
+    };
+    let mut bytes = std::fs::read(object(newest)).unwrap();
+    bytes[1000] ^= 1;
+    std::fs::write(object(newest), bytes).unwrap();
+    std::fs::remove_file(object(older)).unwrap();
+
+    api.post(&format!("{path_of_job}/resume"), json!({})).await;
+    let job = api.ended(&id).await;
+    assert_eq!(job["phase"], "succeeded", "{job}");
+    assert_eq!(job["n_attempts"], 2, "looking for a whole one is no attempt: {job}");
+    let events = events(&api, &id).await;
+    let warnings: Vec<&str> = events
+        .iter()
+        .filter(|event| event["type"] == "log" && event["level"] == "warning")
+        .map(|event| event["message"].as_str().unwrap())
+        .collect();
+    assert!(warnings[0].contains("is damaged in the object store"), "{warnings:?}");
+    assert!(warnings[1].contains("is missing from the object store"), "{warnings:?}");
+
+    let args = ["objects", "verify", "--json", "--data", path(data.path())];
+    let output = crate::support::run(args);
+    assert!(!output.status.success(), "one is damaged still");
+    let seen: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let damaged = seen["damaged"].as_array().unwrap();
+    assert_eq!(damaged.len(), 1, "the other was written again: {seen}");
+    assert_eq!(damaged[0]["damage"], "damaged");
+    assert_eq!(damaged[0]["dependents"][0]["kind"], "checkpoint");
+    assert_eq!(damaged[0]["dependents"][0]["job"], "zora");
+}
+
+#[tokio::test]
 async fn a_terminated_agent_leaves_a_checkpoint_behind() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path());

@@ -6,7 +6,9 @@ use protocol::{
     ArtifactId, AttemptId,
     agent::{ArtifactKind, NewArtifact, UploadTicket},
     event::Event,
+    limits::{MAX_AGENT_PICTURE_BYTES, MAX_LORA_BYTES},
     problem::{FieldError, InvalidFields},
+    recipe::Recipe,
 };
 use store::{
     BlobKey, Tx,
@@ -20,6 +22,9 @@ use store::{
 
 use super::agents::{held_attempt, own_attempt};
 use crate::{Orchestrator, ServiceError, ServiceResult};
+
+/// A prompt as agents report it: the recipe's, with the trigger word.
+const MAX_PROMPT_CHARS: usize = 4000;
 
 impl Orchestrator {
     /// Takes down that a file is coming, and says where to put it. Announcing it again gives the same ticket.
@@ -35,7 +40,11 @@ impl Orchestrator {
         let attempt = held_attempt(&tx, agent, attempt, announced.fence).await?;
         check_subject(&attempt, &announced.kind)?;
         let owner = match attempt.subject {
-            Subject::Job(id) => jobs::state(&tx, id).await?.owner,
+            Subject::Job(id) => {
+                let job = jobs::state(&tx, id).await?;
+                check_recipe(&announced.kind, &job.recipe)?;
+                job.owner
+            }
             Subject::Generation(id) => generations::state(&tx, id).await?.owner,
         };
         let artifact = artifacts::announce(&tx, owner, &attempt, &announced).await?;
@@ -70,6 +79,9 @@ impl Orchestrator {
         artifact: ArtifactId,
     ) -> ServiceResult<()> {
         let announced = artifacts::find(&self.store, artifact).await?;
+        if announced.attempt_id != attempt {
+            return Err(ServiceError::Forbidden);
+        }
         let objects = self.store.objects();
         let mut is_there = objects
             .confirm(&announced.key, announced.size_bytes)
@@ -87,11 +99,9 @@ impl Orchestrator {
                 announced.file_name
             )));
         }
+        self.check_content(&announced).await?;
         let tx = self.store.begin().await?;
         let attempt = own_attempt(&tx, agent, attempt).await?;
-        if announced.attempt_id != attempt.id {
-            return Err(ServiceError::Forbidden);
-        }
         if was_damaged {
             damage::clear(&tx, [&announced.key]).await?;
         }
@@ -141,7 +151,57 @@ async fn tell(tx: &Tx, attempt: &Attempt, file: &Artifact) -> ServiceResult<()> 
     Ok(())
 }
 
+/// Refuses a file of a step or a prompt that the job does not have.
+fn check_recipe(kind: &ArtifactKind, recipe: &Recipe) -> ServiceResult<()> {
+    let n_steps = recipe.parameters.n_steps;
+    let (step, first) = match kind {
+        ArtifactKind::Sample {
+            step,
+            prompt_index,
+            prompt,
+            ..
+        } => {
+            let n_prompts = recipe.sample_prompts.len();
+            if usize::try_from(*prompt_index).map_or(true, |index| index >= n_prompts) {
+                return Err(ServiceError::field(
+                    "prompt_index",
+                    format!("must be that of one of the recipe's {n_prompts} sample prompts"),
+                ));
+            }
+            if prompt.chars().count() > MAX_PROMPT_CHARS {
+                return Err(ServiceError::field(
+                    "prompt",
+                    format!("must have at most {MAX_PROMPT_CHARS} characters"),
+                ));
+            }
+            (*step, 0)
+        }
+        ArtifactKind::Checkpoint { step } | ArtifactKind::Lora { step } => (*step, 1),
+        ArtifactKind::PictureBefore | ArtifactKind::PictureAfter | ArtifactKind::Picture => return Ok(()),
+    };
+    if (first..=n_steps).contains(&step) {
+        return Ok(());
+    }
+    Err(ServiceError::field(
+        "step",
+        format!("must be from {first} to {n_steps}, the recipe's, not {step}"),
+    ))
+}
+
+/// The most that a file of this kind may have.
+fn most_bytes(kind: &ArtifactKind, max_bytes: u64) -> u64 {
+    match kind {
+        ArtifactKind::Checkpoint { .. } => max_bytes,
+        ArtifactKind::Lora { .. } => max_bytes.min(MAX_LORA_BYTES),
+        ArtifactKind::Sample { .. }
+        | ArtifactKind::PictureBefore
+        | ArtifactKind::PictureAfter
+        | ArtifactKind::Picture => max_bytes.min(MAX_AGENT_PICTURE_BYTES),
+    }
+}
+
 fn check(announced: &NewArtifact, max_bytes: u64) -> ServiceResult<()> {
+    let max_bytes = most_bytes(&announced.kind, max_bytes);
     let mut errors = Vec::new();
     if let Err(err) = BlobKey::from_sha256(&announced.sha256) {
         errors.push(FieldError::new("sha256", err.to_string()));
@@ -150,7 +210,7 @@ fn check(announced: &NewArtifact, max_bytes: u64) -> ServiceResult<()> {
         errors.push(FieldError::new(
             "size_bytes",
             format!(
-                "must be from 1 to {max_bytes}, the most that the object store takes at once, not {}",
+                "must be from 1 to {max_bytes}, the most that a file of this kind may have here, not {}",
                 announced.size_bytes
             ),
         ));

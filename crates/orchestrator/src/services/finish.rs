@@ -4,7 +4,7 @@ use protocol::{
     ArtifactId, AttemptId,
     agent::{ArtifactKind, Finish, TrainResult},
     event::Event,
-    model::Verdict,
+    model::{VALIDATION_CHECK, Verdict},
     phase::{AttemptPhase, Outcome, Phase},
 };
 use store::{
@@ -26,7 +26,15 @@ const MAX_GENERATION_ATTEMPTS: u32 = 3;
 
 impl Orchestrator {
     /// Ends an attempt. A result becomes artifact, model, model version, phase and events in one transaction.
-    pub async fn finish(&self, agent: &AgentCredential, id: AttemptId, finish: Finish) -> ServiceResult<()> {
+    pub async fn finish(
+        &self,
+        agent: &AgentCredential,
+        id: AttemptId,
+        mut finish: Finish,
+    ) -> ServiceResult<()> {
+        if let (Outcome::Completed, Some(result)) = (finish.outcome, &mut finish.result) {
+            self.check_result(agent, id, result).await?;
+        }
         let tx = self.store.begin().await?;
         let attempt = attempts::get(&tx, id).await?;
         if !attempt.belongs_to(agent) {
@@ -121,7 +129,7 @@ fn unsound(verdict: &Verdict) -> Option<String> {
     let failed: Vec<String> = verdict
         .checks
         .iter()
-        .filter(|check| !check.passed && check.name != "validation_loss")
+        .filter(|check| !check.passed && check.name != VALIDATION_CHECK)
         .map(|check| format!("{}: {}", check.name, check.detail))
         .collect();
     (!failed.is_empty()).then(|| format!("the trained file did not pass its checks: {}", failed.join("; ")))

@@ -11,7 +11,7 @@ use protocol::{
 };
 use store::{artifacts, metrics, models, tokens};
 
-use crate::fixture::{Agent, Bench, announced, report, step, verdict};
+use crate::fixture::{Agent, Bench, announced, picture, report, step, verdict};
 
 #[tokio::test]
 async fn trains_a_job_to_its_end() -> anyhow::Result<()> {
@@ -205,9 +205,9 @@ async fn files_are_taken_once_and_only_whole() -> anyhow::Result<()> {
     for field in ["sha256:", "size_bytes:", "file_name:"] {
         assert!(message.contains(field), "{message}");
     }
-    let picture = announced(held.fence, ArtifactKind::Picture, b"x");
+    let rendered = announced(held.fence, ArtifactKind::Picture, b"x");
     let refused = orchestrator
-        .announce_artifact(&agent.credential, held.id, picture)
+        .announce_artifact(&agent.credential, held.id, rendered)
         .await;
     assert_eq!(
         refused.err().map(|err| err.to_string()).as_deref(),
@@ -240,7 +240,7 @@ async fn orders_stand_until_followed() -> anyhow::Result<()> {
         prompt: "zora".to_owned(),
         seed: 1,
     };
-    agent.bring(&held, sample, b"picture").await?;
+    agent.bring(&held, sample, picture("sample")).await?;
     assert_eq!(agent.orders(&held).await?, []);
     orchestrator.stop_job(owner, job.id).await?;
     assert_eq!(agent.orders(&held).await?, [Directive::Stop]);
@@ -338,5 +338,115 @@ async fn a_result_must_be_there() -> anyhow::Result<()> {
         message: "still here".to_owned(),
     };
     assert_eq!(agent.beat(&held, vec![report(1, log)]).await?.acknowledged, 1);
+    Ok(())
+}
+
+/// What an agent brings, and what the server says of it.
+async fn brought(bench: &Bench, kind: ArtifactKind, bytes: &[u8]) -> anyhow::Result<String> {
+    let (_, agent, held) = bench.claimed().await?;
+    let bytes = bytes.to_vec().leak();
+    let refused = agent.bring(&held, kind, bytes).await;
+    agent.finish(&held, Outcome::Failed).await?;
+    bench.machines.kill_all();
+    Ok(refused.err().map(|err| err.to_string()).unwrap_or_default())
+}
+
+#[tokio::test]
+async fn an_agents_word_makes_no_file() -> anyhow::Result<()> {
+    let bench = Bench::new().await?;
+    let lora = || ArtifactKind::Lora { step: 100 };
+    let mut cut = sim::files::lora(8, "");
+    cut.pop();
+    let sample = ArtifactKind::Sample {
+        step: 10,
+        prompt_index: 0,
+        prompt: "zora".to_owned(),
+        seed: 1,
+    };
+    let table = [
+        (lora(), b"not a lora".to_vec(), "is not a LoRA: its header would have"),
+        (lora(), cut, "is not a LoRA: its tensors end at byte"),
+        (lora(), sim::files::lora(16, ""), "has the rank 16, and the recipe's is 8"),
+        (sample.clone(), b"<svg>".to_vec(), "is not a PNG"),
+        (ArtifactKind::PictureBefore, b"GIF89a".to_vec(), "is not a PNG"),
+        (ArtifactKind::Checkpoint { step: 101 }, b"state".to_vec(), "step: must be from 1 to 100"),
+        (ArtifactKind::Lora { step: 0 }, sim::files::lora(8, ""), "step: must be from 1 to 100"),
+        (sample, sim::files::png(""), ""),
+        (lora(), sim::files::lora(8, ""), ""),
+    ];
+    for (kind, bytes, wanted) in table {
+        let said = brought(&bench, kind.clone(), &bytes).await?;
+        assert!(
+            said.contains(wanted) && said.is_empty() == wanted.is_empty(),
+            "{kind:?}: {said}"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_agents_word_makes_no_model() -> anyhow::Result<()> {
+    let bench = Bench::new().await?;
+    let (job, agent, held) = bench.claimed().await?;
+    let right = agent.completed(&held, verdict(&[])).await?;
+    let with = |change: &dyn Fn(&mut protocol::agent::TrainResult)| {
+        let mut finish = right.clone();
+        change(finish.result.as_mut().expect("it has one"));
+        finish
+    };
+    let mut zero = sim::files::lora(8, "zero");
+    let n_bytes = zero.len();
+    zero[n_bytes - 100..].fill(0);
+    let zero = agent
+        .bring(&held, ArtifactKind::Lora { step: 100 }, zero.leak())
+        .await?;
+    let mut endless = sim::files::lora(8, "endless");
+    endless[n_bytes - 97..n_bytes].copy_from_slice(&[0xff; 97]);
+    let endless = agent
+        .bring(&held, ArtifactKind::Lora { step: 100 }, endless.leak())
+        .await?;
+    let table = [
+        (
+            with(&|result| result.verdict.checks.clear()),
+            "result.verdict: lacks the check `opens`",
+        ),
+        (
+            with(&|result| result.verdict.checks.retain(|check| check.name != "non_zero")),
+            "result.verdict: lacks the check `non_zero`",
+        ),
+        (
+            with(&|result| result.verdict.checks[1].passed = false),
+            "result.verdict: says `passed`, but its check `complete` failed",
+        ),
+        (
+            with(&|result| result.verdict.passed = false),
+            "result.verdict: says that it did not pass, but none of its checks failed",
+        ),
+        (with(&|result| result.n_steps = 99), "result.n_steps: must be the 100 of the file"),
+        (with(&|result| result.n_steps = 101), "result.n_steps: must be from 1 to 100"),
+        (
+            with(&|result| result.artifact_id = endless),
+            "result.verdict: says that every number is finite",
+        ),
+        (
+            with(&|result| result.artifact_id = zero),
+            "result.verdict: says that every module changes its layer",
+        ),
+    ];
+    for (finish, wanted) in table {
+        let refused = bench.orchestrator.finish(&agent.credential, held.id, finish).await;
+        let said = refused.err().map(|err| err.to_string()).unwrap_or_default();
+        assert!(said.starts_with(wanted), "{said:?} instead of {wanted:?}");
+        assert_eq!(bench.phase(job.id).await?, Phase::Running);
+    }
+    // What the file says of itself counts, not what its agent says of it.
+    let boast = with(&|result| {
+        result.metadata.insert("ss_steps".to_owned(), "1000000".to_owned());
+    });
+    bench.orchestrator.finish(&agent.credential, held.id, boast).await?;
+    let id = bench.job(job.id).await?.model_version_id.expect("a result");
+    let version = store::models::version(bench.store(), bench.owner(), id).await?;
+    assert_eq!(version.metadata.get("ss_steps"), None);
+    assert_eq!(version.metadata["ss_network_dim"], "8");
     Ok(())
 }

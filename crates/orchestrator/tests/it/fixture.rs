@@ -1,7 +1,11 @@
 //! An orchestrator over a store of its own, a provider in memory, and agents by hand. With
 //! MORPHEUS_TEST_SERVICES set, the store is on PostgreSQL.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use orchestrator::{
@@ -17,7 +21,7 @@ use protocol::{
     dataset::Split,
     event::{Event, JobEvent, StepMetrics},
     job::{BaseModel, CreateJob, Job},
-    model::{Verdict, VerdictCheck},
+    model::{REQUIRED_CHECKS, VALIDATION_CHECK, Verdict, VerdictCheck},
     phase::{Outcome, Phase},
     preset::BaseClass,
 };
@@ -343,10 +347,14 @@ impl Agent {
 
     pub(crate) async fn completed(&self, held: &Held, verdict: Verdict) -> anyhow::Result<Finish> {
         let artifact_id = self
-            .bring(held, ArtifactKind::Lora { step: 100 }, b"lora")
+            .bring(held, ArtifactKind::Lora { step: 100 }, lora())
             .await?;
-        let before = self.bring(held, ArtifactKind::PictureBefore, b"before").await?;
-        let after = self.bring(held, ArtifactKind::PictureAfter, b"after").await?;
+        let before = self
+            .bring(held, ArtifactKind::PictureBefore, picture("before"))
+            .await?;
+        let after = self
+            .bring(held, ArtifactKind::PictureAfter, picture("after"))
+            .await?;
         Ok(Finish {
             fence: held.fence,
             outcome: Outcome::Completed,
@@ -374,12 +382,22 @@ pub(crate) fn announced(fence: i64, kind: ArtifactKind, bytes: &[u8]) -> NewArti
     }
 }
 
+/// The LoRA that agents here train.
+pub(crate) fn lora() -> &'static [u8] {
+    static LORA: LazyLock<Vec<u8>> = LazyLock::new(|| sim::files::lora(8, ""));
+    &LORA
+}
+
+/// A picture that no other text makes.
+pub(crate) fn picture(salt: &str) -> &'static [u8] {
+    sim::files::png(salt).leak()
+}
+
 pub(crate) fn verdict(failed: &[&str]) -> Verdict {
-    let checks = ["finite", "complete", "picture_changes", "validation_loss"];
+    let checks = REQUIRED_CHECKS.iter().chain([&VALIDATION_CHECK]);
     Verdict {
         passed: failed.is_empty(),
         checks: checks
-            .iter()
             .map(|name| VerdictCheck {
                 name: (*name).to_owned(),
                 passed: !failed.contains(name),

@@ -11,7 +11,7 @@ use protocol::{
 };
 use store::generations;
 
-use crate::fixture::{Agent, Bench, announced, verdict};
+use crate::fixture::{Agent, Bench, announced, picture, verdict};
 
 fn request() -> CreateGeneration {
     let value = serde_json::json!({ "base_model": "tiny-xl", "prompt": "zora waves" });
@@ -43,7 +43,7 @@ async fn claim(agent: &Agent) -> anyhow::Result<Assignment> {
 }
 
 async fn deliver(agent: &Agent, work: &Assignment) -> anyhow::Result<()> {
-    let (orchestrator, bytes) = (&agent.orchestrator, b"picture");
+    let (orchestrator, bytes) = (&agent.orchestrator, picture("rendered"));
     let new = announced(work.fence, ArtifactKind::Picture, bytes);
     let ticket = orchestrator
         .announce_artifact(&agent.credential, work.attempt_id, new)

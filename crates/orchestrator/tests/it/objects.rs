@@ -13,7 +13,7 @@ use protocol::{
 };
 use store::{BlobKey, Store, artifacts, datasets, objects::BlobError};
 
-use crate::fixture::{Agent, Bench, Held, announced, verdict};
+use crate::fixture::{Agent, Bench, Held, announced, picture, verdict};
 
 const CHECKPOINT: ArtifactKind = ArtifactKind::Checkpoint { step: 10 };
 
@@ -120,7 +120,7 @@ async fn pictures_stay_as_long_as_a_dataset_or_a_version_has_them() -> anyhow::R
 async fn succeeded(bench: &Bench) -> anyhow::Result<protocol::job::Job> {
     let (job, agent, held) = bench.claimed().await?;
     agent.bring(&held, CHECKPOINT, b"checkpoint").await?;
-    agent.bring(&held, sample(), b"sample").await?;
+    agent.bring(&held, sample(), picture("sample")).await?;
     let finish = agent.completed(&held, verdict(&[])).await?;
     bench
         .orchestrator
@@ -165,7 +165,7 @@ async fn a_running_job_keeps_everything() -> anyhow::Result<()> {
     agent
         .bring(&held, ArtifactKind::Checkpoint { step: 20 }, b"new")
         .await?;
-    agent.bring(&held, sample(), b"sample").await?;
+    agent.bring(&held, sample(), picture("sample")).await?;
     let collection = bench.collect(Pass::Delete, TimeDelta::days(4000)).await?;
     assert_eq!(collection, Collection::default());
     Ok(())

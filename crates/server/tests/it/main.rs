@@ -6,6 +6,7 @@ mod access;
 mod agent;
 mod app;
 mod bad_input;
+mod damage;
 mod events;
 mod main_path;
 mod pictures;

@@ -1,5 +1,7 @@
 //! From an upload to a picture made with the trained LoRA.
 
+use std::sync::LazyLock;
+
 use orchestrator::providers::Purpose;
 use protocol::{
     agent::{ArtifactKind, Finish, Report, Work, WorkKind},
@@ -20,7 +22,7 @@ use crate::{
     pictures,
 };
 
-const LORA: &[u8] = b"these bytes stand for a LoRA; what they hold is the agent's business";
+static LORA: LazyLock<Vec<u8>> = LazyLock::new(|| sim::files::lora(4, ""));
 
 #[tokio::test]
 async fn from_upload_to_generation() {
@@ -79,7 +81,7 @@ async fn from_upload_to_generation() {
             &assignment,
             ArtifactKind::Lora { step: 4 },
             "zora.safetensors",
-            LORA,
+            &LORA,
         )
         .await;
     let samples: Vec<Sample> = app.get(&format!("/api/v1/jobs/{}/samples", job.id)).await;
@@ -89,7 +91,7 @@ async fn from_upload_to_generation() {
     assert_eq!(shown.bytes().await.unwrap(), picture);
     let artifacts: Vec<Artifact> = app.get(&format!("/api/v1/jobs/{}/artifacts", job.id)).await;
     assert_eq!(artifacts.len(), 2);
-    assert_eq!(artifacts[1].sha256, sha256(LORA));
+    assert_eq!(artifacts[1].sha256, sha256(&LORA));
 
     // The end: a model version with everything that belongs to it.
     agent.report(&assignment, vec![Report::Finalizing]).await;
@@ -157,7 +159,7 @@ async fn download(app: &TestApp, path: &str) {
         whole.headers()["content-disposition"],
         "attachment; filename=\"zora.safetensors\"; filename*=UTF-8''zora.safetensors"
     );
-    assert_eq!(whole.bytes().await.unwrap(), LORA);
+    assert_eq!(whole.bytes().await.unwrap(), *LORA);
     let part = app.part(path, Some("bytes=6-10")).await;
     assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
     assert_eq!(
@@ -186,14 +188,14 @@ async fn generate(app: &TestApp, job: &Job) {
     };
     assert_eq!(work.generation_id, queued.id);
     assert_eq!(work.request.seed, queued.request.seed);
-    assert_eq!(work.lora_files[0].sha256, sha256(LORA));
+    assert_eq!(work.lora_files[0].sha256, sha256(&LORA));
     let file = app
         .http
         .get(worker.absolute(&work.lora_files[0].url))
         .send()
         .await
         .unwrap();
-    assert_eq!(file.bytes().await.unwrap(), LORA);
+    assert_eq!(file.bytes().await.unwrap(), *LORA);
 
     // Whoever waits is answered when it is done.
     let waiting = {
@@ -243,7 +245,7 @@ async fn a_version_that_failed_its_checks_cannot_be_promoted() {
             &assignment,
             ArtifactKind::Lora { step: 4 },
             "zora.safetensors",
-            LORA,
+            &LORA,
         )
         .await;
     agent
