@@ -6,6 +6,7 @@ type Schemas = components["schemas"];
 export type BaseModel = Schemas["BaseModel"];
 export type CreateGeneration = Schemas["CreateGeneration"];
 export type CreateJob = Schemas["CreateJob"];
+export type Damage = Schemas["Damage"];
 export type Dataset = Schemas["Dataset"];
 export type Generation = Schemas["Generation"];
 export type Item = Schemas["Item"];

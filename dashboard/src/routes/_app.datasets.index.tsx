@@ -75,7 +75,7 @@ function Datasets() {
 }
 
 function Card({ dataset }: { dataset: Dataset }) {
-  const { id, name, n_items, n_captioned, preview_urls, created_at } = dataset;
+  const { id, name, n_items, n_captioned, n_damaged = 0, preview_urls, created_at } = dataset;
   return (
     <li className="relative overflow-hidden rounded-lg border bg-surface transition-colors focus-within:border-accent hover:border-line-strong">
       <Mosaic urls={preview_urls} className="border-b p-1" />
@@ -94,6 +94,9 @@ function Card({ dataset }: { dataset: Dataset }) {
             : `${formatPlural(n_items, "picture")} · ${captioned(n_items, n_captioned)}`}
           <span className="float-right">{formatAgo(created_at)}</span>
         </p>
+        {n_damaged > 0 && (
+          <p className="text-bad text-xs">{formatPlural(n_damaged, "picture")} lost or damaged</p>
+        )}
       </div>
     </li>
   );

@@ -5,7 +5,7 @@ import { Archive, BadgeCheck, Download, Palette } from "lucide-react";
 import { downloadHref, useStageAction } from "~/api/models";
 import { modelQuery } from "~/api/queries";
 import type { Model, ModelVersion } from "~/api/types";
-import { StageBadge } from "~/components/models/badges";
+import { DamageBadge, StageBadge } from "~/components/models/badges";
 import { Comparison } from "~/components/models/comparison";
 import { MetadataPanel } from "~/components/models/metadata-panel";
 import { NormsPanel } from "~/components/models/norms-panel";
@@ -43,6 +43,7 @@ function ModelPage() {
         version && (
           <span className="flex flex-wrap items-center gap-2">
             <StageBadge stage={version.stage} />
+            {version.damage && <DamageBadge damage={version.damage} />}
             Version {version.version} on {version.base_model}
             {version.trigger_word && (
               <>

@@ -4,7 +4,7 @@ import { createFileRoute, Link } from "@tanstack/react-router";
 import { Plus } from "lucide-react";
 import { modelsQuery } from "~/api/queries";
 import type { Model } from "~/api/types";
-import { StageBadge, VerdictBadge } from "~/components/models/badges";
+import { DamageBadge, StageBadge, VerdictBadge } from "~/components/models/badges";
 import { ButtonLink } from "~/components/ui/button";
 import { Empty } from "~/components/ui/empty";
 import { Page } from "~/components/ui/page";
@@ -87,6 +87,7 @@ function Card({ model }: { model: Model }) {
             {model.name}
           </Link>
           {newest && <StageBadge stage={newest.stage} />}
+          {newest?.damage && <DamageBadge damage={newest.damage} />}
         </div>
         {newest && (
           <>

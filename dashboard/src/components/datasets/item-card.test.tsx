@@ -58,3 +58,11 @@ test("notes can be read", () => {
   setup();
   expect(screen.getByRole("button", { name: /rotated as its EXIF tag says/ })).toBeDefined();
 });
+
+test("a lost file is told, with what to do", () => {
+  const props = { onChange: vi.fn(), onDelete: vi.fn() };
+  const { rerender } = render(<ItemCard item={{ ...item, damage: "missing" }} {...props} />);
+  expect(screen.getByText("The file is lost. Upload the picture again.")).toBeDefined();
+  rerender(<ItemCard item={item} {...props} />);
+  expect(screen.queryByText(/Upload the picture again/)).toBeNull();
+});

@@ -24,6 +24,10 @@ export function useUpload(dataset: string) {
     try {
       const result = await upload({ dataset, files, onProgress: at, signal: controller.signal });
       setReport(result);
+      const restored = result.restored ?? [];
+      if (restored.length > 0) {
+        announce(`${formatPlural(restored.length, "lost picture")} restored`, "Jobs can train on the dataset again.");
+      }
       if (result.accepted.length > 0) announce(`${formatPlural(result.accepted.length, "picture")} added`);
     } catch (error) {
       if (!controller.signal.aborted) announceError("The upload failed", error);

@@ -1,6 +1,6 @@
 // How far a model version has come, and whether its file is fit for use.
-import { Archive, BadgeCheck, CircleAlert, CircleCheck, PencilLine } from "lucide-react";
-import type { Stage, Verdict } from "~/api/types";
+import { Archive, BadgeCheck, CircleAlert, CircleCheck, FileX, PencilLine } from "lucide-react";
+import type { Damage, Stage, Verdict } from "~/api/types";
 import { Badge } from "~/components/phase";
 
 export function StageBadge({ stage }: { stage: Stage }) {
@@ -24,6 +24,15 @@ export function StageBadge({ stage }: { stage: Stage }) {
         </Badge>
       );
   }
+}
+
+/** Shown where the stored file is known to be lost or damaged: the version cannot be used. */
+export function DamageBadge({ damage }: { damage: Damage }) {
+  return (
+    <Badge icon={FileX} tone="bad">
+      {damage === "missing" ? "File lost" : "File damaged"}
+    </Badge>
+  );
 }
 
 export function VerdictBadge({ verdict }: { verdict: Verdict }) {
