@@ -121,12 +121,12 @@ async fn told(
     holder: Holder,
     unusable: &UnusableFile,
 ) -> Result<Option<Instead>, Unfetched> {
-    match client
-        .unusable(holder.attempt, unusable, Patience::WORKING)
-        .await
-    {
+    match client.unusable(holder.attempt, unusable, Patience::WORKING).await {
         Ok(instead) => Ok(Some(instead)),
         Err(ClientError::Refused { .. }) => Ok(None),
         Err(err) => Err(Unfetched::Exchange(err)),
     }
 }
+
+#[cfg(test)]
+mod tests;

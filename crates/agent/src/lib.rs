@@ -10,8 +10,8 @@ pub mod engine;
 #[cfg(test)]
 mod fake_server;
 mod generate;
-pub mod kohya;
 mod instead;
+pub mod kohya;
 mod lease;
 pub mod machine;
 mod run;

@@ -15,7 +15,7 @@ use crate::{
     generate::Renderer,
     kohya::Kohya,
     train,
-    work_dir::{WorkDir, WorkDirError},
+    work_dir::{LOOK_AGAIN, WorkDir, WorkDirError},
 };
 
 /// What an agent is told when it starts.
@@ -93,7 +93,19 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
     let mut idle_since = Instant::now();
     // Whether it is one of the pool's, which the server knows by its token.
     let mut stays = false;
+    let mut was_short = false;
     loop {
+        if stays && work_dir.is_short(was_short) {
+            if !was_short {
+                tracing::warn!(path = %config.work_dir.display(), "the disk is nearly full: waiting for room");
+            }
+            was_short = true;
+            tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                () = tokio::time::sleep(LOOK_AGAIN) => continue,
+            }
+        }
+        was_short = false;
         let asked = Instant::now();
         let left = config.idle_exit.saturating_sub(idle_since.elapsed());
         let wait = if stays { CLAIM_WAIT } else { CLAIM_WAIT.min(left) };
@@ -123,6 +135,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
             continue;
         };
         tracing::info!(attempt.id = %assignment.attempt_id, "work claimed");
+        let work_dir = work_dir.guarded(stays || config.link.is_rented());
         let outcome = match &assignment.work {
             Work::Train(work) => {
                 let (engine, kohya) = (config.engine, config.kohya.as_ref());

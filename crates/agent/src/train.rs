@@ -8,7 +8,9 @@ use std::{
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use protocol::{
-    agent::{ArtifactKind, Assignment, Directive, Finish, Instead, Report, StoredFile, TrainResult, TrainWork},
+    agent::{
+        ArtifactKind, Assignment, Directive, Finish, Instead, Report, StoredFile, TrainResult, TrainWork,
+    },
     phase::Outcome,
     problem::chain,
 };
@@ -154,6 +156,14 @@ impl Ending {
         }
     }
 
+    /// Another attempt goes on when there is room, or elsewhere.
+    fn out_of_room() -> Self {
+        Self {
+            detail: Some("the disk of the agent's machine is nearly full: make room there".into()),
+            ..Self::of(Outcome::Lost)
+        }
+    }
+
     /// Another attempt goes on on another machine, if there is money for one.
     fn left(leave: &Leave) -> Self {
         Self {
@@ -170,6 +180,8 @@ enum StoppedBy {
     Machine,
     /// The dead-man switch of a rented machine.
     Switch(Leave),
+    /// The disk of this machine is nearly full.
+    Disk,
 }
 
 /// Why an attempt has no proper end.
@@ -234,7 +246,9 @@ impl Training<'_> {
             .map_err(|err| Failure::Work(chain(&err)))?;
         let path = folder.path().join("resume.safetensors");
         let fetching = async {
-            let checkpoint = self.fetch_checkpoint(self.work.resume_from.clone(), &path).await?;
+            let checkpoint = self
+                .fetch_checkpoint(self.work.resume_from.clone(), &path)
+                .await?;
             Ok((checkpoint, self.fetch().await?))
         };
         let (mut checkpoint, located) = match self.unless_ended(&mut orders, fetching).await? {
@@ -278,6 +292,7 @@ impl Training<'_> {
                     StoppedBy::Server => Ending::of(Outcome::Stopped),
                     StoppedBy::Machine => Ending::told_to_end(),
                     StoppedBy::Switch(leave) => Ending::left(&leave),
+                    StoppedBy::Disk => Ending::out_of_room(),
                 })
             }
             Ended::Cancelled => Ok(Ending::of(Outcome::Cancelled)),
@@ -453,6 +468,10 @@ impl Training<'_> {
                 }
                 leave = self.client.link().leave(), if stopped_by.is_none() => {
                     stopped_by = Some(StoppedBy::Switch(leave));
+                    engine.tell(Directive::Stop);
+                }
+                () = self.work_dir.until_short(), if stopped_by.is_none() => {
+                    stopped_by = Some(StoppedBy::Disk);
                     engine.tell(Directive::Stop);
                 }
             }

@@ -7,7 +7,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use protocol::AttemptId;
+use protocol::{
+    AttemptId,
+    system::{default_min_free, is_short},
+};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::bases::Bases;
@@ -18,6 +21,9 @@ const LORAS: &str = "loras";
 const MOST_CACHED_BYTES: u64 = 10_000_000_000;
 /// A file that was asked for in this time may still be read.
 const IN_USE: Duration = Duration::from_secs(86_400);
+
+/// The disk is looked at this often.
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// The folder could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +40,7 @@ pub struct WorkDirError {
 pub(crate) struct WorkDir {
     path: PathBuf,
     max_base_bytes: u64,
+    is_guarded: bool,
 }
 
 impl WorkDir {
@@ -43,6 +50,7 @@ impl WorkDir {
         let work_dir = Self {
             path: path.to_owned(),
             max_base_bytes,
+            is_guarded: false,
         };
         for folder in [work_dir.attempts()].into_iter().chain(work_dir.caches()) {
             fs::create_dir_all(&folder).map_err(|err| failed("make", &folder, err))?;
@@ -50,6 +58,33 @@ impl WorkDir {
         let _guard = work_dir.guard()?;
         work_dir.remove_abandoned();
         Ok(work_dir)
+    }
+
+    /// The same, with an eye on its disk. That of a server's own machine the server looks after.
+    pub(crate) fn guarded(&self, is_guarded: bool) -> Self {
+        Self {
+            is_guarded,
+            ..self.clone()
+        }
+    }
+
+    /// Whether its disk is too full to write checkpoints. One that cannot be measured is not called so.
+    pub(crate) fn is_short(&self, was_short: bool) -> bool {
+        rustix::fs::statvfs(&self.path).is_ok_and(|stat| {
+            let free_bytes = stat.f_bavail.saturating_mul(stat.f_frsize);
+            let total_bytes = stat.f_blocks.saturating_mul(stat.f_frsize);
+            is_short(was_short, free_bytes, default_min_free(total_bytes))
+        })
+    }
+
+    /// Returns when its disk has become too full, if it is guarded. A disk tells nobody: it is looked at.
+    pub(crate) async fn until_short(&self) {
+        if !self.is_guarded {
+            return std::future::pending().await;
+        }
+        while !self.is_short(false) {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
     }
 
     fn caches(&self) -> [PathBuf; 2] {

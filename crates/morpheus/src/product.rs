@@ -63,6 +63,7 @@ pub(crate) async fn bind(settings: Settings) -> anyhow::Result<Bound> {
         queue: settings.queue,
         queue_ca: settings.queue_ca,
         max_running: settings.max_running,
+        min_free_bytes: settings.min_free_bytes,
         s3: settings.s3,
         public_url: settings.public_url,
         runpod: settings.runpod,

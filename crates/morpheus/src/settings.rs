@@ -68,6 +68,10 @@ pub(crate) struct Flags {
         value_delimiter = ','
     )]
     max_running: Vec<Limit>,
+    /// Megabytes that stay free of the disks with the data folder and the objects: with less, uploads are refused and
+    /// jobs pause until there is room; 0 for no limit [default: 2 % of the disk, from 1 to 20 GiB, at most a fifth]
+    #[arg(long, env = "MORPHEUS_MIN_FREE_MB", value_name = "N")]
+    min_free_mb: Option<u64>,
     /// Program to start as agent instead of this one, for tests of the control plane
     #[arg(long, env = "MORPHEUS_AGENT_PROGRAM", value_name = "FILE", hide = true)]
     agent_program: Option<PathBuf>,
@@ -96,6 +100,8 @@ pub(crate) struct Settings {
     pub(crate) bases: BTreeMap<String, BaseSource>,
     /// Jobs that run at the same time, by the name of their provider.
     pub(crate) max_running: BTreeMap<String, usize>,
+    /// Bytes that stay free of the disks.
+    pub(crate) min_free_bytes: Option<u64>,
     /// What agents run, when that is not this program.
     pub(crate) agent_program: Option<PathBuf>,
 }
@@ -165,6 +171,7 @@ struct File {
     runpod: RunPodFlags,
     bases: BTreeMap<String, BaseSource>,
     max_running: BTreeMap<String, usize>,
+    min_free_mb: Option<u64>,
 }
 
 impl Settings {
@@ -206,6 +213,10 @@ impl Settings {
             s3: flags.s3.or(file.s3).complete(|name| std::env::var(name).ok()),
             bases,
             max_running,
+            min_free_bytes: flags
+                .min_free_mb
+                .or(file.min_free_mb)
+                .map(|megabytes| megabytes.saturating_mul(1_000_000)),
             agent_program: flags.agent_program,
         })
     }

@@ -32,6 +32,9 @@ pub enum ServiceError {
     /// A provider does not answer. (HTTP 503)
     #[error("{0}")]
     Unavailable(String),
+    /// The server's disk has no room for it; the message says how much is needed. (HTTP 507)
+    #[error("{0}")]
+    NoRoom(String),
     /// The store failed. (HTTP 500, but 507 and 422 for some failures of uploads)
     #[error(transparent)]
     Store(StoreError),

@@ -5,6 +5,7 @@
 //! reconcilers. Each group stands in its own file under `services/`.
 
 mod bases;
+pub mod disk;
 mod error;
 mod failpoint;
 pub mod lifecycle;

@@ -44,12 +44,7 @@ pub(crate) fn check_header(header: &Header, rank: u64) -> Result<(), String> {
 }
 
 fn check_module(parts: &BTreeMap<&str, &Tensor>, rank: u64) -> Result<(), String> {
-    let part = |name| {
-        parts
-            .get(name)
-            .copied()
-            .ok_or_else(|| format!("has no `{name}`"))
-    };
+    let part = |name| parts.get(name).copied().ok_or_else(|| format!("has no `{name}`"));
     let (down, up, alpha) = (part(DOWN)?, part(UP)?, part(ALPHA)?);
     if alpha.shape.iter().product::<u64>() != 1 {
         return Err(format!("has an `{ALPHA}` that is not one number"));

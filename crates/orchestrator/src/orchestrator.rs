@@ -3,11 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use protocol::system::SystemStatus;
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Base, HubOptions, Inspect, Rules,
+    Base, HubOptions, Inspect, Rules, ServiceResult,
+    disk::{Disk, DiskOptions},
     providers::Provider,
     rentals::{Rental, RentalOptions},
     watches::Watches,
@@ -42,6 +44,8 @@ pub struct Options {
     pub max_running: BTreeMap<String, usize>,
     /// How long files and unreferenced objects are kept.
     pub rules: Rules,
+    /// Disks that must not become full.
+    pub disk: DiskOptions,
 }
 
 impl Options {
@@ -61,6 +65,7 @@ impl Options {
             patience: Duration::from_secs(15),
             max_running: BTreeMap::new(),
             rules: Rules::default(),
+            disk: DiskOptions::default(),
         }
     }
 }
@@ -73,6 +78,7 @@ pub struct Orchestrator {
     /// Leases that ran out while nobody could renew them are not held against their agents.
     pub(crate) watches: Arc<Watches>,
     pub(crate) rentals: Arc<Vec<Rental>>,
+    pub(crate) disk: Arc<Disk>,
 }
 
 impl Orchestrator {
@@ -81,6 +87,7 @@ impl Orchestrator {
         let rentals = std::mem::take(&mut options.rentals);
         Self {
             rentals: Arc::new(rentals.into_iter().map(Rental::new).collect()),
+            disk: Arc::new(Disk::new(options.disk.clone())),
             store,
             options: Arc::new(options),
             watches: Arc::default(),
@@ -90,6 +97,18 @@ impl Orchestrator {
     /// The store.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// How the server itself is.
+    pub fn system_status(&self) -> SystemStatus {
+        SystemStatus {
+            disk: self.disk.look(),
+        }
+    }
+
+    /// Refuses bytes for which the server's disk has no room.
+    pub fn check_room(&self, n_bytes: u64) -> ServiceResult<()> {
+        self.disk.check_room(n_bytes)
     }
 
     /// Runs the reconcilers until `shutdown`. Agents are left running: they go on when the server is back.
@@ -137,6 +156,7 @@ impl Orchestrator {
     /// One pass of every reconciler; what [`run`](Self::run) repeats.
     #[doc(hidden)]
     pub async fn pass(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        self.reconcile_disk().await?;
         self.reconcile_bases().await?;
         self.reconcile_jobs().await?;
         self.reconcile_pool().await?;

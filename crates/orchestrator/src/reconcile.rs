@@ -4,6 +4,7 @@
 //! a timer; a lost wake-up costs one tick.
 
 mod decide;
+pub(crate) mod disk;
 mod generations;
 mod instances;
 mod jobs;
@@ -50,6 +51,7 @@ impl ReconcileError {
 /// Runs all reconcilers until `shutdown`.
 pub(crate) async fn run(orchestrator: &Orchestrator, shutdown: CancellationToken) {
     tokio::join!(
+        repeat(orchestrator, &shutdown, "disk", || orchestrator.reconcile_disk()),
         repeat(orchestrator, &shutdown, "jobs", || orchestrator.reconcile_jobs()),
         // A check takes as long as a download; whoever comes later does it again.
         shutdown.run_until_cancelled(repeat(orchestrator, &shutdown, "bases", || async {

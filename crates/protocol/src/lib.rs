@@ -25,6 +25,7 @@ pub mod problem;
 pub mod recipe;
 pub mod safetensors;
 pub mod spend;
+pub mod system;
 
 pub use id::*;
 pub use money::{MicroUsd, NotMoney};

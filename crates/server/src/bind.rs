@@ -18,6 +18,7 @@ use axum::{
 use chrono::TimeDelta;
 use orchestrator::{
     Base, HubOptions, Inspect, Options, Orchestrator, ServiceError,
+    disk::{DiskOptions, Gauge},
     providers::{
         Provider,
         local::{Local, LocalOptions},
@@ -77,6 +78,10 @@ pub struct Config {
     pub runpod: Option<RunPodConfig>,
     /// Jobs of a provider that run here at the same time, by its name; left out: as many as it has room for.
     pub max_running: BTreeMap<String, usize>,
+    /// Bytes that stay free of the disks with the data folder and the objects; left out: a share of each. 0: any.
+    pub min_free_bytes: Option<u64>,
+    /// Measures the disks.
+    pub gauge: Gauge,
     /// Times that matter to tests only.
     pub timing: Timing,
 }
@@ -101,6 +106,8 @@ impl Config {
             providers: Vec::new(),
             runpod: None,
             max_running: BTreeMap::new(),
+            min_free_bytes: None,
+            gauge: Gauge::default(),
             timing: Timing::default(),
         }
     }
@@ -458,7 +465,19 @@ fn options(
             ..RentalOptions::new(landlord, public_url)
         });
     }
+    let mut folders = vec![("data", store.data_dir().to_owned())];
+    folders.extend(
+        store
+            .objects()
+            .folder()
+            .map(|folder| ("objects", folder.to_owned())),
+    );
     Ok(Options {
+        disk: DiskOptions {
+            folders,
+            min_free_bytes: config.min_free_bytes,
+            gauge: config.gauge.clone(),
+        },
         max_running: config.max_running.clone(),
         rentals,
         inspect_base: config.inspect_base,

@@ -53,6 +53,9 @@ pub(crate) enum ApiError {
     /// The disk, or the bucket, is full.
     #[error("no space is left for this on the server: free some, or move the data folder to a larger disk")]
     Full(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The disk guard takes no more.
+    #[error("{0}")]
+    NoRoom(String),
     /// Somebody else whom the server asked does not answer.
     #[error("{0}")]
     Unavailable(String),
@@ -95,7 +98,7 @@ impl ApiError {
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
             Self::RangeNotSatisfiable { .. } => (StatusCode::RANGE_NOT_SATISFIABLE, "range_not_satisfiable"),
-            Self::Full(_) => (StatusCode::INSUFFICIENT_STORAGE, "insufficient_storage"),
+            Self::Full(_) | Self::NoRoom(_) => (StatusCode::INSUFFICIENT_STORAGE, "insufficient_storage"),
             Self::Unavailable(_) | Self::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
@@ -153,6 +156,7 @@ impl From<ServiceError> for ApiError {
             ServiceError::NotFound { what, id } => Self::NotFound { what, id },
             ServiceError::Conflict(message) => Self::Conflict(message),
             ServiceError::Unavailable(message) => Self::Unavailable(message),
+            ServiceError::NoRoom(message) => Self::NoRoom(message),
             ServiceError::LeaseLost => Self::LeaseLost,
             ServiceError::Forbidden => Self::Forbidden("this token does not belong to this attempt"),
             ServiceError::Store(error) => error.into(),

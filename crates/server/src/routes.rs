@@ -20,6 +20,7 @@ pub(crate) mod jobs;
 pub(crate) mod models;
 mod page;
 pub(crate) mod spend;
+pub(crate) mod system;
 
 /// Every documented route.
 pub(crate) fn documented() -> OpenApiRouter<AppState> {
@@ -37,6 +38,7 @@ pub(crate) fn protected() -> OpenApiRouter<AppState> {
         .routes(routes!(access::session, access::sign_out))
         .routes(routes!(access::list_tokens, access::create_token))
         .routes(routes!(access::delete_token))
+        .routes(routes!(system::get_system))
         .routes(routes!(bases::list_base_models))
         .routes(routes!(bases::list_registered_bases, bases::register_base))
         .routes(routes!(bases::remove_base))

@@ -5,7 +5,11 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use protocol::{job::Job, phase::Phase};
+use protocol::{
+    job::Job,
+    phase::Phase,
+    system::{DiskStatus, FolderStatus},
+};
 
 /// Counted since the start.
 #[derive(Debug, Default)]
@@ -48,7 +52,7 @@ impl Drop for OpenSocket<'_> {
 }
 
 /// The text that Prometheus reads.
-pub(crate) fn prometheus(counters: &Counters, jobs: &[Job]) -> String {
+pub(crate) fn prometheus(counters: &Counters, jobs: &[Job], disk: &DiskStatus) -> String {
     let mut text = String::new();
     let mut metric = |name: &str, kind: &str, help: &str, values: &[(String, u64)]| {
         // Writing to a string cannot fail.
@@ -97,6 +101,30 @@ pub(crate) fn prometheus(counters: &Counters, jobs: &[Job]) -> String {
         "counter",
         "WebSockets that were closed because they did not read.",
         &[(String::new(), read(&counters.slow_readers))],
+    );
+    let of_folders = |value: fn(&FolderStatus) -> u64| -> Vec<(String, u64)> {
+        let folders = disk.folders.iter();
+        folders
+            .map(|folder| (format!("{{folder=\"{}\"}}", folder.name), value(folder)))
+            .collect()
+    };
+    metric(
+        "disk_free_bytes",
+        "gauge",
+        "Free bytes of the disk of each folder.",
+        &of_folders(|folder| folder.free_bytes),
+    );
+    metric(
+        "disk_min_free_bytes",
+        "gauge",
+        "Work stops when fewer bytes are free.",
+        &of_folders(|folder| folder.min_free_bytes),
+    );
+    metric(
+        "disk_short",
+        "gauge",
+        "1 while work waits for room on the disk.",
+        &of_folders(|folder| folder.is_short.into()),
     );
     if let Some(bytes) = resident_bytes() {
         metric(

@@ -157,7 +157,7 @@ impl Upload {
                 if runtime.block_on(keep(objects, picture, is_known))? {
                     restored.insert(picture.sha256.clone());
                 }
-                Ok(())
+                Ok::<(), BlobError>(())
             });
             result.map(|()| self)
         });

@@ -27,7 +27,8 @@ pub fn lora(rank: usize, salt: &str) -> Vec<u8> {
 
 /// What a reader of headers takes for a PNG of 8 × 8 pixels. Others for other texts.
 pub fn png(salt: &str) -> Vec<u8> {
-    let mut file = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x08\0\0\0\x08\x08\x02\0\0\0\x4b\x6d\x29\xdc".to_vec();
+    let mut file =
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x08\0\0\0\x08\x08\x02\0\0\0\x4b\x6d\x29\xdc".to_vec();
     file.extend_from_slice(salt.as_bytes());
     file
 }

@@ -382,6 +382,14 @@ impl BlobStore {
         copy(key, expected, stream, &mut Nowhere).await
     }
 
+    /// The folder of the objects, when they are on this machine.
+    pub fn folder(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Folder { folder, .. } => Some(folder),
+            Place::Bucket(_) => None,
+        }
+    }
+
     /// Where agents and browsers reach the objects, when that is not this server: `https://host[:port]`.
     pub fn public_origin(&self) -> Option<String> {
         match &self.place {

@@ -29,6 +29,16 @@ async function whole<T>(get: (query: { limit: number; after?: string }) => Promi
 export const sessionQuery = () =>
   queryOptions({ queryKey: ["session"], queryFn: () => body(client.GET("/api/v1/session")), retry: false });
 
+/** No job's stream tells of the server itself. */
+const SYSTEM_EVERY_MS = 15_000;
+
+export const systemQuery = () =>
+  queryOptions({
+    queryKey: ["system"],
+    queryFn: () => body(client.GET("/api/v1/system")),
+    refetchInterval: SYSTEM_EVERY_MS,
+  });
+
 export const tokensQuery = () =>
   queryOptions({ queryKey: ["tokens"], queryFn: () => body(client.GET("/api/v1/tokens")) });
 

@@ -68,6 +68,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/agent/attempts/{id}/unusable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say that a file of the assignment is lost, damaged or of no use
+         * @description The server looks at it itself, and says what to do without it.
+         */
+        post: operations["report_unusable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/agent/claim": {
         parameters: {
             query?: never;
@@ -819,6 +839,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/system": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get how the server is
+         * @description Says whether its disk has too little room, so that uploads are refused and jobs wait.
+         */
+        get: operations["get_system"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tokens": {
         parameters: {
             query?: never;
@@ -1205,6 +1245,11 @@ export interface components {
             /** @description Who uses it. */
             scope?: components["schemas"]["TokenScope"];
         };
+        /**
+         * @description What is wrong with a stored file.
+         * @enum {string}
+         */
+        Damage: "missing" | "damaged";
         /** @description Uploaded pictures with captions. */
         Dataset: {
             /**
@@ -1219,6 +1264,11 @@ export interface components {
              * @description Pictures with a caption that is not empty.
              */
             n_captioned: number;
+            /**
+             * Format: int64
+             * @description Pictures that are known to be missing from the object store or damaged there: upload them again.
+             */
+            n_damaged?: number;
             /**
              * Format: int64
              * @description Pictures.
@@ -1244,6 +1294,13 @@ export interface components {
          * @enum {string}
          */
         Directive: "stop" | "cancel" | "checkpoint" | "sample";
+        /** @description Room on the server's disks. */
+        DiskStatus: {
+            /** @description What is guarded. */
+            folders: components["schemas"]["FolderStatus"][];
+            /** @description There is too little: uploads are refused, jobs on this machine pause, nothing is started until there is room. */
+            is_short: boolean;
+        };
         /**
          * @description What computes the training.
          * @enum {string}
@@ -1398,6 +1455,33 @@ export interface components {
             picture?: components["schemas"]["ArtifactId"] | null;
             result?: components["schemas"]["TrainResult"] | null;
         };
+        /** @description Room for what one folder holds. */
+        FolderStatus: {
+            /**
+             * Format: int64
+             * @description Free bytes of its disk.
+             */
+            free_bytes: number;
+            /** @description There is too little. */
+            is_short: boolean;
+            /**
+             * Format: int64
+             * @description Work stops when fewer bytes are free.
+             */
+            min_free_bytes: number;
+            /** @description `data` or `objects`. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Work goes on when so many bytes are free again.
+             */
+            resume_at_bytes: number;
+            /**
+             * Format: int64
+             * @description Size of its disk, in bytes.
+             */
+            total_bytes: number;
+        };
         /** @description One picture to render. */
         GenerateWork: {
             /** @description Where this machine finds the base model. */
@@ -1473,10 +1557,25 @@ export interface components {
          * @enum {string}
          */
         InstancePhase: "intent" | "unknown" | "live" | "ending" | "abandoned" | "gone";
+        /** @description What an agent does without a file. */
+        Instead: {
+            /** @enum {string} */
+            do: "fetch_again";
+        } | {
+            /** @enum {string} */
+            do: "go_on";
+            resume_from?: components["schemas"]["StoredFile"] | null;
+        } | {
+            /** @enum {string} */
+            do: "give_up";
+            /** @description Why, and what its owner can do; the detail of the failure. */
+            reason: string;
+        };
         /** @description One picture of a dataset. */
         Item: {
             /** @description What the picture shows, in the words of a prompt. */
             caption: string;
+            damage?: components["schemas"]["Damage"] | null;
             /** @description The name it was uploaded under. */
             file_name: string;
             /**
@@ -1811,6 +1910,7 @@ export interface components {
              * @description When it was made.
              */
             created_at: string;
+            damage?: components["schemas"]["Damage"] | null;
             /** @description The frozen pictures that it learned from. */
             dataset_version_id: components["schemas"]["DatasetVersionId"];
             /** @description Name of the file. */
@@ -2643,6 +2743,11 @@ export interface components {
             /** @description Signed address. */
             url: string;
         };
+        /** @description How the server is. */
+        SystemStatus: {
+            /** @description Room on its disks. */
+            disk: components["schemas"]["DiskStatus"];
+        };
         /**
          * Format: uuid
          * @description A token of the HTTP API.
@@ -2687,6 +2792,20 @@ export interface components {
             recipe: components["schemas"]["Recipe"];
             resume_from?: components["schemas"]["StoredFile"] | null;
         };
+        /** @description Says that a file of the assignment cannot be used. The server looks at it itself. */
+        UnusableFile: {
+            /** @description The right bytes arrived, but the engine cannot go on from them; for a checkpoint. */
+            arrived: boolean;
+            /**
+             * Format: int64
+             * @description See [`Assignment::fence`].
+             */
+            fence: number;
+            /** @description What was seen, for a person, at most 2000 characters. */
+            problem: string;
+            /** @description SHA-256 of the file as the assignment names it, in hexadecimal. */
+            sha256: string;
+        };
         /** @description Changes a dataset. */
         UpdateDataset: {
             /** @description The new name, from 1 to 80 characters. */
@@ -2715,6 +2834,8 @@ export interface components {
             dataset: components["schemas"]["Dataset"];
             /** @description Files that were not, each with its reason. */
             refused: components["schemas"]["RefusedFile"][];
+            /** @description Pictures that the dataset has already, and whose lost or damaged file was stored again. */
+            restored?: components["schemas"]["Item"][];
         };
         /** @description Where to put an announced file. */
         UploadTicket: {
@@ -2760,7 +2881,10 @@ export interface components {
         VerdictCheck: {
             /** @description What was seen, with numbers. */
             detail: string;
-            /** @description What was checked: `finite`, `complete`, `non_zero`, `picture_changes`, `validation_loss`. */
+            /**
+             * @description What was checked: `opens`, `complete`, `finite`, `non_zero`, `weight_zero`, `picture_changes`,
+             *     `validation_loss`.
+             */
             name: string;
             /** @description Whether it passed. */
             passed: boolean;
@@ -2910,6 +3034,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HeartbeatReply"];
+                };
+            };
+            /** @description What is wrong, and what would be right */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    report_unusable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The attempt */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UnusableFile"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Instead"];
                 };
             };
             /** @description What is wrong, and what would be right */
@@ -4497,6 +4656,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LedgerEntry"][];
+                };
+            };
+            /** @description What is wrong, and what would be right */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_system: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SystemStatus"];
                 };
             };
             /** @description What is wrong, and what would be right */

@@ -152,7 +152,11 @@ fn a_picture_that_the_dataset_has_is_handed_on_again() {
     };
     batch.add("again.png", Cursor::new(png(1)), &mut store).unwrap();
     let report = batch.finish();
-    assert_eq!(stored, [first.items[0].sha256.clone()], "its stored file may be lost");
+    assert_eq!(
+        stored,
+        [first.items[0].sha256.clone()],
+        "its stored file may be lost"
+    );
     assert_eq!(report.items, []);
     assert_eq!(
         report.again[0].reason(),

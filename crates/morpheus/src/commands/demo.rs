@@ -140,6 +140,7 @@ async fn start(args: &Args, data: PathBuf) -> anyhow::Result<Product> {
         runpod: None,
         bases: Default::default(),
         max_running: Default::default(),
+        min_free_bytes: None,
         agent_program: None,
     };
     if let Some(listen) = args.listen {

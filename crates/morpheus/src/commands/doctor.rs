@@ -109,7 +109,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         checks::processor(),
         checks::memory(),
         checks::data_folder(&settings.data),
-        checks::disk(&settings.data),
+        checks::disk(&settings.data, settings.min_free_bytes),
         checks::port(settings.listen),
     ];
     findings.push(checks::database(&settings)?);

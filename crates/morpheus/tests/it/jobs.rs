@@ -142,15 +142,24 @@ async fn a_damaged_checkpoint_is_followed_by_the_one_before_it() {
     api.post(&format!("{path_of_job}/resume"), json!({})).await;
     let job = api.ended(&id).await;
     assert_eq!(job["phase"], "succeeded", "{job}");
-    assert_eq!(job["n_attempts"], 2, "looking for a whole one is no attempt: {job}");
+    assert_eq!(
+        job["n_attempts"], 2,
+        "looking for a whole one is no attempt: {job}"
+    );
     let events = events(&api, &id).await;
     let warnings: Vec<&str> = events
         .iter()
         .filter(|event| event["type"] == "log" && event["level"] == "warning")
         .map(|event| event["message"].as_str().unwrap())
         .collect();
-    assert!(warnings[0].contains("is damaged in the object store"), "{warnings:?}");
-    assert!(warnings[1].contains("is missing from the object store"), "{warnings:?}");
+    assert!(
+        warnings[0].contains("is damaged in the object store"),
+        "{warnings:?}"
+    );
+    assert!(
+        warnings[1].contains("is missing from the object store"),
+        "{warnings:?}"
+    );
 
     let args = ["objects", "verify", "--json", "--data", path(data.path())];
     let output = crate::support::run(args);

@@ -197,6 +197,9 @@ impl Orchestrator {
     /// Copies its files into the object store, under their hashes.
     async fn copy(&self, base: &Base, n_bytes: &AtomicU64) -> Result<(), String> {
         let web = self.web()?;
+        self.disk
+            .check_room(base.size_bytes())
+            .map_err(|err| chain(&err))?;
         for file in &base.files {
             let hash = file.sha256.as_deref().unwrap_or_default();
             let key = BlobKey::from_sha256(hash).map_err(|err| chain(&err))?;

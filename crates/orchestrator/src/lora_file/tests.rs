@@ -27,7 +27,10 @@ fn a_lora_has_the_ranks_names_and_shapes_of_one() {
     let other = check_header(&header(&sim::files::lora(8, "")), 4).unwrap_err();
     assert!(other.contains("has the rank 8, and the recipe's is 4"), "{other}");
     refused(BTreeMap::clear, "it has no modules");
-    refused(|tensors| drop(tensors.remove(&named(UP))), "has no `lora_up.weight`");
+    refused(
+        |tensors| drop(tensors.remove(&named(UP))),
+        "has no `lora_up.weight`",
+    );
     refused(|tensors| drop(tensors.remove(&named(ALPHA))), "has no `alpha`");
     refused(
         |tensors| {
@@ -64,7 +67,9 @@ fn scan(file: &[u8], piece: usize) -> Seen {
     let first = header_range(file, file.len() as u64).unwrap().end;
     assert!(first > PREFIX_BYTES);
     let mut scan = Scan::new(header);
-    file[first as usize..].chunks(piece).for_each(|bytes| scan.take(bytes));
+    file[first as usize..]
+        .chunks(piece)
+        .for_each(|bytes| scan.take(bytes));
     scan.end()
 }
 
@@ -80,7 +85,11 @@ fn numbers_are_seen_however_the_bytes_come() {
     for piece in [1, 3, 4, 7, 10_000] {
         assert_eq!(scan(&sound, piece), Seen::default(), "{piece}");
         assert_eq!(scan(&broken, piece).not_finite, Some(named(UP)), "{piece}");
-        assert_eq!(scan(&zero, piece).zero, BTreeSet::from([MODULE.to_owned()]), "{piece}");
+        assert_eq!(
+            scan(&zero, piece).zero,
+            BTreeSet::from([MODULE.to_owned()]),
+            "{piece}"
+        );
     }
 }
 

@@ -62,6 +62,9 @@ impl Orchestrator {
         let Some(oldest) = generations::oldest_queued(&self.store).await? else {
             return Ok(());
         };
+        if self.disk.is_short() {
+            return Ok(());
+        }
         let waiting_for = self.watches.unchanged_for(oldest.0, Aspect::Waiting, (0, None));
         if workers.is_empty() {
             return self.start_worker(provider.as_ref(), waiting_for).await;

@@ -161,6 +161,9 @@ impl Orchestrator {
         provider: &dyn Provider,
         instances: &HashMap<Uuid, Instance>,
     ) -> Result<(), ReconcileError> {
+        if self.disk.is_short() {
+            return Ok(());
+        }
         let alive = self.attempts_of(provider.name()).await?;
         let is_leaving = |id: &Uuid| !alive.iter().any(|attempt| attempt.id.0 == *id);
         let n_leaving = instances.keys().filter(|id| is_leaving(id)).count();

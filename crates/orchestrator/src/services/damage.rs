@@ -142,7 +142,10 @@ impl Orchestrator {
     /// Why work that needs an object cannot be done, and what its owner can do.
     async fn reason(&self, tx: &Tx, key: &BlobKey, damage: Damage) -> ServiceResult<String> {
         let keys = BTreeSet::from([key.clone()]);
-        let found = damage::dependents(tx, &keys).await?.remove(key).unwrap_or_default();
+        let found = damage::dependents(tx, &keys)
+            .await?
+            .remove(key)
+            .unwrap_or_default();
         for dependent in &found {
             if let Dependent::Base { name, .. } = dependent {
                 // Where it came from may still have it.

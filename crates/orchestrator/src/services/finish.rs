@@ -1,5 +1,7 @@
 //! The end of an attempt, as its agent reports it.
 
+use std::time::Duration;
+
 use protocol::{
     ArtifactId, AttemptId,
     agent::{ArtifactKind, Finish, TrainResult},
@@ -19,7 +21,7 @@ use store::{
 };
 
 use super::{AttemptEnd, end_job_attempt};
-use crate::{Orchestrator, ServiceError, ServiceResult};
+use crate::{Orchestrator, ServiceError, ServiceResult, reconcile::disk::PAUSED};
 
 /// Attempts of a generation before it fails.
 const MAX_GENERATION_ATTEMPTS: u32 = 3;
@@ -70,7 +72,14 @@ impl Orchestrator {
         job: &JobState,
         finish: Finish,
     ) -> ServiceResult<()> {
-        let end = AttemptEnd::new(finish.outcome, finish.detail);
+        let is_paused =
+            finish.outcome == Outcome::Stopped && job.phase == Phase::Running && job.requested.is_none();
+        let end = if is_paused {
+            // Nobody asked for a stop but the disk guard.
+            AttemptEnd::again(Outcome::Stopped, PAUSED, Duration::ZERO)
+        } else {
+            AttemptEnd::new(finish.outcome, finish.detail)
+        };
         if finish.outcome != Outcome::Completed || job.phase == Phase::Cancelling {
             end_job_attempt(self, tx, attempt, end).await?;
             return Ok(());

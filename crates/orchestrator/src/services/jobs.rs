@@ -15,7 +15,7 @@ use store::{
 };
 
 use super::{POOL, apply, pricing::check_wish, spend::check_limit};
-use crate::{Orchestrator, ServiceError, ServiceResult, lifecycle::Input};
+use crate::{Orchestrator, ServiceError, ServiceResult, lifecycle::Input, reconcile::disk::WAITS};
 
 /// Preview prompts that are taken from the dataset when none are given.
 const N_DEFAULT_PROMPTS: usize = 2;
@@ -106,6 +106,9 @@ impl Orchestrator {
             limit,
         };
         let id = jobs::insert(&tx, new).await?;
+        if self.disk.is_short() {
+            jobs::put_off(&tx, id, WAITS, store::now()).await?;
+        }
         tx.commit().await?;
         tracing::info!(job.id = %id, "job queued");
         Ok(jobs::get(&self.store, owner, id).await?)

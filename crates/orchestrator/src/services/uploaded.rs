@@ -110,7 +110,10 @@ impl Orchestrator {
         }
         let n_steps = jobs::state(&self.store, job).await?.recipe.parameters.n_steps;
         if !(1..=n_steps).contains(&result.n_steps) {
-            let problem = format!("must be from 1 to {n_steps}, the recipe's, not {}", result.n_steps);
+            let problem = format!(
+                "must be from 1 to {n_steps}, the recipe's, not {}",
+                result.n_steps
+            );
             return wrong("result.n_steps", problem);
         }
         let file = match artifacts::find(&self.store, result.artifact_id).await {
@@ -205,7 +208,10 @@ mod tests {
     fn pictures_are_told_by_their_head() {
         assert_eq!(png_problem(&sim::files::png("")), None);
         assert_eq!(png_problem(b"GIF89a").as_deref(), Some("is not a PNG"));
-        assert_eq!(png_problem(&sim::files::png("")[..20]).as_deref(), Some("is not a PNG"));
+        assert_eq!(
+            png_problem(&sim::files::png("")[..20]).as_deref(),
+            Some("is not a PNG")
+        );
         for side in [[0; 4], [0, 0, 0x20, 1], [0xff; 4]] {
             let mut head = sim::files::png("");
             head[16..20].copy_from_slice(&side);

@@ -364,13 +364,29 @@ async fn an_agents_word_makes_no_file() -> anyhow::Result<()> {
         seed: 1,
     };
     let table = [
-        (lora(), b"not a lora".to_vec(), "is not a LoRA: its header would have"),
+        (
+            lora(),
+            b"not a lora".to_vec(),
+            "is not a LoRA: its header would have",
+        ),
         (lora(), cut, "is not a LoRA: its tensors end at byte"),
-        (lora(), sim::files::lora(16, ""), "has the rank 16, and the recipe's is 8"),
+        (
+            lora(),
+            sim::files::lora(16, ""),
+            "has the rank 16, and the recipe's is 8",
+        ),
         (sample.clone(), b"<svg>".to_vec(), "is not a PNG"),
         (ArtifactKind::PictureBefore, b"GIF89a".to_vec(), "is not a PNG"),
-        (ArtifactKind::Checkpoint { step: 101 }, b"state".to_vec(), "step: must be from 1 to 100"),
-        (ArtifactKind::Lora { step: 0 }, sim::files::lora(8, ""), "step: must be from 1 to 100"),
+        (
+            ArtifactKind::Checkpoint { step: 101 },
+            b"state".to_vec(),
+            "step: must be from 1 to 100",
+        ),
+        (
+            ArtifactKind::Lora { step: 0 },
+            sim::files::lora(8, ""),
+            "step: must be from 1 to 100",
+        ),
         (sample, sim::files::png(""), ""),
         (lora(), sim::files::lora(8, ""), ""),
     ];
@@ -396,12 +412,13 @@ async fn an_agents_word_makes_no_model() -> anyhow::Result<()> {
     };
     let mut zero = sim::files::lora(8, "zero");
     let n_bytes = zero.len();
-    zero[n_bytes - 100..].fill(0);
+    zero[n_bytes - 132..].fill(0);
     let zero = agent
         .bring(&held, ArtifactKind::Lora { step: 100 }, zero.leak())
         .await?;
     let mut endless = sim::files::lora(8, "endless");
-    endless[n_bytes - 97..n_bytes].copy_from_slice(&[0xff; 97]);
+    let n_bytes = endless.len();
+    endless[n_bytes - 4..].fill(0xff);
     let endless = agent
         .bring(&held, ArtifactKind::Lora { step: 100 }, endless.leak())
         .await?;
@@ -422,8 +439,14 @@ async fn an_agents_word_makes_no_model() -> anyhow::Result<()> {
             with(&|result| result.verdict.passed = false),
             "result.verdict: says that it did not pass, but none of its checks failed",
         ),
-        (with(&|result| result.n_steps = 99), "result.n_steps: must be the 100 of the file"),
-        (with(&|result| result.n_steps = 101), "result.n_steps: must be from 1 to 100"),
+        (
+            with(&|result| result.n_steps = 99),
+            "result.n_steps: must be the 100 of the file",
+        ),
+        (
+            with(&|result| result.n_steps = 101),
+            "result.n_steps: must be from 1 to 100",
+        ),
         (
             with(&|result| result.artifact_id = endless),
             "result.verdict: says that every number is finite",
@@ -434,16 +457,24 @@ async fn an_agents_word_makes_no_model() -> anyhow::Result<()> {
         ),
     ];
     for (finish, wanted) in table {
-        let refused = bench.orchestrator.finish(&agent.credential, held.id, finish).await;
+        let refused = bench
+            .orchestrator
+            .finish(&agent.credential, held.id, finish)
+            .await;
         let said = refused.err().map(|err| err.to_string()).unwrap_or_default();
         assert!(said.starts_with(wanted), "{said:?} instead of {wanted:?}");
         assert_eq!(bench.phase(job.id).await?, Phase::Running);
     }
     // What the file says of itself counts, not what its agent says of it.
     let boast = with(&|result| {
-        result.metadata.insert("ss_steps".to_owned(), "1000000".to_owned());
+        result
+            .metadata
+            .insert("ss_steps".to_owned(), "1000000".to_owned());
     });
-    bench.orchestrator.finish(&agent.credential, held.id, boast).await?;
+    bench
+        .orchestrator
+        .finish(&agent.credential, held.id, boast)
+        .await?;
     let id = bench.job(job.id).await?.model_version_id.expect("a result");
     let version = store::models::version(bench.store(), bench.owner(), id).await?;
     assert_eq!(version.metadata.get("ss_steps"), None);

@@ -56,7 +56,9 @@ impl Bench {
     /// An agent that goes on after the first one was lost with checkpoints of two steps.
     async fn goes_on(&self) -> anyhow::Result<(protocol::job::Job, Agent, Held)> {
         let (job, agent, held) = self.claimed().await?;
-        agent.beat(&held, (1..=20).map(|n| step(n, n as u32)).collect()).await?;
+        agent
+            .beat(&held, (1..=20).map(|n| step(n, n as u32)).collect())
+            .await?;
         agent.bring(&held, OLD, b"old").await?;
         agent.bring(&held, NEW, b"new").await?;
         agent.finish(&held, Outcome::Lost).await?;
@@ -67,10 +69,13 @@ impl Bench {
         Ok((job, agent, held))
     }
 
-    async fn succeeded(&self) -> anyhow::Result<ModelVersion> {
+    async fn with_version(&self) -> anyhow::Result<ModelVersion> {
         let (job, agent, held) = self.claimed().await?;
         let finish = agent.completed(&held, verdict(&[])).await?;
-        self.orchestrator.finish(&agent.credential, held.id, finish).await?;
+        self.orchestrator
+            .finish(&agent.credential, held.id, finish)
+            .await?;
+        self.machines.kill_all();
         let id = self.job(job.id).await?.model_version_id.context("a result")?;
         Ok(models::version(self.store(), self.owner(), id).await?)
     }
@@ -166,16 +171,24 @@ async fn a_checkpoint_that_no_engine_takes_is_left_out() -> anyhow::Result<()> {
     let (job, agent, held) = bench.goes_on().await?;
     let instead = report(&agent, &held, sha256(b"new"), true).await?;
     assert_eq!(resume_from(instead), Some(sha256(b"old")));
-    assert_eq!(damage::of(bench.store(), &key(b"new")).await?, None, "its bytes are right");
+    assert_eq!(
+        damage::of(bench.store(), &key(b"new")).await?,
+        None,
+        "its bytes are right"
+    );
     let warnings = bench.warnings(job.id).await?;
     assert_eq!(
         warnings,
-        ["the checkpoint of step 20 cannot be gone on from (as it was seen): going on from the one of step 10"]
+        [
+            "the checkpoint of step 20 cannot be gone on from (as it was seen): going on from the one of step 10"
+        ]
     );
     // So it stays, for the attempts to come.
     agent.finish(&held, Outcome::Lost).await?;
     bench.machines.kill_all();
-    bench.pass().await?;
+    bench
+        .wait_passing_until(async || Ok(!bench.machines.alive().is_empty()))
+        .await?;
     let held = bench.agent().await?.claim_train().await?;
     let file = held.work.resume_from.context("a checkpoint")?;
     assert_eq!(file.sha256, sha256(b"old"));
@@ -185,7 +198,7 @@ async fn a_checkpoint_that_no_engine_takes_is_left_out() -> anyhow::Result<()> {
 #[tokio::test]
 async fn an_agent_says_nothing_of_other_files() -> anyhow::Result<()> {
     let bench = Bench::new().await?;
-    let version = bench.succeeded().await?;
+    let version = bench.with_version().await?;
     bench.lose(crate::fixture::lora()).await?;
     let (_, agent, held) = bench.goes_on().await?;
     for hash in [version.sha256.clone(), "no hash".to_owned()] {
@@ -193,7 +206,10 @@ async fn an_agent_says_nothing_of_other_files() -> anyhow::Result<()> {
         assert!(matches!(refused, Err(ServiceError::Invalid(_))), "{refused:?}");
     }
     assert_eq!(damage::all(bench.store()).await?.len(), 0);
-    let late = Held { fence: held.fence - 1, ..held };
+    let late = Held {
+        fence: held.fence - 1,
+        ..held
+    };
     let refused = report(&agent, &late, sha256(b"new"), false).await;
     assert!(matches!(refused, Err(ServiceError::LeaseLost)), "{refused:?}");
     Ok(())
@@ -224,7 +240,9 @@ async fn what_was_found_damaged_is_not_handed_out() -> anyhow::Result<()> {
     assert_eq!(file.sha256, sha256(b"old"));
     assert_eq!(
         bench.warnings(job.id).await?,
-        ["the checkpoint of step 20 is not whole in the object store any more: going on from the one of step 10"]
+        [
+            "the checkpoint of step 20 is not whole in the object store any more: going on from the one of step 10"
+        ]
     );
     Ok(())
 }
@@ -253,7 +271,11 @@ async fn a_stopped_job_keeps_a_second_checkpoint() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_lost_picture_is_named_and_its_return_is_seen() -> anyhow::Result<()> {
     let bench = Bench::new().await?;
-    let picture = bench.store().objects().put(Bytes::from_static(b"picture")).await?;
+    let picture = bench
+        .store()
+        .objects()
+        .put(Bytes::from_static(b"picture"))
+        .await?;
     let tx = bench.store().begin().await?;
     let item = datasets::NewItem {
         file_name: "waving.png".to_owned(),
@@ -284,19 +306,32 @@ async fn a_lost_picture_is_named_and_its_return_is_seen() -> anyhow::Result<()> 
     assert_eq!(dataset.n_damaged, 1);
 
     agent.finish(&held, Outcome::Failed).await?;
-    let resumed = bench.orchestrator.resume_job(bench.owner(), job.id, Default::default()).await;
+    let resumed = bench
+        .orchestrator
+        .resume_job(bench.owner(), job.id, Default::default())
+        .await;
     assert!(
         matches!(&resumed, Err(ServiceError::Conflict(text)) if *text == reason),
         "{resumed:?}"
     );
-    let created = bench.orchestrator.create_job(bench.owner(), bench.request()).await;
+    let created = bench
+        .orchestrator
+        .create_job(bench.owner(), bench.request())
+        .await;
     assert!(
         matches!(&created, Err(ServiceError::Invalid(fields)) if fields.to_string().contains("waving.png")),
         "{created:?}"
     );
     // Whoever puts the file back need not tell.
-    bench.store().objects().put(Bytes::from_static(b"picture")).await?;
-    bench.orchestrator.resume_job(bench.owner(), job.id, Default::default()).await?;
+    bench
+        .store()
+        .objects()
+        .put(Bytes::from_static(b"picture"))
+        .await?;
+    bench
+        .orchestrator
+        .resume_job(bench.owner(), job.id, Default::default())
+        .await?;
     assert_eq!(damage::all(bench.store()).await?.len(), 0);
     Ok(())
 }
@@ -304,7 +339,7 @@ async fn a_lost_picture_is_named_and_its_return_is_seen() -> anyhow::Result<()> 
 #[tokio::test]
 async fn a_version_without_its_file_is_of_no_use() -> anyhow::Result<()> {
     let bench = Bench::new().await?;
-    let version = bench.succeeded().await?;
+    let version = bench.with_version().await?;
     bench.spoil(crate::fixture::lora())?;
     let refused = bench.orchestrator.promote(bench.owner(), version.id).await;
     assert!(
@@ -318,29 +353,43 @@ async fn a_version_without_its_file_is_of_no_use() -> anyhow::Result<()> {
         "prompt": "zora waves", "base_model": "tiny-xl",
         "loras": [LoraWeight { model_version_id: version.id, weight: 1.0 }],
     }))?;
-    let refused = bench.orchestrator.create_generation(bench.owner(), request.clone()).await;
+    let refused = bench
+        .orchestrator
+        .create_generation(bench.owner(), request.clone())
+        .await;
     assert!(
         matches!(&refused, Err(ServiceError::Invalid(fields)) if fields.to_string().contains("loras[0]")),
         "{refused:?}"
     );
 
-    bench.store().objects().put(Bytes::from_static(crate::fixture::lora())).await?;
+    bench
+        .store()
+        .objects()
+        .put(Bytes::from_static(crate::fixture::lora()))
+        .await?;
     let promoted = bench.orchestrator.promote(bench.owner(), version.id).await?;
     assert_eq!(promoted.damage, None);
-    bench.orchestrator.create_generation(bench.owner(), request).await?;
+    bench
+        .orchestrator
+        .create_generation(bench.owner(), request)
+        .await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn verifying_reads_everything_and_heals_what_is_whole() -> anyhow::Result<()> {
     let bench = Bench::new().await?;
-    bench.succeeded().await?;
+    bench.with_version().await?;
     // The fixture's pictures never were in the store.
     let seen = bench.orchestrator.verify_objects().await?;
     assert_eq!((seen.n_objects, seen.damaged.len()), (6, 3), "{seen:?}");
     assert!(!seen.is_sound());
     assert!(seen.damaged.iter().all(|object| object.damage == Damage::Missing));
-    let texts: Vec<String> = seen.damaged[0].dependents.iter().map(ToString::to_string).collect();
+    let texts: Vec<String> = seen.damaged[0]
+        .dependents
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(
         texts,
         [
@@ -358,7 +407,11 @@ async fn verifying_reads_everything_and_heals_what_is_whole() -> anyhow::Result<
         found.dependents[0].to_string(),
         "the LoRA file of version 1 of the model `Zora`"
     );
-    bench.store().objects().put(Bytes::from_static(crate::fixture::lora())).await?;
+    bench
+        .store()
+        .objects()
+        .put(Bytes::from_static(crate::fixture::lora()))
+        .await?;
     let seen = bench.orchestrator.verify_objects().await?;
     assert_eq!((seen.healed, seen.damaged.len()), (vec![lora.to_string()], 3));
 
@@ -375,12 +428,15 @@ async fn verifying_reads_everything_and_heals_what_is_whole() -> anyhow::Result<
 #[tokio::test]
 async fn a_generation_without_its_lora_says_which() -> anyhow::Result<()> {
     let bench = Bench::new().await?;
-    let version = bench.succeeded().await?;
+    let version = bench.with_version().await?;
     let request: CreateGeneration = serde_json::from_value(serde_json::json!({
         "prompt": "zora waves", "base_model": "tiny-xl",
         "loras": [LoraWeight { model_version_id: version.id, weight: 1.0 }],
     }))?;
-    bench.orchestrator.create_generation(bench.owner(), request).await?;
+    bench
+        .orchestrator
+        .create_generation(bench.owner(), request)
+        .await?;
     bench.lose(crate::fixture::lora()).await?;
     bench.pass().await?;
     let worker = bench
@@ -390,7 +446,10 @@ async fn a_generation_without_its_lora_says_which() -> anyhow::Result<()> {
         .find(|machine| machine.purpose == orchestrator::providers::Purpose::Generate)
         .context("a worker")?;
     let worker = bench.agent_of(worker.id).await?;
-    let work = worker.claim(WorkKind::Generate).await?.context("a picture to render")?;
+    let work = worker
+        .claim(WorkKind::Generate)
+        .await?
+        .context("a picture to render")?;
     let unusable = UnusableFile {
         fence: work.fence,
         sha256: version.sha256.clone(),

@@ -346,9 +346,7 @@ impl Agent {
     }
 
     pub(crate) async fn completed(&self, held: &Held, verdict: Verdict) -> anyhow::Result<Finish> {
-        let artifact_id = self
-            .bring(held, ArtifactKind::Lora { step: 100 }, lora())
-            .await?;
+        let artifact_id = self.bring(held, ArtifactKind::Lora { step: 100 }, lora()).await?;
         let before = self
             .bring(held, ArtifactKind::PictureBefore, picture("before"))
             .await?;

@@ -11,7 +11,7 @@ use protocol::{
 };
 use store::generations;
 
-use crate::fixture::{Agent, Bench, announced, picture, verdict};
+use crate::fixture::{Agent, Bench, announced, lora, picture, verdict};
 
 fn request() -> CreateGeneration {
     let value = serde_json::json!({ "base_model": "tiny-xl", "prompt": "zora waves" });
@@ -224,7 +224,7 @@ async fn loras_are_checked_and_handed_out() -> anyhow::Result<()> {
         anyhow::bail!("a picture")
     };
     assert_eq!(work.lora_files.len(), 1);
-    assert_eq!(work.lora_files[0].size_bytes, 4);
+    assert_eq!(work.lora_files[0].size_bytes, lora().len() as u64);
 
     bench.orchestrator.retire(bench.owner(), version).await?;
     let retired = bench

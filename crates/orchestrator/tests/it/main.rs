@@ -5,6 +5,7 @@ mod agents;
 mod bases;
 mod crashes;
 mod damage;
+mod disk;
 mod fixture;
 mod generations;
 mod jobs;

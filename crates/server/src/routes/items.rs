@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{Multipart, State, multipart::MultipartRejection},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode, header},
 };
 use protocol::{
     DatasetId, ItemId,
@@ -72,8 +72,12 @@ pub(crate) async fn upload_items(
     State(state): State<AppState>,
     user: User,
     Path(id): Path<DatasetId>,
+    headers: HeaderMap,
     multipart: Result<Multipart, MultipartRejection>,
 ) -> ApiResult<axum::Json<UploadReport>> {
+    let length = headers.get(header::CONTENT_LENGTH);
+    let n_bytes = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    state.orchestrator.check_room(n_bytes.unwrap_or(0))?;
     let multipart = multipart.map_err(|_| {
         ApiError::UnsupportedMediaType(
             "an upload must be `multipart/form-data` with a boundary, as browsers and `curl --form` send it"

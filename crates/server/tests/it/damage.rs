@@ -56,7 +56,11 @@ async fn uploading_a_lost_picture_again_restores_it() {
             ],
         )
         .await;
-    let restored: Vec<&str> = report.restored.iter().map(|item| item.file_name.as_str()).collect();
+    let restored: Vec<&str> = report
+        .restored
+        .iter()
+        .map(|item| item.file_name.as_str())
+        .collect();
     assert_eq!(restored, ["0.png", "1.png"]);
     assert_eq!(report.accepted, []);
     assert_eq!(report.refused.len(), 1);
@@ -92,11 +96,19 @@ async fn a_job_that_lost_a_picture_goes_on_when_it_is_uploaded_again() {
     let Instead::GiveUp { reason } = instead else {
         panic!("{instead:?}");
     };
-    assert!(reason.contains("`1.png` of the dataset `zora` is missing"), "{reason}");
+    assert!(
+        reason.contains("`1.png` of the dataset `zora` is missing"),
+        "{reason}"
+    );
     let finish = json!({"fence": assignment.fence, "outcome": "failed", "detail": reason});
-    agent.finish(&assignment, serde_json::from_value(finish).unwrap()).await;
+    agent
+        .finish(&assignment, serde_json::from_value(finish).unwrap())
+        .await;
     let failed: Job = app.get(&format!("/api/v1/jobs/{}", job.id)).await;
-    assert_eq!((failed.phase, failed.reason), (Phase::Failed, Some(reason.clone())));
+    assert_eq!(
+        (failed.phase, failed.reason),
+        (Phase::Failed, Some(reason.clone()))
+    );
     let dataset: Dataset = app.get(&format!("/api/v1/datasets/{}", dataset.id)).await;
     assert_eq!(dataset.n_damaged, 1);
 
@@ -121,7 +133,12 @@ async fn a_version_without_its_file_cannot_be_promoted() {
     let assignment = agent.claim(WorkKind::Train).await;
     let lora = sim::files::lora(4, "");
     let file = agent
-        .upload(&assignment, ArtifactKind::Lora { step: 4 }, "zora.safetensors", &lora)
+        .upload(
+            &assignment,
+            ArtifactKind::Lora { step: 4 },
+            "zora.safetensors",
+            &lora,
+        )
         .await;
     agent
         .finish(&assignment, trained(&assignment, file, 4, verdict(true)))
@@ -135,7 +152,9 @@ async fn a_version_without_its_file_cannot_be_promoted() {
         .refused(StatusCode::CONFLICT, Method::POST, &promote, &json!(null))
         .await;
     assert!(
-        problem.title.contains("version 1 of `zora` is damaged in the object store"),
+        problem
+            .title
+            .contains("version 1 of `zora` is damaged in the object store"),
         "{problem:?}"
     );
     let version: ModelVersion = app.get(&path).await;

@@ -7,6 +7,7 @@ mod agent;
 mod app;
 mod bad_input;
 mod damage;
+mod disk;
 mod events;
 mod main_path;
 mod pictures;

@@ -309,10 +309,7 @@ async fn files(
         let of = match (row.job_id, row.generation_id) {
             (Some(id), _) => (jobs.get(&id).cloned().unwrap_or_default(), id),
             (None, Some(id)) => {
-                found
-                    .entry(key)
-                    .or_default()
-                    .push(Dependent::Generation { id });
+                found.entry(key).or_default().push(Dependent::Generation { id });
                 continue;
             }
             (None, None) => return Err(StoreError::corrupt("artifacts", "belongs to nothing")),
@@ -360,7 +357,11 @@ async fn versions_of(db: &impl Read, files: BTreeSet<Uuid>) -> Result<BTreeMap<U
     let mut versions = BTreeMap::new();
     for row in rows {
         let name = names.get(&row.model_id).cloned().unwrap_or_default();
-        let ids = [Some(row.artifact_id), row.before_artifact_id, row.after_artifact_id];
+        let ids = [
+            Some(row.artifact_id),
+            row.before_artifact_id,
+            row.after_artifact_id,
+        ];
         for id in ids.into_iter().flatten() {
             versions.insert(id, (name.clone(), row.version.unsigned_abs()));
         }

@@ -4,9 +4,9 @@
 use sea_orm::{ColumnTrait, ColumnType, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn};
 
 use super::entities::{
-    api_token, artifact, attempt, base_model, budget, damaged_object, dataset, dataset_item, dataset_version, generation,
-    job, job_event, job_metric, job_metric_tile, ledger_entry, model, model_version, owner, pool_machine,
-    rented_instance, setting,
+    api_token, artifact, attempt, base_model, budget, damaged_object, dataset, dataset_item, dataset_version,
+    generation, job, job_event, job_metric, job_metric_tile, ledger_entry, model, model_version, owner,
+    pool_machine, rented_instance, setting,
 };
 
 /// A table, as far as it can be told without its rows.

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Every table, in the order of an export.
-const TABLES: [&str; 20] = [
+const TABLES: [&str; 21] = [
     "owners",
     "settings",
     "api_tokens",
@@ -32,6 +32,7 @@ const TABLES: [&str; 20] = [
     "job_metrics",
     "job_metric_tiles",
     "artifacts",
+    "damaged_objects",
     "models",
     "model_versions",
 ];

@@ -27,11 +27,12 @@ const VISIBLE: [&str; 16] = [
     "models",
     "model_versions",
 ];
-const HIDDEN: [&str; 5] = [
+const HIDDEN: [&str; 6] = [
     "settings",
     "api_tokens",
     "base_models",
     "attempts",
+    "damaged_objects",
     "seaql_migrations",
 ];
 

@@ -42,7 +42,8 @@ export function ItemCard({ item, onChange, onDelete }: Props) {
       <div className="flex flex-1 flex-col gap-2 p-2">
         {item.damage && (
           <p className="font-medium text-bad text-xs">
-            {item.damage === "missing" ? "The file is lost." : "The file is damaged."} Upload the picture again.
+            {item.damage === "missing" ? "The file is lost." : "The file is damaged."} Upload the picture
+            again.
           </p>
         )}
         <Caption key={item.caption} item={item} onSave={(caption) => onChange({ caption })} />

@@ -26,7 +26,10 @@ export function useUpload(dataset: string) {
       setReport(result);
       const restored = result.restored ?? [];
       if (restored.length > 0) {
-        announce(`${formatPlural(restored.length, "lost picture")} restored`, "Jobs can train on the dataset again.");
+        announce(
+          `${formatPlural(restored.length, "lost picture")} restored`,
+          "Jobs can train on the dataset again.",
+        );
       }
       if (result.accepted.length > 0) announce(`${formatPlural(result.accepted.length, "picture")} added`);
     } catch (error) {

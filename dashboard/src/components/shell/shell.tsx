@@ -9,6 +9,7 @@ import { type Shortcut, useShortcuts, useShortcutsEnabled } from "~/lib/shortcut
 import { useAllJobs } from "~/live/use-all-jobs";
 import { CommandMenu } from "./command-menu";
 import { ConnectionContext } from "./connection";
+import { DiskBanner } from "./disk-banner";
 import { PLACES } from "./navigation";
 import { BottomBar, TopBar } from "./phone-bars";
 import { ShortcutHelp } from "./shortcut-help";
@@ -42,6 +43,7 @@ export function Shell({ children }: { children: ReactNode }) {
             The server cannot be reached. Trying again…
           </p>
         )}
+        <DiskBanner />
         <ConnectionContext value={connection}>{children}</ConnectionContext>
       </main>
       <BottomBar />

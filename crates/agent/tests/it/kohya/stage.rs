@@ -274,7 +274,7 @@ impl Stage {
                     engine.tell(order);
                 }
             }
-            told.ended = engine.end().await;
+            told.ended = engine.end().await.map_err(|err| err.to_string());
             told
         };
         tokio::time::timeout(DEADLINE, drive).await.unwrap()

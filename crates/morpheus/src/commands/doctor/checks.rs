@@ -7,10 +7,11 @@ use std::{
 };
 
 use anyhow::Context as _;
+use orchestrator::disk::Gauge;
 use store::{OpenError, Store};
 
 use super::Finding;
-use protocol::base::BaseSource;
+use protocol::{base::BaseSource, system::default_min_free};
 
 use crate::{bases, settings::Settings};
 
@@ -110,21 +111,25 @@ pub(super) fn data_folder(data: &Path) -> Finding {
     }
 }
 
-pub(super) fn disk(data: &Path) -> Finding {
+pub(super) fn disk(data: &Path, min_free_bytes: Option<u64>) -> Finding {
     let folder = nearest_existing(data);
     let fix = "make room, or choose a folder on another disk with --data or MORPHEUS_DATA";
-    match rustix::fs::statvfs(&folder) {
+    match Gauge::default().measure(&folder) {
         Err(err) => Finding::warning(
             "disk",
             format!("`{}` does not say how much is free: {err}", folder.display()),
             fix,
         ),
-        Ok(disk) => {
-            let free = disk.f_bavail * disk.f_frsize;
-            let detail = format!("{} free", bytes(free));
-            match free {
-                0..DISK_NEEDED => Finding::problem("disk", detail, fix),
-                DISK_NEEDED..DISK_WANTED => Finding::warning("disk", detail, fix),
+        Ok(space) => {
+            let min_free = min_free_bytes.unwrap_or_else(|| default_min_free(space.total_bytes));
+            let detail = format!(
+                "{} free; below {}, uploads are refused and jobs pause",
+                bytes(space.free_bytes),
+                bytes(min_free)
+            );
+            match space.free_bytes {
+                free if free < min_free || free < DISK_NEEDED => Finding::problem("disk", detail, fix),
+                free if free < DISK_WANTED => Finding::warning("disk", detail, fix),
                 _ => Finding::ok("disk", detail),
             }
         }

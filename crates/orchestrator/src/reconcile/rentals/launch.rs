@@ -57,7 +57,8 @@ impl Orchestrator {
     pub(super) async fn fill_rental(&self, rental: &Rental) -> Result<(), ReconcileError> {
         let mut seen = Vec::new();
         loop {
-            if settings::halted(&self.store, rental.name()).await?.is_some() {
+            // What they bring may have to be kept here.
+            if self.disk.is_short() || settings::halted(&self.store, rental.name()).await?.is_some() {
                 return Ok(());
             }
             let alive = spend::alive(&self.store, rental.name()).await?;

@@ -138,7 +138,7 @@ impl Orchestrator {
 
     async fn claim_generation(&self, agent: &AgentCredential) -> ServiceResult<Option<Assignment>> {
         loop {
-            if generations::n_queued(&self.store).await? == 0 {
+            if self.disk.is_short() || generations::n_queued(&self.store).await? == 0 {
                 return Ok(None);
             }
             let tx = self.store.begin().await?;

@@ -17,7 +17,7 @@ use store::{
 };
 
 use super::held_attempt;
-use crate::{Orchestrator, ServiceError, ServiceResult, lifecycle::Input, services::apply};
+use crate::{Orchestrator, ServiceError, ServiceResult, lifecycle::Input, providers::local, services::apply};
 
 impl Orchestrator {
     /// Stores events, renews the lease, gives orders.
@@ -42,7 +42,8 @@ impl Orchestrator {
         let directives = match attempt.subject {
             Subject::Job(job) => {
                 take_reports(&tx, job, id, news).await?;
-                directives(&jobs::state(&tx, job).await?)
+                let pauses = self.disk.is_short() && attempt.provider == local::NAME;
+                directives(&jobs::state(&tx, job).await?, pauses)
             }
             Subject::Generation(_) => Vec::new(),
         };
@@ -127,11 +128,12 @@ async fn append(tx: &Tx, job: JobId, batch: Vec<NewEvent>) -> ServiceResult<()> 
     Ok(())
 }
 
-/// The orders that stand.
-fn directives(job: &JobState) -> Vec<Directive> {
+/// The orders that stand; `pauses` says that the disk is short.
+fn directives(job: &JobState, pauses: bool) -> Vec<Directive> {
     match (job.phase, job.requested) {
         (Phase::Cancelling, _) | (_, Some(Requested::Cancel)) => return vec![Directive::Cancel],
         (Phase::Stopping, _) | (_, Some(Requested::Stop)) => return vec![Directive::Stop],
+        (Phase::Running, None) if pauses => return vec![Directive::Stop],
         _ => {}
     }
     let mut directives = Vec::new();

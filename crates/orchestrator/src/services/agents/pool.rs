@@ -53,6 +53,9 @@ impl Orchestrator {
         let seen = pool::note(&tx, owner, token, machine).await?;
         tokens::touch(&tx, token).await?;
         tx.commit().await?;
+        if self.disk.is_short() {
+            return Ok(None);
+        }
         let mut others: Vec<JobId> = Vec::new();
         while let Some(id) = queue::next_job(&self.store, POOL, &others, store::now()).await? {
             let job = jobs::state(&self.store, id).await?;

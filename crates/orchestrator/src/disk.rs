@@ -1,0 +1,186 @@
+//! The disk guard: says when the server's disk is too full to take more, and when there is room again.
+//!
+//! A disk that is full to the last byte keeps nothing: no checkpoint, no row. So work stops before. While a disk is
+//! short, uploads are refused, jobs on this machine pause with a checkpoint, and nothing new is started; everything
+//! goes on when there is room.
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use protocol::system::{DiskStatus, FolderStatus, default_min_free, is_short, resume_at};
+
+use crate::{ServiceError, ServiceResult};
+
+const GIB: u64 = 1 << 30;
+
+/// What is free on a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes that this account may still write.
+    pub free_bytes: u64,
+    /// Size of the disk.
+    pub total_bytes: u64,
+}
+
+/// Measures disks; tests bring their own.
+#[derive(Clone)]
+pub struct Gauge(Arc<dyn Fn(&Path) -> io::Result<Space> + Send + Sync>);
+
+impl Gauge {
+    /// Measures by this function.
+    pub fn new(measure: impl Fn(&Path) -> io::Result<Space> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(measure))
+    }
+
+    /// What is free where a folder lies.
+    pub fn measure(&self, folder: &Path) -> io::Result<Space> {
+        (self.0)(folder)
+    }
+}
+
+impl Default for Gauge {
+    fn default() -> Self {
+        Self::new(|folder| {
+            let stat = rustix::fs::statvfs(folder)?;
+            Ok(Space {
+                free_bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
+                total_bytes: stat.f_blocks.saturating_mul(stat.f_frsize),
+            })
+        })
+    }
+}
+
+impl fmt::Debug for Gauge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Gauge")
+    }
+}
+
+/// What is guarded.
+#[derive(Debug, Clone, Default)]
+pub struct DiskOptions {
+    /// Folders that must stay writable, with what they hold: `data`, `objects`. None: nothing is guarded.
+    pub folders: Vec<(&'static str, PathBuf)>,
+    /// What stays free; left out: a share of the disk. 0 switches the guard off.
+    pub min_free_bytes: Option<u64>,
+    /// Measures them.
+    pub gauge: Gauge,
+}
+
+/// The guard of this server's disks.
+#[derive(Debug, Default)]
+pub(crate) struct Disk {
+    options: DiskOptions,
+    /// By folder, in the order of the options.
+    short: Mutex<Vec<bool>>,
+    is_short: AtomicBool,
+    /// What the checkpoints need that running jobs write when they pause.
+    reserve_bytes: AtomicU64,
+}
+
+impl Disk {
+    pub(crate) fn new(options: DiskOptions) -> Self {
+        Self {
+            short: Mutex::new(vec![false; options.folders.len()]),
+            options,
+            ..Self::default()
+        }
+    }
+
+    /// Whether a disk was short when last looked at.
+    pub(crate) fn is_short(&self) -> bool {
+        self.is_short.load(Ordering::Relaxed)
+    }
+
+    /// Keeps so much more free than otherwise.
+    pub(crate) fn reserve(&self, n_bytes: u64) {
+        self.reserve_bytes.store(n_bytes, Ordering::Relaxed);
+    }
+
+    /// Measures all folders. One that cannot be measured is not called short: other errors will tell.
+    pub(crate) fn look(&self) -> DiskStatus {
+        let mut short = self.short.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut folders = Vec::with_capacity(self.options.folders.len());
+        for ((name, path), short) in self.options.folders.iter().zip(short.iter_mut()) {
+            let space = match self.options.gauge.measure(path) {
+                Ok(space) => space,
+                Err(error) => {
+                    tracing::debug!(path = %path.display(), %error, "the disk cannot be measured");
+                    *short = false;
+                    continue;
+                }
+            };
+            let wanted = match self.options.min_free_bytes {
+                Some(0) => 0,
+                set => {
+                    let min_free = set.unwrap_or_else(|| default_min_free(space.total_bytes));
+                    min_free.saturating_add(self.reserve_bytes.load(Ordering::Relaxed))
+                }
+            };
+            *short = is_short(*short, space.free_bytes, wanted);
+            folders.push(FolderStatus {
+                name: (*name).to_owned(),
+                free_bytes: space.free_bytes,
+                total_bytes: space.total_bytes,
+                min_free_bytes: wanted,
+                resume_at_bytes: resume_at(wanted),
+                is_short: *short,
+            });
+        }
+        let is_short = short.iter().any(|short| *short);
+        self.is_short.store(is_short, Ordering::Relaxed);
+        DiskStatus { is_short, folders }
+    }
+
+    /// Refuses bytes for which there is no room; of an unknown number, when the disk is short.
+    pub(crate) fn check_room(&self, n_bytes: u64) -> ServiceResult<()> {
+        let status = self.look();
+        let tight = status
+            .folders
+            .iter()
+            .find(|folder| {
+                folder.is_short || folder.free_bytes < folder.min_free_bytes.saturating_add(n_bytes)
+            })
+            .filter(|folder| folder.min_free_bytes > 0);
+        match tight {
+            None => Ok(()),
+            Some(folder) => Err(ServiceError::NoRoom(no_room(folder, n_bytes))),
+        }
+    }
+}
+
+/// For a person, with figures and what to do.
+fn no_room(folder: &FolderStatus, n_bytes: u64) -> String {
+    let needed = if folder.is_short {
+        folder
+            .resume_at_bytes
+            .max(folder.min_free_bytes.saturating_add(n_bytes))
+    } else {
+        folder.min_free_bytes.saturating_add(n_bytes)
+    };
+    format!(
+        "the server's disk has {} free, and {} are needed for this: delete what is not needed, or give the server a \
+         larger disk; then try again",
+        bytes(folder.free_bytes),
+        bytes(needed)
+    )
+}
+
+/// A size for a person: `1.5 GiB`.
+pub fn bytes(n_bytes: u64) -> String {
+    let (unit, per) = match n_bytes {
+        n if n >= GIB => ("GiB", GIB),
+        n if n >= 1 << 20 => ("MiB", 1 << 20),
+        _ => ("KiB", 1 << 10),
+    };
+    format!("{:.1} {unit}", n_bytes as f64 / per as f64)
+}

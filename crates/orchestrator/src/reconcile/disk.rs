@@ -1,0 +1,64 @@
+//! The disk guard at work: measures, and tells jobs that wait why they do.
+
+use protocol::phase::Phase;
+use store::{artifacts, jobs};
+
+use super::ReconcileError;
+use crate::{Orchestrator, providers::local};
+
+/// Why a job waits, while the disk is short.
+pub(crate) const WAITS: &str = "the server's disk is nearly full: it starts when there is room";
+/// Why a job was stopped, when the disk became short.
+pub(crate) const PAUSED: &str =
+    "paused with a checkpoint, since the server's disk is nearly full: it goes on when there is room";
+
+/// A checkpoint is written beside the agent and then stored; both may lie on this disk.
+const COPIES: u64 = 2;
+
+impl Orchestrator {
+    /// One look at the disks.
+    pub(crate) async fn reconcile_disk(&self) -> Result<(), ReconcileError> {
+        let mut reserve = 0;
+        for job in jobs::open(&self.store).await? {
+            if job.provider == local::NAME && matches!(job.phase, Phase::Running | Phase::Stopping) {
+                let newest = artifacts::newest_checkpoint(&self.store, job.id).await?;
+                reserve += COPIES * newest.map_or(0, |file| file.size_bytes);
+            }
+        }
+        self.disk.reserve(reserve);
+        let was_short = self.disk.is_short();
+        let status = self.disk.look();
+        if status.is_short == was_short {
+            return Ok(());
+        }
+        for folder in &status.folders {
+            let (free_bytes, min_free_bytes) = (folder.free_bytes, folder.min_free_bytes);
+            if folder.is_short {
+                tracing::error!(
+                    folder = folder.name,
+                    free_bytes,
+                    min_free_bytes,
+                    "the disk is nearly full: uploads are refused and jobs pause until there is room"
+                );
+            } else if !status.is_short {
+                tracing::info!(folder = folder.name, free_bytes, "the disk has room again");
+            }
+        }
+        if status.is_short {
+            self.tell_waiting().await?;
+        }
+        Ok(())
+    }
+
+    /// Tells the queued jobs of this machine why they wait.
+    async fn tell_waiting(&self) -> Result<(), ReconcileError> {
+        for job in jobs::open(&self.store).await? {
+            if job.phase == Phase::Queued && job.provider == local::NAME {
+                let tx = self.store.begin().await?;
+                jobs::put_off(&tx, job.id, WAITS, store::now()).await?;
+                tx.commit().await?;
+            }
+        }
+        Ok(())
+    }
+}
