@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-replicas test-spend load dev fmt lint dashboard codegen bench parity
+.PHONY: help demo test test-kill test-replicas test-spend fuzz load dev fmt lint dashboard codegen bench parity
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -23,10 +23,19 @@ test-replicas: ## three servers, 200 jobs, and kills at random (MORPHEUS_REPLICA
 	MORPHEUS_REPLICAS_JOBS=$${MORPHEUS_REPLICAS_JOBS:-200} MORPHEUS_REPLICAS_AGENTS=$${MORPHEUS_REPLICAS_AGENTS:-20} \
 	  cargo xtask services -- cargo nextest run --workspace --no-capture -E 'test(every_job_ends_once)'
 
+test-kill: ## the server is killed among 200 writes, ten times over (MORPHEUS_KILL_SEED=N repeats a run, MORPHEUS_KILL_SEEDS=N)
+	@scripts/setup.sh rust cc nextest
+	MORPHEUS_KILL_SEEDS=$${MORPHEUS_KILL_SEEDS:-10} cargo nextest run --package morpheus --no-capture \
+	  -E 'test(what_was_acknowledged_outlives_kills)'
+
 test-spend: ## everything about rented machines and their money (MORPHEUS_SPEND_SEED=N repeats a run, MORPHEUS_SPEND_SEQUENCES=N)
 	@scripts/setup.sh rust cc nextest
 	MORPHEUS_SPEND_SEQUENCES=$${MORPHEUS_SPEND_SEQUENCES:-10000} cargo nextest run --workspace --no-fail-fast \
 	  --profile spend -E 'test(/rentals::/) | test(/^(rented|deadman)::/) | test(/reap|runpod/)'
+
+fuzz: ## feed damaged inputs to all that reads them (FUZZ_SECONDS=60 FUZZ_TARGET=pictures FUZZ_SEED=N FUZZ_CASE=N)
+	@scripts/setup.sh rust cc nextest
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-60} cargo nextest run --workspace --no-capture -E 'test(/(^|::)fuzz_/)'
 
 load: ## sockets, metrics and uploads against their targets (LOAD_ARGS=--write puts them into docs/benchmarks.md)
 	@scripts/setup.sh rust cc postgres redis

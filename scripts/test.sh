@@ -42,8 +42,8 @@ stage "clippy" cargo clippy --workspace --all-targets --quiet -- --deny warnings
 stage "rust tests" cargo xtask services -- cargo nextest run --workspace
 stage "on PostgreSQL, Redis and S3" env MORPHEUS_TEST_SERVICES=1 cargo xtask services -- \
   cargo nextest run --workspace -E '(package(server) & kind(test))
-    | (package(orchestrator) & test(/^(agents|bases|crashes|generations|jobs|objects|pool|replicas)::/))
-    | (package(morpheus) & test(/^(jobs::|bases::|generate::|pool::|rented::a)/))'
+    | (package(orchestrator) & test(/^(agents|bases|crashes|generations|jobs|objects|pool|replicas|storage)::/))
+    | (package(morpheus) & test(/^(jobs::|backup::|bases::|generate::|pool::|rented::a|storage::)/))'
 stage "rust doc tests" cargo test --workspace --doc --quiet
 stage "dashboard tests" dashboard test
 stage "binaries" cargo build --workspace --bins

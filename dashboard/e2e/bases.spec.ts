@@ -26,6 +26,14 @@ test("a base model is registered by its path, makes a picture, and is removed", 
     await expect(panel.getByRole("button", { name: "Add and check" })).toBeDisabled();
   });
 
+  await test.step("a path outside of the folders that the settings allow is refused at its field", async () => {
+    await register(panel, "outside", "/etc/passwd");
+    await expect(
+      panel.getByText(/not in a folder that base models may come from.*--base-folder/),
+    ).toBeVisible();
+    await expect(panel.getByLabel("Path")).toHaveAttribute("aria-invalid", "true");
+  });
+
   await test.step("a path that does not exist, and a file that is no model, fail with the reason", async () => {
     const missing = join(TINY_XL, "there-is-no-such-file.safetensors");
     await register(panel, "missing", missing);

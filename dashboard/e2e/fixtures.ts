@@ -94,7 +94,7 @@ async function rent(
   }
 }
 
-/** Opens the address that the server printed. */
+/** Opens an address that signs in. */
 export async function signIn(page: Page, server: Server): Promise<void> {
   await page.goto(server.loginUrl);
   await expect(page.getByRole("heading", { level: 1, name: "Jobs" })).toBeVisible();

@@ -307,8 +307,29 @@ const PLACES: Place[] = [
     - group "Who uses the token"
     - paragraph
     - textbox "What the token is for"
+    - combobox "Expires"
     - button "Make a token" [disabled]
+    - list
+  - region "Signed-in browsers":
+    - button "Sign out everywhere"
+    - list:
+      - listitem:
+        - paragraph: /This browser/
   - region "Server"
+`,
+  },
+  {
+    name: "audit",
+    path: () => "/audit",
+    aria: `
+- main:
+  - link "Settings"
+  - heading "Audit log" [level=1]
+  - combobox "What it is about"
+  - region "Entries":
+    - table "Who did what, the newest first":
+      - rowgroup:
+        - row "Time What Who From"
 `,
   },
   {

@@ -18,19 +18,46 @@ export const TINY_XL = join(ROOT, "assets/tiny-xl");
 
 export interface Server {
   url: string;
+  /** Signs in whoever opens it, any number of times: it holds an API token. */
   loginUrl: string;
   /** Where it keeps everything. */
   storage: Storage;
   stop: () => Promise<void>;
 }
 
+/** The same, with an address that signs in as often as tests need it. */
 export async function startServer(settings: Record<string, string> = {}): Promise<Server> {
+  const server = await launchServer(settings);
+  try {
+    return { ...server, loginUrl: `${server.url}/login?token=${await apiToken(server)}` };
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+}
+
+/** Uses the printed login address up for a token. */
+async function apiToken({ url, loginUrl }: Server): Promise<string> {
+  const post = async (path: string, body: object, cookie = "") => {
+    const headers = { "content-type": "application/json", cookie };
+    const answer = await fetch(url + path, { method: "POST", headers, body: JSON.stringify(body) });
+    if (!answer.ok) throw new Error(`POST ${path} answered ${answer.status}: ${await answer.text()}`);
+    return answer;
+  };
+  const signedIn = await post("/login", { token: new URL(loginUrl).searchParams.get("token") });
+  const [cookie] = (signedIn.headers.get("set-cookie") ?? "").split(";");
+  const made = (await (await post("/api/v1/tokens", { name: "tests" }, cookie)).json()) as { secret: string };
+  return made.secret;
+}
+
+/** Its login address is the printed one, which works once. */
+export async function launchServer(settings: Record<string, string> = {}): Promise<Server> {
   const data = await mkdtemp(join(tmpdir(), "morpheus-e2e-"));
   const storage = await openStorage(data);
   const args = ["serve", "--listen", "127.0.0.1:0", "--data", data, "--json", ...storage.args];
   const child = spawn(BINARY, args, {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, ...storage.env, ...settings },
+    env: { ...process.env, MORPHEUS_BASE_FOLDERS: join(ROOT, "assets"), ...storage.env, ...settings },
   });
   const stop = async () => {
     await ended(child);

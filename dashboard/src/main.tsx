@@ -4,9 +4,11 @@ import { createRouter, RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { ProblemError } from "./api/problem";
+import { CaptionsProvider, captionsOf } from "./captions/captions";
 import { Failure, NotFound } from "./components/failure";
 import { Loading } from "./components/loading";
 import { routeTree } from "./routeTree.gen";
+import { UploaderProvider, uploaderOf } from "./uploads/provider";
 import "./styles.css";
 
 // A session that has ended leads to the sign-in page and back.
@@ -49,12 +51,20 @@ declare module "@tanstack/react-router" {
   }
 }
 
+const captions = captionsOf(queries);
+const uploader = uploaderOf(queries);
+uploader.start();
+
 const root = document.getElementById("root");
 if (root) {
   createRoot(root).render(
     <StrictMode>
       <QueryClientProvider client={queries}>
-        <RouterProvider router={router} />
+        <CaptionsProvider value={captions}>
+          <UploaderProvider value={uploader}>
+            <RouterProvider router={router} />
+          </UploaderProvider>
+        </CaptionsProvider>
       </QueryClientProvider>
     </StrictMode>,
   );

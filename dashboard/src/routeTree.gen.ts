@@ -12,6 +12,7 @@ import { Route as rootRouteImport } from "./routes/__root";
 import { Route as IndexRouteImport } from "./routes/index";
 import { Route as AppRouteImport } from "./routes/_app";
 import { Route as LoginRouteImport } from "./routes/login";
+import { Route as AppAuditRouteImport } from "./routes/_app.audit";
 import { Route as AppPlaygroundRouteImport } from "./routes/_app.playground";
 import { Route as AppSettingsRouteImport } from "./routes/_app.settings";
 import { Route as AppSpendRouteImport } from "./routes/_app.spend";
@@ -36,6 +37,11 @@ const LoginRoute = LoginRouteImport.update({
   id: "/login",
   path: "/login",
   getParentRoute: () => rootRouteImport,
+} as any);
+const AppAuditRoute = AppAuditRouteImport.update({
+  id: "/audit",
+  path: "/audit",
+  getParentRoute: () => AppRoute,
 } as any);
 const AppPlaygroundRoute = AppPlaygroundRouteImport.update({
   id: "/playground",
@@ -91,6 +97,7 @@ const AppModelsModelIdRoute = AppModelsModelIdRouteImport.update({
 export interface FileRoutesByFullPath {
   "/": typeof IndexRoute;
   "/login": typeof LoginRoute;
+  "/audit": typeof AppAuditRoute;
   "/playground": typeof AppPlaygroundRoute;
   "/settings": typeof AppSettingsRoute;
   "/spend": typeof AppSpendRoute;
@@ -105,6 +112,7 @@ export interface FileRoutesByFullPath {
 export interface FileRoutesByTo {
   "/": typeof IndexRoute;
   "/login": typeof LoginRoute;
+  "/audit": typeof AppAuditRoute;
   "/playground": typeof AppPlaygroundRoute;
   "/settings": typeof AppSettingsRoute;
   "/spend": typeof AppSpendRoute;
@@ -121,6 +129,7 @@ export interface FileRoutesById {
   "/": typeof IndexRoute;
   "/_app": typeof AppRouteWithChildren;
   "/login": typeof LoginRoute;
+  "/_app/audit": typeof AppAuditRoute;
   "/_app/playground": typeof AppPlaygroundRoute;
   "/_app/settings": typeof AppSettingsRoute;
   "/_app/spend": typeof AppSpendRoute;
@@ -137,6 +146,7 @@ export interface FileRouteTypes {
   fullPaths:
     | "/"
     | "/login"
+    | "/audit"
     | "/playground"
     | "/settings"
     | "/spend"
@@ -151,6 +161,7 @@ export interface FileRouteTypes {
   to:
     | "/"
     | "/login"
+    | "/audit"
     | "/playground"
     | "/settings"
     | "/spend"
@@ -166,6 +177,7 @@ export interface FileRouteTypes {
     | "/"
     | "/_app"
     | "/login"
+    | "/_app/audit"
     | "/_app/playground"
     | "/_app/settings"
     | "/_app/spend"
@@ -206,6 +218,13 @@ declare module "@tanstack/react-router" {
       fullPath: "/login";
       preLoaderRoute: typeof LoginRouteImport;
       parentRoute: typeof rootRouteImport;
+    };
+    "/_app/audit": {
+      id: "/_app/audit";
+      path: "/audit";
+      fullPath: "/audit";
+      preLoaderRoute: typeof AppAuditRouteImport;
+      parentRoute: typeof AppRoute;
     };
     "/_app/playground": {
       id: "/_app/playground";
@@ -281,6 +300,7 @@ declare module "@tanstack/react-router" {
 }
 
 interface AppRouteChildren {
+  AppAuditRoute: typeof AppAuditRoute;
   AppPlaygroundRoute: typeof AppPlaygroundRoute;
   AppSettingsRoute: typeof AppSettingsRoute;
   AppSpendRoute: typeof AppSpendRoute;
@@ -294,6 +314,7 @@ interface AppRouteChildren {
 }
 
 const AppRouteChildren: AppRouteChildren = {
+  AppAuditRoute: AppAuditRoute,
   AppPlaygroundRoute: AppPlaygroundRoute,
   AppSettingsRoute: AppSettingsRoute,
   AppSpendRoute: AppSpendRoute,

@@ -1,4 +1,5 @@
 // Values that tests start from. Only tests import this.
+import { vi } from "vitest";
 import type { Job, RegisteredBase } from "./api/types";
 
 export function aJob(change: Partial<Job> = {}): Job {
@@ -63,4 +64,18 @@ export function aRegisteredBase(change: Partial<RegisteredBase> = {}): Registere
     created_at: "2026-01-02T03:00:00Z",
     ...change,
   };
+}
+
+/** A browser that keeps nothing: its storage is full, or forbidden. */
+export function withoutStorage(): void {
+  const refuse = () => {
+    throw new DOMException("no room", "QuotaExceededError");
+  };
+  vi.stubGlobal("localStorage", {
+    length: 0,
+    key: () => null,
+    getItem: () => null,
+    setItem: refuse,
+    removeItem: refuse,
+  });
 }

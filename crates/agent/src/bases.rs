@@ -13,7 +13,7 @@ use std::{
 
 use protocol::{
     agent::{BaseFile, BaseLocation},
-    base::{HUGGING_FACE, is_relative},
+    base::is_relative,
 };
 use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest as _, Sha256};
@@ -39,6 +39,8 @@ pub(crate) struct Bases {
     folder: PathBuf,
     /// All of them together may take so much.
     max_bytes: u64,
+    /// Fetches what users named.
+    web: fetch::Client,
 }
 
 /// A base on this machine; it stays there for as long as this value lives.
@@ -98,8 +100,12 @@ fn gb(n_bytes: u64) -> String {
 }
 
 impl Bases {
-    pub(crate) fn new(folder: PathBuf, max_bytes: u64) -> Self {
-        Self { folder, max_bytes }
+    pub(crate) fn new(folder: PathBuf, max_bytes: u64, web: fetch::Client) -> Self {
+        Self {
+            folder,
+            max_bytes,
+            web,
+        }
     }
 
     /// Finds a base on this machine, or fetches it; `progress` hears of bytes that are there, and of all.
@@ -124,7 +130,8 @@ impl Bases {
             path: folder.clone(),
             err,
         };
-        let total: u64 = files.iter().map(|file| file.file.size_bytes).sum();
+        let sizes = files.iter().map(|file| file.file.size_bytes);
+        let total = sizes.fold(0, u64::saturating_add);
         if total > self.max_bytes {
             return Err(BaseError::TooLarge {
                 needed: total,
@@ -177,10 +184,12 @@ impl Bases {
         let mut done = sum(&there);
         for file in missing {
             let (path, part) = (folder.join(&file.path), part(&folder, file));
+            // A server of an earlier version says nothing of it, and the hub must still learn who asks.
+            let is_foreign = file.is_foreign || self.web.is_of_hub(&file.file.url);
             let kept = Kept {
                 path: &path,
                 part: &part,
-                token: hub_token(&file.file.url),
+                web: is_foreign.then_some(&self.web),
                 progress: &|n_bytes| progress(done + n_bytes, total),
             };
             transfer::download_kept(client, &file.file, kept, patience)
@@ -323,14 +332,6 @@ fn folder_bytes(folder: &Path) -> u64 {
 fn free_bytes(folder: &Path) -> io::Result<u64> {
     let stat = rustix::fs::statvfs(folder)?;
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
-}
-
-/// Opens repositories of Hugging Face that are not for everybody; nobody else gets it.
-fn hub_token(url: &str) -> Option<String> {
-    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let endpoint = set("HF_ENDPOINT").unwrap_or_else(|| HUGGING_FACE.to_owned());
-    let path = url.strip_prefix(endpoint.trim_end_matches('/'))?;
-    path.starts_with('/').then(|| set("HF_TOKEN"))?
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::{fmt, time::Duration};
 use bytes::Bytes;
 use protocol::{
     ArtifactId, AttemptId,
+    address::{Masked, masked},
     agent::{
         ClaimReply, ClaimRequest, Finish, Heartbeat, HeartbeatReply, Instead, Machine, NewArtifact,
         UnusableFile, UploadTicket, WorkKind,
@@ -33,6 +34,9 @@ impl Patience {
     pub(crate) const WORKING: Self = Self(Duration::from_secs(15 * 60));
 }
 
+/// What the agent calls itself.
+pub(crate) const USER_AGENT: &str = concat!("morpheus-agent/", env!("CARGO_PKG_VERSION"));
+
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -46,7 +50,7 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Nobody answered for as long as the request was worth trying.
-    #[error("cannot reach the server at `{server}` (tried for {} s); is `morpheus serve` running there?", .tried.as_secs())]
+    #[error("cannot reach the server at `{}` (tried for {} s); is `morpheus serve` running there?", masked(.server.as_str()), .tried.as_secs())]
     Unreachable {
         /// The server's address.
         server: Url,
@@ -61,7 +65,8 @@ pub enum ClientError {
     LeaseLost,
     /// The token is not one of this server's.
     #[error(
-        "the server at `{server}` refuses the token; pass one that it made with --token or MORPHEUS_TOKEN"
+        "the server at `{}` refuses the token; pass one that it made with --token or MORPHEUS_TOKEN",
+        masked(.server.as_str())
     )]
     Unauthorized {
         /// The server's address.
@@ -74,6 +79,15 @@ pub enum ClientError {
         request: String,
         /// Status and explanation.
         problem: Refusal,
+    },
+    /// What a user named is not fetched.
+    #[error("failed to fetch what the base model names ({request})")]
+    Fetch {
+        /// Method and path.
+        request: String,
+        /// Why.
+        #[source]
+        err: fetch::FetchError,
     },
     /// The request could not be made at all.
     #[error("failed to make the request {request}")]
@@ -92,6 +106,9 @@ pub enum Transient {
     /// No connection, or it broke.
     #[error("the connection failed")]
     Connection(#[source] reqwest::Error),
+    /// A host that a user named does not answer.
+    #[error(transparent)]
+    Fetch(fetch::FetchError),
     /// The server answered that it cannot now.
     #[error("the server answered {0}")]
     Status(StatusCode),
@@ -148,7 +165,7 @@ struct Answered<T> {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("server", &self.server.as_str())
+            .field("server", &Masked(self.server.as_str()))
             .finish_non_exhaustive()
     }
 }
@@ -157,12 +174,14 @@ impl Client {
     /// A client for the server at `server`, which takes `token` as proof.
     pub(crate) fn new(server: Url, token: String) -> Result<Self, ClientError> {
         let http = reqwest::Client::builder()
-            .user_agent(concat!("morpheus-agent/", env!("CARGO_PKG_VERSION")))
+            .user_agent(USER_AGENT)
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(STALL_TIMEOUT)
+            // Signed addresses are secrets: whoever we are passed on to hears of none.
+            .referer(false)
             .build()
             .map_err(|err| ClientError::Request {
-                request: format!("to {server}"),
+                request: format!("to {}", masked(server.as_str())),
                 err,
             })?;
         Ok(Self {
@@ -277,7 +296,8 @@ impl Client {
         body: &Finish,
         patience: Patience,
     ) -> Result<(), ClientError> {
-        self.post_unanswered(&attempt_path(attempt, "finish"), body, ANSWER_TIMEOUT, patience)
+        // The server reads a trained file before it answers.
+        self.post_unanswered(&attempt_path(attempt, "finish"), body, CONFIRM_TIMEOUT, patience)
             .await
     }
 
@@ -389,7 +409,7 @@ impl Client {
         };
         joined.map_err(|err| {
             Failure::Final(ClientError::Refused {
-                request: format!("address `{url}`"),
+                request: format!("address `{}`", masked(url)),
                 problem: Refusal {
                     status: StatusCode::BAD_GATEWAY,
                     problem: Some(Box::new(Problem {
@@ -398,6 +418,7 @@ impl Client {
                         status: StatusCode::BAD_GATEWAY.as_u16(),
                         detail: None,
                         errors: Vec::new(),
+                        current: None,
                     })),
                 },
             })
@@ -409,7 +430,7 @@ impl Client {
         if err.is_builder() {
             return Failure::Final(ClientError::Request {
                 request: request.to_owned(),
-                err,
+                err: err.without_url(),
             });
         }
         // Signed addresses carry their signature in the URL; it must not reach a log.
@@ -435,7 +456,12 @@ impl Client {
     }
 
     /// What an answer that is no success means.
-    fn refused(&self, request: &str, status: StatusCode, problem: Option<Box<Problem>>) -> Failure {
+    pub(crate) fn refused(
+        &self,
+        request: &str,
+        status: StatusCode,
+        problem: Option<Box<Problem>>,
+    ) -> Failure {
         if status.is_server_error()
             || [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(&status)
         {

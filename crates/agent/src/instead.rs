@@ -5,6 +5,7 @@ use std::path::Path;
 use protocol::{
     AttemptId,
     agent::{Instead, StoredFile, UnusableFile},
+    limits::MAX_PROBLEM_CHARS,
     problem::chain,
 };
 
@@ -15,9 +16,6 @@ use crate::{
 
 /// A file that the server calls whole was damaged on its way, which does not happen often.
 const N_FETCHES: u32 = 3;
-/// The server takes no longer text.
-const MOST_CHARS: usize = 2000;
-
 /// The attempt that files are fetched for.
 #[derive(Clone, Copy)]
 pub(crate) struct Holder {
@@ -94,7 +92,7 @@ pub(crate) async fn of_failed(
         fence: holder.fence,
         sha256: sha256.to_owned(),
         arrived: false,
-        problem: chain(err).chars().take(MOST_CHARS).collect(),
+        problem: chain(err).chars().take(MAX_PROBLEM_CHARS).collect(),
     };
     told(client, holder, &unusable).await
 }
@@ -110,7 +108,7 @@ pub(crate) async fn of_unusable(
         fence: holder.fence,
         sha256: file.sha256.clone(),
         arrived: true,
-        problem: problem.chars().take(MOST_CHARS).collect(),
+        problem: problem.chars().take(MAX_PROBLEM_CHARS).collect(),
     };
     told(client, holder, &unusable).await
 }

@@ -14,6 +14,8 @@ use protocol::{
     AttemptId,
     agent::{AgentEvent, Assignment, Directive, Heartbeat, Report},
     event::LogLevel,
+    limits::MAX_LOG_BYTES,
+    text::shortened,
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -32,7 +34,7 @@ const BATCH_DELAY: Duration = Duration::from_millis(250);
 /// Or as soon as there are this many.
 const BATCH_SIZE: usize = 50;
 /// After an outage no single request carries more than this.
-const LARGEST_BATCH: usize = 500;
+const LARGEST_BATCH: usize = 200;
 /// A heartbeat without events is sent this often, so that orders reach an engine that has nothing to say.
 const QUIET_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -57,7 +59,11 @@ pub(crate) struct Reporter {
 
 impl Reporter {
     /// Queues an event. It is dropped when the lease is lost: nobody would take it.
-    pub(crate) fn report(&self, report: Report) {
+    pub(crate) fn report(&self, mut report: Report) {
+        if let Report::Log { message, .. } = &mut report {
+            // A batch of lines as long as programs write them would not fit into a request.
+            *message = shortened(std::mem::take(message), MAX_LOG_BYTES);
+        }
         match &report {
             Report::Step(_) => self.link.progressed(Progress::Step),
             Report::Finalizing => self.link.progressed(Progress::Finalizing),

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use fetch::{HubOptions, Ranges};
 use protocol::agent::{Machine, Work, WorkKind};
 use protocol::problem::chain;
 use reqwest::Url;
@@ -9,7 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    client::{Client, ClientError, MailboxAddress, Patience},
+    client::{Client, ClientError, MailboxAddress, Patience, USER_AGENT},
     deadman::Link,
     engine::Train,
     generate::Renderer,
@@ -31,6 +32,10 @@ pub struct Config {
     pub work_dir: PathBuf,
     /// Fetched base models may take so much of it.
     pub base_cache_bytes: u64,
+    /// Hugging Face or a mirror of it, and who asks there.
+    pub hub: HubOptions,
+    /// Where base models may be fetched from beside the public addresses. The server and its bucket may be anywhere.
+    pub fetch_from: Ranges,
     /// It ends when there was no work for this long.
     pub idle_exit: Duration,
     /// What this machine is.
@@ -63,6 +68,9 @@ pub enum AgentError {
     /// Its folder cannot be used.
     #[error(transparent)]
     WorkDir(#[from] WorkDirError),
+    /// Nothing can be fetched.
+    #[error("failed to prepare the fetching of base models")]
+    Fetch(#[from] fetch::FetchError),
 }
 
 /// A claim waits this long on the server, less than proxies usually allow a request.
@@ -77,7 +85,8 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
     let client = Client::new(config.server, config.token)?
         .linked(config.link.clone())
         .by(config.mailbox, |time| config.link.real(time));
-    let work_dir = WorkDir::open(&config.work_dir, config.base_cache_bytes)?;
+    let web = fetch::Client::new(USER_AGENT, config.hub, config.fetch_from)?;
+    let work_dir = WorkDir::open(&config.work_dir, config.base_cache_bytes, web)?;
     let renderer = Renderer::default();
     let kinds = match config.role {
         Role::Train => [WorkKind::Train],

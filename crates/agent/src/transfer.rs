@@ -1,6 +1,7 @@
 //! Moves files between this machine and the object store, verified by SHA-256 and never half-done.
 
 mod download;
+mod source;
 
 use std::{
     io::{self, Write},
@@ -31,6 +32,16 @@ pub(crate) enum TransferError {
         /// What it said.
         #[source]
         err: Box<ClientError>,
+    },
+    /// More arrived than was announced.
+    #[error("`{file}` has more than the {size_bytes} bytes that were announced")]
+    TooMuch {
+        /// The file.
+        file: String,
+        /// The SHA-256 that was announced.
+        wanted: String,
+        /// The size that was announced.
+        size_bytes: u64,
     },
     /// What arrived is not what was announced.
     #[error("`{file}` arrived with SHA-256 {got}, but {wanted} was announced")]
@@ -67,7 +78,7 @@ impl TransferError {
                 }
                 _ => None,
             },
-            Self::WrongContent { wanted, .. } => Some(wanted),
+            Self::WrongContent { wanted, .. } | Self::TooMuch { wanted, .. } => Some(wanted),
             Self::Disk { .. } => None,
         }
     }
@@ -75,7 +86,11 @@ impl TransferError {
     /// The error itself if the work as a whole ends by it: the lease is lost, or the server is gone.
     pub(crate) fn into_final(self) -> Result<ClientError, Self> {
         match self {
-            Self::Exchange { err, .. } if !matches!(*err, ClientError::Refused { .. }) => Ok(*err),
+            Self::Exchange { err, .. }
+                if !matches!(*err, ClientError::Refused { .. } | ClientError::Fetch { .. }) =>
+            {
+                Ok(*err)
+            }
             err => Err(err),
         }
     }
@@ -201,6 +216,7 @@ fn too_large(request: String, size_bytes: u64) -> ClientError {
         status: status.as_u16(),
         detail: None,
         errors: Vec::new(),
+        current: None,
     };
     ClientError::Refused {
         request,

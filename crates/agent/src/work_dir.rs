@@ -40,16 +40,18 @@ pub struct WorkDirError {
 pub(crate) struct WorkDir {
     path: PathBuf,
     max_base_bytes: u64,
+    web: fetch::Client,
     is_guarded: bool,
 }
 
 impl WorkDir {
     /// Makes the folder if it is missing, and removes what agents that were killed left behind. Base models in it take at
-    /// most so many bytes.
-    pub(crate) fn open(path: &Path, max_base_bytes: u64) -> Result<Self, WorkDirError> {
+    /// most so many bytes; `web` fetches those that users named.
+    pub(crate) fn open(path: &Path, max_base_bytes: u64, web: fetch::Client) -> Result<Self, WorkDirError> {
         let work_dir = Self {
             path: path.to_owned(),
             max_base_bytes,
+            web,
             is_guarded: false,
         };
         for folder in [work_dir.attempts()].into_iter().chain(work_dir.caches()) {
@@ -103,7 +105,7 @@ impl WorkDir {
 
     /// Where base models are cached.
     pub(crate) fn bases(&self) -> Bases {
-        Bases::new(self.path.join("bases"), self.max_base_bytes)
+        Bases::new(self.path.join("bases"), self.max_base_bytes, self.web.clone())
     }
 
     /// A folder for one attempt, removed when the value is dropped.
@@ -243,16 +245,20 @@ mod tests {
 
     use super::WorkDir;
 
+    fn web() -> fetch::Client {
+        fetch::Client::new("test", fetch::HubOptions::default(), fetch::Ranges::default()).unwrap()
+    }
+
     #[test]
     fn an_attempts_folder_is_removed_when_it_is_over_or_its_agent_is_gone() {
         let folder = tempfile::tempdir().unwrap();
-        let work_dir = WorkDir::open(folder.path(), 0).unwrap();
+        let work_dir = WorkDir::open(folder.path(), 0, web()).unwrap();
         let attempt = work_dir.attempt(AttemptId::new()).unwrap();
         let abandoned = folder.path().join("attempts/abandoned");
         std::fs::create_dir(&abandoned).unwrap();
         std::fs::write(abandoned.join("lock"), "").unwrap();
 
-        WorkDir::open(folder.path(), 0).unwrap();
+        WorkDir::open(folder.path(), 0, web()).unwrap();
         assert!(!abandoned.exists());
         assert!(attempt.path().exists());
 
@@ -264,7 +270,7 @@ mod tests {
     #[test]
     fn cached_files_that_were_not_used_for_longest_make_room() {
         let folder = tempfile::tempdir().unwrap();
-        let work_dir = WorkDir::open(folder.path(), 0).unwrap();
+        let work_dir = WorkDir::open(folder.path(), 0, web()).unwrap();
         let file = |path: PathBuf, n_days: u64| {
             fs::write(&path, [0; 100]).unwrap();
             let used_at = SystemTime::now() - Duration::from_secs(n_days * 86_400);
@@ -292,7 +298,7 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..50 {
-                        let work_dir = WorkDir::open(folder.path(), 0).unwrap();
+                        let work_dir = WorkDir::open(folder.path(), 0, web()).unwrap();
                         let attempt = work_dir.attempt(AttemptId::new()).unwrap();
                         std::fs::write(attempt.path().join("file"), "content").unwrap();
                     }

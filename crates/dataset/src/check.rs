@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     buckets::{Buckets, Size},
     caption,
+    decoder::Decoder,
     ingest::{Batch, IngestError, IngestedItem},
     picture::NormalizedPicture,
     split,
@@ -24,6 +25,8 @@ use crate::{
 /// What to check a dataset for.
 #[derive(Debug, Clone)]
 pub struct CheckOptions {
+    /// What decodes the pictures.
+    pub decoder: Decoder,
     /// Resolution of the training, in pixels.
     pub resolution: u32,
     /// Bucket step of the training, in pixels.
@@ -108,7 +111,7 @@ pub fn check(path: &Path, options: &CheckOptions) -> Result<CheckReport, CheckEr
     let mut files = Vec::new();
     list(path, &mut files)?;
     let folder = if path.is_dir() { Some(path) } else { path.parent() };
-    let mut batch = Batch::default();
+    let mut batch = Batch::default().with_decoder(options.decoder.clone());
     for path in files {
         let shown = folder
             .and_then(|folder| path.strip_prefix(folder).ok())

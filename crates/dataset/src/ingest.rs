@@ -30,11 +30,12 @@ use std::{
     io::{self, Read, Seek, SeekFrom},
 };
 
-use protocol::dataset::RefusedFile;
+use protocol::{dataset::RefusedFile, limits};
 
 use crate::{
     caption::{self, Caption},
-    picture::{self, NormalizedPicture},
+    decoder::{DecodeError, Decoder},
+    picture::NormalizedPicture,
     sniff::{self, Kind},
 };
 
@@ -42,14 +43,16 @@ mod archive;
 mod name;
 
 pub use archive::Limits;
+pub use name::displayable;
 
 /// Largest single file that is read, in bytes.
-pub const MAX_FILE_BYTES: u64 = 256 << 20;
+pub use protocol::limits::MAX_UPLOADED_FILE_BYTES as MAX_FILE_BYTES;
 
 /// One upload in progress.
 #[derive(Debug, Default)]
 pub struct Batch {
     limits: Limits,
+    decoder: Decoder,
     known: Vec<KnownPicture>,
     pictures: Vec<Pending>,
     /// Pictures of this batch by the hash of their pixels.
@@ -58,6 +61,9 @@ pub struct Batch {
     by_stem: HashMap<Stem, usize>,
     captions: HashMap<Stem, PendingCaption>,
     again: Vec<SamePicture>,
+    n_caption_bytes: usize,
+    /// Files so far, those of archives among them.
+    n_files: usize,
     refused: Vec<RefusedFile>,
 }
 
@@ -141,6 +147,15 @@ pub enum IngestError<E> {
         #[source]
         err: io::Error,
     },
+    /// Pictures cannot be decoded at the moment.
+    #[error("failed to decode the picture `{file_name}`")]
+    Decode {
+        /// The file.
+        file_name: String,
+        /// Why.
+        #[source]
+        err: DecodeError,
+    },
     /// The caller could not store a picture.
     #[error("failed to store the picture `{file_name}`")]
     Store {
@@ -192,6 +207,11 @@ impl Batch {
         Self { limits, ..self }
     }
 
+    /// Has pictures decoded there; without it, they are in this process.
+    pub fn with_decoder(self, decoder: Decoder) -> Self {
+        Self { decoder, ..self }
+    }
+
     /// Takes one uploaded file. `store` gets each picture that it holds, at once; also one that the dataset holds
     /// already, whose stored file may have been lost.
     ///
@@ -219,6 +239,7 @@ impl Batch {
         if sniff::sniff(&head) == Kind::Zip {
             return self.add_archive(&name, file, &mut store);
         }
+        self.n_files += 1;
         let mut bytes = Vec::new();
         file.take(MAX_FILE_BYTES + 1)
             .read_to_end(&mut bytes)
@@ -303,11 +324,17 @@ impl Batch {
             self.refuse(shown_name, reason);
             return Ok(());
         }
-        let picture = match picture::normalize(&bytes) {
+        let picture = match self.decoder.normalize(&bytes) {
             Ok(picture) => picture,
-            Err(err) => {
-                self.refuse(shown_name, err.to_string());
+            Err(DecodeError::Refused(reason)) => {
+                self.refuse(shown_name, reason);
                 return Ok(());
+            }
+            Err(err @ DecodeError::Unavailable(_)) => {
+                return Err(IngestError::Decode {
+                    file_name: shown_name,
+                    err,
+                });
             }
         };
         drop(bytes);
@@ -365,7 +392,15 @@ impl Batch {
                     "is a second caption for the same picture: keep one".into(),
                 );
             }
+            Ok(caption) if self.n_caption_bytes + caption.text.len() > limits::MAX_CAPTIONS_BYTES => {
+                let reason = format!(
+                    "is one caption too many: those of one upload have at most {} MiB together; send it in another",
+                    limits::MAX_CAPTIONS_BYTES >> 20
+                );
+                self.refuse(shown_name, reason);
+            }
             Ok(caption) => {
+                self.n_caption_bytes += caption.text.len();
                 self.captions.insert(stem, PendingCaption { shown_name, caption });
             }
         }

@@ -1,33 +1,30 @@
 //! Decodes a picture of any kind and normalizes it: plain sRGB pixels, upright, opaque, in a PNG.
+//!
+//! This folder owns every picture decoder of the workspace; `cargo xtask tidy` finds one that is named elsewhere.
+//! A file goes through [`facts`] first, which knows its sizes before any decoder makes room for them.
 
-use std::io::Cursor;
+use std::io::{self, Write};
 
 use image::{
-    ColorType, DynamicImage, ExtendedColorType, GenericImageView as _, ImageDecoder, ImageEncoder as _,
-    ImageError, ImageFormat, ImageReader, Limits, RgbImage,
-    codecs::{
-        gif::GifDecoder,
-        png::{CompressionType, FilterType, PngDecoder, PngEncoder},
-        webp::WebPDecoder,
-    },
+    ColorType, DynamicImage, ExtendedColorType, GenericImageView as _, ImageEncoder as _, ImageError,
+    ImageFormat, RgbImage,
+    codecs::png::{CompressionType, FilterType, PngEncoder},
     metadata::Orientation,
 };
+use protocol::limits::MAX_DECODING_BYTES;
 use sha2::{Digest as _, Sha256};
-use tiff::{decoder::Decoder as TiffDecoder, tags::Tag};
 
 use crate::sniff::{self, Kind, format_name};
 
 mod color;
-mod jpeg;
+mod decode;
+mod facts;
+mod pieces;
 
-/// Longest side that is decoded, in pixels.
-pub const MAX_SIDE: u32 = 16_384;
-/// Most pixels that are decoded.
-pub const MAX_PIXELS: u64 = 100_000_000;
+pub use protocol::limits::{MAX_PICTURE_PIXELS as MAX_PIXELS, MAX_PICTURE_SIDE as MAX_SIDE};
+
 /// Shortest side that is worth training on, in pixels.
 pub const MIN_SIDE: u32 = 64;
-/// Most memory that one decoder may take, in bytes: [`MAX_PIXELS`] of four channels, with room to work.
-const MAX_ALLOC: u64 = 768 << 20;
 
 /// A picture as all engines see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +97,23 @@ pub enum PictureError {
     /// No pixel can be seen.
     #[error("is fully transparent: there is nothing to learn from it")]
     FullyTransparent,
+    /// Decoding it takes more than one picture may have.
+    #[error(
+        "needs too much memory or time to decode: export it again as PNG with 8 bits per channel, or smaller"
+    )]
+    TooCostly,
+    /// Its decoder came to a place that its authors held for impossible.
+    #[error("is damaged in a way that cannot be told: export it again as PNG")]
+    Puzzling,
+}
+
+/// A picture that was decoded and normalized, before it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upright {
+    /// Its pixels.
+    pub pixels: RgbImage,
+    /// See [`NormalizedPicture::notes`].
+    pub notes: Vec<String>,
 }
 
 /// Decodes a picture completely and normalizes it.
@@ -107,31 +121,33 @@ pub enum PictureError {
 /// In this order: format from its first bytes, size limits before any pixel is decoded, the whole file,
 /// colors to sRGB by its ICC profile, transparency onto white, EXIF orientation. All metadata is left
 /// behind, places where photographs were taken included.
+///
+/// What a stranger sent goes through [`crate::decoder`] instead, which does this in another process.
 pub fn normalize(bytes: &[u8]) -> Result<NormalizedPicture, PictureError> {
-    if bytes.is_empty() {
-        return Err(PictureError::Empty);
+    let Upright { pixels, notes } = upright(bytes)?;
+    Ok(NormalizedPicture::new(
+        encode_png(&pixels),
+        pixels.dimensions(),
+        notes,
+    ))
+}
+
+impl NormalizedPicture {
+    pub(crate) fn new(png: Vec<u8>, (width, height): (u32, u32), notes: Vec<String>) -> Self {
+        let sha256 = hex::encode(Sha256::digest(&png));
+        Self {
+            png,
+            width,
+            height,
+            sha256,
+            notes,
+        }
     }
-    let format = match sniff::sniff(&bytes[..bytes.len().min(sniff::HEAD_BYTES)]) {
-        Kind::Picture(format) => format,
-        Kind::Unsupported { what, advice } => return Err(PictureError::Unsupported { what, advice }),
-        Kind::Zip => {
-            return Err(PictureError::NotAPicture {
-                what: "a zip archive",
-            });
-        }
-        Kind::Unknown if str::from_utf8(bytes).is_ok() => {
-            return Err(PictureError::NotAPicture { what: "text" });
-        }
-        Kind::Unknown => {
-            return Err(PictureError::NotAPicture {
-                what: "data of an unknown kind",
-            });
-        }
-    };
-    refuse_animation(bytes, format)?;
-    if format == ImageFormat::Tiff && tiff_has_two_pages(bytes) {
-        return Err(PictureError::ManyPages);
-    }
+}
+
+/// The pixels that [`normalize`] writes.
+pub fn upright(bytes: &[u8]) -> Result<Upright, PictureError> {
+    let format = format_of(bytes)?;
     let mut notes = Vec::new();
     let (mut picture, orientation) = decode(bytes, format, &mut notes)?;
     picture.apply_orientation(orientation);
@@ -142,15 +158,20 @@ pub fn normalize(bytes: &[u8]) -> Result<NormalizedPicture, PictureError> {
     if width < MIN_SIDE || height < MIN_SIDE {
         return Err(PictureError::TooSmall { width, height });
     }
-    let png = encode_png(&picture.into_rgb8());
-    let sha256 = hex::encode(Sha256::digest(&png));
-    Ok(NormalizedPicture {
-        png,
-        width,
-        height,
-        sha256,
+    Ok(Upright {
+        pixels: picture.into_rgb8(),
         notes,
     })
+}
+
+/// How many pixels the file says that it has, without decoding any; 0 for one that is refused for what it says.
+pub fn declared_pixels(bytes: &[u8]) -> u64 {
+    let Ok(format) = format_of(bytes) else { return 0 };
+    let Ok(facts) = facts::read(bytes, format) else {
+        return 0;
+    };
+    let size = facts.size.or_else(|| decode::size(facts.pieces, format).ok());
+    size.map_or(0, |(width, height)| u64::from(width) * u64::from(height))
 }
 
 /// Reads a picture that [`normalize`] made.
@@ -160,18 +181,56 @@ pub fn read_normalized(png: &[u8]) -> Result<RgbImage, PictureError> {
     Ok(picture.into_rgb8())
 }
 
+/// Whether this is a PNG of 8-bit RGB pixels, of this size, with nothing else in it; its pixels are not looked at.
+pub(crate) fn is_plain_png(png: &[u8], (width, height): (u32, u32)) -> bool {
+    // Bits, color type (2 is RGB), compression, filter, no interlacing.
+    let header = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[8, 2, 0, 0, 0]].concat();
+    facts::png::chunks(png).is_some_and(|chunks| {
+        let (first, rest) = (chunks.first(), chunks.get(1..).unwrap_or_default());
+        first.is_some_and(|(name, data)| name == b"IHDR" && *data == header)
+            && facts::check_size(width, height).is_ok()
+            && width.min(height) >= MIN_SIDE
+            && rest.split_last().is_some_and(|(last, pixels)| {
+                *last == (*b"IEND", &[][..])
+                    && !pixels.is_empty()
+                    && pixels.iter().all(|(name, _)| name == b"IDAT")
+            })
+    })
+}
+
 /// Writes pixels as a PNG without metadata; equal pixels give equal bytes.
 pub fn encode_png(pixels: &RgbImage) -> Vec<u8> {
     let mut png = Vec::new();
-    PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::Adaptive)
-        .write_image(
-            pixels.as_raw(),
-            pixels.width(),
-            pixels.height(),
-            ExtendedColorType::Rgb8,
-        )
-        .expect("the buffer has the size that its dimensions say, and memory takes all of it");
+    write_png(pixels, &mut png).expect("memory takes all of it");
     png
+}
+
+/// Writes what [`encode_png`] gives, piece by piece.
+pub fn write_png(pixels: &RgbImage, to: &mut impl Write) -> io::Result<()> {
+    let written = PngEncoder::new_with_quality(to, CompressionType::Fast, FilterType::Adaptive).write_image(
+        pixels.as_raw(),
+        pixels.width(),
+        pixels.height(),
+        ExtendedColorType::Rgb8,
+    );
+    written.map_err(|err| match err {
+        ImageError::IoError(err) => err,
+        err => io::Error::other(err),
+    })
+}
+
+fn format_of(bytes: &[u8]) -> Result<ImageFormat, PictureError> {
+    if bytes.is_empty() {
+        return Err(PictureError::Empty);
+    }
+    let not_a_picture = |what| Err(PictureError::NotAPicture { what });
+    match sniff::sniff(&bytes[..bytes.len().min(sniff::HEAD_BYTES)]) {
+        Kind::Picture(format) => Ok(format),
+        Kind::Unsupported { what, advice } => Err(PictureError::Unsupported { what, advice }),
+        Kind::Zip => not_a_picture("a zip archive"),
+        Kind::Unknown if str::from_utf8(bytes).is_ok() => not_a_picture("text"),
+        Kind::Unknown => not_a_picture("data of an unknown kind"),
+    }
 }
 
 /// Decodes all pixels, as opaque 8-bit sRGB.
@@ -180,39 +239,59 @@ fn decode(
     format: ImageFormat,
     notes: &mut Vec<String>,
 ) -> Result<(DynamicImage, Orientation), PictureError> {
-    let damaged = |err: ImageError| damaged(format, err);
-    let mut decoder = ImageReader::with_format(Cursor::new(bytes), format)
-        .into_decoder()
-        .map_err(damaged)?;
-    let (width, height) = decoder.dimensions();
-    if width > MAX_SIDE || height > MAX_SIDE || u64::from(width) * u64::from(height) > MAX_PIXELS {
-        return Err(PictureError::TooLarge { width, height });
+    let facts = facts::read(bytes, format)?;
+    let needs = Needs {
+        file: bytes.len() as u64,
+        working: facts.working_bytes,
+        is_turned: is_turned(facts.orientation),
+    };
+    let picture = decode::pixels(facts.pieces, format, &needs)?;
+    note_conversion(picture.color(), facts.is_cmyk, facts.is_palette, notes);
+    let picture = color::to_srgb(picture, facts.profile, notes);
+    Ok((flatten(picture, notes)?, facts.orientation))
+}
+
+/// What decoding takes beside the pixels.
+struct Needs {
+    /// Bytes of the file.
+    file: u64,
+    /// Bytes that the decoder works with.
+    working: u64,
+    /// Width becomes height, which takes a second copy.
+    is_turned: bool,
+}
+
+impl Needs {
+    /// Refuses a picture before there is room for it, if it takes more at any step than one picture may have.
+    fn check(&self, (width, height): (u32, u32), color: ColorType) -> Result<(), PictureError> {
+        let n_pixels = u64::from(width) * u64::from(height);
+        let of = |n_bytes: u8| n_pixels * u64::from(n_bytes);
+        let decoded = of(color.bytes_per_pixel());
+        let is_deep = color.bytes_per_pixel() > color.channel_count();
+        // Gray becomes RGB in the end, with its transparency if it has any.
+        let flat = of(match (color.has_color(), color.has_alpha()) {
+            (_, true) => 4,
+            (_, false) => 3,
+        });
+        let is_copied = is_deep || !color.has_color();
+        let converting = if is_copied { decoded + flat } else { decoded };
+        let turning = if self.is_turned { of(6) } else { 0 };
+        let most = (decoded + self.working).max(converting).max(turning);
+        if self.file + most > MAX_DECODING_BYTES {
+            return Err(PictureError::TooCostly);
+        }
+        Ok(())
     }
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(MAX_SIDE);
-    limits.max_image_height = Some(MAX_SIDE);
-    limits.max_alloc = Some(MAX_ALLOC);
-    decoder.set_limits(limits).map_err(damaged)?;
-    // Metadata is a courtesy: a picture whose pixels decode is not refused for a broken tag.
-    let profile = decoder.icc_profile().ok().flatten();
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let is_cmyk_tiff = matches!(
-        decoder.original_color_type(),
-        ExtendedColorType::Cmyk8 | ExtendedColorType::Cmyk16
-    );
-    let palette = is_palette(bytes, format);
-    let mut is_cmyk = false;
-    if format == ImageFormat::Jpeg {
-        let n_components = jpeg::inspect(bytes).map_err(|problem| PictureError::Damaged {
-            format: format_name(format),
-            problem: problem.to_owned(),
-        })?;
-        is_cmyk = n_components == 4;
-    }
-    let picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;
-    note_conversion(picture.color(), is_cmyk || is_cmyk_tiff, palette, notes);
-    let picture = color::to_srgb(picture, profile.as_deref(), notes);
-    Ok((flatten(picture, notes)?, orientation))
+}
+
+fn is_turned(orientation: Orientation) -> bool {
+    matches!(
+        orientation,
+        Orientation::Rotate90
+            | Orientation::Rotate270
+            | Orientation::Rotate90FlipH
+            | Orientation::Rotate270FlipH
+    )
 }
 
 fn note_conversion(decoded: ColorType, is_cmyk: bool, is_palette: bool, notes: &mut Vec<String>) {
@@ -229,16 +308,6 @@ fn note_conversion(decoded: ColorType, is_cmyk: bool, is_palette: bool, notes: &
     }
 }
 
-/// Whether colors are stored as numbers of a palette.
-fn is_palette(bytes: &[u8], format: ImageFormat) -> bool {
-    match format {
-        ImageFormat::Gif => true,
-        // PNG specification, section 11.2.1: the color type is byte 9 of the first chunk's data; 3 is indexed.
-        ImageFormat::Png => bytes.get(25) == Some(&3),
-        _ => false,
-    }
-}
-
 /// Lays a picture on white. The color of transparent pixels is often arbitrary, so alpha is never dropped.
 fn flatten(picture: DynamicImage, notes: &mut Vec<String>) -> Result<DynamicImage, PictureError> {
     if !picture.color().has_alpha() {
@@ -251,63 +320,26 @@ fn flatten(picture: DynamicImage, notes: &mut Vec<String>) -> Result<DynamicImag
     if rgba.pixels().any(|pixel| pixel[3] != 255) {
         notes.push("transparent parts laid on white".to_owned());
     }
-    let mut rgb = RgbImage::new(rgba.width(), rgba.height());
-    for (pixel, source) in rgb.pixels_mut().zip(rgba.pixels()) {
-        let alpha = u32::from(source[3]);
+    // In place: a second copy of a large picture is what memory runs out for.
+    let (width, height) = rgba.dimensions();
+    let mut bytes = rgba.into_raw();
+    let n_pixels = bytes.len() / 4;
+    for index in 0..n_pixels {
+        let alpha = u32::from(bytes[4 * index + 3]);
         for channel in 0..3 {
-            let mixed = u32::from(source[channel]) * alpha + 255 * (255 - alpha);
-            pixel[channel] = ((mixed + 127) / 255) as u8;
+            let mixed = u32::from(bytes[4 * index + channel]) * alpha + 255 * (255 - alpha);
+            bytes[3 * index + channel] = ((mixed + 127) / 255) as u8;
         }
     }
+    bytes.truncate(3 * n_pixels);
+    let rgb = RgbImage::from_raw(width, height, bytes).expect("three bytes are left of each pixel");
     Ok(DynamicImage::ImageRgb8(rgb))
 }
 
-fn refuse_animation(bytes: &[u8], format: ImageFormat) -> Result<(), PictureError> {
-    let damaged = |err: ImageError| damaged(format, err);
-    let is_animated = match format {
-        ImageFormat::Png => PngDecoder::new(Cursor::new(bytes))
-            .and_then(|png| png.is_apng())
-            .map_err(damaged)?,
-        ImageFormat::WebP => WebPDecoder::new(Cursor::new(bytes))
-            .map_err(damaged)?
-            .has_animation(),
-        ImageFormat::Gif => gif_has_two_frames(bytes).map_err(damaged)?,
-        _ => false,
-    };
-    if is_animated {
-        return Err(PictureError::Animated(format_name(format)));
-    }
-    Ok(())
-}
-
-fn gif_has_two_frames(bytes: &[u8]) -> Result<bool, ImageError> {
-    use image::AnimationDecoder as _;
-    let decoder = GifDecoder::new(Cursor::new(bytes))?;
-    let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > MAX_PIXELS {
-        return Ok(false); // refused for its size in a moment
-    }
-    Ok(decoder.into_frames().nth(1).is_some_and(|frame| frame.is_ok()))
-}
-
-/// Whether something follows that is neither a smaller copy of the first page nor a mask for it, which cameras and
-/// editors add. A file that cannot be read is refused for that in a moment.
-fn tiff_has_two_pages(bytes: &[u8]) -> bool {
-    // TIFF 6.0, section 8, NewSubfileType: bit 0 marks a smaller copy, bit 2 a mask.
-    const COPY_OR_MASK: u32 = 0b101;
-    let Ok(mut tiff) = TiffDecoder::new(Cursor::new(bytes)) else {
-        return false;
-    };
-    while tiff.more_images() && tiff.next_image().is_ok() {
-        let kind = tiff.find_tag_unsigned::<u32>(Tag::NewSubfileType);
-        if kind.ok().flatten().unwrap_or(0) & COPY_OR_MASK == 0 {
-            return true;
-        }
-    }
-    false
-}
-
 fn damaged(format: ImageFormat, err: ImageError) -> PictureError {
+    if matches!(err, ImageError::Limits(_)) {
+        return PictureError::TooCostly;
+    }
     // The decoder's message names the format once more, which reads badly after ours.
     let problem = match &err {
         ImageError::Decoding(err) => {

@@ -23,6 +23,8 @@ fn main() -> anyhow::Result<()> {
     };
     let config = agent::Config {
         base_cache_bytes: agent::DEFAULT_CACHE_BYTES,
+        hub: fetch::HubOptions::default(),
+        fetch_from: fetch::Ranges::default(),
         server: server.parse().context("the server's address is none")?,
         token: std::env::var("MORPHEUS_TOKEN").context("MORPHEUS_TOKEN is missing")?,
         machine: agent::machine::describe(None, Vec::new(), false),

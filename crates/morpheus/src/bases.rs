@@ -3,7 +3,11 @@
 use std::path::Path;
 
 use diffusion::base::BaseInfo;
-use protocol::{agent::BaseLocation, base::BaseFacts, job::BaseModel, preset::BaseClass};
+use orchestrator::Places;
+use protocol::{agent::BaseLocation, base::BaseFacts, job::BaseModel, preset::BaseClass, problem::chain};
+use store::Store;
+
+use crate::settings::Settings;
 
 /// The base model that ships with Morpheus.
 pub(crate) const BUILT_IN: &str = "tiny-xl";
@@ -27,9 +31,17 @@ pub(crate) fn built_in() -> orchestrator::Base {
     }
 }
 
+/// Where base models may lie on this machine by the settings, and where the server keeps its own data.
+pub(crate) fn places(settings: &Settings) -> anyhow::Result<Places> {
+    let store = Store::builder(&settings.data)
+        .database(settings.database.clone())
+        .objects(settings.objects.clone());
+    Ok(Places::new(settings.base_folders.clone(), store.local_paths()?))
+}
+
 /// Looks at a base model on this machine; an error says what is there instead.
-pub(crate) fn inspect(path: &Path) -> anyhow::Result<BaseFacts> {
-    let info = BaseInfo::read(path)?;
+pub(crate) fn inspect(path: &Path) -> Result<BaseFacts, String> {
+    let info = BaseInfo::read(path).map_err(|err| chain(&err))?;
     Ok(BaseFacts {
         class: class(&info),
         native_resolution: info.native_resolution,

@@ -8,6 +8,7 @@ mod logging;
 mod memory;
 mod output;
 mod paths;
+mod private;
 mod product;
 mod progress;
 mod screen;
@@ -50,10 +51,16 @@ enum Command {
     Lora(commands::lora::Args),
     /// Check pictures and captions before they are uploaded.
     Dataset(commands::dataset::Args),
+    /// Write everything, database and files, into one file or folder, while the server runs. Secrets are in it.
+    Backup(commands::backup::Args),
+    /// Restore a backup into an empty installation, of any database and object store.
+    Restore(commands::restore::Args),
     /// Look after the object store.
     Objects(commands::objects::Args),
     /// Bring the database up to date, look at it, export it to a file or import one.
     Db(commands::db::Args),
+    /// Show who did what, when and from where.
+    Audit(commands::audit::Args),
     /// End rented machines whose time is over, by their names alone: no database, only RunPod's key.
     Reap(commands::reap::Args),
     /// Go through the main job, start to finish, with pictures that ship with Morpheus.
@@ -62,23 +69,59 @@ enum Command {
     Doctor(commands::doctor::Args),
     /// Print the version.
     Version(commands::version::Args),
+    /// Decode pictures for the process that started this one.
+    #[command(hide = true)]
+    DecodeWorker,
+}
+
+impl Command {
+    /// Whether it keeps an installation, whose files are nobody else's business. What somebody makes for themselves,
+    /// pictures and trained files, gets the rights that all their files get.
+    fn keeps_secrets(&self) -> bool {
+        match self {
+            Self::Serve(_)
+            | Self::Agent(_)
+            | Self::Backup(_)
+            | Self::Restore(_)
+            | Self::Objects(_)
+            | Self::Db(_)
+            | Self::Audit(_)
+            | Self::Reap(_)
+            | Self::Demo(_)
+            | Self::Doctor(_) => true,
+            Self::Train(_)
+            | Self::Generate(_)
+            | Self::Lora(_)
+            | Self::Dataset(_)
+            | Self::Version(_)
+            | Self::DecodeWorker => false,
+        }
+    }
 }
 
 fn main() -> ExitCode {
     commands::agent::supervise_if_rented();
-    let outcome = match Cli::parse().command {
+    let command = Cli::parse().command;
+    if command.keeps_secrets() {
+        private::mask();
+    }
+    let outcome = match command {
         Command::Serve(args) => commands::serve::run(args),
         Command::Agent(args) => commands::agent::run(args),
         Command::Train(args) => commands::train::run(args),
         Command::Generate(args) => commands::generate::run(args),
         Command::Lora(args) => commands::lora::run(args),
         Command::Dataset(args) => commands::dataset::run(args),
+        Command::Backup(args) => commands::backup::run(args),
+        Command::Restore(args) => commands::restore::run(args),
         Command::Objects(args) => commands::objects::run(args),
         Command::Db(args) => commands::db::run(args),
+        Command::Audit(args) => commands::audit::run(args),
         Command::Reap(args) => commands::reap::run(args),
         Command::Demo(args) => commands::demo::run(args),
         Command::Doctor(args) => commands::doctor::run(args),
         Command::Version(args) => commands::version::run(args),
+        Command::DecodeWorker => commands::decode_worker::run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

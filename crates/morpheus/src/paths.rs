@@ -18,7 +18,8 @@ pub(crate) fn work_dir() -> PathBuf {
     env_path("XDG_CACHE_HOME")
         .map(|cache| cache.join("morpheus"))
         .or_else(|| env_path("HOME").map(|home| home.join(".cache/morpheus")))
-        .unwrap_or_else(|| env::temp_dir().join("morpheus"))
+        // In a folder of everybody's, others use the same program.
+        .unwrap_or_else(|| env::temp_dir().join(format!("morpheus-{}", rustix::process::geteuid().as_raw())))
 }
 
 /// The absolute form of a path that may not exist yet.

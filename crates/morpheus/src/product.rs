@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
-use orchestrator::HubOptions;
+use anyhow::{Context as _, anyhow, bail};
+use orchestrator::{HubOptions, look_at_base};
 use protocol::{base::BaseSource, recipe::Engine};
 use reqwest::Url;
 use server::{AgentCommand, Bound};
@@ -11,7 +11,7 @@ use store::bases::NewBase;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{bases, settings::Settings};
+use crate::{bases, commands::decode_worker, settings::Settings};
 
 /// Jobs that train at the same time: each takes all cores.
 const CAPACITY: usize = 1;
@@ -19,22 +19,7 @@ const CAPACITY: usize = 1;
 /// Opens the store and the socket. Base models are looked at first, so that a wrong path changes nothing.
 pub(crate) async fn bind(settings: Settings) -> anyhow::Result<Bound> {
     settings.check_reach()?;
-    let mut declared_bases = Vec::new();
-    for (name, source) in &settings.bases {
-        let facts = match source {
-            BaseSource::Path(path) => {
-                let facts = bases::inspect(Path::new(path));
-                Some(facts.with_context(|| format!("base model `{name}`"))?)
-            }
-            BaseSource::Url { .. } | BaseSource::Hub { .. } => None,
-        };
-        declared_bases.push(NewBase {
-            name: name.clone(),
-            source: source.clone(),
-            from_settings: true,
-            facts,
-        });
-    }
+    let declared_bases = declared_bases(&settings)?;
     let mut providers = vec!["local"];
     providers.extend(
         settings
@@ -52,6 +37,9 @@ pub(crate) async fn bind(settings: Settings) -> anyhow::Result<Bound> {
             providers.join("` or `")
         );
     }
+    let places = settings.places();
+    places.close();
+    places.close_all_once();
     let program = match settings.agent_program {
         Some(program) => program,
         None => std::env::current_exe().context("failed to find this program, which agents run too")?,
@@ -66,6 +54,8 @@ pub(crate) async fn bind(settings: Settings) -> anyhow::Result<Bound> {
         min_free_bytes: settings.min_free_bytes,
         s3: settings.s3,
         public_url: settings.public_url,
+        trusted_proxies: settings.trusted_proxies,
+        audit_days: settings.audit_days,
         runpod: settings.runpod,
         local_agent: Some(AgentCommand {
             program,
@@ -73,22 +63,37 @@ pub(crate) async fn bind(settings: Settings) -> anyhow::Result<Bound> {
             capacity: CAPACITY,
             engines: local_engines(),
         }),
+        decode_worker: Some(decode_worker::command()?),
         declared_bases,
-        inspect_base: Some(|path| bases::inspect(path).map_err(|err| format!("{err:#}"))),
-        hub: hub(),
+        inspect_base: Some(bases::inspect),
+        hub: HubOptions::read(|name| std::env::var(name).ok()),
+        fetch_from: settings.fetch_from,
+        base_folders: settings.base_folders,
         ..server::Config::new(settings.data, vec![bases::built_in()])
     };
     Ok(server::bind(config).await?)
 }
 
-/// The variables that every program for Hugging Face reads.
-fn hub() -> HubOptions {
-    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let default = HubOptions::default();
-    HubOptions {
-        endpoint: set("HF_ENDPOINT").map_or(default.endpoint, |url| url.trim_end_matches('/').to_owned()),
-        token: set("HF_TOKEN"),
-    }
+/// The base models of the settings, those of this machine looked at.
+fn declared_bases(settings: &Settings) -> anyhow::Result<Vec<NewBase>> {
+    let places = bases::places(settings)?;
+    let declared = settings.bases.iter().map(|(name, source)| {
+        let looked = match source {
+            BaseSource::Path(path) => {
+                let looked = look_at_base(&places, Path::new(path), bases::inspect);
+                let (facts, place) = looked.map_err(|problem| anyhow!("base model `{name}`: {problem}"))?;
+                Some((facts, place.display().to_string()))
+            }
+            BaseSource::Url { .. } | BaseSource::Hub { .. } => None,
+        };
+        Ok(NewBase {
+            name: name.clone(),
+            source: source.clone(),
+            from_settings: true,
+            looked,
+        })
+    });
+    declared.collect()
 }
 
 /// Agents on this machine find sd-scripts by the variable that they inherit.

@@ -6,22 +6,31 @@ mod s3;
 
 use std::{
     collections::BTreeMap,
+    fmt,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     str::FromStr,
 };
 
 use anyhow::{Context as _, anyhow, bail};
-use protocol::base::{BaseSource, check_name};
+use fetch::{Range, Ranges};
+use ipnet::IpNet;
+use protocol::{
+    address::masked,
+    base::{BaseSource, check_name},
+};
 use serde::Deserialize;
 use server::RunPodConfig;
 use store::objects::S3Settings;
 
 use self::{runpod::RunPodFlags, s3::S3Flags};
-use crate::paths;
+use crate::{paths, private::Places};
 
 /// Where the server listens when nobody says so.
 pub(crate) const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7860);
+
+/// Entries of the audit log are kept for a year.
+pub(crate) const AUDIT_DAYS: u32 = 365;
 
 /// The settings as flags; clap reads the variables.
 #[derive(clap::Args)]
@@ -33,19 +42,32 @@ pub(crate) struct Flags {
     #[arg(long, env = "MORPHEUS_DATA", value_name = "DIR")]
     data: Option<PathBuf>,
     /// Database [default: SQLite in the data folder]
-    #[arg(long, env = "MORPHEUS_DATABASE", value_name = "URL")]
+    #[arg(long, env = "MORPHEUS_DATABASE", value_name = "URL", hide_env_values = true)]
     database: Option<String>,
     /// Queue that wakes agents and other servers up: redis://, rediss:// or postgres:// [default: the database]
-    #[arg(long, env = "MORPHEUS_QUEUE", value_name = "URL")]
+    #[arg(long, env = "MORPHEUS_QUEUE", value_name = "URL", hide_env_values = true)]
     queue: Option<String>,
     /// PEM file with the authority that vouches for a rediss:// queue [default: the public ones]
     #[arg(long, env = "MORPHEUS_QUEUE_CA", value_name = "FILE")]
     queue_ca: Option<PathBuf>,
     /// Object store for pictures and trained files [default: the data folder]
-    #[arg(long, env = "MORPHEUS_OBJECTS", value_name = "URL")]
+    #[arg(long, env = "MORPHEUS_OBJECTS", value_name = "URL", hide_env_values = true)]
     objects: Option<String>,
     #[command(flatten)]
     s3: S3Flags,
+    /// Proxy in front of the server, or a range of them, that says in X-Forwarded-For where a request comes from, for
+    /// the audit log and the limit of refused sign-ins [default: none]. May be repeated
+    #[arg(
+        long = "trusted-proxy",
+        env = "MORPHEUS_TRUSTED_PROXIES",
+        value_name = "ADDRESS[/BITS]",
+        value_delimiter = ',',
+        value_parser = proxy
+    )]
+    trusted_proxies: Vec<IpNet>,
+    /// Days that entries of the audit log are kept [default: 365]
+    #[arg(long, env = "MORPHEUS_AUDIT_DAYS", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36500))]
+    audit_days: Option<u32>,
     /// How browsers and rented machines reach the server, when that is not where it listens
     #[arg(long, env = "MORPHEUS_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,
@@ -57,9 +79,27 @@ pub(crate) struct Flags {
         long = "base",
         env = "MORPHEUS_BASES",
         value_name = "NAME=SOURCE",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    bases: Vec<String>,
+    /// Folder of this machine that base models may be registered from in the dashboard [default: none]. May be repeated
+    #[arg(
+        long = "base-folder",
+        env = "MORPHEUS_BASE_FOLDERS",
+        value_name = "DIR",
         value_delimiter = ','
     )]
-    bases: Vec<NamedBase>,
+    base_folders: Vec<PathBuf>,
+    /// Range of private addresses that base models may be fetched from, like 10.0.0.0/8; public ones always are. May be
+    /// repeated
+    #[arg(
+        long = "allow-fetch-from",
+        env = "MORPHEUS_ALLOW_FETCH_FROM",
+        value_name = "RANGE",
+        value_delimiter = ','
+    )]
+    fetch_from: Vec<Range>,
     /// Jobs of a provider that run at the same time [default: local=1]. May be repeated
     #[arg(
         long,
@@ -80,8 +120,8 @@ pub(crate) struct Flags {
     config: Option<PathBuf>,
 }
 
-/// The settings, complete.
-#[derive(Debug, Clone)]
+/// The settings, complete. They hold passwords, which are not printed.
+#[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     pub(crate) data: PathBuf,
@@ -94,16 +134,35 @@ pub(crate) struct Settings {
     pub(crate) s3: S3Settings,
     /// How browsers and rented machines reach the server.
     pub(crate) public_url: Option<String>,
+    /// Who may say where a request comes from.
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    /// How long the audit log is kept.
+    pub(crate) audit_days: u32,
+    /// The file with settings.
+    pub(crate) config: Option<PathBuf>,
     /// Who rents machines to us, if anybody.
     pub(crate) runpod: Option<RunPodConfig>,
     /// Base models beside the built-in one, by name; paths are absolute.
     pub(crate) bases: BTreeMap<String, BaseSource>,
+    /// Folders that base models may be registered from.
+    pub(crate) base_folders: Vec<PathBuf>,
+    /// Where base models may be fetched from beside the public addresses.
+    pub(crate) fetch_from: Ranges,
     /// Jobs that run at the same time, by the name of their provider.
     pub(crate) max_running: BTreeMap<String, usize>,
     /// Bytes that stay free of the disks.
     pub(crate) min_free_bytes: Option<u64>,
     /// What agents run, when that is not this program.
     pub(crate) agent_program: Option<PathBuf>,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("listen", &self.listen)
+            .field("data", &self.data)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A base model as `NAME=SOURCE`.
@@ -126,13 +185,19 @@ impl FromStr for NamedBase {
             _ => Err(format!(
                 "write it as NAME=SOURCE, for example sdxl={}",
                 if text.contains([':', '/']) {
-                    text
+                    masked(text)
                 } else {
-                    "/models/sdxl.safetensors"
+                    "/models/sdxl.safetensors".to_owned()
                 }
             )),
         }
     }
+}
+
+/// An address, or a range of them.
+fn proxy(text: &str) -> Result<IpNet, String> {
+    let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    network.map_err(|_| "write an address or a range, for example 10.0.0.2 or 10.0.0.0/8".to_owned())
 }
 
 /// A limit as `PROVIDER=N`.
@@ -168,8 +233,12 @@ struct File {
     objects: Option<String>,
     s3: S3Flags,
     public_url: Option<String>,
+    trusted_proxies: Vec<String>,
+    audit_days: Option<u32>,
     runpod: RunPodFlags,
     bases: BTreeMap<String, BaseSource>,
+    base_folders: Vec<PathBuf>,
+    allow_fetch_from: Vec<Range>,
     max_running: BTreeMap<String, usize>,
     min_free_mb: Option<u64>,
 }
@@ -184,12 +253,42 @@ impl Settings {
             .transpose()?
             .unwrap_or_default();
         let mut bases = file.bases;
-        bases.extend(flags.bases.into_iter().map(|base| (base.name, base.source)));
+        for base in &flags.bases {
+            // Not by clap, which would print the whole of it, with what is secret in an address.
+            let named: NamedBase = base
+                .parse()
+                .map_err(|reason: String| anyhow!("--base: {reason}"))?;
+            bases.insert(named.name, named.source);
+        }
+        let mut base_folders = file.base_folders;
+        base_folders.extend(flags.base_folders);
+        let base_folders = base_folders
+            .iter()
+            .map(|folder| paths::absolute(folder))
+            .collect();
+        let fetch_from = file
+            .allow_fetch_from
+            .into_iter()
+            .chain(flags.fetch_from)
+            .collect();
         for (name, source) in &mut bases {
             check_name(name).map_err(|reason| anyhow!("base model name `{name}`: {reason}"))?;
             if let BaseSource::Path(path) = source {
                 *path = paths::absolute(Path::new(path)).display().to_string();
             }
+        }
+        let trusted_proxies = if flags.trusted_proxies.is_empty() {
+            let said = file
+                .trusted_proxies
+                .iter()
+                .map(|text| proxy(text).map_err(|err| anyhow!("trusted_proxies: `{text}`: {err}")));
+            said.collect::<anyhow::Result<_>>()?
+        } else {
+            flags.trusted_proxies
+        };
+        let audit_days = flags.audit_days.or(file.audit_days).unwrap_or(AUDIT_DAYS);
+        if audit_days == 0 {
+            bail!("audit_days: must be at least 1");
         }
         let mut max_running = file.max_running;
         max_running.extend(
@@ -206,12 +305,17 @@ impl Settings {
             queue_ca: flags.queue_ca.or(file.queue_ca),
             objects: flags.objects.or(file.objects),
             public_url: flags.public_url.or(file.public_url),
+            trusted_proxies,
+            audit_days,
+            config: flags.config,
             runpod: flags
                 .runpod
                 .or(file.runpod)
                 .complete(|name| std::env::var(name).ok())?,
             s3: flags.s3.or(file.s3).complete(|name| std::env::var(name).ok()),
             bases,
+            base_folders,
+            fetch_from,
             max_running,
             min_free_bytes: flags
                 .min_free_mb
@@ -223,6 +327,11 @@ impl Settings {
 }
 
 impl Settings {
+    /// What lies in files of this machine.
+    pub(crate) fn places(&self) -> Places {
+        Places::of(&self.data, self.database.as_deref(), self.objects.as_deref())
+    }
+
     /// Makes sure that rented machines can talk to the server.
     pub(crate) fn check_reach(&self) -> anyhow::Result<()> {
         let Some(runpod) = &self.runpod else { return Ok(()) };
@@ -246,8 +355,7 @@ impl File {
     fn read(path: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("failed to read the settings file `{}`", path.display()))?;
-        let mut file: Self = toml::from_str(&text)
-            .with_context(|| format!("the settings file `{}` is not right", path.display()))?;
+        let mut file: Self = toml::from_str(&text).map_err(|err| wrong_file(path, &text, &err))?;
         // Paths in a file are meant from where the file is.
         let folder = path.parent().unwrap_or(Path::new("."));
         for base in file.bases.values_mut() {
@@ -257,8 +365,22 @@ impl File {
         }
         file.data = file.data.map(|data| folder.join(data));
         file.queue_ca = file.queue_ca.map(|ca| folder.join(ca));
+        for base_folder in &mut file.base_folders {
+            *base_folder = folder.join(&*base_folder);
+        }
         Ok(file)
     }
+}
+
+/// What is wrong and on which line, without the line itself: it may hold a password.
+fn wrong_file(path: &Path, text: &str, err: &toml::de::Error) -> anyhow::Error {
+    let at = err.span().map_or(0, |span| span.start);
+    let line = 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count();
+    anyhow!(
+        "the settings file `{}` is not right: line {line}: {}",
+        path.display(),
+        err.message()
+    )
 }
 
 #[cfg(test)]
@@ -335,5 +457,65 @@ mod tests {
         assert_eq!(settings.bases["y"].to_string(), "hf:a/b");
         let err = format!("{:#}", resolve(&["--base", "tiny-xl=/x"]).unwrap_err());
         assert!(err.contains("`tiny-xl`"), "{err}");
+    }
+
+    #[test]
+    fn folders_and_ranges_for_base_models_add_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("morpheus.toml");
+        std::fs::write(
+            &file,
+            "base_folders = ['models']\nallow_fetch_from = ['10.0.0.0/8']\n",
+        )
+        .unwrap();
+        let file = file.to_str().unwrap();
+        let more = [
+            "--config",
+            file,
+            "--base-folder",
+            "/more",
+            "--allow-fetch-from",
+            "::1,fd00::/8",
+        ];
+        let settings = resolve(&more).unwrap();
+        assert_eq!(
+            settings.base_folders,
+            [folder.path().join("models"), "/more".into()]
+        );
+        let ranges: Vec<String> = settings
+            .fetch_from
+            .iter()
+            .map(|range| range.to_string())
+            .collect();
+        assert_eq!(ranges, ["10.0.0.0/8", "::1/128", "fd00::/8"]);
+        assert!(resolve(&["--allow-fetch-from", "10.0.0"]).is_err());
+    }
+
+    #[test]
+    fn no_message_shows_what_is_secret_in_a_setting() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("morpheus.toml");
+        let mut said = Vec::new();
+        for text in [
+            "database = 'postgres://user:secret@host/db' nonsense\n",
+            "[bases]\nmine = 'https://user:secret@host/a#secret'\n",
+            "[bases]\nmine = 'https://?token=secret'\n",
+            "objects = ['secret']\n",
+        ] {
+            std::fs::write(&file, text).unwrap();
+            said.push(resolve(&["--config", file.to_str().unwrap()]).map(drop));
+        }
+        for base in [
+            "mine=https://user:secret@host/a#secret",
+            "mine=https://?token=secret",
+            "https://user:secret@host/a?b=secret",
+            "mine=hf:https://user:secret@host/a",
+        ] {
+            said.push(resolve(&["--base", base]).map(drop));
+        }
+        for err in said {
+            let err = format!("{:#}", err.unwrap_err());
+            assert!(!err.contains("secret"), "{err}");
+        }
     }
 }

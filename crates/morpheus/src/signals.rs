@@ -1,6 +1,9 @@
 //! The signals that ask a program to end.
 
+use std::{process, thread, time::Duration};
+
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 /// Returns when the program is asked to end, by a person (Ctrl-C) or by a service manager.
 pub(crate) async fn asked_to_end() {
@@ -14,4 +17,34 @@ pub(crate) async fn asked_to_end() {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
+}
+
+/// Makes sure that the program ends when it is asked to: the token that it returns is cancelled by the first signal; a
+/// second one ends the program at once, and so does the end of `bound` after the first.
+///
+/// It has a thread and a runtime of its own, and so works whatever keeps the program's threads.
+pub(crate) fn end_within(bound: Duration) -> std::io::Result<CancellationToken> {
+    let asked = CancellationToken::new();
+    let told = asked.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let watch = async move {
+        asked_to_end().await;
+        told.cancel();
+        tokio::select! {
+            () = asked_to_end() => {
+                tracing::warn!("asked to end a second time: ending at once");
+                process::exit(130);
+            }
+            () = tokio::time::sleep(bound) => {
+                tracing::error!(bound_s = bound.as_secs(), "something keeps the program from ending: ending it");
+                process::exit(1);
+            }
+        }
+    };
+    thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || runtime.block_on(watch))?;
+    Ok(asked)
 }

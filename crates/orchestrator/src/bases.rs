@@ -1,30 +1,38 @@
 //! Base models: those that the program brings and those that were registered, and where a machine gets them.
 
 mod check;
+mod disk;
 mod files;
 mod hub;
+mod places;
+mod skeleton;
 mod web;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use protocol::{
+    OwnerId,
     agent::{BaseFile, BaseLocation, StoredFile},
+    audit::AuditAction,
     base::{self, BaseCopy, BaseFacts, BaseSource, BaseState, RegisterBase, RegisteredBase},
     job::BaseModel,
     preset::BaseClass,
+    problem::chain,
     recipe::Recipe,
 };
 use store::{
-    BlobKey, Read, StoreError,
+    BlobKey, Read, StoreError, audit,
     bases::{self, NewBase},
     jobs,
     objects::UrlOptions,
 };
 
-pub use self::hub::HubOptions;
+pub use self::places::Places;
+use self::{disk::Disk, places::By};
 use crate::{
     Orchestrator, ServiceError, ServiceResult, providers::local, services::FETCH_TIME, services::names,
 };
+pub use fetch::{HubOptions, InvalidRange, Range, Ranges};
 
 /// A base model that the program brings, and where agents find it.
 #[derive(Debug, Clone)]
@@ -112,22 +120,24 @@ impl Orchestrator {
             Place::Registered(base) => base,
         };
         if provider == local::NAME
-            && let BaseSource::Path(path) = &base.source
+            && let Some(path) = &base.place
         {
+            // What was checked, wherever its links lead to by now.
             return Ok(BaseLocation::Path { path: path.clone() });
         }
         let files = base.files.iter().map(|file| {
             let sha256 = file.sha256.clone()?;
-            let url = if base.copy == BaseCopy::Stored {
+            let (url, is_foreign) = if base.copy == BaseCopy::Stored {
                 let key = BlobKey::from_sha256(&sha256).ok()?;
                 let objects = self.store.objects();
-                objects.get_url(&key, &UrlOptions::fetch(FETCH_TIME))
+                (objects.get_url(&key, &UrlOptions::fetch(FETCH_TIME)), false)
             } else {
-                file.url.clone()?
+                (file.url.clone()?, true)
             };
             let file_size = file.size_bytes;
             Some(BaseFile {
                 path: file.path.clone(),
+                is_foreign,
                 file: StoredFile {
                     url,
                     sha256,
@@ -152,7 +162,11 @@ impl Orchestrator {
     }
 
     /// Registers a base model; it is looked at and hashed from now on.
-    pub async fn register_base(&self, request: RegisterBase) -> ServiceResult<RegisteredBase> {
+    pub async fn register_base(
+        &self,
+        owner: OwnerId,
+        request: RegisterBase,
+    ) -> ServiceResult<RegisteredBase> {
         let name = request.name.trim().to_owned();
         base::check_name(&name).map_err(|reason| ServiceError::field("name", reason))?;
         if self.options.bases.iter().any(|base| base.model.name == name) {
@@ -162,22 +176,24 @@ impl Orchestrator {
             .source
             .parse()
             .map_err(|err: base::InvalidSource| ServiceError::field("source", err.to_string()))?;
-        if let BaseSource::Path(path) = &source
-            && !Path::new(path).is_absolute()
-        {
-            return Err(ServiceError::field(
-                "source",
-                format!(
-                    "`{path}` is not an absolute path: begin it with /, or write https://… or hf:OWNER/REPOSITORY"
-                ),
-            ));
+        if let BaseSource::Path(path) = &source {
+            if owner != self.store.default_owner() {
+                return Err(ServiceError::field(
+                    "source",
+                    "only the owner of the installation may register files of its machine: write https://… or \
+                     hf:OWNER/REPOSITORY",
+                ));
+            }
+            let permitted = self.places.permit(Path::new(path), By::Request);
+            permitted.map_err(|err| ServiceError::field("source", chain(&err)))?;
         }
         let tx = self.store.begin().await?;
+        let shown_source = source.shown();
         let new = NewBase {
             name: name.clone(),
             source,
             from_settings: false,
-            facts: None,
+            looked: None,
         };
         if !bases::insert(&tx, new).await? {
             return Err(ServiceError::field(
@@ -185,9 +201,17 @@ impl Orchestrator {
                 format!("there is a base model `{name}` already: remove it first, or choose another name"),
             ));
         }
-        tx.commit().await?;
+        audit::record(
+            &tx,
+            AuditAction::BaseRegistered,
+            &name,
+            &format!("from {shown_source}"),
+        )
+        .await?;
+        let base = shown(bases::get(&tx, &name).await?);
+        let base = tx.commit_with(base).await?;
         tracing::info!(base = name, "base model registered");
-        Ok(shown(bases::get(&self.store, &name).await?))
+        Ok(base)
     }
 
     /// Forgets a base model that no open job needs. Files that agents keep of it are dropped in time.
@@ -206,6 +230,7 @@ impl Orchestrator {
             )));
         }
         bases::delete(&tx, name).await?;
+        audit::record(&tx, AuditAction::BaseRemoved, name, "").await?;
         tx.commit().await?;
         tracing::info!(base = name, "base model removed");
         Ok(())
@@ -218,6 +243,7 @@ impl Orchestrator {
         if base.state != BaseState::Checking {
             bases::check_again(&tx, base.id).await?;
         }
+        audit::record(&tx, AuditAction::BaseChecked, name, "").await?;
         tx.commit().await?;
         Ok(shown(bases::get(&self.store, name).await?))
     }
@@ -234,6 +260,7 @@ impl Orchestrator {
         if matches!(base.copy, BaseCopy::None | BaseCopy::Failed) {
             bases::ask_for_copy(&tx, base.id).await?;
         }
+        audit::record(&tx, AuditAction::BaseCopied, name, "").await?;
         tx.commit().await?;
         Ok(shown(bases::get(&self.store, name).await?))
     }
@@ -242,9 +269,25 @@ impl Orchestrator {
     pub async fn declare_bases(&self, wanted: Vec<NewBase>) -> ServiceResult<()> {
         let tx = self.store.begin().await?;
         bases::declare(&tx, wanted).await?;
+        // Those that somebody registered before the settings named the folders that are open now.
+        for base in bases::list(&tx).await? {
+            if let BaseSource::Path(path) = &base.source {
+                let is_open = base.from_settings || self.places.permit(Path::new(path), By::Request).is_ok();
+                if base.state == BaseState::Ready && (base.place.is_none() || !is_open) {
+                    bases::check_again(&tx, base.id).await?;
+                }
+            }
+        }
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// Looks at a base model of the settings on this machine, without reading its tensors; says what it is and where it
+/// is, with links resolved.
+pub fn look_at_base(places: &Places, path: &Path, inspect: Inspect) -> Result<(BaseFacts, PathBuf), String> {
+    let looked = Disk::new(places, By::Settings).look(path, inspect)?;
+    Ok((looked.facts, looked.place))
 }
 
 /// What jobs see of a base, as far as it can be used at all.
@@ -254,7 +297,7 @@ fn usable(base: &bases::Base) -> Result<BaseModel, String> {
         let problem = base.problem.as_deref().unwrap_or("it failed its check");
         return Err(format!("the base model `{name}` cannot be used: {problem}"));
     }
-    let is_here = matches!(base.source, BaseSource::Path(_));
+    let is_here = base.place.is_some();
     match base.facts {
         Some(facts) if is_here || base.is_hashed() => Ok(BaseModel {
             name: name.clone(),

@@ -26,6 +26,9 @@ pub enum ServiceError {
     /// The agent does not own the work any more: somebody else does, or it has ended. (HTTP 409 `lease_lost`)
     #[error("this attempt does not hold the lease any more: drop the work")]
     LeaseLost,
+    /// The token was deleted, or its time is over. (HTTP 401)
+    #[error("the token was deleted or has expired: make a new one under Settings")]
+    TokenEnded,
     /// The token is not the one that this attempt was given. (HTTP 403)
     #[error("this token does not belong to this attempt")]
     Forbidden,
@@ -35,7 +38,7 @@ pub enum ServiceError {
     /// The server's disk has no room for it; the message says how much is needed. (HTTP 507)
     #[error("{0}")]
     NoRoom(String),
-    /// The store failed. (HTTP 500, but 507 and 422 for some failures of uploads)
+    /// The store failed. (HTTP 500; 507 on a full disk, 503 when a repetition may work)
     #[error(transparent)]
     Store(StoreError),
 }

@@ -1,8 +1,15 @@
-//! Places where a test lets this process die, between two steps that must survive it.
+//! Places where a test lets this process die, between two steps that must survive it, or lets a thread of it hang.
 
-/// Ends the process at once, as `kill -9` would, if `MORPHEUS_DIE_AT` names this place.
+/// Ends the process at once, as `kill -9` would, if `MORPHEUS_DIE_AT` names this place; never returns if
+/// `MORPHEUS_HANG_AT` does.
 pub(crate) fn reached(place: &str) {
-    if std::env::var("MORPHEUS_DIE_AT").is_ok_and(|wanted| wanted == place) {
+    let is_named = |variable: &str| std::env::var(variable).is_ok_and(|wanted| wanted == place);
+    if is_named("MORPHEUS_DIE_AT") {
         std::process::abort();
+    }
+    if is_named("MORPHEUS_HANG_AT") {
+        loop {
+            std::thread::park();
+        }
     }
 }

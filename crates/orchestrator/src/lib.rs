@@ -19,7 +19,7 @@ mod services;
 mod watches;
 
 pub use crate::{
-    bases::{Base, HubOptions, Inspect},
+    bases::{Base, HubOptions, Inspect, InvalidRange, Places, Range, Ranges, look_at_base},
     error::{ServiceError, ServiceResult},
     orchestrator::{Options, Orchestrator},
     reconcile::objects::{Collected, Collection, Pass, Reason, Rules},

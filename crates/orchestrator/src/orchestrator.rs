@@ -1,6 +1,6 @@
 //! The orchestrator: what all services and reconcilers share.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use protocol::system::SystemStatus;
@@ -8,7 +8,7 @@ use store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Base, HubOptions, Inspect, Rules, ServiceResult,
+    Base, HubOptions, Inspect, Places, Ranges, Rules, ServiceResult,
     disk::{Disk, DiskOptions},
     providers::Provider,
     rentals::{Rental, RentalOptions},
@@ -24,6 +24,10 @@ pub struct Options {
     pub inspect_base: Option<Inspect>,
     /// Where those are that are registered by their id on Hugging Face.
     pub hub: HubOptions,
+    /// Where base models may be fetched from beside the public addresses.
+    pub fetch_from: Ranges,
+    /// Folders of this machine that base models may be registered from, beside those of the settings.
+    pub base_folders: Vec<PathBuf>,
     /// Who leases machines, by unique names.
     pub providers: Vec<Arc<dyn Provider>>,
     /// Who rents machines out, by unique names.
@@ -55,6 +59,8 @@ impl Options {
             bases,
             inspect_base: None,
             hub: HubOptions::default(),
+            fetch_from: Ranges::default(),
+            base_folders: Vec::new(),
             providers,
             rentals: Vec::new(),
             lease: Duration::from_secs(20),
@@ -78,6 +84,8 @@ pub struct Orchestrator {
     /// Leases that ran out while nobody could renew them are not held against their agents.
     pub(crate) watches: Arc<Watches>,
     pub(crate) rentals: Arc<Vec<Rental>>,
+    /// Where base models may lie.
+    pub(crate) places: Places,
     pub(crate) disk: Arc<Disk>,
 }
 
@@ -87,6 +95,7 @@ impl Orchestrator {
         let rentals = std::mem::take(&mut options.rentals);
         Self {
             rentals: Arc::new(rentals.into_iter().map(Rental::new).collect()),
+            places: Places::new(options.base_folders.clone(), store.local_paths().to_vec()),
             disk: Arc::new(Disk::new(options.disk.clone())),
             store,
             options: Arc::new(options),
@@ -108,7 +117,9 @@ impl Orchestrator {
 
     /// Refuses bytes for which the server's disk has no room.
     pub fn check_room(&self, n_bytes: u64) -> ServiceResult<()> {
-        self.disk.check_room(n_bytes)
+        // In a bucket, it takes no room here.
+        let is_kept_here = self.store.objects().folder().is_some();
+        self.disk.check_room(if is_kept_here { n_bytes } else { 0 })
     }
 
     /// Runs the reconcilers until `shutdown`. Agents are left running: they go on when the server is back.

@@ -12,14 +12,16 @@ pub(crate) mod objects;
 mod pool;
 mod rentals;
 
-use std::future::Future;
+use std::{future::Future, panic::AssertUnwindSafe, time::Duration};
 
-use futures::future::join_all;
-
+use futures::{FutureExt as _, future::join_all};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Orchestrator, ServiceError, providers::ProviderError};
+
+/// What panicked once may do so again, and need not fill the log.
+const PAUSE_AFTER_PANIC: Duration = Duration::from_secs(1);
 
 /// Why a pass could not finish; the next one tries again.
 #[derive(Debug, thiserror::Error)]
@@ -50,28 +52,50 @@ impl ReconcileError {
 
 /// Runs all reconcilers until `shutdown`.
 pub(crate) async fn run(orchestrator: &Orchestrator, shutdown: CancellationToken) {
+    let shutdown = &shutdown;
     tokio::join!(
-        repeat(orchestrator, &shutdown, "disk", || orchestrator.reconcile_disk()),
-        repeat(orchestrator, &shutdown, "jobs", || orchestrator.reconcile_jobs()),
-        // A check takes as long as a download; whoever comes later does it again.
-        shutdown.run_until_cancelled(repeat(orchestrator, &shutdown, "bases", || async {
-            Ok(orchestrator.reconcile_bases().await?)
+        again(shutdown, || repeat(orchestrator, shutdown, "disk", || {
+            orchestrator.reconcile_disk()
         })),
-        repeat(orchestrator, &shutdown, "pool", || orchestrator.reconcile_pool()),
-        repeat(orchestrator, &shutdown, "generations", || {
+        again(shutdown, || repeat(orchestrator, shutdown, "jobs", || {
+            orchestrator.reconcile_jobs()
+        })),
+        // A check takes as long as a download; whoever comes later does it again.
+        again(shutdown, || async {
+            let checks = repeat(orchestrator, shutdown, "bases", || async {
+                Ok(orchestrator.reconcile_bases().await?)
+            });
+            shutdown.run_until_cancelled(Box::pin(checks)).await;
+        }),
+        again(shutdown, || repeat(orchestrator, shutdown, "pool", || {
+            orchestrator.reconcile_pool()
+        })),
+        again(shutdown, || repeat(orchestrator, shutdown, "generations", || {
             orchestrator.reconcile_generations()
-        }),
-        repeat(orchestrator, &shutdown, "instances", || {
+        })),
+        again(shutdown, || repeat(orchestrator, shutdown, "instances", || {
             orchestrator.reconcile_instances()
-        }),
-        objects::repeat(orchestrator, &shutdown),
+        })),
+        again(shutdown, || objects::repeat(orchestrator, shutdown)),
         join_all(
             orchestrator
                 .rentals
                 .iter()
-                .map(|rental| orchestrator.repeat_rental(rental, &shutdown))
+                .map(|rental| again(shutdown, || orchestrator.repeat_rental(rental, shutdown)))
         ),
     );
+}
+
+/// Lets a reconciler begin again when it panics: it keeps nothing in memory, and what is broken for one job must not
+/// stop all others.
+async fn again<F: Future<Output = ()>>(shutdown: &CancellationToken, reconciler: impl Fn() -> F) {
+    while AssertUnwindSafe(reconciler()).catch_unwind().await.is_err() {
+        tracing::error!("a reconciler panicked, and begins again");
+        let pause = tokio::time::sleep(PAUSE_AFTER_PANIC);
+        if shutdown.run_until_cancelled(pause).await.is_none() {
+            return;
+        }
+    }
 }
 
 async fn repeat<F>(
@@ -91,6 +115,7 @@ async fn repeat<F>(
             () = wakeups.wait() => {}
             _ = timer.tick() => {}
         }
+        crate::failpoint::reached(name);
         match pass().await {
             Ok(()) => {}
             Err(err) if err.is_race() => tracing::debug!(reconciler = name, error = %err, "overtaken"),

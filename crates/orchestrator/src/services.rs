@@ -9,6 +9,8 @@ mod jobs;
 mod models;
 mod phases;
 mod pricing;
+mod reports;
+mod restored;
 mod spend;
 mod uploaded;
 mod verify;

@@ -12,7 +12,7 @@
 //! A request with a fence that is no longer the attempt's is answered with 409 `lease_lost`: somebody else
 //! owns the work, and the agent drops it. All requests may be repeated without harm.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,7 @@ use utoipa::ToSchema;
 
 use crate::{
     ArtifactId, AttemptId, GenerationId, JobId,
+    address::Masked,
     dataset::Manifest,
     event::{LogLevel, StepMetrics},
     generation::CreateGeneration,
@@ -35,6 +36,7 @@ pub struct ClaimRequest {
     /// Which kinds of work this agent does.
     pub kinds: Vec<WorkKind>,
     /// How long the server may hold the request, at most 60.
+    #[schema(maximum = 60)]
     pub wait_seconds: u32,
     /// What it runs on; a machine of the pool gets the work that fits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -150,13 +152,16 @@ pub enum BaseLocation {
 pub struct BaseFile {
     /// Its path within the base, with `/` between folders.
     pub path: String,
+    /// Its address is one that a user gave the server, or a hub's: it may lead anywhere, and the agent looks where.
+    #[serde(default)]
+    pub is_foreign: bool,
     /// Where it is.
     #[serde(flatten)]
     pub file: StoredFile,
 }
 
 /// A file in the object store.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct StoredFile {
     /// Signed address.
     pub url: String,
@@ -164,6 +169,16 @@ pub struct StoredFile {
     pub sha256: String,
     /// Size.
     pub size_bytes: u64,
+}
+
+impl fmt::Debug for StoredFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredFile")
+            .field("url", &Masked(&self.url))
+            .field("sha256", &self.sha256)
+            .field("size_bytes", &self.size_bytes)
+            .finish()
+    }
 }
 
 /// Says that a file of the assignment cannot be used. The server looks at it itself.
@@ -217,7 +232,8 @@ pub struct GenerateWork {
 pub struct Heartbeat {
     /// See [`Assignment::fence`].
     pub fence: i64,
-    /// Events since the last one that was acknowledged; sent again until they are.
+    /// Events since the last one that was acknowledged; sent again until they are. At most 1000.
+    #[schema(max_items = 1000)]
     pub events: Vec<AgentEvent>,
 }
 
@@ -339,16 +355,19 @@ pub struct NewArtifact {
     /// What it is.
     #[serde(flatten)]
     pub kind: ArtifactKind,
-    /// Name that a download gets.
+    /// Name that a download gets: a plain one, of at most 200 characters.
+    #[schema(min_length = 1, max_length = 200)]
     pub file_name: String,
     /// Size.
+    #[schema(minimum = 1)]
     pub size_bytes: u64,
     /// SHA-256, in hexadecimal.
+    #[schema(min_length = 64, max_length = 64)]
     pub sha256: String,
 }
 
 /// Where to put an announced file.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct UploadTicket {
     /// Its id.
     pub artifact_id: ArtifactId,
@@ -357,6 +376,15 @@ pub struct UploadTicket {
     /// Headers to send with them, exactly as they are: an address of an object store is signed with them.
     #[serde(default)]
     pub upload_headers: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for UploadTicket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UploadTicket")
+            .field("artifact_id", &self.artifact_id)
+            .field("upload_url", &self.upload_url.as_deref().map(Masked))
+            .finish_non_exhaustive()
+    }
 }
 
 /// Ends an attempt.

@@ -126,6 +126,9 @@ pub struct Login {
 pub struct Session {
     /// Name of the token that the request came with.
     pub token_name: String,
+    /// What this browser was signed in with: `login address`, or the name of an API token. Absent for a token itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_in_with: Option<String>,
     /// Version of the server.
     pub server_version: String,
 }
@@ -140,6 +143,45 @@ pub struct CreateToken {
     /// Who uses it.
     #[serde(default)]
     pub scope: TokenScope,
+    /// It works for this many days, from 1 to 3650; left out: until it is deleted. A token cannot make one that
+    /// works for longer than itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 3650)]
+    pub expires_in_days: Option<u32>,
+}
+
+/// A browser that is signed in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct BrowserSession {
+    /// Its id.
+    pub id: TokenId,
+    /// Whether it is the one that asks.
+    pub is_current: bool,
+    /// What it was signed in with: `login address`, or the name of an API token.
+    pub signed_in_with: String,
+    /// When it signed in.
+    pub created_at: DateTime<Utc>,
+    /// When it was last used, to the minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used_at: Option<DateTime<Utc>>,
+    /// When it ends by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<DateTime<Utc>>,
+    /// The address that it signed in from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// What it calls itself, in short: `Firefox on Linux`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+}
+
+/// What "sign out everywhere" ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SignedOut {
+    /// Browsers that were signed in.
+    pub n_sessions: u64,
+    /// Login addresses that nobody had used yet.
+    pub n_login_addresses: u64,
 }
 
 /// Who uses a token.
@@ -167,6 +209,12 @@ pub struct ApiToken {
     /// When it was last used, to the minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used_at: Option<DateTime<Utc>>,
+    /// When it stops working by itself; absent: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<DateTime<Utc>>,
+    /// What made it, when that was a browser or another token: `browser session (login address)`, `token ci`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_by: Option<String>,
 }
 
 /// A fresh API token.

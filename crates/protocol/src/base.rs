@@ -6,7 +6,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
-use crate::preset::BaseClass;
+use crate::{
+    address::{Masked, masked},
+    preset::BaseClass,
+};
 
 /// Where Hugging Face is, unless `HF_ENDPOINT` says otherwise.
 pub const HUGGING_FACE: &str = "https://huggingface.co";
@@ -18,7 +21,7 @@ pub const HUGGING_FACE: &str = "https://huggingface.co";
 /// | `/models/sdxl.safetensors` | a single-file checkpoint or a diffusers folder on the server's machine |
 /// | `https://host/sdxl.safetensors`, with `#sha256=HEX` if its hash is known | a single-file checkpoint on the web |
 /// | `hf:OWNER/REPOSITORY[@REVISION][:FILE]` | on Hugging Face: that file, or the repository's only one, or its diffusers folder |
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum BaseSource {
     /// On the server's machine.
     Path(String),
@@ -52,11 +55,11 @@ pub enum InvalidSource {
     )]
     Hub(String),
     /// The address has no host.
-    #[error("`{0}` has no host: write it like https://example.org/models/sdxl.safetensors")]
+    #[error("`{}` has no host: write it like https://example.org/models/sdxl.safetensors", masked(.0))]
     Url(String),
     /// A hash is not one.
-    #[error("`#{0}` after the address: only #sha256= and 64 hexadecimal digits may stand there")]
-    Fragment(String),
+    #[error("after the address, only #sha256= and 64 hexadecimal digits may stand behind a `#`")]
+    Fragment,
     /// Another protocol.
     #[error("`{0}:` addresses are not fetched: use https:// or http://, a path, or hf:OWNER/REPOSITORY")]
     Scheme(String),
@@ -71,7 +74,11 @@ impl FromStr for BaseSource {
             return Err(InvalidSource::Empty);
         }
         if let Some(id) = text.strip_prefix("hf:") {
-            return hub(id).ok_or_else(|| InvalidSource::Hub(id.to_owned()));
+            return hub(id).ok_or_else(|| {
+                // A whole address may have been put there.
+                let is_address = id.contains("://");
+                InvalidSource::Hub(if is_address { masked(id) } else { id.to_owned() })
+            });
         }
         match text.split_once("://") {
             Some(("http" | "https", rest)) => url(text, rest),
@@ -94,7 +101,7 @@ fn url(text: &str, rest: &str) -> Result<BaseSource, InvalidSource> {
     let hash = fragment
         .strip_prefix("sha256=")
         .filter(|hash| is_sha256(hash))
-        .ok_or_else(|| InvalidSource::Fragment(fragment.to_owned()))?;
+        .ok_or(InvalidSource::Fragment)?;
     Ok(BaseSource::Url {
         url: url.to_owned(),
         sha256: Some(hash.to_ascii_lowercase()),
@@ -168,14 +175,17 @@ impl fmt::Display for BaseSource {
     }
 }
 
+impl fmt::Debug for BaseSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("BaseSource").field(&self.shown()).finish()
+    }
+}
+
 impl BaseSource {
     /// For people: without what may be secret in an address.
     pub fn shown(&self) -> String {
         match self {
-            Self::Url { url, .. } => match url.split_once('?') {
-                Some((address, _)) => format!("{address}?…"),
-                None => url.clone(),
-            },
+            Self::Url { url, .. } => masked(url),
             other => other.to_string(),
         }
     }
@@ -268,16 +278,25 @@ pub struct RegisteredBase {
 }
 
 /// Registers a base model.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RegisterBase {
     /// The name to use in jobs and generations: from 1 to 80 letters, digits, dots, dashes and underscores.
     #[schema(min_length = 1, max_length = 80)]
     pub name: String,
-    /// An absolute path on the server's machine, an `https://` address (with `#sha256=HEX` after it if the hash is
-    /// known), or `hf:OWNER/REPOSITORY[@REVISION][:FILE]`.
+    /// An absolute path on the server's machine, in a folder that its settings allow (`--base-folder`), an `https://`
+    /// address (with `#sha256=HEX` after it if the hash is known), or `hf:OWNER/REPOSITORY[@REVISION][:FILE]`.
     #[schema(max_length = 2000)]
     pub source: String,
+}
+
+impl fmt::Debug for RegisterBase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RegisterBase")
+            .field("name", &self.name)
+            .field("source", &Masked(&self.source))
+            .finish()
+    }
 }
 
 /// What is wrong with the name of a base model, if anything.
@@ -322,8 +341,26 @@ mod tests {
                 file: Some("d/e".into()),
             })
         );
-        let secret: BaseSource = "https://example.org/a?token=x".parse().unwrap();
-        assert_eq!(secret.shown(), "https://example.org/a?…");
+    }
+
+    #[test]
+    fn what_is_secret_in_an_address_is_not_shown() {
+        let secret: BaseSource = "https://user:password@example.org/a?token=x".parse().unwrap();
+        assert_eq!(secret.shown(), "https://…@example.org/a?…");
+        assert_eq!(
+            format!("{secret:?}"),
+            r#"BaseSource("https://…@example.org/a?…")"#
+        );
+        for text in [
+            "https://?token=secret",
+            "https://user:secret@example.org/a#secret",
+            "hf:https://user:secret@huggingface.co/a/b?secret",
+            "secret://user:secret@example.org",
+        ] {
+            let said = text.parse::<BaseSource>().unwrap_err().to_string();
+            let said = said.strip_prefix("`secret:`").unwrap_or(&said);
+            assert!(!said.contains("secret"), "{text}: {said}");
+        }
     }
 
     #[test]
@@ -334,7 +371,7 @@ mod tests {
             assert_eq!(parse(&format!("hf:{id}")), InvalidSource::Hub(id.into()));
         }
         assert_eq!(parse("https:///x"), InvalidSource::Url("https:///x".into()));
-        assert_eq!(parse("https://a/b#c"), InvalidSource::Fragment("c".into()));
+        assert_eq!(parse("https://a/b#c"), InvalidSource::Fragment);
         assert_eq!(parse("ftp://a/b"), InvalidSource::Scheme("ftp".into()));
     }
 }

@@ -78,10 +78,22 @@ pub struct Item {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct UpdateItem {
-    /// The new caption.
+    /// The new caption, of at most 64 KiB.
+    #[schema(max_length = 65_536)]
     pub caption: Option<String>,
+    /// The caption that the new one was written in place of. With it, a caption that somebody else has changed since
+    /// is kept: the request is refused (412), and the answer has the caption as it is now in `current`.
+    pub expected_caption: Option<String>,
     /// The new use.
     pub split: Option<Split>,
+}
+
+impl UpdateItem {
+    /// Whether the caption is neither the expected one nor the new one already.
+    pub fn conflicts_with(&self, caption: &str) -> bool {
+        let is_wanted = |text: &Option<String>| text.as_deref() == Some(caption);
+        self.expected_caption.is_some() && !is_wanted(&self.expected_caption) && !is_wanted(&self.caption)
+    }
 }
 
 /// What became of each uploaded file.

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use crate::{
     GenerationId, ModelVersionId,
+    limits::MAX_LORAS,
     problem::{FieldError, InvalidFields},
 };
 
@@ -50,6 +51,7 @@ pub struct CreateGeneration {
     pub negative_prompt: String,
     /// LoRAs to apply, any number of them.
     #[serde(default)]
+    #[schema(max_items = 64)]
     pub loras: Vec<LoraWeight>,
     /// Seed of the starting noise. Left out: a random one.
     #[serde(default)]
@@ -95,6 +97,12 @@ impl CreateGeneration {
             if text.chars().count() > 2000 {
                 fail(field.into(), "must have at most 2000 characters".into());
             }
+        }
+        if self.loras.len() > MAX_LORAS {
+            fail(
+                "loras".into(),
+                format!("must be at most {MAX_LORAS}, not {}", self.loras.len()),
+            );
         }
         for (index, lora) in self.loras.iter().enumerate() {
             if !(-4.0..=4.0).contains(&lora.weight) {

@@ -58,6 +58,8 @@ ids! {
     ModelVersionId,
     /// One text-to-image request.
     GenerationId,
-    /// A token of the HTTP API.
+    /// A token of the HTTP API, or a browser session.
     TokenId,
+    /// An entry of the audit log.
+    AuditId,
 }

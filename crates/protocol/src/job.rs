@@ -28,6 +28,7 @@ pub struct CreateJob {
     pub name: String,
     /// The word that calls the LoRA up in a prompt; put in front of captions that lack it.
     #[serde(default)]
+    #[schema(max_length = 80)]
     pub trigger_word: Option<String>,
     /// What the LoRA is for; gives the defaults of all parameters.
     #[serde(default)]
@@ -48,11 +49,12 @@ pub struct CreateJob {
     pub parameters: ParameterOverrides,
     /// Prompts of the preview pictures, at most 16. Left out: captions of the dataset.
     #[serde(default)]
+    #[schema(max_items = 16)]
     pub sample_prompts: Vec<String>,
     /// What the job may cost in all, over every machine that it runs on, in micro-dollars. Needed for a provider
     /// that rents machines out; the job ends itself, with a checkpoint, before it passes this.
     #[serde(default)]
-    #[schema(minimum = 1)]
+    #[schema(value_type = Option<i64>, minimum = 1)]
     pub limit_micro_usd: Option<MicroUsd>,
     /// The project that it belongs to, whose budget it also keeps to; from 1 to 80 characters.
     #[serde(default)]

@@ -6,11 +6,14 @@
 
 #![warn(missing_docs)]
 
+pub mod address;
 pub mod agent;
 pub mod api;
+pub mod audit;
 pub mod base;
 pub mod damage;
 pub mod dataset;
+pub mod environment;
 pub mod event;
 pub mod generation;
 pub mod id;
@@ -26,6 +29,7 @@ pub mod recipe;
 pub mod safetensors;
 pub mod spend;
 pub mod system;
+pub mod text;
 
 pub use id::*;
 pub use money::{MicroUsd, NotMoney};

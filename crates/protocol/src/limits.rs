@@ -40,6 +40,55 @@ impl Limit {
 limits! {
     /// A JSON body. The longest legitimate one is a heartbeat with a batch of events.
     pub const MAX_JSON_BYTES: usize = 4 << 20;
+    /// Objects and lists within each other in a JSON body.
+    pub const MAX_JSON_DEPTH: usize = 32;
+    /// Path and query of a request; a signed address is the longest.
+    pub const MAX_URI_BYTES: usize = 8 << 10;
+    /// Names and values of all headers of a request.
+    pub const MAX_HEADER_BYTES: usize = 32 << 10;
+    /// Headers of a request.
+    pub const MAX_HEADERS: usize = 100;
+    /// What is kept of a request that is not read to the end of its headers; more ends the connection.
+    pub const MAX_HEAD_BYTES: usize = 64 << 10;
+    /// A message that a client sends over a WebSocket; none of ours sends any.
+    pub const MAX_SOCKET_MESSAGE_BYTES: usize = 4 << 10;
+    /// A connection that does not send a whole request head for so long is closed.
+    pub const HEADER_TIME: Duration = Duration::from_secs(15);
+    /// A connection without a request is kept for so long. Proxies keep theirs for a minute.
+    pub const IDLE_TIME: Duration = Duration::from_secs(75);
+    /// While a body is waited for, `MIN_BODY_BYTES` of it come within each such time.
+    pub const BODY_TIME: Duration = Duration::from_secs(30);
+    /// See `BODY_TIME`.
+    pub const MIN_BODY_BYTES: usize = 4 << 10;
+    /// A client that takes nothing of an answer for so long is cut off.
+    pub const WRITE_TIME: Duration = Duration::from_secs(120);
+    /// Connections at the same time, or half of the descriptors that the process may have.
+    pub const MAX_CONNECTIONS: usize = 8192;
+    /// Connections that have not shown a right token, session or signed address yet. A new one is taken, and the oldest
+    /// of these closed.
+    pub const MAX_UNPROVEN_CONNECTIONS: usize = 512;
+    /// The same for one address that is not this machine.
+    pub const MAX_UNPROVEN_PER_ADDRESS: usize = 64;
+    /// Descriptors that the server asks the system for when it starts.
+    pub const WANTED_DESCRIPTORS: u64 = 65_536;
+    /// LoRAs in one picture.
+    pub const MAX_LORAS: usize = 64;
+    /// Events in one heartbeat; more are refused, and come with the next ones.
+    pub const MAX_EVENTS_PER_HEARTBEAT: usize = 1000;
+    /// A log line of an agent; a longer one is shortened and says so.
+    pub const MAX_LOG_BYTES: usize = 8 << 10;
+    /// What an agent says about the end of an attempt, or a check about what it saw; shortened.
+    pub const MAX_DETAIL_BYTES: usize = 16 << 10;
+    /// Names that an agent gives: of a stage, a check, a module; shortened.
+    pub const MAX_STAGE_BYTES: usize = 256;
+    /// Checks in a verdict.
+    pub const MAX_VERDICT_CHECKS: usize = 64;
+    /// Modules in a verdict. A LoRA of all layers of SDXL has about two thousand.
+    pub const MAX_MODULE_NORMS: usize = 16_384;
+    /// Fixed timesteps of the validation in a verdict.
+    pub const MAX_VALIDATION_TIMESTEPS: usize = 1000;
+    /// Metadata of a trained file.
+    pub const MAX_METADATA_BYTES: usize = 2 << 20;
     /// An object with an agent's requests in its mailbox; a larger one is not read.
     pub const MAX_MAILBOX_REQUEST_BYTES: u64 = 16 << 20;
     /// An object with answers in an agent's mailbox; a larger one is not read. A dataset's list of pictures is the
@@ -47,16 +96,90 @@ limits! {
     pub const MAX_MAILBOX_ANSWER_BYTES: u64 = 64 << 20;
     /// Requests in one mailbox that are carried out at once; those beyond wait.
     pub const MAX_MAILBOX_REQUESTS: usize = 32;
+    /// Times that a fetched address may pass us on to another.
+    pub const MAX_FETCH_REDIRECTS: u32 = 10;
+    /// A server that sends nothing for so long has broken off.
+    pub const FETCH_SILENCE: Duration = Duration::from_secs(60);
+    /// Time within which a fetched address must send `MIN_FETCH_PACE_BYTES`.
+    pub const FETCH_PACE_WINDOW: Duration = Duration::from_secs(60);
+    /// Least that must come in `FETCH_PACE_WINDOW`, and before a connection that breaks again is not a new start.
+    pub const MIN_FETCH_PACE_BYTES: u64 = 64 << 10;
+    /// A hub's list of the files of a repository.
+    pub const MAX_HUB_LIST_BYTES: u64 = 16 << 20;
+    /// A file of a base model. SDXL's own has 7 GB.
+    pub const MAX_BASE_FILE_BYTES: u64 = 64 << 30;
+    /// Files of a base model.
+    pub const MAX_BASE_FILES: usize = 200;
+    /// Names that are read of a folder with a base model.
+    pub const MAX_BASE_FOLDER_NAMES: usize = 10_000;
+    /// Header of a safetensors file. SDXL's has some 300 kB.
+    pub const MAX_TENSOR_HEADER_BYTES: u64 = 32 << 20;
+    /// A configuration or a vocabulary of a base model.
+    pub const MAX_BASE_TEXT_BYTES: u64 = 16 << 20;
+    /// A disk that gives no answer for so long while a base model is read is not waited for.
+    pub const BASE_DISK_SILENCE: Duration = Duration::from_secs(60);
+    /// Time for the check or the copy of a base model.
+    pub const MAX_BASE_WORK: Duration = Duration::from_secs(12 * 60 * 60);
+    /// Base models that a server checks or copies at the same time.
+    pub const MAX_BASES_AT_ONCE: usize = 4;
     /// The header of a safetensors file that an agent uploads. That of a LoRA of SDXL has half a megabyte.
     pub const MAX_SAFETENSORS_HEADER_BYTES: u64 = 16 << 20;
     /// Tensors of a safetensors file that an agent uploads. A LoRA of SDXL has some thousand.
     pub const MAX_SAFETENSORS_TENSORS: usize = 100_000;
     /// A LoRA that an agent uploads.
     pub const MAX_LORA_BYTES: u64 = 8 << 30;
+    /// Characters of what an agent says about a file that it cannot use.
+    pub const MAX_PROBLEM_CHARS: usize = 2000;
     /// A picture that an agent uploads.
     pub const MAX_AGENT_PICTURE_BYTES: u64 = 64 << 20;
     /// Width or height, in pixels, of a picture that an agent uploads.
     pub const MAX_AGENT_PICTURE_SIDE: u32 = 8192;
+    /// Characters of an `Idempotency-Key`.
+    pub const MAX_IDEMPOTENCY_KEY_CHARS: usize = 255;
+    /// The answer to a request with an `Idempotency-Key` is kept for so long: people come back to a form after days.
+    pub const IDEMPOTENCY_KEY_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+    /// One upload of pictures, captions and archives, with all of its parts.
+    pub const MAX_UPLOAD_BYTES: u64 = 16 << 30;
+    /// Parts of one upload: twice what an archive holds, for pictures with captions.
+    pub const MAX_UPLOAD_PARTS: usize = 20_000;
+    /// Files of one upload, those in archives among them.
+    pub const MAX_UPLOAD_FILES: usize = 20_000;
+    /// The captions of one upload together; each has at most 64 KiB.
+    pub const MAX_CAPTIONS_BYTES: usize = 32 << 20;
+    /// What stands before the first part of an upload.
+    pub const MAX_UPLOAD_PREAMBLE_BYTES: usize = 4 << 10;
+    /// The headers of one part of an upload, its file name included.
+    pub const MAX_PART_HEADER_BYTES: usize = 8 << 10;
+    /// The value of a part of an upload that is not a file.
+    pub const MAX_FIELD_VALUE_BYTES: usize = 1 << 10;
+    /// A picture or caption, loose or unpacked from an archive.
+    pub const MAX_UPLOADED_FILE_BYTES: u64 = 256 << 20;
+    /// An archive: it may hold a gigabyte of pictures, which hardly get smaller in it.
+    pub const MAX_ARCHIVE_BYTES: u64 = 1280 << 20;
+    /// All files of an archive together, unpacked.
+    pub const MAX_UNPACKED_BYTES: u64 = 1 << 30;
+    /// Files in an archive.
+    pub const MAX_ARCHIVE_ENTRIES: usize = 10_000;
+    /// The list of files in an archive, with names and comments.
+    pub const MAX_ARCHIVE_DIRECTORY_BYTES: u64 = 16 << 20;
+    /// The longest side of a picture that is decoded, in pixels.
+    pub const MAX_PICTURE_SIDE: u32 = 16_384;
+    /// Pixels of a picture that is decoded; also of one frame, strip or tile of it.
+    pub const MAX_PICTURE_PIXELS: u64 = 100_000_000;
+    /// A color profile, unpacked. Those for print have two megabytes.
+    pub const MAX_COLOR_PROFILE_BYTES: usize = 4 << 20;
+    /// Memory that decoding one picture may take, the file included, by what its headers say.
+    pub const MAX_DECODING_BYTES: u64 = 416 << 20;
+    /// Memory of a process that decodes pictures, beside what it has at its start; the kernel ends one that takes more.
+    pub const MAX_DECODER_BYTES: u64 = 512 << 20;
+    /// Pixels that are decoded at the same time, in all uploads together.
+    pub const MAX_PIXELS_AT_ONCE: u64 = 120_000_000;
+    /// Decoding one picture, from its first byte to its last.
+    pub const MAX_DECODING_TIME: Duration = Duration::from_secs(60);
+    /// A line of an export of the database, which holds a row. The list of pictures of a dataset version is the longest.
+    pub const MAX_EXPORT_LINE_BYTES: u64 = 256 << 20;
+    /// The list of what is in a backup, which takes about 100 bytes for an object.
+    pub const MAX_BACKUP_MANIFEST_BYTES: u64 = 256 << 20;
 }
 
 /// A value as the table shows it.

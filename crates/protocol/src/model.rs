@@ -86,6 +86,7 @@ pub struct Verdict {
     /// Every check passed.
     pub passed: bool,
     /// The checks, in the order they were made.
+    #[schema(max_items = 64)]
     pub checks: Vec<VerdictCheck>,
     /// The validation loss before and after; absent when the dataset is too small to hold pictures out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,6 +95,7 @@ pub struct Verdict {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub picture_change: Option<f64>,
     /// Norm of the change of each module's weight, largest first; `(alpha / rank) · ‖up · down‖`.
+    #[schema(max_items = 16_384)]
     pub module_norms: Vec<ModuleNorm>,
 }
 

@@ -44,6 +44,9 @@ pub struct Problem {
     /// The fields at fault, if the request was.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// The text as it is now, if the request expected another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current: Option<String>,
 }
 
 /// Several invalid fields at once, so that a person mends them in one go.

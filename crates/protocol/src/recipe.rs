@@ -48,7 +48,7 @@ pub struct Parameters {
     /// How the learning rate moves over the steps.
     pub lr_schedule: LrSchedule,
     /// Steps over which the learning rate rises from zero. Must be less than the number of steps.
-    #[schema(minimum = 0, default = 0)]
+    #[schema(minimum = 0, maximum = 1_000_000, default = 0)]
     pub n_warmup_steps: u32,
     /// Optimizer steps.
     #[schema(minimum = 1, maximum = 1_000_000, default = 1600)]
@@ -81,7 +81,7 @@ pub struct Parameters {
     #[schema(minimum = 32, maximum = 256, multiple_of = 32, default = 64)]
     pub bucket_step: u32,
     /// Tokens of a caption that are read; the rest is cut.
-    #[schema(default = 75)]
+    #[schema(minimum = 75, maximum = 225, multiple_of = 75, default = 75)]
     pub max_tokens: u16,
     /// A checkpoint is stored each time this many steps are done. 0 stores only the last.
     #[schema(minimum = 0, maximum = 1_000_000, default = 200)]

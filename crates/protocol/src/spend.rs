@@ -76,6 +76,7 @@ pub struct RentalWish {
     pub data_centers: Vec<String>,
     /// The most that an hour of the machine may cost, in micro-dollars.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>, minimum = 1)]
     pub max_rate_micro_usd: Option<MicroUsd>,
     /// Labels that a machine of the pool must have, all of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -196,8 +197,10 @@ pub struct SetBudget {
     pub scope: BudgetScope,
     /// A project's name; left out for the others.
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 80)]
     pub key: Option<String>,
     /// The most that may be spent, in micro-dollars; null takes the limit away.
+    #[schema(value_type = Option<i64>, minimum = 1)]
     pub limit_micro_usd: Option<MicroUsd>,
 }
 
@@ -206,6 +209,7 @@ pub struct SetBudget {
 #[serde(deny_unknown_fields)]
 pub struct SetJobLimit {
     /// What it may cost in all, in micro-dollars.
+    #[schema(value_type = i64, minimum = 1)]
     pub limit_micro_usd: MicroUsd,
 }
 
@@ -214,6 +218,7 @@ pub struct SetJobLimit {
 #[serde(deny_unknown_fields, default)]
 pub struct ResumeJob {
     /// A new limit for what it may cost in all, what was spent included, in micro-dollars.
+    #[schema(value_type = Option<i64>, minimum = 1)]
     pub limit_micro_usd: Option<MicroUsd>,
     /// Who leases the machine from now on; left out: as before.
     pub provider: Option<String>,

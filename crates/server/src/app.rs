@@ -3,20 +3,24 @@
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request},
-    middleware::from_fn_with_state,
+    middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::get,
 };
-use tower_http::compression::{
-    CompressionLayer,
-    predicate::{DefaultPredicate, NotForContentType, Predicate},
+use protocol::text;
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    compression::{
+        CompressionLayer,
+        predicate::{DefaultPredicate, NotForContentType, Predicate},
+    },
 };
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     auth, dashboard,
     error::ApiError,
-    layers,
+    idempotency, layers,
     routes::{self, access, blobs, health},
     state::AppState,
 };
@@ -29,6 +33,7 @@ pub(crate) fn app(state: AppState) -> Router {
         .split_for_parts();
     let protected = protected
         .route("/metrics", get(health::metrics))
+        .route_layer(from_fn_with_state(state.clone(), idempotency::answer_once))
         .route_layer(from_fn_with_state(state.clone(), auth::require))
         // Bodies are limited where they are read: JSON by its extractor, uploads file by file.
         .layer(DefaultBodyLimit::disable());
@@ -43,14 +48,17 @@ pub(crate) fn app(state: AppState) -> Router {
         .fallback(dashboard::serve)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(compression())
+        .layer(from_fn_with_state(state.clone(), layers::pace))
         .layer(from_fn_with_state(state.clone(), layers::check_host))
+        .layer(from_fn(layers::limit_head))
+        .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(from_fn_with_state(state.clone(), layers::safe_headers))
         .layer(from_fn_with_state(state.clone(), layers::trace))
         .with_state(state)
 }
 
 async fn method_not_allowed(request: Request) -> Response {
-    ApiError::MethodNotAllowed(request.method().to_string()).into_response()
+    ApiError::MethodNotAllowed(text::shown(request.method().as_str(), 20)).into_response()
 }
 
 /// Pictures and weights do not get smaller.

@@ -1,8 +1,18 @@
 //! Who is asking: bearer tokens and session cookies.
 //!
-//! A session is a user's token with an end, kept in an `HttpOnly`, `SameSite=Strict` cookie. Requests that
-//! come with the cookie must come from our own pages; requests with a bearer token may come from anywhere,
-//! since no browser sends one by itself.
+//! A session is what a browser gets for a token or a login address, kept in an `HttpOnly`, `SameSite=Strict` cookie.
+//! It belongs to the token: it ends with it. Requests that come with the cookie must come from our own pages;
+//! requests with a bearer token may come from anywhere, since no browser sends one by itself. What is in a cookie is
+//! no bearer token, and the other way round.
+
+mod guard;
+mod peer;
+mod sign_in;
+mod watch;
+
+use std::time::Instant;
+
+use std::sync::Arc;
 
 use axum::{
     extract::{FromRequestParts, Request, State},
@@ -10,32 +20,38 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use chrono::TimeDelta;
-use protocol::{OwnerId, TokenId};
-use store::tokens::{AgentCredential, Principal};
+use chrono::{DateTime, Utc};
+use protocol::{OwnerId, TokenId, problem::chain};
+use store::{
+    audit::{self, Actor},
+    tokens::{self, AgentCredential, Ended, Principal, Standing, TokenKind},
+};
 
+pub(crate) use self::{
+    guard::{Guard, With},
+    peer::Peer,
+    sign_in::{forget_session, is_signed_in, sign_in},
+    watch::AccessWatch,
+};
 use crate::{
     error::{ApiError, ApiResult},
+    serve,
     state::AppState,
 };
 
 /// Name of the session cookie.
 pub(crate) const SESSION_COOKIE: &str = "morpheus_session";
 
-/// A browser has to sign in again after this time.
-pub(crate) const SESSION_DAYS: i64 = 30;
+/// The same where the server is reached by https: browsers let no other host and no plain connection set it.
+const SECURE_SESSION_COOKIE: &str = "__Host-morpheus_session";
 
-/// Name of the tokens behind session cookies.
-pub(crate) const SESSION_NAME: &str = "browser session";
-
-/// Name of the tokens in login addresses.
-pub(crate) const LOGIN_NAME: &str = "login address";
-
-/// A printed login address works for this long.
+/// A printed login address works for this long, once.
 pub(crate) const LOGIN_DAYS: i64 = 1;
 
 const NOT_SIGNED_IN: &str = "send `Authorization: Bearer …` with an API token, or sign in with the login address \
     that the server printed";
+const SESSION_ENDED: &str =
+    "the session has ended: sign in again; `morpheus serve --new-login` prints a login address";
 
 /// A signed-in user.
 #[derive(Debug, Clone)]
@@ -43,6 +59,9 @@ pub(crate) struct User {
     pub(crate) owner: OwnerId,
     pub(crate) token: TokenId,
     pub(crate) token_name: String,
+    pub(crate) kind: TokenKind,
+    /// What it was made with; of a session, what it was signed in with.
+    pub(crate) made_by: Option<TokenId>,
 }
 
 /// An agent.
@@ -57,15 +76,20 @@ impl<S: Send + Sync> FromRequestParts<S> for User {
                 owner,
                 token_id,
                 name,
+                kind,
+                made_by,
+                ..
             }) => Ok(Self {
                 owner: *owner,
                 token: *token_id,
                 token_name: name.clone(),
+                kind: *kind,
+                made_by: *made_by,
             }),
             Some(Principal::Agent(_)) => Err(ApiError::Forbidden(
                 "this route is for users; an agent's token is not enough",
             )),
-            None => Err(ApiError::Unauthorized(NOT_SIGNED_IN)),
+            None => Err(ApiError::Unauthorized(NOT_SIGNED_IN.into())),
         }
     }
 }
@@ -79,68 +103,152 @@ impl<S: Send + Sync> FromRequestParts<S> for Agent {
             Some(Principal::User { .. }) => Err(ApiError::Forbidden(
                 "this route is for agents; it needs an agent's token",
             )),
-            None => Err(ApiError::Unauthorized(NOT_SIGNED_IN)),
+            None => Err(ApiError::Unauthorized(NOT_SIGNED_IN.into())),
         }
     }
 }
 
-/// Lets nobody pass whom it does not know.
+/// Rejects requests without a valid token or session. What the handler writes down was done by whoever asks.
 pub(crate) async fn require(
     State(state): State<AppState>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    let headers = request.headers();
-    let principal = if let Some(token) = bearer(headers) {
-        let principal = store::tokens::authenticate(state.store(), token).await?;
-        principal.ok_or(ApiError::Unauthorized(
-            "the token is unknown, expired or deleted: make a new one under Settings, or with POST /api/v1/tokens",
-        ))?
-    } else if let Some(token) = session_cookie(headers) {
-        check_origin(request.method(), headers)?;
-        let principal = store::tokens::authenticate(state.store(), token).await?;
-        principal.ok_or(ApiError::Unauthorized(
-            "the session has ended: sign in again with the login address that the server printed",
-        ))?
-    } else {
-        return Err(ApiError::Unauthorized(NOT_SIGNED_IN));
+    let peer = Peer::of(&state, request.extensions(), request.headers());
+    let principal = principal(&state, request.method(), request.headers(), &peer).await?;
+    let actor = match &principal {
+        Principal::User { owner, token_id, .. } => {
+            state.note_use(*token_id).await;
+            // What only reads leaves no entry that would name it.
+            let is_safe = request.method().is_safe();
+            let name = if is_safe {
+                None
+            } else {
+                tokens::full_name(state.store(), *token_id).await?
+            };
+            Actor {
+                owner: Some(*owner),
+                token: Some(*token_id),
+                address: peer.shown(),
+                ..Actor::named(name.unwrap_or_default())
+            }
+        }
+        Principal::Agent(_) => Actor {
+            address: peer.shown(),
+            ..Actor::named("agent")
+        },
     };
-    if let Principal::User { token_id, .. } = &principal {
-        state.note_use(*token_id).await;
+    if let Some(connection) = request.extensions().get::<Arc<serve::Peer>>() {
+        connection.prove();
     }
     request.extensions_mut().insert(principal);
-    Ok(next.run(request).await)
+    Ok(audit::acting(actor, next.run(request)).await)
 }
 
-/// Exchanges a token for a new session; the answer is the value of `Set-Cookie`.
-pub(crate) async fn start_session(state: &AppState, token: &str) -> ApiResult<String> {
-    let principal = store::tokens::authenticate(state.store(), token.trim()).await?;
-    let Some(Principal::User { owner, .. }) = principal else {
-        return Err(ApiError::Unauthorized(
-            "the token is unknown, expired or deleted: start the server again to get a new login address, or use an \
-             API token",
-        ));
+async fn principal(
+    state: &AppState,
+    method: &Method,
+    headers: &HeaderMap,
+    peer: &Peer,
+) -> ApiResult<Principal> {
+    let store = state.store();
+    if let Some(token) = bearer(headers) {
+        let standing = tokens::look_up(store, token).await?;
+        return match standing {
+            Standing::Valid(Principal::User { kind, .. }) if kind != TokenKind::Token => {
+                Err(refuse(state, peer, With::Token, NO_API_TOKEN.into()))
+            }
+            Standing::Valid(principal) => Ok(principal),
+            Standing::Ended { why, .. } => Err(refuse(state, peer, With::Token, ended_token(why))),
+            Standing::Unknown => Err(refuse(state, peer, With::Token, UNKNOWN_TOKEN.into())),
+        };
+    }
+    let Some(secret) = session_cookie(headers, is_https(state)) else {
+        return Err(ApiError::Unauthorized(NOT_SIGNED_IN.into()));
     };
-    let lifetime = TimeDelta::days(SESSION_DAYS);
-    let tx = state.store().begin().await?;
-    let expires_at = store::now() + lifetime;
-    let session = store::tokens::create_user(&tx, owner, SESSION_NAME, Some(expires_at)).await?;
-    tx.commit().await?;
-    Ok(cookie(state, &session.secret, lifetime.num_seconds()))
+    check_origin(method, headers)?;
+    match tokens::look_up(store, secret).await? {
+        Standing::Valid(
+            principal @ Principal::User {
+                kind: TokenKind::Session,
+                ..
+            },
+        ) => Ok(principal),
+        // A browser that was signed out elsewhere has guessed nothing.
+        Standing::Ended {
+            kind: TokenKind::Session,
+            ..
+        } => Err(ApiError::Unauthorized(SESSION_ENDED.into())),
+        _ => Err(refuse(state, peer, With::Session, SESSION_ENDED.into())),
+    }
 }
 
-/// The value of `Set-Cookie` that makes a browser forget its session.
-pub(crate) fn forget_session(state: &AppState) -> String {
-    cookie(state, "", 0)
+const UNKNOWN_TOKEN: &str = "the token is unknown: copy it again, or make a new one under Settings";
+const NO_API_TOKEN: &str = "this signs a browser in, and is not an API token: make one under Settings, or with POST \
+    /api/v1/tokens";
+
+fn ended_token(why: Ended) -> String {
+    match why {
+        Ended::Expired(at) => format!(
+            "the token expired on {}: make a new one under Settings, or with POST /api/v1/tokens",
+            day(at)
+        ),
+        Ended::Revoked | Ended::Used => {
+            "the token was deleted: make a new one under Settings, or with POST /api/v1/tokens".to_owned()
+        }
+    }
 }
 
-fn cookie(state: &AppState, value: &str, max_age_seconds: i64) -> String {
-    let secure = if state.public_url.scheme_str() == Some("https") {
-        "; Secure"
+fn day(time: DateTime<Utc>) -> impl std::fmt::Display {
+    time.format("%Y-%m-%d at %H:%M UTC")
+}
+
+/// Counts a refusal, and makes the answer to it.
+fn refuse(state: &AppState, peer: &Peer, with: With, words: String) -> ApiError {
+    let verdict = state.guard.refused(peer.address, with, Instant::now());
+    if verdict.is_first {
+        tracing::warn!(client.address = peer.shown(), ?with, "a sign-in was refused");
+    }
+    match verdict.wait {
+        Some(wait) => ApiError::TooManyRefusals { wait },
+        None => ApiError::Unauthorized(words.into()),
+    }
+}
+
+/// Writes refused sign-ins into the audit log: one entry for each address.
+pub(crate) async fn write_refused(state: &AppState) {
+    let refused = state.guard.drain(Instant::now());
+    if refused.is_empty() {
+        return;
+    }
+    for one in refused.iter().filter(|one| one.n > 1) {
+        tracing::warn!(
+            client.address = one.address,
+            with = one.with,
+            n = one.n,
+            "sign-ins were refused within a minute"
+        );
+    }
+    let writing = async {
+        let tx = state.store().begin().await?;
+        audit::record_refused(&tx, &refused).await?;
+        tx.commit().await
+    };
+    if let Err(error) = writing.await {
+        tracing::warn!(error = chain(&error), "refused sign-ins were not written down");
+    }
+}
+
+fn is_https(state: &AppState) -> bool {
+    state.public_url.scheme_str() == Some("https")
+}
+
+fn cookie_name(is_https: bool) -> &'static str {
+    if is_https {
+        SECURE_SESSION_COOKIE
     } else {
-        ""
-    };
-    format!("{SESSION_COOKIE}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={max_age_seconds}{secure}")
+        SESSION_COOKIE
+    }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -149,14 +257,15 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn session_cookie(headers: &HeaderMap) -> Option<&str> {
+fn session_cookie(headers: &HeaderMap, is_https: bool) -> Option<&str> {
+    let wanted = cookie_name(is_https);
     headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find_map(|(name, value)| (name == SESSION_COOKIE).then_some(value))
+        .find_map(|(name, value)| (name == wanted).then_some(value))
 }
 
 /// Refuses what another site made a browser send with our cookie.

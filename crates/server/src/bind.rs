@@ -6,18 +6,17 @@ use std::{
     fs::File,
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use axum::{
-    http::{HeaderValue, Uri},
-    serve::ListenerExt,
-};
+use axum::http::{HeaderValue, Uri};
 use chrono::TimeDelta;
+use dataset::decoder::{Decoder, WorkerCommand};
+use ipnet::IpNet;
 use orchestrator::{
-    Base, HubOptions, Inspect, Options, Orchestrator, ServiceError,
+    Base, HubOptions, Inspect, Options, Orchestrator, Ranges, Rules, ServiceError,
     disk::{DiskOptions, Gauge},
     providers::{
         Provider,
@@ -26,25 +25,33 @@ use orchestrator::{
     },
     rentals::RentalOptions,
 };
-use protocol::recipe::Engine;
+use protocol::{address::masked, audit::AuditAction, problem::chain, recipe::Engine};
 use store::{
-    OpenError, Store, StoreError,
+    OpenError, Store, StoreError, audit,
     bases::NewBase,
     objects::{BlobError, S3Settings},
+    tokens,
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    app, auth,
+    app,
+    auth::{self, AccessWatch, Guard},
     feed::Feeds,
     layers, mailbox,
+    readiness::Readiness,
+    serve::{self, Serving},
     state::{AppState, Inner},
     telemetry::Counters,
+    timing::Timing,
 };
 
-/// What a server is made of.
-#[derive(Debug, Clone)]
+/// Refused sign-ins are written down this often.
+const RECORD_EVERY: Duration = Duration::from_secs(60);
+
+/// What a server is made of. Not printed: it holds passwords.
+#[derive(Clone)]
 pub struct Config {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
@@ -62,6 +69,10 @@ pub struct Config {
     pub s3: S3Settings,
     /// How browsers reach the server, when that is not where it listens: `https://morpheus.example`.
     pub public_url: Option<String>,
+    /// Proxies whose `X-Forwarded-For` says where a request comes from; without them it says nothing.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Days that entries of the audit log are kept.
+    pub audit_days: u32,
     /// Base models that the program brings, by unique names.
     pub base_models: Vec<Base>,
     /// Base models of the settings.
@@ -70,8 +81,14 @@ pub struct Config {
     pub inspect_base: Option<Inspect>,
     /// Where those are that are registered by their id on Hugging Face.
     pub hub: HubOptions,
+    /// Where base models may be fetched from beside the public addresses.
+    pub fetch_from: Ranges,
+    /// Folders of this machine that base models may be registered from, beside those of the settings.
+    pub base_folders: Vec<PathBuf>,
     /// Starts agents on this machine; left out: none are, and there is no provider `local`.
     pub local_agent: Option<AgentCommand>,
+    /// What decodes pictures in processes of their own; left out: this process does.
+    pub decode_worker: Option<WorkerCommand>,
     /// Further providers.
     pub providers: Vec<Arc<dyn Provider>>,
     /// Rents machines from RunPod; left out: it does not.
@@ -98,11 +115,16 @@ impl Config {
             queue_ca: None,
             s3: S3Settings::default(),
             public_url: None,
+            trusted_proxies: Vec::new(),
+            audit_days: 365,
             base_models,
             declared_bases: Vec::new(),
             inspect_base: None,
             hub: HubOptions::default(),
+            fetch_from: Ranges::default(),
+            base_folders: Vec::new(),
             local_agent: None,
+            decode_worker: None,
             providers: Vec::new(),
             runpod: None,
             max_running: BTreeMap::new(),
@@ -137,31 +159,6 @@ pub struct AgentCommand {
     pub capacity: usize,
     /// What they can train with.
     pub engines: Vec<Engine>,
-}
-
-/// How long things may take.
-#[derive(Debug, Clone, Copy)]
-pub struct Timing {
-    /// A silent WebSocket is pinged this often.
-    pub ping_every: Duration,
-    /// A reader that takes no message for this long is too slow.
-    pub send_timeout: Duration,
-    /// A reader that was too slow has this long to learn it.
-    pub close_timeout: Duration,
-    /// Requests have this long to end when the server does.
-    pub shutdown_grace: Duration,
-}
-
-impl Default for Timing {
-    fn default() -> Self {
-        Self {
-            // Proxies commonly cut connections that are silent for 60 s.
-            ping_every: Duration::from_secs(20),
-            send_timeout: Duration::from_secs(10),
-            close_timeout: Duration::from_secs(5),
-            shutdown_grace: Duration::from_secs(10),
-        }
-    }
 }
 
 /// Why a server could not be made.
@@ -224,9 +221,9 @@ pub enum BindError {
 /// Why a server ended.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The socket failed.
+    /// What accepts connections failed.
     #[error("failed to serve")]
-    Serve(#[source] io::Error),
+    Serve(#[source] tokio::task::JoinError),
 }
 
 /// A server that listens but does not answer yet.
@@ -252,9 +249,12 @@ impl std::fmt::Debug for Bound {
     }
 }
 
+/// Files that are checked at the same time. Each is in memory, and there are hardly more workers.
+const N_CHECKING: usize = 4;
+
 /// Opens store and socket. Connections wait from now on; [`Bound::run`] answers them.
 pub async fn bind(config: Config) -> Result<Bound, BindError> {
-    let lock = lock(&config)?;
+    let lock = lock(&config.data_dir)?;
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.map_err(|source| BindError::Listen {
         address: config.listen,
@@ -290,11 +290,17 @@ pub async fn bind(config: Config) -> Result<Bound, BindError> {
         .map_err(BindError::Declare)?;
     let state = AppState::new(Inner {
         orchestrator,
+        decoder: decoder(config.decode_worker.clone()),
+        checking: Arc::new(Semaphore::new(N_CHECKING)),
         public_url: public_uri,
         content_security_policy,
         is_loopback: local_addr.ip().is_loopback(),
+        trusted_proxies: config.trusted_proxies.clone(),
+        guard: Guard::default(),
+        access: AccessWatch::default(),
         timing: config.timing,
         counters: Counters::default(),
+        readiness: Readiness::default(),
         feeds: Feeds::default(),
         noted_uses: Mutex::default(),
         shutdown: CancellationToken::new(),
@@ -308,24 +314,35 @@ pub async fn bind(config: Config) -> Result<Bound, BindError> {
         state,
         _lock: lock,
     };
-    if !store::tokens::any_user(&store)
+    record_start(&store, local_addr, &bound.public_url)
         .await
-        .map_err(BindError::Prepare)?
-    {
+        .map_err(BindError::Prepare)?;
+    if !tokens::any_user(&store).await.map_err(BindError::Prepare)? {
         bound.login_url = Some(bound.new_login_url().await.map_err(BindError::Prepare)?);
     }
     Ok(bound)
 }
 
 impl Bound {
-    /// Makes another address that signs in whoever opens it, valid for a day.
+    /// What tests put between transactions and the database.
+    #[doc(hidden)]
+    pub fn injector(&self) -> store::Injector {
+        self.state.store().injector().clone()
+    }
+
+    /// Makes another address that signs in whoever opens it first, within a day.
     pub async fn new_login_url(&self) -> Result<String, StoreError> {
         let store = self.state.store();
         let tx = store.begin().await?;
         let expires_at = store::now() + TimeDelta::days(auth::LOGIN_DAYS);
-        let token =
-            store::tokens::create_user(&tx, store.default_owner(), auth::LOGIN_NAME, Some(expires_at))
-                .await?;
+        let token = tokens::create_login(&tx, store.default_owner(), expires_at).await?;
+        audit::record(
+            &tx,
+            AuditAction::LoginAddressMade,
+            "",
+            "by the one who started the server",
+        )
+        .await?;
         tx.commit().await?;
         Ok(format!("{}/login?token={}", self.public_url, token.secret))
     }
@@ -334,7 +351,14 @@ impl Bound {
     pub async fn new_token(&self, name: &str) -> Result<String, StoreError> {
         let store = self.state.store();
         let tx = store.begin().await?;
-        let token = store::tokens::create_user(&tx, store.default_owner(), name, None).await?;
+        let token = tokens::create_user(&tx, store.default_owner(), name, None).await?;
+        audit::record(
+            &tx,
+            AuditAction::TokenMade,
+            name,
+            "by the one who started the server",
+        )
+        .await?;
         tx.commit().await?;
         Ok(token.secret)
     }
@@ -345,57 +369,107 @@ impl Bound {
     }
 
     /// Serves until `shutdown`, then lets requests end. Agents go on, and find the next server.
+    ///
+    /// It ends within [`Timing::shutdown_grace`], whatever hangs; what hangs is given up.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), RunError> {
         let Self { listener, state, .. } = self;
-        let ending = state.shutdown.clone();
+        let (ending, abort) = (state.shutdown.clone(), CancellationToken::new());
+        let _aborting = abort.clone().drop_guard();
         let reconcilers = tokio::spawn({
             let (orchestrator, ending) = (state.orchestrator.clone(), ending.clone());
             async move { orchestrator.run(ending).await }
         });
-        let listener = listener.tap_io(|connection| {
-            // Events are small; waiting to fill a packet would delay them.
-            if let Err(error) = connection.set_nodelay(true) {
-                tracing::debug!(%error, "a connection could not be made prompt");
-            }
-        });
         let app = app::app(state.clone());
+        let recording = tokio::spawn(record_refusals(state.clone()));
         let mailboxes = tokio::spawn(mailbox::run(state.clone(), app.clone()));
-        let mut serving = tokio::spawn({
-            let ending = ending.clone().cancelled_owned();
-            async move { axum::serve(listener, app).with_graceful_shutdown(ending).await }
-        });
+        let serving = Serving {
+            app,
+            timing: state.timing,
+            room: serve::raise_descriptors(),
+            ending: ending.clone(),
+            abort,
+        };
+        let mut serving = tokio::spawn(serving.run(listener));
         tokio::select! {
-            result = &mut serving => return result.unwrap_or_else(|panic| Err(io::Error::other(panic))).map_err(RunError::Serve),
+            result = &mut serving => return result.map_err(RunError::Serve),
             () = shutdown => tracing::info!("shutting down"),
         }
         ending.cancel();
         state.sockets.close();
-        let graceful = async {
-            let served = (&mut serving).await;
-            state.sockets.wait().await;
-            served
-        };
-        let result = match tokio::time::timeout(state.timing.shutdown_grace, graceful).await {
-            Ok(result) => result.unwrap_or_else(|panic| Err(io::Error::other(panic))),
-            Err(_) => {
-                serving.abort();
-                tracing::warn!("some requests did not end in time");
-                Ok(())
-            }
-        };
-        if let Err(panic) = reconcilers.await {
-            tracing::error!(error = %panic, "the reconcilers failed");
-        }
-        if let Err(panic) = mailboxes.await {
-            tracing::error!(error = %panic, "the mailboxes failed");
-        }
-        result.map_err(RunError::Serve)
+        let deadline = Instant::now() + state.timing.shutdown_grace;
+        let sockets = tokio::spawn({
+            let sockets = state.sockets.clone();
+            async move { sockets.wait().await }
+        });
+        tokio::join!(
+            end_by(deadline, "requests", serving),
+            end_by(deadline, "websockets", sockets),
+            end_by(deadline, "reconcilers", reconcilers),
+            end_by(deadline, "mailboxes", mailboxes),
+            end_by(deadline, "record of refused sign-ins", recording),
+        );
+        Ok(())
     }
 }
 
-/// Makes sure that no other server works on the same data folder.
-fn lock(config: &Config) -> Result<File, BindError> {
-    let path = config.data_dir.clone();
+/// Waits for a task of the server until the deadline, then gives it up.
+async fn end_by(deadline: Instant, what: &'static str, mut task: JoinHandle<()>) {
+    match tokio::time::timeout_at(deadline, &mut task).await {
+        Ok(Ok(())) => {}
+        Ok(Err(panic)) => tracing::error!(what, error = chain(&panic), "a part of the server failed"),
+        Err(_) => {
+            task.abort();
+            tracing::warn!(what, "a part of the server did not end in time, and is given up");
+        }
+    }
+}
+
+/// Writes refused sign-ins down, minute by minute and at the end.
+async fn record_refusals(state: AppState) {
+    while !state.shutdown.is_cancelled() {
+        let _ = tokio::time::timeout(RECORD_EVERY, state.shutdown.cancelled()).await;
+        auth::write_refused(&state).await;
+    }
+}
+
+async fn record_start(store: &Store, address: SocketAddr, public_url: &str) -> Result<(), StoreError> {
+    let tx = store.begin().await?;
+    let detail = format!("version {}, for {public_url}", env!("CARGO_PKG_VERSION"));
+    audit::record(&tx, AuditAction::ServerStarted, &format!("on {address}"), &detail).await?;
+    tx.commit().await
+}
+
+/// Starts what decodes pictures. What the kernel does not offer to confine it is said once, when that is known.
+fn decoder(command: Option<WorkerCommand>) -> Decoder {
+    let Some(command) = command else {
+        return Decoder::in_process();
+    };
+    let decoder = Decoder::workers(command);
+    let asked = decoder.clone();
+    // It greets when it has started, which nothing waits for.
+    tokio::task::spawn_blocking(move || match asked.confinement() {
+        Some(Ok(confinement)) if confinement.missing.is_empty() => {
+            tracing::debug!(
+                holds = confinement.holds.join(", "),
+                "pictures are decoded in confined processes"
+            );
+        }
+        Some(Ok(confinement)) => tracing::warn!(
+            missing = confinement.missing.join("; "),
+            "pictures are decoded in processes that this kernel does not confine fully"
+        ),
+        Some(Err(error)) => tracing::error!(
+            error = protocol::problem::chain(&error),
+            "pictures cannot be decoded, so that uploads will fail"
+        ),
+        None => {}
+    });
+    decoder
+}
+
+/// Makes sure that no other server works on the same data folder, for as long as the file is open.
+pub fn lock(data_dir: &Path) -> Result<File, BindError> {
+    let path = data_dir.to_owned();
     let failed = |source| BindError::Lock {
         path: path.clone(),
         source,
@@ -449,6 +523,7 @@ fn options(
             server: store.server(),
             capacity: agent.capacity,
             engines: agent.engines.clone(),
+            fetch_from: config.fetch_from.clone(),
             grace: Duration::from_secs(10),
         })));
     }
@@ -472,16 +547,23 @@ fn options(
             .folder()
             .map(|folder| ("objects", folder.to_owned())),
     );
+    let rules = Rules {
+        audit: TimeDelta::days(i64::from(config.audit_days)),
+        ..Rules::default()
+    };
     Ok(Options {
         disk: DiskOptions {
             folders,
             min_free_bytes: config.min_free_bytes,
             gauge: config.gauge.clone(),
         },
+        rules,
         max_running: config.max_running.clone(),
         rentals,
         inspect_base: config.inspect_base,
         hub: config.hub.clone(),
+        fetch_from: config.fetch_from.clone(),
+        base_folders: config.base_folders.clone(),
         ..Options::new(config.base_models.clone(), providers)
     })
 }
@@ -500,8 +582,10 @@ fn parse_public_url(url: &str) -> Result<Uri, BindError> {
     let uri = url.parse::<Uri>().ok().filter(|uri| {
         matches!(uri.scheme_str(), Some("http" | "https"))
             && uri.host().is_some()
+            // Browsers would be told the password.
+            && !uri.authority().is_some_and(|authority| authority.as_str().contains('@'))
             && uri.path().trim_matches('/').is_empty()
             && uri.query().is_none()
     });
-    uri.ok_or_else(|| BindError::PublicUrl { url: url.to_owned() })
+    uri.ok_or_else(|| BindError::PublicUrl { url: masked(url) })
 }

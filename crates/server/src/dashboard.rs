@@ -23,7 +23,7 @@ const NOT_BUILT: &str = include_str!("dashboard/not_built.html");
 pub(crate) async fn serve(request: Request) -> Response {
     let path = request.uri().path();
     if is_api(path) {
-        return ApiError::NoRoute(path.to_owned()).into_response();
+        return ApiError::NoRoute(protocol::text::shown(path, 80)).into_response();
     }
     if ![Method::GET, Method::HEAD].contains(request.method()) {
         return ApiError::MethodNotAllowed(request.method().to_string()).into_response();

@@ -1,12 +1,14 @@
 //! The one error of the API and how it answers: `application/problem+json`, never an internal.
 
+use std::{borrow::Cow, time::Duration};
+
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use orchestrator::ServiceError;
 use protocol::problem::{FieldError, InvalidFields, Problem, chain};
-use store::{StoreError, objects::BlobError};
+use store::{StorageFault, StoreError, objects::BlobError};
 
 /// Result of a handler.
 pub(crate) type ApiResult<T> = Result<T, ApiError>;
@@ -22,7 +24,13 @@ pub(crate) enum ApiError {
     InvalidRequest(String),
     /// Nobody is signed in.
     #[error("{0}")]
-    Unauthorized(&'static str),
+    Unauthorized(Cow<'static, str>),
+    /// Too many sign-ins were refused.
+    #[error(
+        "too many sign-ins from here were refused: wait {} s, then try again with the right token, which always works",
+        seconds(.wait)
+    )]
+    TooManyRefusals { wait: Duration },
     /// The one who is signed in may not do this.
     #[error("{0}")]
     Forbidden(&'static str),
@@ -38,21 +46,48 @@ pub(crate) enum ApiError {
     /// Things are not in the state that the request needs.
     #[error("{0}")]
     Conflict(String),
+    /// The `Idempotency-Key` was sent with another request.
+    #[error(
+        "this Idempotency-Key was sent before, with another body or to another route ({route}): choose a new one \
+             for each thing that you want made"
+    )]
+    KeyReused { route: String },
+    /// The text is not the one that the change was made to.
+    #[error(
+        "the {what} was changed elsewhere in the meantime: compare both, then send the one that you want with \
+             `expected_{what}` as it is now"
+    )]
+    Changed { what: &'static str, current: String },
     /// The attempt is no longer the caller's.
     #[error("the attempt is no longer yours: its lease ran out or its job ended; drop the work")]
     LeaseLost,
     /// The body is larger than allowed.
     #[error("{0}")]
     TooLarge(String),
+    /// The address is longer than any of ours.
+    #[error(
+        "the address of a request must have at most {} bytes",
+        protocol::limits::MAX_URI_BYTES
+    )]
+    UriTooLong,
+    /// The headers are larger than any that a client of ours sends.
+    #[error(
+        "the headers of a request must have at most {} bytes",
+        protocol::limits::MAX_HEADER_BYTES
+    )]
+    HeadersTooLarge,
+    /// The body stopped coming.
+    #[error("the body came too slowly: send it again, over a better connection")]
+    TooSlow,
     /// The body is of another type.
     #[error("{0}")]
     UnsupportedMediaType(String),
     /// The wanted range of bytes is outside the file.
     #[error("the file has {size} bytes; the wanted range lies outside")]
     RangeNotSatisfiable { size: u64 },
-    /// The disk, or the bucket, is full.
-    #[error("no space is left for this on the server: free some, or move the data folder to a larger disk")]
-    Full(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The database or the object store does not do it for now; once the cause is gone, the next try works.
+    #[error("{0}")]
+    Storage(StorageFault, #[source] Box<dyn std::error::Error + Send + Sync>),
     /// The disk guard takes no more.
     #[error("{0}")]
     NoRoom(String),
@@ -81,24 +116,52 @@ impl ApiError {
         }
     }
 
+    /// The session or token ended while the request waited.
+    pub(crate) fn signed_out() -> Self {
+        Self::Unauthorized("the session or token has ended: sign in again".into())
+    }
+
     /// A failure that is ours, not the client's.
     pub(crate) fn internal(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Internal(error.into())
+    }
+
+    /// A file of ours could not be read or written.
+    pub(crate) fn file(error: std::io::Error) -> Self {
+        Self::Storage(StorageFault::of_file(&error), error.into())
+    }
+
+    /// A failure of the store: what is wrong with its storage, or else with us.
+    fn storage_or_internal(
+        fault: Option<StorageFault>,
+        error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        match fault {
+            Some(fault) => Self::Storage(fault, error.into()),
+            None => Self::internal(error),
+        }
     }
 
     fn status_and_kind(&self) -> (StatusCode, &'static str) {
         match self {
             Self::InvalidFields(_) | Self::InvalidRequest(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
             Self::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::TooManyRefusals { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
             Self::NotFound { .. } | Self::NoRoute(_) => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
+            Self::KeyReused { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
+            Self::Changed { .. } => (StatusCode::PRECONDITION_FAILED, "changed"),
             Self::LeaseLost => (StatusCode::CONFLICT, "lease_lost"),
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::UriTooLong => (StatusCode::URI_TOO_LONG, "too_large"),
+            Self::HeadersTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "too_large"),
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "too_slow"),
             Self::UnsupportedMediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
             Self::RangeNotSatisfiable { .. } => (StatusCode::RANGE_NOT_SATISFIABLE, "range_not_satisfiable"),
-            Self::Full(_) | Self::NoRoom(_) => (StatusCode::INSUFFICIENT_STORAGE, "insufficient_storage"),
+            Self::Storage(fault, _) => of_fault(*fault),
+            Self::NoRoom(_) => (StatusCode::INSUFFICIENT_STORAGE, "insufficient_storage"),
             Self::Unavailable(_) | Self::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
@@ -111,20 +174,32 @@ impl ApiError {
             Self::InvalidFields(fields) => fields.0.clone(),
             _ => Vec::new(),
         };
+        let current = match self {
+            Self::Changed { current, .. } => Some(current.clone()),
+            _ => None,
+        };
         Problem {
             kind: kind.to_owned(),
             title: self.to_string(),
             status: status.as_u16(),
             detail: None,
             errors,
+            current,
         }
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        if let Self::Internal(error) | Self::Full(error) = &self {
-            tracing::error!(error = chain(error.as_ref()), "request failed");
+        match &self {
+            Self::Internal(error)
+            | Self::Storage(StorageFault::Full | StorageFault::ReadOnly | StorageFault::Failed, error) => {
+                tracing::error!(error = chain(error.as_ref()), "request failed");
+            }
+            Self::Storage(StorageFault::Busy | StorageFault::Away, error) => {
+                tracing::warn!(error = chain(error.as_ref()), "request refused for now");
+            }
+            _ => {}
         }
         let problem = self.problem();
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -138,6 +213,14 @@ impl IntoResponse for ApiError {
             Self::Unauthorized(_) => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
+            Self::Storage(fault, _) => {
+                if let Some(seconds) = retry_after(fault) {
+                    headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+                }
+            }
+            Self::TooManyRefusals { wait } => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds(&wait)));
+            }
             Self::RangeNotSatisfiable { size } => {
                 if let Ok(range) = HeaderValue::from_str(&format!("bytes */{size}")) {
                     headers.insert(header::CONTENT_RANGE, range);
@@ -149,6 +232,35 @@ impl IntoResponse for ApiError {
     }
 }
 
+/// Status and kind of a failure of the storage.
+fn of_fault(fault: StorageFault) -> (StatusCode, &'static str) {
+    match fault {
+        StorageFault::Full => (StatusCode::INSUFFICIENT_STORAGE, "insufficient_storage"),
+        StorageFault::ReadOnly => (StatusCode::SERVICE_UNAVAILABLE, "read_only_storage"),
+        StorageFault::Failed => (StatusCode::INTERNAL_SERVER_ERROR, "storage_failed"),
+        StorageFault::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+        StorageFault::Away => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+    }
+}
+
+/// After how many seconds another try may work without anybody doing anything.
+fn retry_after(fault: StorageFault) -> Option<u16> {
+    match fault {
+        StorageFault::Busy => Some(2),
+        StorageFault::Away => Some(5),
+        StorageFault::Full | StorageFault::ReadOnly | StorageFault::Failed => None,
+    }
+}
+
+/// Whole seconds, at least one.
+fn seconds(wait: &Duration) -> u64 {
+    wait.as_millis()
+        .div_ceil(1000)
+        .try_into()
+        .unwrap_or(u64::MAX)
+        .max(1)
+}
+
 impl From<ServiceError> for ApiError {
     fn from(error: ServiceError) -> Self {
         match error {
@@ -158,6 +270,7 @@ impl From<ServiceError> for ApiError {
             ServiceError::Unavailable(message) => Self::Unavailable(message),
             ServiceError::NoRoom(message) => Self::NoRoom(message),
             ServiceError::LeaseLost => Self::LeaseLost,
+            ServiceError::TokenEnded => Self::Unauthorized(error.to_string().into()),
             ServiceError::Forbidden => Self::Forbidden("this token does not belong to this attempt"),
             ServiceError::Store(error) => error.into(),
         }
@@ -170,6 +283,7 @@ impl From<StoreError> for ApiError {
             StoreError::NotFound { what, id } => Self::NotFound { what, id },
             StoreError::Stale { .. } => Self::Conflict(format!("{error}: look again, then repeat")),
             StoreError::Blob(error) => error.into(),
+            StoreError::Storage { fault, .. } => Self::Storage(fault, error.into()),
             StoreError::Database { .. } | StoreError::Corrupt { .. } => Self::internal(error),
         }
     }
@@ -185,15 +299,16 @@ impl From<BlobError> for ApiError {
             BlobError::HashMismatch { .. } | BlobError::SizeMismatch { .. } | BlobError::Broken(_) => {
                 Self::InvalidRequest(error.to_string())
             }
-            BlobError::Full(_) => Self::Full(error.into()),
             BlobError::TooLarge { .. } => Self::TooLarge(error.to_string()),
-            BlobError::Bucket(_)
+            BlobError::Full(_)
+            | BlobError::Bucket(_)
             | BlobError::Foreign { .. }
+            | BlobError::NotKept { .. }
             | BlobError::List(_)
             | BlobError::Slot { .. }
             | BlobError::FullSlot { .. }
             | BlobError::Staged { .. }
-            | BlobError::Store { .. } => Self::internal(error),
+            | BlobError::Store { .. } => Self::storage_or_internal(error.fault(), error),
         }
     }
 }

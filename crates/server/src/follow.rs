@@ -12,15 +12,15 @@ use futures::{
     stream::{SplitSink, SplitStream},
 };
 use protocol::{
-    JobId, OwnerId,
+    JobId, OwnerId, TokenId,
     event::{AnyJobEvent, JobEvent},
     problem::chain,
 };
 use serde::Serialize;
 use store::{StoreError, signals::Change};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::{feed::Line, state::AppState, telemetry::OpenSocket};
+use crate::{auth::User, feed::Line, state::AppState, telemetry::OpenSocket};
 
 /// Events that are read from the database at once.
 const PAGE: u64 = 500;
@@ -31,6 +31,8 @@ enum End {
     /// The client went away; there is nobody to tell.
     Gone,
     ServerEnds,
+    /// The session or token that it was opened with has ended.
+    SignedOut,
     NoSuchJob,
     SlowReader,
     Failed(StoreError),
@@ -41,6 +43,7 @@ impl End {
         let (code, reason) = match self {
             Self::Gone => return None,
             Self::ServerEnds => (1001, "the server ends; connect again with the last seq as after"),
+            Self::SignedOut => (4401, "signed out; sign in again"),
             Self::NoSuchJob => (4404, "there is no such job"),
             Self::SlowReader => (4008, "too slow; connect again with the last seq as after"),
             Self::Failed(_) => (
@@ -65,9 +68,9 @@ impl From<StoreError> for End {
 }
 
 /// Sends a job's events after number `after`, then new ones as they come.
-pub(crate) async fn one_job(state: AppState, socket: WebSocket, owner: OwnerId, job: JobId, after: i64) {
-    let mut connection = Connection::new(&state, socket);
-    let end = follow_one(&state, &mut connection, owner, job, after).await;
+pub(crate) async fn one_job(state: AppState, socket: WebSocket, user: User, job: JobId, after: i64) {
+    let mut connection = Connection::new(&state, socket, user.token);
+    let end = follow_one(&state, &mut connection, user.owner, job, after).await;
     connection.end(end).await;
 }
 
@@ -104,9 +107,9 @@ async fn follow_one(
 }
 
 /// Sends the events of all of an owner's jobs that come from now on.
-pub(crate) async fn all_jobs(state: AppState, socket: WebSocket, owner: OwnerId) {
-    let mut connection = Connection::new(&state, socket);
-    let end = match follow_all(&state, &mut connection, owner).await {
+pub(crate) async fn all_jobs(state: AppState, socket: WebSocket, user: User) {
+    let mut connection = Connection::new(&state, socket, user.token);
+    let end = match follow_all(&state, &mut connection, user.owner).await {
         Ok(never) => match never {},
         Err(end) => end,
     };
@@ -162,19 +165,55 @@ async fn is_owned(state: &AppState, owner: OwnerId, id: JobId) -> Result<bool, S
     }
 }
 
-/// Does a part of sending, for as long as the reader takes something and the server lives.
+/// Does a part of sending, for as long as the reader takes something and neither the server nor the session ends.
 async fn within(
     limit: Duration,
     sending: impl Future<Output = Result<(), axum::Error>>,
-    shutdown: &CancellationToken,
+    ending: &Ending,
 ) -> Result<(), End> {
     tokio::select! {
+        // A reader that always takes something does not outlive its session either.
+        biased;
+        end = ending.wait() => Err(end),
         sent = tokio::time::timeout(limit, sending) => match sent {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(End::Gone),
             Err(_) => Err(End::SlowReader),
         },
-        () = shutdown.cancelled() => Err(End::ServerEnds),
+    }
+}
+
+/// Tells a socket that the server ends, or the session that it was opened with.
+struct Ending {
+    server: CancellationToken,
+    session: CancellationToken,
+    /// Ends the task that watches the session.
+    _watching: DropGuard,
+}
+
+impl Ending {
+    fn watch(state: &AppState, token: TokenId) -> Self {
+        let session = CancellationToken::new();
+        let (state, ended) = (state.clone(), session.clone());
+        let server = state.shutdown.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = ended.cancelled() => {}
+                () = state.access.ended(state.store(), token) => ended.cancel(),
+            }
+        });
+        Self {
+            server,
+            _watching: session.clone().drop_guard(),
+            session,
+        }
+    }
+
+    async fn wait(&self) -> End {
+        tokio::select! {
+            () = self.server.cancelled() => End::ServerEnds,
+            () = self.session.cancelled() => End::SignedOut,
+        }
     }
 }
 
@@ -183,17 +222,19 @@ struct Connection<'a> {
     state: &'a AppState,
     sender: SplitSink<WebSocket, Message>,
     receiver: SplitStream<WebSocket>,
+    ending: Ending,
     _counted: OpenSocket<'a>,
     _tracked: tokio_util::task::task_tracker::TaskTrackerToken,
 }
 
 impl<'a> Connection<'a> {
-    fn new(state: &'a AppState, socket: WebSocket) -> Self {
+    fn new(state: &'a AppState, socket: WebSocket, token: TokenId) -> Self {
         let (sender, receiver) = socket.split();
         Self {
             state,
             sender,
             receiver,
+            ending: Ending::watch(state, token),
             _counted: state.counters.socket(),
             _tracked: state.sockets.token(),
         }
@@ -225,13 +266,13 @@ impl<'a> Connection<'a> {
         let limit = self.state.timing.send_timeout;
         for line in lines {
             let fed = self.sender.feed(Message::Text(line.text));
-            within(limit, fed, &self.state.shutdown).await?;
+            within(limit, fed, &self.ending).await?;
         }
-        within(limit, self.sender.flush(), &self.state.shutdown).await
+        within(limit, self.sender.flush(), &self.ending).await
     }
 
     async fn send(&mut self, message: Message, limit: Duration) -> Result<(), End> {
-        within(limit, self.sender.send(message), &self.state.shutdown).await
+        within(limit, self.sender.send(message), &self.ending).await
     }
 
     /// Waits for `what`, and meanwhile keeps the connection alive and listens for its end.
@@ -241,7 +282,7 @@ impl<'a> Connection<'a> {
         loop {
             tokio::select! {
                 result = &mut what => return Ok(result),
-                () = self.state.shutdown.cancelled() => return Err(End::ServerEnds),
+                end = self.ending.wait() => return Err(end),
                 // Messages mean nothing here; reading them answers pings and notices the end.
                 message = self.receiver.next() => match message {
                     Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::Gone),
@@ -261,7 +302,7 @@ impl<'a> Connection<'a> {
                 tracing::info!("a reader of events was too slow");
             }
             End::Failed(error) => tracing::error!(error = chain(error), "events could not be read"),
-            End::Gone | End::ServerEnds | End::NoSuchJob => {}
+            End::Gone | End::ServerEnds | End::SignedOut | End::NoSuchJob => {}
         }
         let Some(frame) = end.close_frame() else { return };
         // Tells the client why and lets it answer; whoever does not take that in time is dropped.

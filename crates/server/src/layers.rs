@@ -1,17 +1,20 @@
-//! What happens around every request: its id and log line, the check of the host, headers for safety.
+//! What happens around every request: its id and log line, limits, the check of the host, headers for safety, and an
+//! answer even where a handler panics.
 
-use std::time::Instant;
+use std::{any::Any, time::Instant};
 
 use axum::{
+    body::Body,
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, header, uri::Authority},
+    http::{HeaderMap, HeaderName, HeaderValue, Uri, header, uri::Authority},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use protocol::limits::{MAX_HEADER_BYTES, MAX_URI_BYTES};
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::{error::ApiError, state::AppState};
+use crate::{error::ApiError, serve::PacedBody, state::AppState};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -42,6 +45,46 @@ pub(crate) async fn trace(State(state): State<AppState>, request: Request, next:
     .await
 }
 
+/// Answers for a handler that panicked. The panic itself is in the log, and its request's id with it.
+pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no text".to_owned());
+    ApiError::internal(format!("a handler panicked: {text}")).into_response()
+}
+
+/// Refuses requests whose head is larger than any that makes sense.
+pub(crate) async fn limit_head(request: Request, next: Next) -> Response {
+    let n_uri = request.uri().path_and_query().map_or(0, |uri| uri.as_str().len());
+    if n_uri > MAX_URI_BYTES {
+        return ApiError::UriTooLong.into_response();
+    }
+    let headers = request.headers().iter();
+    let n_headers: usize = headers
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    if n_headers > MAX_HEADER_BYTES {
+        return ApiError::HeadersTooLarge.into_response();
+    }
+    next.run(request).await
+}
+
+/// Gives up on bodies that stop coming, and closes their connection.
+pub(crate) async fn pace(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let (body, slowness) = PacedBody::new(body, state.timing.body_time);
+    let response = next.run(Request::from_parts(parts, Body::new(body))).await;
+    if !slowness.was_seen() {
+        return response;
+    }
+    let mut response = ApiError::TooSlow.into_response();
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
+    response
+}
+
 /// Refuses requests for a name that is not ours, as they come from a page whose name was re-bound to this
 /// machine (DNS rebinding). A server that listens on more than this machine has names that it does not know.
 pub(crate) async fn check_host(State(state): State<AppState>, request: Request, next: Next) -> Response {
@@ -53,13 +96,7 @@ pub(crate) async fn check_host(State(state): State<AppState>, request: Request, 
         .get(header::HOST)
         .and_then(|host| host.to_str().ok())
         .or_else(|| request.uri().authority().map(Authority::as_str));
-    let is_ours = host
-        .and_then(|host| host.parse::<Authority>().ok())
-        .is_some_and(|host| {
-            let name = host.host();
-            ["localhost", "127.0.0.1", "[::1]"].contains(&name) || state.public_url.host() == Some(name)
-        });
-    if is_ours {
+    if host.is_some_and(|host| is_ours(host, &state.public_url)) {
         next.run(request).await
     } else {
         ApiError::Forbidden(
@@ -68,6 +105,17 @@ pub(crate) async fn check_host(State(state): State<AppState>, request: Request, 
         )
         .into_response()
     }
+}
+
+/// Whether a `Host` is a name of this machine. Names are the same in any case, and with a dot at their end.
+fn is_ours(host: &str, public_url: &Uri) -> bool {
+    let Ok(host) = host.parse::<Authority>() else {
+        return false;
+    };
+    let plain = |name: &str| name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    let name = plain(host.host());
+    ["localhost", "127.0.0.1", "[::1]"].contains(&name.as_str())
+        || public_url.host().is_some_and(|ours| plain(ours) == name)
 }
 
 /// Scripts come from our own files only; styles may be inline, since components set them. Pictures and files
@@ -106,4 +154,40 @@ pub(crate) async fn safe_headers(State(state): State<AppState>, request: Request
 
 fn set_default(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
     headers.entry(name).or_insert(HeaderValue::from_static(value));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_ours;
+
+    #[test]
+    fn a_host_is_ours_however_it_is_spelled() {
+        let public = "https://Morpheus.Example".parse().unwrap();
+        for host in [
+            "localhost",
+            "LOCALHOST",
+            "LocalHost:7860",
+            "localhost.",
+            "localhost.:7860",
+            "127.0.0.1:7860",
+            "[::1]:7860",
+            "morpheus.example",
+            "MORPHEUS.example.:443",
+        ] {
+            assert!(is_ours(host, &public), "{host}");
+        }
+        for host in [
+            "",
+            ".",
+            "localhost..",
+            "localhost.evil.example",
+            "evil.example",
+            "127.0.0.1.nip.example",
+            "localhost/evil",
+            "[::2]",
+            "morpheus.example.evil",
+        ] {
+            assert!(!is_ours(host, &public), "{host}");
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! The OpenAPI document: made from the handlers, snapshotted in `openapi.json`, served at `/api/openapi.json`.
 
+use std::collections::BTreeMap;
+
 use protocol::{event, problem::Problem};
 use utoipa::{
     OpenApi,
@@ -20,7 +22,9 @@ use crate::routes;
         description = "LoRA training and serving for Stable Diffusion XL.\n\nEvery route needs \
             `Authorization: Bearer …` with an API token, or the session cookie of a signed-in browser, unless \
             it says otherwise. Errors are `application/problem+json` and name the fields at fault. Addresses \
-            that answers hold (`url`, `…_url`) are signed, need no token, and are valid for an hour."
+            that answers hold (`url`, `…_url`) are signed, need no token, and are valid for an hour. Every route \
+            that creates something but uploads of pictures, which count once by their pixels, takes an `Idempotency-Key`, with \
+            which a request can be repeated safely when no answer came."
     ),
     components(schemas(event::JobEvent, event::AnyJobEvent, Problem)),
     tags(
@@ -53,6 +57,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
             refer_to_entries(schema, entry);
         }
     }
+    share_ranges(&mut components.schemas, "Parameters", "ParameterOverrides");
     for item in document.paths.paths.values_mut() {
         let operations = [
             &mut item.get,
@@ -66,6 +71,27 @@ pub fn document() -> utoipa::openapi::OpenApi {
         }
     }
     document
+}
+
+/// A field that replaces another one has its range.
+fn share_ranges(schemas: &mut BTreeMap<String, RefOr<Schema>>, from: &str, to: &str) {
+    let Some(RefOr::T(Schema::Object(from))) = schemas.get(from).cloned() else {
+        return;
+    };
+    let Some(RefOr::T(Schema::Object(to))) = schemas.get_mut(to) else {
+        return;
+    };
+    for (name, field) in &mut to.properties {
+        if let Some(RefOr::T(Schema::Object(from))) = from.properties.get(name)
+            && let RefOr::T(Schema::Object(field)) = field
+        {
+            field.minimum.clone_from(&from.minimum);
+            field.maximum.clone_from(&from.maximum);
+            field.exclusive_minimum.clone_from(&from.exclusive_minimum);
+            field.exclusive_maximum.clone_from(&from.exclusive_maximum);
+            field.multiple_of.clone_from(&from.multiple_of);
+        }
+    }
 }
 
 /// utoipa writes the type argument of a generic out in full; a reference makes it the same type everywhere.

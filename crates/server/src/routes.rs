@@ -9,6 +9,7 @@ use crate::{
 
 pub(crate) mod access;
 pub(crate) mod agent;
+pub(crate) mod audit;
 pub(crate) mod bases;
 pub(crate) mod blobs;
 pub(crate) mod datasets;
@@ -36,6 +37,9 @@ pub(crate) fn open() -> OpenApiRouter<AppState> {
 pub(crate) fn protected() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(access::session, access::sign_out))
+        .routes(routes!(access::list_sessions, access::sign_out_everywhere))
+        .routes(routes!(access::end_session))
+        .routes(routes!(audit::list_audit))
         .routes(routes!(access::list_tokens, access::create_token))
         .routes(routes!(access::delete_token))
         .routes(routes!(system::get_system))

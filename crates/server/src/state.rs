@@ -7,12 +7,21 @@ use std::{
 };
 
 use axum::http::{HeaderValue, Uri};
+use dataset::decoder::Decoder;
+use ipnet::IpNet;
 use orchestrator::Orchestrator;
 use protocol::TokenId;
 use store::Store;
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{bind::Timing, feed::Feeds, telemetry::Counters};
+use crate::{
+    auth::{AccessWatch, Guard},
+    feed::Feeds,
+    readiness::Readiness,
+    telemetry::Counters,
+    timing::Timing,
+};
 
 /// The use of a token is noted this often.
 const USE_PRECISION: Duration = Duration::from_secs(60);
@@ -23,14 +32,25 @@ pub(crate) struct AppState(Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) orchestrator: Orchestrator,
+    /// Decodes the pictures of all uploads.
+    pub(crate) decoder: Decoder,
+    /// Files of all uploads that are checked at the same time.
+    pub(crate) checking: Arc<Semaphore>,
     /// How browsers reach the server.
     pub(crate) public_url: Uri,
     /// What pages may load from where.
     pub(crate) content_security_policy: HeaderValue,
     /// The server listens on this machine only.
     pub(crate) is_loopback: bool,
+    /// Proxies that say where requests come from.
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    /// Limits refused sign-ins.
+    pub(crate) guard: Guard,
+    /// Tells when tokens end.
+    pub(crate) access: AccessWatch,
     pub(crate) timing: Timing,
     pub(crate) counters: Counters,
+    pub(crate) readiness: Readiness,
     /// New events of the jobs that sockets follow.
     pub(crate) feeds: Feeds,
     /// Tokens whose use was noted lately, so that not every request writes to the database.

@@ -4,37 +4,41 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    fs::File,
     io::{self, Seek as _, Write as _},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use axum::extract::{
-    Multipart,
-    multipart::{Field, MultipartError},
-};
 use bytes::Bytes;
 use dataset::{
-    ingest::{Batch, IngestError, IngestReport, KnownPicture, MAX_FILE_BYTES},
+    ingest::{Batch, IngestError, IngestReport, KnownPicture, displayable},
     picture::NormalizedPicture,
 };
 use protocol::{
     DatasetId, OwnerId,
+    audit::AuditAction,
     dataset::{Item, RefusedFile, Split, UpdateItem, UploadReport},
+    limits::MAX_ARCHIVE_BYTES,
 };
 use store::{
-    BlobKey, BlobStore,
+    BlobKey, BlobStore, StoreError, audit,
     datasets::{AddedItem, NewItem},
     objects::BlobError,
 };
-use tokio::runtime::Handle;
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, mpsc},
+};
 
 use crate::{
     error::{ApiError, ApiResult},
+    multipart::{Multipart, shortened},
     state::AppState,
 };
 
-/// Largest uploaded file: an archive may hold a gigabyte of pictures, and these hardly get smaller in it.
-const MAX_PART_BYTES: u64 = (1 << 30) + MAX_FILE_BYTES;
+/// Parts of a file that wait to be written.
+const N_WAITING: usize = 4;
 
 /// Takes a whole upload.
 pub(crate) async fn receive(
@@ -46,17 +50,18 @@ pub(crate) async fn receive(
     let known = store::datasets::items(state.store(), owner, id).await?;
     let mut upload = Upload::new(state, &known);
     let mut n_files = 0_u32;
-    while let Some(field) = multipart.next_field().await.map_err(broken)? {
-        match field.file_name().map(str::to_owned) {
+    while let Some(part) = multipart.next_part().await? {
+        match part.file_name {
             Some(file_name) => {
                 n_files += 1;
-                upload = upload.take(&file_name, field).await?;
+                // Of an unknown length, or beside others: the disk may have become short meanwhile.
+                state.orchestrator.check_room(0)?;
+                upload = upload.take(&file_name, &mut multipart).await?;
             }
-            None if field.name() == Some("split") => upload.split = parse_split(field).await?,
+            None if part.name == "split" => upload.split = parse_split(&multipart.text().await?)?,
             None => {
-                let name = field.name().unwrap_or_default().to_owned();
                 return Err(ApiError::field(
-                    name,
+                    shortened(&part.name),
                     "is neither a file nor `split`: send files with a file name",
                 ));
             }
@@ -100,6 +105,8 @@ struct Upload {
     /// Those of them whose stored file was lost or damaged, and is whole again.
     restored: BTreeSet<String>,
     oversized: Vec<RefusedFile>,
+    /// Files of all uploads that are checked at the same time; each takes a thread.
+    checking: Arc<Semaphore>,
 }
 
 /// What an upload brought.
@@ -116,7 +123,7 @@ impl Upload {
             sha256: item.sha256.clone(),
         });
         Self {
-            batch: Batch::into_dataset(pictures.collect()),
+            batch: Batch::into_dataset(pictures.collect()).with_decoder(state.decoder.clone()),
             known: known.iter().map(|item| item.sha256.clone()).collect(),
             restored: BTreeSet::new(),
             objects: state.store().objects().clone(),
@@ -124,21 +131,24 @@ impl Upload {
             split: Split::Train,
             splits: HashMap::new(),
             oversized: Vec::new(),
+            checking: Arc::clone(&state.checking),
         }
     }
 
     /// Takes one file; what is wrong with it is noted, and the next may come.
-    async fn take(mut self, file_name: &str, field: Field<'_>) -> ApiResult<Self> {
-        let Some(file) = spool(field, &self.spool_dir).await? else {
+    async fn take(mut self, file_name: &str, multipart: &mut Multipart) -> ApiResult<Self> {
+        let Some(file) = spool(multipart, &self.spool_dir).await? else {
             self.oversized.push(RefusedFile {
-                file_name: file_name.to_owned(),
+                file_name: displayable(file_name),
                 reason: format!(
                     "is too large: an archive has at most {} MiB",
-                    MAX_PART_BYTES >> 20
+                    MAX_ARCHIVE_BYTES >> 20
                 ),
             });
             return Ok(self);
         };
+        let turn = Arc::clone(&self.checking).acquire_owned().await;
+        let turn = turn.map_err(ApiError::internal)?;
         let file_name = file_name.to_owned();
         let runtime = Handle::current();
         let checking = tokio::task::spawn_blocking(move || {
@@ -159,6 +169,7 @@ impl Upload {
                 }
                 Ok::<(), BlobError>(())
             });
+            drop(turn);
             result.map(|()| self)
         });
         match checking.await {
@@ -183,50 +194,41 @@ async fn keep(objects: &BlobStore, picture: &NormalizedPicture, is_known: bool) 
 }
 
 /// Writes a file of the upload to the disk, since an archive is read from its end; `None` if it is too large.
-async fn spool(mut field: Field<'_>, folder: &Path) -> ApiResult<Option<std::fs::File>> {
-    let mut file = tempfile::tempfile_in(folder).map_err(ApiError::internal)?;
+async fn spool(multipart: &mut Multipart, folder: &Path) -> ApiResult<Option<File>> {
+    let mut file = tempfile::tempfile_in(folder).map_err(ApiError::file)?;
+    let (to_disk, mut parts) = mpsc::channel::<Bytes>(N_WAITING);
+    let writing = tokio::task::spawn_blocking(move || {
+        while let Some(part) = parts.blocking_recv() {
+            file.write_all(&part)?;
+        }
+        file.rewind()?;
+        Ok::<_, io::Error>(file)
+    });
     let mut n_bytes = 0_u64;
-    while let Some(part) = field.chunk().await.map_err(broken)? {
+    while let Some(part) = multipart.chunk().await? {
         n_bytes += part.len() as u64;
         // The rest is read all the same, so that the files after this one can be.
-        if n_bytes <= MAX_PART_BYTES {
-            file = write(file, part).await?;
+        if n_bytes <= MAX_ARCHIVE_BYTES && to_disk.send(part).await.is_err() {
+            break; // the disk has failed, and says so below
         }
     }
-    if n_bytes > MAX_PART_BYTES {
-        return Ok(None);
-    }
-    file.rewind().map_err(ApiError::internal)?;
-    Ok(Some(file))
+    drop(to_disk);
+    let file = writing
+        .await
+        .map_err(ApiError::internal)?
+        .map_err(ApiError::file)?;
+    Ok((n_bytes <= MAX_ARCHIVE_BYTES).then_some(file))
 }
 
-async fn write(mut file: std::fs::File, part: Bytes) -> ApiResult<std::fs::File> {
-    let writing = tokio::task::spawn_blocking(move || file.write_all(&part).map(|()| file));
-    match writing.await {
-        Ok(Ok(file)) => Ok(file),
-        Ok(Err(error)) if error.kind() == io::ErrorKind::StorageFull => Err(ApiError::Full(error.into())),
-        Ok(Err(error)) => Err(ApiError::internal(error)),
-        Err(panic) => Err(ApiError::internal(panic)),
-    }
-}
-
-async fn parse_split(field: Field<'_>) -> ApiResult<Split> {
-    let text = field.text().await.map_err(broken)?;
+fn parse_split(text: &str) -> ApiResult<Split> {
     match text.trim() {
         "train" => Ok(Split::Train),
         "held_out" => Ok(Split::HeldOut),
         other => Err(ApiError::field(
             "split",
-            format!("must be one of `train`, `held_out`, not `{other}`"),
+            format!("must be one of `train`, `held_out`, not `{}`", shortened(other)),
         )),
     }
-}
-
-fn broken(error: MultipartError) -> ApiError {
-    ApiError::InvalidRequest(format!(
-        "the upload ended early or is malformed: {}; nothing of it was kept, send it again",
-        error.body_text()
-    ))
 }
 
 /// Puts what was taken into the database, all at once.
@@ -263,7 +265,14 @@ async fn record(
         let item = known.iter().find(|item| item.sha256 == same.sha256);
         match item.filter(|_| is_restored.contains(&same.sha256)) {
             Some(item) if restored.iter().all(|other| other.id != item.id) => {
-                restored.push(store::datasets::item(&tx, owner, id, item.id).await?);
+                match store::datasets::item(&tx, owner, id, item.id).await {
+                    Ok(item) => restored.push(item),
+                    Err(StoreError::NotFound { .. }) => refused.push(RefusedFile {
+                        file_name: same.file_name,
+                        reason: "was deleted from the dataset meanwhile: upload it again".to_owned(),
+                    }),
+                    Err(err) => return Err(err.into()),
+                }
             }
             _ => refused.push(RefusedFile {
                 reason: same.reason(),
@@ -302,11 +311,19 @@ async fn record(
         };
         let change = UpdateItem {
             caption: Some(caption.caption),
-            split: None,
+            ..UpdateItem::default()
         };
-        accepted.push(store::datasets::update_item(&tx, owner, id, owner_item.id, change).await?);
+        match store::datasets::update_item(&tx, owner, id, owner_item.id, change).await {
+            Ok(item) => accepted.push(item),
+            // Deleted while this came.
+            Err(StoreError::NotFound { .. }) => {}
+            Err(err) => return Err(err.into()),
+        }
     }
     let dataset = store::datasets::get(&tx, owner, id).await?;
+    let detail = format!("{} taken, {} refused", accepted.len(), refused.len());
+    let subject = audit::named(&dataset.name, id);
+    audit::record(&tx, AuditAction::PicturesUploaded, &subject, &detail).await?;
     tx.commit().await?;
     Ok(UploadReport {
         dataset,
@@ -324,7 +341,7 @@ impl From<IngestError<BlobError>> for ApiError {
                 err: err @ BlobError::TooLarge { .. },
             } => Self::TooLarge(format!("`{file_name}`: {err}")),
             IngestError::Store { err, .. } => err.into(),
-            IngestError::Read { .. } => Self::internal(error),
+            IngestError::Read { .. } | IngestError::Decode { .. } => Self::internal(error),
         }
     }
 }

@@ -1,7 +1,12 @@
 //! Base models that were registered: what is known of them, and who is finding out more.
 
+use std::fmt;
+
 use chrono::{DateTime, TimeDelta, Utc};
-use protocol::base::{BaseCopy, BaseFacts, BaseSource, BaseState};
+use protocol::{
+    address::Masked,
+    base::{BaseCopy, BaseFacts, BaseSource, BaseState},
+};
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, UpdateMany,
     sea_query::{Expr, OnConflict},
@@ -39,6 +44,8 @@ pub struct Base {
     pub problem: Option<String>,
     /// What its header says.
     pub facts: Option<BaseFacts>,
+    /// Where it was found on the server's machine, with links resolved; jobs there read it there.
+    pub place: Option<String>,
     /// Its files.
     pub files: Vec<File>,
     /// Hashed or copied so far, by the work that is going on.
@@ -48,7 +55,7 @@ pub struct Base {
 }
 
 /// One file of a base model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct File {
     /// Its path within the base, with `/` between folders; the name of a single file.
     pub path: String,
@@ -62,10 +69,31 @@ pub struct File {
     pub sha256: Option<String>,
 }
 
+impl fmt::Debug for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("File")
+            .field("path", &self.path)
+            .field("url", &self.url.as_deref().map(Masked))
+            .field("size_bytes", &self.size_bytes)
+            .field("sha256", &self.sha256)
+            .finish()
+    }
+}
+
+/// What a look at a base model has found, as the database keeps it.
+#[derive(Serialize, Deserialize)]
+struct Facts {
+    #[serde(flatten)]
+    facts: BaseFacts,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    place: Option<String>,
+}
+
 impl Base {
     /// Size of all files.
     pub fn size_bytes(&self) -> u64 {
-        self.files.iter().map(|file| file.size_bytes).sum()
+        let sizes = self.files.iter().map(|file| file.size_bytes);
+        sizes.fold(0, u64::saturating_add)
     }
 
     /// Whether somebody has to check or copy it.
@@ -88,8 +116,19 @@ pub struct NewBase {
     pub source: BaseSource,
     /// It stands in the settings.
     pub from_settings: bool,
-    /// What its header says, if somebody has looked already.
-    pub facts: Option<BaseFacts>,
+    /// What its header says and where it is with links resolved, if somebody has looked already.
+    pub looked: Option<(BaseFacts, String)>,
+}
+
+/// What is known of a base by now.
+#[derive(Debug)]
+pub struct Learned<'a> {
+    /// What its header says.
+    pub facts: BaseFacts,
+    /// See [`Base::place`].
+    pub place: Option<String>,
+    /// See [`Base::files`].
+    pub files: &'a [File],
 }
 
 /// Every base that was registered, by name.
@@ -123,7 +162,7 @@ pub async fn insert(tx: &Tx, new: NewBase) -> Result<bool> {
         state: word(&BaseState::Checking),
         copy: word(&BaseCopy::None),
         problem: None,
-        facts: new.facts.as_ref().map(json),
+        facts: new.looked.map(|(facts, place)| described(facts, Some(place))),
         files: json(&Vec::<File>::new()),
         done_bytes: 0,
         leased_until: None,
@@ -166,8 +205,9 @@ pub async fn declare(tx: &Tx, wanted: Vec<NewBase>) -> Result<()> {
                 if known.state == BaseState::Failed {
                     change = again(change);
                 }
-                if let Some(facts) = &new.facts {
-                    change = change.col_expr(base::Column::Facts, Expr::value(json(facts)));
+                if let Some((facts, place)) = new.looked.clone() {
+                    let facts = described(facts, Some(place));
+                    change = change.col_expr(base::Column::Facts, Expr::value(facts));
                 }
                 run(tx, change, "keep a base model").await?;
             }
@@ -243,9 +283,10 @@ pub async fn progress(tx: &Tx, id: Uuid, done_bytes: u64) -> Result<bool> {
 }
 
 /// Keeps what is known of a base by now. A copy of other files is none of it.
-pub async fn learn(tx: &Tx, base: &Base, facts: BaseFacts, files: &[File]) -> Result<()> {
+pub async fn learn(tx: &Tx, base: &Base, learned: Learned<'_>) -> Result<()> {
+    let Learned { facts, place, files } = learned;
     let mut change = update(base.id)
-        .col_expr(base::Column::Facts, Expr::value(json(&facts)))
+        .col_expr(base::Column::Facts, Expr::value(described(facts, place)))
         .col_expr(base::Column::Files, Expr::value(json(&files)));
     if base.files != files {
         change = change.col_expr(base::Column::Copy, Expr::value(word(&BaseCopy::None)));
@@ -288,6 +329,10 @@ pub(crate) async fn referred(db: &impl Read, keys: &[BlobKey]) -> Result<Vec<Str
         .collect())
 }
 
+fn described(facts: BaseFacts, place: Option<String>) -> serde_json::Value {
+    json(&Facts { facts, place })
+}
+
 fn update(id: Uuid) -> UpdateMany<base::Entity> {
     base::Entity::update_many().filter(base::Column::Id.eq(id))
 }
@@ -314,6 +359,11 @@ async fn run(tx: &Tx, change: UpdateMany<base::Entity>, doing: &'static str) -> 
 }
 
 fn to_base(row: base::Model) -> Result<Base> {
+    let facts: Option<Facts> = row
+        .facts
+        .map(|facts| from_json("base_models.facts", facts))
+        .transpose()?;
+    let (facts, place) = facts.map(|found| (found.facts, found.place)).unzip();
     Ok(Base {
         id: row.id,
         name: row.name,
@@ -322,10 +372,8 @@ fn to_base(row: base::Model) -> Result<Base> {
         state: unword("base_models.state", &row.state)?,
         copy: unword("base_models.copy", &row.copy)?,
         problem: row.problem,
-        facts: row
-            .facts
-            .map(|facts| from_json("base_models.facts", facts))
-            .transpose()?,
+        facts,
+        place: place.flatten(),
         files: from_json("base_models.files", row.files)?,
         done_bytes: row.done_bytes.unsigned_abs(),
         created_at: row.created_at,

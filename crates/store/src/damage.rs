@@ -24,6 +24,9 @@ use crate::{
     words::{unword, word},
 };
 
+/// Objects that one statement asks for. SQLite takes 32,766 values, some of ours three for an object.
+const AT_ONCE: usize = 1000;
+
 /// Takes down what is wrong with an object.
 pub async fn mark(tx: &Tx, key: &BlobKey, damage: Damage) -> Result<()> {
     let row = damaged::Model {
@@ -44,13 +47,17 @@ pub async fn mark(tx: &Tx, key: &BlobKey, damage: Damage) -> Result<()> {
 
 /// Takes the marks off objects that are whole, or that nothing refers to; tells how many had one.
 pub async fn clear<'a>(tx: &Tx, keys: impl IntoIterator<Item = &'a BlobKey>) -> Result<u64> {
-    let hashes = keys.into_iter().map(BlobKey::sha256);
-    let done = damaged::Entity::delete_many()
-        .filter(damaged::Column::Sha256.is_in(hashes))
-        .exec(tx.connection())
-        .await
-        .doing("note that objects are whole")?;
-    Ok(done.rows_affected)
+    let hashes: Vec<String> = keys.into_iter().map(BlobKey::sha256).collect();
+    let mut n_cleared = 0;
+    for part in hashes.chunks(AT_ONCE) {
+        let done = damaged::Entity::delete_many()
+            .filter(damaged::Column::Sha256.is_in(part.iter().cloned()))
+            .exec(tx.connection())
+            .await
+            .doing("note that objects are whole")?;
+        n_cleared += done.rows_affected;
+    }
+    Ok(n_cleared)
 }
 
 /// All marks. There are few, or something is very wrong.

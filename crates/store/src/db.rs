@@ -2,26 +2,36 @@
 
 pub(crate) mod copy;
 pub(crate) mod entities;
+mod guard;
+mod inject;
 pub(crate) mod migrations;
 mod place;
 mod postgres;
 mod sqlite;
 pub(crate) mod tables;
+mod transaction;
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend,
-    DbErr, EntityTrait, IntoActiveModel, Iterable, ModelTrait, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait, Value,
+    AccessMode, ActiveModelTrait, ActiveValue, ConnectionTrait, DatabaseConnection, DbBackend, DbErr,
+    EntityTrait, IntoActiveModel, IsolationLevel, Iterable, ModelTrait, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait, Value,
 };
 
+use self::guard::Discards;
 pub(crate) use self::place::Place;
-use crate::{OpenError, Result, error::Doing, words::clean};
+pub use self::{
+    inject::{Injector, Strike},
+    transaction::Transaction,
+};
+use crate::{OpenError, Result, StorageFault, error::Doing, words::clean};
 
 /// Connections for transactions and for reading. SQLite has one writer, and readers that never wait for it.
 #[derive(Debug)]
 pub(crate) struct Database {
-    pub(crate) writer: DatabaseConnection,
+    writer: DatabaseConnection,
     pub(crate) readers: DatabaseConnection,
+    discards: Discards,
+    injector: Injector,
 }
 
 impl Database {
@@ -40,8 +50,25 @@ impl Database {
         Ok(database)
     }
 
+    fn new(writer: DatabaseConnection, readers: DatabaseConnection, discards: Discards) -> Self {
+        Self {
+            writer,
+            readers,
+            injector: Injector::new(discards.clone()),
+            discards,
+        }
+    }
+
     /// Starts a transaction that may write.
-    pub(crate) async fn begin(&self) -> std::result::Result<DatabaseTransaction, DbErr> {
+    pub(crate) async fn begin(&self) -> std::result::Result<Transaction, DbErr> {
+        let begun = match self.begin_once().await {
+            Err(err) if self.is_worth_another(&err) => self.begin_once().await,
+            begun => begun,
+        };
+        Transaction::new(begun?, &self.discards, &self.injector).await
+    }
+
+    async fn begin_once(&self) -> std::result::Result<sea_orm::DatabaseTransaction, DbErr> {
         let options = TransactionOptions {
             // A deferred transaction that reads first fails when another process has written meanwhile.
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -50,8 +77,19 @@ impl Database {
         self.writer.begin_with_options(options).await
     }
 
+    /// Whether another connection may begin what this one refused to: it is within a transaction, was cut off, or
+    /// was opened while the disk took no writes. It is not used again.
+    fn is_worth_another(&self, err: &DbErr) -> bool {
+        let fault = StorageFault::of_database(err);
+        if fault == Some(StorageFault::Busy) || matches!(err, DbErr::ConnectionAcquire(_)) {
+            return false;
+        }
+        self.discards.discard();
+        true
+    }
+
     /// Starts a transaction that no other server's of its kind runs beside: to migrate, to write the first rows.
-    pub(crate) async fn begin_alone(&self) -> std::result::Result<DatabaseTransaction, DbErr> {
+    pub(crate) async fn begin_alone(&self) -> std::result::Result<Transaction, DbErr> {
         let tx = self.begin().await?;
         // On SQLite, no other transaction that writes is open.
         if tx.get_database_backend() == DbBackend::Postgres {
@@ -61,6 +99,29 @@ impl Database {
             tx.execute_unprepared(&sql).await?;
         }
         Ok(tx)
+    }
+
+    /// Starts a transaction that reads, and sees everything as it is now.
+    pub(crate) async fn snapshot(&self) -> std::result::Result<Transaction, DbErr> {
+        // SQLite has no other isolation, and no word for it.
+        let isolation = IsolationLevel::RepeatableRead;
+        let begun = match self.readers.get_database_backend() {
+            DbBackend::Postgres => {
+                let access = AccessMode::ReadOnly;
+                self.readers
+                    .begin_with_config(Some(isolation), Some(access))
+                    .await
+            }
+            _ => self.readers.begin().await,
+        };
+        // Faults are for what is written.
+        let injector = Injector::new(self.discards.clone());
+        Transaction::new(begun?, &self.discards, &injector).await
+    }
+
+    /// Puts faults between transactions and the database.
+    pub(crate) fn injector(&self) -> &Injector {
+        &self.injector
     }
 }
 
@@ -89,16 +150,5 @@ where
     Ok(())
 }
 
-/// A URL that can be shown: `postgres://user:…@host/db`.
-pub(crate) fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    match rest.rsplit_once('@') {
-        Some((user, host)) => {
-            let user = user.split(':').next().unwrap_or_default();
-            format!("{scheme}://{user}:…@{host}")
-        }
-        None => url.to_owned(),
-    }
-}
+#[cfg(test)]
+mod tests;

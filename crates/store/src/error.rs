@@ -1,8 +1,13 @@
 //! What can go wrong in the store.
 
+mod fault;
+
 use std::path::PathBuf;
 
 use sea_orm::DbErr;
+
+pub use self::fault::StorageFault;
+pub(crate) use self::fault::is_too_large;
 
 /// Result of a store operation.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -10,7 +15,18 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 /// A store operation that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database refused or could not be reached.
+    /// The database does not do it for now: its disk is full, somebody else holds it, …
+    #[error("failed to {doing}: {fault}")]
+    Storage {
+        /// The operation: `read job`.
+        doing: &'static str,
+        /// Why.
+        fault: StorageFault,
+        /// What the database said.
+        #[source]
+        source: DbErr,
+    },
+    /// The database refused: a rule of the schema, a statement that is wrong.
     #[error("failed to {doing}")]
     Database {
         /// The operation: `read job`.
@@ -49,6 +65,22 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// What is wrong with the database or the object store, when that is what it is.
+    pub fn fault(&self) -> Option<StorageFault> {
+        match self {
+            Self::Storage { fault, .. } => Some(*fault),
+            Self::Blob(err) => err.fault(),
+            Self::Database { .. } | Self::NotFound { .. } | Self::Stale { .. } | Self::Corrupt { .. } => None,
+        }
+    }
+
+    pub(crate) fn database(doing: &'static str, source: DbErr) -> Self {
+        match StorageFault::of_database(&source) {
+            Some(fault) => Self::Storage { doing, fault, source },
+            None => Self::Database { doing, source },
+        }
+    }
+
     pub(crate) fn not_found(what: &'static str, id: impl ToString) -> Self {
         Self::NotFound {
             what,
@@ -78,7 +110,7 @@ pub(crate) trait Doing<T> {
 
 impl<T> Doing<T> for std::result::Result<T, DbErr> {
     fn doing(self, doing: &'static str) -> Result<T> {
-        self.map_err(|source| StoreError::Database { doing, source })
+        self.map_err(|source| StoreError::database(doing, source))
     }
 }
 

@@ -11,6 +11,8 @@
 
 pub mod artifacts;
 pub mod attempts;
+pub mod audit;
+pub mod backup;
 pub mod bases;
 pub mod damage;
 pub mod datasets;
@@ -18,12 +20,14 @@ mod db;
 mod error;
 pub mod events;
 pub mod generations;
+pub mod idempotency;
 pub mod jobs;
 pub mod maintenance;
 pub mod metrics;
 pub mod models;
 pub mod objects;
 pub mod pool;
+mod proof;
 pub mod queue;
 pub mod references;
 pub mod settings;
@@ -33,8 +37,10 @@ mod store;
 pub mod tokens;
 mod words;
 
+#[doc(hidden)]
+pub use crate::db::{Injector, Strike, Transaction};
 pub use crate::{
-    error::{OpenError, Result, StoreError},
+    error::{OpenError, Result, StorageFault, StoreError},
     objects::{BlobKey, BlobStore},
     signals::Signals,
     store::{Read, Store, StoreBuilder, Tx, now},

@@ -1,26 +1,23 @@
 //! The database as a whole: its schema, and everything in it as one file.
 
+pub(crate) mod lines;
+
 use std::io::{BufRead, Write};
 
-use chrono::{DateTime, Utc};
 use protocol::problem::chain;
-use sea_orm::{AccessMode, ConnectionTrait, DatabaseTransaction, DbErr, IsolationLevel, TransactionTrait};
+use sea_orm::{ConnectionTrait, DbErr, sea_query::SimpleExpr};
 use serde::{Deserialize, Serialize};
 
+use self::lines::Lines;
 use crate::{
     OpenError, StoreBuilder, StoreError,
     db::{
-        Database, Place,
-        copy::{self, Row},
+        Database, Place, Transaction,
+        copy::{self, Row, Shape},
         migrations,
-        tables::{TABLES, Table},
     },
     error::Doing,
-    now,
 };
-
-/// What a file of [`StoreBuilder::export_database`] says in its first line.
-const FORMAT: &str = "morpheus-export-1";
 
 /// Where a database stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -60,12 +57,10 @@ pub enum TransferError {
     /// The file could not be read or written.
     #[error("failed to read or write the export")]
     File(#[from] std::io::Error),
-    /// The schema is not the one of this version.
-    #[error(
-        "the database `{url}` does not have the schema of this Morpheus: run `morpheus db migrate` on it first"
-    )]
-    Pending {
-        /// Its URL.
+    /// There is nothing to export.
+    #[error("there is nothing of Morpheus at `{url}`: check --data and --database")]
+    Nothing {
+        /// The URL of the database.
         url: String,
     },
     /// There is something in it already.
@@ -78,10 +73,10 @@ pub enum TransferError {
         /// How many.
         n_rows: u64,
     },
-    /// The file is from another version.
+    /// The file is from a newer version.
     #[error(
-        "the export has the schema `{found}` and this Morpheus has `{known}`: export again with the Morpheus that you \
-         import with"
+        "it was written by a newer Morpheus: its schema is `{found}`, and this version knows up to `{known}`; use that \
+         Morpheus, or a newer one"
     )]
     OtherSchema {
         /// The newest step in the file.
@@ -101,33 +96,8 @@ pub enum TransferError {
 
 impl From<DbErr> for TransferError {
     fn from(source: DbErr) -> Self {
-        StoreError::Database {
-            doing: "copy rows",
-            source,
-        }
-        .into()
+        StoreError::database("copy rows", source).into()
     }
-}
-
-/// A line of an export: the first says what it is, the last how much there was, those between hold a row each.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Line {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    header: Option<Header>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    table: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    row: Option<Row>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    end: Option<Vec<TableStatus>>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Header {
-    format: String,
-    schema: Vec<String>,
-    exported_at: DateTime<Utc>,
 }
 
 impl StoreBuilder {
@@ -148,12 +118,7 @@ impl StoreBuilder {
             return Ok(status);
         }
         let database = Database::connect(&place).await?;
-        let failed = |source| {
-            OpenError::Prepare(StoreError::Database {
-                doing: "look at the schema",
-                source,
-            })
-        };
+        let failed = |source| OpenError::Prepare(StoreError::database("look at the schema", source));
         let tx = database.snapshot().await.map_err(failed)?;
         let applied = migrations::applied(&tx).await.map_err(failed)?;
         let is_new = |step: &String| !applied.contains(step);
@@ -164,13 +129,11 @@ impl StoreBuilder {
             .cloned()
             .collect();
         status.schema = applied.last().cloned();
-        if status.pending.is_empty() {
-            for table in TABLES {
-                status.tables.push(TableStatus {
-                    name: table.name.to_owned(),
-                    n_rows: copy::count(&tx, table).await.map_err(failed)?,
-                });
-            }
+        for table in copy::shapes(&tx).await.map_err(failed)? {
+            status.tables.push(TableStatus {
+                name: table.name.to_owned(),
+                n_rows: copy::count(&tx, table.name).await.map_err(failed)?,
+            });
         }
         Ok(status)
     }
@@ -182,39 +145,111 @@ impl StoreBuilder {
         migrations::secure(&database, &place).await
     }
 
+    /// Makes an empty database as an older version would have, for tests of what came later.
+    #[doc(hidden)]
+    pub async fn migrate_database_to(&self, n_steps: usize) -> Result<(), OpenError> {
+        let place = self.place()?;
+        let database = self.connect(&place).await?;
+        let failed = |source| OpenError::Migrate {
+            url: place.shown(),
+            source,
+        };
+        let tx = database.begin_alone().await.map_err(failed)?;
+        migrations::start_at(&tx, &place, n_steps).await?;
+        tx.commit().await.map_err(failed)
+    }
+
     /// Writes everything in the database as it is at one moment, secrets included; returns the rows of each table.
+    /// The schema may be an older one.
     pub async fn export_database(
         &self,
         out: &mut (impl Write + Send),
     ) -> Result<Vec<TableStatus>, TransferError> {
-        let status = self.database_status().await?;
-        if let Some(found) = status.unknown.last() {
-            return Err(newer(status.url, found).into());
+        let snapshot = self.snapshot().await?;
+        snapshot.export(out, |_, _| Ok(())).await
+    }
+
+    /// Reads an export into an empty database, all or nothing; returns the rows of each table. One of an older
+    /// schema is brought up to date.
+    pub async fn import_database(&self, input: impl BufRead) -> Result<Vec<TableStatus>, TransferError> {
+        let import = self.import(input).await?;
+        let tables = import.tables.clone();
+        import.commit().await?;
+        Ok(tables)
+    }
+
+    /// Everything in the database as it is now.
+    pub(crate) async fn snapshot(&self) -> Result<Snapshot, TransferError> {
+        let place = self.place()?;
+        let nothing = || TransferError::Nothing { url: place.shown() };
+        if matches!(&place, Place::Sqlite(path) if !path.exists()) {
+            return Err(nothing());
         }
-        if !status.pending.is_empty() {
-            return Err(TransferError::Pending { url: status.url });
-        }
-        let database = Database::connect(&self.place()?).await?;
+        let database = Database::connect(&place).await?;
         let tx = database.snapshot().await?;
-        let header = Header {
-            format: FORMAT.to_owned(),
-            schema: migrations::known(),
-            exported_at: now(),
-        };
-        let first = Line {
-            header: Some(header),
-            ..Line::default()
-        };
-        write_line(out, &first)?;
-        let mut tables = Vec::with_capacity(TABLES.len());
-        for table in TABLES {
-            let n_rows = copy::read(&tx, table, |row| {
-                let line = Line {
-                    table: Some(table.name.to_owned()),
-                    row: Some(row),
-                    ..Line::default()
-                };
-                write_line(out, &line)
+        let schema = migrations::applied(&tx).await?;
+        if schema.is_empty() {
+            return Err(nothing());
+        }
+        migrations::refuse_newer(&schema, &place)?;
+        Ok(Snapshot {
+            tables: copy::shapes(&tx).await?,
+            schema,
+            tx,
+            _database: database,
+        })
+    }
+
+    /// Reads an export into an empty database; nothing of it stays unless it is committed.
+    pub(crate) async fn import(&self, input: impl BufRead) -> Result<Import, TransferError> {
+        let mut lines = Lines::open(input)?;
+        let place = self.place()?;
+        let database = self.connect(&place).await?;
+        let tx = database.begin_alone().await?;
+        refuse_rows(&tx, &place).await?;
+        migrations::start_at(&tx, &place, lines.schema().len()).await?;
+        insert(&tx, &mut lines).await?;
+        migrations::catch_up(&tx, &place).await?;
+        Ok(Import {
+            tx,
+            tables: lines.into_tables(),
+            _database: database,
+        })
+    }
+
+    /// Makes sure that nothing is in the database, which need not exist.
+    pub(crate) async fn refuse_a_full_database(&self) -> Result<(), TransferError> {
+        let place = self.place()?;
+        if matches!(&place, Place::Sqlite(path) if !path.exists()) {
+            return Ok(());
+        }
+        let database = Database::connect(&place).await?;
+        let tx = database.snapshot().await?;
+        refuse_rows(&tx, &place).await
+    }
+}
+
+/// A transaction that reads, and sees everything as it was when it began.
+pub(crate) struct Snapshot {
+    tx: Transaction,
+    schema: Vec<String>,
+    tables: Vec<Shape>,
+    _database: Database,
+}
+
+impl Snapshot {
+    /// Writes everything, and calls `each` with every row.
+    pub(crate) async fn export(
+        &self,
+        out: &mut (impl Write + Send),
+        mut each: impl FnMut(&str, &Row) -> Result<(), String>,
+    ) -> Result<Vec<TableStatus>, TransferError> {
+        lines::write_header(out, self.schema.clone())?;
+        let mut tables = Vec::with_capacity(self.tables.len());
+        for table in &self.tables {
+            let n_rows = copy::read(&self.tx, table, |row| {
+                each(table.name, &row).map_err(|problem| unreadable(table, problem))?;
+                lines::write_row(out, table.name, row)
             })
             .await?;
             tables.push(TableStatus {
@@ -222,168 +257,98 @@ impl StoreBuilder {
                 n_rows,
             });
         }
-        let last = Line {
-            end: Some(tables.clone()),
-            ..Line::default()
-        };
-        write_line(out, &last)?;
+        lines::write_end(out, &tables)?;
         out.flush()?;
         Ok(tables)
     }
 
-    /// Reads an export into an empty database, all or nothing; returns the rows of each table.
-    pub async fn import_database(
+    /// Calls `each` with every row of some tables.
+    pub(crate) async fn read(
         &self,
-        input: impl BufRead + Send,
-    ) -> Result<Vec<TableStatus>, TransferError> {
-        let place = self.place()?;
-        let database = self.open_database(&place).await?;
-        let tx = database.begin_alone().await?;
-        for table in TABLES {
-            let n_rows = copy::count(&tx, table).await?;
-            if n_rows > 0 {
-                return Err(TransferError::NotEmpty {
-                    url: place.shown(),
-                    table: table.name.to_owned(),
-                    n_rows,
-                });
-            }
+        names: &[&str],
+        mut each: impl FnMut(&str, &Row) -> Result<(), String>,
+    ) -> Result<(), TransferError> {
+        for table in self.tables.iter().filter(|table| names.contains(&table.name)) {
+            copy::read(&self.tx, table, |row| {
+                each(table.name, &row).map_err(|problem| unreadable(table, problem))
+            })
+            .await?;
         }
-        let tables = read_lines(&tx, input).await?;
-        tx.commit().await?;
-        Ok(tables)
+        Ok(())
+    }
+
+    /// The steps that the schema has gone.
+    pub(crate) fn schema(&self) -> &[String] {
+        &self.schema
     }
 }
 
-impl Database {
-    /// Starts a transaction that reads, and sees everything as it is now.
-    async fn snapshot(&self) -> Result<DatabaseTransaction, DbErr> {
-        // SQLite has no other isolation, and no word for it.
-        let isolation = IsolationLevel::RepeatableRead;
-        match self.readers.get_database_backend() {
-            sea_orm::DbBackend::Postgres => {
-                self.readers
-                    .begin_with_config(Some(isolation), Some(AccessMode::ReadOnly))
-                    .await
-            }
-            _ => self.readers.begin().await,
-        }
+fn unreadable(table: &Shape, problem: String) -> TransferError {
+    TransferError::Store(StoreError::corrupt(table.name, problem))
+}
+
+/// An import that is complete and can be committed.
+pub(crate) struct Import {
+    tx: Transaction,
+    /// Rows of each table.
+    pub(crate) tables: Vec<TableStatus>,
+    _database: Database,
+}
+
+impl Import {
+    /// The transaction, in which the rows can be changed before they are committed.
+    pub(crate) fn connection(&self) -> &Transaction {
+        &self.tx
+    }
+
+    pub(crate) async fn commit(self) -> Result<(), TransferError> {
+        Ok(self.tx.commit().await?)
     }
 }
 
-async fn read_lines(
-    tx: &DatabaseTransaction,
-    input: impl BufRead + Send,
-) -> Result<Vec<TableStatus>, TransferError> {
-    let backend = tx.get_database_backend();
-    let mut seen: Vec<TableStatus> = Vec::new();
-    let mut batch = Vec::new();
-    let mut n = 0;
-    let mut end = None;
-    for line in input.lines() {
-        let line = line?;
-        n += 1;
-        let wrong = |problem: String| TransferError::Line { n, problem };
-        if end.is_some() {
-            return Err(wrong("something follows the last line".to_owned()));
+async fn refuse_rows(tx: &Transaction, place: &Place) -> Result<(), TransferError> {
+    for table in copy::shapes(tx).await? {
+        let n_rows = copy::count(tx, table.name).await?;
+        if n_rows > 0 {
+            return Err(TransferError::NotEmpty {
+                url: place.shown(),
+                table: table.name.to_owned(),
+                n_rows,
+            });
         }
-        let line: Line =
-            serde_json::from_str(&line).map_err(|_| wrong("not a line of an export".to_owned()))?;
-        match (line.header, line.table.zip(line.row), line.end) {
-            (Some(header), None, None) if n == 1 => check_header(header)?,
-            (None, Some((table, row)), None) if n > 1 => {
-                let table = next_table(&seen, &table).map_err(wrong)?;
-                if seen.last().is_none_or(|last| last.name != table.name) {
-                    flush(tx, &seen, &mut batch).await?;
-                    seen.push(TableStatus {
-                        name: table.name.to_owned(),
-                        n_rows: 0,
-                    });
-                }
-                let values = copy::values(backend, table, row).map_err(|err| wrong(chain(&err)))?;
-                batch.push(values);
-                if let Some(last) = seen.last_mut() {
-                    last.n_rows += 1;
-                }
-                if batch.len() == copy::rows_per_insert(table) {
-                    flush(tx, &seen, &mut batch).await?;
-                }
-            }
-            (None, None, Some(tables)) if n > 1 => end = Some(tables),
-            _ => return Err(wrong("not where it belongs".to_owned())),
-        }
-    }
-    let Some(tables) = end else {
-        return Err(TransferError::Line {
-            n: n + 1,
-            problem: "the end is missing: the file was cut off".to_owned(),
-        });
-    };
-    flush(tx, &seen, &mut batch).await?;
-    let expected: Vec<&TableStatus> = tables.iter().filter(|table| table.n_rows > 0).collect();
-    if !expected.iter().copied().eq(&seen) {
-        return Err(TransferError::Line {
-            n,
-            problem: "rows are missing or were added: the file was changed".to_owned(),
-        });
-    }
-    Ok(tables)
-}
-
-fn check_header(header: Header) -> Result<(), TransferError> {
-    let Header { format, schema, .. } = header;
-    if format != FORMAT {
-        return Err(TransferError::Line {
-            n: 1,
-            problem: format!("the format is `{format}` and not `{FORMAT}`"),
-        });
-    }
-    let known = migrations::known();
-    if schema != known {
-        let last = |steps: Vec<String>| steps.into_iter().next_back().unwrap_or_default();
-        return Err(TransferError::OtherSchema {
-            found: last(schema),
-            known: last(known),
-        });
     }
     Ok(())
 }
 
-/// The table of a row: the same as before or one after it, since rows refer to those of tables before theirs.
-fn next_table(seen: &[TableStatus], name: &str) -> Result<&'static Table, String> {
-    let at = |name: &str| TABLES.iter().position(|table| table.name == name);
-    let index = at(name).ok_or_else(|| format!("there is no table `{name}`"))?;
-    let last = seen.last().and_then(|last| at(&last.name));
-    if last.is_some_and(|last| index < last) {
-        return Err(format!("rows of `{name}` come too late"));
+/// Inserts all rows into tables of the schema that they come from.
+async fn insert(tx: &Transaction, lines: &mut Lines<impl BufRead>) -> Result<(), TransferError> {
+    let backend = tx.get_database_backend();
+    let shapes = copy::shapes(tx).await?;
+    let mut batch: Vec<Vec<SimpleExpr>> = Vec::new();
+    let mut of: Option<&Shape> = None;
+    while let Some((table, row)) = lines.next_row()? {
+        let is_full = |of: &Shape| of.name != table.name || batch.len() == copy::rows_per_insert(of);
+        if let Some(of) = of.filter(|of| is_full(of)) {
+            flush(tx, of, &mut batch).await?;
+        }
+        let Some(shape) = shapes.iter().find(|shape| shape.name == table.name) else {
+            return Err(lines.wrong(format!("its schema has no table `{}`", table.name)));
+        };
+        let values = copy::values(backend, &shape.columns, row);
+        batch.push(values.map_err(|err| lines.wrong(chain(&err)))?);
+        of = Some(shape);
     }
-    Ok(&TABLES[index])
+    match of {
+        Some(of) => flush(tx, of, &mut batch).await,
+        None => Ok(()),
+    }
 }
 
 async fn flush(
-    tx: &DatabaseTransaction,
-    seen: &[TableStatus],
-    batch: &mut Vec<Vec<sea_orm::sea_query::SimpleExpr>>,
+    tx: &Transaction,
+    table: &Shape,
+    batch: &mut Vec<Vec<SimpleExpr>>,
 ) -> Result<(), TransferError> {
-    let last = seen
-        .last()
-        .and_then(|last| TABLES.iter().find(|table| table.name == last.name));
-    if let Some(table) = last {
-        let rows = std::mem::take(batch);
-        copy::write(tx, table, rows).await.doing("import rows")?;
-    }
-    Ok(())
-}
-
-fn write_line(out: &mut impl Write, line: &Line) -> Result<(), TransferError> {
-    serde_json::to_writer(&mut *out, line).map_err(std::io::Error::from)?;
-    Ok(out.write_all(b"\n")?)
-}
-
-fn newer(url: String, found: &str) -> OpenError {
-    OpenError::NewerSchema {
-        url,
-        found: found.to_owned(),
-        known: migrations::known().last().cloned().unwrap_or_default(),
-    }
+    let rows = std::mem::take(batch);
+    Ok(copy::write(tx, table, rows).await.doing("import rows")?)
 }

@@ -159,6 +159,10 @@ impl BlobStore {
         bucket.probe().await
     }
 
+    pub(crate) fn backend(&self) -> &dyn ObjectStore {
+        self.backend.as_ref()
+    }
+
     /// Stores bytes under their own hash.
     pub async fn put(&self, bytes: Bytes) -> Result<StoredBlob> {
         let sha256 = hex::encode(Sha256::digest(&bytes));
@@ -313,6 +317,29 @@ impl BlobStore {
     /// The blob's place for a person who reads the database: `file:///data/objects/sha256/ab/cdef…`.
     pub fn location(&self, key: &BlobKey) -> String {
         format!("{}/{key}", self.url)
+    }
+
+    /// Where the objects are: `file:///data/objects`, `s3://bucket/prefix`.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Reads a blob and compares its bytes with its key, and with its size.
+    pub(crate) async fn look_at(&self, key: &BlobKey, size_bytes: u64) -> Result<()> {
+        let reader = self.read(key, None).await?;
+        let mut failure = None;
+        // The store's own errors stay what they are, instead of becoming those of a sender that broke off.
+        let stream = reader.stream.map(|part| {
+            part.map_err(|err| {
+                failure = Some(err);
+                std::io::Error::other("the object store failed")
+            })
+        });
+        let looked = copy(key, size_bytes, stream, &mut Nowhere).await;
+        match failure {
+            Some(err) => Err(err),
+            None => looked,
+        }
     }
 
     /// A signed address to `GET` a blob from.

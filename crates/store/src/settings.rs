@@ -1,11 +1,11 @@
 //! What an installation knows about itself: its identity, its secrets, and where it launches nothing.
 
-use protocol::OwnerId;
+use protocol::{OwnerId, audit::AuditAction};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait, QueryOrder, sea_query::OnConflict};
 use uuid::Uuid;
 
 use crate::{
-    Read, Result, Store, StoreError,
+    Read, Result, Store, StoreError, audit,
     db::{
         Database,
         entities::{owner, setting},
@@ -90,6 +90,7 @@ pub async fn halt(store: &Store, provider: &str, reason: Option<&str>) -> Result
                 .exec(tx.connection())
                 .await
                 .doing("delete a setting")?;
+            audit::record(&tx, AuditAction::ProviderResumed, provider, "").await?;
         }
     }
     tx.wake_on_commit();
@@ -100,7 +101,7 @@ fn halt_key(provider: &str) -> String {
     format!("halted.{provider}")
 }
 
-async fn first_owner(db: &impl ConnectionTrait) -> Result<OwnerId> {
+pub(crate) async fn first_owner(db: &impl ConnectionTrait) -> Result<OwnerId> {
     let first = owner::Entity::find()
         .order_by_asc(owner::Column::Id)
         .one(db)

@@ -7,15 +7,14 @@ use std::{
 };
 
 use chrono::{DateTime, SubsecRound, Utc};
-use protocol::{GenerationId, JobId, OwnerId};
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, QuerySelect, sea_query::LockType,
-};
+use protocol::{GenerationId, JobId, OwnerId, address::masked};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QuerySelect, sea_query::LockType};
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::{
-    BlobStore, OpenError, Result, Signals,
-    db::{self, Database, Place},
+    BlobStore, OpenError, Result, Signals, StoreError,
+    db::{Database, Injector, Place, Transaction},
     error::Doing,
     objects::{S3Settings, SigningKey},
     settings,
@@ -36,6 +35,7 @@ pub struct Store {
 #[derive(Debug)]
 struct Inner {
     data_dir: PathBuf,
+    local_paths: Vec<PathBuf>,
     database: Database,
     objects: BlobStore,
     signals: Signals,
@@ -46,8 +46,8 @@ struct Inner {
     _bus: Option<Bus>,
 }
 
-/// Where to keep what; made by [`Store::builder`].
-#[derive(Debug, Clone)]
+/// Where to keep what; made by [`Store::builder`]. Not printed: it holds passwords.
+#[derive(Clone)]
 pub struct StoreBuilder {
     data_dir: PathBuf,
     database: Option<String>,
@@ -93,6 +93,7 @@ impl StoreBuilder {
     /// Opens everything; makes what is not there yet and brings the schema up to date.
     pub async fn open(self) -> std::result::Result<Store, OpenError> {
         let (data_dir, place) = (absolute(&self.data_dir)?, self.place()?);
+        let local_paths = self.local_paths()?;
         make_folder(&data_dir)?;
         let database = self.open_database(&place).await?;
         let identity = settings::identity(&database).await.map_err(OpenError::Prepare)?;
@@ -106,6 +107,7 @@ impl StoreBuilder {
         Ok(Store {
             inner: Arc::new(Inner {
                 data_dir,
+                local_paths,
                 database,
                 objects,
                 signals,
@@ -119,6 +121,22 @@ impl StoreBuilder {
 }
 
 impl StoreBuilder {
+    /// Folders and files of this machine that hold what is ours, whether they exist yet or not: nobody else reads or
+    /// writes there. A database that is a file stands there by itself too, since other files belong to it.
+    pub fn local_paths(&self) -> std::result::Result<Vec<PathBuf>, OpenError> {
+        let data_dir = absolute(&self.data_dir)?;
+        // Its own folders may be links to other disks.
+        let mut paths = vec![data_dir.join("objects"), data_dir];
+        if let Place::Sqlite(path) = self.place()? {
+            paths.push(path);
+        }
+        match self.objects.as_deref() {
+            Some(url) if !url.starts_with("s3://") => paths.push(objects_folder(url)?),
+            _ => {}
+        }
+        Ok(paths)
+    }
+
     /// Where the database is.
     pub(crate) fn place(&self) -> std::result::Result<Place, OpenError> {
         Place::parse(self.database.as_deref(), &absolute(&self.data_dir)?)
@@ -126,10 +144,26 @@ impl StoreBuilder {
 
     /// Opens the database alone and brings its schema up to date.
     pub(crate) async fn open_database(&self, place: &Place) -> std::result::Result<Database, OpenError> {
+        self.make_its_folder()?;
+        Database::open(place).await
+    }
+
+    /// Opens the database alone, and leaves its schema as it is.
+    pub(crate) async fn connect(&self, place: &Place) -> std::result::Result<Database, OpenError> {
+        self.make_its_folder()?;
+        Database::connect(place).await
+    }
+
+    fn make_its_folder(&self) -> std::result::Result<(), OpenError> {
         if self.database.is_none() {
             make_folder(&absolute(&self.data_dir)?)?;
         }
-        Database::open(place).await
+        Ok(())
+    }
+
+    /// Opens the objects alone. Addresses cannot be signed.
+    pub(crate) async fn open_objects(&self) -> std::result::Result<BlobStore, OpenError> {
+        open_objects(self, &absolute(&self.data_dir)?, SigningKey::random()).await
     }
 }
 
@@ -171,9 +205,24 @@ impl Store {
             .doing("reach the database")
     }
 
+    pub(crate) fn database(&self) -> &Database {
+        &self.inner.database
+    }
+
+    /// What tests put between transactions and the database.
+    #[doc(hidden)]
+    pub fn injector(&self) -> &Injector {
+        self.inner.database.injector()
+    }
+
     /// The folder that holds what is on this machine: database, objects, logs.
     pub fn data_dir(&self) -> &Path {
         &self.inner.data_dir
+    }
+
+    /// See [`StoreBuilder::local_paths`].
+    pub fn local_paths(&self) -> &[PathBuf] {
+        &self.inner.local_paths
     }
 
     /// The objects.
@@ -205,7 +254,7 @@ impl Store {
 /// An open transaction. Dropped without [`commit`](Self::commit), it changes nothing.
 #[derive(Debug)]
 pub struct Tx {
-    transaction: DatabaseTransaction,
+    transaction: Transaction,
     store: Store,
     touched: Mutex<Touched>,
 }
@@ -218,8 +267,17 @@ struct Touched {
 }
 
 impl Tx {
-    /// Makes the changes last, then wakes those that follow what was touched.
+    /// Makes the changes last, then wakes those that follow what was touched. Carried through even if the one who
+    /// waits for it goes away, as a request does whose client hangs up.
     pub async fn commit(self) -> Result<()> {
+        let committing = tokio::spawn(self.commit_and_wake().in_current_span());
+        committing.await.unwrap_or_else(|err| {
+            let source = DbErr::Custom(err.to_string());
+            Err(StoreError::database("commit a transaction", source))
+        })
+    }
+
+    async fn commit_and_wake(self) -> Result<()> {
         self.transaction.commit().await.doing("commit a transaction")?;
         let touched = self.touched.into_inner().unwrap_or_else(PoisonError::into_inner);
         let signals = self.store.signals();
@@ -250,6 +308,10 @@ impl Tx {
 
     pub(crate) fn server(&self) -> Uuid {
         self.store.server()
+    }
+
+    pub(crate) fn default_owner(&self) -> OwnerId {
+        self.store.default_owner()
     }
 
     fn touched(&self) -> std::sync::MutexGuard<'_, Touched> {
@@ -291,9 +353,9 @@ impl Read for Store {
 }
 
 impl Read for Tx {
-    type Connection = DatabaseTransaction;
+    type Connection = Transaction;
 
-    fn connection(&self) -> &DatabaseTransaction {
+    fn connection(&self) -> &Transaction {
         &self.transaction
     }
 
@@ -325,7 +387,7 @@ async fn open_objects(
     let path = match &builder.objects {
         None => data_dir.join("objects"),
         Some(url) if url.starts_with("s3://") => return Ok(BlobStore::s3(url, &builder.s3).await?),
-        Some(url) => local_path("objects", url, "file", "file://PATH or s3://BUCKET/PREFIX")?,
+        Some(url) => objects_folder(url)?,
     };
     make_folder(&path)?;
     BlobStore::local(&path, signing_key).map_err(|source| OpenError::Objects {
@@ -370,6 +432,10 @@ fn server_id(data_dir: &Path) -> std::result::Result<Uuid, OpenError> {
     Ok(id)
 }
 
+fn objects_folder(url: &str) -> std::result::Result<PathBuf, OpenError> {
+    local_path("objects", url, "file", "file://PATH or s3://BUCKET/PREFIX")
+}
+
 /// The path of `scheme://PATH`.
 pub(crate) fn local_path(
     setting: &'static str,
@@ -381,7 +447,7 @@ pub(crate) fn local_path(
         Some(path) if !path.is_empty() => absolute(Path::new(path)),
         _ => Err(OpenError::UnknownScheme {
             setting,
-            url: db::without_password(url),
+            url: masked(url),
             supported,
         }),
     }

@@ -1,4 +1,7 @@
-//! API tokens: random, shown once, kept as hashes.
+//! API tokens: random, shown once, kept as hashes. Browser sessions and login addresses are kept beside them.
+
+mod sessions;
+mod standing;
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
@@ -10,17 +13,34 @@ use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait},
 };
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
     Read, Result, StoreError, Tx,
-    db::{
-        entities::{api_token, attempt},
-        insert,
-    },
+    db::{entities::api_token, insert},
     error::Doing,
     now,
+    words::{unword, word},
 };
+
+pub use sessions::{
+    Browser, LOGIN_NAME, NewSession, SESSION_NAME, create_login, end_session, list_sessions, sign_in,
+    sign_out_everywhere,
+};
+pub use standing::{Ended, Reach, Standing, authenticate, is_valid, look_up, reach};
+
+/// What a token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenKind {
+    /// For a program, or a machine.
+    Token,
+    /// A browser that is signed in; it comes in a cookie.
+    Session,
+    /// An address that signs a browser in, once.
+    Login,
+}
 
 /// Who a token speaks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +53,12 @@ pub enum Principal {
         token_id: TokenId,
         /// What the token is for.
         name: String,
+        /// Whether it is a program's or a browser's.
+        kind: TokenKind,
+        /// When it ends by itself.
+        expires_at: Option<DateTime<Utc>>,
+        /// What it was made with.
+        made_by: Option<TokenId>,
     },
     /// An agent.
     Agent(AgentCredential),
@@ -96,6 +122,30 @@ fn hash(secret: &str) -> String {
 const USER: &str = "user";
 const WORKER: &str = "worker";
 
+/// A token that is to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct NewApiToken<'a> {
+    /// Whose.
+    pub owner: OwnerId,
+    /// What it is for.
+    pub name: &'a str,
+    /// Who uses it.
+    pub scope: TokenScope,
+    /// When it ends by itself.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// The token or session that makes it.
+    pub made_by: Option<TokenId>,
+}
+
+/// Makes a token for a person's program, or for machines of the pool.
+pub async fn create_token(tx: &Tx, new: NewApiToken<'_>) -> Result<CreatedToken> {
+    let scope = match new.scope {
+        TokenScope::User => USER,
+        TokenScope::Agent => WORKER,
+    };
+    create(tx, new, scope, TokenKind::Token, None).await
+}
+
 /// Makes a token for a user.
 pub async fn create_user(
     tx: &Tx,
@@ -103,99 +153,99 @@ pub async fn create_user(
     name: &str,
     expires_at: Option<DateTime<Utc>>,
 ) -> Result<CreatedToken> {
-    create(tx, owner, name, TokenScope::User, USER, expires_at).await
+    create_token(tx, NewApiToken::plain(owner, name, TokenScope::User, expires_at)).await
 }
 
 /// Makes a token for machines of the pool, valid until it is revoked.
 pub async fn create_pool(tx: &Tx, owner: OwnerId, name: &str) -> Result<CreatedToken> {
-    create(tx, owner, name, TokenScope::Agent, WORKER, None).await
+    create_token(tx, NewApiToken::plain(owner, name, TokenScope::Agent, None)).await
 }
 
 /// Makes a token for a worker that claims generations, valid for as long as one may live.
 pub async fn create_worker(tx: &Tx, owner: OwnerId, name: &str, expires_at: DateTime<Utc>) -> Result<String> {
-    let token = create(tx, owner, name, TokenScope::User, WORKER, Some(expires_at)).await?;
+    let new = NewApiToken::plain(owner, name, TokenScope::User, Some(expires_at));
+    let token = create(tx, new, WORKER, TokenKind::Token, None).await?;
     Ok(token.secret)
+}
+
+impl<'a> NewApiToken<'a> {
+    fn plain(owner: OwnerId, name: &'a str, scope: TokenScope, expires_at: Option<DateTime<Utc>>) -> Self {
+        Self {
+            owner,
+            name,
+            scope,
+            expires_at,
+            made_by: None,
+        }
+    }
 }
 
 async fn create(
     tx: &Tx,
-    owner: OwnerId,
-    name: &str,
-    shown: TokenScope,
+    new: NewApiToken<'_>,
     scope: &str,
-    expires_at: Option<DateTime<Utc>>,
+    kind: TokenKind,
+    browser: Option<Browser>,
 ) -> Result<CreatedToken> {
     let token = NewToken::random();
     let (id, created_at) = (TokenId::new(), now());
+    let browser = browser.unwrap_or_default();
     let row = api_token::Model {
         id: id.0,
-        owner_id: owner.0,
-        name: name.to_owned(),
+        owner_id: new.owner.0,
+        name: new.name.to_owned(),
         scope: scope.to_owned(),
         token_hash: token.hash,
         created_at,
         last_used_at: None,
-        expires_at,
+        expires_at: new.expires_at,
         revoked_at: None,
-        is_of_pool: shown == TokenScope::Agent,
+        is_of_pool: new.scope == TokenScope::Agent,
+        kind: word(&kind),
+        made_by: new.made_by.map(|maker| maker.0),
+        client_address: browser.address,
+        user_agent: browser.user_agent,
     };
     insert(tx.connection(), row, "store a token").await?;
     Ok(CreatedToken {
         token: ApiToken {
             id,
-            name: name.to_owned(),
-            scope: shown,
+            name: new.name.to_owned(),
+            scope: new.scope,
             created_at,
             last_used_at: None,
+            expires_at: new.expires_at,
+            made_by: None,
         },
         secret: token.secret,
     })
 }
 
-/// Who a token speaks for; `None` when it is unknown, expired or revoked.
-///
-/// The token of an attempt that is over is still known, so that its agent hears that it lost the lease.
-pub async fn authenticate(db: &impl Read, secret: &str) -> Result<Option<Principal>> {
-    let hash = hash(secret);
-    let token = api_token::Entity::find()
-        .filter(api_token::Column::TokenHash.eq(&hash))
+/// What a token is called, to say what was done with it: `browser session (login address)`.
+pub async fn full_name(db: &impl Read, id: TokenId) -> Result<Option<String>> {
+    let Some(row) = by_id(db, id.0).await? else {
+        return Ok(None);
+    };
+    let maker = match row.made_by {
+        Some(maker) if row.kind == word(&TokenKind::Session) => by_id(db, maker).await?,
+        _ => None,
+    };
+    Ok(Some(called(&row, maker.as_ref())?))
+}
+
+async fn by_id(db: &impl Read, id: uuid::Uuid) -> Result<Option<api_token::Model>> {
+    api_token::Entity::find_by_id(id)
         .one(db.connection())
         .await
-        .doing("look up a token")?;
-    if let Some(token) = token {
-        if token.revoked_at.is_some() || token.expires_at.is_some_and(|end| end < now()) {
-            return Ok(None);
-        }
-        return Ok(Some(match token.scope.as_str() {
-            USER => Principal::User {
-                owner: OwnerId(token.owner_id),
-                token_id: TokenId(token.id),
-                name: token.name,
-            },
-            _ => Principal::Agent(AgentCredential {
-                token_hash: hash,
-                work: if token.is_of_pool {
-                    AgentWork::Pool {
-                        owner: OwnerId(token.owner_id),
-                        token: TokenId(token.id),
-                    }
-                } else {
-                    AgentWork::Generations
-                },
-            }),
-        }));
-    }
-    let attempt = attempt::Entity::find()
-        .filter(attempt::Column::TokenHash.eq(&hash))
-        .one(db.connection())
-        .await
-        .doing("look up a token")?;
-    Ok(attempt.map(|attempt| {
-        Principal::Agent(AgentCredential {
-            token_hash: hash,
-            work: AgentWork::Attempt(AttemptId(attempt.id)),
-        })
-    }))
+        .doing("look up a token")
+}
+
+fn called(row: &api_token::Model, maker: Option<&api_token::Model>) -> Result<String> {
+    Ok(match (unword("api_tokens.kind", &row.kind)?, maker) {
+        (TokenKind::Token, _) => format!("token {}", row.name),
+        (TokenKind::Session, Some(maker)) => format!("{SESSION_NAME} ({})", maker.name),
+        (TokenKind::Session | TokenKind::Login, _) => row.name.clone(),
+    })
 }
 
 /// Notes that a token was used; written at most once a minute.
@@ -264,10 +314,11 @@ pub async fn worker_starts_since(db: &impl Read, prefix: &str, since: DateTime<U
     })
 }
 
-/// An owner's valid tokens, the newest first.
+/// An owner's tokens that were not deleted, also those whose time is over, the newest first.
 pub async fn list(db: &impl Read, owner: OwnerId) -> Result<Vec<ApiToken>> {
     let rows = api_token::Entity::find()
         .filter(api_token::Column::OwnerId.eq(owner.0))
+        .filter(api_token::Column::Kind.eq(word(&TokenKind::Token)))
         .filter(
             api_token::Column::Scope
                 .eq(USER)
@@ -278,35 +329,65 @@ pub async fn list(db: &impl Read, owner: OwnerId) -> Result<Vec<ApiToken>> {
         .all(db.connection())
         .await
         .doing("list tokens")?;
-    Ok(rows
-        .into_iter()
-        .filter(|row| row.expires_at.is_none_or(|end| end >= now()))
-        .map(|row| ApiToken {
-            id: TokenId(row.id),
-            name: row.name,
-            scope: if row.is_of_pool {
-                TokenScope::Agent
-            } else {
-                TokenScope::User
-            },
-            created_at: row.created_at,
-            last_used_at: row.last_used_at,
+    let makers = sessions::makers(db, &rows).await?;
+    rows.into_iter()
+        .map(|row| {
+            let made_by = match row.made_by {
+                Some(maker) => makers.called(maker)?,
+                None => None,
+            };
+            Ok(ApiToken {
+                id: TokenId(row.id),
+                name: row.name,
+                scope: if row.is_of_pool {
+                    TokenScope::Agent
+                } else {
+                    TokenScope::User
+                },
+                created_at: row.created_at,
+                last_used_at: row.last_used_at,
+                expires_at: row.expires_at,
+                made_by,
+            })
         })
-        .collect())
+        .collect()
 }
 
-/// Makes a token useless.
-pub async fn revoke(tx: &Tx, owner: OwnerId, id: TokenId) -> Result<()> {
-    let done = api_token::Entity::update_many()
-        .col_expr(api_token::Column::RevokedAt, Expr::value(now()))
-        .filter(api_token::Column::Id.eq(id.0))
+/// A token that was deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revoked {
+    /// What it was for.
+    pub name: String,
+    /// Browsers that were signed in with it, and are no longer.
+    pub n_sessions: u64,
+}
+
+/// Makes a token useless, and ends the sessions that were signed in with it.
+pub async fn revoke(tx: &Tx, owner: OwnerId, id: TokenId) -> Result<Revoked> {
+    sessions::hold_owner(tx, owner).await?;
+    let found = tx
+        .hold(api_token::Entity::find_by_id(id.0))
         .filter(api_token::Column::OwnerId.eq(owner.0))
+        .filter(api_token::Column::Kind.eq(word(&TokenKind::Token)))
         .filter(api_token::Column::RevokedAt.is_null())
-        .exec(tx.connection())
+        .one(tx.connection())
         .await
-        .doing("revoke a token")?;
-    if done.rows_affected == 0 {
-        return Err(StoreError::not_found("token", id));
-    }
-    Ok(())
+        .doing("revoke a token")?
+        .ok_or_else(|| StoreError::not_found("token", id))?;
+    let end = |query: sea_orm::UpdateMany<api_token::Entity>| {
+        query
+            .col_expr(api_token::Column::RevokedAt, Expr::value(now()))
+            .filter(api_token::Column::RevokedAt.is_null())
+            .exec(tx.connection())
+    };
+    let itself = api_token::Entity::update_many().filter(api_token::Column::Id.eq(id.0));
+    end(itself).await.doing("revoke a token")?;
+    let sessions = api_token::Entity::update_many()
+        .filter(api_token::Column::MadeBy.eq(id.0))
+        .filter(api_token::Column::Kind.eq(word(&TokenKind::Session)));
+    let done = end(sessions).await.doing("end the sessions of a token")?;
+    Ok(Revoked {
+        name: found.name,
+        n_sessions: done.rows_affected,
+    })
 }

@@ -1,5 +1,6 @@
-// Signing in and out, and API tokens.
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+// Signing in and out, browsers that are signed in, and API tokens.
+import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+import { dropForms } from "~/lib/drafts";
 import { body, client } from "./client";
 import type { CreateToken } from "./types";
 
@@ -16,7 +17,34 @@ export function useSignOut() {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: () => client.DELETE("/api/v1/session"),
-    onSuccess: () => queries.clear(),
+    onSuccess: () => {
+      dropForms();
+      queries.clear();
+    },
+  });
+}
+
+export const sessionsQuery = () =>
+  queryOptions({ queryKey: ["sessions"], queryFn: () => body(client.GET("/api/v1/sessions")) });
+
+/** Signs another browser out. */
+export function useEndSession() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (id: string) => client.DELETE("/api/v1/sessions/{id}", { params: { path: { id } } }),
+    onSettled: () => queries.invalidateQueries({ queryKey: ["sessions"] }),
+  });
+}
+
+/** Signs all browsers out, also this one. */
+export function useSignOutEverywhere() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: () => body(client.DELETE("/api/v1/sessions")),
+    onSuccess: () => {
+      dropForms();
+      queries.clear();
+    },
   });
 }
 
@@ -33,6 +61,11 @@ export function useDeleteToken() {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: (id: string) => client.DELETE("/api/v1/tokens/{id}", { params: { path: { id } } }),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ["tokens"] }),
+    onSuccess: () =>
+      Promise.all([
+        queries.invalidateQueries({ queryKey: ["tokens"] }),
+        // It may have signed browsers in.
+        queries.invalidateQueries({ queryKey: ["sessions"] }),
+      ]),
   });
 }

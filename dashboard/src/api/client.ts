@@ -3,16 +3,21 @@ import createClient from "openapi-fetch";
 import { keepAddresses } from "./addresses";
 import { ProblemError, toProblem } from "./problem";
 import type { paths } from "./schema";
+import { submissions } from "./submissions";
 
 export const client = createClient<paths>({ baseUrl: window.location.origin, credentials: "same-origin" });
 
-client.use({
-  async onResponse({ response }) {
-    if (response.ok) return;
-    const body: unknown = await response.json().catch(() => null);
-    throw new ProblemError(toProblem(body, response.status));
+// Answers pass from the last one to the first: a refusal is seen by `submissions` before it is thrown.
+client.use(
+  {
+    async onResponse({ response }) {
+      if (response.ok) return;
+      const body: unknown = await response.json().catch(() => null);
+      throw new ProblemError(toProblem(body, response.status));
+    },
   },
-});
+  submissions,
+);
 
 /** The body of an answer; the middleware has thrown when there is none. */
 export async function body<T>(request: Promise<{ data?: T }>): Promise<T> {

@@ -1,7 +1,7 @@
 // Changing datasets.
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { body, client } from "./client";
-import type { Item, UpdateItem } from "./types";
+import type { Item, Split } from "./types";
 
 export function useCreateDataset() {
   const queries = useQueryClient();
@@ -19,31 +19,30 @@ export function useDeleteDataset() {
   });
 }
 
-/** Changes a picture's caption or use; shown at once, taken back when the server refuses. */
-export function useUpdateItem(dataset: string) {
+/** Sets what a picture is used for; shown at once, taken back when the server refuses. */
+export function useSetSplit(dataset: string) {
   const queries = useQueryClient();
   const key = ["datasets", dataset, "items"];
+  // Nothing else of the picture is touched: its caption may be saved at the same time.
+  const show = (item: string, split: Split) =>
+    queries.setQueryData<Item[]>(key, (items) =>
+      items?.map((one) => (one.id === item ? { ...one, split } : one)),
+    );
   return useMutation({
-    mutationFn: ({ item, change }: { item: string; change: UpdateItem }) =>
+    mutationFn: ({ item, split }: { item: string; split: Split }) =>
       body(
         client.PATCH("/api/v1/datasets/{id}/items/{item_id}", {
           params: { path: { id: dataset, item_id: item } },
-          body: change,
+          body: { split },
         }),
       ),
-    onMutate: async ({ item, change }) => {
+    onMutate: async ({ item, split }) => {
       await queries.cancelQueries({ queryKey: key });
-      const before = queries.getQueryData<Item[]>(key);
-      queries.setQueryData<Item[]>(key, (items) =>
-        items?.map((one) =>
-          one.id === item
-            ? { ...one, caption: change.caption ?? one.caption, split: change.split ?? one.split }
-            : one,
-        ),
-      );
+      const before = queries.getQueryData<Item[]>(key)?.find(({ id }) => id === item)?.split;
+      show(item, split);
       return { before };
     },
-    onError: (_error, _change, context) => queries.setQueryData(key, context?.before),
+    onError: (_error, { item }, context) => context?.before && show(item, context.before),
     onSettled: () => queries.invalidateQueries({ queryKey: ["datasets", dataset], exact: true }),
   });
 }

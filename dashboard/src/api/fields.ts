@@ -70,7 +70,9 @@ export const fields = {
     "max_tokens": {
       "type": "integer",
       "description": "Tokens of a caption that are read; the rest is cut.",
-      "minimum": 0,
+      "minimum": 75,
+      "maximum": 225,
+      "multipleOf": 75,
       "default": 75
     },
     "min_snr_gamma": {
@@ -91,6 +93,7 @@ export const fields = {
       "type": "integer",
       "description": "Steps over which the learning rate rises from zero. Must be less than the number of steps.",
       "minimum": 0,
+      "maximum": 1000000,
       "default": 0
     },
     "noise_offset": {
@@ -158,7 +161,9 @@ export const fields = {
       "description": "`hash` of the estimate that the user saw. Needed for a provider that rents machines out: if prices or settings have changed since, nothing is launched."
     },
     "limit_micro_usd": {
-      "type": "integer"
+      "type": "integer",
+      "description": "What the job may cost in all, over every machine that it runs on, in micro-dollars. Needed for a provider that rents machines out; the job ends itself, with a checkpoint, before it passes this.",
+      "minimum": 1
     },
     "name": {
       "type": "string",
@@ -207,7 +212,8 @@ export const fields = {
     },
     "trigger_word": {
       "type": "string",
-      "description": "The word that calls the LoRA up in a prompt; put in front of captions that lack it."
+      "description": "The word that calls the LoRA up in a prompt; put in front of captions that lack it.",
+      "maxLength": 80
     }
   },
   "CreateGeneration": {

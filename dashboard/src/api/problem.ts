@@ -21,6 +21,11 @@ export function isConflict(error: unknown): error is ProblemError {
   return error instanceof ProblemError && error.problem.status === 409;
 }
 
+/** Nothing came back: whether the request arrived is not known. */
+export function isUnanswered(error: unknown): boolean {
+  return error instanceof TypeError;
+}
+
 /** Whether a body has the shape of a problem. */
 export function isProblem(body: unknown): body is Problem {
   return typeof body === "object" && body !== null && "title" in body && "status" in body;
@@ -32,14 +37,18 @@ export function toProblem(body: unknown, status: number): Problem {
   return { type: "unexpected", title: `The server answered ${status} without saying why.`, status };
 }
 
+const ALREADY_THERE =
+  "An earlier try of this did arrive, with other values or prices. Look whether it is what you want before you try again.";
+
 /** One or two sentences for a person. */
 export function describeError(error: unknown): string {
   if (error instanceof ProblemError) {
-    const { title, detail, errors = [] } = error.problem;
+    const { type, title, detail, errors = [] } = error.problem;
+    if (type === "idempotency_key_reused") return ALREADY_THERE;
     const fields = errors.map(({ field, message }) => `${fieldLabel(field)}: ${message}`).join("; ");
     return fields || detail || title;
   }
-  if (error instanceof TypeError) return "The server cannot be reached. Is `morpheus serve` still running?";
+  if (isUnanswered(error)) return "The server cannot be reached. Is `morpheus serve` still running?";
   return error instanceof Error ? error.message : String(error);
 }
 

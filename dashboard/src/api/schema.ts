@@ -105,6 +105,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List who did what, the newest first
+         * @description Entries are kept for a year, or as long as the server's settings say.
+         */
+        get: operations["list_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/base-models": {
         parameters: {
             query?: never;
@@ -382,7 +402,8 @@ export interface paths {
          * Get or follow a job's events
          * @description As a plain request, answers with the stored events after `after`. As a WebSocket, sends the same and goes
          *     on with new ones as they happen: one `JobEvent` in each text message. Close codes: 4404 there is no such
-         *     job; 4008 the reader was too slow, connect again with the last `seq` as `after`; 1001 the server ends.
+         *     job; 4008 the reader was too slow, connect again with the last `seq` as `after`; 4401 the session or token has
+         *     ended; 1001 the server ends.
          */
         get: operations["job_events"];
         put?: never;
@@ -698,7 +719,9 @@ export interface paths {
         put?: never;
         /**
          * Register a base model
-         * @description By a path on the server's machine, an address, or an id on Hugging Face. The server looks whether it is an SDXL
+         * @description By a path on the server's machine, in a folder that its settings allow (`--base-folder`), by an address, or by an id
+         *     on Hugging Face. Addresses of private networks are fetched only if the settings allow them (`--allow-fetch-from`). The
+         *     server looks whether it is an SDXL
          *     model and hashes it; of one on the web it reads the header only, if the hash is known. Machines that train on it
          *     fetch it from there.
          */
@@ -783,6 +806,44 @@ export interface paths {
         post?: never;
         /** Sign this browser out */
         delete: operations["sign_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the browsers that are signed in */
+        get: operations["list_sessions"];
+        put?: never;
+        post?: never;
+        /**
+         * Sign out everywhere
+         * @description Ends all sessions, also the one that asks, and login addresses that nobody has used yet. API tokens stay.
+         */
+        delete: operations["sign_out_everywhere"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Sign one browser out */
+        delete: operations["end_session"];
         options?: never;
         head?: never;
         patch?: never;
@@ -889,7 +950,8 @@ export interface paths {
         post?: never;
         /**
          * Delete an API token
-         * @description Whoever uses it is refused from now on.
+         * @description Whatever uses it stops working, and browsers that were signed in with it are signed out. Tokens that it made stay:
+         *     the list says which they are.
          */
         delete: operations["delete_token"];
         options?: never;
@@ -908,7 +970,8 @@ export interface paths {
         put?: never;
         /**
          * Sign this browser in
-         * @description Exchanges a token for a session cookie. Needs no other proof.
+         * @description Exchanges an API token, or the one of a login address, for a session cookie. Needs no other proof. The session ends
+         *     with the token. A login address works once.
          */
         post: operations["log_in"];
         delete?: never;
@@ -948,6 +1011,11 @@ export interface components {
              * @description When it was made.
              */
             created_at: string;
+            /**
+             * Format: date-time
+             * @description When it stops working by itself; absent: never.
+             */
+            expires_at?: string | null;
             /** @description Its id. */
             id: components["schemas"]["TokenId"];
             /**
@@ -955,6 +1023,8 @@ export interface components {
              * @description When it was last used, to the minute.
              */
             last_used_at?: string | null;
+            /** @description What made it, when that was a browser or another token: `browser session (login address)`, `token ci`. */
+            made_by?: string | null;
             /** @description What it is for. */
             name: string;
             /** @description Who uses it. */
@@ -1059,6 +1129,51 @@ export interface components {
          */
         AttemptId: string;
         /**
+         * @description What was done.
+         * @enum {string}
+         */
+        AuditAction: "signed_in" | "sign_in_failed" | "signed_out" | "session_ended" | "signed_out_everywhere" | "login_address_made" | "token_made" | "token_deleted" | "dataset_made" | "dataset_renamed" | "dataset_deleted" | "pictures_uploaded" | "picture_deleted" | "job_made" | "job_cancelled" | "job_stopped" | "job_resumed" | "checkpoint_asked" | "samples_asked" | "generation_made" | "version_approved" | "version_retired" | "base_registered" | "base_removed" | "base_checked" | "base_copied" | "budget_set" | "job_limit_set" | "provider_resumed" | "server_started" | "database_exported" | "database_imported" | "objects_collected" | "objects_verified" | "backup_made" | "backup_restored";
+        /**
+         * @description What an entry is about, to filter by.
+         * @enum {string}
+         */
+        AuditCategory: "access" | "data" | "work" | "models" | "money" | "installation";
+        /** @description An entry of the audit log. Nothing changes or deletes it but its age. */
+        AuditEntry: {
+            /** @description What was done. */
+            action: components["schemas"]["AuditAction"];
+            /** @description Who did it: `token ci`, `browser session (login address)`, `command line (account zora)`, `server`, `nobody`. */
+            actor: string;
+            /** @description The address that it came from. */
+            address?: string | null;
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description What it is about. */
+            category: components["schemas"]["AuditCategory"];
+            /** @description What else is worth knowing. */
+            detail?: string | null;
+            /** @description Its id; later entries have larger ones. */
+            id: components["schemas"]["AuditId"];
+            /** @description The same for a person. */
+            label: string;
+            /**
+             * Format: int32
+             * @description How often within a minute: refused sign-ins from one address are one entry.
+             */
+            n: number;
+            /** @description What it was done to. */
+            subject?: string | null;
+            token_id?: components["schemas"]["TokenId"] | null;
+        };
+        /**
+         * Format: uuid
+         * @description An entry of the audit log.
+         */
+        AuditId: string;
+        /**
          * @description How large a base model is, as far as presets care.
          * @enum {string}
          */
@@ -1070,6 +1185,8 @@ export interface components {
         BaseCopy: "none" | "copying" | "stored" | "failed";
         /** @description One file of a base model that is to be fetched. */
         BaseFile: components["schemas"]["StoredFile"] & {
+            /** @description Its address is one that a user gave the server, or a hub's: it may lead anywhere, and the agent looks where. */
+            is_foreign?: boolean;
             /** @description Its path within the base, with `/` between folders. */
             path: string;
         };
@@ -1109,6 +1226,34 @@ export interface components {
          * @enum {string}
          */
         BaseState: "checking" | "ready" | "failed";
+        /** @description A browser that is signed in. */
+        BrowserSession: {
+            /** @description The address that it signed in from. */
+            address?: string | null;
+            /**
+             * Format: date-time
+             * @description When it signed in.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it ends by itself.
+             */
+            expires_at?: string | null;
+            /** @description Its id. */
+            id: components["schemas"]["TokenId"];
+            /** @description Whether it is the one that asks. */
+            is_current: boolean;
+            /**
+             * Format: date-time
+             * @description When it was last used, to the minute.
+             */
+            last_used_at?: string | null;
+            /** @description What it was signed in with: `login address`, or the name of an API token. */
+            signed_in_with: string;
+            /** @description What it calls itself, in short: `Firefox on Linux`. */
+            user_agent?: string | null;
+        };
         /** @description A limit and what is used of it. */
         Budget: {
             /** @description Which: a job's id, a project's name, a month like `2026-11`; of a user: empty. */
@@ -1211,7 +1356,12 @@ export interface components {
              *     settings have changed since, nothing is launched.
              */
             estimate_hash?: string | null;
-            limit_micro_usd?: components["schemas"]["MicroUsd"] | null;
+            /**
+             * Format: int64
+             * @description What the job may cost in all, over every machine that it runs on, in micro-dollars. Needed for a provider
+             *     that rents machines out; the job ends itself, with a checkpoint, before it passes this.
+             */
+            limit_micro_usd?: number | null;
             /** @description Name of the result, from 1 to 80 characters. */
             name: string;
             /** @description Replaces the preset's hyperparameters. */
@@ -1240,6 +1390,12 @@ export interface components {
         };
         /** @description Asks for a new API token. */
         CreateToken: {
+            /**
+             * Format: int32
+             * @description It works for this many days, from 1 to 3650; left out: until it is deleted. A token cannot make one that
+             *     works for longer than itself.
+             */
+            expires_in_days?: number | null;
             /** @description What it is for, from 1 to 80 characters. */
             name: string;
             /** @description Who uses it. */
@@ -1528,7 +1684,7 @@ export interface components {
         GenerationPhase: "queued" | "running" | "succeeded" | "failed";
         /** @description Renews the lease and delivers events. */
         Heartbeat: {
-            /** @description Events since the last one that was acknowledged; sent again until they are. */
+            /** @description Events since the last one that was acknowledged; sent again until they are. At most 1000. */
             events: components["schemas"]["AgentEvent"][];
             /**
              * Format: int64
@@ -1973,7 +2129,7 @@ export interface components {
              * @description See [`Assignment::fence`].
              */
             fence: number;
-            /** @description Name that a download gets. */
+            /** @description Name that a download gets: a plain one, of at most 200 characters. */
             file_name: string;
             /** @description SHA-256, in hexadecimal. */
             sha256: string;
@@ -2021,6 +2177,13 @@ export interface components {
          * @enum {string}
          */
         Outcome: "completed" | "stopped" | "cancelled" | "failed" | "lost" | "never_started";
+        /** @description A part of a list, newest first unless the route says otherwise. */
+        Page_AuditEntry: {
+            /** @description The entries. */
+            items: components["schemas"]["AuditEntry"][];
+            /** @description Send this as `after` to get the next part; absent on the last one. */
+            next?: string | null;
+        };
         /** @description A part of a list, newest first unless the route says otherwise. */
         Page_Dataset: {
             /** @description The entries. */
@@ -2300,6 +2463,8 @@ export interface components {
         };
         /** @description The body of every error answer. */
         Problem: {
+            /** @description The text as it is now, if the request expected another. */
+            current?: string | null;
             /** @description More about this very occurrence. */
             detail?: string | null;
             /** @description The fields at fault, if the request was. */
@@ -2376,8 +2541,8 @@ export interface components {
             /** @description The name to use in jobs and generations: from 1 to 80 letters, digits, dots, dashes and underscores. */
             name: string;
             /**
-             * @description An absolute path on the server's machine, an `https://` address (with `#sha256=HEX` after it if the hash is
-             *     known), or `hf:OWNER/REPOSITORY[@REVISION][:FILE]`.
+             * @description An absolute path on the server's machine, in a folder that its settings allow (`--base-folder`), an `https://`
+             *     address (with `#sha256=HEX` after it if the hash is known), or `hf:OWNER/REPOSITORY[@REVISION][:FILE]`.
              */
             source: string;
         };
@@ -2468,7 +2633,11 @@ export interface components {
              * @default []
              */
             labels: string[];
-            max_rate_micro_usd?: components["schemas"]["MicroUsd"] | null;
+            /**
+             * Format: int64
+             * @description The most that an hour of the machine may cost, in micro-dollars.
+             */
+            max_rate_micro_usd?: number | null;
             /**
              * Format: int32
              * @description GPUs in the machine.
@@ -2573,7 +2742,11 @@ export interface components {
         };
         /** @description Resumes a job. */
         ResumeJob: {
-            limit_micro_usd?: components["schemas"]["MicroUsd"] | null;
+            /**
+             * Format: int64
+             * @description A new limit for what it may cost in all, what was spent included, in micro-dollars.
+             */
+            limit_micro_usd?: number | null;
             /** @description Who leases the machine from now on; left out: as before. */
             provider?: string | null;
             rental?: components["schemas"]["RentalWish"] | null;
@@ -2616,6 +2789,8 @@ export interface components {
         Session: {
             /** @description Version of the server. */
             server_version: string;
+            /** @description What this browser was signed in with: `login address`, or the name of an API token. Absent for a token itself. */
+            signed_in_with?: string | null;
             /** @description Name of the token that the request came with. */
             token_name: string;
         };
@@ -2623,14 +2798,34 @@ export interface components {
         SetBudget: {
             /** @description A project's name; left out for the others. */
             key?: string | null;
-            limit_micro_usd?: components["schemas"]["MicroUsd"] | null;
+            /**
+             * Format: int64
+             * @description The most that may be spent, in micro-dollars; null takes the limit away.
+             */
+            limit_micro_usd?: number | null;
             /** @description What it is for: a project, the user, or the months from this one on. A job's limit is set at the job. */
             scope: components["schemas"]["BudgetScope"];
         };
         /** @description Sets a job's limit. */
         SetJobLimit: {
-            /** @description What it may cost in all, in micro-dollars. */
-            limit_micro_usd: components["schemas"]["MicroUsd"];
+            /**
+             * Format: int64
+             * @description What it may cost in all, in micro-dollars.
+             */
+            limit_micro_usd: number;
+        };
+        /** @description What "sign out everywhere" ended. */
+        SignedOut: {
+            /**
+             * Format: int64
+             * @description Login addresses that nobody had used yet.
+             */
+            n_login_addresses: number;
+            /**
+             * Format: int64
+             * @description Browsers that were signed in.
+             */
+            n_sessions: number;
         };
         /** @description Everything about money at a glance. */
         Spend: {
@@ -2750,7 +2945,7 @@ export interface components {
         };
         /**
          * Format: uuid
-         * @description A token of the HTTP API.
+         * @description A token of the HTTP API, or a browser session.
          */
         TokenId: string;
         /**
@@ -2813,8 +3008,13 @@ export interface components {
         };
         /** @description Changes a picture's caption or use. */
         UpdateItem: {
-            /** @description The new caption. */
+            /** @description The new caption, of at most 64 KiB. */
             caption?: string | null;
+            /**
+             * @description The caption that the new one was written in place of. With it, a caption that somebody else has changed since
+             *     is kept: the request is refused (412), and the answer has the caption as it is now in `current`.
+             */
+            expected_caption?: string | null;
             split?: components["schemas"]["Split"] | null;
         };
         /** @description The parts of an upload, in any number and order. */
@@ -3114,6 +3314,45 @@ export interface operations {
             };
         };
     };
+    list_audit: {
+        parameters: {
+            query?: {
+                /** @description `next` of the part before. */
+                after?: string;
+                /** @description Only those of this category. */
+                category?: components["schemas"]["AuditCategory"];
+                /** @description Entries wanted, from 1 to 500. */
+                limit?: number;
+                /** @description Only those at or after this time. */
+                since?: string;
+                /** @description Only those before this time. */
+                until?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AuditEntry"];
+                };
+            };
+            /** @description What is wrong, and what would be right */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_base_models: {
         parameters: {
             query?: never;
@@ -3178,7 +3417,10 @@ export interface operations {
     create_dataset: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes it safe to send this request twice. Choose a new one, such as a UUID, for each thing that you want made, and repeat it with the request when no answer came: the same answer comes again, with `Idempotency-Replayed: true`, and nothing is made twice. With another request it is refused (422). Answers are kept for a week; refusals are not. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3506,7 +3748,10 @@ export interface operations {
     create_generation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes it safe to send this request twice. Choose a new one, such as a UUID, for each thing that you want made, and repeat it with the request when no answer came: the same answer comes again, with `Idempotency-Replayed: true`, and nothing is made twice. With another request it is refused (422). Answers are kept for a week; refusals are not. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3653,7 +3898,10 @@ export interface operations {
     create_job: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes it safe to send this request twice. Choose a new one, such as a UUID, for each thing that you want made, and repeat it with the request when no answer came: the same answer comes again, with `Idempotency-Replayed: true`, and nothing is made twice. With another request it is refused (422). Answers are kept for a week; refusals are not. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3778,7 +4026,10 @@ export interface operations {
     checkpoint_job: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes it safe to send this request twice. Choose a new one, such as a UUID, for each thing that you want made, and repeat it with the request when no answer came: the same answer comes again, with `Idempotency-Replayed: true`, and nothing is made twice. With another request it is refused (422). Answers are kept for a week; refusals are not. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The job */
                 id: string;
@@ -3921,7 +4172,10 @@ export interface operations {
     resume_job: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes it safe to send this request twice. Choose a new one, such as a UUID, for each thing that you want made, and repeat it with the request when no answer came: the same answer comes again, with `Idempotency-Replayed: true`, and nothing is made twice. With another request it is refused (422). Answers are kept for a week; refusals are not. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The job */
                 id: string;
@@ -3956,7 +4210,10 @@ export interface operations {
     sample_job: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes it safe to send this request twice. Choose a new one, such as a UUID, for each thing that you want made, and repeat it with the request when no answer came: the same answer comes again, with `Idempotency-Replayed: true`, and nothing is made twice. With another request it is refused (422). Answers are kept for a week; refusals are not. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The job */
                 id: string;
@@ -4402,7 +4659,10 @@ export interface operations {
     register_base: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes it safe to send this request twice. Choose a new one, such as a UUID, for each thing that you want made, and repeat it with the request when no answer came: the same answer comes again, with `Idempotency-Replayed: true`, and nothing is made twice. With another request it is refused (422). Answers are kept for a week; refusals are not. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4578,6 +4838,92 @@ export interface operations {
             };
         };
     };
+    list_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrowserSession"][];
+                };
+            };
+            /** @description What is wrong, and what would be right */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sign_out_everywhere: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedOut"];
+                };
+            };
+            /** @description What is wrong, and what would be right */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The session */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Signed out */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What is wrong, and what would be right */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_spend: {
         parameters: {
             query?: never;
@@ -4728,7 +5074,10 @@ export interface operations {
     create_token: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Makes it safe to send this request twice. Choose a new one, such as a UUID, for each thing that you want made, and repeat it with the request when no answer came: the same answer comes again, with `Idempotency-Replayed: true`, and nothing is made twice. With another request it is refused (422). Answers are kept for a week; refusals are not. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4802,6 +5151,13 @@ export interface operations {
         responses: {
             /** @description Signed in; the answer sets the session cookie */
             204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Too many sign-ins from this address were refused; `Retry-After` says for how long */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

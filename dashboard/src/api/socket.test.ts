@@ -30,8 +30,8 @@ class FakeSocket implements Socket {
       this.onmessage?.(new MessageEvent("message", { data: JSON.stringify({ seq }) }));
   }
 
-  drop() {
-    this.onclose?.(new CloseEvent("close"));
+  drop(code = 1006) {
+    this.onclose?.(new CloseEvent("close", { code }));
   }
 
   static get last(): FakeSocket {
@@ -43,7 +43,7 @@ class FakeSocket implements Socket {
 
 const stops: (() => void)[] = [];
 
-function start(after: number | null, more: { onGap?: () => void } = {}) {
+function start(after: number | null, more: { onGap?: () => void; onSignedOut?: () => void } = {}) {
   const batches: number[][] = [];
   const states: Connection[] = [];
   const stop = follow<Event>({
@@ -152,4 +152,15 @@ test("a stream without replay tells of the gap after a break, not at the start",
   vi.advanceTimersByTime(500);
   FakeSocket.last.open();
   expect(onGap).toHaveBeenCalledOnce();
+});
+
+test("a session that has ended is told of, and not tried again", () => {
+  const onSignedOut = vi.fn();
+  const { states } = start(null, { onSignedOut });
+  FakeSocket.last.open();
+  FakeSocket.last.drop(4401);
+  vi.advanceTimersByTime(60_000);
+  expect(onSignedOut).toHaveBeenCalledOnce();
+  expect(FakeSocket.all).toHaveLength(1);
+  expect(states).toEqual(["connecting", "open"]);
 });

@@ -21,15 +21,28 @@ interface Options<E> {
   onConnection?: (state: Connection) => void;
   /** After a break in a stream that does not replay: what was missed has to be read again. */
   onGap?: () => void;
+  /** The session has ended; the stream is not tried again. */
+  onSignedOut?: () => void;
   open?: (url: string) => Socket;
 }
+
+/** The server closes with this when the session has ended. */
+const SIGNED_OUT = 4401;
 
 const FIRST_DELAY_MS = 500;
 const LAST_DELAY_MS = 15_000;
 
 /** Starts to follow; returns what ends it. Events are handed over once each, in order, at most once per frame. */
 export function follow<E>(options: Options<E>): () => void {
-  const { path, seq, onEvents, onConnection, onGap, open = (url) => new WebSocket(url) } = options;
+  const {
+    path,
+    seq,
+    onEvents,
+    onConnection,
+    onGap,
+    onSignedOut,
+    open = (url) => new WebSocket(url),
+  } = options;
   let after = options.after;
   let delay = FIRST_DELAY_MS;
   let socket: Socket | null = null;
@@ -67,8 +80,13 @@ export function follow<E>(options: Options<E>): () => void {
       pending.push(event);
       frame ??= setTimeout(deliver, 16);
     };
-    current.onclose = () => {
+    current.onclose = (event) => {
       if (ended || socket !== current) return;
+      if (event.code === SIGNED_OUT) {
+        ended = true;
+        onSignedOut?.();
+        return;
+      }
       onConnection?.("waiting");
       timer = setTimeout(connect, delay);
       delay = Math.min(delay * 2, LAST_DELAY_MS);

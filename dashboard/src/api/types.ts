@@ -3,6 +3,9 @@ import type { components } from "./schema";
 
 type Schemas = components["schemas"];
 
+export type AuditCategory = Schemas["AuditCategory"];
+export type AuditEntry = Schemas["AuditEntry"];
+export type BrowserSession = Schemas["BrowserSession"];
 export type BaseModel = Schemas["BaseModel"];
 export type CreateGeneration = Schemas["CreateGeneration"];
 export type CreateJob = Schemas["CreateJob"];

@@ -3,6 +3,7 @@
 const count = new Intl.NumberFormat("en-US");
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+const wholeDay = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" });
 const full = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 
@@ -73,6 +74,11 @@ export function formatAgo(at: string, now = Date.now()): string {
     if (Math.abs(seconds) >= size) return relative.format(Math.round(seconds / size), unit);
   }
   return "just now";
+}
+
+/** `22 Nov 2026` */
+export function formatDay(at: string): string {
+  return wholeDay.format(new Date(at));
 }
 
 /** `22 Nov 2026, 14:32:05` */

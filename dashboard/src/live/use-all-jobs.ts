@@ -1,6 +1,7 @@
 // Keeps the list of jobs up to date while the app is open.
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
+import { sessionQuery } from "~/api/queries";
 import { type Connection, follow } from "~/api/socket";
 import type { AnyJobEvent, Job } from "~/api/types";
 import { groupBy } from "~/lib/group-by";
@@ -21,6 +22,8 @@ export function useAllJobs(onPhase: (job: Job | undefined, phase: Job["phase"]) 
       after: null,
       seq: (event) => event.seq,
       onGap: refetchAll,
+      // Asking again leads to the sign-in page and back.
+      onSignedOut: () => void queries.fetchQuery({ ...sessionQuery(), staleTime: 0 }).catch(() => undefined),
       // A lost connection stays lost until it is there again, also while that is tried.
       onConnection: (next) =>
         setConnection((before) => (before === "waiting" && next === "connecting" ? before : next)),

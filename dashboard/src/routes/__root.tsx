@@ -1,11 +1,17 @@
 // The root of all pages: what every page shares, signed in or not.
 import type { QueryClient } from "@tanstack/react-query";
 import { createRootRouteWithContext, Outlet } from "@tanstack/react-router";
-import { ToastProvider } from "~/components/ui/toast";
+import { announce, ToastProvider } from "~/components/ui/toast";
 import { TooltipProvider } from "~/components/ui/tooltip";
+import { FileDrops } from "~/lib/file-drop";
 import { LiveRegion } from "~/lib/live-region";
 
 export const Route = createRootRouteWithContext<{ queries: QueryClient }>()({ component: Root });
+
+/** A file that was dropped on a page that has no use for it. */
+function sayWhere() {
+  announce("Nothing was added", "Open a dataset to drop pictures on it.");
+}
 
 function Root() {
   return (
@@ -13,6 +19,7 @@ function Root() {
       <TooltipProvider delay={400}>
         <Outlet />
         <LiveRegion />
+        <FileDrops onUnwanted={sayWhere} />
       </TooltipProvider>
     </ToastProvider>
   );

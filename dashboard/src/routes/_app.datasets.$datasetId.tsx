@@ -2,13 +2,15 @@
 import { useSuspenseQuery } from "@tanstack/react-query";
 import { createFileRoute, Link } from "@tanstack/react-router";
 import { Sparkles, Trash2 } from "lucide-react";
-import { useDeleteDataset, useDeleteItem, useUpdateItem } from "~/api/datasets";
+import { useCallback, useRef } from "react";
+import { useDeleteDataset, useDeleteItem, useSetSplit } from "~/api/datasets";
 import { datasetQuery, itemsQuery } from "~/api/queries";
 import type { Item } from "~/api/types";
+import { useCaptions, useTypedCaptions } from "~/captions/captions";
 import { Dropzone } from "~/components/datasets/dropzone";
 import { ItemCard } from "~/components/datasets/item-card";
+import { LostCaptions } from "~/components/datasets/lost-captions";
 import { RefusedFiles } from "~/components/datasets/refused-files";
-import { useUpload } from "~/components/datasets/use-upload";
 import { Button, ButtonLink } from "~/components/ui/button";
 import { Confirm } from "~/components/ui/confirm";
 import { Empty } from "~/components/ui/empty";
@@ -16,7 +18,10 @@ import { Page } from "~/components/ui/page";
 import { SearchField } from "~/components/ui/search-field";
 import { Segmented } from "~/components/ui/segmented";
 import { announceError } from "~/components/ui/toast";
+import { useFileDrop } from "~/lib/file-drop";
 import { formatPlural } from "~/lib/format";
+import { useUploader } from "~/uploads/provider";
+import { useUploads } from "~/uploads/uploads";
 
 const SHOWS = ["all", "uncaptioned", "held_out"] as const;
 type Show = (typeof SHOWS)[number];
@@ -48,10 +53,14 @@ function DatasetPage() {
   const navigate = Route.useNavigate();
   const { data: dataset } = useSuspenseQuery(datasetQuery(id));
   const { data: items } = useSuspenseQuery(itemsQuery(id));
-  const { state, report, start, cancel, dismiss } = useUpload(id);
-  const update = useUpdateItem(id);
+  const uploader = useUploader();
+  const uploads = useUploads(uploader, id);
+  const captions = useCaptions();
+  const setSplit = useSetSplit(id);
   const remove = useDeleteItem(id);
-  const shown = items.filter((item) => matches(item, show, q));
+  const add = useCallback((files: File[]) => uploader.add(id, files), [uploader, id]);
+  useFileDrop(dataset.name, add);
+  const shown = useShown(items, show, q);
   const see = (view: View) => void navigate({ search: (before) => ({ ...before, ...view }), replace: true });
 
   return (
@@ -75,8 +84,18 @@ function DatasetPage() {
         </>
       }
     >
-      <Dropzone state={state} large={items.length === 0} onFiles={start} onCancel={cancel} />
-      {report && report.refused.length > 0 && <RefusedFiles files={report.refused} onDismiss={dismiss} />}
+      <Dropzone
+        uploads={uploads}
+        large={items.length === 0}
+        onFiles={add}
+        onCancel={() => uploader.cancel(id)}
+        onRetry={() => uploader.retry(id)}
+        onDismiss={() => uploader.dismiss(id)}
+      />
+      {uploads.report && uploads.report.refused.length > 0 && (
+        <RefusedFiles files={uploads.report.refused} onDismiss={() => uploader.dismiss(id)} />
+      )}
+      <LostCaptions dataset={id} items={items} />
       {items.length > 0 && (
         <>
           <div className="my-3 flex flex-wrap items-center justify-between gap-2">
@@ -99,15 +118,17 @@ function DatasetPage() {
               {shown.map((item) => (
                 <ItemCard
                   key={item.id}
+                  dataset={id}
                   item={item}
-                  onChange={(change) =>
-                    update.mutate(
-                      { item: item.id, change },
+                  onSplit={(split) =>
+                    setSplit.mutate(
+                      { item: item.id, split },
                       { onError: (error) => announceError(`${item.file_name} was not changed`, error) },
                     )
                   }
                   onDelete={() =>
                     remove.mutate(item.id, {
+                      onSuccess: () => captions.discard({ dataset: id, item: item.id }),
                       onError: (error) => announceError(`${item.file_name} was not deleted`, error),
                     })
                   }
@@ -153,6 +174,20 @@ function summary(items: Item[]): string {
     `${n_captioned} captioned`,
     n_held_out > 0 ? `${n_held_out} held out` : "some are held out by themselves when a job starts",
   ].join(" · ");
+}
+
+/** The pictures that match. One that is being worked on stays, though it matches no more: it must not vanish from
+ * under the person who types. */
+function useShown(items: Item[], show: Show, q: string): Item[] {
+  const typed = useTypedCaptions();
+  const view = `${show}\n${q}`;
+  const kept = useRef({ view, ids: new Set<string>() });
+  if (kept.current.view !== view) kept.current = { view, ids: new Set() };
+  for (const { item } of typed) {
+    const one = items.find(({ id }) => id === item);
+    if (one && matches(one, show, q)) kept.current.ids.add(item);
+  }
+  return items.filter((item) => kept.current.ids.has(item.id) || matches(item, show, q));
 }
 
 function matches(item: Item, show: Show, q: string): boolean {

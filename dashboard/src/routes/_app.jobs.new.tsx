@@ -2,13 +2,12 @@
 import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { createFileRoute, Link } from "@tanstack/react-router";
 import { Sparkles } from "lucide-react";
-import { useState } from "react";
-import { useForm, useWatch } from "react-hook-form";
 import { fields } from "~/api/fields";
 import { estimateQuery, useCreateJob } from "~/api/jobs";
-import { describeError, isConflict, ProblemError } from "~/api/problem";
+import { describeError, isConflict, isUnanswered, ProblemError } from "~/api/problem";
 import { baseModelsQuery, datasetsQuery, presetsQuery } from "~/api/queries";
 import { providersQuery } from "~/api/spend";
+import type { BaseModel, Dataset, ProviderInfo } from "~/api/types";
 import { EstimatePanel } from "~/components/new-job/estimate-panel";
 import { toRequest, type Values } from "~/components/new-job/form";
 import { NewJobForm } from "~/components/new-job/new-job-form";
@@ -16,16 +15,21 @@ import {
   HERE,
   isRented,
   toWanted,
+  type Where,
   whatIsMissing,
   withEveryGpu,
   withMoney,
 } from "~/components/new-job/where/rented";
 import { BindingBudgets, RentedProperties } from "~/components/new-job/where/rented-estimate";
 import { WhereItRuns } from "~/components/new-job/where/where-it-runs";
-import { Button, ButtonLink } from "~/components/ui/button";
+import { ButtonLink } from "~/components/ui/button";
+import { CarefulForm } from "~/components/ui/careful-form";
+import { DraftNotice } from "~/components/ui/draft-notice";
 import { Empty } from "~/components/ui/empty";
 import { Page } from "~/components/ui/page";
+import { StartButton } from "~/components/ui/start-button";
 import { announceError } from "~/components/ui/toast";
+import { useDraft } from "~/lib/use-draft";
 import { useSettled } from "~/lib/use-settled";
 
 export const Route = createFileRoute("/_app/jobs/new")({
@@ -42,6 +46,7 @@ export const Route = createFileRoute("/_app/jobs/new")({
 });
 
 const SETTLE_MS = 350;
+const NOT_STARTED = "The job was not started";
 const MISSING = "what-is-missing";
 
 function NewJob() {
@@ -53,24 +58,22 @@ function NewJob() {
   const datasets = all.filter((dataset) => dataset.n_items > 0);
   const first =
     datasets.find((dataset) => dataset.id === wanted) ?? (datasets.length === 1 ? datasets[0] : undefined);
-  const form = useForm<Values>({
-    defaultValues: {
-      dataset_id: first?.id ?? "",
-      base_model: bases[0]?.name ?? "",
-      preset: "character",
-      name: first?.name ?? "",
-      trigger_word: "",
-      engine: fields.CreateJob.engine.options[0],
-      priority: String(fields.CreateJob.priority.default),
-      sample_prompts: "",
-      parameters: {},
-    },
-  });
-  const values = useWatch({ control: form.control }) as Values;
+  const draft = useDraft<Draft>(`new-job:${wanted ?? ""}`, () => ({
+    dataset_id: first?.id ?? "",
+    base_model: bases[0]?.name ?? "",
+    preset: "character",
+    name: first?.name ?? "",
+    trigger_word: "",
+    engine: fields.CreateJob.engine.options[0],
+    priority: String(fields.CreateJob.priority.default),
+    sample_prompts: "",
+    parameters: {},
+    where: HERE,
+  }));
+  const { values, where } = offered(draft.values, datasets, bases, providers);
   const { data: presets = [] } = useQuery(presetsQuery(values.base_model));
   const create = useCreateJob();
 
-  const [where, setWhere] = useState(HERE);
   const trained = toRequest(values);
   const rents = isRented(where.provider, providers);
   const request = trained && { ...trained, ...toWanted(where, providers) };
@@ -85,12 +88,20 @@ function NewJob() {
   const missing = hasBasis ? whatIsMissing(request, where.limit, seen) : null;
   const errors = { ...fieldErrors(estimate.error), ...fieldErrors(create.error) };
 
-  const submit = () => {
-    if (!complete) return;
+  const start = () => {
+    if (!complete || create.isPending) return;
     create.mutate(complete, {
-      onSuccess: ({ id }) => void navigate({ to: "/jobs/$jobId", params: { jobId: id } }),
+      onSuccess: ({ id }) => {
+        draft.done();
+        void navigate({ to: "/jobs/$jobId", params: { jobId: id } });
+      },
       onError: (error) => {
-        if (!isConflict(error)) announceError("The job was not started", error);
+        if (isConflict(error)) return;
+        // Whether it arrived is not known; under the same key it makes no second job.
+        const title = isUnanswered(error)
+          ? "No answer came. Start it again as it is: no second job is made"
+          : NOT_STARTED;
+        announceError(title, error);
       },
     });
   };
@@ -116,17 +127,18 @@ function NewJob() {
           Make a dataset and upload pictures with captions; then come back.
         </Empty>
       ) : (
-        <form
-          noValidate
-          onSubmit={(event) => {
-            event.preventDefault();
-            submit();
-          }}
-          className="grid items-start gap-x-8 gap-y-6 lg:grid-cols-[minmax(0,1fr)_20rem]"
-        >
+        <CarefulForm className="grid items-start gap-x-8 gap-y-6 lg:grid-cols-[minmax(0,1fr)_20rem]">
+          <DraftNotice
+            from={draft.restoredFrom}
+            onDiscard={() => {
+              create.reset();
+              draft.discard();
+            }}
+            className="lg:col-span-2"
+          />
           <NewJobForm
-            form={form}
             values={values}
+            onChange={draft.change}
             datasets={datasets}
             bases={bases}
             presets={presets}
@@ -135,7 +147,7 @@ function NewJob() {
             {providers.some(({ is_rented, machines }) => is_rented || machines?.length) && (
               <WhereItRuns
                 where={where}
-                onChange={setWhere}
+                onChange={(where) => draft.change({ where })}
                 providers={providers}
                 estimate={seen}
                 everyGpu={everyGpu.data}
@@ -156,16 +168,16 @@ function NewJob() {
                   The job was not started: {describeError(create.error)}.
                 </p>
               )}
-              <Button
-                type="submit"
+              <StartButton
+                onStart={start}
                 variant="primary"
                 className="w-full"
-                disabled={!complete || complete.name === "" || create.isPending}
+                disabled={!complete || complete.name === "" || create.isPending || create.isSuccess}
                 aria-describedby={missing ? MISSING : undefined}
               >
                 <Sparkles aria-hidden />
                 {create.isPending ? "Starting…" : "Start training"}
-              </Button>
+              </StartButton>
               {missing && (
                 <p id={MISSING} className="mt-1.5 text-center text-muted text-xs">
                   {missing}
@@ -173,10 +185,35 @@ function NewJob() {
               )}
             </EstimatePanel>
           </div>
-        </form>
+        </CarefulForm>
       )}
     </Page>
   );
+}
+
+/** The form's values, and where the job is to run. */
+type Draft = Values & { where: Where };
+
+/** What was chosen earlier may be gone by now. */
+function offered(
+  { where, ...values }: Draft,
+  datasets: Dataset[],
+  bases: BaseModel[],
+  providers: ProviderInfo[],
+): { values: Values; where: Where } {
+  const has = (all: { id?: string; name: string }[], key: string) =>
+    all.some(({ id, name }) => (id ?? name) === key);
+  return {
+    values: {
+      ...values,
+      dataset_id: has(datasets, values.dataset_id) ? values.dataset_id : "",
+      base_model: has(bases, values.base_model) ? values.base_model : (bases[0]?.name ?? ""),
+    },
+    where:
+      where.provider === HERE.provider || has(providers, where.provider)
+        ? where
+        : { ...where, provider: HERE.provider },
+  };
 }
 
 function fieldErrors(error: unknown): Record<string, string> {

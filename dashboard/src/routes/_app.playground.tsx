@@ -1,16 +1,26 @@
 // Pictures from prompts, with LoRAs at any weight.
 import { useQuery, useQueryClient, useSuspenseQuery } from "@tanstack/react-query";
 import { createFileRoute } from "@tanstack/react-router";
-import { useEffect, useRef, useState } from "react";
+import { RotateCcw } from "lucide-react";
+import { useEffect, useRef } from "react";
 import { useGenerate } from "~/api/generations";
-import { ProblemError } from "~/api/problem";
+import { isUnanswered, ProblemError } from "~/api/problem";
 import { baseModelsQuery, generationQuery, modelsQuery } from "~/api/queries";
 import { Controls } from "~/components/playground/controls";
-import { fromRequest, initial, randomSeed, toRequests, type Values } from "~/components/playground/form";
+import {
+  fromRequest,
+  initial,
+  offered,
+  randomSeed,
+  toRequests,
+  withLora,
+} from "~/components/playground/form";
 import { History } from "~/components/playground/history";
 import { Stage } from "~/components/playground/stage";
+import { Button } from "~/components/ui/button";
 import { Page } from "~/components/ui/page";
 import { announceError } from "~/components/ui/toast";
+import { useDraft } from "~/lib/use-draft";
 
 interface View {
   /** The pictures that are shown: one, or two that are compared. */
@@ -42,15 +52,14 @@ function Playground() {
   const { data: models } = useSuspenseQuery(modelsQuery());
   const versions = models.flatMap((model) => model.versions);
   const wanted = versions.find((version) => version.id === lora);
-  const [values, setValues] = useState<Values>(() => ({
-    ...initial(wanted?.base_model ?? bases[0]?.name ?? ""),
-    prompt: wanted?.trigger_word ?? "",
-    loras: wanted ? [{ id: wanted.id, weight: 1 }] : [],
-  }));
+  const draft = useDraft("playground", () => initial(bases[0]?.name ?? ""), {
+    arrive: (before) => (wanted ? withLora(before, wanted) : before),
+  });
+  const { change } = draft;
+  const values = offered(draft.values, bases, versions);
   const stage = useRef<HTMLDivElement>(null);
   const generate = useGenerate();
   const busy = useBusy(show) || generate.isPending;
-  const change = (some: Partial<Values>) => setValues((before) => ({ ...before, ...some }));
   const see = (ids: string[]) => void navigate({ search: { show: ids }, replace: true, resetScroll: false });
 
   // A picture that has just been finished belongs into the history.
@@ -60,7 +69,8 @@ function Playground() {
 
   const start = () => {
     if (busy || values.prompt.trim() === "") return;
-    const seed = values.locked ? values.seed : randomSeed();
+    // What was not answered is asked for again as it was, so that it is made once.
+    const seed = values.locked || isUnanswered(generate.error) ? values.seed : randomSeed();
     change({ seed });
     generate.mutate(toRequests({ ...values, seed }), {
       onSuccess: (made) => {
@@ -80,6 +90,14 @@ function Playground() {
           <span className="hidden md:inline"> Ctrl + Enter renders.</span>
         </>
       }
+      actions={
+        draft.isChanged && (
+          <Button onClick={draft.discard}>
+            <RotateCcw aria-hidden />
+            Start over
+          </Button>
+        )
+      }
     >
       <div className="grid items-start gap-6 lg:grid-cols-[20rem_minmax(0,1fr)]">
         <Controls
@@ -92,7 +110,7 @@ function Playground() {
           onGenerate={start}
         />
         <div ref={stage} className="min-w-0 scroll-mt-14">
-          <Stage ids={show} onReuse={({ request }) => setValues((before) => fromRequest(before, request))} />
+          <Stage ids={show} onReuse={({ request }) => change(fromRequest(values, request))} />
           <History shown={show} onShow={(id) => see([id])} />
         </div>
       </div>

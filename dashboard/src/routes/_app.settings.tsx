@@ -1,12 +1,13 @@
 // Appearance, keyboard, base models, access.
 import { useSuspenseQuery } from "@tanstack/react-query";
-import { createFileRoute } from "@tanstack/react-router";
+import { createFileRoute, Link } from "@tanstack/react-router";
 import { LogOut } from "lucide-react";
 import type { ReactNode } from "react";
-import { useSignOut } from "~/api/access";
+import { sessionsQuery, useSignOut } from "~/api/access";
 import { registeredBasesQuery } from "~/api/bases";
 import { baseModelsQuery, sessionQuery, tokensQuery } from "~/api/queries";
 import { BasesPanel } from "~/components/settings/bases/bases-panel";
+import { SessionsPanel } from "~/components/settings/sessions-panel";
 import { TokensPanel } from "~/components/settings/tokens-panel";
 import { ThemeSwitch } from "~/components/shell/theme-switch";
 import { Button } from "~/components/ui/button";
@@ -21,6 +22,7 @@ export const Route = createFileRoute("/_app/settings")({
   loader: ({ context }) =>
     Promise.all([
       context.queries.ensureQueryData(tokensQuery()),
+      context.queries.ensureQueryData(sessionsQuery()),
       context.queries.ensureQueryData(baseModelsQuery()),
       context.queries.ensureQueryData(registeredBasesQuery()),
     ]),
@@ -70,11 +72,17 @@ function Settings() {
         </Panel>
         <BasesPanel />
         <TokensPanel />
+        <SessionsPanel />
         <Panel title="Server">
           <dl>
             <Property name="Version">{session.server_version}</Property>
-            <Property name="Signed in with">{session.token_name}</Property>
+            <Property name="Signed in with">{session.signed_in_with ?? session.token_name}</Property>
             <Property name="Base models">{bases.map((base) => base.name).join(", ")}</Property>
+            <Property name="Audit log">
+              <Link to="/audit" className="text-accent underline underline-offset-2">
+                Who did what, when and from where
+              </Link>
+            </Property>
             <Property name="API">
               <a href="/api/openapi.json" className="text-accent underline underline-offset-2">
                 OpenAPI document

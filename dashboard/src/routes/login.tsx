@@ -1,6 +1,6 @@
 // Signing in with the token that the server printed.
 import { createFileRoute, useRouter } from "@tanstack/react-router";
-import { type FormEvent, useCallback, useEffect, useState } from "react";
+import { type FormEvent, useCallback, useEffect, useRef, useState } from "react";
 import { useSignIn } from "~/api/access";
 import { describeError } from "~/api/problem";
 import { Logo } from "~/components/shell/logo";
@@ -9,12 +9,31 @@ import { Button } from "~/components/ui/button";
 import { Field, Input } from "~/components/ui/field";
 import { pastedToken } from "~/lib/pasted-token";
 
+const FRESH = "`morpheus serve --new-login` prints a fresh one.";
+
+/** Why a login address did not sign in. */
+const FAILURES = {
+  used: `That login address was used already. Each one works once. ${FRESH}`,
+  expired: `That login address is more than a day old. ${FRESH}`,
+  ended: `That login address was ended by signing out everywhere. ${FRESH}`,
+  expired_token: "That token has expired. Use another one, or a login address.",
+  deleted_token: "That token was deleted. Use another one, or a login address.",
+  unknown: `That is not a login address of this server. ${FRESH}`,
+  limited: "Too many sign-ins were refused. Wait a few seconds, then try again.",
+} as const;
+
+type Failed = keyof typeof FAILURES;
+
+function isFailed(value: unknown): value is Failed {
+  return typeof value === "string" && value in FAILURES;
+}
+
 export const Route = createFileRoute("/login")({
-  validateSearch: (search: Record<string, unknown>): { to?: string; token?: string; failed?: boolean } => ({
+  validateSearch: (search: Record<string, unknown>): { to?: string; token?: string; failed?: Failed } => ({
     // Only ever within this site.
     ...(typeof search.to === "string" && /^\/(?![/\\])/.test(search.to) && { to: search.to }),
     ...(typeof search.token === "string" && { token: search.token }),
-    ...(search.failed === true && { failed: true }),
+    ...(isFailed(search.failed) && { failed: search.failed }),
   }),
   component: Login,
 });
@@ -24,6 +43,7 @@ function Login() {
   const router = useRouter();
   const signIn = useSignIn();
   const [text, setText] = useState("");
+  const tried = useRef<string | null>(null);
   const { mutate } = signIn;
   const enter = useCallback(
     (secret: string) => mutate(secret, { onSuccess: () => router.history.replace(to) }),
@@ -31,7 +51,11 @@ function Login() {
   );
   useEffect(() => {
     document.title = "Sign in · Morpheus";
-    if (token) enter(token);
+    // Once: a login address is used up by it.
+    if (token && tried.current !== token) {
+      tried.current = token;
+      enter(token);
+    }
   }, [token, enter]);
 
   const submit = (event: FormEvent) => {
@@ -45,7 +69,7 @@ function Login() {
       <h1 className="display mt-5 text-2xl">Sign in to Morpheus</h1>
       <p className="mt-2 text-muted">
         When it started, <code className="font-mono text-text text-xs">morpheus serve</code> printed a login
-        address in the terminal. Open that address, or paste it here. An API token works too.
+        address in the terminal. Open that address, or paste it here. It works once. An API token works too.
       </p>
       <form onSubmit={submit} className="mt-6 flex flex-col gap-3">
         <Field label="Login address or token" error={problem(signIn.error, failed)}>
@@ -69,9 +93,7 @@ function Login() {
   );
 }
 
-function problem(error: unknown, failed = false): string | undefined {
+function problem(error: unknown, failed: Failed | undefined): string | undefined {
   if (error) return describeError(error);
-  if (failed)
-    return "That login address is no longer valid. `morpheus serve --new-login` prints a fresh one.";
-  return undefined;
+  return failed && FAILURES[failed];
 }

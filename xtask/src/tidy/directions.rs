@@ -12,16 +12,17 @@ use super::Finding;
 use crate::cargo;
 
 /// What each of our crates may name among our crates. The control plane and the data plane meet only in
-/// `protocol` and `dataset`; `morpheus`, the binary, may name all of them.
-const ALLOWED: [(&str, &[&str]); 10] = [
+/// `protocol`, `dataset` and `fetch`; `morpheus`, the binary, may name all of them.
+const ALLOWED: [(&str, &[&str]); 11] = [
     ("protocol", &[]),
     ("dataset", &["protocol"]),
+    ("fetch", &["protocol"]),
     ("store", &["protocol"]),
-    ("orchestrator", &["dataset", "protocol", "store"]),
+    ("orchestrator", &["dataset", "fetch", "protocol", "store"]),
     ("server", &["dataset", "orchestrator", "protocol", "store"]),
     ("diffusion", &[]),
     ("trainer", &["dataset", "diffusion", "protocol"]),
-    ("agent", &["dataset", "diffusion", "protocol", "trainer"]),
+    ("agent", &["dataset", "diffusion", "fetch", "protocol", "trainer"]),
     ("sim", &["protocol"]),
     ("xtask", &[]),
 ];

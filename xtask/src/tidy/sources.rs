@@ -52,6 +52,27 @@ const SLEEPS: [(&str, &str); 3] = [
     ("waitFor", "Timeout("),
 ];
 
+/// What decodes a picture. `dataset::picture` owns all of it, with limits around; `dataset::decoder` is what others call.
+const DECODERS: [&str; 14] = [
+    "ImageReader",
+    "image::open",
+    "load_from_memory",
+    "image::load(",
+    "image_dimensions",
+    "from_decoder",
+    "PngDecoder",
+    "JpegDecoder",
+    "GifDecoder",
+    "WebPDecoder",
+    "TiffDecoder",
+    "BmpDecoder",
+    "tiff::decoder",
+    "png::Decoder",
+];
+
+/// The one file that names decoders.
+const HOME_OF_DECODERS: &str = "crates/dataset/src/picture/decode.rs";
+
 /// Files that a program writes, which may be as long as they get.
 const GENERATED: [&str; 3] = [
     "dashboard/src/api/schema.ts",
@@ -116,6 +137,15 @@ fn check_lines(file: &TextFile) -> Vec<Finding> {
                 ));
             }
         }
+        if is_rust_product(file)
+            && let Some(decoder) = DECODERS.iter().find(|decoder| text.contains(*decoder))
+        {
+            findings.push(Finding::error(
+                &file.path,
+                Some(line),
+                format!("`{decoder}`: only {HOME_OF_DECODERS} decodes pictures, within limits; call dataset::decoder"),
+            ));
+        }
         if calls_server && (text.contains(" fetch(") || text.contains("(fetch(")) {
             findings.push(Finding::error(
                 &file.path,
@@ -132,6 +162,12 @@ fn is_test(file: &TextFile) -> bool {
     let name = file.name();
     (name.ends_with("/tests.rs") || name.contains("/tests/") || name.contains("/e2e/"))
         && !name.starts_with("xtask/")
+}
+
+/// Rust that ships, but for the file that decodes. Tests look at pictures that they made themselves.
+fn is_rust_product(file: &TextFile) -> bool {
+    let name = file.name();
+    name.starts_with("crates/") && name.ends_with(".rs") && !is_test(file) && name != HOME_OF_DECODERS
 }
 
 fn is_dashboard_source(file: &TextFile) -> bool {

@@ -14,9 +14,16 @@ use crate::{
 
 const PATIENCE: Patience = Patience(Duration::from_secs(20));
 
+/// Goes to these ranges beside the public addresses.
+fn web(ranges: &[&str]) -> fetch::Client {
+    let ranges = ranges.iter().map(|range| range.parse::<fetch::Range>().unwrap());
+    fetch::Client::new("test", fetch::HubOptions::default(), ranges.collect()).unwrap()
+}
+
 fn file(path: &str, content: &[u8]) -> BaseFile {
     BaseFile {
         path: path.into(),
+        is_foreign: false,
         file: StoredFile {
             url: format!("/files/{path}"),
             sha256: hex::encode(Sha256::digest(content)),
@@ -28,7 +35,7 @@ fn file(path: &str, content: &[u8]) -> BaseFile {
 /// Serves these files, from wherever they are wanted on.
 async fn server(files: Vec<(&'static str, Vec<u8>)>) -> FakeServer {
     FakeServer::start_raw(move |_, request| {
-        let wanted = request.line.split(' ').nth(1).unwrap();
+        let wanted = request.line.split([' ', '?']).nth(1).unwrap();
         let (_, content) = files.iter().find(|(path, _)| wanted.ends_with(path)).unwrap();
         let first = first_byte(request).unwrap_or(0);
         let mut answer = match first {
@@ -86,7 +93,7 @@ async fn a_base_is_fetched_once_whether_a_file_or_a_folder() {
     ];
     let server = server(served).await;
     let folder = tempfile::tempdir().unwrap();
-    let bases = Bases::new(folder.path().join("bases"), 1000);
+    let bases = Bases::new(folder.path().join("bases"), 1000, web(&[]));
     let single = [file("one.safetensors", b"single")];
     let several = [
         file("model_index.json", b"{}"),
@@ -115,7 +122,7 @@ async fn what_an_agent_fetched_before_it_was_killed_is_not_fetched_again() {
         .join(key(std::slice::from_ref(&wanted)));
     std::fs::create_dir_all(&kept).unwrap();
     std::fs::write(kept.join("a.safetensors.part"), &content[..60_000]).unwrap();
-    let bases = Bases::new(folder.path().join("bases"), 1_000_000);
+    let bases = Bases::new(folder.path().join("bases"), 1_000_000, web(&[]));
     let heard = Mutex::new(Vec::new());
     let location = BaseLocation::Files {
         files: vec![wanted.clone()],
@@ -155,7 +162,7 @@ async fn the_one_not_used_for_longest_makes_room_and_one_in_use_stays() {
         .map(|(name, content)| file(name, content))
         .collect();
     let folder = tempfile::tempdir().unwrap();
-    let bases = Bases::new(folder.path().to_owned(), 900);
+    let bases = Bases::new(folder.path().to_owned(), 900, web(&[]));
     let is_there = |n: usize| {
         let key = key(&files[n..=n]);
         folder.path().join(key).join(names[n]).exists()
@@ -170,7 +177,7 @@ async fn the_one_not_used_for_longest_makes_room_and_one_in_use_stays() {
     drop(locate(&bases, &server, &files[1..2]).await.unwrap());
     assert!(is_there(0), "{}", path(&first).display());
 
-    let too_large = Bases::new(folder.path().to_owned(), 300);
+    let too_large = Bases::new(folder.path().to_owned(), 300, web(&[]));
     let err = locate(&too_large, &server, &files[1..2]).await.unwrap_err();
     assert!(err.to_string().contains("--base-cache-gb"), "{err}");
 }
@@ -179,7 +186,7 @@ async fn the_one_not_used_for_longest_makes_room_and_one_in_use_stays() {
 async fn a_name_that_leads_elsewhere_and_other_content_are_refused() {
     let server = server(vec![("a.safetensors", b"other".to_vec())]).await;
     let folder = tempfile::tempdir().unwrap();
-    let bases = Bases::new(folder.path().join("bases"), 1000);
+    let bases = Bases::new(folder.path().join("bases"), 1000, web(&[]));
     let outside = [file("../a.safetensors", b"x")];
     let err = locate(&bases, &server, &outside).await.unwrap_err();
     assert!(matches!(err, BaseError::BadName(_)), "{err}");
@@ -188,4 +195,54 @@ async fn a_name_that_leads_elsewhere_and_other_content_are_refused() {
     assert!(protocol::problem::chain(&err).contains("SHA-256"), "{err}");
     let again = locate(&bases, &server, &wrong).await.unwrap_err();
     assert!(matches!(again, BaseError::Transfer(_)));
+}
+
+#[tokio::test]
+async fn what_a_user_named_is_not_fetched_from_private_addresses() {
+    let server = server(vec![("a.safetensors", b"these".to_vec())]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut foreign = file("a.safetensors", b"these");
+    foreign.is_foreign = true;
+    for host in ["127.0.0.1", "localhost", "0x7f.1"] {
+        let port = server.url.port().unwrap();
+        foreign.file.url = format!("http://user:SECRET@{host}:{port}/a.safetensors?token=SECRET");
+        let strict = Bases::new(folder.path().join("bases"), 1000, web(&["10.0.0.0/8"]));
+        let err = locate(&strict, &server, std::slice::from_ref(&foreign))
+            .await
+            .unwrap_err();
+        let said = protocol::problem::chain(&err);
+        assert!(
+            said.contains("--allow-fetch-from") && !said.contains("SECRET"),
+            "{said}"
+        );
+    }
+    assert_eq!(server.requests().len(), 0);
+
+    let open = Bases::new(folder.path().join("bases"), 1000, web(&["127.0.0.0/8"]));
+    locate(&open, &server, &[foreign]).await.unwrap();
+    // The agent's own server and its store may be anywhere.
+    let strict = Bases::new(folder.path().join("store"), 1000, web(&[]));
+    locate(&strict, &server, &[file("a.safetensors", b"these")])
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_file_with_more_than_was_announced_is_not_kept() {
+    let server = server(vec![("a.safetensors", vec![7; 5000])]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let bases = Bases::new(folder.path().join("bases"), 1000, web(&[]));
+    let err = locate(&bases, &server, &[file("a.safetensors", b"these")])
+        .await
+        .unwrap_err();
+    let said = protocol::problem::chain(&err);
+    assert!(said.contains("more than the 5 bytes"), "{said}");
+    let kept = folder
+        .path()
+        .join("bases")
+        .join(key(&[file("a.safetensors", b"these")]));
+    assert_eq!(
+        std::fs::metadata(kept.join("a.safetensors.part")).unwrap().len(),
+        0
+    );
 }

@@ -7,15 +7,19 @@ use std::{
     time::SystemTime,
 };
 
-use protocol::agent::StoredFile;
-use reqwest::{Response, StatusCode, header};
+use fetch::Wanted;
+use protocol::{agent::StoredFile, limits::MIN_FETCH_PACE_BYTES};
+use reqwest::{
+    StatusCode,
+    header::{self, HeaderMap},
+};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempPath;
 use tokio::sync::Mutex;
 use trainer::tensor_file;
 
-use super::{HashWriter, TransferError, display_name, hash_file};
-use crate::client::{Client, ClientError, Failure, Patience, Refusal, Transient};
+use super::{HashWriter, TransferError, display_name, hash_file, source::Source};
+use crate::client::{Client, Failure, Patience, Transient};
 
 /// Fetches a stored file to `path`, unless it is there already with the right content.
 pub(crate) async fn download(
@@ -47,8 +51,8 @@ pub(crate) struct Kept<'a> {
     pub(crate) path: &'a Path,
     /// Where it arrives; what is there already is not fetched again.
     pub(crate) part: &'a Path,
-    /// Proves to its host that we may have it.
-    pub(crate) token: Option<String>,
+    /// Fetches it if a user named its address, which may lead anywhere.
+    pub(crate) web: Option<&'a fetch::Client>,
     /// Hears of the bytes that are there.
     pub(crate) progress: &'a (dyn Fn(u64) + Sync),
 }
@@ -72,7 +76,7 @@ pub(crate) async fn download_kept(
         .unwrap_or_else(|panic| Err(io::Error::other(panic)))
         .map_err(|err| disk("write", err))?;
     let part = Part {
-        token: kept.token,
+        web: kept.web,
         progress: Some(kept.progress),
         ..part
     };
@@ -111,6 +115,13 @@ async fn complete<'a>(
         match fetched {
             // Whoever comes further may be cut off again; the patience is for standing still.
             Fetched::More => continue,
+            Fetched::TooMuch => {
+                return Err(TransferError::TooMuch {
+                    file: display_name(path),
+                    wanted: file.sha256.clone(),
+                    size_bytes: file.size_bytes,
+                });
+            }
             Fetched::All if part.sha256() == file.sha256 => break,
             // Its pieces may be of different files, if the store ignores `If-Range`.
             Fetched::All if part.is_pieced => {
@@ -138,6 +149,8 @@ enum Fetched {
     All,
     /// More than there was before, until the connection broke.
     More,
+    /// More than was announced.
+    TooMuch,
 }
 
 /// What has arrived of a file.
@@ -145,8 +158,8 @@ struct Part<'a> {
     file: File,
     /// Its place; removed when the value is dropped, unless it is to be kept.
     place: Place,
-    /// Proves to its host that we may have it.
-    token: Option<String>,
+    /// Fetches it if it is neither the server's nor its store's.
+    web: Option<&'a fetch::Client>,
     /// Hears of the bytes that are there.
     progress: Option<&'a (dyn Fn(u64) + Sync)>,
     hasher: Sha256,
@@ -195,7 +208,7 @@ impl Part<'_> {
         Self {
             file,
             place,
-            token: None,
+            web: None,
             progress: None,
             hasher: Sha256::new(),
             n_bytes: 0,
@@ -219,20 +232,9 @@ impl Part<'_> {
 
     /// Asks for what is missing and keeps what comes. The inner error is this machine's disk.
     async fn fetch(&mut self, client: &Client, file: &StoredFile) -> Result<io::Result<Fetched>, Failure> {
-        let url = client.resolve(&file.url)?;
-        let request = format!("GET {}", url.path());
-        let host = url.host_str().unwrap_or_default().to_owned();
-        let mut asking = client.http().get(url);
-        if self.n_bytes > 0 && self.takes_pieces {
-            asking = asking.header(header::RANGE, format!("bytes={}-", self.n_bytes));
-            if let Some(etag) = &self.etag {
-                asking = asking.header(header::IF_RANGE, etag);
-            }
-        }
-        if let Some(token) = &self.token {
-            asking = asking.bearer_auth(token);
-        }
-        let answer = asking.send().await.map_err(|err| client.failed(&request, err))?;
+        let source = Source::new(client, self.web, &file.url)?;
+        let wanted = self.wanted();
+        let mut answer = source.ask(&wanted).await?;
         if answer.status() == StatusCode::RANGE_NOT_SATISFIABLE {
             // The connection can break after the last byte.
             if self.sha256() == file.sha256 {
@@ -243,38 +245,50 @@ impl Part<'_> {
                 Err(err) => Ok(Err(err)),
             };
         }
-        if answer.status() == StatusCode::UNAUTHORIZED {
-            // Its host says so, which need not be the server.
-            return Err(Failure::Final(ClientError::Refused {
-                request: format!("{request} at {host}"),
-                problem: Refusal {
-                    status: answer.status(),
-                    problem: None,
-                },
-            }));
-        }
-        let mut answer = client.accepted(&request, answer).await?;
-        if begins_at(&answer, self.n_bytes) {
+        answer = source.accepted(answer).await?;
+        if begins_at(answer.status(), answer.headers(), self.n_bytes) {
             self.is_pieced = true;
         } else if let Err(err) = self.restart() {
             return Ok(Err(err));
         }
-        self.etag = strong_etag(&answer);
+        self.etag = strong_etag(answer.headers());
         loop {
-            match answer.chunk().await {
+            match source.chunk(&mut answer).await {
                 Ok(Some(chunk)) => {
+                    // It may have no end, and the disk has one.
+                    if self.n_bytes + chunk.len() as u64 > file.size_bytes {
+                        return match self.restart() {
+                            Ok(()) => Ok(Ok(Fetched::TooMuch)),
+                            Err(err) => Ok(Err(err)),
+                        };
+                    }
                     if let Err(err) = self.take(&chunk) {
                         return Ok(Err(err));
                     }
                 }
                 Ok(None) => return Ok(Ok(Fetched::All)),
-                Err(err) if self.n_bytes > self.furthest => {
+                // Next to nothing is no progress: who sends a byte each time would be waited for for ever.
+                Err(Failure::Transient(err)) if self.n_bytes >= self.furthest + MIN_FETCH_PACE_BYTES => {
                     self.furthest = self.n_bytes;
-                    tracing::debug!(n_bytes = self.n_bytes, error = %err.without_url(), "a download was cut off, going on");
+                    tracing::debug!(
+                        n_bytes = self.n_bytes,
+                        error = protocol::problem::chain(&err),
+                        "a download was cut off, going on"
+                    );
                     return Ok(Ok(Fetched::More));
                 }
-                Err(err) => return Err(client.failed(&request, err)),
+                Err(err) => return Err(err),
             }
+        }
+    }
+
+    fn wanted(&self) -> Wanted {
+        if self.n_bytes == 0 || !self.takes_pieces {
+            return Wanted::default();
+        }
+        Wanted {
+            range: Some(format!("bytes={}-", self.n_bytes)),
+            if_range: self.etag.clone(),
         }
     }
 
@@ -304,17 +318,17 @@ impl Part<'_> {
 }
 
 /// Whether the answer is the rest of the file from this byte on: `Content-Range: bytes 6-10/11`.
-fn begins_at(answer: &Response, n_bytes: u64) -> bool {
-    let range = answer.headers().get(header::CONTENT_RANGE);
+fn begins_at(status: StatusCode, headers: &HeaderMap, n_bytes: u64) -> bool {
+    let range = headers.get(header::CONTENT_RANGE);
     let first = range.and_then(|range| {
         let (first, _) = range.to_str().ok()?.strip_prefix("bytes ")?.split_once('-')?;
         first.parse().ok()
     });
-    answer.status() == StatusCode::PARTIAL_CONTENT && first == Some(n_bytes)
+    status == StatusCode::PARTIAL_CONTENT && first == Some(n_bytes)
 }
 
 /// Only a strong one may stand in `If-Range`.
-fn strong_etag(answer: &Response) -> Option<header::HeaderValue> {
-    let etag = answer.headers().get(header::ETAG)?;
+fn strong_etag(headers: &HeaderMap) -> Option<header::HeaderValue> {
+    let etag = headers.get(header::ETAG)?;
     etag.as_bytes().starts_with(b"\"").then(|| etag.clone())
 }

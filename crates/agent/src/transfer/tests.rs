@@ -41,7 +41,7 @@ async fn a_file_is_fetched_once() {
 
 #[tokio::test]
 async fn other_content_than_announced_leaves_no_file() {
-    let server = FakeServer::start(|_, _| (200, b"something else".to_vec())).await;
+    let server = FakeServer::start(|_, _| (200, b"another".to_vec())).await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.png");
     let err = download(&server.client(), &stored(b"picture"), &path, PATIENCE)

@@ -7,6 +7,7 @@ use crate::picture::encode_png;
 
 fn options() -> CheckOptions {
     CheckOptions {
+        decoder: crate::decoder::Decoder::in_process(),
         resolution: 128,
         bucket_step: 32,
         batch_size: 8,

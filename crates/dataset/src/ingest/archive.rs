@@ -2,10 +2,15 @@
 
 use std::{
     collections::HashSet,
-    io::{Read, Seek},
+    io::{self, Read, Seek, SeekFrom},
 };
 
-use zip::{ZipArchive, read::ZipFile};
+use protocol::limits;
+use zip::{
+    ZipArchive,
+    read::{Config, ZipFile},
+    unstable::read::ZipIterable,
+};
 
 use super::{Batch, File, IngestError, name};
 use crate::{
@@ -18,6 +23,8 @@ use crate::{
 pub struct Limits {
     /// Most entries.
     pub n_entries: usize,
+    /// Most bytes of the list of entries: names, comments, extra fields.
+    pub directory_bytes: u64,
     /// Most bytes of all entries together, unpacked.
     pub total_bytes: u64,
     /// Most bytes of one entry, unpacked.
@@ -31,8 +38,9 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            n_entries: 10_000,
-            total_bytes: 1 << 30,
+            n_entries: limits::MAX_ARCHIVE_ENTRIES,
+            directory_bytes: limits::MAX_ARCHIVE_DIRECTORY_BYTES,
+            total_bytes: limits::MAX_UNPACKED_BYTES,
             entry_bytes: super::MAX_FILE_BYTES,
             ratio: 200,
             ratio_from_bytes: 16 << 20,
@@ -68,6 +76,16 @@ impl Batch {
                 return Ok(());
             }
         };
+        if self.n_files + archive.len() > limits::MAX_UPLOAD_FILES {
+            let reason = format!(
+                "holds {} files, more than are left of the {} of one upload: send it in another",
+                archive.len(),
+                limits::MAX_UPLOAD_FILES
+            );
+            self.refuse(archive_name.to_owned(), reason);
+            return Ok(());
+        }
+        self.n_files += archive.len();
         let mut counted = Counted {
             limits: self.limits,
             n_packed_bytes,
@@ -104,18 +122,12 @@ impl Batch {
     }
 }
 
-fn open<R: Read + Seek>(file: R, limits: &Limits) -> Result<ZipArchive<R>, String> {
+fn open<R: Read + Seek>(mut file: R, limits: &Limits) -> Result<ZipArchive<R>, String> {
     let damaged = |err| format!("is a damaged zip archive: {err}; pack it again");
+    check_directory(&mut file, limits)?;
     let mut archive = ZipArchive::new(file).map_err(damaged)?;
     if archive.is_empty() {
         return Err("is an empty archive".to_owned());
-    }
-    if archive.len() > limits.n_entries {
-        return Err(format!(
-            "holds {} files: an archive has at most {}",
-            archive.len(),
-            limits.n_entries
-        ));
     }
     if archive.has_duplicate_names() {
         return Err("names a file twice, so that it is unclear which one is meant: pack it again".to_owned());
@@ -124,6 +136,56 @@ fn open<R: Read + Seek>(file: R, limits: &Limits) -> Result<ZipArchive<R>, Strin
         return Err("is a zip bomb: its files overlap".to_owned());
     }
     Ok(archive)
+}
+
+/// Goes through the list of entries one by one, which takes room for one, before [`ZipArchive`] keeps all of them.
+fn check_directory(file: impl Read + Seek, limits: &Limits) -> Result<(), String> {
+    let file = Counting {
+        file,
+        n_left: limits.directory_bytes,
+    };
+    let objection = |err: zip::result::ZipError| match err {
+        zip::result::ZipError::Io(err) if err.kind() == io::ErrorKind::FileTooLarge => format!(
+            "has a list of files that is larger than {} MiB: pack it again, without comments",
+            limits.directory_bytes >> 20
+        ),
+        err => format!("is a damaged zip archive: {err}; pack it again"),
+    };
+    let mut directory = ZipIterable::try_new(file, Config::default()).map_err(objection)?;
+    if directory.len() > limits.n_entries {
+        return Err(format!(
+            "holds {} files: an archive has at most {}",
+            directory.len(),
+            limits.n_entries
+        ));
+    }
+    directory
+        .files()
+        .map_err(objection)?
+        .try_for_each(|entry| entry.map(drop).map_err(objection))
+}
+
+/// Reads no more than so many bytes.
+struct Counting<R> {
+    file: R,
+    n_left: u64,
+}
+
+impl<R: Read> Read for Counting<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n_bytes = self.file.read(buffer)?;
+        self.n_left = self
+            .n_left
+            .checked_sub(n_bytes as u64)
+            .ok_or(io::ErrorKind::FileTooLarge)?;
+        Ok(n_bytes)
+    }
+}
+
+impl<R: Seek> Seek for Counting<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
 }
 
 fn displayable_name<R: Read + Seek>(archive: &ZipArchive<R>, index: usize) -> String {

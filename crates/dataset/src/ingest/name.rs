@@ -3,7 +3,7 @@
 /// The name without control characters and cut to a sane length, for showing and storing as text.
 ///
 /// It is never used as a path.
-pub(super) fn displayable(name: &str) -> String {
+pub fn displayable(name: &str) -> String {
     const MAX_CHARS: usize = 255;
     let name: String = name
         .chars()

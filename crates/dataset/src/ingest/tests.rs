@@ -4,6 +4,7 @@ use image::{Rgb, RgbImage};
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 use super::*;
+use crate::picture;
 
 fn png(seed: u8) -> Vec<u8> {
     picture::encode_png(&RgbImage::from_fn(64, 64, |x, y| Rgb([x as u8, y as u8, seed])))
@@ -242,6 +243,7 @@ fn refuses_symbolic_links() {
 fn refuses_an_archive_that_breaks_a_limit_as_a_whole() {
     let limits = Limits {
         n_entries: 3,
+        directory_bytes: 10_000,
         total_bytes: 100_000,
         entry_bytes: 60_000,
         ratio: 20,
@@ -325,4 +327,45 @@ fn refuses_broken_archives() {
             ("corrupt.zip/a.png", "is damaged in the archive"),
         ],
     );
+}
+
+#[test]
+fn files_of_all_archives_of_an_upload_count_together() {
+    let file_names: Vec<String> = (0..8000).map(|index| format!("{index}.md")).collect();
+    let entries: Vec<_> = file_names
+        .iter()
+        .map(|name| (name.as_str(), Vec::new()))
+        .collect();
+    let archive = zip(&entries);
+    let report = report_on(&[
+        ("a.zip", archive.clone()),
+        ("b.zip", archive.clone()),
+        ("c.zip", archive),
+        ("d.zip", zip(&[("good.png", png(1))])),
+    ]);
+    assert_eq!(names(&report), ["good.png"]);
+    let last = report.refused.last().unwrap();
+    assert_eq!((last.file_name.as_str(), report.refused.len()), ("c.zip", 16_001));
+    assert!(
+        last.reason
+            .starts_with("holds 8000 files, more than are left of the 20000"),
+        "{}",
+        last.reason
+    );
+}
+
+#[test]
+fn captions_of_an_upload_are_bounded_together() {
+    let caption = vec![b'c'; 64 * 1024];
+    let names: Vec<String> = (0..600).map(|index| format!("{index}.txt")).collect();
+    let mut batch = Batch::default();
+    for name in &names {
+        batch
+            .add(name, Cursor::new(&caption), |_| Ok::<(), io::Error>(()))
+            .unwrap();
+    }
+    assert_eq!(batch.n_caption_bytes, limits::MAX_CAPTIONS_BYTES);
+    let report = batch.finish();
+    let reason = "is one caption too many: those of one upload have at most 32 MiB together";
+    assert!(report.refused.iter().any(|file| file.reason.starts_with(reason)));
 }

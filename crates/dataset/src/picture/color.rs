@@ -3,26 +3,32 @@
 //! Phones write Display P3 and scanners Adobe RGB; read as sRGB their pictures look pale, and a LoRA would
 //! learn that.
 
+use std::sync::Arc;
+
 use image::{DynamicImage, RgbImage, RgbaImage};
-use moxcms::{ColorProfile, DataColorSpace, Layout, RenderingIntent, TransformOptions};
+use moxcms::{
+    CmsError, ColorProfile, DataColorSpace, Layout, RenderingIntent, Transform8BitExecutor, TransformOptions,
+};
+
+use super::facts::Profile;
 
 /// Profiles that move no color of a coarse grid further than this, in steps of 1/255, are sRGB by another
 /// name; converting would only add rounding.
 const SAME_AS_SRGB: u8 = 2;
 
+const ASSUMED: &str = "its color profile is unusable, so sRGB is assumed";
+
 /// The picture in sRGB, 8 bits per channel, with its alpha.
-pub(super) fn to_srgb(
-    picture: DynamicImage,
-    profile: Option<&[u8]>,
-    notes: &mut Vec<String>,
-) -> DynamicImage {
+pub(super) fn to_srgb(picture: DynamicImage, profile: Profile<'_>, notes: &mut Vec<String>) -> DynamicImage {
     let picture = to_8_bits(picture);
-    let Some(profile) = profile else { return picture };
     let has_color = picture.color().has_color();
-    let assumed =
-        |notes: &mut Vec<String>| notes.push("its color profile is unusable, so sRGB is assumed".into());
-    let Ok(profile) = ColorProfile::new_from_slice(profile) else {
-        assumed(notes);
+    let profile = match &profile {
+        Profile::None => return picture,
+        Profile::Found(bytes) => ColorProfile::new_from_slice(bytes).ok(),
+        Profile::Unusable => None,
+    };
+    let Some(profile) = profile else {
+        notes.push(ASSUMED.to_owned());
         return picture;
     };
     if profile.color_space == DataColorSpace::Cmyk {
@@ -35,14 +41,14 @@ pub(super) fn to_srgb(
         (DataColorSpace::Rgb, false) => picture.into_rgb8().into(),
         _ => picture,
     };
-    match convert(&picture, &profile) {
-        Ok(Some(converted)) => {
+    match Conversion::new(&picture, &profile) {
+        Ok(Some(conversion)) => {
             notes.push("colors converted from its profile to sRGB".to_owned());
-            converted
+            conversion.of(picture)
         }
         Ok(None) => picture,
         Err(_) => {
-            assumed(notes);
+            notes.push(ASSUMED.to_owned());
             picture
         }
     }
@@ -57,48 +63,76 @@ fn to_8_bits(picture: DynamicImage) -> DynamicImage {
     }
 }
 
-/// Converts the picture; `None` when the profile is sRGB already.
-fn convert(picture: &DynamicImage, profile: &ColorProfile) -> Result<Option<DynamicImage>, moxcms::CmsError> {
-    let srgb = ColorProfile::new_srgb();
-    let options = TransformOptions {
-        rendering_intent: RenderingIntent::RelativeColorimetric,
-        ..TransformOptions::default()
-    };
-    let (source_layout, target_layout) = match picture {
-        DynamicImage::ImageRgb8(_) => (Layout::Rgb, Layout::Rgb),
-        DynamicImage::ImageRgba8(_) => (Layout::Rgba, Layout::Rgba),
-        DynamicImage::ImageLuma8(_) => (Layout::Gray, Layout::Rgb),
-        DynamicImage::ImageLumaA8(_) => (Layout::GrayAlpha, Layout::Rgba),
-        _ => unreachable!("made by to_8_bits"),
-    };
-    let transform = profile.create_transform_8bit(source_layout, &srgb, target_layout, options)?;
-    let probe = probe(source_layout);
-    let n_pixels = probe.len() / source_layout.channels();
-    let mut moved = vec![0; n_pixels * target_layout.channels()];
-    transform.transform(&probe, &mut moved)?;
-    if is_same(&probe, source_layout.channels(), &moved, target_layout.channels()) {
-        return Ok(None);
+/// From a profile to sRGB, for pictures of one layout.
+struct Conversion {
+    transform: Arc<Transform8BitExecutor>,
+    source: Layout,
+    target: Layout,
+}
+
+impl Conversion {
+    /// Prepares it; `None` when the profile is sRGB already.
+    fn new(picture: &DynamicImage, profile: &ColorProfile) -> Result<Option<Self>, CmsError> {
+        let srgb = ColorProfile::new_srgb();
+        let options = TransformOptions {
+            rendering_intent: RenderingIntent::RelativeColorimetric,
+            ..TransformOptions::default()
+        };
+        let (source, target) = match picture {
+            DynamicImage::ImageRgb8(_) => (Layout::Rgb, Layout::Rgb),
+            DynamicImage::ImageRgba8(_) => (Layout::Rgba, Layout::Rgba),
+            DynamicImage::ImageLuma8(_) => (Layout::Gray, Layout::Rgb),
+            DynamicImage::ImageLumaA8(_) => (Layout::GrayAlpha, Layout::Rgba),
+            _ => unreachable!("made by to_8_bits"),
+        };
+        let transform = profile.create_transform_8bit(source, &srgb, target, options)?;
+        let probe = probe(source);
+        let n_pixels = probe.len() / source.channels();
+        let mut moved = vec![0; n_pixels * target.channels()];
+        transform.transform(&probe, &mut moved)?;
+        if is_same(&probe, source.channels(), &moved, target.channels()) {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            transform,
+            source,
+            target,
+        }))
     }
-    let (width, height) = (picture.width(), picture.height());
-    let mut pixels = vec![0; width as usize * height as usize * target_layout.channels()];
-    // By rows: the transform keeps no state, and this bounds what it allocates.
-    let (source_row, target_row) = (
-        width as usize * source_layout.channels(),
-        width as usize * target_layout.channels(),
-    );
-    for (source, target) in picture
-        .as_bytes()
-        .chunks_exact(source_row)
-        .zip(pixels.chunks_exact_mut(target_row))
-    {
-        transform.transform(source, target)?;
+
+    /// Converts by rows, since the transform keeps no state, and in place where the pixels stay as large.
+    fn of(&self, picture: DynamicImage) -> DynamicImage {
+        let (width, height) = (picture.width(), picture.height());
+        let row_of = |layout: Layout| width as usize * layout.channels();
+        let pixels = if self.source == self.target {
+            let mut pixels = picture.into_bytes();
+            let mut before = vec![0; row_of(self.source)];
+            for row in pixels.chunks_exact_mut(before.len()) {
+                before.copy_from_slice(row);
+                self.row(&before, row);
+            }
+            pixels
+        } else {
+            let mut pixels = vec![0; row_of(self.target) * height as usize];
+            let rows = picture.as_bytes().chunks_exact(row_of(self.source));
+            for (source, target) in rows.zip(pixels.chunks_exact_mut(row_of(self.target))) {
+                self.row(source, target);
+            }
+            pixels
+        };
+        if self.target == Layout::Rgb {
+            RgbImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8)
+        } else {
+            RgbaImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgba8)
+        }
+        .expect("each pixel has the bytes of its layout")
     }
-    let converted = if target_layout == Layout::Rgb {
-        RgbImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8)
-    } else {
-        RgbaImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgba8)
-    };
-    Ok(converted)
+
+    fn row(&self, source: &[u8], target: &mut [u8]) {
+        self.transform
+            .transform(source, target)
+            .expect("rows of whole pixels are all that a transform asks for");
+    }
 }
 
 /// A coarse grid of opaque colors.

@@ -1,3 +1,5 @@
+use std::io::Cursor;
+
 use image::{GrayImage, ImageEncoder as _, Luma, Rgb, Rgba, RgbaImage, codecs::jpeg::JpegEncoder};
 use moxcms::ColorProfile;
 
@@ -212,7 +214,10 @@ fn leaves_srgb_alone_and_forgives_a_broken_profile() {
 
 #[test]
 fn refuses_several_pages_but_not_previews() {
-    use tiff::encoder::{TiffEncoder, colortype::RGB8};
+    use tiff::{
+        encoder::{TiffEncoder, colortype::RGB8},
+        tags::Tag,
+    };
     let file = |kinds: &[Option<u32>]| {
         let mut bytes = Cursor::new(Vec::new());
         let mut encoder = TiffEncoder::new(&mut bytes).unwrap();

@@ -11,9 +11,14 @@ pub(super) enum Bytes {
 impl Bytes {
     /// Maps a file into memory.
     pub(super) fn map(path: &Path) -> io::Result<Self> {
+        let other = || io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
+        // Before it is opened: a pipe would be waited for.
+        if !std::fs::metadata(path)?.is_file() {
+            return Err(other());
+        }
         let file = File::open(path)?;
         if !file.metadata()?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+            return Err(other());
         }
         #[expect(
             unsafe_code,

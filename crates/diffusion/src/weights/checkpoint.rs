@@ -257,8 +257,8 @@ impl Folder {
         match self {
             Self::Disk(folder) => {
                 let path = folder.join(file);
-                let length = std::fs::metadata(&path).ok()?.len();
-                (length <= MAX_CONFIG_BYTES)
+                let found = std::fs::metadata(&path).ok()?;
+                (found.is_file() && found.len() <= MAX_CONFIG_BYTES)
                     .then(|| std::fs::read(&path).ok().map(Cow::Owned))
                     .flatten()
             }

@@ -64,14 +64,17 @@ impl Cluster {
         BufReader::new(stdout).read_line(&mut line)?;
         let ready: Value = serde_json::from_str(&line).context("the server did not start")?;
         let text = |name: &str| ready[name].as_str().unwrap_or_default().to_owned();
-        let token = text("login_url")
+        let login = text("login_url");
+        let secret = login
             .split_once("token=")
-            .map(|(_, token)| token.to_owned());
+            .context("the server printed no login address")?
+            .1;
+        let (http, url) = (reqwest::Client::new(), text("url"));
         Ok(Self {
             server,
-            url: text("url"),
-            token: token.context("the server printed no token")?,
-            http: reqwest::Client::new(),
+            token: api_token(&http, &url, secret).await?,
+            url,
+            http,
             folder,
             _database: database,
         })
@@ -281,4 +284,25 @@ fn step(step: u32) -> StepMetrics {
         step_ms: 100.0,
         eta_seconds: 1.0,
     }
+}
+
+/// Signs in with a login address, as a browser does, and makes an API token.
+async fn api_token(http: &reqwest::Client, url: &str, secret: &str) -> anyhow::Result<String> {
+    let signed_in = http
+        .post(format!("{url}/login"))
+        .json(&json!({ "token": secret }))
+        .send()
+        .await?;
+    let cookie = signed_in.error_for_status()?.headers()["set-cookie"].clone();
+    let made = http
+        .post(format!("{url}/api/v1/tokens"))
+        .header("cookie", cookie.to_str()?.split(';').next().unwrap_or_default())
+        .json(&json!({ "name": "load" }))
+        .send()
+        .await?;
+    let made: Value = made.error_for_status()?.json().await?;
+    Ok(made["secret"]
+        .as_str()
+        .context("a token has a secret")?
+        .to_owned())
 }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     kohya::{KohyaFlags, check_dir},
-    logging, paths,
+    logging, paths, private,
 };
 
 /// See [`crate::Command::Agent`].
@@ -17,7 +17,8 @@ pub(crate) struct Args {
     /// Address of the server
     #[arg(long, env = "MORPHEUS_SERVER", value_name = "URL")]
     server: reqwest::Url,
-    /// Token that the server made for this agent, or one for machines of the pool
+    /// Token that the server made for this agent, or one for machines of the pool. Every account of the machine can
+    /// read arguments: set MORPHEUS_TOKEN instead
     #[arg(long, env = "MORPHEUS_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     token: String,
     /// What this machine is called in the pool [default: its host name]
@@ -48,6 +49,15 @@ pub(crate) struct Args {
         default_value_t = agent::DEFAULT_CACHE_BYTES / 1_000_000_000
     )]
     base_cache_gb: u64,
+    /// Range of private addresses that base models may be fetched from, like 10.0.0.0/8; public ones always are. The
+    /// server and its bucket may be anywhere. May be repeated
+    #[arg(
+        long = "allow-fetch-from",
+        env = "MORPHEUS_ALLOW_FETCH_FROM",
+        value_name = "RANGE",
+        value_delimiter = ','
+    )]
+    fetch_from: Vec<fetch::Range>,
     #[command(flatten)]
     kohya: KohyaFlags,
     /// This process is the worker of a rented machine; its standard input is a socket to the supervisor
@@ -68,6 +78,7 @@ pub(crate) fn supervise_if_rented() {
     if args.iter().any(|arg| arg == SUPERVISED) {
         return;
     }
+    private::mask();
     logging::start_to("info", || deadman::Stderr);
     args.push(SUPERVISED.into());
     deadman::supervise(&Supervised {
@@ -87,6 +98,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     if let Some(kohya) = &kohya {
         check_dir(kohya)?;
     }
+    let work_dir = paths::absolute(&args.work.unwrap_or_else(paths::work_dir));
+    private::own_folder(&work_dir)?;
     let config = agent::Config {
         machine: agent::machine::describe(args.name, args.labels, kohya.is_some()),
         server: args.server,
@@ -96,8 +109,10 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         } else {
             agent::Role::Train
         },
-        work_dir: paths::absolute(&args.work.unwrap_or_else(paths::work_dir)),
+        work_dir,
         base_cache_bytes: args.base_cache_gb.saturating_mul(1_000_000_000),
+        hub: fetch::HubOptions::read(|name| std::env::var(name).ok()),
+        fetch_from: args.fetch_from.into_iter().collect(),
         idle_exit: Duration::from_secs(args.idle_exit),
         kohya,
         engine: agent::engine::native,

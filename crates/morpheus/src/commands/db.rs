@@ -7,14 +7,15 @@ use std::{
 };
 
 use anyhow::Context as _;
+use protocol::audit::AuditAction;
 use serde::Serialize;
 use store::{
-    Store, StoreBuilder,
+    Store, StoreBuilder, audit,
     maintenance::{DatabaseStatus, TableStatus},
 };
 
 use crate::{
-    output,
+    output, private,
     settings::{Flags, Settings},
 };
 
@@ -80,7 +81,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
                 show(&builder.database_status().await?, json)
             }
             Command::Export { common, file } => {
-                let tables = export(&builder(common.settings)?, &file).await?;
+                let builder = builder(common.settings)?;
+                let tables = export(&builder, &file).await?;
+                record(&builder, AuditAction::DatabaseExported, &file).await?;
                 show_copied("exported to", Copied { file, tables }, common.json)
             }
             Command::Import { common, file } => {
@@ -88,6 +91,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
                     File::open(&file).with_context(|| format!("failed to open `{}`", file.display()))?;
                 let builder = builder(common.settings)?;
                 let tables = builder.import_database(BufReader::new(input)).await?;
+                record(&builder, AuditAction::DatabaseImported, &file).await?;
                 show_copied("imported from", Copied { file, tables }, common.json)
             }
         }
@@ -96,7 +100,14 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
 
 fn builder(flags: Flags) -> anyhow::Result<StoreBuilder> {
     let settings = Settings::resolve(flags)?;
+    settings.places().close();
     Ok(Store::builder(&settings.data).database(settings.database))
+}
+
+async fn record(builder: &StoreBuilder, action: AuditAction, file: &Path) -> anyhow::Result<()> {
+    let subject = file.display().to_string();
+    let recording = builder.record(action, &subject);
+    Ok(Box::pin(audit::acting(private::actor(), recording)).await?)
 }
 
 /// Writes beside the file and renames at the end, so that a file of that name is a complete one.

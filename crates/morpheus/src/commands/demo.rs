@@ -10,12 +10,13 @@ use std::{net::SocketAddr, path::PathBuf, time::Instant};
 use anyhow::Context as _;
 use protocol::JobId;
 use serde::Serialize;
+use store::audit;
 
 use crate::{
     api::Api,
     logging,
     memory::PeakMemory,
-    output, paths,
+    output, paths, private,
     product::Product,
     screen::Screen,
     settings::{DEFAULT_LISTEN, Settings},
@@ -70,7 +71,8 @@ async fn go(args: Args) -> anyhow::Result<()> {
     let memory = PeakMemory::watch();
     let screen = Screen::new(args.json);
     let data = paths::absolute(&args.data.clone().unwrap_or_else(fresh_folder));
-    let product = start(&args, data.clone()).await?;
+    let starting = audit::acting(private::actor(), start(&args, data.clone()));
+    let product = Box::pin(starting).await?;
     screen.say(format_args!("Watch it in the browser: {}", product.login_url()));
     screen.say("");
 
@@ -139,8 +141,13 @@ async fn start(args: &Args, data: PathBuf) -> anyhow::Result<Product> {
         public_url: None,
         runpod: None,
         bases: Default::default(),
+        base_folders: Default::default(),
+        fetch_from: Default::default(),
         max_running: Default::default(),
         min_free_bytes: None,
+        trusted_proxies: Vec::new(),
+        audit_days: crate::settings::AUDIT_DAYS,
+        config: None,
         agent_program: None,
     };
     if let Some(listen) = args.listen {

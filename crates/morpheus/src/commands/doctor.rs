@@ -109,8 +109,10 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         checks::processor(),
         checks::memory(),
         checks::data_folder(&settings.data),
+        checks::privacy(&settings),
         checks::disk(&settings.data, settings.min_free_bytes),
         checks::port(settings.listen),
+        checks::decoding(),
     ];
     findings.push(checks::database(&settings)?);
     findings.extend(checks::queue(&settings)?);

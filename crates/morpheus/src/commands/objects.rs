@@ -1,11 +1,13 @@
 //! `morpheus objects`: looks after the object store.
 
 use anyhow::Context as _;
-use orchestrator::{Collection, Options, Orchestrator, Pass, Verification};
-use store::Store;
+use chrono::TimeDelta;
+use orchestrator::{Collection, Options, Orchestrator, Pass, Rules, Verification};
+use protocol::audit::AuditAction;
+use store::{Store, audit};
 
 use crate::{
-    output,
+    output, private,
     settings::{Flags, Settings},
 };
 
@@ -61,7 +63,16 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
 async fn collect(args: CollectArgs) -> anyhow::Result<()> {
     let settings = Settings::resolve(args.settings)?;
     let pass = if args.dry_run { Pass::Look } else { Pass::Delete };
-    let collection = open(settings).await?.collect_objects(pass).await?;
+    let (store, orchestrator) = open(settings).await?;
+    let collection = orchestrator.collect_objects(pass).await?;
+    if pass == Pass::Delete {
+        let subject = format!(
+            "{} objects, {}",
+            collection.objects.len(),
+            kib(collection.total_bytes)
+        );
+        record(&store, AuditAction::ObjectsCollected, &subject).await?;
+    }
     if args.json {
         return output::json(&collection);
     }
@@ -71,7 +82,14 @@ async fn collect(args: CollectArgs) -> anyhow::Result<()> {
 
 async fn verify(args: VerifyArgs) -> anyhow::Result<()> {
     let settings = Settings::resolve(args.settings)?;
-    let verification = open(settings).await?.verify_objects().await?;
+    let (store, orchestrator) = open(settings).await?;
+    let verification = orchestrator.verify_objects().await?;
+    let subject = format!(
+        "{} objects, {} lost or damaged",
+        verification.n_objects,
+        verification.damaged.len()
+    );
+    record(&store, AuditAction::ObjectsVerified, &subject).await?;
     if args.json {
         output::json(&verification)?;
     } else {
@@ -87,14 +105,30 @@ async fn verify(args: VerifyArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn open(settings: Settings) -> anyhow::Result<Orchestrator> {
+async fn record(store: &Store, action: AuditAction, subject: &str) -> anyhow::Result<()> {
+    let tx = store.begin().await?;
+    audit::acting(private::actor(), audit::record(&tx, action, subject, "")).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn open(settings: Settings) -> anyhow::Result<(Store, Orchestrator)> {
+    settings.places().close();
+    let rules = Rules {
+        audit: TimeDelta::days(i64::from(settings.audit_days)),
+        ..Rules::default()
+    };
     let store = Store::builder(&settings.data)
         .database(settings.database)
         .objects(settings.objects)
         .s3(settings.s3)
         .open()
         .await?;
-    Ok(Orchestrator::new(store, Options::new(Vec::new(), Vec::new())))
+    let options = Options {
+        rules,
+        ..Options::new(Vec::new(), Vec::new())
+    };
+    let orchestrator = Orchestrator::new(store.clone(), options);
+    Ok((store, orchestrator))
 }
 
 fn show_verification(verification: &Verification) {

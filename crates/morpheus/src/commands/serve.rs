@@ -1,13 +1,22 @@
 //! `morpheus serve`: the whole product on this machine.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use serde::Serialize;
+use store::audit;
 
 use crate::{
-    logging, output, product,
+    logging, output, private, product,
     settings::{Flags, Settings},
     signals,
 };
+
+/// Work on other threads that hangs, such as a read of a disk that is gone, has this long to end when the server has.
+const LAST_GRACE: Duration = Duration::from_secs(2);
+
+/// The whole program ends this long after it was asked to, whatever hangs. The server's own bound is 10 s.
+const BOUND: Duration = Duration::from_secs(20);
 
 /// See [`crate::Command::Serve`].
 #[derive(clap::Args)]
@@ -32,20 +41,24 @@ struct Ready {
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     logging::start("info");
     let settings = Settings::resolve(args.settings)?;
+    let asked_to_end = signals::end_within(BOUND).context("failed to listen for signals")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("failed to start the runtime")?;
-    runtime.block_on(async {
-        let mut bound = product::bind(settings).await?;
-        if args.new_login && bound.login_url.is_none() {
-            bound.login_url = Some(
-                bound
-                    .new_login_url()
-                    .await
-                    .context("failed to make a login address")?,
-            );
-        }
+    let outcome = runtime.block_on(async {
+        let prepared = Box::pin(audit::acting(private::actor(), async {
+            let mut bound = product::bind(settings).await?;
+            if args.new_login && bound.login_url.is_none() {
+                let made = bound.new_login_url().await;
+                bound.login_url = Some(made.context("failed to make a login address")?);
+            }
+            anyhow::Ok(bound)
+        }));
+        let Some(bound) = asked_to_end.run_until_cancelled(prepared).await else {
+            return Ok(());
+        };
+        let bound = bound?;
         let ready = Ready {
             url: bound.public_url.clone(),
             login_url: bound.login_url.clone(),
@@ -55,14 +68,16 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         } else {
             show(&ready);
         }
-        Ok(bound.run(signals::asked_to_end()).await?)
-    })
+        Ok(bound.run(asked_to_end.cancelled()).await?)
+    });
+    runtime.shutdown_timeout(LAST_GRACE);
+    outcome
 }
 
 fn show(ready: &Ready) {
     output::line(format_args!("Morpheus is at {}", ready.url));
     match &ready.login_url {
-        Some(login_url) => output::line(format_args!("Sign in within a day: {login_url}")),
+        Some(login_url) => output::line(format_args!("Sign in within a day, once: {login_url}")),
         None => output::line("Lost the way in? `morpheus serve --new-login` prints a fresh login address."),
     }
 }

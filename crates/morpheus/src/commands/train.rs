@@ -14,7 +14,7 @@ use std::{
 };
 
 use agent::engine::{self, Base, Ended, Job, TrainEvent, Trained};
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use protocol::{
     agent::Directive,
     preset::BaseClass,
@@ -253,7 +253,7 @@ fn locate(base_model: &str) -> anyhow::Result<(Base, BaseClass)> {
         return Ok((Base::BuiltIn(base_model.to_owned()), built_in.model.class));
     }
     let path = PathBuf::from(base_model);
-    let facts = bases::inspect(&path).context("base_model")?;
+    let facts = bases::inspect(&path).map_err(|problem| anyhow!("base_model: {problem}"))?;
     Ok((Base::Path(path), facts.class))
 }
 

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use anyhow::bail;
 use orchestrator::providers::runpod;
+use protocol::address::masked;
 use reqwest::Url;
 
 /// Whether machines are rented for real; a simulator has another address, and is near.
@@ -21,7 +22,10 @@ pub(super) fn check(public_url: Option<&str>) -> anyhow::Result<()> {
         bail!("runpod: no public URL is set; {WORKS}");
     };
     if is_near(url) {
-        bail!("runpod: `{url}` is known on this machine or in its own network only; {WORKS}");
+        bail!(
+            "runpod: `{}` is known on this machine or in its own network only; {WORKS}",
+            masked(url)
+        );
     }
     Ok(())
 }

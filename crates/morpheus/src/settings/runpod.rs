@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, bail};
 use orchestrator::providers::runpod::{self, Key, Renting};
-use protocol::recipe::Engine;
+use protocol::{address::masked, recipe::Engine};
 use reqwest::Url;
 use serde::Deserialize;
 use server::RunPodConfig;
@@ -144,7 +144,8 @@ impl RunPodFlags {
         let url = match self.url {
             Some(url) => url.parse::<Url>().with_context(|| {
                 format!(
-                    "runpod: `{url}` is no address; write it like {}",
+                    "runpod: `{}` is no address; write it like {}",
+                    masked(&url),
                     runpod::DEFAULT_URL
                 )
             })?,

@@ -40,6 +40,10 @@ impl Api {
         }
     }
 
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Value {
         self.request(Method::GET, path, None).await
     }

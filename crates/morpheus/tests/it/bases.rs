@@ -1,11 +1,16 @@
 //! Base models from elsewhere, with the real server, real agents and a simulated Hugging Face.
 
-use std::path::Path;
+use std::{fs::File, path::Path, process::Stdio};
 
 use serde_json::{Value, json};
 use sim::hub::Hub;
 
-use crate::{api::Api, jobs::events, pool::Member, support::Server};
+use crate::{
+    api::Api,
+    jobs::events,
+    pool::Member,
+    support::{Server, morpheus},
+};
 
 /// The built-in base as the folder that it is made from.
 const TINY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/tiny-xl");
@@ -144,4 +149,50 @@ async fn a_folder_of_the_server_reaches_another_machine_by_way_of_the_object_sto
     let kept = data.path().join("attic/bases");
     let folders = std::fs::read_dir(kept).unwrap().flatten();
     assert_eq!(folders.filter(|entry| entry.path().is_dir()).count(), 1);
+}
+
+#[tokio::test]
+async fn neither_the_api_nor_the_log_tells_what_is_secret_in_an_address() {
+    let hub = Hub::start().await.unwrap();
+    let data = tempfile::tempdir().unwrap();
+    let log = data.path().join("log");
+    let child = morpheus()
+        .args(["serve", "--json", "--listen", "127.0.0.1:0", "--data"])
+        .arg(data.path().join("data"))
+        .env("HF_ENDPOINT", &hub.url)
+        .env("MORPHEUS_LOG", "debug")
+        .env(
+            "MORPHEUS_BASES",
+            format!("first={}/none?token=SECRET", with_password(&hub.url)),
+        )
+        .stdout(Stdio::piped())
+        .stderr(File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let (mut child, url, token) = Server::read_ready(child, None);
+    let api = Api::new(url, token.unwrap());
+    // One is refused where it leads to, the other one is asked for.
+    let elsewhere = with_password("http://localhost:1");
+    for (name, url) in [("second", &elsewhere), ("third", &with_password(&hub.url))] {
+        let request = json!({ "name": name, "source": format!("{url}/none?token=SECRET") });
+        let answer = api.post("/api/v1/registered-base-models", request).await;
+        assert!(!answer.to_string().contains("SECRET"), "{answer}");
+    }
+    let all = api
+        .wait_for("/api/v1/registered-base-models", |bases| {
+            ["first", "second", "third"]
+                .iter()
+                .all(|name| find(bases, name)["state"] == "failed")
+        })
+        .await;
+    assert!(!all.to_string().contains("SECRET"), "{all}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("a base model is not fit"), "{log}");
+    assert!(!log.contains("SECRET"), "{log}");
+}
+
+fn with_password(url: &str) -> String {
+    url.replace("http://", "http://user:SECRET@")
 }

@@ -7,8 +7,8 @@ use crate::support::{fail, path, run, succeed};
 #[test]
 fn every_command_explains_itself() {
     for command in [
-        "serve", "agent", "train", "generate", "lora", "dataset", "objects", "db", "demo", "doctor",
-        "version",
+        "serve", "agent", "train", "generate", "lora", "dataset", "backup", "restore", "objects", "db",
+        "demo", "doctor", "version",
     ] {
         let help = succeed([command, "--help"]);
         assert!(help.contains("Usage: morpheus"), "{command}: {help}");
@@ -179,6 +179,24 @@ fn doctor_finds_what_is_wrong() {
     assert_eq!(health("port"), "problem");
     assert_eq!(health("base b"), "problem");
     assert_eq!(health("data folder"), "ok");
+    assert_eq!(health("picture decoding"), "ok");
+}
+
+#[test]
+fn a_picture_that_promises_gigabytes_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    // A small canvas, and a frame of 65352 × 65535 pixels on it.
+    let bomb = b"GIF89a\x48\0\x42\0\0\0\0,\0\0\0\0\x48\xff\xff\xff\0\x02\x02\x44\x01\0;";
+    std::fs::write(folder.path().join("bomb.gif"), bomb).unwrap();
+    let output = run(["dataset", "check", path(folder.path()), "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let finding = &report["findings"][0];
+    assert_eq!(finding["file_name"], "bomb.gif");
+    let message = finding["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("is 65352×65535, which is too large"),
+        "{message}"
+    );
 }
 
 #[test]

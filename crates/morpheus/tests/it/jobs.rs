@@ -238,7 +238,7 @@ fn steps(events: &[Value]) -> Vec<u64> {
 }
 
 /// The steps of each attempt, in the order of the attempts.
-fn steps_by_attempt(events: &[Value]) -> Vec<Vec<u64>> {
+pub(crate) fn steps_by_attempt(events: &[Value]) -> Vec<Vec<u64>> {
     let mut attempts: Vec<(String, Vec<u64>)> = Vec::new();
     for event in events.iter().filter(|event| event["type"] == "step") {
         let attempt = event["attempt_id"].as_str().unwrap();

@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod api;
+mod backup;
 mod bases;
 mod cli;
 mod db;
 mod deadman;
+mod fuzz;
 mod generate;
 mod jobs;
 mod kohya;
@@ -18,5 +20,6 @@ mod rented;
 mod replay;
 mod replicas;
 mod server;
+mod storage;
 mod support;
 mod train;

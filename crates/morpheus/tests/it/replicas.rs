@@ -4,7 +4,7 @@
 //! A short form runs with all tests; `make test-replicas` runs the long one. The variables
 //! `MORPHEUS_REPLICAS_JOBS`, `_AGENTS` and `_SEED` change what is run.
 
-mod chaos;
+pub(crate) mod chaos;
 mod cluster;
 mod followers;
 

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsStr,
-    io::{BufRead as _, BufReader, Read as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     path::Path,
     process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
@@ -10,7 +10,7 @@ use std::{
 
 use reqwest::Url;
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Longer than anything here takes on a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(240);
@@ -66,7 +66,7 @@ pub(crate) fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 
 /// With `MORPHEUS_TEST_SERVICES` set, servers keep everything in PostgreSQL and S3 and are woken by Redis. One that
 /// is started again on the same folder gets the same database and bucket, which go with the services.
-fn services(data: &Path) -> Vec<(String, String)> {
+pub(crate) fn services(data: &Path) -> Vec<(String, String)> {
     if std::env::var_os("MORPHEUS_TEST_SERVICES").is_none() {
         return Vec::new();
     }
@@ -131,7 +131,9 @@ impl Server {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let (child, url, token) = Self::read_ready(child);
+        // A public address may be that of a proxy which is not there.
+        let own = (!listen.ends_with(":0")).then(|| format!("http://{listen}").parse().unwrap());
+        let (child, url, token) = Self::read_ready(child, own);
         Self {
             child,
             url,
@@ -140,8 +142,8 @@ impl Server {
         }
     }
 
-    /// Waits until a server says where it listens; also its token, if it is the first one's.
-    pub(crate) fn read_ready(mut child: Child) -> (Child, Url, Option<String>) {
+    /// Waits until a server says where it is, unless that is known; also its token, if it is the first one's.
+    pub(crate) fn read_ready(mut child: Child, own: Option<Url>) -> (Child, Url, Option<String>) {
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap())
             .read_line(&mut line)
@@ -151,11 +153,11 @@ impl Server {
             let _ = child.stdout.as_mut().unwrap().read_to_string(&mut rest);
             panic!("no JSON: {err}: {line}{rest}");
         });
-        let url = ready["url"].as_str().unwrap().parse().unwrap();
-        // Only the first start prints a login address; its token is good for the API too.
+        let url = own.unwrap_or_else(|| ready["url"].as_str().unwrap().parse().unwrap());
+        // Only the first start prints a login address.
         let token = ready["login_url"]
             .as_str()
-            .and_then(|url| Some(url.split_once("token=")?.1.to_owned()));
+            .and_then(|login| Some(api_token(&url, login.split_once("token=")?.1)));
         (child, url, token)
     }
 
@@ -165,7 +167,17 @@ impl Server {
 
     /// Agents that this server started.
     pub(crate) fn agents(&self) -> Vec<u32> {
-        children(self.id())
+        children(self.id(), "agent")
+    }
+
+    /// Processes that decode pictures for this server.
+    pub(crate) fn decoders(&self) -> Vec<u32> {
+        children(self.id(), "decode-worker")
+    }
+
+    /// Whether the server has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     /// Waits until the server has died by itself; its agents go on.
@@ -181,6 +193,35 @@ impl Server {
         self.child.wait().unwrap();
         self.ended = true;
     }
+}
+
+/// Signs in with a login address, as a browser does, and makes an API token.
+fn api_token(url: &Url, secret: &str) -> String {
+    let (head, _) = post(url, "/login", "", &json!({ "token": secret }));
+    let cookie = head
+        .lines()
+        .find_map(|line| line.strip_prefix("set-cookie: ")?.split(';').next())
+        .unwrap_or_else(|| panic!("nobody was signed in: {head}"));
+    let (_, body) = post(url, "/api/v1/tokens", cookie, &json!({ "name": "tests" }));
+    body["secret"].as_str().unwrap().to_owned()
+}
+
+/// A request without a runtime: the head of the answer, and its JSON.
+fn post(url: &Url, path: &str, cookie: &str, body: &Value) -> (String, Value) {
+    let address = (url.host_str().unwrap(), url.port().unwrap());
+    let mut connection = std::net::TcpStream::connect(address).unwrap();
+    let body = body.to_string();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: {}\r\ncookie: {cookie}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+         connection: close\r\n\r\n{body}",
+        url.authority(),
+        body.len()
+    );
+    connection.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.to_owned(), serde_json::from_str(body).unwrap_or_default())
 }
 
 impl Drop for Server {
@@ -215,14 +256,15 @@ pub(crate) fn is_alive(process: u32) -> bool {
     Path::new(&format!("/proc/{process}")).exists()
 }
 
-fn children(parent: u32) -> Vec<u32> {
-    let wanted = format!("PPid:\t{parent}\n");
+/// Processes that a process started with this subcommand.
+fn children(parent: u32, subcommand: &str) -> Vec<u32> {
+    let about =
+        |id: &u32, file: &str| std::fs::read_to_string(format!("/proc/{id}/{file}")).unwrap_or_default();
+    let (parent, subcommand) = (format!("PPid:\t{parent}\n"), format!("\0{subcommand}\0"));
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
     let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    ids.filter(|id: &u32| {
-        std::fs::read_to_string(format!("/proc/{id}/status")).is_ok_and(|status| status.contains(&wanted))
-    })
-    .collect()
+    ids.filter(|id| about(id, "status").contains(&parent) && about(id, "cmdline").contains(&subcommand))
+        .collect()
 }
 
 pub(crate) fn path(path: &Path) -> &str {

@@ -1,11 +1,12 @@
 //! Looks at registered base models: is it SDXL, what do its files hash to? Copies those that are wanted elsewhere.
 //!
-//! Of files on the web only the headers are fetched at first; a folder of files with the right headers and sizes, but
-//! nothing in between, looks to the loader like the model itself.
+//! Of each file only the header is read at first; a folder of files with the right headers and sizes, but nothing in
+//! between, looks to the loader like the model itself.
 
 use std::{
-    io::{self, Seek as _, SeekFrom, Write as _},
-    path::{Path, PathBuf},
+    error::Error,
+    io,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -16,21 +17,26 @@ use std::{
 use bytes::Bytes;
 use futures::{Stream, stream};
 use protocol::{
-    base::{BaseSource, BaseState},
+    base::{BaseFacts, BaseSource, BaseState},
+    limits::{
+        BASE_DISK_SILENCE, MAX_BASE_TEXT_BYTES, MAX_BASE_WORK, MAX_BASES_AT_ONCE, MAX_TENSOR_HEADER_BYTES,
+    },
     problem::chain,
 };
 use sha2::{Digest as _, Sha256};
 use store::{
     BlobKey,
-    bases::{self, Base, File},
+    bases::{self, Base, File, Learned},
     damage,
 };
-use tempfile::TempDir;
-use tokio::io::AsyncReadExt as _;
+use tokio::{io::AsyncReadExt as _, task::JoinSet, time::timeout};
 
 use super::{
-    files::{self, Prefer},
-    hub,
+    Inspect,
+    disk::{self, Disk},
+    files, hub,
+    places::By,
+    skeleton::{self, Skeleton, file_name},
     web::{Reader, Web},
 };
 use crate::{Orchestrator, ServiceError, ServiceResult};
@@ -39,10 +45,6 @@ use crate::{Orchestrator, ServiceError, ServiceResult};
 const NOTE_EVERY: Duration = Duration::from_secs(1);
 /// Bytes that are read from disk at a time.
 const PIECE: usize = 1 << 20;
-/// A header of tensors is shorter; SDXL's has some 300 kB.
-const MOST_HEADER: u64 = 32 << 20;
-/// A configuration or a tokenizer's vocabulary is shorter.
-const MOST_TEXT: u64 = 16 << 20;
 
 /// What became of a piece of work.
 enum Done {
@@ -53,19 +55,42 @@ enum Done {
 }
 
 impl Orchestrator {
-    /// Takes registered bases, one after the other, until none waits.
+    /// Takes registered bases, a few at a time so that a slow one holds up no other, until none waits.
     pub(crate) async fn reconcile_bases(&self) -> ServiceResult<()> {
+        // Tasks of their own: each may hold the only transaction while we wait for another.
+        let mut at_work = JoinSet::new();
+        let mut outcome = Ok(());
         loop {
-            // Mostly there is nothing to do, and nobody has to wait for a transaction of ours.
-            if !bases::list(&self.store).await?.iter().any(Base::is_waiting) {
-                return Ok(());
+            while at_work.len() < MAX_BASES_AT_ONCE
+                && let Some(base) = self.next_base().await?
+            {
+                let orchestrator = self.clone();
+                at_work.spawn(async move { orchestrator.look_after(base).await });
             }
-            let tx = self.store.begin().await?;
-            let taken = bases::claim(&tx).await?;
-            tx.commit().await?;
-            let Some(base) = taken else { return Ok(()) };
-            self.look_after(base).await?;
+            // Others may be registered meanwhile.
+            match timeout(self.options.tick, at_work.join_next()).await {
+                Ok(Some(Ok(done))) => outcome = outcome.and(done),
+                Ok(Some(Err(broken))) => {
+                    tracing::error!(
+                        error = &broken as &dyn Error,
+                        "the work on a base model broke off"
+                    );
+                }
+                Ok(None) => return outcome,
+                Err(_) => {}
+            }
         }
+    }
+
+    async fn next_base(&self) -> ServiceResult<Option<Base>> {
+        // Mostly there is nothing to do, and nobody has to wait for a transaction of ours.
+        if !bases::list(&self.store).await?.iter().any(Base::is_waiting) {
+            return Ok(None);
+        }
+        let tx = self.store.begin().await?;
+        let taken = bases::claim(&tx).await?;
+        tx.commit().await?;
+        Ok(taken)
     }
 
     async fn look_after(&self, base: Base) -> ServiceResult<()> {
@@ -103,7 +128,9 @@ impl Orchestrator {
     ) -> ServiceResult<Done> {
         // Both go on side by side: the work may hold a transaction that the note has to wait for.
         tokio::select! {
-            outcome = work => Ok(Done::With(outcome)),
+            outcome = timeout(MAX_BASE_WORK, work) => Ok(Done::With(outcome.unwrap_or_else(|_| {
+                Err(format!("it was not done after {} hours", MAX_BASE_WORK.as_secs() / 3600))
+            }))),
             noted = self.note_until_removed(base, n_bytes) => noted.map(|()| Done::InVain),
         }
     }
@@ -124,10 +151,17 @@ impl Orchestrator {
     /// Finds out whether it is an SDXL model, and the hash of each file.
     async fn check(&self, base: &Base, n_bytes: &AtomicU64) -> Result<(), String> {
         let web = self.web()?;
-        let (mut found, facts) = match &base.source {
+        let inspect = self
+            .options
+            .inspect_base
+            .ok_or("this server looks at no base models")?;
+        let disk = self.on_disk(base);
+        let (mut found, facts, place) = match &base.source {
             BaseSource::Path(path) => {
-                let facts = self.inspect(PathBuf::from(path)).await?;
-                (on_disk(Path::new(path)).map_err(unreadable(path))?, facts)
+                let (disk, path) = (Arc::clone(&disk), PathBuf::from(path));
+                let looking = path.clone();
+                let looked = disk::patiently(&path, move || disk.look(&looking, inspect)).await?;
+                (looked.files, looked.facts, Some(looked.place))
             }
             BaseSource::Url { url, sha256 } => {
                 let file = File {
@@ -137,9 +171,9 @@ impl Orchestrator {
                     sha256: sha256.clone(),
                 };
                 let mut found = vec![file];
-                let skeleton = skeleton(&web, &mut found).await?;
-                let facts = self.inspect(skeleton.path().join(&found[0].path)).await?;
-                (found, facts)
+                let skeleton = fetched(&web, &mut found).await?;
+                let only = Some(found[0].path.clone());
+                (found, look(skeleton, only, base, inspect).await?, None)
             }
             BaseSource::Hub {
                 repository,
@@ -147,47 +181,46 @@ impl Orchestrator {
                 file,
             } => {
                 let mut found = hub::files(&web, repository, revision.as_deref(), file.as_deref()).await?;
-                let skeleton = skeleton(&web, &mut found).await?;
-                let path = match found.as_mut_slice() {
+                let skeleton = fetched(&web, &mut found).await?;
+                let only = match found.as_mut_slice() {
                     // Its folder in the repository says nothing.
                     [only] => {
-                        let path = skeleton.path().join(&only.path);
+                        let path = only.path.clone();
                         only.path = file_name(&only.path);
-                        path
+                        Some(path)
                     }
-                    _ => skeleton.path().to_owned(),
+                    _ => None,
                 };
-                (found, self.inspect(path).await?)
+                (found, look(skeleton, only, base, inspect).await?, None)
             }
         };
+        let place = place.map(|place| place.display().to_string());
         if !base.is_hashed() {
             // Jobs on this machine may begin before the hash is known.
-            self.learn(base, facts, &found).await?;
+            self.learn(base, facts, place.clone(), &found).await?;
         }
+        let base = &Base {
+            place: place.clone(),
+            ..base.clone()
+        };
         for file in &mut found {
             if file.sha256.is_none() {
-                let (hash, size_bytes) = hash(open(base, file, &web).await?, n_bytes).await?;
-                if size_bytes != file.size_bytes {
-                    return Err(format!(
-                        "`{}` has {size_bytes} bytes, not {} as it said before: it changes while it is read",
-                        file.path, file.size_bytes
-                    ));
-                }
-                file.sha256 = Some(hash);
+                file.sha256 = Some(hash(open(base, file, &web, &disk).await?, file, n_bytes).await?);
             }
         }
-        self.learn(base, facts, &found).await
+        self.learn(base, facts, place, &found).await
     }
 
     async fn learn(
         &self,
         base: &Base,
-        facts: protocol::base::BaseFacts,
+        facts: BaseFacts,
+        place: Option<String>,
         files: &[File],
     ) -> Result<(), String> {
         let keep = async {
             let tx = self.store.begin().await?;
-            bases::learn(&tx, base, facts, files).await?;
+            bases::learn(&tx, base, Learned { facts, place, files }).await?;
             tx.commit().await?;
             Ok(())
         };
@@ -196,10 +229,14 @@ impl Orchestrator {
 
     /// Copies its files into the object store, under their hashes.
     async fn copy(&self, base: &Base, n_bytes: &AtomicU64) -> Result<(), String> {
-        let web = self.web()?;
-        self.disk
-            .check_room(base.size_bytes())
-            .map_err(|err| chain(&err))?;
+        let (web, disk) = (self.web()?, self.on_disk(base));
+        while let Err(err) = self.check_room(base.size_bytes()) {
+            if !self.disk.is_short() {
+                return Err(chain(&err));
+            }
+            // It goes on when there is room again.
+            tokio::time::sleep(self.options.tick).await;
+        }
         for file in &base.files {
             let hash = file.sha256.as_deref().unwrap_or_default();
             let key = BlobKey::from_sha256(hash).map_err(|err| chain(&err))?;
@@ -214,7 +251,7 @@ impl Orchestrator {
                 n_bytes.fetch_add(file.size_bytes, Ordering::Relaxed);
                 continue;
             }
-            let pieces = pieces(open(base, file, &web).await?, n_bytes);
+            let pieces = pieces(open(base, file, &web, &disk).await?, n_bytes);
             objects
                 .put_stream(&key, file.size_bytes, pieces)
                 .await
@@ -229,67 +266,25 @@ impl Orchestrator {
         Ok(())
     }
 
-    async fn inspect(&self, path: PathBuf) -> Result<protocol::base::BaseFacts, String> {
-        let inspect = self
-            .options
-            .inspect_base
-            .ok_or("this server looks at no base models")?;
-        let looked = tokio::task::spawn_blocking(move || inspect(&path)).await;
-        looked.map_err(|panic| format!("the file broke the reader: {panic}"))?
+    fn on_disk(&self, base: &Base) -> Arc<Disk> {
+        let by = if base.from_settings {
+            By::Settings
+        } else {
+            By::Request
+        };
+        Arc::new(Disk::new(&self.places, by))
     }
 
     fn web(&self) -> Result<Web, String> {
-        Web::new(self.options.hub.clone()).map_err(|err| chain(&err))
+        let (hub, allowed) = (self.options.hub.clone(), self.options.fetch_from.clone());
+        Web::new(hub, allowed).map_err(|err| chain(&err))
     }
 }
 
-/// Last part of an address or path, without what follows `?`, as the name of a file that loaders know by its ending.
-fn file_name(address: &str) -> String {
-    let path = address.split(['?', '#']).next().unwrap_or_default();
-    let name = path.rsplit('/').next().unwrap_or_default();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._- ()+".contains(c);
-    let name: String = name.chars().filter(|c| is_plain(*c)).collect();
-    let stem = name.strip_suffix(files::TENSORS).unwrap_or(&name);
-    let stem = stem.trim_matches(['.', ' ']);
-    let stem = if stem.is_empty() { "base" } else { stem };
-    format!("{stem}{}", files::TENSORS)
-}
-
-/// The files of a base on this machine.
-fn on_disk(path: &Path) -> io::Result<Vec<File>> {
-    let sized = |name: String, path: &Path| {
-        Ok(File {
-            path: name,
-            url: None,
-            size_bytes: std::fs::metadata(path)?.len(),
-            sha256: None,
-        })
-    };
-    if !path.is_dir() {
-        return Ok(vec![sized(file_name(&path.to_string_lossy()), path)?]);
-    }
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(path)?.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if entry.path().is_dir() {
-            let inner = std::fs::read_dir(entry.path())?.flatten();
-            paths.extend(inner.map(|file| format!("{name}/{}", file.file_name().to_string_lossy())));
-        } else {
-            paths.push(name);
-        }
-    }
-    let wanted = files::diffusers(paths.iter().map(String::as_str), Prefer::Full);
-    let wanted = wanted.map_err(|part| io::Error::other(format!("no weights of {part}")))?;
-    wanted
-        .into_iter()
-        .map(|name| sized(name.to_owned(), &path.join(name)))
-        .collect()
-}
-
-/// A folder with files like these, of which only what describes them is there; sizes are filled in, and the hashes of
-/// short ones.
-async fn skeleton(web: &Web, found: &mut [File]) -> Result<TempDir, String> {
-    let folder = tempfile::tempdir().map_err(unreadable("the folder for temporary files"))?;
+/// A folder with what describes the files; sizes are filled in, and the hashes of short ones.
+async fn fetched(web: &Web, found: &mut [File]) -> Result<Skeleton, String> {
+    skeleton::check_number(found.len())?;
+    let skeleton = Skeleton::new()?;
     for file in found {
         let url = file.url.clone().unwrap_or_default();
         let cannot =
@@ -297,7 +292,7 @@ async fn skeleton(web: &Web, found: &mut [File]) -> Result<TempDir, String> {
         let (bytes, size_bytes) = if file.path.ends_with(files::TENSORS) {
             let (start, _) = web.head(&url, 8).await.map_err(|err| cannot(&err))?;
             let length = start.try_into().map(u64::from_le_bytes);
-            let length = length.ok().filter(|length| *length <= MOST_HEADER).ok_or_else(|| {
+            let length = length.ok().filter(|length| *length <= MAX_TENSOR_HEADER_BYTES).ok_or_else(|| {
                 format!(
                     "`{}` is no safetensors file: it may be a web page (a download that wants you to sign in?) or a \
                      .ckpt under another name",
@@ -306,33 +301,32 @@ async fn skeleton(web: &Web, found: &mut [File]) -> Result<TempDir, String> {
             })?;
             web.head(&url, 8 + length).await.map_err(|err| cannot(&err))?
         } else {
-            let (bytes, size) = web.head(&url, MOST_TEXT).await.map_err(|err| cannot(&err))?;
-            if size > MOST_TEXT {
+            let (bytes, size) = web
+                .head(&url, MAX_BASE_TEXT_BYTES)
+                .await
+                .map_err(|err| cannot(&err))?;
+            if size > MAX_BASE_TEXT_BYTES {
                 return Err(format!("`{}` has {size} bytes, too many for a text", file.path));
             }
             file.sha256 = Some(hex::encode(Sha256::digest(&bytes)));
             (bytes, size)
         };
         file.size_bytes = size_bytes;
-        let path = folder.path().join(&file.path);
-        write(&path, &bytes, size_bytes).map_err(unreadable(&path.display().to_string()))?;
+        skeleton.put(&file.path, &bytes, size_bytes)?;
     }
-    Ok(folder)
+    Ok(skeleton)
 }
 
-fn write(path: &Path, bytes: &[u8], size_bytes: u64) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    let mut file = std::fs::File::create(path)?;
-    file.write_all(bytes)?;
-    file.set_len(size_bytes)?;
-    file.seek(SeekFrom::Start(0)).map(drop)
-}
-
-fn unreadable(path: &str) -> impl Fn(io::Error) -> String + use<> {
-    let path = path.to_owned();
-    move |err| format!("`{path}` cannot be used: {err}")
+async fn look(
+    skeleton: Skeleton,
+    only: Option<String>,
+    base: &Base,
+    inspect: Inspect,
+) -> Result<BaseFacts, String> {
+    let shown = base.source.shown();
+    let looked =
+        tokio::task::spawn_blocking(move || skeleton.inspect(only.as_deref(), &shown, inspect)).await;
+    looked.map_err(|panic| format!("the file broke the reader: {panic}"))?
 }
 
 /// A file being read, wherever it is.
@@ -341,25 +335,26 @@ enum Source {
     Web { reader: Box<Reader>, path: String },
 }
 
-async fn open(base: &Base, file: &File, web: &Web) -> Result<Source, String> {
+/// Opens a file of a base, wherever it is.
+async fn open(base: &Base, file: &File, web: &Web, disk: &Arc<Disk>) -> Result<Source, String> {
     if let Some(url) = &file.url {
         return Ok(Source::Web {
             reader: Box::new(web.read(url)),
             path: file.path.clone(),
         });
     }
-    let BaseSource::Path(path) = &base.source else {
-        return Err(format!("`{}` has no address", file.path));
+    let Some(place) = base.place.as_ref().map(PathBuf::from) else {
+        return Err(format!(
+            "`{}` was not found yet: check the base model again",
+            file.path
+        ));
     };
-    let path = Path::new(path);
-    let path = if path.is_dir() {
-        path.join(&file.path)
-    } else {
-        path.to_owned()
-    };
-    let file = tokio::fs::File::open(&path).await;
-    let file = file.map_err(unreadable(&path.display().to_string()))?;
-    Ok(Source::Disk { file, path })
+    let (disk, wanted, path) = (Arc::clone(disk), file.clone(), place.clone());
+    let opened = disk::patiently(&path, move || disk.open(&place, &wanted)).await?;
+    Ok(Source::Disk {
+        file: opened.file.into(),
+        path,
+    })
 }
 
 impl Source {
@@ -367,8 +362,9 @@ impl Source {
         match self {
             Self::Disk { file, path } => {
                 let mut piece = Vec::with_capacity(PIECE);
-                let n_read = file.read_buf(&mut piece).await;
-                let n_read = n_read.map_err(unreadable(&path.display().to_string()))?;
+                let n_read = timeout(BASE_DISK_SILENCE, file.read_buf(&mut piece)).await;
+                let n_read = n_read.map_err(|_| disk::silent(path, BASE_DISK_SILENCE))?;
+                let n_read = n_read.map_err(|err| format!("`{}` cannot be used: {err}", path.display()))?;
                 Ok((n_read > 0).then(|| piece.into()))
             }
             Self::Web { reader, path } => {
@@ -379,16 +375,31 @@ impl Source {
     }
 }
 
-async fn hash(mut source: Source, n_bytes: &AtomicU64) -> Result<(String, u64), String> {
+/// Of a file that has as many bytes as it said before.
+async fn hash(mut source: Source, file: &File, n_bytes: &AtomicU64) -> Result<String, String> {
     let (mut hasher, mut size_bytes) = (Sha256::new(), 0);
     while let Some(piece) = source.next().await? {
         hasher.update(&piece);
         size_bytes += piece.len() as u64;
+        // It may have no end.
+        if size_bytes > file.size_bytes {
+            return Err(changing(file, "more"));
+        }
         n_bytes.fetch_add(piece.len() as u64, Ordering::Relaxed);
         // Both ends may be faster than anybody else's turn would come.
         tokio::task::consume_budget().await;
     }
-    Ok((hex::encode(hasher.finalize()), size_bytes))
+    if size_bytes < file.size_bytes {
+        return Err(changing(file, "fewer"));
+    }
+    Ok(hex::encode(hasher.finalize()))
+}
+
+fn changing(file: &File, than: &str) -> String {
+    format!(
+        "`{}` has {than} than the {} bytes that it had at first: it changes while it is read",
+        file.path, file.size_bytes
+    )
 }
 
 fn pieces(source: Source, n_bytes: &AtomicU64) -> impl Stream<Item = Result<Bytes, io::Error>> + Send {
@@ -399,24 +410,4 @@ fn pieces(source: Source, n_bytes: &AtomicU64) -> impl Stream<Item = Result<Byte
             (piece, source)
         }))
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::file_name;
-
-    #[test]
-    fn a_file_gets_a_name_that_loaders_know() {
-        for (address, name) in [
-            ("https://a.example/b/sd xl.safetensors", "sd xl.safetensors"),
-            (
-                "https://a.example/api/download/models/128078?type=Model",
-                "128078.safetensors",
-            ),
-            ("https://a.example/", "base.safetensors"),
-            ("/models/..", "base.safetensors"),
-        ] {
-            assert_eq!(file_name(address), name);
-        }
-    }
 }

@@ -3,7 +3,7 @@
 /// Parts of SDXL whose weights are needed.
 const PARTS: [&str; 4] = ["unet", "text_encoder", "text_encoder_2", "vae"];
 /// Folders whose texts are needed: configurations and tokenizers.
-const FOLDERS: [&str; 7] = [
+pub(super) const FOLDERS: [&str; 7] = [
     "unet",
     "text_encoder",
     "text_encoder_2",

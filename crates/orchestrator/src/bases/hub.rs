@@ -3,9 +3,7 @@
 //! `GET /api/models/{id}/revision/{revision}?blobs=true` lists them; files with tensors are in LFS, which knows them
 //! by their SHA-256. `GET /{id}/resolve/{commit}/{path}` has the bytes.
 
-use std::fmt;
-
-use protocol::base::{HUGGING_FACE, is_relative};
+use protocol::base::is_relative;
 use reqwest::StatusCode;
 use serde::Deserialize;
 use store::bases::File;
@@ -14,33 +12,6 @@ use super::{
     files::{self, Prefer},
     web::{Web, WebError},
 };
-
-/// Where Hugging Face is, and who asks.
-#[derive(Clone)]
-pub struct HubOptions {
-    /// Address, without a slash at the end.
-    pub endpoint: String,
-    /// Opens repositories that are not for everybody.
-    pub token: Option<String>,
-}
-
-impl Default for HubOptions {
-    fn default() -> Self {
-        Self {
-            endpoint: HUGGING_FACE.into(),
-            token: None,
-        }
-    }
-}
-
-impl fmt::Debug for HubOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HubOptions")
-            .field("endpoint", &self.endpoint)
-            .field("has_token", &self.token.is_some())
-            .finish()
-    }
-}
 
 #[derive(Deserialize)]
 struct Revision {
@@ -71,7 +42,7 @@ pub(super) async fn files(
     revision: Option<&str>,
     file: Option<&str>,
 ) -> Result<Vec<File>, String> {
-    let endpoint = &web.hub.endpoint;
+    let endpoint = &web.hub().endpoint;
     let named = revision.unwrap_or("main");
     let url = format!(
         "{endpoint}/api/models/{repository}/revision/{}?blobs=true",
@@ -79,7 +50,7 @@ pub(super) async fn files(
     );
     let found: Revision = web.json(&url).await.map_err(|err| match err {
         WebError::Status(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND, code) => {
-            let has_token = web.hub.token.is_some();
+            let has_token = web.hub().token.is_some();
             missing(repository, named, code.as_deref(), has_token)
         }
         err => err.to_string(),

@@ -3,48 +3,31 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::{Response, StatusCode, header};
+use fetch::{Answer, Client, FetchError, HubOptions, Ranges, Wanted};
+use protocol::limits::{MAX_HUB_LIST_BYTES, MIN_FETCH_PACE_BYTES};
+use reqwest::{StatusCode, header};
 use serde::de::DeserializeOwned;
 
-use super::HubOptions;
-
-/// A connection that brings nothing for so long is broken.
-const SILENCE: Duration = Duration::from_secs(60);
-const CONNECT: Duration = Duration::from_secs(15);
-/// Tries in a row that bring nothing.
+/// Tries in a row that bring next to nothing.
 const TRIES: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 /// Asks for files; Hugging Face learns who asks, nobody else does.
 #[derive(Debug, Clone)]
-pub(super) struct Web {
-    http: reqwest::Client,
-    pub(super) hub: HubOptions,
-}
+pub(super) struct Web(Client);
 
-/// Why a file cannot be read.
+/// Why a file cannot be read. Addresses may hold secrets, so no message holds one.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WebError {
     /// The server says no; the second value is Hugging Face's word for it.
     #[error("the server answered {0}")]
     Status(StatusCode, Option<String>),
-    /// Nobody answers, or the connection broke.
-    #[error("no answer ({})", protocol::problem::chain(&without_url(.0)))]
-    Connection(#[source] reqwest::Error),
+    /// The server does not answer, or may not be asked.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
     /// What came is not what was asked for.
     #[error("{0}")]
     Unexpected(String),
-}
-
-/// Addresses may hold secrets.
-fn without_url(err: &reqwest::Error) -> std::io::Error {
-    let mut cause = std::error::Error::source(err);
-    let mut text = String::from("the connection failed");
-    while let Some(err) = cause {
-        text = err.to_string();
-        cause = err.source();
-    }
-    std::io::Error::other(text)
 }
 
 impl WebError {
@@ -58,27 +41,34 @@ impl WebError {
                         StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT
                     )
             }
-            Self::Connection(err) => !err.is_builder() && !err.is_redirect(),
+            Self::Fetch(err) => err.is_transient(),
             Self::Unexpected(_) => false,
         }
     }
 }
 
 impl Web {
-    pub(super) fn new(hub: HubOptions) -> Result<Self, WebError> {
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("morpheus/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT)
-            .read_timeout(SILENCE)
-            .build()
-            .map_err(WebError::Connection)?;
-        Ok(Self { http, hub })
+    pub(super) fn new(hub: HubOptions, allowed: Ranges) -> Result<Self, WebError> {
+        let agent = concat!("morpheus/", env!("CARGO_PKG_VERSION"));
+        Ok(Self(Client::new(agent, hub, allowed)?))
+    }
+
+    pub(super) fn hub(&self) -> &HubOptions {
+        self.0.hub()
     }
 
     /// A document.
     pub(super) async fn json<T: DeserializeOwned>(&self, url: &str) -> Result<T, WebError> {
-        let answer = self.patiently(url, None).await?;
-        let text = answer.bytes().await.map_err(WebError::Connection)?;
+        let mut answer = self.patiently(url, None).await?;
+        let mut text = Vec::new();
+        while let Some(chunk) = answer.chunk().await? {
+            if (text.len() + chunk.len()) as u64 > MAX_HUB_LIST_BYTES {
+                return Err(WebError::Unexpected(format!(
+                    "the answer has more than {MAX_HUB_LIST_BYTES} bytes"
+                )));
+            }
+            text.extend_from_slice(&chunk);
+        }
         serde_json::from_slice(&text)
             .map_err(|err| WebError::Unexpected(format!("the answer is not what it should be ({err})")))
     }
@@ -100,7 +90,7 @@ impl Web {
         };
         let mut bytes = Vec::new();
         while (bytes.len() as u64) < n_bytes.min(size) {
-            match answer.chunk().await.map_err(WebError::Connection)? {
+            match answer.chunk().await? {
                 Some(chunk) => bytes.extend_from_slice(&chunk),
                 None => return Err(WebError::Unexpected("the file ends early".into())),
             }
@@ -118,13 +108,18 @@ impl Web {
             etag: None,
             answer: None,
             n_failed: 0,
+            failed_at: 0,
         }
     }
 
-    async fn patiently(&self, url: &str, range: Option<String>) -> Result<Response, WebError> {
+    async fn patiently(&self, url: &str, range: Option<String>) -> Result<Answer, WebError> {
+        let wanted = Wanted {
+            range,
+            if_range: None,
+        };
         let mut n_failed = 0;
         loop {
-            match self.get(url, range.as_deref(), None).await {
+            match self.get(url, &wanted).await {
                 Err(err) if err.is_transient() && n_failed + 1 < TRIES => {
                     pause(n_failed).await;
                     n_failed += 1;
@@ -134,29 +129,8 @@ impl Web {
         }
     }
 
-    async fn get(
-        &self,
-        url: &str,
-        range: Option<&str>,
-        etag: Option<&header::HeaderValue>,
-    ) -> Result<Response, WebError> {
-        // Compressed, a range would be one of other bytes.
-        let mut asking = self.http.get(url).header(header::ACCEPT_ENCODING, "identity");
-        if let Some(range) = range {
-            asking = asking.header(header::RANGE, range);
-        }
-        if let Some(etag) = etag {
-            asking = asking.header(header::IF_RANGE, etag);
-        }
-        // The client leaves it out when it is sent on to another host.
-        if let Some(token) = &self.hub.token
-            && url
-                .strip_prefix(&self.hub.endpoint)
-                .is_some_and(|path| path.starts_with('/'))
-        {
-            asking = asking.bearer_auth(token);
-        }
-        let answer = asking.send().await.map_err(WebError::Connection)?;
+    async fn get(&self, url: &str, wanted: &Wanted) -> Result<Answer, WebError> {
+        let answer = self.0.get(url, wanted).await?;
         if answer.status().is_success() {
             return Ok(answer);
         }
@@ -172,8 +146,10 @@ pub(super) struct Reader {
     url: String,
     at: u64,
     etag: Option<header::HeaderValue>,
-    answer: Option<Response>,
+    answer: Option<Answer>,
     n_failed: u32,
+    /// Where it last failed: only from well beyond it is a failure the first again.
+    failed_at: u64,
 }
 
 impl Reader {
@@ -182,14 +158,17 @@ impl Reader {
         loop {
             match self.try_next().await {
                 Ok(piece) => {
-                    self.n_failed = 0;
                     self.at += piece.as_ref().map_or(0, |piece| piece.len() as u64);
+                    if self.at - self.failed_at >= MIN_FETCH_PACE_BYTES {
+                        self.n_failed = 0;
+                    }
                     return Ok(piece);
                 }
                 Err(err) if err.is_transient() && self.n_failed + 1 < TRIES => {
                     self.answer = None;
                     pause(self.n_failed).await;
                     self.n_failed += 1;
+                    self.failed_at = self.at;
                 }
                 Err(err) => return Err(err),
             }
@@ -201,17 +180,17 @@ impl Reader {
             Some(answer) => answer,
             None => self.open().await?,
         };
-        let piece = answer.chunk().await.map_err(WebError::Connection)?;
+        let piece = answer.chunk().await?;
         self.answer = Some(answer);
         Ok(piece)
     }
 
-    async fn open(&mut self) -> Result<Response, WebError> {
-        let range = (self.at > 0).then(|| format!("bytes={}-", self.at));
-        let answer = self
-            .web
-            .get(&self.url, range.as_deref(), self.etag.as_ref())
-            .await?;
+    async fn open(&mut self) -> Result<Answer, WebError> {
+        let wanted = Wanted {
+            range: (self.at > 0).then(|| format!("bytes={}-", self.at)),
+            if_range: self.etag.clone(),
+        };
+        let answer = self.web.get(&self.url, &wanted).await?;
         if self.at > 0 && content_range(&answer).map(|(first, _)| first) != Some(self.at) {
             return Err(WebError::Unexpected(
                 "the connection broke, and the file cannot be read on from there: it has changed, or its server \
@@ -230,7 +209,7 @@ async fn pause(n_failed: u32) {
 }
 
 /// First byte and size of the whole, of `bytes 6-10/11`.
-fn content_range(answer: &Response) -> Option<(u64, u64)> {
+fn content_range(answer: &Answer) -> Option<(u64, u64)> {
     let range = answer.headers().get(header::CONTENT_RANGE)?.to_str().ok()?;
     let (part, size) = range.strip_prefix("bytes ")?.split_once('/')?;
     let (first, _) = part.split_once('-')?;

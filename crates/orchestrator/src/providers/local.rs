@@ -4,6 +4,7 @@
 //! memory: each agent carries the installation's and its own id in its environment, which its children
 //! inherit, and leads a process group. A process that does not carry both is never touched.
 
+mod logs;
 mod proc;
 
 #[cfg(test)]
@@ -14,18 +15,20 @@ use std::{
     ffi::OsString,
     fs::{self, File, OpenOptions},
     io,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
 };
 
 use async_trait::async_trait;
-use protocol::recipe::Engine;
+use protocol::{environment, recipe::Engine};
 use tokio::process::Command;
 use uuid::Uuid;
 
 use self::proc::{Group, SIGNATURE, Signature};
 use super::{Instance, LaunchRequest, Provider, ProviderError, Purpose};
+use crate::Ranges;
 
 /// How to start agents on this machine.
 #[derive(Debug, Clone)]
@@ -48,6 +51,8 @@ pub struct LocalOptions {
     pub capacity: usize,
     /// What they can train with.
     pub engines: Vec<Engine>,
+    /// Where they may fetch base models from beside the public addresses.
+    pub fetch_from: Ranges,
     /// Time between the request to end and the kill.
     pub grace: Duration,
 }
@@ -60,8 +65,10 @@ pub struct Local {
 
 pub(crate) const NAME: &str = "local";
 
-/// The server's settings hold passwords that an agent does not need; these it may see.
-const INHERITED: [&str; 8] = [
+/// Of the server's settings, which hold passwords, an agent needs these. It fetches base models itself, also from
+/// repositories that are not for everybody.
+const SETTINGS: [&str; 9] = [
+    "HF_TOKEN",
     "MORPHEUS_LOG",
     "MORPHEUS_LOG_FORMAT",
     "MORPHEUS_BASE_CACHE_GB",
@@ -71,6 +78,10 @@ const INHERITED: [&str; 8] = [
     "MORPHEUS_KOHYA_TOKENIZERS",
     "MORPHEUS_KOHYA_QUIET_SECONDS",
 ];
+
+/// Logs of agents that ended are kept for this long, the newest ones.
+const LOGS_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+const MAX_LOGS: usize = 200;
 
 /// A killed process is gone within moments, unless the kernel itself waits for a disk.
 const KILL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -92,6 +103,7 @@ impl Local {
         let options = &self.options;
         fs::create_dir_all(&options.log_dir)?;
         fs::create_dir_all(&options.work_dir)?;
+        logs::prune(&options.log_dir, LOGS_KEPT, MAX_LOGS - 1);
         let log = open_log(&self.log_path(request.id))?;
         let started_at = store::now();
         let signature = Signature {
@@ -108,13 +120,13 @@ impl Local {
         if request.purpose == Purpose::Generate {
             command.arg("--generate");
         }
-        for (name, _) in std::env::vars_os() {
-            let name = name.to_string_lossy().into_owned();
-            // An agent works with signed addresses; the keys that sign them are none of its business.
-            let is_ours = name.starts_with("MORPHEUS_") || name.starts_with("AWS_");
-            if is_ours && !INHERITED.contains(&name.as_str()) {
-                command.env_remove(name);
-            }
+        // An agent works with signed addresses; passwords and keys of the server are none of its business.
+        command
+            .env_clear()
+            .envs(environment::of_machine(std::env::vars_os(), &SETTINGS));
+        let fetch_from: Vec<String> = options.fetch_from.iter().map(|range| range.to_string()).collect();
+        if !fetch_from.is_empty() {
+            command.env("MORPHEUS_ALLOW_FETCH_FROM", fetch_from.join(","));
         }
         command
             .env("MORPHEUS_TOKEN", &request.token)
@@ -209,7 +221,11 @@ impl Provider for Local {
 }
 
 fn open_log(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
 }
 
 fn failed(doing: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ProviderError {

@@ -12,21 +12,34 @@ pub(crate) const WAITS: &str = "the server's disk is nearly full: it starts when
 pub(crate) const PAUSED: &str =
     "paused with a checkpoint, since the server's disk is nearly full: it goes on when there is room";
 
-/// A checkpoint is written beside the agent and then stored; both may lie on this disk.
-const COPIES: u64 = 2;
-
 impl Orchestrator {
+    /// How often a checkpoint of a job at this provider lies on this disk: beside the agent, and where it is stored.
+    pub(crate) fn copies_here(&self, provider: &str) -> u64 {
+        let is_stored_here = self.store.objects().folder().is_some();
+        u64::from(provider == local::NAME) + u64::from(is_stored_here)
+    }
+
     /// One look at the disks.
     pub(crate) async fn reconcile_disk(&self) -> Result<(), ReconcileError> {
-        let mut reserve = 0;
+        let was_short = self.disk.is_short();
+        let (mut running, mut next) = (0, 0);
         for job in jobs::open(&self.store).await? {
-            if job.provider == local::NAME && matches!(job.phase, Phase::Running | Phase::Stopping) {
-                let newest = artifacts::newest_checkpoint(&self.store, job.id).await?;
-                reserve += COPIES * newest.map_or(0, |file| file.size_bytes);
+            let runs = matches!(job.phase, Phase::Running | Phase::Stopping);
+            // What was paused needs as much again, or it would be paused as soon as it goes on.
+            let waits = was_short && job.phase == Phase::Queued;
+            let n_copies = self.copies_here(&job.provider);
+            if n_copies == 0 || !(runs || waits) {
+                continue;
+            }
+            let newest = artifacts::newest_checkpoint(&self.store, job.id).await?;
+            let n_bytes = n_copies * newest.map_or(0, |file| file.size_bytes);
+            if runs {
+                running += n_bytes;
+            } else {
+                next = next.max(n_bytes);
             }
         }
-        self.disk.reserve(reserve);
-        let was_short = self.disk.is_short();
+        self.disk.reserve(running + next);
         let status = self.disk.look();
         if status.is_short == was_short {
             return Ok(());

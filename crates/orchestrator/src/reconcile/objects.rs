@@ -13,10 +13,10 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
-use protocol::ArtifactId;
+use protocol::{ArtifactId, limits};
 use serde::Serialize;
 use store::{
-    BlobKey, StoreError,
+    BlobKey, StoreError, audit, idempotency,
     objects::{BlobError, Listed},
     references,
 };
@@ -52,6 +52,8 @@ pub struct Collection {
     pub total_bytes: u64,
     /// Rows of files that have served their purpose.
     pub n_files: usize,
+    /// Entries of the audit log that are too old.
+    pub n_audit_entries: u64,
 }
 
 /// Something in the store that goes.
@@ -92,8 +94,14 @@ impl Orchestrator {
         let claimed = objects.claim(self.store.deployment(), pass == Pass::Look).await;
         claimed.map_err(StoreError::from)?;
         let mut collection = Collection::default();
+        if pass == Pass::Delete {
+            let tx = self.store.begin().await?;
+            idempotency::forget(&tx, now - limits::IDEMPOTENCY_KEY_LIFE).await?;
+            tx.commit().await?;
+        }
         let expired = self.expire_files(pass, now).await?;
         collection.n_files = expired.files.len();
+        collection.n_audit_entries = self.collect_audit(pass, now).await?;
         self.collect_blobs(pass, now, &expired, &mut collection).await?;
         for machine in self.collect_mailboxes(pass).await? {
             collection.add(Collected {
@@ -117,6 +125,14 @@ impl Orchestrator {
             });
         }
         Ok(collection)
+    }
+
+    async fn collect_audit(&self, pass: Pass, now: DateTime<Utc>) -> ServiceResult<u64> {
+        let before = now - self.options.rules.audit;
+        Ok(match pass {
+            Pass::Look => audit::n_before(&self.store, before).await?,
+            Pass::Delete => audit::forget_before(&self.store, before).await?,
+        })
     }
 
     /// Forgets files that have served their purpose, page by page.

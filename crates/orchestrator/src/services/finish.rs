@@ -1,6 +1,6 @@
 //! The end of an attempt, as its agent reports it.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use protocol::{
     ArtifactId, AttemptId,
@@ -10,7 +10,7 @@ use protocol::{
     phase::{AttemptPhase, Outcome, Phase},
 };
 use store::{
-    Tx,
+    StoreError, Tx,
     artifacts::{self, Artifact},
     attempts::{self, Attempt, Subject},
     events::{self, NewEvent},
@@ -20,7 +20,9 @@ use store::{
     tokens::AgentCredential,
 };
 
-use super::{AttemptEnd, end_job_attempt};
+use tokio::time::{Instant, interval_at};
+
+use super::{AttemptEnd, end_job_attempt, reports};
 use crate::{Orchestrator, ServiceError, ServiceResult, reconcile::disk::PAUSED};
 
 /// Attempts of a generation before it fails.
@@ -34,8 +36,10 @@ impl Orchestrator {
         id: AttemptId,
         mut finish: Finish,
     ) -> ServiceResult<()> {
+        reports::fit_finish(&mut finish)?;
         if let (Outcome::Completed, Some(result)) = (finish.outcome, &mut finish.result) {
-            self.check_result(agent, id, result).await?;
+            let checking = self.check_result(agent, id, result);
+            self.holding(id, finish.fence, checking).await?;
         }
         let tx = self.store.begin().await?;
         let attempt = attempts::get(&tx, id).await?;
@@ -63,6 +67,32 @@ impl Orchestrator {
         tx.commit().await?;
         tracing::info!(attempt.id = %id, ?outcome, "attempt finished");
         Ok(())
+    }
+
+    /// Does what may take longer than a lease, for an agent that sends no heartbeats any more.
+    async fn holding<T>(
+        &self,
+        id: AttemptId,
+        fence: i64,
+        work: impl Future<Output = ServiceResult<T>> + Send,
+    ) -> ServiceResult<T> {
+        let every = self.options.lease / 3;
+        let mut due = interval_at(Instant::now() + every, every);
+        let mut work = pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                _ = due.tick() => {
+                    let tx = self.store.begin().await?;
+                    match attempts::renew(&tx, id, fence, self.lease_end()).await {
+                        Ok(()) => tx.commit().await?,
+                        // It is over; the transaction that follows says what that means.
+                        Err(StoreError::Stale { .. }) => {}
+                        Err(err) => return Err(err.into()),
+                    }
+                }
+            }
+        }
     }
 
     async fn finish_job(

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use protocol::{
     OwnerId,
+    audit::AuditAction,
     generation::{CreateGeneration, Generation},
     model::Stage,
     problem::{FieldError, InvalidFields},
 };
-use store::{StoreError, generations, models};
+use store::{StoreError, audit, generations, models};
 
 use crate::{Orchestrator, ServiceResult};
 
@@ -67,9 +68,11 @@ impl Orchestrator {
             return Err(InvalidFields(errors).into());
         }
         let id = generations::create(&tx, owner, &request).await?;
-        tx.commit().await?;
+        audit::record(&tx, AuditAction::GenerationMade, &id.to_string(), "").await?;
+        let generation = generations::get(&tx, owner, id).await?;
+        let generation = tx.commit_with(generation).await?;
         tracing::info!(generation.id = %id, "generation queued");
-        Ok(generations::get(&self.store, owner, id).await?)
+        Ok(generation)
     }
 }
 

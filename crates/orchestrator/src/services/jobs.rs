@@ -3,6 +3,7 @@
 use dataset::caption::with_trigger;
 use protocol::{
     DatasetId, DatasetVersionId, JobId, MicroUsd, OwnerId,
+    audit::AuditAction,
     dataset::{Manifest, ManifestItem, Split},
     job::{CreateJob, Job, PRIORITIES},
     preset::BaseClass,
@@ -10,11 +11,17 @@ use protocol::{
     spend::{RentalWish, ResumeJob},
 };
 use store::{
-    Read, datasets,
+    Read,
+    audit::{self, named},
+    datasets,
     jobs::{self, NewJob, Requested},
 };
 
-use super::{POOL, apply, pricing::check_wish, spend::check_limit};
+use super::{
+    POOL, apply,
+    pricing::{check_rental, check_wish},
+    spend::check_limit,
+};
 use crate::{Orchestrator, ServiceError, ServiceResult, lifecycle::Input, reconcile::disk::WAITS};
 
 /// Preview prompts that are taken from the dataset when none are given.
@@ -94,6 +101,7 @@ impl Orchestrator {
         let tx = self.store.begin().await?;
         let JobPlan { recipe, manifest, .. } = self.plan(&tx, owner, request).await?;
         let manifest = datasets::freeze(&tx, dataset_id, manifest).await?;
+        let name = recipe.name.clone();
         let new = NewJob {
             owner,
             dataset_id,
@@ -109,9 +117,11 @@ impl Orchestrator {
         if self.disk.is_short() {
             jobs::put_off(&tx, id, WAITS, store::now()).await?;
         }
-        tx.commit().await?;
+        audit::record(&tx, AuditAction::JobMade, &named(&name, id), &costing(limit)).await?;
+        let job = jobs::get(&tx, owner, id).await?;
+        let job = tx.commit_with(job).await?;
         tracing::info!(job.id = %id, "job queued");
-        Ok(jobs::get(&self.store, owner, id).await?)
+        Ok(job)
     }
 
     /// Ends a job without keeping anything.
@@ -146,6 +156,11 @@ impl Orchestrator {
         }
         jobs::request(&tx, id, Some(requested)).await?;
         apply(&tx, &state, input, None).await?;
+        let action = match requested {
+            Requested::Cancel => AuditAction::JobCancelled,
+            Requested::Stop => AuditAction::JobStopped,
+        };
+        audit::record(&tx, action, &named(&job.recipe.name, id), "").await?;
         tx.commit().await?;
         tracing::info!(job.id = %id, ?requested, "end of job requested");
         Ok(jobs::get(&self.store, owner, id).await?)
@@ -161,6 +176,7 @@ impl Orchestrator {
         } = request;
         let rental = rental.unwrap_or_default();
         check_limit(limit)?;
+        check_rental(&rental)?;
         let seen = jobs::get(&self.store, owner, id).await?;
         let provider = provider.filter(|provider| *provider != seen.provider);
         if let Some(provider) = &provider {
@@ -194,9 +210,12 @@ impl Orchestrator {
             let rental = self.keeps_wish(provider).then_some(&rental);
             jobs::move_to(&tx, id, provider, rental).await?;
         }
-        tx.commit().await?;
+        let subject = named(&job.recipe.name, id);
+        audit::record(&tx, AuditAction::JobResumed, &subject, &costing(limit)).await?;
+        let job = jobs::get(&tx, owner, id).await?;
+        let job = tx.commit_with(job).await?;
         tracing::info!(job.id = %id, provider, "job resumed");
-        Ok(jobs::get(&self.store, owner, id).await?)
+        Ok(job)
     }
 
     /// Refuses another provider that does not exist or could not train the job.
@@ -282,10 +301,18 @@ impl Orchestrator {
     /// Asks the agent for a checkpoint now.
     pub async fn request_checkpoint(&self, owner: OwnerId, id: JobId) -> ServiceResult<Job> {
         let tx = self.store.begin().await?;
-        check_trains(&jobs::get(&tx, owner, id).await?, "checkpoint")?;
+        let job = jobs::get(&tx, owner, id).await?;
+        check_trains(&job, "checkpoint")?;
         jobs::request_checkpoint(&tx, id).await?;
-        tx.commit().await?;
-        Ok(jobs::get(&self.store, owner, id).await?)
+        audit::record(
+            &tx,
+            AuditAction::CheckpointAsked,
+            &named(&job.recipe.name, id),
+            "",
+        )
+        .await?;
+        let job = jobs::get(&tx, owner, id).await?;
+        Ok(tx.commit_with(job).await?)
     }
 
     /// Asks the agent for preview pictures now.
@@ -299,9 +326,15 @@ impl Orchestrator {
             ));
         }
         jobs::request_sample(&tx, id).await?;
-        tx.commit().await?;
-        Ok(jobs::get(&self.store, owner, id).await?)
+        audit::record(&tx, AuditAction::SamplesAsked, &named(&job.recipe.name, id), "").await?;
+        let job = jobs::get(&tx, owner, id).await?;
+        Ok(tx.commit_with(job).await?)
     }
+}
+
+/// A limit, for the audit log.
+fn costing(limit: Option<MicroUsd>) -> String {
+    limit.map_or_else(String::new, |limit| format!("for at most {limit}"))
 }
 
 fn check_trains(job: &Job, what: &str) -> ServiceResult<()> {

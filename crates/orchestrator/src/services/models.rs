@@ -2,9 +2,10 @@
 
 use protocol::{
     ModelVersionId, OwnerId,
+    audit::AuditAction,
     model::{ModelVersion, Stage},
 };
-use store::models;
+use store::{Tx, audit, models};
 
 use super::look;
 use crate::{Orchestrator, ServiceError, ServiceResult};
@@ -40,6 +41,7 @@ impl Orchestrator {
             )));
         }
         models::set_stage(&tx, owner, id, Stage::Approved).await?;
+        record(&tx, AuditAction::VersionApproved, &version).await?;
         tx.commit().await?;
         tracing::info!(model_version.id = %id, "model version approved");
         Ok(models::version(&self.store, owner, id).await?)
@@ -49,8 +51,19 @@ impl Orchestrator {
     pub async fn retire(&self, owner: OwnerId, id: ModelVersionId) -> ServiceResult<ModelVersion> {
         let tx = self.store.begin().await?;
         models::set_stage(&tx, owner, id, Stage::Retired).await?;
+        record(
+            &tx,
+            AuditAction::VersionRetired,
+            &models::version(&tx, owner, id).await?,
+        )
+        .await?;
         tx.commit().await?;
         tracing::info!(model_version.id = %id, "model version retired");
         Ok(models::version(&self.store, owner, id).await?)
     }
+}
+
+async fn record(tx: &Tx, action: AuditAction, version: &ModelVersion) -> ServiceResult<()> {
+    let subject = audit::named(&version.file_name, version.id);
+    Ok(audit::record(tx, action, &subject, "").await?)
 }

@@ -26,6 +26,7 @@ use crate::{
 const N_JOBS_REMEMBERED: u64 = 200;
 const MOST_GPUS: u32 = 8;
 const MOST_NAMES: usize = 16;
+const MOST_NAME: usize = 80;
 const MOST_LABEL: usize = 40;
 
 /// What a job would need and cost.
@@ -265,7 +266,7 @@ fn unfit(wish: &RentalWish, pricing: &Pricing) -> String {
 }
 
 /// What is wrong with labels.
-pub(super) fn check_labels(labels: &[String]) -> ServiceResult<()> {
+pub(super) fn check_labels(field: &'static str, labels: &[String]) -> ServiceResult<()> {
     let is_label = |label: &String| {
         (1..=MOST_LABEL).contains(&label.len())
             && label
@@ -274,7 +275,7 @@ pub(super) fn check_labels(labels: &[String]) -> ServiceResult<()> {
     };
     if labels.len() > MOST_NAMES || !labels.iter().all(is_label) {
         return Err(ServiceError::field(
-            "labels",
+            field,
             format!("at most {MOST_NAMES}, each of up to {MOST_LABEL} letters, digits, `-`, `_` and `.`"),
         ));
     }
@@ -283,13 +284,26 @@ pub(super) fn check_labels(labels: &[String]) -> ServiceResult<()> {
 
 /// What is wrong with a wish, whoever rents.
 pub(super) fn check_wish(request: &CreateJob) -> ServiceResult<()> {
-    let wish = &request.rental;
     if request
         .limit_micro_usd
         .is_some_and(|limit| limit <= MicroUsd::ZERO)
     {
         return Err(ServiceError::field("limit_micro_usd", "must be more than 0"));
     }
+    check_rental(&request.rental)?;
+    if let Some(project) = &request.project
+        && !(1..=80).contains(&project.trim().chars().count())
+    {
+        return Err(ServiceError::field(
+            "project",
+            "must have from 1 to 80 characters",
+        ));
+    }
+    Ok(())
+}
+
+/// What is wrong with the machines that are asked for, whoever rents and whether anybody does.
+pub(super) fn check_rental(wish: &RentalWish) -> ServiceResult<()> {
     if !(1..=MOST_GPUS).contains(&wish.n_gpus) {
         return Err(ServiceError::field(
             "rental.n_gpus",
@@ -300,8 +314,12 @@ pub(super) fn check_wish(request: &CreateJob) -> ServiceResult<()> {
         ("rental.gpus", &wish.gpus),
         ("rental.data_centers", &wish.data_centers),
     ] {
-        if names.len() > MOST_NAMES {
-            return Err(ServiceError::field(field, format!("at most {MOST_NAMES}")));
+        let is_name = |name: &String| (1..=MOST_NAME).contains(&name.chars().count());
+        if names.len() > MOST_NAMES || !names.iter().all(is_name) {
+            return Err(ServiceError::field(
+                field,
+                format!("at most {MOST_NAMES}, each of up to {MOST_NAME} characters"),
+            ));
         }
     }
     if wish.max_rate_micro_usd.is_some_and(|rate| rate <= MicroUsd::ZERO) {
@@ -310,13 +328,5 @@ pub(super) fn check_wish(request: &CreateJob) -> ServiceResult<()> {
             "must be more than 0",
         ));
     }
-    if let Some(project) = &request.project
-        && !(1..=80).contains(&project.trim().chars().count())
-    {
-        return Err(ServiceError::field(
-            "project",
-            "must have from 1 to 80 characters",
-        ));
-    }
-    Ok(())
+    check_labels("rental.labels", &wish.labels)
 }

@@ -2,11 +2,12 @@
 
 use protocol::{
     JobId, MicroUsd, OwnerId,
+    audit::AuditAction,
     job::Job,
     phase::Phase,
     spend::{Budget, BudgetScope, LedgerEntry, ProviderInfo, SetBudget, Spend},
 };
-use store::{jobs, settings, spend};
+use store::{audit, jobs, settings, spend};
 
 use super::POOL;
 use crate::{Orchestrator, ServiceError, ServiceResult};
@@ -67,6 +68,15 @@ impl Orchestrator {
         };
         let tx = self.store.begin().await?;
         let budget = spend::set_limit(&tx, owner, request.scope, &key, request.limit_micro_usd).await?;
+        let limit = request
+            .limit_micro_usd
+            .map_or_else(|| "no limit".to_owned(), |limit| limit.to_string());
+        let scope = match request.scope {
+            BudgetScope::Job | BudgetScope::Project => format!("project {key}"),
+            BudgetScope::User => "everything".to_owned(),
+            BudgetScope::Month => format!("months from {key}"),
+        };
+        audit::record(&tx, AuditAction::BudgetSet, &scope, &limit).await?;
         tx.commit().await?;
         Ok(budget)
     }
@@ -91,6 +101,8 @@ impl Orchestrator {
             ));
         }
         jobs::set_limit(&tx, id, limit).await?;
+        let subject = audit::named(&job.recipe.name, id);
+        audit::record(&tx, AuditAction::JobLimitSet, &subject, &limit.to_string()).await?;
         tx.commit().await?;
         Ok(jobs::get(&self.store, owner, id).await?)
     }

@@ -4,7 +4,7 @@ use futures::StreamExt as _;
 use protocol::{
     AttemptId,
     agent::{ArtifactKind, TrainResult},
-    limits::{MAX_AGENT_PICTURE_SIDE, MAX_SAFETENSORS_HEADER_BYTES},
+    limits::{MAX_AGENT_PICTURE_SIDE, MAX_METADATA_BYTES, MAX_SAFETENSORS_HEADER_BYTES},
     model::Verdict,
     phase::AttemptPhase,
     safetensors::{self, Header},
@@ -133,6 +133,16 @@ impl Orchestrator {
             Ok(header) => header,
             Err(problem) => return wrong("result.artifact_id", format!("is not a LoRA: {problem}")),
         };
+        let sizes = header
+            .metadata
+            .iter()
+            .map(|(name, value)| name.len() + value.len());
+        let n_bytes: usize = sizes.sum();
+        if n_bytes > MAX_METADATA_BYTES {
+            let problem =
+                format!("has metadata of {n_bytes} bytes, and at most {MAX_METADATA_BYTES} are kept");
+            return wrong("result.artifact_id", problem);
+        }
         result.metadata = header.metadata.clone();
         if let Some(problem) = self.numbers_problem(&file.key, header, &result.verdict).await? {
             return wrong("result.verdict", problem);

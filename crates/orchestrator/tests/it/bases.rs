@@ -1,5 +1,7 @@
 //! Base models by path, address and id: looked at, hashed, copied, and where jobs get them.
 
+mod hostile;
+
 use std::path::Path;
 
 use chrono::TimeDelta;
@@ -47,6 +49,7 @@ async fn bench(hub: &Hub) -> anyhow::Result<Bench> {
     let endpoint = hub.url.clone();
     Bench::with(|options| {
         options.inspect_base = Some(inspect);
+        options.base_folders = vec![std::env::temp_dir()];
         options.hub = HubOptions {
             endpoint,
             token: None,
@@ -60,7 +63,7 @@ async fn register(bench: &Bench, name: &str, source: &str) -> ServiceResult<Regi
         name: name.into(),
         source: source.into(),
     };
-    bench.orchestrator.register_base(request).await
+    bench.orchestrator.register_base(bench.owner(), request).await
 }
 
 /// Registers, and has it looked at.
@@ -126,7 +129,8 @@ async fn a_file_of_the_server_is_hashed_and_copied_for_others() -> anyhow::Resul
     let Work::Train(work) = assignment.work else {
         anyhow::bail!("no training")
     };
-    assert_eq!(work.base, BaseLocation::Path { path: source });
+    let resolved = path.canonicalize()?.display().to_string();
+    assert_eq!(work.base, BaseLocation::Path { path: resolved });
     Ok(())
 }
 
@@ -262,7 +266,7 @@ async fn a_repository_is_pinned_to_its_commit_and_jobs_fetch_from_there() -> any
     assert_eq!(files.len(), 9);
     for file in files {
         let expected = format!("{}/owner/folder/resolve/{COMMIT}/{}", hub.url, file.path);
-        assert_eq!(file.file.url, expected);
+        assert_eq!((&file.file.url, file.is_foreign), (&expected, true));
         assert!(!file.path.ends_with("model.safetensors"), "{}", file.path);
         assert_eq!(file.file.sha256.len(), 64);
     }
@@ -281,8 +285,11 @@ async fn what_cannot_be_a_base_is_said_with_what_would_be() -> anyhow::Result<()
     let cases = [
         (
             "gone",
-            "/nowhere/x.safetensors".to_owned(),
-            "/nowhere/x.safetensors",
+            std::env::temp_dir()
+                .join("nowhere/x.safetensors")
+                .display()
+                .to_string(),
+            "nowhere/x.safetensors",
         ),
         ("page", url("a/b/page.safetensors"), "no safetensors file"),
         ("flux", url("a/b/flux.safetensors"), "expected a single-file SDXL"),
@@ -314,8 +321,9 @@ async fn what_cannot_be_a_base_is_said_with_what_would_be() -> anyhow::Result<()
     for (name, source, field) in [
         ("tiny-xl", "/x", "name"),
         ("a b", "/x", "name"),
-        ("flux", "/x", "name"),
+        ("flux", "hf:c/d", "name"),
         ("x", "relative/x", "source"),
+        ("x", "/etc/passwd", "source"),
         ("x", "hf:nobody", "source"),
         ("x", "ftp://a/b", "source"),
     ] {

@@ -127,9 +127,33 @@ impl Bench {
         self.store().default_owner()
     }
 
+    pub(crate) fn on_postgres(&self) -> bool {
+        self.database.is_some()
+    }
+
+    /// All rows of the database.
+    pub(crate) async fn everything(&self) -> anyhow::Result<String> {
+        let url = self.database.as_ref().map(|database| database.url());
+        let mut export = Vec::new();
+        let builder = Store::builder(self.folder.path()).database(url);
+        builder.export_database(&mut export).await?;
+        let export = String::from_utf8(export)?;
+        // The first line says when it was written.
+        Ok(export
+            .split_once('\n')
+            .map(|(_, rows)| rows.to_owned())
+            .unwrap_or_default())
+    }
+
     /// The server starts again; agents and database are as they were.
     pub(crate) fn restart(&mut self) {
         self.orchestrator = Orchestrator::new(self.store().clone(), self.options.clone());
+    }
+
+    /// The server starts again with other settings.
+    pub(crate) fn restart_with(&mut self, change: impl FnOnce(&mut Options)) {
+        change(&mut self.options);
+        self.restart();
     }
 
     pub(crate) async fn pass(&self) -> anyhow::Result<()> {

@@ -16,3 +16,4 @@ mod reap;
 mod rentals;
 mod replicas;
 mod runpod;
+mod storage;

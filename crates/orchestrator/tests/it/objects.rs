@@ -153,7 +153,7 @@ async fn a_promoted_version_keeps_everything() -> anyhow::Result<()> {
     let version = job.model_version_id.context("it has a result")?;
     bench.orchestrator.promote(bench.owner(), version).await?;
     let collection = bench.collect(Pass::Delete, TimeDelta::days(4000)).await?;
-    assert_eq!(collection, Collection::default());
+    assert_eq!(but_the_log(collection), Collection::default());
     Ok(())
 }
 
@@ -167,7 +167,7 @@ async fn a_running_job_keeps_everything() -> anyhow::Result<()> {
         .await?;
     agent.bring(&held, sample(), picture("sample")).await?;
     let collection = bench.collect(Pass::Delete, TimeDelta::days(4000)).await?;
-    assert_eq!(collection, Collection::default());
+    assert_eq!(but_the_log(collection), Collection::default());
     Ok(())
 }
 
@@ -275,4 +275,12 @@ async fn another_installations_objects_are_left_alone() -> anyhow::Result<()> {
     );
     assert!(bench.store().objects().exists(&orphan).await?);
     Ok(())
+}
+
+/// What was collected but for old entries of the audit log, which nothing keeps.
+fn but_the_log(collection: Collection) -> Collection {
+    Collection {
+        n_audit_entries: 0,
+        ..collection
+    }
 }

@@ -53,9 +53,11 @@ fn tokens_are_found_in_headers() {
     assert_eq!(bearer(&headers(&[("authorization", "bearer abc")])), Some("abc"));
     assert_eq!(bearer(&headers(&[("authorization", "Basic abc")])), None);
     let cookies = headers(&[("cookie", "theme=dark; morpheus_session=abc; x=y")]);
-    assert_eq!(session_cookie(&cookies), Some("abc"));
-    assert_eq!(
-        session_cookie(&headers(&[("cookie", "not_morpheus_session=abc")])),
-        None
-    );
+    assert_eq!(session_cookie(&cookies, false), Some("abc"));
+    let other = headers(&[("cookie", "not_morpheus_session=abc")]);
+    assert_eq!(session_cookie(&other, false), None);
+    // Whoever can write plain cookies for the host cannot plant one where the server is reached by https.
+    assert_eq!(session_cookie(&cookies, true), None);
+    let secure = headers(&[("cookie", "morpheus_session=planted; __Host-morpheus_session=abc")]);
+    assert_eq!(session_cookie(&secure, true), Some("abc"));
 }

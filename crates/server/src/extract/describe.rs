@@ -1,6 +1,13 @@
 //! Turns serde's messages into a field's name and what would be right.
 
+use protocol::text::shown;
+
 use crate::error::ApiError;
+
+/// How much of what a client sent is repeated to it.
+pub(super) const SHOWN_CHARS: usize = 80;
+/// A whole message may hold a little more: serde names all fields that there are.
+const MESSAGE_CHARS: usize = 500;
 
 /// What is wrong with a JSON body. `path` is where the parser stood: `parameters.rank`, or `.` at the top.
 pub(super) fn json(path: &str, error: &serde_json::Error) -> ApiError {
@@ -15,7 +22,10 @@ pub(super) fn json(path: &str, error: &serde_json::Error) -> ApiError {
     let parent = if path == "." { "" } else { path };
     match field(parent, message) {
         Some((field, message)) => ApiError::field(field, message),
-        None => ApiError::InvalidRequest(format!("the body does not fit: {message}")),
+        None => {
+            let message = shown(message, MESSAGE_CHARS);
+            ApiError::InvalidRequest(format!("the body does not fit: {message}"))
+        }
     }
 }
 
@@ -30,15 +40,19 @@ pub(super) fn query(message: &str) -> ApiError {
     };
     match field(name, rest) {
         Some((field, message)) => ApiError::field(field, message),
-        None => ApiError::InvalidRequest(format!("the query does not fit: {message}")),
+        None => {
+            let message = shown(message, MESSAGE_CHARS);
+            ApiError::InvalidRequest(format!("the query does not fit: {message}"))
+        }
     }
 }
 
 /// Which field is at fault, and what would be right.
 fn field(path: &str, message: &str) -> Option<(String, String)> {
+    let path = &shown(path, 2 * SHOWN_CHARS);
     if let Some(rest) = message.strip_prefix("unknown field ") {
         let mut names = quoted(rest);
-        let name = names.next()?;
+        let name = &shown(names.next()?, SHOWN_CHARS);
         let known = names.map(|name| format!("`{name}`")).collect::<Vec<_>>();
         let message = if known.is_empty() {
             "is not a field; none is taken here".to_owned()
@@ -58,7 +72,7 @@ fn field(path: &str, message: &str) -> Option<(String, String)> {
     }
     if let Some(rest) = message.strip_prefix("unknown variant ") {
         let mut names = quoted(rest);
-        let name = names.next()?;
+        let name = shown(names.next()?, SHOWN_CHARS);
         let known = names
             .map(|name| format!("`{name}`"))
             .collect::<Vec<_>>()
@@ -72,7 +86,11 @@ fn field(path: &str, message: &str) -> Option<(String, String)> {
     if let Some((found, expected)) = mismatch {
         return Some((
             path.to_owned(),
-            format!("must be {}, not {}", plain(expected), value(found)),
+            format!(
+                "must be {}, not {}",
+                plain(expected),
+                shown(value(found), SHOWN_CHARS)
+            ),
         ));
     }
     if message.starts_with("UUID parsing failed") {
@@ -81,7 +99,7 @@ fn field(path: &str, message: &str) -> Option<(String, String)> {
             "must be an id, as the API gave it out: a UUID".to_owned(),
         ));
     }
-    Some((path.to_owned(), message.to_owned()))
+    Some((path.to_owned(), shown(message, MESSAGE_CHARS)))
 }
 
 fn join(path: &str, name: &str) -> String {

@@ -2,22 +2,32 @@
 
 use axum::{
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderMap, Method, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
 };
+use chrono::{DateTime, TimeDelta, Utc};
 use protocol::{
     TokenId,
-    api::{ApiToken, CreateToken, CreatedToken, Login, Session, TokenScope},
+    api::{ApiToken, BrowserSession, CreateToken, CreatedToken, Login, Session, SignedOut, TokenScope},
+    audit::AuditAction,
 };
 use serde::Deserialize;
+use store::{
+    audit,
+    tokens::{self, NewApiToken, Reach, TokenKind},
+};
 
 use crate::{
-    auth::{self, User},
+    auth::{self, Peer, User},
     dashboard,
     error::{ApiError, ApiResult},
     extract::{Json, Path, Query},
+    idempotency::IdempotencyKey,
     state::AppState,
 };
+
+/// The longest that a token may work.
+const MAX_TOKEN_DAYS: u32 = 3650;
 
 /// The query of a login address.
 #[derive(Default, Deserialize)]
@@ -28,61 +38,152 @@ pub(crate) struct LoginQuery {
 
 /// What a browser gets at the address that the server printed: a session, and the first page.
 ///
-/// A token that is not taken leads to the page with the form, which says so.
+/// A token that is not taken leads to the page with the form, which says so; a browser that is signed in already goes
+/// to the first page all the same. What only looks ahead does not use the address up.
 pub(crate) async fn follow_login_address(
     State(state): State<AppState>,
+    method: Method,
+    peer: Peer,
+    headers: HeaderMap,
     Query(query): Query<LoginQuery>,
 ) -> Response {
-    let Some(token) = query.token else {
+    let (Some(token), false) = (query.token, only_looks(&method, &headers)) else {
         return dashboard::index();
     };
-    match auth::start_session(&state, &token).await {
-        Ok(cookie) => ([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response(),
-        Err(ApiError::Unauthorized(_)) => Redirect::to("/login?failed=true").into_response(),
-        Err(error) => error.into_response(),
+    let refusal = match auth::sign_in(&state, &token, peer.clone(), &headers).await {
+        Ok(cookie) => return ([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response(),
+        Err(refusal) => refusal,
+    };
+    match refusal.word {
+        Some(_) if auth::is_signed_in(&state, &peer, &headers).await => Redirect::to("/").into_response(),
+        Some(_) if matches!(refusal.error, ApiError::TooManyRefusals { .. }) => {
+            Redirect::to("/login?failed=limited").into_response()
+        }
+        Some(word) => Redirect::to(&format!("/login?failed={word}")).into_response(),
+        None => refusal.error.into_response(),
     }
+}
+
+/// Browsers load pages before anybody opens them, and chat programs show what is behind an address.
+fn only_looks(method: &Method, headers: &HeaderMap) -> bool {
+    let says = |name: &str, word: &str| {
+        headers
+            .get(name)
+            .is_some_and(|value| value.to_str().is_ok_and(|value| value.contains(word)))
+    };
+    *method == Method::HEAD || says("sec-purpose", "prefetch") || says("purpose", "prefetch")
 }
 
 /// Sign this browser in
 ///
-/// Exchanges a token for a session cookie. Needs no other proof.
+/// Exchanges an API token, or the one of a login address, for a session cookie. Needs no other proof. The session ends
+/// with the token. A login address works once.
 #[utoipa::path(
     post,
     path = "/login",
     tag = "access",
     request_body = Login,
-    responses((status = 204, description = "Signed in; the answer sets the session cookie")),
+    responses(
+        (status = 204, description = "Signed in; the answer sets the session cookie"),
+        (status = 429, description = "Too many sign-ins from this address were refused; `Retry-After` says for how long")
+    ),
     security(())
 )]
 pub(crate) async fn log_in(
     State(state): State<AppState>,
+    peer: Peer,
+    headers: HeaderMap,
     Json(request): Json<Login>,
 ) -> ApiResult<impl IntoResponse> {
-    let cookie = auth::start_session(&state, &request.token).await?;
+    let cookie = auth::sign_in(&state, &request.token, peer, &headers)
+        .await
+        .map_err(|refusal| refusal.error)?;
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]))
 }
 
 /// Who is asking
 #[utoipa::path(get, path = "/session", tag = "access", responses((status = 200, body = Session)))]
-pub(crate) async fn session(user: User) -> axum::Json<Session> {
-    axum::Json(Session {
+pub(crate) async fn session(State(state): State<AppState>, user: User) -> ApiResult<axum::Json<Session>> {
+    let signed_in_with = match (user.kind, user.made_by) {
+        (TokenKind::Session, Some(maker)) => tokens::full_name(state.store(), maker).await?,
+        _ => None,
+    };
+    Ok(axum::Json(Session {
         token_name: user.token_name,
+        signed_in_with,
         server_version: env!("CARGO_PKG_VERSION").to_owned(),
-    })
+    }))
 }
 
 /// Sign this browser out
 #[utoipa::path(delete, path = "/session", tag = "access", responses((status = 204, description = "Signed out")))]
 pub(crate) async fn sign_out(State(state): State<AppState>, user: User) -> ApiResult<impl IntoResponse> {
     // An API token that a program uses here stays: it is deleted by its id.
-    if user.token_name == auth::SESSION_NAME {
+    if user.kind == TokenKind::Session {
         let tx = state.store().begin().await?;
-        store::tokens::revoke(&tx, user.owner, user.token).await?;
+        tokens::end_session(&tx, user.owner, user.token).await?;
+        audit::record(&tx, AuditAction::SignedOut, "", "").await?;
         tx.commit().await?;
+        state.access.changed();
     }
     Ok((
         StatusCode::NO_CONTENT,
         [(header::SET_COOKIE, auth::forget_session(&state))],
+    ))
+}
+
+/// List the browsers that are signed in
+#[utoipa::path(get, path = "/sessions", tag = "access", responses((status = 200, body = [BrowserSession])))]
+pub(crate) async fn list_sessions(
+    State(state): State<AppState>,
+    user: User,
+) -> ApiResult<axum::Json<Vec<BrowserSession>>> {
+    let sessions = tokens::list_sessions(state.store(), user.owner, Some(user.token)).await?;
+    Ok(axum::Json(sessions))
+}
+
+/// Sign one browser out
+#[utoipa::path(
+    delete,
+    path = "/sessions/{id}",
+    tag = "access",
+    params(("id" = Uuid, Path, description = "The session")),
+    responses((status = 204, description = "Signed out"))
+)]
+pub(crate) async fn end_session(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<TokenId>,
+) -> ApiResult<StatusCode> {
+    let tx = state.store().begin().await?;
+    let name = tokens::full_name(&tx, id).await?;
+    tokens::end_session(&tx, user.owner, id).await?;
+    audit::record(&tx, AuditAction::SessionEnded, &name.unwrap_or_default(), "").await?;
+    tx.commit().await?;
+    state.access.changed();
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Sign out everywhere
+///
+/// Ends all sessions, also the one that asks, and login addresses that nobody has used yet. API tokens stay.
+#[utoipa::path(delete, path = "/sessions", tag = "access", responses((status = 200, body = SignedOut)))]
+pub(crate) async fn sign_out_everywhere(
+    State(state): State<AppState>,
+    user: User,
+) -> ApiResult<impl IntoResponse> {
+    let tx = state.store().begin().await?;
+    let ended = tokens::sign_out_everywhere(&tx, user.owner).await?;
+    let subject = format!(
+        "{} sessions, {} login addresses",
+        ended.n_sessions, ended.n_login_addresses
+    );
+    audit::record(&tx, AuditAction::SignedOutEverywhere, &subject, "").await?;
+    tx.commit().await?;
+    state.access.changed();
+    Ok((
+        [(header::SET_COOKIE, auth::forget_session(&state))],
+        axum::Json(ended),
     ))
 }
 
@@ -100,6 +201,7 @@ pub(crate) async fn list_tokens(
     post,
     path = "/tokens",
     tag = "access",
+    params(IdempotencyKey),
     request_body = CreateToken,
     responses((status = 201, body = CreatedToken))
 )]
@@ -109,24 +211,73 @@ pub(crate) async fn create_token(
     Json(request): Json<CreateToken>,
 ) -> ApiResult<(StatusCode, axum::Json<CreatedToken>)> {
     let name = super::name(&request.name)?;
-    if [auth::SESSION_NAME, auth::LOGIN_NAME].contains(&name) {
+    if [tokens::SESSION_NAME, tokens::LOGIN_NAME].contains(&name) {
         return Err(ApiError::field(
             "name",
             format!("`{name}` is what the server calls its own tokens; choose another"),
         ));
     }
+    let expires_at = end(request.expires_in_days)?;
     let tx = state.store().begin().await?;
-    let token = match request.scope {
-        TokenScope::User => store::tokens::create_user(&tx, user.owner, name, None).await?,
-        TokenScope::Agent => store::tokens::create_pool(&tx, user.owner, name).await?,
+    check_reach(tokens::reach(&tx, user.token).await?, expires_at)?;
+    let new = NewApiToken {
+        owner: user.owner,
+        name,
+        scope: request.scope,
+        expires_at,
+        made_by: Some(user.token),
     };
-    tx.commit().await?;
+    let mut token = tokens::create_token(&tx, new).await?;
+    token.token.made_by = tokens::full_name(&tx, user.token).await?;
+    let detail = match (request.scope, expires_at) {
+        (TokenScope::User, None) => "full access, until it is deleted".to_owned(),
+        (TokenScope::Agent, None) => "for machines, until it is deleted".to_owned(),
+        (TokenScope::User, Some(end)) => format!("full access, until {}", end.format("%Y-%m-%d")),
+        (TokenScope::Agent, Some(end)) => format!("for machines, until {}", end.format("%Y-%m-%d")),
+    };
+    audit::record(&tx, AuditAction::TokenMade, name, &detail).await?;
+    let refusal = format!(
+        "the token `{name}` was made by the first request with this Idempotency-Key, and its secret is shown once only: \
+         delete it, and make another with a new key"
+    );
+    let token = tx.commit_with_secret(token, refusal).await?;
     Ok((StatusCode::CREATED, axum::Json(token)))
+}
+
+/// When a token for this many days ends.
+fn end(days: Option<u32>) -> ApiResult<Option<DateTime<Utc>>> {
+    match days {
+        None => Ok(None),
+        Some(days @ 1..=MAX_TOKEN_DAYS) => Ok(Some(store::now() + TimeDelta::days(i64::from(days)))),
+        Some(days) => Err(ApiError::field(
+            "expires_in_days",
+            format!(
+                "must be from 1 to {MAX_TOKEN_DAYS}, not {days}; leave it out for a token without an end"
+            ),
+        )),
+    }
+}
+
+/// What ends cannot make something that goes on.
+fn check_reach(reach: Reach, expires_at: Option<DateTime<Utc>>) -> ApiResult<()> {
+    match reach {
+        Reach::Unlimited => Ok(()),
+        Reach::Until(limit) if expires_at.is_some_and(|end| end <= limit) => Ok(()),
+        Reach::Until(limit) => Err(ApiError::field(
+            "expires_in_days",
+            format!(
+                "must end with the token that you are signed in with, on {}, or earlier",
+                limit.format("%Y-%m-%d at %H:%M UTC")
+            ),
+        )),
+        Reach::Ended => Err(ApiError::signed_out()),
+    }
 }
 
 /// Delete an API token
 ///
-/// Whoever uses it is refused from now on.
+/// Whatever uses it stops working, and browsers that were signed in with it are signed out. Tokens that it made stay:
+/// the list says which they are.
 #[utoipa::path(
     delete,
     path = "/tokens/{id}",
@@ -140,7 +291,13 @@ pub(crate) async fn delete_token(
     Path(id): Path<TokenId>,
 ) -> ApiResult<StatusCode> {
     let tx = state.store().begin().await?;
-    store::tokens::revoke(&tx, user.owner, id).await?;
+    let revoked = tokens::revoke(&tx, user.owner, id).await?;
+    let detail = match revoked.n_sessions {
+        0 => String::new(),
+        n => format!("and ended {n} sessions that it had signed in"),
+    };
+    audit::record(&tx, AuditAction::TokenDeleted, &revoked.name, &detail).await?;
     tx.commit().await?;
+    state.access.changed();
     Ok(StatusCode::NO_CONTENT)
 }

@@ -7,12 +7,13 @@ use protocol::{
         ClaimReply, ClaimRequest, Finish, Heartbeat, HeartbeatReply, Instead, NewArtifact, UnusableFile,
         UploadTicket,
     },
+    limits::MAX_PROBLEM_CHARS,
 };
 
 use crate::{
     auth::Agent,
     error::{ApiError, ApiResult},
-    extract::{Json, Path},
+    extract::{AgentJson, Path},
     state::AppState,
 };
 
@@ -28,7 +29,7 @@ use crate::{
 pub(crate) async fn claim(
     State(state): State<AppState>,
     Agent(agent): Agent,
-    Json(request): Json<ClaimRequest>,
+    AgentJson(request): AgentJson<ClaimRequest>,
 ) -> ApiResult<axum::Json<ClaimReply>> {
     if request.wait_seconds > 60 {
         return Err(ApiError::field(
@@ -56,7 +57,7 @@ pub(crate) async fn heartbeat(
     State(state): State<AppState>,
     Agent(agent): Agent,
     Path(id): Path<AttemptId>,
-    Json(request): Json<Heartbeat>,
+    AgentJson(request): AgentJson<Heartbeat>,
 ) -> ApiResult<axum::Json<HeartbeatReply>> {
     Ok(axum::Json(
         state.orchestrator.heartbeat(&agent, id, request).await?,
@@ -79,10 +80,11 @@ pub(crate) async fn report_unusable(
     State(state): State<AppState>,
     Agent(agent): Agent,
     Path(id): Path<AttemptId>,
-    Json(request): Json<UnusableFile>,
+    AgentJson(request): AgentJson<UnusableFile>,
 ) -> ApiResult<axum::Json<Instead>> {
-    if request.problem.chars().count() > 2000 {
-        return Err(ApiError::field("problem", "must have at most 2000 characters"));
+    if request.problem.chars().count() > MAX_PROBLEM_CHARS {
+        let message = format!("must have at most {MAX_PROBLEM_CHARS} characters");
+        return Err(ApiError::field("problem", message));
     }
     Ok(axum::Json(
         state.orchestrator.report_unusable(&agent, id, request).await?,
@@ -103,7 +105,7 @@ pub(crate) async fn create_artifact(
     State(state): State<AppState>,
     Agent(agent): Agent,
     Path(id): Path<AttemptId>,
-    Json(request): Json<NewArtifact>,
+    AgentJson(request): AgentJson<NewArtifact>,
 ) -> ApiResult<axum::Json<UploadTicket>> {
     Ok(axum::Json(
         state.orchestrator.announce_artifact(&agent, id, request).await?,
@@ -148,7 +150,7 @@ pub(crate) async fn finish(
     State(state): State<AppState>,
     Agent(agent): Agent,
     Path(id): Path<AttemptId>,
-    Json(request): Json<Finish>,
+    AgentJson(request): AgentJson<Finish>,
 ) -> ApiResult<StatusCode> {
     state.orchestrator.finish(&agent, id, request).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -10,6 +10,7 @@ use crate::{
     auth::User,
     error::ApiResult,
     extract::{Json, Path},
+    idempotency::IdempotencyKey,
     state::AppState,
 };
 
@@ -38,22 +39,25 @@ pub(crate) async fn list_registered_bases(
 
 /// Register a base model
 ///
-/// By a path on the server's machine, an address, or an id on Hugging Face. The server looks whether it is an SDXL
+/// By a path on the server's machine, in a folder that its settings allow (`--base-folder`), by an address, or by an id
+/// on Hugging Face. Addresses of private networks are fetched only if the settings allow them (`--allow-fetch-from`). The
+/// server looks whether it is an SDXL
 /// model and hashes it; of one on the web it reads the header only, if the hash is known. Machines that train on it
 /// fetch it from there.
 #[utoipa::path(
     post,
     path = "/registered-base-models",
     tag = "models",
+    params(IdempotencyKey),
     request_body = RegisterBase,
     responses((status = 202, body = RegisteredBase))
 )]
 pub(crate) async fn register_base(
     State(state): State<AppState>,
-    _user: User,
+    user: User,
     Json(request): Json<RegisterBase>,
 ) -> ApiResult<(StatusCode, axum::Json<RegisteredBase>)> {
-    let base = state.orchestrator.register_base(request).await?;
+    let base = state.orchestrator.register_base(user.owner, request).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(base)))
 }
 

@@ -1,6 +1,9 @@
 //! `/blob/{key}`: files of the local object store. Whoever has a signed address may use it, and nothing else.
 
+use std::sync::Arc;
+
 use axum::{
+    Extension,
     body::Body,
     extract::State,
     http::{HeaderMap, StatusCode, header},
@@ -16,6 +19,7 @@ use crate::{
     error::{ApiError, ApiResult},
     extract::{Path, Query},
     files::{self, Presentation},
+    serve::Peer,
     state::AppState,
 };
 
@@ -24,9 +28,11 @@ pub(crate) async fn get_blob(
     State(state): State<AppState>,
     Path(key): Path<String>,
     Query(query): Query<SignedQuery>,
+    peer: Option<Extension<Arc<Peer>>>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let key = verify(&state, Method::Get, &key, &query)?;
+    prove(peer);
     let presentation = Presentation {
         content_type: query.content_type,
         download_name: query.name,
@@ -39,10 +45,12 @@ pub(crate) async fn put_blob(
     State(state): State<AppState>,
     Path(key): Path<String>,
     Query(query): Query<SignedQuery>,
+    peer: Option<Extension<Arc<Peer>>>,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<StatusCode> {
     let key = verify(&state, Method::Put, &key, &query)?;
+    prove(peer);
     let size = query.size.ok_or(ApiError::Forbidden(MISMATCH))?;
     let announced = headers.get(header::CONTENT_LENGTH);
     let announced: Option<u64> = announced.and_then(|value| value.to_str().ok()?.parse().ok());
@@ -55,6 +63,13 @@ pub(crate) async fn put_blob(
     let stream = body.into_data_stream().map_err(std::io::Error::other);
     objects.put_stream(&key, size, stream).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// A signed address is as good as a token.
+fn prove(peer: Option<Extension<Arc<Peer>>>) {
+    if let Some(Extension(peer)) = peer {
+        peer.prove();
+    }
 }
 
 const MISMATCH: &str =

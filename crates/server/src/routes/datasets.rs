@@ -4,14 +4,17 @@ use axum::{extract::State, http::StatusCode};
 use protocol::{
     DatasetId,
     api::{Page, UpdateDataset},
+    audit::AuditAction,
     dataset::{CreateDataset, Dataset},
 };
+use store::audit::{self, named};
 
 use super::page::PageQuery;
 use crate::{
     auth::User,
     error::ApiResult,
     extract::{Json, Path, Query},
+    idempotency::IdempotencyKey,
     state::AppState,
 };
 
@@ -38,6 +41,7 @@ pub(crate) async fn list_datasets(
     post,
     path = "/datasets",
     tag = "datasets",
+    params(IdempotencyKey),
     request_body = CreateDataset,
     responses((status = 201, body = Dataset))
 )]
@@ -49,7 +53,8 @@ pub(crate) async fn create_dataset(
     let name = super::name(&request.name)?;
     let tx = state.store().begin().await?;
     let dataset = store::datasets::create(&tx, user.owner, name).await?;
-    tx.commit().await?;
+    audit::record(&tx, AuditAction::DatasetMade, &named(name, dataset.id), "").await?;
+    let dataset = tx.commit_with(dataset).await?;
     Ok((StatusCode::CREATED, axum::Json(dataset)))
 }
 
@@ -88,7 +93,19 @@ pub(crate) async fn update_dataset(
 ) -> ApiResult<axum::Json<Dataset>> {
     let tx = state.store().begin().await?;
     let dataset = match &request.name {
-        Some(name) => store::datasets::rename(&tx, user.owner, id, super::name(name)?).await?,
+        Some(name) => {
+            let before = store::datasets::get(&tx, user.owner, id).await?;
+            let dataset = store::datasets::rename(&tx, user.owner, id, super::name(name)?).await?;
+            let detail = format!("was {}", before.name);
+            audit::record(
+                &tx,
+                AuditAction::DatasetRenamed,
+                &named(&dataset.name, id),
+                &detail,
+            )
+            .await?;
+            dataset
+        }
         None => store::datasets::get(&tx, user.owner, id).await?,
     };
     tx.commit().await?;
@@ -111,7 +128,16 @@ pub(crate) async fn delete_dataset(
     Path(id): Path<DatasetId>,
 ) -> ApiResult<StatusCode> {
     let tx = state.store().begin().await?;
+    let dataset = store::datasets::get(&tx, user.owner, id).await?;
     store::datasets::delete(&tx, user.owner, id).await?;
+    let detail = format!("{} pictures", dataset.n_items);
+    audit::record(
+        &tx,
+        AuditAction::DatasetDeleted,
+        &named(&dataset.name, id),
+        &detail,
+    )
+    .await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

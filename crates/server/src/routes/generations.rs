@@ -20,9 +20,10 @@ use utoipa::IntoParams;
 use super::page::{PageQuery, within};
 use crate::{
     auth::User,
-    error::ApiResult,
+    error::{ApiError, ApiResult},
     extract::{Json, Path, Query},
     files,
+    idempotency::IdempotencyKey,
     state::AppState,
 };
 
@@ -59,6 +60,7 @@ pub(crate) async fn list_generations(
     post,
     path = "/generations",
     tag = "generations",
+    params(IdempotencyKey),
     request_body = CreateGeneration,
     responses((status = 202, body = Generation))
 )]
@@ -102,6 +104,7 @@ pub(crate) async fn get_generation(
         tokio::select! {
             () = changed(&mut changes, id) => {}
             () = tokio::time::sleep_until(deadline) => return Ok(axum::Json(generation)),
+            () = state.access.ended(state.store(), user.token) => return Err(ApiError::signed_out()),
             () = state.shutdown.cancelled() => return Ok(axum::Json(generation)),
         }
     }

@@ -21,15 +21,14 @@ pub(crate) async fn alive() -> &'static str {
     "alive\n"
 }
 
-/// The database answers, too.
+/// The database and the object store keep what is written, too.
 pub(crate) async fn ready(State(state): State<AppState>) -> impl IntoResponse {
-    match state.store().ping().await {
-        Ok(()) => (StatusCode::OK, "ready\n"),
-        Err(error) => {
-            tracing::error!(error = protocol::problem::chain(&error), "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n")
-        }
+    let problems = state.readiness.problems(state.store()).await;
+    if problems.is_empty() {
+        return (StatusCode::OK, "ready\n".to_owned());
     }
+    let text = format!("not ready\n{}\n", problems.join("\n"));
+    (StatusCode::SERVICE_UNAVAILABLE, text)
 }
 
 /// What Prometheus reads.

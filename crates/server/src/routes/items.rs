@@ -1,14 +1,16 @@
 //! The pictures of a dataset, and their upload.
 
 use axum::{
-    extract::{Multipart, State, multipart::MultipartRejection},
+    extract::State,
     http::{HeaderMap, StatusCode, header},
 };
 use protocol::{
     DatasetId, ItemId,
     api::Page,
+    audit::AuditAction,
     dataset::{Item, Split, UpdateItem, UploadReport},
 };
+use store::audit::{self, named};
 use utoipa::ToSchema;
 
 use super::page::PageQuery;
@@ -16,6 +18,7 @@ use crate::{
     auth::User,
     error::{ApiError, ApiResult},
     extract::{Json, Path, Query},
+    multipart::Multipart,
     state::AppState,
     upload,
 };
@@ -73,17 +76,11 @@ pub(crate) async fn upload_items(
     user: User,
     Path(id): Path<DatasetId>,
     headers: HeaderMap,
-    multipart: Result<Multipart, MultipartRejection>,
+    multipart: Multipart,
 ) -> ApiResult<axum::Json<UploadReport>> {
     let length = headers.get(header::CONTENT_LENGTH);
     let n_bytes = length.and_then(|length| length.to_str().ok()?.parse().ok());
     state.orchestrator.check_room(n_bytes.unwrap_or(0))?;
-    let multipart = multipart.map_err(|_| {
-        ApiError::UnsupportedMediaType(
-            "an upload must be `multipart/form-data` with a boundary, as browsers and `curl --form` send it"
-                .into(),
-        )
-    })?;
     Ok(axum::Json(
         upload::receive(&state, user.owner, id, multipart).await?,
     ))
@@ -121,6 +118,13 @@ pub(crate) async fn update_item(
         }
     }
     let tx = state.store().begin().await?;
+    let before = store::datasets::item(&tx, user.owner, id, item_id).await?;
+    if request.conflicts_with(&before.caption) {
+        return Err(ApiError::Changed {
+            what: "caption",
+            current: before.caption,
+        });
+    }
     let item = store::datasets::update_item(&tx, user.owner, id, item_id, request).await?;
     tx.commit().await?;
     Ok(axum::Json(item))
@@ -143,7 +147,10 @@ pub(crate) async fn delete_item(
     Path((id, item_id)): Path<(DatasetId, ItemId)>,
 ) -> ApiResult<StatusCode> {
     let tx = state.store().begin().await?;
+    let dataset = store::datasets::get(&tx, user.owner, id).await?;
     store::datasets::delete_item(&tx, user.owner, id, item_id).await?;
+    let detail = format!("of {}", named(&dataset.name, id));
+    audit::record(&tx, AuditAction::PictureDeleted, &item_id.to_string(), &detail).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -8,8 +8,9 @@ use axum::{
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
-use protocol::{JobId, event::JobEvent};
+use protocol::{JobId, event::JobEvent, limits::MAX_SOCKET_MESSAGE_BYTES};
 use serde::Deserialize;
+use tracing::{Instrument as _, Span};
 use utoipa::IntoParams;
 
 use super::page::within;
@@ -38,7 +39,8 @@ pub(crate) struct EventsQuery {
 ///
 /// As a plain request, answers with the stored events after `after`. As a WebSocket, sends the same and goes
 /// on with new ones as they happen: one `JobEvent` in each text message. Close codes: 4404 there is no such
-/// job; 4008 the reader was too slow, connect again with the last `seq` as `after`; 1001 the server ends.
+/// job; 4008 the reader was too slow, connect again with the last `seq` as `after`; 4401 the session or token has
+/// ended; 1001 the server ends.
 #[utoipa::path(
     get,
     path = "/jobs/{id}/events",
@@ -60,8 +62,10 @@ pub(crate) async fn job_events(
     let after = i64::try_from(query.after.unwrap_or(0))
         .map_err(|_| ApiError::field("after", "must be the `seq` of an event"))?;
     if headers.contains_key(header::UPGRADE) {
-        let upgrade = upgrade.map_err(not_a_socket)?;
-        return Ok(upgrade.on_upgrade(move |socket| follow::one_job(state, socket, user.owner, id, after)));
+        let upgrade = socket(upgrade)?;
+        let span = Span::current();
+        return Ok(upgrade
+            .on_upgrade(move |socket| follow::one_job(state, socket, user, id, after).instrument(span)));
     }
     let limit = within("limit", query.limit, 1..=10_000, 1000)?;
     store::jobs::get(state.store(), user.owner, id).await?;
@@ -83,10 +87,17 @@ pub(crate) async fn all_events(
     user: User,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> ApiResult<Response> {
-    let upgrade = upgrade.map_err(not_a_socket)?;
-    Ok(upgrade.on_upgrade(move |socket| follow::all_jobs(state, socket, user.owner)))
+    let upgrade = socket(upgrade)?;
+    let span = Span::current();
+    Ok(upgrade.on_upgrade(move |socket| follow::all_jobs(state, socket, user).instrument(span)))
 }
 
-fn not_a_socket(rejection: WebSocketUpgradeRejection) -> ApiError {
-    ApiError::InvalidRequest(format!("this route is a WebSocket: {}", rejection.body_text()))
+/// A socket that takes next to nothing: clients only listen.
+fn socket(upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>) -> ApiResult<WebSocketUpgrade> {
+    let upgrade = upgrade.map_err(|rejection| {
+        ApiError::InvalidRequest(format!("this route is a WebSocket: {}", rejection.body_text()))
+    })?;
+    Ok(upgrade
+        .max_message_size(MAX_SOCKET_MESSAGE_BYTES)
+        .max_frame_size(MAX_SOCKET_MESSAGE_BYTES))
 }

@@ -18,6 +18,7 @@ use crate::{
     error::ApiResult,
     estimate,
     extract::{Json, MaybeJson, Path, Query},
+    idempotency::IdempotencyKey,
     state::AppState,
 };
 
@@ -56,6 +57,7 @@ pub(crate) async fn list_jobs(
     post,
     path = "/jobs",
     tag = "jobs",
+    params(IdempotencyKey),
     request_body = CreateJob,
     responses((status = 201, body = Job))
 )]
@@ -143,7 +145,7 @@ pub(crate) async fn stop_job(
     post,
     path = "/jobs/{id}/resume",
     tag = "jobs",
-    params(("id" = Uuid, Path, description = "The job")),
+    params(("id" = Uuid, Path, description = "The job"), IdempotencyKey),
     request_body = Option<ResumeJob>,
     responses((status = 200, body = Job))
 )]
@@ -165,7 +167,7 @@ pub(crate) async fn resume_job(
     post,
     path = "/jobs/{id}/checkpoint",
     tag = "jobs",
-    params(("id" = Uuid, Path, description = "The job")),
+    params(("id" = Uuid, Path, description = "The job"), IdempotencyKey),
     responses((status = 200, body = Job))
 )]
 pub(crate) async fn checkpoint_job(
@@ -185,7 +187,7 @@ pub(crate) async fn checkpoint_job(
     post,
     path = "/jobs/{id}/sample",
     tag = "jobs",
-    params(("id" = Uuid, Path, description = "The job")),
+    params(("id" = Uuid, Path, description = "The job"), IdempotencyKey),
     responses((status = 200, body = Job))
 )]
 pub(crate) async fn sample_job(

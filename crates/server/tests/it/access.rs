@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::app::{TestApp, empty, in_folder, problem, take};
 
 /// The part of `Set-Cookie` that a browser sends back.
-async fn sign_in(app: &TestApp) -> String {
+pub(crate) async fn sign_in(app: &TestApp) -> String {
     let url = app.login_url.as_ref().unwrap();
     let response = app.http.get(url).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::SEE_OTHER);
@@ -56,6 +56,7 @@ async fn the_login_address_signs_a_browser_in_and_out() {
     let with_cookie = |method, path| app.anonymous(method, path).header("cookie", &cookie);
     let session: Session = take(StatusCode::OK, with_cookie(Method::GET, "/api/v1/session")).await;
     assert_eq!(session.token_name, "browser session");
+    assert_eq!(session.signed_in_with.as_deref(), Some("login address"));
     empty(
         StatusCode::NO_CONTENT,
         with_cookie(Method::DELETE, "/api/v1/session"),
@@ -82,7 +83,7 @@ async fn a_token_can_be_exchanged_for_a_session() {
         .send()
         .await
         .unwrap();
-    assert_eq!(wrong.headers()["location"], "/login?failed=true");
+    assert_eq!(wrong.headers()["location"], "/login?failed=unknown");
     let request = app.anonymous(Method::POST, "/login");
     let right = request.json(&json!({"token": app.token}));
     let answer = empty(StatusCode::NO_CONTENT, right).await;

@@ -41,6 +41,8 @@ pub(crate) struct TestApp {
     /// An API token.
     pub(crate) token: String,
     pub(crate) http: reqwest::Client,
+    /// Faults between the server and its database.
+    pub(crate) injector: store::Injector,
     launches: tokio::sync::Mutex<mpsc::UnboundedReceiver<LaunchRequest>>,
     stop: Option<oneshot::Sender<()>>,
     serving: Option<tokio::task::JoinHandle<Result<(), server::RunError>>>,
@@ -74,6 +76,7 @@ impl TestApp {
         change(&mut config);
         let bound = server::bind(config).await.unwrap();
         let token = bound.new_token("tests").await.unwrap();
+        let injector = bound.injector();
         let (url, login_url) = (format!("http://{}", bound.local_addr), bound.login_url.clone());
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(bound.run(async {
@@ -89,6 +92,7 @@ impl TestApp {
             login_url,
             token,
             http,
+            injector,
             launches: tokio::sync::Mutex::new(launches),
             stop: Some(stop),
             serving: Some(serving),

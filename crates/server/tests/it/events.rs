@@ -26,10 +26,14 @@ pub(crate) type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Opens a WebSocket with the app's token.
 pub(crate) async fn open(app: &TestApp, path: &str) -> Stream {
+    open_with(app, path, "authorization", &format!("Bearer {}", app.token)).await
+}
+
+/// Opens one with this header in place of the token.
+pub(crate) async fn open_with(app: &TestApp, path: &str, header: &'static str, value: &str) -> Stream {
     let url = format!("{}{path}", app.url.replacen("http", "ws", 1));
     let mut request = url.into_client_request().unwrap();
-    let token = format!("Bearer {}", app.token).parse().unwrap();
-    request.headers_mut().insert("authorization", token);
+    request.headers_mut().insert(header, value.parse().unwrap());
     tokio_tungstenite::connect_async(request).await.unwrap().0
 }
 
@@ -38,7 +42,7 @@ pub(crate) async fn follow_job(app: &TestApp, job: JobId, after: i64) -> Stream 
 }
 
 /// The next message, or the code that the server closed with.
-async fn next(socket: &mut Stream) -> Result<String, u16> {
+pub(crate) async fn next(socket: &mut Stream) -> Result<String, u16> {
     loop {
         let message = tokio::time::timeout(DEADLINE, socket.next()).await;
         match message
@@ -148,12 +152,12 @@ async fn a_reader_that_does_not_read_is_dropped_and_may_come_back() {
     let assignment = agent.claim(WorkKind::Train).await;
     let mut socket = follow_job(&app, job.id, 0).await;
     // More than the socket buffers of both sides hold together.
-    for _ in 0..40 {
+    for _ in 0..6 {
         let line = Report::Log {
             level: LogLevel::Info,
-            message: "long ".repeat(100_000),
+            message: "long ".repeat(1600),
         };
-        agent.report(&assignment, vec![line]).await;
+        agent.report(&assignment, vec![line; 450]).await;
     }
     let deadline = tokio::time::Instant::now() + DEADLINE;
     while !metrics(&app).await.contains("morpheus_slow_readers_total 1") {

@@ -173,9 +173,13 @@ pub async fn dependents(
     if keys.is_empty() {
         return Ok(found);
     }
-    pictures(db, keys, &mut found).await?;
-    frozen_pictures(db, keys, &mut found).await?;
-    files(db, keys, &mut found).await?;
+    let all: Vec<BlobKey> = keys.iter().cloned().collect();
+    for part in all.chunks(super::AT_ONCE) {
+        let part: BTreeSet<BlobKey> = part.iter().cloned().collect();
+        pictures(db, &part, &mut found).await?;
+        frozen_pictures(db, &part, &mut found).await?;
+        files(db, &part, &mut found).await?;
+    }
     for base in bases::list(db).await? {
         if base.copy != BaseCopy::Stored {
             continue;

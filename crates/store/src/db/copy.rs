@@ -1,4 +1,4 @@
-//! Rows as lines of JSON and back, the same from SQLite and PostgreSQL.
+//! Rows as lines of JSON and back, the same from SQLite and PostgreSQL, of this version's schema or an older one.
 //!
 //! Values are kept to the last digit: JSON columns stay the text that they are, numbers are never parsed by
 //! anything that rounds.
@@ -7,14 +7,17 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnType, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult,
+    ColumnType, ConnectionTrait, DbBackend, DbErr, QueryResult, Statement,
     sea_query::{Asterisk, Expr, ExprTrait, Func, Order, Query, SimpleExpr},
 };
 use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
-use super::tables::{Column, Table};
+use super::{
+    Transaction,
+    tables::{Column, TABLES, Table},
+};
 
 /// A row by its columns' names.
 pub(crate) type Row = BTreeMap<String, Box<RawValue>>;
@@ -42,11 +45,52 @@ pub(crate) enum RowError {
     Number(&'static str),
 }
 
+/// A table as a database has it: one with an older schema lacks columns.
+pub(crate) struct Shape {
+    pub(crate) name: &'static str,
+    pub(crate) columns: Vec<Column>,
+    key: Vec<&'static str>,
+}
+
+/// The tables that a database has, in the order of [`TABLES`].
+pub(crate) async fn shapes(db: &Transaction) -> Result<Vec<Shape>, DbErr> {
+    let mut shapes = Vec::with_capacity(TABLES.len());
+    for table in TABLES {
+        let there = column_names(db, table).await?;
+        if there.is_empty() {
+            continue;
+        }
+        let mut columns = (table.columns)();
+        columns.retain(|column| there.iter().any(|name| name == column.name));
+        shapes.push(Shape {
+            name: table.name,
+            columns,
+            key: (table.key)(),
+        });
+    }
+    Ok(shapes)
+}
+
+/// The columns that a table has; none when there is no such table.
+async fn column_names(db: &Transaction, table: &Table) -> Result<Vec<String>, DbErr> {
+    let backend = db.get_database_backend();
+    let names = match backend {
+        DbBackend::Postgres => format!(
+            "SELECT column_name::text AS name FROM information_schema.columns \
+             WHERE table_schema = current_schema() AND table_name = '{}'",
+            table.name
+        ),
+        _ => format!("SELECT name FROM pragma_table_info('{}')", table.name),
+    };
+    let rows = db.query_all_raw(Statement::from_string(backend, names)).await?;
+    rows.iter().map(|row| row.try_get("", "name")).collect()
+}
+
 /// How many rows a table has.
-pub(crate) async fn count(db: &DatabaseTransaction, table: &Table) -> Result<u64, DbErr> {
+pub(crate) async fn count(db: &Transaction, table: &'static str) -> Result<u64, DbErr> {
     let count = Query::select()
         .expr(Func::count(Expr::col(Asterisk)))
-        .from(table.name)
+        .from(table)
         .take();
     let n: i64 = match db.query_one(&count).await? {
         Some(row) => row.try_get_by_index(0)?,
@@ -57,11 +101,11 @@ pub(crate) async fn count(db: &DatabaseTransaction, table: &Table) -> Result<u64
 
 /// Calls `each` with every row of a table, in the order of its key.
 pub(crate) async fn read<E: From<DbErr>>(
-    db: &DatabaseTransaction,
-    table: &Table,
+    db: &Transaction,
+    table: &Shape,
     mut each: impl FnMut(Row) -> Result<(), E>,
 ) -> Result<u64, E> {
-    let (columns, key) = ((table.columns)(), (table.key)());
+    let Shape { columns, key, .. } = table;
     let of_key = |name: &&str| columns.iter().find(|column| column.name == *name);
     let key_columns: Vec<&Column> = key.iter().filter_map(of_key).collect();
     let mut n_rows = 0;
@@ -69,10 +113,10 @@ pub(crate) async fn read<E: From<DbErr>>(
     loop {
         let mut page = Query::select();
         page.from(table.name).limit(ROWS_PER_PAGE);
-        for column in &columns {
+        for column in columns {
             page.expr_as(readable(column), column.name);
         }
-        for name in &key {
+        for name in key {
             page.order_by(*name, Order::Asc);
         }
         if let Some(last) = last.take() {
@@ -99,18 +143,13 @@ pub(crate) async fn read<E: From<DbErr>>(
 }
 
 /// Inserts rows.
-pub(crate) async fn write(
-    db: &DatabaseTransaction,
-    table: &Table,
-    rows: Vec<Vec<SimpleExpr>>,
-) -> Result<(), DbErr> {
-    let columns = (table.columns)();
+pub(crate) async fn write(db: &Transaction, table: &Shape, rows: Vec<Vec<SimpleExpr>>) -> Result<(), DbErr> {
     let mut rows = rows.into_iter().peekable();
     while rows.peek().is_some() {
         let mut insert = Query::insert();
         insert
             .into_table(table.name)
-            .columns(columns.iter().map(|column| column.name));
+            .columns(table.columns.iter().map(|column| column.name));
         for row in rows.by_ref().take(rows_per_insert(table)) {
             insert.values_panic(row);
         }
@@ -120,21 +159,32 @@ pub(crate) async fn write(
 }
 
 /// Rows of one statement that writes.
-pub(crate) fn rows_per_insert(table: &Table) -> usize {
-    (VALUES_PER_INSERT / (table.columns)().len()).max(1)
+pub(crate) fn rows_per_insert(table: &Shape) -> usize {
+    (VALUES_PER_INSERT / table.columns.len().max(1)).max(1)
 }
 
 /// A row's values in the order of the table's columns, each checked.
-pub(crate) fn values(backend: DbBackend, table: &Table, mut row: Row) -> Result<Vec<SimpleExpr>, RowError> {
+pub(crate) fn values(
+    backend: DbBackend,
+    columns: &[Column],
+    mut row: Row,
+) -> Result<Vec<SimpleExpr>, RowError> {
     let mut values = Vec::with_capacity(row.len());
-    for column in (table.columns)() {
+    for column in columns {
         let raw = row.remove(column.name).ok_or(RowError::Missing(column.name))?;
-        values.push(parse(backend, &column, raw.get())?);
+        values.push(parse(backend, column, raw.get())?);
     }
     match row.into_keys().next() {
         Some(unknown) => Err(RowError::Unknown(unknown)),
         None => Ok(values),
     }
+}
+
+/// Checks the values of a row without a database; one of an older schema may lack columns.
+pub(crate) fn check(table: &Table, row: Row) -> Result<(), RowError> {
+    let mut columns = (table.columns)();
+    columns.retain(|column| row.contains_key(column.name));
+    values(DbBackend::Sqlite, &columns, row).map(drop)
 }
 
 fn parse(backend: DbBackend, column: &Column, raw: &str) -> Result<SimpleExpr, RowError> {

@@ -7,6 +7,7 @@
 pub(crate) mod api_token;
 pub(crate) mod artifact;
 pub(crate) mod attempt;
+pub(crate) mod audit_entry;
 pub(crate) mod base_model;
 pub(crate) mod budget;
 pub(crate) mod damaged_object;
@@ -14,6 +15,7 @@ pub(crate) mod dataset;
 pub(crate) mod dataset_item;
 pub(crate) mod dataset_version;
 pub(crate) mod generation;
+pub(crate) mod idempotency_key;
 pub(crate) mod job;
 pub(crate) mod job_event;
 pub(crate) mod job_metric;

@@ -6,13 +6,15 @@ mod m0003_replicas;
 mod m0004_spend;
 mod m0005_pool;
 mod m0006_bases;
+mod m0007_access;
 mod m0008_integrity;
+mod m0009_idempotency;
 mod row_security;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction};
+use sea_orm::ConnectionTrait;
 use sea_orm_migration::prelude::*;
 
-use super::{Database, Place};
+use super::{Database, Place, Transaction, tables::TABLES};
 use crate::OpenError;
 
 struct Migrator;
@@ -26,7 +28,9 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_spend::Migration),
             Box::new(m0005_pool::Migration),
             Box::new(m0006_bases::Migration),
+            Box::new(m0007_access::Migration),
             Box::new(m0008_integrity::Migration),
+            Box::new(m0009_idempotency::Migration),
         ]
     }
 }
@@ -37,19 +41,70 @@ pub(crate) async fn migrate(database: &Database, place: &Place) -> Result<(), Op
     let failed = |source| failed(place, source);
     let tx = database.begin_alone().await.map_err(failed)?;
     let applied = applied(&tx).await.map_err(failed)?;
-    let known = known();
-    if let Some(newer) = applied.iter().rfind(|step| !known.contains(step)) {
-        return Err(OpenError::NewerSchema {
-            url: place.shown(),
-            found: newer.clone(),
-            known: known.last().cloned().unwrap_or_default(),
-        });
-    }
-    if applied.len() < known.len() {
-        Migrator::up(&tx, None).await.map_err(failed)?;
+    refuse_newer(&applied, place)?;
+    if applied.len() < known().len() {
+        Migrator::up(tx.inner(), None).await.map_err(failed)?;
         row_security::apply(&tx).await.map_err(failed)?;
     }
     tx.commit().await.map_err(failed)
+}
+
+/// Refuses a schema that a newer version made.
+pub(crate) fn refuse_newer(applied: &[String], place: &Place) -> Result<(), OpenError> {
+    let known = known();
+    match applied.iter().rfind(|step| !known.contains(step)) {
+        None => Ok(()),
+        Some(newer) => Err(OpenError::NewerSchema {
+            url: place.shown(),
+            found: newer.clone(),
+            known: known.last().cloned().unwrap_or_default(),
+        }),
+    }
+}
+
+/// How many steps a schema had gone, if it is this version's or an older one; otherwise its newest step that this
+/// version does not know, and the newest that it does.
+pub(crate) fn n_steps(schema: &[String]) -> Result<usize, (String, String)> {
+    let known = known();
+    if known.starts_with(schema) && !schema.is_empty() {
+        return Ok(schema.len());
+    }
+    let newer = schema
+        .iter()
+        .rfind(|step| !known.contains(step))
+        .or(schema.last());
+    let newer = newer.cloned().unwrap_or_default();
+    Err((newer, known.last().cloned().unwrap_or_default()))
+}
+
+/// Gives a database without a row the schema of the first `n_steps` steps.
+pub(crate) async fn start_at(tx: &Transaction, place: &Place, n_steps: usize) -> Result<(), OpenError> {
+    let failed = |source| failed(place, source);
+    let mut n_applied = {
+        let applied = applied(tx).await.map_err(failed)?;
+        refuse_newer(&applied, place)?;
+        applied.len()
+    };
+    if n_applied > n_steps {
+        // There is no way back from a newer schema but to begin anew; nothing is in it.
+        for table in TABLES.iter().rev() {
+            let drop = format!("DROP TABLE IF EXISTS {}", table.name);
+            tx.execute_unprepared(&drop).await.map_err(failed)?;
+        }
+        tx.execute_unprepared("DROP TABLE seaql_migrations")
+            .await
+            .map_err(failed)?;
+        n_applied = 0;
+    }
+    let n_left = <u32 as TryFrom<usize>>::try_from(n_steps - n_applied).unwrap_or(u32::MAX);
+    Migrator::up(tx.inner(), Some(n_left)).await.map_err(failed)
+}
+
+/// Goes the steps that are left, with rows in the tables.
+pub(crate) async fn catch_up(tx: &Transaction, place: &Place) -> Result<(), OpenError> {
+    let failed = |source| failed(place, source);
+    Migrator::up(tx.inner(), None).await.map_err(failed)?;
+    row_security::apply(tx).await.map_err(failed)
 }
 
 /// Says again who may see what on PostgreSQL: for roles that came after the last migration.
@@ -82,8 +137,11 @@ pub(crate) fn known() -> Vec<String> {
 }
 
 /// The steps that the database has gone, the oldest first; none when it is empty.
-pub(crate) async fn applied(db: &DatabaseTransaction) -> Result<Vec<String>, DbErr> {
-    if !SchemaManager::new(db).has_table("seaql_migrations").await? {
+pub(crate) async fn applied(db: &Transaction) -> Result<Vec<String>, DbErr> {
+    if !SchemaManager::new(db.inner())
+        .has_table("seaql_migrations")
+        .await?
+    {
         return Ok(Vec::new());
     }
     let steps = Query::select()

@@ -1,10 +1,12 @@
 //! Where the database is, as its URL says.
 
 use std::{
+    fmt,
     path::{Path, PathBuf},
     time::Duration,
 };
 
+use protocol::address::masked;
 use sqlx::postgres::PgConnectOptions;
 
 use super::postgres;
@@ -20,7 +22,7 @@ const MAX_CONNECTIONS: &str = "max_connections";
 const DEFAULT_N_CONNECTIONS: u32 = 12;
 
 /// Where the database is.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) enum Place {
     /// A file of this machine.
     Sqlite(PathBuf),
@@ -28,11 +30,23 @@ pub(crate) enum Place {
     Postgres(PostgresPlace),
 }
 
-/// A PostgreSQL server and what to connect to it with.
-#[derive(Debug, Clone)]
+/// A PostgreSQL server and what to connect to it with. Not printed: it holds the password.
+#[derive(Clone)]
 pub(crate) struct PostgresPlace {
     pub(crate) options: PgConnectOptions,
     pub(crate) n_connections: u32,
+}
+
+impl fmt::Debug for PostgresPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown())
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown())
+    }
 }
 
 impl Place {
@@ -104,7 +118,7 @@ impl PostgresPlace {
         Ok(place)
     }
 
-    /// The URL as it can be shown, without a password.
+    /// The URL as it can be shown, without user and password.
     pub(crate) fn shown(&self) -> String {
         let options = &self.options;
         let (user, port) = (options.get_username(), options.get_port());
@@ -113,7 +127,7 @@ impl PostgresPlace {
             None => options.get_host().to_owned(),
         };
         let database = options.get_database().unwrap_or(user);
-        format!("postgres://{user}@{host}:{port}/{database}")
+        masked(&format!("postgres://{user}@{host}:{port}/{database}"))
     }
 
     /// A transaction pooler gives each transaction another session, which breaks prepared statements and LISTEN.

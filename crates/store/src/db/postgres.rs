@@ -12,7 +12,11 @@ use sqlx::{
 };
 use tokio::time::{sleep, timeout};
 
-use super::{Database, place::PostgresPlace};
+use super::{
+    Database,
+    guard::{Discards, guarded_postgres},
+    place::PostgresPlace,
+};
 use crate::OpenError;
 
 /// The oldest that is supported and tested.
@@ -39,17 +43,17 @@ pub(super) async fn open(place: &PostgresPlace) -> Result<Database, OpenError> {
     let options = place.options.clone().disable_statement_logging();
     // A transaction that is open while its owner reads elsewhere must not wait for that reader's connection.
     let n_writers = place.n_connections.div_ceil(2);
-    Ok(Database {
-        writer: pool(&options, n_writers),
-        readers: pool(&options, place.n_connections - n_writers),
-    })
+    let discards = Discards::default();
+    let writer = pool(&options, n_writers, &discards);
+    let readers = pool(&options, place.n_connections - n_writers, &discards);
+    Ok(Database::new(writer, readers, discards))
 }
 
-fn pool(options: &PgConnectOptions, n_connections: u32) -> DatabaseConnection {
+fn pool(options: &PgConnectOptions, n_connections: u32, discards: &Discards) -> DatabaseConnection {
     let pool = PgPoolOptions::new()
         .max_connections(n_connections)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_lazy_with(options.clone());
+        .acquire_timeout(ACQUIRE_TIMEOUT);
+    let pool = guarded_postgres(pool, discards).connect_lazy_with(options.clone());
     SqlxPostgresConnector::from_sqlx_postgres_pool(pool)
 }
 

@@ -4,7 +4,10 @@ use std::{path::Path, time::Duration};
 
 use sea_orm::{ConnectOptions, DatabaseConnection};
 
-use super::Database;
+use super::{
+    Database,
+    guard::{Discards, guarded},
+};
 use crate::OpenError;
 
 /// How long a statement waits for another process's lock.
@@ -15,20 +18,27 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One writer, and readers that never wait for it.
 pub(super) async fn open(path: &Path) -> Result<Database, OpenError> {
-    Ok(Database {
-        writer: connect(path, 1).await?,
-        readers: connect(path, 4).await?,
-    })
+    let discards = Discards::default();
+    let writer = connect(path, 1, "OFF", &discards).await?;
+    // What is written goes through the writer, and nothing else.
+    let readers = connect(path, 4, "ON", &discards).await?;
+    Ok(Database::new(writer, readers, discards))
 }
 
-async fn connect(path: &Path, n_connections: u32) -> Result<DatabaseConnection, OpenError> {
-    let file = path.to_owned();
+async fn connect(
+    path: &Path,
+    n_connections: u32,
+    query_only: &'static str,
+    discards: &Discards,
+) -> Result<DatabaseConnection, OpenError> {
+    let (file, discards) = (path.to_owned(), discards.clone());
     // The path is set below, as it is: in a URL, some of its characters would mean something.
     let mut options = ConnectOptions::new("sqlite://placeholder");
     options
         .max_connections(n_connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .sqlx_logging(false)
+        .map_sqlx_sqlite_pool_opts(move |pool| guarded(pool, &discards))
         .map_sqlx_sqlite_opts(move |options| {
             options
                 .filename(&file)
@@ -38,6 +48,7 @@ async fn connect(path: &Path, n_connections: u32) -> Result<DatabaseConnection, 
                 .pragma("journal_mode", "WAL")
                 // A committed row must survive a power cut: an instance may be started because of it.
                 .pragma("synchronous", "FULL")
+                .pragma("query_only", query_only)
         });
     sea_orm::Database::connect(options)
         .await

@@ -4,9 +4,9 @@
 use sea_orm::{ColumnTrait, ColumnType, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn};
 
 use super::entities::{
-    api_token, artifact, attempt, base_model, budget, damaged_object, dataset, dataset_item, dataset_version,
-    generation, job, job_event, job_metric, job_metric_tile, ledger_entry, model, model_version, owner,
-    pool_machine, rented_instance, setting,
+    api_token, artifact, attempt, audit_entry, base_model, budget, damaged_object, dataset, dataset_item,
+    dataset_version, generation, idempotency_key, job, job_event, job_metric, job_metric_tile, ledger_entry,
+    model, model_version, owner, pool_machine, rented_instance, setting,
 };
 
 /// A table, as far as it can be told without its rows.
@@ -59,6 +59,16 @@ pub(crate) const TABLES: &[Table] = &[
     table::<api_token::Entity>(
         "api_tokens",
         "Tokens of users and workers, as hashes",
+        SeenBy::Nobody,
+    ),
+    table::<audit_entry::Entity>(
+        "audit_log",
+        "Who did what, when, from where; entries are added, and deleted when they are old",
+        OF_OWNER,
+    ),
+    table::<idempotency_key::Entity>(
+        "idempotency_keys",
+        "What requests that may be sent twice were answered; kept for a week",
         SeenBy::Nobody,
     ),
     // Addresses may hold secrets.
@@ -133,6 +143,26 @@ pub(crate) const COLUMNS: &[(&str, &str, &str)] = &[
         "api_tokens",
         "is_of_pool",
         "Agents with it take whatever work of its owner fits their machine",
+    ),
+    (
+        "api_tokens",
+        "kind",
+        "token, session (a browser that is signed in) or login (an address that signs in once)",
+    ),
+    (
+        "api_tokens",
+        "made_by",
+        "The token, session or login address that it was made with",
+    ),
+    (
+        "audit_log",
+        "n",
+        "How often within a minute: refused sign-ins from one address are one entry",
+    ),
+    (
+        "idempotency_keys",
+        "answer",
+        "The body of the answer; null when it held a secret, refusal says so then",
     ),
     (
         "base_models",

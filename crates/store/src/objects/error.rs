@@ -1,6 +1,7 @@
 //! What can go wrong with objects.
 
 use super::{BlobKey, BucketError};
+use crate::error::{StorageFault, is_too_large};
 
 /// Result of an operation on objects.
 pub type Result<T> = std::result::Result<T, BlobError>;
@@ -65,8 +66,8 @@ pub enum BlobError {
     /// The store could not be listed.
     #[error("failed to list the object store")]
     List(#[source] object_store::Error),
-    /// An object of a mailbox could not be used.
-    #[error("failed to {doing} `{path}` in the bucket")]
+    /// An object that is no blob could not be used: one of a mailbox, a probe.
+    #[error("failed to {doing} `{path}` in the object store")]
     Slot {
         /// The operation.
         doing: &'static str,
@@ -83,6 +84,12 @@ pub enum BlobError {
         path: String,
         /// The limit.
         most_bytes: u64,
+    },
+    /// What was written is not what is read.
+    #[error("`{path}` was written to the object store, and is not there")]
+    NotKept {
+        /// The object.
+        path: String,
     },
     /// A staged file could not be looked at or removed.
     #[error("failed to clean up `{path}`")]
@@ -106,11 +113,38 @@ pub enum BlobError {
     },
 }
 
+impl BlobError {
+    /// What is wrong with the object store, when that is what it is.
+    pub fn fault(&self) -> Option<StorageFault> {
+        match self {
+            Self::Full(_) => Some(StorageFault::Full),
+            Self::List(source) | Self::Slot { source, .. } | Self::Store { source, .. } => {
+                StorageFault::of_objects(source)
+            }
+            Self::Staged { source, .. } => Some(StorageFault::of_file(source)),
+            Self::Bucket(
+                BucketError::Unreachable { .. }
+                | BucketError::PublicUnreachable { .. }
+                | BucketError::Refused { status: 500.., .. },
+            ) => Some(StorageFault::Away),
+            Self::Bucket(_) => None,
+            Self::NotFound { .. }
+            | Self::HashMismatch { .. }
+            | Self::SizeMismatch { .. }
+            | Self::Broken(_)
+            | Self::TooLarge { .. }
+            | Self::Foreign { .. }
+            | Self::FullSlot { .. }
+            | Self::NotKept { .. } => None,
+        }
+    }
+}
+
 pub(super) fn failed(doing: &'static str, key: &BlobKey, source: object_store::Error) -> BlobError {
     if matches!(source, object_store::Error::NotFound { .. }) {
         return BlobError::NotFound { key: key.clone() };
     }
-    if is_full(&source) {
+    if StorageFault::of_objects(&source) == Some(StorageFault::Full) {
         return BlobError::Full(source);
     }
     if is_too_large(&source) {
@@ -124,29 +158,4 @@ pub(super) fn failed(doing: &'static str, key: &BlobKey, source: object_store::E
         key: key.clone(),
         source,
     }
-}
-
-/// Looks for a full disk (or quota) anywhere in the chain of causes.
-fn is_full(err: &object_store::Error) -> bool {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(err);
-    while let Some(err) = cause {
-        if let Some(io) = err.downcast_ref::<std::io::Error>()
-            && matches!(
-                io.kind(),
-                std::io::ErrorKind::StorageFull
-                    | std::io::ErrorKind::QuotaExceeded
-                    | std::io::ErrorKind::FileTooLarge
-            )
-        {
-            return true;
-        }
-        cause = err.source();
-    }
-    false
-}
-
-/// `object_store` passes the server's words on in its message only.
-fn is_too_large(err: &object_store::Error) -> bool {
-    let text = err.to_string();
-    text.contains("<Code>EntityTooLarge</Code>") || text.contains("413 Payload Too Large")
 }

@@ -12,6 +12,7 @@ use object_store::{
     aws::{AmazonS3, AmazonS3Builder},
     prefix::PrefixStore,
 };
+use protocol::address::masked;
 use reqwest::{Client, Method as HttpMethod, Response, Url, header};
 use serde::Deserialize;
 use sigv4::{Credentials, Presigned};
@@ -79,7 +80,7 @@ impl Bucket {
     pub(super) fn open(url: &str, settings: &S3Settings) -> Result<Self, BucketError> {
         let place = url
             .strip_prefix("s3://")
-            .ok_or_else(|| BucketError::Url { url: url.to_owned() })?;
+            .ok_or_else(|| BucketError::Url { url: masked(url) })?;
         let (name, prefix) = place.split_once('/').unwrap_or((place, ""));
         let prefix = prefix.trim_matches('/');
         let is_plain = |text: &str| {
@@ -87,13 +88,14 @@ impl Bucket {
                 .all(|c| c.is_ascii_alphanumeric() || "-._/".contains(c))
         };
         if name.is_empty() || !is_plain(name) || !is_plain(prefix) || prefix.contains("//") {
-            return Err(BucketError::Url { url: url.to_owned() });
+            return Err(BucketError::Url { url: masked(url) });
         }
         let complete = settings.complete()?;
         let http = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(ANSWER_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
             .build()
             .map_err(|source| BucketError::Client { source })?;
         Ok(Self {

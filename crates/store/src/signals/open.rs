@@ -2,6 +2,7 @@
 
 use std::{error::Error, path::Path, time::Duration};
 
+use protocol::address::masked;
 use sqlx::postgres::PgConnectOptions;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -12,10 +13,7 @@ use super::{
     postgres::PostgresTransport,
     redis::RedisTransport,
 };
-use crate::{
-    OpenError,
-    db::{Place, without_password},
-};
+use crate::{OpenError, db::Place};
 
 /// A service that does not answer in this time is waited for in the background.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,7 +35,7 @@ pub(crate) async fn open(
     deployment: Uuid,
 ) -> Result<(Signals, Option<Bus>), OpenError> {
     let refused = |source| OpenError::Queue {
-        url: queue.url.map_or_else(|| database.shown(), without_password),
+        url: queue.url.map_or_else(|| database.shown(), masked),
         source,
     };
     match queue
@@ -70,7 +68,7 @@ pub(crate) async fn open(
 /// Looks whether a queue can be used, without changing anything; says what it is.
 pub async fn check(url: &str, ca: Option<&Path>) -> Result<&'static str, OpenError> {
     let refused = |source| OpenError::Queue {
-        url: without_password(url),
+        url: masked(url),
         source,
     };
     let scheme = url.split_once("://").map(|(scheme, _)| scheme);
@@ -100,7 +98,7 @@ pub async fn check(url: &str, ca: Option<&Path>) -> Result<&'static str, OpenErr
 fn unknown(url: &str) -> OpenError {
     OpenError::UnknownScheme {
         setting: "queue",
-        url: without_password(url),
+        url: masked(url),
         supported: "redis://HOST, rediss://HOST or postgres://HOST/DATABASE, or leave it out: the database does",
     }
 }

@@ -51,8 +51,8 @@ pub(crate) async fn keeps_datasets(test: TestStore) -> anyhow::Result<()> {
 
     let tx = test.store.begin().await?;
     let change = UpdateItem {
-        caption: None,
         split: Some(Split::HeldOut),
+        ..UpdateItem::default()
     };
     let changed = datasets::update_item(&tx, owner, id, item.id, change).await?;
     assert_eq!(
@@ -197,8 +197,13 @@ pub(crate) async fn tokens_speak_for_their_owner(test: TestStore) -> anyhow::Res
     tokens::touch(&tx, user.token.id).await?;
     tx.commit().await?;
     let listed = tokens::list(store, owner).await?;
-    assert_eq!(listed.len(), 1);
-    assert!(listed[0].last_used_at.is_some());
+    // One that has expired is shown with its end.
+    assert_eq!(
+        listed.iter().map(|token| token.id).collect::<Vec<_>>(),
+        [expired.token.id, user.token.id]
+    );
+    assert!(listed[0].expires_at.is_some_and(|end| end < store::now()));
+    assert!(listed[1].last_used_at.is_some());
     let tx = store.begin().await?;
     tokens::revoke(&tx, owner, user.token.id).await?;
     tx.commit().await?;

@@ -1,11 +1,17 @@
 //! The store against its real backends. Each trait or backend-dependent part has one suite, a function that
 //! takes the opened store, so that every backend runs the same.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
+mod access;
+mod backups;
 mod blobs;
 mod buckets;
 mod database;
 mod events;
+mod faults;
 mod fixture;
+mod idempotency;
 mod leases;
 mod maintenance;
 mod populate;
@@ -46,6 +52,9 @@ on_every_backend! {
     database::keeps_the_recipe_in_columns,
     database::refuses_what_breaks_a_rule,
     database::tokens_speak_for_their_owner,
+    access::sessions_end_with_their_tokens,
+    access::signing_in_and_out_do_not_pass_each_other,
+    access::the_log_is_kept_for_its_time,
     database::versions_follow_jobs,
     events::are_gapless_under_concurrent_writers,
     events::vanish_with_their_transaction,
@@ -53,6 +62,13 @@ on_every_backend! {
     events::make_charts,
     events::make_charts_of_long_jobs,
     events::make_charts_of_a_million_steps_quickly,
+    faults::pass_without_a_trace,
+    faults::may_hide_that_a_commit_succeeded,
+    faults::are_not_overlooked,
+    faults::do_not_come_of_requests_that_are_dropped,
+    faults::show_in_the_proof,
+    idempotency::keep_an_answer_with_what_it_tells_of,
+    idempotency::make_one_thing_of_two_requests,
     leases::newest_claim_wins,
     leases::one_living_attempt_for_each_job,
     leases::ended_attempts_stay_ended,
@@ -166,7 +182,7 @@ mod signals_over_redis {
         for (url, expected) in [
             (
                 format!("redis://:wrong@{address}"),
-                "queue: failed to use `redis://:…@",
+                "queue: failed to use `redis://…@",
             ),
             (format!("redis://{address}"), "queue: failed to use `redis://"),
             (

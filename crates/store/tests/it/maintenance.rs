@@ -13,10 +13,12 @@ use crate::{
 };
 
 /// Every table, in the order of an export.
-const TABLES: [&str; 21] = [
+const TABLES: [&str; 23] = [
     "owners",
     "settings",
     "api_tokens",
+    "audit_log",
+    "idempotency_keys",
     "base_models",
     "pool_machines",
     "training_datasets",
@@ -45,13 +47,13 @@ struct Line<'a> {
 }
 
 #[derive(Debug, PartialEq)]
-enum Cell {
+pub(crate) enum Cell {
     Json(Value),
     Text(String),
 }
 
 /// All rows of an export: what is JSON by its meaning, everything else to the last digit.
-fn rows(export: &[u8]) -> anyhow::Result<Vec<(String, BTreeMap<String, Cell>)>> {
+pub(crate) fn rows(export: &[u8]) -> anyhow::Result<Vec<(String, BTreeMap<String, Cell>)>> {
     let text = std::str::from_utf8(export)?;
     let lines: Vec<&str> = text.lines().collect();
     let mut rows = Vec::new();
@@ -78,7 +80,7 @@ fn postgres(folder: &TempDir, database: &Database) -> StoreBuilder {
     Store::builder(folder.path()).database(Some(database.url()))
 }
 
-async fn exported(builder: &StoreBuilder) -> anyhow::Result<Vec<u8>> {
+pub(crate) async fn exported(builder: &StoreBuilder) -> anyhow::Result<Vec<u8>> {
     let mut file = Vec::new();
     builder.export_database(&mut file).await?;
     Ok(file)

@@ -3,6 +3,7 @@
 use protocol::{
     MicroUsd, OwnerId,
     agent::{ArtifactKind, Machine, NewArtifact},
+    audit::AuditAction,
     damage::Damage,
     dataset::Split,
     event::Event,
@@ -12,10 +13,11 @@ use protocol::{
 };
 use store::{
     BlobKey, Store, artifacts, attempts,
+    audit::{self, Actor},
     bases::{self, NewBase},
     damage,
     datasets::{self, NewItem},
-    generations,
+    generations, idempotency,
     jobs::{self, NewJob},
     metrics,
     models::{self, NewVersion},
@@ -31,6 +33,16 @@ pub(crate) const N_STEPS: u32 = 2500;
 
 /// Something in every table, for one owner; `seed` makes different pictures of it.
 pub(crate) async fn populate(store: &Store, owner: OwnerId, seed: u8) -> anyhow::Result<()> {
+    populate_with(store, owner, seed, &hex::encode([seed; 32])).await
+}
+
+/// The same with a picture and a file that have this hash.
+pub(crate) async fn populate_with(
+    store: &Store,
+    owner: OwnerId,
+    seed: u8,
+    sha256: &str,
+) -> anyhow::Result<()> {
     let tx = store.begin().await?;
     let dataset = datasets::create(&tx, owner, "zora, \"the\" öther\\one").await?.id;
     let picture = NewItem {
@@ -40,11 +52,13 @@ pub(crate) async fn populate(store: &Store, owner: OwnerId, seed: u8) -> anyhow:
         width: 128,
         height: 96,
         size_bytes: 1234,
-        sha256: hex::encode([seed; 32]),
+        sha256: sha256.to_owned(),
         notes: vec!["a note".to_owned()],
     };
     datasets::add_item(&tx, owner, dataset, picture).await?;
-    let version = datasets::freeze(&tx, dataset, manifest(seed)).await?;
+    let mut frozen = manifest(seed);
+    frozen.items[0].sha256 = sha256.to_owned();
+    let version = datasets::freeze(&tx, dataset, frozen).await?;
     let job = NewJob {
         owner,
         dataset_id: dataset,
@@ -87,7 +101,7 @@ pub(crate) async fn populate(store: &Store, owner: OwnerId, seed: u8) -> anyhow:
         kind: ArtifactKind::Lora { step: 100 },
         file_name: "Zora.safetensors".to_owned(),
         size_bytes: 5,
-        sha256: hex::encode([seed; 32]),
+        sha256: sha256.to_owned(),
     };
     let file = artifacts::announce(&tx, owner, &attempt, &announced).await?;
     artifacts::mark_stored(&tx, file.id).await?;
@@ -104,7 +118,21 @@ pub(crate) async fn populate(store: &Store, owner: OwnerId, seed: u8) -> anyhow:
     models::create_version(&tx, new).await?;
     attempts::end(&tx, &attempt, Outcome::Completed, None).await?;
     generations::create(&tx, owner, &generation()).await?;
-    tokens::create_user(&tx, owner, "demo", None).await?;
+    let demo = tokens::create_user(&tx, owner, "demo", None).await?;
+    let end = store::now() + chrono::TimeDelta::days(1);
+    let browser = tokens::Browser {
+        address: Some("192.0.2.7".to_owned()),
+        user_agent: Some("Firefox on Linux".to_owned()),
+    };
+    let session = tokens::sign_in(&tx, &demo.secret, end, browser).await?;
+    let actor = Actor {
+        owner: Some(owner),
+        token: session.ok().map(|session| session.id),
+        address: Some("192.0.2.7".to_owned()),
+        ..Actor::named("browser session (demo)")
+    };
+    let recording = audit::record(&tx, AuditAction::VersionApproved, "Zora", "with a word");
+    audit::acting(actor, recording).await?;
     let machines = tokens::create_pool(&tx, owner, "workshop").await?;
     let machine = Machine {
         name: "attic".to_owned(),
@@ -119,12 +147,20 @@ pub(crate) async fn populate(store: &Store, owner: OwnerId, seed: u8) -> anyhow:
         name: format!("sdxl-{seed}"),
         source: "hf:stabilityai/stable-diffusion-xl-base-1.0".parse()?,
         from_settings: false,
-        facts: None,
+        looked: None,
     };
     assert!(bases::insert(&tx, base.clone()).await?);
     assert!(!bases::insert(&tx, base).await?);
     let lost = BlobKey::from_sha256(&hex::encode([!seed; 32]))?;
     damage::mark(&tx, &lost, Damage::Missing).await?;
-    tx.commit().await?;
+    let request = idempotency::Request {
+        owner,
+        key: format!("key-{seed}"),
+        route: "POST /api/v1/datasets".to_owned(),
+        body_sha256: hex::encode([seed; 32]),
+        status: 201,
+    };
+    let answer = serde_json::json!({"b": "öther", "a": 0.1});
+    idempotency::scope(request, tx.commit_with(answer)).await?;
     Ok(())
 }

@@ -1,12 +1,13 @@
 // Names a new dataset and opens it.
 import { useNavigate } from "@tanstack/react-router";
-import { type FormEvent, useState } from "react";
+import type { FormEvent } from "react";
 import { useCreateDataset } from "~/api/datasets";
 import { fields } from "~/api/fields";
 import { describeError, ProblemError } from "~/api/problem";
 import { Button } from "~/components/ui/button";
 import { Dialog } from "~/components/ui/dialog";
 import { Field, Input } from "~/components/ui/field";
+import { useDraft } from "~/lib/use-draft";
 
 interface Props {
   open: boolean;
@@ -16,12 +17,17 @@ interface Props {
 export function CreateDataset({ open, onOpenChange }: Props) {
   const navigate = useNavigate();
   const create = useCreateDataset();
-  const [name, setName] = useState("");
+  const draft = useDraft("create-dataset", () => ({ name: "" }));
+  const { name } = draft.values;
   const { error } = create;
   const submit = (event: FormEvent) => {
     event.preventDefault();
+    if (create.isPending || create.isSuccess || name.trim() === "") return;
     create.mutate(name, {
-      onSuccess: ({ id }) => void navigate({ to: "/datasets/$datasetId", params: { datasetId: id } }),
+      onSuccess: ({ id }) => {
+        draft.done();
+        void navigate({ to: "/datasets/$datasetId", params: { datasetId: id } });
+      },
     });
   };
   return (
@@ -38,15 +44,26 @@ export function CreateDataset({ open, onOpenChange }: Props) {
             <Input
               {...control}
               value={name}
-              onChange={(event) => setName(event.target.value)}
+              onChange={(event) => draft.change({ name: event.target.value })}
               maxLength={fields.CreateDataset.name.maxLength}
               required
             />
           )}
         </Field>
         <div className="flex justify-end gap-2">
-          <Button onClick={() => onOpenChange(false)}>Close</Button>
-          <Button type="submit" variant="primary" disabled={create.isPending || name.trim() === ""}>
+          <Button
+            onClick={() => {
+              draft.discard();
+              onOpenChange(false);
+            }}
+          >
+            Cancel
+          </Button>
+          <Button
+            type="submit"
+            variant="primary"
+            disabled={create.isPending || create.isSuccess || name.trim() === ""}
+          >
             Create and add pictures
           </Button>
         </div>

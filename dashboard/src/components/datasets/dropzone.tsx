@@ -1,59 +1,46 @@
 // Where pictures are dropped or chosen, with the progress of their upload.
 import { ImagePlus } from "lucide-react";
-import { type DragEvent, useRef, useState } from "react";
-import { droppedFiles } from "~/api/upload";
+import { useRef } from "react";
+import { describeError } from "~/api/problem";
 import { Button } from "~/components/ui/button";
 import { Progress } from "~/components/ui/progress";
 import { cn } from "~/lib/cn";
-import { formatBytes, formatPlural } from "~/lib/format";
-
-export interface UploadState {
-  n_files: number;
-  bytes: number;
-  /** From 0 to 1. */
-  share: number;
-}
+import { formatBytes, formatPlural, formatSentence } from "~/lib/format";
+import type { Batch, Uploads } from "~/uploads/uploads";
 
 interface Props {
-  state: UploadState | null;
+  uploads: Uploads;
   large: boolean;
   onFiles: (files: File[]) => void;
   onCancel: () => void;
+  onRetry: () => void;
+  onDismiss: () => void;
 }
 
 const ACCEPT = ".png,.jpg,.jpeg,.webp,.bmp,.gif,.tif,.tiff,.txt,.zip";
 
-export function Dropzone({ state, large, onFiles, onCancel }: Props) {
+export function Dropzone({ uploads, large, onFiles, onCancel, onRetry, onDismiss }: Props) {
   const input = useRef<HTMLInputElement>(null);
-  const [over, setOver] = useState(false);
-  const drop = async (event: DragEvent) => {
-    event.preventDefault();
-    setOver(false);
-    onFiles(await droppedFiles(event.dataTransfer));
-  };
+  const { running, n_waiting, broken } = uploads;
   return (
     <section
       aria-label="Add pictures"
       data-testid="dropzone"
-      onDragOver={(event) => {
-        event.preventDefault();
-        setOver(true);
-      }}
-      onDragLeave={() => setOver(false)}
-      onDrop={(event) => void drop(event)}
       className={cn(
         "flex flex-wrap items-center gap-x-4 gap-y-2 rounded-lg border border-dashed px-4 transition-colors",
         large ? "min-h-72 flex-col justify-center py-10 text-center" : "py-3",
-        over ? "border-accent bg-accent-soft" : "border-line-strong bg-surface",
+        broken && !running ? "border-bad bg-bad-soft" : "border-line-strong bg-surface",
       )}
     >
       <ImagePlus aria-hidden className={cn("shrink-0 text-accent", large ? "size-8" : "size-5")} />
-      {state ? (
-        <Uploading state={state} onCancel={onCancel} />
+      {running ? (
+        <Uploading batch={running} n_waiting={n_waiting} onCancel={onCancel} />
+      ) : broken ? (
+        <Broken broken={broken} onRetry={onRetry} onDismiss={onDismiss} />
       ) : (
         <>
           <div className={cn(!large && "mr-auto")}>
-            <p className="font-medium">Drop pictures, captions, folders or zips here</p>
+            <p className="font-medium">Drop pictures, captions, folders or zips anywhere on this page</p>
             <p className="text-muted text-xs">
               PNG, JPEG, WebP and other pictures of at least 64 px; a <code>.txt</code> of the same name is
               its caption
@@ -81,14 +68,20 @@ export function Dropzone({ state, large, onFiles, onCancel }: Props) {
   );
 }
 
-function Uploading({ state, onCancel }: { state: UploadState; onCancel: () => void }) {
-  const { n_files, bytes, share } = state;
+interface UploadingProps {
+  batch: Batch;
+  n_waiting: number;
+  onCancel: () => void;
+}
+
+function Uploading({ batch: { n_files, bytes, share }, n_waiting, onCancel }: UploadingProps) {
   return (
     <div className="flex min-w-0 flex-1 items-center gap-4 self-stretch">
       <div className="min-w-0 flex-1">
         <p className="mb-1.5 flex justify-between gap-4">
           <span className="font-medium">
             {share < 1 ? "Uploading" : "Checking"} {formatPlural(n_files, "file")}
+            {n_waiting > 0 && `, ${n_waiting} more to come`}
           </span>
           <span className="text-muted">
             {formatBytes(bytes * share)} of {formatBytes(bytes)}
@@ -100,5 +93,26 @@ function Uploading({ state, onCancel }: { state: UploadState; onCancel: () => vo
         Cancel
       </Button>
     </div>
+  );
+}
+
+interface BrokenProps {
+  broken: NonNullable<Uploads["broken"]>;
+  onRetry: () => void;
+  onDismiss: () => void;
+}
+
+function Broken({ broken: { n_files, error }, onRetry, onDismiss }: BrokenProps) {
+  return (
+    <>
+      <div role="alert" className="mr-auto min-w-0">
+        <p className="font-medium">{formatPlural(n_files, "file")} not uploaded</p>
+        <p className="break-words text-xs">{formatSentence(describeError(error))}</p>
+      </div>
+      <Button variant="primary" onClick={onRetry}>
+        Try again
+      </Button>
+      <Button onClick={onDismiss}>Forget them</Button>
+    </>
   );
 }

@@ -1,7 +1,10 @@
 import { render, screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { expect, test, vi } from "vitest";
+import { ProblemError } from "~/api/problem";
 import type { Item } from "~/api/types";
+import { CaptionsProvider } from "~/captions/captions";
+import { CaptionSaver } from "~/captions/saver";
 import { ItemCard } from "./item-card";
 
 const item: Item = {
@@ -18,36 +21,63 @@ const item: Item = {
 };
 
 function setup() {
-  const onChange = vi.fn();
+  localStorage.clear();
+  const send = vi.fn(async () => {});
+  const onSplit = vi.fn();
   const onDelete = vi.fn();
-  render(<ItemCard item={item} onChange={onChange} onDelete={onDelete} />);
-  return {
-    onChange,
-    onDelete,
-    user: userEvent.setup(),
-    caption: screen.getByLabelText("Caption of 001.png"),
-  };
+  const saver = new CaptionSaver({ send, onSaved: () => {}, onSignedOut: () => {} });
+  render(
+    <CaptionsProvider value={saver}>
+      <ItemCard dataset="d" item={item} onSplit={onSplit} onDelete={onDelete} />
+    </CaptionsProvider>,
+  );
+  const caption = screen.getByLabelText("Caption of 001.png");
+  return { send, onSplit, onDelete, user: userEvent.setup(), caption };
 }
 
-test("a caption is saved on Enter, trimmed", async () => {
-  const { onChange, user, caption } = setup();
+test("a caption is saved on Enter, trimmed, and says so", async () => {
+  const { send, user, caption } = setup();
   await user.clear(caption);
-  await user.type(caption, " zora, frowning {Enter}");
-  expect(onChange).toHaveBeenCalledExactlyOnceWith({ caption: "zora, frowning" });
+  await user.type(caption, " zora, frowning ");
+  expect(screen.getByText("Not saved yet")).toBeDefined();
+  await user.type(caption, "{Enter}");
+  expect(send).toHaveBeenCalledExactlyOnceWith(expect.anything(), "zora, frowning", "zora, smiling");
+  expect(await screen.findByText("Saved")).toBeDefined();
 });
 
-test("Escape takes a change back, and an unchanged caption is not sent", async () => {
-  const { onChange, user, caption } = setup();
+test("Escape takes a change back, which can be had again", async () => {
+  const { send, user, caption } = setup();
   await user.type(caption, " and more{Escape}");
   await user.tab();
-  expect(onChange).not.toHaveBeenCalled();
+  expect(send).not.toHaveBeenCalled();
   expect(caption).toHaveProperty("value", "zora, smiling");
+  await user.click(screen.getByRole("button", { name: "Restore it" }));
+  expect(send).toHaveBeenCalledExactlyOnceWith(expect.anything(), "zora, smiling and more", "zora, smiling");
+});
+
+test("an unchanged caption is not sent", async () => {
+  const { send, user, caption } = setup();
+  await user.type(caption, "x{Backspace}{Enter}");
+  expect(send).not.toHaveBeenCalled();
+});
+
+test("a caption that was changed elsewhere is shown beside this one", async () => {
+  const { send, user, caption } = setup();
+  send.mockRejectedValueOnce(
+    new ProblemError({ type: "changed", title: "changed", status: 412, current: "zora, running" }),
+  );
+  await user.type(caption, "!{Enter}");
+  const both = await screen.findByRole("region", { name: "Two captions of 001.png" });
+  expect(both.textContent).toContain("zora, running");
+  expect(caption).toHaveProperty("value", "zora, smiling!");
+  await user.click(screen.getByRole("button", { name: "Keep mine" }));
+  expect(send).toHaveBeenLastCalledWith(expect.anything(), "zora, smiling!", "zora, running");
 });
 
 test("the use can be changed, and deleting asks first", async () => {
-  const { onChange, onDelete, user } = setup();
+  const { onSplit, onDelete, user } = setup();
   await user.click(screen.getByRole("button", { name: "Held out" }));
-  expect(onChange).toHaveBeenCalledExactlyOnceWith({ split: "held_out" });
+  expect(onSplit).toHaveBeenCalledExactlyOnceWith("held_out");
   await user.click(screen.getByRole("button", { name: "Delete 001.png" }));
   expect(onDelete).not.toHaveBeenCalled();
   await user.click(await screen.findByRole("button", { name: "Delete" }));
@@ -60,9 +90,14 @@ test("notes can be read", () => {
 });
 
 test("a lost file is told, with what to do", () => {
-  const props = { onChange: vi.fn(), onDelete: vi.fn() };
-  const { rerender } = render(<ItemCard item={{ ...item, damage: "missing" }} {...props} />);
+  const saver = new CaptionSaver({ send: vi.fn(), onSaved: () => {}, onSignedOut: () => {} });
+  const card = (item: Item) => (
+    <CaptionsProvider value={saver}>
+      <ItemCard dataset="d" item={item} onSplit={vi.fn()} onDelete={vi.fn()} />
+    </CaptionsProvider>
+  );
+  const { rerender } = render(card({ ...item, damage: "missing" }));
   expect(screen.getByText("The file is lost. Upload the picture again.")).toBeDefined();
-  rerender(<ItemCard item={item} {...props} />);
+  rerender(card(item));
   expect(screen.queryByText(/Upload the picture again/)).toBeNull();
 });

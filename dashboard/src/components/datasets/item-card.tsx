@@ -1,21 +1,21 @@
 // One picture with its caption, edited in place.
 import { Info, Trash2 } from "lucide-react";
-import { type KeyboardEvent, useState } from "react";
-import type { Item, Split, UpdateItem } from "~/api/types";
+import type { Item, Split } from "~/api/types";
 import { Button } from "~/components/ui/button";
 import { Confirm } from "~/components/ui/confirm";
-import { Textarea } from "~/components/ui/field";
 import { Segmented } from "~/components/ui/segmented";
 import { Tooltip } from "~/components/ui/tooltip";
 import { formatBytes } from "~/lib/format";
+import { CaptionField } from "./caption-field";
 
 interface Props {
+  dataset: string;
   item: Item;
-  onChange: (change: UpdateItem) => void;
+  onSplit: (split: Split) => void;
   onDelete: () => void;
 }
 
-export function ItemCard({ item, onChange, onDelete }: Props) {
+export function ItemCard({ dataset, item, onSplit, onDelete }: Props) {
   return (
     <li className="flex min-w-0 flex-col overflow-hidden rounded-lg border bg-surface">
       <div className="relative border-b bg-sunken">
@@ -46,12 +46,12 @@ export function ItemCard({ item, onChange, onDelete }: Props) {
             again.
           </p>
         )}
-        <Caption key={item.caption} item={item} onSave={(caption) => onChange({ caption })} />
+        <CaptionField dataset={dataset} item={item} />
         <div className="mt-auto flex items-center gap-1">
           <Segmented<Split>
             label={`Use of ${item.file_name}`}
             value={item.split}
-            onValueChange={(split) => onChange({ split })}
+            onValueChange={onSplit}
             options={[
               { value: "train", label: "Train" },
               { value: "held_out", label: "Held out" },
@@ -75,31 +75,5 @@ export function ItemCard({ item, onChange, onDelete }: Props) {
         </p>
       </div>
     </li>
-  );
-}
-
-/** Saved when it is left; Escape takes the change back. */
-function Caption({ item, onSave }: { item: Item; onSave: (caption: string) => void }) {
-  const [text, setText] = useState(item.caption);
-  const save = () => {
-    if (text.trim() !== item.caption) onSave(text.trim());
-  };
-  const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
-    if (event.key === "Escape") setText(item.caption);
-    if (event.key === "Enter" && !event.shiftKey) {
-      event.preventDefault();
-      event.currentTarget.blur();
-    }
-  };
-  return (
-    <Textarea
-      aria-label={`Caption of ${item.file_name}`}
-      placeholder="Describe the picture in the words of a prompt"
-      value={text}
-      onChange={(event) => setText(event.target.value)}
-      onBlur={save}
-      onKeyDown={onKeyDown}
-      className="min-h-16 text-xs"
-    />
   );
 }

@@ -6,6 +6,7 @@ import { ResumeWithLimit } from "~/components/spend/job-limit";
 import { isRented } from "~/components/spend/job-money";
 import { Button, ButtonLink } from "~/components/ui/button";
 import { Confirm } from "~/components/ui/confirm";
+import { StartButton } from "~/components/ui/start-button";
 import { announce, announceError } from "~/components/ui/toast";
 
 const DONE: Record<JobAction, string> = {
@@ -30,14 +31,14 @@ export function JobActions({ job, modelId }: { job: Job; modelId: string | undef
     <>
       {job.phase === "running" && (
         <>
-          <Button onClick={() => act("sample")} disabled={pending}>
+          <StartButton onStart={() => act("sample")} disabled={pending}>
             <ImagePlus aria-hidden />
             Sample now
-          </Button>
-          <Button onClick={() => act("checkpoint")} disabled={pending}>
+          </StartButton>
+          <StartButton onStart={() => act("checkpoint")} disabled={pending}>
             <Save aria-hidden />
             Checkpoint now
-          </Button>
+          </StartButton>
           <Button onClick={() => act("stop")} disabled={pending}>
             <CirclePause aria-hidden />
             Stop
@@ -48,10 +49,10 @@ export function JobActions({ job, modelId }: { job: Job; modelId: string | undef
         (isRented(job) ? (
           <ResumeWithLimit job={job} />
         ) : (
-          <Button variant="primary" onClick={() => act("resume")} disabled={pending}>
+          <StartButton variant="primary" onStart={() => act("resume")} disabled={pending}>
             <RotateCw aria-hidden />
             Resume{job.checkpoint_step != null && ` from step ${job.checkpoint_step}`}
-          </Button>
+          </StartButton>
         ))}
       {LIVE.includes(job.phase) && (
         <Confirm

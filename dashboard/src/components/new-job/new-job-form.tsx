@@ -1,7 +1,6 @@
 // The new-job form: what to learn from, what for, and how.
 import { ChevronDown } from "lucide-react";
-import type { ReactNode } from "react";
-import type { UseFormReturn } from "react-hook-form";
+import type { ChangeEvent, ReactNode } from "react";
 import { fields } from "~/api/fields";
 import type { BaseModel, Dataset, PresetInfo } from "~/api/types";
 import { MoreBasesLink } from "~/components/settings/bases/more-bases-link";
@@ -19,8 +18,8 @@ const ENGINES: Record<Engine, string> = {
 };
 
 interface Props {
-  form: UseFormReturn<Values>;
   values: Values;
+  onChange: (change: Partial<Values>) => void;
   datasets: Dataset[];
   bases: BaseModel[];
   presets: PresetInfo[];
@@ -29,13 +28,20 @@ interface Props {
   children?: ReactNode;
 }
 
-export function NewJobForm({ form, values, datasets, bases, presets, errors, children }: Props) {
+export function NewJobForm({ values, onChange, datasets, bases, presets, errors, children }: Props) {
   const preset = presets.find((info) => info.preset === values.preset);
   const chooseDataset = (id: string) => {
-    form.setValue("dataset_id", id);
-    const name = datasets.find((dataset) => dataset.id === id)?.name;
-    if (name && !form.getFieldState("name").isDirty) form.setValue("name", name);
+    const nameOf = (dataset: string) => datasets.find((one) => one.id === dataset)?.name;
+    // A name of one's own stays.
+    const isOwn = values.name !== "" && values.name !== nameOf(values.dataset_id);
+    onChange({ dataset_id: id, name: isOwn ? values.name : (nameOf(id) ?? "") });
   };
+  const text = (name: "name" | "trigger_word" | "sample_prompts" | "priority") => ({
+    name,
+    value: values[name],
+    onChange: ({ target }: ChangeEvent<HTMLInputElement | HTMLTextAreaElement>) =>
+      onChange({ [name]: target.value }),
+  });
   const parameter = (name: ParameterName) => (
     <ParameterField
       key={name}
@@ -43,7 +49,7 @@ export function NewJobForm({ form, values, datasets, bases, presets, errors, chi
       preset={preset?.parameters[name]}
       override={values.parameters[name]}
       serverError={errors[`parameters.${name}`]}
-      onChange={(text) => form.setValue("parameters", withParameter(values.parameters, name, text))}
+      onChange={(text) => onChange({ parameters: withParameter(values.parameters, name, text) })}
     />
   );
 
@@ -83,7 +89,7 @@ export function NewJobForm({ form, values, datasets, bases, presets, errors, chi
                 describedBy={control["aria-describedby"]}
                 value={values.base_model || null}
                 invalid={errors.base_model !== undefined}
-                onValueChange={(base) => form.setValue("base_model", base)}
+                onValueChange={(base_model) => onChange({ base_model })}
                 placeholder="Choose a base model"
                 options={bases.map(({ name, native_resolution, built_in }) => ({
                   value: name,
@@ -96,22 +102,13 @@ export function NewJobForm({ form, values, datasets, bases, presets, errors, chi
         </div>
       </Section>
       <Section title="What it is for">
-        <PresetCards
-          presets={presets}
-          value={values.preset}
-          onChange={(value) => form.setValue("preset", value)}
-        />
+        <PresetCards presets={presets} value={values.preset} onChange={(preset) => onChange({ preset })} />
       </Section>
       <Section title="What it is called">
         <div className="grid gap-4 sm:grid-cols-2">
           <Field label="Name" error={errors.name} help={fields.CreateJob.name.description}>
             {(control) => (
-              <Input
-                {...control}
-                {...form.register("name")}
-                maxLength={fields.CreateJob.name.maxLength}
-                required
-              />
+              <Input {...control} {...text("name")} maxLength={fields.CreateJob.name.maxLength} required />
             )}
           </Field>
           <Field
@@ -119,7 +116,7 @@ export function NewJobForm({ form, values, datasets, bases, presets, errors, chi
             error={errors.trigger_word}
             help={fields.CreateJob.trigger_word.description}
           >
-            {(control) => <Input {...control} {...form.register("trigger_word")} placeholder="zora" />}
+            {(control) => <Input {...control} {...text("trigger_word")} placeholder="zora" />}
           </Field>
         </div>
       </Section>
@@ -131,7 +128,7 @@ export function NewJobForm({ form, values, datasets, bases, presets, errors, chi
                 id={control.id}
                 describedBy={control["aria-describedby"]}
                 value={values.engine}
-                onValueChange={(engine) => form.setValue("engine", engine)}
+                onValueChange={(engine) => onChange({ engine })}
                 options={fields.CreateJob.engine.options.map((value) => ({
                   value,
                   label: formatName(value),
@@ -148,7 +145,7 @@ export function NewJobForm({ form, values, datasets, bases, presets, errors, chi
           error={promptError(errors)}
           help={`One on each line. ${fields.CreateJob.sample_prompts.description}`}
         >
-          {(control) => <Textarea {...control} {...form.register("sample_prompts")} rows={3} />}
+          {(control) => <Textarea {...control} {...text("sample_prompts")} rows={3} />}
         </Field>
         <details className="group mt-5 rounded-lg border">
           <summary className="flex h-10 list-none items-center gap-2 rounded-lg px-3 font-medium hover:bg-hover">
@@ -171,7 +168,7 @@ export function NewJobForm({ form, values, datasets, bases, presets, errors, chi
           error={priorityError(values.priority) ?? errors.priority}
           help={fields.CreateJob.priority.description}
         >
-          {(control) => <Input {...control} {...form.register("priority")} inputMode="numeric" />}
+          {(control) => <Input {...control} {...text("priority")} inputMode="numeric" />}
         </Field>
       </Section>
       {children}

@@ -2,10 +2,11 @@
 import { WandSparkles } from "lucide-react";
 import type { BaseModel, ModelVersion } from "~/api/types";
 import { MoreBasesLink } from "~/components/settings/bases/more-bases-link";
-import { Button } from "~/components/ui/button";
+import { CarefulForm } from "~/components/ui/careful-form";
 import { Field, Textarea } from "~/components/ui/field";
 import { Select } from "~/components/ui/select";
 import { Slider } from "~/components/ui/slider";
+import { StartButton } from "~/components/ui/start-button";
 import { formatName } from "~/lib/format";
 import { LIMITS, SAMPLERS, sizes, type Values } from "./form";
 import { LoraList } from "./lora-list";
@@ -25,14 +26,11 @@ export function Controls({ values, onChange, bases, versions, errors, busy, onGe
   const base = bases.find((one) => one.name === values.base_model);
   const offered = versions.filter((one) => one.base_model === values.base_model && one.stage !== "retired");
   return (
-    <form
+    <CarefulForm
       className="flex flex-col gap-4"
-      onSubmit={(event) => {
-        event.preventDefault();
-        onGenerate();
-      }}
       onKeyDown={(event) => {
-        if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) onGenerate();
+        const isMeant = event.key === "Enter" && (event.ctrlKey || event.metaKey);
+        if (isMeant && !event.repeat) onGenerate();
       }}
     >
       <Field label="Prompt" error={errors.prompt}>
@@ -69,10 +67,15 @@ export function Controls({ values, onChange, bases, versions, errors, busy, onGe
           Compare with the picture at weight 0
         </label>
       )}
-      <Button type="submit" variant="primary" disabled={busy || values.prompt.trim() === ""} className="h-9">
+      <StartButton
+        onStart={onGenerate}
+        variant="primary"
+        disabled={busy || values.prompt.trim() === ""}
+        className="h-9"
+      >
         <WandSparkles aria-hidden />
         {busy ? "Rendering…" : "Generate"}
-      </Button>
+      </StartButton>
       <div className="grid grid-cols-2 gap-3 border-t pt-4">
         <Field
           label="Base model"
@@ -135,7 +138,7 @@ export function Controls({ values, onChange, bases, versions, errors, busy, onGe
           )}
         </Field>
       </div>
-    </form>
+    </CarefulForm>
   );
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { fromRequest, initial, sizes, toRequests } from "./form";
+import type { BaseModel, ModelVersion } from "~/api/types";
+import { fromRequest, initial, offered, sizes, toRequests, withLora } from "./form";
 
 const values = {
   ...initial("tiny-xl"),
@@ -44,4 +45,19 @@ test.each([128, 1024])("sizes keep about the area of %d squared, in steps that t
     expect(height % 8).toBe(0);
     expect((width * height) / native ** 2).toBeCloseTo(1, 0.5);
   }
+});
+
+test("what was kept is offered as far as it is still there", () => {
+  const bases = [{ name: "sdxl" }] as BaseModel[];
+  const kept = offered({ ...values, prompt: "typed" }, bases, [{ id: "b" }] as ModelVersion[]);
+  expect(kept).toMatchObject({ base_model: "sdxl", prompt: "typed", loras: [{ id: "b", weight: 1.2 }] });
+});
+
+test("coming from a model begins with its LoRA, and keeps a prompt that was typed", () => {
+  const version = { id: "c", base_model: "sdxl", trigger_word: "max" } as ModelVersion;
+  expect(withLora(values, version)).toMatchObject({ prompt: values.prompt, loras: [{ id: "c", weight: 1 }] });
+  expect(withLora(initial("sdxl"), version).prompt).toBe("max");
+  expect(withLora({ ...values, loras: [{ id: "c", weight: 0.5 }] }, version).loras).toEqual([
+    { id: "c", weight: 0.5 },
+  ]);
 });

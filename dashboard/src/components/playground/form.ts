@@ -1,6 +1,6 @@
 // The playground's values, and the requests they make.
 import { fields } from "~/api/fields";
-import type { CreateGeneration, Sampler } from "~/api/types";
+import type { BaseModel, CreateGeneration, ModelVersion, Sampler } from "~/api/types";
 
 const GENERATION = fields.CreateGeneration;
 
@@ -46,6 +46,29 @@ export function initial(base_model: string): Values {
     side: null,
     sampler: "euler",
     compare: true,
+  };
+}
+
+/** What was kept may name a base model or a LoRA that is gone by now. */
+export function offered(values: Values, bases: BaseModel[], versions: ModelVersion[]): Values {
+  const has = (name: string) => bases.some((base) => base.name === name);
+  return {
+    ...values,
+    base_model: has(values.base_model) ? values.base_model : (bases[0]?.name ?? ""),
+    loras: values.loras.filter(({ id }) => versions.some((version) => version.id === id)),
+  };
+}
+
+/** Begins with a LoRA; a prompt that was typed stays. */
+export function withLora(values: Values, { id, base_model, trigger_word }: ModelVersion): Values {
+  if (values.loras.some((lora) => lora.id === id)) return values;
+  const isEmpty = values.prompt.trim() === "";
+  return {
+    ...values,
+    base_model,
+    side: values.base_model === base_model ? values.side : null,
+    prompt: isEmpty ? (trigger_word ?? "") : values.prompt,
+    loras: [{ id, weight: 1 }],
   };
 }
 

@@ -1,4 +1,4 @@
-// API tokens: for scripts and other programs.
+// API tokens: for scripts, other programs and machines.
 import { useSuspenseQuery } from "@tanstack/react-query";
 import { Copy, Trash2 } from "lucide-react";
 import { type FormEvent, useState } from "react";
@@ -11,17 +11,30 @@ import { Confirm } from "~/components/ui/confirm";
 import { Field, Input } from "~/components/ui/field";
 import { Panel } from "~/components/ui/panel";
 import { Segmented } from "~/components/ui/segmented";
+import { Select } from "~/components/ui/select";
 import { announce, announceError } from "~/components/ui/toast";
-import { formatAgo } from "~/lib/format";
+import { formatAgo, formatDay } from "~/lib/format";
+
+type Days = "never" | "7" | "30" | "90" | "365";
+
+const LIFETIMES: { value: Days; label: string }[] = [
+  { value: "never", label: "Never" },
+  { value: "7", label: "After 7 days" },
+  { value: "30", label: "After 30 days" },
+  { value: "90", label: "After 90 days" },
+  { value: "365", label: "After a year" },
+];
 
 export function TokensPanel() {
   const { data: tokens } = useSuspenseQuery(tokensQuery());
   const create = useCreateToken();
   const [name, setName] = useState("");
   const [scope, setScope] = useState<TokenScope>("user");
+  const [days, setDays] = useState<Days>("never");
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    create.mutate({ name, scope }, { onSuccess: () => setName("") });
+    const token = { name, scope, ...(days !== "never" && { expires_in_days: Number(days) }) };
+    create.mutate(token, { onSuccess: () => setName("") });
   };
   return (
     <Panel title="API tokens">
@@ -36,15 +49,11 @@ export function TokensPanel() {
       />
       <p className="mt-2 mb-3 text-muted text-xs">
         {scope === "user"
-          ? "It may do all that you may, from scripts and other programs."
-          : "Machines with it take your jobs, and may do nothing else. One token is enough for all of them."}
+          ? "Full access to your account, for scripts and other programs."
+          : "Machines with it take your jobs, and can do nothing else. One token is enough for all of them."}
       </p>
-      <form onSubmit={submit} className="flex items-end gap-2">
-        <Field
-          label="What the token is for"
-          className="flex-1"
-          error={create.error ? describeError(create.error) : undefined}
-        >
+      <form onSubmit={submit} className="flex flex-wrap items-end gap-2">
+        <Field label="What the token is for" className="min-w-40 flex-1">
           {(control) => (
             <Input
               {...control}
@@ -55,9 +64,25 @@ export function TokensPanel() {
             />
           )}
         </Field>
+        <Field label="Expires" className="w-36">
+          {(control) => (
+            <Select
+              id={control.id}
+              describedBy={control["aria-describedby"]}
+              value={days}
+              onValueChange={setDays}
+              options={LIFETIMES}
+            />
+          )}
+        </Field>
         <Button type="submit" disabled={create.isPending || name.trim() === ""}>
           Make a token
         </Button>
+        {create.error && (
+          <p role="alert" className="w-full text-bad text-xs">
+            {describeError(create.error)}
+          </p>
+        )}
       </form>
       {create.data && <Secret token={create.data} />}
       {tokens.length > 0 && (
@@ -107,7 +132,13 @@ function Row({ token }: { token: ApiToken }) {
         <p className="text-muted text-xs">
           {token.scope === "agent" && "for machines, "}made {formatAgo(token.created_at)},{" "}
           {token.last_used_at ? `used ${formatAgo(token.last_used_at)}` : "never used"}
+          {token.made_by && `, made by ${token.made_by}`}
         </p>
+        {token.expires_at && (
+          <p className={isOver(token.expires_at) ? "text-bad text-xs" : "text-muted text-xs"}>
+            {isOver(token.expires_at) ? "Expired on" : "Expires on"} {formatDay(token.expires_at)}
+          </p>
+        )}
       </div>
       <Confirm
         trigger={
@@ -116,7 +147,7 @@ function Row({ token }: { token: ApiToken }) {
           </Button>
         }
         title={`Delete the token ${token.name}?`}
-        description="Whoever uses it is refused from now on."
+        description="Anything that uses this token stops working, and browsers that were signed in with it are signed out."
         action="Delete"
         onConfirm={() =>
           remove.mutate(token.id, { onError: (error) => announceError("The token was not deleted", error) })
@@ -124,4 +155,8 @@ function Row({ token }: { token: ApiToken }) {
       />
     </li>
   );
+}
+
+function isOver(at: string): boolean {
+  return Date.parse(at) < Date.now();
 }

@@ -14,6 +14,7 @@ import { PLACES } from "./navigation";
 import { BottomBar, TopBar } from "./phone-bars";
 import { ShortcutHelp } from "./shortcut-help";
 import { Sidebar } from "./sidebar";
+import { UnsavedCaptions } from "./unsaved-captions";
 
 export function Shell({ children }: { children: ReactNode }) {
   const [search, setSearch] = useState(false);
@@ -44,6 +45,7 @@ export function Shell({ children }: { children: ReactNode }) {
           </p>
         )}
         <DiskBanner />
+        <UnsavedCaptions connection={connection} />
         <ConnectionContext value={connection}>{children}</ConnectionContext>
       </main>
       <BottomBar />

@@ -4,10 +4,13 @@ import { ProblemError } from "~/api/problem";
 import { useSetBudget } from "~/api/spend";
 import type { Budget, SetBudget } from "~/api/types";
 import { Button } from "~/components/ui/button";
+import { CarefulForm } from "~/components/ui/careful-form";
 import { Dialog } from "~/components/ui/dialog";
 import { Field, Input } from "~/components/ui/field";
+import { StartButton } from "~/components/ui/start-button";
 import { announce } from "~/components/ui/toast";
 import { formatUsd, parseUsd, typedUsd, usdError } from "~/lib/money";
+import { useDraft } from "~/lib/use-draft";
 import { budgetName } from "./budgets";
 import { UsdField } from "./usd-field";
 
@@ -38,38 +41,39 @@ export function BudgetDialog({ budget, trigger }: Props) {
 function BudgetForm({ budget, onDone }: { budget: Budget | null; onDone: () => void }) {
   const set = useSetBudget();
   const known = budget?.limit_micro_usd ?? null;
-  const [project, setProject] = useState("");
-  const [text, setText] = useState(known === null ? "" : typedUsd(known));
-  const [isTouched, setTouched] = useState(false);
+  const name = budget ? `${budget.scope}:${budget.key}` : "new";
+  const draft = useDraft(`budget:${name}`, () => ({
+    project: "",
+    text: known === null ? "" : typedUsd(known),
+  }));
+  const { project, text } = draft.values;
+  const [isTouched, setTouched] = useState(draft.isChanged);
   const wrong = usdError(text);
   const fields = set.error instanceof ProblemError ? set.error.fields : {};
   const send = (limit_micro_usd: number | null) =>
     set.mutate(request(budget, project, limit_micro_usd), {
       onSuccess: () => {
+        draft.done();
         onDone();
         announce(
           limit_micro_usd === null ? "The limit is taken away" : `The limit is ${formatUsd(limit_micro_usd)}`,
         );
       },
     });
+  const start = () => {
+    setTouched(true);
+    const micro = parseUsd(text);
+    if (!wrong && micro !== null && !set.isPending) send(micro);
+  };
   return (
-    <form
-      noValidate
-      onSubmit={(event) => {
-        event.preventDefault();
-        setTouched(true);
-        const micro = parseUsd(text);
-        if (!wrong && micro !== null) send(micro);
-      }}
-      className="flex flex-col gap-4 p-4"
-    >
+    <CarefulForm className="flex flex-col gap-4 p-4">
       {!budget && (
         <Field label="Project" error={fields.key} help="As its jobs name it.">
           {(control) => (
             <Input
               {...control}
               value={project}
-              onChange={(event) => setProject(event.target.value)}
+              onChange={(event) => draft.change({ project: event.target.value })}
               maxLength={80}
               placeholder="panels"
             />
@@ -80,7 +84,7 @@ function BudgetForm({ budget, onDone }: { budget: Budget | null; onDone: () => v
         label="Limit in dollars"
         value={text}
         onValueChange={(next) => {
-          setText(next);
+          draft.change({ text: next });
           setTouched(true);
         }}
         error={(isTouched && wrong) || fields.limit_micro_usd || general(set.error)}
@@ -91,16 +95,23 @@ function BudgetForm({ budget, onDone }: { budget: Budget | null; onDone: () => v
             Take the limit away
           </Button>
         )}
-        <Button onClick={onDone}>Keep</Button>
         <Button
-          type="submit"
+          onClick={() => {
+            draft.discard();
+            onDone();
+          }}
+        >
+          Cancel
+        </Button>
+        <StartButton
+          onStart={start}
           variant="primary"
           disabled={set.isPending || (isTouched && wrong !== undefined) || (!budget && project.trim() === "")}
         >
           Set the limit
-        </Button>
+        </StartButton>
       </div>
-    </form>
+    </CarefulForm>
   );
 }
 

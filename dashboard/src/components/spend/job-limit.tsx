@@ -14,6 +14,7 @@ export function RaiseLimit({ job }: { job: Job }) {
   const { limit_micro_usd, spent_micro_usd, reserved_micro_usd } = job.spend;
   return (
     <LimitDialog
+      name={`raise:${job.id}`}
       trigger={(open) => (
         <Button size="sm" onClick={open}>
           <TrendingUp aria-hidden />
@@ -40,6 +41,7 @@ export function ResumeWithLimit({ job }: { job: Job }) {
   const title = isAtLimit(job) ? "Resume with a higher limit" : `Resume${from}`;
   return (
     <LimitDialog
+      name={`resume:${job.id}`}
       trigger={(open) => (
         <Button variant="primary" onClick={open}>
           <RotateCw aria-hidden />

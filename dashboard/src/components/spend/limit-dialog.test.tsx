@@ -5,11 +5,13 @@ import { ProblemError } from "~/api/problem";
 import { LimitDialog } from "./limit-dialog";
 
 async function setup(limit: number | null, error: Error | null = null) {
+  localStorage.clear();
   const mutate = vi.fn();
   const onDone = vi.fn();
   const user = userEvent.setup();
   render(
     <LimitDialog
+      name="raise:1"
       trigger={(open) => (
         <button type="button" onClick={open}>
           Raise
@@ -33,6 +35,8 @@ test("an exact amount is sent, and the dialog closes when that is done", async (
   expect(field).toHaveProperty("value", "2.50");
   await user.clear(field);
   await user.type(field, "4.35{Enter}");
+  expect(mutate, "Enter spends nothing").not.toHaveBeenCalled();
+  await user.dblClick(screen.getByRole("button", { name: "Set the limit" }));
   expect(mutate).toHaveBeenCalledExactlyOnceWith(4_350_000, expect.anything());
   mutate.mock.lastCall?.[1].onSuccess();
   expect(onDone).toHaveBeenCalledExactlyOnceWith(4_350_000);
@@ -42,9 +46,9 @@ test("an exact amount is sent, and the dialog closes when that is done", async (
 test("too little is refused with what would do, an empty field once somebody insists", async () => {
   const { mutate, user, field } = await setup(null);
   expect(screen.queryByRole("alert")).toBeNull();
-  await user.type(field, "{Enter}");
+  await user.click(screen.getByRole("button", { name: "Set the limit" }));
   expect(screen.getByRole("alert").textContent).toBe("must be an amount in dollars, like 2.50");
-  await user.type(field, "0.1{Enter}");
+  await user.type(field, "0.1");
   expect(screen.getByRole("alert").textContent).toBe("must be at least $0.464");
   expect(mutate).not.toHaveBeenCalled();
 });
@@ -57,4 +61,18 @@ test("the server's words about the limit stand at the field", async () => {
   );
   expect(screen.getByRole("alert").textContent).toBe(errors[0]?.message);
   expect(field.getAttribute("aria-invalid")).toBe("true");
+});
+
+test("an amount that was typed is there again after the dialog was closed, unless it was cancelled", async () => {
+  const { user, field } = await setup(null);
+  const reopen = async () => {
+    await vi.waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+    await user.click(screen.getByRole("button", { name: "Raise" }));
+    return screen.findByLabelText("Limit in all, in dollars");
+  };
+  await user.type(field, "7.5{Escape}");
+  const again = await reopen();
+  expect(again).toHaveProperty("value", "7.5");
+  await user.click(screen.getByRole("button", { name: "Cancel" }));
+  expect(await reopen()).toHaveProperty("value", "");
 });

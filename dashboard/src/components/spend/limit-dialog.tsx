@@ -4,11 +4,16 @@ import { type ReactElement, useState } from "react";
 import { ProblemError } from "~/api/problem";
 import type { Job } from "~/api/types";
 import { Button } from "~/components/ui/button";
+import { CarefulForm } from "~/components/ui/careful-form";
 import { Dialog } from "~/components/ui/dialog";
+import { StartButton } from "~/components/ui/start-button";
 import { parseUsd, typedUsd, usdError } from "~/lib/money";
+import { useDraft } from "~/lib/use-draft";
 import { UsdField } from "./usd-field";
 
 interface Props {
+  /** What is typed is kept under this name until it is sent. */
+  name: string;
   /** Opens the dialog. */
   trigger: (open: () => void) => ReactElement;
   title: string;
@@ -47,31 +52,29 @@ export function LimitDialog(props: Props) {
 
 function LimitForm(props: Props & { onClose: () => void }) {
   const { limit, least, help, action, mutation, onDone, onClose } = props;
-  const [text, setText] = useState(limit === null ? "" : typedUsd(limit));
-  const [isTouched, setTouched] = useState(false);
+  const draft = useDraft(`limit:${props.name}`, () => ({ text: limit === null ? "" : typedUsd(limit) }));
+  const { text } = draft.values;
+  const [isTouched, setTouched] = useState(draft.isChanged);
   const wrong = usdError(text, least);
+  const start = () => {
+    setTouched(true);
+    const micro = parseUsd(text);
+    if (wrong || micro === null || mutation.isPending) return;
+    mutation.mutate(micro, {
+      onSuccess: () => {
+        draft.done();
+        onClose();
+        onDone(micro);
+      },
+    });
+  };
   return (
-    <form
-      noValidate
-      onSubmit={(event) => {
-        event.preventDefault();
-        setTouched(true);
-        const micro = parseUsd(text);
-        if (wrong || micro === null) return;
-        mutation.mutate(micro, {
-          onSuccess: () => {
-            onClose();
-            onDone(micro);
-          },
-        });
-      }}
-      className="flex flex-col gap-4 p-4"
-    >
+    <CarefulForm className="flex flex-col gap-4 p-4">
       <UsdField
         label="Limit in all, in dollars"
         value={text}
         onValueChange={(next) => {
-          setText(next);
+          draft.change({ text: next });
           setTouched(true);
         }}
         help={help}
@@ -79,16 +82,23 @@ function LimitForm(props: Props & { onClose: () => void }) {
         autoFocus
       />
       <div className="flex justify-end gap-2">
-        <Button onClick={onClose}>Keep</Button>
         <Button
-          type="submit"
+          onClick={() => {
+            draft.discard();
+            onClose();
+          }}
+        >
+          Cancel
+        </Button>
+        <StartButton
+          onStart={start}
           variant="primary"
           disabled={mutation.isPending || (isTouched && wrong !== undefined)}
         >
           {action}
-        </Button>
+        </StartButton>
       </div>
-    </form>
+    </CarefulForm>
   );
 }
 

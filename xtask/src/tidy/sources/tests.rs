@@ -52,6 +52,24 @@ fn every_forbidden_word_is_found_in_any_file() {
 }
 
 #[test]
+fn a_decoder_is_found_outside_its_home() {
+    let text = "//! Decodes.\nuse image::ImageReader;\n";
+    assert_eq!(
+        findings("crates/server/src/upload.rs", text),
+        [
+            "error: crates/server/src/upload.rs:2: `ImageReader`: only crates/dataset/src/picture/decode.rs decodes \
+             pictures, within limits; call dataset::decoder"
+        ]
+    );
+    for home in [
+        "crates/dataset/src/picture/decode.rs",
+        "crates/server/tests/it/pictures.rs",
+    ] {
+        assert_eq!(findings(home, text), [""; 0]);
+    }
+}
+
+#[test]
 fn a_sleep_is_found_in_tests_alone() {
     for (start, end) in SLEEPS {
         let text = format!("//! Waits.\n{start}{end}ms);\n");

@@ -9,7 +9,13 @@ use tokio::{
     sync::mpsc,
 };
 
+use protocol::environment;
+
 use crate::kohya::{Kohya, failure::Failure, log::Stream, plan::Plan};
+
+/// By this one the local provider finds every process of an instance, and ends it if the agent was killed. The others
+/// are for whoever sets sd-scripts up.
+const KEPT: [&str; 3] = ["MORPHEUS_INSTANCE", "PYTHONPATH", "ACCELERATE_CONFIG_FILE"];
 
 /// The child. Dropped, its whole group is killed: its data loaders are processes too.
 pub(super) struct Child {
@@ -28,6 +34,9 @@ impl Child {
             .arg(kohya.script())
             .args(&plan.args)
             .current_dir(&kohya.dir)
+            // It has no business with what we may do at the server and at the provider.
+            .env_clear()
+            .envs(environment::of_machine(std::env::vars_os(), &KEPT))
             // Else lines of both streams arrive late and out of order.
             .env("PYTHONUNBUFFERED", "1")
             .env("PYTHONIOENCODING", "utf-8")
@@ -40,20 +49,6 @@ impl Child {
             .kill_on_drop(true);
         if kohya.missing_tokenizers().is_empty() {
             command.env("HF_HUB_OFFLINE", "1");
-        }
-        // It has no business with what we may do at the server and at the provider.
-        for (name, _) in std::env::vars_os() {
-            let shown = name.to_string_lossy();
-            // By this one the local provider finds every process of an instance, and ends it if the agent was killed.
-            if shown == "MORPHEUS_INSTANCE" {
-                continue;
-            }
-            if ["MORPHEUS_", "RUNPOD_", "AWS_"]
-                .iter()
-                .any(|prefix| shown.starts_with(prefix))
-            {
-                command.env_remove(&name);
-            }
         }
         let mut child = command.spawn().map_err(|err| {
             let python = kohya.python.display();

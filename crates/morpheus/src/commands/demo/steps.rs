@@ -211,9 +211,7 @@ pub(super) async fn compare(
     for generation in asked {
         let bytes = picture(api, generation, deadline).await?;
         pictures.push(
-            image::load_from_memory(&bytes)
-                .context("the server sent a picture that is none")?
-                .into_rgb8(),
+            ::dataset::picture::read_normalized(&bytes).context("the server sent a picture that is none")?,
         );
     }
     let with = pictures.split_off(prompts.len());

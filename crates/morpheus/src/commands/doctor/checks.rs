@@ -3,17 +3,19 @@
 use std::{
     fs,
     net::{SocketAddr, TcpListener},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
 use anyhow::Context as _;
-use orchestrator::disk::Gauge;
+use dataset::decoder::Confinement;
+use orchestrator::{disk::Gauge, look_at_base};
 use store::{OpenError, Store};
 
 use super::Finding;
 use protocol::{base::BaseSource, system::default_min_free};
 
-use crate::{bases, settings::Settings};
+use crate::{bases, commands::decode_worker, settings::Settings};
 
 const GIB: u64 = 1 << 30;
 /// The demo stays below this (server and agent together).
@@ -81,6 +83,33 @@ pub(super) fn memory() -> Finding {
     }
 }
 
+/// Uploaded pictures are decoded in a process that gives up what it does not need, as far as the kernel lets it.
+pub(super) fn decoding() -> Finding {
+    const NAME: &str = "picture decoding";
+    let confinement = decode_worker::decoder().map(|decoder| decoder.confinement());
+    match confinement {
+        Ok(Some(Ok(Confinement { holds, missing }))) if missing.is_empty() => {
+            Finding::ok(NAME, format!("in a process with limits of {}", holds.join(", ")))
+        }
+        Ok(Some(Ok(Confinement { missing, .. }))) => Finding::warning(
+            NAME,
+            format!("in a process without limits of {}", missing.join("; ")),
+            "use a kernel with seccomp, and mount /proc: a picture made by an attacker could do more harm here",
+        ),
+        Ok(Some(Err(error))) => Finding::problem(
+            NAME,
+            format!("{:#}", anyhow::Error::from(error)),
+            "see to it that this program may start itself",
+        ),
+        Err(error) => Finding::problem(
+            NAME,
+            format!("{error:#}"),
+            "see to it that this program may start itself",
+        ),
+        Ok(None) => Finding::problem(NAME, "nothing decodes pictures", "install Morpheus again"),
+    }
+}
+
 pub(super) fn data_folder(data: &Path) -> Finding {
     let shown = data.display();
     let probe = data.join(format!(".doctor-{}", std::process::id()));
@@ -109,6 +138,47 @@ pub(super) fn data_folder(data: &Path) -> Finding {
             ),
         ),
     }
+}
+
+/// Whether other accounts of the machine can read what is secret.
+pub(super) fn privacy(settings: &Settings) -> Finding {
+    let mut open = settings.places().open_to_others();
+    let is_open = |path: &Path| fs::metadata(path).is_ok_and(|found| found.mode() & 0o077 != 0);
+    open.extend(
+        settings
+            .config
+            .clone()
+            .filter(|path| is_open(path) && holds_secrets(path)),
+    );
+    let Some(first) = open.first() else {
+        return Finding::ok("privacy", "other accounts of this machine can read nothing");
+    };
+    let named: Vec<String> = open
+        .iter()
+        .take(3)
+        .map(|path| format!("`{}`", path.display()))
+        .collect();
+    let more = if open.len() > named.len() { " and more" } else { "" };
+    Finding::problem(
+        "privacy",
+        format!(
+            "other accounts of this machine can read {}{more}",
+            named.join(", ")
+        ),
+        format!(
+            "run chmod -R go-rwx `{}`; `morpheus serve` does it for its data folder when it starts",
+            first.display()
+        ),
+    )
+}
+
+/// Whether a settings file has a key, or an address with a password.
+fn holds_secrets(path: &Path) -> bool {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    text.lines().any(|line| {
+        let name = line.split('=').next().unwrap_or_default();
+        name.contains("key") || name.contains("secret") || (line.contains("://") && line.contains('@'))
+    })
 }
 
 pub(super) fn disk(data: &Path, min_free_bytes: Option<u64>) -> Finding {
@@ -192,9 +262,17 @@ pub(super) fn database(settings: &Settings) -> anyhow::Result<Finding> {
                 "database",
                 format!("{server} at {url} has the schema {schema}; the next start brings it to {newest}"),
             ),
-            (None, Some(schema), None) => {
-                Finding::ok("database", format!("{server} at {url}, schema {schema}"))
-            }
+            (None, Some(schema), None) => match runtime.block_on(builder.prove_database()) {
+                Ok(()) => Finding::ok(
+                    "database",
+                    format!("{server} at {url}, schema {schema}, keeps what is written"),
+                ),
+                Err(err) => Finding::problem(
+                    "database",
+                    format!("{server} at {url} keeps nothing: {:#}", anyhow::Error::from(err)),
+                    "make room on its disk, make it writable, or end the program that holds it",
+                ),
+            },
         },
     )
 }
@@ -224,21 +302,22 @@ pub(super) fn queue(settings: &Settings) -> anyhow::Result<Option<Finding>> {
 
 pub(super) fn bases(settings: &Settings) -> Vec<Finding> {
     let built_in = Finding::ok("base tiny-xl", "built in");
+    let places = match bases::places(settings) {
+        Ok(places) => places,
+        // Database and objects have findings of their own.
+        Err(_) => return vec![built_in],
+    };
     let others = settings.bases.iter().map(|(name, source)| {
         let title = format!("base {name}");
         let BaseSource::Path(path) = source else {
             return Finding::ok(title, format!("from {}; the server looks at it", source.shown()));
         };
-        match bases::inspect(Path::new(path)) {
-            Ok(base) => Finding::ok(
+        match look_at_base(&places, Path::new(path), bases::inspect) {
+            Ok((base, _)) => Finding::ok(
                 title,
                 format!("`{path}` is an SDXL for {} pixels", base.native_resolution),
             ),
-            Err(err) => Finding::problem(
-                title,
-                format!("{err:#}"),
-                "correct the path, or leave this base out",
-            ),
+            Err(problem) => Finding::problem(title, problem, "correct the path, or leave this base out"),
         }
     });
     std::iter::once(built_in).chain(others).collect()

@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use dataset::{
+    decoder::Decoder,
     ingest::{Batch, IngestReport},
     picture::NormalizedPicture,
     split,
@@ -16,6 +17,8 @@ use protocol::{
     DatasetVersionId, ItemId,
     dataset::{Manifest, ManifestItem, RefusedFile, Split},
 };
+
+use crate::commands::decode_worker;
 
 /// Normalized pictures in a folder of their own, and the manifest over them.
 pub(super) struct Pictures {
@@ -31,11 +34,12 @@ impl Pictures {
     /// Reads what is trained on, and what is held out if that lies somewhere else.
     pub(super) fn read(dataset: &Path, held_out: Option<&Path>) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("failed to make a folder for the pictures")?;
+        let decoder = decode_worker::decoder()?;
         let mut items = Vec::new();
         let mut refused = Vec::new();
         for (path, split) in [(Some(dataset), Split::Train), (held_out, Split::HeldOut)] {
             let Some(path) = path else { continue };
-            let report = ingest(path, folder.path())?;
+            let report = ingest(path, folder.path(), &decoder)?;
             if report.items.is_empty() {
                 bail!("{}: {}", path.display(), nothing_taken(&report));
             }
@@ -87,8 +91,8 @@ impl Pictures {
     }
 }
 
-fn ingest(path: &Path, folder: &Path) -> anyhow::Result<IngestReport> {
-    let mut batch = Batch::default();
+fn ingest(path: &Path, folder: &Path, decoder: &Decoder) -> anyhow::Result<IngestReport> {
+    let mut batch = Batch::default().with_decoder(decoder.clone());
     for (name, path) in files(path)? {
         let file = File::open(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
         let store = |picture: &NormalizedPicture| fs::write(file_of(folder, &picture.sha256), &picture.png);

@@ -56,10 +56,7 @@ impl Place {
     }
 
     fn start(&self, data: &Path) -> Server {
-        let mut server = Server::start_with(data, &self.listen, &self.settings);
-        // It says its public address, which is good for nothing here.
-        server.url = format!("http://{}", self.listen).parse().unwrap();
-        server
+        Server::start_with(data, &self.listen, &self.settings)
     }
 
     /// The collector takes mailboxes of machines that nobody knows, and leaves the others.

@@ -61,7 +61,7 @@ impl Cluster {
             folder,
         };
         for n in 0..N_SERVERS {
-            let (server, url, token) = Server::read_ready(inner.spawn(n, 0));
+            let (server, url, token) = Server::read_ready(inner.spawn(n, 0), None);
             inner.ports.push(url.port().unwrap());
             if let Some(token) = token {
                 inner.token = token;
@@ -91,7 +91,7 @@ impl Cluster {
             TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()
         });
         let server = self.0.spawn(n, port);
-        let (server, ..) = Server::read_ready(server);
+        let (server, ..) = Server::read_ready(server, None);
         self.0.servers.lock().unwrap()[n] = Some(server);
     }
 

@@ -32,6 +32,7 @@ fn machine(script: &str) -> Machine {
         server: Uuid::now_v7(),
         capacity: 1,
         engines: vec![protocol::recipe::Engine::Native],
+        fetch_from: [crate::Range::Any].into_iter().collect(),
         grace: Duration::from_millis(300),
     };
     Machine {
@@ -141,6 +142,27 @@ async fn keeps_secrets_off_the_command_line() {
         "{line}"
     );
     assert!(!line.contains("secret"));
+    machine.local.terminate(&instance).await.unwrap();
+}
+
+#[tokio::test]
+async fn agents_get_what_they_need_and_nothing_else() {
+    let machine = machine("env > $MORPHEUS_WORK/env; touch $MORPHEUS_WORK/ready; sleep 1000 & wait");
+    let instance = machine.launch(Purpose::Train).await;
+    let seen = fs::read_to_string(machine.folder.path().join("agent/env")).unwrap();
+    let names: Vec<&str> = seen
+        .lines()
+        .filter_map(|line| Some(line.split_once('=')?.0))
+        .collect();
+    for needed in ["PATH", "MORPHEUS_TOKEN", "MORPHEUS_WORK", "MORPHEUS_INSTANCE"] {
+        assert!(names.contains(&needed), "{needed}: {names:?}");
+    }
+    // Cargo gives tests variables that nobody has heard of here, as a server's may be.
+    assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
+    let strange = names
+        .iter()
+        .find(|name| name.starts_with("CARGO") || name.starts_with("NEXTEST"));
+    assert_eq!(strange, None);
     machine.local.terminate(&instance).await.unwrap();
 }
 

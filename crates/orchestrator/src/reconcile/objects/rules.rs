@@ -55,6 +55,8 @@ pub struct Rules {
     pub left_over: TimeDelta,
     /// Preview pictures, counted from the end of the job.
     pub samples: TimeDelta,
+    /// Entries of the audit log.
+    pub audit: TimeDelta,
     /// Clocks of servers differ by less than this.
     pub clock_skew: TimeDelta,
 }
@@ -66,6 +68,7 @@ impl Default for Rules {
             superseded: TimeDelta::hours(24),
             left_over: TimeDelta::days(7),
             samples: TimeDelta::days(90),
+            audit: TimeDelta::days(365),
             clock_skew: TimeDelta::minutes(10),
         }
     }

@@ -1,6 +1,5 @@
 //! Heartbeats: events in, lease and orders out.
 
-use chrono::{SubsecRound, Utc};
 use protocol::{
     AttemptId, JobId,
     agent::{AgentEvent, Directive, Heartbeat, HeartbeatReply, Report},
@@ -17,7 +16,11 @@ use store::{
 };
 
 use super::held_attempt;
-use crate::{Orchestrator, ServiceError, ServiceResult, lifecycle::Input, providers::local, services::apply};
+use crate::{
+    Orchestrator, ServiceError, ServiceResult,
+    lifecycle::Input,
+    services::{apply, reports},
+};
 
 impl Orchestrator {
     /// Stores events, renews the lease, gives orders.
@@ -25,8 +28,9 @@ impl Orchestrator {
         &self,
         agent: &AgentCredential,
         id: AttemptId,
-        heartbeat: Heartbeat,
+        mut heartbeat: Heartbeat,
     ) -> ServiceResult<HeartbeatReply> {
+        reports::fit_events(&mut heartbeat.events)?;
         let tx = self.store.begin().await?;
         // It locks the row: a second copy of this very request waits, then finds its events stored.
         let attempt = held_attempt(&tx, agent, id, heartbeat.fence).await?;
@@ -34,6 +38,12 @@ impl Orchestrator {
         attempts::renew(&tx, id, attempt.fence, granted.until)
             .await
             .map_err(stale_is_lost)?;
+        if let Subject::Job(job) = attempt.subject
+            && !heartbeat.events.is_empty()
+        {
+            let n_steps = jobs::state(&tx, job).await?.recipe.parameters.n_steps;
+            reports::check_steps(&heartbeat.events, n_steps)?;
+        }
         let news = news(&attempt, heartbeat.events);
         let acknowledged = news.last().map_or(attempt.last_event_n, |event| event.n);
         if acknowledged > attempt.last_event_n {
@@ -41,8 +51,8 @@ impl Orchestrator {
         }
         let directives = match attempt.subject {
             Subject::Job(job) => {
-                take_reports(&tx, job, id, news).await?;
-                let pauses = self.disk.is_short() && attempt.provider == local::NAME;
+                take_reports(&tx, job, &attempt, news).await?;
+                let pauses = self.disk.is_short() && self.copies_here(&attempt.provider) > 0;
                 directives(&jobs::state(&tx, job).await?, pauses)
             }
             Subject::Generation(_) => Vec::new(),
@@ -80,14 +90,9 @@ fn news(attempt: &Attempt, mut events: Vec<AgentEvent>) -> Vec<AgentEvent> {
 }
 
 /// Appends what the agent saw to the job's stream, in its order.
-async fn take_reports(
-    tx: &Tx,
-    job: JobId,
-    attempt: AttemptId,
-    reports: Vec<AgentEvent>,
-) -> ServiceResult<()> {
-    let mut batch = Vec::with_capacity(reports.len());
-    for AgentEvent { n, at, report } in reports {
+async fn take_reports(tx: &Tx, job: JobId, attempt: &Attempt, news: Vec<AgentEvent>) -> ServiceResult<()> {
+    let mut batch = Vec::with_capacity(news.len());
+    for AgentEvent { n, at, report } in news {
         let event = match report {
             Report::Stage { name, done, total } => Event::Stage { name, done, total },
             Report::Step(metrics) => Event::Step(metrics),
@@ -102,9 +107,8 @@ async fn take_reports(
             }
         };
         batch.push(NewEvent {
-            // An agent's clock may be wrong, but its events have not happened yet to come.
-            at: at.min(Utc::now()).trunc_subsecs(6),
-            attempt: Some(attempt),
+            at: reports::fit_time(at, attempt.created_at),
+            attempt: Some(attempt.id),
             agent_n: Some(n),
             event,
         });

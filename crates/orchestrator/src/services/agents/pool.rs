@@ -10,7 +10,7 @@ use protocol::{
     spend::{PoolMember, RentalWish},
 };
 use store::{
-    StoreError,
+    StoreError, Tx,
     attempts::{self, Claimant, NewAttempt, Subject},
     jobs::{self, JobState, PhaseChange},
     pool, queue,
@@ -50,6 +50,7 @@ impl Orchestrator {
     ) -> ServiceResult<Option<Assignment>> {
         check_machine(machine)?;
         let tx = self.store.begin().await?;
+        check_token(&tx, token).await?;
         let seen = pool::note(&tx, owner, token, machine).await?;
         tokens::touch(&tx, token).await?;
         tx.commit().await?;
@@ -72,7 +73,7 @@ impl Orchestrator {
                 pool_machine: seen,
                 name: machine.name.clone(),
             };
-            if let Some(assignment) = self.take(agent, &job, &on).await? {
+            if let Some(assignment) = self.take((agent, token), &job, &on).await? {
                 return Ok(Some(assignment));
             }
         }
@@ -83,11 +84,12 @@ impl Orchestrator {
     /// quicker.
     async fn take(
         &self,
-        agent: &AgentCredential,
+        (agent, token): (&AgentCredential, TokenId),
         job: &JobState,
         on: &OnMachine,
     ) -> ServiceResult<Option<Assignment>> {
         let tx = self.store.begin().await?;
+        check_token(&tx, token).await?;
         let launching = next(Phase::Queued, Input::Launch).expect("a queued job can be launched");
         match jobs::change_phase(&tx, job.id, PhaseChange::new(Phase::Queued, launching)).await {
             Ok(()) => {}
@@ -147,7 +149,6 @@ impl Orchestrator {
         if request.provider != POOL {
             return Ok(());
         }
-        check_labels(&request.rental.labels)?;
         let members = self.pool_members(owner).await?;
         if members.is_empty() {
             return Err(ServiceError::field(
@@ -212,7 +213,16 @@ fn check_machine(machine: &Machine) -> ServiceResult<()> {
             format!("must have from 1 to {MOST_NAME} characters"),
         ));
     }
-    check_labels(&machine.labels)
+    check_labels("machine.labels", &machine.labels)
+}
+
+/// Claims are held for up to a minute; the token may be deleted meanwhile.
+async fn check_token(tx: &Tx, token: TokenId) -> ServiceResult<()> {
+    if tokens::is_valid(tx, token).await? {
+        Ok(())
+    } else {
+        Err(ServiceError::TokenEnded)
+    }
 }
 
 #[cfg(test)]

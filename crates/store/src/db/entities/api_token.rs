@@ -1,4 +1,4 @@
-//! `api_tokens`: tokens of users and workers, as hashes.
+//! `api_tokens`: tokens of users and workers, browser sessions and login addresses, as hashes.
 
 use sea_orm::entity::prelude::*;
 
@@ -16,6 +16,10 @@ pub struct Model {
     pub expires_at: Option<DateTimeUtc>,
     pub revoked_at: Option<DateTimeUtc>,
     pub is_of_pool: bool,
+    pub kind: String,
+    pub made_by: Option<Uuid>,
+    pub client_address: Option<String>,
+    pub user_agent: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -8,16 +8,19 @@
 //!
 //! All of it can be said again, and is, after each migration: roles may have come since.
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use sea_orm_migration::prelude::DbErr;
 
-use crate::db::tables::{COLUMNS, SeenBy, TABLES};
+use crate::db::{
+    Transaction,
+    tables::{COLUMNS, SeenBy, TABLES},
+};
 
 /// The table that sea-orm keeps its own notes in.
 const MIGRATIONS: &str = "seaql_migrations";
 
 /// Says who may see what.
-pub(super) async fn apply(tx: &DatabaseTransaction) -> Result<(), DbErr> {
+pub(super) async fn apply(tx: &Transaction) -> Result<(), DbErr> {
     if tx.get_database_backend() != DbBackend::Postgres {
         return Ok(());
     }
@@ -98,7 +101,7 @@ fn comment(kind: &str, name: &str, about: &str) -> String {
     format!("COMMENT ON {kind} {name} IS '{}';\n", about.replace('\'', "''"))
 }
 
-async fn text(tx: &DatabaseTransaction, sql: &str) -> Result<String, DbErr> {
+async fn text(tx: &Transaction, sql: &str) -> Result<String, DbErr> {
     let row = tx
         .query_one_raw(Statement::from_string(DbBackend::Postgres, sql))
         .await?

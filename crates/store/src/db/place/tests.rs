@@ -14,14 +14,14 @@ fn parse(url: &str) -> Result<PostgresPlace, String> {
 fn shows_everything_but_the_password() {
     let place =
         parse("postgresql://me:p%40ss%3F@db.example:5433/art?sslmode=require&max_connections=5").unwrap();
-    assert_eq!(place.shown(), "postgres://me@db.example:5433/art");
+    assert_eq!(place.shown(), "postgres://…@db.example:5433/art");
     assert_eq!(place.n_connections, 5);
     assert!(matches!(
         place.options.get_ssl_mode(),
         sqlx::postgres::PgSslMode::Require
     ));
     let place = parse("postgres://me@db.example/art?password=secret").unwrap();
-    assert_eq!(place.shown(), "postgres://me@db.example:5432/art");
+    assert_eq!(place.shown(), "postgres://…@db.example:5432/art");
     assert_eq!(place.n_connections, 12);
 }
 
@@ -72,7 +72,7 @@ fn other_kinds_are_refused() {
     let refused = Place::parse(Some("mysql://me:secret@host/db"), Path::new("/data")).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "database: `mysql://me:…@host/db` is not supported; use sqlite://PATH or \
+        "database: `mysql://…@host/db` is not supported; use sqlite://PATH or \
          postgres://USER:PASSWORD@HOST:PORT/DATABASE"
     );
 }

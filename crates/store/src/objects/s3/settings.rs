@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use protocol::address::{Masked, masked};
 use reqwest::Url;
 
 use super::{BucketError, sigv4::Credentials};
@@ -26,8 +27,8 @@ pub struct S3Settings {
 impl fmt::Debug for S3Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("S3Settings")
-            .field("endpoint", &self.endpoint)
-            .field("public_endpoint", &self.public_endpoint)
+            .field("endpoint", &self.endpoint.as_deref().map(Masked))
+            .field("public_endpoint", &self.public_endpoint.as_deref().map(Masked))
             .field("region", &self.region)
             .finish_non_exhaustive()
     }
@@ -72,7 +73,8 @@ impl S3Settings {
 fn parse(address: &str, setting: &'static str) -> Result<Url, BucketError> {
     let invalid = || BucketError::Endpoint {
         setting,
-        address: address.to_owned(),
+        // It is refused for a password in it, among others.
+        address: masked(address),
     };
     let url = Url::parse(address).map_err(|_| invalid())?;
     let is_right = matches!(url.scheme(), "http" | "https")

@@ -1,10 +1,12 @@
 // Registers a base model by a path, an address or an id on Hugging Face.
-import { type ClipboardEvent, type FormEvent, type ReactNode, useState } from "react";
+import type { ClipboardEvent, FormEvent, ReactNode } from "react";
 import { useRegisterBase } from "~/api/bases";
 import { describeError, ProblemError } from "~/api/problem";
 import { Button } from "~/components/ui/button";
+import { DraftNotice } from "~/components/ui/draft-notice";
 import { Field, Input } from "~/components/ui/field";
 import { Segmented } from "~/components/ui/segmented";
+import { useDraft } from "~/lib/use-draft";
 import {
   type Draft,
   type DraftField,
@@ -15,6 +17,7 @@ import {
   readSource,
   serverErrors,
   toSource,
+  withoutSecrets,
 } from "./source";
 
 const KINDS: { value: Kind; label: string }[] = [
@@ -31,17 +34,23 @@ const ABOUT: Record<Kind, string> = {
 
 export function RegisterForm() {
   const register = useRegisterBase();
-  const [draft, setDraft] = useState<Draft>(EMPTY);
+  const kept = useDraft("register-base", () => EMPTY, { toKeep: withoutSecrets });
+  const draft = kept.values;
   const change = (some: Partial<Draft>) => {
     register.reset();
-    setDraft((before) => ({ ...before, ...some }));
+    kept.change(some);
   };
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (!isComplete(draft) || register.isPending) return;
     register.mutate(
       { name: draft.name.trim(), source: toSource(draft) },
-      { onSuccess: () => setDraft({ ...EMPTY, kind: draft.kind }) },
+      {
+        onSuccess: () => {
+          kept.change({ ...EMPTY, kind: draft.kind });
+          kept.done();
+        },
+      },
     );
   };
   // A whole source that is pasted is taken apart, whichever field it lands in.
@@ -84,6 +93,7 @@ export function RegisterForm() {
         />
         <p className="mt-2 text-muted text-xs">{ABOUT[draft.kind]}</p>
       </div>
+      <DraftNotice from={kept.restoredFrom} onDiscard={kept.discard} />
       <div className="grid items-start gap-3 sm:grid-cols-2">
         {text("name", "Name", "sdxl-base", "What jobs and the playground call it.")}
         {draft.kind === "path" &&
@@ -91,7 +101,7 @@ export function RegisterForm() {
             "path",
             "Path",
             "/models/sdxl.safetensors",
-            "Absolute, on the server's machine: a .safetensors file or a diffusers folder.",
+            "A .safetensors file or a diffusers folder, in a folder that the server was started with: --base-folder DIR.",
           )}
         {draft.kind === "url" && (
           <>
@@ -99,7 +109,7 @@ export function RegisterForm() {
               "url",
               "Address",
               "https://example.org/sdxl.safetensors",
-              "Of a single .safetensors file. What stands after ? is kept secret.",
+              "Of a single .safetensors file. A password in it and what stands after ? are kept secret. Private networks need --allow-fetch-from.",
             )}
             {text(
               "sha256",

@@ -1,5 +1,14 @@
 import { expect, test } from "vitest";
-import { type Draft, draftErrors, EMPTY, isComplete, readSource, serverErrors, toSource } from "./source";
+import {
+  type Draft,
+  draftErrors,
+  EMPTY,
+  isComplete,
+  readSource,
+  serverErrors,
+  toSource,
+  withoutSecrets,
+} from "./source";
 
 const HASH = "ab".repeat(32);
 
@@ -76,4 +85,9 @@ test("the server's words on the source stand at the first field of its kind", ()
   expect(serverErrors("path", errors)).toEqual({ name: "is taken", path: "is wrong" });
   expect(serverErrors("url", errors)).toEqual({ name: "is taken", url: "is wrong" });
   expect(serverErrors("hub", { source: "is wrong" })).toEqual({ repository: "is wrong" });
+});
+
+test("what may be a secret in an address is not kept in the browser", () => {
+  const url = "https://user:password@example.org/sdxl.safetensors?token=x";
+  expect(withoutSecrets(aDraft({ kind: "url", url })).url).toBe("https://example.org/sdxl.safetensors");
 });

@@ -79,6 +79,11 @@ export function draftErrors(draft: Draft): Partial<Record<DraftField, string>> {
   return errors;
 }
 
+/** As it may lie in the browser: what stands after ? of an address may be a secret. */
+export function withoutSecrets(draft: Draft): Draft {
+  return { ...draft, url: draft.url.replace(/[?].*$/s, "").replace(/\/\/[^/]*@/, "//") };
+}
+
 /** Whether it can be sent. */
 export function isComplete(draft: Draft): boolean {
   const typed = trimmed(draft);

@@ -1,0 +1,130 @@
+//! Decodes what strangers sent, in processes that can do nothing else.
+//!
+//! A decoder is a hundred thousand lines that read hostile input. So it runs in a child process with limits of
+//! memory and time, without files, network and environment: what breaks it, breaks that process, and costs the
+//! upload one file. [`Decoder::workers`] keeps a few of them ready; `morpheus decode-worker` is what they run, and
+//! [`worker::serve`] what that does. Where there is no such program, in tests of single crates,
+//! [`Decoder::in_process`] decodes in place, with the same limits by what headers say and none by the kernel.
+//!
+//! Clones share their workers, and the limit of pixels that are decoded at the same time.
+
+use std::{
+    ffi::OsString,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use protocol::limits::MAX_PIXELS_AT_ONCE;
+use serde::{Deserialize, Serialize};
+
+use crate::picture::{self, NormalizedPicture, PictureError, Upright};
+
+mod child;
+mod frame;
+mod gate;
+mod pool;
+mod sandbox;
+pub mod worker;
+
+use gate::Gate;
+use pool::Pool;
+
+/// Decodes pictures. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Decoder(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    gate: Gate,
+    /// Processes that decode; none: this one does.
+    pool: Option<Pool>,
+}
+
+/// How to start a process that decodes: it must call [`worker::serve`].
+#[derive(Debug, Clone)]
+pub struct WorkerCommand {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+}
+
+/// What keeps a worker from doing anything but decoding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confinement {
+    /// What holds: `memory`, `time`, `files`, `system calls`.
+    pub holds: Vec<String>,
+    /// What the kernel does not offer, with its reason.
+    pub missing: Vec<String>,
+}
+
+/// Why there is no picture.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// It is refused; the message says what is wrong and what would be right.
+    #[error("{0}")]
+    Refused(String),
+    /// Nothing can be decoded at the moment, whatever it is.
+    #[error("failed to start a process that decodes pictures")]
+    Unavailable(#[source] io::Error),
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::in_process()
+    }
+}
+
+impl Decoder {
+    /// Decodes in this process.
+    pub fn in_process() -> Self {
+        Self::new(None)
+    }
+
+    /// Decodes in child processes, the first of which starts now.
+    pub fn workers(command: WorkerCommand) -> Self {
+        Self::new(Some(Pool::start(command)))
+    }
+
+    fn new(pool: Option<Pool>) -> Self {
+        Self(Arc::new(Inner {
+            gate: Gate::new(MAX_PIXELS_AT_ONCE),
+            pool,
+        }))
+    }
+
+    /// Decodes a picture and normalizes it, as [`picture::normalize`] does. Waits while too many others are.
+    pub fn normalize(&self, bytes: &[u8]) -> Result<NormalizedPicture, DecodeError> {
+        let n_pixels = picture::declared_pixels(bytes);
+        let _permit = self.0.gate.enter(n_pixels);
+        match &self.0.pool {
+            Some(pool) => pool.normalize(bytes, n_pixels),
+            None => {
+                let Upright { pixels, notes } = guarded(bytes).map_err(refused)?;
+                let png = picture::encode_png(&pixels);
+                Ok(NormalizedPicture::new(png, pixels.dimensions(), notes))
+            }
+        }
+    }
+
+    /// What its workers say that keeps them in; `None` when it has none.
+    pub fn confinement(&self) -> Option<Result<Confinement, DecodeError>> {
+        Some(self.0.pool.as_ref()?.confinement())
+    }
+
+    /// The most memory that a worker of it has had, in bytes; 0 when it has none.
+    pub fn peak_bytes(&self) -> u64 {
+        self.0.pool.as_ref().map_or(0, Pool::peak_bytes)
+    }
+}
+
+fn refused(err: PictureError) -> DecodeError {
+    DecodeError::Refused(err.to_string())
+}
+
+/// A decoder that panics has met a file that its authors did not think of.
+fn guarded(bytes: &[u8]) -> Result<Upright, PictureError> {
+    catch_unwind(AssertUnwindSafe(|| picture::upright(bytes))).unwrap_or(Err(PictureError::Puzzling))
+}

@@ -1,0 +1,68 @@
+//! The process that decodes: it gives up all that it does not need, and then reads the first picture.
+
+use std::io::{self, BufWriter, Read as _, Write};
+
+use super::{
+    frame::{self, MAX_ANSWER_BYTES, Outline, kind},
+    guarded, sandbox,
+};
+use crate::picture;
+
+/// Decodes what comes on standard input until that ends. Standard output belongs to it.
+///
+/// An error means that whoever started it is gone or does not speak its language.
+pub fn serve() -> io::Result<()> {
+    let confinement = sandbox::enter();
+    let mut output = io::stdout().lock();
+    let hello = serde_json::to_vec(&confinement).map_err(io::Error::other)?;
+    frame::write(&mut output, kind::HELLO, &hello)?;
+    output.flush()?;
+    let mut input = io::stdin().lock();
+    while let Some((of_kind, n_bytes)) = frame::read_header(&mut input)? {
+        if of_kind != kind::PICTURE {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let mut bytes = vec![0; n_bytes];
+        input.read_exact(&mut bytes)?;
+        answer(bytes, &mut output)?;
+        output.flush()?;
+    }
+    Ok(())
+}
+
+fn answer(bytes: Vec<u8>, output: &mut impl Write) -> io::Result<()> {
+    let decoded = guarded(&bytes);
+    drop(bytes);
+    match decoded {
+        Ok(upright) => {
+            let (width, height) = upright.pixels.dimensions();
+            let mut png = BufWriter::with_capacity(MAX_ANSWER_BYTES, Frames(output));
+            picture::write_png(&upright.pixels, &mut png)?;
+            png.flush()?;
+            let Frames(output) = png.into_inner().map_err(io::IntoInnerError::into_error)?;
+            let outline = Outline {
+                width,
+                height,
+                notes: upright.notes,
+            };
+            let outline = serde_json::to_vec(&outline).map_err(io::Error::other)?;
+            frame::write(output, kind::OUTLINE, &outline)
+        }
+        Err(err) => frame::write(output, kind::REFUSED, err.to_string().as_bytes()),
+    }
+}
+
+/// Sends what is written to it as frames.
+struct Frames<'a, W>(&'a mut W);
+
+impl<W: Write> Write for Frames<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let part = &bytes[..bytes.len().min(MAX_ANSWER_BYTES)];
+        frame::write(self.0, kind::PNG, part)?;
+        Ok(part.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}

@@ -1,0 +1,207 @@
+//! `morpheus backup`: everything in one file or folder, while the server runs.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail, ensure};
+use indicatif::ProgressBar;
+use protocol::{audit::AuditAction, problem::chain};
+use serde::Serialize;
+use store::{
+    Store, StoreBuilder, audit,
+    backup::{Backup, Fault, Lost, Made, Options, Progress},
+    maintenance::TableStatus,
+};
+
+use crate::{
+    output, paths, private, progress,
+    settings::{Flags, Settings},
+};
+
+/// See [`crate::Command::Backup`].
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// A new file whose name ends with `.tar`, or a folder. A folder holds any number of backups and each picture and
+    /// trained file once, so that the next backup into it only copies what is new
+    #[arg(value_name = "FILE")]
+    to: PathBuf,
+    #[command(flatten)]
+    settings: Flags,
+    /// Leave out what this earlier backup holds. Both are needed to restore; with --verify, may be repeated
+    #[arg(long, value_name = "BACKUP")]
+    since: Vec<PathBuf>,
+    /// Succeed although files that the database refers to are lost
+    #[arg(long)]
+    allow_missing: bool,
+    /// Check a backup that is there, instead of making one
+    #[arg(long, conflicts_with = "allow_missing")]
+    verify: bool,
+    /// Which backup of a folder to check [default: the newest]
+    #[arg(long, value_name = "NAME", requires = "verify")]
+    snapshot: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Verified<'a> {
+    path: &'a Path,
+    id: uuid::Uuid,
+    created_at: chrono::DateTime<chrono::Utc>,
+    morpheus: &'a str,
+    tables: &'a [TableStatus],
+    n_objects: usize,
+    objects_bytes: u64,
+    lost: &'a [Lost],
+}
+
+pub(crate) fn run(args: Args) -> anyhow::Result<()> {
+    if args.verify {
+        return verify(&args);
+    }
+    ensure!(
+        args.since.len() < 2,
+        "since: name one earlier backup, the newest; it knows those that it needs itself"
+    );
+    let settings = Settings::resolve(args.settings)?;
+    let to = paths::absolute(&args.to);
+    if to.starts_with(&settings.data) {
+        output::note(format_args!(
+            "`{}` is in the data folder and will be lost with it: copy it elsewhere, or name another place",
+            to.display()
+        ));
+    }
+    let options = Options {
+        since: args.since.into_iter().next(),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("failed to start the runtime")?;
+    let bar = progress::steps(args.json);
+    let making = builder(settings);
+    let made = runtime.block_on(making.back_up(&to, &options, &mut |progress| show(&bar, progress)))?;
+    bar.finish_and_clear();
+    let subject = to.display().to_string();
+    let recording = making.record(AuditAction::BackupMade, &subject);
+    if let Err(err) = runtime.block_on(Box::pin(audit::acting(private::actor(), recording))) {
+        // The backup is whole, and what it was made of may be a database that takes no writes.
+        output::note(format_args!(
+            "the audit log could not be written: {}",
+            chain(&err)
+        ));
+    }
+    if args.json {
+        output::json(&made)?;
+    } else {
+        show_made(&made);
+    }
+    if !made.lost.is_empty() && !args.allow_missing {
+        bail!(
+            "{} files that the database refers to are lost; the backup holds everything else, and names them \
+             (--allow-missing accepts that)",
+            made.lost.len()
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn builder(settings: Settings) -> StoreBuilder {
+    Store::builder(&settings.data)
+        .database(settings.database)
+        .objects(settings.objects)
+        .s3(settings.s3)
+}
+
+/// Opens a backup with the earlier ones that it may need.
+pub(super) fn open(path: &Path, snapshot: Option<&str>, since: &[PathBuf]) -> anyhow::Result<Backup> {
+    let mut backup = Backup::open(path, snapshot)?;
+    for earlier in since {
+        backup = backup.with_earlier(Backup::open(earlier, None)?);
+    }
+    Ok(backup)
+}
+
+/// Moves the bar.
+pub(super) fn show(bar: &ProgressBar, progress: Progress) {
+    bar.set_length(progress.n_objects as u64);
+    bar.set_position(progress.n_done as u64);
+    bar.set_message(progress.step.as_text());
+}
+
+fn verify(args: &Args) -> anyhow::Result<()> {
+    let backup = open(&args.to, args.snapshot.as_deref(), &args.since)?;
+    let bar = progress::steps(args.json);
+    backup.check(&mut |progress| show(&bar, progress))?;
+    bar.finish_and_clear();
+    let manifest = &backup.manifest;
+    if args.json {
+        return output::json(&Verified {
+            path: backup.path(),
+            id: manifest.id,
+            created_at: manifest.created_at,
+            morpheus: &manifest.morpheus,
+            tables: manifest.tables(),
+            n_objects: manifest.n_objects(),
+            objects_bytes: manifest.objects_bytes(),
+            lost: &manifest.lost,
+        });
+    }
+    output::line(format_args!(
+        "{} is whole: the state of {}, {} rows, {}",
+        backup.path().display(),
+        when(manifest.created_at),
+        n_rows(manifest.tables()),
+        files(manifest.n_objects(), manifest.objects_bytes()),
+    ));
+    show_lost(&manifest.lost);
+    Ok(())
+}
+
+fn show_made(made: &Made) {
+    let snapshot = made.snapshot.iter().map(|name| format!(" as {name}"));
+    output::line(format_args!(
+        "wrote {}{}: {} rows, {}; {} copied now; all of it was read back",
+        made.path.display(),
+        snapshot.collect::<String>(),
+        n_rows(&made.tables),
+        files(made.n_objects, made.objects_bytes),
+        made.n_copied,
+    ));
+    for earlier in &made.earlier {
+        output::line(format_args!(
+            "{} of the files are in {} of {}: keep it too",
+            earlier.n_objects,
+            earlier.name,
+            when(earlier.created_at)
+        ));
+    }
+    output::line(
+        "Secrets are in it: whoever can read it can sign in. Only you may read it as it was written.",
+    );
+    show_lost(&made.lost);
+}
+
+/// Names what the backup does not hold.
+pub(super) fn show_lost(lost: &[Lost]) {
+    for Lost { key, fault, used_by } in lost {
+        let used_by = match used_by.as_slice() {
+            [] => "rows that came while the backup was made".to_owned(),
+            used_by => used_by.join(", "),
+        };
+        let what = Fault::as_text(*fault);
+        output::line(format_args!("LOST  {key} is {what}: {used_by}"));
+    }
+}
+
+pub(super) fn n_rows(tables: &[TableStatus]) -> u64 {
+    tables.iter().map(|table| table.n_rows).sum()
+}
+
+pub(super) fn files(n: usize, n_bytes: u64) -> String {
+    format!("{n} files ({:.1} MiB)", n_bytes as f64 / f64::from(1 << 20))
+}
+
+pub(super) fn when(at: chrono::DateTime<chrono::Utc>) -> impl std::fmt::Display {
+    at.format("%Y-%m-%d %H:%M:%S UTC")
+}

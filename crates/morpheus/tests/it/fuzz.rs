@@ -1,0 +1,178 @@
+//! Damaged model files, agents' messages, jobs and sources through the public functions that read them.
+
+use std::collections::HashMap;
+
+use diffusion::{base::BaseInfo, lora::Lora, weights::TensorFile};
+use protocol::{
+    address::masked,
+    agent::{ClaimRequest, Finish, Heartbeat, NewArtifact},
+    base::BaseSource,
+    job::CreateJob,
+    preset::BaseClass,
+    recipe::{Recipe, RecipeRequest},
+};
+use safetensors::{Dtype, serialize, tensor::TensorView};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// A safetensors file with these tensors of two by two numbers.
+fn tensors(names: &[&str], metadata: &[(&str, &str)]) -> Vec<u8> {
+    let bytes: Vec<u8> = [1.0_f32, -2.0, 0.5, 3.0]
+        .iter()
+        .flat_map(|n| n.to_le_bytes())
+        .collect();
+    let views = names.iter().map(|name| {
+        let view = TensorView::new(Dtype::F32, vec![2, 2], &bytes).unwrap();
+        ((*name).to_owned(), view)
+    });
+    let metadata: HashMap<String, String> = metadata
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect();
+    serialize(views.collect::<Vec<_>>(), Some(metadata)).unwrap()
+}
+
+#[test]
+fn fuzz_tensor_files() {
+    let kohya = "lora_unet_mid_block_attentions_0_proj_in";
+    let files = [
+        tensors(
+            &[
+                &format!("{kohya}.lora_down.weight"),
+                &format!("{kohya}.lora_up.weight"),
+            ],
+            &[("ss_network_dim", "2"), ("ss_network_alpha", "1.0")],
+        ),
+        tensors(
+            &[
+                "unet.mid_block.attentions.0.proj_in.lora_A.weight",
+                "unet.mid_block.attentions.0.proj_in.lora_B.weight",
+            ],
+            &[],
+        ),
+        tensors(
+            &[
+                "model.diffusion_model.input_blocks.0.0.weight",
+                "conditioner.embedders.0.transformer.text_model.final_layer_norm.weight",
+                "conditioner.embedders.1.model.ln_final.weight",
+                "first_stage_model.decoder.conv_in.weight",
+            ],
+            &[],
+        ),
+        tensors(&[], &[]),
+        b"PK\x03\x04 a pickle".to_vec(),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.safetensors");
+    sim::fuzz::run("tensor_files", &files, |input| {
+        std::fs::write(&path, input).unwrap();
+        if let Ok(file) = TensorFile::open(&path) {
+            for name in file.names() {
+                let info = file.info(name).expect("a tensor with a name has a shape");
+                if let Ok(numbers) = file.read(name) {
+                    assert_eq!(numbers.len(), info.shape.iter().product::<usize>(), "{name}");
+                    assert!(numbers.len() <= input.len(), "{name} has more than the file");
+                }
+            }
+        }
+        // What is no LoRA and no base is an error with words.
+        if let Err(err) = Lora::open(&path) {
+            assert!(!err.to_string().is_empty());
+        }
+        if let Err(err) = BaseInfo::read(&path) {
+            assert!(!err.to_string().is_empty());
+        }
+    });
+}
+
+/// What was understood can be written, and understood again.
+fn again<T: DeserializeOwned + Serialize>(input: &[u8]) -> Option<T> {
+    let read: T = serde_json::from_slice(input).ok()?;
+    let written = serde_json::to_vec(&read).expect("what was read can be written");
+    let second = serde_json::from_slice::<T>(&written);
+    assert!(second.is_ok(), "{}", String::from_utf8_lossy(&written));
+    Some(read)
+}
+
+const JOB: &str = r#"{"dataset_id":"01900000-0000-7000-8000-000000000000","base_model":"tiny-xl","name":"zora",
+    "trigger_word":"zora","preset":"character","engine":"native","provider":"local","priority":-3,
+    "parameters":{"rank":8,"alpha":4.5,"n_steps":100,"learning_rate":0.0001,"resolution":128,"seed":7},
+    "sample_prompts":["zora, smiling"],"limit_micro_usd":5000000,"project":"comic","rental":{}}"#;
+
+#[test]
+fn fuzz_agents_messages() {
+    let hash = "ab".repeat(32);
+    let messages = [
+        r#"{"fence":3,"events":[{"seq":1,"time":"2026-01-01T00:00:00Z","report":{"type":"stage","name":"a","done":1,"total":2}}]}"#.to_owned(),
+        r#"{"fence":3,"events":[{"seq":1,"time":"2026-01-01T00:00:00Z","type":"log","level":"info","message":"a"}]}"#.to_owned(),
+        r#"{"kinds":["train"],"wait_seconds":20}"#.to_owned(),
+        r#"{"fence":1,"outcome":"succeeded","detail":"a"}"#.to_owned(),
+        format!(
+            r#"{{"fence":1,"kind":"sample","step":1,"prompt_index":0,"prompt":"a","seed":1,"file_name":"a.png","size_bytes":1,"sha256":"{hash}"}}"#
+        ),
+    ];
+    sim::fuzz::run("agents_messages", &messages.map(String::into_bytes), |input| {
+        again::<Heartbeat>(input);
+        again::<ClaimRequest>(input);
+        again::<Finish>(input);
+        again::<NewArtifact>(input);
+    });
+}
+
+#[test]
+fn fuzz_jobs() {
+    sim::fuzz::run("jobs", &[JOB.as_bytes().to_vec()], |input| {
+        let Some(job) = again::<CreateJob>(input) else {
+            return;
+        };
+        for class in [BaseClass::Tiny, BaseClass::Sdxl] {
+            let request = RecipeRequest {
+                engine: job.engine,
+                base_model: job.base_model.clone(),
+                name: job.name.clone(),
+                trigger_word: job.trigger_word.clone(),
+                preset: job.preset,
+                overrides: job.parameters.clone(),
+                sample_prompts: job.sample_prompts.clone(),
+            };
+            match Recipe::resolve(request, class) {
+                Ok(recipe) => {
+                    let written = serde_json::to_vec(&recipe).unwrap();
+                    assert!(again::<Recipe>(&written).is_some(), "a valid recipe stays valid");
+                }
+                Err(errors) => assert!(errors.0.iter().all(|error| !error.message.is_empty())),
+            }
+        }
+    });
+}
+
+#[test]
+fn fuzz_base_sources() {
+    let hash = "ab".repeat(32);
+    let sources = [
+        "/models/sdxl.safetensors".to_owned(),
+        format!("https://user:PASSWORD@example.org:8080/a/b?token=SECRET#sha256={hash}"),
+        "hf:owner/name@refs/pr/1:folder/file.safetensors".to_owned(),
+        "https://[::ffff:127.0.0.1]/a".to_owned(),
+    ];
+    sim::fuzz::run("base_sources", &sources.map(String::into_bytes), |input| {
+        let text = String::from_utf8_lossy(input);
+        if let Ok(source) = text.parse::<BaseSource>() {
+            assert_eq!(source.to_string().parse(), Ok(source));
+        }
+        let shown = masked(&text);
+        if let Ok(url) = text.parse::<reqwest::Url>()
+            && url.has_host()
+        {
+            for secret in [url.password(), url.query(), url.fragment()]
+                .into_iter()
+                .flatten()
+            {
+                // Short ones are everywhere, and what stands in the path as well is no secret.
+                assert!(
+                    secret.len() < 6 || text.matches(secret).count() > 1 || !shown.contains(secret),
+                    "`{text}` is shown as `{shown}`"
+                );
+            }
+        }
+    });
+}

@@ -1,0 +1,194 @@
+//! A base model on the server's machine: which files it has, and what they hold.
+
+use std::{
+    fs,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use protocol::{
+    base::BaseFacts,
+    limits::{BASE_DISK_SILENCE, MAX_BASE_FOLDER_NAMES, MAX_BASE_TEXT_BYTES, MAX_TENSOR_HEADER_BYTES},
+    problem::chain,
+};
+use store::bases::File;
+
+use super::{
+    Inspect,
+    files::{self, Prefer},
+    places::{By, Opened, OwnFiles, PathError, Places},
+    skeleton::{self, Skeleton},
+};
+
+/// As much of a file is looked at that has no header.
+const FIRST_BYTES: u64 = 64 << 10;
+
+/// Reads base models of this machine.
+#[derive(Debug)]
+pub(super) struct Disk {
+    places: Places,
+    by: By,
+    own: OwnFiles,
+}
+
+/// A base model that was looked at.
+#[derive(Debug)]
+pub(super) struct Looked {
+    pub(super) facts: BaseFacts,
+    /// The file or folder, with links resolved.
+    pub(super) place: PathBuf,
+    pub(super) files: Vec<File>,
+}
+
+impl Disk {
+    pub(super) fn new(places: &Places, by: By) -> Self {
+        Self {
+            places: places.clone(),
+            by,
+            own: places.own_files(),
+        }
+    }
+
+    /// Looks whether there is an SDXL model, and which files it is made of. Only headers are read.
+    pub(super) fn look(&self, path: &Path, inspect: Inspect) -> Result<Looked, String> {
+        let place = self.places.resolve(path, self.by).map_err(|err| chain(&err))?;
+        let is_folder = place.is_dir();
+        let names = if is_folder {
+            wanted(&place).map_err(|err| format!("`{}` cannot be used: {err}", path.display()))?
+        } else {
+            vec![skeleton::file_name(&place.to_string_lossy())]
+        };
+        skeleton::check_number(names.len())?;
+        let skeleton = Skeleton::new()?;
+        let mut files = Vec::with_capacity(names.len());
+        for name in names {
+            let at = if is_folder {
+                place.join(&name)
+            } else {
+                place.clone()
+            };
+            let mut opened = self.open_at(&at).map_err(|err| chain(&err))?;
+            let is_tensors = !is_folder || name.ends_with(files::TENSORS);
+            let start = start(&mut opened, is_tensors).map_err(|err| unreadable(&at, &err))?;
+            skeleton.put(&name, &start, opened.size_bytes)?;
+            files.push(File {
+                path: name,
+                url: None,
+                size_bytes: opened.size_bytes,
+                sha256: None,
+            });
+        }
+        let only = files
+            .first()
+            .filter(|_| !is_folder)
+            .map(|file| file.path.as_str());
+        Ok(Looked {
+            facts: skeleton.inspect(only, &path.display().to_string(), inspect)?,
+            place,
+            files,
+        })
+    }
+
+    /// Opens a file of a base that was looked at.
+    pub(super) fn open(&self, place: &Path, file: &File) -> Result<Opened, String> {
+        let at = if place.is_dir() {
+            place.join(&file.path)
+        } else {
+            place.to_owned()
+        };
+        self.open_at(&at).map_err(|err| chain(&err))
+    }
+
+    fn open_at(&self, path: &Path) -> Result<Opened, PathError> {
+        let resolved = self.places.resolve(path, self.by)?;
+        self.own.open_other(&resolved)
+    }
+}
+
+/// The files of a diffusers folder.
+fn wanted(folder: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    let mut n_names = 0;
+    let mut counted = |entry: io::Result<fs::DirEntry>| {
+        n_names += 1;
+        if n_names > MAX_BASE_FOLDER_NAMES {
+            return Err(io::Error::other(format!(
+                "there are more than {MAX_BASE_FOLDER_NAMES} files in it: name the folder of the model itself"
+            )));
+        }
+        entry
+    };
+    for entry in fs::read_dir(folder)? {
+        let entry = counted(entry)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !entry.path().is_dir() {
+            names.push(name);
+        } else if files::FOLDERS.contains(&name.as_str()) {
+            for inner in fs::read_dir(entry.path())? {
+                names.push(format!(
+                    "{name}/{}",
+                    counted(inner)?.file_name().to_string_lossy()
+                ));
+            }
+        }
+    }
+    let wanted = files::diffusers(names.iter().map(String::as_str), Prefer::Full);
+    let wanted = wanted.map_err(|part| io::Error::other(format!("no weights of {part}")))?;
+    Ok(wanted.into_iter().map(str::to_owned).collect())
+}
+
+/// What describes the file: its header, or all of a text.
+fn start(opened: &mut Opened, is_tensors: bool) -> io::Result<Vec<u8>> {
+    let size_bytes = opened.size_bytes;
+    if !is_tensors {
+        if size_bytes > MAX_BASE_TEXT_BYTES {
+            return Err(io::Error::other(format!(
+                "it has {size_bytes} bytes, too many for a text"
+            )));
+        }
+        return read(opened, size_bytes);
+    }
+    let mut start = read(opened, 8.min(size_bytes))?;
+    let length = start.as_slice().try_into().map(u64::from_le_bytes).ok();
+    let length = length
+        .filter(|length| *length <= MAX_TENSOR_HEADER_BYTES)
+        .unwrap_or(FIRST_BYTES);
+    let more = length.min(size_bytes.saturating_sub(8));
+    start.extend(read(opened, more)?);
+    Ok(start)
+}
+
+fn read(opened: &mut Opened, n_bytes: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    (&mut opened.file).take(n_bytes).read_to_end(&mut bytes)?;
+    if (bytes.len() as u64) < n_bytes {
+        return Err(io::Error::other("it was cut short while it was read"));
+    }
+    Ok(bytes)
+}
+
+fn unreadable(path: &Path, err: &io::Error) -> String {
+    format!("`{}` cannot be used: {err}", path.display())
+}
+
+/// Does what may hang, as a network drive that is gone does, without waiting for it for ever.
+pub(super) async fn patiently<T: Send + 'static>(
+    path: &Path,
+    work: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, String> {
+    match tokio::time::timeout(BASE_DISK_SILENCE, tokio::task::spawn_blocking(work)).await {
+        Ok(Ok(done)) => done,
+        Ok(Err(panic)) => Err(format!("`{}` broke the reader: {panic}", path.display())),
+        Err(_) => Err(silent(path, BASE_DISK_SILENCE)),
+    }
+}
+
+/// What is said of a disk that does not answer.
+pub(super) fn silent(path: &Path, waited: Duration) -> String {
+    format!(
+        "`{}` gave no answer for {} s: is it on a network drive that is gone? Check it again when it is back",
+        path.display(),
+        waited.as_secs()
+    )
+}

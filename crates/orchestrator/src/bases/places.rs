@@ -1,0 +1,290 @@
+//! Where on this machine base models may lie, and what is never read as one.
+//!
+//! A path is resolved once, links and all; what it leads to is looked at through a handle that opens nothing, and what
+//! is read is what was looked at. That matters most for the server's own database: SQLite drops its locks when anybody
+//! in the process closes a file of it, so such a file must not even be opened.
+
+use std::{
+    collections::HashSet,
+    fs::File,
+    io,
+    os::fd::AsRawFd as _,
+    path::{Component, Path, PathBuf},
+    sync::{Arc, OnceLock},
+};
+
+use protocol::limits::MAX_BASE_FILE_BYTES;
+use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, open, stat};
+
+/// Folders of the kernel: their files are no files, and some of them never end.
+const OF_THE_KERNEL: [&str; 3] = ["/proc", "/sys", "/dev"];
+
+/// What SQLite keeps beside a database.
+const BESIDE_A_DATABASE: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// Whose word a path is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum By {
+    /// The operator's, at the start: it may lie anywhere but in the server's own data.
+    Settings,
+    /// Of somebody who is signed in: it must lie in a folder that the settings allow.
+    Request,
+}
+
+/// Where base models may lie, and where the server keeps its own data.
+#[derive(Debug, Clone, Default)]
+pub struct Places {
+    folders: Arc<[PathBuf]>,
+    own: Arc<[PathBuf]>,
+}
+
+/// Why a path is not read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PathError {
+    #[error("`{}` is not an absolute path: begin it with /, or write https://… or hf:OWNER/REPOSITORY", .0.display())]
+    Relative(PathBuf),
+    #[error("`{}` has a `..` in it: write the path without", .0.display())]
+    Upward(PathBuf),
+    #[error("`{}` is not in a folder that base models may come from: {}", .path.display(), remedy(.folders, .path))]
+    Outside { path: PathBuf, folders: Arc<[PathBuf]> },
+    #[error(
+        "`{}` leads out of the folders that base models may come from, by a link: {}",
+        .path.display(), remedy(.folders, .path)
+    )]
+    LeadsOut { path: PathBuf, folders: Arc<[PathBuf]> },
+    #[error("`{}` belongs to the server's own data, which is never read as a base model: keep base models elsewhere", .0.display())]
+    Own(PathBuf),
+    #[error("`{}` is the kernel's, and not a file that could be read", .0.display())]
+    Kernel(PathBuf),
+    #[error("`{}` is {found}: a base model is made of regular files", .path.display())]
+    Kind { path: PathBuf, found: &'static str },
+    #[error("`{}` has {size_bytes} bytes, more than the {MAX_BASE_FILE_BYTES} that a file of a base model may have", .path.display())]
+    Size { path: PathBuf, size_bytes: u64 },
+    #[error("`{}` was replaced while it was opened: check it again", .0.display())]
+    Replaced(PathBuf),
+    #[error("`{}` cannot be used", .path.display())]
+    Unusable {
+        path: PathBuf,
+        #[source]
+        err: io::Error,
+    },
+}
+
+fn remedy(folders: &[PathBuf], path: &Path) -> String {
+    let parent = path.parent().unwrap_or(path).display();
+    let other = format!(
+        "start the server with --base-folder {parent} (MORPHEUS_BASE_FOLDERS, or base_folders in the settings file), or \
+         name this one at the start with --base NAME={}",
+        path.display()
+    );
+    if folders.is_empty() {
+        return other;
+    }
+    let folders: Vec<String> = folders
+        .iter()
+        .map(|folder| format!("`{}`", folder.display()))
+        .collect();
+    format!("move it to {}, or {other}", folders.join(" or "))
+}
+
+impl Places {
+    /// Base models may lie in `folders`; `own` are the folders and files of the server.
+    pub fn new(folders: impl IntoIterator<Item = PathBuf>, own: impl IntoIterator<Item = PathBuf>) -> Self {
+        Self {
+            folders: folders.into_iter().collect(),
+            own: own.into_iter().collect(),
+        }
+    }
+
+    /// Whether somebody may name this path, as far as the path itself says it. Touches no disk: what lies outside of the
+    /// allowed folders is not even looked for.
+    pub(crate) fn permit(&self, path: &Path, by: By) -> Result<(), PathError> {
+        if !path.is_absolute() {
+            return Err(PathError::Relative(path.into()));
+        }
+        if by == By::Request {
+            if path.components().any(|part| part == Component::ParentDir) {
+                return Err(PathError::Upward(path.into()));
+            }
+            if !self.folders.iter().any(|folder| path.starts_with(folder)) {
+                return Err(PathError::Outside {
+                    path: path.into(),
+                    folders: Arc::clone(&self.folders),
+                });
+            }
+        }
+        if self.own.iter().any(|own| path.starts_with(own)) {
+            return Err(PathError::Own(path.into()));
+        }
+        Ok(())
+    }
+
+    /// What a path leads to, if it may be read.
+    pub(crate) fn resolve(&self, path: &Path, by: By) -> Result<PathBuf, PathError> {
+        self.permit(path, by)?;
+        let resolved = path.canonicalize().map_err(|err| PathError::Unusable {
+            path: path.into(),
+            err,
+        })?;
+        if OF_THE_KERNEL.iter().any(|folder| resolved.starts_with(folder)) {
+            return Err(PathError::Kernel(path.into()));
+        }
+        if real(&self.own).any(|own| resolved.starts_with(own)) {
+            return Err(PathError::Own(path.into()));
+        }
+        if by == By::Request && !real(&self.folders).any(|folder| resolved.starts_with(folder)) {
+            return Err(PathError::LeadsOut {
+                path: path.into(),
+                folders: Arc::clone(&self.folders),
+            });
+        }
+        Ok(resolved)
+    }
+
+    /// The server's own files as they are now.
+    pub(crate) fn own_files(&self) -> OwnFiles {
+        OwnFiles {
+            places: self.clone(),
+            found: OnceLock::new(),
+        }
+    }
+}
+
+/// The paths with their links resolved; one that does not exist has no files.
+fn real(paths: &[PathBuf]) -> impl Iterator<Item = PathBuf> {
+    paths.iter().filter_map(|path| path.canonicalize().ok())
+}
+
+/// Tells a file whatever path leads to it: its device and its number there.
+type FileId = (u64, u64);
+
+fn id(stat: &Stat) -> FileId {
+    (stat.st_dev, stat.st_ino)
+}
+
+/// The server's own files. Other names of them, and mounts, show by their numbers only.
+#[derive(Debug)]
+pub(crate) struct OwnFiles {
+    places: Places,
+    found: OnceLock<HashSet<FileId>>,
+}
+
+/// A file that may be read.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) file: File,
+    pub(crate) size_bytes: u64,
+}
+
+impl OwnFiles {
+    /// Opens what [`Places::resolve`] has found, if it is a regular file and none of the server's own. Never waits for
+    /// somebody at the other end, as the opening of a pipe would.
+    pub(crate) fn open_other(&self, resolved: &Path) -> Result<Opened, PathError> {
+        let unusable = |err: rustix::io::Errno| PathError::Unusable {
+            path: resolved.into(),
+            err: err.into(),
+        };
+        // Such a handle opens nothing: it only holds on to what is there.
+        let handle = open(
+            resolved,
+            OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+            Mode::empty(),
+        );
+        let handle = handle.map_err(unusable)?;
+        let found = fstat(&handle).map_err(unusable)?;
+        let kind = FileType::from_raw_mode(found.st_mode);
+        if kind != FileType::RegularFile {
+            return Err(PathError::Kind {
+                path: resolved.into(),
+                found: name_of(kind),
+            });
+        }
+        if self.has(id(&found)) {
+            return Err(PathError::Own(resolved.into()));
+        }
+        let size_bytes = found.st_size.unsigned_abs();
+        if size_bytes > MAX_BASE_FILE_BYTES {
+            return Err(PathError::Size {
+                path: resolved.into(),
+                size_bytes,
+            });
+        }
+        let held = PathBuf::from(format!("/proc/self/fd/{}", handle.as_raw_fd()));
+        let leads_to = std::fs::read_link(&held).map_err(|err| PathError::Unusable {
+            path: resolved.into(),
+            err,
+        })?;
+        if leads_to != resolved {
+            return Err(PathError::Replaced(resolved.into()));
+        }
+        let file = open(
+            &held,
+            OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC,
+            Mode::empty(),
+        );
+        Ok(Opened {
+            file: file.map_err(unusable)?.into(),
+            size_bytes,
+        })
+    }
+
+    fn has(&self, file: FileId) -> bool {
+        let found = self.found.get_or_init(|| {
+            let mut found = HashSet::new();
+            for root in real(&self.places.own) {
+                collect(root, &mut found);
+            }
+            found
+        });
+        // SQLite may have made a file anew since.
+        found.contains(&file) || self.databases().any(|other| other == file)
+    }
+
+    fn databases(&self) -> impl Iterator<Item = FileId> {
+        self.places.own.iter().flat_map(|path| {
+            let beside = BESIDE_A_DATABASE.iter().map(|ending| {
+                let mut name = path.as_os_str().to_owned();
+                name.push(ending);
+                PathBuf::from(name)
+            });
+            std::iter::once(path.clone())
+                .chain(beside)
+                .filter_map(|path| stat(&path).ok())
+                .map(|found| id(&found))
+        })
+    }
+}
+
+/// The files below a folder, or the file itself.
+fn collect(root: PathBuf, found: &mut HashSet<FileId>) {
+    let mut waiting = vec![root];
+    while let Some(path) = waiting.pop() {
+        let Ok(here) = rustix::fs::lstat(&path) else {
+            continue;
+        };
+        match FileType::from_raw_mode(here.st_mode) {
+            FileType::Directory => {
+                let entries = std::fs::read_dir(&path).into_iter().flatten().flatten();
+                waiting.extend(entries.map(|entry| entry.path()));
+            }
+            FileType::RegularFile => {
+                found.insert(id(&here));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn name_of(kind: FileType) -> &'static str {
+    match kind {
+        FileType::Directory => "a folder",
+        FileType::Fifo => "a pipe",
+        FileType::Socket => "a socket",
+        FileType::CharacterDevice | FileType::BlockDevice => "a device",
+        FileType::Symlink => "a link",
+        _ => "something else",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! What agents report, within bounds.
+//!
+//! A number that cannot be is refused by its field, since nothing right can be made of it. A text that is too long is
+//! shortened, and a time that cannot be is moved, since to lose what they say would be worse.
+
+use chrono::{DateTime, SubsecRound as _, Utc};
+use protocol::{
+    agent::{AgentEvent, Finish, Report},
+    event::StepMetrics,
+    limits::{
+        MAX_DETAIL_BYTES, MAX_EVENTS_PER_HEARTBEAT, MAX_LOG_BYTES, MAX_METADATA_BYTES, MAX_MODULE_NORMS,
+        MAX_STAGE_BYTES, MAX_VALIDATION_TIMESTEPS, MAX_VERDICT_CHECKS,
+    },
+    model::Verdict,
+    problem::{FieldError, InvalidFields},
+    text::shortened,
+};
+
+use crate::ServiceResult;
+
+/// The longest that a step or the rest of a training may be said to take: 30 years.
+const LONGEST_SECONDS: f64 = 1e9;
+
+/// Events as they may be stored, whatever they belong to.
+pub(super) fn fit_events(events: &mut [AgentEvent]) -> ServiceResult<()> {
+    let mut errors = Vec::new();
+    if events.len() > MAX_EVENTS_PER_HEARTBEAT {
+        let message = format!(
+            "must be at most {MAX_EVENTS_PER_HEARTBEAT}, not {}: send the others with the next heartbeat",
+            events.len()
+        );
+        errors.push(FieldError::new("events", message));
+        return refuse(errors);
+    }
+    for (index, event) in events.iter_mut().enumerate() {
+        match &mut event.report {
+            Report::Stage { name, .. } => shorten(name, MAX_STAGE_BYTES),
+            Report::Log { message, .. } => shorten(message, MAX_LOG_BYTES),
+            Report::Step(metrics) => fit_times(metrics),
+            Report::Validated { verdict } => {
+                fit_verdict(verdict, &format!("events[{index}].report.verdict"), &mut errors);
+            }
+            Report::ValidationLoss { .. } | Report::Finalizing => {}
+        }
+    }
+    refuse(errors)
+}
+
+/// Whether all steps are steps of a training with so many of them.
+pub(super) fn check_steps(events: &[AgentEvent], n_steps: u32) -> ServiceResult<()> {
+    let mut errors = Vec::new();
+    for (index, event) in events.iter().enumerate() {
+        let mut check = |field: &str, value: u32, least: u32| {
+            if !(least..=n_steps).contains(&value) {
+                let field = format!("events[{index}].report.{field}");
+                errors.push(step_error(field, value, least, n_steps));
+            }
+        };
+        match &event.report {
+            Report::Step(metrics) => {
+                check("step", metrics.step, 1);
+                check("n_steps", metrics.n_steps, 1);
+            }
+            Report::ValidationLoss { step, .. } => check("step", *step, 0),
+            _ => {}
+        }
+    }
+    refuse(errors)
+}
+
+/// When something happened: an agent's clock may be wrong, but it was neither before the attempt nor is it yet to come.
+pub(super) fn fit_time(at: DateTime<Utc>, attempt_began: DateTime<Utc>) -> DateTime<Utc> {
+    let now = Utc::now().max(attempt_began);
+    at.clamp(attempt_began, now).trunc_subsecs(6)
+}
+
+/// The end of an attempt.
+pub(super) fn fit_finish(finish: &mut Finish) -> ServiceResult<()> {
+    if let Some(detail) = &mut finish.detail {
+        shorten(detail, MAX_DETAIL_BYTES);
+    }
+    let mut errors = Vec::new();
+    if let Some(result) = &mut finish.result {
+        fit_verdict(&mut result.verdict, "result.verdict", &mut errors);
+        let n_bytes: usize = result
+            .metadata
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum();
+        if n_bytes > MAX_METADATA_BYTES {
+            let message = format!("must have at most {MAX_METADATA_BYTES} bytes in all, not {n_bytes}");
+            errors.push(FieldError::new("result.metadata", message));
+        }
+    }
+    refuse(errors)
+}
+
+fn fit_verdict(verdict: &mut Verdict, field: &str, errors: &mut Vec<FieldError>) {
+    let mut at_most = |name: &str, n: usize, most: usize| {
+        if n > most {
+            let message = format!("must be at most {most}, not {n}");
+            errors.push(FieldError::new(format!("{field}.{name}"), message));
+        }
+    };
+    at_most("checks", verdict.checks.len(), MAX_VERDICT_CHECKS);
+    at_most("module_norms", verdict.module_norms.len(), MAX_MODULE_NORMS);
+    if let Some(losses) = &verdict.validation {
+        for (name, n) in [
+            ("validation.timesteps", losses.timesteps.len()),
+            ("validation.before", losses.before.len()),
+            ("validation.after", losses.after.len()),
+        ] {
+            at_most(name, n, MAX_VALIDATION_TIMESTEPS);
+        }
+    }
+    for check in &mut verdict.checks {
+        shorten(&mut check.name, MAX_STAGE_BYTES);
+        shorten(&mut check.detail, MAX_DETAIL_BYTES);
+    }
+    for norm in &mut verdict.module_norms {
+        shorten(&mut norm.module, MAX_STAGE_BYTES);
+    }
+}
+
+/// Times only say how long it will take.
+fn fit_times(metrics: &mut StepMetrics) {
+    metrics.step_ms = metrics.step_ms.clamp(0.0, LONGEST_SECONDS * 1000.0);
+    metrics.eta_seconds = metrics.eta_seconds.clamp(0.0, LONGEST_SECONDS);
+}
+
+fn shorten(text: &mut String, max_bytes: usize) {
+    *text = shortened(std::mem::take(text), max_bytes);
+}
+
+fn step_error(field: String, step: u32, least: u32, n_steps: u32) -> FieldError {
+    FieldError::new(
+        field,
+        format!("must be from {least} to {n_steps}, the steps of this job, not {step}"),
+    )
+}
+
+fn refuse(errors: Vec<FieldError>) -> ServiceResult<()> {
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(InvalidFields(errors).into())
+    }
+}
+
+#[cfg(test)]
+mod tests;

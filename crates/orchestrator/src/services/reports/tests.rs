@@ -1,0 +1,135 @@
+use chrono::{DateTime, TimeDelta, Utc};
+use expect_test::{Expect, expect};
+use protocol::{
+    agent::{AgentEvent, Finish, Report},
+    event::{LogLevel, StepMetrics},
+    limits::{MAX_DETAIL_BYTES, MAX_EVENTS_PER_HEARTBEAT, MAX_LOG_BYTES, MAX_VERDICT_CHECKS},
+    model::{Verdict, VerdictCheck},
+    phase::Outcome,
+};
+
+use super::{check_steps, fit_events, fit_finish, fit_time};
+use crate::ServiceResult;
+
+#[track_caller]
+fn refused(result: ServiceResult<()>, expect: Expect) {
+    expect.assert_eq(&result.unwrap_err().to_string());
+}
+
+fn event(report: Report) -> AgentEvent {
+    AgentEvent {
+        n: 1,
+        at: Utc::now(),
+        report,
+    }
+}
+
+fn step(step: u32) -> StepMetrics {
+    StepMetrics {
+        step,
+        n_steps: 10,
+        epoch: 1,
+        n_epochs: 1,
+        loss: 0.1,
+        average_loss: 0.1,
+        learning_rate: 1e-3,
+        gradient_norm: 0.1,
+        step_ms: 40.0,
+        eta_seconds: 1.0,
+    }
+}
+
+fn verdict(n_checks: usize) -> Verdict {
+    let check = VerdictCheck {
+        name: "finite".into(),
+        passed: true,
+        detail: "x".repeat(200_000),
+    };
+    Verdict {
+        passed: true,
+        checks: vec![check; n_checks],
+        validation: None,
+        picture_change: None,
+        module_norms: Vec::new(),
+    }
+}
+
+#[test]
+fn steps_are_steps_of_the_job() {
+    let beyond = [
+        event(Report::Step(step(10))),
+        event(Report::Step(step(u32::MAX))),
+        event(Report::Step(step(0))),
+        event(Report::ValidationLoss { step: 11, loss: 1.0 }),
+        event(Report::ValidationLoss { step: 0, loss: 1.0 }),
+    ];
+    refused(
+        check_steps(&beyond, 10),
+        expect![
+            "events[1].report.step: must be from 1 to 10, the steps of this job, not 4294967295; events[2].report.step: must be from 1 to 10, the steps of this job, not 0; events[3].report.step: must be from 0 to 10, the steps of this job, not 11"
+        ],
+    );
+}
+
+#[test]
+fn a_heartbeat_has_so_many_events_at_most() {
+    let mut events = vec![event(Report::Finalizing); MAX_EVENTS_PER_HEARTBEAT + 1];
+    refused(
+        fit_events(&mut events),
+        expect!["events: must be at most 1000, not 1001: send the others with the next heartbeat"],
+    );
+    assert!(fit_events(&mut events[1..]).is_ok());
+}
+
+#[test]
+fn long_log_lines_are_shortened_and_say_so() {
+    let mut events = [event(Report::Log {
+        level: LogLevel::Info,
+        message: "é".repeat(1_500_000),
+    })];
+    fit_events(&mut events).unwrap();
+    let Report::Log { message, .. } = &events[0].report else {
+        panic!("not a log line");
+    };
+    assert!(message.len() <= MAX_LOG_BYTES);
+    assert!(message.ends_with("[shortened, 3000000 bytes in all]"));
+}
+
+#[test]
+fn times_that_cannot_be_are_moved() {
+    let began = Utc::now() - TimeDelta::hours(1);
+    assert!((fit_time(DateTime::<Utc>::MIN_UTC, began) - began).abs() < TimeDelta::milliseconds(1));
+    assert!(fit_time(DateTime::<Utc>::MAX_UTC, began) <= Utc::now());
+    let between = began + TimeDelta::minutes(1);
+    assert!((fit_time(between, began) - between).abs() < TimeDelta::milliseconds(1));
+    let mut events = [event(Report::Step(StepMetrics {
+        eta_seconds: 1e300,
+        step_ms: -5.0,
+        ..step(1)
+    }))];
+    fit_events(&mut events).unwrap();
+    let Report::Step(metrics) = &events[0].report else {
+        panic!("not a step");
+    };
+    assert_eq!((metrics.eta_seconds, metrics.step_ms), (1e9, 0.0));
+}
+
+#[test]
+fn verdicts_and_details_have_bounds() {
+    let mut events = [event(Report::Validated {
+        verdict: verdict(MAX_VERDICT_CHECKS + 1),
+    })];
+    refused(
+        fit_events(&mut events),
+        expect!["events[0].report.verdict.checks: must be at most 64, not 65"],
+    );
+    let mut finish = Finish {
+        fence: 1,
+        outcome: Outcome::Failed,
+        detail: Some("x".repeat(200_000)),
+        result: None,
+        picture: None,
+    };
+    fit_finish(&mut finish).unwrap();
+    assert!(finish.detail.unwrap().len() <= MAX_DETAIL_BYTES);
+}

@@ -1,0 +1,39 @@
+//! What a database that was restored from a backup still believes.
+
+use std::time::Duration;
+
+use protocol::phase::Outcome;
+use store::{
+    attempts::{self, Subject},
+    generations,
+};
+
+use super::{AttemptEnd, again_or_failed, end_job_attempt};
+use crate::{Orchestrator, ServiceResult};
+
+/// What people read of it at the job.
+const SEEN: &str = "the installation was restored from a backup";
+
+impl Orchestrator {
+    /// Ends the attempts that were under way when the backup was made: they have gone on without this database, and
+    /// what they stored since is not in it. Their jobs go on from their newest checkpoints. Returns how many there were.
+    pub async fn end_restored_attempts(&self) -> ServiceResult<usize> {
+        let alive = attempts::alive(&self.store).await?;
+        for attempt in &alive {
+            let tx = self.store.begin().await?;
+            match attempt.subject {
+                Subject::Job(_) => {
+                    // It is not the job's fault, however often it happens.
+                    let end = AttemptEnd::again(Outcome::Lost, SEEN, Duration::ZERO);
+                    end_job_attempt(self, &tx, attempt, end).await?;
+                }
+                Subject::Generation(id) => {
+                    attempts::end(&tx, attempt, Outcome::Lost, Some(SEEN.to_owned())).await?;
+                    generations::end_attempt(&tx, id, again_or_failed(attempt)).await?;
+                }
+            }
+            tx.commit().await?;
+        }
+        Ok(alive.len())
+    }
+}

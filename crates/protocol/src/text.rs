@@ -1,0 +1,173 @@
+//! Which characters a text of somebody else may hold, and how such a text is shown.
+//!
+//! A **line** is a name, a word, an address: one line, read as it stands. A **text** is a caption, a prompt, a log
+//! line: it may have line breaks and tabs, and say in which direction it is written.
+
+use std::{borrow::Cow, fmt};
+
+/// A character that a field must not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unfit(pub char);
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.0 {
+            '\n' | '\r' | '\u{2028}' | '\u{2029}' => "a line break",
+            '\t' => "a tab",
+            c if c.is_control() => "a control character",
+            c if turns_direction(c) => "a character that reverses what stands beside it",
+            _ => "not a character that text is made of",
+        };
+        write!(f, "must not hold U+{:04X}, {what}", u32::from(self.0))
+    }
+}
+
+/// Whether a name may hold all of it; otherwise the first character at fault.
+pub fn check_line(text: &str) -> Result<(), Unfit> {
+    let unfit = |c: &char| {
+        !fits_text(*c) || matches!(c, '\t' | '\n' | '\r' | '\u{2028}' | '\u{2029}') || turns_direction(*c)
+    };
+    text.chars().find(unfit).map_or(Ok(()), |c| Err(Unfit(c)))
+}
+
+/// Whether a text may hold all of it; otherwise the first character at fault.
+pub fn check_text(text: &str) -> Result<(), Unfit> {
+    let unfit = |c: &char| !fits_text(*c);
+    text.chars().find(unfit).map_or(Ok(()), |c| Err(Unfit(c)))
+}
+
+/// The text with U+FFFD in place of each character that no field may hold.
+pub fn cleaned(text: &str) -> Cow<'_, str> {
+    match check_text(text) {
+        Ok(()) => Cow::Borrowed(text),
+        Err(_) => text
+            .chars()
+            .map(|c| {
+                if fits_text(c) {
+                    c
+                } else {
+                    char::REPLACEMENT_CHARACTER
+                }
+            })
+            .collect::<String>()
+            .into(),
+    }
+}
+
+/// A text that is repeated in an answer or a log: on one line, every unusual character escaped, at most `max_chars`
+/// of it.
+pub fn shown(text: &str, max_chars: usize) -> String {
+    let mut shown = String::new();
+    for (n, c) in text.chars().enumerate() {
+        if n == max_chars {
+            shown.push('…');
+            break;
+        }
+        match check_line(c.encode_utf8(&mut [0; 4])) {
+            Ok(()) => shown.push(c),
+            Err(_) => shown.extend(c.escape_default()),
+        }
+    }
+    shown
+}
+
+/// At most `max_bytes` of a text, with a mark that says how much is missing.
+pub fn shortened(text: String, max_bytes: usize) -> String {
+    if text.len() <= max_bytes {
+        return text;
+    }
+    let n_bytes = text.len();
+    let mut end = max_bytes.saturating_sub(MARK_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let mut short = text;
+    short.truncate(end);
+    short.push_str(&format!(" … [shortened, {n_bytes} bytes in all]"));
+    short
+}
+
+/// Room for the mark of [`shortened`].
+const MARK_BYTES: usize = 64;
+
+/// Not a control character other than tab and line breaks, and not one of the code points that Unicode keeps free of
+/// characters. PostgreSQL stores no U+0000, terminals obey the others.
+fn fits_text(c: char) -> bool {
+    let is_break = matches!(c, '\t' | '\n' | '\r');
+    let is_noncharacter = matches!(c, '\u{fdd0}'..='\u{fdef}') || u32::from(c) & 0xfffe == 0xfffe;
+    (is_break || !c.is_control()) && !is_noncharacter
+}
+
+/// Embeddings, overrides and isolates: what follows is shown in another order than it is stored.
+fn turns_direction(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Unfit, check_line, check_text, cleaned, shortened, shown};
+
+    #[test]
+    fn lines_and_texts_hold_what_people_write() {
+        for text in [
+            "zora",
+            "Zoë's 第一 コマ",
+            "سلام\u{200f}",
+            "👩\u{200d}🎨",
+            "a\u{a0}b",
+            "\u{fffd}",
+        ] {
+            assert_eq!((check_line(text), check_text(text)), (Ok(()), Ok(())), "{text}");
+        }
+        assert_eq!(check_text("first\r\n\tsecond \u{202e}"), Ok(()));
+    }
+
+    #[test]
+    fn no_field_holds_control_characters() {
+        for c in [
+            '\0',
+            '\u{1}',
+            '\u{1b}',
+            '\u{7f}',
+            '\u{85}',
+            '\u{fffe}',
+            '\u{fdd0}',
+            '\u{10ffff}',
+        ] {
+            let text = format!("a{c}b");
+            assert_eq!(check_line(&text), Err(Unfit(c)));
+            assert_eq!(check_text(&text), Err(Unfit(c)));
+            assert_eq!(cleaned(&text), "a\u{fffd}b");
+        }
+    }
+
+    #[test]
+    fn names_stay_on_their_line_and_in_their_direction() {
+        for c in ['\n', '\r', '\t', '\u{2028}', '\u{202e}', '\u{2066}'] {
+            assert_eq!(check_line(&format!("a{c}b")), Err(Unfit(c)));
+        }
+        assert_eq!(
+            Unfit('\u{202e}').to_string(),
+            "must not hold U+202E, a character that reverses what stands beside it"
+        );
+        assert_eq!(
+            Unfit('\0').to_string(),
+            "must not hold U+0000, a control character"
+        );
+    }
+
+    #[test]
+    fn what_is_shown_is_short_and_plain() {
+        assert_eq!(shown("a\u{202e}b\0\n", 10), "a\\u{202e}b\\u{0}\\n");
+        assert_eq!(shown("ääää", 3), "äää…");
+    }
+
+    #[test]
+    fn what_is_shortened_says_so() {
+        let short = shortened("ä".repeat(1000), 201);
+        assert!(short.len() <= 201, "{}", short.len());
+        assert!(short.starts_with("ääää"), "{short}");
+        assert!(short.ends_with(" … [shortened, 2000 bytes in all]"), "{short}");
+        assert_eq!(shortened("whole".into(), 5), "whole");
+    }
+}

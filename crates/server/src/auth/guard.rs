@@ -1,0 +1,191 @@
+//! Limits refused sign-ins, per address and for all addresses together, and counts them for the audit log.
+//!
+//! A secret has 256 random bits: nobody guesses one, so a right one always passes, also from an address that others
+//! have used up, as all do who come through one proxy. Only refusals become slower: beyond the limit the answer is 429
+//! with the time to wait, and the log has one line per address and minute. What is kept in memory is bounded.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv6Addr},
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use store::audit::Refused;
+
+/// Refusals that an address gets at once.
+const ADDRESS_BURST: f64 = 20.0;
+/// Then one more each.
+const ADDRESS_EVERY: Duration = Duration::from_secs(3);
+/// The same for all addresses together.
+const ALL_BURST: f64 = 300.0;
+const ALL_EVERY: Duration = Duration::from_millis(200);
+/// Addresses that are told apart; the rest share what they may do.
+const MAX_ADDRESSES: usize = 4096;
+/// Addresses with an entry of their own in the audit log, each minute.
+const MAX_ENTRIES: usize = 64;
+/// What the others are called there.
+const ELSEWHERE: &str = "other addresses";
+
+/// What a sign-in was tried with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum With {
+    /// The form, or a login address.
+    Login,
+    /// A bearer token.
+    Token,
+    /// A cookie.
+    Session,
+}
+
+impl With {
+    const ALL: [Self; 3] = [Self::Login, Self::Token, Self::Session];
+
+    fn as_text(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Token => "token",
+            Self::Session => "session",
+        }
+    }
+}
+
+/// See the module's text.
+#[derive(Debug, Default)]
+pub(crate) struct Guard(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    addresses: HashMap<Option<IpAddr>, Tries>,
+    elsewhere: Tries,
+    all: Bucket,
+}
+
+#[derive(Debug, Default)]
+struct Tries {
+    bucket: Bucket,
+    /// Refusals that the audit log does not have yet.
+    n_unwritten: [u32; With::ALL.len()],
+}
+
+/// A bucket that leaks; full, it lets nothing in until enough has leaked.
+#[derive(Debug, Default)]
+struct Bucket {
+    level: f64,
+    since: Option<Instant>,
+}
+
+impl Bucket {
+    /// Adds one; how long to wait if there was no room.
+    fn add(&mut self, now: Instant, burst: f64, every: Duration) -> Option<Duration> {
+        self.leak(now, every);
+        if self.level + 1.0 <= burst {
+            self.level += 1.0;
+            return None;
+        }
+        Some(every.mul_f64(self.level + 1.0 - burst))
+    }
+
+    fn leak(&mut self, now: Instant, every: Duration) {
+        if let Some(since) = self.since.replace(now) {
+            let leaked = now.saturating_duration_since(since).as_secs_f64() / every.as_secs_f64();
+            self.level = (self.level - leaked).max(0.0);
+        }
+    }
+}
+
+/// What to answer to a refused sign-in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    /// The first one of this address in a while: it is worth a line in the log.
+    pub(crate) is_first: bool,
+    /// Too many; another one is looked at after this time.
+    pub(crate) wait: Option<Duration>,
+}
+
+impl Guard {
+    /// A sign-in was refused.
+    pub(crate) fn refused(&self, address: Option<IpAddr>, with: With, now: Instant) -> Verdict {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let inner = &mut *inner;
+        let address = address.map(network);
+        let is_known = inner.addresses.contains_key(&address);
+        let tries = if is_known || inner.addresses.len() < MAX_ADDRESSES {
+            inner.addresses.entry(address).or_default()
+        } else {
+            &mut inner.elsewhere
+        };
+        let is_first = tries.n_unwritten.iter().all(|n| *n == 0);
+        let n = &mut tries.n_unwritten[with as usize];
+        *n = n.saturating_add(1);
+        let own = tries.bucket.add(now, ADDRESS_BURST, ADDRESS_EVERY);
+        Verdict {
+            is_first,
+            // One address that is over its own limit takes nothing of what all share.
+            wait: own.or_else(|| inner.all.add(now, ALL_BURST, ALL_EVERY)),
+        }
+    }
+
+    /// Refusals since the last call; forgets addresses that have been quiet.
+    pub(crate) fn drain(&self, now: Instant) -> Vec<Refused> {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let inner = &mut *inner;
+        let mut drained = Vec::new();
+        for (address, tries) in &mut inner.addresses {
+            let address = address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
+            tries.drain(&address, &mut drained);
+        }
+        inner.addresses.retain(|_, tries| {
+            tries.bucket.leak(now, ADDRESS_EVERY);
+            tries.bucket.level > 0.0
+        });
+        inner.elsewhere.drain(ELSEWHERE, &mut drained);
+        merged(drained)
+    }
+}
+
+impl Tries {
+    fn drain(&mut self, address: &str, into: &mut Vec<Refused>) {
+        for (with, n) in With::ALL.into_iter().zip(std::mem::take(&mut self.n_unwritten)) {
+            if n > 0 {
+                into.push(Refused {
+                    address: address.to_owned(),
+                    with: with.as_text(),
+                    n,
+                });
+            }
+        }
+    }
+}
+
+/// The addresses with the most refusals, and the others as one.
+fn merged(mut all: Vec<Refused>) -> Vec<Refused> {
+    if all.len() <= MAX_ENTRIES {
+        return all;
+    }
+    all.sort_by_key(|one| std::cmp::Reverse(one.n));
+    let n = all
+        .split_off(MAX_ENTRIES - 1)
+        .iter()
+        .fold(0_u32, |n, one| n.saturating_add(one.n));
+    all.push(Refused {
+        address: ELSEWHERE.to_owned(),
+        with: With::Token.as_text(),
+        n,
+    });
+    all
+}
+
+/// Who has one address of IPv6 has 2^64 of them.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+//! From a token or a login address to a session, and out again.
+
+use axum::http::{HeaderMap, Method};
+use chrono::TimeDelta;
+use protocol::audit::AuditAction;
+use store::{
+    StoreError,
+    audit::{self, Actor},
+    tokens::{self, Ended, LOGIN_NAME, Principal, SESSION_NAME, Standing, TokenKind},
+};
+
+use super::{Peer, With, cookie_name, day, is_https, principal, refuse, session_cookie};
+use crate::{error::ApiError, state::AppState};
+
+/// A browser has to sign in again after this time.
+const SESSION_DAYS: i64 = 30;
+
+/// Why nobody was signed in.
+pub(crate) struct Refusal {
+    /// What is said to a program.
+    pub(crate) error: ApiError,
+    /// The same in one word, for the sign-in page; absent when the server failed.
+    pub(crate) word: Option<&'static str>,
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self {
+            error: error.into(),
+            word: None,
+        }
+    }
+}
+
+/// Exchanges a token, or the one of a login address, for a new session; the answer is the value of `Set-Cookie`. The
+/// session that the browser had before ends.
+pub(crate) async fn sign_in(
+    state: &AppState,
+    secret: &str,
+    peer: Peer,
+    headers: &HeaderMap,
+) -> Result<String, Refusal> {
+    let refused = |standing: &Standing| {
+        let (word, text) = words(standing);
+        Refusal {
+            error: refuse(state, &peer, With::Login, text),
+            word: Some(word),
+        }
+    };
+    let secret = secret.trim();
+    // Guesses do not get as far as a transaction, for which others would have to wait.
+    let seen = tokens::look_up(state.store(), secret).await?;
+    if !matches!(seen, Standing::Valid(_)) {
+        return Err(refused(&seen));
+    }
+    let tx = state.store().begin().await?;
+    let until = store::now() + TimeDelta::days(SESSION_DAYS);
+    let session = match tokens::sign_in(&tx, secret, until, peer.clone().browser()).await? {
+        Ok(session) => session,
+        Err(standing) => return Err(refused(&standing)),
+    };
+    let before = match session_cookie(headers, is_https(state)) {
+        Some(before) => tokens::look_up(&tx, before).await?,
+        None => Standing::Unknown,
+    };
+    if let Standing::Valid(Principal::User {
+        owner,
+        token_id,
+        kind: TokenKind::Session,
+        ..
+    }) = before
+    {
+        tokens::end_session(&tx, owner, token_id).await?;
+    }
+    let with = match session.signed_in_with.as_str() {
+        LOGIN_NAME => LOGIN_NAME.to_owned(),
+        name => format!("token {name}"),
+    };
+    let actor = Actor {
+        owner: Some(session.owner),
+        token: Some(session.id),
+        address: peer.shown(),
+        ..Actor::named(format!("{SESSION_NAME} ({})", session.signed_in_with))
+    };
+    let detail = peer.browser().user_agent.unwrap_or_default();
+    audit::acting(
+        actor,
+        audit::record(&tx, AuditAction::SignedIn, &format!("with {with}"), &detail),
+    )
+    .await?;
+    tx.commit().await?;
+    state.access.changed();
+    let seconds = (session.expires_at - store::now()).num_seconds().max(1);
+    Ok(cookie(state, &session.secret, seconds))
+}
+
+/// Whether the browser is signed in already.
+pub(crate) async fn is_signed_in(state: &AppState, peer: &Peer, headers: &HeaderMap) -> bool {
+    let has_cookie = session_cookie(headers, is_https(state)).is_some();
+    has_cookie && principal(state, &Method::GET, headers, peer).await.is_ok()
+}
+
+/// The value of `Set-Cookie` that makes a browser forget its session.
+pub(crate) fn forget_session(state: &AppState) -> String {
+    cookie(state, "", 0)
+}
+
+fn cookie(state: &AppState, value: &str, max_age_seconds: i64) -> String {
+    let is_https = is_https(state);
+    let name = cookie_name(is_https);
+    let secure = if is_https { "; Secure" } else { "" };
+    format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={max_age_seconds}{secure}")
+}
+
+/// Why a secret signs nobody in: a word for the page, and a sentence for a program.
+fn words(standing: &Standing) -> (&'static str, String) {
+    const FRESH: &str = "`morpheus serve --new-login` prints a fresh one";
+    match standing {
+        Standing::Ended {
+            kind: TokenKind::Login,
+            why: Ended::Used,
+        } => (
+            "used",
+            format!("this login address was used already, and works once: {FRESH}"),
+        ),
+        Standing::Ended {
+            kind: TokenKind::Login,
+            why: Ended::Expired(_),
+        } => (
+            "expired",
+            format!("this login address is more than a day old: {FRESH}"),
+        ),
+        Standing::Ended {
+            kind: TokenKind::Login,
+            ..
+        } => (
+            "ended",
+            format!("this login address was ended by signing out everywhere: {FRESH}"),
+        ),
+        Standing::Ended {
+            why: Ended::Expired(at),
+            ..
+        } => (
+            "expired_token",
+            format!(
+                "the token expired on {}: use another one, or a login address; {FRESH}",
+                day(*at)
+            ),
+        ),
+        Standing::Ended { .. } => (
+            "deleted_token",
+            format!("the token was deleted: use another one, or a login address; {FRESH}"),
+        ),
+        Standing::Valid(_) | Standing::Unknown => (
+            "unknown",
+            format!("the token is unknown: paste the whole login address or API token; {FRESH}"),
+        ),
+    }
+}

@@ -1,0 +1,190 @@
+//! Requests that may be sent twice: those that create something take an `Idempotency-Key`.
+//!
+//! Which operations take one is written where they are documented, with [`IdempotencyKey`] among their parameters.
+//! The answer is kept by the transaction that creates (`Tx::commit_with`), so that a crash cannot come between. What
+//! was refused is not kept: the same key may be sent again with what is right.
+
+use std::{collections::HashMap, sync::LazyLock};
+
+use axum::{
+    body::Body,
+    extract::{MatchedPath, OriginalUri, Request, State},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use protocol::limits::MAX_IDEMPOTENCY_KEY_CHARS;
+use store::{
+    idempotency::{self, Answer, Kept},
+    tokens::Principal,
+};
+use utoipa::{
+    IntoParams,
+    openapi::{
+        ObjectBuilder, RefOr, Required, Type,
+        path::{Operation, Parameter, ParameterBuilder, ParameterIn},
+    },
+};
+
+use crate::{
+    error::{ApiError, ApiResult},
+    extract, openapi,
+    state::AppState,
+};
+
+/// What the sender calls its request.
+const KEY: &str = "Idempotency-Key";
+/// Says that the answer is that of an earlier request.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// Documents that an operation takes a key.
+pub(crate) struct IdempotencyKey;
+
+impl IntoParams for IdempotencyKey {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let schema = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .min_length(Some(1))
+            .max_length(Some(MAX_IDEMPOTENCY_KEY_CHARS));
+        let key = ParameterBuilder::new()
+            .name(KEY)
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(
+                "Makes it safe to send this request twice. Choose a new one, such as a UUID, for each thing that you \
+                 want made, and repeat it with the request when no answer came: the same answer comes again, with \
+                 `Idempotency-Replayed: true`, and nothing is made twice. With another request it is refused (422). \
+                 Answers are kept for a week; refusals are not.",
+            ))
+            .schema(Some(schema));
+        vec![key.build()]
+    }
+}
+
+/// Whether an operation takes a key.
+pub(crate) fn takes_key(operation: &Operation) -> bool {
+    let mut parameters = operation.parameters.iter().flatten();
+    parameters.any(|parameter| match parameter {
+        RefOr::T(parameter) => parameter.name == KEY && parameter.parameter_in == ParameterIn::Header,
+        RefOr::Ref(_) => false,
+    })
+}
+
+/// Status of the answer of each operation that takes a key.
+static TAKE_KEY: LazyLock<HashMap<(Method, String), u16>> = LazyLock::new(|| {
+    let mut found = HashMap::new();
+    for (path, item) in openapi::document().paths.paths {
+        for (method, operation) in [
+            (Method::POST, item.post),
+            (Method::PUT, item.put),
+            (Method::PATCH, item.patch),
+        ] {
+            let Some(operation) = operation.filter(takes_key) else {
+                continue;
+            };
+            let mut statuses = operation.responses.responses.keys();
+            let status =
+                statuses.find_map(|status| status.parse().ok().filter(|code| (200..300).contains(code)));
+            found.insert((method, path.clone()), status.unwrap_or(200));
+        }
+    }
+    found
+});
+
+/// Gives a request that was answered before the same answer again.
+pub(crate) async fn answer_once(
+    State(state): State<AppState>,
+    request: Request,
+    next: Next,
+) -> ApiResult<Response> {
+    let Identified { wanted, request } = identify(request).await?;
+    let Some(wanted) = wanted else {
+        return Ok(next.run(request).await);
+    };
+    if let Some(kept) = idempotency::find(state.store(), wanted.owner, &wanted.key).await? {
+        return answer_again(&wanted, kept);
+    }
+    let response = idempotency::scope(wanted.clone(), next.run(request)).await;
+    if response.status().is_success() {
+        return Ok(response);
+    }
+    // The same request may have been quicker on another connection: what it made is what stood in this one's way.
+    match idempotency::find(state.store(), wanted.owner, &wanted.key).await {
+        Ok(Some(kept)) => answer_again(&wanted, kept),
+        Ok(None) | Err(_) => Ok(response),
+    }
+}
+
+struct Identified {
+    /// Nothing if the request has no key, or is not one to keep the answer of.
+    wanted: Option<idempotency::Request>,
+    request: Request,
+}
+
+async fn identify(request: Request) -> ApiResult<Identified> {
+    let plain = |request| {
+        Ok(Identified {
+            wanted: None,
+            request,
+        })
+    };
+    let extensions = request.extensions();
+    let (Some(key), Some(path), Some(Principal::User { owner, .. })) = (
+        request.headers().get(KEY),
+        extensions.get::<MatchedPath>(),
+        extensions.get::<Principal>(),
+    ) else {
+        return plain(request);
+    };
+    let operation = (request.method().clone(), path.as_str().to_owned());
+    let Some(&status) = TAKE_KEY.get(&operation) else {
+        return plain(request);
+    };
+    let (key, owner) = (parse(key)?, *owner);
+    let uri = extensions
+        .get::<OriginalUri>()
+        .map_or(request.uri(), |uri| &uri.0);
+    let route = format!("{} {}", request.method(), uri.path());
+    let (parts, body) = request.into_parts();
+    let body = extract::read(body).await?;
+    let wanted = idempotency::Request {
+        owner,
+        key,
+        route,
+        body_sha256: idempotency::hash(&body),
+        status,
+    };
+    Ok(Identified {
+        wanted: Some(wanted),
+        request: Request::from_parts(parts, Body::from(body)),
+    })
+}
+
+fn parse(key: &HeaderValue) -> ApiResult<String> {
+    let text = key.to_str().ok().map(str::trim);
+    match text {
+        Some(text) if (1..=MAX_IDEMPOTENCY_KEY_CHARS).contains(&text.len()) => Ok(text.to_owned()),
+        _ => Err(ApiError::field(
+            KEY,
+            format!(
+                "must have from 1 to {MAX_IDEMPOTENCY_KEY_CHARS} visible ASCII characters, such as those of a UUID"
+            ),
+        )),
+    }
+}
+
+fn answer_again(wanted: &idempotency::Request, kept: Kept) -> ApiResult<Response> {
+    if (&kept.route, &kept.body_sha256) != (&wanted.route, &wanted.body_sha256) {
+        return Err(ApiError::KeyReused { route: kept.route });
+    }
+    let body = match kept.answer {
+        Answer::Json(body) => body,
+        Answer::Secret(refusal) => return Err(ApiError::Conflict(refusal)),
+    };
+    let status = StatusCode::from_u16(kept.status).map_err(ApiError::internal)?;
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (REPLAYED, HeaderValue::from_static("true")),
+    ];
+    Ok((status, headers, body).into_response())
+}

@@ -1,0 +1,92 @@
+//! Whether this server can do its work: it proves that the database and the object store keep what is written.
+//!
+//! Anybody may ask, as often as they like, so the proof is made at most once a second, and one at a time.
+
+use std::time::{Duration, Instant};
+
+use protocol::problem::chain;
+use store::{StorageFault, Store};
+use tokio::{sync::Mutex, time::timeout};
+
+/// An answer is given again for this long.
+const FRESH_FOR: Duration = Duration::from_secs(1);
+
+/// The same for a bucket that kept what was written; its owner pays for each request.
+const BUCKET_FRESH_FOR: Duration = Duration::from_secs(30);
+
+/// How long one part may take, so that whoever watches gets an answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What was proven last.
+#[derive(Debug, Default)]
+pub(crate) struct Readiness(Mutex<Proven>);
+
+#[derive(Debug, Default)]
+struct Proven {
+    database: Option<Proof>,
+    objects: Option<Proof>,
+}
+
+#[derive(Debug)]
+struct Proof {
+    at: Instant,
+    /// What is wrong, in a line.
+    problem: Option<String>,
+}
+
+impl Readiness {
+    /// What is wrong, a line each; nothing when all is well.
+    pub(crate) async fn problems(&self, store: &Store) -> Vec<String> {
+        let mut proven = self.0.lock().await;
+        if is_due(proven.database.as_ref(), FRESH_FOR) {
+            let outcome = timeout(PATIENCE, store.prove_database()).await;
+            let outcome = outcome.map(|outcome| outcome.map_err(|err| (err.fault(), chain(&err))));
+            proven.database = Some(Proof::of("the database", outcome.ok()));
+        }
+        let in_bucket = store.objects().public_origin().is_some();
+        let fresh_for = match &proven.objects {
+            Some(Proof { problem: None, .. }) if in_bucket => BUCKET_FRESH_FOR,
+            _ => FRESH_FOR,
+        };
+        if is_due(proven.objects.as_ref(), fresh_for) {
+            let outcome = timeout(PATIENCE, store.prove_objects()).await;
+            let outcome = outcome.map(|outcome| outcome.map_err(|err| (err.fault(), chain(&err))));
+            proven.objects = Some(Proof::of("the object store", outcome.ok()));
+        }
+        let proofs = [&proven.database, &proven.objects];
+        proofs
+            .into_iter()
+            .flatten()
+            .filter_map(|proof| proof.problem.clone())
+            .collect()
+    }
+}
+
+fn is_due(proof: Option<&Proof>, fresh_for: Duration) -> bool {
+    proof.is_none_or(|proof| proof.at.elapsed() >= fresh_for)
+}
+
+impl Proof {
+    /// By what came of the write; `None` when nothing did in time.
+    fn of(what: &str, outcome: Option<Result<(), (Option<StorageFault>, String)>>) -> Self {
+        let problem = match outcome {
+            Some(Ok(())) => None,
+            None => Some(format!(
+                "{what} kept nothing within {} s: it is busy, held by another program, or does not answer",
+                PATIENCE.as_secs()
+            )),
+            Some(Err((fault, error))) => {
+                tracing::error!(part = what, error, "not ready");
+                let words = match fault {
+                    Some(fault) => fault.to_string(),
+                    None => "the log of the server says why".to_owned(),
+                };
+                Some(format!("{what} does not keep what is written: {words}"))
+            }
+        };
+        Self {
+            at: Instant::now(),
+            problem,
+        }
+    }
+}

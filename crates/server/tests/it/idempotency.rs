@@ -1,0 +1,248 @@
+//! Requests that are sent twice with an `Idempotency-Key`.
+
+use std::collections::BTreeSet;
+
+use futures::future::join_all;
+use orchestrator::providers::Purpose;
+use protocol::{
+    agent::{Finish, WorkKind},
+    dataset::Item,
+    job::Job,
+    phase::Outcome,
+};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::{
+    agent::step,
+    app::{TestApp, problem, take},
+};
+
+const KEY: &str = "idempotency-key";
+const REPLAYED: &str = "idempotency-replayed";
+
+/// An answer, as far as it must be the same.
+#[derive(Debug)]
+struct Answer {
+    status: StatusCode,
+    is_replayed: bool,
+    body: String,
+}
+
+impl TestApp {
+    async fn keyed(&self, path: &str, key: &str, body: &Value) -> Answer {
+        let request = self.request(Method::POST, path).header(KEY, key).json(body);
+        let response = request.send().await.unwrap();
+        Answer {
+            status: response.status(),
+            is_replayed: response.headers().contains_key(REPLAYED),
+            body: response.text().await.unwrap(),
+        }
+    }
+
+    async fn ids(&self, list: &str) -> BTreeSet<String> {
+        let found: Value = self.get(list).await;
+        let items = found.get("items").unwrap_or(&found).as_array().unwrap();
+        let id = |item: &Value| item.get("id").unwrap_or(&item["name"]).to_string();
+        items.iter().map(id).collect()
+    }
+}
+
+/// A request that makes something, another one to the same route, and the list of what is made.
+struct Creating {
+    route: &'static str,
+    path: String,
+    body: Value,
+    other: Value,
+    list: Option<&'static str>,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_creating_route_makes_one_thing_of_requests_with_one_key() {
+    let app = TestApp::start().await;
+    let dataset = app.small_dataset().await;
+    let job = json!({
+        "dataset_id": dataset.id, "base_model": "tiny-xl", "name": "zora",
+        "parameters": {"n_steps": 4, "rank": 4},
+    });
+    let mut other_job = job.clone();
+    other_job["name"] = json!("other");
+    let creating = |route, body: Value, other: Value, list| Creating {
+        route,
+        path: route.to_owned(),
+        body,
+        other,
+        list: Some(list),
+    };
+    let mut all = vec![
+        creating(
+            "/api/v1/datasets",
+            json!({"name": "a"}),
+            json!({"name": "b"}),
+            "/api/v1/datasets",
+        ),
+        creating("/api/v1/jobs", job, other_job, "/api/v1/jobs"),
+        creating(
+            "/api/v1/tokens",
+            json!({"name": "a"}),
+            json!({"name": "b"}),
+            "/api/v1/tokens",
+        ),
+        creating(
+            "/api/v1/generations",
+            json!({"base_model": "tiny-xl", "prompt": "zora"}),
+            json!({"base_model": "tiny-xl", "prompt": "max"}),
+            "/api/v1/generations",
+        ),
+        creating(
+            "/api/v1/registered-base-models",
+            json!({"name": "sdxl", "source": "hf:owner/repository"}),
+            json!({"name": "sdxl-2", "source": "hf:owner/repository"}),
+            "/api/v1/registered-base-models",
+        ),
+    ];
+    for case in &all {
+        check(&app, case).await;
+    }
+
+    // One of the job that a request with a key has made.
+    let made: Job =
+        serde_json::from_value(app.get::<Value>("/api/v1/jobs").await["items"][0].take()).unwrap();
+    let steer = |verb| Creating {
+        route: match verb {
+            "resume" => "/api/v1/jobs/{id}/resume",
+            "sample" => "/api/v1/jobs/{id}/sample",
+            _ => "/api/v1/jobs/{id}/checkpoint",
+        },
+        path: format!("/api/v1/jobs/{}/{verb}", made.id),
+        body: json!({}),
+        other: json!({"provider": "local"}),
+        list: None,
+    };
+    let mut agent = app.launched(Purpose::Train).await;
+    let assignment = agent.claim(WorkKind::Train).await;
+    agent.report(&assignment, vec![step(1, 4)]).await;
+    for verb in ["checkpoint", "sample"] {
+        all.push(steer(verb));
+        check(&app, &all[all.len() - 1]).await;
+    }
+    let _: Job = app
+        .post(StatusCode::OK, &format!("/api/v1/jobs/{}/stop", made.id), &())
+        .await;
+    let finish = Finish {
+        fence: assignment.fence,
+        outcome: Outcome::Stopped,
+        detail: None,
+        result: None,
+        picture: None,
+    };
+    agent.finish(&assignment, finish).await;
+    all.push(steer("resume"));
+    check(&app, &all[all.len() - 1]).await;
+
+    let document: Value = app.get("/api/openapi.json").await;
+    let documented = document["paths"].as_object().unwrap().iter().filter(|(_, item)| {
+        let parameters = item["post"]["parameters"].as_array();
+        parameters.is_some_and(|all| all.iter().any(|one| one["name"] == "Idempotency-Key"))
+    });
+    let documented: BTreeSet<&str> = documented.map(|(path, _)| path.as_str()).collect();
+    let tested: BTreeSet<&str> = all.iter().map(|case| case.route).collect();
+    assert_eq!(documented, tested, "a route that takes a key must be tested here");
+}
+
+async fn check(app: &TestApp, case: &Creating) {
+    let Creating {
+        route,
+        path,
+        body,
+        other,
+        list,
+    } = case;
+    let key = route.replace('/', ".");
+    let holds_secret = *route == "/api/v1/tokens";
+    let before = match list {
+        Some(list) => app.ids(list).await,
+        None => BTreeSet::new(),
+    };
+    // A double click, and a browser that tries again.
+    let mut answers = join_all((0..3).map(|_| app.keyed(path, &key, body))).await;
+    answers.push(app.keyed(path, &key, body).await);
+    let is_first = |answer: &Answer| !answer.is_replayed && answer.status.is_success();
+    let Some(first) = answers.iter().position(is_first) else {
+        panic!("{route}: {answers:?}");
+    };
+    let first = answers.swap_remove(first);
+    for again in &answers {
+        if holds_secret {
+            assert_eq!(again.status, StatusCode::CONFLICT, "{route}");
+            assert!(again.body.contains("delete it"), "{route}: {}", again.body);
+        } else {
+            assert_eq!(
+                (again.status, &again.body),
+                (first.status, &first.body),
+                "{route}"
+            );
+            assert!(again.is_replayed, "{route}");
+        }
+    }
+    if let Some(list) = list {
+        assert_eq!(app.ids(list).await.difference(&before).count(), 1, "{route}");
+    }
+
+    let request = app.request(Method::POST, path).header(KEY, &key).json(other);
+    let refused = problem(StatusCode::UNPROCESSABLE_ENTITY, request).await;
+    assert_eq!(refused.kind, "idempotency_key_reused", "{route}");
+    let request = app
+        .request(Method::POST, path)
+        .header(KEY, "x".repeat(256))
+        .json(body);
+    let refused = problem(StatusCode::BAD_REQUEST, request).await;
+    assert_eq!(refused.errors[0].field, "Idempotency-Key", "{route}");
+}
+
+#[tokio::test]
+async fn a_key_outlives_a_restart_and_a_refusal_does_not_use_it_up() {
+    let app = TestApp::start().await;
+    let path = "/api/v1/datasets";
+    let refused = app.keyed(path, "form", &json!({"name": ""})).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    let made = app.keyed(path, "form", &json!({"name": "zora"})).await;
+    assert_eq!((made.status, made.is_replayed), (StatusCode::CREATED, false));
+    let app = app.restart().await;
+    let again = app.keyed(path, "form", &json!({"name": "zora"})).await;
+    assert_eq!((again.status, again.is_replayed), (StatusCode::CREATED, true));
+    assert_eq!(again.body, made.body);
+    // Without a key, two requests make two.
+    for _ in 0..2 {
+        app.dataset("zora").await;
+    }
+    assert_eq!(app.ids(path).await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_caption_that_was_changed_elsewhere_is_not_overwritten() {
+    let app = TestApp::start().await;
+    let dataset = app.small_dataset().await;
+    let list = format!("/api/v1/datasets/{}/items", dataset.id);
+    let items: Value = app.get(&list).await;
+    let item: Item = serde_json::from_value(items["items"][0].clone()).unwrap();
+    let path = format!("{list}/{}", item.id);
+    let patch = |body: Value| app.request(Method::PATCH, &path).json(&body);
+    let first = json!({"caption": "from one tab", "expected_caption": item.caption});
+    let _: Item = take(StatusCode::OK, patch(first.clone())).await;
+    // The answer was lost, and it is sent again.
+    let _: Item = take(StatusCode::OK, patch(first)).await;
+
+    let second = json!({"caption": "from another tab", "expected_caption": item.caption});
+    let refused = problem(StatusCode::PRECONDITION_FAILED, patch(second)).await;
+    assert_eq!(refused.kind, "changed");
+    assert_eq!(refused.current.as_deref(), Some("from one tab"));
+    let items: Value = app.get(&list).await;
+    assert_eq!(items["items"][0]["caption"], "from one tab");
+
+    let chosen = json!({"caption": "from another tab", "expected_caption": "from one tab"});
+    let item: Item = take(StatusCode::OK, patch(chosen)).await;
+    assert_eq!(item.caption, "from another tab");
+    // Whoever expects nothing overwrites, as before.
+    let _: Item = take(StatusCode::OK, patch(json!({"caption": ""}))).await;
+}

@@ -1,0 +1,24 @@
+// The audit log: who did what, when and from where.
+import { infiniteQueryOptions } from "@tanstack/react-query";
+import { body, client } from "./client";
+import type { AuditCategory } from "./types";
+
+const LIMIT = 100;
+
+/** The newest entries first, part after part. */
+export const auditQuery = (category: AuditCategory | null) =>
+  infiniteQueryOptions({
+    queryKey: ["audit", category],
+    queryFn: ({ pageParam }) =>
+      body(
+        client.GET("/api/v1/audit", {
+          params: {
+            query: { limit: LIMIT, ...(category && { category }), ...(pageParam && { after: pageParam }) },
+          },
+        }),
+      ),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next,
+    // Every visit writes nothing, but the last minute is worth seeing.
+    staleTime: 0,
+  });

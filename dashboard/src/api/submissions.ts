@@ -1,0 +1,125 @@
+// One key for each thing that a person wants made. A form that is sent again because no answer came (twice clicked,
+// lost connection, reload) is sent under the same key, and the server makes one thing of both.
+import type { Middleware } from "openapi-fetch";
+import type { paths } from "./schema";
+
+const HEADER = "Idempotency-Key";
+const STORAGE = "morpheus.submissions";
+/** The server forgets keys after a week. */
+const LIFE_MS = 6 * 24 * 3600 * 1000;
+const MOST = 50;
+
+/** Routes that take a key, by the server's documentation. */
+type KeyedPath = {
+  [Path in keyof paths]: paths[Path] extends { post: { parameters: { header?: infer Header } } }
+    ? [NonNullable<Header>] extends [never]
+      ? never
+      : Path
+    : never;
+}[keyof paths];
+
+/** One that is missing here is an error of types. */
+const KEYED: Record<KeyedPath, true> = {
+  "/api/v1/datasets": true,
+  "/api/v1/generations": true,
+  "/api/v1/jobs": true,
+  "/api/v1/jobs/{id}/checkpoint": true,
+  "/api/v1/jobs/{id}/resume": true,
+  "/api/v1/jobs/{id}/sample": true,
+  "/api/v1/registered-base-models": true,
+  "/api/v1/tokens": true,
+};
+
+interface Sent {
+  key: string;
+  at: number;
+}
+
+type Unanswered = Record<string, Sent>;
+
+/** What was sent and not answered yet, where the browser keeps nothing. */
+let inMemory: Unanswered = {};
+
+/** Sends requests that make something under a key, the same one until the request was answered. */
+export const submissions: Middleware = {
+  async onRequest({ request, schemaPath }) {
+    if (request.method !== "POST" || !(schemaPath in KEYED)) return undefined;
+    const body = await request.text();
+    const headers = new Headers(request.headers);
+    headers.set(HEADER, keyOf(intention(request.url, body)));
+    // Not a clone: its body would be a stream, which has no length and is sent by the newest browsers only.
+    return new Request(request, { headers, body: body === "" ? null : body });
+  },
+  async onResponse({ request, response }) {
+    const key = request.headers.get(HEADER);
+    if (key !== null && isAnswer(response.status)) forget(key);
+    return undefined;
+  },
+};
+
+/** It was done, or refused for good: the next one is another. */
+function isAnswer(status: number): boolean {
+  return status < 500 && ![401, 408, 425, 429].includes(status);
+}
+
+/** What is asked for, apart from what was seen of it: with other prices it is still the same job. The server refuses
+ * the key then if it has made the first one. */
+function intention(url: string, body: string): string {
+  const asked = body.replace(/"estimate_hash":"[^"]*"/, "");
+  return fingerprint(`${new URL(url).pathname}\n${asked}`);
+}
+
+function keyOf(intention: string): string {
+  const now = Date.now();
+  const all = Object.entries(read()).filter(([, { at }]) => now - at < LIFE_MS);
+  const known = all.find(([of]) => of === intention)?.[1];
+  if (known) return known.key;
+  const made = { key: newKey(), at: now };
+  const newest = all.sort(([, a], [, b]) => b.at - a.at).slice(0, MOST - 1);
+  write(Object.fromEntries([...newest, [intention, made]]));
+  return made.key;
+}
+
+function forget(key: string): void {
+  write(Object.fromEntries(Object.entries(read()).filter(([, sent]) => sent.key !== key)));
+}
+
+function read(): Unanswered {
+  try {
+    const all: unknown = JSON.parse(localStorage.getItem(STORAGE) ?? "{}");
+    if (typeof all === "object" && all !== null) return { ...(all as Unanswered), ...inMemory };
+  } catch {
+    // What is in memory is all, then.
+  }
+  return inMemory;
+}
+
+function write(all: Unanswered): void {
+  try {
+    localStorage.setItem(STORAGE, JSON.stringify(all));
+    inMemory = {};
+  } catch {
+    inMemory = all;
+  }
+}
+
+/** A random UUID. `crypto.randomUUID` is missing where the server is reached over plain HTTP. */
+function newKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12})$/, "$1-$2-4$3-8$4-$5");
+}
+
+/** 53 bits of a text (cyrb53, public domain): the server compares whole requests, so that two of one fingerprint are
+ * refused, not mistaken for each other. */
+function fingerprint(text: string): string {
+  let [high, low] = [0xdeadbeef, 0x41c6ce57];
+  for (const letter of text) {
+    const code = letter.codePointAt(0) ?? 0;
+    high = Math.imul(high ^ code, 2654435761);
+    low = Math.imul(low ^ code, 1597334677);
+  }
+  high = Math.imul(high ^ (high >>> 16), 2246822507) ^ Math.imul(low ^ (low >>> 13), 3266489909);
+  low = Math.imul(low ^ (low >>> 16), 2246822507) ^ Math.imul(high ^ (high >>> 13), 3266489909);
+  return (4294967296 * (2097151 & low) + (high >>> 0)).toString(36);
+}

@@ -1,0 +1,120 @@
+// The caption of a picture, edited in place. It is saved when the field is left, and says how far that is.
+import { Check, CloudOff, LoaderCircle, TriangleAlert } from "lucide-react";
+import type { KeyboardEvent } from "react";
+import type { Item } from "~/api/types";
+import { useCaption, useCaptions } from "~/captions/captions";
+import type { Entry, Place } from "~/captions/saver";
+import { Button } from "~/components/ui/button";
+import { Textarea } from "~/components/ui/field";
+import { formatSentence } from "~/lib/format";
+
+interface Props {
+  dataset: string;
+  item: Item;
+}
+
+export function CaptionField({ dataset, item }: Props) {
+  const captions = useCaptions();
+  const entry = useCaption(item.id);
+  const place = { dataset, item: item.id };
+  const isTyped = entry !== undefined && entry.state.kind !== "saved" && entry.state.kind !== "reverted";
+  const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
+    if (event.key === "Escape") captions.revert(place);
+    // Enter that ends a word of Chinese or Japanese is not the end of the caption.
+    if (event.key === "Enter" && !event.shiftKey && !event.nativeEvent.isComposing) {
+      event.preventDefault();
+      event.currentTarget.blur();
+    }
+  };
+  return (
+    <div className="flex flex-col gap-1">
+      <Textarea
+        aria-label={`Caption of ${item.file_name}`}
+        placeholder="Describe the picture in the words of a prompt"
+        value={isTyped ? entry.text : item.caption}
+        onChange={(event) => captions.type(place, event.target.value, item.caption)}
+        onBlur={() => captions.leave(place)}
+        onKeyDown={onKeyDown}
+        className="min-h-16 text-xs"
+      />
+      {entry && <Progress entry={entry} place={place} fileName={item.file_name} />}
+    </div>
+  );
+}
+
+interface ProgressProps {
+  entry: Entry;
+  place: Place;
+  fileName: string;
+}
+
+function Progress({ entry, place, fileName }: ProgressProps) {
+  const captions = useCaptions();
+  const { state, isKept } = entry;
+  const line = "flex items-center gap-1 text-xs [&_svg]:size-3.5 [&_svg]:shrink-0";
+  switch (state.kind) {
+    case "typing":
+      return (
+        <p className={`${line} text-muted`}>{isKept ? "Not saved yet" : "Not saved. Keep this page open."}</p>
+      );
+    case "saving":
+      return (
+        <p role="status" className={`${line} text-muted`}>
+          <LoaderCircle aria-hidden className="animate-spin motion-reduce:animate-none" />
+          Saving…
+        </p>
+      );
+    case "saved":
+      return (
+        <p role="status" className={`${line} text-good`}>
+          <Check aria-hidden />
+          Saved
+        </p>
+      );
+    case "waiting":
+      return (
+        <p role="status" className={`${line} text-warning`}>
+          <CloudOff aria-hidden />
+          {isKept ? "Not saved. Trying again…" : "Not saved. Trying again; keep this page open."}
+        </p>
+      );
+    case "refused":
+      return (
+        <p role="alert" className={`${line} text-bad`}>
+          <TriangleAlert aria-hidden />
+          Not saved: {formatSentence(state.reason)}
+        </p>
+      );
+    case "reverted":
+      return (
+        <p role="status" className={`${line} justify-between text-muted`}>
+          Your change was taken back.
+          <Button size="sm" onClick={() => captions.restore(place)}>
+            Restore it
+          </Button>
+        </p>
+      );
+    case "conflict":
+      return (
+        <section
+          aria-label={`Two captions of ${fileName}`}
+          className="rounded-md border border-warning bg-warning-soft p-2 text-xs"
+        >
+          <p role="alert" className="font-medium">
+            Not saved: this caption was changed elsewhere. It is now:
+          </p>
+          <blockquote className="my-1.5 whitespace-pre-wrap break-words border-warning border-l-2 pl-2">
+            {state.current || "(empty)"}
+          </blockquote>
+          <div className="flex flex-wrap gap-1.5">
+            <Button size="sm" onClick={() => captions.keepMine(place)}>
+              Keep mine
+            </Button>
+            <Button size="sm" onClick={() => captions.takeTheirs(place)}>
+              Use that one
+            </Button>
+          </div>
+        </section>
+      );
+  }
+}
