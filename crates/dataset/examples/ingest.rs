@@ -1,5 +1,5 @@
-//! How many pictures a second are decoded and normalized: in this process, as before there were workers, and in
-//! workers, in turns. `cargo run --release -p dataset --example ingest` prints it; docs/benchmarks.md has it.
+//! How many pictures a second are decoded and normalized: in this process, and in workers, in turns.
+//! `cargo run -p dataset --example ingest` prints it; docs/benchmarks.md has it.
 
 use std::{
     io::Cursor,
