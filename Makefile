@@ -35,7 +35,7 @@ test-spend: ## everything about rented machines and their money (MORPHEUS_SPEND_
 
 fuzz: ## feed damaged inputs to all that reads them (FUZZ_SECONDS=60 FUZZ_TARGET=pictures FUZZ_SEED=N FUZZ_CASE=N)
 	@scripts/setup.sh rust cc nextest
-	FUZZ_SECONDS=$${FUZZ_SECONDS:-60} cargo nextest run --workspace --no-capture -E 'test(/(^|::)fuzz_/)'
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-60} FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} cargo nextest run --workspace --no-capture -E 'test(/(^|::)fuzz_/)'
 
 load: ## sockets, metrics and uploads against their targets (LOAD_ARGS=--write puts them into docs/benchmarks.md)
 	@scripts/setup.sh rust cc postgres redis

@@ -160,16 +160,17 @@ fn fuzz_base_sources() {
             assert_eq!(source.to_string().parse(), Ok(source));
         }
         let shown = masked(&text);
-        if let Ok(url) = text.parse::<reqwest::Url>()
+        if let Ok(mut url) = text.parse::<reqwest::Url>()
             && url.has_host()
         {
-            for secret in [url.password(), url.query(), url.fragment()]
-                .into_iter()
-                .flatten()
-            {
+            let secrets = [url.password(), url.query(), url.fragment()].map(|part| part.map(str::to_owned));
+            url.set_password(None).ok();
+            url.set_query(None);
+            url.set_fragment(None);
+            for secret in secrets.into_iter().flatten() {
                 // Short ones are everywhere, and what stands in the path as well is no secret.
                 assert!(
-                    secret.len() < 6 || text.matches(secret).count() > 1 || !shown.contains(secret),
+                    secret.len() < 6 || url.as_str().contains(&secret) || !shown.contains(&secret),
                     "`{text}` is shown as `{shown}`"
                 );
             }
