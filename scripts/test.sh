@@ -17,10 +17,22 @@ stage() {
   current=
 }
 
+# Rust tests that lack what they compare with pass, and say so: `skipped: …` in their output, once each.
+readonly JUNIT=${CARGO_TARGET_DIR:-target}/nextest/default/junit.xml
+skipped=
+count_skipped() {
+  local n
+  skipped=$(grep --extended-regexp --only-matching '(^|>)skipped: [^<]*' "$JUNIT" | tr --delete '>' || true)
+  [ -n "$skipped" ] || return 0
+  n=$(wc --lines <<<"$skipped")
+  skipped=$(printf '%d Rust tests were skipped:\n%s' "$n" "$(sort <<<"$skipped" | uniq --count)")
+}
+
 summary() {
   local status=$?
   printf '\n=== summary\n'
   [ "${#stages[@]}" -eq 0 ] || printf '%s\n' "${stages[@]}"
+  [ -z "$skipped" ] || printf '%s\n' "$skipped"
   if [ "$status" -eq 0 ]; then
     printf 'all %d stages passed in %d s\n' "${#stages[@]}" "$((SECONDS - STARTED))"
   else
@@ -40,6 +52,7 @@ stage "dashboard lint and types" dashboard check
 stage "dashboard build" dashboard build
 stage "clippy" cargo clippy --workspace --all-targets --quiet -- --deny warnings
 stage "rust tests" cargo xtask services -- cargo nextest run --workspace
+count_skipped
 stage "on PostgreSQL, Redis and S3" env MORPHEUS_TEST_SERVICES=1 cargo xtask services -- \
   cargo nextest run --workspace -E '(package(server) & kind(test))
     | (package(orchestrator) & test(/^(agents|bases|crashes|generations|jobs|objects|pool|replicas|storage)::/))
