@@ -84,20 +84,12 @@ async fn a_training_stops_with_a_checkpoint_when_the_disk_is_nearly_full() {
     })
     .await;
     let folder = tempfile::tempdir().unwrap();
-    let work_dir = WorkDir::measured(folder.path(), |_| Some((1 << 30, 100 << 30)));
+    let work_dir = WorkDir::measured(folder.path(), |_| Some((1 << 30, 100 << 30))).guarded(true);
     let (assignment, work) = assignment();
     let shutdown = CancellationToken::new();
     let client = server.client();
-    let run = run(
-        &client,
-        &work_dir.guarded(true),
-        &assignment,
-        &work,
-        stops,
-        None,
-        &shutdown,
-    );
-    tokio::time::timeout(Duration::from_secs(60), run)
+    let training = run(&client, &work_dir, &assignment, &work, stops, None, &shutdown);
+    tokio::time::timeout(Duration::from_secs(60), Box::pin(training))
         .await
         .expect("the disk stops it")
         .unwrap();
