@@ -32,7 +32,7 @@ use Column::{No, Refers};
 
 /// Whoever adds a column that refers to objects adds it to `damage::all_keys`, `damage::dependents` and
 /// `backup::needs`, and then here and in [`fill`].
-const COLUMNS: [(&str, Column); 15] = [
+const COLUMNS: [(&str, Column); 16] = [
     ("api_tokens.token_hash", No("of a secret")),
     ("artifacts.blob_key", No("the same as its hash")),
     ("artifacts.file_name", No("a name")),
@@ -47,6 +47,7 @@ const COLUMNS: [(&str, Column); 15] = [
     ("dataset_versions.manifest_sha256", No("of the list itself")),
     ("idempotency_keys.body_sha256", No("of a request")),
     ("idempotency_keys.key", No("a client's")),
+    ("model_versions.file_name", No("a name")),
     ("model_versions.sha256", No("the same as its file's")),
 ];
 
