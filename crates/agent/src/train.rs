@@ -517,3 +517,6 @@ fn largest_png(width: u32, height: u32) -> u64 {
     let n_bytes = (3 * u64::from(width) + 1) * u64::from(height);
     n_bytes + n_bytes / 100 + (64 << 10)
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,6 +42,17 @@ pub(crate) struct WorkDir {
     max_base_bytes: u64,
     web: fetch::Client,
     is_guarded: bool,
+    /// Free bytes of its disk, and the size of that.
+    measure: fn(&Path) -> Option<(u64, u64)>,
+    /// And this often.
+    look_again: Duration,
+}
+
+/// What is free where a folder lies, and how large that disk is.
+fn space(folder: &Path) -> Option<(u64, u64)> {
+    let stat = rustix::fs::statvfs(folder).ok()?;
+    let bytes = |n_blocks: u64| n_blocks.saturating_mul(stat.f_frsize);
+    Some((bytes(stat.f_bavail), bytes(stat.f_blocks)))
 }
 
 impl WorkDir {
@@ -53,6 +64,8 @@ impl WorkDir {
             max_base_bytes,
             web,
             is_guarded: false,
+            measure: space,
+            look_again: LOOK_AGAIN,
         };
         for folder in [work_dir.attempts()].into_iter().chain(work_dir.caches()) {
             fs::create_dir_all(&folder).map_err(|err| failed("make", &folder, err))?;
@@ -60,6 +73,16 @@ impl WorkDir {
         let _guard = work_dir.guard()?;
         work_dir.remove_abandoned();
         Ok(work_dir)
+    }
+
+    /// One on a disk that this function measures.
+    #[cfg(test)]
+    pub(crate) fn measured(path: &Path, measure: fn(&Path) -> Option<(u64, u64)>) -> Self {
+        let web = fetch::Client::new("test", fetch::HubOptions::default(), fetch::Ranges::default());
+        Self {
+            measure,
+            ..Self::open(path, 0, web.expect("a client")).expect("a folder")
+        }
     }
 
     /// The same, with an eye on its disk. That of a server's own machine the server looks after.
@@ -72,9 +95,7 @@ impl WorkDir {
 
     /// Whether its disk is too full to write checkpoints. One that cannot be measured is not called so.
     pub(crate) fn is_short(&self, was_short: bool) -> bool {
-        rustix::fs::statvfs(&self.path).is_ok_and(|stat| {
-            let free_bytes = stat.f_bavail.saturating_mul(stat.f_frsize);
-            let total_bytes = stat.f_blocks.saturating_mul(stat.f_frsize);
+        (self.measure)(&self.path).is_some_and(|(free_bytes, total_bytes)| {
             is_short(was_short, free_bytes, default_min_free(total_bytes))
         })
     }
@@ -85,7 +106,7 @@ impl WorkDir {
             return std::future::pending().await;
         }
         while !self.is_short(false) {
-            tokio::time::sleep(LOOK_AGAIN).await;
+            tokio::time::sleep(self.look_again).await;
         }
     }
 
@@ -237,10 +258,11 @@ fn failed(doing: &'static str, path: &Path, err: io::Error) -> WorkDirError {
 mod tests {
     use std::{
         fs::{self, File},
-        path::PathBuf,
+        path::{Path, PathBuf},
         time::{Duration, SystemTime},
     };
 
+    use futures::FutureExt as _;
     use protocol::AttemptId;
 
     use super::WorkDir;
@@ -265,6 +287,51 @@ mod tests {
         let path = attempt.path().to_owned();
         drop(attempt);
         assert!(!path.exists());
+    }
+
+    const GIB: u64 = 1 << 30;
+
+    /// Of a disk of 100 GiB, 2 must stay free. The file `free` in the folder says how many are.
+    fn measured(folder: &Path) -> Option<(u64, u64)> {
+        let free = fs::read_to_string(folder.join("free")).ok()?;
+        Some((free.parse::<u64>().ok()? * GIB, 100 * GIB))
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_becomes_too_full_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let work_dir = WorkDir::measured(folder.path(), measured);
+        let free = |n_gib: &str| fs::write(folder.path().join("free"), n_gib).unwrap();
+        assert!(
+            !work_dir.is_short(false),
+            "what cannot be measured is not called full"
+        );
+        free("1");
+        let unguarded = work_dir.until_short().now_or_never();
+        assert_eq!(unguarded, None, "the server looks after its own machine");
+        let mut work_dir = work_dir.guarded(true);
+        work_dir.look_again = Duration::from_millis(5);
+        assert_eq!(work_dir.until_short().now_or_never(), Some(()));
+        free("3");
+        let mut waiting = Box::pin(work_dir.until_short());
+        assert_eq!((&mut waiting).now_or_never(), None);
+        free("1");
+        tokio::time::timeout(Duration::from_secs(20), waiting)
+            .await
+            .expect("it looks again");
+        // Once short, it waits for a quarter more.
+        free("2");
+        assert!(work_dir.is_short(true) && !work_dir.is_short(false));
+        free("3");
+        assert!(!work_dir.is_short(true));
+    }
+
+    #[test]
+    fn the_disk_itself_is_measured() {
+        let folder = tempfile::tempdir().unwrap();
+        let (free_bytes, total_bytes) = super::space(folder.path()).unwrap();
+        assert!(0 < free_bytes && free_bytes <= total_bytes);
+        assert_eq!(super::space(&folder.path().join("missing")), None);
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::path::Path;
 use diffusion::base::BaseInfo;
 use orchestrator::Places;
 use protocol::{agent::BaseLocation, base::BaseFacts, job::BaseModel, preset::BaseClass, problem::chain};
-use store::Store;
 
 use crate::settings::Settings;
 
@@ -33,10 +32,10 @@ pub(crate) fn built_in() -> orchestrator::Base {
 
 /// Where base models may lie on this machine by the settings, and where the server keeps its own data.
 pub(crate) fn places(settings: &Settings) -> anyhow::Result<Places> {
-    let store = Store::builder(&settings.data)
-        .database(settings.database.clone())
-        .objects(settings.objects.clone());
-    Ok(Places::new(settings.base_folders.clone(), store.local_paths()?))
+    Ok(Places::new(
+        settings.base_folders.clone(),
+        settings.store().local_paths()?,
+    ))
 }
 
 /// Looks at a base model on this machine; an error says what is there instead.

@@ -100,6 +100,9 @@ impl Command {
 }
 
 fn main() -> ExitCode {
+    if let Err(err) = signals::survive_limits_of_files() {
+        output::note(format_args!("a limit of files would end the program: {err}"));
+    }
     commands::agent::supervise_if_rented();
     let command = Cli::parse().command;
     if command.keeps_secrets() {

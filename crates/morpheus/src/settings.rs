@@ -8,6 +8,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -18,10 +19,11 @@ use ipnet::IpNet;
 use protocol::{
     address::masked,
     base::{BaseSource, check_name},
+    limits::AUDIT_DAYS,
 };
 use serde::Deserialize;
 use server::RunPodConfig;
-use store::objects::S3Settings;
+use store::{Store, StoreBuilder, objects::S3Settings};
 
 use self::{runpod::RunPodFlags, s3::S3Flags};
 use crate::{paths, private::Places};
@@ -29,8 +31,8 @@ use crate::{paths, private::Places};
 /// Where the server listens when nobody says so.
 pub(crate) const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7860);
 
-/// Entries of the audit log are kept for a year.
-pub(crate) const AUDIT_DAYS: u32 = 365;
+/// Days that entries of the audit log may be kept: up to a century, which a time of today can go back.
+const AUDIT_DAYS_RANGE: RangeInclusive<i64> = 1..=36_500;
 
 /// The settings as flags; clap reads the variables.
 #[derive(clap::Args)]
@@ -65,8 +67,8 @@ pub(crate) struct Flags {
         value_parser = proxy
     )]
     trusted_proxies: Vec<IpNet>,
-    /// Days that entries of the audit log are kept [default: 365]
-    #[arg(long, env = "MORPHEUS_AUDIT_DAYS", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36500))]
+    /// Days that entries of the audit log are kept [default: a year]
+    #[arg(long, env = "MORPHEUS_AUDIT_DAYS", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(AUDIT_DAYS_RANGE))]
     audit_days: Option<u32>,
     /// How browsers and rented machines reach the server, when that is not where it listens
     #[arg(long, env = "MORPHEUS_PUBLIC_URL", value_name = "URL")]
@@ -287,8 +289,12 @@ impl Settings {
             flags.trusted_proxies
         };
         let audit_days = flags.audit_days.or(file.audit_days).unwrap_or(AUDIT_DAYS);
-        if audit_days == 0 {
-            bail!("audit_days: must be at least 1");
+        if !AUDIT_DAYS_RANGE.contains(&i64::from(audit_days)) {
+            bail!(
+                "audit_days: must be from {} to {}, not {audit_days}",
+                AUDIT_DAYS_RANGE.start(),
+                AUDIT_DAYS_RANGE.end()
+            );
         }
         let mut max_running = file.max_running;
         max_running.extend(
@@ -327,6 +333,14 @@ impl Settings {
 }
 
 impl Settings {
+    /// The database and the objects.
+    pub(crate) fn store(&self) -> StoreBuilder {
+        Store::builder(&self.data)
+            .database(self.database.clone())
+            .objects(self.objects.clone())
+            .s3(self.s3.clone())
+    }
+
     /// What lies in files of this machine.
     pub(crate) fn places(&self) -> Places {
         Places::of(&self.data, self.database.as_deref(), self.objects.as_deref())
@@ -382,6 +396,9 @@ fn wrong_file(path: &Path, text: &str, err: &toml::de::Error) -> anyhow::Error {
         err.message()
     )
 }
+
+#[cfg(test)]
+mod fuzz;
 
 #[cfg(test)]
 mod tests {

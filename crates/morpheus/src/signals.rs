@@ -2,8 +2,20 @@
 
 use std::{process, thread, time::Duration};
 
+use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+
+/// Makes a file that may not grow any more (`ulimit -f`) an error of the write, like a full disk, where it would end
+/// the program. Programs that this one starts begin without it; those of ours do the same.
+pub(crate) fn survive_limits_of_files() -> std::io::Result<()> {
+    // A handler stays for as long as the program runs, and needs a runtime only to be set up.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    let _context = runtime.enter();
+    signal(SignalKind::from_raw(Signal::XFSZ.as_raw())).map(drop)
+}
 
 /// Returns when the program is asked to end, by a person (Ctrl-C) or by a service manager.
 pub(crate) async fn asked_to_end() {

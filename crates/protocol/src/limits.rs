@@ -138,6 +138,24 @@ limits! {
     pub const MAX_IDEMPOTENCY_KEY_CHARS: usize = 255;
     /// The answer to a request with an `Idempotency-Key` is kept for so long: people come back to a form after days.
     pub const IDEMPOTENCY_KEY_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+    /// Characters of a prompt that an agent reports with a picture: the recipe's, with the trigger word.
+    pub const MAX_PROMPT_CHARS: usize = 4000;
+    /// Refused sign-ins that one address gets at once; then one more each `REFUSALS_EVERY`.
+    pub const MAX_REFUSALS: u32 = 20;
+    /// See `MAX_REFUSALS`.
+    pub const REFUSALS_EVERY: Duration = Duration::from_secs(3);
+    /// Refused sign-ins of all addresses together; then one more each `ALL_REFUSALS_EVERY`.
+    pub const MAX_ALL_REFUSALS: u32 = 300;
+    /// See `MAX_ALL_REFUSALS`.
+    pub const ALL_REFUSALS_EVERY: Duration = Duration::from_millis(200);
+    /// Addresses whose refused sign-ins are told apart; those beyond share what one may do.
+    pub const MAX_REFUSED_ADDRESSES: usize = 4096;
+    /// Entries that refused sign-ins get in the audit log each minute; the last one is for all other addresses.
+    pub const MAX_REFUSAL_ENTRIES: usize = 64;
+    /// Characters of a name or an address in the audit log; shortened.
+    pub const MAX_AUDIT_CHARS: usize = 200;
+    /// Days that an entry of the audit log is kept if no setting says otherwise.
+    pub const AUDIT_DAYS: u32 = 365;
     /// One upload of pictures, captions and archives, with all of its parts.
     pub const MAX_UPLOAD_BYTES: u64 = 16 << 30;
     /// Parts of one upload: twice what an archive holds, for pictures with captions.

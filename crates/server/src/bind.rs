@@ -25,7 +25,7 @@ use orchestrator::{
     },
     rentals::RentalOptions,
 };
-use protocol::{address::masked, audit::AuditAction, problem::chain, recipe::Engine};
+use protocol::{address::masked, audit::AuditAction, limits::AUDIT_DAYS, problem::chain, recipe::Engine};
 use store::{
     OpenError, Store, StoreError, audit,
     bases::NewBase,
@@ -116,7 +116,7 @@ impl Config {
             s3: S3Settings::default(),
             public_url: None,
             trusted_proxies: Vec::new(),
-            audit_days: 365,
+            audit_days: AUDIT_DAYS,
             base_models,
             declared_bases: Vec::new(),
             inspect_base: None,

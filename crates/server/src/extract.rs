@@ -23,7 +23,7 @@ use serde_json::Value;
 use crate::error::{ApiError, ApiResult};
 
 mod describe;
-mod walk;
+pub(crate) mod walk;
 
 /// A JSON body.
 pub(crate) struct Json<T>(pub(crate) T);

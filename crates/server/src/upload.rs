@@ -261,24 +261,27 @@ async fn record(
     // All of them are whole now, whatever was known of them.
     store::damage::clear(&tx, &keys).await?;
     let mut restored: Vec<Item> = Vec::new();
+    let now = match again.is_empty() {
+        true => Vec::new(),
+        false => store::datasets::items(&tx, owner, id).await?,
+    };
     for same in again {
-        let item = known.iter().find(|item| item.sha256 == same.sha256);
-        match item.filter(|_| is_restored.contains(&same.sha256)) {
-            Some(item) if restored.iter().all(|other| other.id != item.id) => {
-                match store::datasets::item(&tx, owner, id, item.id).await {
-                    Ok(item) => restored.push(item),
-                    Err(StoreError::NotFound { .. }) => refused.push(RefusedFile {
-                        file_name: same.file_name,
-                        reason: "was deleted from the dataset meanwhile: upload it again".to_owned(),
-                    }),
-                    Err(err) => return Err(err.into()),
-                }
+        let is_known = known.iter().any(|item| item.sha256 == same.sha256);
+        let item = now.iter().find(|item| item.sha256 == same.sha256);
+        let reason = match item {
+            None if is_known => "was deleted from the dataset meanwhile: upload it again".to_owned(),
+            Some(item)
+                if is_restored.contains(&same.sha256) && restored.iter().all(|other| other.id != item.id) =>
+            {
+                restored.push(item.clone());
+                continue;
             }
-            _ => refused.push(RefusedFile {
-                reason: same.reason(),
-                file_name: same.file_name,
-            }),
-        }
+            _ => same.reason(),
+        };
+        refused.push(RefusedFile {
+            file_name: same.file_name,
+            reason,
+        });
     }
     let mut accepted = Vec::with_capacity(items.len() + captions.len());
     for item in items {

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use protocol::{
     AuditId, OwnerId, TokenId,
     audit::{AuditAction, AuditCategory, AuditEntry},
+    limits::MAX_AUDIT_CHARS,
 };
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 
@@ -18,9 +19,6 @@ use crate::{
     now, settings,
     words::{unword, word},
 };
-
-/// Characters of a name or an address that are kept.
-const MAX_CHARS: usize = 200;
 
 /// Entries that are deleted in one transaction, so that others do not wait for long.
 const DELETED_AT_ONCE: u64 = 5000;
@@ -107,17 +105,26 @@ impl StoreBuilder {
         subject: &str,
     ) -> std::result::Result<(), crate::maintenance::TransferError> {
         let database = Database::connect(&self.place()?).await?;
-        let tx = database.begin_alone().await?;
-        // One of an older version stays as it is: a server of that version may be at work on it.
-        if migrations::applied(&tx).await? != migrations::known() {
-            return Ok(());
-        }
-        let owner = settings::first_owner(&tx).await?;
-        let row = row(owner, actor(), action, (subject, ""), 1);
-        insert(&tx, row, "write the audit log").await?;
-        tx.commit().await?;
-        Ok(())
+        record_whole(&database, action, subject).await
     }
+}
+
+/// Writes down what was done to the database as a whole. One of an older version stays as it is: a server of that
+/// version may be at work on it.
+pub(crate) async fn record_whole(
+    database: &Database,
+    action: AuditAction,
+    subject: &str,
+) -> std::result::Result<(), crate::maintenance::TransferError> {
+    let tx = database.begin_alone().await?;
+    if migrations::applied(&tx).await? != migrations::known() {
+        return Ok(());
+    }
+    let owner = settings::first_owner(&tx).await?;
+    let row = row(owner, actor(), action, (subject, ""), 1);
+    insert(&tx, row, "write the audit log").await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 async fn add(tx: &Tx, actor: Option<Actor>, action: AuditAction, texts: (&str, &str), n: u32) -> Result<()> {
@@ -151,7 +158,7 @@ fn row(
 fn short(text: &str) -> String {
     text.chars()
         .filter(|character| !character.is_control())
-        .take(MAX_CHARS)
+        .take(MAX_AUDIT_CHARS)
         .collect()
 }
 

@@ -165,8 +165,8 @@ impl StoreBuilder {
         &self,
         out: &mut (impl Write + Send),
     ) -> Result<Vec<TableStatus>, TransferError> {
-        let snapshot = self.snapshot().await?;
-        snapshot.export(out, |_, _| Ok(())).await
+        let source = self.source().await?;
+        source.snapshot().await?.export(out, |_, _| Ok(())).await
     }
 
     /// Reads an export into an empty database, all or nothing; returns the rows of each table. One of an older
@@ -178,25 +178,15 @@ impl StoreBuilder {
         Ok(tables)
     }
 
-    /// Everything in the database as it is now.
-    pub(crate) async fn snapshot(&self) -> Result<Snapshot, TransferError> {
+    /// A database that is there, to read all of it. Its schema may be an older one.
+    pub(crate) async fn source(&self) -> Result<Source, TransferError> {
         let place = self.place()?;
-        let nothing = || TransferError::Nothing { url: place.shown() };
         if matches!(&place, Place::Sqlite(path) if !path.exists()) {
-            return Err(nothing());
+            return Err(TransferError::Nothing { url: place.shown() });
         }
-        let database = Database::connect(&place).await?;
-        let tx = database.snapshot().await?;
-        let schema = migrations::applied(&tx).await?;
-        if schema.is_empty() {
-            return Err(nothing());
-        }
-        migrations::refuse_newer(&schema, &place)?;
-        Ok(Snapshot {
-            tables: copy::shapes(&tx).await?,
-            schema,
-            tx,
-            _database: database,
+        Ok(Source {
+            database: Database::connect(&place).await?,
+            place,
         })
     }
 
@@ -229,12 +219,36 @@ impl StoreBuilder {
     }
 }
 
+/// A database that is read as a whole.
+pub(crate) struct Source {
+    pub(crate) database: Database,
+    place: Place,
+}
+
+impl Source {
+    /// Everything in it as it is now.
+    pub(crate) async fn snapshot(&self) -> Result<Snapshot, TransferError> {
+        let tx = self.database.snapshot().await?;
+        let schema = migrations::applied(&tx).await?;
+        if schema.is_empty() {
+            return Err(TransferError::Nothing {
+                url: self.place.shown(),
+            });
+        }
+        migrations::refuse_newer(&schema, &self.place)?;
+        Ok(Snapshot {
+            tables: copy::shapes(&tx).await?,
+            schema,
+            tx,
+        })
+    }
+}
+
 /// A transaction that reads, and sees everything as it was when it began.
 pub(crate) struct Snapshot {
     tx: Transaction,
     schema: Vec<String>,
     tables: Vec<Shape>,
-    _database: Database,
 }
 
 impl Snapshot {

@@ -65,6 +65,26 @@ async fn a_file_that_is_gone_or_damaged_is_reported_and_replaced() {
 }
 
 #[tokio::test]
+async fn a_checkpoint_with_more_bytes_than_were_stored_is_reported_and_replaced() {
+    let older = stored(b"older");
+    let says = json!({ "do": "go_on", "resume_from": older }).to_string();
+    let server = FakeServer::start(move |_, request| {
+        if request.line.starts_with("GET") {
+            (200, vec![7; 100_000])
+        } else {
+            (200, says.clone().into_bytes())
+        }
+    })
+    .await;
+    assert_eq!(fetched(&server).await.unwrap(), Fetched::Instead(Some(older)));
+    assert_eq!(n_gets(&server), 1);
+    let told = server.requests()[1].json();
+    assert_eq!(told["sha256"], stored(b"wanted").sha256);
+    let problem = told["problem"].as_str().unwrap();
+    assert!(problem.contains("more than the 6 bytes"), "{problem}");
+}
+
+#[tokio::test]
 async fn what_the_server_calls_whole_is_fetched_again_but_not_for_ever() {
     let server = server(200, json!({ "do": "fetch_again" })).await;
     let err = fetched(&server).await.unwrap_err();

@@ -287,3 +287,40 @@ async fn a_file_above_the_stores_limit_is_named() {
     }
     assert_eq!(server.requests().len(), 2, "it is not tried again");
 }
+
+/// A store that sends on and on would fill the disk before the hash is wrong.
+#[tokio::test]
+async fn a_file_that_is_longer_than_announced_is_not_taken() {
+    let file = large_file();
+    let announced = StoredFile {
+        size_bytes: 600_000,
+        ..stored(&file)
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint.safetensors");
+    // As a whole, and in pieces that each come further.
+    for n in [usize::MAX / 2, 300_000] {
+        let sent = file.clone();
+        let server = FakeServer::start_raw(move |_, request| cut_off(&sent, request, n)).await;
+        let err = download(&server.client(), &announced, &path, PATIENCE)
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(
+                err,
+                TransferError::TooMuch {
+                    size_bytes: 600_000,
+                    ..
+                }
+            ),
+            "{err}"
+        );
+        assert_eq!(
+            err.lost(),
+            Some(announced.sha256.as_str()),
+            "it is not what was stored"
+        );
+        assert!(err.to_string().contains("more than the 600000 bytes"), "{err}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

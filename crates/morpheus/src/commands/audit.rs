@@ -3,10 +3,7 @@
 use anyhow::Context as _;
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use protocol::audit::{AuditCategory, AuditEntry};
-use store::{
-    Store,
-    audit::{self, Filter},
-};
+use store::audit::{self, Filter};
 
 use crate::{
     output,
@@ -52,12 +49,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
 
 async fn show(args: Args) -> anyhow::Result<()> {
     let settings = Settings::resolve(args.settings)?;
-    let store = Store::builder(&settings.data)
-        .database(settings.database)
-        .objects(settings.objects)
-        .s3(settings.s3)
-        .open()
-        .await?;
+    let store = settings.store().open().await?;
     let mut filter = Filter {
         category: args.category,
         since: args.since.map(|since| match since {

@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use indicatif::ProgressBar;
-use protocol::{audit::AuditAction, problem::chain};
 use serde::Serialize;
 use store::{
-    Store, StoreBuilder, audit,
+    audit,
     backup::{Backup, Fault, Lost, Made, Options, Progress},
     maintenance::TableStatus,
 };
@@ -79,17 +78,12 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         .build()
         .context("failed to start the runtime")?;
     let bar = progress::steps(args.json);
-    let making = builder(settings);
-    let made = runtime.block_on(making.back_up(&to, &options, &mut |progress| show(&bar, progress)))?;
+    let (builder, mut watcher) = (settings.store(), |progress| show(&bar, progress));
+    let making = builder.back_up(&to, &options, &mut watcher);
+    let made = runtime.block_on(Box::pin(audit::acting(private::actor(), making)))?;
     bar.finish_and_clear();
-    let subject = to.display().to_string();
-    let recording = making.record(AuditAction::BackupMade, &subject);
-    if let Err(err) = runtime.block_on(Box::pin(audit::acting(private::actor(), recording))) {
-        // The backup is whole, and what it was made of may be a database that takes no writes.
-        output::note(format_args!(
-            "the audit log could not be written: {}",
-            chain(&err)
-        ));
+    if let Some(problem) = &made.unrecorded {
+        output::note(format_args!("the audit log could not be written: {problem}"));
     }
     if args.json {
         output::json(&made)?;
@@ -104,13 +98,6 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         );
     }
     Ok(())
-}
-
-pub(super) fn builder(settings: Settings) -> StoreBuilder {
-    Store::builder(&settings.data)
-        .database(settings.database)
-        .objects(settings.objects)
-        .s3(settings.s3)
 }
 
 /// Opens a backup with the earlier ones that it may need.

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use protocol::audit::AuditAction;
 use serde::Serialize;
 use store::{
-    Store, StoreBuilder, audit,
+    StoreBuilder, audit,
     maintenance::{DatabaseStatus, TableStatus},
 };
 
@@ -101,7 +101,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
 fn builder(flags: Flags) -> anyhow::Result<StoreBuilder> {
     let settings = Settings::resolve(flags)?;
     settings.places().close();
-    Ok(Store::builder(&settings.data).database(settings.database))
+    Ok(settings.store())
 }
 
 async fn record(builder: &StoreBuilder, action: AuditAction, file: &Path) -> anyhow::Result<()> {

@@ -146,7 +146,7 @@ async fn start(args: &Args, data: PathBuf) -> anyhow::Result<Product> {
         max_running: Default::default(),
         min_free_bytes: None,
         trusted_proxies: Vec::new(),
-        audit_days: crate::settings::AUDIT_DAYS,
+        audit_days: protocol::limits::AUDIT_DAYS,
         config: None,
         agent_program: None,
     };

@@ -117,12 +117,7 @@ async fn open(settings: Settings) -> anyhow::Result<(Store, Orchestrator)> {
         audit: TimeDelta::days(i64::from(settings.audit_days)),
         ..Rules::default()
     };
-    let store = Store::builder(&settings.data)
-        .database(settings.database)
-        .objects(settings.objects)
-        .s3(settings.s3)
-        .open()
-        .await?;
+    let store = settings.store().open().await?;
     let options = Options {
         rules,
         ..Options::new(Vec::new(), Vec::new())

@@ -46,7 +46,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let backup = backup::open(&args.from, args.snapshot.as_deref(), &args.since)?;
     // No server may start on this folder meanwhile.
     let _lock = server::lock(&settings.data)?;
-    let builder = backup::builder(settings);
+    let builder = settings.store();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

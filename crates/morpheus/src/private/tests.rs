@@ -108,3 +108,27 @@ fn a_folder_of_another_account_is_refused() {
     let err = own_folder(&work).unwrap_err().to_string();
     assert!(err.contains("belongs to another account (number 12345)"), "{err}");
 }
+
+/// A data folder at the top of a disk of its own has a folder of the file system's in it.
+#[test]
+fn a_data_folder_at_the_top_of_a_disk_is_closed() {
+    // Only root can make a folder of somebody else's.
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let (_folder, data) = open_folder();
+    let of_another = |name: &str| {
+        let path = data.join(name);
+        fs::create_dir(&path).unwrap();
+        std::os::unix::fs::chown(&path, Some(12_345), None).unwrap();
+        path
+    };
+    of_another("lost+found");
+    Places::of(&data, None, None).close();
+    assert_eq!(mode(&data), 0o700);
+
+    fs::set_permissions(&data, Permissions::from_mode(0o755)).unwrap();
+    of_another("something");
+    Places::of(&data, None, None).close();
+    assert_eq!(mode(&data), 0o755, "somebody else keeps something in it");
+}

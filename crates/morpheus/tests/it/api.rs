@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use crate::support::{DEADLINE, Server};
 
 /// Pictures of the demo dataset, with their captions.
-const ZORA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/demo-datasets/zora");
+pub(crate) const ZORA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/demo-datasets/zora");
 
 pub(crate) struct Api {
     http: reqwest::Client,

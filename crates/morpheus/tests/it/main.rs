@@ -8,6 +8,7 @@ mod bases;
 mod cli;
 mod db;
 mod deadman;
+mod full;
 mod fuzz;
 mod generate;
 mod jobs;

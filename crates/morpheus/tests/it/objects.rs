@@ -159,3 +159,59 @@ async fn the_doctor_and_the_start_name_what_is_wrong_with_a_bucket() {
         assert!(!text.contains(s3::SECRET_ACCESS_KEY), "{text}");
     }
 }
+
+/// An export in which everything that the audit log has happened 100 days earlier.
+fn aged(export: &str) -> String {
+    let mut lines = Vec::new();
+    for line in export.lines() {
+        let Some((before, rest)) = line.split_once(r#""at":""#) else {
+            lines.push(line.to_owned());
+            continue;
+        };
+        if !line.contains(r#""audit_log""#) {
+            lines.push(line.to_owned());
+            continue;
+        }
+        let (date, rest) = rest.split_at(10);
+        let date: chrono::NaiveDate = date.parse().unwrap();
+        lines.push(format!(
+            r#"{before}"at":"{}{rest}"#,
+            date - chrono::TimeDelta::days(100)
+        ));
+    }
+    lines.join("\n") + "\n"
+}
+
+#[test]
+fn collecting_keeps_the_audit_log_for_as_long_as_the_settings_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, data) = (folder.path().join("first"), folder.path().join("data"));
+    // It is written down itself: there is one entry.
+    succeed(["objects", "collect", "--data", path(&first)]);
+    let export = folder.path().join("export.jsonl");
+    succeed(["db", "export", "--data", path(&first), path(&export)]);
+    let changed = aged(&std::fs::read_to_string(&export).unwrap());
+    std::fs::write(&export, changed).unwrap();
+    succeed(["db", "import", "--data", path(&data), path(&export)]);
+
+    let n_old = |settings: &[&str]| {
+        let args = ["objects", "collect", "--json", "--data", path(&data)];
+        let said = succeed(args.iter().chain(settings));
+        let said: Value = serde_json::from_str(&said).unwrap();
+        said["n_audit_entries"].as_u64().unwrap()
+    };
+    assert_eq!(n_old(&[]), 0, "a year is usual");
+    assert_eq!(n_old(&["--dry-run", "--audit-days", "101"]), 0);
+    assert_eq!(n_old(&["--dry-run", "--audit-days", "99"]), 1);
+    let file = folder.path().join("morpheus.toml");
+    std::fs::write(&file, "audit_days = 99\n").unwrap();
+    assert_eq!(n_old(&["--dry-run", "--config", path(&file)]), 1);
+    assert_eq!(n_old(&["--config", path(&file)]), 1);
+    assert_eq!(n_old(&["--config", path(&file)]), 0, "it is gone");
+    let left = succeed(["audit", "--json", "--data", path(&data)]);
+    let actions: Vec<Value> = left
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["action"].clone())
+        .collect();
+    assert!(actions.contains(&json!("database_imported")), "{actions:?}");
+}

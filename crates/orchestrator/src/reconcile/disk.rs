@@ -63,10 +63,10 @@ impl Orchestrator {
         Ok(())
     }
 
-    /// Tells the queued jobs of this machine why they wait.
+    /// Tells queued jobs why they wait: none is started, wherever it would run.
     async fn tell_waiting(&self) -> Result<(), ReconcileError> {
         for job in jobs::open(&self.store).await? {
-            if job.phase == Phase::Queued && job.provider == local::NAME {
+            if job.phase == Phase::Queued {
                 let tx = self.store.begin().await?;
                 jobs::put_off(&tx, job.id, WAITS, store::now()).await?;
                 tx.commit().await?;

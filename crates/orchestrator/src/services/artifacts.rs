@@ -6,7 +6,7 @@ use protocol::{
     ArtifactId, AttemptId,
     agent::{ArtifactKind, NewArtifact, UploadTicket},
     event::Event,
-    limits::{MAX_AGENT_PICTURE_BYTES, MAX_LORA_BYTES},
+    limits::{MAX_AGENT_PICTURE_BYTES, MAX_LORA_BYTES, MAX_PROMPT_CHARS},
     problem::{FieldError, InvalidFields},
     recipe::Recipe,
 };
@@ -22,9 +22,6 @@ use store::{
 
 use super::agents::{held_attempt, own_attempt};
 use crate::{Orchestrator, ServiceError, ServiceResult};
-
-/// A prompt as agents report it: the recipe's, with the trigger word.
-const MAX_PROMPT_CHARS: usize = 4000;
 
 impl Orchestrator {
     /// Takes down that a file is coming, and says where to put it. Announcing it again gives the same ticket.

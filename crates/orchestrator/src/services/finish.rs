@@ -225,3 +225,6 @@ async fn stored(tx: &Tx, attempt: &Attempt, field: &str, id: ArtifactId) -> Serv
     }
     Ok(file)
 }
+
+#[cfg(test)]
+mod tests;

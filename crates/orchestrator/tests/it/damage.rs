@@ -85,7 +85,7 @@ fn key(bytes: &[u8]) -> BlobKey {
     BlobKey::from_sha256(&sha256(bytes)).expect("a digest is a hash")
 }
 
-fn sha256(bytes: &[u8]) -> String {
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 

@@ -10,32 +10,41 @@ use orchestrator::{
     disk::{DiskOptions, Gauge, Space},
 };
 use protocol::{
-    agent::{ArtifactKind, Directive, WorkKind},
+    agent::{ArtifactKind, Directive, NewArtifact, WorkKind},
     generation::CreateGeneration,
+    job::CreateJob,
     phase::{Outcome, Phase},
 };
 
-use crate::fixture::Bench;
+use store::{artifacts, attempts};
 
-const GIB: u64 = 1 << 30;
+use crate::{
+    fixture::{Bench, Held, announced},
+    pool::member,
+};
 
-/// A bench on a disk of 100 GiB, of which 2 must stay free.
-async fn bench() -> anyhow::Result<(Bench, Arc<AtomicU64>)> {
+pub(crate) const GIB: u64 = 1 << 30;
+
+/// A disk of 100 GiB, of which 2 must stay free.
+pub(crate) fn disk() -> (DiskOptions, Arc<AtomicU64>) {
     let free = Arc::new(AtomicU64::new(50 * GIB));
     let seen = Arc::clone(&free);
-    let bench = Bench::with(|options| {
-        options.disk = DiskOptions {
-            folders: vec![("data", "/".into())],
-            min_free_bytes: None,
-            gauge: Gauge::new(move |_| {
-                Ok(Space {
-                    free_bytes: seen.load(Ordering::Relaxed),
-                    total_bytes: 100 * GIB,
-                })
-            }),
-        };
-    })
-    .await?;
+    let disk = DiskOptions {
+        folders: vec![("data", "/".into())],
+        min_free_bytes: None,
+        gauge: Gauge::new(move |_| {
+            Ok(Space {
+                free_bytes: seen.load(Ordering::Relaxed),
+                total_bytes: 100 * GIB,
+            })
+        }),
+    };
+    (disk, free)
+}
+
+async fn bench() -> anyhow::Result<(Bench, Arc<AtomicU64>)> {
+    let (disk, free) = disk();
+    let bench = Bench::with(|options| options.disk = disk).await?;
     Ok((bench, free))
 }
 
@@ -137,5 +146,104 @@ async fn a_worker_gets_no_picture_to_render_while_the_disk_is_short() -> anyhow:
     free.store(50 * GIB, Ordering::Relaxed);
     bench.pass().await?;
     assert!(worker.claim(WorkKind::Generate).await?.is_some());
+    Ok(())
+}
+
+/// What is wanted free now, in bytes.
+pub(crate) fn wanted(bench: &Bench) -> u64 {
+    bench.orchestrator.system_status().disk.folders[0].min_free_bytes
+}
+
+/// A checkpoint that has so many bytes, by its row alone: none of them is on the disk.
+pub(crate) async fn checkpoint_of(bench: &Bench, held: &Held, n_bytes: u64) -> anyhow::Result<()> {
+    let announced = NewArtifact {
+        size_bytes: n_bytes,
+        ..announced(held.fence, ArtifactKind::Checkpoint { step: 20 }, b"large")
+    };
+    let tx = bench.store().begin().await?;
+    let attempt = attempts::get(&tx, held.id).await?;
+    let file = artifacts::announce(&tx, bench.owner(), &attempt, &announced).await?;
+    assert!(artifacts::mark_stored(&tx, file.id).await?);
+    Ok(tx.commit().await?)
+}
+
+#[tokio::test]
+async fn jobs_of_the_pool_pause_where_their_checkpoints_lie_here() -> anyhow::Result<()> {
+    let (bench, free) = bench().await?;
+    let attic = member(&bench, "attic", &[]).await?;
+    let of_pool = || CreateJob {
+        provider: "agent".to_owned(),
+        ..bench.request()
+    };
+    let create = || bench.orchestrator.create_job(bench.owner(), of_pool());
+    let job = create().await?;
+    let held = Held::of(attic.claim().await?.expect("the job"));
+    attic
+        .agent
+        .bring(&held, ArtifactKind::Checkpoint { step: 10 }, b"first")
+        .await?;
+    checkpoint_of(&bench, &held, 4 * GIB).await?;
+    bench.pass().await?;
+    assert_eq!(
+        wanted(&bench),
+        6 * GIB,
+        "one copy: the agent's is on its own machine"
+    );
+    assert_eq!(attic.agent.orders(&held).await?, []);
+
+    let waiting = create().await?;
+    free.store(5 * GIB, Ordering::Relaxed);
+    bench.pass().await?;
+    assert_eq!(attic.agent.orders(&held).await?, [Directive::Stop]);
+    let reason = bench.job(waiting.id).await?.reason.unwrap_or_default();
+    assert!(reason.starts_with("the server's disk is nearly full"), "{reason}");
+    attic.agent.finish(&held, Outcome::Stopped).await?;
+    let paused = bench.job(job.id).await?;
+    assert_eq!(paused.phase, Phase::Queued);
+    let reason = paused.reason.unwrap_or_default();
+    assert!(reason.starts_with("paused with a checkpoint"), "{reason}");
+    assert!(attic.claim().await?.is_none(), "nothing is handed out");
+
+    free.store(50 * GIB, Ordering::Relaxed);
+    bench.pass().await?;
+    let again = Held::of(
+        attic
+            .claim()
+            .await?
+            .expect("the job that was paused, or the other"),
+    );
+    assert_eq!(bench.phase(job.id).await?, Phase::Running, "it was there first");
+    assert!(again.work.resume_from.is_some());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_paused_job_goes_on_only_when_its_next_checkpoint_fits_too() -> anyhow::Result<()> {
+    let (bench, free) = bench().await?;
+    let (_, agent, held) = bench.claimed().await?;
+    agent
+        .bring(&held, ArtifactKind::Checkpoint { step: 10 }, b"first")
+        .await?;
+    checkpoint_of(&bench, &held, 5 * GIB).await?;
+    free.store(11 * GIB, Ordering::Relaxed);
+    bench.pass().await?;
+    // Beside the agent and in the store.
+    assert_eq!(wanted(&bench), 12 * GIB);
+    assert_eq!(agent.orders(&held).await?, [Directive::Stop]);
+    agent.finish(&held, Outcome::Stopped).await?;
+    bench.machines.kill_all();
+
+    // The general limit alone would let it go on, to be stopped at once.
+    free.store(14 * GIB, Ordering::Relaxed);
+    for _ in 0..3 {
+        bench.pass().await?;
+        assert_eq!(wanted(&bench), 12 * GIB, "what was paused needs as much again");
+        assert_eq!(bench.machines.alive(), []);
+    }
+    free.store(15 * GIB, Ordering::Relaxed);
+    bench.pass().await?;
+    assert!(!bench.orchestrator.system_status().disk.is_short);
+    bench.pass().await?;
+    assert_eq!(bench.machines.alive().len(), 1);
     Ok(())
 }

@@ -17,3 +17,5 @@ mod rentals;
 mod replicas;
 mod runpod;
 mod storage;
+mod uploads;
+mod verify;

@@ -14,13 +14,13 @@ use uuid::Uuid;
 
 use crate::fixture::{Agent, Bench, Held};
 
-struct Member {
-    agent: Agent,
+pub(crate) struct Member {
+    pub(crate) agent: Agent,
     machine: Machine,
 }
 
 /// A machine that has called once.
-async fn member(bench: &Bench, name: &str, labels: &[&str]) -> anyhow::Result<Member> {
+pub(crate) async fn member(bench: &Bench, name: &str, labels: &[&str]) -> anyhow::Result<Member> {
     let tx = bench.store().begin().await?;
     let token = tokens::create_pool(&tx, bench.owner(), "workshop").await?;
     tx.commit().await?;
@@ -46,7 +46,7 @@ async fn member(bench: &Bench, name: &str, labels: &[&str]) -> anyhow::Result<Me
 }
 
 impl Member {
-    async fn claim(&self) -> anyhow::Result<Option<Assignment>> {
+    pub(crate) async fn claim(&self) -> anyhow::Result<Option<Assignment>> {
         let request = ClaimRequest {
             kinds: vec![WorkKind::Train],
             wait_seconds: 0,

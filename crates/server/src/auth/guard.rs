@@ -11,20 +11,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use protocol::limits::{
+    ALL_REFUSALS_EVERY, MAX_ALL_REFUSALS, MAX_REFUSAL_ENTRIES, MAX_REFUSALS, MAX_REFUSED_ADDRESSES,
+    REFUSALS_EVERY,
+};
 use store::audit::Refused;
 
-/// Refusals that an address gets at once.
-const ADDRESS_BURST: f64 = 20.0;
-/// Then one more each.
-const ADDRESS_EVERY: Duration = Duration::from_secs(3);
-/// The same for all addresses together.
-const ALL_BURST: f64 = 300.0;
-const ALL_EVERY: Duration = Duration::from_millis(200);
-/// Addresses that are told apart; the rest share what they may do.
-const MAX_ADDRESSES: usize = 4096;
-/// Addresses with an entry of their own in the audit log, each minute.
-const MAX_ENTRIES: usize = 64;
-/// What the others are called there.
+/// What addresses without an entry of their own are called in the audit log.
 const ELSEWHERE: &str = "other addresses";
 
 /// What a sign-in was tried with.
@@ -77,7 +70,8 @@ struct Bucket {
 
 impl Bucket {
     /// Adds one; how long to wait if there was no room.
-    fn add(&mut self, now: Instant, burst: f64, every: Duration) -> Option<Duration> {
+    fn add(&mut self, now: Instant, burst: u32, every: Duration) -> Option<Duration> {
+        let burst = f64::from(burst);
         self.leak(now, every);
         if self.level + 1.0 <= burst {
             self.level += 1.0;
@@ -110,7 +104,7 @@ impl Guard {
         let inner = &mut *inner;
         let address = address.map(network);
         let is_known = inner.addresses.contains_key(&address);
-        let tries = if is_known || inner.addresses.len() < MAX_ADDRESSES {
+        let tries = if is_known || inner.addresses.len() < MAX_REFUSED_ADDRESSES {
             inner.addresses.entry(address).or_default()
         } else {
             &mut inner.elsewhere
@@ -118,11 +112,11 @@ impl Guard {
         let is_first = tries.n_unwritten.iter().all(|n| *n == 0);
         let n = &mut tries.n_unwritten[with as usize];
         *n = n.saturating_add(1);
-        let own = tries.bucket.add(now, ADDRESS_BURST, ADDRESS_EVERY);
+        let own = tries.bucket.add(now, MAX_REFUSALS, REFUSALS_EVERY);
         Verdict {
             is_first,
             // One address that is over its own limit takes nothing of what all share.
-            wait: own.or_else(|| inner.all.add(now, ALL_BURST, ALL_EVERY)),
+            wait: own.or_else(|| inner.all.add(now, MAX_ALL_REFUSALS, ALL_REFUSALS_EVERY)),
         }
     }
 
@@ -136,7 +130,7 @@ impl Guard {
             tries.drain(&address, &mut drained);
         }
         inner.addresses.retain(|_, tries| {
-            tries.bucket.leak(now, ADDRESS_EVERY);
+            tries.bucket.leak(now, REFUSALS_EVERY);
             tries.bucket.level > 0.0
         });
         inner.elsewhere.drain(ELSEWHERE, &mut drained);
@@ -160,12 +154,12 @@ impl Tries {
 
 /// The addresses with the most refusals, and the others as one.
 fn merged(mut all: Vec<Refused>) -> Vec<Refused> {
-    if all.len() <= MAX_ENTRIES {
+    if all.len() <= MAX_REFUSAL_ENTRIES {
         return all;
     }
     all.sort_by_key(|one| std::cmp::Reverse(one.n));
     let n = all
-        .split_off(MAX_ENTRIES - 1)
+        .split_off(MAX_REFUSAL_ENTRIES - 1)
         .iter()
         .fold(0_u32, |n, one| n.saturating_add(one.n));
     all.push(Refused {

@@ -14,7 +14,7 @@ use super::describe::SHOWN_CHARS;
 
 /// Fields with more than one line, whatever body they are in: captions, prompts, what somebody notes. Every other
 /// text is a name of something, and stays on its line.
-pub(super) const TEXTS: [&str; 5] = [
+pub(crate) const TEXTS: [&str; 5] = [
     "caption",
     "expected_caption",
     "prompt",

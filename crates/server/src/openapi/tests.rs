@@ -1,6 +1,8 @@
-use std::{env, fs, path::Path};
+use std::{collections::BTreeSet, env, fs, path::Path};
 
-use crate::idempotency::takes_key;
+use serde_json::Value;
+
+use crate::{extract::walk::TEXTS, idempotency::takes_key};
 
 /// The dashboard's types are generated from the committed file, so it has to be what the handlers say.
 #[test]
@@ -73,4 +75,84 @@ fn every_creating_route_takes_an_idempotency_key() {
             "there is no route {path}"
         );
     }
+}
+
+/// Texts of requests that stay on one line. Those with more are in `TEXTS`.
+const LINES: &[(&str, &str)] = &[
+    ("base_model", "a name"),
+    ("data_centers", "names of the provider's"),
+    ("estimate_hash", "as the server gave it out"),
+    ("gpus", "names of the provider's"),
+    ("key", "what a budget is for: a name"),
+    ("labels", "names"),
+    ("name", "a name"),
+    ("project", "a name"),
+    ("provider", "a name"),
+    ("source", "an address or a path"),
+    ("token", "a secret"),
+    ("trigger_word", "a word"),
+];
+
+/// Adds the names of free texts, at any depth: no ids, times or choices, which are types of their own.
+fn texts(
+    document: &Value,
+    schema: &Value,
+    field: &str,
+    seen: &mut BTreeSet<String>,
+    found: &mut BTreeSet<String>,
+) {
+    if let Some(name) = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
+        if seen.insert(format!("{name} {field}")) {
+            texts(
+                document,
+                &document["components"]["schemas"][name],
+                field,
+                seen,
+                found,
+            );
+        }
+        return;
+    }
+    let is_string = schema["type"] == "string"
+        || schema["type"]
+            .as_array()
+            .is_some_and(|types| types.contains(&"string".into()));
+    if is_string && schema["enum"].is_null() && schema["const"].is_null() && schema["format"].is_null() {
+        found.insert(field.to_owned());
+    }
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        texts(document, property, name, seen, found);
+    }
+    let parts = ["oneOf", "anyOf", "allOf"]
+        .into_iter()
+        .flat_map(|kind| schema[kind].as_array().into_iter().flatten());
+    for part in parts.chain([&schema["items"], &schema["additionalProperties"]]) {
+        if part.is_object() {
+            texts(document, part, field, seen, found);
+        }
+    }
+}
+
+/// A caption that may not have lines is refused, and a name that may have them breaks lists.
+#[test]
+fn every_text_of_a_request_is_known_to_have_lines_or_not() {
+    let document = serde_json::to_value(super::document()).unwrap();
+    let mut found = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        // What agents send is mended, not refused.
+        if path.starts_with("/api/v1/agent/") {
+            continue;
+        }
+        for operation in item.as_object().unwrap().values() {
+            let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+            texts(&document, schema, "", &mut BTreeSet::new(), &mut found);
+        }
+    }
+    let known = LINES.iter().map(|(name, _)| *name).chain(TEXTS);
+    let known: BTreeSet<String> = known.map(str::to_owned).collect();
+    assert_eq!(known.len(), LINES.len() + TEXTS.len(), "none is in both");
+    assert_eq!(
+        found, known,
+        "a text belongs into TEXTS of `extract::walk` if it may have several lines, else into LINES"
+    );
 }

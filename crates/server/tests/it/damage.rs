@@ -6,17 +6,21 @@ use orchestrator::providers::Purpose;
 use protocol::{
     agent::{ArtifactKind, Instead, UnusableFile, WorkKind},
     api::Page,
-    dataset::{Dataset, Item},
+    dataset::{Dataset, Item, UploadReport},
     job::Job,
     model::ModelVersion,
     phase::Phase,
 };
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 use crate::{
     agent::{trained, verdict},
-    app::{TestApp, in_folder, take},
+    app::{TestApp, empty, in_folder, take},
     pictures,
 };
 
@@ -159,4 +163,93 @@ async fn a_version_without_its_file_cannot_be_promoted() {
     );
     let version: ModelVersion = app.get(&path).await;
     assert!(version.damage.is_some());
+}
+
+/// An upload over a connection by hand: the parts before, something in between, and the part after.
+async fn upload_around(
+    app: &TestApp,
+    dataset: &Dataset,
+    before: &[(&str, &[u8])],
+    between: impl Future<Output = ()>,
+    after: &[(&str, &[u8])],
+) -> UploadReport {
+    let part = |(name, bytes): &(&str, &[u8])| {
+        let head =
+            format!("--limit\r\ncontent-disposition: form-data; name=\"files\"; filename=\"{name}\"\r\n\r\n");
+        [head.as_bytes(), bytes, b"\r\n"].concat()
+    };
+    let before: Vec<u8> = before.iter().flat_map(part).collect();
+    let mut after: Vec<u8> = after.iter().flat_map(part).collect();
+    after.extend_from_slice(b"--limit--\r\n");
+    let address = app.url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST /api/v1/datasets/{}/items HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n\
+         content-type: multipart/form-data; boundary=limit\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        dataset.id,
+        app.token,
+        before.len() + after.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&before).await.unwrap();
+    between.await;
+    stream.write_all(&after).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 "), "{answer}");
+    serde_json::from_str(body).unwrap()
+}
+
+/// More than the buffers of a connection hold: once it is sent, the server has begun with the upload.
+const MUCH: usize = 48 << 20;
+
+#[tokio::test]
+async fn a_picture_that_is_deleted_while_it_is_uploaded_again_is_not_called_there() {
+    let app = TestApp::start_with(in_folder).await;
+    let dataset = app.small_dataset().await;
+    let known = items(&app, &dataset).await;
+    // One is whole, and the file of another is lost.
+    std::fs::remove_file(object(&app, &known[1].sha256)).unwrap();
+    let deleting = async {
+        for item in &known[..2] {
+            let path = format!("/api/v1/datasets/{}/items/{}", dataset.id, item.id);
+            empty(StatusCode::NO_CONTENT, app.request(Method::DELETE, &path)).await;
+        }
+    };
+    let (whole, lost, other) = (
+        pictures::png(0, 128, 128),
+        pictures::png(1, 128, 128),
+        pictures::png(2, 128, 128),
+    );
+    let report = upload_around(
+        &app,
+        &dataset,
+        &[("much.bin", &vec![7; MUCH])],
+        deleting,
+        &[("whole.png", &whole), ("lost.png", &lost), ("other.png", &other)],
+    )
+    .await;
+    let reason = |name: &str| {
+        let refused = report.refused.iter().find(|file| file.file_name == name);
+        refused.map(|file| file.reason.as_str()).unwrap_or_default()
+    };
+    for name in ["whole.png", "lost.png"] {
+        assert_eq!(
+            reason(name),
+            "was deleted from the dataset meanwhile: upload it again",
+            "{name}"
+        );
+    }
+    assert!(
+        reason("other.png").contains("the same"),
+        "{}",
+        reason("other.png")
+    );
+    assert_eq!((report.accepted.len(), report.restored.len()), (0, 0));
+    // As it says.
+    let report = app
+        .upload(&dataset, vec![("whole.png", whole), ("lost.png", lost)])
+        .await;
+    assert_eq!(report.accepted.len(), 2, "{report:?}");
 }

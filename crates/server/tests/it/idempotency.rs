@@ -219,6 +219,26 @@ async fn a_key_outlives_a_restart_and_a_refusal_does_not_use_it_up() {
     assert_eq!(app.ids(path).await.len(), 3);
 }
 
+/// Captions have lines, and so has what one is compared with.
+#[tokio::test]
+async fn a_caption_of_several_lines_can_be_expected() {
+    let app = TestApp::start().await;
+    let dataset = app.small_dataset().await;
+    let list = format!("/api/v1/datasets/{}/items", dataset.id);
+    let items: Value = app.get(&list).await;
+    let path = format!("{list}/{}", items["items"][0]["id"].as_str().unwrap());
+    let patch = |body: Value| app.request(Method::PATCH, &path).json(&body);
+    let lines = "zora\n\tsmiling\r\nat noon";
+    let _: Item = take(StatusCode::OK, patch(json!({ "caption": lines }))).await;
+    let change = |expected: &str| json!({ "caption": "zora,\nat night", "expected_caption": expected });
+    let refused = problem(StatusCode::PRECONDITION_FAILED, patch(change("zora\nsmiling"))).await;
+    assert_eq!(refused.current.as_deref(), Some(lines));
+    let item: Item = take(StatusCode::OK, patch(change(lines))).await;
+    assert_eq!(item.caption, "zora,\nat night");
+    let refused = problem(StatusCode::BAD_REQUEST, patch(change("zora\u{0}"))).await;
+    assert_eq!(refused.errors[0].field, "expected_caption");
+}
+
 #[tokio::test]
 async fn a_caption_that_was_changed_elsewhere_is_not_overwritten() {
     let app = TestApp::start().await;

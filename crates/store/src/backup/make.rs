@@ -11,6 +11,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt as _, stream};
+use protocol::{audit::AuditAction, problem::chain};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -22,7 +23,7 @@ use super::{
     target::{Finished, Incoming, PutError, Target, is_archive},
 };
 use crate::{
-    BlobKey, BlobStore, StoreBuilder, StoreError,
+    BlobKey, BlobStore, StoreBuilder, StoreError, audit,
     db::copy::Row,
     maintenance::{Snapshot, TableStatus, TransferError},
     now,
@@ -70,10 +71,14 @@ pub struct Made {
     pub lost: Vec<Lost>,
     /// Earlier backups that are needed beside this one.
     pub earlier: Vec<Earlier>,
+    /// Why the audit log does not say that it was made.
+    #[serde(skip)]
+    pub unrecorded: Option<String>,
 }
 
 impl StoreBuilder {
     /// Writes everything that is needed to go on elsewhere into an archive (`….tar`) or a folder, and reads it back.
+    /// The audit log then says that whoever acts here made it.
     pub async fn back_up(
         &self,
         to: &Path,
@@ -91,7 +96,8 @@ impl StoreBuilder {
             None => None,
         };
         // A database that is not there, or is newer, is told of before anything is written.
-        drop(self.snapshot().await?);
+        let database = self.source().await?;
+        drop(database.snapshot().await?);
         let mut maker = Maker {
             source: self.open_objects().await?,
             target: Target::create(to)?,
@@ -102,9 +108,9 @@ impl StoreBuilder {
             copied_bytes: 0,
         };
         maker.target.tidy().await?;
-        let most = maker.keys_of(&self.snapshot().await?).await?;
+        let most = maker.keys_of(&database.snapshot().await?).await?;
         maker.copy(&most, watcher).await?;
-        let (created_at, snapshot) = (now(), self.snapshot().await?);
+        let (created_at, snapshot) = (now(), database.snapshot().await?);
         let moment = maker.write_rows(&snapshot, watcher).await?;
         drop(snapshot);
         maker.lost.clear();
@@ -130,7 +136,13 @@ impl StoreBuilder {
             earlier: maker.earlier_of(&objects),
             objects,
         };
-        maker.finish(manifest, watcher)
+        let mut made = maker.finish(manifest, watcher)?;
+        let subject = to.display().to_string();
+        // The backup is whole, and what it was made of may be a database that takes no writes.
+        if let Err(err) = audit::record_whole(&database.database, AuditAction::BackupMade, &subject).await {
+            made.unrecorded = Some(chain(&err));
+        }
+        Ok(made)
     }
 }
 
@@ -381,6 +393,7 @@ impl Maker {
             copied_bytes: self.copied_bytes,
             lost: manifest.lost,
             earlier: manifest.earlier,
+            unrecorded: None,
         })
     }
 }

@@ -6,7 +6,9 @@
 //! of any transaction and nothing has gone wrong since it was opened.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    task::{Context, Poll, ready},
     time::Instant,
 };
 
@@ -18,17 +20,81 @@ use sqlx::{
 /// Which connections of a database are not used again: those that were open at a certain moment. That may be more
 /// than the one that failed; opening another costs a millisecond or two. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Discards(Arc<Mutex<Option<Instant>>>);
+pub(crate) struct Discards(Arc<Marks>);
+
+#[derive(Debug, Default)]
+struct Marks {
+    moment: Mutex<Option<Instant>>,
+    /// Shared by commits while they are polled, and taken alone by whoever asks for the moment.
+    commits: RwLock<()>,
+}
 
 impl Discards {
     /// No connection that is open now is used again, once its transaction is over.
     pub(crate) fn discard(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        *self.0.moment.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Carries a commit through, and discards the connections if it fails or is given up.
+    ///
+    /// In the poll in which it fails it hands its connection back to the pool, and only then it is known that it
+    /// failed. Nobody decides about a connection during such a poll, which waits for nothing.
+    pub(super) fn watching<F, T, E>(&self, commit: F) -> Watched<'_, F>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        Watched {
+            commit: Some(Box::pin(commit)),
+            discards: self,
+        }
     }
 
     fn contains(&self, opened_at: Instant) -> bool {
-        let moment = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let _between_polls = self.0.commits.write().unwrap_or_else(PoisonError::into_inner);
+        let moment = *self.0.moment.lock().unwrap_or_else(PoisonError::into_inner);
         moment.is_some_and(|moment| opened_at <= moment)
+    }
+}
+
+/// See [`Discards::watching`].
+pub(super) struct Watched<'a, F> {
+    commit: Option<Pin<Box<F>>>,
+    discards: &'a Discards,
+}
+
+impl<F, T, E> Future for Watched<'_, F>
+where
+    F: Future<Output = Result<T, E>>,
+{
+    type Output = Result<T, E>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let discards = self.discards;
+        let _nobody_asks = discards.0.commits.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(commit) = &mut self.commit else {
+            return Poll::Pending;
+        };
+        let outcome = ready!(commit.as_mut().poll(context));
+        self.commit = None;
+        if outcome.is_err() {
+            discards.discard();
+        }
+        Poll::Ready(outcome)
+    }
+}
+
+impl<F> Drop for Watched<'_, F> {
+    fn drop(&mut self) {
+        if let Some(commit) = self.commit.take() {
+            let _nobody_asks = self
+                .discards
+                .0
+                .commits
+                .read()
+                .unwrap_or_else(PoisonError::into_inner);
+            drop(commit);
+            self.discards.discard();
+        }
     }
 }
 
@@ -78,3 +144,6 @@ async fn is_outside(connection: &mut PgConnection) -> Result<bool, sqlx::Error> 
     let asked = sqlx::raw_sql("SELECT transaction_timestamp() = statement_timestamp()");
     asked.fetch_one(connection).await?.try_get(0)
 }
+
+#[cfg(test)]
+mod tests;

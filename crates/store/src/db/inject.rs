@@ -17,6 +17,8 @@ pub enum Strike {
     Statement(u32),
     /// In place of the nth commit.
     Commit(u32),
+    /// Just before the nth commit, which is what fails by it.
+    AtCommit(u32),
     /// After the nth commit: it has happened, and nobody hears of it.
     Answer(u32),
 }
@@ -89,11 +91,14 @@ impl Injector {
     }
 
     pub(super) async fn before_commit(&self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
-        let strikes = {
+        let (at, strikes) = {
             let mut state = self.state();
-            let here = Strike::Commit(state.n_commits + 1);
-            state.take(here)
+            let n = state.n_commits + 1;
+            (state.take(Strike::AtCommit(n)), state.take(Strike::Commit(n)))
         };
+        if let Some(sql) = at {
+            tx.execute_unprepared(&sql).await?;
+        }
         strike(tx, strikes).await
     }
 

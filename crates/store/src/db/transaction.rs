@@ -56,7 +56,7 @@ impl Transaction {
         // Until the database has said that all is well, nothing is. This also holds if nobody waits for the end.
         let unsure = Unsure(&discards);
         injector.before_commit(&inner).await?;
-        inner.commit().await?;
+        discards.watching(inner.commit()).await?;
         injector.after_commit()?;
         std::mem::forget(unsure);
         Ok(())

@@ -2,6 +2,7 @@
 
 mod damage;
 mod older;
+mod references;
 
 use std::{
     collections::BTreeMap,

@@ -7,8 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use anyhow::Context as _;
 use protocol::DatasetId;
-use sea_orm::ConnectionTrait as _;
+use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
 use store::{Read as _, StorageFault, Store, StoreError, Strike, datasets};
 
 use crate::fixture::{TestStore, open_sqlite};
@@ -217,6 +218,41 @@ async fn a_disk_that_was_full_keeps_what_is_written_next() -> anyhow::Result<()>
     drop(store);
     let store = Store::open(folder.path()).await?;
     assert_eq!(names(&store).await?, acknowledged);
+    Ok(())
+}
+
+/// Many wait for the one connection that writes, and its commit fails while they do.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_connection_whose_commit_failed_is_handed_to_nobody_else() -> anyhow::Result<()> {
+    // A rule that is checked by the commit, and a trace that outlives the transaction on its connection.
+    const FAILS: &str = "PRAGMA recursive_triggers = ON; PRAGMA defer_foreign_keys = ON; \
+                         UPDATE training_datasets SET owner_id = zeroblob(16)";
+    const N_WRITERS: usize = 8;
+    let test = TestStore::sqlite().await?;
+    create(&test.store, "first").await?;
+    for round in 0..40 {
+        test.store.injector().arm(Strike::AtCommit(1), FAILS);
+        let mut writers = tokio::task::JoinSet::new();
+        for n in 0..N_WRITERS {
+            let store = test.store.clone();
+            writers.spawn(async move {
+                let tx = store.begin().await?;
+                let trace = Statement::from_string(DbBackend::Sqlite, "PRAGMA recursive_triggers");
+                let trace = tx
+                    .connection()
+                    .query_one_raw(trace)
+                    .await?
+                    .context("it has a value")?;
+                anyhow::ensure!(trace.try_get_by_index::<i64>(0)? == 0, "used again");
+                datasets::create(&tx, store.default_owner(), &format!("{round} {n}")).await?;
+                anyhow::Ok(tx.commit().await.is_ok())
+            });
+        }
+        let kept: Vec<bool> = writers.join_all().await.into_iter().collect::<Result<_, _>>()?;
+        assert!(test.store.injector().disarm(), "it did not strike");
+        assert_eq!(kept.iter().filter(|kept| !**kept).count(), 1, "round {round}");
+    }
+    assert_eq!(names(&test.store).await?.len(), 1 + 40 * (N_WRITERS - 1));
     Ok(())
 }
 

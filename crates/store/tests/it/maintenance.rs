@@ -2,9 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use protocol::audit::AuditAction;
 use serde_json::{Value, value::RawValue};
 use sim::postgres::Database;
-use store::{Store, StoreBuilder, jobs, maintenance::TransferError, metrics};
+use store::{
+    Store, StoreBuilder,
+    audit::{self, Filter},
+    jobs,
+    maintenance::TransferError,
+    metrics,
+};
 use tempfile::TempDir;
 
 use crate::{
@@ -202,5 +209,36 @@ async fn status_changes_nothing() -> anyhow::Result<()> {
         (TABLES.len() + 1).to_string(),
         "each is exported, but the migrations"
     );
+    Ok(())
+}
+
+/// A server of that version may be at work on it.
+#[tokio::test]
+async fn what_is_written_down_of_an_older_database_leaves_it_as_it_is() -> anyhow::Result<()> {
+    let on_sqlite = tempfile::tempdir()?;
+    let (elsewhere, database) = (tempfile::tempdir()?, Database::shared()?);
+    for builder in [sqlite(&on_sqlite), postgres(&elsewhere, &database)] {
+        let steps = builder.database_status().await?.pending;
+        builder.migrate_database_to(steps.len() - 1).await?;
+        let before = builder.database_status().await?;
+        assert_eq!(before.pending, steps[steps.len() - 1..]);
+        builder.record(AuditAction::DatabaseExported, "a file").await?;
+        assert_eq!(builder.database_status().await?, before);
+
+        let store = builder.clone().open().await?;
+        let all = Filter::default();
+        let entries = || audit::list(&store, store.default_owner(), &all, 100);
+        let n_before = entries().await?.len();
+        builder.record(AuditAction::DatabaseExported, "a file").await?;
+        let entries = entries().await?;
+        assert_eq!(entries.len(), n_before + 1, "a current one has an entry");
+        assert_eq!(entries[0].subject.as_deref(), Some("a file"));
+    }
+    let older = tempfile::tempdir()?;
+    let builder = sqlite(&older);
+    builder.migrate_database_to(1).await?;
+    let before = builder.database_status().await?;
+    builder.record(AuditAction::DatabaseExported, "a file").await?;
+    assert_eq!(builder.database_status().await?, before);
     Ok(())
 }

@@ -10,7 +10,7 @@ use std::{
 use anyhow::Context as _;
 use dataset::decoder::Confinement;
 use orchestrator::{disk::Gauge, look_at_base};
-use store::{OpenError, Store};
+use store::OpenError;
 
 use super::Finding;
 use protocol::{base::BaseSource, system::default_min_free};
@@ -223,7 +223,7 @@ pub(super) fn database(settings: &Settings) -> anyhow::Result<Finding> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let builder = Store::builder(&settings.data).database(settings.database.clone());
+    let builder = settings.store();
     let status = match runtime.block_on(builder.database_status()) {
         Ok(status) => status,
         Err(OpenError::Postgres {

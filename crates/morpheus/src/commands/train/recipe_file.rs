@@ -89,3 +89,6 @@ impl RecipeFile {
         Ok(Recipe::resolve(request, base)?)
     }
 }
+
+#[cfg(test)]
+mod fuzz;

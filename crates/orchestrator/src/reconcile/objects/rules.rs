@@ -4,7 +4,7 @@
 mod tests;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use protocol::{agent::ArtifactKind, phase::Phase};
+use protocol::{agent::ArtifactKind, limits::AUDIT_DAYS, phase::Phase};
 use serde::Serialize;
 use store::references::{File, Subject};
 
@@ -68,7 +68,7 @@ impl Default for Rules {
             superseded: TimeDelta::hours(24),
             left_over: TimeDelta::days(7),
             samples: TimeDelta::days(90),
-            audit: TimeDelta::days(365),
+            audit: TimeDelta::days(i64::from(AUDIT_DAYS)),
             clock_skew: TimeDelta::minutes(10),
         }
     }
