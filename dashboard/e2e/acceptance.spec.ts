@@ -33,7 +33,7 @@ test("acceptance 1: pictures dropped in the dashboard become a valid .safetensor
     await writeFile(wrong, "this is text");
     await drop(page, page.getByTestId("dropzone"), [...(await filesOf(ZORA)), wrong]);
     await expect(page.getByText("16 pictures · 16 captioned")).toBeVisible();
-    const refused = page.getByRole("alert", { name: "Refused files" });
+    const refused = page.getByRole("alert", { name: "Rejected files" });
     await expect(refused).toContainText("not-a-picture.png");
     await refused.getByRole("button", { name: "Dismiss" }).click();
   });
@@ -56,13 +56,13 @@ test("acceptance 1: pictures dropped in the dashboard become a valid .safetensor
     await page.getByRole("link", { name: "Train on this" }).click();
     await page.getByLabel("Trigger word").fill("zora");
     await page.getByLabel("Rank", { exact: true }).fill("0");
-    await expect(page.getByText("must be at least 1")).toBeVisible();
+    await expect(page.getByText("Enter at least 1.")).toBeVisible();
     await expect(page.getByRole("button", { name: "Start training" })).toBeDisabled();
     await page.getByLabel("Rank", { exact: true }).fill("8");
     await page.getByLabel("Steps", { exact: true }).fill("12");
     await page.getByLabel("Sample prompts").fill(PROMPT);
     await page.getByLabel("Priority").fill("11");
-    await expect(page.getByText("must be at most 10")).toBeVisible();
+    await expect(page.getByText("Enter at most 10.")).toBeVisible();
     await page.getByLabel("Priority").fill("3");
     await page.getByText("Advanced").click();
     await page.getByLabel("Sample every n steps").fill("6");
@@ -195,7 +195,9 @@ test("acceptance 3: with a limit of $50 an expensive job ends itself before the 
     await where.getByText("RunPod").click();
     await where.getByLabel("Cost limit").fill("50");
     await where.getByRole("checkbox", { name: /B200/ }).check();
-    await expect(page.getByRole("region", { name: "This job" })).toContainText("B200, secure, $5.99 an hour");
+    await expect(page.getByRole("region", { name: "This job" })).toContainText(
+      "B200, secure, $5.99 per hour",
+    );
     await page.getByRole("button", { name: "Start training" }).click();
     await expect(page).toHaveURL(/\/jobs\/[0-9a-f-]{36}/);
     await expect(money).toContainText("Live", { timeout: 60_000 });
@@ -277,7 +279,7 @@ test("acceptance 3: with a limit of $50 an expensive job ends itself before the 
     expect(sums).toEqual({ available: -bill, reserved: 0, spent: bill });
     const now = page.getByRole("region", { name: "Now" });
     await expect(now.getByTitle(formatUsd(bill), { exact: true })).toHaveCount(2);
-    await expect(now).toContainText("Machines not gone0");
+    await expect(now).toContainText("Active machines0");
     await page.screenshot({ path: test.info().outputPath("settled.png"), fullPage: true });
   });
 });
@@ -401,7 +403,7 @@ function figures(page: Page): Promise<{ step: number; epoch: string; left: strin
       step: Number.parseInt(text("Step"), 10),
       epoch: text("Epoch"),
       left: /in (.*)$/.exec(text("Done at"))?.[1] ?? "",
-      loss: text("Loss now"),
+      loss: text("Current loss"),
     };
   });
 }

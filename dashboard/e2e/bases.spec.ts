@@ -21,15 +21,15 @@ test("a base model is registered by its path, makes a picture, and is removed", 
   await test.step("what the server would refuse is said before it is sent", async () => {
     await panel.getByLabel("Name").fill("two words");
     await panel.getByLabel("Path").fill("models/sdxl.safetensors");
-    await expect(panel.getByText("use from 1 to 80 letters")).toBeVisible();
-    await expect(panel.getByText("must be an absolute path")).toBeVisible();
+    await expect(panel.getByText("Use 1 to 80 letters")).toBeVisible();
+    await expect(panel.getByText("Enter an absolute path")).toBeVisible();
     await expect(panel.getByRole("button", { name: "Add and check" })).toBeDisabled();
   });
 
   await test.step("a path outside of the folders that the settings allow is refused at its field", async () => {
     await register(panel, "outside", "/etc/passwd");
     await expect(
-      panel.getByText(/not in a folder that base models may come from.*--base-folder/),
+      panel.getByText(/not in a folder that is allowed for base models.*--base-folder/),
     ).toBeVisible();
     await expect(panel.getByLabel("Path")).toHaveAttribute("aria-invalid", "true");
   });
@@ -62,7 +62,7 @@ test("a base model is registered by its path, makes a picture, and is removed", 
 
   await test.step("a name is taken once", async () => {
     await register(panel, "zora-base", TINY_XL);
-    await expect(panel.getByText("there is a base model `zora-base` already")).toBeVisible();
+    await expect(panel.getByText("the base model `zora-base` already exists")).toBeVisible();
     await expect(panel.getByLabel("Name")).toHaveAttribute("aria-invalid", "true");
     await panel.getByLabel("Name").fill("");
     await panel.getByLabel("Path").fill("");
@@ -160,8 +160,8 @@ test("a base that only the server can read is refused for machines elsewhere, at
   await page.getByRole("option", { name: "only-here" }).click();
   const where = page.getByRole("region", { name: "Where it runs" });
   await where.getByText("RunPod").click();
-  const words = "copy it into the object store first (Settings, Base models)";
-  const field = page.getByRole("region", { name: "What it learns" });
+  const words = "copy it to the object store first (Settings, Base models)";
+  const field = page.getByRole("region", { name: "Data and model" });
   await expect(field.getByRole("alert")).toContainText(words);
   await expect(page.getByRole("button", { name: "Start training" })).toBeDisabled();
   await checkLooks(page, "base-model-not-fetchable");

@@ -56,7 +56,7 @@ test("a double click and a lost answer make one job, and Enter makes none", asyn
   await name.press("Enter");
   await page.getByLabel("Steps", { exact: true }).press("Enter");
   await start.dblclick();
-  await expect(page.getByText("no second job is made").first()).toBeVisible();
+  await expect(page.getByText("no second job will be created").first()).toBeVisible();
   await expect(name).toHaveValue("Clicked twice");
   // As if the browser had been closed over it.
   await page.reload();
@@ -102,11 +102,11 @@ test("the job form survives leaving, reloading and signing in again, until it is
   await page.goto(form);
   await isThere();
   await look(page, "job-form-restored");
-  await page.getByRole("button", { name: "Discard it" }).click();
+  await page.getByRole("button", { name: "Discard" }).click();
   await expect(page.getByLabel("Name")).toHaveValue("Zora");
   await page.reload();
   await expect(page.getByLabel("Name")).toHaveValue("Zora");
-  await expect(page.getByText("did not send it")).toHaveCount(0);
+  await expect(page.getByText("did not submit it")).toHaveCount(0);
 });
 
 test("the playground and the dialogs keep what was typed, and Enter there starts nothing", async ({

@@ -63,7 +63,7 @@ test("sd-scripts trains a model, and what goes wrong with it is told in words", 
         .toBeGreaterThan(2);
       await expect(progress).toContainText("Succeeded", { timeout: 90_000 });
       await expect(figure(progress, "Step")).toHaveText("8 / 8");
-      await expect(figure(progress, "Loss now")).toHaveText("0.1370");
+      await expect(figure(progress, "Current loss")).toHaveText("0.1370");
       const options = await scripts.options(0);
       expect(options[options.indexOf("--max_train_steps") + 1]).toBe("8");
 
@@ -82,23 +82,23 @@ test("sd-scripts trains a model, and what goes wrong with it is told in words", 
       await scripts.play({ err: bars([0.2, "nan", "nan", "nan", "nan", "nan", "nan", "nan"]), stays: true });
       await startKohyaJob(page, server.url, dataset, "zora, of NaN");
       await expect(progress).toContainText("Failed", { timeout: 90_000 });
-      await expect(progress).toContainText("The loss is not a number since step");
+      await expect(progress).toContainText("The loss is not a number (NaN) since step");
       await expect(page.getByRole("link", { name: "Open model" })).toHaveCount(0);
     });
 
     await test.step("a run that ends well but without a model fails, with the lines that tell why", async () => {
       const last = [
         "Exception ignored in: <function _writer at 0x7f1c>",
-        "OSError: [Errno 28] No space left on device",
+        "RuntimeError: the writer was closed too early",
       ];
       await scripts.play({
         err: `${bars(LOSSES)}\n${last.join("\n")}\n`,
         files: [[lora, "NAME.safetensors"]],
       });
-      await startKohyaJob(page, server.url, dataset, "zora, on a full disk");
+      await startKohyaJob(page, server.url, dataset, "zora, without a file");
       await expect(progress).toContainText("Failed", { timeout: 90_000 });
       await expect(progress).toContainText(
-        "sd-scripts ended without an error, but it never said that the model is saved; it said:",
+        "sd-scripts ended without an error, but it did not report that the model was saved; its output:",
       );
       const said = progress.locator("pre");
       await expect(said).toContainText(last.join("\n"));

@@ -39,7 +39,7 @@ visited("a login address works once, and says so", async ({ page, browser, fresh
   const other = await browser.newPage();
   await other.goto(fresh.loginUrl);
   await expect(other.getByRole("heading", { level: 1 })).toHaveText("Sign in to Morpheus");
-  await expect(other.getByRole("alert")).toContainText("was used already");
+  await expect(other.getByRole("alert")).toContainText("was already used");
   await other.close();
 });
 

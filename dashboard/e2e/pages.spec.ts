@@ -142,18 +142,18 @@ const PLACES: Place[] = [
     aria: `
 - main:
   - heading "New job" [level=1]
-  - region "What it learns":
+  - region "Data and model":
     - combobox "Dataset"
     - combobox "Base model"
-  - region "What it is for":
+  - region "Purpose":
     - group "Preset":
       - radio /Character/ [checked]
       - radio /Style/
       - radio /Concept/
-  - region "What it is called":
+  - region "Naming":
     - textbox "Name": Zora
     - textbox "Trigger word"
-  - region "How it trains":
+  - region "Training":
     - combobox "Engine"
     - textbox "Steps"
     - textbox "Learning rate"
@@ -161,7 +161,7 @@ const PLACES: Place[] = [
     - textbox "Batch size"
     - textbox "Resolution"
     - textbox "Sample prompts"
-  - region "When it runs":
+  - region "Scheduling":
     - textbox "Priority": "0"
   - region "This job":
     - term: Trained on
@@ -263,12 +263,12 @@ const PLACES: Place[] = [
 - main:
   - heading "Spend" [level=1]
   - region "Now":
-    - term: Rate now
-    - definition: /\\$0.00 an hour/
+    - term: Current rate
+    - definition: /\\$0.00 per hour/
   - region "Machines":
-    - paragraph: None has been rented yet.
+    - paragraph: No machine has been rented yet.
   - region "Ledger":
-    - paragraph: No money has moved yet.
+    - paragraph: No entries yet.
   - region "Budgets":
     - button "Limit a project"
     - list:
@@ -280,7 +280,7 @@ const PLACES: Place[] = [
       - listitem:
         - heading "This machine" [level=3]
       - listitem:
-        - heading "Machines of your own" [level=3]
+        - heading "Your own machines" [level=3]
 `,
   },
   {
@@ -295,7 +295,7 @@ const PLACES: Place[] = [
     - group "Single-key shortcuts"
   - region "Base models":
     - form "Add a base model":
-      - group "Where the base model is":
+      - group "Source of the base model":
         - button "File on the server" [pressed]
         - button "Web address"
         - button "Hugging Face"
@@ -308,7 +308,7 @@ const PLACES: Place[] = [
     - paragraph
     - textbox "What the token is for"
     - combobox "Expires"
-    - button "Make a token" [disabled]
+    - button "Create a token" [disabled]
     - list
   - region "Signed-in browsers":
     - button "Sign out everywhere"
@@ -325,7 +325,7 @@ const PLACES: Place[] = [
 - main:
   - link "Settings"
   - heading "Audit log" [level=1]
-  - combobox "What it is about"
+  - combobox "Category"
   - region "Entries":
     - table "Who did what, the newest first":
       - rowgroup:
@@ -343,7 +343,7 @@ const PLACES: Place[] = [
   - link "Go to jobs"
 `,
   },
-  { name: "missing-page", path: () => "/no-such-page", aria: `- heading "There is no such page" [level=1]` },
+  { name: "missing-page", path: () => "/no-such-page", aria: `- heading "Page not found" [level=1]` },
 ];
 
 for (const { name, path, aria } of PLACES) {

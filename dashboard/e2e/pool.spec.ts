@@ -14,7 +14,7 @@ test("a machine of the pool takes the job that asks for its label", async ({ app
   const tokens = page.getByRole("region", { name: "API tokens" });
   await tokens.getByText("Machines that train").click();
   await tokens.getByLabel("What the token is for").fill("Workshop");
-  await tokens.getByRole("button", { name: "Make a token" }).click();
+  await tokens.getByRole("button", { name: "Create a token" }).click();
   const command = await tokens.getByRole("status").getByRole("code").textContent();
   await checkLooks(page, "token-for-machines");
   const [, token = "", address = ""] =
@@ -38,7 +38,7 @@ test("a machine of the pool takes the job that asks for its label", async ({ app
     await page.goto(`${server.url}/jobs/new?dataset=${server.seeded.dataset}`);
     await page.getByLabel("Steps", { exact: true }).fill("20");
     const where = page.getByRole("region", { name: "Where it runs" });
-    await where.getByText("Machines of your own").click();
+    await where.getByText("Your own machines").click();
     const machines = where.getByRole("list", { name: "Machines with these labels" });
     await expect(machines).toContainText("attic");
     await expect(machines).toContainText("no GPU, native, waiting for work");
@@ -50,7 +50,7 @@ test("a machine of the pool takes the job that asks for its label", async ({ app
       timeout: 120_000,
     });
     await page.getByRole("tab", { name: "Configuration" }).click();
-    await expect(page.getByText("Machines of your own")).toBeVisible();
+    await expect(page.getByText("Your own machines")).toBeVisible();
   } finally {
     agent.kill();
     await ended;

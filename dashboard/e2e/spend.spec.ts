@@ -43,7 +43,7 @@ test("rent a machine within a limit, watch its cost, stop, run out of money, res
     const limit = where.getByLabel("Cost limit");
     for (const text of ["0", "0.01", "-1"]) {
       await limit.fill(text);
-      await expect(where.getByRole("alert")).toHaveText(/^must be at least \$0\.\d+$/);
+      await expect(where.getByRole("alert")).toHaveText(/^Enter at least \$0\.\d+\.$/);
       await expect(start).toBeDisabled();
     }
     await limit.fill("2.50");
@@ -54,7 +54,7 @@ test("rent a machine within a limit, watch its cost, stop, run out of money, res
   await test.step("GPUs are asked for in the order in which they are chosen", async () => {
     await where.getByRole("checkbox", { name: /L40S/ }).check();
     await where.getByRole("checkbox", { name: /RTX 4090/ }).check();
-    await expect(where.getByText("Asked for in this order: L40S, then RTX 4090.")).toBeVisible();
+    await expect(where.getByText("Tried in this order: L40S, then RTX 4090.")).toBeVisible();
     await expect(page.getByRole("region", { name: "This job" })).toContainText("L40S");
     await where.getByLabel("Project").fill("panels");
     await page.getByLabel("Steps", { exact: true }).fill(String(N_STEPS));
@@ -97,9 +97,9 @@ test("rent a machine within a limit, watch its cost, stop, run out of money, res
   await test.step("the limit can be raised, and not below what is spent", async () => {
     await money.getByRole("button", { name: "Raise limit" }).click();
     const dialog = page.getByRole("dialog", { name: "Raise the limit" });
-    await dialog.getByLabel("Limit in all").fill("0.000001");
-    await expect(dialog.getByRole("alert")).toContainText("must be at least");
-    await dialog.getByLabel("Limit in all").fill("3");
+    await dialog.getByLabel("Total limit").fill("0.000001");
+    await expect(dialog.getByRole("alert")).toContainText("Enter at least");
+    await dialog.getByLabel("Total limit").fill("3");
     await dialog.getByRole("button", { name: "Set the limit" }).click();
     await expect(dialog).toHaveCount(0);
     await expect(money).toContainText("/ $3.00");
@@ -125,12 +125,12 @@ test("rent a machine within a limit, watch its cost, stop, run out of money, res
     const dialog = page.getByRole("dialog", { name: /^Resume/ });
     // Ten cents more than what is spent, in whole cents, are not enough for another machine.
     const short = Math.ceil((job.spend.spent_micro_usd + 100_000) / 10_000) * 10_000;
-    await dialog.getByLabel("Limit in all").fill(typedUsd(short));
+    await dialog.getByLabel("Total limit").fill(typedUsd(short));
     await dialog.getByRole("button", { name: /^Resume/ }).click();
     await page.getByRole("button", { name: "Resume with a higher limit" }).click({ timeout: 60_000 });
     await expect(dialog).toContainText(`Its limit of ${formatUsd(short)} is reached`);
-    await expect(dialog.getByLabel("Limit in all")).toHaveValue("");
-    await dialog.getByLabel("Limit in all").fill("4");
+    await expect(dialog.getByLabel("Total limit")).toHaveValue("");
+    await dialog.getByLabel("Total limit").fill("4");
     steps.length = 0;
     await dialog.getByRole("button", { name: /^Resume/ }).click();
     await expect(money).toContainText("/ $4.00");
@@ -170,14 +170,14 @@ test("machines of others are shown and never touched, whatever happens to those 
     await page.goto(`${renting.url}/spend`);
     const providers = page.getByRole("region", { name: "Providers" });
     const told =
-      /2 machines of the account are not of Morpheus: \$2\.0\d an hour, in no budget, never touched/;
+      /2 machines of the account are not of Morpheus: \$2\.0\d per hour. They count in no budget and are never touched/;
     await expect(async () => {
       await page.reload();
       await expect(providers).toContainText(told, { timeout: 1_000 });
     }).toPass({ timeout: 30_000 });
     const machines = page.getByRole("region", { name: "Machines" });
     await expect(machines.getByRole("link", { name: "Beside others" })).toBeVisible();
-    await expect(machines).toContainText("1 not confirmed gone");
+    await expect(machines).toContainText("1 not confirmed terminated");
     await expect(machines).not.toContainText("my-notebook");
     await expect(machines).not.toContainText("mph-zzzzzz");
     await checkInBothThemes(page, "spend-foreign");
@@ -239,8 +239,8 @@ for (const { scope, named, refusedFor } of BUDGETS) {
     await where.getByText("RunPod").click();
     await where.getByLabel("Cost limit").fill("2.50");
     await where.getByLabel("Project").fill("zine");
-    const binding = page.getByRole("list", { name: "Budgets that bind" }).getByRole("listitem");
-    await expect(binding).toHaveText([/^The budget of .* has \$0\.10 left: too little to start\.$/]);
+    const binding = page.getByRole("list", { name: "Limiting budgets" }).getByRole("listitem");
+    await expect(binding).toHaveText([/^The budget of .* has \$0\.10 left: not enough to start\.$/]);
     await expect(binding).toContainText(named);
     await page.getByRole("button", { name: "Start training" }).click();
     const refused = page.getByRole("region", { name: "This job" }).getByRole("alert");
@@ -254,7 +254,7 @@ for (const { scope, named, refusedFor } of BUDGETS) {
 
     await page.goto(`${renting.url}/spend`);
     await change.click();
-    await dialog.getByRole("button", { name: "Take the limit away" }).click();
+    await dialog.getByRole("button", { name: "Remove the limit" }).click();
     await expect(dialog).toHaveCount(0);
     await expect(change).toHaveAccessibleName(/^Set/);
   });
@@ -272,7 +272,7 @@ test("a provider that refuses to be paid is halted until somebody has looked", a
     await page.goto(`${renting.url}/spend`);
     await expect(async () => {
       await page.reload();
-      await expect(providers.getByRole("alert")).toContainText("No machines are ordered.", {
+      await expect(providers.getByRole("alert")).toContainText("Renting is paused.", {
         timeout: 1_000,
       });
     }).toPass({ timeout: 60_000 });
@@ -282,15 +282,15 @@ test("a provider that refuses to be paid is halted until somebody has looked", a
     await checkInBothThemes(page, "job-halted");
     await page.goto(`${renting.url}/jobs/new?dataset=${renting.dataset}`);
     await page.getByRole("region", { name: "Where it runs" }).getByText("RunPod").click();
-    await expect(page.getByRole("link", { name: "See to it" })).toBeVisible();
+    await expect(page.getByRole("link", { name: "Go to Spend" })).toBeVisible();
     await checkInBothThemes(page, "new-job-halted");
   });
 
   await test.step("it goes on once somebody says so", async () => {
-    await page.getByRole("link", { name: "See to it" }).click();
+    await page.getByRole("link", { name: "Go to Spend" }).click();
     await post(`/jobs/${unpaid}/cancel`, {});
     await page.request.delete(sim);
-    await providers.getByRole("button", { name: "Order machines again" }).click();
+    await providers.getByRole("button", { name: "Resume renting" }).click();
     await expect(providers.getByRole("alert")).toHaveCount(0);
   });
 });
@@ -329,7 +329,7 @@ test("a lost machine is not replaced while its project has no money left", async
   await checkInBothThemes(page, "job-waits-for-money");
   await page.getByRole("button", { name: "Cancel" }).click();
   await page.getByRole("button", { name: "Cancel the job" }).click();
-  await expect(progress).toContainText("Cancelled");
+  await expect(progress).toContainText("Canceled");
 });
 
 /** Starts a job on a rented machine through the API, with a limit of $5. */
@@ -378,9 +378,9 @@ const FORM = `
   - region "GPUs":
     - table:
       - rowgroup:
-        - row "GPU Tier An hour Time Cost"
+        - row "GPU Tier Per hour Time Cost"
       - rowgroup:
-        - row /RTX 3090 .* Community in stock \\$0\\.\\d+ ≈ \\d+ min \\(\\d+–\\d+\\) rule of thumb \\$0\\.\\d+–0\\.\\d+/:
+        - row /RTX 3090 .* Community in stock \\$0\\.\\d+ ≈ \\d+ min \\(\\d+–\\d+\\) rough estimate \\$0\\.\\d+–0\\.\\d+/:
           - cell /RTX 3090/:
             - checkbox /RTX 3090/
     - paragraph: /None chosen/
@@ -393,11 +393,11 @@ const MONEY = `
   - meter "Spent of the limit"
   - term: Spent of limit
   - definition: /\\$\\d+\\.\\d+ \\/ \\$2\\.50/
-  - term: Rate now
-  - definition: /\\$0\\.\\d+ an hour/
-  - term: Forecast at the last step
+  - term: Current rate
+  - definition: /\\$0\\.\\d+ per hour/
+  - term: Forecast total
   - definition: /\\$\\d+\\.\\d+/
-  - term: Set aside
+  - term: Reserved
   - definition: /\\$\\d+\\.\\d+/
 `;
 
@@ -405,16 +405,16 @@ const SPEND = `
 - main:
   - heading "Spend" [level=1]
   - region "Now":
-    - term: Rate now
-    - definition: /\\$0\\.\\d+ an hour/
-    - term: Machines not gone
+    - term: Current rate
+    - definition: /\\$0\\.\\d+ per hour/
+    - term: Active machines
     - definition: "1"
   - region "Machines":
     - table:
       - rowgroup:
-        - row "Machine Job Phase An hour Cost Deadline"
+        - row "Machine Job Phase Per hour Cost Deadline"
       - rowgroup:
-        - row /NVIDIA L40S .* Zora attempt 1 Live \\$0\\.\\d+ .* not billed yet Gone by/:
+        - row /NVIDIA L40S .* Zora attempt 1 Live \\$0\\.\\d+ .* not billed yet Must end by/:
           - cell /NVIDIA L40S/
           - cell /Zora/:
             - link "Zora"

@@ -48,7 +48,7 @@ function field_of(property, schemas) {
     property.$ref ?? property.oneOf?.find((one) => one.$ref)?.$ref ?? property.allOf?.[0]?.$ref;
   const target = reference ? schemas[reference.split("/").at(-1)] : undefined;
   const types = [property.type, target?.type].flat().filter((type) => type && type !== "null");
-  const options = target?.enum ?? target?.oneOf?.flatMap((one) => one.enum ?? []);
+  const options = property.enum ?? target?.enum ?? target?.oneOf?.flatMap((one) => one.enum ?? []);
   return {
     ...(types[0] && { type: types[0] }),
     ...(property.description && { description: property.description.replaceAll("\n", " ") }),
@@ -59,9 +59,12 @@ function field_of(property, schemas) {
       "multipleOf",
       "maxLength",
       "minLength",
+      "maxItems",
       "default",
     ]),
     ...(options?.length && { options }),
+    // Group, order, unit and engines of a hyperparameter.
+    ...property["x-form"],
   };
 }
 

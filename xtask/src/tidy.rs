@@ -10,6 +10,7 @@ use anyhow::{Result, bail};
 mod directions;
 mod manifests;
 mod promises;
+mod providers;
 mod sources;
 mod tree;
 
@@ -32,6 +33,7 @@ fn findings(root: &Path) -> Result<Vec<Finding>> {
     let mut findings: Vec<Finding> = files.iter().flat_map(sources::check).collect();
     findings.extend(manifests::check(&files));
     findings.extend(promises::check(&files));
+    findings.extend(providers::check(&files));
     findings.extend(directions::check(&workspace));
     Ok(findings)
 }

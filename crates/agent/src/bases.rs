@@ -1,8 +1,8 @@
-//! Base models from elsewhere: fetched once, kept by their hash for the next job, dropped when room is needed.
+//! Downloaded base models: cached by hash for later jobs, deleted when space is needed.
 //!
-//! Each base has a folder `bases/KEY` with its files, the last bytes of which arrive under another name. A base in use
-//! is locked, so that several agents can share the folder. What was fetched before a connection, an agent or a machine
-//! broke off is taken up again.
+//! Each base has a folder `bases/KEY` with its files, which have temporary names during the download. A base in use
+//! is locked, so that several agents can share the folder. Interrupted downloads are
+//! resumed.
 
 use std::{
     fs::{self, File},
@@ -24,65 +24,66 @@ use crate::{
     transfer::{self, Kept, TransferError},
 };
 
-/// Room for bases when nobody says otherwise: five of SDXL's size.
+/// Default cache size: five bases of SDXL's size.
 pub const DEFAULT_CACHE_BYTES: u64 = 40_000_000_000;
 
-/// An agent that waits for another one's fetching looks again after this time.
+/// Polling interval while another agent downloads the base.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
-/// Bytes of the disk that are left free for the training itself.
+/// Disk space reserved for the training itself.
 const SPARE_BYTES: u64 = 2_000_000_000;
 
-/// Where fetched bases are kept.
+/// Cache of downloaded bases.
 #[derive(Debug, Clone)]
 pub(crate) struct Bases {
     folder: PathBuf,
-    /// All of them together may take so much.
+    /// Maximum total size in bytes.
     max_bytes: u64,
-    /// Fetches what users named.
+    /// Client for downloads from user-provided URLs.
     web: fetch::Client,
 }
 
-/// A base on this machine; it stays there for as long as this value lives.
+/// A base on this machine; it is kept as long as this value exists.
 #[derive(Debug)]
 pub(crate) struct Located {
     pub(crate) base: Base,
     _lock: Option<File>,
 }
 
-/// Why a base could not be fetched.
+/// Why a base could not be downloaded.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BaseError {
-    /// There is no room for it.
+    /// It exceeds the cache size.
     #[error(
-        "the base model has {} GB, but this machine keeps {} GB of base models: start its agent with a larger \
+        "the base model has {} GB, but the limit for base models on this machine is {} GB: start its agent with a larger \
          --base-cache-gb",
         gb(*.needed), gb(*.limit)
     )]
     TooLarge {
         /// Its bytes.
         needed: u64,
-        /// What may be kept.
+        /// The cache size.
         limit: u64,
     },
     /// The disk is full.
     #[error(
-        "the base model needs {} GB of disk, and only {} GB are free at `{}`: make room, or give the machine a larger disk",
+        "the base model needs {} GB of disk, and only {} GB are free at `{}`: free space, or give the machine a \
+             larger disk",
         gb(*.needed), gb(*.free), .folder.display()
     )]
     DiskFull {
-        /// Its missing bytes, and what training needs.
+        /// Its missing bytes plus the space reserved for training.
         needed: u64,
-        /// What there is.
+        /// Free bytes.
         free: u64,
-        /// Where.
+        /// The folder.
         folder: PathBuf,
     },
-    /// The server named a file that is none.
-    #[error("the server gave the base model a file of the name `{0}`, which leads out of its folder")]
+    /// The server sent an invalid file name.
+    #[error("the server gave the base model a file with the name `{0}`, which leads out of its folder")]
     BadName(String),
-    /// A file did not come.
-    #[error("the base model could not be fetched")]
+    /// A download failed.
+    #[error("the base model could not be downloaded")]
     Transfer(#[source] TransferError),
     /// The folder cannot be used.
     #[error("failed to use the folder of base models `{path}`")]
@@ -108,7 +109,7 @@ impl Bases {
         }
     }
 
-    /// Finds a base on this machine, or fetches it; `progress` hears of bytes that are there, and of all.
+    /// Finds a base on this machine, or downloads it; `progress` receives the downloaded and total bytes.
     pub(crate) async fn locate(
         &self,
         client: &Client,
@@ -147,13 +148,13 @@ impl Bases {
             if files.iter().all(|file| is_whole(&folder, file)) {
                 break;
             }
-            // Only one fetches; whoever waited for it finds the files.
+            // Only one downloads; the others find the files afterwards.
             wait_for(&lock, FlockOperation::NonBlockingLockExclusive)
                 .await
                 .map_err(disk)?;
             self.fetch(client, &key, files, patience, progress).await?;
         }
-        // The next to be dropped is the one that was not used for longest.
+        // Marks it as recently used.
         lock.set_modified(SystemTime::now()).map_err(disk)?;
         progress(total, total);
         let path = match files.as_slice() {
@@ -166,7 +167,7 @@ impl Bases {
         })
     }
 
-    /// Fetches the files that are not there yet.
+    /// Downloads the missing files.
     async fn fetch(
         &self,
         client: &Client,
@@ -184,7 +185,7 @@ impl Bases {
         let mut done = sum(&there);
         for file in missing {
             let (path, part) = (folder.join(&file.path), part(&folder, file));
-            // A server of an earlier version says nothing of it, and the hub must still learn who asks.
+            // An older server does not send this, and the hub still needs the token.
             let is_foreign = file.is_foreign || self.web.is_of_hub(&file.file.url);
             let kept = Kept {
                 path: &path,
@@ -210,7 +211,7 @@ impl Bases {
             .open(self.folder.join(format!("{key}.lock")))
     }
 
-    /// Drops bases that were not used for longest, until one of `total` bytes, of which `missing` are to come, fits.
+    /// Deletes the least recently used bases until one of `total` bytes, of which `missing` are missing, fits.
     fn make_room(&self, key: &str, total: u64, missing: u64) -> Result<(), BaseError> {
         let disk = |err| BaseError::Disk {
             path: self.folder.clone(),
@@ -234,12 +235,12 @@ impl Bases {
                 });
             };
             let lock = self.lock_file(&oldest.key).map_err(disk)?;
-            // One in use stays, whatever the limit says: what it takes, nobody can give back now.
+            // One in use is kept regardless of the limit: its space cannot be freed now.
             if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
                 tracing::info!(
                     key = oldest.key,
                     n_bytes = oldest.n_bytes,
-                    "dropping a base model that was not used for longest"
+                    "deleting the least recently used base model"
                 );
                 fs::remove_dir_all(self.folder.join(&oldest.key)).map_err(disk)?;
             }
@@ -264,7 +265,7 @@ impl Bases {
     }
 }
 
-/// Another base that is kept.
+/// Another cached base.
 struct Other {
     key: String,
     used_at: Option<SystemTime>,
@@ -288,7 +289,7 @@ async fn wait_for(lock: &File, operation: FlockOperation) -> io::Result<()> {
     }
 }
 
-/// What the folder of a base is called: the hash of its file, or of the list of its files.
+/// Folder name of a base: the hash of its file, or of its file list.
 fn key(files: &[BaseFile]) -> String {
     if let [only] = files {
         return only.file.sha256.clone();

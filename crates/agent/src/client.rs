@@ -1,5 +1,6 @@
-//! Typed client of the server's agent routes, with patience for a server that restarts.
+//! Typed client of the server's agent routes, with retries while the server restarts.
 
+mod claimed;
 mod mailbox;
 
 use std::{fmt, time::Duration};
@@ -9,32 +10,35 @@ use protocol::{
     ArtifactId, AttemptId,
     address::{Masked, masked},
     agent::{
-        ClaimReply, ClaimRequest, Finish, Heartbeat, HeartbeatReply, Instead, Machine, NewArtifact,
-        UnusableFile, UploadTicket, WorkKind,
+        ClaimRequest, Finish, Heartbeat, HeartbeatReply, Instead, NewArtifact, UnusableFile, UploadTicket,
+        WorkKind,
     },
+    machine::Machine,
     problem::Problem,
     spend::RentalTerms,
 };
+use rental::deadman::{Contact, Moment};
 use reqwest::{StatusCode, Url};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::Instant;
 
+pub(crate) use self::claimed::Claimed;
 use self::mailbox::Mailbox;
 pub use self::mailbox::{MailboxAddress, NotAMailbox};
-use crate::deadman::{Contact, Link, Moment};
+use crate::deadman::Link;
 
-/// How long a request is tried again while the server cannot answer it.
+/// How long a request is retried while the server is unavailable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Patience(pub(crate) Duration);
 
 impl Patience {
-    /// For an agent that asks for work: long enough for a server that is starting, short enough for a typing error.
+    /// While asking for work: long enough for a starting server, short enough for a mistyped URL.
     pub(crate) const WITHOUT_WORK: Self = Self(Duration::from_secs(10));
-    /// For work that is under way: a server may be redeployed without ending it.
+    /// During work: the server can be redeployed without ending it.
     pub(crate) const WORKING: Self = Self(Duration::from_secs(15 * 60));
 }
 
-/// What the agent calls itself.
+/// User agent.
 pub(crate) const USER_AGENT: &str = concat!("morpheus-agent/", env!("CARGO_PKG_VERSION"));
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -43,42 +47,51 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// A server may have to read a whole file back from its object store to confirm it.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(15 * 60);
-/// A transfer that moves no byte for this long is started again.
+/// A transfer without progress for this long is restarted.
 const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What can go wrong between an agent and its server.
+/// Errors of requests from an agent to its server.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Nobody answered for as long as the request was worth trying.
+    /// No response within the retry time.
     #[error("cannot reach the server at `{}` (tried for {} s); is `morpheus serve` running there?", masked(.server.as_str()), .tried.as_secs())]
     Unreachable {
-        /// The server's address.
+        /// The server's URL.
         server: Url,
-        /// How long it was tried.
+        /// The retry time.
         tried: Duration,
         /// The last failure.
         #[source]
         err: Transient,
     },
-    /// The fence is no longer the attempt's: somebody else owns the work.
+    /// The fence is outdated: the attempt no longer belongs to this agent.
     #[error("the lease was lost: the server has given this work to somebody else")]
     LeaseLost,
-    /// The token is not one of this server's.
+    /// The server rejects the token.
     #[error(
-        "the server at `{}` refuses the token; pass one that it made with --token or MORPHEUS_TOKEN",
+        "the server at `{}` rejects the token; set a token from it with --token or MORPHEUS_TOKEN",
         masked(.server.as_str())
     )]
     Unauthorized {
-        /// The server's address.
+        /// The server's URL.
         server: Url,
     },
-    /// The server understood the request and said no.
-    #[error("the server refused {request}: {problem}")]
+    /// The server rejected the request.
+    #[error("the server rejected {request}: {problem}")]
     Refused {
         /// Method and path.
         request: String,
         /// Status and explanation.
         problem: Refusal,
+    },
+    /// The answer is not what this version of the program expects; another try would bring the same.
+    #[error("the server's answer to {request} cannot be read: bring agent and server to the same version")]
+    Unreadable {
+        /// Method and path.
+        request: String,
+        /// Why.
+        #[source]
+        err: serde_json::Error,
     },
     /// What a user named is not fetched.
     #[error("failed to fetch what the base model names ({request})")]
@@ -89,8 +102,8 @@ pub enum ClientError {
         #[source]
         err: fetch::FetchError,
     },
-    /// The request could not be made at all.
-    #[error("failed to make the request {request}")]
+    /// The request could not be sent.
+    #[error("failed to send the request {request}")]
     Request {
         /// Method and path.
         request: String,
@@ -100,32 +113,32 @@ pub enum ClientError {
     },
 }
 
-/// A failure that may pass by itself.
+/// A temporary failure.
 #[derive(Debug, thiserror::Error)]
 pub enum Transient {
     /// No connection, or it broke.
     #[error("the connection failed")]
     Connection(#[source] reqwest::Error),
-    /// A host that a user named does not answer.
+    /// A host from a user-provided URL does not respond.
     #[error(transparent)]
     Fetch(fetch::FetchError),
-    /// The server answered that it cannot now.
-    #[error("the server answered {0}")]
+    /// The server is temporarily unavailable.
+    #[error("the server responded with status {0}")]
     Status(StatusCode),
-    /// What came is not what was asked for.
+    /// What came is no JSON: it was cut off, or somebody else has answered.
     #[error("the answer cannot be read")]
     Unreadable(#[source] serde_json::Error),
-    /// Nothing came through the mailbox in time.
-    #[error("no answer came through the mailbox")]
+    /// No response through the mailbox in time.
+    #[error("no response came through the mailbox")]
     NoAnswer,
 }
 
-/// Why a server said no.
+/// A rejection by the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// HTTP status.
     pub status: StatusCode,
-    /// Its own words, when it gave any.
+    /// Its message, if it sent one.
     pub problem: Option<Box<Problem>>,
 }
 
@@ -145,18 +158,18 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// One server, as an agent talks to it.
+/// Client of one server.
 #[derive(Clone)]
 pub(crate) struct Client {
     http: reqwest::Client,
     server: Url,
     token: String,
     link: Link,
-    /// The way to a server that cannot be reached.
+    /// Mailbox, for a server that cannot be reached.
     mailbox: Option<Mailbox>,
 }
 
-/// An answer, and when it was asked for.
+/// A response, with the time of its request.
 struct Answered<T> {
     value: T,
     asked: Moment,
@@ -171,13 +184,13 @@ impl fmt::Debug for Client {
 }
 
 impl Client {
-    /// A client for the server at `server`, which takes `token` as proof.
+    /// A client for the server at `server`, authenticated by `token`.
     pub(crate) fn new(server: Url, token: String) -> Result<Self, ClientError> {
         let http = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(STALL_TIMEOUT)
-            // Signed addresses are secrets: whoever we are passed on to hears of none.
+            // Signed URLs are secrets and must not be sent to redirect targets.
             .referer(false)
             .build()
             .map_err(|err| ClientError::Request {
@@ -193,15 +206,15 @@ impl Client {
         })
     }
 
-    /// The same, by way of a mailbox where there is one; `real` says what a time of the provider's clock is by ours.
-    /// Belongs into a runtime.
+    /// The same, through a mailbox if there is one; `real` converts time of the provider's clock to ours.
+    /// Call from within a Tokio runtime.
     pub(crate) fn by(self, mailbox: Option<MailboxAddress>, real: impl Fn(Duration) -> Duration) -> Self {
         let mailbox =
             mailbox.map(|address| Mailbox::open(self.http.clone(), address, self.token.clone(), real));
         Self { mailbox, ..self }
     }
 
-    /// The same, with a supervisor that hears of the server's answers.
+    /// The same, with a supervisor that is told about responses of the server.
     pub(crate) fn linked(self, link: Link) -> Self {
         Self { link, ..self }
     }
@@ -221,16 +234,16 @@ impl Client {
         machine: &Machine,
         wait: Duration,
         patience: Patience,
-    ) -> Result<ClaimReply, ClientError> {
+    ) -> Result<Claimed, ClientError> {
         let body = ClaimRequest {
             kinds: kinds.to_vec(),
             machine: Some(machine.clone()),
             wait_seconds: u32::try_from(wait.as_secs()).unwrap_or(60).min(60),
         };
-        let answered: Answered<ClaimReply> = self
+        let answered: Answered<Claimed> = self
             .post("api/v1/agent/claim", &body, wait + ANSWER_TIMEOUT, patience)
             .await?;
-        if let Some(work) = &answered.value.assignment {
+        if let Some(Ok(work)) = &answered.value.work {
             self.link
                 .claimed(&self.server, &self.token, work.attempt_id, work.fence);
             self.link.heard(answered.contact(work.lease_seconds, work.terms));
@@ -253,7 +266,7 @@ impl Client {
         Ok(answered.value)
     }
 
-    /// Says that a file cannot be used, and learns what to do without it.
+    /// Reports a file as unusable; returns what to do without it.
     pub(crate) async fn unusable(
         &self,
         attempt: AttemptId,
@@ -265,7 +278,7 @@ impl Client {
         Ok(answered.value)
     }
 
-    /// Announces a file and learns where to put it.
+    /// Announces a file; returns where to upload it.
     pub(crate) async fn announce(
         &self,
         attempt: AttemptId,
@@ -277,7 +290,7 @@ impl Client {
         Ok(answered.value)
     }
 
-    /// Says that an announced file lies where it was asked for.
+    /// Confirms the upload of an announced file.
     pub(crate) async fn complete(
         &self,
         attempt: AttemptId,
@@ -296,7 +309,7 @@ impl Client {
         body: &Finish,
         patience: Patience,
     ) -> Result<(), ClientError> {
-        // The server reads a trained file before it answers.
+        // The server reads a trained file before it responds.
         self.post_unanswered(&attempt_path(attempt, "finish"), body, CONFIRM_TIMEOUT, patience)
             .await
     }
@@ -311,8 +324,7 @@ impl Client {
         self.retry(patience, move || async move {
             let asked = Moment::now();
             let answer = self.send(path, body, timeout).await?;
-            let value = serde_json::from_slice(&answer)
-                .map_err(|err| Failure::Transient(Transient::Unreadable(err)))?;
+            let value = serde_json::from_slice(&answer).map_err(|err| unreadable(path, err))?;
             Ok(Answered { value, asked })
         })
         .await
@@ -331,7 +343,7 @@ impl Client {
         .await
     }
 
-    /// The body of a successful answer.
+    /// The body of a successful response.
     async fn send(
         &self,
         path: &str,
@@ -364,7 +376,7 @@ impl Client {
         answer.bytes().await.map_err(|err| self.failed(path, err))
     }
 
-    /// Repeats `request` while it fails for a reason that may pass, with growing pauses.
+    /// Retries `request` on temporary failures, with growing pauses.
     pub(crate) async fn retry<T, Answer>(
         &self,
         patience: Patience,
@@ -389,13 +401,13 @@ impl Client {
                     err,
                 });
             }
-            tracing::debug!(error = %err, pause_ms = pause.as_millis() as u64, "server did not answer, trying again");
+            tracing::debug!(error = %err, pause_ms = pause.as_millis() as u64, "server did not respond, trying again");
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
-    /// Joins a signed address, which may be relative, to the server's.
+    /// Resolves a signed URL, which may be relative, against the server's.
     pub(crate) fn resolve(&self, url: &str) -> Result<Url, Failure> {
         let base = self.server.as_str();
         let joined = if url.contains("://") {
@@ -414,7 +426,7 @@ impl Client {
                     status: StatusCode::BAD_GATEWAY,
                     problem: Some(Box::new(Problem {
                         kind: "invalid_address".into(),
-                        title: format!("the server sent an address that is none ({err})"),
+                        title: format!("the server sent an invalid URL ({err})"),
                         status: StatusCode::BAD_GATEWAY.as_u16(),
                         detail: None,
                         errors: Vec::new(),
@@ -425,7 +437,7 @@ impl Client {
         })
     }
 
-    /// Sorts a failed exchange into what may pass by itself and what will not.
+    /// Classifies a failed exchange as temporary or permanent.
     pub(crate) fn failed(&self, request: &str, err: reqwest::Error) -> Failure {
         if err.is_builder() {
             return Failure::Final(ClientError::Request {
@@ -433,11 +445,11 @@ impl Client {
                 err: err.without_url(),
             });
         }
-        // Signed addresses carry their signature in the URL; it must not reach a log.
+        // Signed URLs carry their signature in the URL; it must not reach a log.
         Failure::Transient(Transient::Connection(err.without_url()))
     }
 
-    /// Passes a successful answer on and turns every other one into its error.
+    /// Returns a successful response, and turns any other into its error.
     pub(crate) async fn accepted(
         &self,
         request: &str,
@@ -455,7 +467,7 @@ impl Client {
         Err(self.refused(request, status, problem))
     }
 
-    /// What an answer that is no success means.
+    /// The error for an unsuccessful response.
     pub(crate) fn refused(
         &self,
         request: &str,
@@ -496,10 +508,22 @@ impl<T> Answered<T> {
     }
 }
 
-/// How one try of a request failed.
+/// The failure of one try.
 pub(crate) enum Failure {
     Transient(Transient),
     Final(ClientError),
+}
+
+/// What is no JSON may be another time; JSON that says something else will not.
+fn unreadable(path: &str, err: serde_json::Error) -> Failure {
+    if err.is_data() {
+        Failure::Final(ClientError::Unreadable {
+            request: format!("POST /{path}"),
+            err,
+        })
+    } else {
+        Failure::Transient(Transient::Unreadable(err))
+    }
 }
 
 fn attempt_path(attempt: AttemptId, rest: &str) -> String {

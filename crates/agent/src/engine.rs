@@ -1,4 +1,4 @@
-//! An engine at work, with channels for what comes out of it and what it is told.
+//! A running engine, with channels for its events and for orders.
 
 use std::{
     fs,
@@ -17,7 +17,10 @@ use tokio_util::task::AbortOnDropHandle;
 pub use trainer::train::{Ended, TrainEvent, Trained};
 use trainer::train::{TrainError, TrainJob, train};
 
-use crate::kohya::{self, Kohya};
+use crate::{
+    disk_fault,
+    kohya::{self, Kohya},
+};
 
 /// Finds the file of a picture by its SHA-256.
 pub type Pictures = Box<dyn Fn(&str) -> PathBuf + Send>;
@@ -25,13 +28,13 @@ pub type Pictures = Box<dyn Fn(&str) -> PathBuf + Send>;
 /// A base model, on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Base {
-    /// Part of the program.
+    /// Built into the program.
     BuiltIn(String),
     /// A single-file checkpoint or a diffusers folder.
     Path(PathBuf),
 }
 
-/// Everything that a training needs, on this machine.
+/// The inputs of a training on this machine.
 pub struct Job {
     /// Its configuration.
     pub recipe: Recipe,
@@ -39,28 +42,31 @@ pub struct Job {
     pub base: Base,
     /// The pictures to train on.
     pub manifest: Manifest,
-    /// Finds their files.
+    /// Locates their files.
     pub pictures: Pictures,
-    /// The checkpoint to go on from.
+    /// The checkpoint to resume from.
     pub resume_from: Option<PathBuf>,
-    /// Where the engine writes its files.
+    /// The output folder of the engine.
     pub folder: PathBuf,
-    /// Where sd-scripts is; needed by recipes for the kohya engine.
+    /// The installation of sd-scripts; required for the kohya engine.
     pub kohya: Option<Kohya>,
 }
 
-/// What an engine does with what happens.
+/// Receiver of an engine's events.
 pub type Tell<'a> = &'a dyn Fn(TrainEvent);
 
-/// Where an engine gets its next order.
+/// Source of orders for an engine.
 pub type Next<'a> = &'a mut dyn FnMut() -> Option<Directive>;
 
-/// Why an engine could not train. The texts are for a person.
+/// Why an engine could not train. The texts are for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EngineError {
-    /// The checkpoint that it was to go on from is of no use; an older one may be.
+    /// The checkpoint to resume from is unusable; an older one may work.
     #[error("{0}")]
     Checkpoint(String),
+    /// The disk of this machine takes no writes; the same may work once it does.
+    #[error("{0}")]
+    Disk(String),
     /// Anything else.
     #[error("{0}")]
     Work(String),
@@ -84,7 +90,7 @@ pub type Train = fn(&Job, Tell<'_>, Next<'_>) -> Result<Ended, EngineError>;
 
 /// A running engine.
 pub struct Engine {
-    /// Closed when the engine has ended.
+    /// Closed after the engine has ended.
     pub events: mpsc::UnboundedReceiver<TrainEvent>,
     commands: mpsc::UnboundedSender<Directive>,
     task: AbortOnDropHandle<Result<Ended, EngineError>>,
@@ -96,7 +102,7 @@ impl Engine {
     pub fn start(train: Train, job: Job) -> Self {
         let (events_in, events) = mpsc::unbounded_channel();
         let (commands, mut commands_out) = mpsc::unbounded_channel();
-        let task = match job.recipe.engine {
+        let task = match job.recipe.engine() {
             recipe::Engine::Native => {
                 tokio::task::spawn_blocking(move || run(train, &job, &events_in, &mut commands_out))
             }
@@ -106,6 +112,7 @@ impl Engine {
                     kohya::failure::Failure::Checkpoint(ref of) if of.is_of_this_file() => {
                         EngineError::Checkpoint(chain(&err))
                     }
+                    err if err.is_of_disk() => EngineError::Disk(chain(&err)),
                     err => EngineError::Work(chain(&err)),
                 })
             }),
@@ -117,7 +124,7 @@ impl Engine {
         }
     }
 
-    /// Gives an order; it is carried out after the step at hand.
+    /// Sends an order, which is carried out after the current step.
     pub fn tell(&self, order: Directive) {
         // An engine that has ended needs no orders.
         let _ = self.commands.send(order);
@@ -127,7 +134,7 @@ impl Engine {
     pub async fn end(self) -> Result<Ended, EngineError> {
         match self.task.await {
             Ok(ended) => ended,
-            Err(panic) => Err(format!("the engine broke off: {panic}").into()),
+            Err(panic) => Err(format!("the engine panicked: {panic}").into()),
         }
     }
 }
@@ -175,6 +182,7 @@ pub fn native(job: &Job, tell: Tell<'_>, next_order: Next<'_>) -> Result<Ended, 
     train(&train_job, tell, next_order).map_err(|err| match err {
         TrainError::Checkpoint(ref of) if of.is_of_this_file() => EngineError::Checkpoint(chain(&err)),
         TrainError::Restore { .. } => EngineError::Checkpoint(chain(&err)),
+        err if disk_fault::is_cause(&err) => EngineError::Disk(chain(&err)),
         err => EngineError::Work(chain(&err)),
     })
 }
@@ -185,13 +193,13 @@ fn run(
     events: &mpsc::UnboundedSender<TrainEvent>,
     commands: &mut mpsc::UnboundedReceiver<Directive>,
 ) -> Result<Ended, EngineError> {
-    // Nobody listens any more when the work was dropped; the order to end comes by its own channel.
+    // There is no receiver if the work was dropped; the order to end uses its own channel.
     let tell = |event| drop(events.send(event));
     let mut is_dropped = false;
     let mut next_order = || match commands.try_recv() {
         Ok(order) => Some(order),
         Err(mpsc::error::TryRecvError::Empty) => None,
-        // Whoever gives orders is gone: the work was dropped. Said once, for the caller asks until there is none.
+        // The sender of orders is gone: the work was dropped. Returned once: the caller polls until there is none.
         Err(mpsc::error::TryRecvError::Disconnected) => {
             (!std::mem::replace(&mut is_dropped, true)).then_some(Directive::Cancel)
         }

@@ -19,7 +19,7 @@ use diffusion::{
 use protocol::{
     ArtifactId,
     agent::{ArtifactKind, Assignment, Directive, Finish, GenerateWork},
-    generation::{CreateGeneration, Sampler},
+    generation::{Rendering, Sampler},
     phase::Outcome,
     problem::chain,
 };
@@ -34,7 +34,7 @@ use crate::{
     work_dir::WorkDir,
 };
 
-/// LoRAs that are kept in memory; each takes some ten to some hundred megabytes on a full SDXL.
+/// Number of LoRAs kept in memory; each takes tens to hundreds of megabytes for a full SDXL.
 const MAX_LORAS: usize = 8;
 
 /// Renders pictures, one after the other.
@@ -52,7 +52,7 @@ struct Loaded {
 }
 
 impl Renderer {
-    /// Renders one picture and hands it in. Errors are those of the exchange with the server; a picture that
+    /// Renders and uploads one picture. Errors are those of requests to the server; a picture that
     /// fails is reported to it.
     pub(crate) async fn run(
         &self,
@@ -90,13 +90,14 @@ impl Renderer {
             detail,
             result: None,
             picture,
+            no_room: false,
         };
         client
             .finish(assignment.attempt_id, &finish, Patience::WORKING)
             .await
     }
 
-    /// An error is for a person.
+    /// The error is text for people.
     async fn draw(
         &self,
         client: &Client,
@@ -117,7 +118,9 @@ impl Renderer {
             }
             match instead::fetch(client, holder, file, &path).await {
                 Ok(Fetched::Here) => {}
-                Ok(Fetched::Instead(_)) => return Err("the server named a checkpoint for a LoRA".into()),
+                Ok(Fetched::Instead(_)) => {
+                    return Err("the server sent a checkpoint in place of a LoRA".into());
+                }
                 Err(err) => return Err(err.into_detail()),
             }
             loras.push(WeightedFile {
@@ -143,7 +146,7 @@ impl Renderer {
             })
         };
         task.await
-            .unwrap_or_else(|panic| Err(format!("the engine broke off: {panic}")))?;
+            .unwrap_or_else(|panic| Err(format!("the engine panicked: {panic}")))?;
         let hand_in = HandIn {
             client: client.clone(),
             attempt: lease.attempt,
@@ -158,7 +161,7 @@ impl Renderer {
     }
 }
 
-/// A LoRA file on this machine and how strongly it is applied.
+/// A LoRA file on this machine and its weight.
 struct WeightedFile {
     sha256: String,
     path: PathBuf,
@@ -166,12 +169,12 @@ struct WeightedFile {
 }
 
 impl Loaded {
-    /// Renders one picture to `path`. An error is for a person.
+    /// Renders one picture to `path`. The error is text for people.
     fn render(
         &mut self,
         wanted: &Base,
         files: &[WeightedFile],
-        request: &CreateGeneration,
+        request: &Rendering,
         path: &Path,
         is_dropped: &AtomicBool,
     ) -> Result<(), String> {
@@ -182,7 +185,7 @@ impl Loaded {
             .collect::<Result<Vec<_>, String>>()?;
         let weighted = loras.iter().map(|(lora, weight)| (lora.as_ref(), *weight));
         let adapters = lora::adapters(&base, weighted).map_err(|err| chain(&err))?;
-        let request = picture_request(&base, request)?;
+        let request = picture_request(request)?;
         let mut go_on = |_, _| {
             if is_dropped.load(Ordering::Relaxed) {
                 ControlFlow::Break(())
@@ -204,7 +207,7 @@ impl Loaded {
         {
             return Ok(Arc::clone(base));
         }
-        // The old one goes first: two full SDXL rarely fit into memory together.
+        // Drop the old one first: two full SDXL models rarely fit into memory together.
         *self = Self::default();
         let base = Arc::new(engine::load_base(wanted).map_err(|err| chain(&err))?);
         self.base = Some((wanted.clone(), Arc::clone(&base)));
@@ -224,16 +227,12 @@ impl Loaded {
     }
 }
 
-fn picture_request(base: &BaseModel, request: &CreateGeneration) -> Result<PictureRequest, String> {
-    let native = PictureSize::native(base);
-    let size = PictureSize::new(
-        request.width.unwrap_or(native.width()),
-        request.height.unwrap_or(native.height()),
-    );
+fn picture_request(request: &Rendering) -> Result<PictureRequest, String> {
+    let size = PictureSize::new(request.width, request.height);
     let n_steps = request.n_steps.try_into();
     Ok(PictureRequest {
         prompt: request.prompt.clone(),
-        // The API has no way to leave it out but to leave it empty.
+        // In the API, an empty text means that it is absent.
         negative: Some(request.negative_prompt.clone()).filter(|negative| !negative.is_empty()),
         guidance: request.guidance,
         n_steps: n_steps.map_err(|err: schedulers::InvalidStepCount| chain(&err))?,
@@ -244,12 +243,12 @@ fn picture_request(base: &BaseModel, request: &CreateGeneration) -> Result<Pictu
             Sampler::Ddim => schedulers::Sampler::Ddim,
             Sampler::Dpmpp2m => schedulers::Sampler::Dpmpp2m,
         },
-        seed: request.seed.ok_or("the server gave no seed for the picture")?,
+        seed: request.seed,
         initial_noise: None,
     })
 }
 
-/// Tells a thread to break off when it is dropped.
+/// Cancels a thread when dropped.
 #[derive(Default)]
 struct BreakOff(Arc<AtomicBool>);
 

@@ -1,4 +1,4 @@
-//! Stored files that turn out lost or damaged: the server is told, looks itself, and says what to do without them.
+//! Lost or damaged stored files: the server is told, checks them itself, and replies what to do without them.
 
 use std::path::Path;
 
@@ -23,23 +23,23 @@ pub(crate) struct Holder {
     pub(crate) fence: i64,
 }
 
-/// What came of fetching a file.
+/// Result of downloading a file.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Fetched {
-    /// It is here, whole.
+    /// It was downloaded and is intact.
     Here,
-    /// This checkpoint takes its place; without one, the training begins at step 0.
+    /// Use this checkpoint instead; without one, the training starts at step 0.
     Instead(Option<StoredFile>),
 }
 
-/// Why a file did not come.
+/// Why a download failed.
 #[derive(Debug)]
 pub(crate) enum Unfetched {
-    /// The exchange failed.
+    /// The transfer failed.
     Transfer(TransferError),
-    /// The server cannot be told.
+    /// The server could not be informed.
     Exchange(ClientError),
-    /// It is lost, and nothing takes its place; for a person.
+    /// It is lost without replacement; text for people.
     GiveUp(String),
 }
 
@@ -54,7 +54,7 @@ impl Unfetched {
     }
 }
 
-/// Fetches a stored file, or hears what takes its place.
+/// Downloads a stored file, or returns its replacement.
 pub(crate) async fn fetch(
     client: &Client,
     holder: Holder,
@@ -79,7 +79,7 @@ pub(crate) async fn fetch(
     }
 }
 
-/// What to do without a file that did not come, if it is lost or damaged where it is stored.
+/// What to do if a file could not be downloaded because it is lost or damaged in the store.
 pub(crate) async fn of_failed(
     client: &Client,
     holder: Holder,
@@ -97,7 +97,7 @@ pub(crate) async fn of_failed(
     told(client, holder, &unusable).await
 }
 
-/// What to do without a checkpoint that came whole, and that the engine cannot go on from.
+/// What to do if the engine cannot resume from an intact checkpoint.
 pub(crate) async fn of_unusable(
     client: &Client,
     holder: Holder,

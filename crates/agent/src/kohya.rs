@@ -1,14 +1,14 @@
 //! The `kohya` engine: drives kohya-ss/sd-scripts' `sdxl_train_network.py` as a child process.
 //!
-//! sd-scripts is what people trust on a GPU, and its defaults are what they stumble over. Here
+//! sd-scripts is widely trusted on GPUs, but its defaults are often surprising. Here
 //!
 //! - [`plan`] turns a recipe and a frozen dataset version into its arguments and its dataset file, explicit wherever
-//!   a default is a trap, and refuses beforehand what sd-scripts would refuse after minutes of rented time;
-//! - [`log`], [`tensorboard`] and [`metrics`] read what it prints and writes, and make our events of it;
-//! - [`failure`] gives names to the ways in which it fails, with the lines that matter;
-//! - [`run`] starts it, watches it, obeys orders, and hands over what it leaves behind.
+//!   a default is surprising, and rejects early what sd-scripts would reject after minutes of rented time;
+//! - [`log`], [`tensorboard`] and [`metrics`] turn its output into our events;
+//! - [`failure`] names the ways in which it fails, with the relevant lines;
+//! - [`run`] starts and watches it, carries out orders, and collects its files.
 //!
-//! Its exit code is not believed: it ends with 0 without a single picture, and after a training of nothing but NaN.
+//! Its exit code is not trusted: it is 0 even without a single picture, and after training with only NaN losses.
 //! Nothing that it pickles is ever read.
 
 pub mod base;
@@ -40,18 +40,18 @@ const TOKENIZERS: [&str; 2] = [
 /// A base model of 7 GB that comes over a network takes minutes to load, and nothing is printed meanwhile.
 pub const QUIET: Duration = Duration::from_secs(15 * 60);
 
-/// Where sd-scripts is on this machine, and how it computes there.
+/// The installation of sd-scripts on this machine, and its settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kohya {
     /// Its folder, which holds [`SCRIPT`].
     pub dir: PathBuf,
-    /// The Python that has its packages.
+    /// The Python with its packages.
     pub python: PathBuf,
-    /// Folder with both CLIP tokenizers; sd-scripts fetches them into it when it is empty.
+    /// Folder with both CLIP tokenizers; sd-scripts downloads them into it if it is empty.
     pub tokenizers: PathBuf,
-    /// What the U-Net computes in.
+    /// Precision of the U-Net.
     pub precision: Precision,
-    /// It is ended when nothing was heard of it for this long: [`QUIET`].
+    /// It is stopped after this long without output: [`QUIET`].
     pub quiet: Duration,
 }
 
@@ -61,7 +61,7 @@ impl Kohya {
         self.dir.join(SCRIPT)
     }
 
-    /// Names of the folders of tokenizers that are not there; sd-scripts then fetches them.
+    /// Names of missing tokenizer folders, which sd-scripts would download.
     pub fn missing_tokenizers(&self) -> Vec<&'static str> {
         let is_missing = |name: &&str| !self.tokenizers.join(name).is_dir();
         TOKENIZERS.into_iter().filter(is_missing).collect()

@@ -1,4 +1,4 @@
-//! Holds an attempt's lease: renews it by heartbeats, which carry events out and orders in.
+//! Keeps an attempt's lease: renews it with heartbeats, which send events and receive orders.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -17,6 +17,7 @@ use protocol::{
     limits::MAX_LOG_BYTES,
     text::shortened,
 };
+use rental::deadman::Progress;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
@@ -26,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     client::{Client, ClientError, Patience},
-    deadman::{Link, Progress},
+    deadman::Link,
 };
 
 /// Events leave at the latest this long after they happened: quick enough to look live.
@@ -58,7 +59,7 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    /// Queues an event. It is dropped when the lease is lost: nobody would take it.
+    /// Queues an event. It is dropped if the lease is lost.
     pub(crate) fn report(&self, mut report: Report) {
         if let Report::Log { message, .. } = &mut report {
             // A batch of lines as long as programs write them would not fit into a request.
@@ -71,7 +72,7 @@ impl Reporter {
                 self.link.progressed(Progress::Other);
             }
             // A line may also say that nothing happens.
-            Report::Log { .. } => {}
+            Report::Log { .. } | Report::Unknown => {}
         }
         self.n_reported.fetch_add(1, Ordering::SeqCst);
         let _ = self.events.send((Utc::now(), report));
@@ -84,12 +85,12 @@ impl Reporter {
         let _ = n_acknowledged.wait_for(|n| *n >= n_reported).await;
     }
 
-    /// A file is handed in.
+    /// Records an uploaded file.
     pub(crate) fn handed_in(&self) {
         self.link.progressed(Progress::Other);
     }
 
-    /// Queues a line for a person.
+    /// Queues a log line for people.
     pub(crate) fn log(&self, level: LogLevel, message: impl Into<String>) {
         self.report(Report::Log {
             level,
@@ -151,17 +152,17 @@ impl Lease {
         &self.reporter
     }
 
-    /// Fires when the lease cannot be renewed any more; the work must be dropped.
+    /// Fires when the lease is lost; the work must be stopped.
     pub(crate) fn lost(&self) -> CancellationToken {
         self.lost.clone()
     }
 
-    /// The order was carried out; from now on it counts as a new one when it comes again.
+    /// Marks an order as carried out; if it comes again, it counts as new.
     pub(crate) fn carried_out(&self, order: Directive) {
         lock(&self.orders).carried_out(order);
     }
 
-    /// Delivers what is still queued and stops renewing.
+    /// Sends the remaining events and stops renewing.
     pub(crate) async fn close(self) -> Result<(), ClientError> {
         drop(self.reporter);
         self.task.await.unwrap_or(Err(ClientError::LeaseLost))
@@ -176,7 +177,7 @@ fn lock(orders: &Mutex<Orders>) -> std::sync::MutexGuard<'_, Orders> {
     orders.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Orders are repeated by the server until it sees their effect; this hands each on once.
+/// The server repeats orders until it sees their effect; this passes each on once.
 #[derive(Default)]
 struct Orders {
     in_hand: HashSet<Directive>,

@@ -1,11 +1,12 @@
 //! Runs an engine on this machine for a server: claim, fetch, train or render, stream events, upload.
 //!
-//! The agent dials out and holds nothing but its token and signed addresses. It has no database and no
-//! HTTP server. A server that restarts does not end its work: it keeps asking, and training goes on.
+//! The agent only makes outgoing connections and has only its token and signed URLs. It has no database and no
+//! HTTP server. A server restart does not end its work: it keeps retrying, and training continues.
 
 mod bases;
 mod client;
 pub mod deadman;
+mod disk_fault;
 pub mod engine;
 #[cfg(test)]
 mod fake_server;

@@ -1,18 +1,25 @@
-//! What this machine is, for a server that has work for machines of many kinds.
+//! Description of this machine, for a server with jobs for different machines.
 
 use std::{
     io,
     process::{Command, Stdio},
 };
 
-use protocol::{agent::Machine, recipe::Engine};
+use protocol::{
+    machine::{DeviceKind, LoraKind, Machine, Protocol},
+    recipe::Engine,
+};
 
 /// Describes this machine.
 pub fn describe(name: Option<String>, labels: Vec<String>, has_sd_scripts: bool) -> Machine {
     let gpu = first_gpu();
     let mut engines = vec![Engine::Native];
+    let mut devices = vec![DeviceKind::Cpu];
     if has_sd_scripts {
         engines.push(Engine::Kohya);
+        if gpu.is_some() {
+            devices.push(DeviceKind::Cuda);
+        }
     }
     Machine {
         name: name.unwrap_or_else(host_name),
@@ -20,6 +27,9 @@ pub fn describe(name: Option<String>, labels: Vec<String>, has_sd_scripts: bool)
         memory_gb: gpu.as_ref().map(|gpu| gpu.memory_gb),
         gpu: gpu.map(|gpu| gpu.name),
         engines,
+        devices,
+        lora_kinds: vec![LoraKind::Lora],
+        protocol: Protocol::CURRENT,
     }
 }
 

@@ -1,10 +1,13 @@
-//! The agent's own loop: claim work, do it, hand it in, claim again.
+//! The main loop of the agent: claim work, do it, upload the result, repeat.
 
 use std::{path::PathBuf, time::Duration};
 
 use fetch::{HubOptions, Ranges};
-use protocol::agent::{Machine, Work, WorkKind};
-use protocol::problem::chain;
+use protocol::{
+    agent::{Work, WorkKind},
+    machine::Machine,
+    problem::chain,
+};
 use reqwest::Url;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -19,57 +22,57 @@ use crate::{
     work_dir::{LOOK_AGAIN, WorkDir, WorkDirError},
 };
 
-/// What an agent is told when it starts.
+/// Options of an agent.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The server's address.
+    /// The server's URL.
     pub server: Url,
-    /// Proves to the server that this agent is its own.
+    /// Token for the server.
     pub token: String,
-    /// What it does.
+    /// The kind of work.
     pub role: Role,
     /// Folder for work in progress and for cached files.
     pub work_dir: PathBuf,
-    /// Fetched base models may take so much of it.
+    /// Size limit of downloaded base models in it.
     pub base_cache_bytes: u64,
-    /// Hugging Face or a mirror of it, and who asks there.
+    /// Hugging Face or a mirror, with its token.
     pub hub: HubOptions,
-    /// Where base models may be fetched from beside the public addresses. The server and its bucket may be anywhere.
+    /// Private ranges from which base models may be downloaded. The server and its bucket are always allowed.
     pub fetch_from: Ranges,
-    /// It ends when there was no work for this long.
+    /// It exits after this long without work.
     pub idle_exit: Duration,
-    /// What this machine is.
+    /// The description of this machine.
     pub machine: Machine,
-    /// Where sd-scripts is on this machine, if it has it.
+    /// The installation of sd-scripts, if there is one.
     pub kohya: Option<Kohya>,
-    /// What trains: [`engine::native`](crate::engine::native).
+    /// The training engine: [`engine::native`](crate::engine::native).
     pub engine: Train,
     /// The supervisor, on a rented machine.
     pub link: Link,
-    /// The way to a server that cannot be reached.
+    /// Mailbox, for a server that cannot be reached.
     pub mailbox: Option<MailboxAddress>,
 }
 
-/// What an agent does.
+/// The kind of work of an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Trains one job, and ends.
+    /// Trains one job, then exits.
     Train,
-    /// Renders pictures, one after the other, and keeps the base model loaded in between.
+    /// Renders pictures one after the other, keeping the base model loaded.
     Generate,
 }
 
-/// Why an agent ended before its time.
+/// Why an agent failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
-    /// The server cannot be reached, or does not want this agent.
+    /// The server cannot be reached, or rejects this agent.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// Its folder cannot be used.
+    /// Its folder is unusable.
     #[error(transparent)]
     WorkDir(#[from] WorkDirError),
-    /// Nothing can be fetched.
-    #[error("failed to prepare the fetching of base models")]
+    /// The download client could not be created.
+    #[error("failed to prepare downloads of base models")]
     Fetch(#[from] fetch::FetchError),
 }
 
@@ -80,7 +83,7 @@ const CLAIM_PAUSE: Duration = Duration::from_millis(500);
 
 /// Runs an agent until its work is done, it was idle for too long, it is told to leave, or `shutdown` fires.
 ///
-/// A job that fails is reported to the server and is no error here.
+/// A failed job is reported to the server and is not an error here.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), AgentError> {
     let client = Client::new(config.server, config.token)?
         .linked(config.link.clone())
@@ -106,7 +109,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
     loop {
         if stays && work_dir.is_short(was_short) {
             if !was_short {
-                tracing::warn!(path = %config.work_dir.display(), "the disk is nearly full: waiting for room");
+                tracing::warn!(path = %config.work_dir.display(), "the disk is nearly full: waiting for space");
             }
             was_short = true;
             tokio::select! {
@@ -135,13 +138,24 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
             tracing::info!(name = machine.name, labels = ?machine.labels, gpu = machine.gpu, "in the pool, waiting for work");
         }
         stays = reply.stay;
-        let Some(assignment) = reply.assignment else {
+        let Some(work) = reply.work else {
             if !stays && idle_since.elapsed() >= config.idle_exit {
-                tracing::info!("no work for a while, ending");
+                tracing::info!("no work for a while, exiting");
                 return Ok(());
             }
             tokio::time::sleep_until(asked + CLAIM_PAUSE).await;
             continue;
+        };
+        let assignment = match work {
+            Ok(assignment) => assignment,
+            Err(unreadable) => {
+                tracing::error!(error = %unreadable, "work refused");
+                unreadable.refuse(&client).await?;
+                if config.role == Role::Train && !stays {
+                    return Ok(());
+                }
+                continue;
+            }
         };
         tracing::info!(attempt.id = %assignment.attempt_id, "work claimed");
         let work_dir = work_dir.guarded(stays || config.link.is_rented());
@@ -153,7 +167,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
             Work::Generate(work) => renderer.run(&client, &work_dir, &assignment, work).await,
         };
         match outcome {
-            Ok(()) => tracing::info!(attempt.id = %assignment.attempt_id, "work handed in"),
+            Ok(()) => tracing::info!(attempt.id = %assignment.attempt_id, "work finished"),
             Err(ClientError::LeaseLost) => {
                 tracing::warn!(attempt.id = %assignment.attempt_id, "lease lost, work dropped");
             }

@@ -1,6 +1,7 @@
-//! One training for a server: fetch, train, validate, hand in.
+//! One training for a server: download, train, validate, upload.
 
 use std::{
+    error::Error,
     path::Path,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
@@ -21,6 +22,7 @@ use crate::{
     bases::{BaseError, Located},
     client::{Client, ClientError, Patience},
     deadman::Leave,
+    disk_fault,
     engine::{self, Ended, EngineError, TrainEvent, Trained},
     instead::{self, Fetched, Holder, Unfetched},
     kohya::Kohya,
@@ -32,15 +34,15 @@ use crate::{
 
 /// Pictures that are fetched at the same time.
 const N_CONNECTIONS: usize = 8;
-/// From the request to end to the exit; systemd, Docker and RunPod kill after 5 to 90 s.
+/// From the request to end to the exit; systemd, Docker and providers of machines kill after 5 to 90 s.
 const GRACE: Duration = Duration::from_secs(5);
 /// While a base model comes, this often.
 const SAY_EVERY: Duration = Duration::from_secs(1);
 /// This part of the time for leaving a rented machine is kept for telling the server of it.
 const TELLING_PART: u32 = 10;
 
-/// Trains one job and hands in what comes of it. Errors are those of the exchange with the server; a
-/// training that fails is reported to it.
+/// Trains one job and uploads the result. Errors are those of requests to the server; a
+/// failed training is reported to it.
 pub(crate) async fn run(
     client: &Client,
     work_dir: &WorkDir,
@@ -70,6 +72,7 @@ pub(crate) async fn run(
     let ending = match ending {
         Ok(ending) => ending,
         Err(Failure::Work(detail) | Failure::Checkpoint(detail)) => Ending::failed(detail),
+        Err(Failure::Disk(detail)) => Ending::disk_failed(detail),
         // The lease's own error says more: why it could not be renewed.
         Err(Failure::Exchange(ClientError::LeaseLost)) => {
             lease.close().await?;
@@ -83,6 +86,7 @@ pub(crate) async fn run(
         detail: ending.detail,
         result: ending.result,
         picture: None,
+        no_room: ending.no_room,
     };
     let tell = async {
         lease.close().await?;
@@ -108,7 +112,7 @@ pub(crate) async fn run(
     };
     tokio::select! {
         told = tell => told,
-        // The server finds out by itself when the lease runs out.
+        // The server notices when the lease expires.
         () = grace_is_over(shutdown) => Ok(()),
     }
 }
@@ -130,6 +134,8 @@ struct Ending {
     outcome: Outcome,
     detail: Option<String>,
     result: Option<TrainResult>,
+    /// See [`Finish::no_room`].
+    no_room: bool,
 }
 
 impl Ending {
@@ -138,6 +144,7 @@ impl Ending {
             outcome,
             detail: None,
             result: None,
+            no_room: false,
         }
     }
 
@@ -151,7 +158,7 @@ impl Ending {
     /// Nobody asked for the job to stop: another attempt shall go on from the newest checkpoint.
     fn told_to_end() -> Self {
         Self {
-            detail: Some("the agent was told to end by its machine".into()),
+            detail: Some("the agent was told to stop by its machine".into()),
             ..Self::of(Outcome::Lost)
         }
     }
@@ -159,7 +166,17 @@ impl Ending {
     /// Another attempt goes on when there is room, or elsewhere.
     fn out_of_room() -> Self {
         Self {
-            detail: Some("the disk of the agent's machine is nearly full: make room there".into()),
+            detail: Some("the disk of the agent's machine is nearly full: free space there".into()),
+            no_room: true,
+            ..Self::of(Outcome::Lost)
+        }
+    }
+
+    /// The same after the disk was full, or failed, before anybody looked.
+    fn disk_failed(detail: String) -> Self {
+        Self {
+            detail: Some(detail),
+            no_room: true,
             ..Self::of(Outcome::Lost)
         }
     }
@@ -184,14 +201,27 @@ enum StoppedBy {
     Disk,
 }
 
-/// Why an attempt has no proper end.
+/// Why an attempt failed.
 enum Failure {
-    /// The work cannot be done; for a person.
+    /// The work cannot be done; text for people.
     Work(String),
-    /// The engine cannot go on from its checkpoint, and says why.
+    /// The engine cannot resume from its checkpoint, with the reason.
     Checkpoint(String),
-    /// The server cannot be told.
+    /// The disk of this machine takes no writes; text for people.
+    Disk(String),
+    /// The server could not be informed.
     Exchange(ClientError),
+}
+
+impl Failure {
+    /// Of something on this machine.
+    fn of(err: &(dyn Error + 'static)) -> Self {
+        if disk_fault::is_cause(err) {
+            Self::Disk(chain(err))
+        } else {
+            Self::Work(chain(err))
+        }
+    }
 }
 
 impl From<ClientError> for Failure {
@@ -204,6 +234,7 @@ impl From<EngineError> for Failure {
     fn from(err: EngineError) -> Self {
         match err {
             EngineError::Checkpoint(problem) => Self::Checkpoint(problem),
+            EngineError::Disk(detail) => Self::Disk(detail),
             EngineError::Work(detail) => Self::Work(detail),
         }
     }
@@ -223,7 +254,7 @@ impl From<TransferError> for Failure {
     fn from(err: TransferError) -> Self {
         match err.into_final() {
             Ok(err) => Self::Exchange(err),
-            Err(err) => Self::Work(chain(&err)),
+            Err(err) => Self::of(&err),
         }
     }
 }
@@ -243,7 +274,7 @@ impl Training<'_> {
         let folder = self
             .work_dir
             .attempt(self.lease.attempt)
-            .map_err(|err| Failure::Work(chain(&err)))?;
+            .map_err(|err| Failure::of(&err))?;
         let path = folder.path().join("resume.safetensors");
         let fetching = async {
             let checkpoint = self
@@ -255,7 +286,11 @@ impl Training<'_> {
             Ok(fetched) => fetched,
             Err(ending) => return Ok(ending),
         };
-        let mut uploads = Uploads::start(self.client.clone(), self.lease, self.work.recipe.name.clone());
+        let mut uploads = Uploads::start(
+            self.client.clone(),
+            self.lease,
+            self.work.recipe.name().to_owned(),
+        );
         let (ended, stopped_by) = loop {
             let job = engine::Job {
                 recipe: self.work.recipe.clone(),
@@ -356,9 +391,10 @@ impl Training<'_> {
         self.work_dir.make_room();
         let total = u32::try_from(self.work.manifest.items.len()).unwrap_or(u32::MAX);
         let fetches = self.work.manifest.items.iter().map(|item| async {
-            let url = self.work.picture_urls.get(&item.sha256).ok_or_else(|| {
-                Failure::Work(format!("the server gave no address for picture {}", item.id))
-            })?;
+            let url =
+                self.work.picture_urls.get(&item.sha256).ok_or_else(|| {
+                    Failure::Work(format!("the server sent no URL for picture {}", item.id))
+                })?;
             let file = StoredFile {
                 url: url.clone(),
                 sha256: item.sha256.clone(),
@@ -368,7 +404,7 @@ impl Training<'_> {
             match instead::fetch(self.client, self.holder(), &file, &path).await? {
                 Fetched::Here => Ok(()),
                 Fetched::Instead(_) => Err(Failure::Work(
-                    "the server named a checkpoint for a picture".to_owned(),
+                    "the server sent a checkpoint in place of a picture".to_owned(),
                 )),
             }
         });
@@ -396,7 +432,7 @@ impl Training<'_> {
             *said_at = Some(Instant::now());
             let megabytes = |n_bytes| u32::try_from(n_bytes / 1_000_000).unwrap_or(u32::MAX);
             self.lease.reporter().report(Report::Stage {
-                name: "fetching the base model (MB)".into(),
+                name: "downloading the base model (MB)".into(),
                 done: megabytes(n_bytes),
                 total: megabytes(total),
             });
@@ -414,7 +450,7 @@ impl Training<'_> {
         {
             return Err(Failure::Work(reason));
         }
-        Err(Failure::Work(chain(&err)))
+        Err(Failure::of(&err))
     }
 
     /// Waits for an order that ends the work before the engine has begun; there is nothing to keep yet.
@@ -423,7 +459,7 @@ impl Training<'_> {
             match orders.recv().await {
                 Some(Directive::Stop) => return Outcome::Stopped,
                 Some(Directive::Cancel) => return Outcome::Cancelled,
-                // There is nothing to show yet; the order comes again.
+                // There is nothing to do yet; the order is repeated.
                 Some(order @ (Directive::Checkpoint | Directive::Sample)) => self.lease.carried_out(order),
                 None => std::future::pending().await,
             }
@@ -456,7 +492,7 @@ impl Training<'_> {
                 },
                 Some(order) = orders.recv() => {
                     if order == Directive::Stop {
-                        // Whoever stops the job does not want another attempt.
+                        // A stopped job must not get another attempt.
                         stopped_by = Some(StoppedBy::Server);
                     }
                     engine.tell(order);
@@ -483,7 +519,7 @@ impl Training<'_> {
             client: self.client.clone(),
             attempt: self.lease.attempt,
             fence: self.lease.fence,
-            lora_name: self.work.recipe.name.clone(),
+            lora_name: self.work.recipe.name().to_owned(),
         };
         let n_steps = trained.n_steps;
         let before = match &trained.before {

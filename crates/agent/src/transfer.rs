@@ -1,4 +1,4 @@
-//! Moves files between this machine and the object store, verified by SHA-256 and never half-done.
+//! Transfers files between this machine and the object store, verified by SHA-256 and atomic.
 
 mod download;
 mod source;
@@ -19,22 +19,22 @@ use sha2::{Digest, Sha256};
 pub(crate) use self::download::{Kept, download, download_kept};
 use crate::client::{Client, ClientError, Failure, Patience, Refusal, Transient};
 
-/// A file that could not be moved.
+/// A failed transfer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TransferError {
-    /// The server or the store did not do its part.
+    /// The server or the store failed.
     #[error("failed to transfer `{file}`")]
     Exchange {
         /// The file.
         file: String,
         /// SHA-256 of the file, if it was to be fetched.
         wanted: Option<String>,
-        /// What it said.
+        /// The error.
         #[source]
         err: Box<ClientError>,
     },
-    /// More arrived than was announced.
-    #[error("`{file}` has more than the {size_bytes} bytes that were announced")]
+    /// More data arrived than announced.
+    #[error("`{file}` has more than the announced {size_bytes} bytes")]
     TooMuch {
         /// The file.
         file: String,
@@ -43,17 +43,17 @@ pub(crate) enum TransferError {
         /// The size that was announced.
         size_bytes: u64,
     },
-    /// What arrived is not what was announced.
+    /// The received data differs from the announced hash.
     #[error("`{file}` arrived with SHA-256 {got}, but {wanted} was announced")]
     WrongContent {
         /// The file.
         file: String,
-        /// What was announced.
+        /// The announced hash.
         wanted: String,
-        /// What arrived.
+        /// The received hash.
         got: String,
     },
-    /// This machine's disk did not do its part.
+    /// A local file operation failed.
     #[error("failed to {doing} `{path}`")]
     Disk {
         /// Verb.
@@ -96,19 +96,19 @@ impl TransferError {
     }
 }
 
-/// A file that an attempt hands in.
+/// A file that an attempt uploads.
 pub(crate) struct Upload<'a> {
     pub(crate) attempt: AttemptId,
     pub(crate) fence: i64,
     pub(crate) kind: ArtifactKind,
     pub(crate) path: &'a Path,
-    /// Name that a download gets.
+    /// File name for downloads.
     pub(crate) file_name: String,
 }
 
-/// Announces a file, puts it where the server says, and says that it is there.
+/// Announces a file, uploads it, and confirms the upload.
 ///
-/// The three steps are repeated together when the signed address has expired in between.
+/// All three steps are repeated if the signed URL has expired in the meantime.
 pub(crate) async fn upload(
     client: &Client,
     upload: Upload<'_>,
@@ -164,7 +164,7 @@ enum Put {
     Exchange(Failure),
 }
 
-/// Puts a file where its ticket says: to the server, or right into its object store.
+/// Uploads a file to the URL of its ticket: to the server, or directly to its object store.
 async fn put(client: &Client, ticket: &UploadTicket, path: &Path, size_bytes: u64) -> Result<(), Put> {
     let url = ticket.upload_url.as_deref().unwrap_or_default();
     let url = client.resolve(url).map_err(Put::Exchange)?;
@@ -207,7 +207,7 @@ async fn put(client: &Client, ticket: &UploadTicket, path: &Path, size_bytes: u6
 fn too_large(request: String, size_bytes: u64) -> ClientError {
     let status = StatusCode::PAYLOAD_TOO_LARGE;
     let title = format!(
-        "the object store takes no file of {size_bytes} bytes; raise its limit (Supabase: Storage, Settings, \
+        "the object store does not accept a file of {size_bytes} bytes; raise its limit (Supabase: Storage, Settings, \
          \"Upload file size limit\", and the bucket's own), or give the server another with --objects"
     );
     let problem = Problem {

@@ -1,4 +1,4 @@
-//! Hands in files one after the other, beside the training and without holding it up.
+//! Uploads files one after the other, in parallel to the training.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ use crate::{
     transfer::{self, TransferError, Upload},
 };
 
-/// Files on their way. Dropped, it gives up what is not handed in yet.
+/// Pending uploads. When dropped, pending files are abandoned.
 pub(crate) struct Uploads {
     queue: mpsc::UnboundedSender<(ArtifactKind, PathBuf)>,
     /// Orders whose effect is stored now.
@@ -53,7 +53,7 @@ impl Uploads {
     }
 
     pub(crate) fn add(&self, kind: ArtifactKind, path: PathBuf) {
-        // Once the task has ended by an error the attempt ends too, and nobody wants the file.
+        // If the task has failed, the attempt ends too, and the file is not needed.
         let _ = self.queue.send((kind, path));
     }
 
@@ -62,14 +62,14 @@ impl Uploads {
         self.effects.recv().await
     }
 
-    /// Waits until everything is handed in.
+    /// Waits until all uploads are done.
     pub(crate) async fn finish(self) -> Result<(), ClientError> {
         drop(self.queue);
         self.task.await.unwrap_or(Err(ClientError::LeaseLost))
     }
 }
 
-/// Hands in single files of one attempt.
+/// Uploads files of one attempt.
 pub(crate) struct HandIn {
     pub(crate) client: Client,
     pub(crate) attempt: protocol::AttemptId,
@@ -104,7 +104,7 @@ impl HandIn {
             _ => None,
         };
         if matches!(kind, ArtifactKind::Checkpoint { .. }) {
-            // Whoever goes on from a checkpoint reports the steps after it, so those before it must be stored.
+            // An attempt that resumes from a checkpoint reports the steps after it, so those before it must be stored.
             reporter.delivered().await;
         }
         if let Err(err) = self.file(kind, path).await {

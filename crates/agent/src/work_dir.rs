@@ -19,13 +19,13 @@ const PICTURES: &str = "pictures";
 const LORAS: &str = "loras";
 /// Bytes of pictures and LoRAs that stay for the next job or generation.
 const MOST_CACHED_BYTES: u64 = 10_000_000_000;
-/// A file that was asked for in this time may still be read.
+/// A file requested within this time may still be read.
 const IN_USE: Duration = Duration::from_secs(86_400);
 
-/// The disk is looked at this often.
+/// Polling interval for the disk.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
-/// The folder could not be used.
+/// The folder is unusable.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to {doing} the agent's folder `{path}`")]
 pub struct WorkDirError {
@@ -56,8 +56,8 @@ fn space(folder: &Path) -> Option<(u64, u64)> {
 }
 
 impl WorkDir {
-    /// Makes the folder if it is missing, and removes what agents that were killed left behind. Base models in it take at
-    /// most so many bytes; `web` fetches those that users named.
+    /// Creates the folder if it is missing, and removes files of killed agents. Base models in it take at
+    /// most this many bytes; `web` downloads those from user-provided URLs.
     pub(crate) fn open(path: &Path, max_base_bytes: u64, web: fetch::Client) -> Result<Self, WorkDirError> {
         let work_dir = Self {
             path: path.to_owned(),
@@ -100,7 +100,7 @@ impl WorkDir {
         })
     }
 
-    /// Returns when its disk has become too full, if it is guarded. A disk tells nobody: it is looked at.
+    /// Returns when its disk has become too full, if it is guarded. The disk is polled.
     pub(crate) async fn until_short(&self) {
         if !self.is_guarded {
             return std::future::pending().await;
@@ -138,15 +138,15 @@ impl WorkDir {
         Ok(AttemptDir { path, _lock: lock })
     }
 
-    /// Makes room for pictures or LoRAs that are about to be fetched. Where that fails, more is kept.
+    /// Frees space for pictures or LoRAs that are about to be downloaded. Failures are ignored.
     pub(crate) fn make_room(&self) {
         if let Ok(_guard) = self.guard() {
             self.trim(MOST_CACHED_BYTES);
         }
     }
 
-    /// Drops pictures and LoRAs that were not used for longest, until the others fit; also what killed agents left of
-    /// those that they were fetching.
+    /// Deletes the least recently used pictures and LoRAs until the others fit, and partial downloads of
+    /// killed agents.
     fn trim(&self, most_bytes: u64) {
         let folders = self
             .caches()
@@ -169,7 +169,7 @@ impl WorkDir {
             match fs::remove_file(&path) {
                 Ok(()) => n_bytes -= size,
                 Err(err) => {
-                    tracing::warn!(path = %path.display(), error = %err, "failed to drop a cached file")
+                    tracing::warn!(path = %path.display(), error = %err, "failed to delete a cached file")
                 }
             }
         }
@@ -204,7 +204,7 @@ impl WorkDir {
             let path = entry.path();
             // A folder without a lock is being removed at this moment.
             if path.join("lock").exists() && lock(&path).is_ok() {
-                tracing::info!(path = %path.display(), "removing what a killed agent left");
+                tracing::info!(path = %path.display(), "removing files of a killed agent");
                 remove(&path);
             }
         }

@@ -1,4 +1,4 @@
-//! Aspect-ratio buckets: which few sizes pictures are brought to, so that batches can be formed.
+//! Aspect-ratio buckets: the few sizes to which pictures are scaled and cropped, so that batches can be formed.
 //!
 //! The algorithm is that of kohya-ss/sd-scripts with `enable_bucket` and upscaling (its defaults), so that
 //! both engines train on the same crops.
@@ -32,7 +32,7 @@ impl std::fmt::Display for Size {
     }
 }
 
-/// The bucket that a picture falls into, and what happens to it on the way.
+/// The bucket of a picture, and how the picture is scaled and cropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Placement {
     /// Size of the picture as uploaded.

@@ -1,24 +1,24 @@
-//! Captions: decodes their files, and puts the trigger word in front.
+//! Captions: decodes their files, and prepends the trigger word.
 
 use std::borrow::Cow;
 
-/// A caption that was read from a file.
+/// A caption read from a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caption {
     /// The text on one line, without white space at its ends; never empty.
     pub text: String,
-    /// What was changed on the way: `caption converted from UTF-16`.
+    /// Notes on changes: `caption converted from UTF-16`.
     pub notes: Vec<String>,
 }
 
-/// Why a caption file is refused.
+/// Why a caption file is rejected.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum CaptionError {
     /// Nothing in it but white space.
-    #[error("is empty: write what the picture shows, or leave the file out")]
+    #[error("is empty: describe the picture, or remove the file")]
     Empty,
     /// Longer than [`MAX_BYTES`].
-    #[error("is {0} bytes long, which is no caption: captions have at most {MAX_BYTES} bytes")]
+    #[error("is {0} bytes long: captions have at most {MAX_BYTES} bytes")]
     TooLong(u64),
     /// Neither UTF-8 nor UTF-16 with a byte order mark.
     #[error(
@@ -36,7 +36,7 @@ pub enum CaptionError {
     NotUtf16,
     /// It holds a NUL: binary data, or UTF-16 without a byte order mark.
     #[error(
-        "holds a NUL byte at {position}, as binary files and UTF-16 without a byte order mark do; save the \
+        "contains a NUL byte at {position}, like a binary file or UTF-16 without a byte order mark; save the \
          caption as UTF-8"
     )]
     Nul {
@@ -89,7 +89,7 @@ pub fn decode(bytes: &[u8]) -> Result<Caption, CaptionError> {
     })
 }
 
-/// The caption with the trigger word in front, unless it holds the word already.
+/// The caption with the trigger word prepended, unless it already contains the word.
 ///
 /// Upper and lower case are the same to SDXL's tokenizers, so they are here.
 pub fn with_trigger<'a>(caption: &'a str, trigger_word: &str) -> Cow<'a, str> {
@@ -103,7 +103,7 @@ pub fn with_trigger<'a>(caption: &'a str, trigger_word: &str) -> Cow<'a, str> {
     })
 }
 
-/// Whether the caption holds the word (or words), standing by itself.
+/// Whether the caption contains the word (or words) as a separate word.
 pub fn holds_word(caption: &str, word: &str) -> bool {
     let (caption, word) = (caption.to_lowercase(), word.to_lowercase());
     let is_part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');

@@ -1,9 +1,10 @@
-//! The preflight of a dataset: everything that an upload, a freeze and a training would say about it.
+//! Checks of a dataset: all problems that an upload or a training would report.
 
 use std::{
     collections::BTreeMap,
     fs::File,
     io,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -22,31 +23,31 @@ use crate::{
     split,
 };
 
-/// What to check a dataset for.
+/// Options for checking a dataset.
 #[derive(Debug, Clone)]
 pub struct CheckOptions {
-    /// What decodes the pictures.
+    /// The picture decoder.
     pub decoder: Decoder,
     /// Resolution of the training, in pixels.
     pub resolution: u32,
     /// Bucket step of the training, in pixels.
     pub bucket_step: u32,
-    /// Pictures in one forward pass.
+    /// Batch size.
     pub batch_size: u16,
     /// The trigger word, if there is one.
     pub trigger_word: Option<String>,
 }
 
-/// What was found.
+/// The findings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CheckReport {
-    /// No errors: a training can start.
+    /// Whether there are no errors, so that a training can start.
     pub passed: bool,
-    /// Pictures that were taken.
+    /// Number of accepted pictures.
     pub n_pictures: usize,
-    /// Pictures with a caption.
+    /// Number of pictures with a caption.
     pub n_captioned: usize,
-    /// Pictures that would be held out.
+    /// Number of pictures that would be held out.
     pub n_held_out: usize,
     /// Findings, errors first.
     pub findings: Vec<Finding>,
@@ -57,22 +58,22 @@ pub struct CheckReport {
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// How grave.
+    /// Severity.
     pub severity: Severity,
-    /// The file, or nothing for the dataset as a whole.
+    /// The file, or `None` for the whole dataset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_name: Option<String>,
-    /// What was found, and what would be right.
+    /// What is wrong and what is valid.
     pub message: String,
 }
 
-/// How grave a finding is.
+/// Severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// The file was not taken, or no training can start.
+    /// The file was rejected, or no training can start.
     Error,
-    /// A training can start and will probably be worse for it.
+    /// A training can start, but the result will probably be worse.
     Warning,
     /// Worth knowing.
     Info,
@@ -92,7 +93,7 @@ pub struct BucketPreview {
 /// Why a dataset could not be checked at all.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
-    /// Nothing there, or not readable.
+    /// The path does not exist or cannot be read.
     #[error("failed to read `{path}`")]
     Read {
         /// The file or folder.
@@ -112,29 +113,35 @@ pub fn check(path: &Path, options: &CheckOptions) -> Result<CheckReport, CheckEr
     list(path, &mut files)?;
     let folder = if path.is_dir() { Some(path) } else { path.parent() };
     let mut batch = Batch::default().with_decoder(options.decoder.clone());
+    let mut findings = Vec::new();
     for path in files {
         let shown = folder
             .and_then(|folder| path.strip_prefix(folder).ok())
             .unwrap_or(&path);
-        let file = File::open(&path).map_err(|err| CheckError::Read {
+        let opened = open(&path).map_err(|err| CheckError::Read {
             path: path.clone(),
             err,
         })?;
+        let Some(file) = opened else {
+            findings.push(Finding {
+                severity: Severity::Error,
+                file_name: Some(shown.to_string_lossy().into_owned()),
+                message: "is neither a file nor a folder, but a pipe, a socket or a device: remove it"
+                    .to_owned(),
+            });
+            continue;
+        };
         let discard = |_: &NormalizedPicture| Ok(());
         batch
             .add(&shown.to_string_lossy(), file, discard)
             .map_err(CheckError::Ingest)?;
     }
     let ingested = batch.finish();
-    let mut findings: Vec<Finding> = ingested
-        .refused
-        .into_iter()
-        .map(|file| Finding {
-            severity: Severity::Error,
-            file_name: Some(file.file_name),
-            message: file.reason,
-        })
-        .collect();
+    findings.extend(ingested.refused.into_iter().map(|file| Finding {
+        severity: Severity::Error,
+        file_name: Some(file.file_name),
+        message: file.reason,
+    }));
     let (buckets, n_held_out) = judge(&ingested.items, options, &mut findings);
     findings.sort_by_key(|finding| finding.severity);
     Ok(CheckReport {
@@ -149,6 +156,18 @@ pub fn check(path: &Path, options: &CheckOptions) -> Result<CheckReport, CheckEr
         findings,
         buckets,
     })
+}
+
+/// Opens a file; `None` for anything else, which is not opened: a pipe would be waited for.
+fn open(path: &Path) -> io::Result<Option<File>> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Ok(None);
+    }
+    // It may have been replaced since.
+    let no_wait = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = File::options().read(true).custom_flags(no_wait).open(path)?;
+    let is_file = file.metadata()?.is_file();
+    Ok(is_file.then_some(file))
 }
 
 /// All files below a path, in the order of their names; symbolic links are not followed.
@@ -172,7 +191,7 @@ fn list(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), CheckError> {
     entries.iter().try_for_each(|entry| list(entry, files))
 }
 
-/// Judges the pictures that were taken; returns their buckets, and how many would be held out.
+/// Checks the accepted pictures; returns their buckets, and how many would be held out.
 fn judge(
     items: &[IngestedItem],
     options: &CheckOptions,
@@ -216,14 +235,14 @@ fn judge(
             find(
                 Severity::Info,
                 name,
-                format!("its caption lacks `{trigger}`, which is put in front"),
+                format!("its caption lacks `{trigger}`, which will be prepended"),
             );
         }
         let placement = grid.place(Size::new(item.width, item.height));
         // Thresholds: enlarging by more than a third shows; more than a third cut off loses limbs.
         if placement.scale() > 4.0 / 3.0 {
             let message = format!(
-                "is {}×{} and gets enlarged {:.1} times to {}: a larger picture would be sharper",
+                "is {}×{} and will be enlarged {:.1} times to {}: use a larger picture for a sharper result",
                 item.width,
                 item.height,
                 placement.scale(),
@@ -259,7 +278,7 @@ fn judge(
         find(
             Severity::Warning,
             None,
-            "all captions are the same: say what differs from picture to picture".into(),
+            "all captions are the same: describe how the pictures differ".into(),
         );
     }
     for (size, names) in &buckets {

@@ -1,12 +1,12 @@
-//! Decodes what strangers sent, in processes that can do nothing else.
+//! Decodes untrusted pictures in sandboxed processes.
 //!
-//! A decoder is a hundred thousand lines that read hostile input. So it runs in a child process with limits of
-//! memory and time, without files, network and environment: what breaks it, breaks that process, and costs the
-//! upload one file. [`Decoder::workers`] keeps a few of them ready; `morpheus decode-worker` is what they run, and
-//! [`worker::serve`] what that does. Where there is no such program, in tests of single crates,
-//! [`Decoder::in_process`] decodes in place, with the same limits by what headers say and none by the kernel.
+//! A decoder is a hundred thousand lines of code that parse hostile input. So it runs in a child process with limits on
+//! memory and time, without files, network and environment: input that breaks it only breaks that process, and the
+//! upload loses only that file. [`Decoder::workers`] keeps a few of them ready; they run `morpheus decode-worker`, and
+//! [`worker::serve`] implements it. Without such a program, in tests of single crates,
+//! [`Decoder::in_process`] decodes in the same process, with the same limits on headers but none by the kernel.
 //!
-//! Clones share their workers, and the limit of pixels that are decoded at the same time.
+//! Clones share their workers and the limit on pixels decoded at the same time.
 
 use std::{
     ffi::OsString,
@@ -51,22 +51,22 @@ pub struct WorkerCommand {
     pub args: Vec<OsString>,
 }
 
-/// What keeps a worker from doing anything but decoding.
+/// The sandbox of a worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confinement {
-    /// What holds: `memory`, `time`, `files`, `system calls`.
+    /// Active protections: `memory`, `time`, `files`, `system calls`.
     pub holds: Vec<String>,
-    /// What the kernel does not offer, with its reason.
+    /// Protections that the kernel does not support, with the reason.
     pub missing: Vec<String>,
 }
 
-/// Why there is no picture.
+/// Why decoding failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// It is refused; the message says what is wrong and what would be right.
+    /// The picture is rejected; the message says what is wrong and what is valid.
     #[error("{0}")]
     Refused(String),
-    /// Nothing can be decoded at the moment, whatever it is.
+    /// No picture can be decoded at the moment.
     #[error("failed to start a process that decodes pictures")]
     Unavailable(#[source] io::Error),
 }
@@ -95,7 +95,7 @@ impl Decoder {
         }))
     }
 
-    /// Decodes a picture and normalizes it, as [`picture::normalize`] does. Waits while too many others are.
+    /// Decodes and normalizes a picture, like [`picture::normalize`]. Waits while too many others are being decoded.
     pub fn normalize(&self, bytes: &[u8]) -> Result<NormalizedPicture, DecodeError> {
         let n_pixels = picture::declared_pixels(bytes);
         let _permit = self.0.gate.enter(n_pixels);
@@ -109,7 +109,7 @@ impl Decoder {
         }
     }
 
-    /// What its workers say that keeps them in; `None` when it has none.
+    /// The sandbox of its workers; `None` without workers.
     pub fn confinement(&self) -> Option<Result<Confinement, DecodeError>> {
         Some(self.0.pool.as_ref()?.confinement())
     }

@@ -1,8 +1,8 @@
-//! Takes an upload: pictures, captions and archives in, normalized pictures with their captions out.
+//! Processes an upload of pictures, captions and archives into normalized pictures with captions.
 //!
-//! An upload is one [`Batch`]. Files go in one by one; each picture is handed on as soon as it is decoded,
-//! so that a thousand of them never lie in memory together. At the end captions meet their pictures by
-//! name (`zora.txt` belongs to `zora.png`), and every file that was not taken is named with its reason.
+//! An upload is one [`Batch`]. Files are added one by one; each picture is passed on as soon as it is decoded,
+//! so that they are never all in memory at the same time. At the end captions are matched with pictures by
+//! name (`zora.txt` belongs to `zora.png`), and every rejected file is reported with the reason.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -67,34 +67,34 @@ pub struct Batch {
     refused: Vec<RefusedFile>,
 }
 
-/// A picture that the dataset holds already.
+/// A picture that is already in the dataset.
 #[derive(Debug, Clone)]
 pub struct KnownPicture {
-    /// The name it was uploaded under.
+    /// Its file name at upload.
     pub file_name: String,
     /// SHA-256 of the normalized picture, in hexadecimal.
     pub sha256: String,
 }
 
-/// What became of an upload.
+/// Result of an upload.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct IngestReport {
-    /// Pictures that were taken, in the order of their coming.
+    /// Accepted pictures, in upload order.
     pub items: Vec<IngestedItem>,
-    /// Pictures that the dataset holds already; they went to `store` all the same.
+    /// Pictures that are already in the dataset; they were passed to `store` anyway.
     pub again: Vec<SamePicture>,
-    /// Captions for pictures that the dataset holds already.
+    /// Captions for pictures that are already in the dataset.
     pub captions: Vec<NewCaption>,
-    /// Files that were not taken.
+    /// Rejected files.
     pub refused: Vec<RefusedFile>,
 }
 
-/// A picture that was taken.
+/// An accepted picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IngestedItem {
-    /// The name it was uploaded under; within an archive its path there.
+    /// Its file name at upload; within an archive its path there.
     pub file_name: String,
-    /// Its caption; empty when none came with it.
+    /// Its caption; empty if there was none.
     pub caption: String,
     /// Width in pixels.
     pub width: u32,
@@ -104,11 +104,11 @@ pub struct IngestedItem {
     pub size_bytes: u64,
     /// SHA-256 of the normalized picture, in hexadecimal.
     pub sha256: String,
-    /// What was changed or is worth knowing about it and its caption.
+    /// Notes on changes of it and its caption.
     pub notes: Vec<String>,
 }
 
-/// A picture that the dataset holds already.
+/// A picture that is already in the dataset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SamePicture {
     /// The name it was uploaded under this time; within an archive `archive.zip/name.png`.
@@ -120,13 +120,13 @@ pub struct SamePicture {
 }
 
 impl SamePicture {
-    /// Why it is not taken twice.
+    /// Why it is not added twice.
     pub fn reason(&self) -> String {
         same_pixels(&self.known_as)
     }
 }
 
-/// A caption for a picture that the dataset holds already.
+/// A caption for a picture that is already in the dataset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewCaption {
     /// SHA-256 of the picture that it belongs to.
@@ -135,7 +135,7 @@ pub struct NewCaption {
     pub caption: String,
 }
 
-/// Why an upload cannot go on. Files that are merely wrong are refused in the report instead.
+/// Why an upload failed as a whole. Invalid files are rejected in the report instead.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError<E> {
     /// The upload itself could not be read.
@@ -193,8 +193,8 @@ struct File<'a> {
 }
 
 impl Batch {
-    /// Starts an upload into a dataset that holds pictures: these are not taken twice, and a caption that
-    /// comes later than its picture finds it.
+    /// Starts an upload into a dataset with existing pictures: these are not added twice, and a caption that
+    /// arrives after its picture is matched with it.
     pub fn into_dataset(known: Vec<KnownPicture>) -> Self {
         Self {
             known,
@@ -207,15 +207,15 @@ impl Batch {
         Self { limits, ..self }
     }
 
-    /// Has pictures decoded there; without it, they are in this process.
+    /// Sets the decoder; without it, pictures are decoded in this process.
     pub fn with_decoder(self, decoder: Decoder) -> Self {
         Self { decoder, ..self }
     }
 
-    /// Takes one uploaded file. `store` gets each picture that it holds, at once; also one that the dataset holds
-    /// already, whose stored file may have been lost.
+    /// Adds one uploaded file. `store` immediately gets each picture in it, even one that is already in the dataset,
+    /// because its stored file may have been lost.
     ///
-    /// A file that is wrong is noted in the report and is no error here.
+    /// An invalid file is recorded in the report and is not an error here.
     pub fn add<R: Read + Seek, E>(
         &mut self,
         file_name: &str,
@@ -261,7 +261,7 @@ impl Batch {
         )
     }
 
-    /// Ends the upload: pairs captions with pictures.
+    /// Finishes the upload: matches captions with pictures.
     pub fn finish(mut self) -> IngestReport {
         for picture in &mut self.pictures {
             if let Some(PendingCaption { caption, .. }) = self.captions.remove(&picture.stem) {
@@ -288,8 +288,8 @@ impl Batch {
                 (None, _) => self.refused.push(RefusedFile {
                     file_name: shown_name,
                     reason: format!(
-                        "is a caption without a picture: no picture named `{stem}` was taken; give both the same \
-                         name"
+                        "is a caption without a picture: no picture named `{stem}` was accepted; give both the same \
+                             name"
                     ),
                 }),
             }
@@ -319,7 +319,8 @@ impl Batch {
         {
             let other = &self.pictures[other].shown_name;
             let reason = format!(
-                "is named like `{other}` but for the extension, so that a caption could belong to either: rename one"
+                "has the same name as `{other}` apart from the extension, so a caption could belong to either: \
+                     rename one"
             );
             self.refuse(shown_name, reason);
             return Ok(());
@@ -394,7 +395,7 @@ impl Batch {
             }
             Ok(caption) if self.n_caption_bytes + caption.text.len() > limits::MAX_CAPTIONS_BYTES => {
                 let reason = format!(
-                    "is one caption too many: those of one upload have at most {} MiB together; send it in another",
+                    "exceeds the limit of {} MiB for all captions of one upload; send it in another upload",
                     limits::MAX_CAPTIONS_BYTES >> 20
                 );
                 self.refuse(shown_name, reason);

@@ -1,10 +1,11 @@
 //! Ingest, checks, captions, buckets and crops of pictures: the same code in the server and in the trainer.
 //!
 //! A picture passes through here once, at upload ([`ingest`]), and comes out as plain sRGB pixels in a PNG
-//! that every engine then trains on. What strangers sent is decoded in processes of its own ([`decoder`]). [`split`] freezes pictures into a dataset version, [`buckets`] and
-//! [`crop`] say which pixels of it an engine sees, and [`check`] is the preflight that shows all of it.
+//! that every engine then trains on. Untrusted input is decoded in sandboxed processes ([`decoder`]). [`split`]
+//! freezes pictures into a dataset version, [`buckets`] and
+//! [`crop`] define the pixels that an engine sees, and [`check`] reports all problems beforehand.
 //!
-//! No async, no HTTP and no tensors live here.
+//! This crate has no async code, no HTTP and no tensors.
 
 pub mod buckets;
 pub mod caption;

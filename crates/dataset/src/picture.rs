@@ -23,7 +23,7 @@ mod pieces;
 
 pub use protocol::limits::{MAX_PICTURE_PIXELS as MAX_PIXELS, MAX_PICTURE_SIDE as MAX_SIDE};
 
-/// Shortest side that is worth training on, in pixels.
+/// Minimum side for training, in pixels.
 pub const MIN_SIDE: u32 = 64;
 
 /// A picture as all engines see it.
@@ -37,11 +37,11 @@ pub struct NormalizedPicture {
     pub height: u32,
     /// SHA-256 of `png`, in hexadecimal.
     pub sha256: String,
-    /// What was changed or is worth knowing: `rotated as its EXIF tag says`.
+    /// Notes on changes: `rotated as its EXIF tag says`.
     pub notes: Vec<String>,
 }
 
-/// Why a picture is refused. Each message says what is wrong and what would be right.
+/// Why a picture is rejected. Each message says what is wrong and what is valid.
 #[derive(Debug, thiserror::Error)]
 pub enum PictureError {
     /// No bytes at all.
@@ -50,26 +50,26 @@ pub enum PictureError {
     /// Not a picture.
     #[error("is not a picture but {what}: pictures are PNG, JPEG, WebP, BMP, GIF or TIFF files")]
     NotAPicture {
-        /// What it seems to be.
+        /// The detected type.
         what: &'static str,
     },
-    /// A kind of picture that we do not decode.
+    /// An unsupported picture format.
     #[error("is {what}: {advice}")]
     Unsupported {
         /// What it is.
         what: &'static str,
-        /// What would be right.
+        /// What to use instead.
         advice: &'static str,
     },
-    /// It breaks off, or is corrupt.
+    /// It is truncated or corrupt.
     #[error("is a damaged {format} file: {problem}; export it again")]
     Damaged {
         /// Its format.
         format: &'static str,
-        /// What the decoder met.
+        /// The decoder's error.
         problem: String,
     },
-    /// More pixels than we decode.
+    /// Too many pixels.
     #[error(
         "is {width}×{height}, which is too large: sides have at most {MAX_SIDE} pixels, and a picture at most 100 \
          million"
@@ -80,7 +80,7 @@ pub enum PictureError {
         /// Height in pixels.
         height: u32,
     },
-    /// Fewer pixels than are worth training on.
+    /// Too few pixels for training.
     #[error("is {width}×{height}, which is too small: each side needs at least {MIN_SIDE} pixels")]
     TooSmall {
         /// Width in pixels.
@@ -89,25 +89,28 @@ pub enum PictureError {
         height: u32,
     },
     /// More than one frame.
-    #[error("is an animated {0}: upload the frame that you want as a picture of its own")]
+    #[error("is an animated {0}: upload the frame you want as a single picture")]
     Animated(&'static str),
     /// More than one page.
-    #[error("is a TIFF file of several pages: upload the page that you want as a picture of its own")]
+    #[error("is a TIFF file with several pages: upload the page you want as a single picture")]
     ManyPages,
-    /// No pixel can be seen.
+    /// It is fully transparent.
     #[error("is fully transparent: there is nothing to learn from it")]
     FullyTransparent,
-    /// Decoding it takes more than one picture may have.
+    /// Decoding it exceeds the limits for one picture.
     #[error(
         "needs too much memory or time to decode: export it again as PNG with 8 bits per channel, or smaller"
     )]
     TooCostly,
-    /// Its decoder came to a place that its authors held for impossible.
-    #[error("is damaged in a way that cannot be told: export it again as PNG")]
+    /// Decoding it was not done in the time for one picture, which is no fault of it on a machine that is busy.
+    #[error("took too long to decode: try again when the machine is less busy, or make the picture smaller")]
+    TooSlow,
+    /// Its decoder panicked.
+    #[error("is damaged in an unknown way: export it again as PNG")]
     Puzzling,
 }
 
-/// A picture that was decoded and normalized, before it is written.
+/// A decoded and normalized picture, before encoding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upright {
     /// Its pixels.
@@ -122,7 +125,7 @@ pub struct Upright {
 /// colors to sRGB by its ICC profile, transparency onto white, EXIF orientation. All metadata is left
 /// behind, places where photographs were taken included.
 ///
-/// What a stranger sent goes through [`crate::decoder`] instead, which does this in another process.
+/// Use [`crate::decoder`] for untrusted input, which does this in another process.
 pub fn normalize(bytes: &[u8]) -> Result<NormalizedPicture, PictureError> {
     let Upright { pixels, notes } = upright(bytes)?;
     Ok(NormalizedPicture::new(
@@ -164,7 +167,7 @@ pub fn upright(bytes: &[u8]) -> Result<Upright, PictureError> {
     })
 }
 
-/// How many pixels the file says that it has, without decoding any; 0 for one that is refused for what it says.
+/// Number of pixels according to the headers, without decoding; 0 for a file that is rejected by its headers.
 pub fn declared_pixels(bytes: &[u8]) -> u64 {
     let Ok(format) = format_of(bytes) else { return 0 };
     let Ok(facts) = facts::read(bytes, format) else {
@@ -229,7 +232,7 @@ fn format_of(bytes: &[u8]) -> Result<ImageFormat, PictureError> {
         Kind::Unsupported { what, advice } => Err(PictureError::Unsupported { what, advice }),
         Kind::Zip => not_a_picture("a zip archive"),
         Kind::Unknown if str::from_utf8(bytes).is_ok() => not_a_picture("text"),
-        Kind::Unknown => not_a_picture("data of an unknown kind"),
+        Kind::Unknown => not_a_picture("data of an unknown type"),
     }
 }
 
@@ -300,7 +303,7 @@ fn note_conversion(decoded: ColorType, is_cmyk: bool, is_palette: bool, notes: &
         notes.push(format!("converted from {depth} to 8 bits per channel"));
     }
     if is_cmyk {
-        notes.push("converted from CMYK by a plain formula, so colors may differ from print".to_owned());
+        notes.push("converted from CMYK with a simple formula, so colors may differ from print".to_owned());
     } else if !decoded.has_color() {
         notes.push("gray, converted to RGB".to_owned());
     } else if is_palette {
@@ -318,7 +321,7 @@ fn flatten(picture: DynamicImage, notes: &mut Vec<String>) -> Result<DynamicImag
         return Err(PictureError::FullyTransparent);
     }
     if rgba.pixels().any(|pixel| pixel[3] != 255) {
-        notes.push("transparent parts laid on white".to_owned());
+        notes.push("transparent areas filled with white".to_owned());
     }
     // In place: a second copy of a large picture is what memory runs out for.
     let (width, height) = rgba.dimensions();

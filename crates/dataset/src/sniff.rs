@@ -1,29 +1,29 @@
-//! Tells what a file is from its first bytes; its name is a hint at best.
+//! Detects the type of a file from its first bytes; the name is not reliable.
 
 use image::ImageFormat;
 
-/// What the first bytes of a file say it is.
+/// Type of a file, from its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A picture that we decode.
+    /// A supported picture.
     Picture(ImageFormat),
     /// A zip archive.
     Zip,
-    /// Something that we know and do not take.
+    /// A known but unsupported type.
     Unsupported {
         /// Its name with an article: `a HEIC picture`.
         what: &'static str,
-        /// What would be right.
+        /// What to use instead.
         advice: &'static str,
     },
-    /// Text, or bytes that we do not know.
+    /// Text, or unknown bytes.
     Unknown,
 }
 
 const AS_PICTURE: &str = "save it as PNG, JPEG or WebP";
 const AS_ZIP: &str = "pack it as a zip archive without a password";
 
-/// Tells what a file is. Needs the first [`HEAD_BYTES`] of it, or all of a shorter one.
+/// Detects the type of a file. Needs its first [`HEAD_BYTES`] bytes, or all of a shorter one.
 pub(crate) fn sniff(head: &[u8]) -> Kind {
     let starts = |magic: &[u8]| head.starts_with(magic);
     let unsupported = |what, advice| Kind::Unsupported { what, advice };
@@ -55,7 +55,7 @@ pub(crate) fn sniff(head: &[u8]) -> Kind {
             Some(b"heic" | b"heix" | b"hevc" | b"mif1" | b"msf1" | b"heim" | b"heis") => {
                 unsupported("a HEIC picture", AS_PICTURE)
             }
-            _ => unsupported("a video", "upload single pictures of it"),
+            _ => unsupported("a video", "upload its frames as single pictures"),
         };
     }
     if starts(b"\xff\x0a") || starts(b"\0\0\0\x0cJXL ") {
@@ -79,7 +79,7 @@ pub(crate) fn sniff(head: &[u8]) -> Kind {
     Kind::Unknown
 }
 
-/// How many bytes [`sniff`] looks at.
+/// Number of bytes that [`sniff`] needs.
 pub(crate) const HEAD_BYTES: usize = 512;
 
 /// The usual name of a format.

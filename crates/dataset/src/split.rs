@@ -1,4 +1,4 @@
-//! Freezes pictures into a dataset version, and decides which of them are held out.
+//! Freezes pictures into a dataset version, and selects the ones to hold out.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +15,12 @@ pub enum FreezeError {
     #[error("the dataset has no pictures: upload some first")]
     Empty,
     /// Everything is held out.
-    #[error("all {0} pictures are held out: at least one has to be trained on")]
+    #[error("all {0} pictures are held out: at least one must be used for training")]
     NothingToTrainOn(usize),
     /// The same pixels on both sides.
     #[error(
-        "picture {held_out} is held out but has the same pixels as {trained}, which is trained on: remove one, \
-         or use both for the same"
+        "picture {held_out} is held out but has the same pixels as the training picture {trained}: remove one, or \
+             use both for the same purpose"
     )]
     Leak {
         /// Id of the held-out picture.
@@ -50,7 +50,7 @@ pub fn freeze(id: DatasetVersionId, mut items: Vec<ManifestItem>) -> Result<Mani
     Ok(Manifest { id, items })
 }
 
-/// How many of this many pictures are held out when none is marked.
+/// Number of pictures to hold out of this many if none is marked.
 pub fn default_held_out(n_items: usize) -> usize {
     match n_items {
         0..12 => 0,

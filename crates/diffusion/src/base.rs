@@ -15,7 +15,9 @@ pub use self::export::{ExportError, export_built_in};
 use crate::{
     assets,
     conditioning::TextEncoders,
-    layers::WeightError,
+    cpu::Cpu,
+    device::Device,
+    layers::{Loader, WeightError},
     schedulers::{PredictionType, SchedulerConfig},
     text_encoder::TextEncoder,
     unet::Unet,
@@ -25,13 +27,13 @@ use crate::{
 
 /// A base model in memory. Nothing ever changes it: LoRAs are applied beside it.
 #[derive(Debug)]
-pub struct BaseModel {
+pub struct BaseModel<D: Device = Cpu> {
     /// The denoiser.
-    pub unet: Unet,
+    pub unet: Unet<D>,
     /// Both text encoders.
-    pub text_encoders: TextEncoders,
+    pub text_encoders: TextEncoders<D>,
     /// The picture codec.
-    pub vae: Vae,
+    pub vae: Vae<D>,
     /// How it was noised, and how its samplers choose timesteps.
     pub scheduler: SchedulerConfig,
     /// Facts about it.
@@ -75,7 +77,7 @@ impl BaseModel {
     /// Names of the models that are part of the program.
     pub const BUILT_IN: [&str; 1] = ["tiny-xl"];
 
-    /// Loads what a person names: a built-in model, or the path of a file or folder.
+    /// Loads what a person names, onto the CPU: a built-in model, or the path of a file or folder.
     ///
     /// # Errors
     /// If there is nothing of that name, or something else than an SDXL model.
@@ -87,45 +89,72 @@ impl BaseModel {
         }
     }
 
-    /// Loads a single-file SDXL checkpoint (safetensors) or a diffusers folder.
+    /// Loads a single-file SDXL checkpoint (safetensors) or a diffusers folder onto the CPU.
     ///
     /// # Errors
     /// If there is nothing at the path, or something else than an SDXL model.
     pub fn load(path: &Path) -> Result<Self, BaseError> {
-        Self::from_checkpoint(Checkpoint::open(path)?, file_name(path), Some(path.to_owned()))
+        Self::load_on(&Cpu, path)
     }
 
-    /// Loads a model that is part of the program, from any working directory.
+    /// Loads a model that is part of the program onto the CPU, from any working directory.
     ///
     /// # Errors
     /// If there is none of that name.
     pub fn built_in(name: &str) -> Result<Self, BaseError> {
+        Self::built_in_on(&Cpu, name)
+    }
+}
+
+impl<D: Device> BaseModel<D> {
+    /// Loads a single-file SDXL checkpoint (safetensors) or a diffusers folder onto a device.
+    ///
+    /// # Errors
+    /// If there is nothing at the path, or something else than an SDXL model.
+    pub fn load_on(device: &D, path: &Path) -> Result<Self, BaseError> {
+        let checkpoint = Checkpoint::open(path)?;
+        Self::from_checkpoint(device, checkpoint, file_name(path), Some(path.to_owned()))
+    }
+
+    /// Loads a model that is part of the program onto a device, from any working directory.
+    ///
+    /// # Errors
+    /// If there is none of that name.
+    pub fn built_in_on(device: &D, name: &str) -> Result<Self, BaseError> {
         if name != "tiny-xl" {
             return Err(BaseError::UnknownBuiltIn(name.to_owned()));
         }
         let checkpoint = Checkpoint::built_in("tiny-xl", assets::TINY_XL)?;
-        Self::from_checkpoint(checkpoint, name.to_owned(), None)
+        Self::from_checkpoint(device, checkpoint, name.to_owned(), None)
     }
 
     fn from_checkpoint(
+        device: &D,
         checkpoint: Checkpoint,
         name: String,
         path: Option<PathBuf>,
     ) -> Result<Self, BaseError> {
         let sizes = config::read(&checkpoint)?;
         let info = BaseInfo::new(&sizes, name, path);
+        let first = Loader::new(device, &checkpoint.text_encoder);
+        let second = Loader::new(device, &checkpoint.text_encoder_2);
         Ok(Self {
-            unet: Unet::load(&checkpoint.unet, sizes.unet)?,
+            unet: Unet::load(&Loader::new(device, &checkpoint.unet), sizes.unet)?,
             text_encoders: TextEncoders {
-                first: TextEncoder::load(&checkpoint.text_encoder, sizes.text_encoder, "lora_te1")?,
-                second: TextEncoder::load(&checkpoint.text_encoder_2, sizes.text_encoder_2, "lora_te2")?,
+                first: TextEncoder::load(&first, sizes.text_encoder, "lora_te1")?,
+                second: TextEncoder::load(&second, sizes.text_encoder_2, "lora_te2")?,
                 second_padding: sizes.second_padding,
             },
-            vae: Vae::load(&checkpoint.vae, sizes.vae)?,
+            vae: Vae::load(&Loader::new(device, &checkpoint.vae), sizes.vae)?,
             scheduler: sizes.scheduler,
             info,
             files: checkpoint.files,
         })
+    }
+
+    /// What computes.
+    pub fn device(&self) -> &D {
+        self.unet.device()
     }
 
     /// The layers that a LoRA can address: kohya's names, inputs and outputs.

@@ -1,8 +1,10 @@
 //! What the U-Net is told: the prompt's tokens, the prompt as a whole, and the sizes of the picture.
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
 use crate::{
+    cpu::Cpu,
+    device::{Device, HOST},
     graph::AdapterSet,
     text_encoder::{EncodedText, TextEncoder},
     tokenizer::{CHUNK, Padding, TokenLength, Tokenizer},
@@ -11,11 +13,11 @@ use crate::{
 
 /// Both text encoders.
 #[derive(Debug, Clone)]
-pub struct TextEncoders {
+pub struct TextEncoders<D: Device = Cpu> {
     /// CLIP-L.
-    pub first: TextEncoder,
+    pub first: TextEncoder<D>,
     /// OpenCLIP-bigG, the one with a pooled output.
-    pub second: TextEncoder,
+    pub second: TextEncoder<D>,
     /// What fills the second encoder's chunks; the first one's are filled with the end token.
     pub second_padding: Padding,
 }
@@ -29,7 +31,7 @@ pub struct TextConditioning {
     pub pooled: Tensor,
 }
 
-impl TextEncoders {
+impl<D: Device> TextEncoders<D> {
     /// Channels of the context: both encoders' widths.
     pub fn context_width(&self) -> usize {
         self.first.config().width + self.second.config().width
@@ -49,9 +51,9 @@ impl TextEncoders {
         &self,
         texts: &[&str],
         length: TokenLength,
-        adapters: &AdapterSet,
+        adapters: &AdapterSet<D>,
     ) -> candle_core::Result<TextConditioning> {
-        let run = |encoder: &TextEncoder, padding| -> candle_core::Result<EncodedText> {
+        let run = |encoder: &TextEncoder<D>, padding| -> candle_core::Result<EncodedText> {
             let chunks: Vec<[u32; CHUNK]> = texts
                 .iter()
                 .flat_map(|text| Tokenizer.chunks(text, length, padding))
@@ -73,7 +75,7 @@ impl TextEncoders {
         };
         // The pooled output of a long text is its first chunk's.
         let first_chunks: Vec<u32> = (0..texts.len()).map(|i| (i * n_chunks) as u32).collect();
-        let first_chunks = Tensor::new(first_chunks, pooled.device())?;
+        let first_chunks = Tensor::new(first_chunks, &HOST)?;
         Ok(TextConditioning {
             context,
             pooled: pooled.index_select(&first_chunks, 0)?,
@@ -86,7 +88,7 @@ impl TextEncoders {
     /// # Errors
     /// If memory is short.
     pub fn absent(&self, n_texts: usize) -> candle_core::Result<TextConditioning> {
-        let zeros = |shape: &[usize]| Tensor::zeros(shape, candle_core::DType::F32, &Device::Cpu);
+        let zeros = |shape: &[usize]| Tensor::zeros(shape, candle_core::DType::F32, &HOST);
         Ok(TextConditioning {
             context: zeros(&[n_texts, CHUNK, self.context_width()])?,
             pooled: zeros(&[n_texts, self.pooled_width()])?,

@@ -6,54 +6,48 @@
 mod adapter;
 mod eager;
 
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Tensor, bail};
 
-pub use crate::kernels::activation::Activation;
-pub use adapter::{Adapter, AdapterError, AdapterSet};
+pub use crate::operation::{Activation, After, Mask};
+pub(crate) use adapter::rank_of;
+pub use adapter::{Adapter, AdapterError, AdapterSet, low_rank};
 pub use eager::Eager;
 
-use crate::layers::{Conv2d, GroupNorm, LayerNorm, Linear};
-
-/// Which keys a query sees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mask {
-    /// All of them.
-    None,
-    /// Those up to its own position.
-    Causal,
-}
-
-/// What follows a group norm, computed in the same pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum After {
-    /// Nothing.
-    Nothing,
-    /// x · σ(x).
-    Silu,
-}
+use crate::{
+    device::Device,
+    layers::{Conv2d, GroupNorm, LayerNorm, Linear},
+};
 
 /// The operations of a forward pass. Errors mean that shapes do not fit, or that the device failed.
 pub trait Graph {
+    /// What computes.
+    type Device: Device;
+
     /// A tensor on its way through the graph.
     type Value: Clone;
 
-    /// Brings a tensor in. No gradient flows into it.
-    fn constant(&mut self, tensor: &Tensor) -> Self::Value;
+    /// Brings a host tensor in. No gradient flows into it.
+    fn constant(&mut self, tensor: &Tensor) -> Result<Self::Value>;
 
-    /// The numbers behind a value.
-    fn tensor<'a>(&self, value: &'a Self::Value) -> &'a Tensor;
+    /// Shape of a value.
+    fn dims<'a>(&self, value: &'a Self::Value) -> &'a [usize];
 
     /// x Wᵀ + b over the last dimension, with every LoRA that the graph knows for the layer.
-    fn linear(&mut self, x: &Self::Value, layer: &Linear) -> Result<Self::Value>;
+    fn linear(&mut self, x: &Self::Value, layer: &Linear<Self::Device>) -> Result<Self::Value>;
 
     /// Convolution of `[B, H, W, C]`.
-    fn conv2d(&mut self, x: &Self::Value, layer: &Conv2d) -> Result<Self::Value>;
+    fn conv2d(&mut self, x: &Self::Value, layer: &Conv2d<Self::Device>) -> Result<Self::Value>;
 
     /// Group norm of `[B, .., C]`, and what follows it.
-    fn group_norm(&mut self, x: &Self::Value, layer: &GroupNorm, after: After) -> Result<Self::Value>;
+    fn group_norm(
+        &mut self,
+        x: &Self::Value,
+        layer: &GroupNorm<Self::Device>,
+        after: After,
+    ) -> Result<Self::Value>;
 
     /// Layer norm over the last dimension.
-    fn layer_norm(&mut self, x: &Self::Value, layer: &LayerNorm) -> Result<Self::Value>;
+    fn layer_norm(&mut self, x: &Self::Value, layer: &LayerNorm<Self::Device>) -> Result<Self::Value>;
 
     /// Attention of `q [B, Tq, C]` to `k, v [B, Tk, C]`, scaled by 1 / √(C / heads).
     fn attention(&mut self, qkv: [&Self::Value; 3], n_heads: usize, mask: Mask) -> Result<Self::Value>;
@@ -78,4 +72,18 @@ pub trait Graph {
 
     /// The same numbers in another shape.
     fn reshape(&mut self, x: &Self::Value, shape: &[usize]) -> Result<Self::Value>;
+}
+
+/// Shape of a value `[B, H, W, C]`.
+///
+/// # Errors
+/// If it has another number of dimensions.
+pub fn picture_dims<G: Graph>(graph: &G, value: &G::Value) -> Result<[usize; 4]> {
+    match graph.dims(value).try_into() {
+        Ok(dims) => Ok(dims),
+        Err(_) => bail!(
+            "[batch, height, width, channels] is expected, got {:?}",
+            graph.dims(value)
+        ),
+    }
 }

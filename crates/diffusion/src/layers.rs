@@ -1,84 +1,56 @@
-//! Frozen layers: weights of a base model, held in `f32`.
+//! Frozen layers: weights of a base model, on the device that computes with them.
 //!
 //! A layer computes nothing; a [`Graph`](crate::graph::Graph) does. Base weights are never trained, so layers are
 //! immutable and shared between forward passes.
 
 mod source;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use candle_core::{DType, Tensor};
 
-pub use source::{WeightError, WeightSource, get_shaped};
+pub use crate::operation::ConvGeometry;
+pub use source::{Loader, WeightError, WeightSource, get_shaped};
 
-use crate::kernels::packed::Packed;
-
-/// Weights of up to this many numbers get layouts of their own.
-///
-/// Larger ones meet many rows, which hides the cost of copying them for each product; and copies of them would
-/// multiply the memory of a large model.
-const SMALL_WEIGHT: usize = 1 << 19;
-
-/// A weight laid out for products, each way when it is first needed.
-#[derive(Debug, Default)]
-pub struct Layouts {
-    forward: OnceLock<Packed>,
-    backward: OnceLock<Packed>,
-}
-
-impl Layouts {
-    fn of(weight: &Tensor) -> Option<Arc<Self>> {
-        (weight.elem_count() <= SMALL_WEIGHT).then(Arc::default)
-    }
-
-    /// For the layer's result.
-    pub fn forward(&self, pack: impl FnOnce() -> Packed) -> &Packed {
-        self.forward.get_or_init(pack)
-    }
-
-    /// For the gradient of the layer's input.
-    pub fn backward(&self, pack: impl FnOnce() -> Packed) -> &Packed {
-        self.backward.get_or_init(pack)
-    }
-}
+use crate::{
+    cpu::Cpu,
+    device::{Affine, Device},
+    operation::{After, Grouping},
+};
 
 /// y = x Wᵀ + b.
 #[derive(Debug, Clone)]
-pub struct Linear {
-    weight: Tensor,
-    layouts: Option<Arc<Layouts>>,
-    bias: Option<Tensor>,
+pub struct Linear<D: Device = Cpu> {
+    weight: D::Weight,
+    bias: Option<D::Tensor>,
+    n_in: usize,
+    n_out: usize,
     lora_key: Option<Arc<str>>,
 }
 
-impl Linear {
-    /// A layer of `weight [out, in]` and `bias [out]` that no LoRA can address.
-    pub fn new(weight: Tensor, bias: Option<Tensor>) -> Self {
-        Self {
-            layouts: Layouts::of(&weight),
-            weight,
-            bias,
-            lora_key: None,
-        }
-    }
-
-    /// Reads `{name}.weight [out, in]` and `{name}.bias [out]`.
-    pub fn load(source: &dyn WeightSource, name: &str, in_out: (usize, usize)) -> Result<Self, WeightError> {
-        let bias = load(source, &format!("{name}.bias"), &[in_out.1])?;
+impl<D: Device> Linear<D> {
+    /// Reads `{name}.weight [out, in]` and `{name}.bias [out]`. No LoRA can address the layer.
+    pub fn load(loader: &Loader<'_, D>, name: &str, in_out: (usize, usize)) -> Result<Self, WeightError> {
+        let bias = loader.tensor(&format!("{name}.bias"), &[in_out.1])?;
         Ok(Self {
             bias: Some(bias),
-            ..Self::load_no_bias(source, name, in_out)?
+            ..Self::load_no_bias(loader, name, in_out)?
         })
     }
 
     /// Reads `{name}.weight [out, in]`.
     pub fn load_no_bias(
-        source: &dyn WeightSource,
+        loader: &Loader<'_, D>,
         name: &str,
         (n_in, n_out): (usize, usize),
     ) -> Result<Self, WeightError> {
-        let weight = load(source, &format!("{name}.weight"), &[n_out, n_in])?;
-        Ok(Self::new(weight, None))
+        Ok(Self {
+            weight: loader.weight(&format!("{name}.weight"), &[n_out, n_in], Ok)?,
+            bias: None,
+            n_in,
+            n_out,
+            lora_key: None,
+        })
     }
 
     /// Makes the layer a target for LoRAs under kohya's module name, as
@@ -91,17 +63,12 @@ impl Linear {
     }
 
     /// `[out, in]`.
-    pub fn weight(&self) -> &Tensor {
+    pub fn weight(&self) -> &D::Weight {
         &self.weight
     }
 
-    /// The weight laid out for products, if it is small.
-    pub fn layouts(&self) -> Option<&Layouts> {
-        self.layouts.as_deref()
-    }
-
     /// `[out]`.
-    pub fn bias(&self) -> Option<&Tensor> {
+    pub fn bias(&self) -> Option<&D::Tensor> {
         self.bias.as_ref()
     }
 
@@ -112,12 +79,12 @@ impl Linear {
 
     /// Values in a row of the input.
     pub fn n_in(&self) -> usize {
-        self.weight.dims()[1]
+        self.n_in
     }
 
     /// Values in a row of the output.
     pub fn n_out(&self) -> usize {
-        self.weight.dims()[0]
+        self.n_out
     }
 }
 
@@ -126,99 +93,39 @@ pub fn lora_key(prefix: &str, path: &str) -> String {
     format!("{prefix}_{}", path.replace('.', "_"))
 }
 
-/// Geometry of a convolution with a square kernel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConvGeometry {
-    /// Height and width of the kernel.
-    pub kernel: usize,
-    /// Step between output pixels.
-    pub stride: usize,
-    /// Zeros before the first row and column.
-    pub pad_start: usize,
-    /// Zeros behind the last row and column.
-    pub pad_end: usize,
-}
-
-impl ConvGeometry {
-    /// One pixel: a linear layer over channels.
-    pub const POINTWISE: Self = Self {
-        kernel: 1,
-        stride: 1,
-        pad_start: 0,
-        pad_end: 0,
-    };
-    /// 3×3, keeps the size.
-    pub const SAME: Self = Self {
-        kernel: 3,
-        stride: 1,
-        pad_start: 1,
-        pad_end: 1,
-    };
-    /// 3×3, halves the size: the U-Net's downsampling.
-    pub const HALVE: Self = Self {
-        stride: 2,
-        ..Self::SAME
-    };
-    /// 3×3, halves the size, padded at the end alone: the VAE's downsampling.
-    pub const HALVE_PAD_END: Self = Self {
-        pad_start: 0,
-        ..Self::HALVE
-    };
-
-    /// Side of the output for a side of the input.
-    pub fn output(&self, input: usize) -> usize {
-        (input + self.pad_start + self.pad_end - self.kernel) / self.stride + 1
-    }
-}
-
 /// Convolution; its weights lie as `[out, kernel, kernel, in]`, so that a patch is one row.
 #[derive(Debug, Clone)]
-pub struct Conv2d {
-    weight: Tensor,
-    layouts: Option<Arc<Layouts>>,
-    bias: Tensor,
+pub struct Conv2d<D: Device = Cpu> {
+    weight: D::Weight,
+    bias: D::Tensor,
     geometry: ConvGeometry,
 }
 
-impl Conv2d {
+impl<D: Device> Conv2d<D> {
     /// Reads `{name}.weight [out, in, kernel, kernel]` and `{name}.bias [out]`.
     pub fn load(
-        source: &dyn WeightSource,
+        loader: &Loader<'_, D>,
         name: &str,
         (n_in, n_out): (usize, usize),
         geometry: ConvGeometry,
     ) -> Result<Self, WeightError> {
         let k = geometry.kernel;
-        let weight_name = format!("{name}.weight");
-        let weight = load(source, &weight_name, &[n_out, n_in, k, k])?;
-        let packed = weight
-            .permute((0, 2, 3, 1))
-            .and_then(|weight| weight.contiguous());
-        let weight = packed.map_err(|err| WeightError::Read {
-            origin: source.origin(),
-            name: weight_name,
-            err,
-        })?;
+        let patches_in_rows = |weight: Tensor| weight.permute((0, 2, 3, 1))?.contiguous();
+        let shape = [n_out, n_in, k, k];
         Ok(Self {
-            layouts: Layouts::of(&weight),
-            weight,
-            bias: load(source, &format!("{name}.bias"), &[n_out])?,
+            weight: loader.weight(&format!("{name}.weight"), &shape, patches_in_rows)?,
+            bias: loader.tensor(&format!("{name}.bias"), &[n_out])?,
             geometry,
         })
     }
 
     /// `[out, kernel, kernel, in]`.
-    pub fn weight(&self) -> &Tensor {
+    pub fn weight(&self) -> &D::Weight {
         &self.weight
     }
 
-    /// The weight laid out for products, if it is small.
-    pub fn layouts(&self) -> Option<&Layouts> {
-        self.layouts.as_deref()
-    }
-
     /// `[out]`.
-    pub fn bias(&self) -> &Tensor {
+    pub fn bias(&self) -> &D::Tensor {
         &self.bias
     }
 
@@ -230,17 +137,17 @@ impl Conv2d {
 
 /// Group norm over `[batch, …, channels]`.
 #[derive(Debug, Clone)]
-pub struct GroupNorm {
-    weight: Tensor,
-    bias: Tensor,
+pub struct GroupNorm<D: Device = Cpu> {
+    weight: D::Tensor,
+    bias: D::Tensor,
     n_groups: usize,
     eps: f32,
 }
 
-impl GroupNorm {
+impl<D: Device> GroupNorm<D> {
     /// Reads `{name}.weight [channels]` and `{name}.bias [channels]`. `n_groups` has to divide `channels`.
     pub fn load(
-        source: &dyn WeightSource,
+        loader: &Loader<'_, D>,
         name: &str,
         channels: usize,
         n_groups: usize,
@@ -251,63 +158,58 @@ impl GroupNorm {
             "{n_groups} groups of {channels} channels"
         );
         Ok(Self {
-            weight: load(source, &format!("{name}.weight"), &[channels])?,
-            bias: load(source, &format!("{name}.bias"), &[channels])?,
+            weight: loader.tensor(&format!("{name}.weight"), &[channels])?,
+            bias: loader.tensor(&format!("{name}.bias"), &[channels])?,
             n_groups,
             eps,
         })
     }
 
-    /// Scale of each channel.
-    pub fn weight(&self) -> &Tensor {
-        &self.weight
+    /// Scale and shift of each channel.
+    pub fn affine(&self) -> Affine<'_, D::Tensor> {
+        Affine {
+            weight: &self.weight,
+            bias: &self.bias,
+        }
     }
 
-    /// Shift of each channel.
-    pub fn bias(&self) -> &Tensor {
-        &self.bias
-    }
-
-    /// Groups that share mean and variance.
-    pub fn n_groups(&self) -> usize {
-        self.n_groups
-    }
-
-    /// Added to the variance.
-    pub fn eps(&self) -> f32 {
-        self.eps
+    /// How channels are grouped, and what follows.
+    pub fn grouping(&self, after: After) -> Grouping {
+        Grouping {
+            n_groups: self.n_groups,
+            eps: self.eps,
+            after,
+        }
     }
 }
 
 /// Layer norm over the last dimension.
 #[derive(Debug, Clone)]
-pub struct LayerNorm {
-    weight: Tensor,
-    bias: Tensor,
+pub struct LayerNorm<D: Device = Cpu> {
+    weight: D::Tensor,
+    bias: D::Tensor,
     eps: f32,
 }
 
-impl LayerNorm {
-    /// Added to the variance in every layer norm of SDXL: PyTorch's default.
-    pub const EPS: f32 = 1e-5;
+/// Added to the variance in every layer norm of SDXL: PyTorch's default.
+const LAYER_NORM_EPS: f32 = 1e-5;
 
+impl<D: Device> LayerNorm<D> {
     /// Reads `{name}.weight [width]` and `{name}.bias [width]`.
-    pub fn load(source: &dyn WeightSource, name: &str, width: usize) -> Result<Self, WeightError> {
+    pub fn load(loader: &Loader<'_, D>, name: &str, width: usize) -> Result<Self, WeightError> {
         Ok(Self {
-            weight: load(source, &format!("{name}.weight"), &[width])?,
-            bias: load(source, &format!("{name}.bias"), &[width])?,
-            eps: Self::EPS,
+            weight: loader.tensor(&format!("{name}.weight"), &[width])?,
+            bias: loader.tensor(&format!("{name}.bias"), &[width])?,
+            eps: LAYER_NORM_EPS,
         })
     }
 
-    /// Scale of each value.
-    pub fn weight(&self) -> &Tensor {
-        &self.weight
-    }
-
-    /// Shift of each value.
-    pub fn bias(&self) -> &Tensor {
-        &self.bias
+    /// Scale and shift of each value.
+    pub fn affine(&self) -> Affine<'_, D::Tensor> {
+        Affine {
+            weight: &self.weight,
+            bias: &self.bias,
+        }
     }
 
     /// Added to the variance.
@@ -316,12 +218,37 @@ impl LayerNorm {
     }
 }
 
-fn load(source: &dyn WeightSource, name: &str, shape: &[usize]) -> Result<Tensor, WeightError> {
-    let tensor = get_shaped(source, name, shape)?;
-    let converted = tensor.to_dtype(DType::F32).and_then(|tensor| tensor.contiguous());
-    converted.map_err(|err| WeightError::Read {
-        origin: source.origin(),
-        name: name.to_owned(),
-        err,
-    })
+impl<D: Device> Loader<'_, D> {
+    /// Reads a tensor of this shape.
+    fn tensor(&self, name: &str, shape: &[usize]) -> Result<D::Tensor, WeightError> {
+        let tensor = self.host(name, shape)?;
+        let uploaded = self.device.upload(&tensor);
+        uploaded.map_err(|err| self.unreadable(name, err.into()))
+    }
+
+    /// Reads a weight of this shape, brings it into the order that products want, and lays it out.
+    fn weight(
+        &self,
+        name: &str,
+        shape: &[usize],
+        reorder: impl Fn(Tensor) -> candle_core::Result<Tensor>,
+    ) -> Result<D::Weight, WeightError> {
+        let reordered = reorder(self.host(name, shape)?);
+        let weight = reordered.and_then(|tensor| Ok(self.device.weight(tensor)?));
+        weight.map_err(|err| self.unreadable(name, err))
+    }
+
+    fn host(&self, name: &str, shape: &[usize]) -> Result<Tensor, WeightError> {
+        let tensor = get_shaped(self.source, name, shape)?;
+        let converted = tensor.to_dtype(DType::F32).and_then(|tensor| tensor.contiguous());
+        converted.map_err(|err| self.unreadable(name, err))
+    }
+
+    fn unreadable(&self, name: &str, err: candle_core::Error) -> WeightError {
+        WeightError::Read {
+            origin: self.source.origin(),
+            name: name.to_owned(),
+            err,
+        }
+    }
 }

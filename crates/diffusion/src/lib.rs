@@ -4,11 +4,13 @@
 mod assets;
 pub mod base;
 pub mod conditioning;
+pub mod cpu;
+pub mod device;
 pub mod graph;
 pub mod kernels;
 pub mod layers;
 pub mod lora;
-pub mod ops;
+pub mod operation;
 pub mod pipeline;
 pub mod random;
 pub mod schedulers;

@@ -13,11 +13,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
 use crate::{
     base::BaseModel,
-    graph::{Adapter, AdapterError, AdapterSet},
+    device::{Device, tensor},
+    graph::{Adapter, AdapterError, AdapterSet, rank_of},
     weights::{FileError, TensorFile},
 };
 
@@ -237,7 +238,7 @@ impl Lora {
     ///
     /// # Errors
     /// If one is unknown or has another size.
-    pub fn check(&self, base: &BaseModel) -> Result<(), LoraError> {
+    pub fn check<D: Device>(&self, base: &BaseModel<D>) -> Result<(), LoraError> {
         let layers = base.lora_layers();
         let mut unknown = self.modules.keys().filter(|key| !layers.contains_key(*key));
         if let Some(module) = unknown.next() {
@@ -270,10 +271,10 @@ impl Lora {
 ///
 /// # Errors
 /// If one of them does not fit the base.
-pub fn adapters<'a>(
-    base: &BaseModel,
+pub fn adapters<'a, D: Device>(
+    base: &BaseModel<D>,
     loras: impl IntoIterator<Item = (&'a Lora, f32)>,
-) -> Result<AdapterSet, LoraError> {
+) -> Result<AdapterSet<D>, LoraError> {
     let mut set = AdapterSet::new();
     for (lora, weight) in loras {
         lora.check(base)?;
@@ -281,7 +282,7 @@ pub fn adapters<'a>(
             .modules
             .iter()
             .map(|(key, module)| {
-                let adapter = Adapter::new(&module.down, &module.up, module.alpha)
+                let adapter = Adapter::on(base.device(), &module.down, &module.up, module.alpha)
                     .map_err(|err| lora.matrices(key, err))?;
                 Ok((key.clone(), adapter))
             })
@@ -344,7 +345,7 @@ impl Parts {
         };
         // sd-scripts: an alpha of 0 counts as the rank.
         let alpha = alpha.filter(|alpha| *alpha != 0.0);
-        Adapter::new(&down, &up, alpha).map_err(|err| LoraError::Matrices {
+        rank_of(&down, &up).map_err(|err| LoraError::Matrices {
             path: file.path().to_owned(),
             module: module.to_owned(),
             err,
@@ -369,7 +370,7 @@ fn matrix(file: &TensorFile, module: &str, key: &str) -> Result<Tensor, LoraErro
             });
         }
     };
-    Tensor::from_vec(file.read(key)?, (rows, columns), &Device::Cpu).map_err(|err| LoraError::Matrices {
+    tensor(file.read(key)?, [rows, columns]).map_err(|err| LoraError::Matrices {
         path: file.path().to_owned(),
         module: module.to_owned(),
         err: AdapterError::Convert { err },

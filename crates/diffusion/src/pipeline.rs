@@ -2,12 +2,13 @@
 
 use std::ops::ControlFlow;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use image::RgbImage;
 
 use crate::{
     base::BaseModel,
     conditioning::{self, PictureSizes, TextConditioning},
+    device::{Device, tensor},
     graph::AdapterSet,
     random::Random,
     schedulers::{Sampler, StepCount},
@@ -67,7 +68,7 @@ impl PictureSize {
     }
 
     /// The square that a base model was trained for.
-    pub fn native(base: &BaseModel) -> Self {
+    pub fn native<D: Device>(base: &BaseModel<D>) -> Self {
         let side = base.info.native_resolution.clamp(64, 2048) / 8 * 8;
         Self {
             width: side,
@@ -135,9 +136,9 @@ pub type OnStep<'a> = &'a mut dyn FnMut(usize, usize) -> ControlFlow<()>;
 ///
 /// # Errors
 /// If it is cancelled, or the numbers break down.
-pub fn generate(
-    base: &BaseModel,
-    adapters: &AdapterSet,
+pub fn generate<D: Device>(
+    base: &BaseModel<D>,
+    adapters: &AdapterSet<D>,
     request: &PictureRequest,
     on_step: OnStep,
 ) -> Result<Vec<RgbImage>, PipelineError> {
@@ -153,9 +154,9 @@ pub fn generate(
 ///
 /// # Errors
 /// If it is cancelled, or the numbers break down.
-pub fn denoise(
-    base: &BaseModel,
-    adapters: &AdapterSet,
+pub fn denoise<D: Device>(
+    base: &BaseModel<D>,
+    adapters: &AdapterSet<D>,
     request: &PictureRequest,
     on_step: OnStep,
 ) -> Result<Tensor, PipelineError> {
@@ -176,7 +177,7 @@ pub fn denoise(
     for (step, timestep) in timesteps.iter().enumerate() {
         let scale = scheduler.input_scale(step) as f32;
         let input: Vec<f32> = latents.iter().map(|x| x * scale).collect();
-        let output = Tensor::from_vec(input, shape.as_slice(), &Device::Cpu)
+        let output = tensor(input, &shape)
             .and_then(|input| predict(base, adapters, &told, &input, *timestep))
             .map_err(computing("predict the noise"))?;
         scheduler.step(step, &output, &mut latents, &mut random);
@@ -192,11 +193,11 @@ pub fn denoise(
             });
         }
     }
-    Tensor::from_vec(latents, shape, &Device::Cpu).map_err(computing("collect the latents"))
+    tensor(latents, shape).map_err(computing("collect the latents"))
 }
 
-fn initial_noise(
-    base: &BaseModel,
+fn initial_noise<D: Device>(
+    base: &BaseModel<D>,
     request: &PictureRequest,
     random: &mut Random,
 ) -> Result<Tensor, PipelineError> {
@@ -223,9 +224,9 @@ struct Told {
     negative: Option<(Conditioning, f32)>,
 }
 
-fn conditioning(
-    base: &BaseModel,
-    adapters: &AdapterSet,
+fn conditioning<D: Device>(
+    base: &BaseModel<D>,
+    adapters: &AdapterSet<D>,
     request: &PictureRequest,
     n_pictures: usize,
 ) -> candle_core::Result<Told> {
@@ -259,9 +260,9 @@ fn conditioning(
 ///
 /// The negative prompt goes beside the prompt rather than in one batch with it: two passes keep two threads busy
 /// without waiting for each other at every layer.
-fn predict(
-    base: &BaseModel,
-    adapters: &AdapterSet,
+fn predict<D: Device>(
+    base: &BaseModel<D>,
+    adapters: &AdapterSet<D>,
     told: &Told,
     input: &Tensor,
     timestep: f64,

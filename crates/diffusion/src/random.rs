@@ -3,8 +3,10 @@
 //! Source: PyTorch's `aten/src/ATen/core/MT19937RNGEngine.h`, `DistributionsHelper.h` and
 //! `native/cpu/DistributionTemplates.h`, read for the method; the numbers are golden-tested against PyTorch 2.15.
 
-use candle_core::{Device, Shape, Tensor};
+use candle_core::{Shape, Tensor};
 use serde::{Deserialize, Serialize};
+
+use crate::device::tensor;
 
 /// `torch.Generator("cpu").manual_seed(seed)`.
 ///
@@ -61,7 +63,7 @@ impl Random {
     /// `torch.randn(shape, generator=…)` as an f32 tensor in main memory.
     pub fn normal_tensor(&mut self, shape: impl Into<Shape>) -> candle_core::Result<Tensor> {
         let shape = shape.into();
-        Tensor::from_vec(self.normal(shape.elem_count()), shape, &Device::Cpu)
+        tensor(self.normal(shape.elem_count()), shape.dims())
     }
 
     /// `torch.rand(1, generator=…)`: uniform in [0, 1), a multiple of 2⁻²⁴.

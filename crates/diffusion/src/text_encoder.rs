@@ -1,11 +1,13 @@
 //! CLIP's text encoders: CLIP-L, and OpenCLIP-bigG with its projection.
 
-use candle_core::{D, Tensor};
+use candle_core::Tensor;
 use serde::Deserialize;
 
 use crate::{
+    cpu::Cpu,
+    device::{Device, HOST},
     graph::{Activation, AdapterSet, Eager, Graph, Mask},
-    layers::{LayerNorm, Linear, WeightError, WeightSource, get_shaped, lora_key},
+    layers::{LayerNorm, Linear, Loader, WeightError, WeightSource as _, get_shaped, lora_key},
     tokenizer::{CHUNK, END},
 };
 
@@ -99,33 +101,34 @@ impl TextEncoderConfig {
 
 /// A loaded text encoder.
 #[derive(Debug, Clone)]
-pub struct TextEncoder {
+pub struct TextEncoder<D: Device = Cpu> {
+    device: D,
     config: TextEncoderConfig,
-    /// `[vocabulary, width]`
+    /// `[vocabulary, width]`, looked up on the host.
     tokens: Tensor,
     /// `[77, width]`
     positions: Tensor,
-    layers: Vec<Layer>,
-    head: Option<Head>,
+    layers: Vec<Layer<D>>,
+    head: Option<Head<D>>,
 }
 
 #[derive(Debug, Clone)]
-struct Layer {
-    norm1: LayerNorm,
-    q: Linear,
-    k: Linear,
-    v: Linear,
-    out: Linear,
-    norm2: LayerNorm,
-    fc1: Linear,
-    fc2: Linear,
+struct Layer<D: Device> {
+    norm1: LayerNorm<D>,
+    q: Linear<D>,
+    k: Linear<D>,
+    v: Linear<D>,
+    out: Linear<D>,
+    norm2: LayerNorm<D>,
+    fc1: Linear<D>,
+    fc2: Linear<D>,
 }
 
 /// What makes one vector of a whole text.
 #[derive(Debug, Clone)]
-struct Head {
-    norm: LayerNorm,
-    projection: Linear,
+struct Head<D: Device> {
+    norm: LayerNorm<D>,
+    projection: Linear<D>,
 }
 
 /// What a text encoder says about texts.
@@ -137,13 +140,13 @@ pub struct EncodedText {
     pub pooled: Option<Tensor>,
 }
 
-impl TextEncoder {
+impl<D: Device> TextEncoder<D> {
     /// Loads an encoder. `lora_prefix` is kohya's: `lora_te1` or `lora_te2`.
     ///
     /// # Errors
     /// If a tensor is missing or has another shape than `config` says.
     pub fn load(
-        source: &dyn WeightSource,
+        source: &Loader<'_, D>,
         config: TextEncoderConfig,
         lora_prefix: &str,
     ) -> Result<Self, WeightError> {
@@ -175,6 +178,7 @@ impl TextEncoder {
             }),
         };
         Ok(Self {
+            device: source.device.clone(),
             config,
             tokens,
             positions,
@@ -189,7 +193,7 @@ impl TextEncoder {
     }
 
     /// The layers that a LoRA can address.
-    pub fn linears(&self) -> impl Iterator<Item = &Linear> {
+    pub fn linears(&self) -> impl Iterator<Item = &Linear<D>> {
         self.layers
             .iter()
             .flat_map(|layer| [&layer.k, &layer.v, &layer.q, &layer.out, &layer.fc1, &layer.fc2])
@@ -199,17 +203,25 @@ impl TextEncoder {
     ///
     /// # Errors
     /// If a LoRA does not fit.
-    pub fn encode(&self, chunks: &[[u32; CHUNK]], adapters: &AdapterSet) -> candle_core::Result<EncodedText> {
-        let mut graph = Eager::with_adapters(adapters);
+    pub fn encode(
+        &self,
+        chunks: &[[u32; CHUNK]],
+        adapters: &AdapterSet<D>,
+    ) -> candle_core::Result<EncodedText> {
+        let mut graph = Eager::with_adapters(&self.device, adapters);
         let (last, upper) = self.layers.split_last().expect("a config has 2 layers or more");
-        let mut hidden = self.embed(chunks)?;
+        let mut hidden = graph.constant(&self.embed(chunks)?)?;
         for layer in upper {
             hidden = layer.forward(&mut graph, &hidden, &self.config)?;
         }
         let Some(head) = &self.head else {
-            return Ok(EncodedText { hidden, pooled: None });
+            return Ok(EncodedText {
+                hidden: self.device.download(&hidden)?,
+                pooled: None,
+            });
         };
         let state = last.forward(&mut graph, &hidden, &self.config)?;
+        let state = self.device.download(&state)?;
         let at_end = chunks
             .iter()
             .enumerate()
@@ -219,33 +231,34 @@ impl TextEncoder {
             })
             .collect::<Result<Vec<_>, _>>()?;
         // The norm looks at one token at a time, so that it may come after the choice.
-        let at_end = Tensor::stack(&at_end, 0)?;
+        let at_end = graph.constant(&Tensor::stack(&at_end, 0)?)?;
         let normed = graph.layer_norm(&at_end, &head.norm)?;
+        let pooled = graph.linear(&normed, &head.projection)?;
         Ok(EncodedText {
-            hidden,
-            pooled: Some(graph.linear(&normed, &head.projection)?),
+            hidden: self.device.download(&hidden)?,
+            pooled: Some(self.device.download(&pooled)?),
         })
     }
 
     /// Embeddings of tokens and positions: `[chunks, 77, width]`.
     fn embed(&self, chunks: &[[u32; CHUNK]]) -> candle_core::Result<Tensor> {
-        let ids = Tensor::from_slice(chunks.as_flattened(), chunks.len() * CHUNK, self.tokens.device())?;
+        let ids = Tensor::from_slice(chunks.as_flattened(), chunks.len() * CHUNK, &HOST)?;
         let tokens = self.tokens.index_select(&ids, 0)?;
-        let tokens = tokens.reshape((chunks.len(), CHUNK, self.positions.dim(D::Minus1)?))?;
+        let tokens = tokens.reshape((chunks.len(), CHUNK, self.config.width))?;
         tokens.broadcast_add(&self.positions)
     }
 }
 
-impl Layer {
+impl<D: Device> Layer<D> {
     fn load(
-        source: &dyn WeightSource,
+        source: &Loader<'_, D>,
         config: &TextEncoderConfig,
         index: usize,
         lora_prefix: &str,
     ) -> Result<Self, WeightError> {
         let (width, inner) = (config.width, config.inner_width);
         let path = |module: &str| format!("text_model.encoder.layers.{index}.{module}");
-        let linear = |module: &str, in_out| -> Result<Linear, WeightError> {
+        let linear = |module: &str, in_out| -> Result<Linear<D>, WeightError> {
             let path = path(module);
             Ok(Linear::load(source, &path, in_out)?.with_lora_key(lora_key(lora_prefix, &path)))
         };
@@ -261,7 +274,7 @@ impl Layer {
         })
     }
 
-    fn forward<G: Graph>(
+    fn forward<G: Graph<Device = D>>(
         &self,
         graph: &mut G,
         x: &G::Value,

@@ -17,8 +17,10 @@ use self::{
     transformer::Transformer,
 };
 use crate::{
-    graph::{AdapterSet, After, Eager, Graph},
-    layers::{self, Conv2d, ConvGeometry, GroupNorm, WeightError, WeightSource},
+    cpu::Cpu,
+    device::Device,
+    graph::{AdapterSet, After, Eager, Graph, picture_dims},
+    layers::{self, Conv2d, ConvGeometry, GroupNorm, Loader, WeightError, WeightSource as _},
 };
 
 /// What kohya puts before the name of a U-Net module.
@@ -31,29 +33,30 @@ fn key(path: &str) -> String {
 
 /// Predicts the noise (or the velocity) in noisy latents.
 #[derive(Debug)]
-pub struct Unet {
+pub struct Unet<D: Device = Cpu> {
+    device: D,
     config: UnetConfig,
-    embedding: Embedding,
-    conv_in: Conv2d,
-    down: Vec<Down>,
-    middle: (ResBlock, Option<Transformer>, ResBlock),
-    up: Vec<Up>,
-    out_norm: GroupNorm,
-    conv_out: Conv2d,
+    embedding: Embedding<D>,
+    conv_in: Conv2d<D>,
+    down: Vec<Down<D>>,
+    middle: (ResBlock<D>, Option<Transformer<D>>, ResBlock<D>),
+    up: Vec<Up<D>>,
+    out_norm: GroupNorm<D>,
+    conv_out: Conv2d<D>,
 }
 
 /// A step on the way down; each leaves its result for the way up.
 #[derive(Debug)]
-enum Down {
-    Block(ResBlock, Option<Transformer>),
-    Halve(Conv2d),
+enum Down<D: Device> {
+    Block(ResBlock<D>, Option<Transformer<D>>),
+    Halve(Conv2d<D>),
 }
 
 /// A step on the way up; each block takes the newest result of the way down.
 #[derive(Debug)]
-enum Up {
-    Block(ResBlock, Option<Transformer>),
-    Double(Conv2d),
+enum Up<D: Device> {
+    Block(ResBlock<D>, Option<Transformer<D>>),
+    Double(Conv2d<D>),
 }
 
 /// What the U-Net is told beside the noisy latents.
@@ -65,9 +68,9 @@ pub struct Conditioning {
     pub vector: Tensor,
 }
 
-impl Unet {
+impl<D: Device> Unet<D> {
     /// Reads all weights, under their names in the original single-file layout without `model.diffusion_model.`.
-    pub fn load(source: &dyn WeightSource, config: UnetConfig) -> Result<Self, WeightError> {
+    pub fn load(source: &Loader<'_, D>, config: UnetConfig) -> Result<Self, WeightError> {
         config.check().map_err(|problem| WeightError::Config {
             origin: source.origin(),
             problem,
@@ -102,6 +105,7 @@ impl Unet {
         let channels = (plan.middle.out_channels, plan.middle.out_channels);
         let middle_out = ResBlock::load(source, "middle_block.2", channels, &config)?;
         Ok(Self {
+            device: source.device.clone(),
             embedding: Embedding::load(source, &config)?,
             conv_in: Conv2d::load(
                 source,
@@ -118,13 +122,18 @@ impl Unet {
         })
     }
 
+    /// What computes.
+    pub fn device(&self) -> &D {
+        &self.device
+    }
+
     /// Sizes.
     pub fn config(&self) -> &UnetConfig {
         &self.config
     }
 
     /// The prediction `[B, h, w, out_channels]` for latents `[B, in_channels, h, w]`: mind the order of dimensions.
-    pub fn forward<G: Graph>(
+    pub fn forward<G: Graph<Device = D>>(
         &self,
         graph: &mut G,
         latents: &Tensor,
@@ -132,8 +141,8 @@ impl Unet {
         conditioning: &Conditioning,
     ) -> TensorResult<G::Value> {
         self.check_input(latents, timesteps, conditioning)?;
-        let x = graph.constant(&latents.permute((0, 2, 3, 1))?.contiguous()?);
-        let context = graph.constant(&conditioning.context);
+        let x = graph.constant(&latents.permute((0, 2, 3, 1))?.contiguous()?)?;
+        let context = graph.constant(&conditioning.context)?;
         let embedding = self.embedding.forward(graph, timesteps, &conditioning.vector)?;
 
         let mut x = graph.conv2d(&x, &self.conv_in)?;
@@ -163,7 +172,7 @@ impl Unet {
                 Up::Double(conv) => {
                     // The size of the next skip, so that odd sides come back as they were.
                     let next = skips.last().expect("a larger level follows");
-                    let (_, height, width, _) = graph.tensor(next).dims4()?;
+                    let [_, height, width, _] = picture_dims(graph, next)?;
                     let x = graph.upsample_2x(&x, (height, width))?;
                     graph.conv2d(&x, conv)?
                 }
@@ -176,30 +185,21 @@ impl Unet {
     /// The prediction `[B, out_channels, h, w]` with LoRAs applied by weight.
     pub fn predict(
         &self,
-        adapters: &AdapterSet,
+        adapters: &AdapterSet<D>,
         latents: &Tensor,
         timesteps: &[f32],
         conditioning: &Conditioning,
     ) -> TensorResult<Tensor> {
-        let mut graph = Eager::with_adapters(adapters);
+        let mut graph = Eager::with_adapters(&self.device, adapters);
         let prediction = self.forward(&mut graph, latents, timesteps, conditioning)?;
+        let prediction = self.device.download(&prediction)?;
         prediction.permute((0, 3, 1, 2))?.contiguous()
     }
 
-    /// Parts that a batch of latents of these dimensions is best cut into, to be computed side by side.
-    ///
-    /// Where a picture's activations are small, waking threads inside each operation costs more than it gains. The
-    /// number does not depend on the machine, so that sums over the parts are the same everywhere.
-    pub fn n_parts(&self, latents: &[usize]) -> usize {
-        const MAX_PARTS: usize = 4;
-        const SMALL: usize = 1 << 16;
-        let &[batch, _, height, width] = latents else {
-            return 1;
-        };
-        if height * width * self.config.model_channels() > SMALL {
-            return 1;
-        }
-        batch.clamp(1, MAX_PARTS)
+    /// Numbers of one sample's activation at the first level, for latents `[B, in_channels, h, w]`.
+    pub fn activation_len(&self, latents: &Tensor) -> TensorResult<usize> {
+        let (_, _, height, width) = latents.dims4()?;
+        Ok(height * width * self.config.model_channels())
     }
 
     fn check_input(
@@ -232,7 +232,7 @@ impl Unet {
 
 fn attend<G: Graph>(
     graph: &mut G,
-    transformer: Option<&Transformer>,
+    transformer: Option<&Transformer<G::Device>>,
     x: G::Value,
     context: &G::Value,
 ) -> TensorResult<G::Value> {

@@ -8,8 +8,10 @@ use serde::Deserialize;
 
 use self::blocks::{Decoder, Encoder};
 use crate::{
+    cpu::Cpu,
+    device::Device,
     graph::{Eager, Graph},
-    layers::{Conv2d, ConvGeometry, WeightError, WeightSource},
+    layers::{Conv2d, ConvGeometry, Loader, WeightError, WeightSource as _},
 };
 
 /// Sizes of a VAE.
@@ -115,13 +117,14 @@ impl VaeConfig {
 
 /// A loaded VAE.
 #[derive(Debug, Clone)]
-pub struct Vae {
+pub struct Vae<D: Device = Cpu> {
+    device: D,
     config: VaeConfig,
-    encoder: Encoder,
+    encoder: Encoder<D>,
     /// Mean and log-variance; left out in some VAEs.
-    quant: Option<Conv2d>,
-    post_quant: Option<Conv2d>,
-    decoder: Decoder,
+    quant: Option<Conv2d<D>>,
+    post_quant: Option<Conv2d<D>>,
+    decoder: Decoder<D>,
 }
 
 /// What the encoder says about pictures: a normal distribution of latents.
@@ -152,19 +155,20 @@ impl Posterior {
     }
 }
 
-impl Vae {
+impl<D: Device> Vae<D> {
     /// Loads a VAE under diffusers' names.
     ///
     /// # Errors
     /// If a tensor is missing or has another shape than `config` says.
-    pub fn load(source: &dyn WeightSource, config: VaeConfig) -> Result<Self, WeightError> {
-        let pointwise = |name: &str, channels| -> Result<Option<Conv2d>, WeightError> {
+    pub fn load(source: &Loader<'_, D>, config: VaeConfig) -> Result<Self, WeightError> {
+        let pointwise = |name: &str, channels| -> Result<Option<Conv2d<D>>, WeightError> {
             source
                 .contains(&format!("{name}.weight"))
                 .then(|| Conv2d::load(source, name, (channels, channels), ConvGeometry::POINTWISE))
                 .transpose()
         };
         Ok(Self {
+            device: source.device.clone(),
             encoder: Encoder::load(source, &config)?,
             quant: pointwise("quant_conv", 2 * config.latent_channels)?,
             post_quant: pointwise("post_quant_conv", config.latent_channels)?,
@@ -219,22 +223,25 @@ impl Vae {
             );
         }
         one_by_one(latents, |latents| {
-            let mut graph = Eager::new();
-            let mut x = channels_last(&(latents / self.config.scaling_factor)?)?;
+            let mut graph = Eager::new(&self.device);
+            let latents = channels_last(&(latents / self.config.scaling_factor)?)?;
+            let mut x = graph.constant(&latents)?;
             if let Some(conv) = &self.post_quant {
                 x = graph.conv2d(&x, conv)?;
             }
-            channels_first(&self.decoder.forward(&mut graph, x)?)
+            let picture = self.decoder.forward(&mut graph, x)?;
+            channels_first(&self.device.download(&picture)?)
         })
     }
 
     fn moments(&self, picture: &Tensor) -> TensorResult<Tensor> {
-        let mut graph = Eager::new();
-        let mut x = self.encoder.forward(&mut graph, channels_last(picture)?)?;
+        let mut graph = Eager::new(&self.device);
+        let picture = graph.constant(&channels_last(picture)?)?;
+        let mut x = self.encoder.forward(&mut graph, picture)?;
         if let Some(conv) = &self.quant {
             x = graph.conv2d(&x, conv)?;
         }
-        channels_first(&x)
+        channels_first(&self.device.download(&x)?)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Asks for one address, hop by hop.
+//! Requests one URL, checking each redirect.
 
 use std::{
     error::Error as StdError,
@@ -19,71 +19,72 @@ use tokio::time::{Instant, timeout};
 
 use crate::{HubOptions, Ranges, pace::Pace};
 
-/// A host that does not take a connection for so long is not there.
+/// Connection timeout.
 const CONNECT: Duration = Duration::from_secs(15);
 
-/// Asks for files. Cheap to clone.
+/// Downloads files. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Client {
-    /// Goes where everybody may be sent.
+    /// Client for public hosts and the allowed ranges.
     guarded: reqwest::Client,
-    /// Goes to the hub, wherever that is.
+    /// Client for the hub, at any address.
     trusted: reqwest::Client,
     allowed: Ranges,
     hub: HubOptions,
 }
 
-/// What is asked for.
+/// What to request.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
     /// `bytes=5-`: a part of the file.
     pub range: Option<String>,
-    /// The part is good only if the file is still the same.
+    /// The range is only valid if the file is unchanged (`If-Range`).
     pub if_range: Option<HeaderValue>,
 }
 
-/// Why nothing, or not all, was fetched. No message holds an address: it may hold a secret.
+/// Why a download failed or is incomplete. Messages contain no URL, because it may contain a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// It cannot be read.
-    #[error("the address is not a valid one: write it like https://example.org/models/sdxl.safetensors")]
+    /// The URL is invalid.
+    #[error("the URL is not valid: use one such as https://example.org/models/sdxl.safetensors")]
     Address,
-    /// Another protocol.
-    #[error("only http:// and https:// addresses are fetched, and `{0}:` is neither")]
+    /// Unsupported protocol.
+    #[error("only http:// and https:// URLs are supported, not `{0}:`")]
     Scheme(String),
-    /// It leads to where only this machine gets.
+    /// It leads to a private address.
     #[error(
-        "`{0}` is an address of this machine or of a private network, which nothing is fetched from: if you mean it, \
-         allow its range with --allow-fetch-from (MORPHEUS_ALLOW_FETCH_FROM), for example --allow-fetch-from 10.0.0.0/8"
+        "`{0}` is an address of this machine or of a private network, from which downloads are not allowed: to allow \
+             them, add its range with --allow-fetch-from (MORPHEUS_ALLOW_FETCH_FROM), for example --allow-fetch-from \
+             10.0.0.0/8"
     )]
     Private(String),
-    /// It was passed on and on.
-    #[error("the server passed us on more than {MAX_FETCH_REDIRECTS} times")]
+    /// Too many redirects.
+    #[error("the server redirected more than {MAX_FETCH_REDIRECTS} times")]
     Redirects,
-    /// It was passed on to something that is no address.
-    #[error("the server passed us on to what is no address")]
+    /// A redirect to an invalid URL.
+    #[error("the server redirected to an invalid URL")]
     BadRedirect,
-    /// Nobody answers, or the connection broke.
-    #[error("no answer ({reason})")]
+    /// No response, or the connection broke.
+    #[error("no response ({reason})")]
     Connection {
         /// What the system says: `Connection refused`.
         reason: String,
-        /// It may work another time.
+        /// A retry may work.
         is_transient: bool,
     },
-    /// Nobody answers in time.
-    #[error("no answer came within {} s", FETCH_SILENCE.as_secs())]
+    /// Timeout.
+    #[error("no response within {} s", FETCH_SILENCE.as_secs())]
     Silent,
-    /// The bytes are not those of the file.
-    #[error("the server compresses what was asked for as it is")]
+    /// The response is encoded.
+    #[error("the server compresses the response although this was not requested")]
     Encoded,
-    /// It would never end.
+    /// The transfer is too slow.
     #[error("the server sends too slowly")]
     TooSlow,
 }
 
 impl FetchError {
-    /// Whether it may pass by itself.
+    /// Whether a retry may work.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Connection { is_transient, .. } => *is_transient,
@@ -94,7 +95,7 @@ impl FetchError {
 }
 
 impl Client {
-    /// One that goes to public addresses, to those of `allowed`, and to the hub.
+    /// A client for public addresses, those in `allowed`, and the hub.
     pub fn new(agent: &str, hub: HubOptions, allowed: Ranges) -> Result<Self, FetchError> {
         let base = || {
             reqwest::Client::builder()
@@ -105,7 +106,7 @@ impl Client {
                 .referer(false)
         };
         let built = |builder: reqwest::ClientBuilder| builder.build().map_err(connection);
-        // A proxy would choose the address that is connected to, in our place.
+        // A proxy would choose the address to connect to instead of us.
         let guarded = if allowed.is_any() {
             base()
         } else {
@@ -119,17 +120,17 @@ impl Client {
         })
     }
 
-    /// Where Hugging Face is.
+    /// URL of Hugging Face.
     pub fn hub(&self) -> &HubOptions {
         &self.hub
     }
 
-    /// Whether an address is of the hub's own server.
+    /// Whether a URL belongs to the hub's own server.
     pub fn is_of_hub(&self, address: &str) -> bool {
         address.parse().is_ok_and(|url| self.hub.is_at(&url))
     }
 
-    /// Asks for a file and follows where it is passed on to. The answer need not be a success.
+    /// Requests a file and follows redirects. The response can have any status.
     pub async fn get(&self, address: &str, wanted: &Wanted) -> Result<Answer, FetchError> {
         let mut url: Url = address.parse().map_err(|_| FetchError::Address)?;
         for _ in 0..=MAX_FETCH_REDIRECTS {
@@ -153,7 +154,7 @@ impl Client {
         Err(FetchError::Redirects)
     }
 
-    /// Asks one server, if it may be asked.
+    /// Sends a request to one server, if it is allowed.
     async fn hop(&self, url: &Url, wanted: &Wanted) -> Result<Response, FetchError> {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(FetchError::Scheme(url.scheme().to_owned()));
@@ -169,7 +170,7 @@ impl Client {
             }
             &self.guarded
         };
-        // Compressed, a range would be one of other bytes.
+        // With compression, a range would refer to different bytes.
         let mut asking = client
             .get(url.clone())
             .header(header::ACCEPT_ENCODING, "identity");
@@ -191,7 +192,7 @@ impl Client {
     }
 }
 
-/// Of the causes, the innermost says it best; the outer ones tell the address.
+/// Uses the innermost cause: the outer ones contain the URL.
 fn connection(err: reqwest::Error) -> FetchError {
     let is_transient = !err.is_builder();
     let mut cause = err.source();
@@ -207,7 +208,7 @@ fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-/// An answer whose body can be read.
+/// A response whose body can be read.
 #[derive(Debug)]
 pub struct Answer {
     inner: Response,
@@ -225,7 +226,7 @@ impl Answer {
         self.inner.headers()
     }
 
-    /// How long it says its body is.
+    /// Its declared body length.
     pub fn content_length(&self) -> Option<u64> {
         self.inner.content_length()
     }
@@ -242,16 +243,16 @@ impl Answer {
     }
 }
 
-/// Resolves names to those of their addresses that may be connected to.
+/// Resolves names to the allowed ones of their addresses.
 struct Filter(Ranges);
 
-/// A name that stands only for addresses that may not be.
+/// A name that resolves only to forbidden addresses.
 #[derive(Debug)]
 struct AllPrivate;
 
 impl fmt::Display for AllPrivate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name stands for private addresses only")
+        f.write_str("the host name resolves to private addresses only")
     }
 }
 
@@ -286,7 +287,7 @@ fn permitted(found: impl Iterator<Item = SocketAddr>, allowed: &Ranges) -> Vec<S
     found.filter(|address| allowed.permit(address.ip())).collect()
 }
 
-/// Whether a request failed because of what its name stands for.
+/// Whether a request failed because its name resolves to forbidden addresses.
 fn refused(err: &reqwest::Error) -> bool {
     let mut cause: Option<&(dyn StdError + 'static)> = err.source();
     while let Some(err) = cause {

@@ -1,4 +1,4 @@
-//! Hugging Face or a mirror of it. It is the word of whoever starts the program: it may be anywhere, and it alone gets
+//! Hugging Face or a mirror of it. It is configured by the operator, so it may be at any address, and only it gets
 //! the token.
 
 use std::fmt;
@@ -6,12 +6,12 @@ use std::fmt;
 use protocol::{address::Masked, base::HUGGING_FACE};
 use reqwest::Url;
 
-/// Where Hugging Face is, and who asks.
+/// URL of Hugging Face, and the token.
 #[derive(Clone)]
 pub struct HubOptions {
-    /// Address, without a slash at the end.
+    /// Base URL, without a trailing slash.
     pub endpoint: String,
-    /// Opens repositories that are not for everybody.
+    /// Token for gated and private repositories.
     pub token: Option<String>,
 }
 
@@ -34,7 +34,7 @@ impl fmt::Debug for HubOptions {
 }
 
 impl HubOptions {
-    /// The variables that every program for Hugging Face reads, through `lookup`, such as [`std::env::var`].
+    /// Reads the standard Hugging Face variables through `lookup`, such as [`std::env::var`].
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let set = |name| lookup(name).filter(|value| !value.is_empty());
         let default = Self::default();
@@ -44,12 +44,12 @@ impl HubOptions {
         }
     }
 
-    /// Whether an address is of the hub's own server.
+    /// Whether a URL belongs to the hub's own server.
     pub(crate) fn is_at(&self, url: &Url) -> bool {
         self.url().is_some_and(|hub| hub.origin() == url.origin())
     }
 
-    /// The token, for an address below the hub's.
+    /// The token, if the URL belongs to the hub.
     pub(crate) fn token_for(&self, url: &Url) -> Option<&str> {
         let hub = self.url()?;
         let folder = hub.path().trim_end_matches('/');

@@ -1,9 +1,9 @@
-//! Fetches files from addresses that somebody else named: a user, a hub's list of files, a redirect.
+//! Downloads files from untrusted URLs: from a user, a hub's file list, or a redirect.
 //!
-//! Whoever may name an address would otherwise reach what only this machine reaches: its own services, its network, a
-//! cloud's metadata. So each hop is checked before it is taken: by its spelling if it names an IP address, and else by
-//! what its name stands for, and the connection goes to exactly the address that was checked. Secrets go to the host
-//! that they are for, and no answer may take more memory or time than it needs.
+//! Otherwise, anyone who can provide a URL could access what only this machine can reach: its services, its network, a
+//! cloud's metadata. So each redirect is checked before it is followed: directly if it contains an IP address,
+//! otherwise after name resolution, and the connection goes to exactly the address that was checked. Secrets are sent
+//! only to the host they are for, and responses are limited in memory and time.
 
 mod client;
 mod hub;

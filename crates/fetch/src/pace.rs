@@ -1,10 +1,10 @@
-//! The slowest that an answer may come.
+//! Minimum rate of a response.
 
 use std::time::Duration;
 
 use protocol::limits::{FETCH_PACE_WINDOW, MIN_FETCH_PACE_BYTES};
 
-/// Counts what comes while somebody waits for it.
+/// Measures the rate while the receiver waits for data.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
     waited: Duration,
@@ -12,7 +12,7 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Notes that this much came after this time of waiting; `false` when it is too little.
+    /// Records bytes received after a wait; returns `false` if the rate is too low.
     pub(crate) fn note(&mut self, n_bytes: usize, waited: Duration) -> bool {
         self.waited += waited;
         self.n_bytes += n_bytes as u64;

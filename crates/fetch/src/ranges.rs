@@ -1,4 +1,4 @@
-//! Which IP addresses may be fetched from.
+//! IP addresses that downloads may use.
 
 use std::{
     fmt,
@@ -10,18 +10,18 @@ use std::{
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A range of addresses that may be fetched from although they are not public: `10.0.0.0/8`, `192.168.1.20`, `any`.
+/// A range of non-public addresses that downloads may use: `10.0.0.0/8`, `192.168.1.20`, `any`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Range {
     /// Every address.
     Any,
-    /// Those of a network.
+    /// The addresses of a network.
     Net(IpNet),
 }
 
-/// What is not a range, and what would be.
+/// A text that is not a valid range.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a range of addresses: write it like 10.0.0.0/8, 192.168.1.20 or fd00::/8, or `any`")]
+#[error("`{0}` is not an address range: use one such as 10.0.0.0/8, 192.168.1.20 or fd00::/8, or `any`")]
 pub struct InvalidRange(String);
 
 impl FromStr for Range {
@@ -60,7 +60,7 @@ impl<'de> Deserialize<'de> for Range {
     }
 }
 
-/// Ranges that may be fetched from beside public addresses. Without any, nothing else is.
+/// Allowed ranges in addition to public addresses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ranges(Arc<[Range]>);
 
@@ -76,12 +76,12 @@ impl Ranges {
         self.0.iter().copied()
     }
 
-    /// Whether every address may be fetched from.
+    /// Whether every address is allowed.
     pub fn is_any(&self) -> bool {
         self.0.contains(&Range::Any)
     }
 
-    /// Whether this address may be fetched from.
+    /// Whether this address is allowed.
     pub fn permit(&self, ip: IpAddr) -> bool {
         let is_in = |ip: IpAddr| {
             self.0.iter().any(|range| match range {
@@ -94,7 +94,7 @@ impl Ranges {
     }
 }
 
-/// Whether everybody in the internet means the same by an address, and nobody else is behind it
+/// Whether an address is globally reachable, without special use
 /// (IANA's registries of special addresses, <https://www.iana.org/assignments/iana-ipv4-special-registry>).
 fn is_public(ip: IpAddr) -> bool {
     match ip {
@@ -146,7 +146,7 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
     }
 }
 
-/// Whether it is one of this machine's own: what listens there may be closed to everybody else.
+/// Whether it is an address of this machine: services there may not be accessible to others.
 fn is_own(ip: IpAddr) -> bool {
     let any: IpAddr = match ip {
         IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),

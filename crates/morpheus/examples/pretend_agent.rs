@@ -25,7 +25,9 @@ fn main() -> anyhow::Result<()> {
         base_cache_bytes: agent::DEFAULT_CACHE_BYTES,
         hub: fetch::HubOptions::default(),
         fetch_from: fetch::Ranges::default(),
-        server: server.parse().context("the server's address is none")?,
+        server: server
+            .parse()
+            .context("the server's address is not a valid URL")?,
         token: std::env::var("MORPHEUS_TOKEN").context("MORPHEUS_TOKEN is missing")?,
         machine: agent::machine::describe(None, Vec::new(), false),
         role: agent::Role::Train,
@@ -44,7 +46,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn pretend(job: &Job, tell: Tell<'_>, next_order: Next<'_>) -> Result<Ended, EngineError> {
-    let parameters = &job.recipe.parameters;
+    let parameters = job.recipe.parameters();
     let start = match &job.resume_from {
         None => 0,
         Some(path) => {

@@ -1,4 +1,4 @@
-//! Client of the public HTTP API, as any program could write one.
+//! Client of the public HTTP API; it uses nothing that other programs cannot use.
 
 use anyhow::{Context as _, bail};
 use futures::StreamExt as _;
@@ -20,7 +20,7 @@ use tokio_tungstenite::{
     tungstenite::{Message, client::IntoClientRequest as _},
 };
 
-/// A server and the token that it takes.
+/// A server and an access token.
 #[derive(Clone)]
 pub(crate) struct Api {
     http: reqwest::Client,
@@ -71,13 +71,13 @@ impl Api {
             .await
     }
 
-    /// Fetches a file by a path of the API or by a signed address, which may be relative.
+    /// Downloads a file by an API path or a signed URL, which may be relative.
     pub(crate) async fn download(&self, address: &str) -> anyhow::Result<Vec<u8>> {
         let url = self
             .server
             .join(address)
-            .with_context(|| format!("no address: `{address}`"))?;
-        // A signed address proves itself; the token is for our server alone.
+            .with_context(|| format!("`{address}` is not a valid URL"))?;
+        // A signed URL needs no token; the token is only for our server.
         let is_ours = url.origin() == self.server.origin();
         let mut request = self.http.get(url);
         if is_ours {
@@ -98,7 +98,7 @@ impl Api {
             .join(&format!("/api/v1/jobs/{job}/events?after={after}"))?;
         let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
         if url.set_scheme(scheme).is_err() {
-            bail!("`{url}` has no WebSocket form");
+            bail!("`{url}` cannot be used as a WebSocket URL");
         }
         let mut request = url.as_str().into_client_request()?;
         let bearer = HeaderValue::from_str(&format!("Bearer {}", self.token))?;
@@ -126,11 +126,11 @@ impl Api {
             .with_context(|| format!("{name} failed"))?;
         let answer = accepted(answer)
             .await
-            .with_context(|| format!("{name} was refused"))?;
+            .with_context(|| format!("{name} was rejected"))?;
         answer
             .json()
             .await
-            .with_context(|| format!("{name} gave an unexpected answer"))
+            .with_context(|| format!("{name} returned an unexpected response"))
     }
 }
 
@@ -140,7 +140,7 @@ async fn accepted(answer: reqwest::Response) -> anyhow::Result<reqwest::Response
         return Ok(answer);
     }
     let Ok(problem) = answer.json::<Problem>().await else {
-        bail!("the server answered {status}");
+        bail!("the server responded with status {status}");
     };
     let mut text = problem.title;
     for part in problem
@@ -160,7 +160,7 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// The next event; none when the server closed the connection.
+    /// The next event; `None` if the server closed the connection.
     pub(crate) async fn next(&mut self) -> anyhow::Result<Option<JobEvent>> {
         while let Some(message) = self.socket.next().await {
             match message? {

@@ -1,4 +1,4 @@
-//! Base models by name: what they are, without loading them.
+//! Base models by name and their properties, without loading them.
 
 use std::path::Path;
 
@@ -30,7 +30,7 @@ pub(crate) fn built_in() -> orchestrator::Base {
     }
 }
 
-/// Where base models may lie on this machine by the settings, and where the server keeps its own data.
+/// Folders of this machine that may contain base models, and the server's own data folder.
 pub(crate) fn places(settings: &Settings) -> anyhow::Result<Places> {
     Ok(Places::new(
         settings.base_folders.clone(),
@@ -38,7 +38,7 @@ pub(crate) fn places(settings: &Settings) -> anyhow::Result<Places> {
     ))
 }
 
-/// Looks at a base model on this machine; an error says what is there instead.
+/// Inspects a base model on this machine; the error says what was found instead.
 pub(crate) fn inspect(path: &Path) -> Result<BaseFacts, String> {
     let info = BaseInfo::read(path).map_err(|err| chain(&err))?;
     Ok(BaseFacts {
@@ -47,7 +47,7 @@ pub(crate) fn inspect(path: &Path) -> Result<BaseFacts, String> {
     })
 }
 
-/// How large a base model is, as far as presets care.
+/// Size class of a base model, which selects the preset.
 pub(crate) fn class(info: &BaseInfo) -> BaseClass {
     if info.model_channels < SDXL_CHANNELS {
         BaseClass::Tiny

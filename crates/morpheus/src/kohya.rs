@@ -1,4 +1,4 @@
-//! Where sd-scripts is on this machine, as flags and variables say.
+//! Location of sd-scripts on this machine, from flags and variables.
 
 use std::{
     path::{Path, PathBuf},
@@ -11,13 +11,13 @@ use protocol::recipe::Engine;
 
 use crate::paths;
 
-/// Flags of every command that may run sd-scripts.
+/// Flags of every command that can run sd-scripts.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct KohyaFlags {
     /// Folder of kohya-ss/sd-scripts, for the kohya engine
     #[arg(long, env = "MORPHEUS_KOHYA_DIR", value_name = "DIR")]
     pub(crate) kohya_dir: Option<PathBuf>,
-    /// Python that has the packages of sd-scripts [default: venv/bin/python in its folder, else python3]
+    /// Python with the packages of sd-scripts [default: venv/bin/python in its folder, else python3]
     #[arg(
         long,
         env = "MORPHEUS_KOHYA_PYTHON",
@@ -25,7 +25,7 @@ pub(crate) struct KohyaFlags {
         requires = "kohya_dir"
     )]
     pub(crate) kohya_python: Option<PathBuf>,
-    /// What sd-scripts computes in: bf16, fp16 for cards before Ampere, or no for a processor
+    /// Precision of sd-scripts: bf16, fp16 for GPUs before Ampere, or no for a CPU
     #[arg(
         long,
         env = "MORPHEUS_KOHYA_PRECISION",
@@ -37,7 +37,7 @@ pub(crate) struct KohyaFlags {
     /// Folder with both CLIP tokenizers, as sd-scripts' --tokenizer_cache_dir takes it [default: in ~/.cache/morpheus]
     #[arg(long, env = "MORPHEUS_KOHYA_TOKENIZERS", value_name = "DIR")]
     pub(crate) kohya_tokenizers: Option<PathBuf>,
-    /// sd-scripts is ended when nothing was heard of it for this long; loading a base over a slow network takes minutes
+    /// Stop sd-scripts after this long without output; loading a base model over a slow network takes minutes
     #[arg(
         long,
         env = "MORPHEUS_KOHYA_QUIET_SECONDS",
@@ -55,7 +55,7 @@ pub(crate) fn engine(name: &str) -> Result<Engine, String> {
 }
 
 impl KohyaFlags {
-    /// What they say; nothing if no folder is named.
+    /// The settings; `None` if no folder is given.
     pub(crate) fn setup(&self) -> Option<Kohya> {
         let dir = paths::absolute(self.kohya_dir.as_ref()?);
         let python = self.kohya_python.clone().unwrap_or_else(|| {
@@ -83,12 +83,12 @@ impl KohyaFlags {
     }
 }
 
-/// That the folder is what it is said to be.
+/// Checks that the folder is a checkout of sd-scripts.
 pub(crate) fn check_dir(kohya: &Kohya) -> anyhow::Result<()> {
     let script: &Path = &kohya.script();
     ensure!(
         script.is_file(),
-        "--kohya-dir: there is no `{}`; name the folder of a checkout of kohya-ss/sd-scripts",
+        "--kohya-dir: `{}` does not exist; use the folder of a checkout of kohya-ss/sd-scripts",
         script.display()
     );
     Ok(())

@@ -18,7 +18,7 @@ pub(crate) fn start_to(default_filter: &str, writer: impl for<'a> MakeWriter<'a>
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(writer)
-        // It would be told to standard error, and panic where that is what cannot be written to.
+        // The error would go to standard error, and panic if that cannot be written.
         .log_internal_errors(false)
         .with_ansi(stderr().is_terminal());
     if std::env::var("MORPHEUS_LOG_FORMAT").as_deref() == Ok("json") {

@@ -39,7 +39,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the whole product: API, dashboard, training and generation on this machine.
+    /// Run the server: API, dashboard, training and generation on this machine.
     Serve(commands::serve::Args),
     /// Run work for a server on this machine.
     Agent(commands::agent::Args),
@@ -47,23 +47,23 @@ enum Command {
     Train(commands::train::Args),
     /// Render a picture from a prompt, with any number of LoRAs.
     Generate(commands::generate::Args),
-    /// Look into LoRA files.
+    /// Inspect and verify LoRA files.
     Lora(commands::lora::Args),
     /// Check pictures and captions before they are uploaded.
     Dataset(commands::dataset::Args),
-    /// Write everything, database and files, into one file or folder, while the server runs. Secrets are in it.
+    /// Back up the database and files into one file or folder while the server runs. It contains secrets.
     Backup(commands::backup::Args),
-    /// Restore a backup into an empty installation, of any database and object store.
+    /// Restore a backup into an empty installation with any database and object store.
     Restore(commands::restore::Args),
-    /// Look after the object store.
+    /// Maintain the object store.
     Objects(commands::objects::Args),
-    /// Bring the database up to date, look at it, export it to a file or import one.
+    /// Migrate, inspect, export or import the database.
     Db(commands::db::Args),
     /// Show who did what, when and from where.
     Audit(commands::audit::Args),
-    /// End rented machines whose time is over, by their names alone: no database, only RunPod's key.
+    /// End rented machines whose time is over, by their names alone: no database, only the provider's key.
     Reap(commands::reap::Args),
-    /// Go through the main job, start to finish, with pictures that ship with Morpheus.
+    /// Run a complete training with pictures that ship with Morpheus.
     Demo(commands::demo::Args),
     /// Check this machine and say what is wrong and how to fix it.
     Doctor(commands::doctor::Args),
@@ -75,8 +75,8 @@ enum Command {
 }
 
 impl Command {
-    /// Whether it keeps an installation, whose files are nobody else's business. What somebody makes for themselves,
-    /// pictures and trained files, gets the rights that all their files get.
+    /// Whether the command works on an installation, whose files must be private. Files that users create for
+    /// themselves, such as pictures and trained files, get their usual permissions.
     fn keeps_secrets(&self) -> bool {
         match self {
             Self::Serve(_)
@@ -127,7 +127,13 @@ fn main() -> ExitCode {
         Command::DecodeWorker => commands::decode_worker::run(),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => match output::lost() {
+            None => ExitCode::SUCCESS,
+            Some(err) => {
+                output::error(&err);
+                ExitCode::FAILURE
+            }
+        },
         Err(err) => {
             output::error(&err);
             ExitCode::FAILURE

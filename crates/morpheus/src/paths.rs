@@ -18,7 +18,7 @@ pub(crate) fn work_dir() -> PathBuf {
     env_path("XDG_CACHE_HOME")
         .map(|cache| cache.join("morpheus"))
         .or_else(|| env_path("HOME").map(|home| home.join(".cache/morpheus")))
-        // In a folder of everybody's, others use the same program.
+        // In a shared folder, other accounts use the same program.
         .unwrap_or_else(|| env::temp_dir().join(format!("morpheus-{}", rustix::process::geteuid().as_raw())))
 }
 

@@ -1,7 +1,8 @@
-//! Keeps what Morpheus writes to the account that it runs as: folders 0700, files 0600.
+//! Makes files of Morpheus private to its account: folders 0700, files 0600.
 //!
-//! The mask of the process does so for what is new; children inherit it. What an earlier version left open is closed
-//! at start: folder and database at once, which protects all below, and everything else once, beside the server.
+//! The umask of the process does this for new files; children inherit it. Files left open by an earlier version are
+//! closed at start: folder and database immediately, which protects everything below, and the rest once, in the
+//! background.
 
 use std::{
     fs::{self, Metadata, Permissions},
@@ -14,21 +15,21 @@ use anyhow::Context as _;
 use rustix::{fs::Mode, process};
 use store::audit::Actor;
 
-/// What accounts other than the own one may do.
+/// Permission bits of other accounts.
 const OTHERS: u32 = 0o077;
 
-/// Says in a data folder that everything below it was closed.
+/// Marks a data folder whose contents were all made private.
 const MARKER: &str = "closed-to-others";
 
 /// Entries that a look takes into account; what is above them is closed or not for all of them.
 const MAX_LOOKED_AT: usize = 10_000;
 
-/// Lets nobody else read what this process and its children write from now on.
+/// Makes new files of this process and its children private.
 pub(crate) fn mask() {
     process::umask(Mode::from_raw_mode(OTHERS));
 }
 
-/// Who works at the command line, for the audit log.
+/// The account that runs the command, for the audit log.
 pub(crate) fn actor() -> Actor {
     let account = process::getuid().as_raw().to_string();
     let accounts = fs::read_to_string("/etc/passwd").unwrap_or_default();
@@ -40,7 +41,7 @@ pub(crate) fn actor() -> Actor {
     Actor::named(format!("command line (account {})", name.unwrap_or(account)))
 }
 
-/// What of an installation lies in files of this machine.
+/// The files of an installation on this machine.
 #[derive(Debug, Clone)]
 pub(crate) struct Places {
     /// The data folder, and others that Morpheus alone writes to.
@@ -62,12 +63,12 @@ impl Places {
         }
     }
 
-    /// Closes folders and databases to other accounts; how many were open.
+    /// Removes access of other accounts to folders and databases; returns how many were open.
     pub(crate) fn close(&self) -> u64 {
         let mut closed = Closed::default();
         for folder in &self.folders {
             if is_ours(folder) {
-                closed.close(folder);
+                closed.close_folder(folder);
             }
             closed.close_database(&folder.join("morpheus.db"));
         }
@@ -78,7 +79,7 @@ impl Places {
         closed.n
     }
 
-    /// Closes everything below the folders, unless that was done before. It is not waited for: what is above is closed.
+    /// Closes everything below the folders, unless already done. Runs in the background: the folders above are closed.
     pub(crate) fn close_all_once(self) {
         let folders: Vec<_> = self
             .folders
@@ -93,14 +94,14 @@ impl Places {
             for folder in &folders {
                 closed.close_tree(folder);
                 if let Err(err) = fs::write(folder.join(MARKER), "") {
-                    tracing::warn!(path = %folder.display(), error = %err, "will be looked at again");
+                    tracing::warn!(path = %folder.display(), error = %err, "will be checked again");
                 }
             }
             closed.report();
         });
     }
 
-    /// Those that others can read, with what they are: an entry or two are enough to tell.
+    /// Entries that others can read, with their kind; reports only the first few.
     pub(crate) fn open_to_others(&self) -> Vec<PathBuf> {
         let mut open = Vec::new();
         let databases = self.folders.iter().map(|folder| folder.join("morpheus.db"));
@@ -133,21 +134,24 @@ impl Places {
     }
 }
 
-/// Makes a folder that only this account can enter; refuses one that somebody else made.
+/// Creates a folder that only this account can enter; rejects one that belongs to another account.
 pub(crate) fn own_folder(path: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(path).with_context(|| format!("failed to make the folder `{}`", path.display()))?;
-    let metadata = fs::metadata(path).with_context(|| format!("failed to look at `{}`", path.display()))?;
+    fs::create_dir_all(path).with_context(|| format!("failed to create the folder `{}`", path.display()))?;
     let own = process::geteuid().as_raw();
-    anyhow::ensure!(
-        metadata.uid() == own || metadata.uid() == 0,
-        "the folder `{}` belongs to another account (number {}), which could change what is in it: choose another one, \
-         or delete it",
-        path.display(),
-        metadata.uid()
-    );
+    // A link, and the folder that it leads to.
+    for look in [fs::symlink_metadata::<&Path>, fs::metadata::<&Path>] {
+        let metadata = look(path).with_context(|| format!("failed to inspect `{}`", path.display()))?;
+        let uid = metadata.uid();
+        anyhow::ensure!(
+            uid == own || uid == 0,
+            "the folder `{path}` belongs to another account (uid {uid}), which could change its contents: choose \
+             another folder, or make this one yours with `chown -R {own} {path}`",
+            path = path.display(),
+        );
+    }
     let mut closed = Closed::default();
     if is_ours(path) {
-        closed.close(path);
+        closed.close_folder(path);
     }
     closed.report();
     Ok(())
@@ -161,10 +165,19 @@ struct Closed {
 }
 
 impl Closed {
-    /// Takes the rights of others from a file or folder. Links are not followed.
+    /// Removes the permissions of others from a file or folder. Links are not followed.
     fn close(&mut self, path: &Path) {
         match fs::symlink_metadata(path) {
             Ok(metadata) => self.close_found(path, &metadata),
+            Err(err) if err.kind() == io::ErrorKind::NotFound => {}
+            Err(_) => self.n_failed += 1,
+        }
+    }
+
+    /// The same for a folder that is named in the settings: others could reach the one that a link leads to.
+    fn close_folder(&mut self, folder: &Path) {
+        match fs::canonicalize(folder) {
+            Ok(folder) => self.close(&folder),
             Err(err) if err.kind() == io::ErrorKind::NotFound => {}
             Err(_) => self.n_failed += 1,
         }
@@ -195,12 +208,15 @@ impl Closed {
 
     fn report(&self) {
         if self.n > 0 {
-            tracing::info!(n = self.n, "closed files and folders to other accounts");
+            tracing::info!(
+                n = self.n,
+                "removed access of other accounts to files and folders"
+            );
         }
         if self.n_failed > 0 {
             tracing::warn!(
                 n = self.n_failed,
-                "files or folders could not be closed to other accounts: `morpheus doctor` names them"
+                "could not remove access of other accounts to some files or folders: `morpheus doctor` lists them"
             );
         }
     }
@@ -219,14 +235,18 @@ fn with_siblings(database: &Path) -> [PathBuf; 4] {
 /// `/tmp` or the top of a disk.
 fn is_ours(folder: &Path) -> bool {
     let own = process::geteuid().as_raw();
-    let Ok(metadata) = fs::metadata(folder) else {
+    // Where it is in truth, if it is a link.
+    let Ok(folder) = fs::canonicalize(folder) else {
+        return false;
+    };
+    let Ok(metadata) = fs::metadata(&folder) else {
         return false;
     };
     let is_shared = metadata.mode() & 0o1000 != 0 || folder.parent().is_none();
     if !metadata.is_dir() || metadata.uid() != own || is_shared {
         return false;
     }
-    let Ok(entries) = fs::read_dir(folder) else {
+    let Ok(entries) = fs::read_dir(&folder) else {
         return false;
     };
     entries

@@ -1,4 +1,4 @@
-//! The whole product in this process: what `serve` runs and the demo starts for itself.
+//! The server in this process: used by `serve` and by the demo.
 
 use std::path::Path;
 
@@ -6,43 +6,40 @@ use anyhow::{Context as _, anyhow, bail};
 use orchestrator::{HubOptions, look_at_base};
 use protocol::{base::BaseSource, recipe::Engine};
 use reqwest::Url;
-use server::{AgentCommand, Bound};
+use server::{AgentCommand, Bound, RentalConfig};
 use store::bases::NewBase;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{bases, commands::decode_worker, settings::Settings};
+use crate::{bases, commands::decode_worker, private, settings::Settings};
 
 /// Jobs that train at the same time: each takes all cores.
 const CAPACITY: usize = 1;
 
-/// Opens the store and the socket. Base models are looked at first, so that a wrong path changes nothing.
+/// Opens the store and the socket. Base models are checked first, so that a wrong path changes nothing.
 pub(crate) async fn bind(settings: Settings) -> anyhow::Result<Bound> {
     settings.check_reach()?;
     let declared_bases = declared_bases(&settings)?;
     let mut providers = vec!["local"];
-    providers.extend(
-        settings
-            .runpod
-            .as_ref()
-            .map(|_| orchestrator::providers::runpod::NAME),
-    );
+    providers.extend(settings.rentals.iter().map(RentalConfig::name));
     if let Some(name) = settings
         .max_running
         .keys()
         .find(|name| !providers.contains(&name.as_str()))
     {
         bail!(
-            "max_running: there is no provider `{name}`; use `{}`",
+            "max_running: unknown provider `{name}`; use `{}`",
             providers.join("` or `")
         );
     }
+    private::own_folder(&settings.data)?;
     let places = settings.places();
     places.close();
     places.close_all_once();
     let program = match settings.agent_program {
         Some(program) => program,
-        None => std::env::current_exe().context("failed to find this program, which agents run too")?,
+        None => std::env::current_exe()
+            .context("failed to find the path of this program, which agents also run")?,
     };
     let config = server::Config {
         listen: settings.listen,
@@ -56,7 +53,7 @@ pub(crate) async fn bind(settings: Settings) -> anyhow::Result<Bound> {
         public_url: settings.public_url,
         trusted_proxies: settings.trusted_proxies,
         audit_days: settings.audit_days,
-        runpod: settings.runpod,
+        rentals: settings.rentals,
         local_agent: Some(AgentCommand {
             program,
             first_args: Vec::new(),
@@ -74,7 +71,7 @@ pub(crate) async fn bind(settings: Settings) -> anyhow::Result<Bound> {
     Ok(server::bind(config).await?)
 }
 
-/// The base models of the settings, those of this machine looked at.
+/// The base models from the settings; those on this machine are checked.
 fn declared_bases(settings: &Settings) -> anyhow::Result<Vec<NewBase>> {
     let places = bases::places(settings)?;
     let declared = settings.bases.iter().map(|(name, source)| {
@@ -123,13 +120,16 @@ impl Product {
             None => bound
                 .new_login_url()
                 .await
-                .context("failed to make a login address")?,
+                .context("failed to create a login address")?,
         };
-        let token = bound.new_token("demo").await.context("failed to make a token")?;
+        let token = bound
+            .new_token("demo")
+            .await
+            .context("failed to create a token")?;
         let url = bound
             .public_url
             .parse()
-            .context("the server's own address is none")?;
+            .context("the server's own address is not a valid URL")?;
         let ending = CancellationToken::new();
         let asked = ending.clone();
         let serving = tokio::spawn(bound.run(asked.cancelled_owned()));
@@ -150,7 +150,7 @@ impl Product {
         &self.token
     }
 
-    /// Signs in whoever opens it.
+    /// Address that signs in the browser that opens it.
     pub(crate) fn login_url(&self) -> &str {
         &self.login_url
     }
@@ -158,7 +158,7 @@ impl Product {
     /// Ends the server and the agents that it started.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
         self.ending.cancel();
-        let served = self.serving.await.context("the server broke off")?;
+        let served = self.serving.await.context("the server stopped unexpectedly")?;
         end_children();
         Ok(served?)
     }

@@ -1,7 +1,7 @@
 //! Settings of the server: from flags, from `MORPHEUS_*` variables, from a TOML file, in that order.
 
 mod reach;
-mod runpod;
+mod rented;
 mod s3;
 
 use std::{
@@ -22,13 +22,18 @@ use protocol::{
     limits::AUDIT_DAYS,
 };
 use serde::Deserialize;
-use server::RunPodConfig;
+use server::RentalConfig;
 use store::{Store, StoreBuilder, objects::S3Settings};
+use toml::de::DeTable;
 
-use self::{runpod::RunPodFlags, s3::S3Flags};
+pub(crate) use self::rented::variable;
+use self::{
+    rented::{RentalFlags, RentalTables},
+    s3::S3Flags,
+};
 use crate::{paths, private::Places};
 
-/// Where the server listens when nobody says so.
+/// Default listening address.
 pub(crate) const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7860);
 
 /// Days that entries of the audit log may be kept: up to a century, which a time of today can go back.
@@ -46,10 +51,10 @@ pub(crate) struct Flags {
     /// Database [default: SQLite in the data folder]
     #[arg(long, env = "MORPHEUS_DATABASE", value_name = "URL", hide_env_values = true)]
     database: Option<String>,
-    /// Queue that wakes agents and other servers up: redis://, rediss:// or postgres:// [default: the database]
+    /// Queue for notifications between servers: redis://, rediss:// or postgres:// [default: the database]
     #[arg(long, env = "MORPHEUS_QUEUE", value_name = "URL", hide_env_values = true)]
     queue: Option<String>,
-    /// PEM file with the authority that vouches for a rediss:// queue [default: the public ones]
+    /// PEM file with the CA certificate for a rediss:// queue [default: public CAs]
     #[arg(long, env = "MORPHEUS_QUEUE_CA", value_name = "FILE")]
     queue_ca: Option<PathBuf>,
     /// Object store for pictures and trained files [default: the data folder]
@@ -57,8 +62,8 @@ pub(crate) struct Flags {
     objects: Option<String>,
     #[command(flatten)]
     s3: S3Flags,
-    /// Proxy in front of the server, or a range of them, that says in X-Forwarded-For where a request comes from, for
-    /// the audit log and the limit of refused sign-ins [default: none]. May be repeated
+    /// Address or range of reverse proxies whose X-Forwarded-For header is trusted for the client address, for
+    /// the audit log and the limit on failed sign-ins [default: none]. May be repeated
     #[arg(
         long = "trusted-proxy",
         env = "MORPHEUS_TRUSTED_PROXIES",
@@ -70,11 +75,11 @@ pub(crate) struct Flags {
     /// Days that entries of the audit log are kept [default: a year]
     #[arg(long, env = "MORPHEUS_AUDIT_DAYS", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(AUDIT_DAYS_RANGE))]
     audit_days: Option<u32>,
-    /// How browsers and rented machines reach the server, when that is not where it listens
+    /// URL at which browsers and rented machines reach the server, if not the listening address
     #[arg(long, env = "MORPHEUS_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,
     #[command(flatten)]
-    runpod: RunPodFlags,
+    rentals: RentalFlags,
     /// Base model to offer: a single-file SDXL checkpoint or a diffusers folder, as a path, an https:// address (with
     /// #sha256=HEX after it if its hash is known), or hf:OWNER/REPOSITORY[@REVISION][:FILE]. May be repeated
     #[arg(
@@ -85,7 +90,7 @@ pub(crate) struct Flags {
         hide_env_values = true
     )]
     bases: Vec<String>,
-    /// Folder of this machine that base models may be registered from in the dashboard [default: none]. May be repeated
+    /// Folder from which base models may be registered in the dashboard [default: none]. May be repeated
     #[arg(
         long = "base-folder",
         env = "MORPHEUS_BASE_FOLDERS",
@@ -93,8 +98,8 @@ pub(crate) struct Flags {
         value_delimiter = ','
     )]
     base_folders: Vec<PathBuf>,
-    /// Range of private addresses that base models may be fetched from, like 10.0.0.0/8; public ones always are. May be
-    /// repeated
+    /// Range of private addresses from which base models may be downloaded, such as 10.0.0.0/8, in addition to public
+    /// ones. May be repeated
     #[arg(
         long = "allow-fetch-from",
         env = "MORPHEUS_ALLOW_FETCH_FROM",
@@ -102,7 +107,7 @@ pub(crate) struct Flags {
         value_delimiter = ','
     )]
     fetch_from: Vec<Range>,
-    /// Jobs of a provider that run at the same time [default: local=1]. May be repeated
+    /// Maximum number of jobs of a provider that run at the same time [default: local=1]. May be repeated
     #[arg(
         long,
         env = "MORPHEUS_MAX_RUNNING",
@@ -110,8 +115,8 @@ pub(crate) struct Flags {
         value_delimiter = ','
     )]
     max_running: Vec<Limit>,
-    /// Megabytes that stay free of the disks with the data folder and the objects: with less, uploads are refused and
-    /// jobs pause until there is room; 0 for no limit [default: 2 % of the disk, from 1 to 20 GiB, at most a fifth]
+    /// Minimum free megabytes on the disks with the data folder and the objects: below, uploads are rejected and
+    /// jobs pause until space is free; 0 for no limit [default: 2 % of the disk, from 1 to 20 GiB, at most a fifth]
     #[arg(long, env = "MORPHEUS_MIN_FREE_MB", value_name = "N")]
     min_free_mb: Option<u64>,
     /// Program to start as agent instead of this one, for tests of the control plane
@@ -122,39 +127,39 @@ pub(crate) struct Flags {
     config: Option<PathBuf>,
 }
 
-/// The settings, complete. They hold passwords, which are not printed.
+/// The complete settings. They contain passwords, which are not printed.
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     pub(crate) data: PathBuf,
     pub(crate) database: Option<String>,
     pub(crate) queue: Option<String>,
-    /// Who may vouch for the queue, when that is not a public authority.
+    /// CA certificate for the queue, if not a public one.
     pub(crate) queue_ca: Option<PathBuf>,
     pub(crate) objects: Option<String>,
-    /// How to reach the bucket, when the objects are in one.
+    /// Access to the bucket, if the objects are in one.
     pub(crate) s3: S3Settings,
     /// How browsers and rented machines reach the server.
     pub(crate) public_url: Option<String>,
-    /// Who may say where a request comes from.
+    /// Trusted proxies.
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// How long the audit log is kept.
     pub(crate) audit_days: u32,
     /// The file with settings.
     pub(crate) config: Option<PathBuf>,
-    /// Who rents machines to us, if anybody.
-    pub(crate) runpod: Option<RunPodConfig>,
+    /// Who rents machines to us.
+    pub(crate) rentals: Vec<RentalConfig>,
     /// Base models beside the built-in one, by name; paths are absolute.
     pub(crate) bases: BTreeMap<String, BaseSource>,
     /// Folders that base models may be registered from.
     pub(crate) base_folders: Vec<PathBuf>,
-    /// Where base models may be fetched from beside the public addresses.
+    /// Private address ranges from which base models may be downloaded.
     pub(crate) fetch_from: Ranges,
     /// Jobs that run at the same time, by the name of their provider.
     pub(crate) max_running: BTreeMap<String, usize>,
-    /// Bytes that stay free of the disks.
+    /// Minimum free bytes on the disks.
     pub(crate) min_free_bytes: Option<u64>,
-    /// What agents run, when that is not this program.
+    /// Program of agents, if not this one.
     pub(crate) agent_program: Option<PathBuf>,
 }
 
@@ -185,7 +190,7 @@ impl FromStr for NamedBase {
                 source: source.parse().map_err(|err| format!("{name}: {err}"))?,
             }),
             _ => Err(format!(
-                "write it as NAME=SOURCE, for example sdxl={}",
+                "must be NAME=SOURCE, for example sdxl={}",
                 if text.contains([':', '/']) {
                     masked(text)
                 } else {
@@ -199,7 +204,7 @@ impl FromStr for NamedBase {
 /// An address, or a range of them.
 fn proxy(text: &str) -> Result<IpNet, String> {
     let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-    network.map_err(|_| "write an address or a range, for example 10.0.0.2 or 10.0.0.0/8".to_owned())
+    network.map_err(|_| "must be an address or a range, for example 10.0.0.2 or 10.0.0.0/8".to_owned())
 }
 
 /// A limit as `PROVIDER=N`.
@@ -219,7 +224,7 @@ impl FromStr for Limit {
                 n: n.parse().ok()?,
             })
         });
-        limit.ok_or_else(|| "write it as PROVIDER=N, for example local=2".to_owned())
+        limit.ok_or_else(|| "must be PROVIDER=N, for example local=2".to_owned())
     }
 }
 
@@ -237,7 +242,9 @@ struct File {
     public_url: Option<String>,
     trusted_proxies: Vec<String>,
     audit_days: Option<u32>,
-    runpod: RunPodFlags,
+    /// The table of each provider, by its name.
+    #[serde(skip)]
+    rentals: RentalTables,
     bases: BTreeMap<String, BaseSource>,
     base_folders: Vec<PathBuf>,
     allow_fetch_from: Vec<Range>,
@@ -246,7 +253,7 @@ struct File {
 }
 
 impl Settings {
-    /// Completes the flags with the file that they name and the defaults.
+    /// Completes the flags with the settings file and the defaults.
     pub(crate) fn resolve(flags: Flags) -> anyhow::Result<Self> {
         let file = flags
             .config
@@ -256,7 +263,7 @@ impl Settings {
             .unwrap_or_default();
         let mut bases = file.bases;
         for base in &flags.bases {
-            // Not by clap, which would print the whole of it, with what is secret in an address.
+            // Not parsed by clap, which would print the whole value, including secrets in a URL.
             let named: NamedBase = base
                 .parse()
                 .map_err(|reason: String| anyhow!("--base: {reason}"))?;
@@ -314,10 +321,9 @@ impl Settings {
             trusted_proxies,
             audit_days,
             config: flags.config,
-            runpod: flags
-                .runpod
-                .or(file.runpod)
-                .complete(|name| std::env::var(name).ok())?,
+            rentals: flags
+                .rentals
+                .complete(file.rentals, |name| std::env::var(name).ok())?,
             s3: flags.s3.or(file.s3).complete(|name| std::env::var(name).ok()),
             bases,
             base_folders,
@@ -346,30 +352,44 @@ impl Settings {
         Places::of(&self.data, self.database.as_deref(), self.objects.as_deref())
     }
 
-    /// Makes sure that rented machines can talk to the server.
+    /// Checks that rented machines can reach the server.
     pub(crate) fn check_reach(&self) -> anyhow::Result<()> {
-        let Some(runpod) = &self.runpod else { return Ok(()) };
         let is_bucket = self
             .objects
             .as_deref()
             .is_some_and(|url| url.starts_with("s3://"));
-        if runpod.has_mailbox && !is_bucket {
-            bail!(
-                "mailbox: machines need a bucket to talk to the server through: name one with --objects s3://BUCKET"
-            );
+        for rental in &self.rentals {
+            if rental.has_mailbox && !is_bucket {
+                bail!(
+                    "mailbox: machines need a bucket to talk to the server through: name one with --objects s3://BUCKET"
+                );
+            }
+            if !rental.has_mailbox && rental.landlord.is_real() {
+                reach::check(rental.landlord.kind(), self.public_url.as_deref())?;
+            }
         }
-        if runpod.has_mailbox || !reach::is_real(&runpod.client.url) {
-            return Ok(());
-        }
-        reach::check(self.public_url.as_deref())
+        Ok(())
     }
 }
 
 impl File {
+    /// The tables of providers have names that this file does not know, so they are taken out of the whole first.
+    fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        let mut whole = DeTable::parse(text)?;
+        let rentals = RentalTables::take(whole.get_mut())?;
+        let file = Self::deserialize(toml::de::Deserializer::from(whole))?;
+        Ok(Self { rentals, ..file })
+    }
+
     fn read(path: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("failed to read the settings file `{}`", path.display()))?;
-        let mut file: Self = toml::from_str(&text).map_err(|err| wrong_file(path, &text, &err))?;
+        let mut file = Self::parse(&text).map_err(|err| wrong_file(path, &text, &err))?;
+        anyhow::ensure!(
+            file.data.as_deref() != Some(Path::new("")),
+            "the settings file `{}` is invalid: data: must name a folder, not be empty; leave it out for the default",
+            path.display()
+        );
         // Paths in a file are meant from where the file is.
         let folder = path.parent().unwrap_or(Path::new("."));
         for base in file.bases.values_mut() {
@@ -391,7 +411,7 @@ fn wrong_file(path: &Path, text: &str, err: &toml::de::Error) -> anyhow::Error {
     let at = err.span().map_or(0, |span| span.start);
     let line = 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count();
     anyhow!(
-        "the settings file `{}` is not right: line {line}: {}",
+        "the settings file `{}` is invalid: line {line}: {}",
         path.display(),
         err.message()
     )
@@ -434,6 +454,17 @@ mod tests {
         let big = folder.path().join("big.safetensors").display().to_string();
         assert_eq!(settings.bases["big"], BaseSource::Path(big));
         assert_eq!(settings.bases["other"], BaseSource::Path("/x".into()));
+    }
+
+    #[test]
+    fn an_empty_data_folder_is_not_that_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("morpheus.toml");
+        std::fs::write(&file, "data = ''\n").unwrap();
+        let err = resolve(&["--config", file.to_str().unwrap()])
+            .map(drop)
+            .unwrap_err();
+        assert!(format!("{err:#}").contains("data: must name a folder"), "{err:#}");
     }
 
     #[test]

@@ -105,7 +105,7 @@ impl Orchestrator {
 
     /// How large a job's base model is, as far as it can be used.
     pub(crate) async fn class(&self, recipe: &Recipe) -> ServiceResult<BaseClass> {
-        match self.base(&self.store, &recipe.base_model).await {
+        match self.base(&self.store, recipe.base_model()).await {
             Ok(base) => Ok(base.model.class),
             // The job says so when it starts.
             Err(ServiceError::Conflict(_)) => Ok(BaseClass::Sdxl),
@@ -148,8 +148,8 @@ impl Orchestrator {
         match files.collect::<Option<Vec<_>>>() {
             Some(files) if !files.is_empty() => Ok(BaseLocation::Files { files }),
             _ => Err(ServiceError::Conflict(format!(
-                "`{}` is a file of the server's machine, which `{provider}` cannot read: copy it into the object \
-                 store first (Settings, Base models), or register it by address or Hugging Face id",
+                "`{}` is a file of the server's machine, which `{provider}` cannot read: copy it to the object store \
+                     first (Settings, Base models), or register it by URL or Hugging Face id",
                 base.name
             ))),
         }
@@ -170,7 +170,7 @@ impl Orchestrator {
         let name = request.name.trim().to_owned();
         base::check_name(&name).map_err(|reason| ServiceError::field("name", reason))?;
         if self.options.bases.iter().any(|base| base.model.name == name) {
-            return Err(ServiceError::field("name", format!("`{name}` is taken")));
+            return Err(ServiceError::field("name", format!("`{name}` is already in use")));
         }
         let source: BaseSource = request
             .source
@@ -180,8 +180,8 @@ impl Orchestrator {
             if owner != self.store.default_owner() {
                 return Err(ServiceError::field(
                     "source",
-                    "only the owner of the installation may register files of its machine: write https://… or \
-                     hf:OWNER/REPOSITORY",
+                    "only the owner of the installation may register files on its machine: use https://… or \
+                         hf:OWNER/REPOSITORY",
                 ));
             }
             let permitted = self.places.permit(Path::new(path), By::Request);
@@ -198,7 +198,7 @@ impl Orchestrator {
         if !bases::insert(&tx, new).await? {
             return Err(ServiceError::field(
                 "name",
-                format!("there is a base model `{name}` already: remove it first, or choose another name"),
+                format!("the base model `{name}` already exists: remove it first, or choose another name"),
             ));
         }
         audit::record(
@@ -219,14 +219,14 @@ impl Orchestrator {
         let tx = self.store.begin().await?;
         if bases::get(&tx, name).await?.from_settings {
             return Err(ServiceError::Conflict(format!(
-                "`{name}` stands in the server's settings: take it out there, and start the server again"
+                "`{name}` is defined in the server's settings: remove it there, and restart the server"
             )));
         }
         let open = jobs::open(&tx).await?;
-        if let Some(job) = open.iter().find(|job| job.recipe.base_model == name) {
+        if let Some(job) = open.iter().find(|job| job.recipe.base_model() == name) {
             return Err(ServiceError::Conflict(format!(
                 "the job `{}` trains on `{name}`: cancel it first, or wait until it has ended",
-                job.recipe.name
+                job.recipe.name()
             )));
         }
         bases::delete(&tx, name).await?;

@@ -22,13 +22,19 @@ use crate::{ServiceError, ServiceResult};
 
 const GIB: u64 = 1 << 30;
 
+const MOST_FREE_FILES: u64 = 2000;
+
 /// What is free on a disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Space {
     /// Bytes that this account may still write.
     pub free_bytes: u64,
     /// Size of the disk.
     pub total_bytes: u64,
+    /// Files that this account may still make.
+    pub free_files: u64,
+    /// Files that the disk can hold; 0: it has no limit of its own.
+    pub total_files: u64,
 }
 
 /// Measures disks; tests bring their own.
@@ -54,6 +60,8 @@ impl Default for Gauge {
             Ok(Space {
                 free_bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
                 total_bytes: stat.f_blocks.saturating_mul(stat.f_frsize),
+                free_files: stat.f_favail,
+                total_files: stat.f_files,
             })
         })
     }
@@ -76,12 +84,24 @@ pub struct DiskOptions {
     pub gauge: Gauge,
 }
 
+/// What a disk is short of.
+#[derive(Debug, Clone, Copy, Default)]
+struct Short {
+    bytes: bool,
+    files: bool,
+}
+
+/// Files that must stay free: two percent, but no more than anybody here makes in an hour.
+fn min_free_files(total_files: u64) -> u64 {
+    (total_files / 50).min(MOST_FREE_FILES)
+}
+
 /// The guard of this server's disks.
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
     options: DiskOptions,
     /// By folder, in the order of the options.
-    short: Mutex<Vec<bool>>,
+    short: Mutex<Vec<Short>>,
     is_short: AtomicBool,
     /// What the checkpoints need that running jobs write when they pause.
     reserve_bytes: AtomicU64,
@@ -90,7 +110,7 @@ pub(crate) struct Disk {
 impl Disk {
     pub(crate) fn new(options: DiskOptions) -> Self {
         Self {
-            short: Mutex::new(vec![false; options.folders.len()]),
+            short: Mutex::new(vec![Short::default(); options.folders.len()]),
             options,
             ..Self::default()
         }
@@ -115,7 +135,7 @@ impl Disk {
                 Ok(space) => space,
                 Err(error) => {
                     tracing::debug!(path = %path.display(), %error, "the disk cannot be measured");
-                    *short = false;
+                    *short = Short::default();
                     continue;
                 }
             };
@@ -126,17 +146,24 @@ impl Disk {
                     min_free.saturating_add(self.reserve_bytes.load(Ordering::Relaxed))
                 }
             };
-            *short = is_short(*short, space.free_bytes, wanted);
+            short.bytes = is_short(short.bytes, space.free_bytes, wanted);
+            let min_free_files = if wanted > 0 {
+                min_free_files(space.total_files)
+            } else {
+                0
+            };
+            short.files = is_short(short.files, space.free_files, min_free_files);
             folders.push(FolderStatus {
                 name: (*name).to_owned(),
                 free_bytes: space.free_bytes,
                 total_bytes: space.total_bytes,
                 min_free_bytes: wanted,
                 resume_at_bytes: resume_at(wanted),
-                is_short: *short,
+                is_out_of_files: short.files,
+                is_short: short.bytes || short.files,
             });
         }
-        let is_short = short.iter().any(|short| *short);
+        let is_short = folders.iter().any(|folder| folder.is_short);
         self.is_short.store(is_short, Ordering::Relaxed);
         DiskStatus { is_short, folders }
     }
@@ -160,6 +187,13 @@ impl Disk {
 
 /// For a person, with figures and what to do.
 fn no_room(folder: &FolderStatus, n_bytes: u64) -> String {
+    if folder.is_out_of_files {
+        return format!(
+            "the server's disk can hold hardly any more files (its inodes are used up), although it has {} free: delete \
+             files that are not needed, or give the server a disk for more files; then try again",
+            bytes(folder.free_bytes)
+        );
+    }
     let needed = if folder.is_short {
         folder
             .resume_at_bytes

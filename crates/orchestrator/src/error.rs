@@ -24,10 +24,10 @@ pub enum ServiceError {
     #[error("{0}")]
     Conflict(String),
     /// The agent does not own the work any more: somebody else does, or it has ended. (HTTP 409 `lease_lost`)
-    #[error("this attempt does not hold the lease any more: drop the work")]
+    #[error("this attempt no longer holds the lease: stop the work")]
     LeaseLost,
     /// The token was deleted, or its time is over. (HTTP 401)
-    #[error("the token was deleted or has expired: make a new one under Settings")]
+    #[error("the token was deleted or has expired: create a new one under Settings")]
     TokenEnded,
     /// The token is not the one that this attempt was given. (HTTP 403)
     #[error("this token does not belong to this attempt")]
@@ -61,7 +61,7 @@ impl From<StoreError> for ServiceError {
     fn from(err: StoreError) -> Self {
         match err {
             StoreError::NotFound { what, id } => Self::NotFound { what, id },
-            StoreError::Stale { .. } => Self::Conflict(format!("{err}: look again, then repeat")),
+            StoreError::Stale { .. } => Self::Conflict(format!("{err}: reload, then try again")),
             err => Self::Store(err),
         }
     }

@@ -23,7 +23,8 @@ pub(crate) fn check_header(header: &Header, rank: u64) -> Result<(), String> {
         });
         let Some((module, part)) = parts else {
             return Err(format!(
-                "its tensor `{name}` belongs to no LoRA: names are like `lora_unet_input_blocks_4_1_proj_in.{DOWN}`"
+                "its tensor `{name}` is not from a LoRA: valid names look like \
+                     `lora_unet_input_blocks_4_1_proj_in.{DOWN}`"
             ));
         };
         if !matches!(tensor.dtype, Dtype::F16 | Dtype::BF16 | Dtype::F32) {
@@ -52,10 +53,10 @@ fn check_module(parts: &BTreeMap<&str, &Tensor>, rank: u64) -> Result<(), String
     // Of a linear layer, or of a convolution, whose kernel the first half has.
     let ranks = match (down.shape.as_slice(), up.shape.as_slice()) {
         ([down, _], [_, up]) | ([down, _, _, _], [_, up, 1, 1]) => [*down, *up],
-        _ => return Err("has shapes that no LoRA has".to_owned()),
+        _ => return Err("has shapes that are invalid for a LoRA".to_owned()),
     };
     match ranks.into_iter().find(|found| *found != rank) {
-        Some(found) => Err(format!("has the rank {found}, and the recipe's is {rank}")),
+        Some(found) => Err(format!("has the rank {found}, but the recipe has {rank}")),
         None => Ok(()),
     }
 }

@@ -1,12 +1,9 @@
 //! Who leases machines. A provider starts, lists and ends instances, and remembers nothing itself.
 //!
-//! A [`Provider`] has machines that cost nothing; a [`rental::Landlord`] has machines that cost money, which are looked
-//! after by [`crate::rentals`]. `README.md` beside this file says how to add one.
+//! A [`Provider`] has machines that cost nothing; a [`rental::Landlord`] has machines that cost money, which
+//! [`crate::rentals`] looks after. `README.md` beside this file says how to add one of either kind.
 
 pub mod local;
-pub mod machine_name;
-pub mod rental;
-pub mod runpod;
 
 use std::fmt;
 

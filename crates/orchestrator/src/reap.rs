@@ -8,13 +8,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use protocol::MicroUsd;
+use rental::{Account, CallError, MachineName, Machines};
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
-
-use crate::providers::{
-    machine_name::MachineName,
-    runpod::{CallError, Client, Listing, Pod},
-};
 
 /// The time after its deadline that a machine is left to end itself, and our server to end it: half of the six
 /// minutes that every reservation has for the end.
@@ -115,15 +111,15 @@ pub struct Report {
 pub struct ReapError(#[source] CallError);
 
 /// Looks once at all machines, and ends those that are overdue, each until it is gone or patience is over.
-pub async fn round(client: &Client, options: &Options) -> Result<Report, ReapError> {
+pub async fn round(account: &dyn Account, options: &Options) -> Result<Report, ReapError> {
     let give_up_at = Instant::now() + options.patience;
-    let listing = client.list().await.map_err(ReapError)?;
-    let now = time_of(&listing);
+    let listed = account.list().await.map_err(ReapError)?;
+    let now = time_of(&listed);
     let mut report = Report::default();
     let mut overdue = Vec::new();
-    for pod in &listing.pods {
-        let machine = Machine::of(pod);
-        match judge(&pod.name, now, options) {
+    for shown in &listed.machines {
+        let machine = Machine::of(shown);
+        match judge(&shown.name, now, options) {
             Judgement::Overdue => overdue.push(machine),
             Judgement::InTime => report.in_time.push(machine),
             Judgement::OtherDeployment => report.other_deployments.push(machine),
@@ -132,7 +128,7 @@ pub async fn round(client: &Client, options: &Options) -> Result<Report, ReapErr
     }
     // All at once: one that does not end must not keep the others alive.
     let ends = overdue.into_iter().map(async |machine| {
-        let is_gone = end(client, &machine, give_up_at).await;
+        let is_gone = end(account, &machine, give_up_at).await;
         (machine, is_gone)
     });
     for (machine, is_gone) in futures::future::join_all(ends).await {
@@ -146,20 +142,20 @@ pub async fn round(client: &Client, options: &Options) -> Result<Report, ReapErr
 }
 
 impl Machine {
-    fn of(pod: &Pod) -> Self {
+    fn of(shown: &rental::Machine) -> Self {
         Self {
-            id: pod.id.clone(),
-            name: pod.name.clone(),
-            rate_micro_usd: pod.rate,
-            deadline: pod.name.parse().ok().map(|name: MachineName| name.deadline()),
+            id: shown.id.clone(),
+            name: shown.name.clone(),
+            rate_micro_usd: shown.rate,
+            deadline: shown.name.parse().ok().map(|name: MachineName| name.deadline()),
         }
     }
 }
 
 /// The provider's time, since this machine's clock may be wrong; ours when it does not say.
-fn time_of(listing: &Listing) -> DateTime<Utc> {
+fn time_of(listed: &Machines) -> DateTime<Utc> {
     let ours = Utc::now();
-    let Some(theirs) = listing.at else { return ours };
+    let Some(theirs) = listed.at else { return ours };
     if (theirs - ours).abs() > CLOCK_TOLERANCE {
         tracing::warn!(%ours, %theirs, "this machine's clock differs from the provider's, which counts");
     }
@@ -167,11 +163,11 @@ fn time_of(listing: &Listing) -> DateTime<Utc> {
 }
 
 /// Orders a machine's end again and again until the provider says that it is gone; false when patience is over.
-async fn end(client: &Client, machine: &Machine, give_up_at: Instant) -> bool {
+async fn end(account: &dyn Account, machine: &Machine, give_up_at: Instant) -> bool {
     let Machine { id, name, .. } = machine;
     let mut pause = FIRST_PAUSE;
     loop {
-        match try_to_end(client, id).await {
+        match try_to_end(account, id).await {
             Ok(true) => {
                 tracing::info!(machine.id = id, machine.name = name, "machine ended");
                 return true;
@@ -198,13 +194,13 @@ async fn end(client: &Client, machine: &Machine, give_up_at: Instant) -> bool {
 
 /// Orders a machine's end; true when neither its own page nor the list has it any more. One of them alone can lag
 /// behind, and a confirmed order is no proof.
-async fn try_to_end(client: &Client, id: &str) -> Result<bool, CallError> {
-    client.terminate(id).await?;
-    if client.get(id).await?.is_some() {
+async fn try_to_end(account: &dyn Account, id: &str) -> Result<bool, CallError> {
+    account.terminate(id).await?;
+    if account.get(id).await?.is_some() {
         return Ok(false);
     }
-    let listing = client.list().await?;
-    Ok(listing.pods.iter().all(|pod| pod.id != id))
+    let listed = account.list().await?;
+    Ok(listed.machines.iter().all(|machine| machine.id != id))
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub(crate) enum ReconcileError {
     #[error(transparent)]
     Provider(#[from] ProviderError),
     #[error(transparent)]
-    Landlord(crate::providers::rental::CallError),
+    Landlord(rental::CallError),
 }
 
 impl From<store::StoreError> for ReconcileError {

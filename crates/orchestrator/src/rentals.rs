@@ -26,11 +26,12 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use protocol::{MicroUsd, spend::RentalTerms};
+use rental::Landlord;
 use store::spend::Instance;
 use uuid::Uuid;
 
 pub use self::clock::{Clock, Elapsed};
-use crate::{orchestrator::time_delta, providers::rental::Landlord, watches::Watches};
+use crate::{orchestrator::time_delta, watches::Watches};
 
 /// How long things may take, by the provider's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,7 +184,12 @@ impl Rental {
     }
 
     pub(crate) fn name(&self) -> &'static str {
-        self.landlord.name()
+        self.landlord.kind().name()
+    }
+
+    /// What people call it.
+    pub(crate) fn title(&self) -> &'static str {
+        self.landlord.kind().title()
     }
 }
 

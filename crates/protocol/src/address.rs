@@ -1,11 +1,11 @@
-//! Addresses as people may see them: without what may be secret in them.
+//! URLs as people may see them: without the parts that may be secret.
 
 use std::fmt;
 
-/// Stands for what is left out.
+/// Shown in place of what is left out.
 const LEFT_OUT: char = '…';
 
-/// An address that is shown or logged: `https://…@host/path?…` in place of
+/// A URL to show or log: `https://…@host/path?…` in place of
 /// `https://user:password@host/path?token=secret`.
 ///
 /// User information, query and fragment are left out. A password may hold any character if somebody forgot to encode
@@ -40,7 +40,7 @@ fn is_scheme(text: &str) -> bool {
         .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
 }
 
-/// The address without its query and fragment.
+/// The URL without its query and fragment.
 fn before_query(rest: &str) -> String {
     match rest.find(['?', '#']) {
         Some(at) => format!("{}?{LEFT_OUT}", &rest[..at]),
@@ -61,7 +61,7 @@ fn has_plain_port(authority: &str) -> bool {
         .all(|byte| byte.is_ascii_digit())
 }
 
-/// Prints an address [masked], for `Debug` of what holds one.
+/// Prints a [masked] URL, for `Debug` implementations of types that hold one.
 pub struct Masked<'a>(pub &'a str);
 
 impl fmt::Debug for Masked<'_> {

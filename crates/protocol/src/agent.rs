@@ -9,7 +9,8 @@
 //! | `POST /api/v1/agent/attempts/{id}/artifacts/{artifact_id}/complete` | – | – |
 //! | `POST /api/v1/agent/attempts/{id}/finish` | [`Finish`] | – |
 //!
-//! A request with a fence that is no longer the attempt's is answered with 409 `lease_lost`: somebody else
+//! Both sides ignore fields that they do not know, since they may be of different versions; [`crate::machine`] says
+//! which can work together. A request with a fence that is no longer the attempt's is answered with 409 `lease_lost`: somebody else
 //! owns the work, and the agent drops it. All requests may be repeated without harm.
 
 use std::{collections::BTreeMap, fmt};
@@ -23,43 +24,27 @@ use crate::{
     address::Masked,
     dataset::Manifest,
     event::{LogLevel, StepMetrics},
-    generation::CreateGeneration,
+    generation::Rendering,
+    machine::{Machine, known},
     model::Verdict,
     phase::Outcome,
-    recipe::{Engine, Recipe},
+    recipe::Recipe,
     spend::RentalTerms,
 };
 
-/// Asks for work. The server holds the request until there is some, or `wait_seconds` are over.
+/// Asks for work. The server holds the request until there is work or `wait_seconds` have passed.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ClaimRequest {
     /// Which kinds of work this agent does.
+    #[serde(deserialize_with = "known")]
     pub kinds: Vec<WorkKind>,
     /// How long the server may hold the request, at most 60.
     #[schema(maximum = 60)]
     pub wait_seconds: u32,
-    /// What it runs on; a machine of the pool gets the work that fits.
+    /// What it runs on, and what it can do: it gets only work that fits. An agent that does not say it is too old for
+    /// any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine: Option<Machine>,
-}
-
-/// A machine, as its agent describes it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Machine {
-    /// Its name, from 1 to 80 characters; another machine with the same token has another one.
-    #[schema(min_length = 1, max_length = 80)]
-    pub name: String,
-    /// What jobs may ask for, at most 16.
-    #[schema(max_items = 16)]
-    pub labels: Vec<String>,
-    /// Its first GPU, as its driver calls it; absent when it has none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gpu: Option<String>,
-    /// Memory of that GPU, in GB.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory_gb: Option<u32>,
-    /// What it can train with.
-    pub engines: Vec<Engine>,
 }
 
 /// Kinds of work.
@@ -77,7 +62,7 @@ pub enum WorkKind {
 pub struct ClaimReply {
     /// The work.
     pub assignment: Option<Assignment>,
-    /// The agent's machine is one of the pool: it stays, also when there is no work.
+    /// The agent's machine belongs to the pool: the agent keeps running when there is no work.
     #[serde(default)]
     pub stay: bool,
 }
@@ -89,11 +74,11 @@ pub struct Assignment {
     pub attempt_id: AttemptId,
     /// Proves ownership; sent with every later request.
     pub fence: i64,
-    /// The lease ends this long after the last heartbeat that was answered.
+    /// The lease ends this long after the last heartbeat that got a reply.
     pub lease_seconds: u32,
     /// What to do.
     pub work: Work,
-    /// What the agent must keep to; on rented machines.
+    /// Limits for the agent, on rented machines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terms: Option<RentalTerms>,
 }
@@ -119,9 +104,9 @@ pub struct TrainWork {
     pub base: BaseLocation,
     /// The pictures to train on.
     pub manifest: Manifest,
-    /// Signed addresses of the pictures, by SHA-256.
+    /// Signed URLs of the pictures, by SHA-256.
     pub picture_urls: BTreeMap<String, String>,
-    /// The checkpoint to go on from.
+    /// The checkpoint to resume from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume_from: Option<StoredFile>,
 }
@@ -140,22 +125,22 @@ pub enum BaseLocation {
         /// The path.
         path: String,
     },
-    /// Elsewhere: the agent fetches it, and keeps it for the next job.
+    /// Elsewhere: the agent downloads it and keeps it for later jobs.
     Files {
         /// One single-file checkpoint, or the files of a diffusers folder.
         files: Vec<BaseFile>,
     },
 }
 
-/// One file of a base model that is to be fetched.
+/// One file of a base model to download.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BaseFile {
     /// Its path within the base, with `/` between folders.
     pub path: String,
-    /// Its address is one that a user gave the server, or a hub's: it may lead anywhere, and the agent looks where.
+    /// The URL comes from a user or a hub and may lead anywhere, so the agent checks its target.
     #[serde(default)]
     pub is_foreign: bool,
-    /// Where it is.
+    /// The file to download.
     #[serde(flatten)]
     pub file: StoredFile,
 }
@@ -163,7 +148,7 @@ pub struct BaseFile {
 /// A file in the object store.
 #[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct StoredFile {
-    /// Signed address.
+    /// Signed URL.
     pub url: String,
     /// SHA-256, in hexadecimal.
     pub sha256: String,
@@ -181,35 +166,35 @@ impl fmt::Debug for StoredFile {
     }
 }
 
-/// Says that a file of the assignment cannot be used. The server looks at it itself.
+/// Reports that a file of the assignment cannot be used. The server checks the file itself.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct UnusableFile {
     /// See [`Assignment::fence`].
     pub fence: i64,
     /// SHA-256 of the file as the assignment names it, in hexadecimal.
     pub sha256: String,
-    /// The right bytes arrived, but the engine cannot go on from them; for a checkpoint.
+    /// The bytes are correct, but the engine cannot resume from them; only for a checkpoint.
     pub arrived: bool,
-    /// What was seen, for a person, at most 2000 characters.
+    /// What the agent observed, for a person, at most 2000 characters.
     #[schema(max_length = 2000)]
     pub problem: String,
 }
 
-/// What an agent does without a file.
+/// What the agent should do without the file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum Instead {
-    /// The stored file is whole: fetch it again.
+    /// The stored file is intact: download it again.
     FetchAgain,
-    /// Go on from this checkpoint.
+    /// Resume from this checkpoint.
     GoOn {
-        /// The next older one; absent: from step 0.
+        /// The next older checkpoint; absent to start from step 0.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         resume_from: Option<StoredFile>,
     },
-    /// Nothing takes its place: end the attempt as failed.
+    /// There is no replacement: end the attempt as failed.
     GiveUp {
-        /// Why, and what its owner can do; the detail of the failure.
+        /// The reason and what the owner can do; becomes the detail of the failure.
         reason: String,
     },
 }
@@ -219,8 +204,8 @@ pub enum Instead {
 pub struct GenerateWork {
     /// The generation.
     pub generation_id: GenerationId,
-    /// What to render; seed, width and height are filled in.
-    pub request: CreateGeneration,
+    /// What to render.
+    pub request: Rendering,
     /// Where this machine finds the base model.
     pub base: BaseLocation,
     /// The LoRA files, in the order of the request.
@@ -232,7 +217,7 @@ pub struct GenerateWork {
 pub struct Heartbeat {
     /// See [`Assignment::fence`].
     pub fence: i64,
-    /// Events since the last one that was acknowledged; sent again until they are. At most 1000.
+    /// Events since the last acknowledged one; repeated until acknowledged. At most 1000.
     #[schema(max_items = 1000)]
     pub events: Vec<AgentEvent>,
 }
@@ -240,7 +225,7 @@ pub struct Heartbeat {
 /// One event, numbered by the agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AgentEvent {
-    /// 1, 2, 3, … within the attempt; the server takes each number once.
+    /// 1, 2, 3, … within the attempt; the server stores each number once.
     pub n: u64,
     /// When it happened, by the agent's clock.
     pub at: DateTime<Utc>,
@@ -254,11 +239,11 @@ pub struct AgentEvent {
 pub enum Report {
     /// The engine is preparing.
     Stage {
-        /// What it does, for a person.
+        /// The current step, for a person.
         name: String,
-        /// Finished parts.
+        /// Completed units.
         done: u32,
-        /// All parts; 0 when unknown.
+        /// Total units; 0 if unknown.
         total: u32,
     },
     /// One optimizer step.
@@ -270,20 +255,23 @@ pub enum Report {
         /// Mean over the held-out pictures and the fixed timesteps.
         loss: f64,
     },
-    /// A line for a person.
+    /// A log line for a person.
     Log {
-        /// How grave.
+        /// Severity.
         level: LogLevel,
-        /// The line.
+        /// The text.
         message: String,
     },
     /// Training is done; the result is being validated.
     Finalizing,
-    /// The trained file was judged.
+    /// The trained file was evaluated.
     Validated {
         /// The verdict with its numbers.
         verdict: Verdict,
     },
+    /// What an agent of a newer version reports and this server does not know: it is acknowledged and left out.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Acknowledges events and gives orders.
@@ -294,8 +282,9 @@ pub struct HeartbeatReply {
     /// Events up to this number are stored.
     pub acknowledged: u64,
     /// Orders, each given once and repeated until the agent has acted on it.
+    #[serde(deserialize_with = "known")]
     pub directives: Vec<Directive>,
-    /// What the agent must keep to from now on; on rented machines.
+    /// Limits that apply from now on, on rented machines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terms: Option<RentalTerms>,
 }
@@ -355,7 +344,7 @@ pub struct NewArtifact {
     /// What it is.
     #[serde(flatten)]
     pub kind: ArtifactKind,
-    /// Name that a download gets: a plain one, of at most 200 characters.
+    /// File name for downloads: no path, at most 200 characters.
     #[schema(min_length = 1, max_length = 200)]
     pub file_name: String,
     /// Size.
@@ -366,14 +355,14 @@ pub struct NewArtifact {
     pub sha256: String,
 }
 
-/// Where to put an announced file.
+/// Where to upload an announced file.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct UploadTicket {
     /// Its id.
     pub artifact_id: ArtifactId,
-    /// Signed address to `PUT` the bytes to; absent when the store has these bytes already.
+    /// Signed URL to `PUT` the bytes to; absent if the store already has them.
     pub upload_url: Option<String>,
-    /// Headers to send with them, exactly as they are: an address of an object store is signed with them.
+    /// Headers to send unchanged: the signature of an object store URL covers them.
     #[serde(default)]
     pub upload_headers: BTreeMap<String, String>,
 }
@@ -403,6 +392,10 @@ pub struct Finish {
     /// The picture of a generation, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub picture: Option<ArtifactId>,
+    /// The disk of the agent's machine took no writes: it is full, may not be written to, or fails. The outcome is
+    /// `lost`, and the job waits until there is room; a server that does not know this field tries again at once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_room: bool,
 }
 
 /// The trained LoRA.
@@ -412,7 +405,7 @@ pub struct TrainResult {
     pub artifact_id: ArtifactId,
     /// Optimizer steps done.
     pub n_steps: u32,
-    /// Whether it is fit for use.
+    /// The verdict on the file.
     pub verdict: Verdict,
     /// The file's metadata.
     pub metadata: BTreeMap<String, String>,
@@ -421,3 +414,6 @@ pub struct TrainResult {
     /// The fixed-seed picture with the LoRA.
     pub after: Option<ArtifactId>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! What only the HTTP API speaks of: pages of lists, files of a job, estimates, API tokens.
+//! Types that only the HTTP API uses: pages of lists, files of a job, estimates, API tokens.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -11,12 +11,12 @@ use crate::{
     spend::{Budget, OfferEstimate},
 };
 
-/// A part of a list, newest first unless the route says otherwise.
+/// One page of a list, newest first unless the route says otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Page<T> {
     /// The entries.
     pub items: Vec<T>,
-    /// Send this as `after` to get the next part; absent on the last one.
+    /// Pass this as `after` to get the next page; absent on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
@@ -40,13 +40,13 @@ pub struct Artifact {
     /// What it is.
     #[serde(flatten)]
     pub kind: ArtifactKind,
-    /// Name that a download gets.
+    /// File name for downloads.
     pub file_name: String,
     /// Size.
     pub size_bytes: u64,
     /// SHA-256, in hexadecimal.
     pub sha256: String,
-    /// Signed address, valid for an hour.
+    /// Signed URL, valid for one hour.
     pub url: String,
     /// When it was stored.
     pub created_at: DateTime<Utc>,
@@ -65,13 +65,13 @@ pub struct Sample {
     pub prompt: String,
     /// Seed of its starting noise.
     pub seed: u64,
-    /// Signed address, valid for an hour.
+    /// Signed URL, valid for one hour.
     pub url: String,
     /// When it was stored.
     pub created_at: DateTime<Utc>,
 }
 
-/// What a job would be, without making it.
+/// What a job would do, without creating it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct JobEstimate {
     /// The fully resolved configuration.
@@ -84,25 +84,25 @@ pub struct JobEstimate {
     pub n_steps_per_epoch: u32,
     /// Epochs, the last one perhaps incomplete.
     pub n_epochs: u32,
-    /// The sizes that the pictures would be trained at.
+    /// Sizes at which the pictures would be trained.
     pub buckets: Vec<EstimatedBucket>,
-    /// Expected time of the training, from this installation's finished jobs; absent when there is no like one.
+    /// Expected training time, based on this installation's finished jobs; absent without a similar job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
-    /// GPU memory that the training needs, in GB; a rule of thumb.
+    /// GPU memory that the training needs, in GB; a rough estimate.
     pub memory_gb: u32,
-    /// What it would take and cost on each rented machine that may be asked for; empty where none is rented.
+    /// Time and cost on each type of machine that can be rented; empty if the provider rents none.
     pub offers: Vec<OfferEstimate>,
-    /// The smallest limit with which it could start, in micro-dollars; absent where no machine is rented, or none fits.
+    /// Minimum limit with which the job can start, in micro-dollars; absent if no machine is rented or none fits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub least_limit_micro_usd: Option<MicroUsd>,
-    /// The budgets that it must keep to besides its own limit.
+    /// Budgets that apply in addition to its own limit.
     pub budgets: Vec<Budget>,
-    /// Stands for the configuration and the prices above; a job on a rented machine is made with it.
+    /// Identifies the configuration and prices above; required to create a job on a rented machine.
     pub hash: String,
 }
 
-/// One size that pictures would be trained at.
+/// One size at which pictures would be trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct EstimatedBucket {
     /// Width in pixels.
@@ -121,30 +121,30 @@ pub struct Login {
     pub token: String,
 }
 
-/// Who is asking.
+/// The caller.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Session {
-    /// Name of the token that the request came with.
+    /// Name of the token used for this request.
     pub token_name: String,
-    /// What this browser was signed in with: `login address`, or the name of an API token. Absent for a token itself.
+    /// How this browser signed in: `login address` or the name of an API token. Absent if the request used a token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed_in_with: Option<String>,
     /// Version of the server.
     pub server_version: String,
 }
 
-/// Asks for a new API token.
+/// Creates an API token.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateToken {
-    /// What it is for, from 1 to 80 characters.
+    /// What it is for, 1 to 80 characters.
     #[schema(min_length = 1, max_length = 80)]
     pub name: String,
     /// Who uses it.
     #[serde(default)]
     pub scope: TokenScope,
-    /// It works for this many days, from 1 to 3650; left out: until it is deleted. A token cannot make one that
-    /// works for longer than itself.
+    /// Days until it expires, 1 to 3650; if omitted, it is valid until deleted. A token cannot create one that
+    /// outlives it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 3650)]
     pub expires_in_days: Option<u32>,
@@ -155,22 +155,22 @@ pub struct CreateToken {
 pub struct BrowserSession {
     /// Its id.
     pub id: TokenId,
-    /// Whether it is the one that asks.
+    /// Whether it is the browser that sent this request.
     pub is_current: bool,
-    /// What it was signed in with: `login address`, or the name of an API token.
+    /// How it signed in: `login address` or the name of an API token.
     pub signed_in_with: String,
     /// When it signed in.
     pub created_at: DateTime<Utc>,
     /// When it was last used, to the minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used_at: Option<DateTime<Utc>>,
-    /// When it ends by itself.
+    /// When it expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
-    /// The address that it signed in from.
+    /// IP address from which it signed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
-    /// What it calls itself, in short: `Firefox on Linux`.
+    /// Short form of its user agent: `Firefox on Linux`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
 }
@@ -178,9 +178,9 @@ pub struct BrowserSession {
 /// What "sign out everywhere" ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SignedOut {
-    /// Browsers that were signed in.
+    /// Number of browsers that were signed in.
     pub n_sessions: u64,
-    /// Login addresses that nobody had used yet.
+    /// Number of unused login addresses that were revoked.
     pub n_login_addresses: u64,
 }
 
@@ -188,10 +188,10 @@ pub struct SignedOut {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenScope {
-    /// A person or their program: it may do all that its owner may.
+    /// A person or their program: full access to the account.
     #[default]
     User,
-    /// Machines of the pool: it may take its owner's work, and nothing else.
+    /// Machines of the pool: may only take the owner's jobs.
     Agent,
 }
 
@@ -204,25 +204,25 @@ pub struct ApiToken {
     pub name: String,
     /// Who uses it.
     pub scope: TokenScope,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTime<Utc>,
     /// When it was last used, to the minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used_at: Option<DateTime<Utc>>,
-    /// When it stops working by itself; absent: never.
+    /// When it expires; absent if never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
-    /// What made it, when that was a browser or another token: `browser session (login address)`, `token ci`.
+    /// What created it, if that was a browser or another token: `browser session (login address)`, `token ci`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_by: Option<String>,
 }
 
-/// A fresh API token.
+/// A new API token.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CreatedToken {
-    /// The token as it is listed from now on.
+    /// The token, as the list shows it.
     #[serde(flatten)]
     pub token: ApiToken,
-    /// The secret to send as `Authorization: Bearer …`. It is shown this once.
+    /// The secret, to send as `Authorization: Bearer …`. It is returned only once.
     pub secret: String,
 }

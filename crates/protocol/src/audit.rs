@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::{AuditId, TokenId};
 
-/// What an entry is about, to filter by.
+/// Category of an entry, for filtering.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AuditCategory {
@@ -20,7 +20,7 @@ pub enum AuditCategory {
     Models,
     /// Budgets, limits, providers.
     Money,
-    /// The installation: starts, backups, what the command line does.
+    /// The installation: starts, backups, commands run on the command line.
     Installation,
 }
 
@@ -36,7 +36,7 @@ impl AuditCategory {
     ];
 }
 
-/// The one list of what is written down: its name, its category, and what a person reads.
+/// The list of all actions that are recorded: name, category and text for people.
 macro_rules! actions {
     ($($variant:ident, $category:ident, $label:literal;)*) => {
         /// What was done.
@@ -50,7 +50,7 @@ macro_rules! actions {
             /// All of them.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
-            /// What it is about.
+            /// The category of the action.
             pub const fn category(self) -> AuditCategory {
                 match self {
                     $(Self::$variant => AuditCategory::$category,)*
@@ -73,10 +73,10 @@ actions! {
     SignedOut, Access, "Signed out";
     SessionEnded, Access, "Ended a session";
     SignedOutEverywhere, Access, "Signed out everywhere";
-    LoginAddressMade, Access, "Made a login address";
-    TokenMade, Access, "Made a token";
+    LoginAddressMade, Access, "Created a login address";
+    TokenMade, Access, "Created a token";
     TokenDeleted, Access, "Deleted a token";
-    DatasetMade, Data, "Made a dataset";
+    DatasetMade, Data, "Created a dataset";
     DatasetRenamed, Data, "Renamed a dataset";
     DatasetDeleted, Data, "Deleted a dataset";
     PicturesUploaded, Data, "Uploaded files";
@@ -85,15 +85,15 @@ actions! {
     JobCancelled, Work, "Canceled a job";
     JobStopped, Work, "Stopped a job";
     JobResumed, Work, "Resumed a job";
-    CheckpointAsked, Work, "Asked for a checkpoint";
-    SamplesAsked, Work, "Asked for samples";
-    GenerationMade, Work, "Asked for a picture";
+    CheckpointAsked, Work, "Requested a checkpoint";
+    SamplesAsked, Work, "Requested samples";
+    GenerationMade, Work, "Requested a picture";
     VersionApproved, Models, "Approved a model version";
     VersionRetired, Models, "Retired a model version";
     BaseRegistered, Models, "Added a base model";
     BaseRemoved, Models, "Removed a base model";
-    BaseChecked, Models, "Had a base model checked";
-    BaseCopied, Models, "Had a base model copied";
+    BaseChecked, Models, "Checked a base model";
+    BaseCopied, Models, "Copied a base model";
     BudgetSet, Money, "Set a budget";
     JobLimitSet, Money, "Set the limit of a job";
     ProviderResumed, Money, "Resumed a provider";
@@ -102,37 +102,37 @@ actions! {
     DatabaseImported, Installation, "Imported a database";
     ObjectsCollected, Installation, "Deleted unused objects";
     ObjectsVerified, Installation, "Verified the objects";
-    BackupMade, Installation, "Made a backup";
+    BackupMade, Installation, "Created a backup";
     BackupRestored, Installation, "Restored a backup";
 }
 
-/// An entry of the audit log. Nothing changes or deletes it but its age.
+/// An entry of the audit log. It never changes, and is deleted only when it is old enough.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AuditEntry {
-    /// Its id; later entries have larger ones.
+    /// Its id; ids increase over time.
     pub id: AuditId,
     /// When it happened.
     pub at: DateTime<Utc>,
     /// What was done.
     pub action: AuditAction,
-    /// The same for a person.
+    /// The action as text for a person.
     pub label: String,
-    /// What it is about.
+    /// The category of the action.
     pub category: AuditCategory,
     /// Who did it: `token ci`, `browser session (login address)`, `command line (account zora)`, `server`, `nobody`.
     pub actor: String,
     /// The token or session that did it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_id: Option<TokenId>,
-    /// The address that it came from.
+    /// The IP address it came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
     /// What it was done to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// What else is worth knowing.
+    /// Further details.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// How often within a minute: refused sign-ins from one address are one entry.
+    /// How often it happened within a minute: failed sign-ins from one address share an entry.
     pub n: u32,
 }

@@ -1,4 +1,4 @@
-//! Base models that were registered: where they come from, and what is known of them.
+//! Registered base models: their source, state and properties.
 
 use std::{fmt, str::FromStr};
 
@@ -11,7 +11,7 @@ use crate::{
     preset::BaseClass,
 };
 
-/// Where Hugging Face is, unless `HF_ENDPOINT` says otherwise.
+/// URL of Hugging Face, unless `HF_ENDPOINT` overrides it.
 pub const HUGGING_FACE: &str = "https://huggingface.co";
 
 /// Where a base model comes from, as one line of text.
@@ -27,9 +27,9 @@ pub enum BaseSource {
     Path(String),
     /// On the web.
     Url {
-        /// The address, without a fragment.
+        /// The URL, without a fragment.
         url: String,
-        /// What the file must hash to, in hexadecimal, if that is known beforehand.
+        /// Expected SHA-256 of the file in hexadecimal, if known.
         sha256: Option<String>,
     },
     /// On Hugging Face.
@@ -43,25 +43,25 @@ pub enum BaseSource {
     },
 }
 
-/// What is not a source, and what would be.
+/// Why a text is not a valid source.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSource {
-    /// There is nothing.
-    #[error("must be a path, an https:// address, or hf:OWNER/REPOSITORY")]
+    /// The text is empty.
+    #[error("must be a path, an https:// URL, or hf:OWNER/REPOSITORY")]
     Empty,
-    /// Hugging Face has no such id.
+    /// Not a valid Hugging Face id.
     #[error(
-        "`{0}` is no id of Hugging Face: write hf:OWNER/REPOSITORY, with @REVISION and :FILE after it if they matter"
+        "`{0}` is not a valid Hugging Face id: use hf:OWNER/REPOSITORY, optionally followed by @REVISION and :FILE"
     )]
     Hub(String),
-    /// The address has no host.
-    #[error("`{}` has no host: write it like https://example.org/models/sdxl.safetensors", masked(.0))]
+    /// The URL has no host.
+    #[error("`{}` has no host: use a URL such as https://example.org/models/sdxl.safetensors", masked(.0))]
     Url(String),
-    /// A hash is not one.
-    #[error("after the address, only #sha256= and 64 hexadecimal digits may stand behind a `#`")]
+    /// The hash is invalid.
+    #[error("after `#`, only sha256= and 64 hexadecimal digits are allowed")]
     Fragment,
-    /// Another protocol.
-    #[error("`{0}:` addresses are not fetched: use https:// or http://, a path, or hf:OWNER/REPOSITORY")]
+    /// Unsupported protocol.
+    #[error("`{0}:` URLs are not supported: use https:// or http://, a path, or hf:OWNER/REPOSITORY")]
     Scheme(String),
 }
 
@@ -137,7 +137,7 @@ fn is_hub_name(name: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
 }
 
-/// Whether a path stays below the folder that it is joined to.
+/// Whether a path stays inside the folder that it is joined to.
 pub fn is_relative(path: &str) -> bool {
     path.split('/').all(|part| !matches!(part, "" | "." | ".."))
         && !path.contains(['\\', '\0', '?', '#', '%'])
@@ -182,7 +182,7 @@ impl fmt::Debug for BaseSource {
 }
 
 impl BaseSource {
-    /// For people: without what may be secret in an address.
+    /// For people: without the parts of a URL that may be secret.
     pub fn shown(&self) -> String {
         match self {
             Self::Url { url, .. } => masked(url),
@@ -204,74 +204,74 @@ impl<'de> Deserialize<'de> for BaseSource {
     }
 }
 
-/// What training needs to know of a base model beforehand.
+/// Properties of a base model that are needed before training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BaseFacts {
-    /// How large it is, as far as presets care.
+    /// Size class, which selects the preset.
     pub class: BaseClass,
-    /// Side of the square pictures that it was trained on, in pixels.
+    /// Side of the square pictures it was trained on, in pixels.
     pub native_resolution: u32,
 }
 
-/// How far a registration is.
+/// State of a registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BaseState {
-    /// It is being looked at, or hashed.
+    /// It is being inspected or hashed.
     Checking,
-    /// It is an SDXL model, and its hash is known.
+    /// It is an SDXL model and its hash is known.
     Ready,
     /// Something is wrong with it; see `problem`.
     Failed,
 }
 
-/// Whether machines elsewhere can fetch it from the object store.
+/// State of the copy in the object store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BaseCopy {
-    /// It was not asked for.
+    /// No copy was requested.
     None,
-    /// It is being copied, or waits for it.
+    /// It is being copied or waits to be copied.
     Copying,
-    /// It is there.
+    /// The copy is complete.
     Stored,
     /// It could not be copied; see `problem`.
     Failed,
 }
 
-/// A base model that was registered.
+/// A registered base model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RegisteredBase {
     /// The name to use in jobs and generations.
     pub name: String,
-    /// Where it comes from, without secrets.
+    /// Its source, without secrets.
     pub source: String,
-    /// It stands in the server's settings, and can only be removed there.
+    /// It is defined in the server's settings and can only be removed there.
     pub from_settings: bool,
-    /// How far it is.
+    /// State of the registration.
     pub state: BaseState,
-    /// What is wrong, and what would be right.
+    /// What is wrong and how to fix it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
-    /// How large it is, as far as presets care; absent until its header was read.
+    /// Size class, which selects the preset; absent until its header was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<BaseClass>,
-    /// Side of the square pictures that it was trained on, in pixels.
+    /// Side of the square pictures it was trained on, in pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub native_resolution: Option<u32>,
     /// Size of all its files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size_bytes: Option<u64>,
-    /// Of these, how many were hashed or copied by the work that is going on.
+    /// Bytes hashed or copied so far by the current operation.
     pub done_bytes: u64,
     /// Number of its files: 1, or those of a diffusers folder.
     pub n_files: u32,
-    /// SHA-256 of its file; absent for folders, and until it is known.
+    /// SHA-256 of its file; absent for folders and until it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// Jobs on other machines can use it: they fetch it from its source, or from the object store.
+    /// Whether other machines can download it, from its source or from the object store.
     pub is_fetchable: bool,
-    /// Whether it was copied into the object store.
+    /// State of the copy in the object store.
     pub copy: BaseCopy,
     /// When it was registered.
     pub created_at: DateTime<Utc>,
@@ -281,7 +281,7 @@ pub struct RegisteredBase {
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RegisterBase {
-    /// The name to use in jobs and generations: from 1 to 80 letters, digits, dots, dashes and underscores.
+    /// The name to use in jobs and generations: 1 to 80 letters, digits, dots, dashes and underscores.
     #[schema(min_length = 1, max_length = 80)]
     pub name: String,
     /// An absolute path on the server's machine, in a folder that its settings allow (`--base-folder`), an `https://`
@@ -299,7 +299,7 @@ impl fmt::Debug for RegisterBase {
     }
 }
 
-/// What is wrong with the name of a base model, if anything.
+/// Checks the name of a base model; returns what is wrong with it.
 pub fn check_name(name: &str) -> Result<(), &'static str> {
     let is_good = (1..=80).contains(&name.len())
         && name != "tiny-xl"
@@ -309,9 +309,7 @@ pub fn check_name(name: &str) -> Result<(), &'static str> {
     if is_good {
         Ok(())
     } else {
-        Err(
-            "use from 1 to 80 letters, digits, dots, dashes or underscores, and not `tiny-xl`, which is built in",
-        )
+        Err("use 1 to 80 letters, digits, dots, dashes or underscores; `tiny-xl` is taken, it is built in")
     }
 }
 

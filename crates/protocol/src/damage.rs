@@ -1,4 +1,4 @@
-//! What can be wrong with a stored file: "stored" means no more than that it was stored once.
+//! What can be wrong with a stored file: "stored" only means that it was stored once.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -7,9 +7,9 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Damage {
-    /// The object store does not have it any more.
+    /// The object store no longer has it.
     Missing,
-    /// Its bytes are not the ones that were stored.
+    /// Its bytes differ from those that were stored.
     Damaged,
 }
 

@@ -10,7 +10,7 @@ use crate::{DatasetId, DatasetVersionId, ItemId, damage::Damage};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Split {
-    /// Trained on; some are held out by themselves when none is marked so.
+    /// Trained on; some are held out automatically if none is marked as held out.
     #[default]
     Train,
     /// Never trained on; measures whether the training generalizes.
@@ -24,24 +24,24 @@ pub struct Dataset {
     pub id: DatasetId,
     /// Its name.
     pub name: String,
-    /// Pictures.
+    /// Number of pictures.
     pub n_items: u64,
-    /// Pictures with a caption that is not empty.
+    /// Number of pictures with a non-empty caption.
     pub n_captioned: u64,
-    /// Pictures that are known to be missing from the object store or damaged there: upload them again.
+    /// Number of pictures that are missing from the object store or damaged there: upload them again.
     #[serde(default)]
     pub n_damaged: u64,
-    /// A few pictures to show it by: signed addresses, valid for an hour.
+    /// A few pictures for a preview: signed URLs, valid for one hour.
     pub preview_urls: Vec<String>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTime<Utc>,
 }
 
-/// Asks for a new, empty dataset.
+/// Creates an empty dataset.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateDataset {
-    /// Its name, from 1 to 80 characters.
+    /// Its name, 1 to 80 characters.
     #[schema(min_length = 1, max_length = 80)]
     pub name: String,
 }
@@ -51,7 +51,7 @@ pub struct CreateDataset {
 pub struct Item {
     /// Its id.
     pub id: ItemId,
-    /// The name it was uploaded under.
+    /// File name at upload.
     pub file_name: String,
     /// What the picture shows, in the words of a prompt.
     pub caption: String,
@@ -65,11 +65,11 @@ pub struct Item {
     pub size_bytes: u64,
     /// SHA-256 of the stored file, in hexadecimal.
     pub sha256: String,
-    /// Signed address of the picture, valid for an hour.
+    /// Signed URL of the picture, valid for one hour.
     pub url: String,
-    /// What was changed or is worth knowing about it: `rotated as its EXIF tag says`.
+    /// Notes on what was changed at upload: `rotated as its EXIF tag says`.
     pub notes: Vec<String>,
-    /// What is wrong with the stored picture, if something is known to be: upload it again.
+    /// Damage of the stored picture, if known: upload it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub damage: Option<Damage>,
 }
@@ -81,41 +81,41 @@ pub struct UpdateItem {
     /// The new caption, of at most 64 KiB.
     #[schema(max_length = 65_536)]
     pub caption: Option<String>,
-    /// The caption that the new one was written in place of. With it, a caption that somebody else has changed since
-    /// is kept: the request is refused (412), and the answer has the caption as it is now in `current`.
+    /// The caption that the new one replaces. With it, a caption that somebody else has changed in the meantime
+    /// is kept: the request is rejected (412), and the response has the current caption in `current`.
     pub expected_caption: Option<String>,
     /// The new use.
     pub split: Option<Split>,
 }
 
 impl UpdateItem {
-    /// Whether the caption is neither the expected one nor the new one already.
+    /// Whether the caption is neither the expected one nor already the new one.
     pub fn conflicts_with(&self, caption: &str) -> bool {
         let is_wanted = |text: &Option<String>| text.as_deref() == Some(caption);
         self.expected_caption.is_some() && !is_wanted(&self.expected_caption) && !is_wanted(&self.caption)
     }
 }
 
-/// What became of each uploaded file.
+/// The result of an upload, file by file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct UploadReport {
     /// The dataset after the upload.
     pub dataset: Dataset,
-    /// Pictures that were taken.
+    /// Pictures that were added.
     pub accepted: Vec<Item>,
-    /// Pictures that the dataset has already, and whose lost or damaged file was stored again.
+    /// Pictures already in the dataset whose lost or damaged file was restored.
     #[serde(default)]
     pub restored: Vec<Item>,
-    /// Files that were not, each with its reason.
+    /// Rejected files, each with its reason.
     pub refused: Vec<RefusedFile>,
 }
 
-/// A file that was not taken.
+/// A rejected file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RefusedFile {
     /// Its name as uploaded; within an archive `archive.zip/name.png`.
     pub file_name: String,
-    /// What is wrong, and what would be right.
+    /// What is wrong and how to fix it.
     pub reason: String,
 }
 
@@ -133,7 +133,7 @@ pub struct Manifest {
 pub struct ManifestItem {
     /// Its id.
     pub id: ItemId,
-    /// SHA-256 of the file, in hexadecimal; also its address in the object store.
+    /// SHA-256 of the file, in hexadecimal; also its key in the object store.
     pub sha256: String,
     /// Width in pixels.
     pub width: u32,

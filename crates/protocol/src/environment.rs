@@ -1,11 +1,11 @@
-//! What a program that we start gets of our environment: what describes the machine, and nothing that opens something.
+//! Environment variables for child processes: those that describe the machine, and no secrets.
 //!
-//! It is a list of what is let through. Keys come under names that nobody can know all of, and are left out by not being
-//! in it.
+//! It is an allow list: secrets can have any name, so a variable that is not listed is not passed
+//! on.
 
 use std::ffi::OsString;
 
-/// Variables by their names.
+/// Allowed variables.
 const NAMES: &[&str] = &[
     // Where programs, files and the person's own folders are.
     "PATH",
@@ -52,12 +52,12 @@ const NAMES: &[&str] = &[
     "RUST_BACKTRACE",
 ];
 
-/// Variables by how their names begin: language, and the settings of drivers and of PyTorch.
+/// Allowed prefixes: language, and the settings of drivers and of PyTorch.
 const PREFIXES: &[&str] = &[
     "LC_", "CUDA_", "NVIDIA_", "NCCL_", "HIP_", "ROCR_", "ROCM_", "HSA_", "TORCH_", "PYTORCH_",
 ];
 
-/// Of these variables those that describe the machine, and those that are named besides.
+/// The allowed ones of these variables, and those named in addition.
 pub fn of_machine(
     variables: impl Iterator<Item = (OsString, OsString)>,
     besides: &[&str],
@@ -83,8 +83,8 @@ mod tests {
             "CUDA_VISIBLE_DEVICES",
             "MORPHEUS_LOG",
             "MORPHEUS_DATABASE",
-            "MORPHEUS_RUNPOD_KEY",
-            "RUNPOD_API_KEY",
+            "MORPHEUS_PROVIDER_KEY",
+            "PROVIDER_API_KEY",
             "AWS_SECRET_ACCESS_KEY",
             "HF_TOKEN",
             "DATABASE_URL",

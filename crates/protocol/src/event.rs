@@ -33,25 +33,25 @@ pub enum Event {
     PhaseChanged {
         /// The new phase.
         phase: Phase,
-        /// Why, for a person; absent when the phase says it all.
+        /// The reason, for a person; absent if the phase is self-explanatory.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
     /// An attempt ended.
     AttemptEnded {
-        /// How.
+        /// How it ended.
         outcome: Outcome,
-        /// What the agent or the reconciler saw.
+        /// What the agent or the reconciler observed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         detail: Option<String>,
     },
     /// The engine is preparing: loading the base, caching latents, …
     Stage {
-        /// What it does, for a person: `caching latents`.
+        /// The current step, for a person: `caching latents`.
         name: String,
-        /// Finished parts.
+        /// Completed units.
         done: u32,
-        /// All parts; 0 when unknown.
+        /// Total units; 0 if unknown.
         total: u32,
     },
     /// One optimizer step.
@@ -85,7 +85,7 @@ pub enum Event {
         /// Size of the file.
         size_bytes: u64,
     },
-    /// The trained file was judged.
+    /// The trained file was evaluated.
     Validated {
         /// The verdict with its numbers.
         verdict: Verdict,
@@ -95,26 +95,73 @@ pub enum Event {
         /// Its id.
         model_version_id: ModelVersionId,
     },
-    /// What the job's machines have cost until now. It comes with every look at them.
+    /// Cost of the job's machines so far. Sent each time the machines are checked.
     Spend {
-        /// Spent, an upper bound until the provider has billed it, in micro-dollars.
+        /// Amount spent, in micro-dollars; an upper bound until the provider has billed it.
         spent_micro_usd: MicroUsd,
-        /// What an hour of its living machines costs, in micro-dollars.
+        /// Cost per hour of its running machines, in micro-dollars.
         rate_micro_usd: MicroUsd,
-        /// What it may cost in all, in micro-dollars.
+        /// Total cost limit, in micro-dollars.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         limit_micro_usd: Option<MicroUsd>,
-        /// What it will have cost at its last step, if steps go on as they do, in micro-dollars.
+        /// Forecast of the total cost at the current speed, in micro-dollars.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         forecast_micro_usd: Option<MicroUsd>,
     },
-    /// A line for a person.
+    /// A log line for a person.
     Log {
-        /// How grave.
+        /// Severity.
         level: LogLevel,
-        /// The line.
+        /// The text.
         message: String,
     },
+}
+
+/// The kind of an event: its `type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// See [`Event::PhaseChanged`].
+    PhaseChanged,
+    /// See [`Event::AttemptEnded`].
+    AttemptEnded,
+    /// See [`Event::Stage`].
+    Stage,
+    /// See [`Event::Step`].
+    Step,
+    /// See [`Event::ValidationLoss`].
+    ValidationLoss,
+    /// See [`Event::Sample`].
+    Sample,
+    /// See [`Event::Checkpoint`].
+    Checkpoint,
+    /// See [`Event::Validated`].
+    Validated,
+    /// See [`Event::ModelVersionCreated`].
+    ModelVersionCreated,
+    /// See [`Event::Spend`].
+    Spend,
+    /// See [`Event::Log`].
+    Log,
+}
+
+impl Event {
+    /// Its kind.
+    pub fn kind(&self) -> EventKind {
+        match self {
+            Self::PhaseChanged { .. } => EventKind::PhaseChanged,
+            Self::AttemptEnded { .. } => EventKind::AttemptEnded,
+            Self::Stage { .. } => EventKind::Stage,
+            Self::Step(_) => EventKind::Step,
+            Self::ValidationLoss { .. } => EventKind::ValidationLoss,
+            Self::Sample { .. } => EventKind::Sample,
+            Self::Checkpoint { .. } => EventKind::Checkpoint,
+            Self::Validated { .. } => EventKind::Validated,
+            Self::ModelVersionCreated { .. } => EventKind::ModelVersionCreated,
+            Self::Spend { .. } => EventKind::Spend,
+            Self::Log { .. } => EventKind::Log,
+        }
+    }
 }
 
 /// How grave a log line is.
@@ -146,7 +193,7 @@ pub struct StepMetrics {
     pub average_loss: f64,
     /// Learning rate used by this step.
     pub learning_rate: f64,
-    /// Norm of all gradients together before clipping; 0 where the engine does not tell.
+    /// Global gradient norm before clipping; 0 if the engine does not report it.
     pub gradient_norm: f64,
     /// Wall-clock time of this step.
     pub step_ms: f64,

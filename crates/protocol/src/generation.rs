@@ -1,4 +1,4 @@
-//! Text to image as the API takes and shows it.
+//! Text to image: requests and responses of the API.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ pub enum Sampler {
     /// Euler's method: quick and even.
     #[default]
     Euler,
-    /// Euler with fresh noise at each step.
+    /// Euler with new noise at each step.
     EulerA,
     /// Denoising diffusion implicit models.
     Ddim,
@@ -31,29 +31,29 @@ pub enum Sampler {
 pub struct LoraWeight {
     /// The LoRA.
     pub model_version_id: ModelVersionId,
-    /// 0 leaves the base as it is, 1 is what was trained; may be negative.
+    /// Weight: 0 leaves the base unchanged, 1 applies the LoRA as trained; may be negative.
     #[schema(minimum = -4, maximum = 4, default = 1.0)]
     pub weight: f64,
 }
 
-/// Asks for a picture.
+/// Requests a picture.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateGeneration {
     /// Name of the base model.
     pub base_model: String,
-    /// What the picture shall show.
+    /// What the picture should show.
     #[schema(max_length = 2000)]
     pub prompt: String,
-    /// What it shall not show.
+    /// What the picture should not show.
     #[serde(default)]
     #[schema(max_length = 2000)]
     pub negative_prompt: String,
-    /// LoRAs to apply, any number of them.
+    /// LoRAs to apply.
     #[serde(default)]
     #[schema(max_items = 64)]
     pub loras: Vec<LoraWeight>,
-    /// Seed of the starting noise. Left out: a random one.
+    /// Seed of the initial noise. Random if omitted.
     #[serde(default)]
     pub seed: Option<u64>,
     /// Denoising steps.
@@ -64,11 +64,11 @@ pub struct CreateGeneration {
     #[serde(default = "default_guidance")]
     #[schema(minimum = 1, maximum = 30, default = 5.0)]
     pub guidance: f64,
-    /// Width in pixels. Left out: the base's own.
+    /// Width in pixels. If omitted, that of the base model.
     #[serde(default)]
     #[schema(minimum = 64, maximum = 2048, multiple_of = 8)]
     pub width: Option<u32>,
-    /// Height in pixels. Left out: the base's own.
+    /// Height in pixels. If omitted, that of the base model.
     #[serde(default)]
     #[schema(minimum = 64, maximum = 2048, multiple_of = 8)]
     pub height: Option<u32>,
@@ -86,6 +86,26 @@ fn default_guidance() -> f64 {
 }
 
 impl CreateGeneration {
+    /// What an agent renders; `None` until seed and size are filled in.
+    pub fn filled_in(&self) -> Option<Rendering> {
+        let loras = self.loras.iter().map(|lora| AppliedLora {
+            model_version_id: lora.model_version_id,
+            weight: lora.weight,
+        });
+        Some(Rendering {
+            base_model: self.base_model.clone(),
+            prompt: self.prompt.clone(),
+            negative_prompt: self.negative_prompt.clone(),
+            loras: loras.collect(),
+            seed: self.seed?,
+            n_steps: self.n_steps,
+            guidance: self.guidance,
+            width: self.width?,
+            height: self.height?,
+            sampler: self.sampler,
+        })
+    }
+
     /// Checks every field; all errors come at once.
     pub fn validate(&self) -> Result<(), InvalidFields> {
         let mut errors = Vec::new();
@@ -140,6 +160,43 @@ impl CreateGeneration {
     }
 }
 
+/// What to render: what somebody asked for, with everything filled in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Rendering {
+    /// Name of the base model.
+    pub base_model: String,
+    /// What the picture is to show.
+    pub prompt: String,
+    /// What it is not to show.
+    #[serde(default)]
+    pub negative_prompt: String,
+    /// LoRAs to apply.
+    #[serde(default)]
+    pub loras: Vec<AppliedLora>,
+    /// Seed of the starting noise.
+    pub seed: u64,
+    /// Denoising steps.
+    pub n_steps: u32,
+    /// Classifier-free guidance; 1 switches it off.
+    pub guidance: f64,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// How noise is turned into a picture.
+    #[serde(default)]
+    pub sampler: Sampler,
+}
+
+/// A LoRA and how strongly it is applied.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AppliedLora {
+    /// The LoRA.
+    pub model_version_id: ModelVersionId,
+    /// 0 leaves the base as it is, 1 is what was trained; may be negative.
+    pub weight: f64,
+}
+
 /// Where a generation stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -150,7 +207,7 @@ pub enum GenerationPhase {
     Running,
     /// The picture is stored.
     Succeeded,
-    /// It ended by an error.
+    /// It failed with an error.
     Failed,
 }
 
@@ -159,11 +216,11 @@ pub enum GenerationPhase {
 pub struct Generation {
     /// Its id.
     pub id: GenerationId,
-    /// Where it stands.
+    /// Its phase.
     pub phase: GenerationPhase,
-    /// What was asked for, with the seed that was used.
+    /// The request, with the seed that was used.
     pub request: CreateGeneration,
-    /// Signed address of the picture.
+    /// Signed URL of the picture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_url: Option<String>,
     /// Why it failed.
@@ -172,6 +229,6 @@ pub struct Generation {
     /// Time the agent took.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
-    /// When it was asked for.
+    /// When it was requested.
     pub created_at: DateTime<Utc>,
 }

@@ -15,7 +15,7 @@ macro_rules! ids {
         pub struct $name(pub Uuid);
 
         impl $name {
-            /// A fresh id, later in order than every id made before it on this machine.
+            /// A new id, ordered after every id created before it on this machine.
             #[expect(clippy::new_without_default, reason = "a default id would hide that each one is different")]
             pub fn new() -> Self {
                 Self(Uuid::now_v7())

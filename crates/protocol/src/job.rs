@@ -1,4 +1,4 @@
-//! Jobs as the API takes and shows them.
+//! Jobs: requests and responses of the API.
 
 use std::ops::RangeInclusive;
 
@@ -15,61 +15,61 @@ use crate::{
     spend::{JobSpend, RentalWish},
 };
 
-/// Asks for a training.
+/// Submits a training job.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateJob {
-    /// The pictures to learn from. They are frozen when the job is made; later changes do not reach it.
+    /// The dataset to train on. It is frozen when the job is created; later changes do not affect the job.
     pub dataset_id: DatasetId,
     /// Name of the base model, as `GET /api/v1/base-models` lists it.
     pub base_model: String,
-    /// Name of the result, from 1 to 80 characters.
+    /// Name of the resulting model, 1 to 80 characters.
     #[schema(min_length = 1, max_length = 80)]
     pub name: String,
-    /// The word that calls the LoRA up in a prompt; put in front of captions that lack it.
+    /// The word that activates the LoRA in a prompt; prepended to captions that lack it.
     #[serde(default)]
     #[schema(max_length = 80)]
     pub trigger_word: Option<String>,
-    /// What the LoRA is for; gives the defaults of all parameters.
+    /// What the LoRA is for; sets the defaults of all parameters.
     #[serde(default)]
     pub preset: Preset,
-    /// What computes the training.
+    /// The training engine.
     #[serde(default)]
     pub engine: Engine,
-    /// Who leases the machine: `local` is this one.
+    /// The provider of the machine: `local` is the server's own machine.
     #[serde(default = "local")]
     #[schema(default = "local")]
     pub provider: String,
-    /// Jobs of a higher priority go first, from -10 to 10; of equal ones the oldest.
+    /// Priority, from -10 to 10. Higher runs first; the oldest first among equals.
     #[serde(default)]
     #[schema(minimum = -10, maximum = 10, default = 0)]
     pub priority: i8,
-    /// Replaces the preset's hyperparameters.
+    /// Overrides of the preset's hyperparameters.
     #[serde(default)]
     pub parameters: ParameterOverrides,
-    /// Prompts of the preview pictures, at most 16. Left out: captions of the dataset.
+    /// Prompts of the preview pictures, at most 16. If omitted, captions of the dataset are used.
     #[serde(default)]
     #[schema(max_items = 16)]
     pub sample_prompts: Vec<String>,
-    /// What the job may cost in all, over every machine that it runs on, in micro-dollars. Needed for a provider
-    /// that rents machines out; the job ends itself, with a checkpoint, before it passes this.
+    /// Total cost limit of the job across all its machines, in micro-dollars. Required for a provider
+    /// with paid machines; the job stops with a checkpoint before it exceeds the limit.
     #[serde(default)]
     #[schema(value_type = Option<i64>, minimum = 1)]
     pub limit_micro_usd: Option<MicroUsd>,
-    /// The project that it belongs to, whose budget it also keeps to; from 1 to 80 characters.
+    /// The project of the job, whose budget also applies; 1 to 80 characters.
     #[serde(default)]
     #[schema(min_length = 1, max_length = 80)]
     pub project: Option<String>,
-    /// Which rented machines it may run on.
+    /// Requirements for the rented machine.
     #[serde(default)]
     pub rental: RentalWish,
-    /// `hash` of the estimate that the user saw. Needed for a provider that rents machines out: if prices or
-    /// settings have changed since, nothing is launched.
+    /// `hash` of the estimate that the user saw. Required for a provider with paid machines: if prices or
+    /// settings have changed since, the job is rejected.
     #[serde(default)]
     pub estimate_hash: Option<String>,
 }
 
-/// The priorities that a job can have.
+/// The valid range of priorities.
 pub const PRIORITIES: RangeInclusive<i8> = -10..=10;
 
 fn local() -> String {
@@ -81,45 +81,45 @@ fn local() -> String {
 pub struct Job {
     /// Its id.
     pub id: JobId,
-    /// Where it stands.
+    /// Its phase.
     pub phase: Phase,
-    /// Why it stands there, for a person.
+    /// The reason for the phase, for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The fully resolved configuration.
     pub recipe: Recipe,
-    /// The dataset it was made from.
+    /// The dataset it was created from.
     pub dataset_id: DatasetId,
     /// The frozen pictures that it trains on.
     pub dataset_version_id: DatasetVersionId,
-    /// Who leases the machine.
+    /// The provider of the machine.
     pub provider: String,
-    /// Jobs of a higher priority go first.
+    /// Higher runs first.
     pub priority: i8,
-    /// How many attempts were started.
+    /// Number of attempts started so far.
     pub n_attempts: u32,
     /// The numbers of the newest step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<StepMetrics>,
-    /// Optimizer steps that the newest checkpoint holds.
+    /// Optimizer steps at the newest checkpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint_step: Option<u32>,
-    /// The result.
+    /// The resulting model version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_version_id: Option<ModelVersionId>,
-    /// What it may and does cost.
+    /// Its cost limit and its cost so far.
     pub spend: JobSpend,
-    /// The project that it belongs to.
+    /// The project of the job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
-    /// Which rented machines it may run on; absent where none are rented.
+    /// Requirements for the rented machine; absent if none is rented.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rental: Option<RentalWish>,
     /// Number of the newest event of its stream.
     pub last_seq: i64,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTime<Utc>,
-    /// When an agent first worked on it.
+    /// When an agent first started to work on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<DateTime<Utc>>,
     /// When it ended.
@@ -129,8 +129,8 @@ pub struct Job {
 
 /// The step metrics of a job, in columns, for a chart.
 ///
-/// When there are more steps than the wanted width, each entry stands for a bucket of steps: `loss_min`
-/// and `loss_max` are its extremes, everything else is its last step.
+/// If there are more steps than requested entries, each entry stands for a bucket of steps: `loss_min`
+/// and `loss_max` are its extremes, all other values are those of its last step.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Metrics {
     /// Optimizer step.
@@ -158,10 +158,10 @@ pub struct Metrics {
 pub struct BaseModel {
     /// The name to use in jobs and generations.
     pub name: String,
-    /// How large it is, as far as presets care.
+    /// Size class, which selects the preset.
     pub class: BaseClass,
-    /// Side of the square pictures that it was trained on, in pixels.
+    /// Side of the square pictures it was trained on, in pixels.
     pub native_resolution: u32,
-    /// Ships with Morpheus.
+    /// Whether it ships with Morpheus.
     pub built_in: bool,
 }

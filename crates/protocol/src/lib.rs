@@ -1,7 +1,7 @@
-//! What crosses a process in Morpheus: job spec, recipe, phases, events, agent messages, ids, money.
+//! Types exchanged between processes in Morpheus: job spec, recipe, phases, events, agent messages, ids, money.
 //!
-//! No IO, no async and no tensors live here; both planes (control and data) speak these types and meet
-//! nowhere else. Every public type documents its unit and range, because the OpenAPI document, the
+//! This crate has no IO, no async code and no tensors. Both planes (control and data) use these types and share
+//! nothing else. Every public type documents its unit and range, because the OpenAPI document, the
 //! dashboard's form labels and its help texts are generated from these comments.
 
 #![warn(missing_docs)]
@@ -19,9 +19,11 @@ pub mod generation;
 pub mod id;
 pub mod job;
 pub mod limits;
+pub mod machine;
 pub mod mailbox;
 pub mod model;
 pub mod money;
+pub mod parameters;
 pub mod phase;
 pub mod preset;
 pub mod problem;

@@ -1,4 +1,4 @@
-//! Every limit that somebody outside can run into, in one place.
+//! Every limit that a client can hit, in one place.
 //!
 //! `docs/security.md` has a table of them, which `cargo xtask codegen` writes; a test fails when it differs.
 
@@ -42,44 +42,44 @@ limits! {
     pub const MAX_JSON_BYTES: usize = 4 << 20;
     /// Objects and lists within each other in a JSON body.
     pub const MAX_JSON_DEPTH: usize = 32;
-    /// Path and query of a request; a signed address is the longest.
+    /// Path and query of a request; a signed URL is the longest.
     pub const MAX_URI_BYTES: usize = 8 << 10;
     /// Names and values of all headers of a request.
     pub const MAX_HEADER_BYTES: usize = 32 << 10;
     /// Headers of a request.
     pub const MAX_HEADERS: usize = 100;
-    /// What is kept of a request that is not read to the end of its headers; more ends the connection.
+    /// Buffer for a request whose headers are still incomplete; the connection is closed when it overflows.
     pub const MAX_HEAD_BYTES: usize = 64 << 10;
-    /// A message that a client sends over a WebSocket; none of ours sends any.
+    /// A message from a WebSocket client; our clients send none.
     pub const MAX_SOCKET_MESSAGE_BYTES: usize = 4 << 10;
-    /// A connection that does not send a whole request head for so long is closed.
+    /// A connection that has not sent a complete request head after this time is closed.
     pub const HEADER_TIME: Duration = Duration::from_secs(15);
-    /// A connection without a request is kept for so long. Proxies keep theirs for a minute.
+    /// An idle connection is kept open for this long. Proxies keep theirs for a minute.
     pub const IDLE_TIME: Duration = Duration::from_secs(75);
-    /// While a body is waited for, `MIN_BODY_BYTES` of it come within each such time.
+    /// While a body arrives, at least `MIN_BODY_BYTES` must come within each period of this length.
     pub const BODY_TIME: Duration = Duration::from_secs(30);
     /// See `BODY_TIME`.
     pub const MIN_BODY_BYTES: usize = 4 << 10;
-    /// A client that takes nothing of an answer for so long is cut off.
+    /// A client that reads nothing of a response for this long is disconnected.
     pub const WRITE_TIME: Duration = Duration::from_secs(120);
     /// Connections at the same time, or half of the descriptors that the process may have.
     pub const MAX_CONNECTIONS: usize = 8192;
-    /// Connections that have not shown a right token, session or signed address yet. A new one is taken, and the oldest
-    /// of these closed.
+    /// Connections that have not presented a valid token, session or signed URL yet. When a new one arrives, the oldest
+    /// of these is closed.
     pub const MAX_UNPROVEN_CONNECTIONS: usize = 512;
-    /// The same for one address that is not this machine.
+    /// The same limit per remote IP address.
     pub const MAX_UNPROVEN_PER_ADDRESS: usize = 64;
-    /// Descriptors that the server asks the system for when it starts.
+    /// File descriptors that the server requests from the system at startup.
     pub const WANTED_DESCRIPTORS: u64 = 65_536;
     /// LoRAs in one picture.
     pub const MAX_LORAS: usize = 64;
-    /// Events in one heartbeat; more are refused, and come with the next ones.
+    /// Events in one heartbeat; more are rejected and must be sent with later heartbeats.
     pub const MAX_EVENTS_PER_HEARTBEAT: usize = 1000;
     /// A log line of an agent; a longer one is shortened and says so.
     pub const MAX_LOG_BYTES: usize = 8 << 10;
-    /// What an agent says about the end of an attempt, or a check about what it saw; shortened.
+    /// Details about the end of an attempt, or of a check; longer text is shortened.
     pub const MAX_DETAIL_BYTES: usize = 16 << 10;
-    /// Names that an agent gives: of a stage, a check, a module; shortened.
+    /// Names given by an agent (of a stage, check or module); longer ones are shortened.
     pub const MAX_STAGE_BYTES: usize = 256;
     /// Checks in a verdict.
     pub const MAX_VERDICT_CHECKS: usize = 64;
@@ -94,29 +94,29 @@ limits! {
     /// An object with answers in an agent's mailbox; a larger one is not read. A dataset's list of pictures is the
     /// largest answer.
     pub const MAX_MAILBOX_ANSWER_BYTES: u64 = 64 << 20;
-    /// Requests in one mailbox that are carried out at once; those beyond wait.
+    /// Requests in one mailbox that are processed at once; the others wait.
     pub const MAX_MAILBOX_REQUESTS: usize = 32;
-    /// Times that a fetched address may pass us on to another.
+    /// Redirects of a download.
     pub const MAX_FETCH_REDIRECTS: u32 = 10;
-    /// A server that sends nothing for so long has broken off.
+    /// A download is aborted if the server sends nothing for this long.
     pub const FETCH_SILENCE: Duration = Duration::from_secs(60);
-    /// Time within which a fetched address must send `MIN_FETCH_PACE_BYTES`.
+    /// Time within which a download must receive `MIN_FETCH_PACE_BYTES`.
     pub const FETCH_PACE_WINDOW: Duration = Duration::from_secs(60);
-    /// Least that must come in `FETCH_PACE_WINDOW`, and before a connection that breaks again is not a new start.
+    /// Minimum that must arrive in `FETCH_PACE_WINDOW`, and for a retried connection to count as progress.
     pub const MIN_FETCH_PACE_BYTES: u64 = 64 << 10;
-    /// A hub's list of the files of a repository.
+    /// A hub's file list of a repository.
     pub const MAX_HUB_LIST_BYTES: u64 = 16 << 20;
-    /// A file of a base model. SDXL's own has 7 GB.
+    /// A file of a base model. SDXL's original has 7 GB.
     pub const MAX_BASE_FILE_BYTES: u64 = 64 << 30;
     /// Files of a base model.
     pub const MAX_BASE_FILES: usize = 200;
-    /// Names that are read of a folder with a base model.
+    /// File names read from a folder with a base model.
     pub const MAX_BASE_FOLDER_NAMES: usize = 10_000;
     /// Header of a safetensors file. SDXL's has some 300 kB.
     pub const MAX_TENSOR_HEADER_BYTES: u64 = 32 << 20;
     /// A configuration or a vocabulary of a base model.
     pub const MAX_BASE_TEXT_BYTES: u64 = 16 << 20;
-    /// A disk that gives no answer for so long while a base model is read is not waited for.
+    /// Reading a base model is aborted if the disk does not respond for this long.
     pub const BASE_DISK_SILENCE: Duration = Duration::from_secs(60);
     /// Time for the check or the copy of a base model.
     pub const MAX_BASE_WORK: Duration = Duration::from_secs(12 * 60 * 60);
@@ -128,7 +128,7 @@ limits! {
     pub const MAX_SAFETENSORS_TENSORS: usize = 100_000;
     /// A LoRA that an agent uploads.
     pub const MAX_LORA_BYTES: u64 = 8 << 30;
-    /// Characters of what an agent says about a file that it cannot use.
+    /// Characters of an agent's report about a file that it cannot use.
     pub const MAX_PROBLEM_CHARS: usize = 2000;
     /// A picture that an agent uploads.
     pub const MAX_AGENT_PICTURE_BYTES: u64 = 64 << 20;
@@ -136,7 +136,7 @@ limits! {
     pub const MAX_AGENT_PICTURE_SIDE: u32 = 8192;
     /// Characters of an `Idempotency-Key`.
     pub const MAX_IDEMPOTENCY_KEY_CHARS: usize = 255;
-    /// The answer to a request with an `Idempotency-Key` is kept for so long: people come back to a form after days.
+    /// How long the response to a request with an `Idempotency-Key` is kept: people return to a form after days.
     pub const IDEMPOTENCY_KEY_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
     /// Characters of a prompt that an agent reports with a picture: the recipe's, with the trigger word.
     pub const MAX_PROMPT_CHARS: usize = 4000;
@@ -164,7 +164,7 @@ limits! {
     pub const MAX_UPLOAD_FILES: usize = 20_000;
     /// The captions of one upload together; each has at most 64 KiB.
     pub const MAX_CAPTIONS_BYTES: usize = 32 << 20;
-    /// What stands before the first part of an upload.
+    /// Bytes before the first part of an upload.
     pub const MAX_UPLOAD_PREAMBLE_BYTES: usize = 4 << 10;
     /// The headers of one part of an upload, its file name included.
     pub const MAX_PART_HEADER_BYTES: usize = 8 << 10;
@@ -188,19 +188,21 @@ limits! {
     pub const MAX_COLOR_PROFILE_BYTES: usize = 4 << 20;
     /// Memory that decoding one picture may take, the file included, by what its headers say.
     pub const MAX_DECODING_BYTES: u64 = 416 << 20;
-    /// Memory of a process that decodes pictures, beside what it has at its start; the kernel ends one that takes more.
+    /// Memory of a process that decodes pictures, in addition to what it has at startup; the kernel ends one that uses
+    /// more.
     pub const MAX_DECODER_BYTES: u64 = 512 << 20;
-    /// Pixels that are decoded at the same time, in all uploads together.
+    /// Pixels decoded at the same time, in all uploads together.
     pub const MAX_PIXELS_AT_ONCE: u64 = 120_000_000;
     /// Decoding one picture, from its first byte to its last.
     pub const MAX_DECODING_TIME: Duration = Duration::from_secs(60);
-    /// A line of an export of the database, which holds a row. The list of pictures of a dataset version is the longest.
+    /// A line of an export of the database, which holds a row. The list of pictures of a dataset version is the
+    /// longest.
     pub const MAX_EXPORT_LINE_BYTES: u64 = 256 << 20;
-    /// The list of what is in a backup, which takes about 100 bytes for an object.
+    /// The manifest of a backup, about 100 bytes per object.
     pub const MAX_BACKUP_MANIFEST_BYTES: u64 = 256 << 20;
 }
 
-/// A value as the table shows it.
+/// Formats a value for the table.
 trait Shown {
     fn shown(&self, name: &str) -> String;
 }

@@ -1,8 +1,8 @@
-//! What lies in the mailbox of a rented machine: two objects of the bucket, for a server that nobody can reach.
+//! The mailbox of a rented machine: two objects in the bucket, for a server that cannot be reached from outside.
 //!
 //! The agent writes its requests into one, the server its answers into the other. Both are always written whole, so
-//! that losing, doubling or delaying one of them is harmless: a request is there until its sender has the answer, or
-//! has given up, and is the same request as long as its id is.
+//! that losing, duplicating or delaying one of them is harmless: a request stays until its sender has the response or
+//! has given up, and the id identifies it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,14 +15,14 @@ pub const PATHS: &str = "api/v1/agent/";
 pub struct Requests {
     /// The agent's token.
     pub token: String,
-    /// Everything that waits for an answer, the oldest first.
+    /// All requests without a response, the oldest first.
     pub requests: Vec<Request>,
 }
 
 /// A `POST` as the agent would send it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Request {
-    /// Its own for each try: a time and random bits.
+    /// Unique for each try: a time and random bits.
     pub id: Uuid,
     /// The path, without a slash in front.
     pub path: String,
@@ -37,10 +37,10 @@ pub struct Answers {
     pub answers: Vec<Answer>,
 }
 
-/// An answer as HTTP would have brought it.
+/// A response, as over HTTP.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
-    /// The request's.
+    /// Id of the request.
     pub id: Uuid,
     /// HTTP status.
     pub status: u16,

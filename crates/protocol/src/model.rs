@@ -8,13 +8,13 @@ use utoipa::ToSchema;
 
 use crate::{DatasetVersionId, JobId, ModelId, ModelVersionId, damage::Damage};
 
-/// How far a model version has come.
+/// Stage of a model version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// Trained; nobody has approved it.
+    /// Trained, not approved yet.
     Draft,
-    /// Approved for use. Only a version whose verdict passed can be.
+    /// Approved for use. Requires a passed verdict.
     Approved,
     /// No longer offered.
     Retired,
@@ -29,7 +29,7 @@ pub struct Model {
     pub name: String,
     /// Its versions, the newest first.
     pub versions: Vec<ModelVersion>,
-    /// When its first version was made.
+    /// When its first version was created.
     pub created_at: DateTime<Utc>,
 }
 
@@ -44,15 +44,15 @@ pub struct ModelVersion {
     pub name: String,
     /// 1, 2, 3, … within the model.
     pub version: u32,
-    /// How far it has come.
+    /// Its stage.
     pub stage: Stage,
     /// The job that trained it.
     pub job_id: JobId,
-    /// The frozen pictures that it learned from.
+    /// The dataset version it was trained on.
     pub dataset_version_id: DatasetVersionId,
     /// The base model it was trained on.
     pub base_model: String,
-    /// The word that calls it up in a prompt.
+    /// The word that activates it in a prompt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trigger_word: Option<String>,
     /// Optimizer steps it was trained for.
@@ -65,22 +65,22 @@ pub struct ModelVersion {
     pub sha256: String,
     /// The file's own metadata: `ss_*`, `modelspec.*`, `sshs_*`.
     pub metadata: BTreeMap<String, String>,
-    /// Whether it is fit for use, and why.
+    /// The verdict on the file.
     pub verdict: Verdict,
-    /// What is wrong with the stored file, if something is known to be; it cannot be used or promoted then.
+    /// Damage of the stored file, if known; the version cannot be used or promoted then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub damage: Option<Damage>,
-    /// Signed address of the fixed-seed picture without the LoRA.
+    /// Signed URL of the fixed-seed picture without the LoRA.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before_url: Option<String>,
-    /// Signed address of the fixed-seed picture with the LoRA.
+    /// Signed URL of the fixed-seed picture with the LoRA.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after_url: Option<String>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTime<Utc>,
 }
 
-/// Whether a trained file is fit for use, with the numbers that say so.
+/// Whether a trained file is fit for use, with the measurements behind it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Verdict {
     /// Every check passed.
@@ -99,7 +99,7 @@ pub struct Verdict {
     pub module_norms: Vec<ModuleNorm>,
 }
 
-/// Checks without which no file is called sound.
+/// Checks that are required for a passed verdict.
 pub const REQUIRED_CHECKS: [&str; 6] = [
     "opens",
     "complete",
@@ -108,12 +108,12 @@ pub const REQUIRED_CHECKS: [&str; 6] = [
     "weight_zero",
     "picture_changes",
 ];
-/// A loss that did not fall makes no file unsound: it works, and its owner decides.
+/// A loss that did not fall does not fail the verdict: the file works, and its owner decides.
 pub const VALIDATION_CHECK: &str = "validation_loss";
 
 impl Verdict {
-    /// What is wrong with the verdict itself, whatever the file is like. Judging ends at the first check that makes a
-    /// file unsound; otherwise every required check was made.
+    /// Checks that the verdict is consistent, regardless of the file. The evaluation ends at the first check that makes
+    /// a file unsound; otherwise every required check was made.
     pub fn contradiction(&self) -> Option<String> {
         let failed: Vec<&str> = self
             .checks
@@ -148,7 +148,7 @@ pub struct VerdictCheck {
     pub name: String,
     /// Whether it passed.
     pub passed: bool,
-    /// What was seen, with numbers.
+    /// The result, with numbers.
     pub detail: String,
 }
 

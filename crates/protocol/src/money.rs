@@ -1,4 +1,4 @@
-//! Money as whole micro-dollars, never a float. Whatever has to be rounded is rounded up.
+//! Money as whole micro-dollars, never a float. All rounding is up.
 
 use std::{fmt, iter::Sum, ops, time::Duration};
 
@@ -17,17 +17,17 @@ impl MicroUsd {
     /// No money.
     pub const ZERO: Self = Self(0);
 
-    /// The sum, unless it is more than can be written down.
+    /// The sum, or `None` on overflow.
     pub fn checked_add(self, other: Self) -> Option<Self> {
         self.0.checked_add(other.0).map(Self)
     }
 
-    /// The difference, unless it is more than can be written down.
+    /// The difference, or `None` on overflow.
     pub fn checked_sub(self, other: Self) -> Option<Self> {
         self.0.checked_sub(other.0).map(Self)
     }
 
-    /// `count` times this amount, unless that is more than can be written down.
+    /// `count` times this amount, or `None` on overflow.
     pub fn checked_mul(self, count: u32) -> Option<Self> {
         self.0.checked_mul(i64::from(count)).map(Self)
     }
@@ -37,7 +37,7 @@ impl MicroUsd {
         ceil_div(i128::from(self.0) * i128::from(percent), 100)
     }
 
-    /// What `time` costs when an hour costs this amount, rounded up.
+    /// The cost of `time` if this amount is the cost per hour, rounded up.
     pub fn checked_cost(self, time: Duration) -> Option<Self> {
         let nanoseconds = i128::try_from(time.as_nanos()).ok()?;
         ceil_div(
@@ -52,7 +52,7 @@ impl MicroUsd {
     }
 }
 
-/// A text that is no amount of money.
+/// A text that is not a valid amount of money.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not an amount of dollars")]
 pub struct NotMoney(String);
@@ -63,7 +63,7 @@ fn ceil_div(amount: i128, divisor: i128) -> Option<MicroUsd> {
     i64::try_from(amount.div_euclid(divisor) + up).ok().map(MicroUsd)
 }
 
-/// Digits alone, no float: 0.1 dollars are exactly 100,000 micro-dollars.
+/// Parses digits without a float: 0.1 dollars are exactly 100,000 micro-dollars.
 fn parse_up(text: &str) -> Option<MicroUsd> {
     let (is_negative, text) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -111,7 +111,7 @@ fn parse_up(text: &str) -> Option<MicroUsd> {
     i64::try_from(amount).ok().map(MicroUsd)
 }
 
-/// A sum that is too large stays the largest amount: more than any budget, instead of a small or negative one.
+/// A sum that overflows becomes the largest amount: above any budget, instead of small or negative.
 impl ops::Add for MicroUsd {
     type Output = Self;
     fn add(self, other: Self) -> Self {

@@ -1,9 +1,9 @@
-//! Where jobs and attempts stand. The transitions between phases live in `orchestrator::lifecycle`.
+//! Phases of jobs and attempts. The transitions between phases are in `orchestrator::lifecycle`.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Where a job stands.
+/// Phase of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
@@ -15,15 +15,15 @@ pub enum Phase {
     Running,
     /// Trained; the result is being validated and stored.
     Finalizing,
-    /// A stop was asked for; the agent writes a checkpoint first.
+    /// A stop was requested; the agent writes a checkpoint first.
     Stopping,
     /// Ended before its last step, with a checkpoint; can be resumed.
     Stopped,
-    /// A cancel was asked for; the agent is being told.
+    /// Cancellation was requested; the agent has not confirmed it yet.
     Cancelling,
     /// Ended without keeping anything.
     Cancelled,
-    /// Ended by an error that retrying does not mend.
+    /// Failed with an error that a retry does not fix.
     Failed,
     /// Trained, validated and stored.
     Succeeded,
@@ -44,7 +44,7 @@ impl Phase {
         Self::Succeeded,
     ];
 
-    /// No attempt works on a job in this phase, and none will unless a user resumes it.
+    /// Whether no attempt works on a job in this phase, and none will unless a user resumes it.
     pub fn is_ended(self) -> bool {
         matches!(
             self,
@@ -69,17 +69,17 @@ impl Phase {
     }
 }
 
-/// Where an attempt stands.
+/// Phase of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AttemptPhase {
-    /// Committed to the database; the provider has not been asked yet.
+    /// Committed to the database; the instance is not ordered yet.
     Intent,
-    /// The provider started an instance; its agent has not called yet.
+    /// The provider started an instance; its agent has not connected yet.
     Booting,
     /// The agent holds the lease and works.
     Running,
-    /// Over. Its outcome says how.
+    /// Ended. The outcome says how.
     Gone,
 }
 
@@ -89,14 +89,14 @@ pub enum AttemptPhase {
 pub enum Outcome {
     /// It did all its work.
     Completed,
-    /// It stopped with a checkpoint, as it was told.
+    /// It stopped with a checkpoint, as ordered.
     Stopped,
-    /// It ended without keeping anything, as it was told.
+    /// It was canceled, as ordered, and kept nothing.
     Cancelled,
     /// The engine reported an error.
     Failed,
     /// Its lease ran out: the agent died, or could not reach the server.
     Lost,
-    /// The instance never called.
+    /// The agent of the instance never connected.
     NeverStarted,
 }

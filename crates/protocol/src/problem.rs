@@ -3,17 +3,17 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What is wrong with one field (or one uploaded file) and what would be right.
+/// An error in one field (or one uploaded file), and how to fix it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FieldError {
     /// Path of the field, as in the request: `parameters.rank`; or the name of the file.
     pub field: String,
-    /// What is wrong, and what would be right.
+    /// What is wrong and how to fix it.
     pub message: String,
 }
 
 impl FieldError {
-    /// Names `field` and says what is wrong with it.
+    /// An error in `field`.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             field: field.into(),
@@ -28,7 +28,7 @@ impl std::fmt::Display for FieldError {
     }
 }
 
-/// The body of every error answer.
+/// The body of every error response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// Stable, machine-readable kind: `invalid_request`, `not_found`, `conflict`, `unauthorized`, …
@@ -38,23 +38,23 @@ pub struct Problem {
     pub title: String,
     /// HTTP status code.
     pub status: u16,
-    /// More about this very occurrence.
+    /// Details of this occurrence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// The fields at fault, if the request was.
+    /// The invalid fields, if the request was invalid.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
-    /// The text as it is now, if the request expected another.
+    /// The current text, if the request expected a different one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current: Option<String>,
 }
 
-/// Several invalid fields at once, so that a person mends them in one go.
+/// All invalid fields at once, so that a person can fix them together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
 pub struct InvalidFields(pub Vec<FieldError>);
 
-/// An error with everything that it was caused by: `failed to write `a`: no space left on device`.
+/// An error with its chain of causes: `failed to write `a`: no space left on device`.
 pub fn chain(err: &dyn std::error::Error) -> String {
     let mut text = err.to_string();
     let mut source = err.source();

@@ -1,8 +1,8 @@
 //! The header of a safetensors file: what a file holds, told without reading a tensor.
 //!
 //! The layout is [the format's](https://huggingface.co/docs/safetensors/index#format): eight bytes with the length of
-//! the header, the header in JSON, then the tensors. A header comes from a stranger: nothing in it is believed that the
-//! size of the file contradicts.
+//! the header, the header in JSON, then the tensors. A header is untrusted: everything in it is checked against the
+//! size of the file.
 
 use std::{collections::BTreeMap, fmt, ops::Range};
 
@@ -16,7 +16,7 @@ use crate::limits::{MAX_SAFETENSORS_HEADER_BYTES, MAX_SAFETENSORS_TENSORS};
 /// Bytes before the header, which say how long it is.
 pub const PREFIX_BYTES: u64 = 8;
 
-/// Tensors have no more dimensions than this.
+/// Maximum number of dimensions of a tensor.
 const MAX_DIMENSIONS: usize = 8;
 
 /// How the numbers of a tensor are stored.
@@ -65,7 +65,7 @@ pub struct Tensor {
     pub range: Range<u64>,
 }
 
-/// What a file holds.
+/// The contents of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     /// Texts about the file: `ss_network_dim` and the like.
@@ -74,37 +74,37 @@ pub struct Header {
     pub tensors: BTreeMap<String, Tensor>,
 }
 
-/// Why a file is no safetensors file.
+/// Why a file is not a valid safetensors file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
-    /// Not even the length of a header fits into it.
+    /// The file is too short for a header length.
     #[error("the file ends after {0} bytes, before its header")]
     TooShort(u64),
-    /// The length leads out of the file, or is absurd.
-    #[error("its header would have {header_bytes} bytes, of a file of {file_bytes} and at most {most}", most = MAX_SAFETENSORS_HEADER_BYTES)]
+    /// The header length exceeds the file or the limit.
+    #[error("its header length of {header_bytes} bytes exceeds the file ({file_bytes} bytes) or the limit ({most} bytes)", most = MAX_SAFETENSORS_HEADER_BYTES)]
     Length {
-        /// What the file says.
+        /// The length stated in the file.
         header_bytes: u64,
-        /// How long it is.
+        /// Size of the file.
         file_bytes: u64,
     },
-    /// The header is not what the format wants.
-    #[error("its header is not one of safetensors: {0}")]
+    /// The header does not follow the format.
+    #[error("its header is not a valid safetensors header: {0}")]
     Malformed(String),
-    /// A tensor is not what the header makes of it.
+    /// The description of a tensor is inconsistent.
     #[error("its tensor `{name}` {problem}")]
     Tensor {
-        /// Which.
+        /// Name of the tensor.
         name: String,
         /// What is wrong.
         problem: &'static str,
     },
     /// The tensors do not fill the file.
-    #[error("its tensors end at byte {end}, and the file at byte {file_bytes}")]
+    #[error("its tensors end at byte {end}, but the file ends at byte {file_bytes}")]
     Size {
         /// Where the last tensor ends.
         end: u64,
-        /// How long the file is.
+        /// Size of the file.
         file_bytes: u64,
     },
 }
@@ -148,7 +148,7 @@ impl Header {
             if range.start != end {
                 return Err(HeaderError::Tensor {
                     name: name.clone(),
-                    problem: "does not begin where the one before it ends",
+                    problem: "does not begin where the previous one ends",
                 });
             }
             end = range.end;
@@ -163,7 +163,7 @@ impl Header {
     }
 }
 
-/// Where a tensor lies in the file whose tensors begin at `first`.
+/// Position of a tensor in a file whose tensors begin at `first`.
 fn located(raw: &RawTensor, first: u64) -> Result<Tensor, &'static str> {
     if raw.shape.len() > MAX_DIMENSIONS {
         return Err("has too many dimensions");
@@ -175,7 +175,7 @@ fn located(raw: &RawTensor, first: u64) -> Result<Tensor, &'static str> {
         .try_fold(1_u64, |numbers, side| numbers.checked_mul(*side));
     let n_bytes = numbers.and_then(|numbers| numbers.checked_mul(raw.dtype.n_bytes()));
     if end.checked_sub(start) != n_bytes || n_bytes.is_none() {
-        return Err("has other bytes than its shape and type need");
+        return Err("has a byte range that does not match its shape and type");
     }
     match (first.checked_add(start), first.checked_add(end)) {
         (Some(start), Some(end)) => Ok(Tensor {
@@ -183,7 +183,7 @@ fn located(raw: &RawTensor, first: u64) -> Result<Tensor, &'static str> {
             shape: raw.shape.clone(),
             range: start..end,
         }),
-        _ => Err("lies outside of any file"),
+        _ => Err("has an invalid byte range"),
     }
 }
 

@@ -1,51 +1,48 @@
-//! Rented machines and what they cost: what a user allows, what an agent must keep to, what was spent.
+//! Rented machines and their cost: limits set by users, terms for agents, and spending.
 //!
-//! All times here pass by the provider's clock, which is the one that it charges by.
+//! All times here follow the provider's clock, because the provider charges by it.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{JobId, MicroUsd, agent::Machine};
+use crate::{JobId, MicroUsd, machine::Machine};
 
-/// The variables by which a rented machine's agent learns its terms, before it has reached anybody.
+/// Environment variables that give the agent on a rented machine its terms before its first contact.
 pub mod env {
-    /// Seconds since 1970 at which the machine must be gone, by the provider's clock.
+    /// Deadline of the machine, in seconds since 1970 by the provider's clock.
     pub const DEADLINE: &str = "MORPHEUS_DEADLINE_UNIX";
-    /// Seconds until the first contact with the server.
+    /// Seconds allowed until the first contact with the server.
     pub const BOOT_GRACE: &str = "MORPHEUS_BOOT_GRACE_S";
-    /// Seconds before the deadline that are kept for the last checkpoint and its upload.
+    /// Seconds before the deadline that are reserved for the last checkpoint and its upload.
     pub const STOP: &str = "MORPHEUS_STOP_S";
-    /// What an hour of the machine costs at most, in micro-dollars.
+    /// Maximum cost per hour of the machine, in micro-dollars.
     pub const RATE: &str = "MORPHEUS_RATE_MICRO_USD";
-    /// What the machine may cost in all, in micro-dollars.
+    /// Total cost limit of the machine, in micro-dollars.
     pub const BUDGET: &str = "MORPHEUS_BUDGET_MICRO_USD";
-    /// Who rents the machine out: `runpod`.
+    /// Who rents the machine out, by the name that jobs choose it by.
     pub const PROVIDER: &str = "MORPHEUS_PROVIDER";
-    /// The provider's address, when it is not the usual one.
+    /// Base URL of the provider's API, if not the default.
     pub const PROVIDER_URL: &str = "MORPHEUS_PROVIDER_URL";
-    /// How many times as fast as the real clock the provider's runs; only a simulated one's is not 1.
+    /// Speed of the provider's clock relative to the real one; differs from 1 only for a simulated provider.
     pub const TIME_SCALE: &str = "MORPHEUS_TIME_SCALE";
-    /// Signed address to put requests to, when the server cannot be reached; see [`mailbox`](crate::mailbox).
+    /// Signed URL to put requests to, if the server cannot be reached; see [`mailbox`](crate::mailbox).
     pub const MAILBOX_REQUESTS: &str = "MORPHEUS_MAILBOX_REQUESTS";
-    /// Signed address to get answers from.
+    /// Signed URL to get responses from.
     pub const MAILBOX_ANSWERS: &str = "MORPHEUS_MAILBOX_ANSWERS";
 }
-
-/// Where RunPod is, without `/v2`.
-pub const RUNPOD_URL: &str = "https://api.runpod.io";
 
 /// What the agent on a rented machine must keep to. The server renews it with each reply; without a reply the
 /// last terms hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RentalTerms {
-    /// The machine must be gone so long after this reply, in seconds.
+    /// The machine must be terminated within this many seconds after this reply.
     pub seconds_to_deadline: u32,
-    /// So many seconds before that the agent stops by itself: writes a checkpoint, uploads it, ends its machine.
+    /// The agent stops this many seconds earlier: it writes and uploads a checkpoint and terminates its machine.
     pub stop_seconds: u32,
-    /// What an hour of the machine costs, in micro-dollars.
+    /// Cost per hour of the machine, in micro-dollars.
     pub rate_micro_usd: MicroUsd,
-    /// What the machine may still cost from now on, in micro-dollars.
+    /// Remaining cost limit of the machine, in micro-dollars.
     pub budget_left_micro_usd: MicroUsd,
 }
 
@@ -55,30 +52,30 @@ pub struct RentalTerms {
 pub enum CloudTier {
     /// The provider's own data centers.
     Secure,
-    /// Machines of others.
+    /// Machines of third parties.
     Community,
 }
 
-/// Which machines a job may run on.
+/// Requirements for the machine of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RentalWish {
-    /// GPU types by their ids, the best first. Empty: every type that fits, the cheapest first.
+    /// Ids of GPU types, in order of preference. Empty: every type that fits, cheapest first.
     #[schema(max_items = 16)]
     pub gpus: Vec<String>,
-    /// GPUs in the machine.
+    /// Number of GPUs in the machine.
     #[schema(minimum = 1, maximum = 8)]
     pub n_gpus: u32,
     /// Tiers. Empty: all of them.
     pub clouds: Vec<CloudTier>,
-    /// Places by their ids. Empty: all of them.
+    /// Ids of data centers. Empty: all of them.
     #[schema(max_items = 16)]
     pub data_centers: Vec<String>,
-    /// The most that an hour of the machine may cost, in micro-dollars.
+    /// Maximum price per hour, in micro-dollars.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<i64>, minimum = 1)]
     pub max_rate_micro_usd: Option<MicroUsd>,
-    /// Labels that a machine of the pool must have, all of them.
+    /// Labels that a machine of the pool must have (all of them).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 16)]
     pub labels: Vec<String>,
@@ -97,92 +94,92 @@ impl Default for RentalWish {
     }
 }
 
-/// A low, a likely and a high value.
+/// An estimate with its range.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Spread<T> {
-    /// Nine of ten are above this.
+    /// 10th percentile.
     pub low: T,
-    /// As many are above as below.
+    /// Median.
     pub likely: T,
-    /// Nine of ten are below this.
+    /// 90th percentile.
     pub high: T,
 }
 
-/// What a job would take and cost on one kind of rented machine.
+/// Estimated time and cost of a job on one type of rented machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct OfferEstimate {
-    /// GPU type.
+    /// Id of the GPU type.
     pub gpu: String,
-    /// For people.
+    /// Display name.
     pub gpu_name: String,
-    /// GPUs in the machine.
+    /// Number of GPUs in the machine.
     pub n_gpus: u32,
     /// Memory of each GPU, in GB.
     pub memory_gb: u32,
     /// Tier.
     pub cloud: CloudTier,
-    /// Whether the provider says that there is one.
+    /// Whether the provider reports it as available.
     pub is_in_stock: bool,
-    /// What an hour costs, in micro-dollars.
+    /// Price per hour, in micro-dollars.
     pub rate_micro_usd: MicroUsd,
-    /// From the order of the machine to its end, in seconds.
+    /// Time from ordering the machine to its termination, in seconds.
     pub seconds: Spread<f64>,
-    /// What that costs, in micro-dollars.
+    /// Cost of that time, in micro-dollars.
     pub cost_micro_usd: Spread<MicroUsd>,
-    /// What must be free in the budgets to start, in micro-dollars: enough to start, and to work for a while.
+    /// Amount that the budgets must have available to start, in micro-dollars: startup plus a minimum of work.
     pub least_limit_micro_usd: MicroUsd,
-    /// Whether the times come from this installation's own jobs; otherwise from a table of what GPUs can do.
+    /// Whether the times are based on this installation's own jobs; otherwise on a table of GPU speeds.
     pub is_measured: bool,
-    /// Why a job cannot run on it; absent when it can.
+    /// Why the job cannot run on it; absent if it can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unfit: Option<String>,
 }
 
-/// The money of a job.
+/// Cost and limit of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct JobSpend {
-    /// What it may cost in all, over every machine, in micro-dollars.
+    /// Total cost limit across all machines, in micro-dollars.
     pub limit_micro_usd: Option<MicroUsd>,
-    /// What it has cost until now, an upper bound until the provider has billed it, in micro-dollars.
+    /// Cost so far, in micro-dollars; an upper bound until the provider has billed it.
     pub spent_micro_usd: MicroUsd,
-    /// What its living machines may still cost in the worst case, in micro-dollars.
+    /// Reserved for the worst case of its running machines, in micro-dollars.
     pub reserved_micro_usd: MicroUsd,
-    /// What an hour of its living machines costs, in micro-dollars.
+    /// Cost per hour of its running machines, in micro-dollars.
     pub rate_micro_usd: MicroUsd,
 }
 
-/// What a limit is for.
+/// Scope of a budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BudgetScope {
     /// One job.
     Job,
-    /// All jobs that carry the same project's name.
+    /// All jobs of one project.
     Project,
-    /// Everything of a user, for ever.
+    /// All spending of a user, without end date.
     User,
-    /// Everything of a user in a calendar month (UTC). Its limit holds for the months after, too.
+    /// All spending of a user in a calendar month (UTC). Its limit also applies to later months.
     Month,
 }
 
-/// A limit and what is used of it.
+/// A budget: its limit and usage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Budget {
-    /// What it is for.
+    /// Its scope.
     pub scope: BudgetScope,
-    /// Which: a job's id, a project's name, a month like `2026-11`; of a user: empty.
+    /// A job's id, a project's name or a month such as `2026-11`; empty for a user.
     pub key: String,
-    /// The most that may be spent, in micro-dollars; absent when there is no limit.
+    /// Limit in micro-dollars; absent without a limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_micro_usd: Option<MicroUsd>,
-    /// What was spent, an upper bound until the provider has billed it, in micro-dollars.
+    /// Amount spent, in micro-dollars; an upper bound until the provider has billed it.
     pub spent_micro_usd: MicroUsd,
-    /// What living machines may still cost in the worst case, in micro-dollars.
+    /// Reserved for the worst case of running machines, in micro-dollars.
     pub reserved_micro_usd: MicroUsd,
 }
 
 impl Budget {
-    /// What may still be reserved; absent when there is no limit.
+    /// Amount that can still be reserved; absent without a limit.
     pub fn left(&self) -> Option<MicroUsd> {
         self.limit_micro_usd
             .map(|limit| limit - self.spent_micro_usd - self.reserved_micro_usd)
@@ -193,13 +190,13 @@ impl Budget {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetBudget {
-    /// What it is for: a project, the user, or the months from this one on. A job's limit is set at the job.
+    /// Scope: a project, the user, or this month and later ones. The limit of a job is set on the job.
     pub scope: BudgetScope,
-    /// A project's name; left out for the others.
+    /// Name of the project; omitted for other scopes.
     #[serde(default)]
     #[schema(min_length = 1, max_length = 80)]
     pub key: Option<String>,
-    /// The most that may be spent, in micro-dollars; null takes the limit away.
+    /// Limit in micro-dollars; null removes it.
     #[schema(value_type = Option<i64>, minimum = 1)]
     pub limit_micro_usd: Option<MicroUsd>,
 }
@@ -208,7 +205,7 @@ pub struct SetBudget {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetJobLimit {
-    /// What it may cost in all, in micro-dollars.
+    /// Total cost limit, in micro-dollars.
     #[schema(value_type = i64, minimum = 1)]
     pub limit_micro_usd: MicroUsd,
 }
@@ -217,30 +214,30 @@ pub struct SetJobLimit {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ResumeJob {
-    /// A new limit for what it may cost in all, what was spent included, in micro-dollars.
+    /// New total cost limit in micro-dollars, including what is already spent.
     #[schema(value_type = Option<i64>, minimum = 1)]
     pub limit_micro_usd: Option<MicroUsd>,
-    /// Who leases the machine from now on; left out: as before.
+    /// New provider; unchanged if omitted.
     pub provider: Option<String>,
-    /// Which machines it may run on there; left out: any.
+    /// Requirements for the machine there; none if omitted.
     pub rental: Option<RentalWish>,
 }
 
-/// Where a rented machine stands.
+/// Phase of a rented machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InstancePhase {
-    /// Committed with its reservation; the provider is being asked.
+    /// Committed with its reservation; it is being ordered.
     Intent,
-    /// The provider gave no clear answer: it is being looked for by its name.
+    /// The provider gave no clear response; the machine is being looked up by its name.
     Unknown,
-    /// The provider says that it exists.
+    /// The provider reports that it exists.
     Live,
-    /// Its end was ordered, and is not confirmed.
+    /// Termination was requested but is not confirmed yet.
     Ending,
-    /// It was never found; part of the reservation is kept for a while, and it is ended if it shows up.
+    /// It was never found; part of the reservation is kept for a while, and it is terminated if it appears.
     Abandoned,
-    /// It is confirmed that it does not exist, or no longer.
+    /// It is confirmed not to exist (any more).
     Gone,
 }
 
@@ -249,117 +246,120 @@ pub enum InstancePhase {
 pub struct RentedInstance {
     /// Its name at the provider.
     pub name: String,
-    /// Who rents it out.
+    /// The provider.
     pub provider: String,
     /// The provider's id, once it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handle: Option<String>,
-    /// What it was rented for.
+    /// The job it was rented for.
     pub job_id: JobId,
-    /// Which attempt of the job.
+    /// Number of the job's attempt.
     pub attempt: u32,
-    /// Where it stands.
+    /// Its phase.
     pub phase: InstancePhase,
-    /// GPU type.
+    /// Id of the GPU type.
     pub gpu: String,
-    /// GPUs in it.
+    /// Number of GPUs.
     pub n_gpus: u32,
-    /// What an hour costs, in micro-dollars.
+    /// Price per hour, in micro-dollars.
     pub rate_micro_usd: MicroUsd,
-    /// What was reserved for its worst case, in micro-dollars.
+    /// Reserved for its worst case, in micro-dollars.
     pub reserved_micro_usd: MicroUsd,
-    /// What it has cost, by our own reckoning, an upper bound, in micro-dollars.
+    /// Cost by our own accounting, an upper bound, in micro-dollars.
     pub accrued_micro_usd: MicroUsd,
-    /// What the provider has billed, once that no longer changes, in micro-dollars.
+    /// Amount billed by the provider, once final, in micro-dollars.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub billed_micro_usd: Option<MicroUsd>,
     /// When it was ordered.
     pub ordered_at: DateTime<Utc>,
-    /// When it must be gone.
+    /// When it must be terminated.
     pub deadline_at: DateTime<Utc>,
-    /// When it was confirmed gone.
+    /// When it was confirmed terminated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gone_at: Option<DateTime<Utc>>,
 }
 
-/// What happens to money in the ledger.
+/// Kind of a ledger entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LedgerKind {
-    /// Set aside for a machine's worst case: from available to reserved.
+    /// Reserved for a machine's worst case: from available to reserved.
     Reserve,
-    /// More is set aside, because the price rose: from available to reserved.
+    /// More reserved because the price rose: from available to reserved.
     TopUp,
-    /// Used up: from reserved to spent, and from available what was not reserved.
+    /// Spent: from reserved to spent, and from available for what was not reserved.
     Accrue,
-    /// Not needed after all: from reserved to available.
+    /// Released because it was not needed: from reserved to available.
     Release,
-    /// The provider's bill differs from our reckoning: between spent and available.
+    /// Adjustment to the provider's bill: between spent and available.
     TrueUp,
 }
 
-/// An account of the ledger. Every entry moves money from one to another, so that nothing appears or vanishes.
+/// An account of the ledger. Every entry moves money from one account to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LedgerAccount {
-    /// May be reserved.
+    /// Available to be reserved.
     Available,
-    /// Set aside for machines that exist or may exist.
+    /// Reserved for machines that exist or may exist.
     Reserved,
-    /// Gone.
+    /// Spent.
     Spent,
 }
 
 /// One entry of the ledger; entries are never changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct LedgerEntry {
-    /// When, by the provider's clock.
+    /// Time of the entry, by the provider's clock.
     pub at: DateTime<Utc>,
-    /// The machine that it is about, by its name.
+    /// Name of the machine.
     pub instance: String,
-    /// The job that it is about.
+    /// The job.
     pub job_id: JobId,
-    /// What happened.
+    /// Kind of the entry.
     pub kind: LedgerKind,
-    /// Where the money was.
+    /// Account that the money left.
     pub from: LedgerAccount,
-    /// Where it is now.
+    /// Account that received the money.
     pub to: LedgerAccount,
-    /// How much, in micro-dollars; more than 0.
+    /// Amount in micro-dollars; above 0.
     pub amount_micro_usd: MicroUsd,
 }
 
-/// Everything about money at a glance.
+/// Overview of spending.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Spend {
-    /// What living machines cost in an hour, in micro-dollars.
+    /// Cost per hour of all running machines, in micro-dollars.
     pub rate_micro_usd: MicroUsd,
-    /// Budgets of the user, of this month and of projects; those of jobs are at the jobs.
+    /// Budgets of the user, of months and of projects. Those of jobs are part of the jobs.
     pub budgets: Vec<Budget>,
-    /// Machines that are not confirmed gone, then the newest of the others.
+    /// Machines: first those not confirmed terminated, then the newest of the others.
     pub instances: Vec<RentedInstance>,
 }
 
-/// Who leases machines, and how that is going.
+/// A provider of machines and its state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ProviderInfo {
-    /// The name that jobs choose it by.
+    /// The name to use in jobs.
     pub name: String,
+    /// What people call it, when it rents machines out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// Whether its machines cost money.
     pub is_rented: bool,
-    /// Jobs that may run at the same time.
+    /// Maximum number of jobs that run at the same time.
     pub max_running: u32,
-    /// When it last answered; absent when it never did, or is not asked.
+    /// When it last responded; absent if it never did or is never contacted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen_at: Option<DateTime<Utc>>,
-    /// Why nothing is launched there until somebody looks at it: an empty account, a wrong key.
+    /// Why renting is paused there until somebody resumes it: an empty account, a wrong key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub halted: Option<String>,
-    /// Machines of the account that are not ours; they are never touched.
+    /// Machines in the account that Morpheus did not create; they are never touched.
     pub n_foreign: u32,
-    /// What they cost in an hour, in micro-dollars.
+    /// Cost per hour of those machines, in micro-dollars.
     pub foreign_rate_micro_usd: MicroUsd,
-    /// The machines of the pool that have called, the newest call first; of others there are none here.
+    /// Machines of the pool that have connected, the most recent first; empty for other providers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub machines: Vec<PoolMember>,
 }
@@ -367,16 +367,19 @@ pub struct ProviderInfo {
 /// A machine of the pool.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PoolMember {
-    /// What it says of itself.
+    /// The machine as its agent describes it.
     #[serde(flatten)]
     pub machine: Machine,
-    /// When it last called.
+    /// When it last connected.
     pub seen_at: DateTime<Utc>,
-    /// Whether it has called lately.
+    /// Whether it has connected recently.
     pub is_online: bool,
-    /// What it is working on.
+    /// The job it is working on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_id: Option<JobId>,
+    /// Why it is given no work at all, until somebody does something about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 impl Spread<f64> {

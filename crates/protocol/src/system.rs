@@ -1,25 +1,25 @@
-//! How the server itself is: what every page shows when something is wrong with it.
+//! State of the server itself, which every page shows if something is wrong.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// How the server is.
+/// State of the server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SystemStatus {
-    /// Room on its disks.
+    /// Free space on its disks.
     pub disk: DiskStatus,
 }
 
-/// Room on the server's disks.
+/// Free space on the server's disks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DiskStatus {
-    /// There is too little: uploads are refused, jobs on this machine pause, nothing is started until there is room.
+    /// Whether space is low: uploads are rejected, jobs on this machine pause, and nothing starts until there is space.
     pub is_short: bool,
-    /// What is guarded.
+    /// The monitored folders.
     pub folders: Vec<FolderStatus>,
 }
 
-/// Room for what one folder holds.
+/// Free space on the disk of one folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FolderStatus {
     /// `data` or `objects`.
@@ -28,11 +28,13 @@ pub struct FolderStatus {
     pub free_bytes: u64,
     /// Size of its disk, in bytes.
     pub total_bytes: u64,
-    /// Work stops when fewer bytes are free.
+    /// Work pauses below this many free bytes.
     pub min_free_bytes: u64,
-    /// Work goes on when so many bytes are free again.
+    /// Work resumes at this many free bytes.
     pub resume_at_bytes: u64,
-    /// There is too little.
+    /// Whether it can hold hardly any more files, however many bytes are free.
+    pub is_out_of_files: bool,
+    /// Whether space is low, or files are.
     pub is_short: bool,
 }
 
@@ -40,16 +42,16 @@ const GIB: u64 = 1 << 30;
 /// Two percent of a disk of a few terabytes are more than anybody here needs.
 const MOST_FREE_BYTES: u64 = 20 * GIB;
 
-/// What must stay free of a disk when nobody says otherwise: the larger of 1 GiB and 2 percent, but no more than
-/// 20 GiB, and no more than a fifth of a small disk.
+/// Default for the space that must stay free: the larger of 1 GiB and 2 percent of the disk, but at most
+/// 20 GiB and at most a fifth of the disk.
 pub fn default_min_free(total_bytes: u64) -> u64 {
     (total_bytes / 50)
         .clamp(GIB, MOST_FREE_BYTES)
         .min(total_bytes / 5)
 }
 
-/// Whether a disk is short now. One that was short is so until there is a quarter more than what must stay free, so
-/// that work does not stop and go with every file.
+/// Whether a disk is low on space. Once low, it stays so until a quarter more than the minimum is free, so
+/// that work does not pause and resume with every file.
 pub fn is_short(was_short: bool, free_bytes: u64, min_free_bytes: u64) -> bool {
     if was_short {
         free_bytes < resume_at(min_free_bytes)
@@ -58,7 +60,7 @@ pub fn is_short(was_short: bool, free_bytes: u64, min_free_bytes: u64) -> bool {
     }
 }
 
-/// With so much free, a disk that was short is not any more.
+/// Free bytes at which a disk stops being low on space.
 pub fn resume_at(min_free_bytes: u64) -> u64 {
     min_free_bytes.saturating_add(min_free_bytes / 4)
 }

@@ -1,11 +1,11 @@
-//! Which characters a text of somebody else may hold, and how such a text is shown.
+//! Allowed characters in untrusted text, and how to display such text.
 //!
-//! A **line** is a name, a word, an address: one line, read as it stands. A **text** is a caption, a prompt, a log
-//! line: it may have line breaks and tabs, and say in which direction it is written.
+//! A **line** is a name, a word or a URL: a single line. A **text** is a caption, a prompt or a log
+//! line: it may have line breaks, tabs and directional formatting characters.
 
 use std::{borrow::Cow, fmt};
 
-/// A character that a field must not hold.
+/// A character that is not allowed in a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unfit(pub char);
 
@@ -15,14 +15,14 @@ impl fmt::Display for Unfit {
             '\n' | '\r' | '\u{2028}' | '\u{2029}' => "a line break",
             '\t' => "a tab",
             c if c.is_control() => "a control character",
-            c if turns_direction(c) => "a character that reverses what stands beside it",
-            _ => "not a character that text is made of",
+            c if turns_direction(c) => "a character that reverses the direction of text",
+            _ => "not a valid text character",
         };
-        write!(f, "must not hold U+{:04X}, {what}", u32::from(self.0))
+        write!(f, "must not contain U+{:04X}, {what}", u32::from(self.0))
     }
 }
 
-/// Whether a name may hold all of it; otherwise the first character at fault.
+/// Checks a line; returns the first invalid character.
 pub fn check_line(text: &str) -> Result<(), Unfit> {
     let unfit = |c: &char| {
         !fits_text(*c) || matches!(c, '\t' | '\n' | '\r' | '\u{2028}' | '\u{2029}') || turns_direction(*c)
@@ -30,13 +30,13 @@ pub fn check_line(text: &str) -> Result<(), Unfit> {
     text.chars().find(unfit).map_or(Ok(()), |c| Err(Unfit(c)))
 }
 
-/// Whether a text may hold all of it; otherwise the first character at fault.
+/// Checks a text; returns the first invalid character.
 pub fn check_text(text: &str) -> Result<(), Unfit> {
     let unfit = |c: &char| !fits_text(*c);
     text.chars().find(unfit).map_or(Ok(()), |c| Err(Unfit(c)))
 }
 
-/// The text with U+FFFD in place of each character that no field may hold.
+/// Replaces each character that no field allows with U+FFFD.
 pub fn cleaned(text: &str) -> Cow<'_, str> {
     match check_text(text) {
         Ok(()) => Cow::Borrowed(text),
@@ -54,8 +54,8 @@ pub fn cleaned(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A text that is repeated in an answer or a log: on one line, every unusual character escaped, at most `max_chars`
-/// of it.
+/// Formats a text for a response or a log: on one line, unusual characters escaped, at most `max_chars`
+/// characters.
 pub fn shown(text: &str, max_chars: usize) -> String {
     let mut shown = String::new();
     for (n, c) in text.chars().enumerate() {
@@ -71,7 +71,7 @@ pub fn shown(text: &str, max_chars: usize) -> String {
     shown
 }
 
-/// At most `max_bytes` of a text, with a mark that says how much is missing.
+/// Shortens a text to `max_bytes`, with a note that gives its full length.
 pub fn shortened(text: String, max_bytes: usize) -> String {
     if text.len() <= max_bytes {
         return text;
@@ -148,11 +148,11 @@ mod tests {
         }
         assert_eq!(
             Unfit('\u{202e}').to_string(),
-            "must not hold U+202E, a character that reverses what stands beside it"
+            "must not contain U+202E, a character that reverses the direction of text"
         );
         assert_eq!(
             Unfit('\0').to_string(),
-            "must not hold U+0000, a control character"
+            "must not contain U+0000, a control character"
         );
     }
 

@@ -1,4 +1,4 @@
-//! The whole HTTP application: routes, who may use them, and the layers around them.
+//! The HTTP application: routes, access control, and the layers around them.
 
 use axum::{
     Router,
@@ -25,7 +25,7 @@ use crate::{
     state::AppState,
 };
 
-/// Builds it.
+/// Builds the application.
 pub(crate) fn app(state: AppState) -> Router {
     let (open, _) = routes::open().split_for_parts();
     let (protected, _) = OpenApiRouter::new()
@@ -61,7 +61,7 @@ async fn method_not_allowed(request: Request) -> Response {
     ApiError::MethodNotAllowed(text::shown(request.method().as_str(), 20)).into_response()
 }
 
-/// Pictures and weights do not get smaller.
+/// Pictures and weights are not compressible.
 fn compression() -> CompressionLayer<impl Predicate> {
     let predicate = DefaultPredicate::new().and(NotForContentType::const_new("application/octet-stream"));
     CompressionLayer::new().compress_when(predicate)

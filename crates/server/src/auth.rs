@@ -1,9 +1,9 @@
-//! Who is asking: bearer tokens and session cookies.
+//! Authentication: bearer tokens and session cookies.
 //!
-//! A session is what a browser gets for a token or a login address, kept in an `HttpOnly`, `SameSite=Strict` cookie.
-//! It belongs to the token: it ends with it. Requests that come with the cookie must come from our own pages;
-//! requests with a bearer token may come from anywhere, since no browser sends one by itself. What is in a cookie is
-//! no bearer token, and the other way round.
+//! A browser exchanges a token or a login address for a session, kept in an `HttpOnly`, `SameSite=Strict` cookie.
+//! The session ends with its token. Requests with the cookie must come from our own pages;
+//! requests with a bearer token may come from anywhere, because browsers do not send one automatically. The secret in a
+//! cookie is not valid as a bearer token, and vice versa.
 
 mod guard;
 mod peer;
@@ -42,10 +42,10 @@ use crate::{
 /// Name of the session cookie.
 pub(crate) const SESSION_COOKIE: &str = "morpheus_session";
 
-/// The same where the server is reached by https: browsers let no other host and no plain connection set it.
+/// The cookie name over https: browsers do not let other hosts or plain HTTP set it.
 const SECURE_SESSION_COOKIE: &str = "__Host-morpheus_session";
 
-/// A printed login address works for this long, once.
+/// Lifetime of a login address, which works once.
 pub(crate) const LOGIN_DAYS: i64 = 1;
 
 const NOT_SIGNED_IN: &str = "send `Authorization: Bearer …` with an API token, or sign in with the login address \
@@ -60,7 +60,7 @@ pub(crate) struct User {
     pub(crate) token: TokenId,
     pub(crate) token_name: String,
     pub(crate) kind: TokenKind,
-    /// What it was made with; of a session, what it was signed in with.
+    /// The token it was created with; for a session, the token it was signed in with.
     pub(crate) made_by: Option<TokenId>,
 }
 
@@ -87,7 +87,7 @@ impl<S: Send + Sync> FromRequestParts<S> for User {
                 made_by: *made_by,
             }),
             Some(Principal::Agent(_)) => Err(ApiError::Forbidden(
-                "this route is for users; an agent's token is not enough",
+                "this route is for users; an agent's token has no access",
             )),
             None => Err(ApiError::Unauthorized(NOT_SIGNED_IN.into())),
         }
@@ -101,14 +101,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Agent {
         match parts.extensions.get::<Principal>() {
             Some(Principal::Agent(credential)) => Ok(Self(credential.clone())),
             Some(Principal::User { .. }) => Err(ApiError::Forbidden(
-                "this route is for agents; it needs an agent's token",
+                "this route is for agents; use an agent's token",
             )),
             None => Err(ApiError::Unauthorized(NOT_SIGNED_IN.into())),
         }
     }
 }
 
-/// Rejects requests without a valid token or session. What the handler writes down was done by whoever asks.
+/// Rejects requests without a valid token or session. Audit entries of the handler name the caller as actor.
 pub(crate) async fn require(
     State(state): State<AppState>,
     mut request: Request,
@@ -119,7 +119,7 @@ pub(crate) async fn require(
     let actor = match &principal {
         Principal::User { owner, token_id, .. } => {
             state.note_use(*token_id).await;
-            // What only reads leaves no entry that would name it.
+            // Read-only requests leave no audit entry.
             let is_safe = request.method().is_safe();
             let name = if is_safe {
                 None
@@ -174,7 +174,7 @@ async fn principal(
                 ..
             },
         ) => Ok(principal),
-        // A browser that was signed out elsewhere has guessed nothing.
+        // A browser that was signed out elsewhere did not guess a secret.
         Standing::Ended {
             kind: TokenKind::Session,
             ..
@@ -183,18 +183,18 @@ async fn principal(
     }
 }
 
-const UNKNOWN_TOKEN: &str = "the token is unknown: copy it again, or make a new one under Settings";
-const NO_API_TOKEN: &str = "this signs a browser in, and is not an API token: make one under Settings, or with POST \
+const UNKNOWN_TOKEN: &str = "the token is unknown: copy it again, or create a new one under Settings";
+const NO_API_TOKEN: &str = "this is a login or session secret, not an API token: create one under Settings, or with POST \
     /api/v1/tokens";
 
 fn ended_token(why: Ended) -> String {
     match why {
         Ended::Expired(at) => format!(
-            "the token expired on {}: make a new one under Settings, or with POST /api/v1/tokens",
+            "the token expired on {}: create a new one under Settings, or with POST /api/v1/tokens",
             day(at)
         ),
         Ended::Revoked | Ended::Used => {
-            "the token was deleted: make a new one under Settings, or with POST /api/v1/tokens".to_owned()
+            "the token was deleted: create a new one under Settings, or with POST /api/v1/tokens".to_owned()
         }
     }
 }
@@ -203,11 +203,11 @@ fn day(time: DateTime<Utc>) -> impl std::fmt::Display {
     time.format("%Y-%m-%d at %H:%M UTC")
 }
 
-/// Counts a refusal, and makes the answer to it.
+/// Counts a failed sign-in and creates the response to it.
 fn refuse(state: &AppState, peer: &Peer, with: With, words: String) -> ApiError {
     let verdict = state.guard.refused(peer.address, with, Instant::now());
     if verdict.is_first {
-        tracing::warn!(client.address = peer.shown(), ?with, "a sign-in was refused");
+        tracing::warn!(client.address = peer.shown(), ?with, "a sign-in failed");
     }
     match verdict.wait {
         Some(wait) => ApiError::TooManyRefusals { wait },
@@ -215,7 +215,7 @@ fn refuse(state: &AppState, peer: &Peer, with: With, words: String) -> ApiError 
     }
 }
 
-/// Writes refused sign-ins into the audit log: one entry for each address.
+/// Writes failed sign-ins to the audit log: one entry per address.
 pub(crate) async fn write_refused(state: &AppState) {
     let refused = state.guard.drain(Instant::now());
     if refused.is_empty() {
@@ -226,7 +226,7 @@ pub(crate) async fn write_refused(state: &AppState) {
             client.address = one.address,
             with = one.with,
             n = one.n,
-            "sign-ins were refused within a minute"
+            "sign-ins failed within a minute"
         );
     }
     let writing = async {
@@ -235,7 +235,7 @@ pub(crate) async fn write_refused(state: &AppState) {
         tx.commit().await
     };
     if let Err(error) = writing.await {
-        tracing::warn!(error = chain(&error), "refused sign-ins were not written down");
+        tracing::warn!(error = chain(&error), "failed sign-ins could not be recorded");
     }
 }
 
@@ -268,18 +268,19 @@ fn session_cookie(headers: &HeaderMap, is_https: bool) -> Option<&str> {
         .find_map(|(name, value)| (name == wanted).then_some(value))
 }
 
-/// Refuses what another site made a browser send with our cookie.
+/// Rejects requests that another site made a browser send with our cookie (CSRF).
 ///
-/// The rules are those of Go's `http.CrossOriginProtection`: browsers say where a request comes from in
-/// `Sec-Fetch-Site`, older ones in `Origin`; what sends neither is no browser. A WebSocket is opened by a
-/// GET that does more than read, and is not protected by CORS, so it is checked too.
+/// The rules are those of Go's `http.CrossOriginProtection`: browsers state the origin of a request in
+/// `Sec-Fetch-Site`, older ones in `Origin`; a client that sends neither is not a browser. A WebSocket is opened by a
+/// GET request that has side effects and is not protected by CORS, so it is checked too.
 fn check_origin(method: &Method, headers: &HeaderMap) -> ApiResult<()> {
     let is_safe = method.is_safe() && !headers.contains_key(header::UPGRADE);
     if is_safe {
         return Ok(());
     }
     const FOREIGN: ApiError = ApiError::Forbidden(
-        "the request comes from another site; use Morpheus' own pages, or an API token as `Authorization: Bearer …`",
+        "the request comes from another site; use Morpheus' own pages, or send an API token as `Authorization: \
+             Bearer …`",
     );
     let text = |name: &str| {
         headers

@@ -1,8 +1,8 @@
-//! From a configuration to a server that answers: opens the store and the socket, starts the reconcilers.
+//! Starts a server from a configuration: opens the store and the socket, starts the reconcilers.
+
+mod late;
 
 use std::{
-    collections::BTreeMap,
-    ffi::OsString,
     fs::File,
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -14,159 +14,40 @@ use std::{
 use axum::http::{HeaderValue, Uri};
 use chrono::TimeDelta;
 use dataset::decoder::{Decoder, WorkerCommand};
-use ipnet::IpNet;
 use orchestrator::{
-    Base, HubOptions, Inspect, Options, Orchestrator, Ranges, Rules, ServiceError,
-    disk::{DiskOptions, Gauge},
-    providers::{
-        Provider,
-        local::{Local, LocalOptions},
-        runpod::{self, Renting, RunPod},
-    },
+    Options, Orchestrator, Rules, ServiceError,
+    disk::DiskOptions,
+    providers::local::{Local, LocalOptions},
     rentals::RentalOptions,
 };
-use protocol::{address::masked, audit::AuditAction, limits::AUDIT_DAYS, problem::chain, recipe::Engine};
-use store::{
-    OpenError, Store, StoreError, audit,
-    bases::NewBase,
-    objects::{BlobError, S3Settings},
-    tokens,
-};
+use protocol::{address::masked, audit::AuditAction, problem::chain};
+use store::{OpenError, Store, StoreError, audit, objects::BlobError, tokens};
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::late::Late;
 use crate::{
     app,
     auth::{self, AccessWatch, Guard},
+    config::Config,
     feed::Feeds,
     layers, mailbox,
     readiness::Readiness,
     serve::{self, Serving},
     state::{AppState, Inner},
     telemetry::Counters,
-    timing::Timing,
 };
 
-/// Refused sign-ins are written down this often.
+/// Interval for writing failed sign-ins to the audit log.
 const RECORD_EVERY: Duration = Duration::from_secs(60);
-
-/// What a server is made of. Not printed: it holds passwords.
-#[derive(Clone)]
-pub struct Config {
-    /// Where to listen; port 0 takes a free one.
-    pub listen: SocketAddr,
-    /// Holds everything that is kept on this machine.
-    pub data_dir: PathBuf,
-    /// URL of the database; left out: SQLite in the data folder.
-    pub database: Option<String>,
-    /// URL of the object store; left out: files in the data folder.
-    pub objects: Option<String>,
-    /// URL of what wakes other servers; left out: the database.
-    pub queue: Option<String>,
-    /// File with the certificates of the authorities that may vouch for a `rediss://` queue; left out: the public ones.
-    pub queue_ca: Option<PathBuf>,
-    /// How to reach the bucket, when the objects are in one.
-    pub s3: S3Settings,
-    /// How browsers reach the server, when that is not where it listens: `https://morpheus.example`.
-    pub public_url: Option<String>,
-    /// Proxies whose `X-Forwarded-For` says where a request comes from; without them it says nothing.
-    pub trusted_proxies: Vec<IpNet>,
-    /// Days that entries of the audit log are kept.
-    pub audit_days: u32,
-    /// Base models that the program brings, by unique names.
-    pub base_models: Vec<Base>,
-    /// Base models of the settings.
-    pub declared_bases: Vec<NewBase>,
-    /// Looks at base models that are registered; left out: none can be.
-    pub inspect_base: Option<Inspect>,
-    /// Where those are that are registered by their id on Hugging Face.
-    pub hub: HubOptions,
-    /// Where base models may be fetched from beside the public addresses.
-    pub fetch_from: Ranges,
-    /// Folders of this machine that base models may be registered from, beside those of the settings.
-    pub base_folders: Vec<PathBuf>,
-    /// Starts agents on this machine; left out: none are, and there is no provider `local`.
-    pub local_agent: Option<AgentCommand>,
-    /// What decodes pictures in processes of their own; left out: this process does.
-    pub decode_worker: Option<WorkerCommand>,
-    /// Further providers.
-    pub providers: Vec<Arc<dyn Provider>>,
-    /// Rents machines from RunPod; left out: it does not.
-    pub runpod: Option<RunPodConfig>,
-    /// Jobs of a provider that run here at the same time, by its name; left out: as many as it has room for.
-    pub max_running: BTreeMap<String, usize>,
-    /// Bytes that stay free of the disks with the data folder and the objects; left out: a share of each. 0: any.
-    pub min_free_bytes: Option<u64>,
-    /// Measures the disks.
-    pub gauge: Gauge,
-    /// Times that matter to tests only.
-    pub timing: Timing,
-}
-
-impl Config {
-    /// The embedded default in a folder, with these base models.
-    pub fn new(data_dir: PathBuf, base_models: Vec<Base>) -> Self {
-        Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7860)),
-            data_dir,
-            database: None,
-            objects: None,
-            queue: None,
-            queue_ca: None,
-            s3: S3Settings::default(),
-            public_url: None,
-            trusted_proxies: Vec::new(),
-            audit_days: AUDIT_DAYS,
-            base_models,
-            declared_bases: Vec::new(),
-            inspect_base: None,
-            hub: HubOptions::default(),
-            fetch_from: Ranges::default(),
-            base_folders: Vec::new(),
-            local_agent: None,
-            decode_worker: None,
-            providers: Vec::new(),
-            runpod: None,
-            max_running: BTreeMap::new(),
-            min_free_bytes: None,
-            gauge: Gauge::default(),
-            timing: Timing::default(),
-        }
-    }
-}
-
-/// How to rent machines from RunPod.
-#[derive(Debug, Clone)]
-pub struct RunPodConfig {
-    /// Whose account, and where.
-    pub client: runpod::Options,
-    /// What is rented, whatever the job.
-    pub renting: Renting,
-    /// How many times as fast as ours its clock runs; a simulated one's may.
-    pub time_scale: u32,
-    /// Whether its machines talk to the server by way of the bucket, since they cannot reach it.
-    pub has_mailbox: bool,
-}
-
-/// How to start an agent: `PROGRAM FIRST_ARGS… agent --server URL …`.
-#[derive(Debug, Clone)]
-pub struct AgentCommand {
-    /// The program: `morpheus` itself.
-    pub program: PathBuf,
-    /// Arguments before ours.
-    pub first_args: Vec<OsString>,
-    /// Jobs that train at the same time.
-    pub capacity: usize,
-    /// What they can train with.
-    pub engines: Vec<Engine>,
-}
 
 /// Why a server could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// Another server uses the same data folder.
     #[error(
-        "the data folder `{path}` is in use by another Morpheus server: end that one, or choose another folder with --data"
+        "the data folder `{path}` is in use by another Morpheus server: stop that one, or choose another folder with \
+             --data"
     )]
     InUse {
         /// The folder.
@@ -188,7 +69,7 @@ pub enum BindError {
     #[error("failed to prepare the first sign-in")]
     Prepare(#[source] StoreError),
     /// Base models of the settings could not be written down.
-    #[error("failed to register the base models of the settings")]
+    #[error("failed to register the base models from the settings")]
     Declare(#[source] ServiceError),
     /// The address is taken or not ours.
     #[error("failed to listen on {address}")]
@@ -201,16 +82,13 @@ pub enum BindError {
     },
     /// There is no bucket that mailboxes could be in.
     #[error(
-        "mailbox: machines need a bucket to talk to the server through: name one with --objects s3://BUCKET"
+        "mailbox: machines communicate with the server through a bucket: set one with --objects s3://BUCKET"
     )]
     NoBucket,
-    /// The client of RunPod cannot be made.
-    #[error(transparent)]
-    RunPod(runpod::CallError),
     /// The address of the bucket cannot stand in a header.
-    #[error("s3-public-endpoint: use an address that consists of plain letters")]
+    #[error("s3-public-endpoint: use a URL with ASCII characters only")]
     ObjectsOrigin,
-    /// The public URL is none.
+    /// The public URL is invalid.
     #[error("the public URL `{url}` must look like `https://morpheus.example`, with no path")]
     PublicUrl {
         /// What was given.
@@ -226,16 +104,18 @@ pub enum RunError {
     Serve(#[source] tokio::task::JoinError),
 }
 
-/// A server that listens but does not answer yet.
+/// A server that listens but does not respond yet.
 pub struct Bound {
     /// Where it listens.
     pub local_addr: SocketAddr,
     /// How browsers reach it, without a slash at the end.
     pub public_url: String,
-    /// Signs in whoever opens it; only at the first start.
+    /// Login address; only at the first start, and if it could be written down.
     pub login_url: Option<String>,
     listener: TcpListener,
     state: AppState,
+    /// What could not be written at the start.
+    late: Late,
     /// Held for as long as the server uses its data folder.
     _lock: File,
 }
@@ -284,10 +164,9 @@ pub async fn bind(config: Config) -> Result<Bound, BindError> {
     let content_security_policy = HeaderValue::from_str(&policy).map_err(|_| BindError::ObjectsOrigin)?;
     let options = options(&config, &store, local_addr, &public_url)?;
     let orchestrator = Orchestrator::new(store.clone(), options);
-    orchestrator
-        .declare_bases(config.declared_bases.clone())
-        .await
-        .map_err(BindError::Declare)?;
+    let mut late = Late::new(config.declared_bases.clone(), local_addr, &public_url);
+    late.declare(&orchestrator).await.map_err(BindError::Declare)?;
+    late.record(&store).await.map_err(BindError::Prepare)?;
     let state = AppState::new(Inner {
         orchestrator,
         decoder: decoder(config.decode_worker.clone()),
@@ -312,13 +191,22 @@ pub async fn bind(config: Config) -> Result<Bound, BindError> {
         login_url: None,
         listener,
         state,
+        late,
         _lock: lock,
     };
-    record_start(&store, local_addr, &bound.public_url)
-        .await
-        .map_err(BindError::Prepare)?;
     if !tokens::any_user(&store).await.map_err(BindError::Prepare)? {
-        bound.login_url = Some(bound.new_login_url().await.map_err(BindError::Prepare)?);
+        bound.login_url = match bound.new_login_url().await {
+            Ok(url) => Some(url),
+            Err(error) if error.fault().is_some() => {
+                tracing::error!(
+                    error = chain(&error),
+                    "there is no token yet, and the first login address could not be made: once the storage takes \
+                     writes, run `morpheus serve --new-login`"
+                );
+                None
+            }
+            Err(error) => return Err(BindError::Prepare(error)),
+        };
     }
     Ok(bound)
 }
@@ -330,7 +218,7 @@ impl Bound {
         self.state.store().injector().clone()
     }
 
-    /// Makes another address that signs in whoever opens it first, within a day.
+    /// Creates another login address, valid once for one day.
     pub async fn new_login_url(&self) -> Result<String, StoreError> {
         let store = self.state.store();
         let tx = store.begin().await?;
@@ -347,7 +235,7 @@ impl Bound {
         Ok(format!("{}/login?token={}", self.public_url, token.secret))
     }
 
-    /// Makes an API token, for programs that start a server themselves.
+    /// Creates an API token, for programs that start a server themselves.
     pub async fn new_token(&self, name: &str) -> Result<String, StoreError> {
         let store = self.state.store();
         let tx = store.begin().await?;
@@ -368,11 +256,16 @@ impl Bound {
         self.state.store()
     }
 
-    /// Serves until `shutdown`, then lets requests end. Agents go on, and find the next server.
+    /// Serves until `shutdown`, then lets requests finish. Agents keep running and connect to the next server.
     ///
-    /// It ends within [`Timing::shutdown_grace`], whatever hangs; what hangs is given up.
+    /// It ends within [`Timing::shutdown_grace`]; tasks that hang are abandoned.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), RunError> {
-        let Self { listener, state, .. } = self;
+        let Self {
+            listener,
+            state,
+            late,
+            ..
+        } = self;
         let (ending, abort) = (state.shutdown.clone(), CancellationToken::new());
         let _aborting = abort.clone().drop_guard();
         let reconcilers = tokio::spawn({
@@ -381,6 +274,7 @@ impl Bound {
         });
         let app = app::app(state.clone());
         let recording = tokio::spawn(record_refusals(state.clone()));
+        let late = tokio::spawn(late.run(state.clone()));
         let mailboxes = tokio::spawn(mailbox::run(state.clone(), app.clone()));
         let serving = Serving {
             app,
@@ -407,24 +301,28 @@ impl Bound {
             end_by(deadline, "reconcilers", reconcilers),
             end_by(deadline, "mailboxes", mailboxes),
             end_by(deadline, "record of refused sign-ins", recording),
+            end_by(deadline, "record of the start", late),
         );
         Ok(())
     }
 }
 
-/// Waits for a task of the server until the deadline, then gives it up.
+/// Waits for a task of the server until the deadline, then abandons it.
 async fn end_by(deadline: Instant, what: &'static str, mut task: JoinHandle<()>) {
     match tokio::time::timeout_at(deadline, &mut task).await {
         Ok(Ok(())) => {}
         Ok(Err(panic)) => tracing::error!(what, error = chain(&panic), "a part of the server failed"),
         Err(_) => {
             task.abort();
-            tracing::warn!(what, "a part of the server did not end in time, and is given up");
+            tracing::warn!(
+                what,
+                "a part of the server did not stop in time and was abandoned"
+            );
         }
     }
 }
 
-/// Writes refused sign-ins down, minute by minute and at the end.
+/// Writes failed sign-ins to the audit log, every minute and at the end.
 async fn record_refusals(state: AppState) {
     while !state.shutdown.is_cancelled() {
         let _ = tokio::time::timeout(RECORD_EVERY, state.shutdown.cancelled()).await;
@@ -432,42 +330,35 @@ async fn record_refusals(state: AppState) {
     }
 }
 
-async fn record_start(store: &Store, address: SocketAddr, public_url: &str) -> Result<(), StoreError> {
-    let tx = store.begin().await?;
-    let detail = format!("version {}, for {public_url}", env!("CARGO_PKG_VERSION"));
-    audit::record(&tx, AuditAction::ServerStarted, &format!("on {address}"), &detail).await?;
-    tx.commit().await
-}
-
-/// Starts what decodes pictures. What the kernel does not offer to confine it is said once, when that is known.
+/// Starts the picture decoder. Logs once which sandbox features the kernel lacks.
 fn decoder(command: Option<WorkerCommand>) -> Decoder {
     let Some(command) = command else {
         return Decoder::in_process();
     };
     let decoder = Decoder::workers(command);
     let asked = decoder.clone();
-    // It greets when it has started, which nothing waits for.
+    // It reports when it has started; nothing waits for that.
     tokio::task::spawn_blocking(move || match asked.confinement() {
         Some(Ok(confinement)) if confinement.missing.is_empty() => {
             tracing::debug!(
                 holds = confinement.holds.join(", "),
-                "pictures are decoded in confined processes"
+                "pictures are decoded in sandboxed processes"
             );
         }
         Some(Ok(confinement)) => tracing::warn!(
             missing = confinement.missing.join("; "),
-            "pictures are decoded in processes that this kernel does not confine fully"
+            "pictures are decoded in processes that this kernel cannot sandbox fully"
         ),
         Some(Err(error)) => tracing::error!(
             error = protocol::problem::chain(&error),
-            "pictures cannot be decoded, so that uploads will fail"
+            "pictures cannot be decoded, so uploads will fail"
         ),
         None => {}
     });
     decoder
 }
 
-/// Makes sure that no other server works on the same data folder, for as long as the file is open.
+/// Locks the data folder against other servers, for as long as the file is open.
 pub fn lock(data_dir: &Path) -> Result<File, BindError> {
     let path = data_dir.to_owned();
     let failed = |source| BindError::Lock {
@@ -483,8 +374,8 @@ pub fn lock(data_dir: &Path) -> Result<File, BindError> {
     }
 }
 
-/// Throws away what uploads of an earlier server left behind. Nobody else writes into this folder, since the
-/// data folder is locked; elsewhere the collector waits until it is sure.
+/// Deletes unfinished uploads of an earlier server. Nobody else writes to this folder, because the
+/// data folder is locked; for other stores the collector waits until they are old enough.
 async fn discard_leftovers(store: &Store) {
     let objects = store.objects();
     let discarding = async {
@@ -528,16 +419,14 @@ fn options(
         })));
     }
     let mut rentals = Vec::new();
-    if let Some(config) = &config.runpod {
+    for config in &config.rentals {
         if config.has_mailbox && !store.objects().has_mailboxes() {
             return Err(BindError::NoBucket);
         }
-        let client = runpod::Client::new(config.client.clone()).map_err(BindError::RunPod)?;
-        let landlord = Arc::new(RunPod::new(client, config.renting.clone()));
         rentals.push(RentalOptions {
             time_scale: config.time_scale,
             has_mailbox: config.has_mailbox,
-            ..RentalOptions::new(landlord, public_url)
+            ..RentalOptions::new(Arc::clone(&config.landlord), public_url)
         });
     }
     let mut folders = vec![("data", store.data_dir().to_owned())];
@@ -568,7 +457,7 @@ fn options(
     })
 }
 
-/// An address to connect to, for one to listen on.
+/// The address to connect to, for a listening address.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         ip if !ip.is_unspecified() => ip,
@@ -582,7 +471,7 @@ fn parse_public_url(url: &str) -> Result<Uri, BindError> {
     let uri = url.parse::<Uri>().ok().filter(|uri| {
         matches!(uri.scheme_str(), Some("http" | "https"))
             && uri.host().is_some()
-            // Browsers would be told the password.
+            // It would reveal the password to browsers.
             && !uri.authority().is_some_and(|authority| authority.as_str().contains('@'))
             && uri.path().trim_matches('/').is_empty()
             && uri.query().is_none()

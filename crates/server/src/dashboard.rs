@@ -19,7 +19,7 @@ const HASHED: &str = "assets/";
 
 const NOT_BUILT: &str = include_str!("dashboard/not_built.html");
 
-/// Answers whatever no route answers: files of the dashboard, its views, or a problem below `/api`.
+/// Fallback route: files of the dashboard, its views, or an error below `/api`.
 pub(crate) async fn serve(request: Request) -> Response {
     let path = request.uri().path();
     if is_api(path) {
@@ -33,7 +33,7 @@ pub(crate) async fn serve(request: Request) -> Response {
         return answer(path, file, request.headers().get(header::IF_NONE_MATCH));
     }
     if path.starts_with(HASHED) {
-        // A page from before an update asks for a file that is gone; a page is no answer to that.
+        // A page from before an update requests a file that no longer exists; do not return a page for it.
         return (StatusCode::NOT_FOUND, "there is no such file").into_response();
     }
     index()

@@ -1,4 +1,4 @@
-//! The one error of the API and how it answers: `application/problem+json`, never an internal.
+//! The error type of the API and its responses: `application/problem+json`, never internal details.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -13,7 +13,7 @@ use store::{StorageFault, StoreError, objects::BlobError};
 /// Result of a handler.
 pub(crate) type ApiResult<T> = Result<T, ApiError>;
 
-/// What a handler can refuse with.
+/// Errors of handlers.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
     /// Fields of the request are wrong.
@@ -22,40 +22,40 @@ pub(crate) enum ApiError {
     /// The request as a whole is wrong.
     #[error("{0}")]
     InvalidRequest(String),
-    /// Nobody is signed in.
+    /// Not authenticated.
     #[error("{0}")]
     Unauthorized(Cow<'static, str>),
-    /// Too many sign-ins were refused.
+    /// Too many failed sign-ins.
     #[error(
-        "too many sign-ins from here were refused: wait {} s, then try again with the right token, which always works",
+        "too many failed sign-ins from this address: wait {} s, then try again; a valid token always works",
         seconds(.wait)
     )]
     TooManyRefusals { wait: Duration },
-    /// The one who is signed in may not do this.
+    /// The caller has no permission.
     #[error("{0}")]
     Forbidden(&'static str),
-    /// There is no such thing.
+    /// Not found.
     #[error("there is no {what} `{id}`")]
     NotFound { what: &'static str, id: String },
     /// The API has no such route.
     #[error("the API has no route `{0}`; GET /api/openapi.json lists all of them")]
     NoRoute(String),
-    /// The route takes other methods.
+    /// The route does not support this method.
     #[error("{0} is not a method of this route; GET /api/openapi.json lists them")]
     MethodNotAllowed(String),
-    /// Things are not in the state that the request needs.
+    /// The request conflicts with the current state.
     #[error("{0}")]
     Conflict(String),
-    /// The `Idempotency-Key` was sent with another request.
+    /// The `Idempotency-Key` was used with another request.
     #[error(
-        "this Idempotency-Key was sent before, with another body or to another route ({route}): choose a new one \
-             for each thing that you want made"
+        "this Idempotency-Key was already used with another body or route ({route}): use a new key for each thing to \
+             create"
     )]
     KeyReused { route: String },
-    /// The text is not the one that the change was made to.
+    /// The text was changed in the meantime.
     #[error(
-        "the {what} was changed elsewhere in the meantime: compare both, then send the one that you want with \
-             `expected_{what}` as it is now"
+        "the {what} was changed elsewhere in the meantime: compare both, then send your choice with \
+             `expected_{what}` set to the current value"
     )]
     Changed { what: &'static str, current: String },
     /// The attempt is no longer the caller's.
@@ -64,51 +64,51 @@ pub(crate) enum ApiError {
     /// The body is larger than allowed.
     #[error("{0}")]
     TooLarge(String),
-    /// The address is longer than any of ours.
+    /// The URL is too long.
     #[error(
-        "the address of a request must have at most {} bytes",
+        "the URL of a request must have at most {} bytes",
         protocol::limits::MAX_URI_BYTES
     )]
     UriTooLong,
-    /// The headers are larger than any that a client of ours sends.
+    /// The headers are too large.
     #[error(
         "the headers of a request must have at most {} bytes",
         protocol::limits::MAX_HEADER_BYTES
     )]
     HeadersTooLarge,
-    /// The body stopped coming.
-    #[error("the body came too slowly: send it again, over a better connection")]
+    /// The body arrived too slowly.
+    #[error("the body arrived too slowly: send it again over a better connection")]
     TooSlow,
-    /// The body is of another type.
+    /// The body has an unsupported type.
     #[error("{0}")]
     UnsupportedMediaType(String),
-    /// The wanted range of bytes is outside the file.
-    #[error("the file has {size} bytes; the wanted range lies outside")]
+    /// The requested range of bytes is outside the file.
+    #[error("the file has {size} bytes; the requested range is outside")]
     RangeNotSatisfiable { size: u64 },
-    /// The database or the object store does not do it for now; once the cause is gone, the next try works.
+    /// The database or the object store fails temporarily; once the cause is gone, a retry works.
     #[error("{0}")]
     Storage(StorageFault, #[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The disk guard takes no more.
+    /// The disk guard rejects uploads because of low disk space.
     #[error("{0}")]
     NoRoom(String),
-    /// Somebody else whom the server asked does not answer.
+    /// An external service did not respond.
     #[error("{0}")]
     Unavailable(String),
-    /// The server is ending.
-    #[error("the server is ending: try again in a moment")]
+    /// The server is shutting down.
+    #[error("the server is shutting down: try again in a moment")]
     ShuttingDown,
-    /// Something inside failed; the client learns nothing but that.
-    #[error("the server failed to do this; its log says why, under this answer's x-request-id")]
+    /// Internal error; the client gets no details.
+    #[error("internal error: see the server's log under the x-request-id of this response")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl ApiError {
-    /// One wrong field.
+    /// An error in one field.
     pub(crate) fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::InvalidFields(InvalidFields(vec![FieldError::new(field, message)]))
     }
 
-    /// No such thing, though its id may be well-formed.
+    /// A well-formed id without a record.
     pub(crate) fn not_found(what: &'static str, id: impl ToString) -> Self {
         Self::NotFound {
             what,
@@ -116,22 +116,22 @@ impl ApiError {
         }
     }
 
-    /// The session or token ended while the request waited.
+    /// The session or token ended during the request.
     pub(crate) fn signed_out() -> Self {
         Self::Unauthorized("the session or token has ended: sign in again".into())
     }
 
-    /// A failure that is ours, not the client's.
+    /// An internal error.
     pub(crate) fn internal(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Internal(error.into())
     }
 
-    /// A file of ours could not be read or written.
+    /// A server file could not be read or written.
     pub(crate) fn file(error: std::io::Error) -> Self {
         Self::Storage(StorageFault::of_file(&error), error.into())
     }
 
-    /// A failure of the store: what is wrong with its storage, or else with us.
+    /// A failure of the store: a storage fault if there is one, otherwise an internal error.
     fn storage_or_internal(
         fault: Option<StorageFault>,
         error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -167,7 +167,7 @@ impl ApiError {
         }
     }
 
-    /// The answer's body.
+    /// The response body.
     pub(crate) fn problem(&self) -> Problem {
         let (status, kind) = self.status_and_kind();
         let errors = match self {
@@ -193,11 +193,18 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         match &self {
             Self::Internal(error)
-            | Self::Storage(StorageFault::Full | StorageFault::ReadOnly | StorageFault::Failed, error) => {
+            | Self::Storage(
+                StorageFault::Full
+                | StorageFault::ReadOnly
+                | StorageFault::Failed
+                | StorageFault::Astray
+                | StorageFault::Replaced,
+                error,
+            ) => {
                 tracing::error!(error = chain(error.as_ref()), "request failed");
             }
             Self::Storage(StorageFault::Busy | StorageFault::Away, error) => {
-                tracing::warn!(error = chain(error.as_ref()), "request refused for now");
+                tracing::warn!(error = chain(error.as_ref()), "request rejected for now");
             }
             _ => {}
         }
@@ -236,19 +243,25 @@ impl IntoResponse for ApiError {
 fn of_fault(fault: StorageFault) -> (StatusCode, &'static str) {
     match fault {
         StorageFault::Full => (StatusCode::INSUFFICIENT_STORAGE, "insufficient_storage"),
-        StorageFault::ReadOnly => (StatusCode::SERVICE_UNAVAILABLE, "read_only_storage"),
+        StorageFault::ReadOnly | StorageFault::Astray | StorageFault::Replaced => {
+            (StatusCode::SERVICE_UNAVAILABLE, "read_only_storage")
+        }
         StorageFault::Failed => (StatusCode::INTERNAL_SERVER_ERROR, "storage_failed"),
         StorageFault::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
         StorageFault::Away => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
     }
 }
 
-/// After how many seconds another try may work without anybody doing anything.
+/// Seconds after which a retry may work without intervention.
 fn retry_after(fault: StorageFault) -> Option<u16> {
     match fault {
         StorageFault::Busy => Some(2),
         StorageFault::Away => Some(5),
-        StorageFault::Full | StorageFault::ReadOnly | StorageFault::Failed => None,
+        StorageFault::Full
+        | StorageFault::ReadOnly
+        | StorageFault::Failed
+        | StorageFault::Astray
+        | StorageFault::Replaced => None,
     }
 }
 
@@ -281,7 +294,7 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NotFound { what, id } => Self::NotFound { what, id },
-            StoreError::Stale { .. } => Self::Conflict(format!("{error}: look again, then repeat")),
+            StoreError::Stale { .. } => Self::Conflict(format!("{error}: reload, then try again")),
             StoreError::Blob(error) => error.into(),
             StoreError::Storage { fault, .. } => Self::Storage(fault, error.into()),
             StoreError::Database { .. } | StoreError::Corrupt { .. } => Self::internal(error),
@@ -303,6 +316,7 @@ impl From<BlobError> for ApiError {
             BlobError::Full(_)
             | BlobError::Bucket(_)
             | BlobError::Foreign { .. }
+            | BlobError::Unmarked { .. }
             | BlobError::NotKept { .. }
             | BlobError::List(_)
             | BlobError::Slot { .. }

@@ -30,7 +30,7 @@ pub(crate) async fn estimate(state: &AppState, owner: OwnerId, request: CreateJo
 
 /// Epochs and buckets. A batch holds pictures of one bucket, so each bucket may end with an incomplete one.
 fn outline(recipe: Recipe, manifest: &Manifest, seconds: Option<f64>, pricing: Pricing) -> JobEstimate {
-    let parameters = &recipe.parameters;
+    let parameters = recipe.parameters();
     let grid = Buckets::new(parameters.resolution, parameters.bucket_step);
     let mut buckets: BTreeMap<Size, u32> = BTreeMap::new();
     for item in manifest.items.iter().filter(|item| item.split == Split::Train) {
@@ -75,12 +75,12 @@ fn expected_seconds(recipe: &Recipe, jobs: &[Job]) -> Option<f64> {
         })
         .filter_map(|job| {
             let duration = job.ended_at? - job.started_at?;
-            Some(duration.as_seconds_f64() / f64::from(job.recipe.parameters.n_steps))
+            Some(duration.as_seconds_f64() / f64::from(job.recipe.parameters().n_steps))
         })
         .collect();
     seconds_per_step.sort_by(f64::total_cmp);
     let median = seconds_per_step.get(seconds_per_step.len() / 2)?;
-    Some(median * f64::from(recipe.parameters.n_steps))
+    Some(median * f64::from(recipe.parameters().n_steps))
 }
 
 #[cfg(test)]

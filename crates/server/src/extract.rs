@@ -1,7 +1,7 @@
-//! Extractors whose refusals are problems: they name the field at fault and say what would be right.
+//! Extractors with API errors: they name the invalid field and say what is valid.
 //!
-//! No text gets past them that holds a character which no field may hold (`protocol::text`): people's are refused,
-//! agents' are mended, since an agent cannot ask anybody and what it reports would be lost.
+//! They allow no text with invalid characters (`protocol::text`): input from people is rejected; in input from agents
+//! such characters are replaced, because an agent cannot correct its report and it would be lost.
 
 use std::error::Error as _;
 
@@ -60,7 +60,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for AgentJson<T> {
     }
 }
 
-/// A JSON body that may be left out; its default is meant then.
+/// An optional JSON body; the default is used if it is absent.
 pub(crate) struct MaybeJson<T>(pub(crate) T);
 
 impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for MaybeJson<T> {
@@ -111,7 +111,7 @@ pub(crate) async fn read(body: Body) -> ApiResult<Bytes> {
     Ok(bytes.freeze())
 }
 
-/// Fields that hold what no field may hold.
+/// Fields with invalid characters.
 fn check(bytes: &[u8]) -> ApiResult<Vec<FieldError>> {
     if bytes.trim_ascii().is_empty() {
         return Ok(Vec::new());
@@ -142,21 +142,28 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
                 "the body is empty; it must be a JSON object".into(),
             ));
         }
-        // serde would take a list of values for an object with fields in this order.
+        // serde would accept a list of values as an object with fields in this order.
         Some(_) => return Err(ApiError::InvalidRequest("the body must be a JSON object".into())),
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
+        if !error.inner().is_data()
+            && path != "."
+            && let Ok(body) = serde_json::from_slice::<Value>(bytes)
+            && let Some(found) = describe::at(&body, error.path())
+        {
+            return describe::no_word(&path, found);
+        }
         describe::json(&path, error.inner())
     })?;
     deserializer
         .end()
-        .map_err(|_| ApiError::InvalidRequest("the body holds more than one JSON value".into()))?;
+        .map_err(|_| ApiError::InvalidRequest("the body contains more than one JSON value".into()))?;
     Ok(value)
 }
 
-/// The ids in a path. What cannot be an id names nothing: 404.
+/// The ids in a path. A malformed id gives 404.
 pub(crate) struct Path<T>(pub(crate) T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
@@ -212,7 +219,7 @@ fn check_query(uri: &Uri) -> ApiResult<()> {
             )
         })?;
     }
-    // A signed address may hold the name of a file, as it was uploaded long ago.
+    // A signed URL may hold the name of a file, as it was uploaded long ago.
     let pairs = pairs
         .0
         .iter()
@@ -220,7 +227,7 @@ fn check_query(uri: &Uri) -> ApiResult<()> {
     fit(pairs, text::check_text)
 }
 
-/// Refuses the fields that do not pass a check.
+/// Rejects fields that fail a check.
 fn fit<'a>(
     fields: impl Iterator<Item = (&'a str, &'a str)>,
     check: impl Fn(&str) -> Result<(), text::Unfit>,

@@ -11,8 +11,16 @@ use std::{
 };
 
 use axum::extract::ws::Utf8Bytes;
-use protocol::{JobId, event::JobEvent, problem::chain};
-use store::{Store, StoreError, events, signals::JobFollower};
+use protocol::{
+    JobId,
+    event::{EventKind, JobEvent},
+    problem::chain,
+};
+use store::{
+    Store, StoreError,
+    events::{self, Wanted},
+    signals::JobFollower,
+};
 use tokio::{sync::watch, task::AbortHandle};
 
 /// Events that are read from the database at once.
@@ -28,6 +36,7 @@ const RETRY: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Line {
     pub(crate) seq: i64,
+    pub(crate) kind: EventKind,
     pub(crate) text: Utf8Bytes,
 }
 
@@ -35,11 +44,21 @@ impl Line {
     fn new(event: &JobEvent) -> Self {
         Self {
             seq: event.seq,
+            kind: event.event.kind(),
             text: serde_json::to_string(event)
                 .expect("events are plain data")
                 .into(),
         }
     }
+}
+
+/// What a reader gets at once.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Batch {
+    /// In order.
+    pub(crate) lines: Vec<Line>,
+    /// Everything up to this number was looked at; what is not among the lines is not wanted.
+    pub(crate) reached: i64,
 }
 
 /// The feeds of all jobs that are followed now.
@@ -97,13 +116,27 @@ impl Feed {
         self.shared.newest.subscribe()
     }
 
-    /// The next events after number `after`, in order; none when there are none now.
-    pub(crate) async fn after(&self, after: i64) -> Result<Vec<Line>, StoreError> {
-        if let Some(lines) = self.shared.tail().after(after) {
-            return Ok(lines);
+    /// The next events after number `after`, in order, without those of some kinds; none when there are none now.
+    pub(crate) async fn after(&self, after: i64, without: &[EventKind]) -> Result<Batch, StoreError> {
+        if let Some(batch) = self.shared.tail().after(after, without) {
+            return Ok(batch);
         }
-        let events = events::after(&self.store, self.job, after, PAGE).await?;
-        Ok(events.iter().map(Line::new).collect())
+        let newest = events::newest(&self.store, self.job).await?;
+        let wanted = Wanted {
+            after,
+            up_to: newest,
+            without,
+            limit: PAGE,
+        };
+        let events = events::some(&self.store, self.job, wanted).await?;
+        let reached = match events.last() {
+            Some(last) if events.len() as u64 == PAGE => last.seq,
+            _ => newest.max(after),
+        };
+        Ok(Batch {
+            lines: events.iter().map(Line::new).collect(),
+            reached,
+        })
     }
 }
 
@@ -123,7 +156,7 @@ async fn read(store: Store, job: JobId, mut changes: JobFollower, shared: Arc<Sh
     loop {
         match read_on(&store, job, &shared).await {
             Ok(()) => changes.changed().await,
-            // A job that is none has no socket for long.
+            // Sockets for an unknown job are closed soon.
             Err(StoreError::NotFound { .. }) => return,
             Err(error) => {
                 tracing::warn!(job.id = %job, error = chain(&error), "events could not be read");
@@ -186,13 +219,20 @@ impl Tail {
     }
 
     /// What comes after a number; `None` when it is not all here.
-    fn after(&self, after: i64) -> Option<Vec<Line>> {
-        self.ends_at?;
+    fn after(&self, after: i64, without: &[EventKind]) -> Option<Batch> {
+        let ends_at = self.ends_at?;
         if after < self.starts_after {
             return None;
         }
         let skip = self.lines.partition_point(|line| line.seq <= after);
-        Some(self.lines.range(skip..).cloned().collect())
+        let wanted = self
+            .lines
+            .range(skip..)
+            .filter(|line| !without.contains(&line.kind));
+        Some(Batch {
+            lines: wanted.cloned().collect(),
+            reached: ends_at.max(after),
+        })
     }
 }
 
@@ -203,12 +243,23 @@ mod tests {
     fn lines(seqs: std::ops::RangeInclusive<i64>, n_bytes: usize) -> impl Iterator<Item = Line> {
         seqs.map(move |seq| Line {
             seq,
+            kind: if seq % 2 == 0 {
+                EventKind::Step
+            } else {
+                EventKind::Log
+            },
             text: "x".repeat(n_bytes).into(),
         })
     }
 
     fn seqs(tail: &Tail, after: i64) -> Option<Vec<i64>> {
-        Some(tail.after(after)?.iter().map(|line| line.seq).collect())
+        Some(
+            tail.after(after, &[])?
+                .lines
+                .iter()
+                .map(|line| line.seq)
+                .collect(),
+        )
     }
 
     #[test]
@@ -225,6 +276,19 @@ mod tests {
         assert_eq!(seqs(&tail, 6), Some(vec![]));
         // Somebody who asks for what has not happened yet.
         assert_eq!(seqs(&tail, 9), Some(vec![]));
+    }
+
+    #[test]
+    fn leaves_out_what_is_not_wanted_and_says_how_far_it_looked() {
+        let mut tail = Tail::default();
+        tail.begin(3);
+        tail.extend(lines(4..=8, 1));
+        let words = tail.after(3, &[EventKind::Step]).expect("all of it is here");
+        let seqs: Vec<i64> = words.lines.iter().map(|line| line.seq).collect();
+        assert_eq!((seqs, words.reached), (vec![5, 7], 8));
+        let nothing = tail.after(7, &[EventKind::Step]).expect("all of it is here");
+        assert_eq!((nothing.lines.len(), nothing.reached), (0, 8));
+        assert_eq!(tail.after(9, &[]).map(|batch| batch.reached), Some(9));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Answers with stored files: whole, or the wanted range of bytes.
+//! Responds with stored files: complete, or the requested range of bytes.
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ use store::{
 
 use crate::error::{ApiError, ApiResult};
 
-/// How a file is shown.
+/// How a file is presented.
 pub(crate) struct Presentation {
     /// Its type; unknown bytes if absent.
     pub(crate) content_type: Option<String>,
@@ -93,7 +93,7 @@ pub(crate) async fn serve(
     set(header::ETAG, etag);
     set(header::ACCEPT_RANGES, "bytes".into());
     set(header::CACHE_CONTROL, "private, max-age=3600, immutable".into());
-    // Whatever the bytes are, they are shown as a picture or saved, never run.
+    // Whatever the bytes are, browsers show them as a picture or save them, but never execute them.
     set(
         header::CONTENT_SECURITY_POLICY,
         "default-src 'none'; sandbox".into(),
@@ -113,7 +113,7 @@ pub(crate) async fn serve(
 
 #[derive(Debug, PartialEq, Eq)]
 enum WantedRange {
-    /// No range that we serve by itself: RFC 9110 allows to answer with everything.
+    /// An unsupported range: RFC 9110 allows responding with the whole file.
     Whole,
     Part(Range<u64>),
     Outside,

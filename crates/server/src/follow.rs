@@ -1,8 +1,8 @@
-//! WebSockets that carry events: what the database holds first, then what comes.
+//! WebSockets for events: first stored events, then new ones.
 //!
 //! A socket pulls: it takes a page of events, sends it, and takes the next; when there is none it waits for a
-//! signal. So a slow reader costs no memory, and one that takes nothing is cut off. Sockets that follow the same
-//! job share what is read of it (see [`crate::feed`]).
+//! signal. So a slow reader uses no memory, and one that reads nothing is disconnected. Sockets that follow the same
+//! job share its reads (see [`crate::feed`]).
 
 use std::{collections::HashMap, time::Duration};
 
@@ -13,7 +13,7 @@ use futures::{
 };
 use protocol::{
     JobId, OwnerId, TokenId,
-    event::{AnyJobEvent, JobEvent},
+    event::{AnyJobEvent, EventKind, JobEvent},
     problem::chain,
 };
 use serde::Serialize;
@@ -25,10 +25,10 @@ use crate::{auth::User, feed::Line, state::AppState, telemetry::OpenSocket};
 /// Events that are read from the database at once.
 const PAGE: u64 = 500;
 
-/// Why a socket ends, and the close code that says so.
+/// Why a socket is closed, with its close code.
 #[derive(Debug)]
 enum End {
-    /// The client went away; there is nobody to tell.
+    /// The client disconnected.
     Gone,
     ServerEnds,
     /// The session or token that it was opened with has ended.
@@ -42,14 +42,14 @@ impl End {
     fn close_frame(&self) -> Option<CloseFrame> {
         let (code, reason) = match self {
             Self::Gone => return None,
-            Self::ServerEnds => (1001, "the server ends; connect again with the last seq as after"),
+            Self::ServerEnds => (
+                1001,
+                "the server is shutting down; reconnect with the last seq as after",
+            ),
             Self::SignedOut => (4401, "signed out; sign in again"),
             Self::NoSuchJob => (4404, "there is no such job"),
-            Self::SlowReader => (4008, "too slow; connect again with the last seq as after"),
-            Self::Failed(_) => (
-                1011,
-                "the server failed; connect again with the last seq as after",
-            ),
+            Self::SlowReader => (4008, "too slow; reconnect with the last seq as after"),
+            Self::Failed(_) => (1011, "the server failed; reconnect with the last seq as after"),
         };
         Some(CloseFrame {
             code,
@@ -67,10 +67,19 @@ impl From<StoreError> for End {
     }
 }
 
-/// Sends a job's events after number `after`, then new ones as they come.
-pub(crate) async fn one_job(state: AppState, socket: WebSocket, user: User, job: JobId, after: i64) {
+/// Which events of a job a socket carries.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    /// Those with higher numbers.
+    pub(crate) after: i64,
+    /// None of these kinds.
+    pub(crate) without: Vec<EventKind>,
+}
+
+/// Sends a job's events after a number, then new ones as they come.
+pub(crate) async fn one_job(state: AppState, socket: WebSocket, user: User, job: JobId, wanted: Wanted) {
     let mut connection = Connection::new(&state, socket, user.token);
-    let end = follow_one(&state, &mut connection, user.owner, job, after).await;
+    let end = follow_one(&state, &mut connection, user.owner, job, wanted).await;
     connection.end(end).await;
 }
 
@@ -79,26 +88,26 @@ async fn follow_one(
     connection: &mut Connection<'_>,
     owner: OwnerId,
     job: JobId,
-    mut after: i64,
+    wanted: Wanted,
 ) -> End {
+    let Wanted { mut after, without } = wanted;
     let feed = state.feeds.follow(state.store(), job);
-    // Followed before anything is read, so that no event falls in between.
+    // Subscribed before the first read, so that no event is missed.
     let mut news = feed.news();
     if let Err(error) = store::jobs::get(state.store(), owner, job).await {
         return error.into();
     }
     loop {
-        let lines = match feed.after(after).await {
-            Ok(lines) => lines,
+        let batch = match feed.after(after, &without).await {
+            Ok(batch) => batch,
             Err(error) => return error.into(),
         };
-        let result = match lines.last() {
-            Some(last) => {
-                after = last.seq;
-                connection.send_lines(lines).await
-            }
+        let result = if batch.reached > after {
+            after = batch.reached;
+            connection.send_lines(batch.lines).await
+        } else {
             // The feed outlives its sockets, so that this cannot fail.
-            None => connection.wait_for(news.changed()).await.map(|_| ()),
+            connection.wait_for(news.changed()).await.map(|_| ())
         };
         if let Err(end) = result {
             return end;
@@ -106,7 +115,7 @@ async fn follow_one(
     }
 }
 
-/// Sends the events of all of an owner's jobs that come from now on.
+/// Sends new events of all of an owner's jobs.
 pub(crate) async fn all_jobs(state: AppState, socket: WebSocket, user: User) {
     let mut connection = Connection::new(&state, socket, user.token);
     let end = match follow_all(&state, &mut connection, user.owner).await {
@@ -283,7 +292,7 @@ impl<'a> Connection<'a> {
             tokio::select! {
                 result = &mut what => return Ok(result),
                 end = self.ending.wait() => return Err(end),
-                // Messages mean nothing here; reading them answers pings and notices the end.
+                // Messages are ignored; reading them answers pings and detects the end.
                 message = self.receiver.next() => match message {
                     Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::Gone),
                     Some(Ok(_)) => {}
@@ -305,7 +314,7 @@ impl<'a> Connection<'a> {
             End::Gone | End::ServerEnds | End::SignedOut | End::NoSuchJob => {}
         }
         let Some(frame) = end.close_frame() else { return };
-        // Tells the client why and lets it answer; whoever does not take that in time is dropped.
+        // Tells the client why and waits for its reply; drops clients that do not respond in time.
         let goodbye = async {
             if self.sender.send(Message::Close(Some(frame))).await.is_ok() {
                 while let Some(Ok(_)) = self.receiver.next().await {}

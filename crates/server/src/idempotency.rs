@@ -1,8 +1,8 @@
-//! Requests that may be sent twice: those that create something take an `Idempotency-Key`.
+//! Idempotent requests: those that create something accept an `Idempotency-Key`.
 //!
-//! Which operations take one is written where they are documented, with [`IdempotencyKey`] among their parameters.
-//! The answer is kept by the transaction that creates (`Tx::commit_with`), so that a crash cannot come between. What
-//! was refused is not kept: the same key may be sent again with what is right.
+//! Operations that accept one have [`IdempotencyKey`] among their documented parameters.
+//! The response is stored by the transaction that creates (`Tx::commit_with`), so that a crash cannot separate them.
+//! Errors are not stored: the same key can be used again with a corrected request.
 
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -32,9 +32,9 @@ use crate::{
     state::AppState,
 };
 
-/// What the sender calls its request.
+/// The key chosen by the client.
 const KEY: &str = "Idempotency-Key";
-/// Says that the answer is that of an earlier request.
+/// Marks the response as that of an earlier request.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// Documents that an operation takes a key.
@@ -51,10 +51,10 @@ impl IntoParams for IdempotencyKey {
             .parameter_in(ParameterIn::Header)
             .required(Required::False)
             .description(Some(
-                "Makes it safe to send this request twice. Choose a new one, such as a UUID, for each thing that you \
-                 want made, and repeat it with the request when no answer came: the same answer comes again, with \
-                 `Idempotency-Replayed: true`, and nothing is made twice. With another request it is refused (422). \
-                 Answers are kept for a week; refusals are not.",
+                "Makes it safe to repeat this request. Use a new key, such as a UUID, for each thing to create, and \
+                     repeat the request with the same key if no response came: the first response is returned again \
+                     with `Idempotency-Replayed: true`, and nothing is created twice. The same key with another \
+                     request is rejected (422). Responses are kept for a week; errors are not.",
             ))
             .schema(Some(schema));
         vec![key.build()]
@@ -91,7 +91,7 @@ static TAKE_KEY: LazyLock<HashMap<(Method, String), u16>> = LazyLock::new(|| {
     found
 });
 
-/// Gives a request that was answered before the same answer again.
+/// Returns the stored response to a repeated request.
 pub(crate) async fn answer_once(
     State(state): State<AppState>,
     request: Request,
@@ -108,7 +108,7 @@ pub(crate) async fn answer_once(
     if response.status().is_success() {
         return Ok(response);
     }
-    // The same request may have been quicker on another connection: what it made is what stood in this one's way.
+    // The same request may have finished first on another connection, so this one conflicts with its result.
     match idempotency::find(state.store(), wanted.owner, &wanted.key).await {
         Ok(Some(kept)) => answer_again(&wanted, kept),
         Ok(None) | Err(_) => Ok(response),
@@ -116,7 +116,7 @@ pub(crate) async fn answer_once(
 }
 
 struct Identified {
-    /// Nothing if the request has no key, or is not one to keep the answer of.
+    /// `None` if the request has no key, or its response is not stored.
     wanted: Option<idempotency::Request>,
     request: Request,
 }
@@ -166,9 +166,7 @@ fn parse(key: &HeaderValue) -> ApiResult<String> {
         Some(text) if (1..=MAX_IDEMPOTENCY_KEY_CHARS).contains(&text.len()) => Ok(text.to_owned()),
         _ => Err(ApiError::field(
             KEY,
-            format!(
-                "must have from 1 to {MAX_IDEMPOTENCY_KEY_CHARS} visible ASCII characters, such as those of a UUID"
-            ),
+            format!("must have 1 to {MAX_IDEMPOTENCY_KEY_CHARS} visible ASCII characters, such as a UUID"),
         )),
     }
 }

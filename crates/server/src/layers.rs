@@ -1,5 +1,5 @@
-//! What happens around every request: its id and log line, limits, the check of the host, headers for safety, and an
-//! answer even where a handler panics.
+//! Middleware for every request: id and log line, limits, host check, security headers, and a
+//! response even if a handler panics.
 
 use std::{any::Any, time::Instant};
 
@@ -45,7 +45,7 @@ pub(crate) async fn trace(State(state): State<AppState>, request: Request, next:
     .await
 }
 
-/// Answers for a handler that panicked. The panic itself is in the log, and its request's id with it.
+/// Responds for a handler that panicked. The panic is in the log, with the id of its request.
 pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let text = panic
         .downcast_ref::<&str>()
@@ -55,7 +55,7 @@ pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Response {
     ApiError::internal(format!("a handler panicked: {text}")).into_response()
 }
 
-/// Refuses requests whose head is larger than any that makes sense.
+/// Rejects requests with a head that is too large.
 pub(crate) async fn limit_head(request: Request, next: Next) -> Response {
     let n_uri = request.uri().path_and_query().map_or(0, |uri| uri.as_str().len());
     if n_uri > MAX_URI_BYTES {
@@ -71,7 +71,7 @@ pub(crate) async fn limit_head(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// Gives up on bodies that stop coming, and closes their connection.
+/// Aborts bodies that arrive too slowly, and closes their connection.
 pub(crate) async fn pace(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let (body, slowness) = PacedBody::new(body, state.timing.body_time);
@@ -85,9 +85,15 @@ pub(crate) async fn pace(State(state): State<AppState>, request: Request, next: 
     response
 }
 
-/// Refuses requests for a name that is not ours, as they come from a page whose name was re-bound to this
-/// machine (DNS rebinding). A server that listens on more than this machine has names that it does not know.
+/// Rejects requests for another host name, as they come from a page whose name was re-bound to this
+/// machine (DNS rebinding). Only for servers that listen on loopback: others have names that they do not know.
+///
+/// A request with two of them is no HTTP: a proxy might have looked at the other one.
 pub(crate) async fn check_host(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    if request.headers().get_all(header::HOST).iter().count() > 1 {
+        return ApiError::InvalidRequest("the request has more than one `Host` header: send one".into())
+            .into_response();
+    }
     if !state.is_loopback {
         return next.run(request).await;
     }
@@ -100,14 +106,14 @@ pub(crate) async fn check_host(State(state): State<AppState>, request: Request, 
         next.run(request).await
     } else {
         ApiError::Forbidden(
-            "this server answers to `localhost` and `127.0.0.1` only; start it with `--public-url` to give it another \
-             name",
+            "this server accepts the host names `localhost` and `127.0.0.1` only; start it with `--public-url` to \
+                 set another one",
         )
         .into_response()
     }
 }
 
-/// Whether a `Host` is a name of this machine. Names are the same in any case, and with a dot at their end.
+/// Whether a `Host` is a name of this machine. Upper and lower case, and a dot at the end, make no difference.
 fn is_ours(host: &str, public_url: &Uri) -> bool {
     let Ok(host) = host.parse::<Authority>() else {
         return false;
@@ -132,7 +138,7 @@ pub(crate) fn content_security_policy(objects: Option<&str>) -> String {
     )
 }
 
-/// Adds the headers that keep browsers from doing harm; what a handler set itself stays.
+/// Adds security headers; headers set by a handler are kept.
 pub(crate) async fn safe_headers(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -141,7 +147,7 @@ pub(crate) async fn safe_headers(State(state): State<AppState>, request: Request
         .or_insert_with(|| state.content_security_policy.clone());
     set_default(headers, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     set_default(headers, header::X_FRAME_OPTIONS, "DENY");
-    // Login addresses and signed addresses must not travel to other sites.
+    // Login addresses and signed URLs must not travel to other sites.
     set_default(headers, header::REFERRER_POLICY, "no-referrer");
     set_default(headers, header::CACHE_CONTROL, "no-store");
     set_default(

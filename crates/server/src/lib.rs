@@ -1,12 +1,13 @@
 //! REST, WebSocket, OpenAPI, auth and the embedded dashboard: the only crate that names axum.
 //!
 //! [`bind`] opens the store and a socket and says where the server can be reached; [`Bound::run`] serves
-//! until it is told to end. Handlers translate between HTTP and the services of `orchestrator` and `store`,
+//! until shutdown. Handlers translate between HTTP and the services of `orchestrator` and `store`,
 //! and decide nothing themselves.
 
 mod app;
 mod auth;
 mod bind;
+mod config;
 mod dashboard;
 mod error;
 mod estimate;
@@ -27,5 +28,6 @@ mod telemetry;
 mod timing;
 mod upload;
 
-pub use bind::{AgentCommand, BindError, Bound, Config, RunError, RunPodConfig, bind, lock};
+pub use bind::{BindError, Bound, RunError, bind, lock};
+pub use config::{AgentCommand, Config, RentalConfig};
 pub use timing::Timing;

@@ -1,8 +1,8 @@
-//! Answers agents that cannot reach this server: their requests lie in the bucket, and go to the same routes as those
+//! Serves agents that cannot reach this server: their requests are in the bucket, and go to the same routes as those
 //! over HTTP.
 //!
-//! Each machine's mailbox has a task of its own. A request is carried out once: its answer is kept for as long as the
-//! request lies there, in the bucket too, where a server that starts again finds it.
+//! Each machine's mailbox has its own task. A request is processed once: its response is kept as long as the
+//! request exists, also in the bucket, where a restarted server finds it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -31,11 +31,11 @@ use uuid::Uuid;
 
 use crate::state::AppState;
 
-/// Between two looks into a mailbox, by the provider's clock.
+/// Polling interval of a mailbox, by the provider's clock.
 const LOOK: Duration = Duration::from_secs(1);
 const SHORTEST_LOOK: Duration = Duration::from_millis(50);
 
-/// Answers until the server ends.
+/// Runs until the server stops.
 pub(crate) async fn run(state: AppState, app: Router) {
     let Some(look) = state.orchestrator.mailbox_pace(LOOK) else {
         return;
@@ -65,7 +65,7 @@ pub(crate) async fn run(state: AppState, app: Router) {
             if let Some(attended) = attended.remove(&machine) {
                 attended.end().await;
             }
-            // What stays is found by the collector.
+            // The collector removes what is left.
             if let Err(err) = state.store().objects().remove_mailbox(&machine).await {
                 tracing::warn!(name = machine, error = chain(&err), "a mailbox was not removed");
             }
@@ -114,9 +114,9 @@ struct Mailbox {
     machine: String,
     objects: BlobStore,
     app: Router,
-    /// Answers to requests that still lie there.
+    /// Responses to requests that still exist.
     answered: BTreeMap<Uuid, Answer>,
-    /// Requests that are being carried out.
+    /// Requests in progress.
     carried: BTreeMap<Uuid, AbortHandle>,
     carrying: JoinSet<Answer>,
 }
@@ -138,7 +138,7 @@ impl Mailbox {
                     is_written = false;
                 }
                 _ = timer.tick() => {
-                    // An answer that a server before this one has given is not given again.
+                    // A request already answered by an earlier server is not processed again.
                     if !is_read {
                         is_read = self.note("read the answers", Self::read_answers).await;
                     }
@@ -153,7 +153,7 @@ impl Mailbox {
         }
     }
 
-    /// Whether it went well. What did not is tried again at the next look.
+    /// Returns whether it succeeded. Failures are retried at the next poll.
     async fn note(&mut self, doing: &str, work: impl AsyncFnOnce(&mut Self) -> Result<()>) -> bool {
         let outcome = work(self).await;
         if let Err(err) = &outcome {
@@ -163,7 +163,7 @@ impl Mailbox {
     }
 
     fn take(&mut self, done: std::result::Result<Answer, tokio::task::JoinError>) {
-        // One that was given up has no answer; neither has one that panicked, and its sender asks again.
+        // An abandoned or panicked request has no response, and its sender retries.
         if let Ok(answer) = done
             && self.carried.remove(&answer.id).is_some()
         {
@@ -190,7 +190,7 @@ impl Mailbox {
             .await?;
         let Some(bytes) = found else { return Ok(()) };
         let Ok(requests) = serde_json::from_slice::<Requests>(&bytes) else {
-            tracing::warn!(name = self.machine, "what lies in a mailbox are no requests");
+            tracing::warn!(name = self.machine, "a mailbox contains invalid requests");
             return Ok(());
         };
         let token = requests.token;
@@ -227,7 +227,7 @@ impl Mailbox {
     }
 }
 
-/// Does what HTTP would have done.
+/// Dispatches a request as HTTP would.
 async fn carry_out(app: Router, token: String, request: Request) -> Answer {
     let id = request.id;
     let refused = |status: StatusCode| Answer {
@@ -241,7 +241,7 @@ async fn carry_out(app: Router, token: String, request: Request) -> Answer {
     let asked = HttpRequest::builder()
         .method(Method::POST)
         .uri(format!("/{}", request.path))
-        // The name by which this machine knows itself.
+        // The local host name.
         .header(header::HOST, "localhost")
         .header(header::CONTENT_TYPE, "application/json")
         .header(header::AUTHORIZATION, format!("Bearer {token}"))

@@ -1,6 +1,4 @@
-//! The OpenAPI document: made from the handlers, snapshotted in `openapi.json`, served at `/api/openapi.json`.
-
-use std::collections::BTreeMap;
+//! The OpenAPI document: generated from the handlers, stored in `openapi.json`, served at `/api/openapi.json`.
 
 use protocol::{event, problem::Problem};
 use utoipa::{
@@ -19,22 +17,22 @@ use crate::routes;
 #[openapi(
     info(
         title = "Morpheus",
-        description = "LoRA training and serving for Stable Diffusion XL.\n\nEvery route needs \
-            `Authorization: Bearer …` with an API token, or the session cookie of a signed-in browser, unless \
-            it says otherwise. Errors are `application/problem+json` and name the fields at fault. Addresses \
-            that answers hold (`url`, `…_url`) are signed, need no token, and are valid for an hour. Every route \
-            that creates something but uploads of pictures, which count once by their pixels, takes an `Idempotency-Key`, with \
-            which a request can be repeated safely when no answer came."
+        description = "LoRA training and serving for Stable Diffusion XL.\n\nEvery route requires `Authorization: \
+             Bearer …` with an API token, or the session cookie of a signed-in browser, unless stated otherwise. \
+             Errors are `application/problem+json` and name the invalid fields. URLs in responses (`url`, `…_url`) \
+             are signed, need no token, and are valid for an hour. Every route that creates something accepts an \
+             `Idempotency-Key`, which makes it safe to repeat a request that got no response. Uploads of pictures \
+             need none: a picture that already exists is not added again."
     ),
-    components(schemas(event::JobEvent, event::AnyJobEvent, Problem)),
+    components(schemas(event::JobEvent, event::AnyJobEvent, event::EventKind, Problem)),
     tags(
         (name = "datasets", description = "Uploaded pictures with captions"),
-        (name = "jobs", description = "Trainings, their events and files"),
+        (name = "jobs", description = "Training jobs, their events and files"),
         (name = "models", description = "Trained LoRAs and base models"),
         (name = "generations", description = "Text to image"),
         (name = "spend", description = "Rented machines, budgets and the ledger"),
         (name = "access", description = "Sessions and API tokens"),
-        (name = "agent", description = "What agents call; needs an agent's token"),
+        (name = "agent", description = "Routes for agents; require an agent's token"),
     )
 )]
 struct Document;
@@ -57,7 +55,6 @@ pub fn document() -> utoipa::openapi::OpenApi {
             refer_to_entries(schema, entry);
         }
     }
-    share_ranges(&mut components.schemas, "Parameters", "ParameterOverrides");
     for item in document.paths.paths.values_mut() {
         let operations = [
             &mut item.get,
@@ -73,27 +70,6 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document
 }
 
-/// A field that replaces another one has its range.
-fn share_ranges(schemas: &mut BTreeMap<String, RefOr<Schema>>, from: &str, to: &str) {
-    let Some(RefOr::T(Schema::Object(from))) = schemas.get(from).cloned() else {
-        return;
-    };
-    let Some(RefOr::T(Schema::Object(to))) = schemas.get_mut(to) else {
-        return;
-    };
-    for (name, field) in &mut to.properties {
-        if let Some(RefOr::T(Schema::Object(from))) = from.properties.get(name)
-            && let RefOr::T(Schema::Object(field)) = field
-        {
-            field.minimum.clone_from(&from.minimum);
-            field.maximum.clone_from(&from.maximum);
-            field.exclusive_minimum.clone_from(&from.exclusive_minimum);
-            field.exclusive_maximum.clone_from(&from.exclusive_maximum);
-            field.multiple_of.clone_from(&from.multiple_of);
-        }
-    }
-}
-
 /// utoipa writes the type argument of a generic out in full; a reference makes it the same type everywhere.
 fn refer_to_entries(page: &mut RefOr<Schema>, entry: &str) {
     if let RefOr::T(Schema::Object(page)) = page
@@ -103,10 +79,10 @@ fn refer_to_entries(page: &mut RefOr<Schema>, entry: &str) {
     }
 }
 
-/// Adds what all operations have in common: the error answer, and the need to say who asks.
+/// Adds what all operations have in common: the error response and authentication.
 fn complete(operation: &mut Operation) {
     let problem = Content::new(Some(RefOr::Ref(Ref::from_schema_name("Problem"))));
-    let mut response = Response::new("What is wrong, and what would be right");
+    let mut response = Response::new("What is wrong and how to fix it");
     response
         .content
         .insert("application/problem+json".into(), problem.into());

@@ -1,6 +1,6 @@
-//! Whether this server can do its work: it proves that the database and the object store keep what is written.
+//! Readiness check: verifies that the database and the object store accept writes.
 //!
-//! Anybody may ask, as often as they like, so the proof is made at most once a second, and one at a time.
+//! Anyone can call it at any rate, so it is done at most once a second, and one at a time.
 
 use std::time::{Duration, Instant};
 
@@ -8,16 +8,16 @@ use protocol::problem::chain;
 use store::{StorageFault, Store};
 use tokio::{sync::Mutex, time::timeout};
 
-/// An answer is given again for this long.
+/// A result is reused for this long.
 const FRESH_FOR: Duration = Duration::from_secs(1);
 
-/// The same for a bucket that kept what was written; its owner pays for each request.
+/// The same after a successful write to a bucket, whose owner pays per request.
 const BUCKET_FRESH_FOR: Duration = Duration::from_secs(30);
 
-/// How long one part may take, so that whoever watches gets an answer.
+/// Time limit for one part, so that the probe gets a response.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What was proven last.
+/// The last result.
 #[derive(Debug, Default)]
 pub(crate) struct Readiness(Mutex<Proven>);
 
@@ -30,12 +30,12 @@ struct Proven {
 #[derive(Debug)]
 struct Proof {
     at: Instant,
-    /// What is wrong, in a line.
+    /// The problem, in one line.
     problem: Option<String>,
 }
 
 impl Readiness {
-    /// What is wrong, a line each; nothing when all is well.
+    /// The problems, one per line; empty if everything works.
     pub(crate) async fn problems(&self, store: &Store) -> Vec<String> {
         let mut proven = self.0.lock().await;
         if is_due(proven.database.as_ref(), FRESH_FOR) {
@@ -67,21 +67,21 @@ fn is_due(proof: Option<&Proof>, fresh_for: Duration) -> bool {
 }
 
 impl Proof {
-    /// By what came of the write; `None` when nothing did in time.
+    /// From the result of the write; `None` means a timeout.
     fn of(what: &str, outcome: Option<Result<(), (Option<StorageFault>, String)>>) -> Self {
         let problem = match outcome {
             Some(Ok(())) => None,
             None => Some(format!(
-                "{what} kept nothing within {} s: it is busy, held by another program, or does not answer",
+                "{what} completed no write within {} s: it is busy, locked by another program, or does not respond",
                 PATIENCE.as_secs()
             )),
             Some(Err((fault, error))) => {
                 tracing::error!(part = what, error, "not ready");
                 let words = match fault {
                     Some(fault) => fault.to_string(),
-                    None => "the log of the server says why".to_owned(),
+                    None => "see the log of the server".to_owned(),
                 };
-                Some(format!("{what} does not keep what is written: {words}"))
+                Some(format!("{what} cannot be written: {words}"))
             }
         };
         Self {

@@ -28,7 +28,7 @@ pub(crate) fn documented() -> OpenApiRouter<AppState> {
     open().nest("/api/v1", protected())
 }
 
-/// Routes that need no proof of who asks.
+/// Routes without authentication.
 pub(crate) fn open() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(access::log_in))
 }
@@ -96,7 +96,7 @@ pub(crate) fn protected() -> OpenApiRouter<AppState> {
         .routes(routes!(agent::finish))
 }
 
-/// A name that a person gave to something.
+/// A name chosen by a user.
 fn name(text: &str) -> ApiResult<&str> {
     let name = text.trim();
     let n_chars = name.chars().count();
@@ -105,7 +105,7 @@ fn name(text: &str) -> ApiResult<&str> {
     } else {
         Err(ApiError::field(
             "name",
-            "must have from 1 to 80 characters, on one line",
+            "must have 1 to 80 characters on one line",
         ))
     }
 }

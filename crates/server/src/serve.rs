@@ -1,5 +1,5 @@
-//! Accepts connections and serves them: HTTP/1.1 with WebSockets, with time limits, and with a bound on how many there
-//! are. HTTP/2 is left to proxies, since no client speaks it without TLS.
+//! Accepts connections and serves them: HTTP/1.1 with WebSockets, with time limits and a limit on their number.
+//! HTTP/2 is left to proxies, because no client supports it without TLS.
 
 use std::{
     convert::Infallible,
@@ -47,14 +47,14 @@ pub(crate) struct Serving {
     pub(crate) app: Router,
     pub(crate) timing: Timing,
     pub(crate) room: Room,
-    /// No connection is taken any more, and those that there are end with their request.
+    /// No new connection is accepted, and existing ones end after their request.
     pub(crate) ending: CancellationToken,
-    /// Every connection ends, whatever it does.
+    /// Every connection is closed.
     pub(crate) abort: CancellationToken,
 }
 
 impl Serving {
-    /// Serves until it is told to end and every connection has ended.
+    /// Serves until shutdown, and until every connection has ended.
     pub(crate) async fn run(self, listener: TcpListener) {
         let connections = Connections::new(self.room);
         let tasks = TaskTracker::new();
@@ -82,9 +82,9 @@ impl Serving {
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
-                    // Out of descriptors or memory. A connection that waits for nothing makes room.
+                    // Out of descriptors or memory. Close an idle connection.
                     let has_shed = connections.shed_oldest();
-                    tracing::error!(%error, has_shed, "no connection can be taken");
+                    tracing::error!(%error, has_shed, "no connection can be accepted");
                     tokio::select! {
                         () = self.ending.cancelled() => break,
                         () = tokio::time::sleep(pause) => {}

@@ -1,4 +1,4 @@
-//! What the server counts about itself, for `/metrics`.
+//! Metrics of the server, for `/metrics`.
 
 use std::{
     fmt::Write as _,
@@ -51,7 +51,7 @@ impl Drop for OpenSocket<'_> {
     }
 }
 
-/// The text that Prometheus reads.
+/// The metrics in Prometheus text format.
 pub(crate) fn prometheus(counters: &Counters, jobs: &[Job], disk: &DiskStatus) -> String {
     let mut text = String::new();
     let mut metric = |name: &str, kind: &str, help: &str, values: &[(String, u64)]| {
@@ -86,7 +86,7 @@ pub(crate) fn prometheus(counters: &Counters, jobs: &[Job], disk: &DiskStatus) -
     metric(
         "http_answers_total",
         "counter",
-        "Answers by class of status.",
+        "Responses by status class.",
         &answers,
     );
     let n_open = read(&counters.sockets_opened).saturating_sub(read(&counters.sockets_closed));
@@ -99,7 +99,7 @@ pub(crate) fn prometheus(counters: &Counters, jobs: &[Job], disk: &DiskStatus) -
     metric(
         "slow_readers_total",
         "counter",
-        "WebSockets that were closed because they did not read.",
+        "WebSockets closed because their client did not read.",
         &[(String::new(), read(&counters.slow_readers))],
     );
     let of_folders = |value: fn(&FolderStatus) -> u64| -> Vec<(String, u64)> {
@@ -111,26 +111,26 @@ pub(crate) fn prometheus(counters: &Counters, jobs: &[Job], disk: &DiskStatus) -
     metric(
         "disk_free_bytes",
         "gauge",
-        "Free bytes of the disk of each folder.",
+        "Free bytes on the disk of each folder.",
         &of_folders(|folder| folder.free_bytes),
     );
     metric(
         "disk_min_free_bytes",
         "gauge",
-        "Work stops when fewer bytes are free.",
+        "Work pauses below this many free bytes.",
         &of_folders(|folder| folder.min_free_bytes),
     );
     metric(
         "disk_short",
         "gauge",
-        "1 while work waits for room on the disk.",
+        "1 while work waits for disk space.",
         &of_folders(|folder| folder.is_short.into()),
     );
     if let Some(bytes) = resident_bytes() {
         metric(
             "process_resident_memory_bytes",
             "gauge",
-            "Memory of this process.",
+            "Resident memory of this process.",
             &[(String::new(), bytes)],
         );
     }

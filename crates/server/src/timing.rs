@@ -1,27 +1,27 @@
-//! How long everything around a request may take.
+//! Time limits around requests.
 
 use std::time::Duration;
 
 use protocol::limits::{BODY_TIME, HEADER_TIME, IDLE_TIME, WRITE_TIME};
 
-/// How long things may take.
+/// Time limits.
 #[derive(Debug, Clone, Copy)]
 pub struct Timing {
-    /// A silent WebSocket is pinged this often.
+    /// Ping interval of an idle WebSocket.
     pub ping_every: Duration,
-    /// A reader that takes no message for this long is too slow.
+    /// A reader that accepts no message for this long is too slow.
     pub send_timeout: Duration,
-    /// A reader that was too slow has this long to learn it.
+    /// Time for telling a slow reader why it is disconnected.
     pub close_timeout: Duration,
-    /// Requests and reconcilers have this long to end when the server does.
+    /// Requests and reconcilers have this long to end at shutdown.
     pub shutdown_grace: Duration,
-    /// The head of a request has this long to come.
+    /// Time limit for receiving the head of a request.
     pub header_time: Duration,
-    /// A connection without a request is kept for this long.
+    /// Idle connections are kept for this long.
     pub idle_time: Duration,
     /// In this time a part of a body comes, see `protocol::limits`.
     pub body_time: Duration,
-    /// A client that takes nothing of its answer for this long is cut off.
+    /// A client that reads nothing of a response for this long is disconnected.
     pub write_time: Duration,
 }
 

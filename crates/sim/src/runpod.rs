@@ -10,11 +10,9 @@
 
 mod billing;
 mod catalogue;
-mod clock;
 mod contract;
 mod control;
 mod create;
-mod faults;
 mod gate;
 mod limits;
 mod logs;
@@ -22,6 +20,7 @@ mod meter;
 mod pod;
 mod problem;
 mod relay;
+mod rented;
 mod routes;
 mod runner;
 mod volumes;
@@ -34,29 +33,29 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use axum::Router;
 use chrono::{DateTime, Utc};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
-    server::conn::auto::Builder,
-    service::TowerToHyperService,
-};
 use protocol::MicroUsd;
 use tokio::{net::TcpListener, runtime::Handle, sync::watch, task::JoinHandle};
-use tokio_util::sync::CancellationToken;
 
 pub use self::{
     catalogue::{Catalogue, Cloud, DataCenter, Gpu},
-    clock::Pace,
-    faults::{Caller, Death, Fault, Reads, Reply, Route, What},
     limits::Quota,
+    rented::start,
     runner::{Program, Runner},
     world::Delays,
 };
 use self::{
-    clock::Clock,
     runner::{Containers, Start, environment, faketime},
     world::{Beginning, Effect, World},
+};
+pub use crate::{
+    clock::Pace,
+    faults::{Caller, Death, Fault, Reads, Reply, Route, What},
+};
+use crate::{
+    clock::{self, Clock},
+    connections::{Connection, serve},
+    faults,
 };
 
 /// The key of the first account, unless somebody chooses another.
@@ -332,31 +331,6 @@ impl Inner {
             },
             relays,
         })
-    }
-}
-
-/// A connection that a handler can break.
-#[derive(Debug, Clone)]
-struct Connection(CancellationToken);
-
-async fn serve(listener: TcpListener, router: Router) {
-    let mut connections = tokio::task::JoinSet::new();
-    loop {
-        while connections.try_join_next().is_some() {}
-        let Ok((stream, _)) = listener.accept().await else {
-            continue;
-        };
-        let broken = CancellationToken::new();
-        let service =
-            TowerToHyperService::new(router.clone().layer(axum::Extension(Connection(broken.clone()))));
-        connections.spawn(async move {
-            let builder = Builder::new(TokioExecutor::new());
-            tokio::select! {
-                () = broken.cancelled() => {}
-                // What goes wrong on a connection, its client sees.
-                _ = builder.serve_connection(TokioIo::new(stream), service) => {}
-            }
-        });
     }
 }
 

@@ -32,15 +32,15 @@ pub struct Artifact {
     pub attempt_id: AttemptId,
     /// What it is.
     pub kind: ArtifactKind,
-    /// Name that a download gets.
+    /// File name for downloads.
     pub file_name: String,
     /// SHA-256, in hexadecimal.
     pub sha256: String,
     /// Size.
     pub size_bytes: u64,
-    /// Where it is in the object store.
+    /// Its key in the object store.
     pub key: BlobKey,
-    /// Its bytes are there; otherwise they were only announced.
+    /// Whether its bytes are stored; otherwise it was only announced.
     pub is_stored: bool,
     /// When it was announced.
     pub created_at: DateTime<Utc>,
@@ -49,7 +49,7 @@ pub struct Artifact {
 const ANNOUNCED: &str = "announced";
 pub(crate) const STORED: &str = "stored";
 
-/// The stored files of a job, in the order they came.
+/// The stored files of a job, in upload order.
 pub async fn of_job(db: &impl Read, owner: OwnerId, job: JobId) -> Result<Vec<Artifact>> {
     let rows = artifact::Entity::find()
         .filter(artifact::Column::JobId.eq(job.0))
@@ -81,12 +81,12 @@ pub async fn find(db: &impl Read, id: ArtifactId) -> Result<Artifact> {
     to_artifact(row)
 }
 
-/// The stored checkpoint of a job with the most steps, of those that are known to be neither damaged nor unusable.
+/// The latest stored checkpoint of a job that is not known to be damaged or unusable.
 pub async fn newest_checkpoint(db: &impl Read, job: JobId) -> Result<Option<Artifact>> {
     Ok(whole_checkpoints(db, job, 1).await?.pop())
 }
 
-/// The stored checkpoints of a job that it can go on from, those with the most steps first: at most `limit`.
+/// The stored checkpoints from which a job can resume, latest first: at most `limit`.
 pub async fn whole_checkpoints(db: &impl Read, job: JobId, limit: u64) -> Result<Vec<Artifact>> {
     let rows = artifact::Entity::find()
         .filter(artifact::Column::JobId.eq(job.0))
@@ -103,7 +103,7 @@ pub async fn whole_checkpoints(db: &impl Read, job: JobId, limit: u64) -> Result
     rows.into_iter().map(to_artifact).collect()
 }
 
-/// A stored checkpoint of a job with these bytes, whatever is known of them.
+/// A stored checkpoint of a job with these bytes, even if damaged or unusable.
 pub async fn checkpoint_with(db: &impl Read, job: JobId, sha256: &str) -> Result<Option<Artifact>> {
     let row = artifact::Entity::find()
         .filter(artifact::Column::JobId.eq(job.0))
@@ -117,7 +117,7 @@ pub async fn checkpoint_with(db: &impl Read, job: JobId, sha256: &str) -> Result
     row.map(to_artifact).transpose()
 }
 
-/// Takes down that no engine can go on from a checkpoint, and why.
+/// Records that no engine can resume from a checkpoint, and why.
 pub async fn mark_unusable(tx: &Tx, id: ArtifactId, problem: &str) -> Result<()> {
     artifact::Entity::update_many()
         .col_expr(artifact::Column::Unusable, Expr::value(clean(problem)))
@@ -128,7 +128,7 @@ pub async fn mark_unusable(tx: &Tx, id: ArtifactId, problem: &str) -> Result<()>
     Ok(())
 }
 
-/// Takes down that an attempt's file is coming; the same file again is the same row.
+/// Records an announced file of an attempt; the same file again uses the same row.
 pub async fn announce(tx: &Tx, owner: OwnerId, attempt: &Attempt, new: &NewArtifact) -> Result<Artifact> {
     let details = json(&new.kind);
     let same = artifact::Entity::find()
@@ -169,7 +169,7 @@ pub async fn announce(tx: &Tx, owner: OwnerId, attempt: &Attempt, new: &NewArtif
     to_artifact(row)
 }
 
-/// Takes down that a file's bytes are there; tells whether that is news.
+/// Records that a file is stored; returns whether it was not recorded before.
 pub async fn mark_stored(tx: &Tx, id: ArtifactId) -> Result<bool> {
     let done = artifact::Entity::update_many()
         .col_expr(artifact::Column::State, Expr::value(STORED))

@@ -1,7 +1,7 @@
 //! Attempts: one try of a job or a generation on one machine, with its lease and fence.
 //!
-//! Whoever claims an attempt gets a fence, a number that grows with each claim and with the end. A change
-//! by an agent names its fence; one that is not the newest changes nothing ([`StoreError::Stale`]).
+//! Claiming an attempt gives a fence, a number that grows with each claim and at the end. A change
+//! by an agent carries its fence; an outdated one changes nothing ([`StoreError::Stale`]).
 
 use chrono::{DateTime, Utc};
 use protocol::{
@@ -10,7 +10,8 @@ use protocol::{
     phase::{AttemptPhase, Outcome},
 };
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, UpdateMany,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    UpdateMany,
     sea_query::{Expr, ExprTrait, Func, Query},
 };
 
@@ -47,21 +48,23 @@ pub struct Attempt {
     pub subject: Subject,
     /// 1, 2, 3, … of its job or generation.
     pub n: u32,
-    /// Who leases the machine.
+    /// The provider of the machine.
     pub provider: String,
-    /// The server that looks after it; unknown for those of a version without this.
+    /// The server responsible for it; unknown for attempts of older versions.
     pub server: Option<Uuid>,
-    /// Where it stands.
+    /// Its phase.
     pub phase: AttemptPhase,
     /// How it ended, if it has.
     pub outcome: Option<Outcome>,
+    /// What was seen at its end, or why it was told to end, for a person.
+    pub detail: Option<String>,
     /// See the module's text.
     pub fence: i64,
     /// The lease ends then.
     pub lease_until: Option<DateTime<Utc>>,
-    /// What the provider called the instance, once that is known.
+    /// The provider's id of the instance, once known.
     pub instance: Option<serde_json::Value>,
-    /// Optimizer steps of the checkpoint that it began from.
+    /// Optimizer steps of the checkpoint it started from.
     pub start_step: u32,
     /// Number of the agent's newest event that is stored.
     pub last_event_n: u64,
@@ -69,7 +72,7 @@ pub struct Attempt {
     pub created_at: DateTime<Utc>,
     /// When its instance was started.
     pub launched_at: Option<DateTime<Utc>>,
-    /// When its agent first called.
+    /// When its agent first connected.
     pub claimed_at: Option<DateTime<Utc>>,
     /// When it ended.
     pub ended_at: Option<DateTime<Utc>>,
@@ -86,9 +89,9 @@ impl Attempt {
 /// Who may claim an attempt.
 #[derive(Debug, Clone)]
 pub enum Claimant<'a> {
-    /// An agent that is started for it, with a token of its own.
+    /// An agent that is started for it, with its own token.
     Own(&'a NewToken),
-    /// A worker that is there already.
+    /// An existing worker.
     Worker(&'a AgentCredential),
 }
 
@@ -97,9 +100,9 @@ pub enum Claimant<'a> {
 pub struct NewAttempt<'a> {
     /// What it is a try of.
     pub subject: Subject,
-    /// Its number: one more than there were.
+    /// Its number: one more than the previous.
     pub n: u32,
-    /// Who leases the machine.
+    /// The provider of the machine.
     pub provider: &'a str,
     /// Who may claim it.
     pub claimant: Claimant<'a>,
@@ -107,7 +110,7 @@ pub struct NewAttempt<'a> {
     pub start_step: u32,
 }
 
-/// Commits the intent to start an instance. The database refuses a second attempt beside a living one.
+/// Commits the intent to start an instance. The database rejects a second living attempt.
 pub async fn open(tx: &Tx, new: NewAttempt<'_>) -> Result<Attempt> {
     let (job_id, generation_id) = match new.subject {
         Subject::Job(id) => (Some(id.0), None),
@@ -188,7 +191,7 @@ pub async fn alive_of(db: &impl Read, subject: Subject) -> Result<Option<Attempt
     row.map(to_attempt).transpose()
 }
 
-/// Gives an attempt that nobody has claimed another token: the one before is lost with the process that
+/// Replaces the token of an unclaimed attempt: the previous one is lost with the process that
 /// was about to start its instance.
 pub async fn replace_token(tx: &Tx, attempt: &Attempt, token: &NewToken) -> Result<()> {
     let update = attempt::Entity::update_many()
@@ -197,7 +200,7 @@ pub async fn replace_token(tx: &Tx, attempt: &Attempt, token: &NewToken) -> Resu
     change(tx, attempt.id, update, "replace the token of an attempt").await
 }
 
-/// Notes the instance that was started. An agent may have called before this.
+/// Records the instance that was started. Its agent may have connected before this.
 pub async fn launched(tx: &Tx, attempt: &Attempt, instance: serde_json::Value) -> Result<()> {
     let phase = Expr::case(
         Expr::col(attempt::Column::Phase).eq(word(&AttemptPhase::Intent)),
@@ -212,8 +215,8 @@ pub async fn launched(tx: &Tx, attempt: &Attempt, instance: serde_json::Value) -
     change(tx, attempt.id, update, "note the instance of an attempt").await
 }
 
-/// Gives the attempt to whoever asks now; returns the fence. An earlier claimant's fence is worth nothing
-/// from here on.
+/// Claims the attempt and returns the new fence. The fence of an earlier claim is no longer valid
+/// afterwards.
 pub async fn claim(tx: &Tx, id: AttemptId, lease_until: DateTime<Utc>) -> Result<i64> {
     let now = now();
     let claim = Query::update()
@@ -242,7 +245,7 @@ pub async fn claim(tx: &Tx, id: AttemptId, lease_until: DateTime<Utc>) -> Result
     claimed.try_get("", "fence").doing("claim an attempt")
 }
 
-/// Renews the lease of whoever holds this fence.
+/// Renews the lease of the holder of this fence.
 pub async fn renew(tx: &Tx, id: AttemptId, fence: i64, lease_until: DateTime<Utc>) -> Result<()> {
     let update = attempt::Entity::update_many()
         .col_expr(attempt::Column::LeaseUntil, Expr::value(lease_until))
@@ -252,21 +255,44 @@ pub async fn renew(tx: &Tx, id: AttemptId, fence: i64, lease_until: DateTime<Utc
     change(tx, id, update, "renew a lease").await
 }
 
-/// Notes up to which number the agent's events are stored.
+/// Records the number up to which the agent's events are stored.
 pub async fn acknowledge(tx: &Tx, id: AttemptId, n: u64) -> Result<()> {
     let update =
         attempt::Entity::update_many().col_expr(attempt::Column::LastEventN, Expr::value(n.cast_signed()));
     change(tx, id, update, "acknowledge events").await
 }
 
-/// Notes the step that the attempt really begins from.
+/// Records the step from which the attempt actually starts.
 pub async fn set_start_step(tx: &Tx, id: AttemptId, step: u32) -> Result<()> {
     let update =
         attempt::Entity::update_many().col_expr(attempt::Column::StartStep, Expr::value(i64::from(step)));
     change(tx, id, update, "note the start of an attempt").await
 }
 
-/// Ends an attempt, if it has not ended, and tells its job's stream.
+/// Notes why a living attempt is told to stop, other than that its owner wants it; see [`Attempt::detail`].
+pub async fn told_to_stop(tx: &Tx, id: AttemptId, reason: &str) -> Result<()> {
+    let update = attempt::Entity::update_many()
+        .col_expr(attempt::Column::Detail, Expr::value(reason.to_owned()))
+        .filter(is_alive());
+    change(tx, id, update, "note why an attempt is told to stop").await
+}
+
+/// How many attempts of the same job began at the same step and ended with a detail that begins like this.
+pub async fn n_ended_alike(db: &impl Read, like: &Attempt, detail: &str) -> Result<u64> {
+    let Subject::Job(job) = like.subject else {
+        return Ok(0);
+    };
+    attempt::Entity::find()
+        .filter(attempt::Column::JobId.eq(job.0))
+        .filter(attempt::Column::StartStep.eq(i64::from(like.start_step)))
+        .filter(attempt::Column::Phase.eq(word(&AttemptPhase::Gone)))
+        .filter(attempt::Column::Detail.starts_with(detail))
+        .count(db.connection())
+        .await
+        .doing("count the attempts that ended alike")
+}
+
+/// Ends an attempt, if it has not ended, and adds an event to its job's stream.
 pub async fn end(tx: &Tx, attempt: &Attempt, outcome: Outcome, detail: Option<String>) -> Result<()> {
     let now = now();
     let update = attempt::Entity::update_many()
@@ -323,6 +349,7 @@ fn to_attempt(row: attempt::Model) -> Result<Attempt> {
             .outcome
             .map(|outcome| unword("attempts.outcome", &outcome))
             .transpose()?,
+        detail: row.detail,
         fence: row.fence,
         lease_until: row.lease_until,
         instance: row.instance,

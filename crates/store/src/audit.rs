@@ -1,8 +1,8 @@
 //! The audit log: who did what, when, from where.
 //!
-//! [`record`] writes an entry in the transaction of the change, so that there is never one without the other. Who
-//! acts is not passed through every function: a request, or a command, runs inside [`acting`], and what is recorded
-//! there was done by its actor. What is done outside, by reconcilers, was done by the server.
+//! [`record`] writes an entry in the transaction of the change, so that neither exists without the other. The actor
+//! is not passed through every function: a request, or a command, runs inside [`acting`], and what is recorded
+//! there is attributed to its actor. Changes outside of it, by reconcilers, are attributed to the server.
 
 use chrono::{DateTime, Utc};
 use protocol::{
@@ -23,21 +23,21 @@ use crate::{
 /// Entries that are deleted in one transaction, so that others do not wait for long.
 const DELETED_AT_ONCE: u64 = 5000;
 
-/// Who does something.
+/// An actor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
-    /// For a person: `token ci`.
+    /// Name for people: `token ci`.
     pub name: String,
-    /// Whose things they may change; left out: the default owner's.
+    /// The owner whose data it can change; `None` for the default owner.
     pub owner: Option<OwnerId>,
-    /// The token or session that they came with.
+    /// The token or session used.
     pub token: Option<TokenId>,
-    /// The address that they came from.
+    /// The IP address.
     pub address: Option<String>,
 }
 
 impl Actor {
-    /// Somebody without a token.
+    /// A caller without a token.
     pub fn named(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -52,39 +52,39 @@ tokio::task_local! {
     static ACTOR: Actor;
 }
 
-/// Does something in the name of `actor`.
+/// Runs a future with `actor` as the actor.
 pub async fn acting<T>(actor: Actor, what: impl Future<Output = T>) -> T {
     ACTOR.scope(actor, what).await
 }
 
-/// Who acts here; `None` is the server.
+/// The current actor; `None` for the server.
 pub fn actor() -> Option<Actor> {
     ACTOR.try_with(Clone::clone).ok()
 }
 
-/// Writes down what is done in this transaction, to what, and what else is worth knowing. Neither text may hold a
+/// Records an action of this transaction with its subject and details. Neither text may contain a
 /// secret, a prompt or a caption.
 pub async fn record(tx: &Tx, action: AuditAction, subject: &str, detail: &str) -> Result<()> {
     add(tx, actor(), action, (subject, detail), 1).await
 }
 
-/// What something is called, with what it is found by.
+/// A name with the id it can be found by.
 pub fn named(name: &str, id: impl std::fmt::Display) -> String {
     format!("{name} ({id})")
 }
 
-/// Refused sign-ins from one address within a minute.
+/// Failed sign-ins from one address within a minute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
     /// Where they came from.
     pub address: String,
-    /// What was tried with: `login`, `token`.
+    /// The kind of secret: `login`, `token`.
     pub with: &'static str,
     /// How many.
     pub n: u32,
 }
 
-/// Writes down refused sign-ins, an entry for each address.
+/// Records failed sign-ins, one entry per address.
 pub async fn record_refused(tx: &Tx, refused: &[Refused]) -> Result<()> {
     for one in refused {
         let actor = Actor {
@@ -98,7 +98,7 @@ pub async fn record_refused(tx: &Tx, refused: &[Refused]) -> Result<()> {
 }
 
 impl StoreBuilder {
-    /// Writes down what was done to the database as a whole, by whoever acts here; nothing else is opened for it.
+    /// Records an action on the whole database by the current actor; opens only the database.
     pub async fn record(
         &self,
         action: AuditAction,
@@ -162,7 +162,7 @@ fn short(text: &str) -> String {
         .collect()
 }
 
-/// Which entries are wanted.
+/// Filter for entries.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// Of this kind.
@@ -219,7 +219,7 @@ fn shown(row: entry::Model) -> Result<AuditEntry> {
     })
 }
 
-/// How many entries are older than this.
+/// Number of entries older than this.
 pub async fn n_before(db: &impl Read, time: DateTime<Utc>) -> Result<u64> {
     entry::Entity::find()
         .filter(entry::Column::At.lt(time))
@@ -228,7 +228,7 @@ pub async fn n_before(db: &impl Read, time: DateTime<Utc>) -> Result<u64> {
         .doing("count old entries of the audit log")
 }
 
-/// Deletes what is older than this; how many entries.
+/// Deletes entries older than this; returns how many.
 pub async fn forget_before(store: &Store, time: DateTime<Utc>) -> Result<u64> {
     let mut n_deleted = 0;
     loop {

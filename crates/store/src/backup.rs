@@ -5,7 +5,7 @@
 //! a manifest that names all of it with sizes and hashes, written last. Nothing has its final name before it was read
 //! back ([decision 11](../../../docs/decisions/0011-backups.md)).
 //!
-//! These functions are for a command of its own: they read and write files without giving up their thread.
+//! These functions are for a separate command: they do blocking file IO.
 
 mod archive;
 mod error;
@@ -25,30 +25,30 @@ pub use self::{
     restore::Restored,
 };
 
-/// How far a backup or a restoration is.
+/// Progress of a backup or restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// What is being done.
+    /// The current step.
     pub step: Step,
-    /// Objects that this step is through with.
+    /// Objects done in this step.
     pub n_done: usize,
     /// Objects of this step.
     pub n_objects: usize,
 }
 
-/// What is being done.
+/// The current step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Objects are copied.
     Copy,
     /// Rows are written.
     Rows,
-    /// What was written is read back.
+    /// Written data is verified.
     Check,
 }
 
 impl Step {
-    /// What a person who waits reads.
+    /// Text for people.
     pub fn as_text(self) -> &'static str {
         match self {
             Self::Copy => "copying",
@@ -58,5 +58,5 @@ impl Step {
     }
 }
 
-/// Hears how far it is.
+/// Receives the progress.
 pub type Watcher<'a> = &'a mut (dyn FnMut(Progress) + Send);

@@ -1,4 +1,4 @@
-//! Base models that were registered: what is known of them, and who is finding out more.
+//! Registered base models: their properties, and leases on the work of checking them.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ use crate::{
     words::{clean, from_json, json, unword, word},
 };
 
-/// Whoever looks at a base, hashes or copies it, says so more often than this.
+/// The lease for checking, hashing or copying a base; renewed more often than this.
 pub const LEASE: TimeDelta = TimeDelta::seconds(60);
 
 /// A base model that was registered.
@@ -34,21 +34,21 @@ pub struct Base {
     pub name: String,
     /// Where it comes from.
     pub source: BaseSource,
-    /// It stands in the settings.
+    /// Whether it is defined in the settings.
     pub from_settings: bool,
-    /// How far it is.
+    /// State of the registration.
     pub state: BaseState,
-    /// Whether it is in the object store.
+    /// State of the copy in the object store.
     pub copy: BaseCopy,
     /// What is wrong.
     pub problem: Option<String>,
-    /// What its header says.
+    /// Properties from its header.
     pub facts: Option<BaseFacts>,
-    /// Where it was found on the server's machine, with links resolved; jobs there read it there.
+    /// Its resolved path on the server's machine, where local jobs read it.
     pub place: Option<String>,
     /// Its files.
     pub files: Vec<File>,
-    /// Hashed or copied so far, by the work that is going on.
+    /// Bytes hashed or copied so far by the current operation.
     pub done_bytes: u64,
     /// When it was registered.
     pub created_at: DateTime<Utc>,
@@ -80,7 +80,7 @@ impl fmt::Debug for File {
     }
 }
 
-/// What a look at a base model has found, as the database keeps it.
+/// Results of checking a base model, as stored in the database.
 #[derive(Serialize, Deserialize)]
 struct Facts {
     #[serde(flatten)]
@@ -96,7 +96,7 @@ impl Base {
         sizes.fold(0, u64::saturating_add)
     }
 
-    /// Whether somebody has to check or copy it.
+    /// Whether it needs to be checked or copied.
     pub fn is_waiting(&self) -> bool {
         self.state == BaseState::Checking || self.copy == BaseCopy::Copying
     }
@@ -114,16 +114,16 @@ pub struct NewBase {
     pub name: String,
     /// Where it comes from.
     pub source: BaseSource,
-    /// It stands in the settings.
+    /// Whether it is defined in the settings.
     pub from_settings: bool,
-    /// What its header says and where it is with links resolved, if somebody has looked already.
+    /// Properties from its header and its resolved path, if already checked.
     pub looked: Option<(BaseFacts, String)>,
 }
 
-/// What is known of a base by now.
+/// Current properties of a base.
 #[derive(Debug)]
 pub struct Learned<'a> {
-    /// What its header says.
+    /// Properties from its header.
     pub facts: BaseFacts,
     /// See [`Base::place`].
     pub place: Option<String>,
@@ -152,7 +152,7 @@ pub async fn get(db: &impl Read, name: &str) -> Result<Base> {
     row.map_or_else(|| Err(StoreError::not_found("base model", name)), to_base)
 }
 
-/// Registers a base; `false` when there is one of this name.
+/// Registers a base; `false` if the name exists.
 pub async fn insert(tx: &Tx, new: NewBase) -> Result<bool> {
     let row = base::Model {
         id: Uuid::now_v7(),
@@ -178,7 +178,7 @@ pub async fn insert(tx: &Tx, new: NewBase) -> Result<bool> {
     Ok(n_inserted > 0)
 }
 
-/// Forgets a base. Files in the object store are collected later.
+/// Removes a base. Files in the object store are deleted later.
 pub async fn delete(tx: &Tx, name: &str) -> Result<()> {
     let done = base::Entity::delete_many()
         .filter(base::Column::Name.eq(name))
@@ -192,8 +192,8 @@ pub async fn delete(tx: &Tx, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Makes the bases from the settings those that stand in them now. What is known of one whose source is the same
-/// is kept; one that failed is looked at again.
+/// Synchronizes the bases from the settings. Properties of one with the same source
+/// are kept; one that failed is checked again.
 pub async fn declare(tx: &Tx, wanted: Vec<NewBase>) -> Result<()> {
     for known in list(tx).await? {
         let same = wanted
@@ -224,12 +224,12 @@ pub async fn declare(tx: &Tx, wanted: Vec<NewBase>) -> Result<()> {
     Ok(())
 }
 
-/// Has a base looked at again: its files may have changed.
+/// Requests another check of a base: its files may have changed.
 pub async fn check_again(tx: &Tx, id: Uuid) -> Result<()> {
     run(tx, again(update(id)), "have a base model checked again").await
 }
 
-/// Has a base's files copied into the object store.
+/// Requests a copy of a base's files in the object store.
 pub async fn ask_for_copy(tx: &Tx, id: Uuid) -> Result<()> {
     let change = update(id)
         .col_expr(base::Column::Copy, Expr::value(word(&BaseCopy::Copying)))
@@ -238,7 +238,7 @@ pub async fn ask_for_copy(tx: &Tx, id: Uuid) -> Result<()> {
     run(tx, change, "have a base model copied").await
 }
 
-/// Takes one base that is to be checked or copied, and that nobody works on.
+/// Claims one base that needs to be checked or copied.
 pub async fn claim(tx: &Tx) -> Result<Option<Base>> {
     let now = now();
     let row = base::Entity::find()
@@ -271,7 +271,7 @@ fn is_free(now: DateTime<Utc>) -> Condition {
         .add(base::Column::LeasedUntil.lt(now))
 }
 
-/// Says how far the work on a base is; `false` when it was removed meanwhile.
+/// Records the progress on a base; `false` if it was removed in the meantime.
 pub async fn progress(tx: &Tx, id: Uuid, done_bytes: u64) -> Result<bool> {
     let done = update(id)
         .col_expr(base::Column::LeasedUntil, Expr::value(now() + LEASE))
@@ -282,7 +282,7 @@ pub async fn progress(tx: &Tx, id: Uuid, done_bytes: u64) -> Result<bool> {
     Ok(done.rows_affected > 0)
 }
 
-/// Keeps what is known of a base by now. A copy of other files is none of it.
+/// Stores the current properties of a base. A copy of other files is discarded.
 pub async fn learn(tx: &Tx, base: &Base, learned: Learned<'_>) -> Result<()> {
     let Learned { facts, place, files } = learned;
     let mut change = update(base.id)

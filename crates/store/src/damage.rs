@@ -1,8 +1,8 @@
-//! What turned out missing or damaged in the object store, and what hangs on it.
+//! Missing or damaged objects, and what depends on them.
 //!
-//! A mark is kept by the hash of the bytes, so that everything that refers to them knows of it at once: a picture of a
-//! dataset and of its frozen versions, a checkpoint, the LoRA of a model version. It goes when the bytes are there
-//! again.
+//! A mark is stored by the hash of the bytes, so that it applies to everything that refers to them: a picture of a
+//! dataset and of its frozen versions, a checkpoint, the LoRA of a model version. It is removed when the bytes are
+//! stored again.
 
 mod dependents;
 
@@ -27,7 +27,7 @@ use crate::{
 /// Objects that one statement asks for. SQLite takes 32,766 values, some of ours three for an object.
 const AT_ONCE: usize = 1000;
 
-/// Takes down what is wrong with an object.
+/// Marks an object as damaged.
 pub async fn mark(tx: &Tx, key: &BlobKey, damage: Damage) -> Result<()> {
     let row = damaged::Model {
         sha256: key.sha256(),
@@ -45,7 +45,7 @@ pub async fn mark(tx: &Tx, key: &BlobKey, damage: Damage) -> Result<()> {
     Ok(())
 }
 
-/// Takes the marks off objects that are whole, or that nothing refers to; tells how many had one.
+/// Removes the marks of objects that are intact or unreferenced; returns how many had one.
 pub async fn clear<'a>(tx: &Tx, keys: impl IntoIterator<Item = &'a BlobKey>) -> Result<u64> {
     let hashes: Vec<String> = keys.into_iter().map(BlobKey::sha256).collect();
     let mut n_cleared = 0;
@@ -93,7 +93,7 @@ pub(crate) fn hashes() -> SelectStatement {
         .to_owned()
 }
 
-/// The marks by hash, for what is shown beside its rows.
+/// The marks by hash, to show them with the rows.
 pub(crate) async fn by_hash(
     db: &impl Read,
     hashes: impl IntoIterator<Item = String>,

@@ -2,11 +2,13 @@
 
 pub(crate) mod copy;
 pub(crate) mod entities;
+mod files;
 mod guard;
 mod inject;
 pub(crate) mod migrations;
 mod place;
 mod postgres;
+mod recipe_columns;
 mod sqlite;
 pub(crate) mod tables;
 mod transaction;
@@ -17,8 +19,8 @@ use sea_orm::{
     TransactionOptions, TransactionTrait, Value,
 };
 
-use self::guard::Discards;
 pub(crate) use self::place::Place;
+use self::{files::Files, guard::Discards};
 pub use self::{
     inject::{Injector, Strike},
     transaction::Transaction,
@@ -32,10 +34,12 @@ pub(crate) struct Database {
     pub(crate) readers: DatabaseConnection,
     discards: Discards,
     injector: Injector,
+    /// Those of SQLite.
+    files: Option<Files>,
 }
 
 impl Database {
-    /// Connects, and leaves the schema as it is.
+    /// Connects without changing the schema.
     pub(crate) async fn connect(place: &Place) -> std::result::Result<Self, OpenError> {
         match place {
             Place::Sqlite(path) => sqlite::open(path).await,
@@ -43,29 +47,49 @@ impl Database {
         }
     }
 
-    /// Connects and brings the schema up to date.
+    /// Connects and migrates the schema.
     pub(crate) async fn open(place: &Place) -> std::result::Result<Self, OpenError> {
         let database = Self::connect(place).await?;
         migrations::migrate(&database, place).await?;
         Ok(database)
     }
 
-    fn new(writer: DatabaseConnection, readers: DatabaseConnection, discards: Discards) -> Self {
+    fn new(
+        writer: DatabaseConnection,
+        readers: DatabaseConnection,
+        discards: Discards,
+        files: Option<Files>,
+    ) -> Self {
         Self {
             writer,
             readers,
             injector: Injector::new(discards.clone()),
             discards,
+            files,
         }
     }
 
     /// Starts a transaction that may write.
     pub(crate) async fn begin(&self) -> std::result::Result<Transaction, DbErr> {
         let begun = match self.begin_once().await {
-            Err(err) if self.is_worth_another(&err) => self.begin_once().await,
+            Err(err) => {
+                // What is wrong with files that are gone is that they are.
+                self.check_files()?;
+                if self.is_worth_another(&err) {
+                    self.begin_once().await
+                } else {
+                    Err(err)
+                }
+            }
             begun => begun,
         };
-        Transaction::new(begun?, &self.discards, &self.injector).await
+        let begun = begun?;
+        self.check_files()?;
+        Transaction::new(begun, &self.discards, &self.injector).await
+    }
+
+    fn check_files(&self) -> std::result::Result<(), DbErr> {
+        self.files.as_ref().map_or(Ok(()), Files::check)
     }
 
     async fn begin_once(&self) -> std::result::Result<sea_orm::DatabaseTransaction, DbErr> {
@@ -88,7 +112,7 @@ impl Database {
         true
     }
 
-    /// Starts a transaction that no other server's of its kind runs beside: to migrate, to write the first rows.
+    /// Starts a transaction that is exclusive across servers: for migrations and the first rows.
     pub(crate) async fn begin_alone(&self) -> std::result::Result<Transaction, DbErr> {
         let tx = self.begin().await?;
         // On SQLite, no other transaction that writes is open.

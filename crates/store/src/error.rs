@@ -1,4 +1,4 @@
-//! What can go wrong in the store.
+//! Errors of the store.
 
 mod fault;
 
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use sea_orm::DbErr;
 
 pub use self::fault::StorageFault;
-pub(crate) use self::fault::is_too_large;
+pub(crate) use self::fault::{REPLACED, is_too_large};
 
 /// Result of a store operation.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -15,35 +15,35 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 /// A store operation that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database does not do it for now: its disk is full, somebody else holds it, …
+    /// A temporary database failure: full disk, lock, …
     #[error("failed to {doing}: {fault}")]
     Storage {
         /// The operation: `read job`.
         doing: &'static str,
         /// Why.
         fault: StorageFault,
-        /// What the database said.
+        /// The database error.
         #[source]
         source: DbErr,
     },
-    /// The database refused: a rule of the schema, a statement that is wrong.
+    /// The database rejected a statement: a constraint, or an invalid statement.
     #[error("failed to {doing}")]
     Database {
         /// The operation: `read job`.
         doing: &'static str,
-        /// What the database said.
+        /// The database error.
         #[source]
         source: DbErr,
     },
-    /// There is no such row, or it belongs to somebody else.
+    /// The row does not exist, or belongs to another owner.
     #[error("there is no {what} `{id}`")]
     NotFound {
         /// The noun.
         what: &'static str,
-        /// The id that was asked for.
+        /// The requested id.
         id: String,
     },
-    /// The row is not in the state that the change needs; somebody else was quicker.
+    /// The row is not in the expected state because it was changed concurrently.
     #[error("{what} `{id}` changed in the meantime")]
     Stale {
         /// The noun.
@@ -52,7 +52,7 @@ pub enum StoreError {
         id: String,
     },
     /// A stored value that this version cannot read.
-    #[error("{what} holds a value that cannot be read: {detail}")]
+    #[error("{what} has a value that cannot be read: {detail}")]
     Corrupt {
         /// Table and column.
         what: &'static str,
@@ -65,7 +65,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// What is wrong with the database or the object store, when that is what it is.
+    /// The storage fault behind this error, if there is one.
     pub fn fault(&self) -> Option<StorageFault> {
         match self {
             Self::Storage { fault, .. } => Some(*fault),
@@ -117,8 +117,8 @@ impl<T> Doing<T> for std::result::Result<T, DbErr> {
 /// Why a store could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The data folder could not be made or written.
-    #[error("failed to make the data folder `{path}`")]
+    /// The data folder could not be created or written.
+    #[error("failed to create the data folder `{path}`")]
     DataFolder {
         /// The folder.
         path: PathBuf,
@@ -145,20 +145,20 @@ pub enum OpenError {
         #[source]
         source: DbErr,
     },
-    /// PostgreSQL cannot be used as the URL says.
+    /// PostgreSQL cannot be used with this URL.
     #[error("cannot use the database `{url}`: {problem}; {fix}")]
     Postgres {
         /// Its URL, without any password.
         url: String,
         /// What is wrong.
         problem: String,
-        /// What to do about it, with the name of the setting.
+        /// How to fix it, with the name of the setting.
         fix: String,
         /// What the server or the connection said.
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
-    /// The schema could not be brought up to date.
+    /// The schema could not be migrated.
     #[error("failed to migrate the database `{url}`")]
     Migrate {
         /// Its URL.
@@ -170,7 +170,7 @@ pub enum OpenError {
     /// The database was written by a newer Morpheus.
     #[error(
         "the database `{url}` has the newer schema `{found}`; this version of Morpheus knows up to `{known}`: \
-         use the newer Morpheus, or name another database in --database or MORPHEUS_DATABASE"
+         use the newer Morpheus, or set another database with --database or MORPHEUS_DATABASE"
     )]
     NewerSchema {
         /// Its URL.
@@ -180,8 +180,8 @@ pub enum OpenError {
         /// The newest migration that this program has.
         known: String,
     },
-    /// The queue does not let us in, or cannot be trusted.
-    #[error("queue: failed to use `{url}`; {}, or leave --queue out", .source.fix())]
+    /// The queue rejects the connection, or its certificate is not trusted.
+    #[error("queue: failed to use `{url}`; {}, or omit --queue", .source.fix())]
     Queue {
         /// Its URL, without any password.
         url: String,

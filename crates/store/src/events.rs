@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use protocol::{
     AttemptId, JobId,
-    event::{Event, JobEvent},
+    event::{Event, EventKind, JobEvent},
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -14,7 +14,7 @@ use crate::{
     Read, Result, StoreError, Tx,
     db::entities::{job, job_event},
     error::Doing,
-    words::{from_json, json},
+    words::{from_json, json, word},
 };
 
 /// An event to append.
@@ -53,11 +53,43 @@ impl NewEvent {
 /// Rows of one statement; SQLite takes at most 32,766 values in one.
 const ROWS_PER_INSERT: usize = 1000;
 
+/// Which events of a job are wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Those with higher numbers.
+    pub after: i64,
+    /// And none with higher numbers than this.
+    pub up_to: i64,
+    /// None of these kinds.
+    pub without: &'a [EventKind],
+    /// The first of them, so many at most.
+    pub limit: u64,
+}
+
 /// Events of a job with numbers above `after`, in order, at most `limit`.
 pub async fn after(db: &impl Read, job: JobId, after: i64, limit: u64) -> Result<Vec<JobEvent>> {
+    let wanted = Wanted {
+        after,
+        up_to: i64::MAX,
+        without: &[],
+        limit,
+    };
+    some(db, job, wanted).await
+}
+
+/// Some events of a job, in order.
+pub async fn some(db: &impl Read, job: JobId, wanted: Wanted<'_>) -> Result<Vec<JobEvent>> {
+    let Wanted {
+        after,
+        up_to,
+        without,
+        limit,
+    } = wanted;
     let rows = job_event::Entity::find()
         .filter(job_event::Column::JobId.eq(job.0))
         .filter(job_event::Column::Seq.gt(after))
+        .filter(job_event::Column::Seq.lte(up_to))
+        .filter(job_event::Column::Kind.is_not_in(without.iter().map(word)))
         .order_by_asc(job_event::Column::Seq)
         .limit(limit)
         .all(db.connection())
@@ -121,7 +153,7 @@ pub async fn append(tx: &Tx, job: JobId, events: Vec<NewEvent>) -> Result<i64> {
                 at: new.at,
                 attempt_id: new.attempt.map(|id| id.0),
                 attempt_n: new.agent_n.map(u64::cast_signed),
-                kind: body["type"].as_str().unwrap_or_default().to_owned(),
+                kind: word(&new.event.kind()),
                 body,
             };
             job_event::ActiveModel::from(row)

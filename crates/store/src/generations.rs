@@ -23,29 +23,29 @@ use crate::{
     words::{clean, from_json, json, unword, word},
 };
 
-/// What the orchestrator decides by.
+/// State for decisions of the orchestrator.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GenerationState {
     /// The generation.
     pub id: GenerationId,
-    /// Whose it is.
+    /// Its owner.
     pub owner: OwnerId,
-    /// Where it stands.
+    /// Its phase.
     pub phase: GenerationPhase,
     /// What to render; seed, width and height are filled in.
     pub request: CreateGeneration,
-    /// Attempts that were made.
+    /// Number of attempts.
     pub n_attempts: u32,
 }
 
 /// How an attempt of a generation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GenerationEnd {
-    /// With this picture.
+    /// Success, with this picture.
     Picture(ArtifactId),
-    /// With an error.
+    /// Failure, with an error.
     Failed(String),
-    /// Its agent is gone: the next one may try.
+    /// Its agent was lost: another attempt may follow.
     Again,
 }
 
@@ -90,12 +90,12 @@ pub async fn picture(db: &impl Read, owner: OwnerId, id: GenerationId) -> Result
     }
 }
 
-/// What the orchestrator decides by.
+/// State for decisions of the orchestrator.
 pub async fn state(db: &impl Read, id: GenerationId) -> Result<GenerationState> {
     to_state(row(db, id).await?)
 }
 
-/// How many generations wait.
+/// Number of queued generations.
 pub async fn n_queued(db: &impl Read) -> Result<u64> {
     generation::Entity::find()
         .filter(generation::Column::Phase.eq(word(&GenerationPhase::Queued)))

@@ -1,9 +1,9 @@
-//! Requests that may be sent twice: the answer to one that creates something is kept with what it creates.
+//! Idempotent requests: the response to a creating request is stored with what it creates.
 //!
 //! The server runs a request that carries an `Idempotency-Key` within [`scope`]. A transaction of it that ends with
-//! [`Tx::commit_with`] stores the answer beside its changes: both are there, or neither. Whoever repeats the request
-//! gets the answer of [`find`]. Of two that run at the same time, the second waits for the first and then fails by
-//! the key, which is unique; what it did is rolled back.
+//! [`Tx::commit_with`] stores the response with its changes: both exist, or neither. A repeated request
+//! gets the response from [`find`]. Of two concurrent requests, the second waits for the first and then fails on
+//! the unique key; its changes are rolled back.
 
 use std::sync::Arc;
 
@@ -24,40 +24,40 @@ tokio::task_local! {
     static REQUEST: Arc<Request>;
 }
 
-/// A request that may be sent twice.
+/// An idempotent request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// Whose it is. Keys of different owners have nothing to do with each other.
+    /// Its owner. Keys of different owners are independent.
     pub owner: OwnerId,
-    /// What its sender calls it.
+    /// The key.
     pub key: String,
     /// Method and path: `POST /api/v1/jobs`.
     pub route: String,
     /// SHA-256 of its body, in hexadecimal.
     pub body_sha256: String,
-    /// Status of its answer when it succeeds.
+    /// Status of its response on success.
     pub status: u16,
 }
 
-/// What is kept of a request that was answered.
+/// Stored response to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
     /// See [`Request::route`].
     pub route: String,
     /// See [`Request::body_sha256`].
     pub body_sha256: String,
-    /// Status of the answer.
+    /// Status of the response.
     pub status: u16,
     /// Its body.
     pub answer: Answer,
 }
 
-/// The body of an answer that is kept.
+/// The stored body of a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// JSON, as it was sent.
     Json(String),
-    /// It held a secret and was not kept; these words say what to do instead.
+    /// It contained a secret and was not stored; this text says what to do instead.
     Secret(String),
 }
 
@@ -66,12 +66,12 @@ pub fn hash(body: &[u8]) -> String {
     hex::encode(Sha256::digest(body))
 }
 
-/// Runs a request: what it commits with an answer is kept for its key.
+/// Runs a request with its key: a response that it commits is stored.
 pub async fn scope<F: Future>(request: Request, running: F) -> F::Output {
     REQUEST.scope(Arc::new(request), running).await
 }
 
-/// What an owner's request with this key was answered.
+/// The stored response to an owner's request with this key.
 pub async fn find(db: &impl Read, owner: OwnerId, key: &str) -> Result<Option<Kept>> {
     let row = idempotency_key::Entity::find_by_id((owner.0, key.to_owned()))
         .one(db.connection())
@@ -80,7 +80,7 @@ pub async fn find(db: &impl Read, owner: OwnerId, key: &str) -> Result<Option<Ke
     row.map(kept).transpose()
 }
 
-/// Forgets what was answered before this time; returns how many answers those were.
+/// Deletes responses older than this time; returns how many.
 pub async fn forget(tx: &Tx, before: DateTime<Utc>) -> Result<u64> {
     let done = idempotency_key::Entity::delete_many()
         .filter(idempotency_key::Column::CreatedAt.lt(before))
@@ -91,9 +91,9 @@ pub async fn forget(tx: &Tx, before: DateTime<Utc>) -> Result<u64> {
 }
 
 impl Tx {
-    /// Makes the changes last together with the answer that the request gets for them, and returns it.
+    /// Commits the changes together with the response, and returns it.
     ///
-    /// [`StoreError::Stale`] if a request with the same key was quicker; nothing is changed then.
+    /// [`StoreError::Stale`] if a concurrent request with the same key was faster; nothing is changed then.
     pub async fn commit_with<T: Serialize>(self, answer: T) -> Result<T> {
         let json = || serde_json::to_string(&answer).expect("answers have string keys and finite depth");
         keep(&self, || Answer::Json(json())).await?;
@@ -101,7 +101,7 @@ impl Tx {
         Ok(answer)
     }
 
-    /// The same for an answer with a secret: it is kept nowhere. Whoever repeats the request reads `refusal`.
+    /// The same for a response with a secret, which is not stored. A repeated request gets `refusal`.
     pub async fn commit_with_secret<T>(self, answer: T, refusal: String) -> Result<T> {
         keep(&self, || Answer::Secret(refusal)).await?;
         self.commit().await?;

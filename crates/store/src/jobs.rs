@@ -17,8 +17,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use changes::{
-    PhaseChange, change_phase, clear_served_requests, forgive, go_on_from, insert, move_to, put_off, request,
-    request_checkpoint, request_sample, set_checkpoint, set_limit, set_progress, set_rate, set_spend_warned,
+    PhaseChange, change_phase, clear_served_requests, explain, forgive, go_on_from, insert, move_to, put_off,
+    request, request_checkpoint, request_sample, set_checkpoint, set_limit, set_progress, set_rate,
+    set_spend_warned,
 };
 pub(crate) use columns::with_recipe;
 
@@ -29,10 +30,10 @@ use crate::{
     words::{from_json, unword},
 };
 
-/// A job to be made.
+/// A job to create.
 #[derive(Debug, Clone)]
 pub struct NewJob {
-    /// Whose it is.
+    /// Its owner.
     pub owner: OwnerId,
     /// The dataset it is made from.
     pub dataset_id: DatasetId,
@@ -40,64 +41,66 @@ pub struct NewJob {
     pub dataset_version_id: DatasetVersionId,
     /// The fully resolved configuration.
     pub recipe: Recipe,
-    /// Who leases the machine.
+    /// The provider of the machine.
     pub provider: String,
-    /// Jobs of a higher one go first.
+    /// Higher runs first.
     pub priority: i8,
-    /// The project that it belongs to.
+    /// The project of the job.
     pub project: Option<String>,
-    /// Which rented machines it may run on; absent where none are rented.
+    /// Requirements for the rented machine; absent if none is rented.
     pub rental: Option<RentalWish>,
-    /// What it may cost in all.
+    /// Total cost limit.
     pub limit: Option<MicroUsd>,
 }
 
-/// What a user wants of a job, other than that it goes on.
+/// A pending request of the user to end a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Requested {
-    /// That it ends with a checkpoint.
+    /// Stop with a checkpoint.
     Stop,
-    /// That it ends without keeping anything.
+    /// Cancel without keeping anything.
     Cancel,
 }
 
-/// What the orchestrator decides by.
+/// State for decisions of the orchestrator.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobState {
     /// The job.
     pub id: JobId,
-    /// Whose it is.
+    /// Its owner.
     pub owner: OwnerId,
-    /// Where it stands.
+    /// Its phase.
     pub phase: Phase,
+    /// Why it stands there, for a person.
+    pub reason: Option<String>,
     /// What its owner wants, other than that it goes on.
     pub requested: Option<Requested>,
-    /// When that was asked for.
+    /// When that was requested.
     pub requested_at: Option<DateTime<Utc>>,
-    /// A checkpoint is wanted now.
+    /// Whether a checkpoint was requested.
     pub wants_checkpoint: bool,
-    /// Preview pictures are wanted now.
+    /// Whether samples were requested.
     pub wants_sample: bool,
-    /// Who leases the machine.
+    /// The provider of the machine.
     pub provider: String,
-    /// Attempts that were made.
+    /// Number of attempts.
     pub n_attempts: u32,
     /// Attempts in a row that ended without a new checkpoint.
     pub n_fruitless_attempts: u32,
-    /// Optimizer steps that the newest checkpoint holds.
+    /// Optimizer steps at the newest checkpoint.
     pub checkpoint_step: Option<u32>,
     /// The configuration.
     pub recipe: Recipe,
     /// The frozen pictures.
     pub dataset_version_id: DatasetVersionId,
-    /// The project that it belongs to.
+    /// The project of the job.
     pub project: Option<String>,
-    /// Which rented machines it may run on; absent where none are rented.
+    /// Requirements for the rented machine; absent if none is rented.
     pub rental: Option<RentalWish>,
-    /// What it may and does cost.
+    /// Its cost limit and its cost so far.
     pub spend: JobSpend,
-    /// Its owner was warned of the limit.
+    /// Whether its owner was warned of the limit.
     pub is_spend_warned: bool,
     /// The numbers of the newest step.
     pub progress: Option<StepMetrics>,
@@ -127,7 +130,7 @@ pub async fn get(db: &impl Read, owner: OwnerId, id: JobId) -> Result<Job> {
     to_job(row)
 }
 
-/// What the orchestrator decides by.
+/// State for decisions of the orchestrator.
 pub async fn state(db: &impl Read, id: JobId) -> Result<JobState> {
     to_state(row(db, id).await?)
 }
@@ -213,6 +216,7 @@ fn to_state(row: job::Model) -> Result<JobState> {
         id: JobId(row.id),
         owner: OwnerId(row.owner_id),
         phase: unword("training_jobs.phase", &row.phase)?,
+        reason: row.reason,
         requested: row
             .requested
             .map(|requested| unword("training_jobs.requested", &requested))

@@ -1,4 +1,4 @@
-//! Database, job queue and objects: where everything that must survive is kept.
+//! Database, job queue and objects: all persistent data.
 //!
 //! A [`Store`] holds the three together. Functions are grouped by noun (`store::jobs::get`, …). What reads
 //! takes any [`Read`] (the store itself, or an open transaction); what writes takes a [`Tx`], so that several

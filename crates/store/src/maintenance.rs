@@ -1,4 +1,4 @@
-//! The database as a whole: its schema, and everything in it as one file.
+//! The database as a whole: its schema, export and import.
 
 pub(crate) mod lines;
 
@@ -19,24 +19,24 @@ use crate::{
     error::Doing,
 };
 
-/// Where a database stands.
+/// Schema and contents of a database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DatabaseStatus {
     /// Its URL, without any password.
     pub url: String,
-    /// What it is: `SQLite`, `PostgreSQL 15.18`.
+    /// Its kind: `SQLite`, `PostgreSQL 15.18`.
     pub server: String,
-    /// The newest step of the schema that it has gone; `None` when it is empty.
+    /// The newest applied migration; `None` if it is empty.
     pub schema: Option<String>,
-    /// Steps that this version of Morpheus would still go.
+    /// Migrations that this version would apply.
     pub pending: Vec<String>,
-    /// Steps that a newer Morpheus went and this one does not know.
+    /// Unknown migrations of a newer Morpheus.
     pub unknown: Vec<String>,
-    /// Rows of each table that there is.
+    /// Row count of each existing table.
     pub tables: Vec<TableStatus>,
 }
 
-/// How many rows a table has.
+/// Row count of a table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableStatus {
     /// The table.
@@ -45,7 +45,7 @@ pub struct TableStatus {
     pub n_rows: u64,
 }
 
-/// Why an export or an import ended without having changed anything.
+/// Why an export or an import failed; nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
     /// The database could not be opened.
@@ -58,12 +58,12 @@ pub enum TransferError {
     #[error("failed to read or write the export")]
     File(#[from] std::io::Error),
     /// There is nothing to export.
-    #[error("there is nothing of Morpheus at `{url}`: check --data and --database")]
+    #[error("`{url}` is not a database of Morpheus: check --data and --database")]
     Nothing {
         /// The URL of the database.
         url: String,
     },
-    /// There is something in it already.
+    /// The database is not empty.
     #[error("the database `{url}` is not empty: `{table}` has {n_rows} rows; import into a new one")]
     NotEmpty {
         /// Its URL.
@@ -75,8 +75,8 @@ pub enum TransferError {
     },
     /// The file is from a newer version.
     #[error(
-        "it was written by a newer Morpheus: its schema is `{found}`, and this version knows up to `{known}`; use that \
-         Morpheus, or a newer one"
+        "it was written by a newer Morpheus: its schema is `{found}`, and this version knows up to `{known}`; use \
+             that version or a newer one"
     )]
     OtherSchema {
         /// The newest step in the file.
@@ -84,7 +84,7 @@ pub enum TransferError {
         /// The newest step that this program has.
         known: String,
     },
-    /// The file is none of ours, or damaged.
+    /// The file is not an export, or damaged.
     #[error("line {n} of the export: {problem}")]
     Line {
         /// Counted from 1.
@@ -101,7 +101,7 @@ impl From<DbErr> for TransferError {
 }
 
 impl StoreBuilder {
-    /// Where the database stands; changes nothing and waits for nobody.
+    /// Schema and contents of the database; changes nothing and does not wait for a starting server.
     pub async fn database_status(&self) -> Result<DatabaseStatus, OpenError> {
         let place = self.place()?;
         let known = migrations::known();
@@ -138,7 +138,7 @@ impl StoreBuilder {
         Ok(status)
     }
 
-    /// Brings the schema up to date, and says again who may see what on PostgreSQL.
+    /// Migrates the schema, and updates the access rules on PostgreSQL.
     pub async fn migrate_database(&self) -> Result<(), OpenError> {
         let place = self.place()?;
         let database = self.open_database(&place).await?;

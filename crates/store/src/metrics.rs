@@ -150,7 +150,7 @@ async fn span(db: &impl Read, job: JobId) -> Result<Option<Span>> {
     }))
 }
 
-/// Keeps the numbers of step and validation events; the same step again replaces what was there.
+/// Stores the metrics of step and validation events; the same step again replaces earlier values.
 pub async fn record<'a>(
     tx: &Tx,
     job: JobId,
@@ -187,7 +187,7 @@ pub async fn record<'a>(
     upsert(tx, validations, &[C::ValidationLoss]).await
 }
 
-/// Forgets the steps that an attempt does again because it begins from an earlier checkpoint.
+/// Deletes the steps that an attempt repeats because it starts from an earlier checkpoint.
 pub async fn forget_after(tx: &Tx, job: JobId, step: u32) -> Result<()> {
     job_metric::Entity::delete_many()
         .filter(job_metric::Column::JobId.eq(job.0))

@@ -27,7 +27,7 @@ use crate::{
     words::{clean, from_json, json, unword, word},
 };
 
-/// A model version to be made of a job's result.
+/// A model version to create from a job's result.
 #[derive(Debug, Clone)]
 pub struct NewVersion<'a> {
     /// The job that trained it.
@@ -36,7 +36,7 @@ pub struct NewVersion<'a> {
     pub file: &'a Artifact,
     /// Optimizer steps it was trained for.
     pub n_steps: u32,
-    /// Whether it is fit for use.
+    /// The verdict on the file.
     pub verdict: &'a Verdict,
     /// The file's own metadata.
     pub metadata: &'a BTreeMap<String, String>,
@@ -88,10 +88,10 @@ pub async fn file(db: &impl Read, owner: OwnerId, id: ModelVersionId) -> Result<
     artifacts::find(db, ArtifactId(row.artifact_id)).await
 }
 
-/// Makes a job's result the next version of the model that has the job's name.
+/// Adds a job's result as the next version of the model with the job's name.
 pub async fn create_version(tx: &Tx, new: NewVersion<'_>) -> Result<ModelVersionId> {
     let recipe = &new.job.recipe;
-    let model_id = find_or_create(tx, new.job.owner, &recipe.name).await?;
+    let model_id = find_or_create(tx, new.job.owner, recipe.name()).await?;
     let newest: Option<i32> = model_version::Entity::find()
         .select_only()
         .column(model_version::Column::Version)
@@ -137,7 +137,7 @@ pub async fn create_version(tx: &Tx, new: NewVersion<'_>) -> Result<ModelVersion
     Ok(id)
 }
 
-/// Moves a model version to another stage.
+/// Changes the stage of a model version.
 pub async fn set_stage(tx: &Tx, owner: OwnerId, id: ModelVersionId, stage: Stage) -> Result<()> {
     let mut update = model_version::Entity::update_many()
         .col_expr(model_version::Column::Stage, Expr::value(word(&stage)));

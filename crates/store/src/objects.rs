@@ -1,14 +1,15 @@
-//! The object store: content-addressed blobs and signed addresses for them.
+//! The object store: content-addressed blobs and signed URLs for them.
 //!
 //! A blob's key is made of the SHA-256 of its bytes (`sha256/ab/cdef…`), so that writing is idempotent and
-//! never overwrites anything else; conditional writes, which not every S3 has, are not needed. Whoever puts
-//! bytes says what they must hash to; what does not match is never visible under the key. Bytes that a client
-//! puts into a bucket itself wait in `incoming/` until they are confirmed.
+//! never overwrites anything else; conditional writes, which not every S3 supports, are not needed. The writer
+//! of bytes provides their hash; bytes that do not match never become visible under the key. Bytes that a client
+//! uploads directly to a bucket wait in `incoming/` until they are confirmed.
 
 mod error;
 mod key;
 mod listing;
 mod mailbox;
+pub(crate) mod mark;
 mod s3;
 mod signing;
 
@@ -53,7 +54,7 @@ impl StoredBlob {
     }
 }
 
-/// What the store says of a blob.
+/// Metadata of a blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlobMeta {
     /// Its size.
@@ -62,12 +63,12 @@ pub struct BlobMeta {
     pub modified_at: DateTime<Utc>,
 }
 
-/// Where a client puts a blob's bytes.
+/// Upload URL for a blob.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UploadAddress {
-    /// The address, signed.
+    /// The signed URL.
     pub url: String,
-    /// Headers that belong to the signature and must be sent as they are.
+    /// Headers that are part of the signature and must be sent unchanged.
     pub headers: BTreeMap<String, String>,
 }
 
@@ -81,12 +82,14 @@ pub struct BlobReader {
     pub stream: BoxStream<'static, Result<Bytes>>,
 }
 
-/// Where blobs live. Cheap to clone.
+/// A store of blobs. Cheap to clone.
 #[derive(Clone)]
 pub struct BlobStore {
     backend: Arc<dyn ObjectStore>,
     url: Arc<str>,
     place: Place,
+    /// Whose the objects must be to be written to; left out: anybody's.
+    guard: Option<Arc<mark::Guard>>,
 }
 
 /// What differs between a folder and a bucket: who checks addresses, and where broken uploads lie.
@@ -134,6 +137,7 @@ impl BlobStore {
                 folder: folder.into(),
                 signing_key,
             },
+            guard: None,
         })
     }
 
@@ -149,6 +153,7 @@ impl BlobStore {
             backend: Arc::new(backend),
             url: bucket.url().into(),
             place: Place::Bucket(Arc::new(bucket)),
+            guard: None,
         })
     }
 
@@ -178,9 +183,12 @@ impl BlobStore {
         Ok(blob)
     }
 
-    /// Reads all of a blob, and says what is wrong with it, if something is. An error says nothing of the blob: the
-    /// store did not answer.
+    /// Reads all of a blob and returns the damage found, if any. An error says nothing about the blob: the
+    /// store did not respond.
     pub async fn inspect(&self, key: &BlobKey) -> Result<Option<Damage>> {
+        if self.is_no_file(key).await {
+            return Ok(Some(Damage::Damaged));
+        }
         let reader = match self.read(key, None).await {
             Ok(reader) => reader,
             Err(BlobError::NotFound { .. }) => return Ok(Some(Damage::Missing)),
@@ -196,6 +204,7 @@ impl BlobStore {
     }
 
     async fn put_at(&self, path: &ObjectPath, key: &BlobKey, bytes: Bytes) -> Result<()> {
+        self.refuse_astray().await?;
         let put = self.backend.put(path, bytes.into()).await;
         put.map(drop).map_err(|err| failed("store", key, err))
     }
@@ -216,6 +225,7 @@ impl BlobStore {
             self.put_at(&key.path(), key, whole.into()).await?;
             return Ok(StoredBlob::of(key, size_bytes));
         }
+        self.refuse_astray().await?;
         let upload = self
             .backend
             .put_multipart(&key.path())
@@ -246,8 +256,31 @@ impl BlobStore {
         Ok(bytes.freeze())
     }
 
+    /// Whether something else than a file lies in a blob's place in the folder. It is never opened: what opens a pipe
+    /// waits for somebody to write into it.
+    async fn is_no_file(&self, key: &BlobKey) -> bool {
+        let Place::Folder { folder, .. } = &self.place else {
+            return false;
+        };
+        let path = folder.join(key.as_str());
+        let shown = path.display().to_string();
+        let looking = tokio::task::spawn_blocking(move || std::fs::metadata(path));
+        // What is missing or cannot be looked at is found out by whoever opens it.
+        let Ok(Ok(found)) = looking.await else {
+            return false;
+        };
+        if found.is_file() {
+            return false;
+        }
+        tracing::warn!(path = shown, "in the place of a stored file is none: remove it");
+        true
+    }
+
     /// A blob, or a part of it, as a stream.
     pub async fn read(&self, key: &BlobKey, range: Option<Range<u64>>) -> Result<BlobReader> {
+        if self.is_no_file(key).await {
+            return Err(BlobError::NotFound { key: key.clone() });
+        }
         let options = GetOptions {
             range: range.map(GetRange::Bounded),
             ..GetOptions::default()
@@ -275,6 +308,9 @@ impl BlobStore {
     }
 
     async fn meta_at(&self, path: &ObjectPath, key: &BlobKey) -> Result<Option<BlobMeta>> {
+        if self.is_no_file(key).await {
+            return Ok(None);
+        }
         match self.backend.head(path).await {
             Ok(meta) => Ok(Some(BlobMeta {
                 size_bytes: meta.size,
@@ -290,7 +326,7 @@ impl BlobStore {
         Ok(self.meta(key).await?.map(|meta| meta.size_bytes))
     }
 
-    /// Whether the blob is there, and was written so recently that nobody is about to collect it.
+    /// Whether the blob exists and was written so recently that it will not be deleted soon.
     pub async fn has_fresh(&self, key: &BlobKey, size_bytes: u64) -> Result<bool> {
         let meta = self.meta(key).await?;
         Ok(meta
@@ -302,7 +338,7 @@ impl BlobStore {
         Ok(self.size(key).await?.is_some())
     }
 
-    /// Deletes a blob; deleting one that is not there is fine.
+    /// Deletes a blob; succeeds if it does not exist.
     pub async fn delete(&self, key: &BlobKey) -> Result<()> {
         self.delete_at(&key.path(), key).await
     }
@@ -342,10 +378,10 @@ impl BlobStore {
         }
     }
 
-    /// A signed address to `GET` a blob from.
+    /// A signed URL to `GET` a blob from.
     ///
-    /// For a folder it is a path on this server, `/blob/{key}?…`; a client resolves it against the server's own
-    /// address. For a bucket it is a whole address.
+    /// For a folder it is a path on this server, `/blob/{key}?…`; a client resolves it against the server's
+    /// base URL. For a bucket it is an absolute URL.
     pub fn get_url(&self, key: &BlobKey, options: &UrlOptions) -> String {
         match &self.place {
             Place::Folder { signing_key, .. } => signing_key.sign(Method::Get, key, options),
@@ -353,7 +389,7 @@ impl BlobStore {
         }
     }
 
-    /// A signed address to `PUT` exactly the blob's bytes to. They are [`confirm`](Self::confirm)ed then.
+    /// A signed URL to `PUT` exactly the blob's bytes to. They are [`confirm`](Self::confirm)ed afterwards.
     pub fn put_url(&self, key: &BlobKey, size_bytes: u64) -> UploadAddress {
         match &self.place {
             Place::Folder { signing_key, .. } => UploadAddress {
@@ -364,7 +400,7 @@ impl BlobStore {
         }
     }
 
-    /// The most bytes that an address to `PUT` to takes.
+    /// Size limit of an upload URL.
     pub fn max_put_bytes(&self) -> u64 {
         match &self.place {
             Place::Folder { .. } => MAX_LOCAL_BYTES,
@@ -372,13 +408,14 @@ impl BlobStore {
         }
     }
 
-    /// Looks whether a blob that somebody says to have put is there, and right; only then it gets its key.
+    /// Verifies an uploaded blob; only then it gets its key.
     pub async fn confirm(&self, key: &BlobKey, size_bytes: u64) -> Result<bool> {
         if let Place::Bucket(bucket) = &self.place {
             let path = incoming(key);
             if let Some(meta) = self.meta_at(&path, key).await? {
                 let checked = self.check(bucket, &path, key, size_bytes, meta.size_bytes).await;
                 if checked.is_ok() {
+                    self.refuse_astray().await?;
                     let copied = self.backend.copy(&path, &key.path()).await;
                     copied.map_err(|err| failed("confirm", key, err))?;
                 }
@@ -417,7 +454,7 @@ impl BlobStore {
         }
     }
 
-    /// Where agents and browsers reach the objects, when that is not this server: `https://host[:port]`.
+    /// Origin at which agents and browsers access the objects, if not this server: `https://host[:port]`.
     pub fn public_origin(&self) -> Option<String> {
         match &self.place {
             Place::Folder { .. } => None,

@@ -1,7 +1,7 @@
 //! The pool: machines where somebody runs an agent, as they were last seen.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use protocol::{OwnerId, TokenId, agent::Machine};
+use protocol::{OwnerId, TokenId, machine::Machine};
 use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
     sea_query::{OnConflict, Query},

@@ -11,10 +11,11 @@ use uuid::Uuid;
 
 use crate::{
     OpenError, Result, Store, StoreBuilder, StoreError,
-    db::{Database, Place, entities::setting},
+    db::{Database, Place, entities::setting, migrations},
     error::Doing,
     now,
     objects::{self, BlobError, BlobStore, SigningKey},
+    settings,
 };
 
 /// What the keys of our rows begin with; the name of who writes follows.
@@ -36,6 +37,24 @@ impl Store {
 }
 
 impl StoreBuilder {
+    /// The mark that the objects must have; `None` when it was never written.
+    pub async fn objects_mark(&self) -> std::result::Result<Option<String>, OpenError> {
+        let place = self.place()?;
+        if matches!(&place, Place::Sqlite(path) if !path.exists()) {
+            return Ok(None);
+        }
+        let database = Database::connect(&place).await?;
+        let mark = async {
+            let tx = database.snapshot().await.doing("begin a transaction")?;
+            let applied = migrations::applied(&tx).await.doing("look at the schema")?;
+            if applied.is_empty() {
+                return Ok(None);
+            }
+            settings::written_mark(&tx).await
+        };
+        mark.await.map_err(OpenError::Prepare)
+    }
+
     /// Proves that the database keeps what is written, without a server, in a database with the schema of this
     /// version.
     pub async fn prove_database(&self) -> std::result::Result<(), OpenError> {
@@ -56,19 +75,24 @@ impl StoreBuilder {
 }
 
 impl BlobStore {
-    /// Proves that objects are kept in a folder, without a server.
-    pub async fn prove_folder(folder: &Path) -> objects::Result<()> {
+    /// Proves that objects are kept in a folder, without a server. `mark` is what must be there.
+    pub async fn prove_folder(folder: &Path, mark: Option<String>) -> objects::Result<()> {
         let opened = Self::local(folder, SigningKey::random());
         let objects = opened.map_err(|source| BlobError::Slot {
             doing: "open",
             path: folder.display().to_string(),
             source,
         })?;
+        let objects = match mark {
+            Some(mark) => objects.guarded(mark, true),
+            None => objects,
+        };
         objects.prove("doctor").await
     }
 
     /// Proves that objects are kept: writes a small one, and reads it. `name` tells those who do so from each other.
     pub async fn prove(&self, name: &str) -> objects::Result<()> {
+        self.check_mark().await?;
         let path = ObjectPath::from(format!("probe/{name}"));
         let written = Uuid::now_v7().to_string();
         let failed = |doing| {

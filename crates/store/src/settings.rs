@@ -1,5 +1,6 @@
 //! What an installation knows about itself: its identity, its secrets, and where it launches nothing.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use protocol::{OwnerId, audit::AuditAction};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait, QueryOrder, sea_query::OnConflict};
 use uuid::Uuid;
@@ -22,6 +23,8 @@ pub(crate) struct Identity {
     pub(crate) owner: OwnerId,
     pub(crate) deployment: Uuid,
     pub(crate) signing_key: SigningKey,
+    pub(crate) objects_mark: String,
+    pub(crate) are_objects_claimed: bool,
 }
 
 pub(crate) async fn identity(database: &Database) -> Result<Identity> {
@@ -29,15 +32,133 @@ pub(crate) async fn identity(database: &Database) -> Result<Identity> {
     let signing_key = get_or_insert(&tx, "blob_signing_key", SigningKey::random().to_hex()).await?;
     let deployment = get_or_insert(&tx, "deployment", Uuid::now_v7().to_string()).await?;
     let owner = first_owner(&tx).await?;
+    let objects_mark = get(&tx, OBJECTS_MARK)
+        .await?
+        .unwrap_or_else(|| deployment.clone());
+    let are_objects_claimed = get(&tx, OBJECTS_CLAIMED).await?.is_some();
     tx.commit().await.doing("commit a transaction")?;
     Ok(Identity {
         owner,
+        objects_mark,
+        are_objects_claimed,
         deployment: deployment
             .parse()
             .map_err(|err| StoreError::corrupt("settings.deployment", err))?,
         signing_key: SigningKey::from_hex(&signing_key)
             .ok_or_else(|| StoreError::corrupt("settings.blob_signing_key", "not 64 hexadecimal digits"))?,
     })
+}
+
+/// The mark of the objects, where it is not the installation's id alone.
+const OBJECTS_MARK: &str = "objects_mark";
+
+/// There when the mark was written.
+const OBJECTS_CLAIMED: &str = "objects_claimed";
+
+/// What the installation was restored from and when: two times.
+const RESTORED: &str = "restored";
+
+/// When an installation was restored from a backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Restoration {
+    /// The time of the backup.
+    pub moment: DateTime<Utc>,
+    /// The time of the restoration.
+    pub at: DateTime<Utc>,
+}
+
+impl Restoration {
+    /// Until then nothing in the object store that is newer than the backup is deleted.
+    pub fn keeps_until(&self) -> DateTime<Utc> {
+        self.at + TimeDelta::days(7)
+    }
+}
+
+/// The restoration that this installation is of, if it is of one.
+pub async fn restoration(db: &impl Read) -> Result<Option<Restoration>> {
+    let Some(text) = get(db.connection(), RESTORED).await? else {
+        return Ok(None);
+    };
+    let parse = |time: &str| {
+        let parsed = DateTime::parse_from_rfc3339(time);
+        parsed.map(|time| time.with_timezone(&Utc))
+    };
+    let (moment, at) = text.split_once(' ').unwrap_or((text.as_str(), ""));
+    let wrong = |err| StoreError::corrupt("settings.restored", err);
+    Ok(Some(Restoration {
+        moment: parse(moment).map_err(wrong)?,
+        at: parse(at).map_err(wrong)?,
+    }))
+}
+
+/// Notes that an installation is a restored one, whose objects have this mark.
+pub(crate) async fn note_restoration(
+    db: &impl ConnectionTrait,
+    restoration: Restoration,
+    mark: &str,
+) -> Result<()> {
+    let Restoration { moment, at } = restoration;
+    set(
+        db,
+        RESTORED,
+        format!("{} {}", moment.to_rfc3339(), at.to_rfc3339()),
+    )
+    .await?;
+    set(db, OBJECTS_MARK, mark.to_owned()).await?;
+    set(db, OBJECTS_CLAIMED, "yes".to_owned()).await
+}
+
+impl Store {
+    /// Makes sure that the objects are this installation's: see [`BlobStore::claim`](crate::BlobStore::claim).
+    pub async fn claim_objects(&self, only_look: bool) -> Result<()> {
+        let objects = self.objects();
+        // Another server may have claimed them since this one was started.
+        if !objects.is_claimed() && get(self.connection(), OBJECTS_CLAIMED).await?.is_some() {
+            objects.note_claimed();
+        }
+        objects.claim(self.objects_mark(), only_look).await?;
+        if !only_look && !objects.is_claimed() {
+            let tx = self.begin().await?;
+            set(tx.connection(), OBJECTS_CLAIMED, "yes".to_owned()).await?;
+            tx.commit().await?;
+            objects.note_claimed();
+        }
+        Ok(())
+    }
+}
+
+/// The mark that the objects must have, where it was ever written.
+pub(crate) async fn written_mark(db: &impl ConnectionTrait) -> Result<Option<String>> {
+    if get(db, OBJECTS_CLAIMED).await?.is_none() {
+        return Ok(None);
+    }
+    match get(db, OBJECTS_MARK).await? {
+        Some(mark) => Ok(Some(mark)),
+        None => get(db, "deployment").await,
+    }
+}
+
+async fn get(db: &impl ConnectionTrait, key: &str) -> Result<Option<String>> {
+    let row = setting::Entity::find_by_id(key.to_owned())
+        .one(db)
+        .await
+        .doing("read a setting")?;
+    Ok(row.map(|row| row.value))
+}
+
+async fn set(db: &impl ConnectionTrait, key: &str, value: String) -> Result<()> {
+    let row = setting::ActiveModel {
+        key: Set(key.to_owned()),
+        value: Set(value),
+    };
+    let mut replace = OnConflict::column(setting::Column::Key);
+    replace.update_column(setting::Column::Value);
+    setting::Entity::insert(row)
+        .on_conflict(replace)
+        .exec_without_returning(db)
+        .await
+        .doing("write a setting")?;
+    Ok(())
 }
 
 /// The value of a setting; `default` becomes it when there is none.
@@ -51,11 +172,8 @@ async fn get_or_insert(db: &impl ConnectionTrait, key: &str, default: String) ->
         .exec_without_returning(db)
         .await
         .doing("write a setting")?;
-    let row = setting::Entity::find_by_id(key.to_owned())
-        .one(db)
-        .await
-        .doing("read a setting")?;
-    row.map(|row| row.value)
+    get(db, key)
+        .await?
         .ok_or_else(|| StoreError::not_found("setting", key))
 }
 
@@ -73,17 +191,7 @@ pub async fn halt(store: &Store, provider: &str, reason: Option<&str>) -> Result
     let tx = store.begin().await?;
     match reason {
         Some(reason) => {
-            let row = setting::ActiveModel {
-                key: Set(halt_key(provider)),
-                value: Set(clean(reason)),
-            };
-            let mut replace = OnConflict::column(setting::Column::Key);
-            replace.update_column(setting::Column::Value);
-            setting::Entity::insert(row)
-                .on_conflict(replace)
-                .exec_without_returning(tx.connection())
-                .await
-                .doing("write a setting")?;
+            set(tx.connection(), &halt_key(provider), clean(reason)).await?;
         }
         None => {
             setting::Entity::delete_by_id(halt_key(provider))

@@ -191,7 +191,7 @@ impl JobFollower {
 
 async fn changed<T>(receiver: &mut watch::Receiver<T>) {
     if receiver.changed().await.is_err() {
-        // All senders are gone: the process is ending, and nobody will call again.
+        // All senders are gone: the process is shutting down.
         std::future::pending::<()>().await;
     }
 }

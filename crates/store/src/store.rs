@@ -41,6 +41,7 @@ struct Inner {
     signals: Signals,
     owner: OwnerId,
     deployment: Uuid,
+    objects_mark: String,
     server: Uuid,
     /// Carries the signals to other servers, for as long as this lives.
     _bus: Option<Bus>,
@@ -97,7 +98,14 @@ impl StoreBuilder {
         make_folder(&data_dir)?;
         let database = self.open_database(&place).await?;
         let identity = settings::identity(&database).await.map_err(OpenError::Prepare)?;
-        let objects = open_objects(&self, &data_dir, identity.signing_key).await?;
+        let objects = open_objects(
+            &self,
+            &data_dir,
+            identity.signing_key,
+            identity.are_objects_claimed,
+        )
+        .await?;
+        let objects = objects.guarded(identity.objects_mark.clone(), identity.are_objects_claimed);
         let server = server_id(&data_dir)?;
         let queue = Queue {
             url: self.queue.as_deref(),
@@ -113,6 +121,7 @@ impl StoreBuilder {
                 signals,
                 owner: identity.owner,
                 deployment: identity.deployment,
+                objects_mark: identity.objects_mark,
                 server,
                 _bus: bus,
             }),
@@ -161,9 +170,9 @@ impl StoreBuilder {
         Ok(())
     }
 
-    /// Opens the objects alone. Addresses cannot be signed.
-    pub(crate) async fn open_objects(&self) -> std::result::Result<BlobStore, OpenError> {
-        open_objects(self, &absolute(&self.data_dir)?, SigningKey::random()).await
+    /// Opens the objects alone. Addresses cannot be signed. `are_there` leaves no folder where none was.
+    pub(crate) async fn open_objects(&self, are_there: bool) -> std::result::Result<BlobStore, OpenError> {
+        open_objects(self, &absolute(&self.data_dir)?, SigningKey::random(), are_there).await
     }
 }
 
@@ -243,6 +252,11 @@ impl Store {
     /// Tells this installation's instances from those of others on the same machine or account.
     pub fn deployment(&self) -> Uuid {
         self.inner.deployment
+    }
+
+    /// What the objects are marked with as this installation's.
+    pub(crate) fn objects_mark(&self) -> &str {
+        &self.inner.objects_mark
     }
 
     /// Tells this server from others of the installation. It stays with the data folder, which one server uses.
@@ -383,17 +397,27 @@ async fn open_objects(
     builder: &StoreBuilder,
     data_dir: &Path,
     signing_key: SigningKey,
+    are_claimed: bool,
 ) -> std::result::Result<BlobStore, OpenError> {
     let path = match &builder.objects {
         None => data_dir.join("objects"),
         Some(url) if url.starts_with("s3://") => return Ok(BlobStore::s3(url, &builder.s3).await?),
         Some(url) => objects_folder(url)?,
     };
+    let was_there = path.is_dir();
     make_folder(&path)?;
-    BlobStore::local(&path, signing_key).map_err(|source| OpenError::Objects {
+    let opened = BlobStore::local(&path, signing_key).map_err(|source| OpenError::Objects {
         url: format!("file://{}", path.display()),
         source,
-    })
+    });
+    // Where a folder with objects was, an empty one would only be in the way of the right one.
+    if !was_there
+        && are_claimed
+        && let Err(error) = std::fs::remove_dir(&path)
+    {
+        tracing::debug!(path = %path.display(), %error, "the empty folder could not be removed");
+    }
+    opened
 }
 
 fn absolute(path: &Path) -> std::result::Result<PathBuf, OpenError> {
@@ -422,7 +446,7 @@ fn server_id(data_dir: &Path) -> std::result::Result<Uuid, OpenError> {
             if let Ok(id) = text.trim().parse() {
                 return Ok(id);
             }
-            tracing::warn!(path = %path.display(), "holds no id; making a new one");
+            tracing::warn!(path = %path.display(), "contains no id; creating a new one");
         }
         Err(err) if err.kind() == std::io::ErrorKind::NotFound => {}
         Err(err) => return Err(failed(err)),

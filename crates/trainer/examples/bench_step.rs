@@ -7,8 +7,9 @@ use clap::Parser;
 use diffusion::{base::BaseModel, graph::AdapterSet, random::Random, unet::Conditioning};
 use serde_json::json;
 use trainer::{
+    losses::Loss,
     network::LoraNetwork,
-    optimizer::{AdamW, AdamWConfig},
+    optimizers::{AdamW, AdamWConfig, Optimizer as _},
     step::{Batch, StepGradients, forward_backward},
 };
 
@@ -45,7 +46,7 @@ fn main() -> Result<()> {
     let mut random = Random::from_seed(1);
     let alpha = f64::from(args.rank.get());
     let mut network = LoraNetwork::new(unet.config().lora_targets(), args.rank, alpha, &mut random);
-    let mut optimizer = AdamW::new(&network, AdamWConfig::default());
+    let mut optimizer = AdamW::new(&network, AdamWConfig::default())?;
     let batch = random_batch(&unet, &args, &mut random)?;
     let timesteps: Vec<f32> = batch.timesteps.iter().map(|&t| t as f32).collect();
 
@@ -55,10 +56,10 @@ fn main() -> Result<()> {
         let start = Instant::now();
         let StepGradients { gradients, .. } = {
             let mut pass = forward_backward(&unet, &network, &batch)?;
-            pass.gradients.clip(pass.gradients.norm(), 1.0);
+            pass.gradients.clip(pass.gradients.norm()?, 1.0)?;
             pass
         };
-        optimizer.step(&mut network, &gradients, 1e-4);
+        optimizer.step(&mut network, &gradients, 1e-4)?;
         let step = start.elapsed();
         let start = Instant::now();
         unet.predict(&AdapterSet::new(), &batch.noisy, &timesteps, &batch.conditioning)?;
@@ -91,6 +92,7 @@ fn random_batch(unet: &diffusion::unet::Unet, args: &Args, random: &mut Random) 
             vector: random.normal_tensor((args.batch, config.vector_dim))?,
         },
         target: random.normal_tensor(latents)?,
+        loss: Loss::SquaredError,
         weights: vec![1.0; args.batch],
     })
 }

@@ -1,6 +1,6 @@
 //! Checkpoints: everything that a training needs to go on as if it had never stopped.
 //!
-//! One safetensors file with the LoRA, AdamW's moments and the counters. Everything random in a training is
+//! One safetensors file with the LoRA, the optimizer's state under its name, and the counters. Everything random in a training is
 //! a function of the seed, the step and the picture, so no state of a random generator has to be kept.
 
 use std::{
@@ -9,63 +9,29 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use candle_core::{Device, Tensor};
-use protocol::{dataset::Manifest, recipe::Recipe};
+use candle_core::Tensor;
+use diffusion::device::{HOST, TrainingDevice};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::{
     network::{LoraNetwork, StateError},
-    optimizer::{AdamW, AdamWConfig},
+    optimizers::{Optimizer, OptimizerConfig},
+    origin::{Origin, Refusal, Training},
     tensor_file::{Precision, TensorFile, WriteError, write_atomically},
 };
 
 /// The state of a training between two steps.
 #[derive(Debug, Clone)]
 pub struct Checkpoint {
-    /// What was being trained.
+    /// What it belongs to.
     pub origin: Origin,
     /// How far it has come.
     pub progress: Progress,
+    /// Whose state it holds.
+    optimizer: String,
     /// The LoRA and the optimizer's state.
     tensors: Vec<(String, Tensor)>,
-}
-
-/// What a training trains: two with the same origin may continue each other.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
-    /// SHA-256 of the recipe.
-    pub recipe: String,
-    /// SHA-256 of the pictures with their captions and uses.
-    pub dataset: String,
-    /// Fingerprint of the base model's weights: the name in the recipe may come to mean others.
-    pub base: String,
-}
-
-impl Origin {
-    /// The origin of a training on the base with this fingerprint.
-    pub fn of(recipe: &Recipe, manifest: &Manifest, base: String) -> Self {
-        Self {
-            recipe: fingerprint(&serde_json::json!(recipe)),
-            dataset: dataset_fingerprint(manifest),
-            base,
-        }
-    }
-}
-
-/// SHA-256 of the pictures with their captions and uses.
-pub fn dataset_fingerprint(manifest: &Manifest) -> String {
-    let items: Vec<_> = manifest
-        .items
-        .iter()
-        .map(|item| serde_json::json!([item.sha256, item.caption, item.split]))
-        .collect();
-    fingerprint(&items.into())
-}
-
-fn fingerprint(value: &serde_json::Value) -> String {
-    hex::encode(Sha256::digest(value.to_string()))
 }
 
 /// How far a training has come.
@@ -97,15 +63,13 @@ pub enum CheckpointError {
         /// What is wrong.
         problem: String,
     },
-    /// It belongs to another training.
-    #[error(
-        "checkpoint `{path}` was made with another {what}: go on with the one that it was made with, or start anew"
-    )]
-    OtherOrigin {
+    /// This training cannot go on from it.
+    #[error("checkpoint `{path}` {refusal}")]
+    Refused {
         /// The file.
         path: PathBuf,
-        /// `recipe`, `dataset` or `base model`.
-        what: &'static str,
+        /// Why.
+        refusal: Refusal,
     },
 }
 
@@ -116,57 +80,75 @@ impl CheckpointError {
         match self {
             Self::Read { .. } => false,
             Self::NotACheckpoint { .. } => true,
-            Self::OtherOrigin { what, .. } => *what != BASE_MODEL,
+            Self::Refused { refusal, .. } => refusal.is_of_this_file(),
         }
     }
 }
 
-/// What differs when a base model was exchanged under its name.
-const BASE_MODEL: &str = "base model";
-
 /// Metadata key that marks our checkpoints.
 const KEY: &str = "morpheus.checkpoint";
-/// Raised when the layout changes.
-const VERSION: u32 = 1;
+/// Raised when the layout changes. Version 1 has a hash of the recipe in place of its fields.
+const VERSION: u32 = 2;
+/// The versions that are read.
+const READ_VERSIONS: std::ops::RangeInclusive<u32> = 1..=VERSION;
 
 /// What stands under [`KEY`].
 #[derive(Serialize, Deserialize)]
 struct Header {
     version: u32,
     origin: Origin,
+    /// The optimizer's name. The first checkpoints do not have it.
+    #[serde(default = "first_optimizer")]
+    optimizer: String,
     step: u32,
     /// As bits: not every JSON reader gives back the same f64.
     recent_losses: Vec<u64>,
 }
 
-/// Prefixes of the LoRA's tensors and of the optimizer's.
+/// What was there before checkpoints said it.
+fn first_optimizer() -> String {
+    "adamw".to_owned()
+}
+
+/// Prefix of the LoRA's tensors. That of the optimizer's is its name.
 const LORA: &str = "lora.";
-const ADAMW: &str = "adamw.";
 
 impl Checkpoint {
     /// The state of a training as it is now.
-    pub fn new(
+    pub fn new<D: TrainingDevice>(
         origin: Origin,
         progress: Progress,
-        network: &LoraNetwork,
-        optimizer: &AdamW,
+        network: &LoraNetwork<D>,
+        optimizer: &dyn Optimizer<D>,
     ) -> candle_core::Result<Self> {
-        let prefixed = |prefix, tensors: Vec<(String, Tensor)>| {
+        let prefixed = |prefix: String, tensors: Vec<(String, Tensor)>| {
             tensors
                 .into_iter()
                 .map(move |(name, tensor)| (format!("{prefix}{name}"), tensor))
         };
-        let mut tensors: Vec<_> = prefixed(LORA, network.to_tensors()?).collect();
-        tensors.extend(prefixed(ADAMW, optimizer.export(network)?));
+        let mut tensors: Vec<_> = prefixed(LORA.to_owned(), network.to_tensors()?).collect();
+        let optimizers = format!("{}.", optimizer.name());
+        tensors.extend(prefixed(optimizers, optimizer.export(network)?));
         Ok(Self {
             origin,
             progress,
+            optimizer: optimizer.name().to_owned(),
             tensors,
         })
     }
 
     /// Brings a network and its optimizer to this state.
-    pub fn restore(&self, network: &mut LoraNetwork, config: AdamWConfig) -> Result<AdamW, StateError> {
+    pub fn restore<D: TrainingDevice>(
+        &self,
+        network: &mut LoraNetwork<D>,
+        config: OptimizerConfig,
+    ) -> Result<Box<dyn Optimizer<D>>, StateError> {
+        if self.optimizer != config.name() {
+            return Err(StateError::Optimizer {
+                found: self.optimizer.clone(),
+                expected: config.name(),
+            });
+        }
         let tensors: HashMap<&str, &Tensor> = self
             .tensors
             .iter()
@@ -175,7 +157,8 @@ impl Checkpoint {
         let find =
             |prefix: &str, name: &str| tensors.get(format!("{prefix}{name}").as_str()).copied().cloned();
         network.import(&|name| find(LORA, name))?;
-        AdamW::import(network, config, &|name| find(ADAMW, name))
+        let prefix = format!("{}.", config.name());
+        config.resume(network, &|name| find(&prefix, name))
     }
 
     /// Writes the checkpoint; the file is whole and on the disk when this returns, or as it was before.
@@ -183,6 +166,7 @@ impl Checkpoint {
         let header = Header {
             version: VERSION,
             origin: self.origin.clone(),
+            optimizer: self.optimizer.clone(),
             step: self.progress.step,
             recent_losses: self
                 .progress
@@ -198,7 +182,7 @@ impl Checkpoint {
     }
 
     /// Reads a checkpoint of this training; one of another is refused.
-    pub fn load(path: &Path, origin: &Origin) -> Result<Self, CheckpointError> {
+    pub fn load(path: &Path, training: &Training) -> Result<Self, CheckpointError> {
         let bytes = std::fs::read(path).map_err(|err| CheckpointError::Read {
             path: path.to_owned(),
             err,
@@ -207,19 +191,11 @@ impl Checkpoint {
             path: path.to_owned(),
             problem,
         })?;
-        let other = |what| CheckpointError::OtherOrigin {
+        let checked = training.check(&checkpoint.origin, checkpoint.progress.step);
+        checked.map_err(|refusal| CheckpointError::Refused {
             path: path.to_owned(),
-            what,
-        };
-        if checkpoint.origin.recipe != origin.recipe {
-            return Err(other("recipe"));
-        }
-        if checkpoint.origin.dataset != origin.dataset {
-            return Err(other("dataset"));
-        }
-        if checkpoint.origin.base != origin.base {
-            return Err(other(BASE_MODEL));
-        }
+            refusal,
+        })?;
         Ok(checkpoint)
     }
 
@@ -232,13 +208,13 @@ impl Checkpoint {
         let header = header.ok_or_else(|| format!("it has no `{KEY}` in its metadata"))?;
         let header: Header =
             serde_json::from_str(header).map_err(|err| format!("`{KEY}` is broken: {err}"))?;
-        if header.version != VERSION {
+        if !READ_VERSIONS.contains(&header.version) {
             return Err(format!(
-                "its layout is version {}, and this program reads {VERSION}",
+                "its layout is version {}, and this program reads those up to {VERSION}",
                 header.version
             ));
         }
-        let tensors = candle_core::safetensors::load_buffer(bytes, &Device::Cpu);
+        let tensors = candle_core::safetensors::load_buffer(bytes, &HOST);
         let tensors = tensors.map_err(|err| err.to_string())?.into_iter().collect();
         let progress = Progress {
             step: header.step,
@@ -247,6 +223,7 @@ impl Checkpoint {
         Ok(Self {
             origin: header.origin,
             progress,
+            optimizer: header.optimizer,
             tensors,
         })
     }

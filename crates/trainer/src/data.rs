@@ -2,7 +2,7 @@
 
 use std::{io, ops::ControlFlow};
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use dataset::{
     buckets::{Buckets, Placement, Size},
     caption,
@@ -12,8 +12,8 @@ use dataset::{
 use diffusion::{
     base::BaseModel,
     conditioning::{PictureSizes, TextConditioning, vector},
+    device::{Device, floats, tensor},
     graph::AdapterSet,
-    ops,
     schedulers::{NoiseSchedule, PredictionType},
     tokenizer::TokenLength,
     unet::Conditioning,
@@ -25,7 +25,7 @@ use protocol::{
 };
 use sha2::{Digest as _, Sha256};
 
-use crate::{loss::min_snr_weights, seeds, step::Batch};
+use crate::{losses::Loss, seeds, step::Batch, weightings::Weighting};
 
 mod plan;
 
@@ -149,22 +149,17 @@ impl TrainingData {
     /// Decodes, crops and encodes all pictures, and encodes their captions.
     ///
     /// The latents of a picture are drawn once from the VAE's posterior, as sd-scripts does when it caches them.
-    pub fn prepare(
-        base: &BaseModel,
+    pub fn prepare<D: Device>(
+        base: &BaseModel<D>,
         recipe: &Recipe,
         manifest: &Manifest,
         pictures: Pictures<'_>,
         on_stage: &mut dyn FnMut(Stage) -> ControlFlow<()>,
     ) -> Result<Self, DataError> {
-        let p = &recipe.parameters;
+        let p = recipe.parameters();
         // The VAE and each level of the U-Net but the last halve the sides once more.
         let expected = (base.vae.config().downscale() << (base.unet.config().levels.len() - 1)) as u32;
-        if !p.bucket_step.is_multiple_of(expected) {
-            return Err(DataError::BucketStep {
-                found: p.bucket_step,
-                expected,
-            });
-        }
+        check_bucket_step(p.bucket_step, expected)?;
         let buckets = Buckets::new(p.resolution, p.bucket_step);
         let length = TokenLength::try_from(u32::from(p.max_tokens)).expect("recipes are valid");
         let encode = |caption: &str, what: String| {
@@ -182,8 +177,7 @@ impl TrainingData {
             if on_stage(stage).is_break() {
                 return Err(DataError::Interrupted);
             }
-            let caption =
-                caption::with_trigger(&item.caption, recipe.trigger_word.as_deref().unwrap_or_default());
+            let caption = caption::with_trigger(&item.caption, recipe.trigger_word().unwrap_or_default());
             let (latents, placement) = encode_picture(base, &buckets, p.seed, item, pictures)?;
             let sample = Sample {
                 id: item.id,
@@ -221,7 +215,7 @@ impl TrainingData {
     pub fn plan(&self, recipe: &Recipe) -> BatchPlan {
         BatchPlan::new(
             self.trained.iter().map(|sample| sample.bucket),
-            &recipe.parameters,
+            recipe.parameters(),
         )
     }
 
@@ -239,7 +233,7 @@ impl TrainingData {
         first_place: usize,
         members: &[usize],
     ) -> candle_core::Result<Batch> {
-        let p = &recipe.parameters;
+        let p = recipe.parameters();
         let n_timesteps = self.noise_schedule.n_timesteps() as u32;
         let mut draws = Vec::with_capacity(members.len());
         for (place, &member) in members.iter().enumerate() {
@@ -269,7 +263,7 @@ impl TrainingData {
             });
         }
         let timesteps: Vec<u32> = draws.iter().map(|draw| draw.timestep).collect();
-        let weights = min_snr_weights(&self.noise_schedule, self.prediction, &timesteps, p.min_snr_gamma);
+        let weights = Weighting::of(p).weights(&self.noise_schedule, self.prediction, &timesteps);
         self.assemble(draws, weights)
     }
 
@@ -294,7 +288,7 @@ impl TrainingData {
         for draw in &draws {
             let (signal, noise) = self.noise_schedule.mix(draw.timestep as usize);
             let (signal, amount) = (signal as f32, noise as f32);
-            let latents = ops::floats(&draw.sample.latents)?;
+            let latents = floats(&draw.sample.latents)?;
             for (&x, &noise) in latents.iter().zip(&draw.noise) {
                 noisy.push(signal * x + amount * noise);
                 target.push(match self.prediction {
@@ -310,13 +304,14 @@ impl TrainingData {
         };
         let sizes: Vec<PictureSizes> = draws.iter().map(|draw| draw.sample.sizes).collect();
         Ok(Batch {
-            noisy: ops::tensor(noisy, &shape)?,
+            noisy: tensor(noisy, &shape)?,
             timesteps: draws.iter().map(|draw| draw.timestep).collect(),
             conditioning: Conditioning {
                 context: cat(|text| &text.context)?,
                 vector: vector(&cat(|text| &text.pooled)?, &sizes)?,
             },
-            target: ops::tensor(target, &shape)?,
+            target: tensor(target, &shape)?,
+            loss: Loss::default(),
             weights,
         })
     }
@@ -330,8 +325,8 @@ struct Draw<'a> {
     noise: Vec<f32>,
 }
 
-fn encode_picture(
-    base: &BaseModel,
+fn encode_picture<D: Device>(
+    base: &BaseModel<D>,
     buckets: &Buckets,
     seed: u32,
     item: &ManifestItem,
@@ -353,7 +348,7 @@ fn encode_picture(
     let Size { width, height } = placement.bucket;
     let mut random = seeds::random(format_args!("posterior {seed} {}", item.sha256));
     let latents = || -> candle_core::Result<Tensor> {
-        let pixels = Tensor::from_vec(pixels, (1, 3, height as usize, width as usize), &Device::Cpu)?;
+        let pixels = tensor(pixels, [1, 3, height as usize, width as usize])?;
         let posterior = base.vae.encode(&pixels)?;
         let noise = random.normal_tensor(posterior.mean()?.shape())?;
         posterior.sample(&noise)?.contiguous()
@@ -362,7 +357,7 @@ fn encode_picture(
         what: format!("picture {id}"),
         err,
     })?;
-    let is_finite = ops::floats(&latents).is_ok_and(|values| values.iter().all(|value| value.is_finite()));
+    let is_finite = floats(&latents).is_ok_and(|values| values.iter().all(|value| value.is_finite()));
     if !is_finite {
         return Err(DataError::NotFinite { id });
     }
@@ -374,6 +369,14 @@ fn picture_sizes(ids: TimeIds) -> PictureSizes {
         original: (ids.original.height, ids.original.width),
         crop: (ids.crop_top, ids.crop_left),
         target: (ids.target.height, ids.target.width),
+    }
+}
+
+fn check_bucket_step(found: u32, expected: u32) -> Result<(), DataError> {
+    if found.is_multiple_of(expected) {
+        Ok(())
+    } else {
+        Err(DataError::BucketStep { found, expected })
     }
 }
 

@@ -8,9 +8,10 @@ use std::{
     path::Path,
 };
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use diffusion::{
     base::BaseModel,
+    device::{HOST, TrainingDevice},
     graph::{Adapter, AdapterError, AdapterSet},
     pipeline::{self, PictureRequest, PipelineError},
 };
@@ -57,8 +58,8 @@ pub enum EvaluateError {
 ///
 /// # Errors
 /// If the judging itself fails.
-pub fn evaluate(
-    base: &BaseModel,
+pub fn evaluate<D: TrainingDevice>(
+    base: &BaseModel<D>,
     lora: &Path,
     data: &TrainingData,
     picture: &PictureRequest,
@@ -77,7 +78,7 @@ pub fn evaluate(
     };
     let (plain, off, on) = (AdapterSet::new(), applied(0.0), applied(1.0));
 
-    let render = |adapters: &AdapterSet| {
+    let render = |adapters: &AdapterSet<D>| {
         let mut pictures = pipeline::generate(base, adapters, picture, &mut |_, _| ControlFlow::Continue(()))
             .map_err(EvaluateError::Render)?;
         Ok(pictures.swap_remove(0))
@@ -147,7 +148,7 @@ pub fn evaluate(
 }
 
 /// Whether a LoRA file opens and is complete, finite and not zero. Takes a moment; nothing is rendered.
-pub fn inspect(base: &BaseModel, lora: &Path) -> Verdict {
+pub fn inspect<D: TrainingDevice>(base: &BaseModel<D>, lora: &Path) -> Verdict {
     let mut checks = Checks::default();
     let norms = check_file(base, lora, &mut checks).map(|(_, norms)| norms);
     checks.verdict(norms.unwrap_or_default())
@@ -155,12 +156,12 @@ pub fn inspect(base: &BaseModel, lora: &Path) -> Verdict {
 
 /// Checks that a file opens, is complete, finite and not zero. Returns its modules and their norms, unless they
 /// are too broken to render with.
-fn check_file(
-    base: &BaseModel,
+fn check_file<D: TrainingDevice>(
+    base: &BaseModel<D>,
     path: &Path,
     checks: &mut Checks,
-) -> Option<(Vec<(String, Adapter)>, Vec<ModuleNorm>)> {
-    let tensors = match candle_core::safetensors::load(path, &Device::Cpu) {
+) -> Option<(Vec<(String, Adapter<D>)>, Vec<ModuleNorm>)> {
+    let tensors = match candle_core::safetensors::load(path, &HOST) {
         Ok(tensors) => tensors,
         Err(err) => {
             checks.add("opens", false, format!("the file cannot be read: {err}"));
@@ -229,49 +230,29 @@ fn check_file(
 }
 
 /// The modules that fit the base, and their norms, the largest first.
-fn read_modules(
-    base: &BaseModel,
+fn read_modules<D: TrainingDevice>(
+    base: &BaseModel<D>,
     tensors: &HashMap<String, Tensor>,
-) -> Result<(Vec<(String, Adapter)>, Vec<ModuleNorm>), String> {
+) -> Result<(Vec<(String, Adapter<D>)>, Vec<ModuleNorm>), String> {
     let explain = |err: &dyn std::error::Error| format!("the modules do not fit the base: {err}");
     let targets = base.unet.config().lora_targets();
-    let network = LoraNetwork::from_tensors(targets.clone(), &|name| tensors.get(name).cloned())
+    let network = LoraNetwork::load(base.device(), targets.clone(), &|name| tensors.get(name).cloned())
         .map_err(|err| explain(&err))?;
     let modules = network.adapters().map_err(|err| explain(&err))?;
+    let values = network.device().values(network.values());
+    let values = values.map_err(|err| explain(&err))?;
     let mut norms = Vec::with_capacity(modules.len());
     for target in targets {
         let Some(index) = network.find(&target.key) else {
             continue;
         };
-        let lora = network.module(index);
-        let rank = lora.down.len() / target.n_in;
-        let norm = f64::from(lora.scale).abs() * product_norm(lora.down, lora.up, rank);
         norms.push(ModuleNorm {
             module: target.key,
-            norm,
+            norm: network.module(index).change_norm(&values),
         });
     }
     norms.sort_by(|a, b| b.norm.total_cmp(&a.norm));
     Ok((modules, norms))
-}
-
-/// ‖up · down‖ for `down [rank, in]` and `up [out, rank]`, without forming the product:
-/// ‖UD‖² = tr(UᵀU · DDᵀ), two matrices of rank × rank.
-fn product_norm(down: &[f32], up: &[f32], rank: usize) -> f64 {
-    let n_in = down.len() / rank;
-    let mut sum = 0.0;
-    for i in 0..rank {
-        for j in 0..rank {
-            let rows = down[i * n_in..][..n_in].iter().zip(&down[j * n_in..][..n_in]);
-            let rows: f64 = rows.map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
-            let columns: f64 = up
-                .chunks_exact(rank)
-                .map(|row| f64::from(row[i]) * f64::from(row[j]))
-                .sum();
-            sum += rows * columns;
-        }
-    }
-    sum.max(0.0).sqrt()
 }
 
 fn is_finite(tensor: &Tensor) -> bool {

@@ -10,7 +10,7 @@ use protocol::{
     agent::Directive,
     dataset::{Manifest, ManifestItem, Split},
     preset::BaseClass,
-    recipe::{Parameters, Recipe, RecipeRequest},
+    recipe::{ParameterOverrides, Recipe, RecipeRequest},
 };
 use sha2::{Digest as _, Sha256};
 
@@ -27,7 +27,7 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     /// Two buckets, one held-out picture, and everything random switched on.
-    pub(crate) fn new(change: impl FnOnce(&mut Parameters)) -> Self {
+    pub(crate) fn new(change: impl FnOnce(&mut ParameterOverrides)) -> Self {
         let mut files = BTreeMap::new();
         let sizes = [(64, 64), (96, 64), (64, 64), (96, 64), (64, 64), (64, 64)];
         let items = sizes.iter().enumerate().map(|(index, &(width, height))| {
@@ -51,30 +51,31 @@ impl Fixture {
             id: DatasetVersionId::new(),
             items: items.collect(),
         };
+        let mut overrides = ParameterOverrides {
+            rank: Some(4),
+            alpha: Some(4.0),
+            n_steps: Some(6),
+            n_warmup_steps: Some(2),
+            batch_size: Some(2),
+            gradient_accumulation: Some(2),
+            noise_offset: Some(0.1),
+            caption_dropout: Some(0.3),
+            resolution: Some(64),
+            bucket_step: Some(32),
+            checkpoint_every_n_steps: Some(2),
+            sample_every_n_steps: Some(0),
+            ..ParameterOverrides::default()
+        };
+        change(&mut overrides);
         let request = RecipeRequest {
             name: "test".into(),
             base_model: "tiny-xl".into(),
             trigger_word: Some("zora".into()),
             sample_prompts: vec!["zora".into()],
+            overrides,
             ..RecipeRequest::default()
         };
-        let mut recipe = Recipe::resolve(request, BaseClass::Tiny).unwrap();
-        recipe.parameters = Parameters {
-            rank: 4,
-            alpha: 4.0,
-            n_steps: 6,
-            n_warmup_steps: 2,
-            batch_size: 2,
-            gradient_accumulation: 2,
-            noise_offset: 0.1,
-            caption_dropout: 0.3,
-            resolution: 64,
-            bucket_step: 32,
-            checkpoint_every_n_steps: 2,
-            sample_every_n_steps: 0,
-            ..recipe.parameters
-        };
-        change(&mut recipe.parameters);
+        let recipe = Recipe::resolve(request, BaseClass::Tiny).unwrap();
         Self {
             recipe,
             manifest,

@@ -3,31 +3,36 @@
 //! The pieces, and how a training step is made of them:
 //!
 //! ```ignore
-//! let mut network = LoraNetwork::new(unet.config().lora_targets(), rank, alpha, &mut random);
-//! let mut optimizer = AdamW::new(&network, AdamWConfig::default());
+//! let mut network = LoraNetwork::start(device, kind, unet.config().lora_targets(), sizes, &mut random)?;
+//! let mut optimizer = OptimizerConfig::of(parameters).start(&network)?;
 //! let StepGradients { loss, mut gradients } = forward_backward(&unet, &network, &batch)?;
-//! gradients.clip(gradients.norm(), max_norm);
-//! optimizer.step(&mut network, &gradients, learning_rate.at(step));
+//! gradients.clip(gradients.norm()?, max_norm)?;
+//! optimizer.step(&mut network, &gradients, learning_rate.at(step))?;
 //! ```
 //!
 //! [`network::Accumulator`] averages several batches into one step. [`network::LoraNetwork::to_tensors`] and
-//! [`optimizer::AdamW::export`] give a checkpoint its named tensors; `import` takes them back.
+//! [`optimizers::Optimizer::export`] give a checkpoint its named tensors. Everything is generic over the device that
+//! computes; no file here names a kernel.
 
 pub mod checkpoint;
 pub mod data;
 pub mod evaluate;
-pub mod loss;
+pub mod kinds;
+pub mod losses;
 pub mod metadata;
 pub mod network;
-pub mod optimizer;
+pub mod optimizers;
+pub mod origin;
 pub mod parity;
 pub mod replay;
 pub mod schedule;
+pub mod state;
 pub mod step;
 pub mod tape;
 pub mod tensor_file;
 pub mod train;
 pub mod validation;
+pub mod weightings;
 
 #[cfg(test)]
 mod fixture;

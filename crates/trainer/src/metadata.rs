@@ -17,16 +17,17 @@ use dataset::{
 use half::f16;
 use protocol::{
     dataset::{ManifestItem, Split},
+    parameters::{Definition, Value},
     recipe::{LrSchedule, Recipe},
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::tensor_file::{Precision, TensorFile, WriteError, write_atomically};
 
 mod python;
 
-use python::{dumps, float, optional};
+use python::{dumps, float};
 
 /// What there is to say about a training.
 #[derive(Debug, Clone)]
@@ -76,23 +77,29 @@ impl Facts<'_> {
 
 /// Name that datasets get in the metadata, as sd-scripts names a folder: repeats, then the class.
 fn folder_name(recipe: &Recipe) -> String {
-    format!("1_{}", recipe.trigger_word.as_deref().unwrap_or(&recipe.name))
+    format!("1_{}", recipe.trigger_word().unwrap_or(recipe.name()))
 }
 
 /// The complete metadata, but for the two hashes that need the tensors.
 pub fn describe(facts: &Facts<'_>) -> BTreeMap<String, String> {
     let recipe = facts.recipe;
-    let p = &recipe.parameters;
+    let p = recipe.parameters();
     let mut metadata = BTreeMap::new();
     let mut set = |key: &str, value: String| {
         metadata.insert(key.to_owned(), value);
     };
+    for (key, value) in UNUSED {
+        set(key, (*value).to_owned());
+    }
+    for (definition, value) in p.values() {
+        for key in definition.metadata {
+            set(key, spoken(definition, value));
+        }
+    }
     set("ss_session_id", session_id(facts).to_string());
     set("ss_training_started_at", float(facts.started_at));
     set("ss_training_finished_at", float(facts.finished_at));
-    set("ss_output_name", recipe.name.clone());
-    set("ss_learning_rate", float(p.learning_rate));
-    set("ss_unet_lr", float(p.learning_rate));
+    set("ss_output_name", recipe.name().to_owned());
     set("ss_text_encoder_lr", "None".to_owned());
     set("ss_num_train_images", facts.n_trained().to_string());
     set(
@@ -104,39 +111,16 @@ pub fn describe(facts: &Facts<'_>) -> BTreeMap<String, String> {
     set("ss_num_epochs", facts.n_epochs.to_string());
     set("ss_epoch", facts.n_epochs.to_string());
     set("ss_gradient_checkpointing", "False".to_owned());
-    set(
-        "ss_gradient_accumulation_steps",
-        p.gradient_accumulation.to_string(),
-    );
-    set("ss_max_train_steps", p.n_steps.to_string());
     set("ss_steps", facts.n_steps.to_string());
-    set("ss_lr_warmup_steps", p.n_warmup_steps.to_string());
     set("ss_lr_scheduler", lr_scheduler(recipe).to_owned());
     set("ss_network_module", "networks.lora".to_owned());
-    set("ss_network_dim", p.rank.to_string());
-    set("ss_network_alpha", float(p.alpha));
     set("ss_network_dropout", "None".to_owned());
     set("ss_mixed_precision", "no".to_owned());
     set("ss_base_model_version", "sdxl_base_v1-0".to_owned());
     set("ss_v2", "False".to_owned());
     set("ss_clip_skip", "None".to_owned());
-    set(
-        "ss_max_token_length",
-        optional((p.max_tokens > 75).then_some(p.max_tokens)),
-    );
     set("ss_cache_latents", "True".to_owned());
-    set("ss_seed", p.seed.to_string());
-    set(
-        "ss_noise_offset",
-        optional((p.noise_offset > 0.0).then(|| float(p.noise_offset))),
-    );
-    set(
-        "ss_min_snr_gamma",
-        optional((p.min_snr_gamma > 0.0).then(|| float(p.min_snr_gamma))),
-    );
     set("ss_optimizer", optimizer(p.weight_decay));
-    set("ss_max_grad_norm", float(p.max_gradient_norm));
-    set("ss_caption_dropout_rate", float(p.caption_dropout));
     set(
         "ss_training_comment",
         format!("trained with Morpheus {}", env!("CARGO_PKG_VERSION")),
@@ -148,14 +132,26 @@ pub fn describe(facts: &Facts<'_>) -> BTreeMap<String, String> {
     if let Some(hash) = &facts.base.sha256 {
         set("ss_new_sd_model_hash", hash.clone());
     }
-    for (key, value) in UNUSED {
-        set(key, (*value).to_owned());
-    }
     set("ss_tag_frequency", dumps(&tag_frequency(facts)));
     set("ss_dataset_dirs", dumps(&dataset_dirs(facts)));
     set("ss_datasets", dumps(&json!([dataset(facts)])));
     model_spec(facts, &mut set);
     metadata
+}
+
+/// A hyperparameter as Python shows it.
+fn spoken(definition: &Definition, value: Value<'_>) -> String {
+    if definition.off == Some(value) {
+        return "None".to_owned();
+    }
+    match value {
+        Value::Whole(value) => value.to_string(),
+        Value::Number(value) => float(value),
+        Value::Switch(true) => "True".to_owned(),
+        Value::Switch(false) => "False".to_owned(),
+        Value::Text(value) => value.to_owned(),
+        Value::List(values) => dumps(&json!(values)),
+    }
 }
 
 /// Options of sd-scripts that this engine does not have, at the values that say so.
@@ -192,7 +188,7 @@ const UNUSED: &[(&str, &str)] = &[
 
 fn model_spec(facts: &Facts<'_>, set: &mut impl FnMut(&str, String)) {
     let recipe = facts.recipe;
-    let resolution = recipe.parameters.resolution;
+    let resolution = recipe.parameters().resolution;
     set("modelspec.sai_model_spec", "1.0.1".to_owned());
     set(
         "modelspec.architecture",
@@ -206,26 +202,29 @@ fn model_spec(facts: &Facts<'_>, set: &mut impl FnMut(&str, String)) {
         "modelspec.implementation_version",
         format!("morpheus/{}", env!("CARGO_PKG_VERSION")),
     );
-    set("modelspec.title", recipe.name.clone());
+    set("modelspec.title", recipe.name().to_owned());
     set("modelspec.resolution", format!("{resolution}x{resolution}"));
     let finished = chrono::DateTime::from_timestamp(facts.finished_at as i64, 0).unwrap_or_default();
     set("modelspec.date", finished.format("%Y-%m-%dT%H:%M:%S").to_string());
     let prediction = if facts.predicts_velocity { "v" } else { "epsilon" };
     set("modelspec.prediction_type", prediction.to_owned());
-    if let Some(word) = &recipe.trigger_word {
-        set("modelspec.trigger_phrase", word.clone());
+    if let Some(word) = recipe.trigger_word() {
+        set("modelspec.trigger_phrase", word.to_owned());
     }
 }
 
 /// A number that tells trainings apart: a function of what was trained and when, so that nothing is drawn.
 fn session_id(facts: &Facts<'_>) -> u32 {
-    let seed = format!("{} {}", facts.recipe.name, facts.started_at);
+    let seed = format!("{} {}", facts.recipe.name(), facts.started_at);
     let hash = Sha256::digest(seed);
     u32::from_le_bytes([hash[0], hash[1], hash[2], hash[3]])
 }
 
 fn lr_scheduler(recipe: &Recipe) -> &'static str {
-    match (recipe.parameters.lr_schedule, recipe.parameters.n_warmup_steps) {
+    match (
+        recipe.parameters().lr_schedule,
+        recipe.parameters().n_warmup_steps,
+    ) {
         (LrSchedule::Cosine, _) => "cosine",
         (LrSchedule::Constant, 0) => "constant",
         (LrSchedule::Constant, _) => "constant_with_warmup",
@@ -241,24 +240,24 @@ fn optimizer(weight_decay: f64) -> String {
     }
 }
 
-fn tag_frequency(facts: &Facts<'_>) -> Value {
+fn tag_frequency(facts: &Facts<'_>) -> Json {
     let mut tags = Map::new();
-    let trigger = facts.recipe.trigger_word.as_deref().unwrap_or_default();
+    let trigger = facts.recipe.trigger_word().unwrap_or_default();
     for item in facts.trained() {
         for tag in caption::tags(&caption::with_trigger(&item.caption, trigger)) {
-            let count = tags.get(&tag).and_then(Value::as_u64).unwrap_or(0);
+            let count = tags.get(&tag).and_then(Json::as_u64).unwrap_or(0);
             tags.insert(tag, json!(count + 1));
         }
     }
     json!({ folder_name(facts.recipe): tags })
 }
 
-fn dataset_dirs(facts: &Facts<'_>) -> Value {
+fn dataset_dirs(facts: &Facts<'_>) -> Json {
     json!({ folder_name(facts.recipe): { "n_repeats": 1, "img_count": facts.n_trained() } })
 }
 
-fn dataset(facts: &Facts<'_>) -> Value {
-    let p = &facts.recipe.parameters;
+fn dataset(facts: &Facts<'_>) -> Json {
+    let p = facts.recipe.parameters();
     let limits = facts.buckets.limits();
     json!({
         "is_dreambooth": true,
@@ -293,7 +292,7 @@ fn dataset(facts: &Facts<'_>) -> Value {
     })
 }
 
-fn bucket_info(facts: &Facts<'_>) -> Value {
+fn bucket_info(facts: &Facts<'_>) -> Json {
     let placements: Vec<Placement> = facts
         .trained()
         .map(|item| facts.buckets.place(Size::new(item.width, item.height)))
@@ -304,7 +303,7 @@ fn bucket_info(facts: &Facts<'_>) -> Value {
         *counts.entry(placement.bucket).or_default() += 1;
         error += (placement.bucket.aspect_ratio() - placement.original.aspect_ratio()).abs();
     }
-    let buckets: Map<String, Value> = counts
+    let buckets: Map<String, Json> = counts
         .iter()
         .enumerate()
         .map(|(index, (size, count))| {
@@ -377,7 +376,7 @@ pub fn legacy_hash(file: &TensorFile<'_>, metadata: &BTreeMap<String, String>) -
 
 fn fits_half(tensors: &[(String, Tensor)]) -> io::Result<bool> {
     for (_, tensor) in tensors {
-        let values = diffusion::ops::floats(tensor).map_err(io::Error::other)?;
+        let values = diffusion::device::floats(tensor).map_err(io::Error::other)?;
         if values
             .iter()
             .any(|&value| value.is_finite() && f16::from_f32(value).is_infinite())

@@ -1,157 +1,113 @@
-//! The LoRA under training: low-rank matrices beside frozen linear layers (Hu et al. 2021), and their gradients.
+//! The LoRA under training: what is trained beside frozen linear layers, and its gradients.
 //!
-//! All parameters lie in one buffer, so that the optimizer and the gradient norm are single loops over it.
+//! All parameters lie in one buffer of the device, so that the optimizer and the gradient norm are single loops over it.
 
 mod gradients;
 
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashMap, num::NonZeroU16, ops::Range};
+use std::{collections::HashMap, num::NonZeroU16};
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use diffusion::{
+    cpu::Cpu,
+    device::{Device, DeviceError, TrainingDevice, tensor},
     graph::{Adapter, AdapterError},
-    ops,
     random::Random,
     unet::LoraTarget,
 };
 
 pub use gradients::{Accumulator, Gradients};
 
+pub use crate::{
+    kinds::Parameter,
+    state::{Lookup, StateError},
+};
+use crate::{
+    kinds::{Kind, Module, Numbers, Sizes},
+    state::read,
+};
+
 /// LoRA matrices for a list of layers.
 #[derive(Debug, Clone)]
-pub struct LoraNetwork {
+pub struct LoraNetwork<D: Device = Cpu> {
+    device: D,
     modules: Vec<Module>,
     by_key: HashMap<String, usize>,
-    values: Vec<f32>,
+    values: D::Buffer,
 }
-
-#[derive(Debug, Clone)]
-struct Module {
-    target: LoraTarget,
-    rank: usize,
-    alpha: f64,
-    /// Where `down` begins in the buffer; `up` follows it.
-    start: usize,
-}
-
-impl Module {
-    fn down(&self) -> Range<usize> {
-        self.start..self.start + self.rank * self.target.n_in
-    }
-
-    fn up(&self) -> Range<usize> {
-        let start = self.down().end;
-        start..start + self.target.n_out * self.rank
-    }
-}
-
-/// One module's matrices: adds `scale * (x downᵀ) upᵀ`.
-#[derive(Debug, Clone, Copy)]
-pub struct Lora<'a> {
-    /// `[rank, in]`.
-    pub down: &'a [f32],
-    /// `[out, rank]`.
-    pub up: &'a [f32],
-    /// alpha / rank.
-    pub scale: f32,
-}
-
-/// Why stored matrices cannot be the parameters of a network.
-#[derive(Debug, thiserror::Error)]
-pub enum StateError {
-    /// A parameter is not there.
-    #[error("the saved state has no tensor `{name}`")]
-    Missing {
-        /// Tensor.
-        name: String,
-    },
-    /// A parameter has the wrong shape.
-    #[error("tensor `{name}` of the saved state has shape {found:?}, expected {expected:?}")]
-    Shape {
-        /// Tensor.
-        name: String,
-        /// Shape in the state.
-        found: Vec<usize>,
-        /// Shape that the network needs.
-        expected: Vec<usize>,
-    },
-    /// A tensor holds something other than `f32` numbers.
-    #[error("failed to read tensor `{name}` of the saved state")]
-    Read {
-        /// Tensor.
-        name: String,
-        /// What went wrong.
-        #[source]
-        err: candle_core::Error,
-    },
-}
-
-/// A named tensor of a saved state, looked up by name.
-pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<Tensor>;
 
 impl LoraNetwork {
-    /// A fresh network: `down` uniform in ±1/√in, which is `kaiming_uniform(a = √5)` (sd-scripts, networks/lora.py),
-    /// `up` zero, so that the base model's result is unchanged.
+    /// A fresh network on the CPU, of [`Kind::Lora`]. The base model's result is unchanged.
     pub fn new(targets: Vec<LoraTarget>, rank: NonZeroU16, alpha: f64, random: &mut Random) -> Self {
-        let rank = usize::from(rank.get());
-        let mut network = Self::zeros(targets.into_iter().map(|target| (target, rank, alpha)));
-        for module in &network.modules {
-            let bound = 1.0 / (module.target.n_in as f32).sqrt();
-            for value in &mut network.values[module.down()] {
-                *value = (2.0 * random.uniform() - 1.0) * bound;
-            }
-        }
-        network
+        let sizes = Sizes {
+            rank: usize::from(rank.get()),
+            alpha,
+        };
+        Self::start(&Cpu, Kind::Lora, targets, sizes, random).expect("main memory takes any numbers")
     }
 
-    /// A network whose matrices are read by their kohya names; rank and alpha are taken from them. Targets that the
-    /// lookup does not know are left out.
-    pub fn from_tensors(targets: Vec<LoraTarget>, lookup: Lookup) -> Result<Self, StateError> {
-        let mut modules = Vec::new();
+    /// A network on the CPU whose matrices are read by their kohya names; see [`load`](Self::load).
+    pub fn from_tensors(targets: Vec<LoraTarget>, lookup: Lookup<'_>) -> Result<Self, StateError> {
+        Self::load(&Cpu, targets, lookup)
+    }
+}
+
+impl<D: TrainingDevice> LoraNetwork<D> {
+    /// A fresh network. The base model's result is unchanged.
+    ///
+    /// # Errors
+    /// If the device cannot hold it.
+    pub fn start(
+        device: &D,
+        kind: Kind,
+        targets: Vec<LoraTarget>,
+        sizes: Sizes,
+        random: &mut Random,
+    ) -> Result<Self, DeviceError> {
+        let modules = lay_out(targets.into_iter().map(|target| (kind, target, sizes)));
+        let mut values = vec![0.0; modules.last().map_or(0, Module::end)];
+        for module in &modules {
+            module.initialize(&mut values, random);
+        }
+        Ok(Self::of(device, modules, device.buffer(values)?))
+    }
+
+    /// A network whose matrices are read by their kohya names; kind, rank and alpha are taken from them. Targets that
+    /// the lookup does not know are left out.
+    ///
+    /// # Errors
+    /// If a matrix is missing or has the wrong shape.
+    pub fn load(device: &D, targets: Vec<LoraTarget>, lookup: Lookup<'_>) -> Result<Self, StateError> {
+        let mut found = Vec::new();
         for target in targets {
-            let down_name = format!("{}.lora_down.weight", target.key);
-            let Some(down) = lookup(&down_name) else { continue };
-            let rank = down.dims().first().copied().unwrap_or(0);
-            if rank == 0 {
-                return Err(StateError::Shape {
-                    name: down_name,
-                    found: down.dims().to_vec(),
-                    expected: vec![1, target.n_in],
-                });
+            for kind in Kind::ALL {
+                if let Some(sizes) = kind.find(&target, lookup)? {
+                    found.push((kind, target, sizes));
+                    break;
+                }
             }
-            let alpha_name = format!("{}.alpha", target.key);
-            let alpha = match lookup(&alpha_name) {
-                Some(alpha) => read(&alpha, &alpha_name, &[])?.into_iter().next(),
-                None => None,
-            };
-            modules.push((target, rank, alpha.map_or(rank as f64, f64::from)));
         }
-        let mut network = Self::zeros(modules);
-        network.import(lookup)?;
-        Ok(network)
+        let modules = lay_out(found);
+        let values = collect(&modules, lookup)?;
+        let values = device.buffer(values).map_err(StateError::Device)?;
+        Ok(Self::of(device, modules, values))
     }
 
-    fn zeros(targets: impl IntoIterator<Item = (LoraTarget, usize, f64)>) -> Self {
-        let mut modules = Vec::new();
-        let mut start = 0;
-        for (target, rank, alpha) in targets {
-            let module = Module {
-                target,
-                rank,
-                alpha,
-                start,
-            };
-            start = module.up().end;
-            modules.push(module);
-        }
+    fn of(device: &D, modules: Vec<Module>, values: D::Buffer) -> Self {
         let by_key = modules.iter().enumerate();
         Self {
+            device: device.clone(),
             by_key: by_key.map(|(i, module)| (module.target.key.clone(), i)).collect(),
             modules,
-            values: vec![0.0; start],
+            values,
         }
+    }
+
+    /// Where the parameters lie.
+    pub fn device(&self) -> &D {
+        &self.device
     }
 
     /// Number of modules.
@@ -161,17 +117,25 @@ impl LoraNetwork {
 
     /// Number of trained numbers.
     pub fn n_parameters(&self) -> usize {
-        self.values.len()
+        self.modules.last().map_or(0, Module::end)
     }
 
-    /// All parameters, module after module, `down` before `up`.
-    pub fn values(&self) -> &[f32] {
+    /// All parameters, module after module.
+    pub fn values(&self) -> &D::Buffer {
         &self.values
     }
 
     /// All parameters, to be changed by the optimizer.
-    pub fn values_mut(&mut self) -> &mut [f32] {
+    pub fn values_mut(&mut self) -> &mut D::Buffer {
         &mut self.values
+    }
+
+    /// The parameters with their device.
+    pub(crate) fn numbers(&self) -> Numbers<'_, D> {
+        Numbers {
+            device: &self.device,
+            values: &self.values,
+        }
     }
 
     /// Index of a module by kohya's name.
@@ -179,111 +143,83 @@ impl LoraNetwork {
         self.by_key.get(key).copied()
     }
 
-    /// Matrices of a module.
-    pub fn module(&self, index: usize) -> Lora<'_> {
-        let module = &self.modules[index];
-        Lora {
-            down: &self.values[module.down()],
-            up: &self.values[module.up()],
-            scale: (module.alpha / module.rank as f64) as f32,
-        }
+    /// A module.
+    pub fn module(&self, index: usize) -> &Module {
+        &self.modules[index]
     }
 
-    /// Name, shape and place of every parameter: `….lora_down.weight` and `….lora_up.weight`.
+    /// Name and place of every parameter.
     pub fn parameters(&self) -> impl Iterator<Item = Parameter> + '_ {
-        self.modules.iter().flat_map(|module| {
-            let LoraTarget { key, n_in, n_out } = &module.target;
-            [
-                Parameter {
-                    name: format!("{key}.lora_down.weight"),
-                    shape: [module.rank, *n_in],
-                    range: module.down(),
-                },
-                Parameter {
-                    name: format!("{key}.lora_up.weight"),
-                    shape: [*n_out, module.rank],
-                    range: module.up(),
-                },
-            ]
-        })
+        self.modules.iter().flat_map(Module::parameters)
     }
 
-    /// Every tensor of the LoRA file: the parameters and each module's `.alpha`.
+    /// Every tensor of the LoRA file: the parameters, and what each module's kind adds to them.
     pub fn to_tensors(&self) -> candle_core::Result<Vec<(String, Tensor)>> {
         let mut tensors = self.named(&self.values)?;
         for module in &self.modules {
-            let alpha = Tensor::new(module.alpha as f32, &Device::Cpu)?;
-            tensors.push((format!("{}.alpha", module.target.key), alpha));
+            tensors.extend(module.constants()?);
         }
         Ok(tensors)
     }
 
-    /// A buffer parallel to [`values`](Self::values) as named tensors: gradients, moments.
-    pub fn named(&self, values: &[f32]) -> candle_core::Result<Vec<(String, Tensor)>> {
+    /// A buffer parallel to [`values`](Self::values) as named host tensors: gradients, moments.
+    pub fn named(&self, buffer: &D::Buffer) -> candle_core::Result<Vec<(String, Tensor)>> {
+        let values = self.device.values(buffer)?;
         self.parameters()
-            .map(|parameter| {
-                let values = values[parameter.range].to_vec();
-                Ok((parameter.name, ops::tensor(values, parameter.shape)?))
+            .map(|Parameter { name, place }| {
+                let values = values[place.range()].to_vec();
+                Ok((name, tensor(values, [place.rows, place.columns])?))
             })
             .collect()
     }
 
     /// Replaces all parameters by those of a saved state.
-    pub fn import(&mut self, lookup: Lookup) -> Result<(), StateError> {
-        self.values = self.collect(lookup)?;
+    pub fn import(&mut self, lookup: Lookup<'_>) -> Result<(), StateError> {
+        let values = self.collect(lookup)?;
+        self.values = self.device.buffer(values).map_err(StateError::Device)?;
         Ok(())
     }
 
-    /// Reads a buffer parallel to [`values`](Self::values) from named tensors.
-    pub fn collect(&self, lookup: Lookup) -> Result<Vec<f32>, StateError> {
-        let mut values = Vec::with_capacity(self.values.len());
-        for Parameter { name, shape, .. } in self.parameters() {
-            let Some(tensor) = lookup(&name) else {
-                return Err(StateError::Missing { name });
-            };
-            values.extend(read(&tensor, &name, &shape)?);
-        }
-        Ok(values)
+    /// Reads numbers parallel to [`values`](Self::values) from named tensors.
+    pub fn collect(&self, lookup: Lookup<'_>) -> Result<Vec<f32>, StateError> {
+        collect(&self.modules, lookup)
     }
 
     /// The network as it is now, for inference.
-    pub fn adapters(&self) -> Result<Vec<(String, Adapter)>, AdapterError> {
-        let convert = |err| AdapterError::Convert { err };
-        let modules = self.modules.iter().enumerate().map(|(i, module)| {
-            let LoraTarget { key, n_in, n_out } = &module.target;
-            let lora = self.module(i);
-            let down = ops::tensor(lora.down.to_vec(), [module.rank, *n_in]).map_err(convert)?;
-            let up = ops::tensor(lora.up.to_vec(), [*n_out, module.rank]).map_err(convert)?;
-            Ok((key.clone(), Adapter::new(&down, &up, Some(module.alpha))?))
-        });
-        modules.collect()
+    pub fn adapters(&self) -> Result<Vec<(String, Adapter<D>)>, AdapterError> {
+        let values = self.device.values(&self.values);
+        let values = values.map_err(|err| AdapterError::Convert { err: err.into() })?;
+        self.modules
+            .iter()
+            .map(|module| Ok((module.target.key.clone(), module.adapter(&self.device, &values)?)))
+            .collect()
     }
 }
 
-/// One trained matrix.
-#[derive(Debug, Clone)]
-pub struct Parameter {
-    /// Kohya's name.
-    pub name: String,
-    /// Rows and columns.
-    pub shape: [usize; 2],
-    /// Where it lies in the buffer.
-    pub range: Range<usize>,
+/// Modules one after another in the buffer.
+fn lay_out(modules: impl IntoIterator<Item = (Kind, LoraTarget, Sizes)>) -> Vec<Module> {
+    let mut start = 0;
+    let place = |(kind, target, Sizes { rank, alpha })| {
+        let module = Module {
+            kind,
+            target,
+            rank,
+            alpha,
+            start,
+        };
+        start = module.end();
+        module
+    };
+    modules.into_iter().map(place).collect()
 }
 
-fn read(tensor: &Tensor, name: &str, expected: &[usize]) -> Result<Vec<f32>, StateError> {
-    if tensor.dims() != expected {
-        return Err(StateError::Shape {
-            name: name.to_owned(),
-            found: tensor.dims().to_vec(),
-            expected: expected.to_vec(),
-        });
+fn collect(modules: &[Module], lookup: Lookup<'_>) -> Result<Vec<f32>, StateError> {
+    let mut values = Vec::with_capacity(modules.last().map_or(0, Module::end));
+    for Parameter { name, place } in modules.iter().flat_map(Module::parameters) {
+        let Some(tensor) = lookup(&name) else {
+            return Err(StateError::Missing { name });
+        };
+        values.extend(read(&tensor, &name, &[place.rows, place.columns])?);
     }
-    let values = tensor
-        .to_dtype(candle_core::DType::F32)
-        .and_then(|tensor| tensor.flatten_all()?.to_vec1());
-    values.map_err(|err| StateError::Read {
-        name: name.to_owned(),
-        err,
-    })
+    Ok(values)
 }

@@ -11,9 +11,10 @@
 
 use std::{collections::HashMap, path::PathBuf};
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use diffusion::{
     base::{BaseError, BaseModel},
+    device::{DeviceError, HOST},
     graph::AdapterSet,
     schedulers::{NoiseSchedule, PredictionType},
     unet::Conditioning,
@@ -21,10 +22,11 @@ use diffusion::{
 use serde::Serialize;
 
 use crate::{
-    loss::min_snr_weights,
+    losses::Loss,
     network::{Gradients, LoraNetwork, StateError},
-    optimizer::{AdamW, AdamWConfig},
+    optimizers::{AdamW, AdamWConfig, Optimizer as _},
     step::{Batch, StepGradients, forward_backward},
+    weightings::Weighting,
 };
 
 /// Norm that sd-scripts clips gradients to by default.
@@ -131,7 +133,11 @@ impl Replay {
                 wanted: "LoRA module of this base model's U-Net",
             });
         }
-        let mut optimizer = AdamW::new(&network, AdamWConfig::default());
+        let mut optimizer =
+            AdamW::new(&network, AdamWConfig::default()).map_err(|err| ReplayError::Compute {
+                path: self.golden.clone(),
+                err: err.into(),
+            })?;
         let mut steps = Vec::new();
         loop {
             let path = self.golden.join(format!("step_{:03}.safetensors", steps.len()));
@@ -168,6 +174,7 @@ impl Replay {
             path: dump.path.clone(),
             err,
         };
+        let on_device = |err: DeviceError| compute(err.into());
         let output = predict(base, network, &batch).map_err(compute)?;
         let pass = forward_backward(&base.unet, network, &batch).map_err(compute)?;
         let StepGradients { loss, mut gradients } = pass;
@@ -179,13 +186,16 @@ impl Replay {
 
         let norm = match dump.tensors.get("grad_norm") {
             Some(_) => f64::from(dump.values("grad_norm")?[0]),
-            None => gradients.norm(),
+            None => gradients.norm().map_err(on_device)?,
         };
         if !self.free_running {
-            gradients = Gradients::from_values(network, dump.collect("grad.", network)?);
+            let reference = dump.collect("grad.", network)?;
+            gradients = Gradients::from_values(network, reference).map_err(on_device)?;
         }
-        gradients.clip(norm, MAX_NORM);
-        optimizer.step(network, &gradients, self.learning_rate);
+        gradients.clip(norm, MAX_NORM).map_err(on_device)?;
+        optimizer
+            .step(network, &gradients, self.learning_rate)
+            .map_err(on_device)?;
         let weight_error = dump.compare("w.", network, network.values())?;
         if !self.free_running {
             let reference = dump.collect("w.", network)?;
@@ -215,7 +225,8 @@ impl Replay {
                 vector: dump.get("unet.y")?,
             },
             target,
-            weights: min_snr_weights(&schedule, prediction, &timesteps, self.min_snr_gamma),
+            loss: Loss::SquaredError,
+            weights: Weighting::min_snr(self.min_snr_gamma).weights(&schedule, prediction, &timesteps),
             timesteps,
         })
     }
@@ -240,7 +251,7 @@ struct Dump {
 
 impl Dump {
     fn open(path: PathBuf) -> Result<Self, ReplayError> {
-        match candle_core::safetensors::load(&path, &Device::Cpu) {
+        match candle_core::safetensors::load(&path, &HOST) {
             Ok(tensors) => Ok(Self { path, tensors }),
             Err(err) => Err(ReplayError::Open { path, err }),
         }
@@ -302,7 +313,8 @@ impl Dump {
     fn compare(&self, prefix: &str, network: &LoraNetwork, values: &[f32]) -> Result<f64, ReplayError> {
         let references = self.collect(prefix, network)?;
         Ok(relative_errors(network.parameters().map(|parameter| {
-            (&values[parameter.range.clone()], &references[parameter.range])
+            let range = parameter.place.range();
+            (&values[range.clone()], &references[range])
         })))
     }
 }

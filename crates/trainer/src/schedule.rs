@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use protocol::recipe::LrSchedule;
+use protocol::recipe::{LrSchedule, Parameters};
 
 /// Learning rate of every step of a training.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +19,16 @@ pub struct LearningRate {
 }
 
 impl LearningRate {
+    /// The learning rates of a recipe.
+    pub fn of(p: &Parameters) -> Self {
+        Self {
+            peak: p.learning_rate,
+            schedule: p.lr_schedule,
+            n_warmup_steps: p.n_warmup_steps,
+            n_steps: p.n_steps,
+        }
+    }
+
     /// Learning rate of a step, counted from 0. The first step of a warm-up has 0, as in sd-scripts (transformers'
     /// `get_cosine_schedule_with_warmup`).
     pub fn at(&self, step: u32) -> f64 {

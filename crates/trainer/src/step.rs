@@ -2,18 +2,19 @@
 
 use candle_core::{Result, Tensor};
 use diffusion::{
-    graph::Graph,
+    cpu::Cpu,
+    device::{Device, TrainingDevice},
     unet::{Conditioning, Unet},
 };
 use rayon::prelude::*;
 
 use crate::{
-    loss::{Loss, mean_squared_error},
+    losses::{Compared, Loss},
     network::{Gradients, LoraNetwork},
     tape::Tape,
 };
 
-/// Noisy latents and what the U-Net should say about them.
+/// Noisy latents and what the U-Net should say about them: host tensors.
 #[derive(Debug, Clone)]
 pub struct Batch {
     /// `[B, 4, h, w]`.
@@ -24,17 +25,19 @@ pub struct Batch {
     pub conditioning: Conditioning,
     /// Noise or velocity, `[B, 4, h, w]`.
     pub target: Tensor,
+    /// What measures how far off it is.
+    pub loss: Loss,
     /// Loss weight of each sample.
     pub weights: Vec<f32>,
 }
 
 /// Result of one pass.
 #[derive(Debug)]
-pub struct StepGradients {
+pub struct StepGradients<D: Device = Cpu> {
     /// Loss of the batch.
     pub loss: f64,
     /// Its gradients.
-    pub gradients: Gradients,
+    pub gradients: Gradients<D>,
 }
 
 impl Batch {
@@ -59,18 +62,25 @@ impl Batch {
                 vector: part(&self.conditioning.vector)?,
             },
             target: part(&self.target)?,
+            loss: self.loss,
             weights: self.weights[start..start + len].to_vec(),
         })
     }
 }
 
 /// Loss of a batch and the gradients of every LoRA parameter.
-pub fn forward_backward(unet: &Unet, network: &LoraNetwork, batch: &Batch) -> Result<StepGradients> {
+pub fn forward_backward<D: TrainingDevice>(
+    unet: &Unet<D>,
+    network: &LoraNetwork<D>,
+    batch: &Batch,
+) -> Result<StepGradients<D>> {
     let n_samples = batch.len();
-    let n_parts = unet.n_parts(batch.noisy.dims());
+    let n_parts = network
+        .device()
+        .n_parts(n_samples, unet.activation_len(&batch.noisy)?);
     let part_len = n_samples.div_ceil(n_parts);
     let starts: Vec<usize> = (0..n_samples).step_by(part_len).collect();
-    let mut parts: Vec<StepGradients> = starts
+    let mut parts: Vec<StepGradients<D>> = starts
         .into_par_iter()
         .map(|start| {
             let part = batch.part(start, part_len.min(n_samples - start))?;
@@ -81,27 +91,30 @@ pub fn forward_backward(unet: &Unet, network: &LoraNetwork, batch: &Batch) -> Re
     let mut sum = parts.remove(0);
     for part in &parts {
         sum.loss += part.loss;
-        sum.gradients.add(&part.gradients);
+        sum.gradients.add(&part.gradients)?;
     }
     Ok(sum)
 }
 
-fn part_backward(
-    unet: &Unet,
-    network: &LoraNetwork,
+fn part_backward<D: TrainingDevice>(
+    unet: &Unet<D>,
+    network: &LoraNetwork<D>,
     part: &Batch,
     n_samples: usize,
-) -> Result<StepGradients> {
+) -> Result<StepGradients<D>> {
+    let device = network.device();
     let mut tape = Tape::new(network);
     let timesteps: Vec<f32> = part.timesteps.iter().map(|&t| t as f32).collect();
     let prediction = unet.forward(&mut tape, &part.noisy, &timesteps, &part.conditioning)?;
     let target = part.target.permute((0, 2, 3, 1))?.contiguous()?;
-    let Loss { value, gradient } =
-        mean_squared_error(tape.tensor(&prediction), &target, &part.weights, n_samples)?;
-    let mut gradients = Gradients::zeros(network);
-    tape.backward(&prediction, gradient, &mut gradients)?;
-    Ok(StepGradients {
-        loss: value,
-        gradients,
-    })
+    let compared = Compared {
+        prediction: prediction.tensor(),
+        target: &device.upload(&target)?,
+        weights: &part.weights,
+        n_samples,
+    };
+    let (loss, dy) = part.loss.compute(device, compared)?;
+    let mut gradients = Gradients::zeros(network)?;
+    tape.backward(&prediction, dy, &mut gradients)?;
+    Ok(StepGradients { loss, gradients })
 }

@@ -11,83 +11,87 @@ mod tests;
 
 use candle_core::{Result, Tensor};
 use diffusion::{
-    graph::{Activation, After, Graph, Mask},
-    kernels::norm::Moments,
+    cpu::Cpu,
+    device::{Device, TrainingDevice},
+    graph::{Activation, After, Graph, Mask, picture_dims},
     layers::{Conv2d, GroupNorm, LayerNorm, Linear},
-    ops,
 };
 
-use crate::network::LoraNetwork;
+use crate::{kinds::Saved, network::LoraNetwork};
 
 /// Records one forward pass.
-pub struct Tape<'a> {
-    network: &'a LoraNetwork,
-    nodes: Vec<Node>,
+pub struct Tape<'a, D: TrainingDevice = Cpu> {
+    network: &'a LoraNetwork<D>,
+    nodes: Vec<Node<D>>,
     n_vars: usize,
 }
 
 /// A value on the tape.
 #[derive(Debug, Clone)]
-pub struct Var {
-    tensor: Tensor,
+pub struct Var<D: Device = Cpu> {
+    tensor: D::Tensor,
     id: Option<VarId>,
 }
 
-impl Var {
+impl<D: Device> Var<D> {
     /// Whether a gradient flows into the value.
     pub fn needs_grad(&self) -> bool {
         self.id.is_some()
+    }
+
+    /// The value.
+    pub fn tensor(&self) -> &D::Tensor {
+        &self.tensor
     }
 }
 
 type VarId = usize;
 
 /// One operation that a gradient has to flow back through.
-struct Node {
-    op: Op,
+struct Node<D: TrainingDevice> {
+    op: Op<D>,
     /// Where the gradients of the inputs go; `None` where none is needed.
     inputs: [Option<VarId>; 3],
     output: VarId,
 }
 
 /// An operation, with what its backward pass needs.
-enum Op {
+enum Op<D: TrainingDevice> {
     Linear {
-        layer: Linear,
+        layer: Linear<D>,
     },
     LoraLinear {
-        layer: Linear,
+        layer: Linear<D>,
         module: usize,
-        x: Tensor,
-        t: Tensor,
+        saved: Saved<D>,
     },
     Conv2d {
-        layer: Conv2d,
+        layer: Conv2d<D>,
         input: Vec<usize>,
     },
     GroupNorm {
-        layer: GroupNorm,
-        silu: bool,
-        x: Tensor,
-        moments: Moments,
+        layer: GroupNorm<D>,
+        after: After,
+        x: D::Tensor,
+        moments: D::Moments,
     },
     LayerNorm {
-        layer: LayerNorm,
-        x: Tensor,
-        moments: Moments,
+        layer: LayerNorm<D>,
+        x: D::Tensor,
+        moments: D::Moments,
     },
     Attention {
-        qkv: [Tensor; 3],
-        lse: Tensor,
+        qkv: [D::Tensor; 3],
+        lse: D::Tensor,
         n_heads: usize,
-        causal: bool,
+        mask: Mask,
     },
     Geglu {
-        x: Tensor,
+        x: D::Tensor,
     },
     Activate {
         activation: Activation,
-        x: Tensor,
+        x: D::Tensor,
     },
     Add,
     AddChannels,
@@ -102,9 +106,9 @@ enum Op {
     },
 }
 
-impl<'a> Tape<'a> {
+impl<'a, D: TrainingDevice> Tape<'a, D> {
     /// An empty tape that applies the network to the layers it knows.
-    pub fn new(network: &'a LoraNetwork) -> Self {
+    pub fn new(network: &'a LoraNetwork<D>) -> Self {
         Self {
             network,
             nodes: Vec::new(),
@@ -112,12 +116,19 @@ impl<'a> Tape<'a> {
         }
     }
 
-    /// Brings in a tensor that wants a gradient.
-    pub fn variable(&mut self, tensor: &Tensor) -> Var {
-        Var {
+    fn device(&self) -> &'a D {
+        self.network.device()
+    }
+
+    /// Brings in a host tensor that wants a gradient.
+    ///
+    /// # Errors
+    /// If the device cannot take it.
+    pub fn variable(&mut self, tensor: &Tensor) -> Result<Var<D>> {
+        Ok(Var {
+            tensor: self.device().upload(tensor)?,
             id: Some(self.new_id()),
-            tensor: tensor.clone(),
-        }
+        })
     }
 
     /// Number of recorded operations.
@@ -131,14 +142,19 @@ impl<'a> Tape<'a> {
     }
 
     /// Records `op` if one of its inputs wants a gradient.
-    fn record<const N: usize>(&mut self, tensor: Tensor, inputs: [&Var; N], op: impl FnOnce() -> Op) -> Var {
+    fn record<const N: usize>(
+        &mut self,
+        tensor: D::Tensor,
+        inputs: [&Var<D>; N],
+        op: impl FnOnce() -> Op<D>,
+    ) -> Var<D> {
         if inputs.iter().all(|input| !input.needs_grad()) {
             return Var { tensor, id: None };
         }
         self.push(tensor, inputs, op())
     }
 
-    fn push<const N: usize>(&mut self, tensor: Tensor, inputs: [&Var; N], op: Op) -> Var {
+    fn push<const N: usize>(&mut self, tensor: D::Tensor, inputs: [&Var<D>; N], op: Op<D>) -> Var<D> {
         let output = self.new_id();
         let mut ids = [None; 3];
         for (id, input) in ids.iter_mut().zip(inputs) {
@@ -156,59 +172,60 @@ impl<'a> Tape<'a> {
     }
 }
 
-impl Graph for Tape<'_> {
-    type Value = Var;
+impl<D: TrainingDevice> Graph for Tape<'_, D> {
+    type Device = D;
+    type Value = Var<D>;
 
-    fn constant(&mut self, tensor: &Tensor) -> Var {
-        Var {
-            tensor: tensor.clone(),
+    fn constant(&mut self, tensor: &Tensor) -> Result<Var<D>> {
+        Ok(Var {
+            tensor: self.device().upload(tensor)?,
             id: None,
-        }
+        })
     }
 
-    fn tensor<'v>(&self, value: &'v Var) -> &'v Tensor {
-        &value.tensor
+    fn dims<'v>(&self, value: &'v Var<D>) -> &'v [usize] {
+        self.device().dims(&value.tensor)
     }
 
-    fn linear(&mut self, x: &Var, layer: &Linear) -> Result<Var> {
+    fn linear(&mut self, x: &Var<D>, layer: &Linear<D>) -> Result<Var<D>> {
+        let y = self.device().linear(&x.tensor, layer.weight(), layer.bias())?;
         let module = layer.lora_key().and_then(|key| self.network.find(key));
         let Some(module) = module else {
-            let y = ops::linear(&x.tensor, layer)?;
             return Ok(self.record(y, [x], || Op::Linear { layer: layer.clone() }));
         };
-        let lora = self.network.module(module);
-        let (y, t) = ops::lora_linear(&x.tensor, layer, lora.down, lora.up, lora.scale)?;
+        let numbers = self.network.numbers();
+        let (y, saved) = self.network.module(module).forward(numbers, &x.tensor, y)?;
         let op = Op::LoraLinear {
             layer: layer.clone(),
             module,
-            x: x.tensor.clone(),
-            t,
+            saved,
         };
         // The LoRA's own matrices want gradients even where the input does not.
         Ok(self.push(y, [x], op))
     }
 
-    fn conv2d(&mut self, x: &Var, layer: &Conv2d) -> Result<Var> {
-        let y = ops::conv2d(&x.tensor, layer)?;
+    fn conv2d(&mut self, x: &Var<D>, layer: &Conv2d<D>) -> Result<Var<D>> {
+        let device = self.device();
+        let y = device.conv2d(&x.tensor, layer.weight(), layer.bias(), layer.geometry())?;
         Ok(self.record(y, [x], || Op::Conv2d {
             layer: layer.clone(),
-            input: x.tensor.dims().to_vec(),
+            input: device.dims(&x.tensor).to_vec(),
         }))
     }
 
-    fn group_norm(&mut self, x: &Var, layer: &GroupNorm, after: After) -> Result<Var> {
-        let silu = after == After::Silu;
-        let (y, moments) = ops::group_norm(&x.tensor, layer, silu)?;
+    fn group_norm(&mut self, x: &Var<D>, layer: &GroupNorm<D>, after: After) -> Result<Var<D>> {
+        let device = self.device();
+        let (y, moments) = device.group_norm(&x.tensor, layer.affine(), layer.grouping(after))?;
         Ok(self.record(y, [x], || Op::GroupNorm {
             layer: layer.clone(),
-            silu,
+            after,
             x: x.tensor.clone(),
             moments,
         }))
     }
 
-    fn layer_norm(&mut self, x: &Var, layer: &LayerNorm) -> Result<Var> {
-        let (y, moments) = ops::layer_norm(&x.tensor, layer)?;
+    fn layer_norm(&mut self, x: &Var<D>, layer: &LayerNorm<D>) -> Result<Var<D>> {
+        let (y, moments) = self.device().layer_norm(&x.tensor, layer.affine(), layer.eps())?;
         Ok(self.record(y, [x], || Op::LayerNorm {
             layer: layer.clone(),
             x: x.tensor.clone(),
@@ -216,58 +233,59 @@ impl Graph for Tape<'_> {
         }))
     }
 
-    fn attention(&mut self, [q, k, v]: [&Var; 3], n_heads: usize, mask: Mask) -> Result<Var> {
-        let causal = mask == Mask::Causal;
-        let (out, lse) = ops::attention(&q.tensor, &k.tensor, &v.tensor, n_heads, causal)?;
+    fn attention(&mut self, [q, k, v]: [&Var<D>; 3], n_heads: usize, mask: Mask) -> Result<Var<D>> {
+        let qkv = [&q.tensor, &k.tensor, &v.tensor];
+        let (out, lse) = self.device().attention(qkv, n_heads, mask)?;
         Ok(self.record(out, [q, k, v], || Op::Attention {
-            qkv: [q.tensor.clone(), k.tensor.clone(), v.tensor.clone()],
+            qkv: qkv.map(Clone::clone),
             lse,
             n_heads,
-            causal,
+            mask,
         }))
     }
 
-    fn geglu(&mut self, x: &Var) -> Result<Var> {
-        let y = ops::geglu(&x.tensor)?;
+    fn geglu(&mut self, x: &Var<D>) -> Result<Var<D>> {
+        let y = self.device().geglu(&x.tensor)?;
         Ok(self.record(y, [x], || Op::Geglu { x: x.tensor.clone() }))
     }
 
-    fn activate(&mut self, x: &Var, activation: Activation) -> Result<Var> {
-        let y = ops::activate(&x.tensor, activation)?;
+    fn activate(&mut self, x: &Var<D>, activation: Activation) -> Result<Var<D>> {
+        let y = self.device().activate(&x.tensor, activation)?;
         Ok(self.record(y, [x], || Op::Activate {
             activation,
             x: x.tensor.clone(),
         }))
     }
 
-    fn add(&mut self, a: &Var, b: &Var) -> Result<Var> {
-        let y = ops::add(&a.tensor, &b.tensor)?;
+    fn add(&mut self, a: &Var<D>, b: &Var<D>) -> Result<Var<D>> {
+        let y = self.device().add(&a.tensor, &b.tensor)?;
         Ok(self.record(y, [a, b], || Op::Add))
     }
 
-    fn add_channels(&mut self, x: &Var, bias: &Var) -> Result<Var> {
-        let y = ops::add_channels(&x.tensor, &bias.tensor)?;
+    fn add_channels(&mut self, x: &Var<D>, bias: &Var<D>) -> Result<Var<D>> {
+        let y = self.device().add_channels(&x.tensor, &bias.tensor)?;
         Ok(self.record(y, [x, bias], || Op::AddChannels))
     }
 
-    fn concat(&mut self, a: &Var, b: &Var) -> Result<Var> {
-        let y = ops::concat(&a.tensor, &b.tensor)?;
-        let first_width = a.tensor.dim(candle_core::D::Minus1)?;
+    fn concat(&mut self, a: &Var<D>, b: &Var<D>) -> Result<Var<D>> {
+        let y = self.device().concat(&a.tensor, &b.tensor)?;
+        let first_width = self.dims(a).last().copied().unwrap_or(1);
         Ok(self.record(y, [a, b], || Op::Concat { first_width }))
     }
 
-    fn upsample_2x(&mut self, x: &Var, size: (usize, usize)) -> Result<Var> {
-        let y = ops::upsample_2x(&x.tensor, size)?;
-        let (_, height, width, _) = x.tensor.dims4()?;
+    fn upsample_2x(&mut self, x: &Var<D>, size: (usize, usize)) -> Result<Var<D>> {
+        let [_, height, width, _] = picture_dims(self, x)?;
+        let y = self.device().upsample_2x(&x.tensor, size)?;
         Ok(self.record(y, [x], || Op::Upsample {
             input: (height, width),
         }))
     }
 
-    fn reshape(&mut self, x: &Var, shape: &[usize]) -> Result<Var> {
-        let y = x.tensor.reshape(shape)?;
+    fn reshape(&mut self, x: &Var<D>, shape: &[usize]) -> Result<Var<D>> {
+        let device = self.device();
+        let y = device.reshape(&x.tensor, shape)?;
         Ok(self.record(y, [x], || Op::Reshape {
-            input: x.tensor.dims().to_vec(),
+            input: device.dims(&x.tensor).to_vec(),
         }))
     }
 }

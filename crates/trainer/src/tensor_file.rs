@@ -16,7 +16,7 @@ use candle_core::{DType, Tensor};
 use half::f16;
 use serde_json::{Map, Value, json};
 
-use diffusion::ops::floats;
+use diffusion::device::floats;
 
 /// How `f32` numbers are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,10 +11,16 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use diffusion::{base::BaseModel, schedulers::PredictionType};
+use diffusion::{
+    base::BaseModel,
+    cpu::Cpu,
+    device::{Device, TrainingDevice},
+    schedulers::PredictionType,
+};
 use protocol::{
     agent::{ArtifactKind, Directive, Report},
     dataset::Manifest,
+    event::LogLevel,
     model::Verdict,
     recipe::Recipe,
 };
@@ -31,11 +37,11 @@ use crate::{
 };
 
 /// One training.
-pub struct TrainJob<'a> {
+pub struct TrainJob<'a, D: Device = Cpu> {
     /// Its configuration.
     pub recipe: &'a Recipe,
-    /// The base model, loaded.
-    pub base: &'a BaseModel,
+    /// The base model, loaded onto the device that trains.
+    pub base: &'a BaseModel<D>,
     /// The pictures to train on.
     pub manifest: &'a Manifest,
     /// Gives their files.
@@ -106,12 +112,12 @@ pub struct Judged {
 ///
 /// # Errors
 /// If something cannot be read, computed or written. Checkpoints that were reported stay as they are.
-pub fn train(
-    job: &TrainJob<'_>,
+pub fn train<D: TrainingDevice>(
+    job: &TrainJob<'_, D>,
     mut events: impl FnMut(TrainEvent),
     mut commands: impl FnMut() -> Option<Directive>,
 ) -> Result<Ended, TrainError> {
-    let p = &job.recipe.parameters;
+    let p = job.recipe.parameters();
     let started_at = seconds_since_1970();
     let mut orders = VecDeque::new();
     let data = match prepare(job, &mut events, &mut commands, &mut orders)? {
@@ -119,6 +125,12 @@ pub fn train(
         ControlFlow::Break(ended) => return Ok(ended),
     };
     let mut run = Run::begin(job, &data)?;
+    if let Some(message) = run.new_schedule.take() {
+        events(TrainEvent::Report(Report::Log {
+            level: LogLevel::Info,
+            message,
+        }));
+    }
     let studio = Studio::new(job, &data)?;
     if run.n_done() == 0 {
         report_validation_loss(&run, &mut events)?;
@@ -160,8 +172,8 @@ pub fn train(
 }
 
 /// Pictures and captions into memory. An order to end is obeyed here already; others wait in `orders`.
-fn prepare(
-    job: &TrainJob<'_>,
+fn prepare<D: Device>(
+    job: &TrainJob<'_, D>,
     events: &mut impl FnMut(TrainEvent),
     commands: &mut impl FnMut() -> Option<Directive>,
     orders: &mut VecDeque<Directive>,
@@ -190,13 +202,19 @@ fn prepare(
     }
 }
 
-fn save_checkpoint(run: &mut Run, events: &mut impl FnMut(TrainEvent)) -> Result<(), TrainError> {
+fn save_checkpoint<D: TrainingDevice>(
+    run: &mut Run<'_, D>,
+    events: &mut impl FnMut(TrainEvent),
+) -> Result<(), TrainError> {
     let (kind, path) = run.save_checkpoint()?;
     events(TrainEvent::Wrote { kind, path });
     Ok(())
 }
 
-fn report_validation_loss(run: &Run, events: &mut impl FnMut(TrainEvent)) -> Result<(), TrainError> {
+fn report_validation_loss<D: TrainingDevice>(
+    run: &Run<'_, D>,
+    events: &mut impl FnMut(TrainEvent),
+) -> Result<(), TrainError> {
     if let Some(loss) = run.validation_loss()? {
         let step = run.n_done();
         events(TrainEvent::Report(Report::ValidationLoss { step, loss }));
@@ -205,14 +223,14 @@ fn report_validation_loss(run: &Run, events: &mut impl FnMut(TrainEvent)) -> Res
 }
 
 /// Writes the LoRA and judges the written file.
-fn finish(
-    job: &TrainJob<'_>,
+fn finish<D: TrainingDevice>(
+    job: &TrainJob<'_, D>,
     data: &TrainingData,
-    run: &Run,
-    studio: &Studio,
+    run: &Run<'_, D>,
+    studio: &Studio<'_, D>,
     started_at: f64,
 ) -> Result<Trained, TrainError> {
-    let lora = job.folder.join(format!("{}.safetensors", job.recipe.name));
+    let lora = job.folder.join(format!("{}.safetensors", job.recipe.name()));
     let tensors = run
         .network
         .to_tensors()
@@ -238,8 +256,8 @@ fn finish(
 ///
 /// # Errors
 /// If the pictures cannot be prepared, or the judging itself fails. A bad file gets a verdict that says so.
-pub fn judge(
-    job: &TrainJob<'_>,
+pub fn judge<D: TrainingDevice>(
+    job: &TrainJob<'_, D>,
     lora: &Path,
     mut events: impl FnMut(TrainEvent),
 ) -> Result<Judged, TrainError> {
@@ -256,10 +274,10 @@ pub fn judge(
     judge_file(job, &data, &Studio::new(job, &data)?, lora)
 }
 
-fn judge_file(
-    job: &TrainJob<'_>,
+fn judge_file<D: TrainingDevice>(
+    job: &TrainJob<'_, D>,
     data: &TrainingData,
-    studio: &Studio,
+    studio: &Studio<'_, D>,
     lora: &Path,
 ) -> Result<Judged, TrainError> {
     let evaluation = evaluate(job.base, lora, data, &studio.request(0)).map_err(TrainError::Evaluate)?;
@@ -275,7 +293,12 @@ fn judge_file(
     })
 }
 
-fn facts<'a>(job: &TrainJob<'a>, data: &'a TrainingData, run: &Run, started_at: f64) -> Facts<'a> {
+fn facts<'a, D: TrainingDevice>(
+    job: &TrainJob<'a, D>,
+    data: &'a TrainingData,
+    run: &Run<'_, D>,
+    started_at: f64,
+) -> Facts<'a> {
     Facts {
         recipe: job.recipe,
         base: BaseFacts {

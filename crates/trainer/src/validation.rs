@@ -5,7 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use diffusion::{base::BaseModel, graph::AdapterSet, ops::floats};
+use diffusion::{
+    base::BaseModel,
+    device::{Device, floats},
+    graph::AdapterSet,
+};
 
 use crate::data::{Sample, TrainingData};
 
@@ -19,9 +23,9 @@ const BATCH_SIZE: usize = 4;
 ///
 /// # Errors
 /// If a LoRA does not fit the base.
-pub fn validation_losses(
-    base: &BaseModel,
-    adapters: &AdapterSet,
+pub fn validation_losses<D: Device>(
+    base: &BaseModel<D>,
+    adapters: &AdapterSet<D>,
     data: &TrainingData,
     samples: &[Sample],
 ) -> candle_core::Result<Vec<f64>> {

@@ -1,13 +1,13 @@
-// Signed addresses of pictures. The server signs them anew in each answer; a browser would load a picture again
-// each time its address changes, so the first address of a picture is kept while it is valid.
+// Signed URLs of pictures. The server signs them again in each response; a browser would load a picture again
+// each time its URL changes, so the first URL of a picture is kept while it is valid.
 
-/** Addresses are valid for an hour (see the API's description); a page may be open a while with one. */
+/** URLs are valid for an hour (see the API description); a page may stay open with one for a while. */
 const KEPT_MS = 45 * 60_000;
 const SIGNATURE = /^(exp|sig|x-amz-.*)$/i;
 
 const kept = new Map<string, { address: string; until: number }>();
 
-/** The answer, with addresses that the browser has pictures for already. */
+/** The response, with URLs for which the browser already has pictures. */
 export function keepAddresses<T>(answer: T, now = Date.now()): T {
   if (Array.isArray(answer)) return answer.map((one) => keepAddresses(one, now)) as T;
   if (typeof answer !== "object" || answer === null) return answer;
@@ -30,7 +30,7 @@ function keep(value: unknown, now: number): unknown {
   return value;
 }
 
-/** What an address names, without what only proves that it may be read. */
+/** The URL without its signature. */
 function unsigned(address: string): string {
   const url = new URL(address, "http://here");
   for (const key of [...url.searchParams.keys()]) if (SIGNATURE.test(key)) url.searchParams.delete(key);

@@ -5,7 +5,7 @@ import type { AuditCategory } from "./types";
 
 const LIMIT = 100;
 
-/** The newest entries first, part after part. */
+/** The newest entries first, page by page. */
 export const auditQuery = (category: AuditCategory | null) =>
   infiniteQueryOptions({
     queryKey: ["audit", category],
@@ -19,6 +19,6 @@ export const auditQuery = (category: AuditCategory | null) =>
       ),
     initialPageParam: "",
     getNextPageParam: (last) => last.next,
-    // Every visit writes nothing, but the last minute is worth seeing.
+    // Refetched on every visit, because the last minute matters.
     staleTime: 0,
   });

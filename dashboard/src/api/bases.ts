@@ -1,9 +1,9 @@
-// Base models that were registered: how far each is, and what can be done with it.
+// Registered base models: their state and actions.
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { body, client } from "./client";
 import type { RegisterBase, RegisteredBase } from "./types";
 
-/** The server hashes or copies it. */
+/** Whether the server is hashing or copying it. */
 export function isBusy({ state, copy }: RegisteredBase): boolean {
   return state === "checking" || copy === "copying";
 }
@@ -13,7 +13,7 @@ export const registeredBasesQuery = () =>
     queryKey: ["registered-base-models"],
     queryFn: () => body(client.GET("/api/v1/registered-base-models")),
     refetchInterval: ({ state }) => (state.data?.some(isBusy) ? 1000 : false),
-    // Somebody comes back from adding one in another tab, or with curl.
+    // It may have been added in another tab, or with curl.
     refetchOnWindowFocus: "always",
   });
 

@@ -1,4 +1,4 @@
-// The one client of the HTTP API. A refused request throws a ProblemError; a lost session leads to the sign-in page.
+// The one client of the HTTP API. A rejected request throws a ProblemError; a lost session leads to the sign-in page.
 import createClient from "openapi-fetch";
 import { keepAddresses } from "./addresses";
 import { ProblemError, toProblem } from "./problem";
@@ -7,7 +7,7 @@ import { submissions } from "./submissions";
 
 export const client = createClient<paths>({ baseUrl: window.location.origin, credentials: "same-origin" });
 
-// Answers pass from the last one to the first: a refusal is seen by `submissions` before it is thrown.
+// Middleware sees responses in reverse order: `submissions` sees an error before it is thrown.
 client.use(
   {
     async onResponse({ response }) {
@@ -19,7 +19,7 @@ client.use(
   submissions,
 );
 
-/** The body of an answer; the middleware has thrown when there is none. */
+/** The body of a response; the middleware throws if there is none. */
 export async function body<T>(request: Promise<{ data?: T }>): Promise<T> {
   const { data } = await request;
   return keepAddresses(data as T);

@@ -19,11 +19,11 @@ export function useDeleteDataset() {
   });
 }
 
-/** Sets what a picture is used for; shown at once, taken back when the server refuses. */
+/** Sets the use of a picture; updates optimistically, and reverts if the server rejects it. */
 export function useSetSplit(dataset: string) {
   const queries = useQueryClient();
   const key = ["datasets", dataset, "items"];
-  // Nothing else of the picture is touched: its caption may be saved at the same time.
+  // Only the split is changed: the caption may be saved at the same time.
   const show = (item: string, split: Split) =>
     queries.setQueryData<Item[]>(key, (items) =>
       items?.map((one) => (one.id === item ? { ...one, split } : one)),

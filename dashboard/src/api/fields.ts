@@ -6,14 +6,19 @@ export const fields = {
       "description": "Alpha: the LoRA's output is scaled by alpha / rank. Equal to rank means a scale of 1.",
       "maximum": 512,
       "exclusiveMinimum": 0,
-      "default": 16
+      "default": 16,
+      "group": "advanced",
+      "order": 3
     },
     "batch_size": {
       "type": "integer",
       "description": "Pictures in one forward pass.",
       "minimum": 1,
       "maximum": 64,
-      "default": 1
+      "default": 1,
+      "group": "basic",
+      "order": 6,
+      "unit": "pictures"
     },
     "bucket_step": {
       "type": "integer",
@@ -21,35 +26,47 @@ export const fields = {
       "minimum": 32,
       "maximum": 256,
       "multipleOf": 32,
-      "default": 64
+      "default": 64,
+      "group": "advanced",
+      "order": 14,
+      "unit": "pixels"
     },
     "caption_dropout": {
       "type": "number",
       "description": "Share of the training pictures shown with an empty caption.",
       "minimum": 0,
       "maximum": 1,
-      "default": 0
+      "default": 0,
+      "group": "advanced",
+      "order": 12
     },
     "checkpoint_every_n_steps": {
       "type": "integer",
       "description": "A checkpoint is stored each time this many steps are done. 0 stores only the last.",
       "minimum": 0,
       "maximum": 1000000,
-      "default": 200
+      "default": 200,
+      "group": "advanced",
+      "order": 16,
+      "unit": "steps"
     },
     "gradient_accumulation": {
       "type": "integer",
       "description": "Forward passes whose gradients are averaged into one optimizer step.",
       "minimum": 1,
       "maximum": 256,
-      "default": 1
+      "default": 1,
+      "group": "advanced",
+      "order": 7
     },
     "learning_rate": {
       "type": "number",
       "description": "Learning rate of AdamW at its highest point.",
       "maximum": 1,
       "exclusiveMinimum": 0,
-      "default": 0.0001
+      "default": 0.0001,
+      "group": "basic",
+      "order": 1
     },
     "lr_schedule": {
       "type": "string",
@@ -58,14 +75,18 @@ export const fields = {
       "options": [
         "constant",
         "cosine"
-      ]
+      ],
+      "group": "advanced",
+      "order": 4
     },
     "max_gradient_norm": {
       "type": "number",
       "description": "Gradients are scaled down to this norm when they are longer. 0 switches clipping off.",
       "minimum": 0,
       "maximum": 100,
-      "default": 1
+      "default": 1,
+      "group": "advanced",
+      "order": 8
     },
     "max_tokens": {
       "type": "integer",
@@ -73,42 +94,57 @@ export const fields = {
       "minimum": 75,
       "maximum": 225,
       "multipleOf": 75,
-      "default": 75
+      "default": 75,
+      "group": "advanced",
+      "order": 15,
+      "unit": "tokens"
     },
     "min_snr_gamma": {
       "type": "number",
       "description": "Limits the loss weight of nearly noise-free timesteps (Hang et al. 2023). 0 switches it off; 5 is usual.",
       "minimum": 0,
       "maximum": 20,
-      "default": 5
+      "default": 5,
+      "group": "advanced",
+      "order": 10
     },
     "n_steps": {
       "type": "integer",
       "description": "Optimizer steps.",
       "minimum": 1,
       "maximum": 1000000,
-      "default": 1600
+      "default": 1600,
+      "group": "basic",
+      "order": 0,
+      "unit": "steps"
     },
     "n_warmup_steps": {
       "type": "integer",
       "description": "Steps over which the learning rate rises from zero. Must be less than the number of steps.",
       "minimum": 0,
       "maximum": 1000000,
-      "default": 0
+      "default": 0,
+      "group": "advanced",
+      "order": 5,
+      "unit": "steps"
     },
     "noise_offset": {
       "type": "number",
       "description": "Noise offset: lets the model learn pictures that are darker or brighter than average. 0 is off.",
       "minimum": 0,
       "maximum": 1,
-      "default": 0
+      "default": 0,
+      "group": "advanced",
+      "order": 11
     },
     "rank": {
       "type": "integer",
       "description": "Rank of the LoRA matrices: how much it can learn, and how large the file gets.",
       "minimum": 1,
       "maximum": 256,
-      "default": 16
+      "default": 16,
+      "group": "basic",
+      "order": 2
     },
     "resolution": {
       "type": "integer",
@@ -116,27 +152,38 @@ export const fields = {
       "minimum": 64,
       "maximum": 2048,
       "multipleOf": 8,
-      "default": 1024
+      "default": 1024,
+      "group": "basic",
+      "order": 13,
+      "unit": "pixels"
     },
     "sample_every_n_steps": {
       "type": "integer",
       "description": "Preview pictures are rendered each time this many steps are done. 0 renders none.",
       "minimum": 0,
       "maximum": 1000000,
-      "default": 200
+      "default": 200,
+      "group": "advanced",
+      "order": 17,
+      "unit": "steps"
     },
     "seed": {
       "type": "integer",
       "description": "Seed of everything random in the training.",
       "minimum": 0,
-      "default": 42
+      "maximum": 4294967295,
+      "default": 42,
+      "group": "advanced",
+      "order": 18
     },
     "weight_decay": {
       "type": "number",
       "description": "Weight decay of AdamW.",
       "minimum": 0,
       "maximum": 1,
-      "default": 0.01
+      "default": 0.01,
+      "group": "advanced",
+      "order": 9
     }
   },
   "CreateJob": {
@@ -146,11 +193,11 @@ export const fields = {
     },
     "dataset_id": {
       "type": "string",
-      "description": "The pictures to learn from. They are frozen when the job is made; later changes do not reach it."
+      "description": "The dataset to train on. It is frozen when the job is created; later changes do not affect the job."
     },
     "engine": {
       "type": "string",
-      "description": "What computes the training.",
+      "description": "The training engine.",
       "options": [
         "native",
         "kohya"
@@ -158,26 +205,26 @@ export const fields = {
     },
     "estimate_hash": {
       "type": "string",
-      "description": "`hash` of the estimate that the user saw. Needed for a provider that rents machines out: if prices or settings have changed since, nothing is launched."
+      "description": "`hash` of the estimate that the user saw. Required for a provider with paid machines: if prices or settings have changed since, the job is rejected."
     },
     "limit_micro_usd": {
       "type": "integer",
-      "description": "What the job may cost in all, over every machine that it runs on, in micro-dollars. Needed for a provider that rents machines out; the job ends itself, with a checkpoint, before it passes this.",
+      "description": "Total cost limit of the job across all its machines, in micro-dollars. Required for a provider with paid machines; the job stops with a checkpoint before it exceeds the limit.",
       "minimum": 1
     },
     "name": {
       "type": "string",
-      "description": "Name of the result, from 1 to 80 characters.",
+      "description": "Name of the resulting model, 1 to 80 characters.",
       "maxLength": 80,
       "minLength": 1
     },
     "parameters": {
       "type": "object",
-      "description": "Replaces the preset's hyperparameters."
+      "description": "Overrides of the preset's hyperparameters."
     },
     "preset": {
       "type": "string",
-      "description": "What the LoRA is for; gives the defaults of all parameters.",
+      "description": "What the LoRA is for; sets the defaults of all parameters.",
       "options": [
         "character",
         "style",
@@ -186,33 +233,34 @@ export const fields = {
     },
     "priority": {
       "type": "integer",
-      "description": "Jobs of a higher priority go first, from -10 to 10; of equal ones the oldest.",
+      "description": "Priority, from -10 to 10. Higher runs first; the oldest first among equals.",
       "minimum": -10,
       "maximum": 10,
       "default": 0
     },
     "project": {
       "type": "string",
-      "description": "The project that it belongs to, whose budget it also keeps to; from 1 to 80 characters.",
+      "description": "The project of the job, whose budget also applies; 1 to 80 characters.",
       "maxLength": 80,
       "minLength": 1
     },
     "provider": {
       "type": "string",
-      "description": "Who leases the machine: `local` is this one.",
+      "description": "The provider of the machine: `local` is the server's own machine.",
       "default": "local"
     },
     "rental": {
       "type": "object",
-      "description": "Which rented machines it may run on."
+      "description": "Requirements for the rented machine."
     },
     "sample_prompts": {
       "type": "array",
-      "description": "Prompts of the preview pictures, at most 16. Left out: captions of the dataset."
+      "description": "Prompts of the preview pictures, at most 16. If omitted, captions of the dataset are used.",
+      "maxItems": 16
     },
     "trigger_word": {
       "type": "string",
-      "description": "The word that calls the LoRA up in a prompt; put in front of captions that lack it.",
+      "description": "The word that activates the LoRA in a prompt; prepended to captions that lack it.",
       "maxLength": 80
     }
   },
@@ -230,14 +278,15 @@ export const fields = {
     },
     "height": {
       "type": "integer",
-      "description": "Height in pixels. Left out: the base's own.",
+      "description": "Height in pixels. If omitted, that of the base model.",
       "minimum": 64,
       "maximum": 2048,
       "multipleOf": 8
     },
     "loras": {
       "type": "array",
-      "description": "LoRAs to apply, any number of them."
+      "description": "LoRAs to apply.",
+      "maxItems": 64
     },
     "n_steps": {
       "type": "integer",
@@ -248,12 +297,12 @@ export const fields = {
     },
     "negative_prompt": {
       "type": "string",
-      "description": "What it shall not show.",
+      "description": "What the picture should not show.",
       "maxLength": 2000
     },
     "prompt": {
       "type": "string",
-      "description": "What the picture shall show.",
+      "description": "What the picture should show.",
       "maxLength": 2000
     },
     "sampler": {
@@ -268,12 +317,12 @@ export const fields = {
     },
     "seed": {
       "type": "integer",
-      "description": "Seed of the starting noise. Left out: a random one.",
+      "description": "Seed of the initial noise. Random if omitted.",
       "minimum": 0
     },
     "width": {
       "type": "integer",
-      "description": "Width in pixels. Left out: the base's own.",
+      "description": "Width in pixels. If omitted, that of the base model.",
       "minimum": 64,
       "maximum": 2048,
       "multipleOf": 8
@@ -282,7 +331,7 @@ export const fields = {
   "CreateDataset": {
     "name": {
       "type": "string",
-      "description": "Its name, from 1 to 80 characters.",
+      "description": "Its name, 1 to 80 characters.",
       "maxLength": 80,
       "minLength": 1
     }
@@ -294,7 +343,7 @@ export const fields = {
     },
     "weight": {
       "type": "number",
-      "description": "0 leaves the base as it is, 1 is what was trained; may be negative.",
+      "description": "Weight: 0 leaves the base unchanged, 1 applies the LoRA as trained; may be negative.",
       "minimum": -4,
       "maximum": 4,
       "default": 1

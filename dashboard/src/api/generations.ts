@@ -1,14 +1,14 @@
-// Asking for pictures.
+// Requesting pictures.
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { body, client } from "./client";
 import type { CreateGeneration, Generation } from "./types";
 
-/** It will still change by itself. */
+/** Whether it is still in progress. */
 export function isLive(generation: Generation): boolean {
   return generation.phase === "queued" || generation.phase === "running";
 }
 
-/** Asks for one picture per request. */
+/** Requests one picture each. */
 export function useGenerate() {
   const queries = useQueryClient();
   return useMutation({
@@ -21,7 +21,7 @@ export function useGenerate() {
   });
 }
 
-/** Where the browser downloads a picture from. */
+/** URL for downloading a picture. */
 export function pictureHref(id: string): string {
   return `/api/v1/generations/${id}/download`;
 }

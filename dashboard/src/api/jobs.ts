@@ -1,4 +1,4 @@
-// Submitting jobs and telling them what to do.
+// Submitting and controlling jobs.
 import { keepPreviousData, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { body, client } from "./client";
 import { isConflict } from "./problem";
@@ -14,13 +14,13 @@ export function useCreateJob() {
       queries.setQueryData(["jobs", job.id], job);
       return queries.invalidateQueries({ queryKey: ["jobs"], exact: true });
     },
-    // Prices, or what else the estimate said, have changed.
+    // Prices or other parts of the estimate have changed.
     onError: (error) =>
       isConflict(error) ? queries.invalidateQueries({ queryKey: ["estimate"] }) : undefined,
   });
 }
 
-/** What a job would be: how many pictures, epochs and minutes. */
+/** Estimate of a job: pictures, epochs and minutes. */
 export const estimateQuery = (job: CreateJob | null) =>
   queryOptions({
     queryKey: ["estimate", job],

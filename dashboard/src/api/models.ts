@@ -1,4 +1,4 @@
-// Moving model versions from stage to stage.
+// Changing the stage of model versions.
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { body, client } from "./client";
 
@@ -19,7 +19,7 @@ export function useStageAction(id: string) {
   });
 }
 
-/** Where the browser downloads a model version's file from. */
+/** URL for downloading a model version's file. */
 export function downloadHref(id: string): string {
   return `/api/v1/model-versions/${id}/download`;
 }

@@ -1,8 +1,8 @@
-// The server's errors, as exceptions that keep its words.
+// The server's errors, as exceptions that keep its messages.
 import { formatName } from "~/lib/format";
 import type { Problem } from "./types";
 
-/** The server refused a request and said why. */
+/** The server rejected a request and gave the reason. */
 export class ProblemError extends Error {
   override readonly name = "ProblemError";
 
@@ -16,12 +16,12 @@ export class ProblemError extends Error {
   }
 }
 
-/** The request was right by itself, and does not go with how things stand now. */
+/** The request was valid, but conflicts with the current state. */
 export function isConflict(error: unknown): error is ProblemError {
   return error instanceof ProblemError && error.problem.status === 409;
 }
 
-/** Nothing came back: whether the request arrived is not known. */
+/** No response came: it is unknown whether the request arrived. */
 export function isUnanswered(error: unknown): boolean {
   return error instanceof TypeError;
 }
@@ -31,14 +31,18 @@ export function isProblem(body: unknown): body is Problem {
   return typeof body === "object" && body !== null && "title" in body && "status" in body;
 }
 
-/** A problem from an answer that came without one: a proxy's page, or no answer at all. */
+/** A problem for a response that has none: a proxy's error page, or no body. */
 export function toProblem(body: unknown, status: number): Problem {
   if (isProblem(body)) return body;
-  return { type: "unexpected", title: `The server answered ${status} without saying why.`, status };
+  return {
+    type: "unexpected",
+    title: `The server responded with status ${status} and no explanation.`,
+    status,
+  };
 }
 
 const ALREADY_THERE =
-  "An earlier try of this did arrive, with other values or prices. Look whether it is what you want before you try again.";
+  "An earlier attempt did reach the server, with different values or prices. Check its result before you try again.";
 
 /** One or two sentences for a person. */
 export function describeError(error: unknown): string {

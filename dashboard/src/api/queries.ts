@@ -1,4 +1,4 @@
-// What the pages read, by resource. Query holds the server's state; the keys nest, so that a change is found.
+// Queries of the pages, by resource. Keys are nested, so that a change invalidates the right ones.
 import { queryOptions } from "@tanstack/react-query";
 import { catchUp } from "~/live/recent";
 import { body, client } from "./client";
@@ -10,10 +10,10 @@ interface Page<T> {
 }
 
 const LIMIT = 500;
-// Enough for every list that a person looks through; beyond that one searches.
+// Enough for any list that a person browses; longer ones are searched.
 const MOST_PAGES = 10;
 
-/** A whole list, part after part. */
+/** A complete list, page by page. */
 async function whole<T>(get: (query: { limit: number; after?: string }) => Promise<Page<T>>): Promise<T[]> {
   const items: T[] = [];
   let after: string | undefined;
@@ -29,7 +29,7 @@ async function whole<T>(get: (query: { limit: number; after?: string }) => Promi
 export const sessionQuery = () =>
   queryOptions({ queryKey: ["session"], queryFn: () => body(client.GET("/api/v1/session")), retry: false });
 
-/** No job's stream tells of the server itself. */
+/** Job streams do not report the state of the server. */
 const SYSTEM_EVERY_MS = 15_000;
 
 export const systemQuery = () =>
@@ -79,7 +79,7 @@ export const metricsQuery = (id: string, width = 2000) =>
     queryKey: ["jobs", id, "metrics"],
     queryFn: () =>
       body(client.GET("/api/v1/jobs/{id}/metrics", { params: { path: { id }, query: { width } } })),
-    // The stream brings it up to date; reading again would start the stream anew.
+    // The stream keeps it up to date; refetching would restart the stream.
     staleTime: Number.POSITIVE_INFINITY,
     gcTime: 0,
     refetchOnWindowFocus: false,
@@ -130,7 +130,7 @@ export const generationsQuery = () =>
       (await body(client.GET("/api/v1/generations", { params: { query: { limit: 60 } } }))).items,
   });
 
-/** A generation; the request waits on the server until the picture is there. */
+/** A generation; the server delays the response until the picture is ready. */
 export const generationQuery = (id: string) =>
   queryOptions({
     queryKey: ["generations", id],

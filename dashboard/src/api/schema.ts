@@ -9,7 +9,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Announce a file */
+        /** Announce a file to upload */
         post: operations["create_artifact"];
         delete?: never;
         options?: never;
@@ -26,7 +26,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Say that a file is uploaded */
+        /** Confirm that a file is uploaded */
         post: operations["complete_artifact"];
         delete?: never;
         options?: never;
@@ -60,7 +60,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Renew the lease, deliver events, get orders */
+        /** Renew the lease, deliver events, receive orders */
         post: operations["heartbeat"];
         delete?: never;
         options?: never;
@@ -78,8 +78,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Say that a file of the assignment is lost, damaged or of no use
-         * @description The server looks at it itself, and says what to do without it.
+         * Report a file of the assignment as lost, damaged or unusable
+         * @description The server checks the file itself and replies what to do without it.
          */
         post: operations["report_unusable"];
         delete?: never;
@@ -97,7 +97,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Ask for work, and wait for it */
+        /** Claim work, waiting until there is some */
         post: operations["claim"];
         delete?: never;
         options?: never;
@@ -113,8 +113,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List who did what, the newest first
-         * @description Entries are kept for a year, or as long as the server's settings say.
+         * List audit log entries, newest first
+         * @description Entries are kept for a year unless the server's settings say otherwise.
          */
         get: operations["list_audit"];
         put?: never;
@@ -152,7 +152,7 @@ export interface paths {
         /** List datasets */
         get: operations["list_datasets"];
         put?: never;
-        /** Make an empty dataset */
+        /** Create an empty dataset */
         post: operations["create_dataset"];
         delete?: never;
         options?: never;
@@ -173,7 +173,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a dataset
-         * @description Jobs that were made from it keep their frozen copy.
+         * @description Existing jobs keep their frozen copy.
          */
         delete: operations["delete_dataset"];
         options?: never;
@@ -189,12 +189,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List a dataset's pictures, in the order of their upload */
+        /** List a dataset's pictures, in upload order */
         get: operations["list_items"];
         put?: never;
         /**
          * Upload pictures and captions
-         * @description Each file is taken or refused by itself; the answer names every refused file with its reason.
+         * @description Each file is accepted or rejected individually; the response lists every rejected file with the reason.
          */
         post: operations["upload_items"];
         delete?: never;
@@ -230,7 +230,7 @@ export interface paths {
         };
         /**
          * Follow all jobs' events
-         * @description A WebSocket that sends what happens from now on: one `AnyJobEvent` in each text message.
+         * @description A WebSocket that sends events from now on: one `AnyJobEvent` in each text message.
          */
         get: operations["all_events"];
         put?: never;
@@ -251,7 +251,7 @@ export interface paths {
         /** List generations */
         get: operations["list_generations"];
         put?: never;
-        /** Ask for a picture */
+        /** Generate a picture */
         post: operations["create_generation"];
         delete?: never;
         options?: never;
@@ -285,7 +285,7 @@ export interface paths {
         };
         /**
          * Download the picture
-         * @description Takes `Range`. A server that keeps its files in a bucket answers with an address there.
+         * @description Supports `Range`. A server with its files in a bucket redirects to a URL there.
          */
         get: operations["download_generation"];
         put?: never;
@@ -307,8 +307,8 @@ export interface paths {
         get: operations["list_jobs"];
         put?: never;
         /**
-         * Submit a training
-         * @description The dataset is frozen as it is now.
+         * Submit a training job
+         * @description The current state of the dataset is frozen for the job.
          */
         post: operations["create_job"];
         delete?: never;
@@ -362,7 +362,7 @@ export interface paths {
         put?: never;
         /**
          * Cancel a job
-         * @description Nothing is kept. Repeating it is harmless.
+         * @description Nothing is kept. The request can be repeated safely.
          */
         post: operations["cancel_job"];
         delete?: never;
@@ -382,7 +382,7 @@ export interface paths {
         put?: never;
         /**
          * Store a checkpoint now
-         * @description The job goes on.
+         * @description The job continues.
          */
         post: operations["checkpoint_job"];
         delete?: never;
@@ -400,10 +400,10 @@ export interface paths {
         };
         /**
          * Get or follow a job's events
-         * @description As a plain request, answers with the stored events after `after`. As a WebSocket, sends the same and goes
-         *     on with new ones as they happen: one `JobEvent` in each text message. Close codes: 4404 there is no such
-         *     job; 4008 the reader was too slow, connect again with the last `seq` as `after`; 4401 the session or token has
-         *     ended; 1001 the server ends.
+         * @description A plain request returns the stored events after `after`. A WebSocket sends the same and continues
+         *     with new ones as they happen: one `JobEvent` in each text message. Close codes: 4404 there is no such
+         *     job; 4008 the reader was too slow, reconnect with the last `seq` as `after`; 4401 the session or token has
+         *     ended; 1001 the server shuts down.
          */
         get: operations["job_events"];
         put?: never;
@@ -423,8 +423,8 @@ export interface paths {
         };
         get?: never;
         /**
-         * Set what a job may cost in all
-         * @description A machine that it has keeps the reservation that it was ordered with; the next one gets the new limit.
+         * Set the cost limit of a job
+         * @description A machine that is already running keeps its reservation; the new limit applies from the next one.
          */
         put: operations["set_job_limit"];
         post?: never;
@@ -462,7 +462,7 @@ export interface paths {
         put?: never;
         /**
          * Resume a stopped or failed job
-         * @description It goes on from its newest checkpoint, on a machine of another provider if the body says so. The body may be left out.
+         * @description It resumes from its newest checkpoint, on a machine of another provider if the body names one. The body is optional.
          */
         post: operations["resume_job"];
         delete?: never;
@@ -482,7 +482,7 @@ export interface paths {
         put?: never;
         /**
          * Render the sample prompts now
-         * @description The job goes on.
+         * @description The job continues.
          */
         post: operations["sample_job"];
         delete?: never;
@@ -537,7 +537,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Say what a job would be, without making it */
+        /** Estimate a job without creating it */
         post: operations["estimate_job"];
         delete?: never;
         options?: never;
@@ -571,7 +571,7 @@ export interface paths {
         };
         /**
          * Download the LoRA file
-         * @description Takes `Range`. A server that keeps its files in a bucket answers with an address there.
+         * @description Supports `Range`. A server with its files in a bucket redirects to a URL there.
          */
         get: operations["download_model_version"];
         put?: never;
@@ -593,7 +593,7 @@ export interface paths {
         put?: never;
         /**
          * Approve a model version for use
-         * @description Only one whose verdict passed can be.
+         * @description Requires a passed verdict.
          */
         post: operations["promote_model_version"];
         delete?: never;
@@ -613,7 +613,7 @@ export interface paths {
         put?: never;
         /**
          * Retire a model version
-         * @description It is no longer offered.
+         * @description It is no longer offered in the playground.
          */
         post: operations["retire_model_version"];
         delete?: never;
@@ -680,7 +680,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List who leases machines */
+        /** List providers */
         get: operations["list_providers"];
         put?: never;
         post?: never;
@@ -699,7 +699,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Order machines again at a provider where that was halted */
+        /** Resume renting at a provider after a halt */
         post: operations["resume_provider"];
         delete?: never;
         options?: never;
@@ -714,16 +714,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List registered base models, also those that are still being checked */
+        /** List registered base models, including those still being checked */
         get: operations["list_registered_bases"];
         put?: never;
         /**
          * Register a base model
-         * @description By a path on the server's machine, in a folder that its settings allow (`--base-folder`), by an address, or by an id
-         *     on Hugging Face. Addresses of private networks are fetched only if the settings allow them (`--allow-fetch-from`). The
-         *     server looks whether it is an SDXL
-         *     model and hashes it; of one on the web it reads the header only, if the hash is known. Machines that train on it
-         *     fetch it from there.
+         * @description The source is a path on the server's machine, in a folder that its settings allow (`--base-folder`), a URL, or an id
+         *     on Hugging Face. URLs in private networks are fetched only if the settings allow them (`--allow-fetch-from`). The
+         *     server checks that it is an SDXL
+         *     model and hashes it; of one on the web it reads only the header if the hash is known. Machines that train on it
+         *     download it from there.
          */
         post: operations["register_base"];
         delete?: never;
@@ -744,7 +744,7 @@ export interface paths {
         post?: never;
         /**
          * Remove a registered base model
-         * @description Trained models stay. One from the server's settings is removed there.
+         * @description Trained models are kept. A base model from the server's settings can only be removed there.
          */
         delete: operations["remove_base"];
         options?: never;
@@ -763,7 +763,7 @@ export interface paths {
         put?: never;
         /**
          * Check a registered base model again
-         * @description After its file has changed, or what was wrong with it was mended.
+         * @description Use this after its file has changed or a problem was fixed.
          */
         post: operations["check_base"];
         delete?: never;
@@ -782,9 +782,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Copy a registered base model into the object store
-         * @description From there every machine can fetch it: needed for files of the server's machine that others shall train on, and
-         *     for addresses that only the server may read.
+         * Copy a registered base model to the object store
+         * @description Every machine can download it from there. Required to train on other machines with files of the server's machine,
+         *     and for URLs that only the server can read.
          */
         post: operations["copy_base"];
         delete?: never;
@@ -800,7 +800,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who is asking */
+        /** Get the current session */
         get: operations["session"];
         put?: never;
         post?: never;
@@ -824,7 +824,7 @@ export interface paths {
         post?: never;
         /**
          * Sign out everywhere
-         * @description Ends all sessions, also the one that asks, and login addresses that nobody has used yet. API tokens stay.
+         * @description Ends all sessions, including the one of this request, and revokes unused login addresses. API tokens remain valid.
          */
         delete: operations["sign_out_everywhere"];
         options?: never;
@@ -874,7 +874,7 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Set the limit of a project, of everything, or of this month and those after it */
+        /** Set the limit of a project, of all spending, or of this month and later ones */
         put: operations["set_budget"];
         post?: never;
         delete?: never;
@@ -890,7 +890,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List movements of money, the newest first, at most 1000 */
+        /** List ledger entries, newest first, at most 1000 */
         get: operations["list_ledger"];
         put?: never;
         post?: never;
@@ -908,8 +908,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get how the server is
-         * @description Says whether its disk has too little room, so that uploads are refused and jobs wait.
+         * Get the state of the server
+         * @description Shows whether its disk is low on space, so that uploads are rejected and jobs wait.
          */
         get: operations["get_system"];
         put?: never;
@@ -930,7 +930,7 @@ export interface paths {
         /** List API tokens */
         get: operations["list_tokens"];
         put?: never;
-        /** Make an API token */
+        /** Create an API token */
         post: operations["create_token"];
         delete?: never;
         options?: never;
@@ -950,8 +950,8 @@ export interface paths {
         post?: never;
         /**
          * Delete an API token
-         * @description Whatever uses it stops working, and browsers that were signed in with it are signed out. Tokens that it made stay:
-         *     the list says which they are.
+         * @description Everything that uses it stops working, and browsers signed in with it are signed out. Tokens that it created stay
+         *     valid; the list shows which they are.
          */
         delete: operations["delete_token"];
         options?: never;
@@ -970,8 +970,8 @@ export interface paths {
         put?: never;
         /**
          * Sign this browser in
-         * @description Exchanges an API token, or the one of a login address, for a session cookie. Needs no other proof. The session ends
-         *     with the token. A login address works once.
+         * @description Exchanges an API token, or the token of a login address, for a session cookie. Requires no other authentication. The
+         *     session ends with the token. A login address works once.
          */
         post: operations["log_in"];
         delete?: never;
@@ -993,7 +993,7 @@ export interface components {
             at: string;
             /**
              * Format: int64
-             * @description 1, 2, 3, … within the attempt; the server takes each number once.
+             * @description 1, 2, 3, … within the attempt; the server stores each number once.
              */
             n: number;
             /** @description What happened. */
@@ -1008,12 +1008,12 @@ export interface components {
         ApiToken: {
             /**
              * Format: date-time
-             * @description When it was made.
+             * @description When it was created.
              */
             created_at: string;
             /**
              * Format: date-time
-             * @description When it stops working by itself; absent: never.
+             * @description When it expires; absent if never.
              */
             expires_at?: string | null;
             /** @description Its id. */
@@ -1023,12 +1023,22 @@ export interface components {
              * @description When it was last used, to the minute.
              */
             last_used_at?: string | null;
-            /** @description What made it, when that was a browser or another token: `browser session (login address)`, `token ci`. */
+            /** @description What created it, if that was a browser or another token: `browser session (login address)`, `token ci`. */
             made_by?: string | null;
             /** @description What it is for. */
             name: string;
             /** @description Who uses it. */
             scope: components["schemas"]["TokenScope"];
+        };
+        /** @description A LoRA and how strongly it is applied. */
+        AppliedLora: {
+            /** @description The LoRA. */
+            model_version_id: components["schemas"]["ModelVersionId"];
+            /**
+             * Format: double
+             * @description 0 leaves the base as it is, 1 is what was trained; may be negative.
+             */
+            weight: number;
         };
         /** @description A file kept from a job. */
         Artifact: components["schemas"]["ArtifactKind"] & {
@@ -1037,7 +1047,7 @@ export interface components {
              * @description When it was stored.
              */
             created_at: string;
-            /** @description Name that a download gets. */
+            /** @description File name for downloads. */
             file_name: string;
             /** @description Its id. */
             id: components["schemas"]["ArtifactId"];
@@ -1050,7 +1060,7 @@ export interface components {
              * @description Size.
              */
             size_bytes: number;
-            /** @description Signed address, valid for an hour. */
+            /** @description Signed URL, valid for one hour. */
             url: string;
         };
         /**
@@ -1116,7 +1126,7 @@ export interface components {
             fence: number;
             /**
              * Format: int32
-             * @description The lease ends this long after the last heartbeat that was answered.
+             * @description The lease ends this long after the last heartbeat that got a reply.
              */
             lease_seconds: number;
             terms?: components["schemas"]["RentalTerms"] | null;
@@ -1134,34 +1144,34 @@ export interface components {
          */
         AuditAction: "signed_in" | "sign_in_failed" | "signed_out" | "session_ended" | "signed_out_everywhere" | "login_address_made" | "token_made" | "token_deleted" | "dataset_made" | "dataset_renamed" | "dataset_deleted" | "pictures_uploaded" | "picture_deleted" | "job_made" | "job_cancelled" | "job_stopped" | "job_resumed" | "checkpoint_asked" | "samples_asked" | "generation_made" | "version_approved" | "version_retired" | "base_registered" | "base_removed" | "base_checked" | "base_copied" | "budget_set" | "job_limit_set" | "provider_resumed" | "server_started" | "database_exported" | "database_imported" | "objects_collected" | "objects_verified" | "backup_made" | "backup_restored";
         /**
-         * @description What an entry is about, to filter by.
+         * @description Category of an entry, for filtering.
          * @enum {string}
          */
         AuditCategory: "access" | "data" | "work" | "models" | "money" | "installation";
-        /** @description An entry of the audit log. Nothing changes or deletes it but its age. */
+        /** @description An entry of the audit log. It never changes, and is deleted only when it is old enough. */
         AuditEntry: {
             /** @description What was done. */
             action: components["schemas"]["AuditAction"];
             /** @description Who did it: `token ci`, `browser session (login address)`, `command line (account zora)`, `server`, `nobody`. */
             actor: string;
-            /** @description The address that it came from. */
+            /** @description The IP address it came from. */
             address?: string | null;
             /**
              * Format: date-time
              * @description When it happened.
              */
             at: string;
-            /** @description What it is about. */
+            /** @description The category of the action. */
             category: components["schemas"]["AuditCategory"];
-            /** @description What else is worth knowing. */
+            /** @description Further details. */
             detail?: string | null;
-            /** @description Its id; later entries have larger ones. */
+            /** @description Its id; ids increase over time. */
             id: components["schemas"]["AuditId"];
-            /** @description The same for a person. */
+            /** @description The action as text for a person. */
             label: string;
             /**
              * Format: int32
-             * @description How often within a minute: refused sign-ins from one address are one entry.
+             * @description How often it happened within a minute: failed sign-ins from one address share an entry.
              */
             n: number;
             /** @description What it was done to. */
@@ -1179,13 +1189,13 @@ export interface components {
          */
         BaseClass: "sdxl" | "tiny";
         /**
-         * @description Whether machines elsewhere can fetch it from the object store.
+         * @description State of the copy in the object store.
          * @enum {string}
          */
         BaseCopy: "none" | "copying" | "stored" | "failed";
-        /** @description One file of a base model that is to be fetched. */
+        /** @description One file of a base model to download. */
         BaseFile: components["schemas"]["StoredFile"] & {
-            /** @description Its address is one that a user gave the server, or a hub's: it may lead anywhere, and the agent looks where. */
+            /** @description The URL comes from a user or a hub and may lead anywhere, so the agent checks its target. */
             is_foreign?: boolean;
             /** @description Its path within the base, with `/` between folders. */
             path: string;
@@ -1209,26 +1219,26 @@ export interface components {
         };
         /** @description A base model that jobs and generations can use. */
         BaseModel: {
-            /** @description Ships with Morpheus. */
+            /** @description Whether it ships with Morpheus. */
             built_in: boolean;
-            /** @description How large it is, as far as presets care. */
+            /** @description Size class, which selects the preset. */
             class: components["schemas"]["BaseClass"];
             /** @description The name to use in jobs and generations. */
             name: string;
             /**
              * Format: int32
-             * @description Side of the square pictures that it was trained on, in pixels.
+             * @description Side of the square pictures it was trained on, in pixels.
              */
             native_resolution: number;
         };
         /**
-         * @description How far a registration is.
+         * @description State of a registration.
          * @enum {string}
          */
         BaseState: "checking" | "ready" | "failed";
         /** @description A browser that is signed in. */
         BrowserSession: {
-            /** @description The address that it signed in from. */
+            /** @description IP address from which it signed in. */
             address?: string | null;
             /**
              * Format: date-time
@@ -1237,47 +1247,47 @@ export interface components {
             created_at: string;
             /**
              * Format: date-time
-             * @description When it ends by itself.
+             * @description When it expires.
              */
             expires_at?: string | null;
             /** @description Its id. */
             id: components["schemas"]["TokenId"];
-            /** @description Whether it is the one that asks. */
+            /** @description Whether it is the browser that sent this request. */
             is_current: boolean;
             /**
              * Format: date-time
              * @description When it was last used, to the minute.
              */
             last_used_at?: string | null;
-            /** @description What it was signed in with: `login address`, or the name of an API token. */
+            /** @description How it signed in: `login address` or the name of an API token. */
             signed_in_with: string;
-            /** @description What it calls itself, in short: `Firefox on Linux`. */
+            /** @description Short form of its user agent: `Firefox on Linux`. */
             user_agent?: string | null;
         };
-        /** @description A limit and what is used of it. */
+        /** @description A budget: its limit and usage. */
         Budget: {
-            /** @description Which: a job's id, a project's name, a month like `2026-11`; of a user: empty. */
+            /** @description A job's id, a project's name or a month such as `2026-11`; empty for a user. */
             key: string;
             limit_micro_usd?: components["schemas"]["MicroUsd"] | null;
-            /** @description What living machines may still cost in the worst case, in micro-dollars. */
+            /** @description Reserved for the worst case of running machines, in micro-dollars. */
             reserved_micro_usd: components["schemas"]["MicroUsd"];
-            /** @description What it is for. */
+            /** @description Its scope. */
             scope: components["schemas"]["BudgetScope"];
-            /** @description What was spent, an upper bound until the provider has billed it, in micro-dollars. */
+            /** @description Amount spent, in micro-dollars; an upper bound until the provider has billed it. */
             spent_micro_usd: components["schemas"]["MicroUsd"];
         };
         /**
-         * @description What a limit is for.
+         * @description Scope of a budget.
          * @enum {string}
          */
         BudgetScope: "job" | "project" | "user" | "month";
         /** @description Work, if there is any. */
         ClaimReply: {
             assignment?: components["schemas"]["Assignment"] | null;
-            /** @description The agent's machine is one of the pool: it stays, also when there is no work. */
+            /** @description The agent's machine belongs to the pool: the agent keeps running when there is no work. */
             stay?: boolean;
         };
-        /** @description Asks for work. The server holds the request until there is some, or `wait_seconds` are over. */
+        /** @description Asks for work. The server holds the request until there is work or `wait_seconds` have passed. */
         ClaimRequest: {
             /** @description Which kinds of work this agent does. */
             kinds: components["schemas"]["WorkKind"][];
@@ -1293,17 +1303,17 @@ export interface components {
          * @enum {string}
          */
         CloudTier: "secure" | "community";
-        /** @description Asks for a new, empty dataset. */
+        /** @description Creates an empty dataset. */
         CreateDataset: {
-            /** @description Its name, from 1 to 80 characters. */
+            /** @description Its name, 1 to 80 characters. */
             name: string;
         };
-        /** @description A fresh API token. */
+        /** @description A new API token. */
         CreatedToken: components["schemas"]["ApiToken"] & {
-            /** @description The secret to send as `Authorization: Bearer …`. It is shown this once. */
+            /** @description The secret, to send as `Authorization: Bearer …`. It is returned only once. */
             secret: string;
         };
-        /** @description Asks for a picture. */
+        /** @description Requests a picture. */
         CreateGeneration: {
             /** @description Name of the base model. */
             base_model: string;
@@ -1315,10 +1325,10 @@ export interface components {
             guidance: number;
             /**
              * Format: int32
-             * @description Height in pixels. Left out: the base's own.
+             * @description Height in pixels. If omitted, that of the base model.
              */
             height?: number | null;
-            /** @description LoRAs to apply, any number of them. */
+            /** @description LoRAs to apply. */
             loras?: components["schemas"]["LoraWeight"][];
             /**
              * Format: int32
@@ -1326,77 +1336,77 @@ export interface components {
              * @default 25
              */
             n_steps: number;
-            /** @description What it shall not show. */
+            /** @description What the picture should not show. */
             negative_prompt?: string;
-            /** @description What the picture shall show. */
+            /** @description What the picture should show. */
             prompt: string;
             /** @description How noise is turned into a picture. */
             sampler?: components["schemas"]["Sampler"];
             /**
              * Format: int64
-             * @description Seed of the starting noise. Left out: a random one.
+             * @description Seed of the initial noise. Random if omitted.
              */
             seed?: number | null;
             /**
              * Format: int32
-             * @description Width in pixels. Left out: the base's own.
+             * @description Width in pixels. If omitted, that of the base model.
              */
             width?: number | null;
         };
-        /** @description Asks for a training. */
+        /** @description Submits a training job. */
         CreateJob: {
             /** @description Name of the base model, as `GET /api/v1/base-models` lists it. */
             base_model: string;
-            /** @description The pictures to learn from. They are frozen when the job is made; later changes do not reach it. */
+            /** @description The dataset to train on. It is frozen when the job is created; later changes do not affect the job. */
             dataset_id: components["schemas"]["DatasetId"];
-            /** @description What computes the training. */
+            /** @description The training engine. */
             engine?: components["schemas"]["Engine"];
             /**
-             * @description `hash` of the estimate that the user saw. Needed for a provider that rents machines out: if prices or
-             *     settings have changed since, nothing is launched.
+             * @description `hash` of the estimate that the user saw. Required for a provider with paid machines: if prices or
+             *     settings have changed since, the job is rejected.
              */
             estimate_hash?: string | null;
             /**
              * Format: int64
-             * @description What the job may cost in all, over every machine that it runs on, in micro-dollars. Needed for a provider
-             *     that rents machines out; the job ends itself, with a checkpoint, before it passes this.
+             * @description Total cost limit of the job across all its machines, in micro-dollars. Required for a provider
+             *     with paid machines; the job stops with a checkpoint before it exceeds the limit.
              */
             limit_micro_usd?: number | null;
-            /** @description Name of the result, from 1 to 80 characters. */
+            /** @description Name of the resulting model, 1 to 80 characters. */
             name: string;
-            /** @description Replaces the preset's hyperparameters. */
+            /** @description Overrides of the preset's hyperparameters. */
             parameters?: components["schemas"]["ParameterOverrides"];
-            /** @description What the LoRA is for; gives the defaults of all parameters. */
+            /** @description What the LoRA is for; sets the defaults of all parameters. */
             preset?: components["schemas"]["Preset"];
             /**
              * Format: int32
-             * @description Jobs of a higher priority go first, from -10 to 10; of equal ones the oldest.
+             * @description Priority, from -10 to 10. Higher runs first; the oldest first among equals.
              * @default 0
              */
             priority: number;
-            /** @description The project that it belongs to, whose budget it also keeps to; from 1 to 80 characters. */
+            /** @description The project of the job, whose budget also applies; 1 to 80 characters. */
             project?: string | null;
             /**
-             * @description Who leases the machine: `local` is this one.
+             * @description The provider of the machine: `local` is the server's own machine.
              * @default local
              */
             provider: string;
-            /** @description Which rented machines it may run on. */
+            /** @description Requirements for the rented machine. */
             rental?: components["schemas"]["RentalWish"];
-            /** @description Prompts of the preview pictures, at most 16. Left out: captions of the dataset. */
+            /** @description Prompts of the preview pictures, at most 16. If omitted, captions of the dataset are used. */
             sample_prompts?: string[];
-            /** @description The word that calls the LoRA up in a prompt; put in front of captions that lack it. */
+            /** @description The word that activates the LoRA in a prompt; prepended to captions that lack it. */
             trigger_word?: string | null;
         };
-        /** @description Asks for a new API token. */
+        /** @description Creates an API token. */
         CreateToken: {
             /**
              * Format: int32
-             * @description It works for this many days, from 1 to 3650; left out: until it is deleted. A token cannot make one that
-             *     works for longer than itself.
+             * @description Days until it expires, 1 to 3650; if omitted, it is valid until deleted. A token cannot create one that
+             *     outlives it.
              */
             expires_in_days?: number | null;
-            /** @description What it is for, from 1 to 80 characters. */
+            /** @description What it is for, 1 to 80 characters. */
             name: string;
             /** @description Who uses it. */
             scope?: components["schemas"]["TokenScope"];
@@ -1410,29 +1420,29 @@ export interface components {
         Dataset: {
             /**
              * Format: date-time
-             * @description When it was made.
+             * @description When it was created.
              */
             created_at: string;
             /** @description Its id. */
             id: components["schemas"]["DatasetId"];
             /**
              * Format: int64
-             * @description Pictures with a caption that is not empty.
+             * @description Number of pictures with a non-empty caption.
              */
             n_captioned: number;
             /**
              * Format: int64
-             * @description Pictures that are known to be missing from the object store or damaged there: upload them again.
+             * @description Number of pictures that are missing from the object store or damaged there: upload them again.
              */
             n_damaged?: number;
             /**
              * Format: int64
-             * @description Pictures.
+             * @description Number of pictures.
              */
             n_items: number;
             /** @description Its name. */
             name: string;
-            /** @description A few pictures to show it by: signed addresses, valid for an hour. */
+            /** @description A few pictures for a preview: signed URLs, valid for one hour. */
             preview_urls: string[];
         };
         /**
@@ -1446,15 +1456,20 @@ export interface components {
          */
         DatasetVersionId: string;
         /**
+         * @description What an engine computes on.
+         * @enum {string}
+         */
+        DeviceKind: "cpu" | "cuda";
+        /**
          * @description An order to an agent.
          * @enum {string}
          */
         Directive: "stop" | "cancel" | "checkpoint" | "sample";
-        /** @description Room on the server's disks. */
+        /** @description Free space on the server's disks. */
         DiskStatus: {
-            /** @description What is guarded. */
+            /** @description The monitored folders. */
             folders: components["schemas"]["FolderStatus"][];
-            /** @description There is too little: uploads are refused, jobs on this machine pause, nothing is started until there is room. */
+            /** @description Whether space is low: uploads are rejected, jobs on this machine pause, and nothing starts until there is space. */
             is_short: boolean;
         };
         /**
@@ -1462,7 +1477,7 @@ export interface components {
          * @enum {string}
          */
         Engine: "native" | "kohya";
-        /** @description One size that pictures would be trained at. */
+        /** @description One size at which pictures would be trained. */
         EstimatedBucket: {
             /**
              * Format: int32
@@ -1484,28 +1499,28 @@ export interface components {
         Event: {
             /** @description The new phase. */
             phase: components["schemas"]["Phase"];
-            /** @description Why, for a person; absent when the phase says it all. */
+            /** @description The reason, for a person; absent if the phase is self-explanatory. */
             reason?: string | null;
             /** @enum {string} */
             type: "phase_changed";
         } | {
-            /** @description What the agent or the reconciler saw. */
+            /** @description What the agent or the reconciler observed. */
             detail?: string | null;
-            /** @description How. */
+            /** @description How it ended. */
             outcome: components["schemas"]["Outcome"];
             /** @enum {string} */
             type: "attempt_ended";
         } | {
             /**
              * Format: int32
-             * @description Finished parts.
+             * @description Completed units.
              */
             done: number;
-            /** @description What it does, for a person: `caching latents`. */
+            /** @description The current step, for a person: `caching latents`. */
             name: string;
             /**
              * Format: int32
-             * @description All parts; 0 when unknown.
+             * @description Total units; 0 if unknown.
              */
             total: number;
             /** @enum {string} */
@@ -1576,25 +1591,30 @@ export interface components {
         } | {
             forecast_micro_usd?: components["schemas"]["MicroUsd"] | null;
             limit_micro_usd?: components["schemas"]["MicroUsd"] | null;
-            /** @description What an hour of its living machines costs, in micro-dollars. */
+            /** @description Cost per hour of its running machines, in micro-dollars. */
             rate_micro_usd: components["schemas"]["MicroUsd"];
-            /** @description Spent, an upper bound until the provider has billed it, in micro-dollars. */
+            /** @description Amount spent, in micro-dollars; an upper bound until the provider has billed it. */
             spent_micro_usd: components["schemas"]["MicroUsd"];
             /** @enum {string} */
             type: "spend";
         } | {
-            /** @description How grave. */
+            /** @description Severity. */
             level: components["schemas"]["LogLevel"];
-            /** @description The line. */
+            /** @description The text. */
             message: string;
             /** @enum {string} */
             type: "log";
         };
-        /** @description What is wrong with one field (or one uploaded file) and what would be right. */
+        /**
+         * @description The kind of an event: its `type`.
+         * @enum {string}
+         */
+        EventKind: "phase_changed" | "attempt_ended" | "stage" | "step" | "validation_loss" | "sample" | "checkpoint" | "validated" | "model_version_created" | "spend" | "log";
+        /** @description An error in one field (or one uploaded file), and how to fix it. */
         FieldError: {
             /** @description Path of the field, as in the request: `parameters.rank`; or the name of the file. */
             field: string;
-            /** @description What is wrong, and what would be right. */
+            /** @description What is wrong and how to fix it. */
             message: string;
         };
         /** @description Ends an attempt. */
@@ -1606,30 +1626,37 @@ export interface components {
              * @description See [`Assignment::fence`].
              */
             fence: number;
+            /**
+             * @description The disk of the agent's machine took no writes: it is full, may not be written to, or fails. The outcome is
+             *     `lost`, and the job waits until there is room; a server that does not know this field tries again at once.
+             */
+            no_room?: boolean;
             /** @description How it ended. */
             outcome: components["schemas"]["Outcome"];
             picture?: components["schemas"]["ArtifactId"] | null;
             result?: components["schemas"]["TrainResult"] | null;
         };
-        /** @description Room for what one folder holds. */
+        /** @description Free space on the disk of one folder. */
         FolderStatus: {
             /**
              * Format: int64
              * @description Free bytes of its disk.
              */
             free_bytes: number;
-            /** @description There is too little. */
+            /** @description Whether it can hold hardly any more files, however many bytes are free. */
+            is_out_of_files: boolean;
+            /** @description Whether space is low, or files are. */
             is_short: boolean;
             /**
              * Format: int64
-             * @description Work stops when fewer bytes are free.
+             * @description Work pauses below this many free bytes.
              */
             min_free_bytes: number;
             /** @description `data` or `objects`. */
             name: string;
             /**
              * Format: int64
-             * @description Work goes on when so many bytes are free again.
+             * @description Work resumes at this many free bytes.
              */
             resume_at_bytes: number;
             /**
@@ -1646,14 +1673,14 @@ export interface components {
             generation_id: components["schemas"]["GenerationId"];
             /** @description The LoRA files, in the order of the request. */
             lora_files: components["schemas"]["StoredFile"][];
-            /** @description What to render; seed, width and height are filled in. */
-            request: components["schemas"]["CreateGeneration"];
+            /** @description What to render. */
+            request: components["schemas"]["Rendering"];
         };
         /** @description One text-to-image request and its picture. */
         Generation: {
             /**
              * Format: date-time
-             * @description When it was asked for.
+             * @description When it was requested.
              */
             created_at: string;
             /**
@@ -1665,11 +1692,11 @@ export interface components {
             error?: string | null;
             /** @description Its id. */
             id: components["schemas"]["GenerationId"];
-            /** @description Signed address of the picture. */
+            /** @description Signed URL of the picture. */
             image_url?: string | null;
-            /** @description Where it stands. */
+            /** @description Its phase. */
             phase: components["schemas"]["GenerationPhase"];
-            /** @description What was asked for, with the seed that was used. */
+            /** @description The request, with the seed that was used. */
             request: components["schemas"]["CreateGeneration"];
         };
         /**
@@ -1684,7 +1711,7 @@ export interface components {
         GenerationPhase: "queued" | "running" | "succeeded" | "failed";
         /** @description Renews the lease and delivers events. */
         Heartbeat: {
-            /** @description Events since the last one that was acknowledged; sent again until they are. At most 1000. */
+            /** @description Events since the last acknowledged one; repeated until acknowledged. At most 1000. */
             events: components["schemas"]["AgentEvent"][];
             /**
              * Format: int64
@@ -1709,11 +1736,11 @@ export interface components {
             terms?: components["schemas"]["RentalTerms"] | null;
         };
         /**
-         * @description Where a rented machine stands.
+         * @description Phase of a rented machine.
          * @enum {string}
          */
         InstancePhase: "intent" | "unknown" | "live" | "ending" | "abandoned" | "gone";
-        /** @description What an agent does without a file. */
+        /** @description What the agent should do without the file. */
         Instead: {
             /** @enum {string} */
             do: "fetch_again";
@@ -1724,7 +1751,7 @@ export interface components {
         } | {
             /** @enum {string} */
             do: "give_up";
-            /** @description Why, and what its owner can do; the detail of the failure. */
+            /** @description The reason and what the owner can do; becomes the detail of the failure. */
             reason: string;
         };
         /** @description One picture of a dataset. */
@@ -1732,7 +1759,7 @@ export interface components {
             /** @description What the picture shows, in the words of a prompt. */
             caption: string;
             damage?: components["schemas"]["Damage"] | null;
-            /** @description The name it was uploaded under. */
+            /** @description File name at upload. */
             file_name: string;
             /**
              * Format: int32
@@ -1741,7 +1768,7 @@ export interface components {
             height: number;
             /** @description Its id. */
             id: components["schemas"]["ItemId"];
-            /** @description What was changed or is worth knowing about it: `rotated as its EXIF tag says`. */
+            /** @description Notes on what was changed at upload: `rotated as its EXIF tag says`. */
             notes: string[];
             /** @description SHA-256 of the stored file, in hexadecimal. */
             sha256: string;
@@ -1752,7 +1779,7 @@ export interface components {
             size_bytes: number;
             /** @description What it is used for. */
             split: components["schemas"]["Split"];
-            /** @description Signed address of the picture, valid for an hour. */
+            /** @description Signed URL of the picture, valid for one hour. */
             url: string;
             /**
              * Format: int32
@@ -1769,15 +1796,15 @@ export interface components {
         Job: {
             /**
              * Format: int32
-             * @description Optimizer steps that the newest checkpoint holds.
+             * @description Optimizer steps at the newest checkpoint.
              */
             checkpoint_step?: number | null;
             /**
              * Format: date-time
-             * @description When it was made.
+             * @description When it was created.
              */
             created_at: string;
-            /** @description The dataset it was made from. */
+            /** @description The dataset it was created from. */
             dataset_id: components["schemas"]["DatasetId"];
             /** @description The frozen pictures that it trains on. */
             dataset_version_id: components["schemas"]["DatasetVersionId"];
@@ -1796,46 +1823,46 @@ export interface components {
             model_version_id?: components["schemas"]["ModelVersionId"] | null;
             /**
              * Format: int32
-             * @description How many attempts were started.
+             * @description Number of attempts started so far.
              */
             n_attempts: number;
-            /** @description Where it stands. */
+            /** @description Its phase. */
             phase: components["schemas"]["Phase"];
             /**
              * Format: int32
-             * @description Jobs of a higher priority go first.
+             * @description Higher runs first.
              */
             priority: number;
             progress?: components["schemas"]["StepMetrics"] | null;
-            /** @description The project that it belongs to. */
+            /** @description The project of the job. */
             project?: string | null;
-            /** @description Who leases the machine. */
+            /** @description The provider of the machine. */
             provider: string;
-            /** @description Why it stands there, for a person. */
+            /** @description The reason for the phase, for a person. */
             reason?: string | null;
             /** @description The fully resolved configuration. */
             recipe: components["schemas"]["Recipe"];
             rental?: components["schemas"]["RentalWish"] | null;
-            /** @description What it may and does cost. */
+            /** @description Its cost limit and its cost so far. */
             spend: components["schemas"]["JobSpend"];
             /**
              * Format: date-time
-             * @description When an agent first worked on it.
+             * @description When an agent first started to work on it.
              */
             started_at?: string | null;
         };
-        /** @description What a job would be, without making it. */
+        /** @description What a job would do, without creating it. */
         JobEstimate: {
-            /** @description The sizes that the pictures would be trained at. */
+            /** @description Sizes at which the pictures would be trained. */
             buckets: components["schemas"]["EstimatedBucket"][];
-            /** @description The budgets that it must keep to besides its own limit. */
+            /** @description Budgets that apply in addition to its own limit. */
             budgets: components["schemas"]["Budget"][];
-            /** @description Stands for the configuration and the prices above; a job on a rented machine is made with it. */
+            /** @description Identifies the configuration and prices above; required to create a job on a rented machine. */
             hash: string;
             least_limit_micro_usd?: components["schemas"]["MicroUsd"] | null;
             /**
              * Format: int32
-             * @description GPU memory that the training needs, in GB; a rule of thumb.
+             * @description GPU memory that the training needs, in GB; a rough estimate.
              */
             memory_gb: number;
             /**
@@ -1858,13 +1885,13 @@ export interface components {
              * @description Pictures that would be trained on.
              */
             n_train_items: number;
-            /** @description What it would take and cost on each rented machine that may be asked for; empty where none is rented. */
+            /** @description Time and cost on each type of machine that can be rented; empty if the provider rents none. */
             offers: components["schemas"]["OfferEstimate"][];
             /** @description The fully resolved configuration. */
             recipe: components["schemas"]["Recipe"];
             /**
              * Format: double
-             * @description Expected time of the training, from this installation's finished jobs; absent when there is no like one.
+             * @description Expected training time, based on this installation's finished jobs; absent without a similar job.
              */
             seconds?: number | null;
         };
@@ -1887,43 +1914,43 @@ export interface components {
          * @description One training that a user submitted.
          */
         JobId: string;
-        /** @description The money of a job. */
+        /** @description Cost and limit of a job. */
         JobSpend: {
             limit_micro_usd?: components["schemas"]["MicroUsd"] | null;
-            /** @description What an hour of its living machines costs, in micro-dollars. */
+            /** @description Cost per hour of its running machines, in micro-dollars. */
             rate_micro_usd: components["schemas"]["MicroUsd"];
-            /** @description What its living machines may still cost in the worst case, in micro-dollars. */
+            /** @description Reserved for the worst case of its running machines, in micro-dollars. */
             reserved_micro_usd: components["schemas"]["MicroUsd"];
-            /** @description What it has cost until now, an upper bound until the provider has billed it, in micro-dollars. */
+            /** @description Cost so far, in micro-dollars; an upper bound until the provider has billed it. */
             spent_micro_usd: components["schemas"]["MicroUsd"];
         };
         /**
-         * @description An account of the ledger. Every entry moves money from one to another, so that nothing appears or vanishes.
+         * @description An account of the ledger. Every entry moves money from one account to another.
          * @enum {string}
          */
         LedgerAccount: "available" | "reserved" | "spent";
         /** @description One entry of the ledger; entries are never changed. */
         LedgerEntry: {
-            /** @description How much, in micro-dollars; more than 0. */
+            /** @description Amount in micro-dollars; above 0. */
             amount_micro_usd: components["schemas"]["MicroUsd"];
             /**
              * Format: date-time
-             * @description When, by the provider's clock.
+             * @description Time of the entry, by the provider's clock.
              */
             at: string;
-            /** @description Where the money was. */
+            /** @description Account that the money left. */
             from: components["schemas"]["LedgerAccount"];
-            /** @description The machine that it is about, by its name. */
+            /** @description Name of the machine. */
             instance: string;
-            /** @description The job that it is about. */
+            /** @description The job. */
             job_id: components["schemas"]["JobId"];
-            /** @description What happened. */
+            /** @description Kind of the entry. */
             kind: components["schemas"]["LedgerKind"];
-            /** @description Where it is now. */
+            /** @description Account that received the money. */
             to: components["schemas"]["LedgerAccount"];
         };
         /**
-         * @description What happens to money in the ledger.
+         * @description Kind of a ledger entry.
          * @enum {string}
          */
         LedgerKind: "reserve" | "top_up" | "accrue" | "release" | "true_up";
@@ -1937,30 +1964,34 @@ export interface components {
          * @enum {string}
          */
         LogLevel: "info" | "warning" | "error";
+        /**
+         * @description A kind of LoRA.
+         * @enum {string}
+         */
+        LoraKind: "lora";
         /** @description A LoRA and how strongly it is applied. */
         LoraWeight: {
             /** @description The LoRA. */
             model_version_id: components["schemas"]["ModelVersionId"];
             /**
              * Format: double
-             * @description 0 leaves the base as it is, 1 is what was trained; may be negative.
+             * @description Weight: 0 leaves the base unchanged, 1 applies the LoRA as trained; may be negative.
              * @default 1
              */
             weight: number;
         };
-        /**
-         * @description How the learning rate moves over the steps.
-         * @enum {string}
-         */
-        LrSchedule: "constant" | "cosine";
         /** @description A machine, as its agent describes it. */
         Machine: {
+            /** @description What its engines can compute on. */
+            devices?: components["schemas"]["DeviceKind"][];
             /** @description What it can train with. */
             engines: components["schemas"]["Engine"][];
             /** @description Its first GPU, as its driver calls it; absent when it has none. */
             gpu?: string | null;
             /** @description What jobs may ask for, at most 16. */
             labels: string[];
+            /** @description The kinds of LoRA that it can train. */
+            lora_kinds?: components["schemas"]["LoraKind"][];
             /**
              * Format: int32
              * @description Memory of that GPU, in GB.
@@ -1968,6 +1999,8 @@ export interface components {
             memory_gb?: number | null;
             /** @description Its name, from 1 to 80 characters; another machine with the same token has another one. */
             name: string;
+            /** @description Which messages its agent understands. */
+            protocol?: components["schemas"]["Protocol"];
         };
         /** @description A frozen dataset version: exactly what an engine trains on. */
         Manifest: {
@@ -1987,7 +2020,7 @@ export interface components {
             height: number;
             /** @description Its id. */
             id: components["schemas"]["ItemId"];
-            /** @description SHA-256 of the file, in hexadecimal; also its address in the object store. */
+            /** @description SHA-256 of the file, in hexadecimal; also its key in the object store. */
             sha256: string;
             /** @description What it is used for, decided when the version was frozen. */
             split: components["schemas"]["Split"];
@@ -2000,8 +2033,8 @@ export interface components {
         /**
          * @description The step metrics of a job, in columns, for a chart.
          *
-         *     When there are more steps than the wanted width, each entry stands for a bucket of steps: `loss_min`
-         *     and `loss_max` are its extremes, everything else is its last step.
+         *     If there are more steps than requested entries, each entry stands for a bucket of steps: `loss_min`
+         *     and `loss_max` are its extremes, all other values are those of its last step.
          */
         Metrics: {
             /** @description Mean loss of the last epoch's worth of steps. */
@@ -2038,7 +2071,7 @@ export interface components {
         Model: {
             /**
              * Format: date-time
-             * @description When its first version was made.
+             * @description When its first version was created.
              */
             created_at: string;
             /** @description Its id. */
@@ -2055,19 +2088,19 @@ export interface components {
         ModelId: string;
         /** @description One trained LoRA offered for use. */
         ModelVersion: {
-            /** @description Signed address of the fixed-seed picture with the LoRA. */
+            /** @description Signed URL of the fixed-seed picture with the LoRA. */
             after_url?: string | null;
             /** @description The base model it was trained on. */
             base_model: string;
-            /** @description Signed address of the fixed-seed picture without the LoRA. */
+            /** @description Signed URL of the fixed-seed picture without the LoRA. */
             before_url?: string | null;
             /**
              * Format: date-time
-             * @description When it was made.
+             * @description When it was created.
              */
             created_at: string;
             damage?: components["schemas"]["Damage"] | null;
-            /** @description The frozen pictures that it learned from. */
+            /** @description The dataset version it was trained on. */
             dataset_version_id: components["schemas"]["DatasetVersionId"];
             /** @description Name of the file. */
             file_name: string;
@@ -2095,11 +2128,11 @@ export interface components {
              * @description Size of the file.
              */
             size_bytes: number;
-            /** @description How far it has come. */
+            /** @description Its stage. */
             stage: components["schemas"]["Stage"];
-            /** @description The word that calls it up in a prompt. */
+            /** @description The word that activates it in a prompt. */
             trigger_word?: string | null;
-            /** @description Whether it is fit for use, and why. */
+            /** @description The verdict on the file. */
             verdict: components["schemas"]["Verdict"];
             /**
              * Format: int32
@@ -2129,7 +2162,7 @@ export interface components {
              * @description See [`Assignment::fence`].
              */
             fence: number;
-            /** @description Name that a download gets: a plain one, of at most 200 characters. */
+            /** @description File name for downloads: no path, at most 200 characters. */
             file_name: string;
             /** @description SHA-256, in hexadecimal. */
             sha256: string;
@@ -2139,21 +2172,21 @@ export interface components {
              */
             size_bytes: number;
         };
-        /** @description What a job would take and cost on one kind of rented machine. */
+        /** @description Estimated time and cost of a job on one type of rented machine. */
         OfferEstimate: {
             /** @description Tier. */
             cloud: components["schemas"]["CloudTier"];
-            /** @description What that costs, in micro-dollars. */
+            /** @description Cost of that time, in micro-dollars. */
             cost_micro_usd: components["schemas"]["Spread_MicroUsd"];
-            /** @description GPU type. */
+            /** @description Id of the GPU type. */
             gpu: string;
-            /** @description For people. */
+            /** @description Display name. */
             gpu_name: string;
-            /** @description Whether the provider says that there is one. */
+            /** @description Whether the provider reports it as available. */
             is_in_stock: boolean;
-            /** @description Whether the times come from this installation's own jobs; otherwise from a table of what GPUs can do. */
+            /** @description Whether the times are based on this installation's own jobs; otherwise on a table of GPU speeds. */
             is_measured: boolean;
-            /** @description What must be free in the budgets to start, in micro-dollars: enough to start, and to work for a while. */
+            /** @description Amount that the budgets must have available to start, in micro-dollars: startup plus a minimum of work. */
             least_limit_micro_usd: components["schemas"]["MicroUsd"];
             /**
              * Format: int32
@@ -2162,14 +2195,14 @@ export interface components {
             memory_gb: number;
             /**
              * Format: int32
-             * @description GPUs in the machine.
+             * @description Number of GPUs in the machine.
              */
             n_gpus: number;
-            /** @description What an hour costs, in micro-dollars. */
+            /** @description Price per hour, in micro-dollars. */
             rate_micro_usd: components["schemas"]["MicroUsd"];
-            /** @description From the order of the machine to its end, in seconds. */
+            /** @description Time from ordering the machine to its termination, in seconds. */
             seconds: components["schemas"]["Spread_f64"];
-            /** @description Why a job cannot run on it; absent when it can. */
+            /** @description Why the job cannot run on it; absent if it can. */
             unfit?: string | null;
         };
         /**
@@ -2177,139 +2210,143 @@ export interface components {
          * @enum {string}
          */
         Outcome: "completed" | "stopped" | "cancelled" | "failed" | "lost" | "never_started";
-        /** @description A part of a list, newest first unless the route says otherwise. */
+        /** @description One page of a list, newest first unless the route says otherwise. */
         Page_AuditEntry: {
             /** @description The entries. */
             items: components["schemas"]["AuditEntry"][];
-            /** @description Send this as `after` to get the next part; absent on the last one. */
+            /** @description Pass this as `after` to get the next page; absent on the last page. */
             next?: string | null;
         };
-        /** @description A part of a list, newest first unless the route says otherwise. */
+        /** @description One page of a list, newest first unless the route says otherwise. */
         Page_Dataset: {
             /** @description The entries. */
             items: components["schemas"]["Dataset"][];
-            /** @description Send this as `after` to get the next part; absent on the last one. */
+            /** @description Pass this as `after` to get the next page; absent on the last page. */
             next?: string | null;
         };
-        /** @description A part of a list, newest first unless the route says otherwise. */
+        /** @description One page of a list, newest first unless the route says otherwise. */
         Page_Generation: {
             /** @description The entries. */
             items: components["schemas"]["Generation"][];
-            /** @description Send this as `after` to get the next part; absent on the last one. */
+            /** @description Pass this as `after` to get the next page; absent on the last page. */
             next?: string | null;
         };
-        /** @description A part of a list, newest first unless the route says otherwise. */
+        /** @description One page of a list, newest first unless the route says otherwise. */
         Page_Item: {
             /** @description The entries. */
             items: components["schemas"]["Item"][];
-            /** @description Send this as `after` to get the next part; absent on the last one. */
+            /** @description Pass this as `after` to get the next page; absent on the last page. */
             next?: string | null;
         };
-        /** @description A part of a list, newest first unless the route says otherwise. */
+        /** @description One page of a list, newest first unless the route says otherwise. */
         Page_Job: {
             /** @description The entries. */
             items: components["schemas"]["Job"][];
-            /** @description Send this as `after` to get the next part; absent on the last one. */
+            /** @description Pass this as `after` to get the next page; absent on the last page. */
             next?: string | null;
         };
-        /** @description A part of a list, newest first unless the route says otherwise. */
+        /** @description One page of a list, newest first unless the route says otherwise. */
         Page_Model: {
             /** @description The entries. */
             items: components["schemas"]["Model"][];
-            /** @description Send this as `after` to get the next part; absent on the last one. */
+            /** @description Pass this as `after` to get the next page; absent on the last page. */
             next?: string | null;
         };
         /** @description Hyperparameters that replace the preset's; every field may be left out. */
         ParameterOverrides: {
             /**
              * Format: double
-             * @description See `Parameters`.
+             * @description Alpha: the LoRA's output is scaled by alpha / rank. Equal to rank means a scale of 1.
              */
             alpha?: number | null;
             /**
              * Format: int64
-             * @description See `Parameters`.
+             * @description Pictures in one forward pass.
              */
             batch_size?: number | null;
             /**
              * Format: int64
-             * @description See `Parameters`.
+             * @description Bucket sides are multiples of this, in pixels.
              */
             bucket_step?: number | null;
             /**
              * Format: double
-             * @description See `Parameters`.
+             * @description Share of the training pictures shown with an empty caption.
              */
             caption_dropout?: number | null;
             /**
              * Format: int64
-             * @description See `Parameters`.
+             * @description A checkpoint is stored each time this many steps are done. 0 stores only the last.
              */
             checkpoint_every_n_steps?: number | null;
             /**
              * Format: int64
-             * @description See `Parameters`.
+             * @description Forward passes whose gradients are averaged into one optimizer step.
              */
             gradient_accumulation?: number | null;
             /**
              * Format: double
-             * @description See `Parameters`.
+             * @description Learning rate of AdamW at its highest point.
              */
             learning_rate?: number | null;
-            lr_schedule?: components["schemas"]["LrSchedule"] | null;
+            /**
+             * @description How the learning rate moves over the steps.
+             * @enum {string|null}
+             */
+            lr_schedule?: "constant" | "cosine" | null;
             /**
              * Format: double
-             * @description See `Parameters`.
+             * @description Gradients are scaled down to this norm when they are longer. 0 switches clipping off.
              */
             max_gradient_norm?: number | null;
             /**
              * Format: int64
-             * @description See `Parameters`.
+             * @description Tokens of a caption that are read; the rest is cut.
              */
             max_tokens?: number | null;
             /**
              * Format: double
-             * @description See `Parameters`.
+             * @description Limits the loss weight of nearly noise-free timesteps (Hang et al. 2023). 0 switches it off; 5 is usual.
              */
             min_snr_gamma?: number | null;
             /**
              * Format: int64
-             * @description See `Parameters`.
+             * @description Optimizer steps.
              */
             n_steps?: number | null;
             /**
              * Format: int64
-             * @description See `Parameters`.
+             * @description Steps over which the learning rate rises from zero. Must be less than the number of steps.
              */
             n_warmup_steps?: number | null;
             /**
              * Format: double
-             * @description See `Parameters`.
+             * @description Noise offset: lets the model learn pictures that are darker or brighter than average. 0 is off.
              */
             noise_offset?: number | null;
             /**
              * Format: int64
-             * @description See `Parameters`.
+             * @description Rank of the LoRA matrices: how much it can learn, and how large the file gets.
              */
             rank?: number | null;
             /**
              * Format: int64
-             * @description See `Parameters`.
+             * @description Side of a square picture with the area that buckets aim for, in pixels.
              */
             resolution?: number | null;
             /**
              * Format: int64
-             * @description See `Parameters`.
+             * @description Preview pictures are rendered each time this many steps are done. 0 renders none.
              */
             sample_every_n_steps?: number | null;
             /**
              * Format: int64
-             * @description See `Parameters`.
+             * @description Seed of everything random in the training.
              */
             seed?: number | null;
             /**
              * Format: double
-             * @description See `Parameters`.
+             * @description Weight decay of AdamW.
              */
             weight_decay?: number | null;
         };
@@ -2360,8 +2397,9 @@ export interface components {
             /**
              * @description How the learning rate moves over the steps.
              * @default cosine
+             * @enum {string}
              */
-            lr_schedule: components["schemas"]["LrSchedule"];
+            lr_schedule: "constant" | "cosine";
             /**
              * Format: double
              * @description Gradients are scaled down to this norm when they are longer. 0 switches clipping off.
@@ -2430,18 +2468,20 @@ export interface components {
             weight_decay: number;
         };
         /**
-         * @description Where a job stands.
+         * @description Phase of a job.
          * @enum {string}
          */
         Phase: "queued" | "launching" | "running" | "finalizing" | "stopping" | "stopped" | "cancelling" | "cancelled" | "failed" | "succeeded";
         /** @description A machine of the pool. */
         PoolMember: components["schemas"]["Machine"] & {
-            /** @description Whether it has called lately. */
+            /** @description Whether it has connected recently. */
             is_online: boolean;
             job_id?: components["schemas"]["JobId"] | null;
+            /** @description Why it is given no work at all, until somebody does something about it. */
+            problem?: string | null;
             /**
              * Format: date-time
-             * @description When it last called.
+             * @description When it last connected.
              */
             seen_at: string;
         };
@@ -2461,13 +2501,13 @@ export interface components {
             /** @description Where the numbers come from. */
             source: string;
         };
-        /** @description The body of every error answer. */
+        /** @description The body of every error response. */
         Problem: {
-            /** @description The text as it is now, if the request expected another. */
+            /** @description The current text, if the request expected a different one. */
             current?: string | null;
-            /** @description More about this very occurrence. */
+            /** @description Details of this occurrence. */
             detail?: string | null;
-            /** @description The fields at fault, if the request was. */
+            /** @description The invalid fields, if the request was invalid. */
             errors?: components["schemas"]["FieldError"][];
             /**
              * Format: int32
@@ -2479,39 +2519,64 @@ export interface components {
             /** @description Stable, machine-readable kind: `invalid_request`, `not_found`, `conflict`, `unauthorized`, … */
             type: string;
         };
-        /** @description Who leases machines, and how that is going. */
+        /**
+         * @description The versions of the messages between agents and servers that a program understands.
+         *
+         *     A field that the reader does not know is ignored, so a new one that may be ignored needs no new version. Whatever
+         *     an older program would get wrong raises `version`; what a newer one cannot read any more raises `oldest`.
+         *
+         *     | version | |
+         *     |---|---|
+         *     | 1 | said by nobody: agents of this version do not tell it. They refuse a recipe with a field that is new to them |
+         *     | 2 | claims carry the version and what the machine can do; unknown fields are ignored |
+         */
+        Protocol: {
+            /**
+             * Format: int32
+             * @description The oldest version that it understands.
+             */
+            oldest: number;
+            /**
+             * Format: int32
+             * @description The newest version that it understands, which it speaks.
+             */
+            version: number;
+        };
+        /** @description A provider of machines and its state. */
         ProviderInfo: {
-            /** @description What they cost in an hour, in micro-dollars. */
+            /** @description Cost per hour of those machines, in micro-dollars. */
             foreign_rate_micro_usd: components["schemas"]["MicroUsd"];
-            /** @description Why nothing is launched there until somebody looks at it: an empty account, a wrong key. */
+            /** @description Why renting is paused there until somebody resumes it: an empty account, a wrong key. */
             halted?: string | null;
             /** @description Whether its machines cost money. */
             is_rented: boolean;
-            /** @description The machines of the pool that have called, the newest call first; of others there are none here. */
+            /** @description Machines of the pool that have connected, the most recent first; empty for other providers. */
             machines?: components["schemas"]["PoolMember"][];
             /**
              * Format: int32
-             * @description Jobs that may run at the same time.
+             * @description Maximum number of jobs that run at the same time.
              */
             max_running: number;
             /**
              * Format: int32
-             * @description Machines of the account that are not ours; they are never touched.
+             * @description Machines in the account that Morpheus did not create; they are never touched.
              */
             n_foreign: number;
-            /** @description The name that jobs choose it by. */
+            /** @description The name to use in jobs. */
             name: string;
             /**
              * Format: date-time
-             * @description When it last answered; absent when it never did, or is not asked.
+             * @description When it last responded; absent if it never did or is never contacted.
              */
             seen_at?: string | null;
+            /** @description What people call it, when it rents machines out. */
+            title?: string | null;
         };
         /**
          * @description Fully resolved and valid configuration of one training.
          *
-         *     Made by [`Recipe::resolve`] and nothing else: whoever holds one need not check it again. It
-         *     deserializes through the same checks, so a recipe from a wire or a disk is valid too.
+         *     Made by [`Recipe::resolve`] and by reading, which goes through the same checks. Nothing changes one: whoever holds a
+         *     recipe need not check it again.
          */
         Recipe: {
             /** @description Name of the base model. */
@@ -2529,16 +2594,16 @@ export interface components {
             /** @description The word that calls the LoRA up in a prompt. */
             trigger_word?: string | null;
         };
-        /** @description A file that was not taken. */
+        /** @description A rejected file. */
         RefusedFile: {
             /** @description Its name as uploaded; within an archive `archive.zip/name.png`. */
             file_name: string;
-            /** @description What is wrong, and what would be right. */
+            /** @description What is wrong and how to fix it. */
             reason: string;
         };
         /** @description Registers a base model. */
         RegisterBase: {
-            /** @description The name to use in jobs and generations: from 1 to 80 letters, digits, dots, dashes and underscores. */
+            /** @description The name to use in jobs and generations: 1 to 80 letters, digits, dots, dashes and underscores. */
             name: string;
             /**
              * @description An absolute path on the server's machine, in a folder that its settings allow (`--base-folder`), an `https://`
@@ -2546,10 +2611,10 @@ export interface components {
              */
             source: string;
         };
-        /** @description A base model that was registered. */
+        /** @description A registered base model. */
         RegisteredBase: {
             class?: components["schemas"]["BaseClass"] | null;
-            /** @description Whether it was copied into the object store. */
+            /** @description State of the copy in the object store. */
             copy: components["schemas"]["BaseCopy"];
             /**
              * Format: date-time
@@ -2558,12 +2623,12 @@ export interface components {
             created_at: string;
             /**
              * Format: int64
-             * @description Of these, how many were hashed or copied by the work that is going on.
+             * @description Bytes hashed or copied so far by the current operation.
              */
             done_bytes: number;
-            /** @description It stands in the server's settings, and can only be removed there. */
+            /** @description It is defined in the server's settings and can only be removed there. */
             from_settings: boolean;
-            /** @description Jobs on other machines can use it: they fetch it from its source, or from the object store. */
+            /** @description Whether other machines can download it, from its source or from the object store. */
             is_fetchable: boolean;
             /**
              * Format: int32
@@ -2574,44 +2639,82 @@ export interface components {
             name: string;
             /**
              * Format: int32
-             * @description Side of the square pictures that it was trained on, in pixels.
+             * @description Side of the square pictures it was trained on, in pixels.
              */
             native_resolution?: number | null;
-            /** @description What is wrong, and what would be right. */
+            /** @description What is wrong and how to fix it. */
             problem?: string | null;
-            /** @description SHA-256 of its file; absent for folders, and until it is known. */
+            /** @description SHA-256 of its file; absent for folders and until it is known. */
             sha256?: string | null;
             /**
              * Format: int64
              * @description Size of all its files.
              */
             size_bytes?: number | null;
-            /** @description Where it comes from, without secrets. */
+            /** @description Its source, without secrets. */
             source: string;
-            /** @description How far it is. */
+            /** @description State of the registration. */
             state: components["schemas"]["BaseState"];
+        };
+        /** @description What to render: what somebody asked for, with everything filled in. */
+        Rendering: {
+            /** @description Name of the base model. */
+            base_model: string;
+            /**
+             * Format: double
+             * @description Classifier-free guidance; 1 switches it off.
+             */
+            guidance: number;
+            /**
+             * Format: int32
+             * @description Height in pixels.
+             */
+            height: number;
+            /** @description LoRAs to apply. */
+            loras?: components["schemas"]["AppliedLora"][];
+            /**
+             * Format: int32
+             * @description Denoising steps.
+             */
+            n_steps: number;
+            /** @description What it is not to show. */
+            negative_prompt?: string;
+            /** @description What the picture is to show. */
+            prompt: string;
+            /** @description How noise is turned into a picture. */
+            sampler?: components["schemas"]["Sampler"];
+            /**
+             * Format: int64
+             * @description Seed of the starting noise.
+             */
+            seed: number;
+            /**
+             * Format: int32
+             * @description Width in pixels.
+             */
+            width: number;
         };
         /**
          * @description What the agent on a rented machine must keep to. The server renews it with each reply; without a reply the
          *     last terms hold.
          */
         RentalTerms: {
-            /** @description What the machine may still cost from now on, in micro-dollars. */
+            /** @description Remaining cost limit of the machine, in micro-dollars. */
             budget_left_micro_usd: components["schemas"]["MicroUsd"];
-            /** @description What an hour of the machine costs, in micro-dollars. */
+            /** @description Cost per hour of the machine, in micro-dollars. */
             rate_micro_usd: components["schemas"]["MicroUsd"];
             /**
              * Format: int32
-             * @description The machine must be gone so long after this reply, in seconds.
+             * @description The machine must be terminated within this many seconds after this reply.
              */
             seconds_to_deadline: number;
             /**
              * Format: int32
-             * @description So many seconds before that the agent stops by itself: writes a checkpoint, uploads it, ends its machine.
+             * @description The agent stops this many seconds earlier: it writes and uploads a checkpoint and terminates its machine.
              */
             stop_seconds: number;
         };
-        /** @description Which machines a job may run on. */
+        /** @description Requirements for the machine of a job. */
         RentalWish: {
             /**
              * @description Tiers. Empty: all of them.
@@ -2619,61 +2722,61 @@ export interface components {
              */
             clouds: components["schemas"]["CloudTier"][];
             /**
-             * @description Places by their ids. Empty: all of them.
+             * @description Ids of data centers. Empty: all of them.
              * @default []
              */
             data_centers: string[];
             /**
-             * @description GPU types by their ids, the best first. Empty: every type that fits, the cheapest first.
+             * @description Ids of GPU types, in order of preference. Empty: every type that fits, cheapest first.
              * @default []
              */
             gpus: string[];
             /**
-             * @description Labels that a machine of the pool must have, all of them.
+             * @description Labels that a machine of the pool must have (all of them).
              * @default []
              */
             labels: string[];
             /**
              * Format: int64
-             * @description The most that an hour of the machine may cost, in micro-dollars.
+             * @description Maximum price per hour, in micro-dollars.
              */
             max_rate_micro_usd?: number | null;
             /**
              * Format: int32
-             * @description GPUs in the machine.
+             * @description Number of GPUs in the machine.
              * @default 1
              */
             n_gpus: number;
         };
         /** @description A rented machine. */
         RentedInstance: {
-            /** @description What it has cost, by our own reckoning, an upper bound, in micro-dollars. */
+            /** @description Cost by our own accounting, an upper bound, in micro-dollars. */
             accrued_micro_usd: components["schemas"]["MicroUsd"];
             /**
              * Format: int32
-             * @description Which attempt of the job.
+             * @description Number of the job's attempt.
              */
             attempt: number;
             billed_micro_usd?: components["schemas"]["MicroUsd"] | null;
             /**
              * Format: date-time
-             * @description When it must be gone.
+             * @description When it must be terminated.
              */
             deadline_at: string;
             /**
              * Format: date-time
-             * @description When it was confirmed gone.
+             * @description When it was confirmed terminated.
              */
             gone_at?: string | null;
-            /** @description GPU type. */
+            /** @description Id of the GPU type. */
             gpu: string;
             /** @description The provider's id, once it is known. */
             handle?: string | null;
-            /** @description What it was rented for. */
+            /** @description The job it was rented for. */
             job_id: components["schemas"]["JobId"];
             /**
              * Format: int32
-             * @description GPUs in it.
+             * @description Number of GPUs.
              */
             n_gpus: number;
             /** @description Its name at the provider. */
@@ -2683,27 +2786,27 @@ export interface components {
              * @description When it was ordered.
              */
             ordered_at: string;
-            /** @description Where it stands. */
+            /** @description Its phase. */
             phase: components["schemas"]["InstancePhase"];
-            /** @description Who rents it out. */
+            /** @description The provider. */
             provider: string;
-            /** @description What an hour costs, in micro-dollars. */
+            /** @description Price per hour, in micro-dollars. */
             rate_micro_usd: components["schemas"]["MicroUsd"];
-            /** @description What was reserved for its worst case, in micro-dollars. */
+            /** @description Reserved for its worst case, in micro-dollars. */
             reserved_micro_usd: components["schemas"]["MicroUsd"];
         };
         /** @description What an agent reports while it trains. */
         Report: {
             /**
              * Format: int32
-             * @description Finished parts.
+             * @description Completed units.
              */
             done: number;
-            /** @description What it does, for a person. */
+            /** @description The current step, for a person. */
             name: string;
             /**
              * Format: int32
-             * @description All parts; 0 when unknown.
+             * @description Total units; 0 if unknown.
              */
             total: number;
             /** @enum {string} */
@@ -2725,9 +2828,9 @@ export interface components {
             /** @enum {string} */
             type: "validation_loss";
         } | {
-            /** @description How grave. */
+            /** @description Severity. */
             level: components["schemas"]["LogLevel"];
-            /** @description The line. */
+            /** @description The text. */
             message: string;
             /** @enum {string} */
             type: "log";
@@ -2739,15 +2842,18 @@ export interface components {
             type: "validated";
             /** @description The verdict with its numbers. */
             verdict: components["schemas"]["Verdict"];
+        } | {
+            /** @enum {string} */
+            type: "unknown";
         };
         /** @description Resumes a job. */
         ResumeJob: {
             /**
              * Format: int64
-             * @description A new limit for what it may cost in all, what was spent included, in micro-dollars.
+             * @description New total cost limit in micro-dollars, including what is already spent.
              */
             limit_micro_usd?: number | null;
-            /** @description Who leases the machine from now on; left out: as before. */
+            /** @description New provider; unchanged if omitted. */
             provider?: string | null;
             rental?: components["schemas"]["RentalWish"] | null;
         };
@@ -2777,7 +2883,7 @@ export interface components {
              * @description Optimizer steps done when it was rendered.
              */
             step: number;
-            /** @description Signed address, valid for an hour. */
+            /** @description Signed URL, valid for one hour. */
             url: string;
         };
         /**
@@ -2785,32 +2891,32 @@ export interface components {
          * @enum {string}
          */
         Sampler: "euler" | "euler_a" | "ddim" | "dpmpp2m";
-        /** @description Who is asking. */
+        /** @description The caller. */
         Session: {
             /** @description Version of the server. */
             server_version: string;
-            /** @description What this browser was signed in with: `login address`, or the name of an API token. Absent for a token itself. */
+            /** @description How this browser signed in: `login address` or the name of an API token. Absent if the request used a token. */
             signed_in_with?: string | null;
-            /** @description Name of the token that the request came with. */
+            /** @description Name of the token used for this request. */
             token_name: string;
         };
         /** @description Sets a limit. */
         SetBudget: {
-            /** @description A project's name; left out for the others. */
+            /** @description Name of the project; omitted for other scopes. */
             key?: string | null;
             /**
              * Format: int64
-             * @description The most that may be spent, in micro-dollars; null takes the limit away.
+             * @description Limit in micro-dollars; null removes it.
              */
             limit_micro_usd?: number | null;
-            /** @description What it is for: a project, the user, or the months from this one on. A job's limit is set at the job. */
+            /** @description Scope: a project, the user, or this month and later ones. The limit of a job is set on the job. */
             scope: components["schemas"]["BudgetScope"];
         };
         /** @description Sets a job's limit. */
         SetJobLimit: {
             /**
              * Format: int64
-             * @description What it may cost in all, in micro-dollars.
+             * @description Total cost limit, in micro-dollars.
              */
             limit_micro_usd: number;
         };
@@ -2818,22 +2924,22 @@ export interface components {
         SignedOut: {
             /**
              * Format: int64
-             * @description Login addresses that nobody had used yet.
+             * @description Number of unused login addresses that were revoked.
              */
             n_login_addresses: number;
             /**
              * Format: int64
-             * @description Browsers that were signed in.
+             * @description Number of browsers that were signed in.
              */
             n_sessions: number;
         };
-        /** @description Everything about money at a glance. */
+        /** @description Overview of spending. */
         Spend: {
-            /** @description Budgets of the user, of this month and of projects; those of jobs are at the jobs. */
+            /** @description Budgets of the user, of months and of projects. Those of jobs are part of the jobs. */
             budgets: components["schemas"]["Budget"][];
-            /** @description Machines that are not confirmed gone, then the newest of the others. */
+            /** @description Machines: first those not confirmed terminated, then the newest of the others. */
             instances: components["schemas"]["RentedInstance"][];
-            /** @description What living machines cost in an hour, in micro-dollars. */
+            /** @description Cost per hour of all running machines, in micro-dollars. */
             rate_micro_usd: components["schemas"]["MicroUsd"];
         };
         /**
@@ -2841,7 +2947,7 @@ export interface components {
          * @enum {string}
          */
         Split: "train" | "held_out";
-        /** @description A low, a likely and a high value. */
+        /** @description An estimate with its range. */
         Spread_f64: {
             /** Format: double */
             high: number;
@@ -2850,7 +2956,7 @@ export interface components {
             /** Format: double */
             low: number;
         };
-        /** @description A low, a likely and a high value. */
+        /** @description An estimate with its range. */
         Spread_MicroUsd: {
             /**
              * Format: int64
@@ -2869,7 +2975,7 @@ export interface components {
             low: number;
         };
         /**
-         * @description How far a model version has come.
+         * @description Stage of a model version.
          * @enum {string}
          */
         Stage: "draft" | "approved" | "retired";
@@ -2892,7 +2998,7 @@ export interface components {
             eta_seconds: number;
             /**
              * Format: double
-             * @description Norm of all gradients together before clipping; 0 where the engine does not tell.
+             * @description Global gradient norm before clipping; 0 if the engine does not report it.
              */
             gradient_norm: number;
             /**
@@ -2935,12 +3041,12 @@ export interface components {
              * @description Size.
              */
             size_bytes: number;
-            /** @description Signed address. */
+            /** @description Signed URL. */
             url: string;
         };
-        /** @description How the server is. */
+        /** @description State of the server. */
         SystemStatus: {
-            /** @description Room on its disks. */
+            /** @description Free space on its disks. */
             disk: components["schemas"]["DiskStatus"];
         };
         /**
@@ -2968,7 +3074,7 @@ export interface components {
              * @description Optimizer steps done.
              */
             n_steps: number;
-            /** @description Whether it is fit for use. */
+            /** @description The verdict on the file. */
             verdict: components["schemas"]["Verdict"];
         };
         /** @description One job to train. */
@@ -2979,7 +3085,7 @@ export interface components {
             job_id: components["schemas"]["JobId"];
             /** @description The pictures to train on. */
             manifest: components["schemas"]["Manifest"];
-            /** @description Signed addresses of the pictures, by SHA-256. */
+            /** @description Signed URLs of the pictures, by SHA-256. */
             picture_urls: {
                 [key: string]: string;
             };
@@ -2987,16 +3093,16 @@ export interface components {
             recipe: components["schemas"]["Recipe"];
             resume_from?: components["schemas"]["StoredFile"] | null;
         };
-        /** @description Says that a file of the assignment cannot be used. The server looks at it itself. */
+        /** @description Reports that a file of the assignment cannot be used. The server checks the file itself. */
         UnusableFile: {
-            /** @description The right bytes arrived, but the engine cannot go on from them; for a checkpoint. */
+            /** @description The bytes are correct, but the engine cannot resume from them; only for a checkpoint. */
             arrived: boolean;
             /**
              * Format: int64
              * @description See [`Assignment::fence`].
              */
             fence: number;
-            /** @description What was seen, for a person, at most 2000 characters. */
+            /** @description What the agent observed, for a person, at most 2000 characters. */
             problem: string;
             /** @description SHA-256 of the file as the assignment names it, in hexadecimal. */
             sha256: string;
@@ -3011,13 +3117,13 @@ export interface components {
             /** @description The new caption, of at most 64 KiB. */
             caption?: string | null;
             /**
-             * @description The caption that the new one was written in place of. With it, a caption that somebody else has changed since
-             *     is kept: the request is refused (412), and the answer has the caption as it is now in `current`.
+             * @description The caption that the new one replaces. With it, a caption that somebody else has changed in the meantime
+             *     is kept: the request is rejected (412), and the response has the current caption in `current`.
              */
             expected_caption?: string | null;
             split?: components["schemas"]["Split"] | null;
         };
-        /** @description The parts of an upload, in any number and order. */
+        /** @description The parts of an upload, any number in any order. */
         Upload: {
             /**
              * @description Pictures (PNG, JPEG, WebP, BMP, GIF, TIFF), captions (`.txt`, named like their picture) and `.zip`
@@ -3026,26 +3132,26 @@ export interface components {
             files: string[];
             split?: components["schemas"]["Split"] | null;
         };
-        /** @description What became of each uploaded file. */
+        /** @description The result of an upload, file by file. */
         UploadReport: {
-            /** @description Pictures that were taken. */
+            /** @description Pictures that were added. */
             accepted: components["schemas"]["Item"][];
             /** @description The dataset after the upload. */
             dataset: components["schemas"]["Dataset"];
-            /** @description Files that were not, each with its reason. */
+            /** @description Rejected files, each with its reason. */
             refused: components["schemas"]["RefusedFile"][];
-            /** @description Pictures that the dataset has already, and whose lost or damaged file was stored again. */
+            /** @description Pictures already in the dataset whose lost or damaged file was restored. */
             restored?: components["schemas"]["Item"][];
         };
-        /** @description Where to put an announced file. */
+        /** @description Where to upload an announced file. */
         UploadTicket: {
             /** @description Its id. */
             artifact_id: components["schemas"]["ArtifactId"];
-            /** @description Headers to send with them, exactly as they are: an address of an object store is signed with them. */
+            /** @description Headers to send unchanged: the signature of an object store URL covers them. */
             upload_headers?: {
                 [key: string]: string;
             };
-            /** @description Signed address to `PUT` the bytes to; absent when the store has these bytes already. */
+            /** @description Signed URL to `PUT` the bytes to; absent if the store already has them. */
             upload_url?: string | null;
         };
         /** @description Validation losses on held-out pictures at fixed timesteps and noise. */
@@ -3062,7 +3168,7 @@ export interface components {
             /** @description The fixed timesteps. */
             timesteps: number[];
         };
-        /** @description Whether a trained file is fit for use, with the numbers that say so. */
+        /** @description Whether a trained file is fit for use, with the measurements behind it. */
         Verdict: {
             /** @description The checks, in the order they were made. */
             checks: components["schemas"]["VerdictCheck"][];
@@ -3079,7 +3185,7 @@ export interface components {
         };
         /** @description One check of a verdict. */
         VerdictCheck: {
-            /** @description What was seen, with numbers. */
+            /** @description The result, with numbers. */
             detail: string;
             /**
              * @description What was checked: `opens`, `complete`, `finite`, `non_zero`, `weight_zero`, `picture_changes`,
@@ -3135,7 +3241,7 @@ export interface operations {
                     "application/json": components["schemas"]["UploadTicket"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3160,14 +3266,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The file is there, whole */
+            /** @description The file is complete */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3194,14 +3300,14 @@ export interface operations {
             };
         };
         responses: {
-            /** @description It ended */
+            /** @description Ended */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3236,7 +3342,7 @@ export interface operations {
                     "application/json": components["schemas"]["HeartbeatReply"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3271,7 +3377,7 @@ export interface operations {
                     "application/json": components["schemas"]["Instead"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3303,7 +3409,7 @@ export interface operations {
                     "application/json": components["schemas"]["ClaimReply"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3317,11 +3423,11 @@ export interface operations {
     list_audit: {
         parameters: {
             query?: {
-                /** @description `next` of the part before. */
+                /** @description `next` of the previous page. */
                 after?: string;
                 /** @description Only those of this category. */
                 category?: components["schemas"]["AuditCategory"];
-                /** @description Entries wanted, from 1 to 500. */
+                /** @description Number of entries, 1 to 500. */
                 limit?: number;
                 /** @description Only those at or after this time. */
                 since?: string;
@@ -3342,7 +3448,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_AuditEntry"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3370,7 +3476,7 @@ export interface operations {
                     "application/json": components["schemas"]["BaseModel"][];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3384,9 +3490,9 @@ export interface operations {
     list_datasets: {
         parameters: {
             query?: {
-                /** @description `next` of the part before. */
+                /** @description `next` of the previous page. */
                 after?: string;
-                /** @description Entries wanted, from 1 to 500. */
+                /** @description Number of entries, 1 to 500. */
                 limit?: number;
             };
             header?: never;
@@ -3403,7 +3509,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Dataset"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3418,7 +3524,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes it safe to send this request twice. Choose a new one, such as a UUID, for each thing that you want made, and repeat it with the request when no answer came: the same answer comes again, with `Idempotency-Replayed: true`, and nothing is made twice. With another request it is refused (422). Answers are kept for a week; refusals are not. */
+                /** @description Makes it safe to repeat this request. Use a new key, such as a UUID, for each thing to create, and repeat the request with the same key if no response came: the first response is returned again with `Idempotency-Replayed: true`, and nothing is created twice. The same key with another request is rejected (422). Responses are kept for a week; errors are not. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -3438,7 +3544,7 @@ export interface operations {
                     "application/json": components["schemas"]["Dataset"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3469,7 +3575,7 @@ export interface operations {
                     "application/json": components["schemas"]["Dataset"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3499,7 +3605,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3534,7 +3640,7 @@ export interface operations {
                     "application/json": components["schemas"]["Dataset"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3548,9 +3654,9 @@ export interface operations {
     list_items: {
         parameters: {
             query?: {
-                /** @description `next` of the part before. */
+                /** @description `next` of the previous page. */
                 after?: string;
-                /** @description Entries wanted, from 1 to 500. */
+                /** @description Number of entries, 1 to 500. */
                 limit?: number;
             };
             header?: never;
@@ -3570,7 +3676,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Item"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3605,7 +3711,7 @@ export interface operations {
                     "application/json": components["schemas"]["UploadReport"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3637,7 +3743,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3674,7 +3780,7 @@ export interface operations {
                     "application/json": components["schemas"]["Item"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3701,7 +3807,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3715,9 +3821,9 @@ export interface operations {
     list_generations: {
         parameters: {
             query?: {
-                /** @description `next` of the part before. */
+                /** @description `next` of the previous page. */
                 after?: string;
-                /** @description Entries wanted, from 1 to 500. */
+                /** @description Number of entries, 1 to 500. */
                 limit?: number;
             };
             header?: never;
@@ -3734,7 +3840,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Generation"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3749,7 +3855,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes it safe to send this request twice. Choose a new one, such as a UUID, for each thing that you want made, and repeat it with the request when no answer came: the same answer comes again, with `Idempotency-Replayed: true`, and nothing is made twice. With another request it is refused (422). Answers are kept for a week; refusals are not. */
+                /** @description Makes it safe to repeat this request. Use a new key, such as a UUID, for each thing to create, and repeat the request with the same key if no response came: the first response is returned again with `Idempotency-Replayed: true`, and nothing is created twice. The same key with another request is rejected (422). Responses are kept for a week; errors are not. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -3769,7 +3875,7 @@ export interface operations {
                     "application/json": components["schemas"]["Generation"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3783,7 +3889,7 @@ export interface operations {
     get_generation: {
         parameters: {
             query?: {
-                /** @description Waits this long for the generation to end, at most 60; it is answered as it is then. */
+                /** @description Seconds to wait for the generation to end, at most 60; the response has its state at that time. */
                 wait_seconds?: number;
             };
             header?: never;
@@ -3803,7 +3909,7 @@ export interface operations {
                     "application/json": components["schemas"]["Generation"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3835,7 +3941,7 @@ export interface operations {
                     "application/octet-stream": unknown;
                 };
             };
-            /** @description The wanted range of it */
+            /** @description The requested range */
             206: {
                 headers: {
                     [name: string]: unknown;
@@ -3844,14 +3950,14 @@ export interface operations {
                     "application/octet-stream": unknown;
                 };
             };
-            /** @description The file is at the signed address in `Location` */
+            /** @description The file is at the signed URL in `Location` */
             307: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3865,9 +3971,9 @@ export interface operations {
     list_jobs: {
         parameters: {
             query?: {
-                /** @description `next` of the part before. */
+                /** @description `next` of the previous page. */
                 after?: string;
-                /** @description Entries wanted, from 1 to 500. */
+                /** @description Number of entries, 1 to 500. */
                 limit?: number;
             };
             header?: never;
@@ -3884,7 +3990,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Job"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3899,7 +4005,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes it safe to send this request twice. Choose a new one, such as a UUID, for each thing that you want made, and repeat it with the request when no answer came: the same answer comes again, with `Idempotency-Replayed: true`, and nothing is made twice. With another request it is refused (422). Answers are kept for a week; refusals are not. */
+                /** @description Makes it safe to repeat this request. Use a new key, such as a UUID, for each thing to create, and repeat the request with the same key if no response came: the first response is returned again with `Idempotency-Replayed: true`, and nothing is created twice. The same key with another request is rejected (422). Responses are kept for a week; errors are not. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -3919,7 +4025,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3950,7 +4056,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3981,7 +4087,7 @@ export interface operations {
                     "application/json": components["schemas"]["Artifact"][];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4012,7 +4118,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4027,7 +4133,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes it safe to send this request twice. Choose a new one, such as a UUID, for each thing that you want made, and repeat it with the request when no answer came: the same answer comes again, with `Idempotency-Replayed: true`, and nothing is made twice. With another request it is refused (422). Answers are kept for a week; refusals are not. */
+                /** @description Makes it safe to repeat this request. Use a new key, such as a UUID, for each thing to create, and repeat the request with the same key if no response came: the first response is returned again with `Idempotency-Replayed: true`, and nothing is created twice. The same key with another request is rejected (422). Responses are kept for a week; errors are not. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4046,7 +4152,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4062,8 +4168,13 @@ export interface operations {
             query?: {
                 /** @description Events after this number; 0 for all. */
                 after?: number;
-                /** @description Most events wanted, from 1 to 10000; a WebSocket has no limit. */
+                /** @description Maximum number of events, 1 to 10000; a WebSocket has no limit. */
                 limit?: number;
+                /**
+                 * @description Kinds of events that are left out, separated by commas: `step,spend` leaves the words. Kinds that this version
+                 *     does not know yet are never left out.
+                 */
+                without?: components["schemas"]["EventKind"][];
             };
             header?: never;
             path: {
@@ -4089,7 +4200,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobEvent"][];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4124,7 +4235,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4138,7 +4249,7 @@ export interface operations {
     job_metrics: {
         parameters: {
             query?: {
-                /** @description Most entries that are wanted, such as the width of a chart in pixels, from 2 to 10000. */
+                /** @description Maximum number of entries, such as the width of a chart in pixels, 2 to 10000. */
                 width?: number;
             };
             header?: never;
@@ -4158,7 +4269,7 @@ export interface operations {
                     "application/json": components["schemas"]["Metrics"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4173,7 +4284,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes it safe to send this request twice. Choose a new one, such as a UUID, for each thing that you want made, and repeat it with the request when no answer came: the same answer comes again, with `Idempotency-Replayed: true`, and nothing is made twice. With another request it is refused (422). Answers are kept for a week; refusals are not. */
+                /** @description Makes it safe to repeat this request. Use a new key, such as a UUID, for each thing to create, and repeat the request with the same key if no response came: the first response is returned again with `Idempotency-Replayed: true`, and nothing is created twice. The same key with another request is rejected (422). Responses are kept for a week; errors are not. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4196,7 +4307,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4211,7 +4322,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes it safe to send this request twice. Choose a new one, such as a UUID, for each thing that you want made, and repeat it with the request when no answer came: the same answer comes again, with `Idempotency-Replayed: true`, and nothing is made twice. With another request it is refused (422). Answers are kept for a week; refusals are not. */
+                /** @description Makes it safe to repeat this request. Use a new key, such as a UUID, for each thing to create, and repeat the request with the same key if no response came: the first response is returned again with `Idempotency-Replayed: true`, and nothing is created twice. The same key with another request is rejected (422). Responses are kept for a week; errors are not. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4230,7 +4341,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4261,7 +4372,7 @@ export interface operations {
                     "application/json": components["schemas"]["Sample"][];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4292,7 +4403,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4324,7 +4435,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobEstimate"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4355,7 +4466,7 @@ export interface operations {
                     "application/json": components["schemas"]["ModelVersion"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4387,7 +4498,7 @@ export interface operations {
                     "application/octet-stream": unknown;
                 };
             };
-            /** @description The wanted range of it */
+            /** @description The requested range */
             206: {
                 headers: {
                     [name: string]: unknown;
@@ -4396,14 +4507,14 @@ export interface operations {
                     "application/octet-stream": unknown;
                 };
             };
-            /** @description The file is at the signed address in `Location` */
+            /** @description The file is at the signed URL in `Location` */
             307: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4434,7 +4545,7 @@ export interface operations {
                     "application/json": components["schemas"]["ModelVersion"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4465,7 +4576,7 @@ export interface operations {
                     "application/json": components["schemas"]["ModelVersion"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4479,9 +4590,9 @@ export interface operations {
     list_models: {
         parameters: {
             query?: {
-                /** @description `next` of the part before. */
+                /** @description `next` of the previous page. */
                 after?: string;
-                /** @description Entries wanted, from 1 to 500. */
+                /** @description Number of entries, 1 to 500. */
                 limit?: number;
             };
             header?: never;
@@ -4498,7 +4609,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Model"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4529,7 +4640,7 @@ export interface operations {
                     "application/json": components["schemas"]["Model"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4560,7 +4671,7 @@ export interface operations {
                     "application/json": components["schemas"]["PresetInfo"][];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4588,7 +4699,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProviderInfo"][];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4617,7 +4728,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4645,7 +4756,7 @@ export interface operations {
                     "application/json": components["schemas"]["RegisteredBase"][];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4660,7 +4771,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes it safe to send this request twice. Choose a new one, such as a UUID, for each thing that you want made, and repeat it with the request when no answer came: the same answer comes again, with `Idempotency-Replayed: true`, and nothing is made twice. With another request it is refused (422). Answers are kept for a week; refusals are not. */
+                /** @description Makes it safe to repeat this request. Use a new key, such as a UUID, for each thing to create, and repeat the request with the same key if no response came: the first response is returned again with `Idempotency-Replayed: true`, and nothing is created twice. The same key with another request is rejected (422). Responses are kept for a week; errors are not. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -4680,7 +4791,7 @@ export interface operations {
                     "application/json": components["schemas"]["RegisteredBase"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4710,7 +4821,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4741,7 +4852,7 @@ export interface operations {
                     "application/json": components["schemas"]["RegisteredBase"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4772,7 +4883,7 @@ export interface operations {
                     "application/json": components["schemas"]["RegisteredBase"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4800,7 +4911,7 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4827,7 +4938,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4855,7 +4966,7 @@ export interface operations {
                     "application/json": components["schemas"]["BrowserSession"][];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4883,7 +4994,7 @@ export interface operations {
                     "application/json": components["schemas"]["SignedOut"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4913,7 +5024,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4941,7 +5052,7 @@ export interface operations {
                     "application/json": components["schemas"]["Spend"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -4973,7 +5084,7 @@ export interface operations {
                     "application/json": components["schemas"]["Budget"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -5004,7 +5115,7 @@ export interface operations {
                     "application/json": components["schemas"]["LedgerEntry"][];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -5032,7 +5143,7 @@ export interface operations {
                     "application/json": components["schemas"]["SystemStatus"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -5060,7 +5171,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiToken"][];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -5075,7 +5186,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes it safe to send this request twice. Choose a new one, such as a UUID, for each thing that you want made, and repeat it with the request when no answer came: the same answer comes again, with `Idempotency-Replayed: true`, and nothing is made twice. With another request it is refused (422). Answers are kept for a week; refusals are not. */
+                /** @description Makes it safe to repeat this request. Use a new key, such as a UUID, for each thing to create, and repeat the request with the same key if no response came: the first response is returned again with `Idempotency-Replayed: true`, and nothing is created twice. The same key with another request is rejected (422). Responses are kept for a week; errors are not. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -5095,7 +5206,7 @@ export interface operations {
                     "application/json": components["schemas"]["CreatedToken"];
                 };
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -5125,7 +5236,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -5149,21 +5260,21 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Signed in; the answer sets the session cookie */
+            /** @description Signed in; the response sets the session cookie */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Too many sign-ins from this address were refused; `Retry-After` says for how long */
+            /** @description Too many failed sign-ins from this address; `Retry-After` says how long to wait */
             429: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description What is wrong, and what would be right */
+            /** @description What is wrong and how to fix it */
             default: {
                 headers: {
                     [name: string]: unknown;

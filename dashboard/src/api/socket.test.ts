@@ -43,7 +43,10 @@ class FakeSocket implements Socket {
 
 const stops: (() => void)[] = [];
 
-function start(after: number | null, more: { onGap?: () => void; onSignedOut?: () => void } = {}) {
+function start(
+  after: number | null,
+  more: { path?: string; onGap?: () => void; onSignedOut?: () => void } = {},
+) {
   const batches: number[][] = [];
   const states: Connection[] = [];
   const stop = follow<Event>({
@@ -72,6 +75,11 @@ describe("a stream that replays", () => {
   test("asks for what comes after the last known event", () => {
     start(7);
     expect(FakeSocket.last.url).toMatch(/^wss?:\/\/.*\/api\/v1\/jobs\/1\/events\?after=7$/);
+  });
+
+  test("keeps the path's query", () => {
+    start(7, { path: "/api/v1/jobs/1/events?without=step" });
+    expect(new URL(FakeSocket.last.url).search).toBe("?without=step&after=7");
   });
 
   test("hands events over in batches, once each", () => {

@@ -1,8 +1,8 @@
-// Follows a numbered event stream over a WebSocket, and goes on where it was when the connection breaks.
+// Follows a numbered event stream over a WebSocket, and resumes it after a broken connection.
 
 export type Connection = "connecting" | "open" | "waiting";
 
-/** The part of WebSocket that is used, so that tests can stand in for the network. */
+/** The used part of WebSocket, so that tests can replace the network. */
 export interface Socket {
   onopen: ((event: Event) => void) | null;
   onmessage: ((event: MessageEvent) => void) | null;
@@ -11,28 +11,28 @@ export interface Socket {
 }
 
 interface Options<E> {
-  /** Path of the stream. */
+  /** Path of the stream; a query says which events are wanted. */
   path: string;
-  /** Number of the last event that is known; null for a stream that does not replay. */
+  /** Number of the last known event; null for a stream without replay. */
   after: number | null;
   /** The event's number. */
   seq: (event: E) => number;
   onEvents: (events: E[]) => void;
   onConnection?: (state: Connection) => void;
-  /** After a break in a stream that does not replay: what was missed has to be read again. */
+  /** Called after a break in a stream without replay: missed data must be refetched. */
   onGap?: () => void;
-  /** The session has ended; the stream is not tried again. */
+  /** The session has ended; the stream is not reopened. */
   onSignedOut?: () => void;
   open?: (url: string) => Socket;
 }
 
-/** The server closes with this when the session has ended. */
+/** Close code of the server when the session has ended. */
 const SIGNED_OUT = 4401;
 
 const FIRST_DELAY_MS = 500;
 const LAST_DELAY_MS = 15_000;
 
-/** Starts to follow; returns what ends it. Events are handed over once each, in order, at most once per frame. */
+/** Starts following; returns a function that stops it. Events are delivered once, in order, at most once per frame. */
 export function follow<E>(options: Options<E>): () => void {
   const {
     path,
@@ -62,8 +62,7 @@ export function follow<E>(options: Options<E>): () => void {
   const connect = () => {
     timer = undefined;
     onConnection?.("connecting");
-    const query = after === null ? "" : `?after=${after}`;
-    const current = open(address(`${path}${query}`));
+    const current = open(address(path, after));
     socket = current;
     current.onopen = () => {
       delay = FIRST_DELAY_MS;
@@ -110,8 +109,9 @@ export function follow<E>(options: Options<E>): () => void {
   };
 }
 
-function address(path: string): string {
+function address(path: string, after: number | null): string {
   const url = new URL(path, window.location.href);
+  if (after !== null) url.searchParams.set("after", String(after));
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return url.href;
 }

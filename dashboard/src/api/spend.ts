@@ -1,13 +1,13 @@
-// Money and rented machines: budgets, limits, the ledger, and who rents machines out.
+// Money and rented machines: budgets, limits, the ledger, and providers.
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { body, client } from "./client";
 import type { Job, SetBudget } from "./types";
 
-/** Rate, budgets and machines; what happens to a job's money makes it stale. */
+/** Rate, budgets and machines; events about a job's cost invalidate it. */
 export const spendQuery = () =>
   queryOptions({ queryKey: ["spend"], queryFn: () => body(client.GET("/api/v1/spend")) });
 
-/** The newest movements of money, of a job or of all. */
+/** The newest ledger entries, of one job or of all. */
 export const ledgerQuery = (job: string | null) =>
   queryOptions({
     queryKey: ["spend", "ledger", job],
@@ -17,7 +17,7 @@ export const ledgerQuery = (job: string | null) =>
 export const providersQuery = () =>
   queryOptions({ queryKey: ["spend", "providers"], queryFn: () => body(client.GET("/api/v1/providers")) });
 
-/** Sets the limit of a project, of everything, or of the months from this one on; null takes it away. */
+/** Sets the limit of a project, of everything, or of this month and later ones; null removes it. */
 export function useSetBudget() {
   const queries = useQueryClient();
   return useMutation({
@@ -30,7 +30,7 @@ export function useSetBudget() {
   });
 }
 
-/** Sets what a job may cost in all. */
+/** Sets the total cost limit of a job. */
 export function useSetJobLimit(id: string) {
   const queries = useQueryClient();
   return useMutation({
@@ -40,7 +40,7 @@ export function useSetJobLimit(id: string) {
   });
 }
 
-/** Queues a job again that stopped or failed, with a new limit for what it may cost in all. */
+/** Queues a stopped or failed job again, with a new total cost limit. */
 export function useResumeWithLimit(id: string) {
   const queries = useQueryClient();
   return useMutation({
@@ -50,7 +50,7 @@ export function useResumeWithLimit(id: string) {
   });
 }
 
-/** Orders machines again where that was halted. */
+/** Resumes renting after a halt. */
 export function useResumeProvider() {
   const queries = useQueryClient();
   return useMutation({

@@ -1,15 +1,15 @@
-// One key for each thing that a person wants made. A form that is sent again because no answer came (twice clicked,
-// lost connection, reload) is sent under the same key, and the server makes one thing of both.
+// One key for each thing to create. A form that is sent again because no response came (double click,
+// lost connection, reload) is sent with the same key, and the server creates only one thing.
 import type { Middleware } from "openapi-fetch";
 import type { paths } from "./schema";
 
 const HEADER = "Idempotency-Key";
 const STORAGE = "morpheus.submissions";
-/** The server forgets keys after a week. */
+/** The server deletes keys after a week. */
 const LIFE_MS = 6 * 24 * 3600 * 1000;
 const MOST = 50;
 
-/** Routes that take a key, by the server's documentation. */
+/** Routes that accept a key, by the API description. */
 type KeyedPath = {
   [Path in keyof paths]: paths[Path] extends { post: { parameters: { header?: infer Header } } }
     ? [NonNullable<Header>] extends [never]
@@ -18,7 +18,7 @@ type KeyedPath = {
     : never;
 }[keyof paths];
 
-/** One that is missing here is an error of types. */
+/** A missing route is a type error. */
 const KEYED: Record<KeyedPath, true> = {
   "/api/v1/datasets": true,
   "/api/v1/generations": true,
@@ -37,17 +37,17 @@ interface Sent {
 
 type Unanswered = Record<string, Sent>;
 
-/** What was sent and not answered yet, where the browser keeps nothing. */
+/** Unanswered requests, in browsers that store nothing. */
 let inMemory: Unanswered = {};
 
-/** Sends requests that make something under a key, the same one until the request was answered. */
+/** Sends creating requests with a key, the same one until a response came. */
 export const submissions: Middleware = {
   async onRequest({ request, schemaPath }) {
     if (request.method !== "POST" || !(schemaPath in KEYED)) return undefined;
     const body = await request.text();
     const headers = new Headers(request.headers);
     headers.set(HEADER, keyOf(intention(request.url, body)));
-    // Not a clone: its body would be a stream, which has no length and is sent by the newest browsers only.
+    // Not a clone: its body would be a stream, which has no length and is only supported by recent browsers.
     return new Request(request, { headers, body: body === "" ? null : body });
   },
   async onResponse({ request, response }) {
@@ -57,7 +57,7 @@ export const submissions: Middleware = {
   },
 };
 
-/** It was done, or refused for good: the next one is another. */
+/** It succeeded or failed finally: the next request gets a new key. */
 function isAnswer(status: number): boolean {
   return status < 500 && ![401, 408, 425, 429].includes(status);
 }
@@ -89,7 +89,7 @@ function read(): Unanswered {
     const all: unknown = JSON.parse(localStorage.getItem(STORAGE) ?? "{}");
     if (typeof all === "object" && all !== null) return { ...(all as Unanswered), ...inMemory };
   } catch {
-    // What is in memory is all, then.
+    // Only the copy in memory is used then.
   }
   return inMemory;
 }

@@ -10,7 +10,7 @@ interface Options {
   signal?: AbortSignal;
 }
 
-/** Sends files to a dataset and returns what became of each. */
+/** Uploads files to a dataset and returns the result for each. */
 export function upload({ dataset, files, onProgress, signal }: Options): Promise<UploadReport> {
   const form = new FormData();
   for (const file of files) form.append("files", file, file.name);
@@ -24,13 +24,13 @@ export function upload({ dataset, files, onProgress, signal }: Options): Promise
       else reject(new ProblemError(toProblem(request.response, request.status)));
     };
     request.onerror = () => reject(new TypeError("network error"));
-    request.onabort = () => reject(new DOMException("the upload was cancelled", "AbortError"));
+    request.onabort = () => reject(new DOMException("the upload was canceled", "AbortError"));
     signal?.addEventListener("abort", () => request.abort());
     request.send(form);
   });
 }
 
-/** All files of a drop, folders opened. */
+/** All files of a drop, including those in folders. */
 export async function droppedFiles(transfer: DataTransfer): Promise<File[]> {
   const entries = [...transfer.items].flatMap((item) => item.webkitGetAsEntry() ?? []);
   if (entries.length === 0) return [...transfer.files];
@@ -42,7 +42,7 @@ async function entryFiles(entry: FileSystemEntry): Promise<File[]> {
   if (!isDirectory(entry)) return [];
   const reader = entry.createReader();
   const children: FileSystemEntry[] = [];
-  // A reader hands out a directory in parts, and an empty part at the end.
+  // A reader returns a directory in parts, with an empty part at the end.
   for (;;) {
     const part = await new Promise<FileSystemEntry[]>((resolve, reject) =>
       reader.readEntries(resolve, reject),

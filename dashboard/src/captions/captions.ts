@@ -1,4 +1,4 @@
-// The captions of this installation, for pages: what was typed and is not saved yet, wherever one goes.
+// Captions that are typed but not saved yet, available on every page.
 import type { QueryClient } from "@tanstack/react-query";
 import { createContext, useContext, useSyncExternalStore } from "react";
 import { client } from "~/api/client";
@@ -6,7 +6,7 @@ import { sessionQuery } from "~/api/queries";
 import type { Item } from "~/api/types";
 import { CaptionSaver, type Entry } from "./saver";
 
-/** Saves captions through the API, and brings what pages show up to date. */
+/** Saves captions through the API, and updates the pages. */
 export function captionsOf(queries: QueryClient): CaptionSaver {
   return new CaptionSaver({
     send: ({ dataset, item }, caption, expected_caption) =>
@@ -20,7 +20,7 @@ export function captionsOf(queries: QueryClient): CaptionSaver {
       );
       void queries.invalidateQueries({ queryKey: ["datasets", dataset], exact: true });
     },
-    // Its refusal leads to the sign-in page.
+    // Its error leads to the sign-in page.
     onSignedOut: () => void queries.fetchQuery({ ...sessionQuery(), staleTime: 0 }).catch(() => {}),
   });
 }
@@ -35,13 +35,13 @@ export function useCaptions(): CaptionSaver {
   return saver;
 }
 
-/** What was typed under a picture, while it matters. */
+/** The typed caption of a picture, while relevant. */
 export function useCaption(item: string): Entry | undefined {
   const saver = useCaptions();
   return useSyncExternalStore(saver.subscribe, () => saver.get(item));
 }
 
-/** Everything that was typed lately. */
+/** All recently typed captions. */
 export function useTypedCaptions(): readonly Entry[] {
   const saver = useCaptions();
   return useSyncExternalStore(saver.subscribe, saver.all);

@@ -1,5 +1,5 @@
-// Saves captions, and loses none: what was typed is kept in the browser until the server has it. It is sent again
-// while the server cannot be reached, also after a reload; where somebody else has changed the caption meanwhile,
+// Saves captions without losing any: typed text is kept in the browser until the server has saved it. It is retried
+// while the server cannot be reached, even after a reload; if somebody else has changed the caption in the meantime,
 // both are shown.
 import { ProblemError } from "~/api/problem";
 import { CAPTIONS, draftName, draftsOf, dropDraft, keepDraft, readDraft } from "~/lib/drafts";
@@ -14,37 +14,37 @@ export type State =
   /** Being typed; not sent yet. */
   | { kind: "typing" }
   | { kind: "saving" }
-  /** The server could not be asked; it is tried again. */
+  /** The server could not be reached; it will be retried. */
   | { kind: "waiting" }
   | { kind: "refused"; reason: string }
-  /** Somebody else has written another caption meanwhile: this one. */
+  /** Somebody else has changed the caption in the meantime, to this one. */
   | { kind: "conflict"; current: string }
   | { kind: "saved" }
-  /** Taken back by the person; this was typed. */
+  /** Undone by the user; this was typed. */
   | { kind: "reverted"; typed: string };
 
-/** What was typed under a picture. */
+/** The typed caption of a picture. */
 export interface Entry extends Place {
   text: string;
-  /** The server's caption that it was written in place of. */
+  /** The server's caption that it replaces. */
   base: string;
   state: State;
-  /** The browser keeps it until it is saved. */
+  /** Whether the browser stores it until it is saved. */
   isKept: boolean;
 }
 
-/** What the saver needs of the world. */
+/** What the saver needs from outside. */
 export interface Outside {
   send: (place: Place, caption: string, expected: string) => Promise<unknown>;
-  /** The server's caption is this one now. */
+  /** Called when the server's caption has changed to this one. */
   onSaved: (place: Place, caption: string) => void;
-  /** The server wants to know who asks. */
+  /** The session has ended. */
   onSignedOut: () => void;
 }
 
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
-/** What was still being typed when a page went may be going on in another tab. */
+/** Text that was being typed when a page closed may continue in another tab. */
 const ABANDONED_MS = 5_000;
 
 export class CaptionSaver {
@@ -52,7 +52,7 @@ export class CaptionSaver {
   readonly #listeners = new Set<() => void>();
   #entries = new Map<string, Entry>();
   #shown: readonly Entry[] = [];
-  /** Sends that run; true for those whose text is wanted sent again at their end. */
+  /** Running requests; true if the text must be sent again when they end. */
   readonly #running = new Map<string, boolean>();
   #pause_ms = FIRST_PAUSE_MS;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -61,7 +61,7 @@ export class CaptionSaver {
     this.#outside = outside;
   }
 
-  /** Takes up what an earlier page left, and listens to the window; the answer ends that. */
+  /** Restores drafts of an earlier page, and listens to the window; returns a function that stops it. */
   start(): () => void {
     for (const name of draftsOf(CAPTIONS)) this.#adopt(name);
     const again = () => this.retry();
@@ -91,7 +91,7 @@ export class CaptionSaver {
   /** All of them, as long as nothing changes the same list. */
   readonly all = (): readonly Entry[] => this.#shown;
 
-  /** The text is this now; the server's is `saved`. */
+  /** Sets the text; `saved` is the server's caption. */
   type(place: Place, text: string, saved: string): void {
     const before = this.#entries.get(place.item);
     const isGoingOn = before !== undefined && isUnsaved(before);
@@ -99,7 +99,7 @@ export class CaptionSaver {
     this.#put({ ...place, text, base: isGoingOn ? before.base : saved, state, isKept: true }, false);
   }
 
-  /** The field was left: the text is meant. */
+  /** The field lost focus: the text is final. */
   leave({ item }: Place): void {
     const entry = this.#entries.get(item);
     if (entry?.state.kind !== "typing") return;
@@ -107,7 +107,7 @@ export class CaptionSaver {
     else void this.#save(item);
   }
 
-  /** Takes a change back; it can be had again with `restore`. */
+  /** Undoes a change; `restore` redoes it. */
   revert({ item }: Place): void {
     const entry = this.#entries.get(item);
     if (!entry || !isUnsaved(entry) || entry.text.trim() === entry.base) return;
@@ -122,7 +122,7 @@ export class CaptionSaver {
     this.leave(place);
   }
 
-  /** Overwrites what somebody else wrote. */
+  /** Overwrites the other person's caption. */
   keepMine({ item }: Place): void {
     const entry = this.#entries.get(item);
     if (entry?.state.kind !== "conflict") return;
@@ -130,7 +130,7 @@ export class CaptionSaver {
     void this.#save(item);
   }
 
-  /** Drops what was typed for what somebody else wrote. */
+  /** Discards the typed text in favor of the other person's. */
   takeTheirs({ item }: Place): void {
     const entry = this.#entries.get(item);
     if (entry?.state.kind !== "conflict") return;
@@ -139,12 +139,12 @@ export class CaptionSaver {
     this.#outside.onSaved(entry, current);
   }
 
-  /** The person wants neither to keep nor to save it. */
+  /** Discards the typed text. */
   discard({ item }: Place): void {
     this.#forget(item);
   }
 
-  /** Sends what waits, now. */
+  /** Sends pending captions immediately. */
   retry(): void {
     clearTimeout(this.#timer);
     for (const { item, state } of this.#shown) if (state.kind === "waiting") void this.#save(item);
@@ -179,7 +179,7 @@ export class CaptionSaver {
     const entry = this.#entries.get(sent.item);
     if (!entry || entry.state.kind === "reverted") return;
     if (entry.text.trim() !== text) {
-      // Somebody went on typing.
+      // Typing continued.
       this.#put({ ...entry, base: text }, false);
       return;
     }
@@ -193,7 +193,7 @@ export class CaptionSaver {
     const state = afterFailure(error);
     this.#set({ ...entry, state });
     if (state.kind !== "waiting") return;
-    // Whoever signs in again comes back to a page that starts anew.
+    // After signing in again, the page is reloaded.
     if (error instanceof ProblemError && error.problem.status === 401) {
       this.#outside.onSignedOut();
       return;
@@ -232,7 +232,7 @@ export class CaptionSaver {
       parse(name, storedValue(newValue))?.entry.text !== entry.text &&
       entry.state.kind === "typing"
     ) {
-      // There is room for one of them in the browser: this one goes to the server, and the other tab hears of it.
+      // The browser stores only one of them: this one is sent to the server, and the other tab is notified.
       void this.#save(entry.item);
     }
   }
@@ -261,12 +261,12 @@ export class CaptionSaver {
   }
 }
 
-/** Whether the server does not have it yet. */
+/** Whether it is not saved on the server yet. */
 export function isUnsaved({ state }: Entry): boolean {
   return state.kind !== "saved" && state.kind !== "reverted";
 }
 
-/** What became of a text that the server did not take. */
+/** State of a text that the server rejected. */
 function afterFailure(error: unknown): State {
   if (!(error instanceof ProblemError)) return { kind: "waiting" };
   const { status, current } = error.problem;
@@ -275,7 +275,7 @@ function afterFailure(error: unknown): State {
   return { kind: "refused", reason: error.fields.caption ?? error.message };
 }
 
-/** Drops what the browser keeps of it, unless another tab has typed under the same picture since. */
+/** Deletes its draft, unless another tab has typed for the same picture since. */
 function drop(entry: Entry): void {
   const name = nameOf(entry);
   const kept = parse(name, readDraft(name)?.value)?.entry.text;

@@ -1,4 +1,4 @@
-// What stands in a page's place when it cannot be shown: the server's own words, and a way on.
+// Shown in place of a page that failed: the server's message, and what to do next.
 import { useQueryErrorResetBoundary } from "@tanstack/react-query";
 import { type ErrorComponentProps, Link, useRouter } from "@tanstack/react-router";
 import { CircleAlert } from "lucide-react";
@@ -63,8 +63,8 @@ export function NotFound() {
   }, []);
   return (
     <main className="mx-auto mt-[12vh] max-w-lg px-4">
-      <h1 className="display text-xl">There is no such page</h1>
-      <p className="mt-1 text-muted">The address may be misspelled, or what it named was deleted.</p>
+      <h1 className="display text-xl">Page not found</h1>
+      <p className="mt-1 text-muted">The URL may be misspelled, or the item was deleted.</p>
       <Link to="/jobs" className={buttonClass({}, "mt-5")}>
         Go to jobs
       </Link>

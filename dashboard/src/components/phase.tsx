@@ -23,8 +23,8 @@ const PHASES: Record<Phase, { word: string; icon: LucideIcon; tone: Tone }> = {
   finalizing: { word: "Finalizing", icon: PackageCheck, tone: "live" },
   stopping: { word: "Stopping", icon: LoaderCircle, tone: "warning" },
   stopped: { word: "Stopped", icon: CirclePause, tone: "warning" },
-  cancelling: { word: "Cancelling", icon: LoaderCircle, tone: "warning" },
-  cancelled: { word: "Cancelled", icon: Ban, tone: "idle" },
+  cancelling: { word: "Canceling", icon: LoaderCircle, tone: "warning" },
+  cancelled: { word: "Canceled", icon: Ban, tone: "idle" },
   failed: { word: "Failed", icon: CircleAlert, tone: "bad" },
   succeeded: { word: "Succeeded", icon: CircleCheck, tone: "good" },
 };

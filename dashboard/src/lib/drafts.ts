@@ -1,12 +1,12 @@
-// What was typed and not sent yet, kept in the browser: it survives leaving a page, reloading, and signing in again.
+// Unsent input, stored in the browser: it survives leaving a page, reloading, and signing in again.
 
-/** All of it begins with this in localStorage. */
+/** Key prefix in localStorage. */
 const PREFIX = "morpheus.draft.";
-/** The names of captions begin with this. */
+/** Name prefix of captions. */
 export const CAPTIONS = "caption:";
-/** Nobody comes back to it later. */
+/** Older drafts are deleted. */
 const LIFE_MS = 30 * 24 * 3600 * 1000;
-/** Beyond these, the oldest go. */
+/** Maximum number; the oldest are deleted. */
 const MOST = 2000;
 
 export interface Draft {
@@ -15,12 +15,12 @@ export interface Draft {
   value: unknown;
 }
 
-/** What is kept under a name. */
+/** Reads a draft. */
 export function readDraft(name: string): Draft | null {
   return read(PREFIX + name);
 }
 
-/** Keeps it; false where the browser keeps nothing, or has no room left. */
+/** Stores a draft; false if the browser cannot store it. */
 export function keepDraft(name: string, value: unknown, at = Date.now()): boolean {
   try {
     localStorage.setItem(PREFIX + name, JSON.stringify({ at, value } satisfies Draft));
@@ -34,28 +34,28 @@ export function dropDraft(name: string): void {
   try {
     localStorage.removeItem(PREFIX + name);
   } catch {
-    // There was none, then.
+    // Nothing was stored then.
   }
 }
 
-/** The names of all that begin with this. */
+/** All names with this prefix. */
 export function draftsOf(beginning: string): string[] {
   return keys()
     .filter((key) => key.startsWith(PREFIX + beginning))
     .map((key) => key.slice(PREFIX.length));
 }
 
-/** The name that a key of localStorage stands for; null for what is no draft. */
+/** The draft name of a localStorage key; null if it is not a draft. */
 export function draftName(key: string): string | null {
   return key.startsWith(PREFIX) ? key.slice(PREFIX.length) : null;
 }
 
-/** Takes away what forms keep, for whoever uses the browser next. Captions stay: they are not saved yet. */
+/** Deletes form drafts, to protect them from the next user of the browser. Unsaved captions are kept. */
 export function dropForms(): void {
   for (const name of draftsOf("")) if (!name.startsWith(CAPTIONS)) dropDraft(name);
 }
 
-/** Takes away what is too old, or unreadable, or too much. */
+/** Deletes drafts that are too old, unreadable or too many. */
 export function sweepDrafts(now = Date.now()): void {
   const found = keys()
     .filter((key) => key.startsWith(PREFIX))

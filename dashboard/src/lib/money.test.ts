@@ -49,15 +49,15 @@ test("what is typed comes back as it is written", () => {
 });
 
 test.each([
-  ["0", 464_000, "must be at least $0.464"],
-  ["-3", 464_000, "must be at least $0.464"],
-  ["0.46", 464_000, "must be at least $0.464"],
+  ["0", 464_000, "Enter at least $0.464."],
+  ["-3", 464_000, "Enter at least $0.464."],
+  ["0.46", 464_000, "Enter at least $0.464."],
   ["0.464", 464_000, undefined],
-  ["0", undefined, "must be more than 0"],
-  ["$-1", undefined, "must be more than 0"],
-  ["0.0000001", undefined, "has at most 6 decimals"],
-  ["", undefined, "must be an amount in dollars, like 2.50"],
-  ["1.5 $", undefined, "must be an amount in dollars, like 2.50"],
+  ["0", undefined, "Enter an amount above 0."],
+  ["$-1", undefined, "Enter an amount above 0."],
+  ["0.0000001", undefined, "Enter at most 6 decimals."],
+  ["", undefined, "Enter an amount in dollars, such as 2.50."],
+  ["1.5 $", undefined, "Enter an amount in dollars, such as 2.50."],
   ["0.000001", undefined, undefined],
 ])("%j with at least %j: %j", (text, least, error) => {
   expect(usdError(text, least)).toBe(error);

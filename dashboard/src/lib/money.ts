@@ -5,7 +5,7 @@ const MICRO = 1_000_000;
 /** The part of a limit from which the server warns. */
 export const WARN_SHARE = 0.8;
 
-/** Dollars as a person types them: `5`, `2.50`, `$0.000125`; null when they are no such amount. */
+/** Dollars as a person types them: `5`, `2.50`, `$0.000125`; null if the text is not an amount. */
 export function parseUsd(text: string): number | null {
   const match = /^\s*\$?\s*(\d+|\d{1,3}(?:,\d{3})+)?(?:\.(\d{0,6}))?\s*$/.exec(text);
   const [, whole = "", decimals = ""] = match ?? [];
@@ -14,14 +14,14 @@ export function parseUsd(text: string): number | null {
   return Number.isSafeInteger(micro) ? micro : null;
 }
 
-/** What is wrong with an amount as it was typed; `least` is the smallest that may be. */
+/** What is wrong with an amount as it was typed; `least` is the minimum. */
 export function usdError(text: string, least = 1): string | undefined {
   if (/^\s*\$?\s*-/.test(text) || parseUsd(text) === 0)
-    return least > 1 ? `must be at least ${formatUsd(least)}` : "must be more than 0";
-  if (/\.\d{7,}\s*$/.test(text)) return "has at most 6 decimals";
+    return least > 1 ? `Enter at least ${formatUsd(least)}.` : "Enter an amount above 0.";
+  if (/\.\d{7,}\s*$/.test(text)) return "Enter at most 6 decimals.";
   const micro = parseUsd(text);
-  if (micro === null) return "must be an amount in dollars, like 2.50";
-  return micro < least ? `must be at least ${formatUsd(least)}` : undefined;
+  if (micro === null) return "Enter an amount in dollars, such as 2.50.";
+  return micro < least ? `Enter at least ${formatUsd(least)}.` : undefined;
 }
 
 /** Exact: `$12.34`, and up to 6 decimals where there are any: `$0.000125`. */
@@ -35,14 +35,14 @@ export function formatUsdColumn(micro: number): string {
   return `${whole}.${decimals.padEnd(6, "0")}`;
 }
 
-/** As one would type it: `1,234.50`. */
+/** As a person would type it: `1,234.50`. */
 export function typedUsd(micro: number): string {
   const whole = Math.floor(micro / MICRO).toLocaleString("en-US");
   const decimals = String(micro % MICRO).padStart(6, "0");
   return `${whole}.${decimals.replace(/0{1,4}$/, "")}`;
 }
 
-/** To the next cent above, or to two digits where a cent is too coarse: for prices and forecasts. */
+/** Rounded up to the next cent, or to two digits below one cent: for prices and forecasts. */
 export function formatUsdUp(micro: number): string {
   return formatUsd(roundUp(micro));
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { JobEvent } from "~/api/types";
 import { aJob } from "~/testing";
-import { catchUp, record } from "./recent";
+import { catchUp, forget, record } from "./recent";
 
 const AT = "2026-01-02T03:04:05Z";
 const step = (seq: number, number: number): JobEvent => ({
@@ -30,5 +30,12 @@ test("an answer that is older than the events that were seen catches up with the
 test("an answer that is newer stays as it is", () => {
   const job = aJob({ id: "b", phase: "succeeded", last_seq: 9 });
   record("b", [{ seq: 2, at: AT, type: "phase_changed", phase: "running" }]);
+  expect(catchUp(job)).toBe(job);
+});
+
+test("what came while nothing was being fetched is not kept", () => {
+  const job = aJob({ id: "c", phase: "queued", last_seq: 1 });
+  record("c", [{ seq: 2, at: AT, type: "phase_changed", phase: "running" }]);
+  forget();
   expect(catchUp(job)).toBe(job);
 });

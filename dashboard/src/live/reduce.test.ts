@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { JobEvent } from "~/api/types";
 import { aJob } from "~/testing";
-import { logLine, reduceForecast, reduceJob, reduceStage } from "./reduce";
+import { logLine, NUMBERS, reduceForecast, reduceJob, reduceStage } from "./reduce";
 
 const AT = "2026-01-02T03:04:05Z";
 
@@ -109,6 +109,20 @@ test("the log holds words, not steps, and says what is grave", () => {
     ["error", "attempt never started"],
     ["info", "loading (3/3)"],
   ]);
+});
+
+test("an event of a kind that the page does not know is shown as such", () => {
+  const event = { seq: 7, at: AT, type: "gradient_spike", norm: 80 } as unknown as JobEvent;
+  expect(logLine(event)).toEqual({
+    seq: 7,
+    at: AT,
+    level: "info",
+    message: "gradient spike: reload the page to see what this event says",
+  });
+});
+
+test("numbers write no line", () => {
+  for (const type of NUMBERS) expect(logLine({ seq: 1, at: AT, type } as JobEvent)).toBeNull();
 });
 
 test("a failed verdict says which checks", () => {

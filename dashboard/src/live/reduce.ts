@@ -1,4 +1,4 @@
-// What an event changes. Pure: the socket and the cache are elsewhere.
+// Applies events to state. Pure: socket and cache are elsewhere.
 import type { Job, JobEvent, LogLevel } from "~/api/types";
 
 export interface LogLine {
@@ -16,7 +16,7 @@ export interface Stage {
 
 const ENDED: Job["phase"][] = ["stopped", "cancelled", "failed", "succeeded"];
 
-/** The job after an event. An event that it has seen already changes nothing. */
+/** The job after an event. An already applied event changes nothing. */
 export function reduceJob(job: Job, event: JobEvent): Job {
   if (event.seq <= job.last_seq) return job;
   const next = { ...job, last_seq: event.seq };
@@ -52,7 +52,7 @@ export function reduceJob(job: Job, event: JobEvent): Job {
   }
 }
 
-/** What the engine prepares after an event; nothing while it trains. */
+/** The preparation stage after an event; none during training. */
 export function reduceStage(stage: Stage | null, event: JobEvent): Stage | null {
   switch (event.type) {
     case "stage":
@@ -66,7 +66,7 @@ export function reduceStage(stage: Stage | null, event: JobEvent): Stage | null 
   }
 }
 
-/** What the job will have cost at its last step; nothing once no machine works on it. */
+/** Forecast of the total cost; none when no machine works on the job. */
 export function reduceForecast(forecast: number | null, event: JobEvent): number | null {
   switch (event.type) {
     case "spend":
@@ -77,6 +77,9 @@ export function reduceForecast(forecast: number | null, event: JobEvent): number
       return forecast;
   }
 }
+
+/** Kinds of events that are numbers: the log does without them. */
+export const NUMBERS = ["step", "spend"] as const satisfies JobEvent["type"][];
 
 /** The line that an event writes into the log; nothing for those that are numbers. */
 export function logLine(event: JobEvent): LogLine | null {
@@ -119,7 +122,17 @@ export function logLine(event: JobEvent): LogLine | null {
               .map((check) => check.detail)
               .join("; ")}`,
       );
-    default:
+    case "step":
+    case "spend":
+    case "model_version_created":
       return null;
+    default:
+      return line("info", unknown(event));
   }
+}
+
+/** An event of a server that is newer than this page. */
+function unknown(event: never): string {
+  const { type } = event as JobEvent;
+  return `${type.replaceAll("_", " ")}: reload the page to see what this event says`;
 }

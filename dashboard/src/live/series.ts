@@ -4,17 +4,17 @@ import type { Metrics, StepMetrics } from "~/api/types";
 const COLUMNS = ["step", "loss", "average", "rate"] as const;
 type Column = (typeof COLUMNS)[number];
 
-/** What a chart draws: views, valid until the next change. */
+/** Data of a chart: views, valid until the next change. */
 export type Columns = Record<Column, Float64Array>;
 
-/** Losses by step, in the order of steps, each step once. */
+/** Losses by step, ascending, each step once. */
 export class Series {
   private columns: Columns;
   private n = 0;
   private readonly listeners = new Set<() => void>();
   /** Validation losses: step and loss. */
   validation: [number, number][] = [];
-  /** Grows with each change. */
+  /** Incremented with each change. */
   version = 0;
 
   constructor(capacity = 1024) {
@@ -31,7 +31,7 @@ export class Series {
     ) as unknown as Columns;
   }
 
-  /** Replaces everything by what the server has stored. */
+  /** Replaces all data with the server's. */
   load(metrics: Omit<Metrics, "validation"> & { validation: number[][] }): void {
     this.columns = allocate(Math.max(1024, metrics.step.length * 2));
     this.n = 0;
@@ -47,7 +47,7 @@ export class Series {
     this.changed();
   }
 
-  /** One more step. A resumed attempt repeats steps after its checkpoint: the newer numbers stay. */
+  /** Adds a step. A resumed attempt repeats steps after its checkpoint: newer values replace older ones. */
   push({ step, loss, average_loss, learning_rate }: StepMetrics): void {
     while (this.n > 0 && (this.columns.step[this.n - 1] ?? 0) >= step) this.n -= 1;
     this.append(step, loss, average_loss, learning_rate);

@@ -4,7 +4,7 @@ import { useEffect, useState } from "react";
 import { metricsQuery } from "~/api/queries";
 import { follow } from "~/api/socket";
 import type { Job, JobEvent } from "~/api/types";
-import { record } from "./recent";
+import { forget, record } from "./recent";
 import { reduceForecast, reduceJob, reduceStage, type Stage } from "./reduce";
 import { Series } from "./series";
 
@@ -49,7 +49,8 @@ export function useJobLive(id: string): Live {
 
 /** Brings the cached job up to date, and reads again what an event only points to. */
 export function patchJob(queries: QueryClient, id: string, events: JobEvent[]): void {
-  record(id, events);
+  if (queries.isFetching({ queryKey: ["jobs"] }) > 0) record(id, events);
+  else forget();
   const reduce = (job: Job) => events.reduce(reduceJob, job);
   const known = queries.getQueryData<Job>(["jobs", id]);
   const first = events[0]?.seq ?? 0;

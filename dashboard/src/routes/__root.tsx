@@ -10,7 +10,7 @@ export const Route = createRootRouteWithContext<{ queries: QueryClient }>()({ co
 
 /** A file that was dropped on a page that has no use for it. */
 function sayWhere() {
-  announce("Nothing was added", "Open a dataset to drop pictures on it.");
+  announce("Nothing was added", "To add pictures, open a dataset and drop them there.");
 }
 
 function Root() {

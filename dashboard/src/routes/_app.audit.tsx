@@ -51,7 +51,7 @@ function Audit() {
       description="Who did what, when and from where. Entries are kept for a year, unless the server's settings say otherwise."
       actions={
         <Select<AuditCategory | "all">
-          label="What it is about"
+          label="Category"
           className="w-56"
           value={about ?? "all"}
           onValueChange={(value) =>
@@ -63,7 +63,7 @@ function Audit() {
     >
       <Panel title="Entries" bodyClassName="">
         {entries.length === 0 ? (
-          <p className="p-3 text-muted">Nothing of this kind has happened yet.</p>
+          <p className="p-3 text-muted">There are no entries yet.</p>
         ) : (
           <AuditLog entries={entries} />
         )}

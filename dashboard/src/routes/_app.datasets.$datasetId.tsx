@@ -154,7 +154,7 @@ function DeleteDataset({ id, name }: { id: string; name: string }) {
         </Button>
       }
       title={`Delete ${name}?`}
-      description="Its pictures and captions are deleted. Jobs that were made from it keep their frozen copy."
+      description="Its pictures and captions are deleted. Existing jobs keep their frozen copy."
       action="Delete the dataset"
       onConfirm={() =>
         remove.mutate(id, {
@@ -172,11 +172,11 @@ function summary(items: Item[]): string {
   return [
     formatPlural(items.length, "picture"),
     `${n_captioned} captioned`,
-    n_held_out > 0 ? `${n_held_out} held out` : "some are held out by themselves when a job starts",
+    n_held_out > 0 ? `${n_held_out} held out` : "some are held out automatically when a job starts",
   ].join(" · ");
 }
 
-/** The pictures that match. One that is being worked on stays, though it matches no more: it must not vanish from
+/** The pictures that match. One that is being edited stays although it no longer matches: it must not vanish from
  * under the person who types. */
 function useShown(items: Item[], show: Show, q: string): Item[] {
   const typed = useTypedCaptions();

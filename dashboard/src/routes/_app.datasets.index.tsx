@@ -58,7 +58,7 @@ function Datasets() {
       {datasets.length === 0 ? (
         <Empty title="No pictures yet" action={start}>
           Make a dataset and drop pictures on it, with a caption beside each: <code>001.png</code> and{" "}
-          <code>001.txt</code>. A zip works too.
+          <code>001.txt</code>. Zip archives work too.
         </Empty>
       ) : shown.length === 0 ? (
         <Empty title="No dataset matches">Change the search.</Empty>

@@ -97,9 +97,9 @@ function NewJob() {
       },
       onError: (error) => {
         if (isConflict(error)) return;
-        // Whether it arrived is not known; under the same key it makes no second job.
+        // It is unknown whether it arrived; the same key prevents a second job.
         const title = isUnanswered(error)
-          ? "No answer came. Start it again as it is: no second job is made"
+          ? "No response came. Press start again: no second job will be created"
           : NOT_STARTED;
         announceError(title, error);
       },
@@ -194,7 +194,7 @@ function NewJob() {
 /** The form's values, and where the job is to run. */
 type Draft = Values & { where: Where };
 
-/** What was chosen earlier may be gone by now. */
+/** Earlier choices may no longer exist. */
 function offered(
   { where, ...values }: Draft,
   datasets: Dataset[],

@@ -47,7 +47,7 @@ function ModelPage() {
             Version {version.version} on {version.base_model}
             {version.trigger_word && (
               <>
-                , called up by{" "}
+                ; trigger word:{" "}
                 <code className="rounded-sm bg-sunken px-1 font-mono text-xs">{version.trigger_word}</code>
               </>
             )}
@@ -144,7 +144,7 @@ function Version({ version }: { version: ModelVersion }) {
                 Open the job
               </Link>
             </Property>
-            <Property name="Made">{formatDate(version.created_at)}</Property>
+            <Property name="Created">{formatDate(version.created_at)}</Property>
             <Property name="SHA-256">
               <code className="font-mono text-xs">{version.sha256}</code>
             </Property>

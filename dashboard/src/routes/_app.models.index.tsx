@@ -32,7 +32,7 @@ function Models() {
   return (
     <Page
       title="Models"
-      description={models.length > 0 && "Trained LoRAs, each judged before it is offered"}
+      description={models.length > 0 && "Trained LoRAs, each evaluated before use"}
       actions={
         models.length > 0 && (
           <SearchField

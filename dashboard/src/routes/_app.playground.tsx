@@ -62,14 +62,14 @@ function Playground() {
   const busy = useBusy(show) || generate.isPending;
   const see = (ids: string[]) => void navigate({ search: { show: ids }, replace: true, resetScroll: false });
 
-  // A picture that has just been finished belongs into the history.
+  // A picture that has just finished belongs in the history.
   useEffect(() => {
     if (!busy) void queries.invalidateQueries({ queryKey: ["generations"], exact: true });
   }, [busy, queries]);
 
   const start = () => {
     if (busy || values.prompt.trim() === "") return;
-    // What was not answered is asked for again as it was, so that it is made once.
+    // An unanswered request is repeated unchanged, so that the picture is made once.
     const seed = values.locked || isUnanswered(generate.error) ? values.seed : randomSeed();
     change({ seed });
     generate.mutate(toRequests({ ...values, seed }), {
@@ -77,7 +77,7 @@ function Playground() {
         see(made.map((one) => one.id));
         stage.current?.scrollIntoView({ block: "nearest", behavior: "smooth" });
       },
-      onError: (error) => announceError("No picture was made", error),
+      onError: (error) => announceError("No picture was rendered", error),
     });
   };
 

@@ -40,8 +40,8 @@ function SpendPage() {
   return (
     <Page
       title="Spend"
-      tabTitle={rate > 0 ? `${formatUsdUp(rate)} an hour · Spend` : "Spend"}
-      description="What rented machines cost, and what they may cost. Training on this machine is free."
+      tabTitle={rate > 0 ? `${formatUsdUp(rate)} per hour · Spend` : "Spend"}
+      description="The cost of rented machines, and its limits. Training on this machine is free."
     >
       <SpendFigures spend={spend} budgets={budgets} />
       <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_22rem]">

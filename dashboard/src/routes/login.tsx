@@ -9,17 +9,17 @@ import { Button } from "~/components/ui/button";
 import { Field, Input } from "~/components/ui/field";
 import { pastedToken } from "~/lib/pasted-token";
 
-const FRESH = "`morpheus serve --new-login` prints a fresh one.";
+const FRESH = "`morpheus serve --new-login` prints a new one.";
 
 /** Why a login address did not sign in. */
 const FAILURES = {
-  used: `That login address was used already. Each one works once. ${FRESH}`,
+  used: `That login address was already used. Each one works only once. ${FRESH}`,
   expired: `That login address is more than a day old. ${FRESH}`,
-  ended: `That login address was ended by signing out everywhere. ${FRESH}`,
+  ended: `That login address was revoked by signing out everywhere. ${FRESH}`,
   expired_token: "That token has expired. Use another one, or a login address.",
   deleted_token: "That token was deleted. Use another one, or a login address.",
   unknown: `That is not a login address of this server. ${FRESH}`,
-  limited: "Too many sign-ins were refused. Wait a few seconds, then try again.",
+  limited: "Too many failed sign-ins. Wait a few seconds, then try again.",
 } as const;
 
 type Failed = keyof typeof FAILURES;
@@ -30,7 +30,7 @@ function isFailed(value: unknown): value is Failed {
 
 export const Route = createFileRoute("/login")({
   validateSearch: (search: Record<string, unknown>): { to?: string; token?: string; failed?: Failed } => ({
-    // Only ever within this site.
+    // Only within this site.
     ...(typeof search.to === "string" && /^\/(?![/\\])/.test(search.to) && { to: search.to }),
     ...(typeof search.token === "string" && { token: search.token }),
     ...(isFailed(search.failed) && { failed: search.failed }),
@@ -51,7 +51,7 @@ function Login() {
   );
   useEffect(() => {
     document.title = "Sign in · Morpheus";
-    // Once: a login address is used up by it.
+    // Once: each login address works a single time.
     if (token && tried.current !== token) {
       tried.current = token;
       enter(token);

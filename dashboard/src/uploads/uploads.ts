@@ -1,5 +1,5 @@
-// Uploads, which go on while a person looks at other pages. One at a time for each dataset; what is dropped meanwhile
-// waits, and what broke off can be tried again.
+// Uploads, which continue while other pages are shown. One at a time per dataset; files dropped in the meantime
+// wait, and failed uploads can be retried.
 import { useSyncExternalStore } from "react";
 import type { UploadReport } from "~/api/types";
 import type { upload } from "~/api/upload";
@@ -14,11 +14,11 @@ export interface Batch {
 /** How the uploads to a dataset are. */
 export interface Uploads {
   running: Batch | null;
-  /** Files that come after it. */
+  /** Number of waiting files. */
   n_waiting: number;
-  /** What broke off, with the reason. */
+  /** The failed upload, with the reason. */
   broken: { n_files: number; error: unknown } | null;
-  /** What became of the last one. */
+  /** Result of the last upload. */
   report: UploadReport | null;
 }
 
@@ -42,7 +42,7 @@ export class Uploader {
     this.#onEnd = onEnd;
   }
 
-  /** Warns whoever leaves the site while files are on their way, or have broken off; the answer ends that. */
+  /** Warns before leaving the site while uploads are running or have failed; returns a function that stops it. */
   start(): () => void {
     const onLeave = (event: BeforeUnloadEvent) => {
       const queues = [...this.#queues.values()];
@@ -69,7 +69,7 @@ export class Uploader {
     else void this.#run(dataset, queue);
   }
 
-  /** Sends what broke off again: what the server has of it already, it skips. */
+  /** Retries a failed upload: the server skips files that it already has. */
   retry(dataset: string): void {
     const queue = this.#queue(dataset);
     const files = queue.broken.splice(0);
@@ -77,14 +77,14 @@ export class Uploader {
     this.add(dataset, files);
   }
 
-  /** Ends what is running and drops what waits. */
+  /** Cancels the running upload and discards waiting files. */
   cancel(dataset: string): void {
     const queue = this.#queue(dataset);
     queue.waiting = [];
     queue.abort?.abort();
   }
 
-  /** Takes the report, or what broke off, off the page. */
+  /** Removes the report or the failed upload from the page. */
   dismiss(dataset: string): void {
     const queue = this.#queue(dataset);
     queue.broken = [];

@@ -12,18 +12,28 @@ use super::Finding;
 use crate::cargo;
 
 /// What each of our crates may name among our crates. The control plane and the data plane meet only in
-/// `protocol`, `dataset` and `fetch`; `morpheus`, the binary, may name all of them.
-const ALLOWED: [(&str, &[&str]); 11] = [
+/// `protocol`, `dataset`, `fetch` and `rental`; `morpheus`, the binary, may name all of them.
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("protocol", &[]),
     ("dataset", &["protocol"]),
     ("fetch", &["protocol"]),
     ("store", &["protocol"]),
-    ("orchestrator", &["dataset", "fetch", "protocol", "store"]),
-    ("server", &["dataset", "orchestrator", "protocol", "store"]),
+    ("rental", &["protocol"]),
+    (
+        "orchestrator",
+        &["dataset", "fetch", "protocol", "rental", "store"],
+    ),
+    (
+        "server",
+        &["dataset", "orchestrator", "protocol", "rental", "store"],
+    ),
     ("diffusion", &[]),
     ("trainer", &["dataset", "diffusion", "protocol"]),
-    ("agent", &["dataset", "diffusion", "fetch", "protocol", "trainer"]),
-    ("sim", &["protocol"]),
+    (
+        "agent",
+        &["dataset", "diffusion", "fetch", "protocol", "rental", "trainer"],
+    ),
+    ("sim", &["protocol", "rental"]),
     ("xtask", &[]),
 ];
 
@@ -42,9 +52,12 @@ const OWNED: [(&str, &str); 8] = [
 
 const SIMULATOR: &str = "sim";
 
-/// Libraries that must not even come in through others: a server builds without tensors, an agent without a
-/// database and a web server.
-const NEVER_BELOW: [(&str, &str); 8] = [
+/// Libraries that must not even come in through others: a server builds without tensors, and so does what both planes
+/// share; an agent builds without a database and a web server.
+const NEVER_BELOW: [(&str, &str); 11] = [
+    ("orchestrator", "candle-core"),
+    ("rental", "candle-core"),
+    ("sim", "candle-core"),
     ("server", "candle-core"),
     ("server", "gemm"),
     ("server", "tokenizers"),
@@ -75,12 +88,23 @@ pub(super) fn check(workspace: &Workspace) -> Vec<Finding> {
     for (krate, manifest) in &workspace.ours {
         let named = workspace.named.get(krate).unwrap_or(&no_names);
         let named_in_tests = workspace.named_in_tests.get(krate).unwrap_or(&no_names);
-        for other in named.iter().filter(|name| workspace.ours.contains_key(*name)) {
-            if !may_name(krate, other) {
+        let ours = |names: &BTreeSet<String>| {
+            let ours = names.iter().filter(|name| workspace.ours.contains_key(*name));
+            ours.cloned().collect::<Vec<_>>()
+        };
+        for other in ours(named).iter().filter(|other| !may_name(krate, other)) {
+            findings.push(Finding::error(
+                manifest,
+                None,
+                format!("{krate} must not depend on {other}: see the directions in ARCHITECTURE.md"),
+            ));
+        }
+        for other in ours(named_in_tests) {
+            if !may_name(krate, &other) && !may_test_with(krate, &other) {
                 findings.push(Finding::error(
                     manifest,
                     None,
-                    format!("{krate} must not depend on {other}: see the directions in ARCHITECTURE.md"),
+                    format!("{krate} must not depend on {other} for its tests: see the directions in ARCHITECTURE.md"),
                 ));
             }
         }
@@ -119,6 +143,13 @@ fn may_name(krate: &str, other: &str) -> bool {
     ALLOWED
         .iter()
         .any(|(name, allowed)| *name == krate && allowed.contains(&other))
+}
+
+/// Tests keep to the directions as well: what they name is compiled with every change. Besides they may use the outside
+/// world, which is there for them, but not in the crates that it is made of or that know no IO.
+fn may_test_with(krate: &str, other: &str) -> bool {
+    const NO_IO: [&str; 3] = ["protocol", "diffusion", "trainer"];
+    other == SIMULATOR && !NO_IO.contains(&krate)
 }
 
 impl Workspace {

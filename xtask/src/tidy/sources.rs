@@ -73,6 +73,20 @@ const DECODERS: [&str; 14] = [
 /// The one file that names decoders.
 const HOME_OF_DECODERS: &str = "crates/dataset/src/picture/decode.rs";
 
+/// What only some files of the crates name, those files or folders, and what others do instead.
+const HOMES: [(&str, &[&str], &str); 2] = [
+    (
+        "kernels::",
+        &["crates/diffusion/src/cpu", "crates/diffusion/src/kernels"],
+        "only the CPU's implementation of a device names kernels; call a `diffusion::device::Device`",
+    ),
+    (
+        "Device::Cpu",
+        &["crates/diffusion/src/device/host.rs"],
+        "only one file names a device of candle's; host tensors are on `diffusion::device::HOST`",
+    ),
+];
+
 /// Files that a program writes, which may be as long as they get.
 const GENERATED: [&str; 3] = [
     "dashboard/src/api/schema.ts",
@@ -146,6 +160,11 @@ fn check_lines(file: &TextFile) -> Vec<Finding> {
                 format!("`{decoder}`: only {HOME_OF_DECODERS} decodes pictures, within limits; call dataset::decoder"),
             ));
         }
+        for (word, homes, why) in HOMES {
+            if is_rust_of_crates(file) && text.contains(word) && !homes.iter().any(|home| is_in(file, home)) {
+                findings.push(Finding::error(&file.path, Some(line), format!("`{word}`: {why}")));
+            }
+        }
         if calls_server && (text.contains(" fetch(") || text.contains("(fetch(")) {
             findings.push(Finding::error(
                 &file.path,
@@ -166,8 +185,17 @@ fn is_test(file: &TextFile) -> bool {
 
 /// Rust that ships, but for the file that decodes. Tests look at pictures that they made themselves.
 fn is_rust_product(file: &TextFile) -> bool {
-    let name = file.name();
-    name.starts_with("crates/") && name.ends_with(".rs") && !is_test(file) && name != HOME_OF_DECODERS
+    is_rust_of_crates(file) && !is_test(file) && file.name() != HOME_OF_DECODERS
+}
+
+fn is_rust_of_crates(file: &TextFile) -> bool {
+    file.name().starts_with("crates/") && file.name().ends_with(".rs")
+}
+
+/// Whether a file is `home`, its module, or in its folder.
+fn is_in(file: &TextFile, home: &str) -> bool {
+    let rest = file.name().strip_prefix(home);
+    rest.is_some_and(|rest| rest.is_empty() || rest == ".rs" || rest.starts_with('/'))
 }
 
 fn is_dashboard_source(file: &TextFile) -> bool {

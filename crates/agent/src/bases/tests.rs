@@ -236,7 +236,7 @@ async fn a_file_with_more_than_was_announced_is_not_kept() {
         .await
         .unwrap_err();
     let said = protocol::problem::chain(&err);
-    assert!(said.contains("more than the 5 bytes"), "{said}");
+    assert!(said.contains("more than the announced 5 bytes"), "{said}");
     let kept = folder
         .path()
         .join("bases")

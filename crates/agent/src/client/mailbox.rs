@@ -1,6 +1,6 @@
-//! The way to a server that cannot be reached: requests and answers are objects in its bucket.
+//! Communication with a server that cannot be reached: requests and responses are objects in its bucket.
 //!
-//! One task holds all requests that wait, writes them whenever there is a new one, and looks for answers.
+//! One task keeps all pending requests, writes them whenever there is a new one, and polls for responses.
 
 use std::{fmt, time::Duration};
 
@@ -20,26 +20,26 @@ use uuid::Uuid;
 
 use super::Transient;
 
-/// Between two looks for answers, by the provider's clock.
+/// Polling interval for responses, by the provider's clock.
 const LOOK: Duration = Duration::from_secs(1);
 const SHORTEST_LOOK: Duration = Duration::from_millis(50);
-/// A bucket that has not answered for this long will not.
+/// Timeout of the bucket.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(30);
-/// What is around a request's body, and around all of them.
+/// Size of the envelope of a request and of the whole object.
 const ROOM_BYTES: u64 = 1024;
-/// Requests are written again after this many looks: a late write of a process that is gone may have replaced them.
+/// Requests are rewritten after this many polls: a late write of a dead process may have replaced them.
 const LOOKS_PER_WRITE: u32 = 5;
 
-/// Where a mailbox is: two signed addresses, each a secret.
+/// The two signed URLs of a mailbox; each is a secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MailboxAddress {
     requests: Url,
     answers: Url,
 }
 
-/// A variable of the mailbox is not right.
+/// A variable of the mailbox is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{name} must hold a signed address; a mailbox is two of them")]
+#[error("{name} must be a signed URL; a mailbox needs two of them")]
 pub struct NotAMailbox {
     /// Its name.
     name: &'static str,
@@ -52,10 +52,10 @@ impl fmt::Debug for MailboxAddress {
 }
 
 impl MailboxAddress {
-    /// Reads the variables through `lookup`, such as [`std::env::var`]; `None` when the server can be reached.
+    /// Reads the variables through `lookup`, such as [`std::env::var`]; `None` if no mailbox is used.
     ///
     /// # Errors
-    /// If one is missing, or is no address.
+    /// If one is missing or is not a valid URL.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, NotAMailbox> {
         let url = |name| {
             let value = lookup(name).ok_or(NotAMailbox { name })?;
@@ -81,7 +81,7 @@ struct Waiting {
 }
 
 impl Mailbox {
-    /// Starts its task; `real` says what a time of the provider's clock is by ours.
+    /// Starts its task; `real` converts time of the provider's clock to ours.
     pub(super) fn open(
         http: reqwest::Client,
         address: MailboxAddress,
@@ -100,7 +100,7 @@ impl Mailbox {
         Self(sender)
     }
 
-    /// Status and body of the answer.
+    /// Status and body of the response.
     pub(super) async fn ask(
         &self,
         path: &str,
@@ -154,7 +154,7 @@ impl Carrier {
             while let Ok(request) = new.try_recv() {
                 self.waiting.push(request);
             }
-            // Whoever asked has given up, or asks again.
+            // The caller has given up or retries.
             self.waiting.retain(|waiting| !waiting.answer.is_closed());
             if self.waiting.is_empty() {
                 continue;
@@ -165,7 +165,7 @@ impl Carrier {
                     Ok(()) => Some(Instant::now()),
                     // Written again after the next look.
                     Err(error) => {
-                        tracing::debug!(%error, "the requests were not written");
+                        tracing::debug!(%error, "failed to write the requests");
                         None
                     }
                 };
@@ -173,7 +173,7 @@ impl Carrier {
             }
             match self.read().await {
                 Ok(answers) => self.deliver(answers),
-                Err(error) => tracing::debug!(%error, "no answers were read"),
+                Err(error) => tracing::debug!(%error, "failed to read the responses"),
             }
         }
     }
@@ -187,7 +187,7 @@ impl Carrier {
             .take_while(|waiting| {
                 let is_first = n_bytes == 0;
                 n_bytes += waiting.request.body.to_string().len() as u64 + ROOM_BYTES;
-                // One that is too large by itself never fits: it is not answered.
+                // A request that is too large on its own never fits: it fails.
                 is_first || n_bytes + ROOM_BYTES <= MAX_MAILBOX_REQUEST_BYTES
             });
         let requests = Requests {
@@ -221,7 +221,7 @@ impl Carrier {
         let mut body = BytesMut::new();
         while let Some(part) = answer.chunk().await.map_err(without_address)? {
             if (body.len() + part.len()) as u64 > MAX_MAILBOX_ANSWER_BYTES {
-                return Err("the answers are too large".to_owned());
+                return Err("the responses are too large".to_owned());
             }
             body.extend_from_slice(&part);
         }
@@ -235,14 +235,14 @@ impl Carrier {
                 .iter()
                 .position(|waiting| waiting.request.id == answer.id);
             if let Some(at) = asked {
-                // One that has given up meanwhile asks again.
+                // A caller that has given up in the meantime retries.
                 let _ = self.waiting.remove(at).answer.send(answer);
             }
         }
     }
 }
 
-/// Signed addresses must not reach a log.
+/// Signed URLs must not appear in logs.
 fn without_address(err: reqwest::Error) -> String {
     protocol::problem::chain(&err.without_url())
 }

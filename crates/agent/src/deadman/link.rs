@@ -1,4 +1,4 @@
-//! What the worker and its supervisor say to each other: JSON lines over the worker's standard input, a socket.
+//! Messages between the worker and its supervisor: JSON lines over the worker's standard input, a socket.
 
 use std::{
     io::{self, BufReader, Write as _},
@@ -12,22 +12,21 @@ use std::{
 };
 
 use protocol::AttemptId;
+use rental::deadman::{Contact, Environment, EnvironmentError, Moment, Progress, Scale};
 use reqwest::Url;
 use rustix::process::{Signal, getpid, kill_process, set_parent_process_death_signal};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::{Contact, Environment, EnvironmentError, Moment, Progress, Scale};
-
 /// What a worker says.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Said {
-    /// It owns an attempt now; what the supervisor needs to report its end if the worker cannot.
+    /// It owns an attempt now; with the data that the supervisor needs to report its end if the worker cannot.
     Claimed(Claimed),
-    /// The server has answered.
+    /// The server responded.
     Contact(Contact),
-    /// Work has gone on.
+    /// There was progress.
     Progress {
         /// When, by the monotonic clock.
         at: Duration,
@@ -45,27 +44,27 @@ pub(super) struct Claimed {
     pub(super) fence: i64,
 }
 
-/// The order to leave: write a checkpoint, hand it in, end.
+/// The order to leave: write a checkpoint, upload it, exit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leave {
     /// Why, for a person.
     pub reason: String,
-    /// How long that may take, by our clock.
+    /// Time limit, by our clock.
     pub within: Duration,
 }
 
 /// The socket cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
-    /// It is not there.
+    /// It does not exist.
     #[error("failed to talk to the supervisor over standard input")]
     Socket(#[source] io::Error),
-    /// The environment is not right.
+    /// The environment is invalid.
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
 }
 
-/// A worker's end of the socket; on a machine that is not rented, nothing.
+/// A worker's end of the socket; empty on a machine that is not rented.
 #[derive(Debug, Clone, Default)]
 pub struct Link(Option<Arc<Connected>>);
 
@@ -82,10 +81,10 @@ impl Link {
         Self::default()
     }
 
-    /// Takes the socket from standard input. This process ends with its supervisor from now on.
+    /// Takes the socket from standard input. From now on this process ends with its supervisor.
     ///
     /// # Errors
-    /// If there is no socket, or the provider's clock has no speed.
+    /// If there is no socket, or the speed of the provider's clock is invalid.
     pub fn over_stdin() -> Result<Self, LinkError> {
         let scale = Environment::scale(|name| std::env::var(name).ok())?;
         // Nobody would end this machine without a supervisor.
@@ -119,7 +118,7 @@ impl Link {
         self.0.is_some()
     }
 
-    /// What a time of the provider's clock is by ours.
+    /// Converts time of the provider's clock to ours.
     pub(crate) fn real(&self, provider: Duration) -> Duration {
         let scale = self.0.as_ref().map_or(Scale::REAL, |link| link.scale);
         scale.real(provider)
@@ -132,7 +131,7 @@ impl Link {
         }
     }
 
-    /// An attempt is this agent's.
+    /// Reports that this agent owns an attempt.
     pub(crate) fn claimed(&self, server: &Url, token: &str, attempt: AttemptId, fence: i64) {
         self.say(Said::Claimed(Claimed {
             server: server.to_string(),
@@ -142,12 +141,12 @@ impl Link {
         }));
     }
 
-    /// The server has answered.
+    /// The server responded.
     pub(crate) fn heard(&self, contact: Contact) {
         self.say(Said::Contact(contact));
     }
 
-    /// Work has gone on.
+    /// There was progress.
     pub(crate) fn progressed(&self, what: Progress) {
         self.say(Said::Progress {
             at: Moment::now().monotonic,
@@ -155,7 +154,7 @@ impl Link {
         });
     }
 
-    /// The order to leave, as soon as it comes.
+    /// Waits for the order to leave.
     pub(crate) async fn leave(&self) -> Leave {
         let Some(link) = &self.0 else {
             return std::future::pending().await;
@@ -212,9 +211,9 @@ mod tests {
     };
 
     use protocol::AttemptId;
+    use rental::deadman::Progress;
 
     use super::{Leave, Link, Said, Scale};
-    use crate::deadman::Progress;
 
     #[tokio::test]
     async fn both_ends_understand_each_other() {

@@ -1,4 +1,4 @@
-//! What a machine remembers when its container is started again: since when it runs, and how often it was started.
+//! The record of a machine that survives restarts of its container: its first start and the number of starts.
 //!
 //! It is a help. Some providers empty a container's disk when they start it again, and then the deadline by the
 //! clock is what bounds a machine that starts again and again.
@@ -10,10 +10,9 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
+use rental::deadman::{Moment, Start};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
-
-use super::{Moment, Start};
 
 /// The record could not be kept.
 #[derive(Debug, thiserror::Error)]
@@ -89,9 +88,9 @@ mod tests {
     use std::time::Duration;
 
     use chrono::TimeDelta;
+    use rental::deadman::Moment;
 
     use super::count_start;
-    use crate::deadman::Moment;
 
     #[test]
     fn starts_are_counted_for_each_machine_and_time_goes_on() {

@@ -17,6 +17,12 @@ use std::{
 };
 
 use protocol::{agent::Finish, phase::Outcome, problem::chain};
+use rental::{
+    deadman::{
+        Children, Deadman, Decision, Environment, Moment, Process, ROUND_PAUSE, Reason, Start, ThisMachine,
+    },
+    providers,
+};
 use rustix::process::{Signal, WaitStatus};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader as AsyncBufReader, Lines},
@@ -31,11 +37,9 @@ use tokio::{
 };
 
 use super::{
-    Deadman, Decision, Environment, Leave, Moment, Reason, Start, Stderr,
-    children::{Children, Process},
+    Leave, Stderr,
     link::{Claimed, Said},
     record,
-    terminate::{Machine, ROUND_PAUSE},
 };
 use crate::client::{Client, ClientError, MailboxAddress, Patience};
 
@@ -65,22 +69,22 @@ pub struct Supervised {
 
 /// Runs the worker, and ends the machine when it is done, or must be.
 pub fn supervise(supervised: &Supervised) -> ! {
-    let machine = Machine::from_env();
+    let machine = ThisMachine::from_env();
     let runtime = runtime();
     let mut children = match runtime.block_on(async { Children::adopt() }) {
         Ok(children) => Some(children),
         Err(err) => {
-            tracing::error!(error = %err, "failed to take processes over");
+            tracing::error!(error = %err, "failed to adopt processes");
             None
         }
     };
-    // Nothing that goes wrong here is a reason to leave the machine on.
+    // No error here is a reason to keep the machine running.
     let attended = catch_unwind(AssertUnwindSafe(|| match &mut children {
         Some(children) => runtime.block_on(attend(supervised, machine.name(), children)),
         None => "the machine's processes cannot be watched".to_owned(),
     }));
-    let reason = attended.unwrap_or_else(|_| "the supervisor broke off".to_owned());
-    tracing::warn!(machine.id = machine.name(), reason, "ending this machine");
+    let reason = attended.unwrap_or_else(|_| "the supervisor stopped unexpectedly".to_owned());
+    tracing::warn!(machine.id = machine.name(), reason, "terminating this machine");
     loop {
         let _ = catch_unwind(AssertUnwindSafe(|| {
             runtime.block_on(async {
@@ -108,7 +112,7 @@ fn runtime() -> Runtime {
 
 /// Runs the worker until it has ended or must be; the reason why the machine is to be ended.
 async fn attend(supervised: &Supervised, machine: &str, children: &mut Children) -> String {
-    // Told before it listens, it would be gone without its worker; as a container's first process it would not hear it.
+    // A signal before it listens would kill it without its worker, or be lost if it is a container's first process.
     let (terminate, interrupt) = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
         (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
         (Err(err), _) | (_, Err(err)) => return format!("failed to listen for signals: {err}"),
@@ -130,7 +134,7 @@ async fn attend(supervised: &Supervised, machine: &str, children: &mut Children)
         machine.id = machine,
         n_restarts = start.n_restarts,
         deadline = %environment.deadline,
-        "watching over this machine"
+        "supervising this machine"
     );
     let mut deadman = Deadman::new(environment, start);
     if let Decision::Terminate(reason) = deadman.decide(now) {
@@ -199,7 +203,7 @@ impl Attendance {
                 () = sleep(look) => false,
             };
             if is_told_to_end && end_by.is_none() {
-                tracing::warn!("this machine was told to end");
+                tracing::warn!("this machine was asked to shut down");
                 self.worker.process.signal(Signal::TERM);
                 end_by = Some(Instant::now() + GRACE);
             }
@@ -218,7 +222,7 @@ impl Attendance {
                     tracing::warn!(
                         reason = leave.reason,
                         within_ms = leave.within.as_millis() as u64,
-                        "leaving this machine"
+                        "stopping work on this machine"
                     );
                     self.worker.tell(&leave).await;
                 }
@@ -251,9 +255,9 @@ impl Attendance {
                     .leaving
                     .map_or_else(|| "the work is done".to_owned(), |reason| reason.to_string());
             }
-            End::Ended(status) => format!("the agent broke off ({})", describe(status)),
-            End::TooSlow => "the agent was told to end by its machine".to_owned(),
-            // There is neither time nor money left to wait for an answer.
+            End::Ended(status) => format!("the agent stopped unexpectedly ({})", describe(status)),
+            End::TooSlow => "the agent was told to stop by its machine".to_owned(),
+            // There is no time or money left to wait for a response.
             End::Terminate(reason @ (Reason::Deadline | Reason::Budget)) => return reason.to_string(),
             End::Terminate(reason) => reason.to_string(),
         };
@@ -266,7 +270,7 @@ impl Attendance {
             match told {
                 Ok(Ok(())) => tracing::info!(attempt.id = %claimed.attempt, "the attempt's end is reported"),
                 Ok(Err(err)) => tracing::warn!(error = chain(&err), "failed to report the attempt's end"),
-                Err(_) => tracing::warn!("the server did not take the report of the attempt's end"),
+                Err(_) => tracing::warn!("the server did not accept the report of the attempt's end"),
             }
         }
         why
@@ -283,11 +287,12 @@ async fn report(claimed: &Claimed, why: &str, tail: &str) -> Result<(), ClientEr
     }
     let finish = Finish {
         fence: claimed.fence,
-        // On another machine it may work.
+        // It may work on another machine.
         outcome: Outcome::Lost,
         detail: Some(detail),
         result: None,
         picture: None,
+        no_room: false,
     };
     let lookup = |name: &str| std::env::var(name).ok();
     let scale = Environment::scale(lookup).unwrap_or_default();
@@ -326,9 +331,14 @@ impl Worker {
             .args(&supervised.args)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stderr(Stdio::piped())
-            // Ending machines is not its business.
-            .env_remove("RUNPOD_API_KEY")
             .process_group(0);
+        // Ending machines is not its business.
+        for secret in providers::REGISTERED
+            .iter()
+            .flat_map(|kind| kind.machine_secrets())
+        {
+            command.env_remove(secret);
+        }
         let (process, mut child) = children.start(&mut command)?;
         let log = Arc::default();
         let log_ended = child

@@ -81,7 +81,7 @@ async fn a_checkpoint_with_more_bytes_than_were_stored_is_reported_and_replaced(
     let told = server.requests()[1].json();
     assert_eq!(told["sha256"], stored(b"wanted").sha256);
     let problem = told["problem"].as_str().unwrap();
-    assert!(problem.contains("more than the 6 bytes"), "{problem}");
+    assert!(problem.contains("more than the announced 6 bytes"), "{problem}");
 }
 
 #[tokio::test]

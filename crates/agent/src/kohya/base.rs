@@ -1,4 +1,4 @@
-//! The base model as sd-scripts can read it.
+//! Prepares the base model for sd-scripts.
 //!
 //! It takes a single file as it is. Of a diffusers folder it finds weights under their plain names only; if it trains
 //! in fp16 it asks for those of half precision, and gives up if there are none; and it finds shards by a list of their
@@ -33,11 +33,11 @@ const VARIANTS: [&str; 2] = ["", ".fp16"];
 pub struct Located {
     /// For `--pretrained_model_name_or_path`.
     pub path: PathBuf,
-    /// What it predicts.
+    /// Its prediction type.
     pub prediction: PredictionType,
     /// A fingerprint of its weights.
     pub hash: String,
-    /// What a user should know before it is loaded.
+    /// A warning for the user.
     pub(super) warning: Option<String>,
     from: Base,
 }
@@ -95,7 +95,7 @@ impl Located {
     }
 }
 
-/// Why a folder could not be laid out.
+/// Why a folder could not be prepared.
 #[derive(Debug, thiserror::Error)]
 enum LayOutError {
     #[error("failed to lay out the base model in `{path}`")]

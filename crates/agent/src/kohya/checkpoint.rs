@@ -12,16 +12,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use protocol::{dataset::Manifest, recipe::Recipe};
+use protocol::recipe::Identity;
 use serde::{Deserialize, Serialize};
-use trainer::checkpoint::dataset_fingerprint;
+use trainer::origin::{Origin, Refusal, Training};
 use zip::{CompressionMethod, ZipArchive, ZipWriter, write::SimpleFileOptions};
 
 use super::header::is_complete;
 
 /// Name of the note in the archive.
 const NOTE: &str = "morpheus.json";
-const FORMAT: &str = "morpheus kohya checkpoint 2";
+const FORMAT: &str = "morpheus kohya checkpoint 3";
+const FORMAT_2: &str = "morpheus kohya checkpoint 2";
 /// A note has a few kilobytes.
 const MAX_NOTE_BYTES: u64 = 1 << 20;
 /// The LoRA's name in the archive.
@@ -38,16 +39,11 @@ pub(super) const STATE_FILES: [&str; 5] = [
 ];
 /// And with fp16.
 const SCALER: &str = "scaler.pt";
-/// Parameters that say when files are written, and nothing on what is trained.
-const FREE_PARAMETERS: [&str; 2] = ["checkpoint_every_n_steps", "sample_every_n_steps"];
 
-/// What differs when a base model was exchanged under its name.
-const BASE_MODEL: &str = "base model";
-
-/// Why a training cannot go on from a checkpoint.
+/// Why a training cannot resume from a checkpoint.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
-    /// The disk said no.
+    /// A file operation failed.
     #[error("failed to read the checkpoint `{path}`")]
     Read {
         /// The file.
@@ -56,7 +52,7 @@ pub enum CheckpointError {
         #[source]
         err: io::Error,
     },
-    /// It is something else, or damaged.
+    /// It is not a checkpoint, or damaged.
     #[error("`{path}` is not a checkpoint of the kohya engine: {problem}")]
     NotACheckpoint {
         /// The file.
@@ -64,15 +60,13 @@ pub enum CheckpointError {
         /// What is wrong.
         problem: String,
     },
-    /// It is one of another training.
-    #[error(
-        "checkpoint `{path}` was made with another {what}: go on with the one that it was made with, or start anew"
-    )]
-    OtherOrigin {
+    /// This training cannot go on from it.
+    #[error("checkpoint `{path}` {refusal}")]
+    Refused {
         /// The file.
         path: PathBuf,
-        /// What differs.
-        what: String,
+        /// Why.
+        refusal: Refusal,
     },
 }
 
@@ -83,7 +77,7 @@ impl CheckpointError {
         match self {
             Self::Read { .. } => false,
             Self::NotACheckpoint { .. } => true,
-            Self::OtherOrigin { what, .. } => !what.starts_with(BASE_MODEL),
+            Self::Refused { refusal, .. } => refusal.is_of_this_file(),
         }
     }
 }
@@ -92,62 +86,37 @@ impl CheckpointError {
 struct Note {
     format: String,
     step: u32,
-    #[serde(flatten)]
     origin: Origin,
 }
 
-/// What a training trains: two with the same origin may continue each other.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Origin {
-    base_model: String,
-    /// Fingerprint of its weights: the name may come to mean others.
+/// A note of format 2: it says nothing about the trigger word.
+#[derive(Deserialize)]
+struct NoteOfFormat2 {
+    format: String,
+    step: u32,
     base: String,
-    /// SHA-256 of the pictures with their captions and uses.
     dataset: String,
-    /// Each as text: numbers that are read and written again may differ in their last digit.
     parameters: BTreeMap<String, String>,
-    #[serde(skip)]
-    n_steps: u32,
 }
 
-impl Origin {
-    /// The origin of a training on the base with this fingerprint.
-    pub(super) fn of(recipe: &Recipe, manifest: &Manifest, base: String) -> Self {
-        let parameters = serde_json::to_value(&recipe.parameters).expect("numbers and words are JSON");
-        let texts = parameters.as_object().into_iter().flatten();
-        Self {
-            base_model: recipe.base_model.clone(),
-            base,
-            dataset: dataset_fingerprint(manifest),
-            parameters: texts
-                .map(|(name, value)| (name.clone(), value.to_string()))
-                .collect(),
-            n_steps: recipe.parameters.n_steps,
+impl Note {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        if let Ok(note) = serde_json::from_slice::<Self>(bytes) {
+            return (note.format == FORMAT).then_some(note);
         }
-    }
-
-    /// What the origin of a checkpoint has otherwise.
-    fn difference(&self, other: &Self) -> Option<String> {
-        if self.base_model != other.base_model {
-            return Some("base_model".into());
-        }
-        if self.base != other.base {
-            return Some(format!("{BASE_MODEL} of the name `{}`", self.base_model));
-        }
-        if self.dataset != other.dataset {
-            return Some("dataset".into());
-        }
-        let mut counting = self
-            .parameters
-            .iter()
-            .filter(|(name, _)| !FREE_PARAMETERS.contains(&name.as_str()));
-        counting
-            .find(|(name, value)| other.parameters.get(*name) != Some(*value))
-            .map(|(name, _)| name.clone())
+        let old: NoteOfFormat2 = serde_json::from_slice(bytes).ok()?;
+        let parameters = old.parameters.into_iter();
+        let recipe =
+            Identity::from_fields(parameters.map(|(name, value)| (format!("parameters.{name}"), value)));
+        (old.format == FORMAT_2).then(|| Self {
+            format: FORMAT.to_owned(),
+            step: old.step,
+            origin: Origin::new(recipe, old.dataset, old.base),
+        })
     }
 }
 
-/// What a training goes on from.
+/// A checkpoint to resume from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Resumed {
     /// Steps that are done.
@@ -156,6 +125,8 @@ pub(super) struct Resumed {
     pub(super) lora: PathBuf,
     /// Folder with the state, for `--resume`.
     pub(super) state: PathBuf,
+    /// What to say about a schedule that is not the one of the checkpoint.
+    pub(super) new_schedule: Option<String>,
 }
 
 /// Where the checkpoint of a step is written.
@@ -191,7 +162,7 @@ pub(super) fn archive(origin: &Origin, step: u32, lora: &Path, state: &Path, to:
 }
 
 /// Unpacks a checkpoint of this training into a folder; anything else is refused.
-pub(super) fn unpack(path: &Path, origin: &Origin, to: &Path) -> Result<Resumed, CheckpointError> {
+pub(super) fn unpack(path: &Path, training: &Training, to: &Path) -> Result<Resumed, CheckpointError> {
     let refused = |problem: String| CheckpointError::NotACheckpoint {
         path: path.to_owned(),
         problem,
@@ -208,8 +179,8 @@ pub(super) fn unpack(path: &Path, origin: &Origin, to: &Path) -> Result<Resumed,
     let file = File::open(path).map_err(failed)?;
     let Ok(mut archive) = ZipArchive::new(file) else {
         return Err(refused(
-            "it is no whole archive with a state of sd-scripts; checkpoints of the native engine are good for that one \
-             only"
+            "it is not a complete archive with a state of sd-scripts; checkpoints of the native engine only work \
+                 with the native engine"
                 .into(),
         ));
     };
@@ -226,7 +197,7 @@ pub(super) fn unpack(path: &Path, origin: &Origin, to: &Path) -> Result<Resumed,
             let mut bytes = Vec::new();
             let read = entry.by_ref().take(MAX_NOTE_BYTES).read_to_end(&mut bytes);
             read.map_err(|err| damaged(&err))?;
-            note = serde_json::from_slice::<Note>(&bytes).ok();
+            note = Note::read(&bytes);
             continue;
         }
         let file = match name.strip_prefix(STATE) {
@@ -234,21 +205,19 @@ pub(super) fn unpack(path: &Path, origin: &Origin, to: &Path) -> Result<Resumed,
             None if name == LORA => to.join(LORA),
             _ => {
                 return Err(refused(format!(
-                    "it holds `{name}`, which no state of sd-scripts has"
+                    "it contains `{name}`, which does not belong in a state of sd-scripts"
                 )));
             }
         };
         let mut out = File::create(&file).map_err(failed)?;
         io::copy(&mut entry, &mut out).map_err(|err| damaged(&err))?;
     }
-    let note = note.filter(|note| note.format == FORMAT);
     let note = note.ok_or_else(|| refused(format!("it has no note `{NOTE}` that this version can read")))?;
-    if let Some(what) = origin.difference(&note.origin) {
-        return Err(CheckpointError::OtherOrigin {
-            path: path.to_owned(),
-            what,
-        });
-    }
+    let checked = training.check(&note.origin, note.step);
+    checked.map_err(|refusal| CheckpointError::Refused {
+        path: path.to_owned(),
+        refusal,
+    })?;
     let lora = to.join(LORA);
     for file in STATE_FILES {
         if !state.join(file).exists() {
@@ -261,10 +230,11 @@ pub(super) fn unpack(path: &Path, origin: &Origin, to: &Path) -> Result<Resumed,
             return Err(refused(format!("`{name}` in it is not complete")));
         }
     }
-    if note.step == 0 || note.step > origin.n_steps {
-        return Err(refused(format!("it says that {} steps are done", note.step)));
+    if note.step == 0 {
+        return Err(refused("it says that no step is done".into()));
     }
     Ok(Resumed {
+        new_schedule: training.new_schedule(&note.origin, note.step),
         step: note.step,
         lora,
         state,

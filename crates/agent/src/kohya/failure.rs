@@ -1,4 +1,4 @@
-//! Names for the ways in which sd-scripts fails, with the lines that matter.
+//! Names for the ways in which sd-scripts fails, with the relevant lines.
 
 use std::{
     collections::VecDeque,
@@ -9,98 +9,111 @@ use std::{
 
 use std::os::unix::process::ExitStatusExt as _;
 
+use protocol::problem::chain;
+
 use super::{checkpoint::CheckpointError, log::Stream};
+use crate::disk_fault;
 
 /// Lines of its output that are kept to tell why it failed.
 const N_KEPT: usize = 200;
 /// Lines of them that a person is shown.
 const N_SHOWN: usize = 12;
 
-/// Why a training with sd-scripts failed.
+/// Failures of a training with sd-scripts.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The graphics card is too small for the recipe.
+    /// The GPU has too little memory for the recipe.
     #[error("the GPU's memory is too small for this recipe: lower batch_size, resolution or rank{0}")]
     OutOfMemory(Excerpt),
-    /// The losses are no numbers any more.
+    /// The losses are NaN.
     #[error(
-        "the loss is not a number since step {step}: lower the learning rate, or look for a broken picture or base \
+        "the loss is not a number (NaN) since step {step}: lower the learning rate, or look for a broken picture or base \
          model"
     )]
     NotFinite {
         /// The first of the steps in a row.
         step: u32,
     },
-    /// Python lacks a package.
+    /// A Python package is missing.
     #[error("the Python of sd-scripts lacks the module `{module}`: install its requirements{excerpt}")]
     MissingModule {
-        /// Which.
+        /// The module.
         module: String,
-        /// What was said.
+        /// The relevant output.
         excerpt: Excerpt,
     },
-    /// It found nothing to train on.
-    #[error("sd-scripts found no pictures in the folder that it was given{0}")]
+    /// It found no pictures.
+    #[error("sd-scripts found no pictures in its folder{0}")]
     NoPictures(Excerpt),
-    /// The base is not what sd-scripts has built in.
-    #[error("sd-scripts cannot load the base model: it takes full SDXL models only{0}")]
+    /// sd-scripts does not support the base model.
+    #[error("sd-scripts cannot load the base model: it supports full SDXL models only{0}")]
     BaseModel(Excerpt),
-    /// It computes on the processor, and was meant to use a GPU.
+    /// It runs on the CPU instead of the GPU.
     #[error(
-        "PyTorch sees no GPU, and sd-scripts would train on the processor: the driver is too old for this PyTorch's CUDA, \
-         or the container was given no GPU; --kohya-precision no means the processor"
+        "PyTorch sees no GPU, so sd-scripts would train on the CPU: the driver is too old for this PyTorch's CUDA, \
+             or the container has no GPU; use --kohya-precision no to train on the CPU"
     )]
     NoGpu,
-    /// The tokenizers are not on this machine, and it reaches nobody who has them.
+    /// The tokenizers are not on this machine and could not be downloaded.
     #[error(
-        "the two CLIP tokenizers are not in `{}`, and could not be fetched: deploy/worker/setup.sh makes them, and \
-         --kohya-tokenizers names their folder{excerpt}", .folder.display()
+        "the two CLIP tokenizers are not in `{}`, and could not be downloaded: deploy/worker/setup.sh creates them, \
+             and --kohya-tokenizers sets their folder{excerpt}", .folder.display()
     )]
     Tokenizers {
-        /// Where they belong.
+        /// Their folder.
         folder: PathBuf,
-        /// What was said.
+        /// The relevant output.
         excerpt: Excerpt,
     },
-    /// The checkpoint that it shall go on from is of no use.
+    /// The checkpoint to resume from is unusable.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// It does not know an option, or not that value.
-    #[error("this version of sd-scripts does not take its arguments{0}")]
+    /// It does not accept an option or its value.
+    #[error("this version of sd-scripts does not accept the arguments{0}")]
     Arguments(Excerpt),
-    /// Nothing was heard of it for too long.
-    #[error("sd-scripts has said nothing and trained nothing for {} s, and was ended{excerpt}", .after.as_secs())]
+    /// It produced no output for too long.
+    #[error("sd-scripts made no output and no progress for {} s, and was stopped{excerpt}", .after.as_secs())]
     Stalled {
-        /// For how long.
+        /// The duration.
         after: Duration,
-        /// What was said last.
+        /// The last output.
         excerpt: Excerpt,
     },
-    /// It ended by itself, with an error.
+    /// It exited with an error.
     #[error("sd-scripts ended with {how}{excerpt}")]
     Crashed {
         /// `exit status: 1`, `signal: 9 (SIGKILL)`.
         how: String,
-        /// What was said last.
+        /// The last output.
         excerpt: Excerpt,
     },
-    /// It ended as if all were well, and is not done.
+    /// It exited without an error but is incomplete.
     #[error("sd-scripts ended without an error, but {what}{excerpt}")]
     Unfinished {
         /// What is missing.
         what: String,
-        /// What was said last.
+        /// The last output.
         excerpt: Excerpt,
     },
-    /// The file that it wrote is of no use.
-    #[error("sd-scripts wrote a LoRA that is of no use: {0}")]
+    /// The file it wrote is unusable.
+    #[error("sd-scripts wrote an unusable LoRA: {0}")]
     BrokenFile(String),
-    /// It could not even be started, or its files could not be handled.
+    /// It could not be started, or handling its files failed.
     #[error("{0}")]
     Machine(String),
 }
 
-/// The lines that tell why.
+impl Failure {
+    /// Whether the disk of this machine is to blame, by what sd-scripts or this program said of it.
+    pub(crate) fn is_of_disk(&self) -> bool {
+        matches!(
+            self,
+            Self::Crashed { .. } | Self::Unfinished { .. } | Self::Machine(_) | Self::Checkpoint(_)
+        ) && disk_fault::is_told(&chain(self))
+    }
+}
+
+/// The relevant output lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Excerpt(Vec<String>);
 
@@ -109,7 +122,7 @@ impl std::fmt::Display for Excerpt {
         if self.0.is_empty() {
             return Ok(());
         }
-        write!(f, "; it said:")?;
+        write!(f, "; its output:")?;
         self.0.iter().try_for_each(|line| write!(f, "\n{line}"))
     }
 }
@@ -162,7 +175,7 @@ fn is_mark(line: &str) -> bool {
     line.chars().all(|character| "^~ ".contains(character))
 }
 
-/// What was learned of a run by the time it ended.
+/// What is known about a run when it ends.
 #[derive(Debug, Default)]
 pub struct Seen {
     /// Its last lines.
@@ -171,13 +184,13 @@ pub struct Seen {
     pub model_saved: bool,
     /// `No data found`
     pub no_data: bool,
-    /// It computes on the processor, and was meant to use a GPU.
+    /// It runs on the CPU instead of the GPU.
     pub lacks_gpu: bool,
     /// Its last steps had losses that are no numbers, since this one.
     pub broken_since: Option<u32>,
 }
 
-/// Why a run that ended by itself has failed; nothing if it says that it has not.
+/// Why a run that exited has failed; `None` if it reports success.
 pub fn diagnose(status: ExitStatus, seen: &Seen, tokenizers: &Path) -> Option<Failure> {
     let tail = &seen.tail;
     let excerpt = || tail.excerpt();
@@ -193,7 +206,7 @@ pub fn diagnose(status: ExitStatus, seen: &Seen, tokenizers: &Path) -> Option<Fa
     }
     if status.success() {
         return (!seen.model_saved).then(|| Failure::Unfinished {
-            what: "it never said that the model is saved".into(),
+            what: "it did not report that the model was saved".into(),
             excerpt: excerpt(),
         });
     }
@@ -244,7 +257,7 @@ pub fn diagnose(status: ExitStatus, seen: &Seen, tokenizers: &Path) -> Option<Fa
     })
 }
 
-/// Why a run that had to be ended has failed.
+/// Why a run that had to be stopped has failed.
 pub fn stalled(after: Duration, tail: &Tail) -> Failure {
     Failure::Stalled {
         after,

@@ -1,4 +1,4 @@
-//! What sd-scripts finds in its folder, and what it leaves there.
+//! Input and output files in the folder of sd-scripts.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

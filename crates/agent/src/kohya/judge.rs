@@ -1,4 +1,4 @@
-//! Looks at the file that sd-scripts wrote, as the native engine's own files are looked at.
+//! Evaluates the file that sd-scripts wrote, in the same way as files of the native engine.
 
 use std::{fs, path::PathBuf};
 
@@ -12,10 +12,10 @@ use trainer::{
 use super::{failure::Failure, header};
 use crate::engine::{Job, load_base};
 
-/// Judges a LoRA file; takes as long as rendering three pictures on this machine's processor.
+/// Evaluates a LoRA file; takes as long as rendering three pictures on this machine's CPU.
 ///
 /// # Errors
-/// If the file is incomplete, not finite or zero, or the judging itself fails.
+/// If the file is incomplete, not finite or zero, or the evaluation itself fails.
 pub(super) fn judged(
     job: &Job,
     lora: PathBuf,
@@ -44,7 +44,7 @@ pub(super) fn judged(
     }));
     Ok(Trained {
         lora,
-        n_steps: job.recipe.parameters.n_steps,
+        n_steps: job.recipe.parameters().n_steps,
         verdict: judged.verdict,
         metadata,
         before: judged.before,

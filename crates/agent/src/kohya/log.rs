@@ -66,11 +66,11 @@ pub struct StepBar {
 
 /// What sd-scripts begins with, and how a person would say it.
 const STAGES: [(&str, &str); 9] = [
-    ("loading image sizes", "looking at the pictures"),
+    ("loading image sizes", "inspecting the pictures"),
     ("loading model for process", "loading the base model"),
     ("caching latents with", "caching latents"),
     ("caching Text Encoder outputs with", "caching captions"),
-    ("create LoRA network", "making the LoRA network"),
+    ("create LoRA network", "creating the LoRA network"),
     ("prepare optimizer", "preparing the optimizer"),
     ("running training", "starting to train"),
     ("generating sample images", RENDERING),

@@ -1,4 +1,4 @@
-//! Makes our step events of sd-scripts' scalars, or of its progress bar where there are no scalars.
+//! Creates step events from sd-scripts' scalars, or from its progress bar if there are no scalars.
 //!
 //! The bar shows a running mean with three digits, which one NaN spoils for good; the scalars are the losses
 //! themselves. The bar counts only when it has moved three steps and not one scalar was written.

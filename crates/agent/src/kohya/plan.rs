@@ -1,7 +1,7 @@
-//! From a recipe to what sd-scripts is started with: arguments, dataset file, captions and sample prompts.
+//! From a recipe to the inputs of sd-scripts: arguments, dataset file, captions and sample prompts.
 //!
-//! All of it is pure: paths are only named, nothing is looked at. What sd-scripts would refuse, after it has loaded
-//! the base model and encoded every picture, is refused here.
+//! All of it is pure and accesses no files. What sd-scripts would reject, after it has loaded
+//! the base model and encoded every picture, is rejected here.
 
 mod arguments;
 mod dataset_file;
@@ -31,7 +31,7 @@ const N_DEFAULT_PROMPTS: usize = 2;
 /// Longest name of a file on Linux is 255 bytes; `-step00000200-state` and `.safetensors` follow the name.
 const MAX_NAME_BYTES: usize = 200;
 
-/// What the U-Net computes in. The VAE always computes in full precision: in half it overflows.
+/// Precision of the U-Net. The VAE always uses full precision: in half precision it overflows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Precision {
     /// bfloat16: NVIDIA cards since Ampere.
@@ -54,7 +54,7 @@ impl Precision {
     }
 }
 
-/// How hard to save the GPU's memory.
+/// How much to save GPU memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Memory {
     /// As the recipe has it, with gradient checkpointing.
@@ -77,12 +77,12 @@ impl Memory {
         }
     }
 
-    /// What it does, for a person.
+    /// Description for people.
     pub fn describe(self) -> &'static str {
         match self {
             Self::Planned => "as the recipe says",
-            Self::SmallerBatches => "smaller batches, and more of them in one step",
-            Self::EightBitUnet => "the frozen unet in 8 bits",
+            Self::SmallerBatches => "smaller batches, with more gradient accumulation",
+            Self::EightBitUnet => "the frozen U-Net in 8 bits",
         }
     }
 
@@ -100,7 +100,7 @@ impl Memory {
     }
 }
 
-/// What a plan is made from.
+/// Inputs of a plan.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     /// The configuration.
@@ -117,15 +117,15 @@ pub struct Request<'a> {
     pub folder: &'a Path,
     /// Folder with both CLIP tokenizers, as sd-scripts caches them.
     pub tokenizers: &'a Path,
-    /// What the U-Net computes in.
+    /// Precision of the U-Net.
     pub precision: Precision,
-    /// How hard to save memory.
+    /// How much to save memory.
     pub memory: Memory,
-    /// What it goes on from.
+    /// The checkpoint to resume from.
     pub resume: Option<Resume<'a>>,
 }
 
-/// What a run goes on from.
+/// The checkpoint that a run resumes from.
 #[derive(Debug, Clone, Copy)]
 pub struct Resume<'a> {
     /// Folder with the state.
@@ -134,7 +134,7 @@ pub struct Resume<'a> {
     pub step: u32,
 }
 
-/// Everything that sd-scripts is started with.
+/// All inputs of sd-scripts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// Arguments of `sdxl_train_network.py`.
@@ -187,7 +187,7 @@ impl Plan {
     /// Plans a training.
     ///
     /// # Errors
-    /// If sd-scripts would refuse it; everything that is wrong comes at once.
+    /// If sd-scripts would reject it; all errors are returned at once.
     pub fn new(request: &Request<'_>) -> Result<Self, Refusals> {
         let pictures = pictures(request);
         refusal::check(request, &pictures)?;
@@ -195,7 +195,7 @@ impl Plan {
         let key = content_key(request, &pictures);
         let sample_prompts = sample_prompts(request, &pictures);
         let n_before = request.resume.map_or(0, |resume| resume.step);
-        let sample_every = request.recipe.parameters.sample_every_n_steps;
+        let sample_every = request.recipe.parameters().sample_every_n_steps;
         // Files of the run that it goes on from have the same names, and stay.
         let own = |name: &str| match n_before {
             0 => folder.join(name),
@@ -216,7 +216,7 @@ impl Plan {
             looks_every: looks_every(sample_every, n_before),
         };
         if !plan.sample_prompts.is_empty() {
-            let side = request.recipe.parameters.resolution;
+            let side = request.recipe.parameters().resolution;
             plan.prompts = Some((
                 folder.join("prompts.json"),
                 prompt_file(&plan.sample_prompts, side),
@@ -265,12 +265,12 @@ fn looks_every(sample_every: u32, n_before: u32) -> u32 {
 
 /// The sides that buckets may have: those of the native engine. sd-scripts' own limit of 1024 leaves no wide ones.
 fn limits(request: &Request<'_>) -> BucketLimits {
-    let p = &request.recipe.parameters;
+    let p = request.recipe.parameters();
     BucketLimits::new(p.resolution, p.bucket_step)
 }
 
 fn pictures(request: &Request<'_>) -> Vec<Picture> {
-    let trigger = request.recipe.trigger_word.as_deref().unwrap_or_default();
+    let trigger = request.recipe.trigger_word().unwrap_or_default();
     let trained = |item: &&ManifestItem| item.split == Split::Train;
     let items = request.manifest.items.iter().filter(trained).enumerate();
     items
@@ -294,7 +294,7 @@ fn pictures(request: &Request<'_>) -> Vec<Picture> {
 /// A name for everything that cached latents and text encodings are made of: sd-scripts looks at nothing but the
 /// names of cache files, so the name of their folder has to tell.
 fn content_key(request: &Request<'_>, pictures: &[Picture]) -> String {
-    let p = &request.recipe.parameters;
+    let p = request.recipe.parameters();
     let mut hasher = Sha256::new();
     hasher.update(format!(
         "{} {} {} {} {}\n",
@@ -307,8 +307,8 @@ fn content_key(request: &Request<'_>, pictures: &[Picture]) -> String {
 }
 
 fn sample_prompts(request: &Request<'_>, pictures: &[Picture]) -> Vec<SamplePrompt> {
-    let seed = u64::from(request.recipe.parameters.seed);
-    let prompts: Vec<String> = match request.recipe.sample_prompts.as_slice() {
+    let seed = u64::from(request.recipe.parameters().seed);
+    let prompts: Vec<String> = match request.recipe.sample_prompts() {
         [] => {
             let captions = pictures.iter().filter_map(|picture| picture.caption.clone());
             captions.take(N_DEFAULT_PROMPTS).collect()

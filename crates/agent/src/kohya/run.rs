@@ -1,11 +1,11 @@
-//! Runs sd-scripts: starts it, watches it, obeys orders, and picks up what it leaves.
+//! Runs sd-scripts: starts it, watches it, carries out orders, and collects its files.
 //!
-//! A job that goes on from a checkpoint is a run of the steps that are left; what sd-scripts counts and names by that
-//! run is counted and named by the whole training here.
+//! A job that resumes from a checkpoint is a run of the remaining steps; what sd-scripts counts and names within that
+//! run is counted and named within the whole training here.
 //!
-//! sd-scripts takes no orders. Stopping it means ending it, with the newest state that it saved; a checkpoint out of turn
-//! comes at the next step that the recipe names. It looks for sample prompts every few steps, and finds them when samples
-//! are due or asked for.
+//! sd-scripts accepts no orders. Stopping it means ending it, with the newest state it saved; a requested checkpoint
+//! is written at the next checkpoint step of the recipe. It looks for sample prompts every few steps, and finds them
+//! when samples are due or requested.
 
 mod child;
 mod watch;
@@ -17,12 +17,15 @@ use protocol::{
     event::LogLevel,
 };
 use tokio::sync::mpsc;
-use trainer::train::{Ended, TrainEvent};
+use trainer::{
+    origin::Training,
+    train::{Ended, TrainEvent},
+};
 
 use self::watch::{Watch, Watched};
 use super::{
     base::Located,
-    checkpoint::{Origin, Resumed, unpack},
+    checkpoint::{Resumed, unpack},
     failure::{Excerpt, Failure},
     files,
     header::is_complete,
@@ -31,10 +34,10 @@ use super::{
 };
 use crate::engine::Job;
 
-/// Trains a job with sd-scripts, from the pictures to the judged file.
+/// Trains a job with sd-scripts, from the pictures to the evaluated file.
 ///
 /// # Errors
-/// If the recipe is refused, sd-scripts fails, or what it wrote is of no use.
+/// If the recipe is rejected, sd-scripts fails, or its result is unusable.
 pub async fn run(
     job: Job,
     events: mpsc::UnboundedSender<TrainEvent>,
@@ -56,22 +59,29 @@ pub async fn run(
         done: 0,
         total: 1,
     });
-    let (base, name, to) = (job.base.clone(), job.recipe.base_model.clone(), folder.clone());
+    let (base, name, to) = (
+        job.base.clone(),
+        job.recipe.base_model().to_owned(),
+        folder.clone(),
+    );
     let located = tokio::task::spawn_blocking(move || {
         let located = Located::find(&base, &name, &to)?;
         located.lay_out()?;
         Ok::<_, Failure>(located)
     })
     .await;
-    let base = located.map_err(|panic| Failure::Machine(format!("the hashing broke off: {panic}")))??;
+    let base = located.map_err(|panic| Failure::Machine(format!("hashing panicked: {panic}")))??;
     if let Some(warning) = base.warning {
         tell.log(LogLevel::Warning, warning);
     }
-    let origin = Origin::of(&job.recipe, &job.manifest, base.hash.clone());
+    let training = Training::of(&job.recipe, &job.manifest, base.hash.clone());
     let mut resumed = match &job.resume_from {
-        Some(checkpoint) => Some(unpack(checkpoint, &origin, &folder.join("resume"))?),
+        Some(checkpoint) => Some(unpack(checkpoint, &training, &folder.join("resume"))?),
         None => None,
     };
+    if let Some(message) = resumed.as_mut().and_then(|resumed| resumed.new_schedule.take()) {
+        tell.log(LogLevel::Info, message);
+    }
     let plan_for = |memory, resumed: Option<&Resumed>| {
         let plan = Plan::new(&Request {
             recipe: &job.recipe,
@@ -94,9 +104,9 @@ pub async fn run(
     let mut plan = plan_for(Memory::Planned, resumed.as_ref())?;
     if let Some(last) = resumed
         .as_ref()
-        .filter(|resumed| resumed.step == job.recipe.parameters.n_steps)
+        .filter(|resumed| resumed.step == job.recipe.parameters().n_steps)
     {
-        // It was interrupted between its last step and the judging.
+        // It was interrupted between its last step and the evaluation.
         return finish(job, last.lora.clone(), &tell, &mut orders).await;
     }
     files::lay_out_pictures(&plan, &job.pictures).map_err(on_disk(&plan.picture_folder))?;
@@ -104,25 +114,32 @@ pub async fn run(
     let mut memory = Memory::Planned;
     loop {
         files::prepare(&plan).map_err(on_disk(&folder))?;
-        let mut watch = Watch::new(&kohya, &plan, &job.recipe, &origin, &job.folder, &mut tell);
+        let mut watch = Watch::new(
+            &kohya,
+            &plan,
+            &job.recipe,
+            training.origin(),
+            &job.folder,
+            &mut tell,
+        );
         match watch.run(&mut orders).await {
             Ok(Watched::Done) => break,
             Ok(Watched::Stopped) => return Ok(Ended::Stopped),
             Ok(Watched::Cancelled) => return Ok(Ended::Cancelled),
             Err(Failure::OutOfMemory(excerpt)) => {
-                let cheaper = memory.cheaper(&job.recipe.parameters, kohya.precision);
+                let cheaper = memory.cheaper(job.recipe.parameters(), kohya.precision);
                 // Once: what does not fit then is the recipe's fault, and every try costs minutes of a rented GPU.
                 let Some(cheaper) = cheaper.filter(|_| memory == Memory::Planned) else {
                     return Err(Failure::OutOfMemory(excerpt));
                 };
                 if let Some(newest) = watch.newest_checkpoint.take() {
-                    resumed = Some(unpack(&newest, &origin, &folder.join("resume"))?);
+                    resumed = Some(unpack(&newest, &training, &folder.join("resume"))?);
                 }
                 let how = cheaper.describe();
                 let from = resumed.as_ref().map_or(0, |resumed| resumed.step);
                 tell.log(
                     LogLevel::Warning,
-                    format!("the GPU's memory was too small; trying once more after step {from} with {how}"),
+                    format!("the GPU's memory was too small; retrying after step {from} with {how}"),
                 );
                 memory = cheaper;
                 plan = plan_for(memory, resumed.as_ref())?;
@@ -130,7 +147,7 @@ pub async fn run(
             Err(failure) => return Err(failure),
         }
     }
-    let written = plan.output.join(format!("{}.safetensors", job.recipe.name));
+    let written = plan.output.join(format!("{}.safetensors", job.recipe.name()));
     finish(job, written, &tell, &mut orders).await
 }
 
@@ -141,7 +158,7 @@ async fn finish(
     tell: &Teller,
     orders: &mut mpsc::UnboundedReceiver<Directive>,
 ) -> Result<Ended, Failure> {
-    let file_name = format!("{}.safetensors", job.recipe.name);
+    let file_name = format!("{}.safetensors", job.recipe.name());
     let lora = job.folder.join(&file_name);
     if !is_complete(&written) {
         return Err(Failure::Unfinished {
@@ -156,12 +173,12 @@ async fn finish(
     loop {
         tokio::select! {
             judged = &mut judging => {
-                let trained = judged.map_err(|err| Failure::Machine(format!("the judging broke off: {err}")))??;
+                let trained = judged.map_err(|err| Failure::Machine(format!("the evaluation panicked: {err}")))??;
                 return Ok(Ended::Completed(Box::new(trained)));
             }
             order = orders.recv() => match order {
                 Some(Directive::Cancel) | None => return Ok(Ended::Cancelled),
-                // It is trained already; the judging ends by itself.
+                // It is already trained; the evaluation finishes on its own.
                 Some(_) => {}
             },
         }

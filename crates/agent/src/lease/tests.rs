@@ -18,7 +18,9 @@ use crate::{
 const DEADLINE: Duration = Duration::from_secs(20);
 
 fn assignment() -> Assignment {
-    let request = json!({ "base_model": "tiny-xl", "prompt": "" });
+    let request = json!({
+        "base_model": "tiny-xl", "prompt": "", "seed": 1, "n_steps": 4, "guidance": 1.0, "width": 64, "height": 64,
+    });
     Assignment {
         attempt_id: AttemptId::new(),
         fence: 7,

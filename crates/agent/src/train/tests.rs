@@ -68,9 +68,9 @@ fn ending(server: &FakeServer) -> (serde_json::Value, bool) {
     (requests[finish].json(), brought)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_training_stops_with_a_checkpoint_when_the_disk_is_nearly_full() {
-    let server = FakeServer::start(|_, request| {
+/// A server that takes whatever an attempt has to say.
+async fn server() -> FakeServer {
+    FakeServer::start(|_, request| {
         let answer = if request.line.contains("/heartbeat ") {
             let events = request.json()["events"].as_array().cloned().unwrap_or_default();
             let acknowledged = events.last().map_or(json!(0), |event| event["n"].clone());
@@ -82,7 +82,61 @@ async fn a_training_stops_with_a_checkpoint_when_the_disk_is_nearly_full() {
         };
         (200, answer.to_string().into_bytes())
     })
-    .await;
+    .await
+}
+
+/// An engine whose disk fills up after its first checkpoint, before anybody looks at it.
+fn runs_out_of_room(
+    job: &engine::Job,
+    tell: engine::Tell<'_>,
+    _: engine::Next<'_>,
+) -> Result<Ended, EngineError> {
+    let path = job.folder.join("checkpoint-000010.safetensors");
+    std::fs::write(&path, "state").unwrap();
+    let kind = ArtifactKind::Checkpoint { step: 10 };
+    tell(TrainEvent::Wrote { kind, path });
+    Err(EngineError::Disk(
+        "failed to write `checkpoint-000020.safetensors`: No space left on device".into(),
+    ))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_is_full_before_anybody_looks_is_no_fault_of_the_training() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let work_dir = WorkDir::measured(folder.path(), |_| Some((50 << 30, 100 << 30)));
+    let (assignment, work) = assignment();
+    let shutdown = CancellationToken::new();
+    let client = server.client();
+    let training = run(
+        &client,
+        &work_dir,
+        &assignment,
+        &work,
+        runs_out_of_room,
+        None,
+        &shutdown,
+    );
+    tokio::time::timeout(Duration::from_secs(60), Box::pin(training))
+        .await
+        .expect("it ends")
+        .unwrap();
+    let (finish, brought) = ending(&server);
+    assert_eq!(
+        (&finish["outcome"], &finish["no_room"]),
+        (&json!("lost"), &json!(true)),
+        "{finish}"
+    );
+    assert!(
+        finish["detail"].as_str().unwrap().contains("No space left"),
+        "{finish}"
+    );
+    assert!(brought, "what it had done is kept");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_training_stops_with_a_checkpoint_when_the_disk_is_nearly_full() {
+    let server = server().await;
     let folder = tempfile::tempdir().unwrap();
     let work_dir = WorkDir::measured(folder.path(), |_| Some((1 << 30, 100 << 30))).guarded(true);
     let (assignment, work) = assignment();
@@ -100,5 +154,6 @@ async fn a_training_stops_with_a_checkpoint_when_the_disk_is_nearly_full() {
         detail.starts_with("the disk of the agent's machine is nearly full"),
         "{detail}"
     );
+    assert_eq!(finish["no_room"], true, "{finish}");
     assert!(brought, "what it had done is kept");
 }

@@ -1,4 +1,4 @@
-//! Fetches stored files. A connection that breaks is taken up where it broke.
+//! Downloads stored files, resuming after a broken connection.
 
 use std::{
     fs::File,
@@ -21,7 +21,7 @@ use trainer::tensor_file;
 use super::{HashWriter, TransferError, display_name, hash_file, source::Source};
 use crate::client::{Client, Failure, Patience, Transient};
 
-/// Fetches a stored file to `path`, unless it is there already with the right content.
+/// Downloads a stored file to `path`, unless it already exists with the right content.
 pub(crate) async fn download(
     client: &Client,
     file: &StoredFile,
@@ -29,7 +29,8 @@ pub(crate) async fn download(
     patience: Patience,
 ) -> Result<(), TransferError> {
     if path.exists() && hash_file(path).await?.sha256 == file.sha256 {
-        // The next to be dropped is the one that was not used for longest; where that cannot be noted, it is dropped sooner.
+        // The next to be dropped is the one that was not used for longest; where that cannot be noted, it is dropped
+        // sooner.
         let _ = File::open(path).and_then(|file| file.set_modified(SystemTime::now()));
         return Ok(());
     }
@@ -57,7 +58,7 @@ pub(crate) struct Kept<'a> {
     pub(crate) progress: &'a (dyn Fn(u64) + Sync),
 }
 
-/// Fetches a large file; what has arrived stays when the agent ends, and the next one goes on from there.
+/// Downloads a large file; partial data is kept if the agent exits, and the next agent resumes from it.
 pub(crate) async fn download_kept(
     client: &Client,
     file: &StoredFile,
@@ -113,7 +114,7 @@ async fn complete<'a>(
             .map_err(|err| disk("write", err))?;
         let mut part = part.lock().await;
         match fetched {
-            // Whoever comes further may be cut off again; the patience is for standing still.
+            // Interruptions with progress do not count; the retry limit is for no progress.
             Fetched::More => continue,
             Fetched::TooMuch => {
                 return Err(TransferError::TooMuch {
@@ -130,7 +131,7 @@ async fn complete<'a>(
             }
             Fetched::All => {
                 let got = part.sha256();
-                // Nobody shall go on from it.
+                // It must not be resumed.
                 part.restart().map_err(|err| disk("write", err))?;
                 return Err(TransferError::WrongContent {
                     file: display_name(path),
@@ -267,13 +268,13 @@ impl Part<'_> {
                     }
                 }
                 Ok(None) => return Ok(Ok(Fetched::All)),
-                // Next to nothing is no progress: who sends a byte each time would be waited for for ever.
+                // Very little data is not progress: a server that sends one byte each time would be retried forever.
                 Err(Failure::Transient(err)) if self.n_bytes >= self.furthest + MIN_FETCH_PACE_BYTES => {
                     self.furthest = self.n_bytes;
                     tracing::debug!(
                         n_bytes = self.n_bytes,
                         error = protocol::problem::chain(&err),
-                        "a download was cut off, going on"
+                        "a download was interrupted, resuming"
                     );
                     return Ok(Ok(Fetched::More));
                 }

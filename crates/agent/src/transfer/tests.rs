@@ -320,7 +320,10 @@ async fn a_file_that_is_longer_than_announced_is_not_taken() {
             Some(announced.sha256.as_str()),
             "it is not what was stored"
         );
-        assert!(err.to_string().contains("more than the 600000 bytes"), "{err}");
+        assert!(
+            err.to_string().contains("more than the announced 600000 bytes"),
+            "{err}"
+        );
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

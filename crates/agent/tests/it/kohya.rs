@@ -6,6 +6,7 @@ use agent::engine::Ended;
 use protocol::{
     agent::{ArtifactKind, Directive},
     event::LogLevel,
+    recipe::RecipeRequest,
 };
 
 use self::stage::{Run, Stage, bar, golden};
@@ -55,7 +56,7 @@ async fn exit_code_0_without_the_word_on_the_model_is_a_failure() {
     let mut run = stage.good_run();
     run.out = Some(stage.file("out", "epoch 1/1\n"));
     stage.plays([run]);
-    stage.fails_with("never said that the model is saved").await;
+    stage.fails_with("did not report that the model was saved").await;
 }
 
 #[tokio::test]
@@ -85,7 +86,9 @@ async fn losses_that_are_no_numbers_end_the_run_at_once() {
         stays: true,
         ..Run::default()
     }]);
-    stage.fails_with("the loss is not a number since step").await;
+    stage
+        .fails_with("the loss is not a number (NaN) since step")
+        .await;
     assert!(!stage.child_lives());
 }
 
@@ -120,7 +123,7 @@ async fn a_stop_ends_it_and_keeps_the_newest_state() {
 }
 
 /// Runs a job until it has a checkpoint of step 2, and stops it.
-async fn stopped_after_two_steps(change: fn(&mut protocol::recipe::Recipe)) -> Stage {
+async fn stopped_after_two_steps(change: fn(&mut RecipeRequest)) -> Stage {
     let stage = Stage::new(change);
     let mut run = stage.good_run();
     run.stays = true;
@@ -134,8 +137,8 @@ async fn stopped_after_two_steps(change: fn(&mut protocol::recipe::Recipe)) -> S
 
 #[tokio::test]
 async fn another_machine_goes_on_where_a_stopped_run_was() {
-    let first = stopped_after_two_steps(|recipe| recipe.parameters.gradient_accumulation = 2).await;
-    let mut second = Stage::new(|recipe| recipe.parameters.gradient_accumulation = 2);
+    let first = stopped_after_two_steps(|request| request.overrides.gradient_accumulation = Some(2)).await;
+    let mut second = Stage::new(|request| request.overrides.gradient_accumulation = Some(2));
     second.plays([second.rest_of_a_run()]);
     // Only the archive travels.
     let archive = std::fs::read(first.output().join("checkpoint-000002.zip")).unwrap();
@@ -167,7 +170,7 @@ async fn another_machine_goes_on_where_a_stopped_run_was() {
     assert_eq!(trained.metadata["ss_max_train_steps"], "4");
 
     // Interrupted after the last step, nothing is left to train.
-    let mut third = Stage::new(|recipe| recipe.parameters.gradient_accumulation = 2);
+    let mut third = Stage::new(|request| request.overrides.gradient_accumulation = Some(2));
     let archive = std::fs::read(second.output().join("checkpoint-000004.zip")).unwrap();
     third.resume_from = Some(third.file("resume.safetensors", archive));
     let told = third.run(|_| None).await;
@@ -183,11 +186,11 @@ async fn a_checkpoint_that_is_none_is_refused() {
     stage.plays([stage.good_run()]);
     stage.resume_from = Some(stage.lora("resume.safetensors", |_| 0.5));
     stage
-        .fails_with("checkpoints of the native engine are good for that one only")
+        .fails_with("checkpoints of the native engine only work with the native engine")
         .await;
-    let first = stopped_after_two_steps(|recipe| recipe.parameters.seed = 5).await;
+    let first = stopped_after_two_steps(|request| request.overrides.seed = Some(5)).await;
     stage.resume_from = Some(first.output().join("checkpoint-000002.zip"));
-    stage.fails_with("was made with another seed").await;
+    stage.fails_with("`parameters.seed` was 5 and is 42 now").await;
 }
 
 #[tokio::test]
@@ -205,16 +208,18 @@ async fn a_gpu_that_is_not_seen_ends_it_at_once() {
 
 #[tokio::test]
 async fn a_sample_out_of_turn_comes_when_prompts_are_looked_for_next() {
-    let stage = Stage::new(|recipe| {
-        recipe.parameters.n_steps = 20;
-        recipe.parameters.sample_every_n_steps = 0;
+    let stage = Stage::new(|request| {
+        request.overrides.n_steps = Some(20);
+        request.overrides.sample_every_n_steps = Some(0);
     });
     let mut run = stage.good_run();
     run.stays = true;
     stage.plays([run]);
     let told = stage
         .run(|told| match told.logs.as_slice() {
-            [.., (LogLevel::Info, line)] if line == "samples come after step 10" => Some(Directive::Cancel),
+            [.., (LogLevel::Info, line)] if line == "samples will be rendered after step 10" => {
+                Some(Directive::Cancel)
+            }
             _ => (told.metrics.len() == 1).then_some(Directive::Sample),
         })
         .await;
@@ -224,13 +229,13 @@ async fn a_sample_out_of_turn_comes_when_prompts_are_looked_for_next() {
 
 #[tokio::test]
 async fn a_sample_out_of_turn_is_not_promised_when_it_is_too_late() {
-    let stage = Stage::new(|recipe| recipe.parameters.sample_every_n_steps = 0);
+    let stage = Stage::new(|request| request.overrides.sample_every_n_steps = Some(0));
     let mut run = stage.good_run();
     run.stays = true;
     stage.plays([run]);
     let told = stage
         .run(|told| match told.logs.as_slice() {
-            [.., (LogLevel::Info, line)] if line.contains("no samples any more before the end") => {
+            [.., (LogLevel::Info, line)] if line.contains("no more samples before the end") => {
                 Some(Directive::Cancel)
             }
             _ => (told.metrics.len() == 1).then_some(Directive::Sample),
@@ -260,7 +265,7 @@ async fn a_checkpoint_out_of_turn_is_answered_with_when_the_next_comes() {
     stage.plays([run]);
     let told = stage
         .run(|told| match told.logs.as_slice() {
-            [.., (LogLevel::Info, line)] if line.contains("no checkpoint out of turn") => {
+            [.., (LogLevel::Info, line)] if line.contains("cannot write a checkpoint on request") => {
                 Some(Directive::Cancel)
             }
             _ => (told.metrics.len() == 1).then_some(Directive::Checkpoint),
@@ -279,14 +284,14 @@ async fn a_stall_is_ended() {
         ..Run::default()
     }]);
     stage
-        .fails_with("said nothing and trained nothing for 1 s, and was ended; it said:")
+        .fails_with("made no output and no progress for 1 s, and was stopped; its output:")
         .await;
     assert!(!stage.child_lives());
 }
 
 #[tokio::test]
 async fn out_of_memory_is_tried_once_more_with_less() {
-    let stage = Stage::new(|recipe| recipe.parameters.batch_size = 2);
+    let stage = Stage::new(|request| request.overrides.batch_size = Some(2));
     stage.plays([stage.out_of_memory(), stage.good_run()]);
     let told = stage.run(|_| None).await;
     assert!(matches!(told.ended, Ok(Ended::Completed(_))), "{told:?}");
@@ -299,7 +304,7 @@ async fn out_of_memory_is_tried_once_more_with_less() {
 
 #[tokio::test]
 async fn out_of_memory_twice_is_a_failure() {
-    let stage = Stage::new(|recipe| recipe.parameters.batch_size = 4);
+    let stage = Stage::new(|request| request.overrides.batch_size = Some(4));
     stage.plays([stage.out_of_memory()]);
     stage.fails_with("GPU's memory is too small").await;
     assert_eq!(stage.n_runs(), 2);
@@ -338,7 +343,7 @@ fn recorded(name: &str, stage: &Stage) -> Option<Run> {
 
 #[tokio::test]
 async fn a_recorded_run_is_followed_by_its_bar() {
-    let stage = Stage::new(|recipe| recipe.parameters.n_steps = 8);
+    let stage = Stage::new(|request| request.overrides.n_steps = Some(8));
     let Some(run) = recorded("r1", &stage) else { return };
     stage.plays([run]);
     let told = stage.run(|_| None).await;
@@ -353,7 +358,7 @@ async fn a_recorded_run_is_followed_by_its_bar() {
 
 #[tokio::test]
 async fn a_recorded_run_with_a_wrapped_log_is_followed() {
-    let stage = Stage::new(|recipe| recipe.parameters.n_steps = 20);
+    let stage = Stage::new(|request| request.overrides.n_steps = Some(20));
     let Some(run) = recorded("a", &stage) else { return };
     stage.plays([run]);
     let told = stage.run(|_| None).await;
@@ -366,11 +371,11 @@ async fn recorded_failures_are_named() {
     for (name, exit, words) in [
         ("r4", 0, "found no pictures"),
         ("r5", 1, "file not found"),
-        ("r6", 0, "the loss is not a number since step"),
+        ("r6", 0, "the loss is not a number (NaN) since step"),
         ("r14", 130, "KeyboardInterrupt"),
         ("r22", 1, "max_train_steps should be greater than initial step"),
     ] {
-        let stage = Stage::new(|recipe| recipe.parameters.n_steps = 6);
+        let stage = Stage::new(|request| request.overrides.n_steps = Some(6));
         let Some(mut run) = recorded(name, &stage) else {
             return;
         };

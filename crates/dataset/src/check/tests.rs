@@ -39,9 +39,9 @@ fn reports_errors_first_then_warnings_then_infos() {
     expect_test::expect![[r#"
         error bad.png: is not a picture but text: pictures are PNG, JPEG, WebP, BMP, GIF or TIFF files
         warning more/small.png: has no caption: add a .txt file of the same name
-        warning more/small.png: is 64×80 and gets enlarged 2.0 times to 128×160: a larger picture would be sharper
+        warning more/small.png: is 64×80 and will be enlarged 2.0 times to 128×160: use a larger picture for a sharper result
         warning -: has 2 pictures: 15 to 30 are usual for a character
-        info good.png: its caption lacks `zora`, which is put in front
+        info good.png: its caption lacks `zora`, which will be prepended
     "#]]
     .assert_eq(&shown(&report));
 }
@@ -58,6 +58,28 @@ fn an_empty_folder_is_an_error_and_a_missing_one_fails() {
     let missing = folder.path().join("missing");
     let err = check(&missing, &options()).unwrap_err();
     assert_eq!(err.to_string(), format!("failed to read `{}`", missing.display()));
+}
+
+#[test]
+fn a_pipe_is_named_and_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = std::process::Command::new("mkfifo")
+        .arg(folder.path().join("a.png"))
+        .status()
+        .unwrap();
+    assert!(made.success(), "{made}");
+    let (done, ended) = std::sync::mpsc::channel();
+    let path = folder.path().to_owned();
+    std::thread::spawn(move || done.send(check(&path, &options()).unwrap()));
+    let report = ended
+        .recv_timeout(std::time::Duration::from_secs(20))
+        .expect("it does not wait");
+    assert!(!report.passed);
+    let told = shown(&report);
+    assert!(
+        told.starts_with("error a.png: is neither a file nor a folder"),
+        "{told}"
+    );
 }
 
 fn shown(report: &CheckReport) -> String {

@@ -66,13 +66,13 @@ impl Worker {
         let mut child = Command::new(program)
             .args(args)
             .env_clear()
-            // mimalloc: no gigabyte set aside at the start, which the limit of memory would not reach.
+            // mimalloc: do not reserve a gigabyte at startup, which would exceed the memory limit.
             .env("MIMALLOC_ARENA_RESERVE", "0")
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            // A terminal's Ctrl-C is for the server, which finishes what is in its hands.
+            // A terminal's Ctrl-C is only for the server, which finishes its current work.
             .process_group(0)
             .spawn()?;
         let pipes = child.stdin.take().zip(child.stdout.take());
@@ -167,7 +167,7 @@ fn shown(text: &[u8]) -> String {
 }
 
 fn nonsense() -> io::Error {
-    io::Error::new(ErrorKind::InvalidData, "it does not answer as it should")
+    io::Error::new(ErrorKind::InvalidData, "its response is invalid")
 }
 
 /// Bytes to and from a worker, up to a point in time.

@@ -70,14 +70,14 @@ impl Pool {
                 Err(Failure::Refused(reason)) => return Err(DecodeError::Refused(reason)),
                 Err(Failure::Broken) => {
                     lease.replace();
-                    // It may have been worn from what came before, or ended by somebody: a fresh one has the last word.
+                    // It may have been damaged by earlier input or killed: a new worker decides.
                     if !std::mem::take(&mut may_try_again) {
                         return Err(refused(PictureError::TooCostly));
                     }
                 }
                 Err(Failure::Slow) => {
                     lease.replace();
-                    return Err(refused(PictureError::TooCostly));
+                    return Err(refused(PictureError::TooSlow));
                 }
             }
         }
@@ -120,7 +120,7 @@ struct Lease<'a> {
 impl Lease<'_> {
     /// One that has greeted.
     fn worker(&mut self) -> Result<&mut Worker, DecodeError> {
-        // One that ended before anybody needed it is replaced.
+        // A worker that ended while idle is replaced.
         let idle = self.worker.take();
         let worker = match idle.and_then(|mut worker| worker.confinement().is_ok().then_some(worker)) {
             Some(worker) => worker,
@@ -139,7 +139,7 @@ impl Lease<'_> {
             let mut state = self.pool.lock();
             state.peak_bytes = state.peak_bytes.max(worker.peak_bytes());
         }
-        // Tried again when it is needed, and then whoever needs it hears why it cannot be.
+        // Retried when one is needed, which then reports the error.
         self.worker = Worker::start(&self.pool.command).ok();
     }
 }

@@ -20,8 +20,8 @@ pub(super) fn enter() -> Confinement {
         Ok(()) => confinement.holds.push(what.to_owned()),
         Err(err) => confinement.missing.push(format!("{what}: {err}")),
     };
-    // When memory runs out all the same, the kernel ends this process and not the server. Some systems forbid
-    // to say so, and the limits below hold without it.
+    // If memory still runs out, the kernel kills this process and not the server. Some systems do not
+    // allow this setting; the limits below work without it.
     let _ = fs::write("/proc/self/oom_score_adj", "1000");
     note("memory", limit_memory());
     // The owner ends a worker that has been busy for so long, and gives one picture this much time.

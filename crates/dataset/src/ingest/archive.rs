@@ -1,4 +1,4 @@
-//! Reads zip archives without trusting a word of them: names, sizes and counts are checked as they come.
+//! Reads zip archives without trusting them: names, sizes and counts are checked while reading.
 
 use std::{
     collections::HashSet,
@@ -18,20 +18,20 @@ use crate::{
     sniff::{self, Kind},
 };
 
-/// Limits for one archive, counted while it is unpacked.
+/// Limits for one archive, enforced while it is unpacked.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Most entries.
+    /// Maximum number of entries.
     pub n_entries: usize,
-    /// Most bytes of the list of entries: names, comments, extra fields.
+    /// Maximum size of the list of entries: names, comments, extra fields.
     pub directory_bytes: u64,
-    /// Most bytes of all entries together, unpacked.
+    /// Maximum unpacked size of all entries together.
     pub total_bytes: u64,
-    /// Most bytes of one entry, unpacked.
+    /// Maximum unpacked size of one entry.
     pub entry_bytes: u64,
-    /// Most unpacked bytes for each packed one, in entries and archives above [`Limits::ratio_from_bytes`].
+    /// Maximum compression ratio of entries and archives above [`Limits::ratio_from_bytes`].
     pub ratio: u64,
-    /// Below this size, unpacked, the ratio is not looked at: a white page packs very well and is harmless.
+    /// Below this unpacked size the ratio is not checked: a white page compresses very well and is harmless.
     pub ratio_from_bytes: u64,
 }
 
@@ -78,7 +78,7 @@ impl Batch {
         };
         if self.n_files + archive.len() > limits::MAX_UPLOAD_FILES {
             let reason = format!(
-                "holds {} files, more than are left of the {} of one upload: send it in another",
+                "contains {} files, which exceeds the limit of {} for one upload: send it in another upload",
                 archive.len(),
                 limits::MAX_UPLOAD_FILES
             );
@@ -130,7 +130,7 @@ fn open<R: Read + Seek>(mut file: R, limits: &Limits) -> Result<ZipArchive<R>, S
         return Err("is an empty archive".to_owned());
     }
     if archive.has_duplicate_names() {
-        return Err("names a file twice, so that it is unclear which one is meant: pack it again".to_owned());
+        return Err("contains two files with the same name: pack it again".to_owned());
     }
     if archive.has_overlapping_files().map_err(damaged)? {
         return Err("is a zip bomb: its files overlap".to_owned());
@@ -146,7 +146,7 @@ fn check_directory(file: impl Read + Seek, limits: &Limits) -> Result<(), String
     };
     let objection = |err: zip::result::ZipError| match err {
         zip::result::ZipError::Io(err) if err.kind() == io::ErrorKind::FileTooLarge => format!(
-            "has a list of files that is larger than {} MiB: pack it again, without comments",
+            "has a file list larger than {} MiB: pack it again, without comments",
             limits.directory_bytes >> 20
         ),
         err => format!("is a damaged zip archive: {err}; pack it again"),
@@ -154,7 +154,7 @@ fn check_directory(file: impl Read + Seek, limits: &Limits) -> Result<(), String
     let mut directory = ZipIterable::try_new(file, Config::default()).map_err(objection)?;
     if directory.len() > limits.n_entries {
         return Err(format!(
-            "holds {} files: an archive has at most {}",
+            "contains {} files: an archive can have at most {}",
             directory.len(),
             limits.n_entries
         ));
@@ -225,7 +225,7 @@ impl Counted {
         }
         if !self.names.insert(name.to_lowercase()) {
             return entry_refused(
-                "has the name of another file in the archive, but for upper and lower case",
+                "has the same name as another file in the archive apart from upper and lower case",
             );
         }
         let n_packed_bytes = entry.compressed_size().min(self.n_packed_bytes);

@@ -1,4 +1,6 @@
-//! Names of uploaded files: what they may be, and what they say.
+//! Names of uploaded files: validation and meaning.
+
+use unicode_normalization::UnicodeNormalization as _;
 
 /// The name without control characters and cut to a sane length, for showing and storing as text.
 ///
@@ -15,7 +17,8 @@ pub fn displayable(name: &str) -> String {
     name.chars().skip(n_chars.saturating_sub(MAX_CHARS)).collect()
 }
 
-/// The name without its extension, in lower case.
+/// The name without its extension, in lower case. Systems write an accented letter as one character or as two (macOS),
+/// which makes no difference here.
 pub(super) fn stem(name: &str) -> String {
     let (folder, base) = name
         .rsplit_once('/')
@@ -29,7 +32,7 @@ pub(super) fn stem(name: &str) -> String {
     } else {
         format!("{folder}/{base}")
     };
-    stem.to_lowercase()
+    stem.to_lowercase().nfc().collect()
 }
 
 /// Whether the name says that the file is a caption: `.txt`, or `.caption` as sd-scripts has it.
@@ -40,7 +43,7 @@ pub(super) fn is_caption(name: &str) -> bool {
         .any(|caption| extension.eq_ignore_ascii_case(caption))
 }
 
-/// Whether the file is one that operating systems leave lying about.
+/// Whether the file is a hidden system file that operating systems create.
 pub(super) fn is_clutter(name: &str) -> bool {
     let base = name.rsplit('/').next().unwrap_or(name);
     name.split('/').any(|part| part == "__MACOSX")
@@ -50,20 +53,20 @@ pub(super) fn is_clutter(name: &str) -> bool {
             .any(|clutter| base.eq_ignore_ascii_case(clutter))
 }
 
-/// What is wrong with the name of an archive's entry, if anything is.
+/// Checks the name of an archive's entry; returns what is wrong.
 ///
 /// Entries are never written to a path, so a wrong name could do no harm here; an archive that has one is
 /// broken or hostile all the same, and its files are not what they seem.
 pub(super) fn objection(name: &str) -> Option<&'static str> {
     let unified = name.replace('\\', "/");
     if name.contains('\0') {
-        return Some("has a NUL in its name");
+        return Some("has a NUL character in its name");
     }
     if unified.starts_with('/') {
-        return Some("has an absolute path for a name: names in an archive are relative");
+        return Some("has an absolute path as its name: names in an archive must be relative");
     }
     if unified.as_bytes().get(1) == Some(&b':') && unified.as_bytes()[0].is_ascii_alphabetic() {
-        return Some("has a drive letter in its name: names in an archive are relative");
+        return Some("has a drive letter in its name: names in an archive must be relative");
     }
     if unified.split('/').any(|part| part == "..") {
         return Some("has `..` in its name, which leads out of the archive");

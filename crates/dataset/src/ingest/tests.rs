@@ -75,6 +75,17 @@ fn pairs_captions_with_pictures_in_any_order() {
     );
 }
 
+/// A letter with its accent apart, as macOS writes names, and as one character.
+#[test]
+fn an_accent_may_be_written_either_way() {
+    let report = report_on(&[
+        ("zoe\u{308}.txt", b"a portrait".to_vec()),
+        ("zo\u{eb}.png", png(1)),
+    ]);
+    refused(&report, &[]);
+    assert_eq!(report.items[0].caption, "a portrait");
+}
+
 #[test]
 fn names_every_refused_file_and_goes_on() {
     let report = report_on(&[
@@ -94,9 +105,12 @@ fn names_every_refused_file_and_goes_on() {
         &[
             ("text.png", "is not a picture but text"),
             ("latin.txt", "is not UTF-8 text: byte 2 is 0xfc"),
-            ("same.jpg", "is named like `same.png` but for the extension"),
+            (
+                "same.jpg",
+                "has the same name as `same.png` apart from the extension",
+            ),
             ("copy.png", "shows the same pixels as `same.png`"),
-            ("empty.txt", "is empty: write what the picture shows"),
+            ("empty.txt", "is empty: describe the picture"),
             ("orphan.txt", "is a caption without a picture"),
         ],
     );
@@ -220,11 +234,14 @@ fn refuses_hostile_names_and_takes_the_rest() {
         &[
             ("x.zip/../up.png", "has `..` in its name"),
             ("x.zip/a/../../up.png", "has `..` in its name"),
-            ("x.zip//etc/absolute.png", "has an absolute path for a name"),
+            ("x.zip//etc/absolute.png", "has an absolute path as its name"),
             ("x.zip/C:/drive.png", "has a drive letter in its name"),
             ("x.zip/../up.png", "has `..` in its name"),
             ("x.zip/inner.zip", "is an archive inside an archive"),
-            ("x.zip/case.png", "has the name of another file in the archive"),
+            (
+                "x.zip/case.png",
+                "has the same name as another file in the archive",
+            ),
         ],
     );
 }
@@ -257,7 +274,7 @@ fn refuses_an_archive_that_breaks_a_limit_as_a_whole() {
     for (entries, reason) in [
         (
             vec![("a.png", png(1)), ("b", vec![1]), ("c", vec![2]), ("d", vec![3])],
-            "an archive has at most 3",
+            "an archive can have at most 3",
         ),
         (
             vec![("a.png", png(1)), ("big.png", noise(70_000))],
@@ -348,7 +365,7 @@ fn files_of_all_archives_of_an_upload_count_together() {
     assert_eq!((last.file_name.as_str(), report.refused.len()), ("c.zip", 16_001));
     assert!(
         last.reason
-            .starts_with("holds 8000 files, more than are left of the 20000"),
+            .starts_with("contains 8000 files, which exceeds the limit of 20000"),
         "{}",
         last.reason
     );
@@ -366,6 +383,6 @@ fn captions_of_an_upload_are_bounded_together() {
     }
     assert_eq!(batch.n_caption_bytes, limits::MAX_CAPTIONS_BYTES);
     let report = batch.finish();
-    let reason = "is one caption too many: those of one upload have at most 32 MiB together";
+    let reason = "exceeds the limit of 32 MiB for all captions of one upload";
     assert!(report.refused.iter().any(|file| file.reason.starts_with(reason)));
 }

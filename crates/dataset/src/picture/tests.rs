@@ -86,7 +86,7 @@ fn refuses_what_is_no_picture_by_its_bytes() {
         b"hello, I am called x.png",
         "is not a picture but text: pictures are PNG, JPEG",
     );
-    refused(&[0xfe; 100], "is not a picture but data of an unknown kind");
+    refused(&[0xfe; 100], "is not a picture but data of an unknown type");
     refused(
         b"\0\0\0\x18ftypheic\0\0",
         "is a HEIC picture: save it as PNG, JPEG or WebP",
@@ -118,7 +118,7 @@ fn lays_transparency_on_white() {
     rgba.put_pixel(0, 0, Rgba([0, 0, 0, 255]));
     rgba.put_pixel(1, 0, Rgba([0, 100, 0, 128]));
     let picture = normalize(&written(&rgba.into(), ImageFormat::Png)).unwrap();
-    assert_eq!(picture.notes, ["transparent parts laid on white"]);
+    assert_eq!(picture.notes, ["transparent areas filled with white"]);
     let pixels = read_normalized(&picture.png).unwrap();
     assert_eq!(pixels.get_pixel(0, 0), &Rgb([0, 0, 0]));
     assert_eq!(pixels.get_pixel(1, 0), &Rgb([127, 177, 127]));
@@ -232,7 +232,7 @@ fn refuses_several_pages_but_not_previews() {
     };
     normalize(&file(&[None])).unwrap();
     normalize(&file(&[Some(0), Some(1), Some(4)])).unwrap();
-    let reason = "is a TIFF file of several pages: upload the page that you want";
+    let reason = "is a TIFF file with several pages: upload the page you want";
     refused(&file(&[None, None]), reason);
     refused(&file(&[Some(2), Some(1), Some(2)]), reason);
 }
@@ -258,7 +258,7 @@ fn refuses_animations() {
         bytes
     };
     normalize(&frames(1)).unwrap();
-    refused(&frames(2), "is an animated GIF: upload the frame that you want");
+    refused(&frames(2), "is an animated GIF: upload the frame you want");
     // An animation control chunk (acTL) after the header makes a PNG an animated one.
     let mut png = written(&DynamicImage::ImageRgb8(gradient(64, 64)), ImageFormat::Png);
     let control = [

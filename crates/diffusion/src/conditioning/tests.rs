@@ -6,7 +6,7 @@ use super::*;
 fn long_texts_have_one_begin_and_one_end() {
     // Two texts of two chunks; each position holds its own number.
     let numbers: Vec<f32> = (0..4 * CHUNK).map(|i| i as f32).collect();
-    let hidden = Tensor::from_vec(numbers, (4, CHUNK, 1), &Device::Cpu).unwrap();
+    let hidden = Tensor::from_vec(numbers, (4, CHUNK, 1), &HOST).unwrap();
     let stitched = stitch(&hidden, 2).unwrap();
     assert_eq!(stitched.dims(), [2, 152, 1]);
     let second = stitched
@@ -25,7 +25,7 @@ fn long_texts_have_one_begin_and_one_end() {
 
 #[test]
 fn sizes_are_embedded_cosines_first() {
-    let pooled = Tensor::zeros((1, 2), candle_core::DType::F32, &Device::Cpu).unwrap();
+    let pooled = Tensor::zeros((1, 2), candle_core::DType::F32, &HOST).unwrap();
     let sizes = PictureSizes {
         original: (100, 200),
         crop: (0, 3),

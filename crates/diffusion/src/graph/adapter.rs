@@ -1,15 +1,40 @@
 //! Trained LoRAs, ready to be applied to a base model by weight, without touching the base.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use candle_core::{DType, Tensor};
 
+use crate::{
+    cpu::Cpu,
+    device::{self, Device, Matrix},
+    operation::Place,
+};
+
 /// The LoRA of one linear layer: adds `weight * scale * (x downᵀ) upᵀ` to its output.
 #[derive(Debug, Clone)]
-pub struct Adapter {
-    pub(super) down: Tensor,
-    pub(super) up: Tensor,
-    pub(super) scale: f32,
+pub struct Adapter<D: Device = Cpu> {
+    /// Both matrices.
+    buffer: Arc<D::Buffer>,
+    /// `[rank, in]`.
+    down: Place,
+    /// `[out, rank]`.
+    up: Place,
+    scale: f32,
+}
+
+/// `y + scale * (x downᵀ) upᵀ` in the memory of `y`, which nothing else may share; and `x downᵀ`, for a backward pass.
+///
+/// # Errors
+/// If the shapes do not fit.
+pub fn low_rank<D: Device>(
+    device: &D,
+    x: &D::Tensor,
+    y: D::Tensor,
+    [down, up]: [Matrix<'_, D::Buffer>; 2],
+    scale: f32,
+) -> device::Result<(D::Tensor, D::Tensor)> {
+    let t = device.project(x, down)?;
+    Ok((device.add_projected(y, &t, up, scale)?, t))
 }
 
 /// Why two matrices are no LoRA.
@@ -51,51 +76,97 @@ pub enum AdapterError {
 }
 
 impl Adapter {
-    /// From `down [rank, in]`, `up [out, rank]` and alpha (`None`: alpha = rank).
+    /// On the CPU, from `down [rank, in]`, `up [out, rank]` and alpha (`None`: alpha = rank).
     pub fn new(down: &Tensor, up: &Tensor, alpha: Option<f64>) -> Result<Self, AdapterError> {
-        let rank = match (down.dims(), up.dims()) {
-            ([rank, _], [_, up_rank]) if rank == up_rank && *rank > 0 => *rank,
-            (down, up) => {
-                return Err(AdapterError::Shapes {
-                    down: down.to_vec(),
-                    up: up.to_vec(),
-                });
-            }
+        Self::on(&Cpu, down, up, alpha)
+    }
+}
+
+impl<D: Device> Adapter<D> {
+    /// From `down [rank, in]`, `up [out, rank]` and alpha (`None`: alpha = rank).
+    pub fn on(device: &D, down: &Tensor, up: &Tensor, alpha: Option<f64>) -> Result<Self, AdapterError> {
+        let rank = rank_of(down, up)?;
+        let (n_in, n_out) = (down.dims()[1], up.dims()[0]);
+        let convert = |err| AdapterError::Convert { err };
+        let values = |tensor: &Tensor| -> candle_core::Result<Vec<f32>> {
+            tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()
         };
-        let convert = |tensor: &Tensor| {
-            let converted = tensor.to_dtype(DType::F32).and_then(|tensor| tensor.contiguous());
-            converted.map_err(|err| AdapterError::Convert { err })
+        let mut both = values(down).map_err(convert)?;
+        both.extend(values(up).map_err(convert)?);
+        let down = Place {
+            start: 0,
+            rows: rank,
+            columns: n_in,
         };
         Ok(Self {
-            down: convert(down)?,
-            up: convert(up)?,
+            buffer: Arc::new(device.buffer(both).map_err(|err| convert(err.into()))?),
+            up: Place {
+                start: down.range().end,
+                rows: n_out,
+                columns: rank,
+            },
+            down,
             scale: (alpha.unwrap_or(rank as f64) / rank as f64) as f32,
         })
     }
 
+    /// Adds what the LoRA says to `y`, whose memory nothing else may share.
+    pub(super) fn apply(
+        &self,
+        device: &D,
+        x: &D::Tensor,
+        y: D::Tensor,
+        weight: f32,
+    ) -> device::Result<D::Tensor> {
+        let matrices = [self.down, self.up].map(|place| Matrix {
+            buffer: &*self.buffer,
+            place,
+        });
+        Ok(low_rank(device, x, y, matrices, weight * self.scale)?.0)
+    }
+
     /// Width of the bottleneck.
     pub fn rank(&self) -> usize {
-        self.down.dims()[0]
+        self.down.rows
     }
 
     /// Values in a row of the layer's input.
     pub fn n_in(&self) -> usize {
-        self.down.dims()[1]
+        self.down.columns
     }
 
     /// Values in a row of the layer's output.
     pub fn n_out(&self) -> usize {
-        self.up.dims()[0]
+        self.up.rows
+    }
+}
+
+/// Rank of a LoRA of `down [rank, in]` and `up [out, rank]`.
+pub(crate) fn rank_of(down: &Tensor, up: &Tensor) -> Result<usize, AdapterError> {
+    match (down.dims(), up.dims()) {
+        ([rank, _], [_, up_rank]) if rank == up_rank && *rank > 0 => Ok(*rank),
+        (down, up) => Err(AdapterError::Shapes {
+            down: down.to_vec(),
+            up: up.to_vec(),
+        }),
     }
 }
 
 /// LoRAs with their weights, by module.
-#[derive(Debug, Clone, Default)]
-pub struct AdapterSet {
-    modules: HashMap<String, Vec<(Adapter, f32)>>,
+#[derive(Debug, Clone)]
+pub struct AdapterSet<D: Device = Cpu> {
+    modules: HashMap<String, Vec<(Adapter<D>, f32)>>,
 }
 
-impl AdapterSet {
+impl<D: Device> Default for AdapterSet<D> {
+    fn default() -> Self {
+        Self {
+            modules: HashMap::new(),
+        }
+    }
+}
+
+impl<D: Device> AdapterSet<D> {
     /// No LoRA: the base model as it is.
     pub fn new() -> Self {
         Self::default()
@@ -103,7 +174,7 @@ impl AdapterSet {
 
     /// Adds one LoRA, given as pairs of kohya's module name and matrices. At weight 0 it leaves no trace, so that the
     /// result is bit for bit that of the base.
-    pub fn add(&mut self, modules: impl IntoIterator<Item = (String, Adapter)>, weight: f32) {
+    pub fn add(&mut self, modules: impl IntoIterator<Item = (String, Adapter<D>)>, weight: f32) {
         if weight == 0.0 {
             return;
         }
@@ -123,7 +194,7 @@ impl AdapterSet {
     }
 
     /// The LoRAs of one module, in the order in which they were added.
-    pub(super) fn of(&self, key: &str) -> &[(Adapter, f32)] {
+    pub(super) fn of(&self, key: &str) -> &[(Adapter<D>, f32)] {
         self.modules.get(key).map_or(&[], Vec::as_slice)
     }
 

@@ -4,94 +4,103 @@ use candle_core::{Result, Tensor};
 
 use super::{Activation, AdapterSet, After, Graph, Mask};
 use crate::{
+    cpu::Cpu,
+    device::Device,
     layers::{Conv2d, GroupNorm, LayerNorm, Linear},
-    ops,
 };
 
 /// The graph of inference.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Eager<'a> {
-    adapters: Option<&'a AdapterSet>,
+#[derive(Debug)]
+pub struct Eager<'a, D: Device = Cpu> {
+    device: &'a D,
+    adapters: Option<&'a AdapterSet<D>>,
 }
 
-impl<'a> Eager<'a> {
+impl<'a, D: Device> Eager<'a, D> {
     /// The base model alone.
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(device: &'a D) -> Self {
+        Self {
+            device,
+            adapters: None,
+        }
     }
 
     /// The base model with LoRAs.
-    pub fn with_adapters(adapters: &'a AdapterSet) -> Self {
+    pub fn with_adapters(device: &'a D, adapters: &'a AdapterSet<D>) -> Self {
         Self {
+            device,
             adapters: Some(adapters),
         }
     }
 }
 
-impl Graph for Eager<'_> {
-    type Value = Tensor;
+impl<D: Device> Graph for Eager<'_, D> {
+    type Device = D;
+    type Value = D::Tensor;
 
-    fn constant(&mut self, tensor: &Tensor) -> Tensor {
-        tensor.clone()
+    fn constant(&mut self, tensor: &Tensor) -> Result<D::Tensor> {
+        Ok(self.device.upload(tensor)?)
     }
 
-    fn tensor<'a>(&self, value: &'a Tensor) -> &'a Tensor {
-        value
+    fn dims<'a>(&self, value: &'a D::Tensor) -> &'a [usize] {
+        self.device.dims(value)
     }
 
-    fn linear(&mut self, x: &Tensor, layer: &Linear) -> Result<Tensor> {
-        let mut y = ops::linear(x, layer)?;
+    fn linear(&mut self, x: &D::Tensor, layer: &Linear<D>) -> Result<D::Tensor> {
+        let mut y = self.device.linear(x, layer.weight(), layer.bias())?;
         if let (Some(adapters), Some(key)) = (self.adapters, layer.lora_key()) {
             for (adapter, weight) in adapters.of(key) {
-                let (down, up) = (ops::floats(&adapter.down)?, ops::floats(&adapter.up)?);
-                let t = ops::lora_down(x, &down, adapter.rank())?;
-                y = ops::lora_up(&y, &t, &up, weight * adapter.scale)?;
+                y = adapter.apply(self.device, x, y, *weight)?;
             }
         }
         Ok(y)
     }
 
-    fn conv2d(&mut self, x: &Tensor, layer: &Conv2d) -> Result<Tensor> {
-        ops::conv2d(x, layer)
+    fn conv2d(&mut self, x: &D::Tensor, layer: &Conv2d<D>) -> Result<D::Tensor> {
+        let (weight, bias) = (layer.weight(), layer.bias());
+        Ok(self.device.conv2d(x, weight, bias, layer.geometry())?)
     }
 
-    fn group_norm(&mut self, x: &Tensor, layer: &GroupNorm, after: After) -> Result<Tensor> {
-        Ok(ops::group_norm(x, layer, after == After::Silu)?.0)
+    fn group_norm(&mut self, x: &D::Tensor, layer: &GroupNorm<D>, after: After) -> Result<D::Tensor> {
+        Ok(self
+            .device
+            .group_norm(x, layer.affine(), layer.grouping(after))?
+            .0)
     }
 
-    fn layer_norm(&mut self, x: &Tensor, layer: &LayerNorm) -> Result<Tensor> {
-        Ok(ops::layer_norm(x, layer)?.0)
+    fn layer_norm(&mut self, x: &D::Tensor, layer: &LayerNorm<D>) -> Result<D::Tensor> {
+        Ok(self.device.layer_norm(x, layer.affine(), layer.eps())?.0)
     }
 
-    fn attention(&mut self, [q, k, v]: [&Tensor; 3], n_heads: usize, mask: Mask) -> Result<Tensor> {
-        Ok(ops::attention(q, k, v, n_heads, mask == Mask::Causal)?.0)
+    fn attention(&mut self, qkv: [&D::Tensor; 3], n_heads: usize, mask: Mask) -> Result<D::Tensor> {
+        Ok(self.device.attention(qkv, n_heads, mask)?.0)
     }
 
-    fn geglu(&mut self, x: &Tensor) -> Result<Tensor> {
-        ops::geglu(x)
+    fn geglu(&mut self, x: &D::Tensor) -> Result<D::Tensor> {
+        Ok(self.device.geglu(x)?)
     }
 
-    fn activate(&mut self, x: &Tensor, activation: Activation) -> Result<Tensor> {
-        ops::activate(x, activation)
+    fn activate(&mut self, x: &D::Tensor, activation: Activation) -> Result<D::Tensor> {
+        Ok(self.device.activate(x, activation)?)
     }
 
-    fn add(&mut self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
-        ops::add(a, b)
+    fn add(&mut self, a: &D::Tensor, b: &D::Tensor) -> Result<D::Tensor> {
+        Ok(self.device.add(a, b)?)
     }
 
-    fn add_channels(&mut self, x: &Tensor, bias: &Tensor) -> Result<Tensor> {
-        ops::add_channels(x, bias)
+    fn add_channels(&mut self, x: &D::Tensor, bias: &D::Tensor) -> Result<D::Tensor> {
+        Ok(self.device.add_channels(x, bias)?)
     }
 
-    fn concat(&mut self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
-        ops::concat(a, b)
+    fn concat(&mut self, a: &D::Tensor, b: &D::Tensor) -> Result<D::Tensor> {
+        Ok(self.device.concat(a, b)?)
     }
 
-    fn upsample_2x(&mut self, x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
-        ops::upsample_2x(x, size)
+    fn upsample_2x(&mut self, x: &D::Tensor, size: (usize, usize)) -> Result<D::Tensor> {
+        Ok(self.device.upsample_2x(x, size)?)
     }
 
-    fn reshape(&mut self, x: &Tensor, shape: &[usize]) -> Result<Tensor> {
-        x.reshape(shape)
+    fn reshape(&mut self, x: &D::Tensor, shape: &[usize]) -> Result<D::Tensor> {
+        Ok(self.device.reshape(x, shape)?)
     }
 }

@@ -1,17 +1,7 @@
 //! Activation functions, forward and backward: SiLU, GELU (exact and quick), GEGLU.
 
 use super::simd::{Kernel, dispatch, erf, exp};
-
-/// A function applied to each value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activation {
-    /// x · σ(x).
-    Silu,
-    /// x · Φ(x) with the error function, as `torch.nn.GELU` and CLIP-bigG.
-    Gelu,
-    /// x · σ(1.702 x), as OpenAI's CLIP.
-    QuickGelu,
-}
+pub use crate::operation::Activation;
 
 /// `out = f(x)`.
 pub fn forward(activation: Activation, x: &[f32], out: &mut [f32]) {

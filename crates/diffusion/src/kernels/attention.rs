@@ -11,26 +11,10 @@ use super::{
     simd::{self, Kernel, dispatch, exp},
     with_scratch,
 };
+pub use crate::operation::AttentionShape;
 
 /// Queries whose scores are held at once.
 const TILE: usize = 64;
-
-/// Sizes of one attention.
-#[derive(Debug, Clone, Copy)]
-pub struct AttentionShape {
-    /// Sequences.
-    pub batch: usize,
-    /// Heads; each takes `head_dim` neighboring channels.
-    pub heads: usize,
-    /// Queries of a sequence.
-    pub queries: usize,
-    /// Keys and values of a sequence.
-    pub keys: usize,
-    /// Channels of one head.
-    pub head_dim: usize,
-    /// Whether a query sees only the keys up to its own position.
-    pub causal: bool,
-}
 
 impl AttentionShape {
     fn width(&self) -> usize {

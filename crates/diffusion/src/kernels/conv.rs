@@ -12,30 +12,10 @@ use super::{
     packed::{self, Packed, Rows},
     with_scratch,
 };
+pub use crate::operation::ConvShape;
 
 /// Patches unrolled at once: enough for an efficient product, few enough for the cache.
 const PATCHES: usize = 256;
-
-/// Sizes of one convolution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConvShape {
-    /// Pictures.
-    pub batch: usize,
-    /// Height and width of the input.
-    pub input: (usize, usize),
-    /// Height and width of the output.
-    pub output: (usize, usize),
-    /// Channels of the input.
-    pub in_channels: usize,
-    /// Channels of the output.
-    pub out_channels: usize,
-    /// Height and width of the kernel.
-    pub kernel: usize,
-    /// Step between output pixels.
-    pub stride: usize,
-    /// Zeros before the first row and column; those behind the last follow from the sizes.
-    pub padding: usize,
-}
 
 impl ConvShape {
     fn patch(&self) -> usize {

@@ -1,6 +1,7 @@
 //! Sums, broadcasts, concatenation and resampling of activations.
 
 use super::simd::{Kernel, dispatch};
+pub use crate::operation::UpsampleShape;
 
 /// `a + b`.
 pub fn sum(a: &[f32], b: &[f32]) -> Vec<f32> {
@@ -69,17 +70,6 @@ pub fn split(x: &[f32], a_width: usize, b_width: usize) -> (Vec<f32>, Vec<f32>) 
         b.extend_from_slice(&row[a_width..]);
     }
     (a, b)
-}
-
-/// Sizes of an upsampling: each pixel four times, the last row and column twice if the output is odd.
-#[derive(Debug, Clone, Copy)]
-pub struct UpsampleShape {
-    /// Height and width of the smaller picture.
-    pub input: (usize, usize),
-    /// Height and width of the larger picture: twice those, or one less.
-    pub output: (usize, usize),
-    /// Channels.
-    pub channels: usize,
 }
 
 /// Nearest-neighbor upsampling of pictures `[H, W, C]` by two.

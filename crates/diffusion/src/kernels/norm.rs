@@ -7,23 +7,7 @@ use super::{
     activation::{silu, silu_slope},
     simd::{self, Kernel, dispatch},
 };
-
-/// Sizes of a group norm over `[batch, positions, channels]`.
-#[derive(Debug, Clone, Copy)]
-pub struct GroupShape {
-    /// Pictures.
-    pub batch: usize,
-    /// Pixels of a picture.
-    pub positions: usize,
-    /// Channels.
-    pub channels: usize,
-    /// Groups that share mean and variance; divides `channels`.
-    pub groups: usize,
-    /// Added to the variance.
-    pub eps: f32,
-    /// Whether SiLU follows.
-    pub silu: bool,
-}
+pub use crate::operation::GroupShape;
 
 impl GroupShape {
     fn picture(&self) -> usize {

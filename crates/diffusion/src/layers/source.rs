@@ -2,6 +2,8 @@
 
 use candle_core::Tensor;
 
+use crate::device::Device;
+
 /// Named tensors of one part of a model (the U-Net, a text encoder, the VAE), under the part's own names.
 ///
 /// A weight file implements it, whatever its layout: names are those of the original single-file checkpoint with the
@@ -15,6 +17,34 @@ pub trait WeightSource {
 
     /// Whether there is a tensor of that name.
     fn contains(&self, name: &str) -> bool;
+}
+
+/// Weights and the device that they go to.
+pub struct Loader<'a, D> {
+    pub(super) source: &'a dyn WeightSource,
+    /// What will compute with them.
+    pub(crate) device: &'a D,
+}
+
+impl<'a, D: Device> Loader<'a, D> {
+    /// Brings the weights of `source` to `device`.
+    pub fn new(device: &'a D, source: &'a dyn WeightSource) -> Self {
+        Self { source, device }
+    }
+}
+
+impl<D: Device> WeightSource for Loader<'_, D> {
+    fn origin(&self) -> String {
+        self.source.origin()
+    }
+
+    fn get(&self, name: &str) -> Result<Tensor, WeightError> {
+        self.source.get(name)
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.source.contains(name)
+    }
 }
 
 /// Why a layer could not be loaded.

@@ -1,11 +1,12 @@
 //! Embedding of numbers (timestep, sizes, crop) and of the conditioning vector.
 
-use candle_core::{Device, Result as TensorResult, Tensor};
+use candle_core::{Result as TensorResult, Tensor};
 
 use super::UnetConfig;
 use crate::{
+    device::{Device, tensor},
     graph::{Activation, Graph},
-    layers::{Linear, WeightError, WeightSource},
+    layers::{Linear, Loader, WeightError},
 };
 
 /// Sinusoids of each value, `[n, dim]`: cosines, then sines, at frequencies 10000^(-k / (dim / 2)).
@@ -20,19 +21,19 @@ pub fn sinusoids(values: &[f32], dim: usize) -> TensorResult<Tensor> {
         out.extend((0..half).map(|k| (value * frequency(k)).cos()));
         out.extend((0..half).map(|k| (value * frequency(k)).sin()));
     }
-    Tensor::from_vec(out, (values.len(), 2 * half), &Device::Cpu)
+    tensor(out, [values.len(), 2 * half])
 }
 
 /// Timestep and conditioning vector to one embedding `[B, time_dim]`, with SiLU applied: every residual block wants
 /// it so.
 #[derive(Debug)]
-pub(super) struct Embedding {
-    time: [Linear; 2],
-    vector: [Linear; 2],
+pub(super) struct Embedding<D: Device> {
+    time: [Linear<D>; 2],
+    vector: [Linear<D>; 2],
 }
 
-impl Embedding {
-    pub(super) fn load(source: &dyn WeightSource, config: &UnetConfig) -> Result<Self, WeightError> {
+impl<D: Device> Embedding<D> {
+    pub(super) fn load(source: &Loader<'_, D>, config: &UnetConfig) -> Result<Self, WeightError> {
         let dim = config.time_dim();
         Ok(Self {
             time: [
@@ -46,15 +47,15 @@ impl Embedding {
         })
     }
 
-    pub(super) fn forward<G: Graph>(
+    pub(super) fn forward<G: Graph<Device = D>>(
         &self,
         graph: &mut G,
         timesteps: &[f32],
         vector: &Tensor,
     ) -> TensorResult<G::Value> {
-        let time = graph.constant(&sinusoids(timesteps, self.time[0].n_in())?);
+        let time = graph.constant(&sinusoids(timesteps, self.time[0].n_in())?)?;
         let time = perceptron(graph, &time, &self.time)?;
-        let vector = graph.constant(vector);
+        let vector = graph.constant(vector)?;
         let vector = perceptron(graph, &vector, &self.vector)?;
         let embedding = graph.add(&time, &vector)?;
         graph.activate(&embedding, Activation::Silu)
@@ -64,7 +65,7 @@ impl Embedding {
 fn perceptron<G: Graph>(
     graph: &mut G,
     x: &G::Value,
-    [first, second]: &[Linear; 2],
+    [first, second]: &[Linear<G::Device>; 2],
 ) -> TensorResult<G::Value> {
     let hidden = graph.linear(x, first)?;
     let hidden = graph.activate(&hidden, Activation::Silu)?;

@@ -4,27 +4,28 @@ use candle_core::Result as TensorResult;
 
 use super::{UnetConfig, config::Block};
 use crate::{
+    device::Device,
     graph::{After, Graph},
-    layers::{Conv2d, ConvGeometry, GroupNorm, Linear, WeightError, WeightSource},
+    layers::{Conv2d, ConvGeometry, GroupNorm, Linear, Loader, WeightError},
 };
 
 /// Group norm of residual blocks and of the output: torch.nn.GroupNorm's default.
 pub(super) const NORM_EPS: f32 = 1e-5;
 
 #[derive(Debug)]
-pub(super) struct ResBlock {
-    in_norm: GroupNorm,
-    in_conv: Conv2d,
-    embedding: Linear,
-    out_norm: GroupNorm,
-    out_conv: Conv2d,
+pub(super) struct ResBlock<D: Device> {
+    in_norm: GroupNorm<D>,
+    in_conv: Conv2d<D>,
+    embedding: Linear<D>,
+    out_norm: GroupNorm<D>,
+    out_conv: Conv2d<D>,
     /// Where input and output channels differ.
-    skip: Option<Conv2d>,
+    skip: Option<Conv2d<D>>,
 }
 
-impl ResBlock {
+impl<D: Device> ResBlock<D> {
     pub(super) fn load(
-        source: &dyn WeightSource,
+        source: &Loader<'_, D>,
         name: &str,
         (n_in, n_out): (usize, usize),
         config: &UnetConfig,
@@ -49,7 +50,7 @@ impl ResBlock {
     }
 
     pub(super) fn load_block(
-        source: &dyn WeightSource,
+        source: &Loader<'_, D>,
         block: &Block,
         config: &UnetConfig,
     ) -> Result<Self, WeightError> {
@@ -58,7 +59,7 @@ impl ResBlock {
     }
 
     /// `x [B, H, W, in]`, `embedding [B, time_dim]`: `[B, H, W, out]`.
-    pub(super) fn forward<G: Graph>(
+    pub(super) fn forward<G: Graph<Device = D>>(
         &self,
         graph: &mut G,
         x: &G::Value,

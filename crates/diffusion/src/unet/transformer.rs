@@ -4,24 +4,25 @@ use candle_core::Result as TensorResult;
 
 use super::{UnetConfig, config::TransformerPlan, key};
 use crate::{
-    graph::{After, Graph, Mask},
-    layers::{GroupNorm, LayerNorm, Linear, WeightError, WeightSource},
+    device::Device,
+    graph::{After, Graph, Mask, picture_dims},
+    layers::{GroupNorm, LayerNorm, Linear, Loader, WeightError},
 };
 
 /// Group norm before the transformer (sd-scripts and diffusers, Transformer2DModel).
 const NORM_EPS: f32 = 1e-6;
 
 #[derive(Debug)]
-pub(super) struct Transformer {
-    norm: GroupNorm,
-    proj_in: Linear,
-    blocks: Vec<Block>,
-    proj_out: Linear,
+pub(super) struct Transformer<D: Device> {
+    norm: GroupNorm<D>,
+    proj_in: Linear<D>,
+    blocks: Vec<Block<D>>,
+    proj_out: Linear<D>,
 }
 
-impl Transformer {
+impl<D: Device> Transformer<D> {
     pub(super) fn load(
-        source: &dyn WeightSource,
+        source: &Loader<'_, D>,
         plan: &TransformerPlan,
         config: &UnetConfig,
     ) -> Result<Self, WeightError> {
@@ -48,14 +49,14 @@ impl Transformer {
     }
 
     /// `x [B, H, W, C]`, `context [B, T, context_dim]`: `[B, H, W, C]`.
-    pub(super) fn forward<G: Graph>(
+    pub(super) fn forward<G: Graph<Device = D>>(
         &self,
         graph: &mut G,
         x: &G::Value,
         context: &G::Value,
     ) -> TensorResult<G::Value> {
-        let dims = graph.tensor(x).dims().to_vec();
-        let (batch, height, width, channels) = graph.tensor(x).dims4()?;
+        let dims = picture_dims(graph, x)?;
+        let [batch, height, width, channels] = dims;
         let h = graph.group_norm(x, &self.norm, After::Nothing)?;
         let h = graph.reshape(&h, &[batch, height * width, channels])?;
         let mut h = graph.linear(&h, &self.proj_in)?;
@@ -69,19 +70,19 @@ impl Transformer {
 }
 
 #[derive(Debug)]
-struct Block {
-    norm1: LayerNorm,
-    attn1: Attention,
-    norm2: LayerNorm,
-    attn2: Attention,
-    norm3: LayerNorm,
-    feed_in: Linear,
-    feed_out: Linear,
+struct Block<D: Device> {
+    norm1: LayerNorm<D>,
+    attn1: Attention<D>,
+    norm2: LayerNorm<D>,
+    attn2: Attention<D>,
+    norm3: LayerNorm<D>,
+    feed_in: Linear<D>,
+    feed_out: Linear<D>,
 }
 
-impl Block {
+impl<D: Device> Block<D> {
     fn load(
-        source: &dyn WeightSource,
+        source: &Loader<'_, D>,
         name: &str,
         plan: &TransformerPlan,
         context_dim: usize,
@@ -104,7 +105,12 @@ impl Block {
         })
     }
 
-    fn forward<G: Graph>(&self, graph: &mut G, x: &G::Value, context: &G::Value) -> TensorResult<G::Value> {
+    fn forward<G: Graph<Device = D>>(
+        &self,
+        graph: &mut G,
+        x: &G::Value,
+        context: &G::Value,
+    ) -> TensorResult<G::Value> {
         let h = graph.layer_norm(x, &self.norm1)?;
         let h = self.attn1.forward(graph, &h, &h)?;
         let x = graph.add(x, &h)?;
@@ -120,17 +126,17 @@ impl Block {
 }
 
 #[derive(Debug)]
-struct Attention {
-    to_q: Linear,
-    to_k: Linear,
-    to_v: Linear,
-    to_out: Linear,
+struct Attention<D: Device> {
+    to_q: Linear<D>,
+    to_k: Linear<D>,
+    to_v: Linear<D>,
+    to_out: Linear<D>,
     n_heads: usize,
 }
 
-impl Attention {
+impl<D: Device> Attention<D> {
     fn load(
-        source: &dyn WeightSource,
+        source: &Loader<'_, D>,
         name: &str,
         plan: &TransformerPlan,
         context_dim: usize,
@@ -150,7 +156,12 @@ impl Attention {
         })
     }
 
-    fn forward<G: Graph>(&self, graph: &mut G, x: &G::Value, context: &G::Value) -> TensorResult<G::Value> {
+    fn forward<G: Graph<Device = D>>(
+        &self,
+        graph: &mut G,
+        x: &G::Value,
+        context: &G::Value,
+    ) -> TensorResult<G::Value> {
         let q = graph.linear(x, &self.to_q)?;
         let k = graph.linear(context, &self.to_k)?;
         let v = graph.linear(context, &self.to_v)?;

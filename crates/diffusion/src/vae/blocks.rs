@@ -4,8 +4,9 @@ use candle_core::Result as TensorResult;
 
 use super::VaeConfig;
 use crate::{
-    graph::{After, Graph, Mask},
-    layers::{Conv2d, ConvGeometry, GroupNorm, Linear, WeightError, WeightSource},
+    device::Device,
+    graph::{After, Graph, Mask, picture_dims},
+    layers::{Conv2d, ConvGeometry, GroupNorm, Linear, Loader, WeightError, WeightSource as _},
 };
 
 /// Of every group norm in diffusers' `AutoencoderKL`.
@@ -13,55 +14,55 @@ const NORM_EPS: f32 = 1e-6;
 
 /// Pictures to moments of latents.
 #[derive(Debug, Clone)]
-pub(super) struct Encoder {
-    conv_in: Conv2d,
+pub(super) struct Encoder<D: Device> {
+    conv_in: Conv2d<D>,
     /// Residual blocks of each level, and how the next level is reached.
-    levels: Vec<(Vec<ResBlock>, Option<Conv2d>)>,
-    middle: Middle,
-    out_norm: GroupNorm,
-    conv_out: Conv2d,
+    levels: Vec<(Vec<ResBlock<D>>, Option<Conv2d<D>>)>,
+    middle: Middle<D>,
+    out_norm: GroupNorm<D>,
+    conv_out: Conv2d<D>,
 }
 
 /// Latents to pictures.
 #[derive(Debug, Clone)]
-pub(super) struct Decoder {
-    conv_in: Conv2d,
-    middle: Middle,
+pub(super) struct Decoder<D: Device> {
+    conv_in: Conv2d<D>,
+    middle: Middle<D>,
     /// The coarsest first.
-    levels: Vec<(Vec<ResBlock>, Option<Conv2d>)>,
-    out_norm: GroupNorm,
-    conv_out: Conv2d,
+    levels: Vec<(Vec<ResBlock<D>>, Option<Conv2d<D>>)>,
+    out_norm: GroupNorm<D>,
+    conv_out: Conv2d<D>,
 }
 
 /// The blocks at the coarsest level.
 #[derive(Debug, Clone)]
-struct Middle {
-    first: ResBlock,
-    attention: Option<Attention>,
-    second: ResBlock,
+struct Middle<D: Device> {
+    first: ResBlock<D>,
+    attention: Option<Attention<D>>,
+    second: ResBlock<D>,
 }
 
 #[derive(Debug, Clone)]
-struct ResBlock {
-    norm1: GroupNorm,
-    conv1: Conv2d,
-    norm2: GroupNorm,
-    conv2: Conv2d,
-    shortcut: Option<Conv2d>,
+struct ResBlock<D: Device> {
+    norm1: GroupNorm<D>,
+    conv1: Conv2d<D>,
+    norm2: GroupNorm<D>,
+    conv2: Conv2d<D>,
+    shortcut: Option<Conv2d<D>>,
 }
 
 /// Attention of every latent to every other, with one head.
 #[derive(Debug, Clone)]
-struct Attention {
-    norm: GroupNorm,
-    q: Linear,
-    k: Linear,
-    v: Linear,
-    out: Linear,
+struct Attention<D: Device> {
+    norm: GroupNorm<D>,
+    q: Linear<D>,
+    k: Linear<D>,
+    v: Linear<D>,
+    out: Linear<D>,
 }
 
-impl Encoder {
-    pub(super) fn load(source: &dyn WeightSource, config: &VaeConfig) -> Result<Self, WeightError> {
+impl<D: Device> Encoder<D> {
+    pub(super) fn load(source: &Loader<'_, D>, config: &VaeConfig) -> Result<Self, WeightError> {
         let conv = |name: &str, in_out| Conv2d::load(source, name, in_out, ConvGeometry::SAME);
         let first = config.channels[0];
         let mut channels = first;
@@ -92,7 +93,7 @@ impl Encoder {
         })
     }
 
-    pub(super) fn forward<G: Graph>(&self, graph: &mut G, x: G::Value) -> TensorResult<G::Value> {
+    pub(super) fn forward<G: Graph<Device = D>>(&self, graph: &mut G, x: G::Value) -> TensorResult<G::Value> {
         let mut x = graph.conv2d(&x, &self.conv_in)?;
         for (blocks, halve) in &self.levels {
             for block in blocks {
@@ -108,8 +109,8 @@ impl Encoder {
     }
 }
 
-impl Decoder {
-    pub(super) fn load(source: &dyn WeightSource, config: &VaeConfig) -> Result<Self, WeightError> {
+impl<D: Device> Decoder<D> {
+    pub(super) fn load(source: &Loader<'_, D>, config: &VaeConfig) -> Result<Self, WeightError> {
         let conv = |name: &str, in_out| Conv2d::load(source, name, in_out, ConvGeometry::SAME);
         let coarsest = config.channels[config.channels.len() - 1];
         let mut channels = coarsest;
@@ -137,7 +138,7 @@ impl Decoder {
         })
     }
 
-    pub(super) fn forward<G: Graph>(&self, graph: &mut G, x: G::Value) -> TensorResult<G::Value> {
+    pub(super) fn forward<G: Graph<Device = D>>(&self, graph: &mut G, x: G::Value) -> TensorResult<G::Value> {
         let mut x = graph.conv2d(&x, &self.conv_in)?;
         x = self.middle.forward(graph, x)?;
         for (blocks, smooth) in &self.levels {
@@ -145,7 +146,7 @@ impl Decoder {
                 x = block.forward(graph, x)?;
             }
             if let Some(smooth) = smooth {
-                let (_, height, width, _) = graph.tensor(&x).dims4()?;
+                let [_, height, width, _] = picture_dims(graph, &x)?;
                 x = graph.upsample_2x(&x, (2 * height, 2 * width))?;
                 x = graph.conv2d(&x, smooth)?;
             }
@@ -155,9 +156,9 @@ impl Decoder {
     }
 }
 
-impl Middle {
+impl<D: Device> Middle<D> {
     fn load(
-        source: &dyn WeightSource,
+        source: &Loader<'_, D>,
         side: &str,
         channels: usize,
         config: &VaeConfig,
@@ -182,7 +183,7 @@ impl Middle {
         })
     }
 
-    fn forward<G: Graph>(&self, graph: &mut G, x: G::Value) -> TensorResult<G::Value> {
+    fn forward<G: Graph<Device = D>>(&self, graph: &mut G, x: G::Value) -> TensorResult<G::Value> {
         let mut x = self.first.forward(graph, x)?;
         if let Some(attention) = &self.attention {
             x = attention.forward(graph, x)?;
@@ -191,9 +192,9 @@ impl Middle {
     }
 }
 
-impl ResBlock {
+impl<D: Device> ResBlock<D> {
     fn load(
-        source: &dyn WeightSource,
+        source: &Loader<'_, D>,
         name: &str,
         (n_in, n_out): (usize, usize),
         config: &VaeConfig,
@@ -211,7 +212,7 @@ impl ResBlock {
         })
     }
 
-    fn forward<G: Graph>(&self, graph: &mut G, x: G::Value) -> TensorResult<G::Value> {
+    fn forward<G: Graph<Device = D>>(&self, graph: &mut G, x: G::Value) -> TensorResult<G::Value> {
         let mut y = graph.group_norm(&x, &self.norm1, After::Silu)?;
         y = graph.conv2d(&y, &self.conv1)?;
         y = graph.group_norm(&y, &self.norm2, After::Silu)?;
@@ -226,9 +227,9 @@ impl ResBlock {
     }
 }
 
-impl Attention {
+impl<D: Device> Attention<D> {
     fn load(
-        source: &dyn WeightSource,
+        source: &Loader<'_, D>,
         name: &str,
         channels: usize,
         config: &VaeConfig,
@@ -243,9 +244,9 @@ impl Attention {
         })
     }
 
-    fn forward<G: Graph>(&self, graph: &mut G, x: G::Value) -> TensorResult<G::Value> {
-        let shape = graph.tensor(&x).dims().to_vec();
-        let (batch, height, width, channels) = graph.tensor(&x).dims4()?;
+    fn forward<G: Graph<Device = D>>(&self, graph: &mut G, x: G::Value) -> TensorResult<G::Value> {
+        let shape = picture_dims(graph, &x)?;
+        let [batch, height, width, channels] = shape;
         let normed = graph.group_norm(&x, &self.norm, After::Nothing)?;
         let tokens = graph.reshape(&normed, &[batch, height * width, channels])?;
         let q = graph.linear(&tokens, &self.q)?;
@@ -258,11 +259,11 @@ impl Attention {
     }
 }
 
-fn norm(
-    source: &dyn WeightSource,
+fn norm<D: Device>(
+    source: &Loader<'_, D>,
     name: &str,
     channels: usize,
     config: &VaeConfig,
-) -> Result<GroupNorm, WeightError> {
+) -> Result<GroupNorm<D>, WeightError> {
     GroupNorm::load(source, name, channels, config.n_norm_groups, NORM_EPS)
 }

@@ -2,10 +2,13 @@
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
 use super::TensorFile;
-use crate::layers::{WeightError, WeightSource};
+use crate::{
+    device::tensor,
+    layers::{WeightError, WeightSource},
+};
 
 /// One part of a base model: canonical tensor names, and where each is found.
 #[derive(Debug, Clone, Default)]
@@ -111,7 +114,7 @@ impl WeightSource for Component {
         };
         self.read(entry, &shape)
             .map_err(candle_core::Error::wrap)
-            .and_then(|numbers| Tensor::from_vec(numbers, shape, &Device::Cpu))
+            .and_then(|numbers| tensor(numbers, shape))
             .map_err(|err| WeightError::Read {
                 origin: entry.file.path().display().to_string(),
                 name: entry.key.clone(),

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use candle_core::{Device, Tensor};
-use diffusion::weights::TensorFile;
+use candle_core::Tensor;
+use diffusion::{device::HOST, weights::TensorFile};
 
 /// The folder of golden files.
 pub(crate) fn folder() -> PathBuf {
@@ -33,7 +33,7 @@ impl Golden {
             .unwrap_or_else(|| panic!("no `{name}`"))
             .shape
             .clone();
-        Tensor::from_vec(self.0.read(name).unwrap(), shape, &Device::Cpu).unwrap()
+        Tensor::from_vec(self.0.read(name).unwrap(), shape, &HOST).unwrap()
     }
 
     /// Checks that no number is further off than `tolerance` times the largest one.

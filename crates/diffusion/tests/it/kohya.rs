@@ -5,11 +5,14 @@
 
 use std::path::PathBuf;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use diffusion::{
     base::BaseModel,
     conditioning::{self, PictureSizes},
+    cpu::Cpu,
+    device::HOST,
     graph::AdapterSet,
+    layers::Loader,
     lora::{self, Lora, LoraError},
     schedulers::NoiseSchedule,
     text_encoder::TextEncoder,
@@ -78,7 +81,7 @@ fn text_encoders() {
         }
     }
     let config = base.text_encoders.second.config().clone();
-    let theirs = TextEncoder::load(&theirs, config, "lora_te2").unwrap();
+    let theirs = TextEncoder::load(&Loader::new(&Cpu, &theirs), config, "lora_te2").unwrap();
     let second = theirs.encode(&[chunk("tokens2")], &none).unwrap();
     golden.check("hs2", &second.hidden, TOLERANCE);
     golden.check("pool2", second.pooled.as_ref().unwrap(), TOLERANCE);
@@ -144,7 +147,7 @@ fn latents_are_drawn_from_our_posterior() {
         let latents = golden.tensor("latents");
         let posterior = base.vae.encode(&golden.tensor("images")).unwrap();
         let mean = posterior.mean().unwrap();
-        let ones = Tensor::ones(mean.shape(), candle_core::DType::F32, &Device::Cpu).unwrap();
+        let ones = Tensor::ones(mean.shape(), candle_core::DType::F32, &HOST).unwrap();
         let deviation = (posterior.sample(&ones).unwrap() - &mean).unwrap();
         let drawn = ((latents - mean).unwrap() / deviation).unwrap();
         assert!(max_abs(&drawn) < 6.0, "{}", max_abs(&drawn));

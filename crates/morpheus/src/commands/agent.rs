@@ -14,17 +14,17 @@ use crate::{
 /// See [`crate::Command::Agent`].
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Address of the server
+    /// URL of the server
     #[arg(long, env = "MORPHEUS_SERVER", value_name = "URL")]
     server: reqwest::Url,
-    /// Token that the server made for this agent, or one for machines of the pool. Every account of the machine can
-    /// read arguments: set MORPHEUS_TOKEN instead
+    /// Token for this agent from the server, or one for machines of the pool. All accounts of the machine can read
+    /// command-line arguments: set MORPHEUS_TOKEN instead
     #[arg(long, env = "MORPHEUS_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     token: String,
-    /// What this machine is called in the pool [default: its host name]
+    /// Name of this machine in the pool [default: its host name]
     #[arg(long, env = "MORPHEUS_NAME", value_name = "NAME")]
     name: Option<String>,
-    /// What jobs for the pool may ask for; may be given several times
+    /// Label that jobs for the pool can require. May be repeated
     #[arg(
         long = "label",
         env = "MORPHEUS_LABELS",
@@ -35,13 +35,13 @@ pub(crate) struct Args {
     /// Render pictures instead of training
     #[arg(long)]
     generate: bool,
-    /// End after this many seconds without work
+    /// Exit after this many seconds without work
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     idle_exit: u64,
     /// Folder for work in progress and for cached pictures, LoRAs and base models [default: ~/.cache/morpheus]
     #[arg(long, env = "MORPHEUS_WORK", value_name = "DIR")]
     work: Option<PathBuf>,
-    /// Most that fetched base models may take in that folder, in GB; the one not used for longest goes first
+    /// Maximum size of downloaded base models in that folder, in GB; the least recently used is deleted first
     #[arg(
         long,
         env = "MORPHEUS_BASE_CACHE_GB",
@@ -49,8 +49,8 @@ pub(crate) struct Args {
         default_value_t = agent::DEFAULT_CACHE_BYTES / 1_000_000_000
     )]
     base_cache_gb: u64,
-    /// Range of private addresses that base models may be fetched from, like 10.0.0.0/8; public ones always are. The
-    /// server and its bucket may be anywhere. May be repeated
+    /// Range of private addresses from which base models may be downloaded, such as 10.0.0.0/8, in addition to public
+    /// ones. The server and its bucket are always allowed. May be repeated
     #[arg(
         long = "allow-fetch-from",
         env = "MORPHEUS_ALLOW_FETCH_FROM",
@@ -60,16 +60,16 @@ pub(crate) struct Args {
     fetch_from: Vec<fetch::Range>,
     #[command(flatten)]
     kohya: KohyaFlags,
-    /// This process is the worker of a rented machine; its standard input is a socket to the supervisor
+    /// Run as the worker of a rented machine; standard input is a socket to the supervisor
     #[arg(long, hide = true)]
     supervised: bool,
 }
 
-/// What a supervisor adds to its own arguments for its worker.
+/// Argument that a supervisor adds for its worker.
 const SUPERVISED: &str = "--supervised";
 
-/// On a rented machine `morpheus agent` is the supervisor, which never returns. It comes before everything that can
-/// fail, also before the arguments are looked at: the provider starts an ended container again, and charges for it.
+/// On a rented machine `morpheus agent` is the supervisor, which never returns. It starts before everything that can
+/// fail, even before arguments are parsed: the provider restarts a container that exits, and charges for it.
 pub(crate) fn supervise_if_rented() {
     let mut args: Vec<OsString> = std::env::args_os().skip(1).collect();
     if args.first().is_none_or(|command| command != "agent") || !deadman::is_rented() {

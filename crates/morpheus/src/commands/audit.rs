@@ -10,7 +10,7 @@ use crate::{
     settings::{Flags, Settings},
 };
 
-/// Entries that are read together.
+/// Entries per page.
 const PAGE: u64 = 500;
 
 /// See [`crate::Command::Audit`].
@@ -18,13 +18,13 @@ const PAGE: u64 = 500;
 pub(crate) struct Args {
     #[command(flatten)]
     settings: Flags,
-    /// Only what happened since then: 24h, 7d, a date such as 2026-11-29, or a time such as 2026-11-29T20:00:00Z
+    /// Show only entries since then: 24h, 7d, a date such as 2026-11-29, or a time such as 2026-11-29T20:00:00Z
     #[arg(long, value_name = "TIME", value_parser = since)]
     since: Option<Since>,
-    /// Only what is about this: access, data, work, models, money or installation
+    /// Show only one category: access, data, work, models, money or installation
     #[arg(long, value_name = "CATEGORY", value_parser = category)]
     category: Option<AuditCategory>,
-    /// Most entries to show, the newest first
+    /// Maximum number of entries to show, newest first
     #[arg(long, value_name = "N", default_value_t = 200)]
     limit: u64,
     /// Print one JSON object per entry
@@ -32,7 +32,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// A time, or how long ago it is.
+/// A point in time or a duration before now.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Since {
     Ago(TimeDelta),

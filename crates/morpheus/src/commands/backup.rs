@@ -19,22 +19,22 @@ use crate::{
 /// See [`crate::Command::Backup`].
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A new file whose name ends with `.tar`, or a folder. A folder holds any number of backups and each picture and
-    /// trained file once, so that the next backup into it only copies what is new
+    /// A new file ending in `.tar`, or a folder. A folder holds any number of backups and stores each picture and
+    /// trained file once, so that later backups copy only what is new
     #[arg(value_name = "FILE")]
     to: PathBuf,
     #[command(flatten)]
     settings: Flags,
-    /// Leave out what this earlier backup holds. Both are needed to restore; with --verify, may be repeated
+    /// Omit files that this earlier backup contains. Both are needed to restore; with --verify, may be repeated
     #[arg(long, value_name = "BACKUP")]
     since: Vec<PathBuf>,
-    /// Succeed although files that the database refers to are lost
+    /// Succeed even if files that the database refers to are lost
     #[arg(long)]
     allow_missing: bool,
-    /// Check a backup that is there, instead of making one
+    /// Verify an existing backup instead of creating one
     #[arg(long, conflicts_with = "allow_missing")]
     verify: bool,
-    /// Which backup of a folder to check [default: the newest]
+    /// Backup in the folder to verify [default: the newest]
     #[arg(long, value_name = "NAME", requires = "verify")]
     snapshot: Option<String>,
     /// Print one JSON object
@@ -60,13 +60,13 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     }
     ensure!(
         args.since.len() < 2,
-        "since: name one earlier backup, the newest; it knows those that it needs itself"
+        "since: give only the newest earlier backup; it refers to the ones it needs"
     );
     let settings = Settings::resolve(args.settings)?;
     let to = paths::absolute(&args.to);
     if to.starts_with(&settings.data) {
         output::note(format_args!(
-            "`{}` is in the data folder and will be lost with it: copy it elsewhere, or name another place",
+            "`{}` is in the data folder and will be lost with it: copy it elsewhere, or choose another location",
             to.display()
         ));
     }
@@ -92,8 +92,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     }
     if !made.lost.is_empty() && !args.allow_missing {
         bail!(
-            "{} files that the database refers to are lost; the backup holds everything else, and names them \
-             (--allow-missing accepts that)",
+            "{} files that the database refers to are lost; the backup contains everything else and lists them (use \
+                 --allow-missing to accept this)",
             made.lost.len()
         );
     }
@@ -109,7 +109,7 @@ pub(super) fn open(path: &Path, snapshot: Option<&str>, since: &[PathBuf]) -> an
     Ok(backup)
 }
 
-/// Moves the bar.
+/// Updates the progress bar.
 pub(super) fn show(bar: &ProgressBar, progress: Progress) {
     bar.set_length(progress.n_objects as u64);
     bar.set_position(progress.n_done as u64);
@@ -135,7 +135,7 @@ fn verify(args: &Args) -> anyhow::Result<()> {
         });
     }
     output::line(format_args!(
-        "{} is whole: the state of {}, {} rows, {}",
+        "{} is complete: the state of {}, {} rows, {}",
         backup.path().display(),
         when(manifest.created_at),
         n_rows(manifest.tables()),
@@ -148,7 +148,7 @@ fn verify(args: &Args) -> anyhow::Result<()> {
 fn show_made(made: &Made) {
     let snapshot = made.snapshot.iter().map(|name| format!(" as {name}"));
     output::line(format_args!(
-        "wrote {}{}: {} rows, {}; {} copied now; all of it was read back",
+        "wrote {}{}: {} rows, {}; {} newly copied; everything was verified",
         made.path.display(),
         snapshot.collect::<String>(),
         n_rows(&made.tables),
@@ -157,23 +157,23 @@ fn show_made(made: &Made) {
     ));
     for earlier in &made.earlier {
         output::line(format_args!(
-            "{} of the files are in {} of {}: keep it too",
+            "{} of the files are in {} of {}: keep that one too",
             earlier.n_objects,
             earlier.name,
             when(earlier.created_at)
         ));
     }
     output::line(
-        "Secrets are in it: whoever can read it can sign in. Only you may read it as it was written.",
+        "It contains secrets: anyone who can read it can sign in. The file permissions allow only you to read it.",
     );
     show_lost(&made.lost);
 }
 
-/// Names what the backup does not hold.
+/// Lists what the backup does not contain.
 pub(super) fn show_lost(lost: &[Lost]) {
     for Lost { key, fault, used_by } in lost {
         let used_by = match used_by.as_slice() {
-            [] => "rows that came while the backup was made".to_owned(),
+            [] => "rows added while the backup was created".to_owned(),
             used_by => used_by.join(", "),
         };
         let what = Fault::as_text(*fault);

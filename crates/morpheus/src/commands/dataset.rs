@@ -1,4 +1,4 @@
-//! `morpheus dataset check`: the preflight of a dataset, as the server does it.
+//! `morpheus dataset check`: checks a dataset as the server does.
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Say what an upload, a freeze and a training would say about pictures and captions.
+    /// Report the problems in pictures and captions that an upload or a training would report.
     Check(CheckArgs),
 }
 
@@ -26,7 +26,7 @@ struct CheckArgs {
     /// Folder or zip archive with pictures and captions
     #[arg(value_name = "DIR|ZIP")]
     path: PathBuf,
-    /// The word that shall call the LoRA up
+    /// The word that activates the LoRA
     #[arg(long, value_name = "WORD")]
     trigger_word: Option<String>,
     /// Resolution of the training, in pixels
@@ -35,7 +35,7 @@ struct CheckArgs {
     /// Bucket sides are multiples of this, in pixels
     #[arg(long, value_name = "PIXELS", default_value_t = 64, value_parser = clap::value_parser!(u32).range(32..=256))]
     bucket_step: u32,
-    /// Pictures in one forward pass
+    /// Batch size: pictures per forward pass
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     batch_size: u16,
     /// Print one JSON object
@@ -60,7 +60,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     }
     if !report.passed {
         bail!(
-            "`{}` cannot be trained on as it is: see the errors above",
+            "`{}` cannot be used for training: see the errors above",
             args.path.display()
         );
     }

@@ -1,4 +1,4 @@
-//! `morpheus db`: the database's schema, and everything in it as one file.
+//! `morpheus db`: the database's schema, export and import.
 
 use std::{
     fs::File,
@@ -30,22 +30,22 @@ pub(crate) struct Args {
 enum Command {
     /// Bring the schema up to date, as `morpheus serve` does when it starts
     Migrate(Common),
-    /// Say which schema the database has and what is in it, changing nothing
+    /// Show the schema version and row counts without changing anything
     Status(Common),
-    /// Write everything in the database to a file. Secrets are in it: the hashes of tokens and the key that signs
-    /// addresses of files, without which the copy would not be the same installation. Only you may read the file.
-    /// Pictures and trained files are not in it: they stay in the object store
+    /// Export the whole database to a file. It contains secrets: the hashes of tokens and the key that signs
+    /// file URLs, which a copy of the installation needs. Only you may read the file.
+    /// Pictures and trained files are not included: they stay in the object store
     Export {
         #[command(flatten)]
         common: Common,
-        /// The file, which must not exist yet
+        /// The file to create; it must not exist yet
         file: PathBuf,
     },
-    /// Read such a file into an empty database, all of it or nothing
+    /// Import such a file into an empty database, all or nothing
     Import {
         #[command(flatten)]
         common: Common,
-        /// The file
+        /// The file to import
         file: PathBuf,
     },
 }
@@ -110,11 +110,11 @@ async fn record(builder: &StoreBuilder, action: AuditAction, file: &Path) -> any
     Ok(Box::pin(audit::acting(private::actor(), recording)).await?)
 }
 
-/// Writes beside the file and renames at the end, so that a file of that name is a complete one.
+/// Writes to a temporary file and renames it at the end, so that a file with the final name is complete.
 async fn export(builder: &StoreBuilder, file: &Path) -> anyhow::Result<Vec<TableStatus>> {
     anyhow::ensure!(
         !file.exists(),
-        "`{}` exists already: name another file, or delete it first",
+        "`{}` already exists: choose another file, or delete it first",
         file.display()
     );
     let doing = || format!("failed to write `{}`", file.display());
@@ -146,7 +146,7 @@ fn show(status: &DatabaseStatus, json: bool) -> anyhow::Result<()> {
         output::line(format_args!("pending  {step}"));
     }
     for step in &status.unknown {
-        output::line(format_args!("unknown  {step}, of a newer Morpheus"));
+        output::line(format_args!("unknown  {step}, from a newer Morpheus"));
     }
     show_tables(&status.tables);
     Ok(())

@@ -1,24 +1,24 @@
-//! `morpheus decode-worker`: decodes pictures that strangers sent, for the process that started it, and can do
-//! nothing else. Nobody starts it by hand.
+//! `morpheus decode-worker`: decodes untrusted pictures for the process that started it, in a sandbox. It is not
+//! meant to be started by hand.
 
 use anyhow::Context as _;
 use dataset::decoder::{Decoder, WorkerCommand, worker};
 
 pub(crate) fn run() -> anyhow::Result<()> {
-    worker::serve().context("failed to speak with the process that pictures come from")
+    worker::serve().context("failed to communicate with the process that sends pictures")
 }
 
-/// How this program starts it.
+/// The command line that starts it.
 pub(crate) fn command() -> anyhow::Result<WorkerCommand> {
-    let program =
-        std::env::current_exe().context("failed to find this program, which decodes pictures too")?;
+    let program = std::env::current_exe()
+        .context("failed to find the path of this program, which also decodes pictures")?;
     Ok(WorkerCommand {
         program,
         args: vec!["decode-worker".into()],
     })
 }
 
-/// Decodes in processes of its own.
+/// Decodes in separate processes.
 pub(crate) fn decoder() -> anyhow::Result<Decoder> {
     Ok(Decoder::workers(command()?))
 }

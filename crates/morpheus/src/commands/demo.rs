@@ -1,4 +1,4 @@
-//! `morpheus demo`: the main job, start to finish, through the public HTTP API like any client.
+//! `morpheus demo`: a complete training, from upload to pictures, through the public HTTP API.
 
 mod comparison;
 mod dataset;
@@ -26,21 +26,21 @@ use crate::{
 /// See [`crate::Command::Demo`].
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// End when the job is done, instead of leaving the server running
+    /// Exit when the job is done instead of leaving the server running
     #[arg(long)]
     exit: bool,
-    /// Folder for everything that the demo makes [default: a new one in the usual data folder]
+    /// Folder for all files of the demo [default: a new one in the default data folder]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Address and port to listen on [default: 127.0.0.1:7860, or any free port if that is taken]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
-    /// Print one JSON object at the end; everything else goes to standard error
+    /// Print one JSON object at the end; all other output goes to standard error
     #[arg(long)]
     json: bool,
 }
 
-/// What the demo made.
+/// The results of the demo.
 #[derive(Serialize)]
 struct Summary {
     /// The trained LoRA.
@@ -90,8 +90,11 @@ async fn go(args: Args) -> anyhow::Result<()> {
     };
     if !args.exit && !interrupted {
         screen.say("");
-        screen.say(format_args!("The server goes on at {}", product.login_url()));
-        screen.say("Press Ctrl-C to end it.");
+        screen.say(format_args!(
+            "The server is still running at {}",
+            product.login_url()
+        ));
+        screen.say("Press Ctrl-C to stop it.");
         signals::asked_to_end().await;
     }
     product.stop().await?;
@@ -128,7 +131,7 @@ async fn main_job(
     })
 }
 
-/// Starts the server where it was asked for; when nobody asked and the usual port is taken, on a free one.
+/// Starts the server at the given address; without one, on a free port if the default port is taken.
 async fn start(args: &Args, data: PathBuf) -> anyhow::Result<Product> {
     let settings = |listen| Settings {
         listen,
@@ -139,7 +142,7 @@ async fn start(args: &Args, data: PathBuf) -> anyhow::Result<Product> {
         objects: None,
         s3: store::objects::S3Settings::default(),
         public_url: None,
-        runpod: None,
+        rentals: Vec::new(),
         bases: Default::default(),
         base_folders: Default::default(),
         fetch_from: Default::default(),
@@ -171,7 +174,7 @@ fn show(screen: &Screen, summary: &Summary) {
     let mebibytes = summary.peak_rss_bytes / (1 << 20);
     screen.say("");
     screen.say(format_args!(
-        "Done in {:.0} s, with at most {mebibytes} MiB of memory.",
+        "Done in {:.0} s with a peak of {mebibytes} MiB of memory.",
         summary.seconds
     ));
     screen.say(format_args!("  LoRA          {}", summary.lora.display()));

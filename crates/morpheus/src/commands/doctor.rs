@@ -1,17 +1,17 @@
-//! `morpheus doctor`: checks this machine and the settings, and says how to fix what is wrong.
+//! `morpheus doctor`: checks this machine and the settings, and says how to fix problems.
 
 mod checks;
-mod live;
 mod objects;
-mod runpod;
+mod rented;
 mod sd_scripts;
 
+use rental::{Kind, providers};
 use serde::Serialize;
 
 use crate::{
     kohya::KohyaFlags,
     output,
-    settings::{Flags, Settings},
+    settings::{Flags, Settings, variable},
 };
 
 /// See [`crate::Command::Doctor`].
@@ -22,32 +22,33 @@ pub(crate) struct Args {
     #[command(flatten)]
     kohya: KohyaFlags,
     /// Print one JSON object
-    #[arg(long, global = true)]
+    #[arg(long)]
     json: bool,
-    #[command(subcommand)]
-    part: Option<Part>,
+    /// Check the account at this provider of rented machines alone
+    #[arg(value_name = "PROVIDER", value_parser = provider)]
+    provider: Option<&'static dyn Kind>,
+    /// Rent one small machine there for some minutes, for at most one dollar, and tell how the provider behaves
+    #[arg(long, requires = "provider")]
+    live: bool,
 }
 
-/// One part alone.
-#[derive(clap::Subcommand)]
-enum Part {
-    /// Check the account at RunPod
-    Runpod {
-        /// Rent one small machine for some minutes, for at most one dollar, and tell how the provider behaves
-        #[arg(long)]
-        live: bool,
-    },
+/// A provider by its name, as an argument.
+pub(super) fn provider(name: &str) -> Result<&'static dyn Kind, String> {
+    providers::find(name).ok_or_else(|| {
+        let names: Vec<&str> = providers::REGISTERED.iter().map(|kind| kind.name()).collect();
+        format!("there is no such provider; use `{}`", names.join("` or `"))
+    })
 }
 
-/// What one check found.
+/// The result of one check.
 #[derive(Debug, Serialize)]
 struct Finding {
     /// What was checked.
     name: String,
     health: Health,
-    /// What was seen.
+    /// What the check found.
     detail: String,
-    /// What to do about it.
+    /// How to fix it.
     #[serde(skip_serializing_if = "Option::is_none")]
     fix: Option<String>,
 }
@@ -56,9 +57,9 @@ struct Finding {
 #[serde(rename_all = "snake_case")]
 enum Health {
     Ok,
-    /// Morpheus runs, less well.
+    /// Morpheus runs with limitations.
     Warning,
-    /// Morpheus does not run.
+    /// Morpheus cannot run.
     Problem,
 }
 
@@ -93,17 +94,23 @@ impl Finding {
 
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let settings = Settings::resolve(args.settings)?;
-    if let Some(Part::Runpod { live }) = args.part {
-        let Some(config) = &settings.runpod else {
-            anyhow::bail!("no machines are rented: set MORPHEUS_RUNPOD_KEY and MORPHEUS_RUNPOD_IMAGE");
+    if let Some(kind) = args.provider {
+        let found = settings
+            .rentals
+            .iter()
+            .find(|rental| rental.name() == kind.name());
+        let Some(rental) = found else {
+            anyhow::bail!(
+                "no machines are rented from {}: set {} and {}",
+                kind.title(),
+                kind.keys()[0],
+                variable(kind, "image")
+            );
         };
-        if live {
-            return live::run(config, args.json);
+        if args.live {
+            return rented::examine(rental, args.json);
         }
-        return report(
-            &runpod::check(Some(config)).into_iter().collect::<Vec<_>>(),
-            args.json,
-        );
+        return report(&[rented::check(rental)], args.json);
     }
     let mut findings = vec![
         checks::processor(),
@@ -119,7 +126,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     findings.extend(objects::check(&settings));
     findings.extend(checks::bases(&settings));
     findings.extend(sd_scripts::check(&args.kohya));
-    findings.extend(runpod::check(settings.runpod.as_ref()));
+    findings.extend(settings.rentals.iter().map(rented::check));
     report(&findings, args.json)
 }
 

@@ -9,9 +9,10 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use diffusion::{
     base::BaseModel,
+    device::HOST,
     lora::{self, Lora},
     pipeline::{self, PictureRequest, PictureSize},
     schedulers::Sampler,
@@ -27,34 +28,34 @@ pub(crate) struct Args {
     /// Base model: `tiny-xl`, a single-file SDXL checkpoint, or a diffusers folder
     #[arg(long, value_name = "NAME|PATH", default_value = crate::bases::BUILT_IN)]
     base: String,
-    /// What the picture shall show
+    /// What the picture should show
     #[arg(long)]
     prompt: String,
-    /// What it shall not show
+    /// What the picture should not show
     #[arg(long, value_name = "PROMPT")]
     negative: Option<String>,
-    /// LoRA file and how strongly it is applied, 1 if left out. May be repeated
+    /// LoRA file and its weight, 1 if omitted. May be repeated
     #[arg(long = "lora", value_name = "FILE:WEIGHT", allow_hyphen_values = true)]
     loras: Vec<LoraFile>,
-    /// Seed of the starting noise [default: a random one]
+    /// Seed of the initial noise [default: random]
     #[arg(long)]
     seed: Option<u64>,
     /// Denoising steps
     #[arg(long, value_name = "N", default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..=150))]
     steps: u32,
-    /// Classifier-free guidance: how closely the prompt is followed; 1 switches it off
+    /// Classifier-free guidance: how closely the prompt is followed; 1 turns it off
     #[arg(long, value_name = "SCALE", default_value_t = 5.0, value_parser = options::guidance)]
     cfg: f64,
-    /// Width and height in pixels, multiples of 8 [default: the base's own]
+    /// Width and height in pixels, multiples of 8 [default: those of the base model]
     #[arg(long, value_name = "WIDTHxHEIGHT")]
     size: Option<Size>,
     /// How noise is turned into a picture
     #[arg(long, value_name = "euler|euler_a|ddim|dpmpp_2m", default_value = "euler")]
     sampler: Sampler,
-    /// Safetensors file with the starting noise: tensor `noise`, unit normal, [B, 4, height/8, width/8]
+    /// Safetensors file with the initial noise: tensor `noise`, unit normal, [B, 4, height/8, width/8]
     #[arg(long, value_name = "FILE")]
     init_noise: Option<PathBuf>,
-    /// Picture to write; with a noise for several, they are numbered
+    /// Picture to write; with noise for several pictures, they are numbered
     #[arg(long, value_name = "FILE.png")]
     out: PathBuf,
     /// Print one JSON object
@@ -62,7 +63,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// What was made, for a program.
+/// The result, for programs.
 #[derive(Serialize)]
 struct Summary<'a> {
     pictures: &'a [PathBuf],
@@ -136,13 +137,13 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reads the starting noise; the pipeline checks its shape.
+/// Reads the initial noise; the pipeline checks its shape.
 fn read_noise(path: &Path) -> anyhow::Result<Tensor> {
     let shown = path.display();
-    let mut tensors = candle_core::safetensors::load(path, &Device::Cpu)
+    let mut tensors = candle_core::safetensors::load(path, &HOST)
         .with_context(|| format!("failed to read the starting noise from `{shown}`"))?;
     let noise = tensors.remove("noise").with_context(|| {
-        format!("`{shown}` holds no tensor `noise`; write the starting noise under that name, [B, 4, height/8, width/8]")
+        format!("`{shown}` has no tensor `noise`; store the initial noise under that name, [B, 4, height/8, width/8]")
     })?;
     noise
         .to_dtype(DType::F32)

@@ -1,4 +1,4 @@
-//! `morpheus lora`: looks into LoRA files, whoever made them.
+//! `morpheus lora`: inspects and verifies LoRA files from any program.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -19,7 +19,7 @@ pub(crate) struct Args {
 enum Command {
     /// Show modules, ranks and metadata.
     Inspect(FileArgs),
-    /// Check that a file is whole, finite and not zero, and that it fits a base model.
+    /// Check that a file is complete, finite and non-zero, and that it fits a base model.
     Verify(VerifyArgs),
 }
 
@@ -37,8 +37,8 @@ struct FileArgs {
 struct VerifyArgs {
     #[command(flatten)]
     files: FileArgs,
-    /// Base model that it shall fit: `tiny-xl`, a single-file SDXL checkpoint, or a diffusers folder
-    /// [default: the one that its metadata names, if that is built in]
+    /// Base model that it must fit: `tiny-xl`, a single-file SDXL checkpoint, or a diffusers folder
+    /// [default: the one named in its metadata, if that is built in]
     #[arg(long, value_name = "NAME|PATH")]
     base: Option<String>,
 }
@@ -138,7 +138,7 @@ struct Verification {
     /// What is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
-    /// The base model that it was held against.
+    /// The base model it was checked against.
     #[serde(skip_serializing_if = "Option::is_none")]
     base: Option<String>,
 }
@@ -173,19 +173,19 @@ fn verify(args: &VerifyArgs) -> anyhow::Result<()> {
         [] => Ok(()),
         [problem] => bail!("{problem}"),
         problems => bail!(
-            "{n_bad} of {} files are not sound: {}",
+            "{n_bad} of {} files failed the check: {}",
             args.files.files.len(),
             problems.join("; ")
         ),
     }
 }
 
-/// Name of the base that the file was held against.
+/// Name of the base model the file was checked against.
 fn check(path: &std::path::Path, asked_base: Option<&BaseModel>) -> anyhow::Result<Option<String>> {
     let lora = Lora::open(path)?;
     if lora.is_zero()? {
         bail!(
-            "`{}` changes nothing: all its up matrices are zero, so it was never trained",
+            "`{}` has no effect: all its up matrices are zero, so it was never trained",
             path.display()
         );
     }

@@ -1,4 +1,4 @@
-//! `morpheus objects`: looks after the object store.
+//! `morpheus objects`: maintains the object store.
 
 use anyhow::Context as _;
 use chrono::TimeDelta;
@@ -20,11 +20,11 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Delete what nothing refers to any more; a running server does so every hour.
+    /// Delete objects that nothing refers to; a running server does this every hour.
     Collect(CollectArgs),
-    /// Read everything that is relied on, mark what is lost or damaged, and say what hangs on it.
+    /// Read all referenced objects, mark lost or damaged ones, and list what depends on them.
     ///
-    /// Marks of what is whole again are taken off. Ends with an error if something is lost or damaged.
+    /// Marks of restored objects are removed. Fails if an object is lost or damaged.
     Verify(VerifyArgs),
 }
 
@@ -32,7 +32,7 @@ enum Command {
 struct CollectArgs {
     #[command(flatten)]
     settings: Flags,
-    /// Only say what would go, and why
+    /// Only show what would be deleted, and why
     #[arg(long)]
     dry_run: bool,
     /// Print one JSON object
@@ -140,7 +140,7 @@ fn show_verification(verification: &Verification) {
         ));
     }
     for name in &verification.healed {
-        output::line(format_args!("{name} is whole again"));
+        output::line(format_args!("{name} is intact again"));
     }
     output::line(format_args!(
         "{} objects read, {} lost or damaged",

@@ -1,4 +1,4 @@
-//! `morpheus restore`: a backup into an empty installation, of whatever database and object store.
+//! `morpheus restore`: restores a backup into an empty installation with any database and object store.
 
 use std::path::PathBuf;
 
@@ -17,15 +17,15 @@ use crate::{
 /// See [`crate::Command::Restore`].
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A file or a folder that `morpheus backup` wrote
+    /// File or folder written by `morpheus backup`
     #[arg(value_name = "FILE")]
     from: PathBuf,
     #[command(flatten)]
     settings: Flags,
-    /// An earlier backup that the file was made with --since. May be repeated
+    /// Earlier backup that was given as --since when the file was created. May be repeated
     #[arg(long, value_name = "BACKUP")]
     since: Vec<PathBuf>,
-    /// Which backup of a folder [default: the newest]
+    /// Backup in the folder [default: the newest]
     #[arg(long, value_name = "NAME")]
     snapshot: Option<String>,
     /// Print one JSON object
@@ -37,13 +37,14 @@ pub(crate) struct Args {
 struct Outcome {
     #[serde(flatten)]
     restored: Restored,
-    /// Attempts that were under way when the backup was made.
+    /// Attempts that were running when the backup was made.
     n_attempts_ended: usize,
 }
 
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let settings = Settings::resolve(args.settings)?;
     let backup = backup::open(&args.from, args.snapshot.as_deref(), &args.since)?;
+    private::own_folder(&settings.data)?;
     // No server may start on this folder meanwhile.
     let _lock = server::lock(&settings.data)?;
     let builder = settings.store();
@@ -69,10 +70,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Ends what was under way, and writes down that it was restored.
+/// Ends the running attempts and records the restore in the audit log.
 async fn end_attempts(builder: StoreBuilder, from: &str) -> anyhow::Result<usize> {
-    let doing =
-        "everything was restored, but attempts that were under way could not be ended; the server will do it";
+    let doing = "everything was restored, but running attempts could not be ended; the server will end them";
     let store = builder.open().await.context(doing)?;
     let tx = store.begin().await.context(doing)?;
     audit::record(&tx, AuditAction::BackupRestored, from, "")
@@ -90,14 +90,14 @@ fn show(outcome: &Outcome) {
     } = outcome;
     let when = backup::when(restored.created_at);
     output::line(format_args!(
-        "restored the state of {when}: {} rows, {}; all of it was read back",
+        "restored the state of {when}: {} rows, {}; everything was verified",
         backup::n_rows(&restored.tables),
         backup::files(restored.n_objects, restored.objects_bytes),
     ));
     if *n_attempts_ended > 0 {
         output::line(format_args!(
-            "{n_attempts_ended} jobs or pictures were being worked on: they go on from their newest checkpoints once a \
-             server runs"
+            "{n_attempts_ended} jobs or pictures were in progress: they resume from their newest checkpoints when a \
+                 server starts"
         ));
     }
     for base in &restored.absent_bases {
@@ -106,9 +106,19 @@ fn show(outcome: &Outcome) {
         ));
     }
     backup::show_lost(&restored.lost);
+    output::line(format_args!(
+        "Until {}, nothing in the object store that is newer than the backup is deleted.",
+        backup::when(restored.keeps_until)
+    ));
+    if restored.took_over {
+        output::line(
+            "The objects belong to the restored installation now: the one that the backup is of, should it still \
+                 run, writes and deletes none of them any more.",
+        );
+    }
     output::line(
-        "What happened later is not in it. Tokens that were revoked and browsers that were signed out since are let in \
-         again: look through both on the page Settings.",
+        "Later changes are not included. Tokens revoked and browsers signed out since then are valid again: review \
+             both on the Settings page.",
     );
     let n_rented = restored
         .tables
@@ -119,12 +129,13 @@ fn show(outcome: &Outcome) {
         return;
     }
     for machine in &restored.machines {
-        output::line(format_args!("Machine {machine} was rented at that moment."));
+        output::line(format_args!("Machine {machine} was rented at that time."));
     }
     output::line(format_args!(
-        "Machines that were rented later cost money that is in no ledger and counts in no budget. A server with the \
-         provider's key ends them within minutes; `morpheus reap --deployment {}` ends those whose time is over \
-         without one. Compare the provider's bill, and lower the budgets by what is missing.",
+        "Machines rented later cost money that is in no ledger and counts toward no budget. A server with the \
+             provider's key terminates them within minutes; without a server, `morpheus reap --deployment {}` \
+             terminates those past their deadline. Compare the provider's bill, and lower the budgets by the \
+             difference.",
         restored.deployment
     ));
 }

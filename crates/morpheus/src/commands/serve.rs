@@ -1,4 +1,4 @@
-//! `morpheus serve`: the whole product on this machine.
+//! `morpheus serve`: the server with all its parts on this machine.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::{
     signals,
 };
 
-/// Work on other threads that hangs, such as a read of a disk that is gone, has this long to end when the server has.
+/// After the server has stopped, blocked threads (such as a read from a missing disk) have this long to end.
 const LAST_GRACE: Duration = Duration::from_secs(2);
 
-/// The whole program ends this long after it was asked to, whatever hangs. The server's own bound is 10 s.
+/// The program exits this long after it was asked to, even if something hangs. The server's own limit is 10 s.
 const BOUND: Duration = Duration::from_secs(20);
 
 /// See [`crate::Command::Serve`].
@@ -23,10 +23,10 @@ const BOUND: Duration = Duration::from_secs(20);
 pub(crate) struct Args {
     #[command(flatten)]
     settings: Flags,
-    /// Print a fresh login address, as the first start does
+    /// Print a new login address, as the first start does
     #[arg(long)]
     new_login: bool,
-    /// Print where it listens as one JSON object
+    /// Print the listening address as one JSON object
     #[arg(long)]
     json: bool,
 }
@@ -51,7 +51,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
             let mut bound = product::bind(settings).await?;
             if args.new_login && bound.login_url.is_none() {
                 let made = bound.new_login_url().await;
-                bound.login_url = Some(made.context("failed to make a login address")?);
+                bound.login_url = Some(made.context("failed to create a login address")?);
             }
             anyhow::Ok(bound)
         }));
@@ -75,9 +75,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
 }
 
 fn show(ready: &Ready) {
-    output::line(format_args!("Morpheus is at {}", ready.url));
+    output::line(format_args!("Morpheus is running at {}", ready.url));
     match &ready.login_url {
-        Some(login_url) => output::line(format_args!("Sign in within a day, once: {login_url}")),
-        None => output::line("Lost the way in? `morpheus serve --new-login` prints a fresh login address."),
+        Some(login_url) => output::line(format_args!("Sign in (valid once, for one day): {login_url}")),
+        None => output::line("No access? `morpheus serve --new-login` prints a new login address."),
     }
 }

@@ -1,4 +1,4 @@
-//! `morpheus train`: a training without a server, or one with each engine and a page that compares them.
+//! `morpheus train`: trains without a server, optionally with each engine and a page that compares them.
 
 mod both;
 mod dry_run;
@@ -38,31 +38,31 @@ pub(crate) struct Args {
     /// Folder for the LoRA, its verdict, samples and checkpoints
     #[arg(long, value_name = "DIR", required_unless_present = "dry_run")]
     output: Option<PathBuf>,
-    /// What computes it, native or kohya; counts more than the recipe. both: one after the other, into OUTPUT/native
+    /// Engine, native or kohya; overrides the recipe. both: one after the other, into OUTPUT/native
     /// and OUTPUT/kohya, and OUTPUT/parity.html compares the losses and the files
     #[arg(long, value_name = "ENGINE", value_parser = choice)]
     engine: Option<Choice>,
-    /// Print what sd-scripts would be started with, and start nothing
+    /// Print the command line for sd-scripts without starting it
     #[arg(long)]
     dry_run: bool,
-    /// Go on from the newest checkpoint in the output folder
+    /// Resume from the newest checkpoint in the output folder
     #[arg(long)]
     resume: bool,
-    /// Print JSON lines: every step, and at the end what was made
+    /// Print JSON lines: every step, and the results at the end
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     kohya: KohyaFlags,
 }
 
-/// What `--engine` says.
+/// Value of `--engine`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Choice {
     One(Engine),
     Both,
 }
 
-/// Everything about a training but its engine.
+/// A training without its engine.
 struct Setup {
     recipe: Recipe,
     base: Base,
@@ -88,10 +88,10 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let recipe_name = args.recipe.display().to_string();
     let recipe = file
         .resolve(class, pictures.captions())
-        .with_context(|| format!("the recipe `{recipe_name}` is not right"))?;
+        .with_context(|| format!("the recipe `{recipe_name}` is invalid"))?;
     let output = match args.output {
         Some(output) => output,
-        None => Path::new("").join(&recipe.name),
+        None => Path::new("").join(recipe.name()),
     };
     let setup = Setup {
         recipe,
@@ -105,7 +105,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     match (is_both, args.dry_run) {
         (false, true) => {
             ensure!(
-                setup.recipe.engine == Engine::Kohya,
+                setup.recipe.engine() == Engine::Kohya,
                 "--dry-run shows what sd-scripts would be started with: add --engine kohya"
             );
             dry_run::print(&setup, &setup.output)
@@ -120,22 +120,22 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
 fn one(setup: Setup) -> anyhow::Result<()> {
     let Setup { recipe, output, .. } = &setup;
     check_free(&lora_path(recipe, output))?;
-    if recipe.engine == Engine::Kohya {
+    if recipe.engine() == Engine::Kohya {
         check_kohya(&setup.kohya)?;
     }
     let resume_from = setup
         .resume
-        .then(|| newest_checkpoint(output, recipe.engine))
+        .then(|| newest_checkpoint(output, recipe.engine()))
         .transpose()?;
     let reporter = Reporter::new(setup.json);
     reporter.dataset(&setup.pictures);
-    let trained = setup.train(recipe.engine, output, resume_from, &reporter, None)?;
+    let trained = setup.train(recipe.engine(), output, resume_from, &reporter, None)?;
     reporter.finished(&verdict_path(output), &trained)?;
     check_passed(output, &trained)
 }
 
 impl Setup {
-    /// Trains with an engine into a folder, up to the verdict; in a journal, if there is one, everything is kept.
+    /// Trains with an engine into a folder, up to the verdict; records everything in the journal, if given.
     fn train(
         &self,
         engine: Engine,
@@ -146,8 +146,10 @@ impl Setup {
     ) -> anyhow::Result<Trained> {
         fs::create_dir_all(folder)
             .with_context(|| format!("failed to make the folder `{}`", folder.display()))?;
-        let mut recipe = self.recipe.clone();
-        recipe.engine = engine;
+        let recipe = self
+            .recipe
+            .for_engine(engine)
+            .context("the recipe is not right")?;
         let job = Job {
             recipe,
             base: self.base.clone(),
@@ -162,7 +164,7 @@ impl Setup {
             .build()
             .context("failed to start the runtime")?;
         let Ended::Completed(trained) = runtime.block_on(drive(job, reporter, journal))? else {
-            bail!("stopped before the last step; go on with --resume")
+            bail!("stopped before the last step; continue with --resume")
         };
         let verdict = verdict_path(folder);
         fs::write(&verdict, serde_json::to_vec_pretty(&trained.verdict)?)
@@ -172,18 +174,18 @@ impl Setup {
 }
 
 fn lora_path(recipe: &Recipe, folder: &Path) -> PathBuf {
-    folder.join(format!("{}.safetensors", recipe.name))
+    folder.join(format!("{}.safetensors", recipe.name()))
 }
 
 fn verdict_path(folder: &Path) -> PathBuf {
     folder.join("verdict.json")
 }
 
-/// That nothing is written over.
+/// Checks that nothing is overwritten.
 fn check_free(path: &Path) -> anyhow::Result<()> {
     ensure!(
         !path.exists(),
-        "`{}` exists already: choose another folder with --output",
+        "`{}` already exists: choose another folder with --output",
         path.display()
     );
     Ok(())
@@ -191,7 +193,7 @@ fn check_free(path: &Path) -> anyhow::Result<()> {
 
 fn check_kohya(flags: &KohyaFlags) -> anyhow::Result<()> {
     let kohya = flags.setup();
-    let kohya = kohya.context("the kohya engine needs sd-scripts: name its folder with --kohya-dir")?;
+    let kohya = kohya.context("the kohya engine needs sd-scripts: set its folder with --kohya-dir")?;
     kohya::check_dir(&kohya)
 }
 
@@ -214,9 +216,12 @@ fn choice(name: &str) -> Result<Choice, String> {
 }
 
 async fn drive(job: Job, reporter: &Reporter, mut journal: Option<&mut Journal>) -> anyhow::Result<Ended> {
-    let stopping = match job.recipe.engine {
+    let stopping = match job.recipe.engine() {
         Engine::Native => "Stopping after this step; a checkpoint is written first.",
-        Engine::Kohya => "Ending sd-scripts, which takes no orders; its newest checkpoint stays.",
+        Engine::Kohya => {
+            "Stopping sd-scripts, which cannot write a checkpoint on request; its newest checkpoint is \
+             kept."
+        }
     };
     let mut engine = engine::Engine::start(engine::native, job);
     let mut interrupted = false;
@@ -246,7 +251,7 @@ async fn drive(job: Job, reporter: &Reporter, mut journal: Option<&mut Journal>)
     }
 }
 
-/// Where the base is, and how large; nothing of it is loaded.
+/// Location and size class of the base model, without loading it.
 fn locate(base_model: &str) -> anyhow::Result<(Base, BaseClass)> {
     if base_model == bases::BUILT_IN {
         let built_in = bases::built_in();
@@ -260,7 +265,7 @@ fn locate(base_model: &str) -> anyhow::Result<(Base, BaseClass)> {
 fn newest_checkpoint(folder: &Path, engine: Engine) -> anyhow::Result<PathBuf> {
     engine::newest_checkpoint(folder, engine).with_context(|| {
         format!(
-            "there is no checkpoint of this engine to resume from in `{}`; leave --resume out",
+            "`{}` has no checkpoint of this engine to resume from; omit --resume",
             folder.display()
         )
     })

@@ -106,7 +106,32 @@ fn a_folder_of_another_account_is_refused() {
     assert_eq!(mode(&work), 0o700);
     std::os::unix::fs::chown(&work, Some(12_345), None).unwrap();
     let err = own_folder(&work).unwrap_err().to_string();
-    assert!(err.contains("belongs to another account (number 12345)"), "{err}");
+    assert!(err.contains("belongs to another account (uid 12345)"), "{err}");
+    assert!(
+        err.contains(&format!("chown -R 0 {}", work.display())),
+        "it says what to do: {err}"
+    );
+    // Somebody else's link may lead elsewhere tomorrow.
+    let (own, link) = (folder.path().join("own"), folder.path().join("link"));
+    own_folder(&own).unwrap();
+    symlink(&own, &link).unwrap();
+    own_folder(&link).unwrap();
+    std::os::unix::fs::lchown(&link, Some(12_345), None).unwrap();
+    own_folder(&link).unwrap_err();
+}
+
+#[test]
+fn a_data_folder_behind_a_link_is_closed() {
+    let (folder, data) = open_folder();
+    let link = folder.path().join("link");
+    symlink(&data, &link).unwrap();
+    assert_eq!(Places::of(&link, None, None).close(), 4);
+    assert_eq!(mode(&data), 0o700, "the folder that the link leads to");
+    assert_eq!(mode(&data.join("morpheus.db")), 0o600);
+
+    fs::set_permissions(&data, Permissions::from_mode(0o755)).unwrap();
+    own_folder(&link).unwrap();
+    assert_eq!(mode(&data), 0o700);
 }
 
 /// A data folder at the top of a disk of its own has a folder of the file system's in it.

@@ -1,36 +1,32 @@
-//! Whether machines elsewhere can reach this server: one that cannot be reached would pay for machines that find nobody.
+//! Whether other machines can reach this server: otherwise it would pay for machines that cannot connect.
 
 use std::net::IpAddr;
 
 use anyhow::bail;
-use orchestrator::providers::runpod;
 use protocol::address::masked;
+use rental::Kind;
 use reqwest::Url;
 
-/// Whether machines are rented for real; a simulator has another address, and is near.
-pub(super) fn is_real(provider: &Url) -> bool {
-    runpod::DEFAULT_URL
-        .parse::<Url>()
-        .is_ok_and(|usual| usual.origin() == provider.origin())
-}
-
-/// Refuses an address at which nobody elsewhere finds this server.
-pub(super) fn check(public_url: Option<&str>) -> anyhow::Result<()> {
-    const WORKS: &str = "machines at RunPod must reach this server: give its address in the internet with --public-url, \
-        or let them talk to it through a bucket, with --mailbox and --objects s3://BUCKET";
+/// Refuses an address at which machines of this provider do not find this server.
+pub(super) fn check(provider: &dyn Kind, public_url: Option<&str>) -> anyhow::Result<()> {
+    let (name, title) = (provider.name(), provider.title());
+    let works = format!(
+        "machines at {title} must be able to reach this server: set its public URL with --public-url, or let them \
+         communicate through a bucket with --mailbox and --objects s3://BUCKET"
+    );
     let Some(url) = public_url else {
-        bail!("runpod: no public URL is set; {WORKS}");
+        bail!("{name}: no public URL is set; {works}");
     };
     if is_near(url) {
         bail!(
-            "runpod: `{}` is known on this machine or in its own network only; {WORKS}",
+            "{name}: `{}` is only reachable on this machine or in its own network; {works}",
             masked(url)
         );
     }
     Ok(())
 }
 
-/// Whether an address means something else, or nothing, to everybody elsewhere. One that is none is refused later.
+/// Whether a URL is only valid locally. An invalid URL is rejected later.
 fn is_near(url: &str) -> bool {
     let Ok(url) = url.parse::<Url>() else { return false };
     let host = url.host_str().unwrap_or_default();
@@ -59,7 +55,13 @@ fn is_near(url: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{check, is_near, is_real};
+    use rental::providers::REGISTERED;
+
+    use super::is_near;
+
+    fn check(url: Option<&str>) -> anyhow::Result<()> {
+        super::check(REGISTERED[0], url)
+    }
 
     #[test]
     fn addresses_that_mean_nothing_elsewhere_are_near() {
@@ -93,12 +95,5 @@ mod tests {
             check(Some(url)).unwrap();
         }
         assert!(check(None).unwrap_err().to_string().contains("--public-url"));
-    }
-
-    #[test]
-    fn a_simulator_is_not_the_real_one() {
-        assert!(is_real(&"https://api.runpod.io".parse().unwrap()));
-        assert!(is_real(&"https://api.runpod.io/".parse().unwrap()));
-        assert!(!is_real(&"http://127.0.0.1:7861".parse().unwrap()));
     }
 }

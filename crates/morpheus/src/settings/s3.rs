@@ -1,4 +1,4 @@
-//! Settings of the bucket. Where none is given, the variables of Amazon's own tools are read.
+//! Settings of the bucket. Missing ones are read from the variables of Amazon's own tools.
 
 use serde::Deserialize;
 use store::objects::S3Settings;
@@ -7,7 +7,7 @@ use store::objects::S3Settings;
 #[derive(Default, Deserialize, clap::Args)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct S3Flags {
-    /// S3 server of `--objects s3://BUCKET[/PREFIX]` [default: Amazon's in the region]
+    /// S3 endpoint for `--objects s3://BUCKET[/PREFIX]` [default: Amazon's in the region]
     #[arg(
         id = "s3_endpoint",
         long = "s3-endpoint",
@@ -15,7 +15,7 @@ pub(super) struct S3Flags {
         value_name = "URL"
     )]
     endpoint: Option<String>,
-    /// How agents and browsers reach that server, when that is another address
+    /// S3 endpoint for agents and browsers, if they use a different URL
     #[arg(
         id = "s3_public_endpoint",
         long = "s3-public-endpoint",
@@ -40,7 +40,7 @@ pub(super) struct S3Flags {
         hide_env_values = true
     )]
     access_key_id: Option<String>,
-    /// Secret access key; better given by its variable, since other users can read a command line
+    /// Secret access key; prefer the variable, because other users can read the command line
     #[arg(
         id = "s3_secret_access_key",
         long = "s3-secret-access-key",
@@ -49,7 +49,7 @@ pub(super) struct S3Flags {
         hide_env_values = true
     )]
     secret_access_key: Option<String>,
-    /// Session token of keys that are valid for a while only
+    /// Session token of temporary keys
     #[arg(
         id = "s3_session_token",
         long = "s3-session-token",
@@ -61,7 +61,7 @@ pub(super) struct S3Flags {
 }
 
 impl S3Flags {
-    /// Takes from `file` what is not given here.
+    /// Fills in missing values from `file`.
     pub(super) fn or(self, file: Self) -> Self {
         Self {
             endpoint: self.endpoint.or(file.endpoint),
@@ -73,7 +73,7 @@ impl S3Flags {
         }
     }
 
-    /// Takes from Amazon's variables what is not given. Keys and token come from one place, all or none.
+    /// Fills in missing values from Amazon's variables. Keys and token come from one source, all or none.
     pub(super) fn complete(self, variable: impl Fn(&str) -> Option<String>) -> S3Settings {
         let has_keys = self.access_key_id.is_some() || self.secret_access_key.is_some();
         let key = |own: Option<String>, name: &str| own.or_else(|| variable(name).filter(|_| !has_keys));

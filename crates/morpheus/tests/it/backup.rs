@@ -185,10 +185,10 @@ fn lost_files_make_the_command_fail_and_are_named() {
     );
     let folder = shelf.path().join("studio");
     let (succeeded, out, _) = run(&["backup", path(&folder), "--allow-missing"]);
-    assert!(succeeded && out.contains("Secrets are in it"), "{out}");
+    assert!(succeeded && out.contains("It contains secrets"), "{out}");
     let (succeeded, out, _) = run(&["backup", "--verify", path(&folder)]);
     assert!(
-        succeeded && out.contains("is whole") && out.contains("LOST"),
+        succeeded && out.contains("is complete") && out.contains("LOST"),
         "{out}"
     );
 }

@@ -107,7 +107,9 @@ async fn a_repository_is_fetched_once_for_training_and_pictures() {
     let events = events(&api, first["id"].as_str().unwrap()).await;
     let stages: Vec<&Value> = events.iter().map(|event| &event["name"]).collect();
     assert!(
-        stages.iter().any(|name| **name == "fetching the base model (MB)"),
+        stages
+            .iter()
+            .any(|name| **name == "downloading the base model (MB)"),
         "{stages:?}"
     );
 

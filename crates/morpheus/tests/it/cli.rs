@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{fail, path, run, succeed};
+use crate::support::{fail, morpheus, path, run, succeed};
 
 #[test]
 fn every_command_explains_itself() {
@@ -183,6 +183,45 @@ fn doctor_finds_what_is_wrong() {
 }
 
 #[test]
+fn doctor_misses_the_folder_of_the_objects() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let objects = || {
+        let output = run([
+            "doctor",
+            "--json",
+            "--listen",
+            "127.0.0.1:0",
+            "--data",
+            path(&data),
+        ]);
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let findings = report["findings"].as_array().unwrap();
+        findings
+            .iter()
+            .find(|finding| finding["name"] == "objects")
+            .cloned()
+    };
+    assert_eq!(objects(), None, "nothing was stored yet");
+    succeed(["objects", "collect", "--data", path(&data)]);
+    assert_eq!(objects().unwrap()["health"], "ok");
+    std::fs::rename(data.join("objects"), data.join("away")).unwrap();
+    let missing = objects().unwrap();
+    assert_eq!(missing["health"], "problem");
+    assert!(
+        missing["detail"].as_str().unwrap().contains("is missing"),
+        "{missing}"
+    );
+    std::fs::create_dir(data.join("objects")).unwrap();
+    let empty = objects().unwrap();
+    assert_eq!(empty["health"], "problem");
+    assert!(
+        empty["detail"].as_str().unwrap().contains("not its own"),
+        "{empty}"
+    );
+}
+
+#[test]
 fn a_picture_that_promises_gigabytes_is_named() {
     let folder = tempfile::tempdir().unwrap();
     // A small canvas, and a frame of 65352 × 65535 pixels on it.
@@ -244,4 +283,33 @@ fn not_sdxl() -> Vec<u8> {
     file.extend_from_slice(header);
     file.extend_from_slice(&[0; 4]);
     file
+}
+
+/// A result that reached nobody is no success.
+#[test]
+fn a_result_that_cannot_be_written_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = path(folder.path());
+    succeed(["db", "migrate", "--data", data]);
+    for args in [
+        vec!["version"],
+        vec!["db", "status", "--data", data],
+        // What it did is in the log that the next one shows.
+        vec!["objects", "verify", "--data", data],
+        vec!["audit", "--data", data],
+    ] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let ended = morpheus()
+            .args(&args)
+            .stdin(std::process::Stdio::null())
+            .stdout(full)
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(1), "{args:?}: {told}");
+        assert!(
+            told.contains("failed to write the result to the standard output: No space left on device"),
+            "{args:?}: {told}"
+        );
+    }
 }

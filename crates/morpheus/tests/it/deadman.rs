@@ -326,7 +326,7 @@ async fn a_machine_that_is_told_to_end_does_so_within_its_grace_whatever_its_wor
     send(pod.wait_for_process(false).await, Signal::TERM);
     pod.wait_for_end().await;
     assert!(
-        pod.log().contains("this machine was told to end"),
+        pod.log().contains("this machine was asked to shut down"),
         "{}",
         pod.log()
     );
@@ -363,7 +363,7 @@ async fn a_lease_that_nobody_renews_ends_the_machine_with_a_checkpoint() {
     let pod = provider.rent(&changes).await;
     desk.wait_for_step(&job, 3).await;
     provider.sim.fault(Fault::always(What::ControlPlaneUnreachable));
-    pod.wait_for_log("leaving this machine").await;
+    pod.wait_for_log("stopping work on this machine").await;
     // Just in time for the last checkpoint.
     provider.sim.clear_faults();
     pod.wait_for_end().await;
@@ -417,7 +417,10 @@ async fn a_killed_worker_is_reported_and_its_machine_ends() {
     let end = desk.wait_for_attempt_end(&job).await;
     assert_eq!(end["outcome"], "lost", "{end}");
     let detail = end["detail"].as_str().unwrap();
-    assert!(detail.starts_with("the agent broke off (signal 9)"), "{detail}");
+    assert!(
+        detail.starts_with("the agent stopped unexpectedly (signal 9)"),
+        "{detail}"
+    );
     // Its log shows how far it came, and no secret.
     assert!(detail.contains("work claimed"), "{detail}");
     for secret in [&token, &pod.key()] {
@@ -462,7 +465,7 @@ async fn a_machine_whose_work_is_done_or_not_wanted_ends() {
     assert!(pod.log().contains("the work is done"), "{}", pod.log());
 
     // An attempt that has ended is nobody's, and a token that is none is refused.
-    for (token, says) in [(&*token, "the lease was lost"), ("none", "refuses the token")] {
+    for (token, says) in [(&*token, "the lease was lost"), ("none", "rejects the token")] {
         let changes = [
             ("MORPHEUS_SERVER", Some(&*server)),
             ("MORPHEUS_TOKEN", Some(token)),

@@ -148,8 +148,8 @@ async fn files_that_may_not_grow_refuse_writes_and_lose_none() {
     limit_files(server.id(), Some(1));
     let not_ready = wait_until_ready_or_not(&server, StatusCode::SERVICE_UNAVAILABLE).await;
     for part in [
-        "the database does not keep what is written",
-        "the object store does not keep what is written",
+        "the database cannot be written: ",
+        "the object store cannot be written: ",
     ] {
         assert!(not_ready.contains(part), "{not_ready}");
     }
@@ -193,6 +193,47 @@ async fn files_that_may_not_grow_refuse_writes_and_lose_none() {
     );
     assert_eq!(n_lost, 0);
     assert_eq!(found.len(), 5);
+}
+
+/// It is started as a running server goes on: it answers, refuses what cannot be kept, and needs no other start.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_starts_where_nothing_can_be_written() {
+    let data = tempfile::tempdir().unwrap();
+    let settings = embedded(data.path());
+    let server = Server::start_with(data.path(), "127.0.0.1:0", &settings);
+    let api = Api::of(&server);
+    let dataset = api.upload(4).await.as_str().unwrap().to_owned();
+    let known = captions(&api, &dataset).await;
+    server.kill();
+    // What is beside the database may be as large as it has to be, and its log cannot grow.
+    let n_bytes = 32 << 10;
+    let log = fs::metadata(data.path().join("morpheus.db-wal")).unwrap();
+    assert!(log.len() > n_bytes, "{}", log.len());
+
+    let mut server = Server::start_limited(data.path(), &settings, n_bytes / 512);
+    assert!(server.token.is_empty(), "it is not a first start");
+    let api = api.at(&server);
+    assert_eq!(captions(&api, &dataset).await, known);
+    let path = format!("/api/v1/datasets/{dataset}/items/{}", known[0].0);
+    let change = json!({ "caption": "zora, smiling" });
+    let (status, answer) = ask(&api, &server, Method::PATCH, &path, &change).await;
+    assert_eq!(
+        (status, answer["type"].as_str()),
+        (StatusCode::INTERNAL_SERVER_ERROR, Some("storage_failed")),
+        "{answer}"
+    );
+    wait_until_ready_or_not(&server, StatusCode::SERVICE_UNAVAILABLE).await;
+    assert!(!server.has_ended());
+
+    limit_files(server.id(), None);
+    wait_until_ready_or_not(&server, StatusCode::OK).await;
+    let (status, answer) = ask(&api, &server, Method::PATCH, &path, &change).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    // Both starts are in the log, the second one since it can be.
+    api.wait_for("/api/v1/audit", |entries| {
+        entries.to_string().matches("server_started").count() == 2
+    })
+    .await;
 }
 
 /// Any other command ends with an error, and not by the signal.

@@ -189,7 +189,7 @@ async fn losses_that_are_no_numbers_end_the_job() {
     let bars: String = (0..=6).map(|step| bar(step, 8).replace("0.5]", "nan]")).collect();
     let run = json!({ "err": stage.kohya.file("nan", bars), "stays": true });
     stage
-        .check_fails(run, "the loss is not a number since step")
+        .check_fails(run, "the loss is not a number (NaN) since step")
         .await;
 }
 
@@ -206,7 +206,7 @@ async fn silence_ends_the_job() {
     let stage = Stage::patient(1);
     let run = json!({ "out": stage.kohya.file("begun", "epoch 1/1\n"), "stays": true });
     stage
-        .check_fails(run, "said nothing and trained nothing for 1 s")
+        .check_fails(run, "made no output and no progress for 1 s")
         .await;
 }
 

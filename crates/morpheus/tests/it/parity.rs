@@ -135,12 +135,12 @@ fn an_engine_that_has_finished_is_not_run_again() {
         .unwrap();
 
     let err = fail(&args);
-    assert!(err.contains("exists already"), "{err}");
+    assert!(err.contains("already exists"), "{err}");
     args.push("--resume");
     let output = run(&args);
     let err = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{err}");
-    assert!(err.contains("native engine has finished already"), "{err}");
+    assert!(err.contains("native engine has already finished"), "{err}");
     let said = lines(&String::from_utf8(output.stdout).unwrap());
     let n_steps = said.iter().filter(|line| line["type"] == "step").count();
     assert_eq!((n_steps, kohya.n_runs()), (4, 2));
@@ -187,7 +187,7 @@ fn what_one_engine_would_refuse_is_refused_before_either_trains() {
         &[path(&good), "--kohya-dir", path(folder.path()), "--resume"],
     ]
     .concat();
-    assert!(fail(resumed).contains("leave --resume out"));
+    assert!(fail(resumed).contains("omit --resume"));
     assert!(fail(["train", "--engine", "neither", path(&good)]).contains("native, kohya or both"));
     assert!(!out.exists());
 }

@@ -3,8 +3,8 @@
 use std::{process::Output, time::Duration};
 
 use chrono::TimeDelta;
-use orchestrator::providers::machine_name::MachineName;
 use protocol::JobId;
+use rental::{MachineName, NameForm};
 use serde_json::{Value, json};
 use sim::runpod::{Fault, KEY, Options, RunPod, What};
 use uuid::Uuid;
@@ -41,7 +41,7 @@ impl Simulator {
 
     fn ours(&self, minutes: i64) -> String {
         let deadline = self.sim.now() + TimeDelta::minutes(minutes);
-        MachineName::new(OURS, JobId::new(), 1, deadline).to_string()
+        MachineName::new(NameForm::Long, OURS, JobId::new(), 1, deadline).to_string()
     }
 
     fn reap(&self, args: &[&str]) -> Output {
@@ -97,7 +97,7 @@ fn a_machine_that_does_not_end_is_an_error() {
     let output = simulator.reap(&["--patience", "1"]);
     assert!(!output.status.success());
     assert_eq!(report(&output)["left"][0]["name"], name.as_str());
-    assert!(String::from_utf8_lossy(&output.stderr).contains("1 overdue machines are still there"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("1 overdue machines still exist"));
 }
 
 #[test]

@@ -262,9 +262,12 @@ async fn the_doctor_rents_one_machine_and_leaves_none() {
     };
     assert_eq!(seen("former API"), "410");
     assert!(seen("appear in the list").starts_with("after "), "{asked}");
-    assert!(seen("container run").starts_with("after "), "{asked}");
-    assert!(seen("records of bills").contains("s after the end"), "{asked}");
-    assert!(seen("end itself").starts_with("no, we did"), "{asked}");
+    assert!(seen("container start").starts_with("after "), "{asked}");
+    assert!(seen("billing records").contains("s after the end"), "{asked}");
+    assert!(
+        seen("terminate itself").starts_with("no, this program terminated it"),
+        "{asked}"
+    );
     assert_eq!(sim.living(), [""; 0]);
     assert!(sim.bill().0 > 0 && sim.bill().0 < USD, "{}", sim.bill());
 }

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     api::Api,
-    support::{Server, is_alive, kill, path, run, succeed, terminate, wait_for},
+    support::{Server, fail, hang_up, is_alive, kill, path, run, succeed, terminate, wait_for},
 };
 
 /// Runs by itself (see .config/nextest.toml). The first start makes the database; the quickest of three counts,
@@ -174,6 +174,24 @@ async fn a_server_ends_within_a_bound_whatever_hangs() {
     assert!(asked.elapsed() < Duration::from_secs(30), "{:?}", asked.elapsed());
 }
 
+/// By itself the signal would end the program at once, with nothing written down.
+#[tokio::test]
+async fn a_server_whose_terminal_is_closed_ends_in_order() {
+    // Under nohup, which the server inherits, it goes on.
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    if u64::from_str_radix(mask.unwrap().trim(), 16).unwrap() & 1 == 1 {
+        return;
+    }
+    let data = tempfile::tempdir().unwrap();
+    let server = with_a_hung_thread(data.path()).await;
+    let asked = Instant::now();
+    hang_up(server.id());
+    server.wait_until_dead();
+    // It waits for what hangs, as after every other request to end.
+    assert!(asked.elapsed() > Duration::from_secs(2), "{:?}", asked.elapsed());
+}
+
 #[tokio::test]
 async fn a_second_signal_ends_a_server_at_once() {
     let data = tempfile::tempdir().unwrap();
@@ -185,4 +203,34 @@ async fn a_second_signal_ends_a_server_at_once() {
     });
     // The first alone leaves ten seconds to what runs.
     assert!(asked.elapsed() < Duration::from_secs(8), "{:?}", asked.elapsed());
+}
+
+#[test]
+fn a_data_folder_of_another_account_is_refused() {
+    // Only root can make one.
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (data, backup) = (folder.path().join("data"), folder.path().join("backup"));
+    succeed(["audit", "--data", path(&folder.path().join("own"))]);
+    succeed([
+        "backup",
+        path(&backup),
+        "--data",
+        path(&folder.path().join("own")),
+    ]);
+    fs::create_dir(&data).unwrap();
+    std::os::unix::fs::chown(&data, Some(65_534), None).unwrap();
+    for args in [
+        vec!["serve", "--listen", "127.0.0.1:0", "--data", path(&data)],
+        vec!["restore", path(&backup), "--data", path(&data)],
+    ] {
+        let err = fail(args);
+        assert!(
+            err.contains("belongs to another account (uid 65534)") && err.contains("chown -R 0"),
+            "{err}"
+        );
+    }
+    assert_eq!(fs::read_dir(&data).unwrap().count(), 0, "it was not used");
 }

@@ -142,6 +142,34 @@ impl Server {
         }
     }
 
+    /// The same, and no file that it writes grows beyond so many blocks of 512 bytes.
+    pub(crate) fn start_limited(data: &Path, settings: &[(&str, String)], n_blocks: u64) -> Self {
+        let script = format!("ulimit -S -f {n_blocks}; exec \"$0\" \"$@\"");
+        let mut shell = Command::new("sh");
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("MORPHEUS_") {
+                shell.env_remove(name);
+            }
+        }
+        let child = shell
+            .args(["-c", &script, env!("CARGO_BIN_EXE_morpheus")])
+            .args(["serve", "--json", "--listen", "127.0.0.1:0", "--data"])
+            .arg(data)
+            .envs(settings.iter().map(|(name, value)| (name, value)))
+            .env("XDG_CACHE_HOME", data.join("cache"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let (child, url, token) = Self::read_ready(child, None);
+        Self {
+            child,
+            url,
+            token: token.unwrap_or_default(),
+            ended: false,
+        }
+    }
+
     /// Waits until a server says where it is, unless that is known; also its token, if it is the first one's.
     pub(crate) fn read_ready(mut child: Child, own: Option<Url>) -> (Child, Url, Option<String>) {
         let mut line = String::new();
@@ -244,6 +272,11 @@ pub(crate) fn kill(process: u32) {
 /// Asks a process to end.
 pub(crate) fn terminate(process: u32) {
     signal(process, Signal::TERM);
+}
+
+/// Tells a process that its terminal was closed.
+pub(crate) fn hang_up(process: u32) {
+    signal(process, Signal::HUP);
 }
 
 fn signal(process: u32, signal: Signal) {

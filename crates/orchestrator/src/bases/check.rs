@@ -129,7 +129,7 @@ impl Orchestrator {
         // Both go on side by side: the work may hold a transaction that the note has to wait for.
         tokio::select! {
             outcome = timeout(MAX_BASE_WORK, work) => Ok(Done::With(outcome.unwrap_or_else(|_| {
-                Err(format!("it was not done after {} hours", MAX_BASE_WORK.as_secs() / 3600))
+                Err(format!("it was not finished after {} hours", MAX_BASE_WORK.as_secs() / 3600))
             }))),
             noted = self.note_until_removed(base, n_bytes) => noted.map(|()| Done::InVain),
         }
@@ -288,14 +288,14 @@ async fn fetched(web: &Web, found: &mut [File]) -> Result<Skeleton, String> {
     for file in found {
         let url = file.url.clone().unwrap_or_default();
         let cannot =
-            |err: &dyn std::error::Error| format!("`{}` cannot be fetched: {}", file.path, chain(err));
+            |err: &dyn std::error::Error| format!("`{}` cannot be downloaded: {}", file.path, chain(err));
         let (bytes, size_bytes) = if file.path.ends_with(files::TENSORS) {
             let (start, _) = web.head(&url, 8).await.map_err(|err| cannot(&err))?;
             let length = start.try_into().map(u64::from_le_bytes);
             let length = length.ok().filter(|length| *length <= MAX_TENSOR_HEADER_BYTES).ok_or_else(|| {
                 format!(
-                    "`{}` is no safetensors file: it may be a web page (a download that wants you to sign in?) or a \
-                     .ckpt under another name",
+                    "`{}` is not a safetensors file: it may be a web page (does the download require signing in?) or \
+                         a .ckpt file with another name",
                     file.path
                 )
             })?;
@@ -306,7 +306,10 @@ async fn fetched(web: &Web, found: &mut [File]) -> Result<Skeleton, String> {
                 .await
                 .map_err(|err| cannot(&err))?;
             if size > MAX_BASE_TEXT_BYTES {
-                return Err(format!("`{}` has {size} bytes, too many for a text", file.path));
+                return Err(format!(
+                    "`{}` has {size} bytes, too many for a text file",
+                    file.path
+                ));
             }
             file.sha256 = Some(hex::encode(Sha256::digest(&bytes)));
             (bytes, size)
@@ -369,7 +372,7 @@ impl Source {
             }
             Self::Web { reader, path } => {
                 let piece = reader.next().await;
-                piece.map_err(|err| format!("`{path}` cannot be fetched: {}", chain(&err)))
+                piece.map_err(|err| format!("`{path}` cannot be downloaded: {}", chain(&err)))
             }
         }
     }
@@ -397,7 +400,7 @@ async fn hash(mut source: Source, file: &File, n_bytes: &AtomicU64) -> Result<St
 
 fn changing(file: &File, than: &str) -> String {
     format!(
-        "`{}` has {than} than the {} bytes that it had at first: it changes while it is read",
+        "`{}` has {than} than its original {} bytes: it changed while it was read",
         file.path, file.size_bytes
     )
 }

@@ -114,7 +114,7 @@ fn wanted(folder: &Path) -> io::Result<Vec<String>> {
         n_names += 1;
         if n_names > MAX_BASE_FOLDER_NAMES {
             return Err(io::Error::other(format!(
-                "there are more than {MAX_BASE_FOLDER_NAMES} files in it: name the folder of the model itself"
+                "it has more than {MAX_BASE_FOLDER_NAMES} files: use the folder of the model itself"
             )));
         }
         entry
@@ -144,7 +144,7 @@ fn start(opened: &mut Opened, is_tensors: bool) -> io::Result<Vec<u8>> {
     if !is_tensors {
         if size_bytes > MAX_BASE_TEXT_BYTES {
             return Err(io::Error::other(format!(
-                "it has {size_bytes} bytes, too many for a text"
+                "it has {size_bytes} bytes, too many for a text file"
             )));
         }
         return read(opened, size_bytes);
@@ -163,7 +163,7 @@ fn read(opened: &mut Opened, n_bytes: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     (&mut opened.file).take(n_bytes).read_to_end(&mut bytes)?;
     if (bytes.len() as u64) < n_bytes {
-        return Err(io::Error::other("it was cut short while it was read"));
+        return Err(io::Error::other("it was truncated while it was read"));
     }
     Ok(bytes)
 }
@@ -187,7 +187,7 @@ pub(super) async fn patiently<T: Send + 'static>(
 /// What is said of a disk that does not answer.
 pub(super) fn silent(path: &Path, waited: Duration) -> String {
     format!(
-        "`{}` gave no answer for {} s: is it on a network drive that is gone? Check it again when it is back",
+        "`{}` did not respond for {} s: is it on a disconnected network drive? Check it again when it is available",
         path.display(),
         waited.as_secs()
     )

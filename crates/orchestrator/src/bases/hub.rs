@@ -70,7 +70,7 @@ pub(super) async fn files(
         .map(|path| {
             let sibling = found.siblings.iter().find(|sibling| sibling.rfilename == path);
             let sibling = sibling.filter(|sibling| is_relative(&sibling.rfilename));
-            let sibling = sibling.ok_or_else(|| format!("`{path}` is no name for a file"))?;
+            let sibling = sibling.ok_or_else(|| format!("`{path}` is not a valid file name"))?;
             let lfs = sibling.lfs.as_ref();
             Ok(File {
                 path: path.to_owned(),
@@ -98,7 +98,8 @@ fn choose<'a>(
     match single.as_slice() {
         [file] => Ok(vec![file]),
         _ => Err(format!(
-            "`{repository}` is no diffusers folder and has {} files that could be meant: name one as hf:{repository}:FILE{}",
+            "`{repository}` is not a diffusers folder and has {} possible files: choose one with \
+                 hf:{repository}:FILE{}",
             single.len(),
             has(paths)
         )),
@@ -123,12 +124,12 @@ fn missing(repository: &str, revision: &str, code: Option<&str>, has_token: bool
     match code {
         Some("RevisionNotFound") => format!("`{repository}` has no branch, tag or commit `{revision}`"),
         Some("GatedRepo") => format!(
-            "`{repository}` opens only to who has agreed to its terms: agree to them on its page, and give the server \
-             the token of that account in HF_TOKEN"
+            "`{repository}` requires accepting its terms: accept them on its page, and set HF_TOKEN on the server to \
+                 a token of that account"
         ),
-        _ if has_token => format!("Hugging Face has no `{repository}`, or HF_TOKEN does not open it"),
+        _ if has_token => format!("Hugging Face has no `{repository}`, or HF_TOKEN gives no access to it"),
         _ => format!(
-            "Hugging Face has no `{repository}`, or it is private: check the id, or give the server a token in HF_TOKEN"
+            "Hugging Face has no `{repository}`, or it is private: check the id, or set HF_TOKEN on the server"
         ),
     }
 }

@@ -41,26 +41,26 @@ pub struct Places {
 /// Why a path is not read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PathError {
-    #[error("`{}` is not an absolute path: begin it with /, or write https://… or hf:OWNER/REPOSITORY", .0.display())]
+    #[error("`{}` is not an absolute path: start it with /, or use https://… or hf:OWNER/REPOSITORY", .0.display())]
     Relative(PathBuf),
-    #[error("`{}` has a `..` in it: write the path without", .0.display())]
+    #[error("`{}` contains `..`: use a path without it", .0.display())]
     Upward(PathBuf),
-    #[error("`{}` is not in a folder that base models may come from: {}", .path.display(), remedy(.folders, .path))]
+    #[error("`{}` is not in a folder that is allowed for base models: {}", .path.display(), remedy(.folders, .path))]
     Outside { path: PathBuf, folders: Arc<[PathBuf]> },
     #[error(
-        "`{}` leads out of the folders that base models may come from, by a link: {}",
+        "`{}` leads out of the folders allowed for base models through a link: {}",
         .path.display(), remedy(.folders, .path)
     )]
     LeadsOut { path: PathBuf, folders: Arc<[PathBuf]> },
     #[error("`{}` belongs to the server's own data, which is never read as a base model: keep base models elsewhere", .0.display())]
     Own(PathBuf),
-    #[error("`{}` is the kernel's, and not a file that could be read", .0.display())]
+    #[error("`{}` is a kernel file and cannot be read", .0.display())]
     Kernel(PathBuf),
-    #[error("`{}` is {found}: a base model is made of regular files", .path.display())]
+    #[error("`{}` is {found}: a base model must consist of regular files", .path.display())]
     Kind { path: PathBuf, found: &'static str },
     #[error("`{}` has {size_bytes} bytes, more than the {MAX_BASE_FILE_BYTES} that a file of a base model may have", .path.display())]
     Size { path: PathBuf, size_bytes: u64 },
-    #[error("`{}` was replaced while it was opened: check it again", .0.display())]
+    #[error("`{}` was replaced while it was being opened: check it again", .0.display())]
     Replaced(PathBuf),
     #[error("`{}` cannot be used", .path.display())]
     Unusable {
@@ -73,8 +73,8 @@ pub(crate) enum PathError {
 fn remedy(folders: &[PathBuf], path: &Path) -> String {
     let parent = path.parent().unwrap_or(path).display();
     let other = format!(
-        "start the server with --base-folder {parent} (MORPHEUS_BASE_FOLDERS, or base_folders in the settings file), or \
-         name this one at the start with --base NAME={}",
+        "start the server with --base-folder {parent} (MORPHEUS_BASE_FOLDERS, or base_folders in the settings file), \
+             or pass this one at startup with --base NAME={}",
         path.display()
     );
     if folders.is_empty() {
@@ -96,8 +96,8 @@ impl Places {
         }
     }
 
-    /// Whether somebody may name this path, as far as the path itself says it. Touches no disk: what lies outside of the
-    /// allowed folders is not even looked for.
+    /// Whether somebody may name this path, as far as the path itself says it. Touches no disk: what lies outside of
+    /// the allowed folders is not even looked for.
     pub(crate) fn permit(&self, path: &Path, by: By) -> Result<(), PathError> {
         if !path.is_absolute() {
             return Err(PathError::Relative(path.into()));

@@ -20,7 +20,7 @@ pub(super) struct Web(Client);
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WebError {
     /// The server says no; the second value is Hugging Face's word for it.
-    #[error("the server answered {0}")]
+    #[error("the server responded with status {0}")]
     Status(StatusCode, Option<String>),
     /// The server does not answer, or may not be asked.
     #[error(transparent)]
@@ -64,13 +64,13 @@ impl Web {
         while let Some(chunk) = answer.chunk().await? {
             if (text.len() + chunk.len()) as u64 > MAX_HUB_LIST_BYTES {
                 return Err(WebError::Unexpected(format!(
-                    "the answer has more than {MAX_HUB_LIST_BYTES} bytes"
+                    "the response has more than {MAX_HUB_LIST_BYTES} bytes"
                 )));
             }
             text.extend_from_slice(&chunk);
         }
         serde_json::from_slice(&text)
-            .map_err(|err| WebError::Unexpected(format!("the answer is not what it should be ({err})")))
+            .map_err(|err| WebError::Unexpected(format!("the response is invalid ({err})")))
     }
 
     /// The first bytes of a file, and its size.
@@ -80,11 +80,11 @@ impl Web {
         let size = match content_range(&answer) {
             Some((0, size)) => size,
             _ if answer.status() == StatusCode::OK => answer.content_length().ok_or_else(|| {
-                WebError::Unexpected("the server does not say how large the file is".into())
+                WebError::Unexpected("the server does not report the size of the file".into())
             })?,
             _ => {
                 return Err(WebError::Unexpected(
-                    "the server sent another part than the first".into(),
+                    "the server sent a different part than requested".into(),
                 ));
             }
         };
@@ -193,8 +193,8 @@ impl Reader {
         let answer = self.web.get(&self.url, &wanted).await?;
         if self.at > 0 && content_range(&answer).map(|(first, _)| first) != Some(self.at) {
             return Err(WebError::Unexpected(
-                "the connection broke, and the file cannot be read on from there: it has changed, or its server \
-                 sends no parts of files"
+                "the connection broke, and the download cannot be resumed: the file has changed, or its server does \
+                     not support range requests"
                     .into(),
             ));
         }

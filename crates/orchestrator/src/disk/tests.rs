@@ -11,6 +11,7 @@ fn disk(free: &Arc<AtomicU64>, min_free_bytes: Option<u64>) -> Disk {
             Ok(Space {
                 free_bytes: free.load(Ordering::Relaxed),
                 total_bytes: 100 * GIB,
+                ..Space::default()
             })
         }),
     })
@@ -63,4 +64,43 @@ fn without_a_limit_nothing_is_short() {
         ..DiskOptions::default()
     });
     assert!(unmeasured.check_room(GIB).is_ok());
+}
+
+#[test]
+fn a_disk_can_run_out_of_files() {
+    let free = Arc::new(AtomicU64::new(50_000));
+    let (seen, total_files) = (Arc::clone(&free), Arc::new(AtomicU64::new(100_000)));
+    let total = Arc::clone(&total_files);
+    let disk = Disk::new(DiskOptions {
+        folders: vec![("data", "/".into())],
+        min_free_bytes: None,
+        gauge: Gauge::new(move |_| {
+            Ok(Space {
+                free_bytes: 50 * GIB,
+                total_bytes: 100 * GIB,
+                free_files: seen.load(Ordering::Relaxed),
+                total_files: total.load(Ordering::Relaxed),
+            })
+        }),
+    });
+    assert!(disk.check_room(GIB).is_ok());
+    free.store(1999, Ordering::Relaxed);
+    let refused = disk.check_room(0).unwrap_err().to_string();
+    assert!(
+        refused.contains("hardly any more files") && refused.contains("50.0 GiB free"),
+        "{refused}"
+    );
+    assert!(disk.is_short());
+    free.store(2100, Ordering::Relaxed);
+    assert!(
+        disk.look().folders[0].is_out_of_files,
+        "a few more are not enough"
+    );
+    free.store(2500, Ordering::Relaxed);
+    assert!(disk.check_room(0).is_ok());
+
+    // A file system that counts no files has no limit.
+    free.store(0, Ordering::Relaxed);
+    total_files.store(0, Ordering::Relaxed);
+    assert!(disk.check_room(GIB).is_ok());
 }

@@ -25,7 +25,7 @@ fn named(part: &str) -> String {
 fn a_lora_has_the_ranks_names_and_shapes_of_one() {
     assert_eq!(check_header(&header(&sim::files::lora(4, "")), 4), Ok(()));
     let other = check_header(&header(&sim::files::lora(8, "")), 4).unwrap_err();
-    assert!(other.contains("has the rank 8, and the recipe's is 4"), "{other}");
+    assert!(other.contains("has the rank 8, but the recipe has 4"), "{other}");
     refused(BTreeMap::clear, "it has no modules");
     refused(
         |tensors| drop(tensors.remove(&named(UP))),
@@ -37,7 +37,7 @@ fn a_lora_has_the_ranks_names_and_shapes_of_one() {
             let alpha = tensors.remove(&named(ALPHA)).unwrap();
             tensors.insert("model.diffusion_model.out.2.bias".into(), alpha);
         },
-        "`model.diffusion_model.out.2.bias` belongs to no LoRA",
+        "`model.diffusion_model.out.2.bias` is not from a LoRA",
     );
     refused(
         |tensors| tensors.get_mut(&named(DOWN)).unwrap().dtype = Dtype::I32,
@@ -45,7 +45,7 @@ fn a_lora_has_the_ranks_names_and_shapes_of_one() {
     );
     refused(
         |tensors| tensors.get_mut(&named(DOWN)).unwrap().shape = vec![4, 2, 2],
-        "shapes that no LoRA has",
+        "shapes that are invalid for a LoRA",
     );
     refused(
         |tensors| tensors.get_mut(&named(ALPHA)).unwrap().shape = vec![2],

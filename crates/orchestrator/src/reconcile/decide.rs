@@ -64,14 +64,14 @@ pub(crate) fn decide(view: &View<'_>) -> Action {
         (AttemptPhase::Gone, _) => Action::Wait,
         (AttemptPhase::Intent, None) => Action::Launch,
         (AttemptPhase::Intent, Some(_)) => Action::Record,
-        (AttemptPhase::Booting, None) => Action::NeverStarted("the agent ended before it called"),
+        (AttemptPhase::Booting, None) => Action::NeverStarted("the agent exited before it connected"),
         (AttemptPhase::Booting, Some(_)) if view.started_for > view.boot_timeout => {
-            Action::NeverStarted("the agent did not call in time")
+            Action::NeverStarted("the agent did not connect in time")
         }
         (AttemptPhase::Booting, Some(_)) => Action::Wait,
-        (AttemptPhase::Running, None) => Action::Lost("the agent ended without a word"),
+        (AttemptPhase::Running, None) => Action::Lost("the agent exited without a report"),
         (AttemptPhase::Running, Some(_)) if view.unrenewed_for > view.lease => {
-            Action::Lost("the agent did not call before its lease ended")
+            Action::Lost("the agent sent no heartbeat before its lease expired")
         }
         (AttemptPhase::Running, Some(_)) if attempt.instance.is_none() => Action::Record,
         (AttemptPhase::Running, Some(_)) => Action::Wait,
@@ -83,10 +83,10 @@ pub(crate) fn decide(view: &View<'_>) -> Action {
 fn decide_for_another(view: &View<'_>) -> Action {
     match view.attempt.phase {
         AttemptPhase::Intent | AttemptPhase::Booting if view.started_for > view.boot_timeout + view.lease => {
-            Action::NeverStarted("the server that was starting its agent is gone")
+            Action::NeverStarted("the server that started its agent has stopped")
         }
         AttemptPhase::Running if view.unrenewed_for > 2 * view.lease => {
-            Action::Lost("neither its agent nor the server that started it calls any more")
+            Action::Lost("neither its agent nor the server that started it responds any more")
         }
         AttemptPhase::Intent | AttemptPhase::Booting | AttemptPhase::Running | AttemptPhase::Gone => {
             Action::Wait

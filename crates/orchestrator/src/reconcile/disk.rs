@@ -7,10 +7,10 @@ use super::ReconcileError;
 use crate::{Orchestrator, providers::local};
 
 /// Why a job waits, while the disk is short.
-pub(crate) const WAITS: &str = "the server's disk is nearly full: it starts when there is room";
+pub(crate) const WAITS: &str = "the server's disk is nearly full: the job starts when space is free";
 /// Why a job was stopped, when the disk became short.
 pub(crate) const PAUSED: &str =
-    "paused with a checkpoint, since the server's disk is nearly full: it goes on when there is room";
+    "paused with a checkpoint because the server's disk is nearly full: the job resumes when space is free";
 
 impl Orchestrator {
     /// How often a checkpoint of a job at this provider lies on this disk: beside the agent, and where it is stored.
@@ -51,10 +51,10 @@ impl Orchestrator {
                     folder = folder.name,
                     free_bytes,
                     min_free_bytes,
-                    "the disk is nearly full: uploads are refused and jobs pause until there is room"
+                    "the disk is nearly full: uploads are rejected and jobs pause until space is free"
                 );
             } else if !status.is_short {
-                tracing::info!(folder = folder.name, free_bytes, "the disk has room again");
+                tracing::info!(folder = folder.name, free_bytes, "the disk has free space again");
             }
         }
         if status.is_short {

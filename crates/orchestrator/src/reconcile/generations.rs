@@ -137,8 +137,8 @@ impl Orchestrator {
     /// No worker can be kept alive: whoever waits is told why.
     async fn fail_waiting(&self, last_words: Option<String>) -> Result<(), ReconcileError> {
         let reason = format!(
-            "the program that renders pictures ended {MAX_WORKER_STARTS} times before it asked for work; \
-             its last words: {}",
+            "the program that renders pictures exited {MAX_WORKER_STARTS} times before it asked for work; its last \
+                 output: {}",
             last_words.unwrap_or_else(|| "none".to_owned())
         );
         let tx = self.store.begin().await?;

@@ -88,7 +88,7 @@ impl Orchestrator {
             Action::Withdraw => (Outcome::Cancelled, None),
             Action::ForceCancel => (
                 Outcome::Cancelled,
-                Some("the agent did not follow the order to cancel".to_owned()),
+                Some("the agent did not carry out the cancellation".to_owned()),
             ),
             Action::NeverStarted(seen) => (Outcome::NeverStarted, Some(seen.to_owned())),
             Action::Lost(seen) => (Outcome::Lost, Some(seen.to_owned())),
@@ -211,7 +211,7 @@ impl Orchestrator {
     ) -> Option<String> {
         let seen = seen?;
         match provider.last_words(attempt.id.0).await {
-            Some(words) => Some(format!("{seen}; its last words: {words}")),
+            Some(words) => Some(format!("{seen}; its last output: {words}")),
             None => Some(seen),
         }
     }

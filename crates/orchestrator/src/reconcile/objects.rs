@@ -18,7 +18,7 @@ use serde::Serialize;
 use store::{
     BlobKey, StoreError, audit, idempotency,
     objects::{BlobError, Listed},
-    references,
+    references, settings,
 };
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -91,8 +91,13 @@ impl Orchestrator {
     #[doc(hidden)]
     pub async fn collect_at(&self, pass: Pass, now: DateTime<Utc>) -> ServiceResult<Collection> {
         let objects = self.store.objects();
-        let claimed = objects.claim(self.store.deployment(), pass == Pass::Look).await;
-        claimed.map_err(StoreError::from)?;
+        self.store.claim_objects(pass == Pass::Look).await?;
+        // What the backup of a restored installation is too old for may still be wanted.
+        let restoration = settings::restoration(&self.store).await?;
+        let newest = restoration
+            .filter(|restoration| now < restoration.keeps_until())
+            .map(|restoration| restoration.moment - self.options.rules.clock_skew);
+        let is_kept = |at: DateTime<Utc>| newest.is_some_and(|newest| at >= newest);
         let mut collection = Collection::default();
         if pass == Pass::Delete {
             let tx = self.store.begin().await?;
@@ -102,8 +107,13 @@ impl Orchestrator {
         let expired = self.expire_files(pass, now).await?;
         collection.n_files = expired.files.len();
         collection.n_audit_entries = self.collect_audit(pass, now).await?;
-        self.collect_blobs(pass, now, &expired, &mut collection).await?;
-        for machine in self.collect_mailboxes(pass).await? {
+        self.collect_blobs(pass, now, newest, &expired, &mut collection)
+            .await?;
+        let mailboxes = match newest {
+            None => self.collect_mailboxes(pass).await?,
+            Some(_) => Vec::new(),
+        };
+        for machine in mailboxes {
             collection.add(Collected {
                 name: format!("mailbox/{machine}"),
                 reason: Reason::OldMailbox,
@@ -112,7 +122,7 @@ impl Orchestrator {
         }
         let unfinished = objects.unfinished().await.map_err(StoreError::from)?;
         for remains in unfinished {
-            if now - remains.since < self.options.rules.grace {
+            if now - remains.since < self.options.rules.grace || is_kept(remains.since) {
                 continue;
             }
             if pass == Pass::Delete {
@@ -169,11 +179,12 @@ impl Orchestrator {
         }
     }
 
-    /// Deletes blobs that no row refers to.
+    /// Deletes blobs that no row refers to, and that are older than `newest`.
     async fn collect_blobs(
         &self,
         pass: Pass,
         now: DateTime<Utc>,
+        newest: Option<DateTime<Utc>>,
         expired: &Expired,
         collection: &mut Collection,
     ) -> ServiceResult<()> {
@@ -188,6 +199,7 @@ impl Orchestrator {
             let mut left: Vec<Listed> = page
                 .into_iter()
                 .filter(|blob| now - blob.meta.modified_at >= self.options.rules.grace)
+                .filter(|blob| newest.is_none_or(|newest| blob.meta.modified_at < newest))
                 .filter(|blob| !frozen.contains(&blob.key))
                 .collect();
             self.keep_referred(&mut left, expired, started_at).await?;

@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl Orchestrator {
-    /// One pass over the attempts of the pool.
+    /// One pass over the attempts of the pool, and over the jobs that wait for it.
     pub(crate) async fn reconcile_pool(&self) -> Result<(), ReconcileError> {
         for attempt in self.attempts_of(POOL).await? {
             let Subject::Job(job) = attempt.subject else {
@@ -27,6 +27,7 @@ impl Orchestrator {
                 tx.commit().await?;
             }
         }
+        self.tell_jobs_of_the_pool().await?;
         Ok(())
     }
 
@@ -38,12 +39,12 @@ impl Orchestrator {
             return None;
         }
         if unrenewed_for > self.pool_lease() {
-            let seen = "its machine of the pool did not call before its lease ended";
+            let seen = "its machine of the pool sent no heartbeat before its lease expired";
             return Some(AttemptEnd::new(Outcome::Lost, seen.to_owned()));
         }
         // It hears of the order at its next call.
         if job.phase == Phase::Cancelling && requested_for > self.pool_lease() {
-            let seen = "the agent did not follow the order to cancel";
+            let seen = "the agent did not carry out the cancellation";
             return Some(AttemptEnd::new(Outcome::Cancelled, seen.to_owned()));
         }
         None

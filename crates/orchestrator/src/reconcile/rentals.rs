@@ -18,6 +18,7 @@ use protocol::{
     problem::chain,
     spend::InstancePhase,
 };
+use rental::{CallError, CallFault, Machine};
 use store::{
     Tx,
     attempts::{self, Attempt},
@@ -31,7 +32,6 @@ use self::decide::{Action, View, decide};
 use super::ReconcileError;
 use crate::{
     Orchestrator,
-    providers::rental::{CallError, Machine},
     rentals::{Rental, accrued, missing_money},
     services::{AttemptEnd, end_job_attempt},
     watches::Aspect,
@@ -113,7 +113,12 @@ impl Orchestrator {
     pub(crate) async fn reconcile_rental(&self, rental: &Rental) -> Result<(), ReconcileError> {
         let listed = match rental.landlord.list().await {
             Ok(listed) => listed,
-            Err(err @ CallError::Unauthorized(_)) => {
+            Err(
+                err @ CallError {
+                    fault: CallFault::Unauthorized(_),
+                    ..
+                },
+            ) => {
                 self.halt(rental, &chain(&err)).await?;
                 return Err(err.into());
             }

@@ -7,9 +7,10 @@ use protocol::{
     recipe::Recipe,
     spend::{OfferEstimate, Spread},
 };
+use rental::Offer;
 
 use super::{Times, cost};
-use crate::{orchestrator::time_delta, providers::rental::Offer};
+use crate::orchestrator::time_delta;
 
 /// Dense bf16 TFLOPS by a part of the GPU's id, from NVIDIA's data sheets; the first that fits counts.
 const TFLOPS: [(&str, f64); 20] = [
@@ -65,7 +66,7 @@ pub(crate) fn memory_gb(recipe: &Recipe, class: BaseClass) -> u32 {
     if class == BaseClass::Tiny {
         return 1;
     }
-    let p = &recipe.parameters;
+    let p = recipe.parameters();
     let area = (f64::from(p.resolution) / 1024.0).powi(2);
     let gb = 7.0 + 2.0 * f64::from(p.batch_size) * area + 1.5 * f64::from(p.rank) / 32.0;
     gb.ceil() as u32
@@ -73,7 +74,7 @@ pub(crate) fn memory_gb(recipe: &Recipe, class: BaseClass) -> u32 {
 
 /// The time of an optimizer step on a GPU, in seconds.
 pub(crate) fn step_seconds(gpu: &str, recipe: &Recipe, class: BaseClass) -> Spread<f64> {
-    let p = &recipe.parameters;
+    let p = recipe.parameters();
     let n_batches = f64::from(p.gradient_accumulation);
     if class == BaseClass::Tiny {
         return TINY_STEP_S.times(n_batches);

@@ -29,7 +29,7 @@ fn instance(plan: Plan, rate: MicroUsd) -> Instance {
         },
         job: JobId::new(),
         attempt: AttemptId::new(),
-        provider: "runpod".to_owned(),
+        provider: "somebody".to_owned(),
         name: "mph".to_owned(),
         handle: Some("pod".to_owned()),
         phase: InstancePhase::Live,

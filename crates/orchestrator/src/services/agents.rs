@@ -1,6 +1,7 @@
 //! What agents ask for: work, and that their lease be renewed.
 
 mod claim;
+mod fit;
 mod heartbeat;
 mod pool;
 

@@ -150,7 +150,7 @@ async fn tell(tx: &Tx, attempt: &Attempt, file: &Artifact) -> ServiceResult<()> 
 
 /// Refuses a file of a step or a prompt that the job does not have.
 fn check_recipe(kind: &ArtifactKind, recipe: &Recipe) -> ServiceResult<()> {
-    let n_steps = recipe.parameters.n_steps;
+    let n_steps = recipe.parameters().n_steps;
     let (step, first) = match kind {
         ArtifactKind::Sample {
             step,
@@ -158,11 +158,11 @@ fn check_recipe(kind: &ArtifactKind, recipe: &Recipe) -> ServiceResult<()> {
             prompt,
             ..
         } => {
-            let n_prompts = recipe.sample_prompts.len();
+            let n_prompts = recipe.sample_prompts().len();
             if usize::try_from(*prompt_index).map_or(true, |index| index >= n_prompts) {
                 return Err(ServiceError::field(
                     "prompt_index",
-                    format!("must be that of one of the recipe's {n_prompts} sample prompts"),
+                    format!("must be the index of one of the recipe's {n_prompts} sample prompts"),
                 ));
             }
             if prompt.chars().count() > MAX_PROMPT_CHARS {
@@ -181,7 +181,7 @@ fn check_recipe(kind: &ArtifactKind, recipe: &Recipe) -> ServiceResult<()> {
     }
     Err(ServiceError::field(
         "step",
-        format!("must be from {first} to {n_steps}, the recipe's, not {step}"),
+        format!("must be from {first} to {n_steps} (the steps of the recipe), not {step}"),
     ))
 }
 
@@ -207,7 +207,7 @@ fn check(announced: &NewArtifact, max_bytes: u64) -> ServiceResult<()> {
         errors.push(FieldError::new(
             "size_bytes",
             format!(
-                "must be from 1 to {max_bytes}, the most that a file of this kind may have here, not {}",
+                "must be from 1 to {max_bytes}, the limit for files of this kind, not {}",
                 announced.size_bytes
             ),
         ));

@@ -70,7 +70,7 @@ impl Orchestrator {
                 artifacts::mark_unusable(&tx, checkpoint.id, &file.problem).await?;
                 let unusable = Unusable {
                     step: checkpoint_step(&checkpoint),
-                    problem: format!("cannot be gone on from ({})", file.problem),
+                    problem: format!("cannot be resumed from ({})", file.problem),
                 };
                 self.go_back(&tx, &attempt, job, unusable).await?
             }
@@ -118,7 +118,7 @@ impl Orchestrator {
                 let job = jobs::state(tx, id).await?;
                 let manifest = datasets::manifest(tx, job.dataset_version_id).await?;
                 manifest.items.iter().any(|item| item.sha256 == hash)
-                    || has_copy(tx, &job.recipe.base_model, &hash).await?
+                    || has_copy(tx, job.recipe.base_model(), &hash).await?
             }
             Subject::Generation(id) => {
                 let generation = generations::state(tx, id).await?;
@@ -135,7 +135,7 @@ impl Orchestrator {
         }
         Err(ServiceError::field(
             "sha256",
-            "must be of a file of this attempt's assignment that the object store keeps",
+            "must be the hash of a file in this attempt's assignment",
         ))
     }
 
@@ -235,14 +235,14 @@ pub(super) async fn settle_checkpoint(
         (Some(unusable), _) => Some(unusable),
         (None, Some(expected)) if step < Some(expected) => Some(Unusable {
             step: expected,
-            problem: "is not whole in the object store any more".to_owned(),
+            problem: "is no longer intact in the object store".to_owned(),
         }),
         (None, _) => None,
     };
     if let Some(Unusable { step: lost, problem }) = lost {
         let then = match step {
-            Some(step) => format!("going on from the one of step {step}"),
-            None => "no other is left, beginning again at step 0".to_owned(),
+            Some(step) => format!("resuming from the one of step {step}"),
+            None => "no other is left, restarting at step 0".to_owned(),
         };
         let line = Event::Log {
             level: LogLevel::Warning,
@@ -271,15 +271,13 @@ fn reason(found: &[Dependent], damage: Damage) -> String {
         Dependent::FrozenPicture { .. } => {
             "upload the same picture again, into this or any other dataset, then resume the job"
         }
-        Dependent::ModelVersion { .. } => {
-            "bring the file back from a backup, or train it again; nothing else has its weights"
-        }
+        Dependent::ModelVersion { .. } => "restore the file from a backup, or train it again",
         Dependent::Base { .. } => "it is being copied again; try again when that is done",
         Dependent::Checkpoint { .. }
         | Dependent::VersionPicture { .. }
         | Dependent::Sample { .. }
         | Dependent::JobFile { .. }
-        | Dependent::Generation { .. } => "bring it back from a backup",
+        | Dependent::Generation { .. } => "restore it from a backup",
     };
     format!("{first} is {damage}: {remedy}")
 }

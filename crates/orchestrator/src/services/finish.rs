@@ -28,6 +28,13 @@ use crate::{Orchestrator, ServiceError, ServiceResult, reconcile::disk::PAUSED};
 /// Attempts of a generation before it fails.
 const MAX_GENERATION_ATTEMPTS: u32 = 3;
 
+/// Begins the reason of a job that waits because the disk of the machine that trained it takes no writes.
+const NO_ROOM: &str = "paused because a disk of the agent's machine takes no writes";
+/// It waits so long at first, and twice as long with each attempt that came no further.
+const FIRST_ROOM_PAUSE: Duration = Duration::from_secs(10);
+/// But never longer than this: nobody tells the server when there is room.
+const LAST_ROOM_PAUSE: Duration = Duration::from_secs(300);
+
 impl Orchestrator {
     /// Ends an attempt. A result becomes artifact, model, model version, phase and events in one transaction.
     pub async fn finish(
@@ -95,6 +102,40 @@ impl Orchestrator {
         }
     }
 
+    /// What an attempt's end is to its job: a pause, which happens as often as it must, or one more attempt.
+    async fn counted(
+        &self,
+        tx: &Tx,
+        attempt: &Attempt,
+        job: &JobState,
+        finish: &Finish,
+    ) -> ServiceResult<AttemptEnd> {
+        let detail = finish.detail.clone();
+        // A rented machine is gone with its disk, and another may be too small as well: those attempts are counted,
+        // since each of them costs money.
+        if finish.outcome == Outcome::Lost && finish.no_room && job.rental.is_none() {
+            let n_before = attempts::n_ended_alike(tx, attempt, NO_ROOM).await?;
+            let told = detail.unwrap_or_else(|| "no details were reported".to_owned());
+            tracing::warn!(attempt.id = %attempt.id, detail = told, "a job waits for room on its machine's disk");
+            return Ok(AttemptEnd::again(
+                Outcome::Lost,
+                format!("{NO_ROOM}: it goes on from its newest checkpoint when there is room ({told})"),
+                room_pause(n_before),
+            ));
+        }
+        if finish.outcome != Outcome::Stopped || job.phase != Phase::Running || job.requested.is_some() {
+            return Ok(AttemptEnd::new(finish.outcome, detail));
+        }
+        let is_told = attempt.detail.as_deref() == Some(PAUSED)
+            || (self.disk.is_short() && self.copies_here(&attempt.provider) > 0);
+        if is_told {
+            return Ok(AttemptEnd::again(Outcome::Stopped, PAUSED, Duration::ZERO));
+        }
+        tracing::warn!(attempt.id = %attempt.id, "the agent stopped a job that nobody told it to stop");
+        let detail = detail.unwrap_or_else(|| "the agent stopped without being told to".to_owned());
+        Ok(AttemptEnd::new(Outcome::Stopped, detail))
+    }
+
     async fn finish_job(
         &self,
         tx: &Tx,
@@ -102,14 +143,7 @@ impl Orchestrator {
         job: &JobState,
         finish: Finish,
     ) -> ServiceResult<()> {
-        let is_paused =
-            finish.outcome == Outcome::Stopped && job.phase == Phase::Running && job.requested.is_none();
-        let end = if is_paused {
-            // Nobody asked for a stop but the disk guard.
-            AttemptEnd::again(Outcome::Stopped, PAUSED, Duration::ZERO)
-        } else {
-            AttemptEnd::new(finish.outcome, finish.detail)
-        };
+        let end = self.counted(tx, attempt, job, &finish).await?;
         if finish.outcome != Outcome::Completed || job.phase == Phase::Cancelling {
             end_job_attempt(self, tx, attempt, end).await?;
             return Ok(());
@@ -126,6 +160,12 @@ impl Orchestrator {
         end_job_attempt(self, tx, attempt, AttemptEnd { unsound, ..end }).await?;
         Ok(())
     }
+}
+
+/// The wait after an attempt that a disk without room ended; so many before it began at the same step and ended in
+/// the same way.
+fn room_pause(n_before: u64) -> Duration {
+    (FIRST_ROOM_PAUSE * (1_u32 << n_before.min(10))).min(LAST_ROOM_PAUSE)
 }
 
 async fn create_version(
@@ -190,7 +230,7 @@ async fn finish_generation(tx: &Tx, attempt: &Attempt, finish: Finish) -> Servic
         }
         (Outcome::Failed, _) => {
             let detail = finish.detail.clone();
-            GenerationEnd::Failed(detail.unwrap_or_else(|| "no detail was reported".to_owned()))
+            GenerationEnd::Failed(detail.unwrap_or_else(|| "no details were reported".to_owned()))
         }
         _ => again_or_failed(attempt),
     };
@@ -214,7 +254,7 @@ async fn stored(tx: &Tx, attempt: &Attempt, field: &str, id: ArtifactId) -> Serv
     let wrong = |message: &str| ServiceError::field(field, message);
     let file = match artifacts::find(tx, id).await {
         Ok(file) => file,
-        Err(store::StoreError::NotFound { .. }) => return Err(wrong("must be a file that was announced")),
+        Err(store::StoreError::NotFound { .. }) => return Err(wrong("must be an announced file")),
         Err(err) => return Err(err.into()),
     };
     if file.attempt_id != attempt.id {

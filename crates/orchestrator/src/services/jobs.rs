@@ -101,7 +101,7 @@ impl Orchestrator {
         let tx = self.store.begin().await?;
         let JobPlan { recipe, manifest, .. } = self.plan(&tx, owner, request).await?;
         let manifest = datasets::freeze(&tx, dataset_id, manifest).await?;
-        let name = recipe.name.clone();
+        let name = recipe.name().to_owned();
         let new = NewJob {
             owner,
             dataset_id,
@@ -160,7 +160,7 @@ impl Orchestrator {
             Requested::Cancel => AuditAction::JobCancelled,
             Requested::Stop => AuditAction::JobStopped,
         };
-        audit::record(&tx, action, &named(&job.recipe.name, id), "").await?;
+        audit::record(&tx, action, &named(job.recipe.name(), id), "").await?;
         tx.commit().await?;
         tracing::info!(job.id = %id, ?requested, "end of job requested");
         Ok(jobs::get(&self.store, owner, id).await?)
@@ -191,7 +191,7 @@ impl Orchestrator {
         let job = jobs::get(&tx, owner, id).await?;
         if job.model_version_id.is_some() {
             return Err(ServiceError::Conflict(
-                "this job has trained to its end: create a new one".to_owned(),
+                "this job has finished training: create a new one".to_owned(),
             ));
         }
         let spent = job.spend.spent_micro_usd + job.spend.reserved_micro_usd;
@@ -199,7 +199,7 @@ impl Orchestrator {
             if limit <= spent {
                 return Err(ServiceError::field(
                     "limit_micro_usd",
-                    format!("must be more than {spent}, which is spent already"),
+                    format!("must be more than {spent}, which is already spent"),
                 ));
             }
             jobs::set_limit(&tx, id, limit).await?;
@@ -210,7 +210,7 @@ impl Orchestrator {
             let rental = self.keeps_wish(provider).then_some(&rental);
             jobs::move_to(&tx, id, provider, rental).await?;
         }
-        let subject = named(&job.recipe.name, id);
+        let subject = named(job.recipe.name(), id);
         audit::record(&tx, AuditAction::JobResumed, &subject, &costing(limit)).await?;
         let job = jobs::get(&tx, owner, id).await?;
         let job = tx.commit_with(job).await?;
@@ -228,21 +228,21 @@ impl Orchestrator {
         limit: Option<MicroUsd>,
     ) -> ServiceResult<()> {
         let recipe = job.recipe.clone();
-        self.check_provider(provider, recipe.engine)?;
+        self.check_provider(provider, recipe.engine())?;
         let wrong = |err: ServiceError| err.at("provider");
-        let base = self.base(&self.store, &recipe.base_model).await.map_err(wrong)?;
+        let base = self.base(&self.store, recipe.base_model()).await.map_err(wrong)?;
         self.base_location(&base, provider).map_err(wrong)?;
         let request = CreateJob {
             dataset_id: job.dataset_id,
-            base_model: recipe.base_model.clone(),
-            name: recipe.name.clone(),
-            trigger_word: recipe.trigger_word.clone(),
-            preset: recipe.preset,
-            engine: recipe.engine,
+            base_model: recipe.base_model().to_owned(),
+            name: recipe.name().to_owned(),
+            trigger_word: recipe.trigger_word().map(str::to_owned),
+            preset: recipe.preset(),
+            engine: recipe.engine(),
             provider: provider.to_owned(),
             priority: job.priority,
             parameters: ParameterOverrides::default(),
-            sample_prompts: recipe.sample_prompts.clone(),
+            sample_prompts: recipe.sample_prompts().to_vec(),
             limit_micro_usd: limit.or(job.spend.limit_micro_usd),
             project: job.project.clone(),
             rental: rental.clone(),
@@ -277,7 +277,7 @@ impl Orchestrator {
                 "engine",
                 format!(
                     "the image of `{name}` does not train with this engine on a GPU: choose another engine, or an image \
-                     that does, and say so with --runpod-engines"
+                     that does, and say so with --{name}-engines"
                 ),
             ));
         }
@@ -286,7 +286,7 @@ impl Orchestrator {
                 "engine",
                 format!(
                     "`{name}` has no sd-scripts: set MORPHEUS_KOHYA_DIR and MORPHEUS_KOHYA_PYTHON for `morpheus serve`, \
-                     choose a machine that has it, or the native engine"
+                     choose a machine with sd-scripts, or use the native engine"
                 ),
             ));
         }
@@ -307,7 +307,7 @@ impl Orchestrator {
         audit::record(
             &tx,
             AuditAction::CheckpointAsked,
-            &named(&job.recipe.name, id),
+            &named(job.recipe.name(), id),
             "",
         )
         .await?;
@@ -320,13 +320,13 @@ impl Orchestrator {
         let tx = self.store.begin().await?;
         let job = jobs::get(&tx, owner, id).await?;
         check_trains(&job, "sample")?;
-        if job.recipe.sample_prompts.is_empty() {
+        if job.recipe.sample_prompts().is_empty() {
             return Err(ServiceError::Conflict(
-                "this job has no sample prompts: give some when creating it".to_owned(),
+                "this job has no sample prompts: set some when you create a job".to_owned(),
             ));
         }
         jobs::request_sample(&tx, id).await?;
-        audit::record(&tx, AuditAction::SamplesAsked, &named(&job.recipe.name, id), "").await?;
+        audit::record(&tx, AuditAction::SamplesAsked, &named(job.recipe.name(), id), "").await?;
         let job = jobs::get(&tx, owner, id).await?;
         Ok(tx.commit_with(job).await?)
     }
@@ -344,7 +344,7 @@ fn check_trains(job: &Job, what: &str) -> ServiceResult<()> {
     }
     let phase = job.phase.as_str();
     Err(ServiceError::Conflict(format!(
-        "a {what} can be asked for while a job trains; this one is {phase}"
+        "a {what} can only be requested while a job is training; this one is {phase}"
     )))
 }
 

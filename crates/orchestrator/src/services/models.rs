@@ -20,8 +20,8 @@ impl Orchestrator {
         let version = models::version(&tx, owner, id).await?;
         if let Some(damage) = damage {
             return Err(ServiceError::Conflict(format!(
-                "the file of version {} of `{}` is {}: bring it back from a backup, or train it again, before you \
-                 promote it",
+                "the file of version {} of `{}` is {}: restore it from a backup, or train it again, before you \
+                     promote it",
                 version.version,
                 version.name,
                 damage.as_text()

@@ -83,7 +83,9 @@ pub(crate) async fn end_job_attempt(
     } = end;
     attempts::end(tx, attempt, outcome, detail.clone()).await?;
     let store::attempts::Subject::Job(job) = attempt.subject else {
-        return Err(ServiceError::Conflict("this attempt is no job's".to_owned()));
+        return Err(ServiceError::Conflict(
+            "this attempt does not belong to a job".to_owned(),
+        ));
     };
     let job = jobs::state(tx, job).await?;
     let (outcome, detail) = match unsound {
@@ -115,7 +117,8 @@ pub(crate) async fn end_job_attempt(
             change.reason = Some(failure_reason(outcome, n_fruitless, detail));
         }
         Phase::Stopped if job.checkpoint_step.is_none() => {
-            change.reason = Some("stopped before its first checkpoint: resuming begins at step 0".to_owned());
+            change.reason =
+                Some("stopped before its first checkpoint: resuming restarts at step 0".to_owned());
         }
         _ => {}
     }
@@ -133,24 +136,26 @@ fn backoff(n_fruitless: u32) -> Duration {
 
 fn retry_reason(outcome: Outcome, checkpoint_step: Option<u32>) -> String {
     let what = match outcome {
-        Outcome::NeverStarted => "the agent never called",
+        Outcome::NeverStarted => "the agent never connected",
         Outcome::Lost => "the agent was lost",
         Outcome::Completed | Outcome::Stopped | Outcome::Cancelled | Outcome::Failed => {
-            "the agent ended early"
+            "the agent exited early"
         }
     };
     match checkpoint_step {
-        Some(step) => format!("{what}; the next one goes on from step {step}"),
-        None => format!("{what}; the next one begins at step 0"),
+        Some(step) => format!("{what}; the next attempt resumes from step {step}"),
+        None => format!("{what}; the next attempt starts at step 0"),
     }
 }
 
 fn failure_reason(outcome: Outcome, n_fruitless: u32, detail: Option<String>) -> String {
-    let detail = detail.unwrap_or_else(|| "no detail was reported".to_owned());
+    let detail = detail.unwrap_or_else(|| "no details were reported".to_owned());
     match outcome {
         Outcome::Failed => detail,
         _ => {
-            format!("{n_fruitless} attempts in a row ended without a new checkpoint; the last one: {detail}")
+            format!(
+                "{n_fruitless} attempts in a row ended without a new checkpoint; the last error: {detail}"
+            )
         }
     }
 }

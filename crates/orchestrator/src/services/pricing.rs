@@ -8,6 +8,7 @@ use protocol::{
     recipe::Recipe,
     spend::{Budget, OfferEstimate, RentalWish, Spread},
 };
+use rental::Offer;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use store::{
@@ -18,7 +19,6 @@ use store::{
 use super::{JobPlan, spend::what_for};
 use crate::{
     Orchestrator, ServiceError, ServiceResult,
-    providers::rental::Offer,
     rentals::{Rental, estimate},
 };
 
@@ -73,7 +73,7 @@ impl Orchestrator {
                 let is_measured = measured.is_some();
                 let step =
                     measured.unwrap_or_else(|| estimate::step_seconds(&offer.gpu, &plan.recipe, class));
-                let seconds = estimate::job_seconds(step, plan.recipe.parameters.n_steps);
+                let seconds = estimate::job_seconds(step, plan.recipe.parameters().n_steps);
                 offers.push(estimate::offer(
                     &rental.times,
                     &offer,
@@ -113,11 +113,12 @@ impl Orchestrator {
         match &request.estimate_hash {
             Some(seen) if *seen == pricing.hash => Ok(()),
             Some(_) => Err(ServiceError::Conflict(
-                "prices or settings have changed since the estimate was made: look at the new estimate, then start again".to_owned(),
+                "prices or settings have changed since the estimate was made: check the new estimate, then start \
+                     again".to_owned(),
             )),
             None => Err(ServiceError::field(
                 "estimate_hash",
-                "needed where machines are rented: `hash` of the answer of POST /api/v1/jobs/estimate",
+                "required for rented machines: `hash` from the response of POST /api/v1/jobs/estimate",
             )),
         }
     }
@@ -135,12 +136,15 @@ impl Orchestrator {
         let Some(limit) = request.limit_micro_usd else {
             return Err(ServiceError::field(
                 "limit_micro_usd",
-                format!("needed for `{}`: what may the job cost in all?", request.provider),
+                format!(
+                    "required for `{}`: the total cost limit of the job",
+                    request.provider
+                ),
             ));
         };
         if let Some(reason) = store::settings::halted(&self.store, rental.name()).await? {
             return Err(ServiceError::Conflict(format!(
-                "nothing is launched at `{}` until somebody has looked at it: {reason}",
+                "renting at `{}` is paused until it is resumed: {reason}",
                 rental.name()
             )));
         }
@@ -155,7 +159,7 @@ impl Orchestrator {
             return Err(ServiceError::field(
                 "limit_micro_usd",
                 format!(
-                    "must be at least {least}, which the cheapest machine that fits needs to start and to work for a while; {limit} is too little"
+                    "must be at least {least}, the minimum for the cheapest machine that fits; {limit} is not enough"
                 ),
             ));
         }
@@ -179,7 +183,7 @@ impl Orchestrator {
         let all = rental.landlord.offers(wish, 0).await.map_err(|err| {
             ServiceError::Unavailable(format!(
                 "{} did not say what it offers: {}",
-                rental.name(),
+                rental.title(),
                 protocol::problem::chain(&err)
             ))
         })?;
@@ -245,10 +249,11 @@ fn hash(request: &CreateJob, plan: &JobPlan, offers: &[OfferEstimate]) -> String
 fn unfit(wish: &RentalWish, pricing: &Pricing) -> String {
     if pricing.offers.is_empty() {
         return if wish.gpus.is_empty() {
-            "no machine is on offer within the wanted price, places and tiers".to_owned()
+            "no machine is available with the requested price, data centers and tiers".to_owned()
         } else {
             format!(
-                "none of {} is on offer within the wanted price, places and tiers; leave it empty for every GPU that fits",
+                "none of {} is available with the requested price, data centers and tiers; leave it empty to allow \
+                     every GPU that fits",
                 wish.gpus.join(", ")
             )
         };
@@ -294,10 +299,7 @@ pub(super) fn check_wish(request: &CreateJob) -> ServiceResult<()> {
     if let Some(project) = &request.project
         && !(1..=80).contains(&project.trim().chars().count())
     {
-        return Err(ServiceError::field(
-            "project",
-            "must have from 1 to 80 characters",
-        ));
+        return Err(ServiceError::field("project", "must have 1 to 80 characters"));
     }
     Ok(())
 }

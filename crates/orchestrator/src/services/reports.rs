@@ -40,7 +40,7 @@ pub(super) fn fit_events(events: &mut [AgentEvent]) -> ServiceResult<()> {
             Report::Validated { verdict } => {
                 fit_verdict(verdict, &format!("events[{index}].report.verdict"), &mut errors);
             }
-            Report::ValidationLoss { .. } | Report::Finalizing => {}
+            Report::ValidationLoss { .. } | Report::Finalizing | Report::Unknown => {}
         }
     }
     refuse(errors)

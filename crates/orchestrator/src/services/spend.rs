@@ -44,14 +44,14 @@ impl Orchestrator {
             (BudgetScope::Job, _) => {
                 return Err(ServiceError::field(
                     "scope",
-                    "a job's limit is set with PUT /api/v1/jobs/{id}/limit",
+                    "set the limit of a job with PUT /api/v1/jobs/{id}/limit",
                 ));
             }
             (BudgetScope::Project, Some(name)) if (1..=80).contains(&name.chars().count()) => name.to_owned(),
             (BudgetScope::Project, _) => {
                 return Err(ServiceError::field(
                     "key",
-                    "the project's name, from 1 to 80 characters",
+                    "must be the project's name, 1 to 80 characters",
                 ));
             }
             (BudgetScope::User, None) => String::new(),
@@ -63,7 +63,7 @@ impl Orchestrator {
                 spend::month_of(now)
             }
             (BudgetScope::User | BudgetScope::Month, Some(_)) => {
-                return Err(ServiceError::field("key", "left out for this scope"));
+                return Err(ServiceError::field("key", "must be omitted for this scope"));
             }
         };
         let tx = self.store.begin().await?;
@@ -89,7 +89,7 @@ impl Orchestrator {
         let job = jobs::get(&tx, owner, id).await?;
         if matches!(job.phase, Phase::Succeeded | Phase::Cancelled) {
             return Err(ServiceError::Conflict(format!(
-                "a job that is {} costs nothing any more",
+                "a job that is {} has no further costs",
                 job.phase.as_str()
             )));
         }
@@ -97,11 +97,11 @@ impl Orchestrator {
         if limit < used {
             return Err(ServiceError::field(
                 "limit_micro_usd",
-                format!("must be at least {used}, which is spent or set aside for a machine"),
+                format!("must be at least {used}, which is already spent or reserved for a machine"),
             ));
         }
         jobs::set_limit(&tx, id, limit).await?;
-        let subject = audit::named(&job.recipe.name, id);
+        let subject = audit::named(job.recipe.name(), id);
         audit::record(&tx, AuditAction::JobLimitSet, &subject, &limit.to_string()).await?;
         tx.commit().await?;
         Ok(jobs::get(&self.store, owner, id).await?)
@@ -115,6 +115,7 @@ impl Orchestrator {
             .iter()
             .map(|provider| ProviderInfo {
                 name: provider.name().to_owned(),
+                title: None,
                 is_rented: false,
                 max_running: u32::try_from(self.max_running(provider.as_ref())).unwrap_or(u32::MAX),
                 seen_at: None,
@@ -127,6 +128,7 @@ impl Orchestrator {
         let machines = self.pool_members(owner).await?;
         infos.push(ProviderInfo {
             name: POOL.to_owned(),
+            title: None,
             is_rented: false,
             max_running: u32::try_from(machines.len()).unwrap_or(u32::MAX),
             seen_at: machines.first().map(|machine| machine.seen_at),
@@ -144,6 +146,7 @@ impl Orchestrator {
                 .clone();
             infos.push(ProviderInfo {
                 name: rental.name().to_owned(),
+                title: Some(rental.title().to_owned()),
                 is_rented: true,
                 max_running: u32::try_from(self.max_rented(rental)).unwrap_or(u32::MAX),
                 seen_at: health.seen_at,

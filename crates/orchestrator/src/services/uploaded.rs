@@ -49,7 +49,7 @@ impl Orchestrator {
 
     async fn lora_problem(&self, file: &Artifact) -> ServiceResult<Option<String>> {
         let Some(job) = file.job_id else {
-            return Ok(Some("is a LoRA, and no job asked for one".to_owned()));
+            return Ok(Some("is a LoRA, but this attempt does not train one".to_owned()));
         };
         let rank = jobs::state(&self.store, job).await?.recipe.rank();
         let checked = self.header(file).await?;
@@ -108,10 +108,10 @@ impl Orchestrator {
         if let Some(problem) = result.verdict.contradiction() {
             return wrong("result.verdict", problem);
         }
-        let n_steps = jobs::state(&self.store, job).await?.recipe.parameters.n_steps;
+        let n_steps = jobs::state(&self.store, job).await?.recipe.parameters().n_steps;
         if !(1..=n_steps).contains(&result.n_steps) {
             let problem = format!(
-                "must be from 1 to {n_steps}, the recipe's, not {}",
+                "must be from 1 to {n_steps} (the steps of the recipe), not {}",
                 result.n_steps
             );
             return wrong("result.n_steps", problem);
@@ -126,7 +126,7 @@ impl Orchestrator {
             return Ok(());
         };
         if step != result.n_steps {
-            let problem = format!("must be the {step} of the file, not {}", result.n_steps);
+            let problem = format!("must be {step} as in the file, not {}", result.n_steps);
             return wrong("result.n_steps", problem);
         }
         let header = match self.header(&file).await? {
@@ -139,8 +139,7 @@ impl Orchestrator {
             .map(|(name, value)| name.len() + value.len());
         let n_bytes: usize = sizes.sum();
         if n_bytes > MAX_METADATA_BYTES {
-            let problem =
-                format!("has metadata of {n_bytes} bytes, and at most {MAX_METADATA_BYTES} are kept");
+            let problem = format!("has metadata of {n_bytes} bytes; the limit is {MAX_METADATA_BYTES}");
             return wrong("result.artifact_id", problem);
         }
         result.metadata = header.metadata.clone();
@@ -179,12 +178,12 @@ impl Orchestrator {
         };
         if let Some(tensor) = seen.not_finite.filter(|_| passed("finite")) {
             return Ok(Some(format!(
-                "says that every number is finite, and the tensor `{tensor}` has others"
+                "claims that every number is finite, but the tensor `{tensor}` has others"
             )));
         }
         if let Some(module) = seen.zero.first().filter(|_| passed("non_zero")) {
             return Ok(Some(format!(
-                "says that every module changes its layer, and `{module}` is zero"
+                "claims that every module changes its layer, but `{module}` is zero"
             )));
         }
         Ok(None)
@@ -206,7 +205,7 @@ fn png_problem(head: &[u8]) -> Option<String> {
     let (width, height) = (u32::from_be_bytes(*width), u32::from_be_bytes(*height));
     let limit = 1..=MAX_AGENT_PICTURE_SIDE;
     (!limit.contains(&width) || !limit.contains(&height)).then(|| {
-        format!("has {width} × {height} pixels, and each side must be from 1 to {MAX_AGENT_PICTURE_SIDE}")
+        format!("has {width} × {height} pixels, but each side must be from 1 to {MAX_AGENT_PICTURE_SIDE}")
     })
 }
 

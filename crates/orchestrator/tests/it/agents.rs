@@ -329,7 +329,7 @@ async fn a_result_must_be_there() -> anyhow::Result<()> {
         .await;
     assert_eq!(
         refused.err().map(|err| err.to_string()).as_deref(),
-        Some("result.before: must be a file that was announced")
+        Some("result.before: must be an announced file")
     );
     // Nothing of a refused finish stays.
     assert_eq!(bench.job(job.id).await?.model_version_id, None);
@@ -367,13 +367,13 @@ async fn an_agents_word_makes_no_file() -> anyhow::Result<()> {
         (
             lora(),
             b"not a lora".to_vec(),
-            "is not a LoRA: its header would have",
+            "is not a LoRA: its header length of",
         ),
         (lora(), cut, "is not a LoRA: its tensors end at byte"),
         (
             lora(),
             sim::files::lora(16, ""),
-            "has the rank 16, and the recipe's is 8",
+            "has the rank 16, but the recipe has 8",
         ),
         (sample.clone(), b"<svg>".to_vec(), "is not a PNG"),
         (ArtifactKind::PictureBefore, b"GIF89a".to_vec(), "is not a PNG"),
@@ -441,7 +441,7 @@ async fn an_agents_word_makes_no_model() -> anyhow::Result<()> {
         ),
         (
             with(&|result| result.n_steps = 99),
-            "result.n_steps: must be the 100 of the file",
+            "result.n_steps: must be 100 as in the file, not 99",
         ),
         (
             with(&|result| result.n_steps = 101),
@@ -449,11 +449,11 @@ async fn an_agents_word_makes_no_model() -> anyhow::Result<()> {
         ),
         (
             with(&|result| result.artifact_id = endless),
-            "result.verdict: says that every number is finite",
+            "result.verdict: claims that every number is finite",
         ),
         (
             with(&|result| result.artifact_id = zero),
-            "result.verdict: says that every module changes its layer",
+            "result.verdict: claims that every module changes its layer",
         ),
     ];
     for (finish, wanted) in table {

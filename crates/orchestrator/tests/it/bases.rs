@@ -112,7 +112,7 @@ async fn a_file_of_the_server_is_hashed_and_copied_for_others() -> anyhow::Resul
     assert!(is_offered(&bench, "mine").await?);
     plan(&bench, "mine", "local").await.unwrap();
     let refusal = plan(&bench, "mine", "agent").await.unwrap_err();
-    assert!(refusal.contains("copy it into the object store"), "{refusal}");
+    assert!(refusal.contains("copy it to the object store"), "{refusal}");
 
     bench.orchestrator.copy_base("mine").await?;
     bench.pass().await?;
@@ -291,7 +291,7 @@ async fn what_cannot_be_a_base_is_said_with_what_would_be() -> anyhow::Result<()
                 .to_string(),
             "nowhere/x.safetensors",
         ),
-        ("page", url("a/b/page.safetensors"), "no safetensors file"),
+        ("page", url("a/b/page.safetensors"), "not a safetensors file"),
         ("flux", url("a/b/flux.safetensors"), "expected a single-file SDXL"),
         ("none", url("a/b/none.safetensors"), "404"),
         (

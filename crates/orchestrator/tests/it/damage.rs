@@ -137,8 +137,8 @@ async fn an_older_checkpoint_takes_the_place_of_a_damaged_one() -> anyhow::Resul
     assert_eq!(
         bench.warnings(job.id).await?,
         [
-            "the checkpoint of step 20 is damaged in the object store: going on from the one of step 10",
-            "the checkpoint of step 10 is missing from the object store: no other is left, beginning again at step 0",
+            "the checkpoint of step 20 is damaged in the object store: resuming from the one of step 10",
+            "the checkpoint of step 10 is missing from the object store: no other is left, restarting at step 0",
         ]
     );
     // The same training makes the same bytes again; announced, they must be sent.
@@ -180,7 +180,7 @@ async fn a_checkpoint_that_no_engine_takes_is_left_out() -> anyhow::Result<()> {
     assert_eq!(
         warnings,
         [
-            "the checkpoint of step 20 cannot be gone on from (as it was seen): going on from the one of step 10"
+            "the checkpoint of step 20 cannot be resumed from (as it was seen): resuming from the one of step 10"
         ]
     );
     // So it stays, for the attempts to come.
@@ -241,7 +241,7 @@ async fn what_was_found_damaged_is_not_handed_out() -> anyhow::Result<()> {
     assert_eq!(
         bench.warnings(job.id).await?,
         [
-            "the checkpoint of step 20 is not whole in the object store any more: going on from the one of step 10"
+            "the checkpoint of step 20 is no longer intact in the object store: resuming from the one of step 10"
         ]
     );
     Ok(())
@@ -394,7 +394,7 @@ async fn verifying_reads_everything_and_heals_what_is_whole() -> anyhow::Result<
         texts,
         [
             "the picture `1.png` of the dataset `zora`",
-            "the picture `1.png` of the dataset `zora`, as jobs train on it",
+            "the picture `1.png` of the dataset `zora` in a frozen version",
         ]
     );
 

@@ -36,6 +36,7 @@ pub(crate) fn disk() -> (DiskOptions, Arc<AtomicU64>) {
             Ok(Space {
                 free_bytes: seen.load(Ordering::Relaxed),
                 total_bytes: 100 * GIB,
+                ..Space::default()
             })
         }),
     };
@@ -245,5 +246,65 @@ async fn a_paused_job_goes_on_only_when_its_next_checkpoint_fits_too() -> anyhow
     assert!(!bench.orchestrator.system_status().disk.is_short);
     bench.pass().await?;
     assert_eq!(bench.machines.alive().len(), 1);
+    Ok(())
+}
+
+/// The disk was full before the guard looked.
+#[tokio::test]
+async fn a_job_whose_agent_has_no_room_waits_and_is_not_failed() -> anyhow::Result<()> {
+    let bench = Bench::new().await?;
+    let (job, agent, held) = bench.claimed().await?;
+    agent
+        .bring(&held, ArtifactKind::Checkpoint { step: 30 }, b"before")
+        .await?;
+    agent.out_of_room(&held).await?;
+    bench.machines.kill_all();
+    let waiting = bench.job(job.id).await?;
+    assert_eq!(waiting.phase, Phase::Queued);
+    let reason = waiting.reason.unwrap_or_default();
+    assert!(
+        reason.starts_with("paused because a disk of the agent's machine takes no writes")
+            && reason.contains("No space left on device"),
+        "{reason}"
+    );
+    let state = store::jobs::state(bench.store(), job.id).await?;
+    assert_eq!(
+        state.n_fruitless_attempts, 0,
+        "a full disk is no fault of the training"
+    );
+    assert_eq!(state.checkpoint_step, Some(30), "it goes on from there");
+    // It does not spin: nothing is started until its time has come.
+    bench.pass().await?;
+    assert_eq!(bench.machines.alive(), []);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_agent_that_stops_unasked_is_not_tried_for_ever() -> anyhow::Result<()> {
+    let bench = Bench::new().await?;
+    let (job, agent, held) = bench.claimed().await?;
+    assert_eq!(agent.orders(&held).await?, []);
+    agent.finish(&held, Outcome::Stopped).await?;
+    bench.machines.kill_all();
+    let state = store::jobs::state(bench.store(), job.id).await?;
+    assert_eq!((state.phase, state.n_fruitless_attempts), (Phase::Queued, 1));
+    let reason = state.reason.unwrap_or_default();
+    assert!(reason.starts_with("the agent exited early"), "{reason}");
+    Ok(())
+}
+
+/// The guard's order stands in the database: another server, or this one after a restart, may hear of the end.
+#[tokio::test]
+async fn a_pause_is_known_for_one_after_the_disk_has_room_again() -> anyhow::Result<()> {
+    let (bench, free) = bench().await?;
+    let (job, agent, held) = bench.claimed().await?;
+    free.store(GIB, Ordering::Relaxed);
+    bench.pass().await?;
+    assert_eq!(agent.orders(&held).await?, [Directive::Stop]);
+    free.store(50 * GIB, Ordering::Relaxed);
+    bench.pass().await?;
+    agent.finish(&held, Outcome::Stopped).await?;
+    let state = store::jobs::state(bench.store(), job.id).await?;
+    assert_eq!((state.phase, state.n_fruitless_attempts), (Phase::Queued, 0));
     Ok(())
 }

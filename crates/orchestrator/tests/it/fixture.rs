@@ -21,9 +21,11 @@ use protocol::{
     dataset::Split,
     event::{Event, JobEvent, StepMetrics},
     job::{BaseModel, CreateJob, Job},
+    machine::{DeviceKind, LoraKind, Machine, Protocol},
     model::{REQUIRED_CHECKS, VALIDATION_CHECK, Verdict, VerdictCheck},
     phase::{Outcome, Phase},
     preset::BaseClass,
+    recipe::Engine,
 };
 use sha2::{Digest as _, Sha256};
 use sim::postgres::Database;
@@ -289,6 +291,20 @@ pub(crate) struct Held {
     pub(crate) work: TrainWork,
 }
 
+/// A machine of this version, without a GPU.
+pub(crate) fn machine(name: &str, labels: &[&str]) -> Machine {
+    Machine {
+        name: name.to_owned(),
+        labels: labels.iter().map(|label| (*label).to_owned()).collect(),
+        gpu: None,
+        memory_gb: None,
+        engines: vec![Engine::Native],
+        devices: vec![DeviceKind::Cpu],
+        lora_kinds: vec![LoraKind::Lora],
+        protocol: Protocol::CURRENT,
+    }
+}
+
 impl Held {
     /// The training of an assignment.
     pub(crate) fn of(assignment: Assignment) -> Self {
@@ -308,7 +324,7 @@ impl Agent {
         let request = ClaimRequest {
             kinds: vec![kind],
             wait_seconds: 0,
-            machine: None,
+            machine: Some(machine("here", &[])),
         };
         Ok(self
             .orchestrator
@@ -365,6 +381,20 @@ impl Agent {
             detail: Some("as it was".to_owned()),
             result: None,
             picture: None,
+            no_room: false,
+        };
+        self.orchestrator.finish(&self.credential, held.id, finish).await
+    }
+
+    /// Ends an attempt as an agent does whose disk takes no writes.
+    pub(crate) async fn out_of_room(&self, held: &Held) -> ServiceResult<()> {
+        let finish = Finish {
+            fence: held.fence,
+            outcome: Outcome::Lost,
+            detail: Some("failed to write `checkpoint`: No space left on device".to_owned()),
+            result: None,
+            picture: None,
+            no_room: true,
         };
         self.orchestrator.finish(&self.credential, held.id, finish).await
     }
@@ -390,6 +420,7 @@ impl Agent {
                 after: Some(after),
             }),
             picture: None,
+            no_room: false,
         })
     }
 }

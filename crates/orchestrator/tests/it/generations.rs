@@ -11,7 +11,7 @@ use protocol::{
 };
 use store::generations;
 
-use crate::fixture::{Agent, Bench, announced, lora, picture, verdict};
+use crate::fixture::{Agent, Bench, announced, lora, machine, picture, verdict};
 
 fn request() -> CreateGeneration {
     let value = serde_json::json!({ "base_model": "tiny-xl", "prompt": "zora waves" });
@@ -62,6 +62,7 @@ async fn deliver(agent: &Agent, work: &Assignment) -> anyhow::Result<()> {
         detail: None,
         result: None,
         picture: Some(ticket.artifact_id),
+        no_room: false,
     };
     orchestrator
         .finish(&agent.credential, work.attempt_id, finish.clone())
@@ -143,7 +144,7 @@ async fn a_worker_that_cannot_live_fails_what_waits() -> anyhow::Result<()> {
         .await?;
     assert_eq!(bench.machines.n_launches(), 5);
     let error = get(&bench, &generation).await?.error.unwrap_or_default();
-    assert!(error.ends_with("its last words: out of memory"), "{error}");
+    assert!(error.ends_with("its last output: out of memory"), "{error}");
     Ok(())
 }
 
@@ -173,7 +174,7 @@ async fn a_waiting_worker_is_woken() -> anyhow::Result<()> {
         let request = protocol::agent::ClaimRequest {
             kinds: vec![WorkKind::Generate],
             wait_seconds: 60,
-            machine: None,
+            machine: Some(machine("here", &[])),
         };
         agent.orchestrator.claim(&agent.credential, request).await
     });

@@ -59,7 +59,7 @@ async fn prompts_come_from_captions() -> anyhow::Result<()> {
     let bench = Bench::new().await?;
     let job = bench.queue().await?;
     assert_eq!(
-        job.recipe.sample_prompts,
+        job.recipe.sample_prompts(),
         ["zora, standing, 1", "zora, standing, 2"]
     );
     Ok(())
@@ -160,8 +160,8 @@ async fn gives_up_after_attempts_without_progress() -> anyhow::Result<()> {
     assert_eq!(
         job.reason.as_deref(),
         Some(
-            "3 attempts in a row ended without a new checkpoint; the last one: the agent ended without a \
-             word; its last words: out of memory"
+            "3 attempts in a row ended without a new checkpoint; the last error: the agent exited without a report; \
+             its last output: out of memory"
         )
     );
     // Its owner mended the machine.
@@ -217,7 +217,10 @@ async fn an_agent_that_never_calls_is_ended() -> anyhow::Result<()> {
         });
     let (outcome, detail) = ended.ok_or_else(|| anyhow::anyhow!("no attempt ended"))?;
     assert_eq!(outcome, Outcome::NeverStarted);
-    assert!(detail.starts_with("the agent did not call in time"), "{detail}");
+    assert!(
+        detail.starts_with("the agent did not connect in time"),
+        "{detail}"
+    );
     Ok(())
 }
 
@@ -307,6 +310,7 @@ async fn cancel_ends_a_job_wherever_it_stands() -> anyhow::Result<()> {
                 detail: None,
                 result: None,
                 picture: None,
+                no_room: false,
             },
         )
         .await;

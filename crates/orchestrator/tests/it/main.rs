@@ -1,6 +1,25 @@
 //! Services and reconcilers over a real database, with a provider whose machines are rows in memory and
 //! whose agents are the tests themselves.
 
+/// The tests of a suite on one provider.
+macro_rules! tests_on {
+    ($provider:ident $start:path, { $($test:ident)* }) => {
+        mod $provider {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test($start).await;
+                }
+            )*
+        }
+    };
+}
+
+/// A suite that every provider must pass. Each test takes what starts a simulated provider.
+macro_rules! on_every_provider {
+    ($($test:ident,)*) => { sim::every_provider!(tests_on { $($test)* }); };
+}
+
 mod agents;
 mod bases;
 mod crashes;
@@ -15,7 +34,7 @@ mod pool;
 mod reap;
 mod rentals;
 mod replicas;
-mod runpod;
+mod restored;
 mod storage;
 mod uploads;
 mod verify;

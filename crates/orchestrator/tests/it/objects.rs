@@ -274,6 +274,9 @@ async fn another_installations_objects_are_left_alone() -> anyhow::Result<()> {
         "{refused:?}"
     );
     assert!(bench.store().objects().exists(&orphan).await?);
+    // What was written there would be collected by the other one.
+    let refused = other.store().objects().put(Bytes::from_static(b"ours")).await;
+    assert!(matches!(refused, Err(BlobError::Foreign { .. })), "{refused:?}");
     Ok(())
 }
 

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use protocol::{
-    agent::{ArtifactKind, Assignment, ClaimRequest, Machine, Work, WorkKind},
+    agent::{ArtifactKind, Assignment, ClaimRequest, Work, WorkKind},
     job::CreateJob,
+    machine::{Machine, Protocol},
     phase::{Outcome, Phase},
     recipe::Engine,
     spend::{RentalWish, ResumeJob},
@@ -12,7 +13,7 @@ use protocol::{
 use store::tokens::{self, Principal};
 use uuid::Uuid;
 
-use crate::fixture::{Agent, Bench, Held};
+use crate::fixture::{Agent, Bench, Held, machine};
 
 pub(crate) struct Member {
     pub(crate) agent: Agent,
@@ -33,13 +34,7 @@ pub(crate) async fn member(bench: &Bench, name: &str, labels: &[&str]) -> anyhow
             credential,
             instance: Uuid::nil(),
         },
-        machine: Machine {
-            name: name.to_owned(),
-            labels: labels.iter().map(|label| (*label).to_owned()).collect(),
-            gpu: None,
-            memory_gb: None,
-            engines: vec![Engine::Native],
-        },
+        machine: machine(name, labels),
     };
     assert!(member.claim().await?.is_none(), "there is no work yet");
     Ok(member)
@@ -198,5 +193,118 @@ async fn a_stopped_job_goes_on_at_another_provider() -> anyhow::Result<()> {
     let taken = Held::of(attic.claim().await?.expect("the job"));
     assert!(taken.work.resume_from.is_some());
     assert_eq!(bench.job(job.id).await?.n_attempts, 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_job_says_which_machine_lacks_what_while_it_waits() -> anyhow::Result<()> {
+    let bench = Bench::new().await?;
+    let mut attic = member(&bench, "attic", &[]).await?;
+    let mut cellar = member(&bench, "cellar", &[]).await?;
+    let job = bench
+        .orchestrator
+        .create_job(bench.owner(), request(&bench, &[]))
+        .await?;
+    assert_eq!(bench.job(job.id).await?.reason, None);
+    // As an agent claims that does not know of versions, and one of a version to come.
+    let old = serde_json::from_str::<ClaimRequest>(OLD_CLAIM)?.machine;
+    attic.machine = Machine {
+        name: "attic".to_owned(),
+        ..old.expect("a machine")
+    };
+    cellar.machine.protocol = Protocol {
+        version: 9,
+        oldest: 8,
+    };
+    assert!(attic.claim().await?.is_none());
+    assert!(cellar.claim().await?.is_none());
+    bench.pass().await?;
+    let waiting = bench.job(job.id).await?;
+    let reason = waiting.reason.unwrap_or_default();
+    assert!(
+        reason.contains("`attic` runs a version of morpheus that is too old (it speaks version 1"),
+        "{reason}"
+    );
+    assert!(
+        reason.contains("`cellar` runs a version of morpheus that is too new (it needs at least version 8"),
+        "{reason}"
+    );
+    bench.pass().await?;
+    let again = bench.job(job.id).await?;
+    assert_eq!(again.last_seq, waiting.last_seq, "it is said once");
+    let members = bench.orchestrator.provider_infos(bench.owner()).await?;
+    let pool = members.iter().find(|info| info.name == "agent").unwrap();
+    assert!(pool.machines.iter().all(|member| member.problem.is_some()));
+    // Nothing is made that no machine could take.
+    let refused = bench
+        .orchestrator
+        .create_job(bench.owner(), request(&bench, &[]))
+        .await;
+    assert!(refused.is_err_and(|err| err.to_string().contains("too old")));
+    // Somebody updates one of them.
+    attic.machine = machine("attic", &[]);
+    attic.machine.engines = vec![Engine::Kohya];
+    assert!(attic.claim().await?.is_none());
+    bench.pass().await?;
+    let reason = bench.job(job.id).await?.reason.unwrap_or_default();
+    assert!(
+        reason.contains("`attic` does not have the native engine"),
+        "{reason}"
+    );
+    attic.machine.engines.push(Engine::Native);
+    let taken = attic.claim().await?;
+    assert!(taken.is_some());
+    assert_eq!(bench.job(job.id).await?.reason, None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_reason_goes_when_a_machine_fits_again() -> anyhow::Result<()> {
+    let bench = Bench::new().await?;
+    let mut attic = member(&bench, "attic", &[]).await?;
+    let first = bench
+        .orchestrator
+        .create_job(bench.owner(), request(&bench, &[]))
+        .await?;
+    let second = bench
+        .orchestrator
+        .create_job(bench.owner(), request(&bench, &[]))
+        .await?;
+    attic.machine.protocol = Protocol::UNSAID;
+    assert!(attic.claim().await?.is_none());
+    bench.pass().await?;
+    for job in [first.id, second.id] {
+        assert!(bench.job(job).await?.reason.is_some());
+    }
+    attic.machine.protocol = Protocol::CURRENT;
+    assert!(attic.claim().await?.is_some());
+    bench.pass().await?;
+    assert_eq!(bench.job(second.id).await?.reason, None, "it waits for its turn");
+    Ok(())
+}
+
+/// As it was recorded before messages carried a version.
+const OLD_CLAIM: &str = include_str!("../../../protocol/src/agent/recorded/version_1/claim.json");
+
+#[tokio::test]
+async fn an_attempt_fails_at_once_when_its_machine_cannot_do_it() -> anyhow::Result<()> {
+    let bench = Bench::new().await?;
+    let job = bench.queue().await?;
+    bench.pass().await?;
+    let agent = bench.agent().await?;
+    let old: ClaimRequest = serde_json::from_str(OLD_CLAIM)?;
+    let refused = bench.orchestrator.claim(&agent.credential, old).await;
+    assert!(refused.is_err_and(|err| err.to_string().contains("too old")));
+    let job = bench.job(job.id).await?;
+    assert_eq!(
+        (job.phase, job.n_attempts),
+        (Phase::Failed, 1),
+        "it is not tried again"
+    );
+    let reason = job.reason.unwrap_or_default();
+    assert!(
+        reason.contains("runs a version of morpheus that is too old (it speaks version 1"),
+        "{reason}"
+    );
     Ok(())
 }

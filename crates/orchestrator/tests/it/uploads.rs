@@ -49,7 +49,7 @@ async fn the_metadata_of_a_trained_file_has_a_limit() -> anyhow::Result<()> {
     let long = with_file(&agent, &held, &fine, &too_long).await?;
     let refused = send(long).await.unwrap_err();
     assert!(
-        refused.contains("has metadata of 2097153 bytes, and at most 2097152 are kept"),
+        refused.contains("has metadata of 2097153 bytes; the limit is 2097152"),
         "{refused}"
     );
     assert_eq!(

@@ -42,7 +42,9 @@ fn what_is_no_safetensors_file_is_told() {
     refused(b"not", expect!["the file ends after 3 bytes, before its header"]);
     refused(
         b"not a lora",
-        expect!["its header would have 8028827837223169902 bytes, of a file of 10 and at most 16777216"],
+        expect![
+            "its header length of 8028827837223169902 bytes exceeds the file (10 bytes) or the limit (16777216 bytes)"
+        ],
     );
     let err = read(&file("[1]", 0)).unwrap_err().to_string();
     assert!(
@@ -55,21 +57,21 @@ fn what_is_no_safetensors_file_is_told() {
 fn tensors_fill_the_file() {
     refused(
         &file(TWO, 15),
-        expect!["its tensors end at byte 183, and the file at byte 182"],
+        expect!["its tensors end at byte 183, but the file ends at byte 182"],
     );
     refused(
         &file(TWO, 17),
-        expect!["its tensors end at byte 183, and the file at byte 184"],
+        expect!["its tensors end at byte 183, but the file ends at byte 184"],
     );
     let gap = TWO.replace("[12,16]", "[16,20]");
     refused(
         &file(&gap, 20),
-        expect!["its tensor `b` does not begin where the one before it ends"],
+        expect!["its tensor `b` does not begin where the previous one ends"],
     );
     let overlap = TWO.replace("[12,16]", "[8,12]");
     refused(
         &file(&overlap, 12),
-        expect!["its tensor `b` does not begin where the one before it ends"],
+        expect!["its tensor `b` does not begin where the previous one ends"],
     );
 }
 

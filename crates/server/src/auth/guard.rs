@@ -1,8 +1,8 @@
-//! Limits refused sign-ins, per address and for all addresses together, and counts them for the audit log.
+//! Limits failed sign-ins, per address and in total, and counts them for the audit log.
 //!
-//! A secret has 256 random bits: nobody guesses one, so a right one always passes, also from an address that others
-//! have used up, as all do who come through one proxy. Only refusals become slower: beyond the limit the answer is 429
-//! with the time to wait, and the log has one line per address and minute. What is kept in memory is bounded.
+//! A secret has 256 random bits and cannot be guessed, so a valid one is always accepted, even from an address whose
+//! limit is used up by others behind the same proxy. Only failures become slower: beyond the limit the response is 429
+//! with the time to wait, and the log has one line per address and minute. Memory use is bounded.
 
 use std::{
     collections::HashMap,
@@ -20,7 +20,7 @@ use store::audit::Refused;
 /// What addresses without an entry of their own are called in the audit log.
 const ELSEWHERE: &str = "other addresses";
 
-/// What a sign-in was tried with.
+/// The kind of secret used for a sign-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum With {
     /// The form, or a login address.
@@ -57,11 +57,11 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Tries {
     bucket: Bucket,
-    /// Refusals that the audit log does not have yet.
+    /// Failures that are not in the audit log yet.
     n_unwritten: [u32; With::ALL.len()],
 }
 
-/// A bucket that leaks; full, it lets nothing in until enough has leaked.
+/// A leaky bucket.
 #[derive(Debug, Default)]
 struct Bucket {
     level: f64,
@@ -88,17 +88,17 @@ impl Bucket {
     }
 }
 
-/// What to answer to a refused sign-in.
+/// The response to a failed sign-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Verdict {
-    /// The first one of this address in a while: it is worth a line in the log.
+    /// The first failure of this address in a while, which is logged.
     pub(crate) is_first: bool,
-    /// Too many; another one is looked at after this time.
+    /// Too many failures; the next attempt is allowed after this time.
     pub(crate) wait: Option<Duration>,
 }
 
 impl Guard {
-    /// A sign-in was refused.
+    /// Records a failed sign-in.
     pub(crate) fn refused(&self, address: Option<IpAddr>, with: With, now: Instant) -> Verdict {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let inner = &mut *inner;
@@ -120,7 +120,7 @@ impl Guard {
         }
     }
 
-    /// Refusals since the last call; forgets addresses that have been quiet.
+    /// Returns failures since the last call, and drops inactive addresses.
     pub(crate) fn drain(&self, now: Instant) -> Vec<Refused> {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let inner = &mut *inner;
@@ -170,7 +170,7 @@ fn merged(mut all: Vec<Refused>) -> Vec<Refused> {
     all
 }
 
-/// Who has one address of IPv6 has 2^64 of them.
+/// Addresses are grouped by IPv6 /64 network, because one client has a whole network.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),

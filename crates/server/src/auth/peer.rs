@@ -1,4 +1,4 @@
-//! Where a request comes from, for the audit log and the limits of sign-ins.
+//! The origin of a request, for the audit log and the limits on sign-ins.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -11,10 +11,10 @@ use store::tokens::Browser;
 
 use crate::{error::ApiError, state::AppState};
 
-/// Where a request comes from.
+/// The origin of a request.
 #[derive(Debug, Clone)]
 pub(crate) struct Peer {
-    /// The address; unknown for what comes through a mailbox.
+    /// The IP address; unknown for requests through a mailbox.
     pub(crate) address: Option<IpAddr>,
     user_agent: Option<String>,
 }
@@ -53,8 +53,8 @@ impl FromRequestParts<AppState> for Peer {
     }
 }
 
-/// The client's address. `X-Forwarded-For` is what anybody may send; it is read from the right, for as long as the
-/// address that said so is a proxy that the settings name.
+/// The client's address. Anyone can send `X-Forwarded-For`; it is read from the right, as long as the
+/// previous address is a trusted proxy from the settings.
 fn origin(connected: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     let mut origin = connected.to_canonical();
@@ -74,7 +74,7 @@ fn origin(connected: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     origin
 }
 
-/// `Firefox on Linux`; of what is no browser, its own name.
+/// `Firefox on Linux`; for other clients, their own name.
 fn short(user_agent: &str) -> String {
     // The order matters: most browsers also call themselves Chrome or Safari.
     const BROWSERS: [(&str, &str); 8] = [

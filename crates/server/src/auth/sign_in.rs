@@ -15,11 +15,11 @@ use crate::{error::ApiError, state::AppState};
 /// A browser has to sign in again after this time.
 const SESSION_DAYS: i64 = 30;
 
-/// Why nobody was signed in.
+/// Why a sign-in failed.
 pub(crate) struct Refusal {
-    /// What is said to a program.
+    /// The error for API clients.
     pub(crate) error: ApiError,
-    /// The same in one word, for the sign-in page; absent when the server failed.
+    /// The reason as one word for the sign-in page; absent for server errors.
     pub(crate) word: Option<&'static str>,
 }
 
@@ -32,8 +32,8 @@ impl From<StoreError> for Refusal {
     }
 }
 
-/// Exchanges a token, or the one of a login address, for a new session; the answer is the value of `Set-Cookie`. The
-/// session that the browser had before ends.
+/// Exchanges a token, or the token of a login address, for a new session; returns the value of `Set-Cookie`. The
+/// previous session of the browser ends.
 pub(crate) async fn sign_in(
     state: &AppState,
     secret: &str,
@@ -48,7 +48,7 @@ pub(crate) async fn sign_in(
         }
     };
     let secret = secret.trim();
-    // Guesses do not get as far as a transaction, for which others would have to wait.
+    // Wrong secrets do not start a transaction, which would block others.
     let seen = tokens::look_up(state.store(), secret).await?;
     if !matches!(seen, Standing::Valid(_)) {
         return Err(refused(&seen));
@@ -112,16 +112,16 @@ fn cookie(state: &AppState, value: &str, max_age_seconds: i64) -> String {
     format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={max_age_seconds}{secure}")
 }
 
-/// Why a secret signs nobody in: a word for the page, and a sentence for a program.
+/// Why a secret is not valid for sign-in: a word for the page, and a message for API clients.
 fn words(standing: &Standing) -> (&'static str, String) {
-    const FRESH: &str = "`morpheus serve --new-login` prints a fresh one";
+    const FRESH: &str = "`morpheus serve --new-login` prints a new one";
     match standing {
         Standing::Ended {
             kind: TokenKind::Login,
             why: Ended::Used,
         } => (
             "used",
-            format!("this login address was used already, and works once: {FRESH}"),
+            format!("this login address was already used, and works only once: {FRESH}"),
         ),
         Standing::Ended {
             kind: TokenKind::Login,
@@ -135,7 +135,7 @@ fn words(standing: &Standing) -> (&'static str, String) {
             ..
         } => (
             "ended",
-            format!("this login address was ended by signing out everywhere: {FRESH}"),
+            format!("this login address was revoked by signing out everywhere: {FRESH}"),
         ),
         Standing::Ended {
             why: Ended::Expired(at),

@@ -1,4 +1,4 @@
-//! Ends what is open when the token that it was opened with ends: WebSockets, and requests that wait.
+//! Ends WebSockets and long-polling requests when their token ends.
 
 use std::{
     collections::HashMap,
@@ -10,15 +10,15 @@ use protocol::{TokenId, problem::chain};
 use store::{Store, tokens};
 use tokio::sync::watch;
 
-/// Tokens end by time and on other servers without a word here; they are looked at this often.
+/// Tokens can expire, or end on other servers, without a notification; they are checked this often.
 const CHECK_EVERY: Duration = Duration::from_secs(3);
 
-/// Tells when tokens end.
+/// Notifies when tokens end.
 #[derive(Debug)]
 pub(crate) struct AccessWatch {
-    /// Counts what this server has changed.
+    /// Counts the changes made by this server.
     changes: watch::Sender<u64>,
-    /// What was seen lately, so that all sockets of a token look once.
+    /// Recent results, so that all sockets of a token share one check.
     seen: Mutex<HashMap<TokenId, (u64, Instant)>>,
 }
 
@@ -37,7 +37,7 @@ impl AccessWatch {
         self.changes.send_modify(|n| *n = n.wrapping_add(1));
     }
 
-    /// Waits until the token is not good any more.
+    /// Waits until the token is no longer valid.
     pub(crate) async fn ended(&self, store: &Store, token: TokenId) {
         let mut changes = self.changes.subscribe();
         loop {
@@ -65,9 +65,9 @@ impl AccessWatch {
                 true
             }
             Ok(false) => false,
-            // A database that is away ends nobody's session.
+            // An unavailable database does not end sessions.
             Err(error) => {
-                tracing::debug!(error = chain(&error), "a token could not be looked at");
+                tracing::debug!(error = chain(&error), "a token could not be checked");
                 true
             }
         }

@@ -1,15 +1,17 @@
-//! Turns serde's messages into a field's name and what would be right.
+//! Translates serde's messages into a field name and a description of valid values.
 
 use protocol::text::shown;
+use serde_json::Value;
+use serde_path_to_error::{Path, Segment};
 
 use crate::error::ApiError;
 
-/// How much of what a client sent is repeated to it.
+/// Maximum length of client input repeated in an error.
 pub(super) const SHOWN_CHARS: usize = 80;
-/// A whole message may hold a little more: serde names all fields that there are.
+/// Maximum length of a message, which may list all valid fields.
 const MESSAGE_CHARS: usize = 500;
 
-/// What is wrong with a JSON body. `path` is where the parser stood: `parameters.rank`, or `.` at the top.
+/// Describes an error in a JSON body. `path` is the position of the parser: `parameters.rank`, or `.` at the top.
 pub(super) fn json(path: &str, error: &serde_json::Error) -> ApiError {
     if !error.is_data() {
         return ApiError::InvalidRequest(format!("the body is not JSON: {error}"));
@@ -24,16 +26,35 @@ pub(super) fn json(path: &str, error: &serde_json::Error) -> ApiError {
         Some((field, message)) => ApiError::field(field, message),
         None => {
             let message = shown(message, MESSAGE_CHARS);
-            ApiError::InvalidRequest(format!("the body does not fit: {message}"))
+            ApiError::InvalidRequest(format!("the body is invalid: {message}"))
         }
     }
 }
 
-/// What is wrong with a query. `message` starts with the parameter's name, if it is known.
+/// The value at a position of the parser's.
+pub(super) fn at<'a>(body: &'a Value, path: &Path) -> Option<&'a Value> {
+    path.iter().try_fold(body, |value, segment| match segment {
+        Segment::Seq { index } => value.get(*index),
+        Segment::Map { key } => value.get(key.as_str()),
+        Segment::Enum { .. } | Segment::Unknown => None,
+    })
+}
+
+/// Describes something else in the place of one of several words, in a body that is JSON. To serde_json it is an error
+/// of syntax.
+pub(super) fn no_word(path: &str, found: &Value) -> ApiError {
+    let found = shown(&found.to_string(), SHOWN_CHARS);
+    ApiError::field(
+        shown(path, 2 * SHOWN_CHARS),
+        format!("must be a text, not `{found}`"),
+    )
+}
+
+/// Describes an error in a query. `message` starts with the parameter's name, if it is known.
 pub(super) fn query(message: &str) -> ApiError {
     let (name, rest) = message.split_once(": ").unwrap_or(("", message));
     let rest = match rest {
-        text if text.starts_with("invalid digit") => "must be a whole number that is not negative",
+        text if text.starts_with("invalid digit") => "must be a non-negative whole number",
         text if text.starts_with("number too large") => "is too large",
         text if text.starts_with("cannot parse integer from empty string") => "must not be empty",
         text => text,
@@ -42,12 +63,12 @@ pub(super) fn query(message: &str) -> ApiError {
         Some((field, message)) => ApiError::field(field, message),
         None => {
             let message = shown(message, MESSAGE_CHARS);
-            ApiError::InvalidRequest(format!("the query does not fit: {message}"))
+            ApiError::InvalidRequest(format!("the query is invalid: {message}"))
         }
     }
 }
 
-/// Which field is at fault, and what would be right.
+/// The invalid field, and what is valid.
 fn field(path: &str, message: &str) -> Option<(String, String)> {
     let path = &shown(path, 2 * SHOWN_CHARS);
     if let Some(rest) = message.strip_prefix("unknown field ") {
@@ -55,9 +76,9 @@ fn field(path: &str, message: &str) -> Option<(String, String)> {
         let name = &shown(names.next()?, SHOWN_CHARS);
         let known = names.map(|name| format!("`{name}`")).collect::<Vec<_>>();
         let message = if known.is_empty() {
-            "is not a field; none is taken here".to_owned()
+            "is not a known field; there are none here".to_owned()
         } else {
-            format!("is not a field; the fields here are {}", known.join(", "))
+            format!("is not a known field; valid fields are {}", known.join(", "))
         };
         return Some((join(path, name), message));
     }
@@ -94,10 +115,7 @@ fn field(path: &str, message: &str) -> Option<(String, String)> {
         ));
     }
     if message.starts_with("UUID parsing failed") {
-        return Some((
-            path.to_owned(),
-            "must be an id, as the API gave it out: a UUID".to_owned(),
-        ));
+        return Some((path.to_owned(), "must be an id from the API: a UUID".to_owned()));
     }
     Some((path.to_owned(), shown(message, MESSAGE_CHARS)))
 }
@@ -128,11 +146,11 @@ fn value(found: &str) -> &str {
     }
 }
 
-/// Rust's words for types, as anybody would say them.
+/// Translates Rust type names into plain words.
 fn plain(expected: &str) -> &str {
     match expected {
         "i8" | "i16" | "i32" | "i64" => "a whole number",
-        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number that is not negative",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a non-negative whole number",
         "f32" | "f64" => "a number",
         "a boolean" => "true or false",
         "a string" | "str" | "string" => "a text",

@@ -1,5 +1,5 @@
 use expect_test::{Expect, expect};
-use protocol::{generation::CreateGeneration, job::CreateJob};
+use protocol::{api::CreateToken, generation::CreateGeneration, job::CreateJob, parameters::Parameters};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::parse;
@@ -25,18 +25,21 @@ fn unknown_field() {
     check::<CreateJob>(
         &job(r#", "colour": 1"#),
         expect![
-            "colour: is not a field; the fields here are `dataset_id`, `base_model`, `name`, `trigger_word`, `preset`, `engine`, `provider`, `priority`, `parameters`, `sample_prompts`, `limit_micro_usd`, `project`, `rental`, `estimate_hash`"
+            "colour: is not a known field; valid fields are `dataset_id`, `base_model`, `name`, `trigger_word`, `preset`, `engine`, `provider`, `priority`, `parameters`, `sample_prompts`, `limit_micro_usd`, `project`, `rental`, `estimate_hash`"
         ],
     );
 }
 
 #[test]
 fn unknown_nested_field() {
-    check::<CreateJob>(
-        &job(r#", "parameters": {"rnak": 1}"#),
-        expect![
-            "parameters.rnak: is not a field; the fields here are `rank`, `alpha`, `learning_rate`, `lr_schedule`, `n_warmup_steps`, `n_steps`, `batch_size`, `gradient_accumulation`, `max_gradient_norm`, `weight_decay`, `min_snr_gamma`, `noise_offset`, `caption_dropout`, `resolution`, `bucket_step`, `max_tokens`, `checkpoint_every_n_steps`, `sample_every_n_steps`, `seed`"
-        ],
+    let error = parse::<CreateJob>(job(r#", "parameters": {"rnak": 1}"#).as_bytes()).unwrap_err();
+    let names: Vec<&str> = Parameters::ALL.iter().map(|definition| definition.name).collect();
+    assert_eq!(
+        error.problem().title,
+        format!(
+            "parameters.rnak: is not a known field; valid fields are `{}`",
+            names.join("`, `")
+        )
     );
 }
 
@@ -44,7 +47,7 @@ fn unknown_nested_field() {
 fn unknown_field_in_a_list() {
     check::<CreateGeneration>(
         r#"{"base_model": "b", "prompt": "p", "loras": [{"id": 1}]}"#,
-        expect!["loras[0].id: is not a field; the fields here are `model_version_id`, `weight`"],
+        expect!["loras[0].id: is not a known field; valid fields are `model_version_id`, `weight`"],
     );
 }
 
@@ -65,7 +68,7 @@ fn wrong_type() {
     );
     check::<CreateGeneration>(
         r#"{"base_model": "b", "prompt": "p", "n_steps": -1}"#,
-        expect!["n_steps: must be a whole number that is not negative, not `-1`"],
+        expect!["n_steps: must be a non-negative whole number, not `-1`"],
     );
 }
 
@@ -78,10 +81,26 @@ fn unknown_variant() {
 }
 
 #[test]
+fn no_word_at_all() {
+    check::<CreateToken>(
+        r#"{"name": "ci", "scope": null}"#,
+        expect!["scope: must be a text, not `null`"],
+    );
+    check::<CreateToken>(
+        r#"{"name": "ci", "scope": 7}"#,
+        expect!["scope: must be a text, not `7`"],
+    );
+    check::<CreateToken>(
+        r#"{"name": "ci", "scope": }"#,
+        expect!["the body is not JSON: expected value at line 1 column 25"],
+    );
+}
+
+#[test]
 fn wrong_id() {
     check::<CreateJob>(
         r#"{"dataset_id": "seven", "base_model": "tiny-xl", "name": "n"}"#,
-        expect!["dataset_id: must be an id, as the API gave it out: a UUID"],
+        expect!["dataset_id: must be an id from the API: a UUID"],
     );
 }
 
@@ -96,7 +115,7 @@ fn not_json() {
 
 #[test]
 fn two_values() {
-    check::<serde_json::Value>("{} {}", expect!["the body holds more than one JSON value"]);
+    check::<serde_json::Value>("{} {}", expect!["the body contains more than one JSON value"]);
 }
 
 #[test]
@@ -115,6 +134,6 @@ fn wrong_query() {
     let uri = "/x?width=wide".parse().unwrap();
     let rejection = axum::extract::Query::<Window>::try_from_uri(&uri).err().unwrap();
     let source = std::error::Error::source(&rejection).unwrap().to_string();
-    expect!["width: must be a whole number that is not negative"]
+    expect!["width: must be a non-negative whole number"]
         .assert_eq(&super::describe::query(&source).problem().title);
 }

@@ -1,5 +1,5 @@
-//! Walks through a JSON body before it becomes a type: finds characters that no field may hold, in values and names at
-//! any depth, and stops where it is nested too deep.
+//! Checks a JSON body before deserialization: finds invalid characters in values and names at
+//! any depth, and stops if it is nested too deeply.
 
 use std::fmt;
 
@@ -22,10 +22,10 @@ pub(crate) const TEXTS: [&str; 5] = [
     "sample_prompts",
 ];
 
-/// A client that sends nothing but errors need not hear of all of them.
+/// Maximum number of reported errors.
 const MOST_FINDINGS: usize = 20;
 
-/// Every field at fault. Fails where the JSON is broken or too deep.
+/// All invalid fields. Fails if the JSON is malformed or nested too deeply.
 pub(super) fn walk(bytes: &[u8]) -> serde_json::Result<Vec<FieldError>> {
     let mut findings = Vec::new();
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);

@@ -26,20 +26,20 @@ use crate::{
     state::AppState,
 };
 
-/// The longest that a token may work.
+/// Maximum lifetime of a token.
 const MAX_TOKEN_DAYS: u32 = 3650;
 
-/// The query of a login address.
+/// Query of a login address.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct LoginQuery {
     token: Option<String>,
 }
 
-/// What a browser gets at the address that the server printed: a session, and the first page.
+/// Handles the login address that the server printed: creates a session and redirects to the first page.
 ///
-/// A token that is not taken leads to the page with the form, which says so; a browser that is signed in already goes
-/// to the first page all the same. What only looks ahead does not use the address up.
+/// An invalid token redirects to the sign-in page, which shows the reason; a browser that is already signed in goes
+/// to the first page anyway. Prefetching does not use up the address.
 pub(crate) async fn follow_login_address(
     State(state): State<AppState>,
     method: Method,
@@ -64,7 +64,7 @@ pub(crate) async fn follow_login_address(
     }
 }
 
-/// Browsers load pages before anybody opens them, and chat programs show what is behind an address.
+/// Browsers prefetch pages, and chat programs fetch link previews.
 fn only_looks(method: &Method, headers: &HeaderMap) -> bool {
     let says = |name: &str, word: &str| {
         headers
@@ -76,16 +76,16 @@ fn only_looks(method: &Method, headers: &HeaderMap) -> bool {
 
 /// Sign this browser in
 ///
-/// Exchanges an API token, or the one of a login address, for a session cookie. Needs no other proof. The session ends
-/// with the token. A login address works once.
+/// Exchanges an API token, or the token of a login address, for a session cookie. Requires no other authentication. The
+/// session ends with the token. A login address works once.
 #[utoipa::path(
     post,
     path = "/login",
     tag = "access",
     request_body = Login,
     responses(
-        (status = 204, description = "Signed in; the answer sets the session cookie"),
-        (status = 429, description = "Too many sign-ins from this address were refused; `Retry-After` says for how long")
+        (status = 204, description = "Signed in; the response sets the session cookie"),
+        (status = 429, description = "Too many failed sign-ins from this address; `Retry-After` says how long to wait")
     ),
     security(())
 )]
@@ -101,7 +101,7 @@ pub(crate) async fn log_in(
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]))
 }
 
-/// Who is asking
+/// Get the current session
 #[utoipa::path(get, path = "/session", tag = "access", responses((status = 200, body = Session)))]
 pub(crate) async fn session(State(state): State<AppState>, user: User) -> ApiResult<axum::Json<Session>> {
     let signed_in_with = match (user.kind, user.made_by) {
@@ -166,7 +166,7 @@ pub(crate) async fn end_session(
 
 /// Sign out everywhere
 ///
-/// Ends all sessions, also the one that asks, and login addresses that nobody has used yet. API tokens stay.
+/// Ends all sessions, including the one of this request, and revokes unused login addresses. API tokens remain valid.
 #[utoipa::path(delete, path = "/sessions", tag = "access", responses((status = 200, body = SignedOut)))]
 pub(crate) async fn sign_out_everywhere(
     State(state): State<AppState>,
@@ -196,7 +196,7 @@ pub(crate) async fn list_tokens(
     Ok(axum::Json(store::tokens::list(state.store(), user.owner).await?))
 }
 
-/// Make an API token
+/// Create an API token
 #[utoipa::path(
     post,
     path = "/tokens",
@@ -214,7 +214,7 @@ pub(crate) async fn create_token(
     if [tokens::SESSION_NAME, tokens::LOGIN_NAME].contains(&name) {
         return Err(ApiError::field(
             "name",
-            format!("`{name}` is what the server calls its own tokens; choose another"),
+            format!("`{name}` is reserved for the server's own tokens; choose another name"),
         ));
     }
     let expires_at = end(request.expires_in_days)?;
@@ -244,7 +244,7 @@ pub(crate) async fn create_token(
     Ok((StatusCode::CREATED, axum::Json(token)))
 }
 
-/// When a token for this many days ends.
+/// Expiry of a token that is valid for this many days.
 fn end(days: Option<u32>) -> ApiResult<Option<DateTime<Utc>>> {
     match days {
         None => Ok(None),
@@ -252,13 +252,13 @@ fn end(days: Option<u32>) -> ApiResult<Option<DateTime<Utc>>> {
         Some(days) => Err(ApiError::field(
             "expires_in_days",
             format!(
-                "must be from 1 to {MAX_TOKEN_DAYS}, not {days}; leave it out for a token without an end"
+                "must be from 1 to {MAX_TOKEN_DAYS}, not {days}; omit it for a token that does not expire"
             ),
         )),
     }
 }
 
-/// What ends cannot make something that goes on.
+/// A token cannot create one that outlives it.
 fn check_reach(reach: Reach, expires_at: Option<DateTime<Utc>>) -> ApiResult<()> {
     match reach {
         Reach::Unlimited => Ok(()),
@@ -266,7 +266,7 @@ fn check_reach(reach: Reach, expires_at: Option<DateTime<Utc>>) -> ApiResult<()>
         Reach::Until(limit) => Err(ApiError::field(
             "expires_in_days",
             format!(
-                "must end with the token that you are signed in with, on {}, or earlier",
+                "must expire no later than the token you are signed in with, on {}",
                 limit.format("%Y-%m-%d at %H:%M UTC")
             ),
         )),
@@ -276,8 +276,8 @@ fn check_reach(reach: Reach, expires_at: Option<DateTime<Utc>>) -> ApiResult<()>
 
 /// Delete an API token
 ///
-/// Whatever uses it stops working, and browsers that were signed in with it are signed out. Tokens that it made stay:
-/// the list says which they are.
+/// Everything that uses it stops working, and browsers signed in with it are signed out. Tokens that it created stay
+/// valid; the list shows which they are.
 #[utoipa::path(
     delete,
     path = "/tokens/{id}",
@@ -294,7 +294,7 @@ pub(crate) async fn delete_token(
     let revoked = tokens::revoke(&tx, user.owner, id).await?;
     let detail = match revoked.n_sessions {
         0 => String::new(),
-        n => format!("and ended {n} sessions that it had signed in"),
+        n => format!("and ended {n} sessions created with it"),
     };
     audit::record(&tx, AuditAction::TokenDeleted, &revoked.name, &detail).await?;
     tx.commit().await?;

@@ -1,4 +1,4 @@
-//! What agents call: claim, heartbeat, artifacts, finish. The messages are explained in `protocol::agent`.
+//! Routes for agents: claim, heartbeat, artifacts, finish. `protocol::agent` explains the messages.
 
 use axum::{extract::State, http::StatusCode};
 use protocol::{
@@ -17,7 +17,7 @@ use crate::{
     state::AppState,
 };
 
-/// Ask for work, and wait for it
+/// Claim work, waiting until there is some
 #[utoipa::path(
     post,
     path = "/agent/claim",
@@ -43,7 +43,7 @@ pub(crate) async fn claim(
     }
 }
 
-/// Renew the lease, deliver events, get orders
+/// Renew the lease, deliver events, receive orders
 #[utoipa::path(
     post,
     path = "/agent/attempts/{id}/heartbeat",
@@ -64,9 +64,9 @@ pub(crate) async fn heartbeat(
     ))
 }
 
-/// Say that a file of the assignment is lost, damaged or of no use
+/// Report a file of the assignment as lost, damaged or unusable
 ///
-/// The server looks at it itself, and says what to do without it.
+/// The server checks the file itself and replies what to do without it.
 #[utoipa::path(
     post,
     path = "/agent/attempts/{id}/unusable",
@@ -91,7 +91,7 @@ pub(crate) async fn report_unusable(
     ))
 }
 
-/// Announce a file
+/// Announce a file to upload
 #[utoipa::path(
     post,
     path = "/agent/attempts/{id}/artifacts",
@@ -112,7 +112,7 @@ pub(crate) async fn create_artifact(
     ))
 }
 
-/// Say that a file is uploaded
+/// Confirm that a file is uploaded
 #[utoipa::path(
     post,
     path = "/agent/attempts/{id}/artifacts/{artifact_id}/complete",
@@ -121,7 +121,7 @@ pub(crate) async fn create_artifact(
         ("id" = Uuid, Path, description = "The attempt"),
         ("artifact_id" = Uuid, Path, description = "The file")
     ),
-    responses((status = 204, description = "The file is there, whole")),
+    responses((status = 204, description = "The file is complete")),
     security(("token" = []))
 )]
 pub(crate) async fn complete_artifact(
@@ -143,7 +143,7 @@ pub(crate) async fn complete_artifact(
     tag = "agent",
     params(("id" = Uuid, Path, description = "The attempt")),
     request_body = Finish,
-    responses((status = 204, description = "It ended")),
+    responses((status = 204, description = "Ended")),
     security(("token" = []))
 )]
 pub(crate) async fn finish(

@@ -1,4 +1,4 @@
-//! The audit log. It is only read here: entries are written with what they tell of.
+//! The audit log, read-only: entries are written together with the change they record.
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
@@ -19,7 +19,7 @@ use crate::{
     state::AppState,
 };
 
-/// Which entries are wanted.
+/// Filter for entries.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
@@ -30,16 +30,16 @@ pub(crate) struct AuditQuery {
     since: Option<DateTime<Utc>>,
     /// Only those before this time.
     until: Option<DateTime<Utc>>,
-    /// `next` of the part before.
+    /// `next` of the previous page.
     after: Option<String>,
-    /// Entries wanted, from 1 to 500.
+    /// Number of entries, 1 to 500.
     #[param(minimum = 1, maximum = 500, default = 100)]
     limit: Option<u32>,
 }
 
-/// List who did what, the newest first
+/// List audit log entries, newest first
 ///
-/// Entries are kept for a year, or as long as the server's settings say.
+/// Entries are kept for a year unless the server's settings say otherwise.
 #[utoipa::path(
     get,
     path = "/audit",

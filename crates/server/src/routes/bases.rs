@@ -1,4 +1,4 @@
-//! Base models: those that can be used, and those that were registered.
+//! Base models: those available for use, and registered ones.
 
 use axum::{extract::State, http::StatusCode};
 use protocol::{
@@ -23,7 +23,7 @@ pub(crate) async fn list_base_models(
     Ok(axum::Json(state.orchestrator.base_models().await?))
 }
 
-/// List registered base models, also those that are still being checked
+/// List registered base models, including those still being checked
 #[utoipa::path(
     get,
     path = "/registered-base-models",
@@ -39,11 +39,11 @@ pub(crate) async fn list_registered_bases(
 
 /// Register a base model
 ///
-/// By a path on the server's machine, in a folder that its settings allow (`--base-folder`), by an address, or by an id
-/// on Hugging Face. Addresses of private networks are fetched only if the settings allow them (`--allow-fetch-from`). The
-/// server looks whether it is an SDXL
-/// model and hashes it; of one on the web it reads the header only, if the hash is known. Machines that train on it
-/// fetch it from there.
+/// The source is a path on the server's machine, in a folder that its settings allow (`--base-folder`), a URL, or an id
+/// on Hugging Face. URLs in private networks are fetched only if the settings allow them (`--allow-fetch-from`). The
+/// server checks that it is an SDXL
+/// model and hashes it; of one on the web it reads only the header if the hash is known. Machines that train on it
+/// download it from there.
 #[utoipa::path(
     post,
     path = "/registered-base-models",
@@ -63,7 +63,7 @@ pub(crate) async fn register_base(
 
 /// Remove a registered base model
 ///
-/// Trained models stay. One from the server's settings is removed there.
+/// Trained models are kept. A base model from the server's settings can only be removed there.
 #[utoipa::path(
     delete,
     path = "/registered-base-models/{name}",
@@ -82,7 +82,7 @@ pub(crate) async fn remove_base(
 
 /// Check a registered base model again
 ///
-/// After its file has changed, or what was wrong with it was mended.
+/// Use this after its file has changed or a problem was fixed.
 #[utoipa::path(
     post,
     path = "/registered-base-models/{name}/check",
@@ -99,10 +99,10 @@ pub(crate) async fn check_base(
     Ok((StatusCode::ACCEPTED, axum::Json(base)))
 }
 
-/// Copy a registered base model into the object store
+/// Copy a registered base model to the object store
 ///
-/// From there every machine can fetch it: needed for files of the server's machine that others shall train on, and
-/// for addresses that only the server may read.
+/// Every machine can download it from there. Required to train on other machines with files of the server's machine,
+/// and for URLs that only the server can read.
 #[utoipa::path(
     post,
     path = "/registered-base-models/{name}/copy",

@@ -1,4 +1,4 @@
-//! `/blob/{key}`: files of the local object store. Whoever has a signed address may use it, and nothing else.
+//! `/blob/{key}`: files of the local object store. A signed URL grants access to one file.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ pub(crate) async fn get_blob(
     files::serve(state.store().objects(), &key, &headers, presentation).await
 }
 
-/// Takes exactly the bytes that the address was signed for; nothing is kept of anything else.
+/// Accepts exactly the bytes that the URL was signed for; discards anything else.
 pub(crate) async fn put_blob(
     State(state): State<AppState>,
     Path(key): Path<String>,
@@ -65,23 +65,20 @@ pub(crate) async fn put_blob(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// A signed address is as good as a token.
+/// A signed URL authenticates like a token.
 fn prove(peer: Option<Extension<Arc<Peer>>>) {
     if let Some(Extension(peer)) = peer {
         peer.prove();
     }
 }
 
-const MISMATCH: &str =
-    "the signature does not match the address: use it as it was given, or ask for a new one";
+const MISMATCH: &str = "the signature does not match the URL: use it unchanged, or request a new one";
 
 fn verify(state: &AppState, method: Method, key: &str, query: &SignedQuery) -> ApiResult<BlobKey> {
     let key: BlobKey = key.parse().map_err(|_| ApiError::Forbidden(MISMATCH))?;
     match state.store().objects().verify(method, &key, query) {
         Ok(()) => Ok(key),
         Err(InvalidSignature::Mismatch) => Err(ApiError::Forbidden(MISMATCH)),
-        Err(InvalidSignature::Expired) => {
-            Err(ApiError::Forbidden("the address has expired: ask for a new one"))
-        }
+        Err(InvalidSignature::Expired) => Err(ApiError::Forbidden("the URL has expired: request a new one")),
     }
 }

@@ -36,7 +36,7 @@ pub(crate) async fn list_datasets(
     Ok(axum::Json(wanted.page(found, |dataset| dataset.id)))
 }
 
-/// Make an empty dataset
+/// Create an empty dataset
 #[utoipa::path(
     post,
     path = "/datasets",
@@ -114,7 +114,7 @@ pub(crate) async fn update_dataset(
 
 /// Delete a dataset
 ///
-/// Jobs that were made from it keep their frozen copy.
+/// Existing jobs keep their frozen copy.
 #[utoipa::path(
     delete,
     path = "/datasets/{id}",

@@ -27,12 +27,12 @@ use crate::{
     state::AppState,
 };
 
-/// How long an answer may take.
+/// Query of a generation.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct WaitQuery {
-    /// Waits this long for the generation to end, at most 60; it is answered as it is then.
+    /// Seconds to wait for the generation to end, at most 60; the response has its state at that time.
     #[param(minimum = 0, maximum = 60, default = 0)]
     wait_seconds: Option<u32>,
 }
@@ -55,7 +55,7 @@ pub(crate) async fn list_generations(
     Ok(axum::Json(wanted.page(found, |generation| generation.id)))
 }
 
-/// Ask for a picture
+/// Generate a picture
 #[utoipa::path(
     post,
     path = "/generations",
@@ -90,7 +90,7 @@ pub(crate) async fn get_generation(
 ) -> ApiResult<axum::Json<Generation>> {
     let wait = within("wait_seconds", query.wait_seconds, 0..=60, 0)?;
     let deadline = Instant::now() + Duration::from_secs(u64::from(wait));
-    // Followed before it is read, so that no change falls in between.
+    // Subscribed before the read, so that no change is missed.
     let mut changes = state.store().signals().subscribe_all();
     loop {
         let generation = store::generations::get(state.store(), user.owner, id).await?;
@@ -112,7 +112,7 @@ pub(crate) async fn get_generation(
 
 /// Download the picture
 ///
-/// Takes `Range`. A server that keeps its files in a bucket answers with an address there.
+/// Supports `Range`. A server with its files in a bucket redirects to a URL there.
 #[utoipa::path(
     get,
     path = "/generations/{id}/download",
@@ -120,8 +120,8 @@ pub(crate) async fn get_generation(
     params(("id" = Uuid, Path, description = "The generation")),
     responses(
         (status = 200, content_type = "application/octet-stream", description = "The `.png` file"),
-        (status = 206, content_type = "application/octet-stream", description = "The wanted range of it"),
-        (status = 307, description = "The file is at the signed address in `Location`")
+        (status = 206, content_type = "application/octet-stream", description = "The requested range"),
+        (status = 307, description = "The file is at the signed URL in `Location`")
     )
 )]
 pub(crate) async fn download_generation(

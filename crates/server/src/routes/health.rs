@@ -1,4 +1,4 @@
-//! For machines that watch over the server: health, readiness, metrics, and the OpenAPI document.
+//! For monitoring: health, readiness, metrics, and the OpenAPI document.
 
 use std::sync::LazyLock;
 
@@ -16,12 +16,12 @@ static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
         .expect("the document is made of strings and numbers")
 });
 
-/// The process answers.
+/// Liveness: the process responds.
 pub(crate) async fn alive() -> &'static str {
     "alive\n"
 }
 
-/// The database and the object store keep what is written, too.
+/// Readiness: the database and the object store accept writes.
 pub(crate) async fn ready(State(state): State<AppState>) -> impl IntoResponse {
     let problems = state.readiness.problems(state.store()).await;
     if problems.is_empty() {
@@ -31,7 +31,7 @@ pub(crate) async fn ready(State(state): State<AppState>) -> impl IntoResponse {
     (StatusCode::SERVICE_UNAVAILABLE, text)
 }
 
-/// What Prometheus reads.
+/// Metrics for Prometheus.
 pub(crate) async fn metrics(State(state): State<AppState>, user: User) -> ApiResult<impl IntoResponse> {
     let jobs = store::jobs::list(state.store(), user.owner, None, u64::from(u32::MAX)).await?;
     let text = telemetry::prometheus(&state.counters, &jobs, &state.orchestrator.system_status().disk);

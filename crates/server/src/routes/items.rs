@@ -23,7 +23,7 @@ use crate::{
     upload,
 };
 
-/// The parts of an upload, in any number and order.
+/// The parts of an upload, any number in any order.
 #[derive(ToSchema)]
 #[expect(
     dead_code,
@@ -38,7 +38,7 @@ struct Upload {
     files: Vec<String>,
 }
 
-/// List a dataset's pictures, in the order of their upload
+/// List a dataset's pictures, in upload order
 #[utoipa::path(
     get,
     path = "/datasets/{id}/items",
@@ -62,7 +62,7 @@ pub(crate) async fn list_items(
 
 /// Upload pictures and captions
 ///
-/// Each file is taken or refused by itself; the answer names every refused file with its reason.
+/// Each file is accepted or rejected individually; the response lists every rejected file with the reason.
 #[utoipa::path(
     post,
     path = "/datasets/{id}/items",

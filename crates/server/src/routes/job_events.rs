@@ -8,8 +8,15 @@ use axum::{
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
-use protocol::{JobId, event::JobEvent, limits::MAX_SOCKET_MESSAGE_BYTES};
-use serde::Deserialize;
+use protocol::{
+    JobId,
+    event::{EventKind, JobEvent},
+    limits::MAX_SOCKET_MESSAGE_BYTES,
+};
+use serde::{
+    Deserialize,
+    de::{IntoDeserializer as _, value},
+};
 use tracing::{Instrument as _, Span};
 use utoipa::IntoParams;
 
@@ -18,11 +25,11 @@ use crate::{
     auth::User,
     error::{ApiError, ApiResult},
     extract::{Path, Query},
-    follow,
+    follow::{self, Wanted},
     state::AppState,
 };
 
-/// Which events are wanted.
+/// Filter for events.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
@@ -30,17 +37,37 @@ pub(crate) struct EventsQuery {
     /// Events after this number; 0 for all.
     #[param(minimum = 0, default = 0)]
     after: Option<u64>,
-    /// Most events wanted, from 1 to 10000; a WebSocket has no limit.
+    /// Maximum number of events, 1 to 10000; a WebSocket has no limit.
     #[param(minimum = 1, maximum = 10_000, default = 1000)]
     limit: Option<u32>,
+    /// Kinds of events that are left out, separated by commas: `step,spend` leaves the words. Kinds that this version
+    /// does not know yet are never left out.
+    #[param(value_type = Option<Vec<EventKind>>, style = Form, explode = false)]
+    without: Option<String>,
+}
+
+impl EventsQuery {
+    fn wanted(&self) -> ApiResult<Wanted> {
+        let after = i64::try_from(self.after.unwrap_or(0))
+            .map_err(|_| ApiError::field("after", "must be the `seq` of an event"))?;
+        let kinds = self.without.iter().flat_map(|kinds| kinds.split(','));
+        let without = kinds
+            .filter(|kind| !kind.is_empty())
+            .map(|kind| {
+                EventKind::deserialize(kind.into_deserializer())
+                    .map_err(|err: value::Error| ApiError::field("without", err.to_string()))
+            })
+            .collect::<ApiResult<Vec<EventKind>>>()?;
+        Ok(Wanted { after, without })
+    }
 }
 
 /// Get or follow a job's events
 ///
-/// As a plain request, answers with the stored events after `after`. As a WebSocket, sends the same and goes
-/// on with new ones as they happen: one `JobEvent` in each text message. Close codes: 4404 there is no such
-/// job; 4008 the reader was too slow, connect again with the last `seq` as `after`; 4401 the session or token has
-/// ended; 1001 the server ends.
+/// A plain request returns the stored events after `after`. A WebSocket sends the same and continues
+/// with new ones as they happen: one `JobEvent` in each text message. Close codes: 4404 there is no such
+/// job; 4008 the reader was too slow, reconnect with the last `seq` as `after`; 4401 the session or token has
+/// ended; 1001 the server shuts down.
 #[utoipa::path(
     get,
     path = "/jobs/{id}/events",
@@ -59,23 +86,28 @@ pub(crate) async fn job_events(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    let after = i64::try_from(query.after.unwrap_or(0))
-        .map_err(|_| ApiError::field("after", "must be the `seq` of an event"))?;
+    let wanted = query.wanted()?;
     if headers.contains_key(header::UPGRADE) {
         let upgrade = socket(upgrade)?;
         let span = Span::current();
         return Ok(upgrade
-            .on_upgrade(move |socket| follow::one_job(state, socket, user, id, after).instrument(span)));
+            .on_upgrade(move |socket| follow::one_job(state, socket, user, id, wanted).instrument(span)));
     }
     let limit = within("limit", query.limit, 1..=10_000, 1000)?;
     store::jobs::get(state.store(), user.owner, id).await?;
-    let events = store::events::after(state.store(), id, after, u64::from(limit)).await?;
+    let wanted = store::events::Wanted {
+        after: wanted.after,
+        up_to: i64::MAX,
+        without: &wanted.without,
+        limit: u64::from(limit),
+    };
+    let events = store::events::some(state.store(), id, wanted).await?;
     Ok(axum::Json(events).into_response())
 }
 
 /// Follow all jobs' events
 ///
-/// A WebSocket that sends what happens from now on: one `AnyJobEvent` in each text message.
+/// A WebSocket that sends events from now on: one `AnyJobEvent` in each text message.
 #[utoipa::path(
     get,
     path = "/events",
@@ -92,7 +124,7 @@ pub(crate) async fn all_events(
     Ok(upgrade.on_upgrade(move |socket| follow::all_jobs(state, socket, user).instrument(span)))
 }
 
-/// A socket that takes next to nothing: clients only listen.
+/// Accepts only tiny messages: clients only listen.
 fn socket(upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>) -> ApiResult<WebSocketUpgrade> {
     let upgrade = upgrade.map_err(|rejection| {
         ApiError::InvalidRequest(format!("this route is a WebSocket: {}", rejection.body_text()))

@@ -1,4 +1,4 @@
-//! Jobs: trainings, what they report, and the files kept from them.
+//! Jobs: training runs, their metrics and samples, and their files.
 
 use axum::{extract::State, http::StatusCode};
 use protocol::{
@@ -22,12 +22,12 @@ use crate::{
     state::AppState,
 };
 
-/// How finely metrics are wanted.
+/// Resolution of metrics.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct MetricsQuery {
-    /// Most entries that are wanted, such as the width of a chart in pixels, from 2 to 10000.
+    /// Maximum number of entries, such as the width of a chart in pixels, 2 to 10000.
     #[param(minimum = 2, maximum = 10_000, default = 1000)]
     width: Option<u32>,
 }
@@ -50,9 +50,9 @@ pub(crate) async fn list_jobs(
     Ok(axum::Json(wanted.page(found, |job| job.id)))
 }
 
-/// Submit a training
+/// Submit a training job
 ///
-/// The dataset is frozen as it is now.
+/// The current state of the dataset is frozen for the job.
 #[utoipa::path(
     post,
     path = "/jobs",
@@ -70,7 +70,7 @@ pub(crate) async fn create_job(
     Ok((StatusCode::CREATED, axum::Json(job)))
 }
 
-/// Say what a job would be, without making it
+/// Estimate a job without creating it
 #[utoipa::path(
     post,
     path = "/jobs/estimate",
@@ -104,7 +104,7 @@ pub(crate) async fn get_job(
 
 /// Cancel a job
 ///
-/// Nothing is kept. Repeating it is harmless.
+/// Nothing is kept. The request can be repeated safely.
 #[utoipa::path(
     post,
     path = "/jobs/{id}/cancel",
@@ -140,7 +140,7 @@ pub(crate) async fn stop_job(
 
 /// Resume a stopped or failed job
 ///
-/// It goes on from its newest checkpoint, on a machine of another provider if the body says so. The body may be left out.
+/// It resumes from its newest checkpoint, on a machine of another provider if the body names one. The body is optional.
 #[utoipa::path(
     post,
     path = "/jobs/{id}/resume",
@@ -162,7 +162,7 @@ pub(crate) async fn resume_job(
 
 /// Store a checkpoint now
 ///
-/// The job goes on.
+/// The job continues.
 #[utoipa::path(
     post,
     path = "/jobs/{id}/checkpoint",
@@ -182,7 +182,7 @@ pub(crate) async fn checkpoint_job(
 
 /// Render the sample prompts now
 ///
-/// The job goes on.
+/// The job continues.
 #[utoipa::path(
     post,
     path = "/jobs/{id}/sample",

@@ -5,7 +5,8 @@ use protocol::{
     ModelId, ModelVersionId,
     api::Page,
     model::{Model, ModelVersion},
-    preset::{Preset, PresetInfo},
+    preset::Preset,
+    recipe::PresetInfo,
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -19,7 +20,7 @@ use crate::{
     state::AppState,
 };
 
-/// For which base model presets are wanted.
+/// Query of presets.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -42,7 +43,9 @@ pub(crate) async fn list_presets(
     Query(query): Query<PresetsQuery>,
 ) -> ApiResult<axum::Json<Vec<PresetInfo>>> {
     let base = state.orchestrator.base_model(&query.base_model).await?;
-    let presets = Preset::ALL.iter().map(|preset| preset.info(base.class));
+    let presets = Preset::ALL
+        .iter()
+        .map(|preset| PresetInfo::of(*preset, base.class));
     Ok(axum::Json(presets.collect()))
 }
 
@@ -102,7 +105,7 @@ pub(crate) async fn get_model_version(
 
 /// Download the LoRA file
 ///
-/// Takes `Range`. A server that keeps its files in a bucket answers with an address there.
+/// Supports `Range`. A server with its files in a bucket redirects to a URL there.
 #[utoipa::path(
     get,
     path = "/model-versions/{id}/download",
@@ -110,8 +113,8 @@ pub(crate) async fn get_model_version(
     params(("id" = Uuid, Path, description = "The model version")),
     responses(
         (status = 200, content_type = "application/octet-stream", description = "The `.safetensors` file"),
-        (status = 206, content_type = "application/octet-stream", description = "The wanted range of it"),
-        (status = 307, description = "The file is at the signed address in `Location`")
+        (status = 206, content_type = "application/octet-stream", description = "The requested range"),
+        (status = 307, description = "The file is at the signed URL in `Location`")
     )
 )]
 pub(crate) async fn download_model_version(
@@ -126,7 +129,7 @@ pub(crate) async fn download_model_version(
 
 /// Approve a model version for use
 ///
-/// Only one whose verdict passed can be.
+/// Requires a passed verdict.
 #[utoipa::path(
     post,
     path = "/model-versions/{id}/promote",
@@ -144,7 +147,7 @@ pub(crate) async fn promote_model_version(
 
 /// Retire a model version
 ///
-/// It is no longer offered.
+/// It is no longer offered in the playground.
 #[utoipa::path(
     post,
     path = "/model-versions/{id}/retire",

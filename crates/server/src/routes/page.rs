@@ -8,14 +8,14 @@ use utoipa::IntoParams;
 
 use crate::error::{ApiError, ApiResult};
 
-/// Which part of a list is wanted.
+/// Query of one page of a list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PageQuery {
-    /// `next` of the part before.
+    /// `next` of the previous page.
     pub(crate) after: Option<String>,
-    /// Entries wanted, from 1 to 500.
+    /// Number of entries, 1 to 500.
     #[param(minimum = 1, maximum = 500, default = 100)]
     pub(crate) limit: Option<u32>,
 }
@@ -29,7 +29,7 @@ pub(crate) struct Wanted<I> {
 impl PageQuery {
     pub(crate) fn wanted<I: FromStr>(&self) -> ApiResult<Wanted<I>> {
         let after = self.after.as_deref().map(str::parse).transpose();
-        let after = after.map_err(|_| ApiError::field("after", "must be `next` of an earlier answer"))?;
+        let after = after.map_err(|_| ApiError::field("after", "must be `next` of an earlier response"))?;
         Ok(Wanted {
             after,
             n_entries: within("limit", self.limit, 1..=500, 100)? as usize,
@@ -38,12 +38,12 @@ impl PageQuery {
 }
 
 impl<I: ToString> Wanted<I> {
-    /// How many entries to read: one more than wanted tells whether there is another page.
+    /// Number of entries to read: one more than requested tells whether there is another page.
     pub(crate) fn n_to_read(&self) -> u64 {
         self.n_entries as u64 + 1
     }
 
-    /// A page of what was read.
+    /// Builds the page from what was read.
     pub(crate) fn page<T>(&self, mut items: Vec<T>, id: impl Fn(&T) -> I) -> Page<T> {
         let mut next = None;
         if items.len() > self.n_entries {
@@ -54,7 +54,7 @@ impl<I: ToString> Wanted<I> {
     }
 }
 
-/// A number of the query within its range.
+/// Checks that a number of the query is in its range.
 pub(crate) fn within(
     name: &str,
     value: Option<u32>,

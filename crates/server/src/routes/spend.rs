@@ -1,4 +1,4 @@
-//! Money and machines: budgets, the ledger, and who rents machines out.
+//! Money and machines: budgets, the ledger, and providers.
 
 use axum::{extract::State, http::StatusCode};
 use protocol::{
@@ -16,7 +16,7 @@ use crate::{
     state::AppState,
 };
 
-/// Which entries are wanted.
+/// Filter for entries.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
@@ -31,7 +31,7 @@ pub(crate) async fn get_spend(State(state): State<AppState>, user: User) -> ApiR
     Ok(axum::Json(state.orchestrator.spend(user.owner).await?))
 }
 
-/// Set the limit of a project, of everything, or of this month and those after it
+/// Set the limit of a project, of all spending, or of this month and later ones
 #[utoipa::path(
     put,
     path = "/spend/budgets",
@@ -49,7 +49,7 @@ pub(crate) async fn set_budget(
     ))
 }
 
-/// List movements of money, the newest first, at most 1000
+/// List ledger entries, newest first, at most 1000
 #[utoipa::path(
     get,
     path = "/spend/ledger",
@@ -67,9 +67,9 @@ pub(crate) async fn list_ledger(
     ))
 }
 
-/// Set what a job may cost in all
+/// Set the cost limit of a job
 ///
-/// A machine that it has keeps the reservation that it was ordered with; the next one gets the new limit.
+/// A machine that is already running keeps its reservation; the new limit applies from the next one.
 #[utoipa::path(
     put,
     path = "/jobs/{id}/limit",
@@ -90,7 +90,7 @@ pub(crate) async fn set_job_limit(
     ))
 }
 
-/// List who leases machines
+/// List providers
 #[utoipa::path(get, path = "/providers", tag = "spend", responses((status = 200, body = [ProviderInfo])))]
 pub(crate) async fn list_providers(
     State(state): State<AppState>,
@@ -99,7 +99,7 @@ pub(crate) async fn list_providers(
     Ok(axum::Json(state.orchestrator.provider_infos(user.owner).await?))
 }
 
-/// Order machines again at a provider where that was halted
+/// Resume renting at a provider after a halt
 #[utoipa::path(
     post,
     path = "/providers/{name}/resume",

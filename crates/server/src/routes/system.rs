@@ -1,13 +1,13 @@
-//! How the server itself is.
+//! State of the server itself.
 
 use axum::extract::State;
 use protocol::system::SystemStatus;
 
 use crate::{auth::User, state::AppState};
 
-/// Get how the server is
+/// Get the state of the server
 ///
-/// Says whether its disk has too little room, so that uploads are refused and jobs wait.
+/// Shows whether its disk is low on space, so that uploads are rejected and jobs wait.
 #[utoipa::path(
     get,
     path = "/system",

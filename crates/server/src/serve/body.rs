@@ -1,4 +1,4 @@
-//! Bodies of requests that must keep coming, and bodies of answers that say when they have gone.
+//! Request bodies with a minimum rate, and response bodies that report when they are sent.
 
 use std::{
     io,
@@ -90,7 +90,7 @@ impl HttpBody for PacedBody {
             return Poll::Pending;
         }
         this.slowness.0.store(true, Ordering::Relaxed);
-        let slow = io::Error::new(io::ErrorKind::TimedOut, "the body came too slowly");
+        let slow = io::Error::new(io::ErrorKind::TimedOut, "the body arrived too slowly");
         Poll::Ready(Some(Err(slow.into())))
     }
 

@@ -1,8 +1,8 @@
-//! Which connections there are, and which of them go when there are too many.
+//! Tracks connections, and closes some if there are too many.
 //!
-//! A connection is **proven** from the first request with a right token, session or signed address. Whoever floods the
-//! server has none, so the oldest unproven connection makes room for the newest: a probe of `/healthz` or an agent that
-//! connects is always taken, and those that are proven stay.
+//! A connection is **proven** after the first request with a valid token, session or signed URL. An attacker who floods
+//! the server has none, so the oldest unproven connection is closed for the newest: a probe of `/healthz` or an agent
+//! that connects is always accepted, and proven connections stay.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -38,11 +38,11 @@ struct Table {
     n_proven: usize,
 }
 
-/// What became of a new connection.
+/// Result for a new connection.
 pub(super) struct Admitted {
     /// Its place; `None` when all places belong to proven ones.
     pub(super) slot: Option<Slot>,
-    /// How many others had to go for it.
+    /// Number of connections closed for it.
     pub(super) n_shed: usize,
 }
 
@@ -50,7 +50,7 @@ pub(super) struct Admitted {
 #[derive(Debug)]
 pub(super) struct Slot(Arc<Peer>);
 
-/// Who is at the other end of a connection.
+/// The peer of a connection.
 #[derive(Debug)]
 pub(crate) struct Peer {
     number: u64,
@@ -75,7 +75,7 @@ impl Connections {
         })))
     }
 
-    /// Gives a new connection a place, if need be that of another one.
+    /// Gives a new connection a place, if necessary that of another one.
     pub(super) fn admit(&self, ip: IpAddr) -> Admitted {
         let network = network(ip);
         let mut table = self.table();
@@ -111,7 +111,7 @@ impl Connections {
         }
     }
 
-    /// Closes the oldest unproven connection; whether there was one.
+    /// Closes the oldest unproven connection; returns whether there was one.
     pub(super) fn shed_oldest(&self) -> bool {
         self.table().shed_oldest(|_| true)
     }
@@ -163,8 +163,8 @@ impl Drop for Slot {
 }
 
 impl Peer {
-    /// Notes that it has shown a right token, session or signed address. Some room stays free for those that have yet
-    /// to do so.
+    /// Marks it as proven by a valid token, session or signed URL. Some places stay free for connections that are not
+    /// proven yet.
     pub(crate) fn prove(&self) {
         let mut table = self.connections.table();
         let has_room = table.n_proven + table.room.unproven < table.room.all;
@@ -173,7 +173,7 @@ impl Peer {
         }
     }
 
-    /// Returns when it has to make room.
+    /// Returns when it must be closed for another one.
     pub(super) async fn shed(&self) {
         self.shed.cancelled().await;
     }
@@ -209,7 +209,7 @@ impl Drop for AtWork {
     }
 }
 
-/// Whoever has one address of IPv6 has all of its network.
+/// Addresses are grouped by IPv6 network, because one client has a whole network.
 fn network(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V6(ip) if !ip.is_loopback() => {

@@ -1,4 +1,4 @@
-//! A socket that gives up on a peer which does not send its request, or does not take its answer.
+//! A socket with time limits for receiving a request and for sending a response.
 
 use std::{
     io,
@@ -36,7 +36,7 @@ impl TimedIo {
             slot,
             header_time: timing.header_time,
             write_time: timing.write_time,
-            // Whoever opens a connection has something to ask.
+            // A new connection is expected to send a request.
             reading: Some(0),
             head_due: Box::pin(sleep(timing.header_time)),
             is_stalled: false,
@@ -55,7 +55,7 @@ impl TimedIo {
             self.write_due.as_mut().reset(Instant::now() + self.write_time);
         }
         ready!(self.write_due.as_mut().poll(cx));
-        Poll::Ready(Err(timed_out("the client takes nothing of its answer")))
+        Poll::Ready(Err(timed_out("the client does not read the response")))
     }
 }
 
@@ -87,7 +87,7 @@ impl AsyncRead for TimedIo {
             }
             Poll::Pending if this.reading == Some(next) => {
                 ready!(this.head_due.as_mut().poll(cx));
-                Poll::Ready(Err(timed_out("the head of a request did not come in time")))
+                Poll::Ready(Err(timed_out("the head of a request did not arrive in time")))
             }
             read => read,
         }

@@ -10,8 +10,10 @@ use protocol::{
         NewArtifact, Report, TrainResult, UploadTicket, WorkKind,
     },
     event::StepMetrics,
+    machine::{DeviceKind, LoraKind, Machine, Protocol},
     model::{REQUIRED_CHECKS, Verdict, VerdictCheck},
     phase::Outcome,
+    recipe::Engine,
 };
 use reqwest::{Method, RequestBuilder, StatusCode};
 use sha2::{Digest as _, Sha256};
@@ -53,7 +55,7 @@ impl FakeAgent {
         let request = ClaimRequest {
             kinds: vec![kind],
             wait_seconds: 20,
-            machine: None,
+            machine: Some(machine()),
         };
         let reply: ClaimReply = take(StatusCode::OK, self.post("claim").json(&request)).await;
         reply.assignment.expect("there is work")
@@ -151,6 +153,20 @@ impl FakeAgent {
     }
 }
 
+/// What this agent says of its machine.
+fn machine() -> Machine {
+    Machine {
+        name: "here".to_owned(),
+        labels: Vec::new(),
+        gpu: None,
+        memory_gb: None,
+        engines: vec![Engine::Native],
+        devices: vec![DeviceKind::Cpu],
+        lora_kinds: vec![LoraKind::Lora],
+        protocol: Protocol::CURRENT,
+    }
+}
+
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes)
         .iter()
@@ -208,5 +224,6 @@ pub(crate) fn trained(
             after: None,
         }),
         picture: None,
+        no_room: false,
     }
 }

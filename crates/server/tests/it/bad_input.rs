@@ -86,7 +86,7 @@ async fn each_bad_file_is_named_and_the_rest_goes_on() {
         bomb.zip: is a zip bomb: it unpacks to more than 200 times its size
         latin1.txt: is not UTF-8 text: byte 3 is 0xe9, as in a Windows or Latin-1 code page; save the caption as UTF-8
         twice.png: shows the same pixels as `good.png`: a picture counts once
-        lonely.txt: is a caption without a picture: no picture named `lonely` was taken; give both the same name
+        lonely.txt: is a caption without a picture: no picture named `lonely` was accepted; give both the same name
     "#]].assert_eq(&refused.concat());
     assert_eq!(items(&app, dataset.id).await, report.accepted);
 }
@@ -285,10 +285,9 @@ async fn each_wrong_field_of_a_job_is_named() {
     .await;
     check(
         json!({"parameters": {"rank": 0, "n_steps": 0, "resolution": 100}, "name": "a/b"}),
-        expect![[r#"invalid_request: parameters.rank: must be from 1 to 256, not 0; parameters.n_steps: must be from 1 to 1000000, not 0; name: names a file, so it must not start with a dot or contain / \ : * ? " < > |"#]],
+        expect![[r#"invalid_request: parameters.n_steps: must be from 1 to 1000000, not 0; parameters.rank: must be from 1 to 256, not 0; parameters.resolution: must be a multiple of 8, not 100; name: names a file, so it must not start with a dot or contain / \ : * ? " < > |"#]],
     )
     .await;
-    check(json!({"parameters": {"rnak": 8}}), expect!["invalid_request: parameters.rnak: is not a field; the fields here are `rank`, `alpha`, `learning_rate`, `lr_schedule`, `n_warmup_steps`, `n_steps`, `batch_size`, `gradient_accumulation`, `max_gradient_norm`, `weight_decay`, `min_snr_gamma`, `noise_offset`, `caption_dropout`, `resolution`, `bucket_step`, `max_tokens`, `checkpoint_every_n_steps`, `sample_every_n_steps`, `seed`"]).await;
     check(
         json!({"base_model": "sdxl"}),
         expect!["invalid_request: base_model: must be one of `tiny-xl`, not `sdxl`"],
@@ -299,7 +298,7 @@ async fn each_wrong_field_of_a_job_is_named() {
         expect!["invalid_request: preset: must be one of `character`, `style`, `concept`, not `landscape`"],
     )
     .await;
-    check(json!({"dataset": 1}), expect!["invalid_request: dataset: is not a field; the fields here are `dataset_id`, `base_model`, `name`, `trigger_word`, `preset`, `engine`, `provider`, `priority`, `parameters`, `sample_prompts`, `limit_micro_usd`, `project`, `rental`, `estimate_hash`"]).await;
+    check(json!({"dataset": 1}), expect!["invalid_request: dataset: is not a known field; valid fields are `dataset_id`, `base_model`, `name`, `trigger_word`, `preset`, `engine`, `provider`, `priority`, `parameters`, `sample_prompts`, `limit_micro_usd`, `project`, `rental`, `estimate_hash`"]).await;
     let jobs: Page<Value> = app.get("/api/v1/jobs").await;
     assert_eq!(jobs.items, Vec::<Value>::new());
 }
@@ -342,7 +341,7 @@ async fn requests_of_the_wrong_shape_are_refused() {
         Method::POST,
         datasets,
         json!({"name": ""}),
-        expect!["invalid_request: name: must have from 1 to 80 characters, on one line"],
+        expect!["invalid_request: name: must have 1 to 80 characters on one line"],
     )
     .await;
     check(
@@ -350,7 +349,7 @@ async fn requests_of_the_wrong_shape_are_refused() {
         Method::POST,
         datasets,
         json!({"name": "n", "owner": 1}),
-        expect!["invalid_request: owner: is not a field; the fields here are `name`"],
+        expect!["invalid_request: owner: is not a known field; valid fields are `name`"],
     )
     .await;
     check(
@@ -366,7 +365,7 @@ async fn requests_of_the_wrong_shape_are_refused() {
         Method::GET,
         "/api/v1/jobs?limit=many",
         json!(null),
-        expect!["invalid_request: limit: must be a whole number that is not negative"],
+        expect!["invalid_request: limit: must be a non-negative whole number"],
     )
     .await;
     check(
@@ -374,7 +373,7 @@ async fn requests_of_the_wrong_shape_are_refused() {
         Method::GET,
         "/api/v1/jobs?page=2",
         json!(null),
-        expect!["invalid_request: page: is not a field; the fields here are `after`, `limit`"],
+        expect!["invalid_request: page: is not a known field; valid fields are `after`, `limit`"],
     )
     .await;
     check(
@@ -382,7 +381,7 @@ async fn requests_of_the_wrong_shape_are_refused() {
         Method::GET,
         "/api/v1/jobs?after=x",
         json!(null),
-        expect!["invalid_request: after: must be `next` of an earlier answer"],
+        expect!["invalid_request: after: must be `next` of an earlier response"],
     )
     .await;
     check(

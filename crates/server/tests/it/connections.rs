@@ -238,6 +238,21 @@ async fn a_host_is_known_in_any_case() {
     problem(StatusCode::FORBIDDEN, request).await;
 }
 
+#[tokio::test]
+async fn a_request_has_one_host() {
+    let app = TestApp::start().await;
+    let request = app
+        .anonymous(Method::GET, "/healthz")
+        .header(header::HOST, "localhost")
+        .header(header::HOST, "evil.example");
+    let refused = problem(StatusCode::BAD_REQUEST, request).await;
+    assert!(
+        refused.title.contains("more than one `Host`"),
+        "{}",
+        refused.title
+    );
+}
+
 /// A provider that panics where handlers ask it, and at its first look; then it says that it looked, and hangs.
 #[derive(Debug)]
 struct Broken {

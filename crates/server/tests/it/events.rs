@@ -96,6 +96,50 @@ async fn a_reader_resumes_where_it_was() {
 }
 
 #[tokio::test]
+async fn a_reader_of_words_is_sent_no_steps() {
+    let app = TestApp::start().await;
+    let job = app.small_job().await;
+    let mut agent = app.launched(Purpose::Train).await;
+    let assignment = agent.claim(WorkKind::Train).await;
+    let line = |message: &str| Report::Log {
+        level: LogLevel::Info,
+        message: message.to_owned(),
+    };
+    let mut reports: Vec<Report> = (1..=3).map(|n| step(n, 4)).collect();
+    reports.push(line("stored"));
+    agent.report(&assignment, reports).await;
+    let path = format!("/api/v1/jobs/{}/events?after=0&without=step,spend", job.id);
+    let stored: Vec<JobEvent> = app.get(&path).await;
+    let is_step = |event: &JobEvent| matches!(event.event, Event::Step(_));
+    assert!(!stored.iter().any(is_step), "{stored:?}");
+    let mut socket = open(&app, &path).await;
+    for event in &stored {
+        assert_eq!(next_event(&mut socket).await, *event);
+    }
+    // And so it is with what comes while it reads.
+    agent.report(&assignment, vec![step(4, 4), line("live")]).await;
+    let live = next_event(&mut socket).await;
+    assert_eq!(
+        live.event,
+        Event::Log {
+            level: LogLevel::Info,
+            message: "live".to_owned(),
+        }
+    );
+    assert_eq!(live.seq, stored.last().map_or(0, |event| event.seq) + 2);
+    let refused: protocol::problem::Problem = crate::app::take(
+        StatusCode::BAD_REQUEST,
+        app.request(
+            Method::GET,
+            &format!("/api/v1/jobs/{}/events?without=steps", job.id),
+        ),
+    )
+    .await;
+    assert_eq!(refused.errors[0].field, "without");
+    assert!(refused.errors[0].message.contains("`step`"), "{refused:?}");
+}
+
+#[tokio::test]
 async fn repeated_events_are_taken_once() {
     let app = TestApp::start().await;
     let job = app.small_job().await;

@@ -187,7 +187,7 @@ async fn generate(app: &TestApp, job: &Job) {
         panic!("not a generation: {:?}", assignment.work);
     };
     assert_eq!(work.generation_id, queued.id);
-    assert_eq!(work.request.seed, queued.request.seed);
+    assert_eq!(Some(work.request.seed), queued.request.seed);
     assert_eq!(work.lora_files[0].sha256, sha256(&LORA));
     let file = app
         .http
@@ -213,6 +213,7 @@ async fn generate(app: &TestApp, job: &Job) {
         detail: None,
         result: None,
         picture: Some(id),
+        no_room: false,
     };
     worker.finish(&assignment, finish).await;
     let done = waiting.await.unwrap();

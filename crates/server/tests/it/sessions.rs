@@ -73,7 +73,7 @@ async fn a_login_address_works_once() {
     )
     .await;
     assert!(
-        refused.title.contains("used already") && refused.title.contains("--new-login"),
+        refused.title.contains("already used") && refused.title.contains("--new-login"),
         "{}",
         refused.title
     );

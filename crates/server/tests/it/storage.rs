@@ -62,7 +62,7 @@ async fn try_to_make(app: &TestApp, name: &str) -> Result<Dataset, Refusal> {
     let problem: Problem = answer.json().await.unwrap();
     assert_eq!(problem.status, status);
     assert!(
-        problem.title.contains(": ") && !problem.title.contains("log says why, under"),
+        problem.title.contains(": ") && !problem.title.contains("internal error"),
         "it says what to do: {}",
         problem.title
     );
@@ -232,9 +232,51 @@ async fn readiness_is_proven_by_a_write() {
     std::fs::remove_dir_all(&folder).unwrap();
     std::fs::write(&folder, "in the way").unwrap();
     let text = wait_until_ready(&app, StatusCode::SERVICE_UNAVAILABLE).await;
-    assert!(text.contains("the object store does not keep"), "{text}");
+    assert!(text.contains("the object store cannot be written"), "{text}");
     std::fs::remove_file(&folder).unwrap();
     wait_until_ready(&app, StatusCode::OK).await;
+}
+
+/// The folder of the objects has its mark from the first pass of the collector on; the database knows a moment later.
+async fn wait_until_claimed(app: &TestApp) {
+    let deadline = tokio::time::Instant::now() + DEADLINE;
+    while !app.data().join("objects/deployment").exists() {
+        assert!(tokio::time::Instant::now() < deadline, "it is not claimed");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+}
+
+/// A disk that is not mounted: its folder is missing or empty.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_stored_where_the_objects_are_not() {
+    let app = TestApp::start_with(in_folder).await;
+    wait_until_claimed(&app).await;
+    let dataset = app.dataset("zora").await;
+    let upload = |app: &TestApp, n: u8| {
+        let bytes = crate::pictures::png(n, 128, 128);
+        let part = reqwest::multipart::Part::bytes(bytes).file_name("1.png");
+        let form = reqwest::multipart::Form::new().part("files", part);
+        app.request(Method::POST, &format!("/api/v1/datasets/{}/items", dataset.id))
+            .multipart(form)
+    };
+    let (objects, away) = (app.data().join("objects"), app.data().join("away"));
+    std::fs::rename(&objects, &away).unwrap();
+    let refusal = problem(StatusCode::SERVICE_UNAVAILABLE, upload(&app, 1)).await;
+    assert_eq!(refusal.kind, "read_only_storage");
+    assert!(refusal.title.contains("mount or put back"), "{refusal:?}");
+    std::fs::create_dir(&objects).unwrap();
+    let text = wait_until_ready(&app, StatusCode::SERVICE_UNAVAILABLE).await;
+    assert!(text.contains("the object store cannot be written"), "{text}");
+    std::fs::remove_dir(&objects).unwrap();
+
+    let app = app.restart_with(in_folder).await;
+    assert!(!objects.exists(), "an empty folder would be in the way");
+    wait_until_ready(&app, StatusCode::SERVICE_UNAVAILABLE).await;
+    problem(StatusCode::SERVICE_UNAVAILABLE, upload(&app, 1)).await;
+    std::fs::rename(&away, &objects).unwrap();
+    wait_until_ready(&app, StatusCode::OK).await;
+    let _: serde_json::Value = take(StatusCode::OK, upload(&app, 1)).await;
 }
 
 /// Asked by many at once, it writes once.

@@ -190,8 +190,8 @@ async fn silence(reply: Reply, connection: Option<Connection>) -> Response {
         Reply::Status500 => return Problem::of(StatusCode::INTERNAL_SERVER_ERROR).into_response(),
         Reply::Hang => {}
         Reply::Reset => {
-            if let Some(Connection(broken)) = connection {
-                broken.cancel();
+            if let Some(connection) = connection {
+                connection.cut();
             }
         }
     }

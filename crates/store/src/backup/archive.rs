@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    fs::File,
+    fs::{self, File, TryLockError},
     io::{self, BufWriter, Seek as _, SeekFrom, Write},
     path::{Path, PathBuf},
 };
@@ -19,6 +19,9 @@ use crate::BlobKey;
 
 /// Tar's unit.
 const BLOCK_BYTES: u64 = 512;
+
+/// What the names of archives begin with that are not complete.
+const UNFINISHED: &str = ".unfinished-backup-";
 
 /// Names of entries that a message shows.
 const SHOWN_CHARS: usize = 80;
@@ -47,10 +50,8 @@ impl Writer {
         }
         let folder = path.parent().unwrap_or(Path::new("/"));
         // Secrets are in it: a temporary file can be read by its owner alone, and stays so.
-        let unfinished = tempfile::Builder::new()
-            .prefix(".unfinished-backup-")
-            .tempfile_in(folder)
-            .map_err(|source| failed("write", &path, source))?;
+        remove_leftovers(folder);
+        let unfinished = make_held(folder).map_err(|source| failed("write", &path, source))?;
         let (file, unfinished) = unfinished.into_parts();
         Ok(Self {
             out: BufWriter::with_capacity(1 << 20, file),
@@ -136,6 +137,58 @@ impl Write for Writer {
 
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
+    }
+}
+
+/// Makes the file of an archive, and holds it for as long as it is open, so that nobody takes it for a leftover.
+fn make_held(folder: &Path) -> io::Result<NamedTempFile> {
+    loop {
+        let made = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
+        match made.as_file().try_lock() {
+            // Somebody who looked for leftovers was quicker.
+            Err(TryLockError::WouldBlock) => {}
+            Ok(()) if !made.path().exists() => {}
+            Ok(()) => return Ok(made),
+            // Where files cannot be held, nobody removes one either.
+            Err(TryLockError::Error(error)) => {
+                tracing::debug!(path = %made.path().display(), %error, "the file cannot be locked");
+                return Ok(made);
+            }
+        }
+    }
+}
+
+/// Removes what backups left behind that were killed: archives without a name that no process holds.
+fn remove_leftovers(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let is_ours = entry.file_name().to_string_lossy().starts_with(UNFINISHED)
+            && entry.file_type().is_ok_and(|kind| kind.is_file());
+        if !is_ours {
+            continue;
+        }
+        let path = entry.path();
+        // Held until it is gone.
+        let Ok(left) = File::open(&path) else {
+            continue;
+        };
+        if left.try_lock().is_err() {
+            continue;
+        }
+        match fs::remove_file(&path) {
+            Ok(()) => {
+                tracing::info!(path = %path.display(), "removed what an interrupted backup left behind")
+            }
+            Err(error) => {
+                tracing::warn!(
+                    path = %path.display(),
+                    %error,
+                    "what an interrupted backup left behind cannot be removed"
+                );
+            }
+        }
     }
 }
 
@@ -234,13 +287,13 @@ pub(super) fn index(path: &Path) -> Result<Index, BackupError> {
             (_, Some(Ok(key))) => index.objects.insert(key, piece),
             _ => {
                 return Err(no_backup(format!(
-                    "it holds `{}`, which no backup does",
+                    "it contains `{}`, which does not belong in a backup",
                     shown(&name)
                 )));
             }
         };
         if replaced.is_some() {
-            return Err(damaged(format!("it holds `{}` twice", shown(&name))));
+            return Err(damaged(format!("it contains `{}` twice", shown(&name))));
         }
         last = Some(name);
     }

@@ -1,4 +1,4 @@
-//! What can go wrong with a backup.
+//! Errors of backups.
 
 use std::{io, path::PathBuf};
 
@@ -9,7 +9,7 @@ use crate::{OpenError, maintenance::TransferError, objects::BlobError};
 /// Problems of a damaged backup that its message names.
 const N_NAMED: usize = 5;
 
-/// A backup that was not made, not read or not restored.
+/// An error while making, reading or restoring a backup.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// Database or object store could not be opened.
@@ -21,27 +21,27 @@ pub enum BackupError {
     /// The object store failed.
     #[error(transparent)]
     Objects(#[from] BlobError),
-    /// There is something of that name already.
-    #[error("`{path}` exists already: name another file, or a folder, which may hold many backups")]
+    /// The target already exists.
+    #[error("`{path}` already exists: choose another file, or a folder, which can hold many backups")]
     Exists {
         /// The file.
         path: PathBuf,
     },
-    /// A folder was named as an archive, or the reverse.
+    /// The target has the wrong kind.
     #[error("`{path}` {problem}")]
     Kind {
-        /// What was named.
+        /// The target.
         path: PathBuf,
-        /// What is wrong with it, and what would be right.
+        /// What is wrong and what is valid.
         problem: &'static str,
     },
     /// Another backup is being written into the same folder.
-    #[error("another backup is being written into `{path}`: wait for it to end, or name another folder")]
+    #[error("another backup is being written to `{path}`: wait until it ends, or choose another folder")]
     InUse {
         /// The folder.
         path: PathBuf,
     },
-    /// The disk refused.
+    /// A file operation failed.
     #[error("failed to {doing} `{path}`")]
     Disk {
         /// The operation.
@@ -52,17 +52,17 @@ pub enum BackupError {
         #[source]
         source: io::Error,
     },
-    /// It is no backup.
+    /// Not a backup.
     #[error("`{path}` is not a backup of Morpheus: {problem}")]
     NoBackup {
         /// The file or folder.
         path: PathBuf,
-        /// How that was seen.
+        /// The reason.
         problem: String,
     },
     /// It was written by a newer version.
     #[error(
-        "the backup `{path}` was written by a newer Morpheus: {found}; restore it with that one, or a newer one"
+        "the backup `{path}` was written by a newer Morpheus: {found}; restore it with that version or a newer one"
     )]
     Newer {
         /// The file or folder.
@@ -70,31 +70,31 @@ pub enum BackupError {
         /// What this version does not know.
         found: String,
     },
-    /// Something in it is not what it was when it was made.
+    /// The backup is damaged.
     #[error("the backup `{path}` is damaged: {}", named(.problems))]
     Damaged {
         /// The file or folder.
         path: PathBuf,
-        /// Everything that is wrong.
+        /// All problems.
         problems: Vec<String>,
     },
-    /// Objects are in an earlier backup that was not named.
+    /// Objects are in an earlier backup that was not given.
     #[error(
-        "the backup `{path}` lacks {n_objects} objects, which are in the earlier backup `{name}` ({id}): name that one \
-         too, with --since"
+        "the backup `{path}` lacks {n_objects} objects, which are in the earlier backup `{name}` ({id}): add that \
+             one with --since"
     )]
     NeedsEarlier {
         /// The file.
         path: PathBuf,
-        /// Objects that are nowhere else.
+        /// Number of objects that are only there.
         n_objects: usize,
         /// What the earlier one was called.
         name: String,
         /// Its id.
         id: Uuid,
     },
-    /// What was restored is not what the backup holds.
-    #[error("the restored installation is not right, and its database was left empty: {problem}")]
+    /// The restored data differs from the backup.
+    #[error("the restored installation is invalid, and its database was left empty: {problem}")]
     Wrong {
         /// What differs.
         problem: String,

@@ -44,8 +44,7 @@ impl Writer {
         if folder.is_dir() && !snapshots.is_dir() && !is_empty(&folder)? {
             return Err(BackupError::Kind {
                 path: folder,
-                problem: "is a folder with other things in it: name an empty or a new folder, or a file that ends with \
-                          `.tar`",
+                problem: "is a folder with other contents: choose an empty or new folder, or a file ending in `.tar`",
             });
         }
         // Somebody who made the folder may have given it rights of its own.

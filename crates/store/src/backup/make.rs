@@ -1,8 +1,8 @@
 //! Making a backup while servers run.
 //!
-//! Objects are copied before the moment that the backup is of, which takes long, and those that came since after it,
-//! which takes a moment. So nothing that the rows of that moment refer to can have been collected meanwhile, and rows
-//! are read in one short transaction.
+//! Most objects are copied before the snapshot of the rows, which takes long; objects added since then are copied after
+//! it, which is quick. So no object that the rows refer to can have been deleted in the meantime, and rows are read in
+//! one short transaction.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -39,14 +39,14 @@ const SMALL_BYTES: u64 = 4 << 20;
 /// Of what refers to a lost object, so much is named.
 const N_USERS_NAMED: usize = 3;
 
-/// How to make a backup.
+/// Options for a backup.
 #[derive(Debug, Default)]
 pub struct Options {
-    /// What this one has already is not written into a file again. A folder holds each object once anyway.
+    /// Objects in this earlier backup are omitted from a file. A folder stores each object once anyway.
     pub since: Option<PathBuf>,
 }
 
-/// A backup that was made and read back.
+/// A completed and verified backup.
 #[derive(Debug, Clone, Serialize)]
 pub struct Made {
     /// The file or folder.
@@ -55,7 +55,7 @@ pub struct Made {
     pub snapshot: Option<String>,
     /// Its id.
     pub id: Uuid,
-    /// The moment that it is of.
+    /// The time of its snapshot.
     pub created_at: chrono::DateTime<chrono::Utc>,
     /// Rows of each table.
     pub tables: Vec<TableStatus>,
@@ -67,9 +67,9 @@ pub struct Made {
     pub n_copied: usize,
     /// Their size.
     pub copied_bytes: u64,
-    /// Objects that rows refer to, and that were not there to be copied.
+    /// Objects that rows refer to but that could not be copied.
     pub lost: Vec<Lost>,
-    /// Earlier backups that are needed beside this one.
+    /// Earlier backups that are also needed.
     pub earlier: Vec<Earlier>,
     /// Why the audit log does not say that it was made.
     #[serde(skip)]
@@ -89,7 +89,7 @@ impl StoreBuilder {
             Some(_) if !is_archive(to) => {
                 return Err(BackupError::Kind {
                     path: to.to_owned(),
-                    problem: "holds each object once anyway: leave --since out, or name a file that ends with `.tar`",
+                    problem: "stores each object only once anyway: omit --since, or choose a file ending in `.tar`",
                 });
             }
             Some(path) => Some(Backup::open(path, None)?),
@@ -99,7 +99,7 @@ impl StoreBuilder {
         let database = self.source().await?;
         drop(database.snapshot().await?);
         let mut maker = Maker {
-            source: self.open_objects().await?,
+            source: self.open_objects(true).await?,
             target: Target::create(to)?,
             earlier,
             kept: BTreeMap::new(),
@@ -216,7 +216,7 @@ impl Maker {
         })
     }
 
-    /// Copies what is not there yet. What cannot be copied is noted, and does not end the backup.
+    /// Copies missing objects. Failures are recorded and do not end the backup.
     async fn copy(&mut self, keys: &BTreeSet<BlobKey>, watcher: Watcher<'_>) -> Result<(), BackupError> {
         let mut wanted = Vec::new();
         for key in keys {
@@ -410,7 +410,7 @@ async fn fetch(source: &BlobStore, key: &BlobKey) -> Result<Fetched, BlobError> 
     Ok(Fetched::Whole(bytes.freeze()))
 }
 
-/// What is wrong with an object that was not copied. A bucket that does not answer is no object's fault.
+/// Why an object was not copied. An unreachable bucket is a different error.
 fn fault(source: &BlobStore, err: BlobError) -> Result<Fault, BackupError> {
     match err {
         BlobError::NotFound { .. } => Ok(Fault::Missing),

@@ -1,4 +1,4 @@
-//! What is in a backup, as it says itself: the last file of it that is written.
+//! The manifest of a backup: its last written file, which lists the contents.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -17,14 +17,14 @@ pub(super) const SUM: &str = "manifest.json.sha256";
 /// Before the keys of objects.
 pub(super) const OBJECTS: &str = "objects";
 
-/// What is in a backup.
+/// Contents of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     pub(super) format: String,
-    /// Tells this backup from all others.
+    /// Unique id of this backup.
     pub id: Uuid,
-    /// The moment whose rows it holds.
+    /// The time of its snapshot.
     pub created_at: DateTime<Utc>,
     /// The version of Morpheus that wrote it.
     pub morpheus: String,
@@ -35,7 +35,7 @@ pub struct Manifest {
     pub(super) rows: Rows,
     /// All objects that the rows refer to, but those that are lost.
     pub(super) objects: Vec<Object>,
-    /// Objects that rows refer to, and that were not there to be copied.
+    /// Objects that rows refer to but that could not be copied.
     pub lost: Vec<Lost>,
     /// Earlier backups that hold some of the objects.
     pub earlier: Vec<Earlier>,
@@ -71,7 +71,7 @@ pub struct Lost {
     pub key: BlobKey,
     /// What was wrong with it.
     pub fault: Fault,
-    /// Some of what refers to it, for a person.
+    /// Some of the things that refer to it, for people.
     pub used_by: Vec<String>,
 }
 
@@ -83,12 +83,12 @@ pub enum Fault {
     Missing,
     /// Its bytes do not have the hash that they were stored under.
     Damaged,
-    /// The disk does not give it out.
+    /// It cannot be read.
     Unreadable,
 }
 
 impl Fault {
-    /// What a person reads.
+    /// Text for people.
     pub fn as_text(self) -> &'static str {
         match self {
             Self::Missing => "missing from the object store",

@@ -77,7 +77,7 @@ impl Backup {
                 None => snapshots
                     .last()
                     .map(String::as_str)
-                    .ok_or_else(|| no_backup("no backup into it was completed"))?,
+                    .ok_or_else(|| no_backup("it contains no completed backup"))?,
             };
             return Self::open_snapshot(path, &folder::snapshot(path, name));
         }
@@ -175,9 +175,7 @@ impl Backup {
         match found {
             Err(err) => return Ok(vec![format!("`{ROWS}` in it cannot be read: {err}")]),
             Ok(found) if found != expected.sha256 || self.rows.size_bytes != expected.size_bytes => {
-                return Ok(vec![format!(
-                    "`{ROWS}` in it has other bytes than it was written with"
-                )]);
+                return Ok(vec![format!("`{ROWS}` in it was changed")]);
             }
             Ok(_) => {}
         }
@@ -194,13 +192,13 @@ impl Backup {
         };
         let mut problems = Vec::new();
         if checked.tables != expected.tables || checked.schema != self.manifest.schema {
-            problems.push(format!("`{ROWS}` in it is not the one that `{MANIFEST}` names"));
+            problems.push(format!("`{ROWS}` in it does not match `{MANIFEST}`"));
         }
         let kept = self.manifest.objects.iter().map(|object| &object.key);
         let lost = self.manifest.lost.iter().map(|lost| &lost.key);
         if !kept.chain(lost).collect::<BTreeSet<_>>().into_iter().eq(&keys) {
             problems.push(format!(
-                "`{MANIFEST}` in it does not name the objects that the rows need"
+                "`{MANIFEST}` in it does not list the objects that the rows need"
             ));
         }
         Ok(problems)
@@ -319,14 +317,14 @@ pub(super) fn problem_of(object: &Object, piece: &Piece) -> Option<String> {
     let key = &object.key;
     if piece.size_bytes != object.size_bytes {
         return Some(format!(
-            "the object `{key}` in it has {} bytes and not {}",
+            "the object `{key}` in it has {} bytes instead of {}",
             piece.size_bytes, object.size_bytes
         ));
     }
     match piece.sha256() {
         Ok(found) if found == key.sha256() => None,
         Ok(_) => Some(format!(
-            "the object `{key}` in it has other bytes than its name says"
+            "the contents of the object `{key}` in it do not match its name"
         )),
         Err(err) => Some(format!("the object `{key}` in it cannot be read: {err}")),
     }
@@ -345,7 +343,7 @@ fn read_manifest(path: &Path, manifest: &Piece, sum: &Piece) -> Result<Manifest,
     };
     if manifest.size_bytes > MAX_BACKUP_MANIFEST_BYTES || sum.size_bytes != SUM_BYTES {
         return Err(damaged(format!(
-            "`{MANIFEST}` or `{SUM}` in it does not have a size that we write"
+            "`{MANIFEST}` or `{SUM}` in it has an invalid size"
         )));
     }
     let read = |piece: &Piece| {
@@ -358,7 +356,7 @@ fn read_manifest(path: &Path, manifest: &Piece, sum: &Piece) -> Result<Manifest,
     let expected = format!("{}  {MANIFEST}\n", hex::encode(Sha256::digest(&bytes)));
     if sum != expected.as_bytes() {
         return Err(damaged(format!(
-            "`{MANIFEST}` in it does not have the hash that `{SUM}` says"
+            "`{MANIFEST}` in it does not have the hash in `{SUM}`"
         )));
     }
     let newer = |found: String| BackupError::Newer {
@@ -380,7 +378,7 @@ fn incomplete(path: &Path) -> BackupError {
     BackupError::NoBackup {
         path: path.to_owned(),
         problem: format!(
-            "`{ROWS}`, `{MANIFEST}` and `{SUM}` are not all in it: it was cut off, or never completed"
+            "`{ROWS}`, `{MANIFEST}` and `{SUM}` are not all in it: it is truncated or was never completed"
         ),
     }
 }

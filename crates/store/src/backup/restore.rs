@@ -1,7 +1,7 @@
-//! Restoring a backup into an empty installation, of whatever database and object store.
+//! Restoring a backup into an empty installation with any database and object store.
 //!
 //! Everything is checked before anything is written, and rows come last, in one transaction: an installation that has
-//! rows has all of its objects. A restoration that broke off is begun again.
+//! rows has all of its objects. An interrupted restore can be started again.
 
 use std::path::Path;
 
@@ -25,34 +25,39 @@ use crate::{
     error::Doing,
     maintenance::{Import, TableStatus, TransferError},
     now,
-    objects::BlobError,
+    objects::{BlobError, mark},
+    settings::{self, Restoration},
     words::word,
 };
 
 /// Objects that are written at the same time.
 const N_WRITES: usize = 4;
 
-/// An installation that was restored.
+/// A restored installation.
 #[derive(Debug, Clone, Serialize)]
 pub struct Restored {
     /// The id of the backup.
     pub id: Uuid,
-    /// The moment whose state it has now.
+    /// The time of the snapshot.
     pub created_at: chrono::DateTime<chrono::Utc>,
     /// The installation.
     pub deployment: Uuid,
     /// Rows of each table in the backup.
     pub tables: Vec<TableStatus>,
-    /// Objects that were written, or were there already.
+    /// Number of objects written or already present.
     pub n_objects: usize,
     /// Their size.
     pub objects_bytes: u64,
     /// Objects that rows refer to, and that were lost before the backup was made.
     pub lost: Vec<Lost>,
-    /// Machines that were rented at that moment.
+    /// Machines that were rented at that time.
     pub machines: Vec<String>,
     /// Base models that are files of the machine, and are not on this one.
     pub absent_bases: Vec<String>,
+    /// Whether the objects were those of the installation that the backup is of.
+    pub took_over: bool,
+    /// Until then nothing in the object store that is newer than the backup is deleted.
+    pub keeps_until: chrono::DateTime<chrono::Utc>,
 }
 
 impl StoreBuilder {
@@ -61,8 +66,10 @@ impl StoreBuilder {
         self.refuse_a_full_database().await?;
         backup.check(watcher)?;
         let manifest = &backup.manifest;
-        let objects = self.open_objects().await?;
-        objects.claim(manifest.deployment, false).await?;
+        let objects = self.open_objects(false).await?;
+        // Before anything is written: the installation that the backup is of must delete nothing from now on.
+        let mark = mark::of_restored(manifest.deployment);
+        let took_over = objects.take_over(manifest.deployment, &mark).await?;
         write(backup, &objects, watcher).await?;
         check(&manifest.objects, &objects, watcher).await?;
         let n_objects = manifest.n_objects();
@@ -78,6 +85,12 @@ impl StoreBuilder {
         mark_lost(tx, &manifest.lost).await?;
         let absent_bases = look_at_bases_again(tx).await?;
         let machines = machines(tx).await?;
+        let restoration = Restoration {
+            moment: manifest.created_at,
+            at: now(),
+        };
+        let noted = settings::note_restoration(tx, restoration, &mark).await;
+        noted.map_err(TransferError::from)?;
         let restored = Restored {
             id: manifest.id,
             created_at: manifest.created_at,
@@ -88,6 +101,8 @@ impl StoreBuilder {
             lost: manifest.lost.clone(),
             machines,
             absent_bases,
+            took_over,
+            keeps_until: restoration.keeps_until(),
         };
         import.commit().await?;
         Ok(restored)
@@ -117,7 +132,7 @@ async fn write_one(backup: &Backup, objects: &BlobStore, object: &Object) -> Res
     }
     let Some(piece) = backup.find(&object.key)? else {
         return Err(BackupError::Wrong {
-            problem: format!("the object `{}` is not in the backup any more", object.key),
+            problem: format!("the object `{}` is no longer in the backup", object.key),
         });
     };
     objects
@@ -141,7 +156,7 @@ async fn check(all: &[Object], objects: &BlobStore, watcher: Watcher<'_>) -> Res
         });
         if !is_whole {
             return Err(BackupError::Wrong {
-                problem: format!("the object store gives out other bytes for `{}`", object.key),
+                problem: format!("the object store returns other bytes for `{}`", object.key),
             });
         }
     }
@@ -172,7 +187,7 @@ async fn count(import: &Import) -> Result<(), BackupError> {
             && expected.n_rows != found
         {
             return Err(BackupError::Wrong {
-                problem: format!("`{}` has {found} rows and not {}", table.name, expected.n_rows),
+                problem: format!("`{}` has {found} rows instead of {}", table.name, expected.n_rows),
             });
         }
     }

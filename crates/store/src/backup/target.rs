@@ -53,7 +53,7 @@ impl Target {
         if path.is_file() {
             return Err(BackupError::Kind {
                 path: path.to_owned(),
-                problem: "is a file: name a folder, or a file that does not exist yet and ends with `.tar`",
+                problem: "is a file: choose a folder, or a new file ending in `.tar`",
             });
         }
         Ok(Self::Folder(folder::Writer::create(path)?))

@@ -1,4 +1,4 @@
-//! What hangs on stored objects, in words that a person knows.
+//! What depends on stored objects, described for people.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,7 +20,7 @@ use crate::{
     words::from_json,
 };
 
-/// Something that cannot be used, or not be seen, without an object.
+/// Something that needs an object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Dependent {
@@ -31,7 +31,7 @@ pub enum Dependent {
         /// The picture's name.
         file_name: String,
     },
-    /// A picture that jobs train on, although it may be gone from its dataset.
+    /// A picture that jobs train on, even if deleted from its dataset.
     FrozenPicture {
         /// The dataset's name.
         dataset: String,
@@ -40,7 +40,7 @@ pub enum Dependent {
         /// Names of the jobs.
         jobs: Vec<String>,
     },
-    /// What a job goes on from.
+    /// A checkpoint.
     Checkpoint {
         /// The job's name.
         job: String,
@@ -56,7 +56,7 @@ pub enum Dependent {
         /// Which one.
         version: u32,
     },
-    /// A picture that a model version is shown by.
+    /// A picture of a model version.
     VersionPicture {
         /// The model's name.
         model: String,
@@ -72,7 +72,7 @@ pub enum Dependent {
         /// Optimizer steps done when it was rendered.
         step: u32,
     },
-    /// A trained file that became no model version.
+    /// A trained file without a model version.
     JobFile {
         /// The job's name.
         job: String,
@@ -107,11 +107,11 @@ impl fmt::Display for Dependent {
                 ..
             } => write!(
                 f,
-                "the picture `{file_name}` of the dataset `{dataset}`, as jobs train on it"
+                "the picture `{file_name}` of the dataset `{dataset}` in a frozen version"
             ),
             Self::FrozenPicture { dataset, .. } => write!(
                 f,
-                "a picture that was deleted from the dataset `{dataset}`, and that jobs train on"
+                "a picture deleted from the dataset `{dataset}` but used by jobs"
             ),
             Self::Checkpoint { job, step, .. } => {
                 write!(f, "the checkpoint of step {step} of the job `{job}`")
@@ -164,7 +164,7 @@ pub async fn all_keys(db: &impl Read) -> Result<BTreeSet<BlobKey>> {
     Ok(keys)
 }
 
-/// What hangs on each of some objects; one that nothing hangs on is left out.
+/// What depends on each of these objects; unreferenced ones are omitted.
 pub async fn dependents(
     db: &impl Read,
     keys: &BTreeSet<BlobKey>,

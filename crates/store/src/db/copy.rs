@@ -33,15 +33,15 @@ const VALUES_PER_INSERT: usize = 20_000;
 pub(crate) enum RowError {
     #[error("`{0}` is missing")]
     Missing(&'static str),
-    #[error("`{0}` is no column of this table")]
+    #[error("`{0}` is not a column of this table")]
     Unknown(String),
-    #[error("`{column}` does not hold what it should")]
+    #[error("`{column}` has an invalid value")]
     Value {
         column: &'static str,
         #[source]
         source: serde_json::Error,
     },
-    #[error("`{0}` does not hold a number")]
+    #[error("`{0}` is not a number")]
     Number(&'static str),
 }
 
@@ -60,7 +60,7 @@ pub(crate) async fn shapes(db: &Transaction) -> Result<Vec<Shape>, DbErr> {
         if there.is_empty() {
             continue;
         }
-        let mut columns = (table.columns)();
+        let mut columns = table.columns_of_every_schema();
         columns.retain(|column| there.iter().any(|name| name == column.name));
         shapes.push(Shape {
             name: table.name,
@@ -71,13 +71,13 @@ pub(crate) async fn shapes(db: &Transaction) -> Result<Vec<Shape>, DbErr> {
     Ok(shapes)
 }
 
-/// The columns that a table has; none when there is no such table.
+/// The columns that a table stores; none when there is no such table. Computed ones come from the others.
 async fn column_names(db: &Transaction, table: &Table) -> Result<Vec<String>, DbErr> {
     let backend = db.get_database_backend();
     let names = match backend {
         DbBackend::Postgres => format!(
             "SELECT column_name::text AS name FROM information_schema.columns \
-             WHERE table_schema = current_schema() AND table_name = '{}'",
+             WHERE table_schema = current_schema() AND table_name = '{}' AND is_generated = 'NEVER'",
             table.name
         ),
         _ => format!("SELECT name FROM pragma_table_info('{}')", table.name),
@@ -180,9 +180,9 @@ pub(crate) fn values(
     }
 }
 
-/// Checks the values of a row without a database; one of an older schema may lack columns.
+/// Checks the values of a row without a database; one of an older schema may lack columns, or have others.
 pub(crate) fn check(table: &Table, row: Row) -> Result<(), RowError> {
-    let mut columns = (table.columns)();
+    let mut columns = table.columns_of_every_schema();
     columns.retain(|column| row.contains_key(column.name));
     values(DbBackend::Sqlite, &columns, row).map(drop)
 }

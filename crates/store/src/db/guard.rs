@@ -1,4 +1,4 @@
-//! Connections that must not be used again, and the pools that see to it.
+//! Discards connections in an unknown state, and pools that enforce this.
 //!
 //! A transaction that ends badly leaves its connection in a state that nobody knows. SQLite ends a transaction by
 //! itself when the disk is full; sqlx does not notice, takes the next `BEGIN` for a savepoint within it, and what is

@@ -9,13 +9,15 @@ mod m0006_bases;
 mod m0007_access;
 mod m0008_integrity;
 mod m0009_idempotency;
+mod m0010_recipe_columns;
 mod row_security;
 
 use sea_orm::ConnectionTrait;
 use sea_orm_migration::prelude::*;
 
-use super::{Database, Place, Transaction, tables::TABLES};
+use super::{Database, Place, Transaction, recipe_columns, tables::TABLES};
 use crate::OpenError;
+pub(crate) use m0010_recipe_columns::FORMER;
 
 struct Migrator;
 
@@ -31,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_access::Migration),
             Box::new(m0008_integrity::Migration),
             Box::new(m0009_idempotency::Migration),
+            Box::new(m0010_recipe_columns::Migration),
         ]
     }
 }
@@ -46,6 +49,7 @@ pub(crate) async fn migrate(database: &Database, place: &Place) -> Result<(), Op
         Migrator::up(tx.inner(), None).await.map_err(failed)?;
         row_security::apply(&tx).await.map_err(failed)?;
     }
+    recipe_columns::apply(&tx).await.map_err(failed)?;
     tx.commit().await.map_err(failed)
 }
 
@@ -104,7 +108,8 @@ pub(crate) async fn start_at(tx: &Transaction, place: &Place, n_steps: usize) ->
 pub(crate) async fn catch_up(tx: &Transaction, place: &Place) -> Result<(), OpenError> {
     let failed = |source| failed(place, source);
     Migrator::up(tx.inner(), None).await.map_err(failed)?;
-    row_security::apply(tx).await.map_err(failed)
+    row_security::apply(tx).await.map_err(failed)?;
+    recipe_columns::apply(tx).await.map_err(failed)
 }
 
 /// Says again who may see what on PostgreSQL: for roles that came after the last migration.
@@ -120,11 +125,11 @@ fn failed(place: &Place, source: DbErr) -> OpenError {
     if !source.to_string().contains("permission denied") {
         return OpenError::Migrate { url, source };
     }
-    let fix = "make the user of --database or MORPHEUS_DATABASE the database's owner, or let it: GRANT CREATE ON \
+    let fix = "make the user of --database or MORPHEUS_DATABASE the database's owner, or grant it access: GRANT CREATE ON \
                SCHEMA public TO …";
     OpenError::Postgres {
         url,
-        problem: "its user may not make or change tables".to_owned(),
+        problem: "its user has no permission to create or change tables".to_owned(),
         fix: fix.to_owned(),
         source: Some(source.into()),
     }

@@ -1,4 +1,4 @@
-//! Where the database is, as its URL says.
+//! Location of the database, from its URL.
 
 use std::{
     fmt,
@@ -12,7 +12,7 @@ use sqlx::postgres::PgConnectOptions;
 use super::postgres;
 use crate::{OpenError, store::local_path};
 
-/// What a URL of a database may look like.
+/// Supported forms of a database URL.
 const SUPPORTED: &str = "sqlite://PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE";
 
 /// What the URL of PostgreSQL may say beside what PostgreSQL's own programs know: connections of one server.
@@ -21,7 +21,7 @@ const MAX_CONNECTIONS: &str = "max_connections";
 /// Connections of one server when the URL does not say; three servers fit into Supabase's smallest pooler.
 const DEFAULT_N_CONNECTIONS: u32 = 12;
 
-/// Where the database is.
+/// Location of the database.
 #[derive(Clone)]
 pub(crate) enum Place {
     /// A file of this machine.
@@ -50,7 +50,7 @@ impl fmt::Debug for Place {
 }
 
 impl Place {
-    /// Understands a URL; without one, the database is a file in the data folder.
+    /// Parses a URL; without one, the database is a file in the data folder.
     pub(crate) fn parse(url: Option<&str>, data_dir: &Path) -> Result<Self, OpenError> {
         let Some(url) = url else {
             return Ok(Self::Sqlite(data_dir.join("morpheus.db")));
@@ -61,7 +61,7 @@ impl Place {
         }
     }
 
-    /// What it is, if it can be used: `SQLite`, `PostgreSQL 15.18`. Waits for nobody.
+    /// Checks it and returns its kind: `SQLite`, `PostgreSQL 15.18`. Does not wait for a starting server.
     pub(crate) async fn look(&self) -> Result<String, OpenError> {
         match self {
             Self::Sqlite(_) => Ok("SQLite".to_owned()),
@@ -95,14 +95,15 @@ impl PostgresPlace {
             None => DEFAULT_N_CONNECTIONS,
             Some(Ok(n)) if n >= 2 => n,
             Some(_) => {
-                let fix = "write `max_connections=12` in the URL of --database or MORPHEUS_DATABASE, or leave it out";
+                let fix =
+                    "write `max_connections=12` in the URL of --database or MORPHEUS_DATABASE, or omit it";
                 return Err(refused("`max_connections` must be a number from 2", fix, None));
             }
         };
         let unreadable = |source| {
-            let fix = "write --database or MORPHEUS_DATABASE as postgres://USER:PASSWORD@HOST:5432/DATABASE, with \
-                       what is neither letter nor digit in the password as %40 and the like";
-            refused("this is no such URL", fix, source)
+            let fix = "set --database or MORPHEUS_DATABASE to postgres://USER:PASSWORD@HOST:5432/DATABASE, with \
+                 special characters in the password percent-encoded (such as %40)";
+            refused("this is not a valid URL", fix, source)
         };
         if password_is_cut(&url) {
             return Err(unreadable(None));
@@ -140,7 +141,8 @@ impl PostgresPlace {
         if host.ends_with(".supabase.com") || host.ends_with(".supabase.co") {
             return Err(OpenError::Postgres {
                 url: self.shown(),
-                problem: "port 6543 is Supabase's transaction pooler, which keeps no session".to_owned(),
+                problem: "port 6543 is Supabase's transaction pooler, which does not keep sessions"
+                    .to_owned(),
                 fix: "use the session pooler: the same host and user with port 5432 in --database or \
                       MORPHEUS_DATABASE"
                     .to_owned(),
@@ -150,7 +152,7 @@ impl PostgresPlace {
         tracing::warn!(
             database.url = self.shown(),
             "port 6543 is often a transaction pooler, which breaks prepared statements and LISTEN: use one that \
-             keeps sessions"
+                 keeps sessions"
         );
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Connections to PostgreSQL, and what stands in the way of them.
+//! Connections to PostgreSQL, and their errors.
 
 use std::{
     io,
@@ -46,7 +46,7 @@ pub(super) async fn open(place: &PostgresPlace) -> Result<Database, OpenError> {
     let discards = Discards::default();
     let writer = pool(&options, n_writers, &discards);
     let readers = pool(&options, place.n_connections - n_writers, &discards);
-    Ok(Database::new(writer, readers, discards))
+    Ok(Database::new(writer, readers, discards, None))
 }
 
 fn pool(options: &PgConnectOptions, n_connections: u32, discards: &Discards) -> DatabaseConnection {
@@ -79,7 +79,7 @@ pub(super) async fn probe(place: &PostgresPlace, patience: Duration) -> Result<S
     judge(place, number.parse().unwrap_or_default(), read_only == "on")
 }
 
-/// The version, if it and the server's role will do.
+/// The version, if the server is new enough and not a replica.
 fn judge(place: &PostgresPlace, number: i32, is_read_only: bool) -> Result<String, OpenError> {
     let refused = |problem: String, fix: &str| OpenError::Postgres {
         url: place.shown(),
@@ -89,15 +89,15 @@ fn judge(place: &PostgresPlace, number: i32, is_read_only: bool) -> Result<Strin
     };
     let (major, minor) = (number / 10_000, number % 10_000);
     if major < OLDEST {
-        let fix = "upgrade the server, or name another in --database or MORPHEUS_DATABASE";
+        let fix = "upgrade the server, or set another with --database or MORPHEUS_DATABASE";
         return Err(refused(
             format!("this is PostgreSQL {major}.{minor}, and Morpheus needs {OLDEST} or newer"),
             fix,
         ));
     }
     if is_read_only {
-        let fix = "name the primary server in --database or MORPHEUS_DATABASE";
-        return Err(refused("nothing can be written there".to_owned(), fix));
+        let fix = "set the primary server in --database or MORPHEUS_DATABASE";
+        return Err(refused("it is read-only".to_owned(), fix));
     }
     Ok(format!("{major}.{minor}"))
 }
@@ -125,14 +125,14 @@ fn is_coming_up(err: &sqlx::Error) -> bool {
     }
 }
 
-/// What is wrong, and what to do about it, in the order in which people get it wrong.
+/// Describes the error and the fix, most common mistakes first.
 fn explain(place: &PostgresPlace, source: sqlx::Error) -> OpenError {
     let options = &place.options;
     let (user, host, port) = (options.get_username(), options.get_host(), options.get_port());
     let (problem, fix) = match &source {
         sqlx::Error::Io(err) => match err.kind() {
             io::ErrorKind::TimedOut => (
-                format!("`{host}` does not answer on port {port}"),
+                format!("`{host}` does not respond on port {port}"),
                 "check host and port in --database or MORPHEUS_DATABASE, and any firewall in between",
             ),
             io::ErrorKind::ConnectionRefused => (
@@ -144,8 +144,8 @@ fn explain(place: &PostgresPlace, source: sqlx::Error) -> OpenError {
                 "correct the host in --database or MORPHEUS_DATABASE",
             ),
             _ if err.to_string().contains("certificate") => (
-                format!("the certificate of `{host}` is not one that is trusted here"),
-                "add `sslrootcert=FILE` with the certificate of its authority to the URL of --database or \
+                format!("the certificate of `{host}` is not trusted"),
+                "add `sslrootcert=FILE` with its CA certificate to the URL of --database or \
                  MORPHEUS_DATABASE; `sslmode=require` encrypts without checking it",
             ),
             _ => (
@@ -154,19 +154,19 @@ fn explain(place: &PostgresPlace, source: sqlx::Error) -> OpenError {
             ),
         },
         sqlx::Error::Tls(_) => (
-            format!("`{host}` and we do not agree on TLS"),
+            format!("TLS negotiation with `{host}` failed"),
             "set `sslmode` in the URL of --database or MORPHEUS_DATABASE: `require` encrypts, `verify-full` with \
-             `sslrootcert=FILE` also checks who it is, `disable` does neither",
+             `sslrootcert=FILE` also verifies the server, `disable` does neither",
         ),
         sqlx::Error::Database(err) => match err.code().as_deref() {
             Some("28P01") => (format!("the password of user `{user}` is wrong"), CREDENTIALS),
-            Some("28000") => (format!("user `{user}` may not come in"), CREDENTIALS),
+            Some("28000") => (format!("user `{user}` has no access"), CREDENTIALS),
             Some("3D000") => (
                 "there is no such database".to_owned(),
                 "create it with `createdb`, or correct its name in --database or MORPHEUS_DATABASE",
             ),
             Some("53300") => (
-                "all connections of the server are taken".to_owned(),
+                "all connections of the server are in use".to_owned(),
                 "lower `max_connections=12` in the URL of --database or MORPHEUS_DATABASE, or raise the server's limit",
             ),
             Some("57P03") => (
@@ -179,12 +179,12 @@ fn explain(place: &PostgresPlace, source: sqlx::Error) -> OpenError {
                  shows, in --database or MORPHEUS_DATABASE",
             ),
             _ => (
-                "the server refuses".to_owned(),
+                "the server rejected the connection".to_owned(),
                 "check --database or MORPHEUS_DATABASE",
             ),
         },
         _ => (
-            "it does not speak as PostgreSQL does".to_owned(),
+            "it is not a PostgreSQL server".to_owned(),
             "check host and port in --database or MORPHEUS_DATABASE",
         ),
     };

@@ -6,6 +6,7 @@ use sea_orm::{ConnectOptions, DatabaseConnection};
 
 use super::{
     Database,
+    files::Files,
     guard::{Discards, guarded},
 };
 use crate::OpenError;
@@ -22,7 +23,8 @@ pub(super) async fn open(path: &Path) -> Result<Database, OpenError> {
     let writer = connect(path, 1, "OFF", &discards).await?;
     // What is written goes through the writer, and nothing else.
     let readers = connect(path, 4, "ON", &discards).await?;
-    Ok(Database::new(writer, readers, discards))
+    let files = Files::of(path);
+    Ok(Database::new(writer, readers, discards, Some(files)))
 }
 
 async fn connect(

@@ -3,10 +3,13 @@
 
 use sea_orm::{ColumnTrait, ColumnType, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn};
 
-use super::entities::{
-    api_token, artifact, attempt, audit_entry, base_model, budget, damaged_object, dataset, dataset_item,
-    dataset_version, generation, idempotency_key, job, job_event, job_metric, job_metric_tile, ledger_entry,
-    model, model_version, owner, pool_machine, rented_instance, setting,
+use super::{
+    entities::{
+        api_token, artifact, attempt, audit_entry, base_model, budget, damaged_object, dataset, dataset_item,
+        dataset_version, generation, idempotency_key, job, job_event, job_metric, job_metric_tile,
+        ledger_entry, model, model_version, owner, pool_machine, rented_instance, setting,
+    },
+    migrations::FORMER,
 };
 
 /// A table, as far as it can be told without its rows.
@@ -207,7 +210,7 @@ pub(crate) const COLUMNS: &[(&str, &str, &str)] = &[
     (
         "training_jobs",
         "recipe",
-        "The whole configuration; the columns beside it are its main parts",
+        "The whole configuration; columns of hyperparameters are computed from it",
     ),
     (
         "training_jobs",
@@ -266,6 +269,18 @@ pub(crate) const COLUMNS: &[(&str, &str, &str)] = &[
         "Where the trained LoRA lies in the object store",
     ),
 ];
+
+impl Table {
+    /// Its columns in this schema, and those that older ones had.
+    pub(crate) fn columns_of_every_schema(&self) -> Vec<Column> {
+        let former = FORMER.iter().filter(|(table, ..)| *table == self.name);
+        let former = former.map(|&(_, name, ref kind)| Column {
+            name,
+            kind: kind.clone(),
+        });
+        (self.columns)().into_iter().chain(former).collect()
+    }
+}
 
 const fn table<E: EntityTrait>(name: &'static str, about: &'static str, seen_by: SeenBy) -> Table {
     Table {

@@ -50,10 +50,10 @@ impl Transaction {
         } = self;
         if n_open.into_inner() > 0 {
             return Err(DbErr::Custom(
-                "a statement of the transaction failed: nothing of it is kept".to_owned(),
+                "a statement of the transaction failed: it was rolled back".to_owned(),
             ));
         }
-        // Until the database has said that all is well, nothing is. This also holds if nobody waits for the end.
+        // The transaction counts as failed until the database confirms success, even if the future is dropped.
         let unsure = Unsure(&discards);
         injector.before_commit(&inner).await?;
         discards.watching(inner.commit()).await?;

@@ -1,35 +1,51 @@
-//! Faults of the storage that pass: a full disk, one that takes no writes, one that fails, a lock of somebody else.
+//! Temporary storage faults: a full, read-only or failing disk, or a lock held by another program.
 
 use std::{error::Error, fmt, io};
 
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
 use sqlx::postgres::PgDatabaseError;
 
-/// Why the database or the object store does not do something for now. None of these needs a restart: once the
-/// cause is gone, the next try works.
+/// What the error of a database begins with whose files are no longer those that are open.
+pub(crate) const REPLACED: &str = "the files of the database were removed or replaced";
+
+/// Why the database or the object store fails temporarily. None of these needs a restart: once the
+/// cause is gone, a retry works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StorageFault {
     /// No space is left, or a quota is used up.
     Full,
-    /// The disk, the file, or the database server takes no writes.
+    /// The disk, the file, or the database server is read-only.
     ReadOnly,
     /// The disk failed to read or write.
     Failed,
-    /// Others hold what is needed, for longer than is waited for.
+    /// A lock was not released in time.
     Busy,
-    /// The server does not answer, or closed the connection.
+    /// The server does not respond, or closed the connection.
     Away,
+    /// The object store is not the one that the files are in.
+    Astray,
+    /// The database's files were removed or replaced while they were open.
+    Replaced,
 }
 
 impl StorageFault {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Full, Self::ReadOnly, Self::Failed, Self::Busy, Self::Away];
+    pub const ALL: [Self; 7] = [
+        Self::Full,
+        Self::ReadOnly,
+        Self::Failed,
+        Self::Busy,
+        Self::Away,
+        Self::Astray,
+        Self::Replaced,
+    ];
 
-    /// What a database error says about the database's storage; `None` for one that a repetition would meet again.
+    /// The storage fault behind a database error; `None` for errors that a retry does not fix.
     pub(crate) fn of_database(err: &DbErr) -> Option<Self> {
         match err {
             DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => Some(Self::Busy),
             DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed) => Some(Self::Away),
+            DbErr::Custom(text) if text.starts_with(REPLACED) => Some(Self::Replaced),
             DbErr::Conn(RuntimeErr::SqlxError(err))
             | DbErr::Exec(RuntimeErr::SqlxError(err))
             | DbErr::Query(RuntimeErr::SqlxError(err)) => Self::of_sqlx(err),
@@ -108,7 +124,7 @@ impl StorageFault {
         }
     }
 
-    /// What an error of the object store says; `None` for one that a repetition would meet again.
+    /// The storage fault behind an object store error; `None` for errors that a retry does not fix.
     pub(crate) fn of_objects(err: &object_store::Error) -> Option<Self> {
         if let Some(io) = cause::<io::Error>(err) {
             let fault = Self::of_file(io);
@@ -123,19 +139,27 @@ impl StorageFault {
     }
 }
 
-/// A sentence for the person who has to do something about it.
+/// A message for the person who can fix it.
 impl fmt::Display for StorageFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Full => "no space is left for this on the server: free some, or move the data folder to a larger disk",
+            Self::Full => "no space is left on the server: free some, or move the data folder to a larger disk",
             Self::ReadOnly => {
-                "the server cannot write to its storage: make the disk or the database writable again, then repeat"
+                "the server cannot write to its storage: make the disk or the database writable again, then try again"
             }
             Self::Failed => {
-                "the server's disk failed to read or write: its log says where; check the disk, then repeat"
+                "the server's disk failed to read or write: see its log; check the disk, then try again"
             }
-            Self::Busy => "the server's storage is busy, or held by another program: try again in a moment",
-            Self::Away => "the server's database or object store does not answer: try again in a moment",
+            Self::Busy => "the server's storage is busy or locked by another program: try again in a moment",
+            Self::Away => "the server's database or object store does not respond: try again in a moment",
+            Self::Astray => {
+                "the server's object store is not the one that its files are in, so nothing is written: mount or put \
+                 back the right one (the server's log says which), then try again"
+            }
+            Self::Replaced => {
+                "the files of the server's database were removed or replaced while it runs, so nothing is written: put \
+                 them back, or restart the server, then try again"
+            }
         })
     }
 }

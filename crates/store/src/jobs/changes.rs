@@ -27,15 +27,15 @@ use crate::{
 /// A change of phase.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PhaseChange {
-    /// The phase that the job must be in.
+    /// The expected current phase.
     pub from: Phase,
-    /// The phase that it gets.
+    /// The new phase.
     pub to: Phase,
     /// Why, for a person.
     pub reason: Option<String>,
-    /// Attempts in a row without a new checkpoint, counted anew.
+    /// New count of attempts in a row without a new checkpoint.
     pub n_fruitless_attempts: Option<u32>,
-    /// The queue does not hand the job out before this time.
+    /// The job is not started before this time.
     pub not_before: Option<DateTime<Utc>>,
 }
 
@@ -68,7 +68,6 @@ pub async fn insert(tx: &Tx, new: NewJob) -> Result<JobId> {
         owner_id: new.owner.0,
         dataset_id: new.dataset_id.0,
         dataset_version_id: new.dataset_version_id.0,
-        n_steps: i64::from(new.recipe.parameters.n_steps),
         provider: new.provider,
         priority: i32::from(new.priority),
         project: new.project,
@@ -107,7 +106,7 @@ pub async fn insert(tx: &Tx, new: NewJob) -> Result<JobId> {
     Ok(id)
 }
 
-/// Moves a job to another phase; fails with [`StoreError::Stale`] when it is not in the one expected.
+/// Moves a job to another phase; fails with [`StoreError::Stale`] if it is not in the expected one.
 pub async fn change_phase(tx: &Tx, id: JobId, change: PhaseChange) -> Result<()> {
     let now = now();
     let mut update = job::Entity::update_many()
@@ -155,7 +154,7 @@ pub async fn change_phase(tx: &Tx, id: JobId, change: PhaseChange) -> Result<()>
     Ok(())
 }
 
-/// Notes what a user wants.
+/// Records the user's request to end a job.
 pub async fn request(tx: &Tx, id: JobId, requested: Option<Requested>) -> Result<()> {
     let word = requested.map(|requested| word(&requested));
     set(tx, id, job::Column::Requested, word).await?;
@@ -164,22 +163,22 @@ pub async fn request(tx: &Tx, id: JobId, requested: Option<Requested>) -> Result
     Ok(())
 }
 
-/// Counts attempts without a new checkpoint from zero: its owner says that it goes on.
+/// Resets the count of attempts without a new checkpoint, because the owner resumed the job.
 pub async fn forgive(tx: &Tx, id: JobId) -> Result<()> {
     set(tx, id, job::Column::NFruitlessAttempts, 0).await
 }
 
-/// A checkpoint is wanted now.
+/// Requests a checkpoint.
 pub async fn request_checkpoint(tx: &Tx, id: JobId) -> Result<()> {
     set(tx, id, job::Column::CheckpointRequestedAt, now()).await
 }
 
-/// Preview pictures are wanted now.
+/// Requests preview pictures.
 pub async fn request_sample(tx: &Tx, id: JobId) -> Result<()> {
     set(tx, id, job::Column::SampleRequestedAt, now()).await
 }
 
-/// Takes a request off that was made before a file of that kind was announced.
+/// Clears a request that was made before a file of that kind was announced.
 pub async fn clear_served_requests(
     tx: &Tx,
     id: JobId,
@@ -201,12 +200,12 @@ pub async fn clear_served_requests(
     Ok(())
 }
 
-/// Notes the numbers of the newest step.
+/// Records the metrics of the newest step.
 pub async fn set_progress(tx: &Tx, id: JobId, progress: Option<&StepMetrics>) -> Result<()> {
     set(tx, id, job::Column::Progress, progress.map(json)).await
 }
 
-/// Sets what a job may cost in all.
+/// Sets the cost limit of a job.
 pub async fn set_limit(tx: &Tx, id: JobId, limit: MicroUsd) -> Result<()> {
     set(tx, id, job::Column::LimitMicroUsd, limit.0).await?;
     set(tx, id, job::Column::SpendWarnedAt, None::<DateTime<Utc>>).await?;
@@ -221,53 +220,60 @@ pub async fn move_to(tx: &Tx, id: JobId, provider: &str, rental: Option<&RentalW
     set(tx, id, job::Column::Rental, rental).await
 }
 
-/// Notes what an hour of the job's living machines costs.
+/// Records the hourly cost of the job's running machines.
 pub async fn set_rate(tx: &Tx, id: JobId, rate: MicroUsd) -> Result<()> {
     set(tx, id, job::Column::RateMicroUsd, rate.0).await
 }
 
-/// Notes that its owner was warned of the limit.
+/// Records that its owner was warned of the limit.
 pub async fn set_spend_warned(tx: &Tx, id: JobId) -> Result<()> {
     set(tx, id, job::Column::SpendWarnedAt, now()).await
 }
 
-/// Puts a queued job off, and says why; its stream hears of it once.
+/// Postpones a queued job with a reason, which is added to its stream once.
 pub async fn put_off(tx: &Tx, id: JobId, reason: &str, not_before: DateTime<Utc>) -> Result<()> {
     let queued = job::Entity::update_many()
         .col_expr(job::Column::NotBefore, Expr::value(not_before))
         .filter(job::Column::Id.eq(id.0))
         .filter(job::Column::Phase.eq(word(&Phase::Queued)));
     queued.exec(tx.connection()).await.doing("put a job off")?;
-    let reason = clean(reason);
+    explain(tx, id, Some(reason)).await
+}
+
+/// Says why a queued job waits, or that it only waits for its turn; its stream hears of it once.
+pub async fn explain(tx: &Tx, id: JobId, reason: Option<&str>) -> Result<()> {
+    let reason = reason.map(clean);
+    let is_other = match &reason {
+        Some(reason) => Condition::any()
+            .add(job::Column::Reason.is_null())
+            .add(job::Column::Reason.ne(reason.clone())),
+        None => Condition::all().add(job::Column::Reason.is_not_null()),
+    };
     let is_news = job::Entity::update_many()
         .col_expr(job::Column::Reason, Expr::value(reason.clone()))
         .filter(job::Column::Id.eq(id.0))
         .filter(job::Column::Phase.eq(word(&Phase::Queued)))
-        .filter(
-            Condition::any()
-                .add(job::Column::Reason.is_null())
-                .add(job::Column::Reason.ne(reason.clone())),
-        )
+        .filter(is_other)
         .exec(tx.connection())
         .await
         .doing("say why a job waits")?;
     if is_news.rows_affected > 0 {
         let waits = Event::PhaseChanged {
             phase: Phase::Queued,
-            reason: Some(reason),
+            reason,
         };
         events::append(tx, id, vec![NewEvent::of_job(now(), waits)]).await?;
     }
     Ok(())
 }
 
-/// Notes the newest checkpoint, which also shows that attempts bear fruit.
+/// Records the newest checkpoint, which also shows that attempts make progress.
 pub async fn set_checkpoint(tx: &Tx, id: JobId, step: u32) -> Result<()> {
     set(tx, id, job::Column::NFruitlessAttempts, 0).await?;
     set(tx, id, job::Column::CheckpointStep, i64::from(step)).await
 }
 
-/// Notes which checkpoint the job goes on from, after a newer one turned out damaged, or whole again.
+/// Records the checkpoint to resume from, after a newer one turned out damaged or intact again.
 pub async fn go_on_from(tx: &Tx, id: JobId, step: Option<u32>) -> Result<()> {
     set(tx, id, job::Column::CheckpointStep, step.map(i64::from)).await
 }

@@ -106,11 +106,11 @@ impl<R: BufRead> Lines<R> {
                 row: None,
                 end: None,
             }) => header,
-            Some(_) => return Err(lines.wrong("this is no export of Morpheus")),
+            Some(_) => return Err(lines.wrong("this is not an export of Morpheus")),
             None => return Err(lines.cut_off()),
         };
         if header.format != FORMAT {
-            let problem = format!("the format is `{}` and not `{FORMAT}`", header.format);
+            let problem = format!("the format is `{}` instead of `{FORMAT}`", header.format);
             return Err(lines.wrong(problem));
         }
         migrations::n_steps(&header.schema)
@@ -138,7 +138,7 @@ impl<R: BufRead> Lines<R> {
                 self.finish(tables)?;
                 Ok(None)
             }
-            _ => Err(self.wrong("not where it belongs")),
+            _ => Err(self.wrong("not in its place")),
         }
     }
 
@@ -158,7 +158,7 @@ impl<R: BufRead> Lines<R> {
     fn cut_off(&self) -> TransferError {
         TransferError::Line {
             n: self.n + 1,
-            problem: "the end is missing: the file was cut off".to_owned(),
+            problem: "the end is missing: the file is truncated".to_owned(),
         }
     }
 
@@ -171,7 +171,7 @@ impl<R: BufRead> Lines<R> {
         match self.seen.last_mut() {
             Some(last) if last.name == name => last.n_rows += 1,
             Some(last) if at(&last.name).is_some_and(|last| index < last) => {
-                return Err(self.wrong(format!("rows of `{name}` come too late")));
+                return Err(self.wrong(format!("rows of `{name}` are out of order")));
             }
             _ => self.seen.push(TableStatus {
                 name: name.to_owned(),
@@ -189,7 +189,7 @@ impl<R: BufRead> Lines<R> {
         self.end = Some(tables);
         match self.line()? {
             None => Ok(()),
-            Some(_) => Err(self.wrong("something follows the last line")),
+            Some(_) => Err(self.wrong("there is data after the last line")),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What can go wrong with objects.
+//! Errors of the object store.
 
 use super::{BlobKey, BucketError};
 use crate::error::{StorageFault, is_too_large};
@@ -15,7 +15,7 @@ pub enum BlobError {
         /// Its key.
         key: BlobKey,
     },
-    /// The bytes are not the ones that were announced.
+    /// The bytes differ from the announced ones.
     #[error("the uploaded bytes have the SHA-256 {found}, not {expected}: send the file again")]
     HashMismatch {
         /// Announced.
@@ -23,7 +23,7 @@ pub enum BlobError {
         /// Received.
         found: String,
     },
-    /// The number of bytes is not the one that was announced.
+    /// The size differs from the announced one.
     #[error("the upload has {found} bytes, not {expected}: send the file again")]
     SizeMismatch {
         /// Announced.
@@ -31,15 +31,15 @@ pub enum BlobError {
         /// Received; counting ends at the first byte too many.
         found: u64,
     },
-    /// The sender broke off.
+    /// The upload was interrupted.
     #[error("the upload ended early")]
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// No space is left.
     #[error("no space is left in the object store: free some, or move the data folder to a larger disk")]
     Full(#[source] object_store::Error),
-    /// The store takes no object of this size.
+    /// The object is too large for the store.
     #[error(
-        "the object store refuses `{key}` as too large: raise its limit for files (Supabase: Storage, Settings, \
+        "the object store rejects `{key}` as too large: raise its file size limit (Supabase: Storage, Settings, \
          \"Upload file size limit\", and the bucket's own), or choose another with --objects"
     )]
     TooLarge {
@@ -49,19 +49,32 @@ pub enum BlobError {
         #[source]
         source: object_store::Error,
     },
-    /// The bucket did not do its part.
+    /// The bucket failed.
     #[error(transparent)]
     Bucket(#[from] BucketError),
-    /// The place is kept by another installation.
+    /// The location belongs to another installation.
     #[error(
-        "the objects at `{url}` belong to another installation of Morpheus ({other}): choose a folder or prefix of \
-         your own with --objects; nothing was deleted"
+        "the objects at `{url}` belong to another installation of Morpheus ({other}), which may be one that was \
+             restored from a backup: stop one of them, or choose another folder or prefix with --objects; nothing \
+             was written or deleted"
     )]
     Foreign {
         /// The place.
         url: String,
         /// Whose they are.
         other: String,
+    },
+    /// The mark is gone: what is there now is not where our objects are.
+    #[error(
+        "the objects at `{url}` lack the file `deployment` that this installation wrote there, so they are not its own: \
+             mount or put back the right folder, and it goes on by itself; if they were moved there or lost for good, \
+             write `{mark}` into that file"
+    )]
+    Unmarked {
+        /// The place.
+        url: String,
+        /// What the file must contain.
+        mark: String,
     },
     /// The store could not be listed.
     #[error("failed to list the object store")]
@@ -85,8 +98,8 @@ pub enum BlobError {
         /// The limit.
         most_bytes: u64,
     },
-    /// What was written is not what is read.
-    #[error("`{path}` was written to the object store, and is not there")]
+    /// A written object was not found afterwards.
+    #[error("`{path}` was written to the object store but is not there")]
     NotKept {
         /// The object.
         path: String,
@@ -118,6 +131,7 @@ impl BlobError {
     pub fn fault(&self) -> Option<StorageFault> {
         match self {
             Self::Full(_) => Some(StorageFault::Full),
+            Self::Foreign { .. } | Self::Unmarked { .. } => Some(StorageFault::Astray),
             Self::List(source) | Self::Slot { source, .. } | Self::Store { source, .. } => {
                 StorageFault::of_objects(source)
             }
@@ -133,7 +147,6 @@ impl BlobError {
             | Self::SizeMismatch { .. }
             | Self::Broken(_)
             | Self::TooLarge { .. }
-            | Self::Foreign { .. }
             | Self::FullSlot { .. }
             | Self::NotKept { .. } => None,
         }

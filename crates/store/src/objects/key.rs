@@ -8,7 +8,7 @@ use object_store::path::Path;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BlobKey(String);
 
-/// Text that is no key.
+/// A text that is not a valid key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a SHA-256 in lower-case hexadecimal, or the key of a stored file")]
 pub struct InvalidKey(String);

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use object_store::{ObjectStore, ObjectStoreExt, path::Path as ObjectPath};
-use uuid::Uuid;
 
 use super::{BlobError, BlobKey, BlobMeta, BlobStore, Bucket, INCOMING, Place, Result, s3::UnfinishedUpload};
 
@@ -39,9 +38,6 @@ enum Remains {
     /// Bytes that nobody confirmed.
     Object(ObjectPath),
 }
-
-/// Names the installation that the objects belong to.
-const DEPLOYMENT: &str = "deployment";
 
 impl BlobStore {
     /// All blobs, page by page; anything else in the store is left alone.
@@ -107,29 +103,6 @@ impl BlobStore {
                 Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
                 Err(source) => Err(BlobError::List(source)),
             },
-        }
-    }
-
-    /// Makes sure that the objects are this installation's, so that one never deletes what another keeps.
-    /// Objects that nobody has claimed yet are claimed, unless this is only a look.
-    pub async fn claim(&self, deployment: Uuid, only_look: bool) -> Result<()> {
-        let path = ObjectPath::from(DEPLOYMENT);
-        let kept = match self.backend.get(&path).await {
-            Ok(found) => Some(found.bytes().await.map_err(BlobError::List)?),
-            Err(object_store::Error::NotFound { .. }) => None,
-            Err(source) => return Err(BlobError::List(source)),
-        };
-        match kept {
-            Some(other) if *other != *deployment.to_string().as_bytes() => Err(BlobError::Foreign {
-                url: self.url.to_string(),
-                other: String::from_utf8_lossy(&other).into_owned(),
-            }),
-            Some(_) => Ok(()),
-            None if only_look => Ok(()),
-            None => {
-                let claimed = self.backend.put(&path, deployment.to_string().into()).await;
-                claimed.map(drop).map_err(BlobError::List)
-            }
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Mailboxes in a bucket: two objects for each rented machine, by way of which it talks to a server that it cannot
-//! reach. The machine has a signed address of each. A folder has none.
+//! reach. The machine has a signed URL of each. A folder has none.
 
 use std::collections::BTreeSet;
 
@@ -39,7 +39,7 @@ impl BlobStore {
         matches!(self.place, Place::Bucket(_))
     }
 
-    /// Signed addresses of a machine's mailbox, valid for a week at most; `None` for a folder.
+    /// Signed URLs of a machine's mailbox, valid for a week at most; `None` for a folder.
     pub fn mailbox_urls(&self, machine: &str, valid_for: TimeDelta) -> Option<MailboxUrls> {
         let Place::Bucket(bucket) = &self.place else {
             return None;
@@ -77,6 +77,7 @@ impl BlobStore {
 
     /// Replaces what lies in a slot.
     pub async fn write_slot(&self, machine: &str, slot: Slot, bytes: Bytes) -> Result<()> {
+        self.refuse_astray().await?;
         let path = path(machine, slot);
         let put = self.backend.put(&path, bytes.into()).await;
         put.map(drop).map_err(|source| failed("write", &path, source))

@@ -1,5 +1,5 @@
-//! A bucket of an S3 server: its settings, its pre-signed addresses, and the few requests that `object_store`
-//! does not make. Each of these is a pre-signed address that is used at once.
+//! A bucket of an S3 server: its settings, its pre-signed URLs, and the few requests that `object_store`
+//! does not make. Each of these is a pre-signed URL that is used at once.
 
 mod error;
 mod settings;

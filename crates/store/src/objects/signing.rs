@@ -1,4 +1,4 @@
-//! Signed addresses of the local object store: what S3 calls pre-signed URLs.
+//! Signed URLs of the local object store: what S3 calls pre-signed URLs.
 //!
 //! The signature covers everything that the address grants: method, key, expiry, size, and the headers that
 //! the answer will carry. `/blob/{key}?exp=…&sig=…[&size=…][&type=…][&name=…]`
@@ -26,7 +26,7 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// What a signed address may be used for.
+/// What a signed URL may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// Read the blob.
@@ -35,7 +35,7 @@ pub enum Method {
     Put,
 }
 
-/// What a signed address grants.
+/// What a signed URL grants.
 #[derive(Debug, Clone)]
 pub struct UrlOptions {
     /// It is valid for at least this long, and less than twice as long.
@@ -83,7 +83,7 @@ impl UrlOptions {
     }
 }
 
-/// The query of a signed address, as a request carries it.
+/// The query of a signed URL, as a request carries it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct SignedQuery {
@@ -100,14 +100,14 @@ pub struct SignedQuery {
     pub name: Option<String>,
 }
 
-/// A signed address that is not accepted.
+/// A signed URL that is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSignature {
     /// It was made for something else, or by somebody else.
-    #[error("the signature does not match the address")]
+    #[error("the signature does not match the URL")]
     Mismatch,
     /// It is too old.
-    #[error("the address has expired: ask for a new one")]
+    #[error("the URL has expired: request a new one")]
     Expired,
 }
 

@@ -72,7 +72,7 @@ impl BusError {
 
     /// What to do about it.
     pub fn fix(&self) -> &'static str {
-        self.refusal.unwrap_or("check its address, and that it runs")
+        self.refusal.unwrap_or("check its address and that it is running")
     }
 }
 
@@ -200,8 +200,8 @@ async fn publish(
             Err(late) => Err(BusError::new("send a message in time", late)),
         };
         match &sent {
-            Ok(()) if lost => tracing::info!("the queue takes messages again"),
-            Err(err) if !lost => warn("the queue takes no messages", err),
+            Ok(()) if lost => tracing::info!("the queue accepts messages again"),
+            Err(err) if !lost => warn("the queue accepts no messages", err),
             _ => {}
         }
         lost = sent.is_err();
@@ -215,10 +215,10 @@ async fn listen(transport: Arc<impl Transport>, myself: Uuid, hub: Arc<Hub>, hea
             Err(late) => BusError::new("subscribe in time", late),
             Ok(Err(err)) => err,
             Ok(Ok(mut listener)) => {
-                tracing::info!("the queue is heard");
+                tracing::info!("listening to the queue");
                 is_first_failure = true;
                 hears.send_replace(true);
-                // Whatever was said before this moment was not heard.
+                // Messages before this moment were missed.
                 hub.missed();
                 let failure = hear(listener.as_mut(), myself, &hub).await;
                 hears.send_replace(false);
@@ -226,7 +226,10 @@ async fn listen(transport: Arc<impl Transport>, myself: Uuid, hub: Arc<Hub>, hea
             }
         };
         if std::mem::replace(&mut is_first_failure, false) {
-            warn("the queue is not heard; looking every second instead", &failure);
+            warn(
+                "the queue does not respond; polling every second instead",
+                &failure,
+            );
         }
         sleep(RETRY).await;
     }
@@ -238,7 +241,7 @@ async fn hear(listener: &mut dyn Listener, myself: Uuid, hub: &Hub) -> BusError 
             Ok(text) => match serde_json::from_str::<Message>(&text) {
                 Ok(message) if message.from == myself => {}
                 Ok(message) => message.deliver(hub),
-                // Another version says something that this one does not know: looking again is never wrong.
+                // An unknown message from another version: refreshing is always safe.
                 Err(_) => hub.missed(),
             },
             Err(err) => return err,

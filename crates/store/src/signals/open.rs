@@ -99,7 +99,7 @@ fn unknown(url: &str) -> OpenError {
     OpenError::UnknownScheme {
         setting: "queue",
         url: masked(url),
-        supported: "redis://HOST, rediss://HOST or postgres://HOST/DATABASE, or leave it out: the database does",
+        supported: "redis://HOST, rediss://HOST or postgres://HOST/DATABASE, or omit it to use the database",
     }
 }
 
@@ -108,8 +108,8 @@ async fn start(transport: impl Transport) -> Result<(Signals, Option<Bus>), BusE
     match timeout(CHECK_TIMEOUT, transport.check()).await {
         Ok(Ok(())) => {}
         Ok(Err(err)) if err.is_refusal() => return Err(err),
-        Ok(Err(err)) => tracing::warn!(error = &err as &dyn Error, "the queue does not answer yet"),
-        Err(_) => tracing::warn!("the queue does not answer yet"),
+        Ok(Err(err)) => tracing::warn!(error = &err as &dyn Error, "the queue does not respond yet"),
+        Err(_) => tracing::warn!("the queue does not respond yet"),
     }
     let (signals, bus) = Signals::over(transport);
     Ok((signals, Some(bus)))

@@ -87,9 +87,9 @@ fn failed(doing: &'static str, err: sqlx::Error) -> BusError {
     let fix = match code.as_deref() {
         Some(code) if code.starts_with("28") => Some(CREDENTIALS),
         Some("3D000") => Some("create its database, or correct the name"),
-        None if err.to_string().contains("certificate") => Some(
-            "add `sslrootcert=FILE` with the certificate of its authority to the URL of --queue or MORPHEUS_QUEUE",
-        ),
+        None if err.to_string().contains("certificate") => {
+            Some("add `sslrootcert=FILE` with its CA certificate to the URL of --queue or MORPHEUS_QUEUE")
+        }
         _ => None,
     };
     BusError::new(doing, err).refusal(fix)

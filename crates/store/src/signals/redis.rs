@@ -38,7 +38,7 @@ impl RedisTransport {
             Some(ca) => Client::build_with_tls(url, certificates(url, ca)?),
         };
         let unreadable = |err| {
-            let fix = "write --queue or MORPHEUS_QUEUE as rediss://USER:PASSWORD@HOST:PORT";
+            let fix = "set --queue or MORPHEUS_QUEUE to rediss://USER:PASSWORD@HOST:PORT";
             failed("read the address", err).refusal(Some(fix))
         };
         Ok(Self {
@@ -134,17 +134,15 @@ impl Listener for RedisListener {
     }
 }
 
-const CA_FIX: &str =
-    "name a PEM file with the certificate of its authority in --queue-ca or MORPHEUS_QUEUE_CA";
+const CA_FIX: &str = "set --queue-ca or MORPHEUS_QUEUE_CA to a PEM file with its CA certificate";
 
 /// The authorities of one file, instead of the public ones.
 fn certificates(url: &str, ca: &Path) -> Result<TlsCertificates, BusError> {
     let refused =
         |err: io::Error| BusError::new("read the certificates of its authority", err).refusal(Some(CA_FIX));
     if !url.starts_with("rediss://") {
-        let why = "only a rediss:// address is checked by certificates";
-        let fix =
-            "write --queue or MORPHEUS_QUEUE as rediss://…, or leave --queue-ca or MORPHEUS_QUEUE_CA out";
+        let why = "only rediss:// connections use certificates";
+        let fix = "set --queue or MORPHEUS_QUEUE to rediss://…, or omit --queue-ca or MORPHEUS_QUEUE_CA";
         return Err(BusError::new("use certificates", why).refusal(Some(fix)));
     }
     let shown = ca.display();
@@ -152,7 +150,7 @@ fn certificates(url: &str, ca: &Path) -> Result<TlsCertificates, BusError> {
         std::fs::read(ca).map_err(|err| refused(io::Error::new(err.kind(), format!("`{shown}`: {err}"))))?;
     if !String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") {
         return Err(refused(io::Error::other(format!(
-            "`{shown}` holds no certificate in PEM"
+            "`{shown}` contains no PEM certificate"
         ))));
     }
     Ok(TlsCertificates {
@@ -167,7 +165,7 @@ fn failed(doing: &'static str, err: RedisError) -> BusError {
     let fix = if is_refused {
         Some(CREDENTIALS)
     } else if protocol::problem::chain(&err).contains("certificate") {
-        // So rustls says that the server is not the one that it should be.
+        // The rustls error for an untrusted server.
         Some(CA_FIX)
     } else {
         None

@@ -312,7 +312,7 @@ pub async fn change(tx: &Tx, instance: &Instance, change: Change) -> Result<()> 
     match change.to {
         InstancePhase::Gone => {
             update = update.col_expr(instance::Column::GoneAt, Expr::value(change.at));
-            // Nobody can bill a machine that never was. One that was looked for in vain may have been.
+            // A machine that never existed cannot be billed. One that was not found may have existed.
             if instance.handle.is_none() && instance.phase != InstancePhase::Abandoned {
                 update = update.col_expr(instance::Column::BilledMicroUsd, Expr::value(0_i64));
             }

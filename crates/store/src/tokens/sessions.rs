@@ -64,12 +64,12 @@ pub async fn sign_in(
     until: DateTime<Utc>,
     browser: Browser,
 ) -> Result<std::result::Result<NewSession, Standing>> {
-    // Whoever signs in or out, or deletes a token, holds the owner first, so that nobody waits in a circle.
+    // Sign-in, sign-out and deleting a token lock the owner first, to avoid deadlocks.
     if let Some(owner) = owner_of(tx, secret).await? {
         hold_owner(tx, owner).await?;
     }
     let (owner, token_id, name, kind, expires_at) = match look_up(tx, secret).await? {
-        // What is in a cookie cannot make another one, or a session would never have to end.
+        // A session cannot create another one, or it would never end.
         Standing::Valid(
             Principal::User {
                 kind: TokenKind::Session,

@@ -246,12 +246,12 @@ async fn writes_again_what_is_old(test: TestObjects) -> anyhow::Result<()> {
 }
 
 async fn belongs_to_one_installation(test: TestObjects) -> anyhow::Result<()> {
-    let (ours, theirs) = (Uuid::now_v7(), Uuid::now_v7());
-    test.objects.claim(theirs, true).await?;
-    test.objects.claim(ours, false).await?;
-    test.objects.claim(ours, false).await?;
+    let (ours, theirs) = (Uuid::now_v7().to_string(), Uuid::now_v7().to_string());
+    test.objects.claim(&theirs, true).await?;
+    test.objects.claim(&ours, false).await?;
+    test.objects.claim(&ours, false).await?;
     for only_look in [true, false] {
-        let refused = test.objects.claim(theirs, only_look).await;
+        let refused = test.objects.claim(&theirs, only_look).await;
         assert!(matches!(refused, Err(BlobError::Foreign { .. })), "{refused:?}");
     }
     assert_eq!(n_things(&test.objects).await?, (0, 0), "the mark is no blob");
@@ -355,4 +355,32 @@ fn keys_point_nowhere_else() {
         Ok(format!("ab{}", "c".repeat(62)))
     );
     assert!(format!("{good}/../x").parse::<BlobKey>().is_err());
+}
+
+/// A pipe that nobody writes into is never opened: it would be waited for.
+#[tokio::test]
+async fn a_pipe_in_the_place_of_a_file_holds_nobody_up() -> anyhow::Result<()> {
+    let test = TestObjects::local()?;
+    let blob = test.objects.put(Bytes::from_static(b"picture")).await?;
+    let place = test.folder.join(blob.key.as_str());
+    std::fs::remove_file(&place)?;
+    let made = std::process::Command::new("mkfifo").arg(&place).status()?;
+    assert!(made.success(), "{made}");
+    let looking = async {
+        assert_eq!(
+            test.objects.inspect(&blob.key).await?,
+            Some(protocol::damage::Damage::Damaged)
+        );
+        assert_eq!(test.objects.size(&blob.key).await?, None);
+        assert!(matches!(
+            test.objects.get(&blob.key).await,
+            Err(BlobError::NotFound { .. })
+        ));
+        // The same bytes take its place.
+        test.objects.put(Bytes::from_static(b"picture")).await?;
+        anyhow::Ok(test.objects.get(&blob.key).await?)
+    };
+    let bytes = tokio::time::timeout(Duration::from_secs(20), looking).await??;
+    assert_eq!(bytes.as_ref(), b"picture");
+    Ok(())
 }

@@ -6,6 +6,7 @@ use protocol::{
     agent::{ArtifactKind, NewArtifact},
     dataset::{Split, UpdateItem},
     model::Stage,
+    parameters::{Parameters, Value},
     phase::Phase,
 };
 use sea_orm::ConnectionTrait as _;
@@ -99,7 +100,7 @@ pub(crate) async fn freezes_equal_pictures_once(test: TestStore) -> anyhow::Resu
 
 /// What acceptance test 5 asks for, as far as jobs go.
 pub(crate) async fn keeps_the_recipe_in_columns(test: TestStore) -> anyhow::Result<()> {
-    let id = test.job(test.dataset().await?).await?;
+    let job = test.job(test.dataset().await?).await?;
     let (id_text, time_text, json_text) = match test.database {
         None => (
             "lower(hex(id))",
@@ -118,11 +119,46 @@ pub(crate) async fn keeps_the_recipe_in_columns(test: TestStore) -> anyhow::Resu
              n_steps || '', phase, provider, {time_text}, {json_text} FROM training_jobs",
         ))
         .await?;
-    let id = id.to_string().replace('-', "");
+    let id = job.to_string().replace('-', "");
     let expected = [
         &id, "Zora", "tiny-xl", "8", "8", "0.001", "100", "queued", "local", "1", "8",
     ];
     assert_eq!(rows, [expected]);
+
+    // Every hyperparameter is a column, and says what the recipe says.
+    let recipe = jobs::get(&test.store, test.owner(), job).await?.recipe;
+    let names: Vec<&str> = Parameters::ALL.iter().map(|definition| definition.name).collect();
+    let texts: Vec<String> = names.iter().map(|name| format!("{name} || ''")).collect();
+    let rows = test
+        .sql(&format!("SELECT {} FROM training_jobs", texts.join(", ")))
+        .await?;
+    for ((definition, value), column) in recipe.parameters().values().zip(&rows[0]) {
+        let name = definition.name;
+        match value {
+            Value::Number(value) => assert_eq!(column.parse::<f64>()?, value, "{name}"),
+            Value::Text(value) => assert_eq!(column, value, "{name}"),
+            value => assert_eq!(*column, value.to_string(), "{name}"),
+        }
+    }
+    // Nobody can make them differ.
+    let refused = test.execute("UPDATE training_jobs SET rank = 4").await;
+    assert!(refused.is_err(), "{refused:?}");
+    Ok(())
+}
+
+/// A column that a hyperparameter lacks comes when the database is opened, and holds the default for older recipes.
+pub(crate) async fn adds_columns_of_new_hyperparameters(test: TestStore) -> anyhow::Result<()> {
+    test.job(test.dataset().await?).await?;
+    test.execute("ALTER TABLE training_jobs DROP COLUMN noise_offset")
+        .await?;
+    let without = match &test.database {
+        None => "UPDATE training_jobs SET recipe = json_remove(recipe, '$.parameters.noise_offset')",
+        Some(_) => "UPDATE training_jobs SET recipe = recipe #- '{parameters,noise_offset}'",
+    };
+    test.execute(without).await?;
+    test.builder().open().await?;
+    let rows = test.sql("SELECT noise_offset || '' FROM training_jobs").await?;
+    assert_eq!(rows[0][0].parse::<f64>()?, 0.0);
     Ok(())
 }
 

@@ -32,7 +32,8 @@ fn meets(test: &TestStore, fault: StorageFault) -> String {
         (StorageFault::Failed, true) => raise("58030"),
         (StorageFault::Busy, true) => raise("40P01"),
         (StorageFault::Away, true) => "SELECT pg_terminate_backend(pg_backend_pid())".to_owned(),
-        (StorageFault::Busy | StorageFault::Away, false) => panic!("not by a statement"),
+        (StorageFault::Busy | StorageFault::Away, false)
+        | (StorageFault::Astray | StorageFault::Replaced, _) => panic!("not by a statement"),
     }
 }
 

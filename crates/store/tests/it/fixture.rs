@@ -87,6 +87,12 @@ impl TestStore {
         })
     }
 
+    /// Opens the same store again.
+    pub(crate) fn builder(&self) -> StoreBuilder {
+        let url = self.database.as_ref().map(Database::url);
+        Store::builder(self.folder.path()).database(url)
+    }
+
     pub(crate) fn owner(&self) -> OwnerId {
         self.store.default_owner()
     }

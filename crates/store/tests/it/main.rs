@@ -14,9 +14,12 @@ mod fixture;
 mod idempotency;
 mod leases;
 mod maintenance;
+mod marks;
+mod older_data;
 mod populate;
 mod postgres_only;
 mod queue;
+mod replaced;
 mod signals;
 mod tls;
 mod together;
@@ -50,6 +53,7 @@ on_every_backend! {
     database::keeps_datasets,
     database::freezes_equal_pictures_once,
     database::keeps_the_recipe_in_columns,
+    database::adds_columns_of_new_hyperparameters,
     database::refuses_what_breaks_a_rule,
     database::tokens_speak_for_their_owner,
     access::sessions_end_with_their_tokens,

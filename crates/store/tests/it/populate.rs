@@ -2,11 +2,12 @@
 
 use protocol::{
     MicroUsd, OwnerId,
-    agent::{ArtifactKind, Machine, NewArtifact},
+    agent::{ArtifactKind, NewArtifact},
     audit::AuditAction,
     damage::Damage,
     dataset::Split,
     event::Event,
+    machine::{DeviceKind, LoraKind, Machine, Protocol},
     phase::Outcome,
     recipe::Engine,
     spend::{CloudTier, RentalWish},
@@ -77,7 +78,7 @@ pub(crate) async fn populate_with(
     let new = NewInstance {
         job: &state,
         attempt: attempt.id,
-        provider: "runpod",
+        provider: "somebody",
         name: format!("mph-{seed}"),
         gpu: "NVIDIA GeForce RTX 4090",
         n_gpus: 1,
@@ -140,6 +141,9 @@ pub(crate) async fn populate_with(
         gpu: Some("NVIDIA GeForce RTX 3090".to_owned()),
         memory_gb: Some(24),
         engines: vec![Engine::Native, Engine::Kohya],
+        devices: vec![DeviceKind::Cpu, DeviceKind::Cuda],
+        lora_kinds: vec![LoraKind::Lora],
+        protocol: Protocol::CURRENT,
     };
     let id = pool::note(&tx, owner, machines.token.id, &machine).await?;
     assert_eq!(pool::note(&tx, owner, machines.token.id, &machine).await?, id);

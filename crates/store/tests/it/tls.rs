@@ -54,7 +54,7 @@ async fn a_file_that_is_no_certificate_is_named() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let (missing, text) = (folder.path().join("missing.pem"), folder.path().join("text.pem"));
     std::fs::write(&text, "this is text")?;
-    for (file, what) in [(missing, "No such file"), (text, "holds no certificate in PEM")] {
+    for (file, what) in [(missing, "No such file"), (text, "contains no PEM certificate")] {
         let name = file.display().to_string();
         let message = refused("rediss://127.0.0.1:9", Some(file)).await?;
         for part in [name.as_str(), what, "--queue-ca or MORPHEUS_QUEUE_CA"] {
@@ -63,7 +63,7 @@ async fn a_file_that_is_no_certificate_is_named() -> anyhow::Result<()> {
     }
     let authority = Authority::new()?;
     let message = refused("redis://127.0.0.1:9", Some(authority.certificate())).await?;
-    assert!(message.contains("only a rediss:// address"), "{message}");
+    assert!(message.contains("only rediss:// connections"), "{message}");
     Ok(())
 }
 

@@ -31,7 +31,7 @@ fn batches_are_functions_of_seed_step_and_place() {
 
 #[test]
 fn noise_is_mixed_in_by_the_schedule() {
-    let fixture = Fixture::new(|p| p.noise_offset = 0.0);
+    let fixture = Fixture::new(|o| o.noise_offset = Some(0.0));
     let data = prepare(&fixture).unwrap();
     let batch = data.batch(&fixture.recipe, 0, 0, &[0]).unwrap();
     let (signal, noise) = data.noise_schedule.mix(batch.timesteps[0] as usize);
@@ -43,7 +43,7 @@ fn noise_is_mixed_in_by_the_schedule() {
     {
         assert!((f64::from(*noisy) - signal * f64::from(latent) - noise * f64::from(target)).abs() < 1e-5);
     }
-    let offset = Fixture::new(|p| p.noise_offset = 1.0);
+    let offset = Fixture::new(|o| o.noise_offset = Some(1.0));
     let with_offset = data.batch(&offset.recipe, 0, 0, &[0]).unwrap();
     let shift: Vec<f32> = values(&with_offset.target)
         .iter()
@@ -61,7 +61,7 @@ fn noise_is_mixed_in_by_the_schedule() {
 
 #[test]
 fn captions_have_the_trigger_word_and_are_dropped_as_often_as_asked() {
-    let fixture = Fixture::new(|p| p.caption_dropout = 0.25);
+    let fixture = Fixture::new(|o| o.caption_dropout = Some(0.25));
     let data = prepare(&fixture).unwrap();
     assert_eq!(data.trained[1].caption, "zora, picture number 1");
     let empty = values(&data.empty.context);
@@ -90,13 +90,9 @@ fn refuses_pictures_and_recipes_that_do_not_fit() {
         "{err}"
     );
 
-    let fixture = Fixture::new(|p| p.bucket_step = 8);
-    assert!(
-        prepare(&fixture)
-            .unwrap_err()
-            .to_string()
-            .contains("use a multiple of 32")
-    );
+    // A base whose U-Net halves a picture once more.
+    let err = check_bucket_step(32, 64).unwrap_err().to_string();
+    assert!(err.contains("use a multiple of 64"), "{err}");
 
     let mut fixture = Fixture::new(|_| ());
     fixture
@@ -144,9 +140,7 @@ proptest! {
 
 #[test]
 fn epochs_differ_in_order() {
-    let parameters = Preset::Character
-        .info(protocol::preset::BaseClass::Tiny)
-        .parameters;
+    let parameters = Parameters::of(Preset::Character, protocol::preset::BaseClass::Tiny);
     let plan = BatchPlan::new(vec![Size::new(128, 128); 16], &parameters);
     assert_eq!(plan.n_steps_per_epoch(), 2);
     assert_ne!(plan.step(0), plan.step(2));

@@ -99,14 +99,6 @@ fn random_weights_are_a_whole_file_that_predicts_worse() {
 }
 
 #[test]
-fn module_norm_is_that_of_the_product() {
-    // up · down = [[2, 4], [6, 12]] with a norm of √(4 + 16 + 36 + 144).
-    assert!((product_norm(&[1.0, 2.0], &[2.0, 6.0], 1) - 200_f64.sqrt()).abs() < 1e-9);
-    // Rank 2: down = identity, so that the norm is up's.
-    assert!((product_norm(&[1.0, 0.0, 0.0, 1.0], &[1.0, 2.0, 3.0, 4.0], 2) - 30_f64.sqrt()).abs() < 1e-9);
-}
-
-#[test]
 fn an_untrained_file_changes_nothing() {
     let targets = BASE.unet.config().lora_targets();
     let network = LoraNetwork::new(targets, 4.try_into().unwrap(), 4.0, &mut Random::from_seed(3));
@@ -134,7 +126,7 @@ fn broken_files_get_a_verdict() {
     let mut surplus = tensors();
     surplus.push((
         "lora_unet_nowhere.alpha".into(),
-        Tensor::new(1.0_f32, &Device::Cpu).unwrap(),
+        Tensor::new(1.0_f32, &HOST).unwrap(),
     ));
     failed(
         &written(surplus),

@@ -28,11 +28,6 @@ pub(super) fn float(value: f64) -> String {
     format!("{mantissa}e{sign}{:02}", exponent.abs())
 }
 
-/// `str(value)` of something that may be `None`.
-pub(super) fn optional(value: Option<impl ToString>) -> String {
-    value.map_or_else(|| "None".to_owned(), |value| value.to_string())
-}
-
 /// `json.dumps(value)`: a space after commas and colons, and nothing but ASCII.
 pub(super) fn dumps(value: &Value) -> String {
     let mut bytes = Vec::new();

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use candle_core::Device;
+use diffusion::device::HOST;
 use protocol::{ItemId, preset::BaseClass, recipe::RecipeRequest};
 
 use super::*;
@@ -124,7 +124,7 @@ fn golden_metadata(path: &std::path::Path) -> BTreeMap<String, String> {
 fn hashes_are_those_of_sd_scripts() {
     let Some(path) = golden() else { return };
     let metadata = golden_metadata(&path);
-    let tensors: Vec<_> = candle_core::safetensors::load(&path, &Device::Cpu)
+    let tensors: Vec<_> = candle_core::safetensors::load(&path, &HOST)
         .unwrap()
         .into_iter()
         .collect();
@@ -169,10 +169,10 @@ fn stores_half_precision_unless_a_number_is_too_large() {
         (1.5_f32, candle_core::DType::F16),
         (70_000.0, candle_core::DType::F32),
     ] {
-        let tensors = [("a.alpha".to_owned(), Tensor::new(value, &Device::Cpu).unwrap())];
+        let tensors = [("a.alpha".to_owned(), Tensor::new(value, &HOST).unwrap())];
         let written = write_lora(&path, &tensors, described(&[item("zora", Split::Train)])).unwrap();
         assert_eq!(golden_metadata(&path), written);
-        let read = candle_core::safetensors::load(&path, &Device::Cpu).unwrap();
+        let read = candle_core::safetensors::load(&path, &HOST).unwrap();
         assert_eq!(read["a.alpha"].dtype(), dtype);
         assert_eq!(
             written["sshs_legacy_hash"], "e3b0c442",

@@ -1,121 +1,137 @@
 //! The way back over the tape.
 
-use candle_core::{Result, Tensor, bail};
-use diffusion::ops::{self, grad};
+use candle_core::{Result, bail};
+use diffusion::{
+    cpu::Cpu,
+    device::{self, Device, TrainingDevice},
+};
 
 use super::{Node, Op, Tape, Var, VarId};
 use crate::network::Gradients;
 
 /// Gradients of the variables that the caller brought in.
-pub struct Slots(Vec<Option<Tensor>>);
+pub struct Slots<D: Device = Cpu> {
+    device: D,
+    gradients: Vec<Option<D::Tensor>>,
+}
 
-impl Slots {
+impl<D: TrainingDevice> Slots<D> {
     /// Gradient of a variable made by [`Tape::variable`]; `None` if nothing flowed into it.
-    pub fn of(&self, var: &Var) -> Option<&Tensor> {
-        self.0[var.id?].as_ref()
+    pub fn of(&self, var: &Var<D>) -> Option<&D::Tensor> {
+        self.gradients[var.id?].as_ref()
     }
 
     /// Gradients are moved on the first write, and added where they lie afterwards.
-    fn put(&mut self, id: Option<VarId>, gradient: impl FnOnce() -> Result<Tensor>) -> Result<()> {
+    fn put(
+        &mut self,
+        id: Option<VarId>,
+        gradient: impl FnOnce() -> device::Result<D::Tensor>,
+    ) -> device::Result<()> {
         let Some(id) = id else { return Ok(()) };
         let gradient = gradient()?;
-        match &self.0[id] {
-            Some(sum) => grad::accumulate(sum, &gradient)?,
-            None => self.0[id] = Some(gradient),
+        match &mut self.gradients[id] {
+            Some(sum) => self.device.accumulate(sum, &gradient)?,
+            None => self.gradients[id] = Some(gradient),
         }
         Ok(())
     }
 }
 
-impl Tape<'_> {
+impl<D: TrainingDevice> Tape<'_, D> {
     /// Runs back from `output`, whose gradient is `dy`, and adds the gradients of the network to `gradients`.
-    pub fn backward(self, output: &Var, dy: Tensor, gradients: &mut Gradients) -> Result<Slots> {
-        if output.tensor.dims() != dy.dims() {
+    ///
+    /// # Errors
+    /// If `dy` has another shape than `output`, or the device fails.
+    pub fn backward(self, output: &Var<D>, dy: D::Tensor, gradients: &mut Gradients<D>) -> Result<Slots<D>> {
+        let (network, device) = (self.network, self.device());
+        if device.dims(&output.tensor) != device.dims(&dy) {
             bail!(
                 "a gradient of shape {:?} for a value of shape {:?}",
-                dy.dims(),
-                output.tensor.dims()
+                device.dims(&dy),
+                device.dims(&output.tensor)
             );
         }
-        let mut slots = Slots(vec![None; self.n_vars]);
+        let mut slots = Slots {
+            device: device.clone(),
+            gradients: vec![None; self.n_vars],
+        };
         slots.put(output.id, || Ok(dy))?;
-        let network = self.network;
         for Node { op, inputs, output } in self.nodes.into_iter().rev() {
-            let Some(dy) = slots.0[output].take() else {
+            let Some(dy) = slots.gradients[output].take() else {
                 continue; // its result was never used
             };
             let [first, second, third] = inputs;
             match op {
-                Op::Linear { layer } => slots.put(first, || grad::linear(&dy, &layer))?,
-                Op::LoraLinear { layer, module, x, t } => {
-                    let lora = network.module(module);
-                    let node = grad::LoraLinear {
-                        x: &x,
-                        t: &t,
-                        layer: &layer,
-                        down: lora.down,
-                        up: lora.up,
-                        scale: lora.scale,
-                    };
-                    let (d_down, d_up) = gradients.module_mut(network, module);
-                    if let Some(dx) = node.backward(&dy, d_down, d_up, first.is_some())? {
+                Op::Linear { layer } => slots.put(first, || device.linear_grad(&dy, layer.weight()))?,
+                Op::LoraLinear { layer, module, saved } => {
+                    let through_layer = first.map(|_| device.linear_grad(&dy, layer.weight()));
+                    let (module, numbers) = (network.module(module), network.numbers());
+                    let sums = gradients.values_mut();
+                    let dx = module.backward(numbers, &saved, &dy, sums, through_layer.transpose()?)?;
+                    if let Some(dx) = dx {
                         slots.put(first, || Ok(dx))?;
                     }
                 }
-                Op::Conv2d { layer, input } => slots.put(first, || grad::conv2d(&dy, &input, &layer))?,
+                Op::Conv2d { layer, input } => {
+                    let (weight, geometry) = (layer.weight(), layer.geometry());
+                    slots.put(first, || device.conv2d_grad(&dy, &input, weight, geometry))?;
+                }
                 Op::GroupNorm {
                     layer,
-                    silu,
+                    after,
                     x,
                     moments,
-                } => slots.put(first, || grad::group_norm(&dy, &x, &layer, silu, &moments))?,
+                } => {
+                    let (affine, grouping) = (layer.affine(), layer.grouping(after));
+                    slots.put(first, || {
+                        device.group_norm_grad(&dy, &x, &moments, affine, grouping)
+                    })?;
+                }
                 Op::LayerNorm { layer, x, moments } => {
-                    slots.put(first, || grad::layer_norm(&dy, &x, &layer, &moments))?;
+                    slots.put(first, || {
+                        device.layer_norm_grad(&dy, &x, &moments, layer.affine())
+                    })?;
                 }
                 Op::Attention {
-                    qkv: [q, k, v],
+                    qkv,
                     lse,
                     n_heads,
-                    causal,
+                    mask,
                 } => {
-                    let node = grad::Attention {
-                        q: &q,
-                        k: &k,
-                        v: &v,
+                    let saved = device::Saved {
+                        qkv: qkv.each_ref(),
                         lse: &lse,
-                        n_heads,
-                        causal,
                     };
-                    let (dq, dk, dv) = node.backward(&dy)?;
+                    let [dq, dk, dv] = device.attention_grad(&dy, saved, n_heads, mask)?;
                     slots.put(first, || Ok(dq))?;
                     slots.put(second, || Ok(dk))?;
                     slots.put(third, || Ok(dv))?;
                 }
-                Op::Geglu { x } => slots.put(first, || grad::geglu(&dy, &x))?,
+                Op::Geglu { x } => slots.put(first, || device.geglu_grad(&dy, &x))?,
                 Op::Activate { activation, x } => {
-                    slots.put(first, || grad::activate(&dy, &x, activation))?;
+                    slots.put(first, || device.activate_grad(&dy, &x, activation))?;
                 }
                 Op::Add => {
                     // Both inputs may go on adding to their gradient in place, so they must not share it.
                     if second.is_some() {
-                        slots.put(first, || ops::copy(&dy))?;
+                        slots.put(first, || device.copy(&dy))?;
                     } else {
                         slots.put(first, || Ok(dy.clone()))?;
                     }
                     slots.put(second, || Ok(dy))?;
                 }
                 Op::AddChannels => {
-                    slots.put(second, || grad::sum_positions(&dy))?;
+                    slots.put(second, || device.add_channels_grad(&dy))?;
                     slots.put(first, || Ok(dy))?;
                 }
                 Op::Concat { first_width } => {
-                    let (a, b) = grad::concat(&dy, first_width)?;
+                    let [a, b] = device.concat_grad(&dy, first_width)?;
                     slots.put(first, || Ok(a))?;
                     slots.put(second, || Ok(b))?;
                 }
-                Op::Upsample { input } => slots.put(first, || grad::upsample_2x(&dy, input))?,
+                Op::Upsample { input } => slots.put(first, || device.upsample_2x_grad(&dy, input))?,
                 // The output's slot is empty by now, so the input may have its storage.
-                Op::Reshape { input } => slots.put(first, || dy.reshape(input))?,
+                Op::Reshape { input } => slots.put(first, || device.reshape(&dy, &input))?,
             }
         }
         Ok(slots)

@@ -2,11 +2,12 @@
 
 use std::{collections::HashMap, num::NonZeroU16};
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use diffusion::{
+    cpu::Cpu,
+    device::{HOST, floats, tensor},
     graph::{Activation, After, Graph, Mask},
-    layers::{Conv2d, ConvGeometry, GroupNorm, LayerNorm, Linear, WeightError, WeightSource},
-    ops::{self, floats},
+    layers::{Conv2d, ConvGeometry, GroupNorm, LayerNorm, Linear, Loader, WeightError, WeightSource},
     random::Random,
     unet::LoraTarget,
 };
@@ -29,6 +30,12 @@ impl Weights {
                 .map(|(i, (name, shape))| (name.to_string(), random(shape, 100 + i as u64)))
                 .collect(),
         )
+    }
+}
+
+impl Weights {
+    fn on_cpu(&self) -> Loader<'_, Cpu> {
+        Loader::new(&Cpu, self)
     }
 }
 
@@ -92,10 +99,12 @@ fn check<const N: usize>(inputs: [&[usize]; N], forward: impl Fn(&mut Tape, [&Va
     let network = empty_network();
     let tensors: [Tensor; N] = std::array::from_fn(|i| random(inputs[i], i as u64));
     let mut tape = Tape::new(&network);
-    let vars: [Var; N] = std::array::from_fn(|i| tape.variable(&tensors[i]));
+    let vars: [Var; N] = std::array::from_fn(|i| tape.variable(&tensors[i]).unwrap());
     let y = forward(&mut tape, std::array::from_fn(|i| &vars[i]));
-    let (_, dy) = score(tape.tensor(&y));
-    let slots = tape.backward(&y, dy, &mut Gradients::zeros(&network)).unwrap();
+    let (_, dy) = score(y.tensor());
+    let slots = tape
+        .backward(&y, dy, &mut Gradients::zeros(&network).unwrap())
+        .unwrap();
     for i in 0..N {
         let gradient = slots.of(&vars[i]).expect("a gradient flows into every input");
         assert_eq!(gradient.dims(), inputs[i]);
@@ -105,12 +114,13 @@ fn check<const N: usize>(inputs: [&[usize]; N], forward: impl Fn(&mut Tape, [&Va
             |values| {
                 let mut tape = Tape::new(&network);
                 let vars: [Var; N] = std::array::from_fn(|j| {
-                    let moved = ops::tensor(values.to_vec(), inputs[i]);
-                    tape.constant(&if i == j {
+                    let moved = tensor(values.to_vec(), inputs[i]);
+                    let moved_or_not = if i == j {
                         moved.unwrap()
                     } else {
                         tensors[j].clone()
-                    })
+                    };
+                    tape.constant(&moved_or_not).unwrap()
                 });
                 let y = forward(&mut tape, std::array::from_fn(|j| &vars[j]));
                 assert_eq!(
@@ -118,7 +128,7 @@ fn check<const N: usize>(inputs: [&[usize]; N], forward: impl Fn(&mut Tape, [&Va
                     0,
                     "nothing is recorded where nothing wants a gradient"
                 );
-                score(tape.tensor(&y)).0
+                score(y.tensor()).0
             },
         );
     }
@@ -127,7 +137,7 @@ fn check<const N: usize>(inputs: [&[usize]; N], forward: impl Fn(&mut Tape, [&Va
 #[test]
 fn linear() {
     let weights = Weights::of([("l.weight", &[5, 3]), ("l.bias", &[5])]);
-    let layer = Linear::load(&weights, "l", (3, 5)).unwrap();
+    let layer = Linear::load(&weights.on_cpu(), "l", (3, 5)).unwrap();
     check([&[2, 4, 3]], |tape, [x]| tape.linear(x, &layer).unwrap());
 }
 
@@ -143,7 +153,7 @@ fn convolutions() {
     for (geometry, side) in geometries {
         let k = geometry.kernel;
         let weights = Weights::of([("c.weight", &[3, 2, k, k]), ("c.bias", &[3])]);
-        let layer = Conv2d::load(&weights, "c", (2, 3), geometry).unwrap();
+        let layer = Conv2d::load(&weights.on_cpu(), "c", (2, 3), geometry).unwrap();
         check([&[2, side, side + 1, 2]], |tape, [x]| {
             tape.conv2d(x, &layer).unwrap()
         });
@@ -153,7 +163,7 @@ fn convolutions() {
 #[test]
 fn group_norm() {
     let weights = Weights::of([("n.weight", &[6]), ("n.bias", &[6])]);
-    let layer = GroupNorm::load(&weights, "n", 6, 3, 1e-5).unwrap();
+    let layer = GroupNorm::load(&weights.on_cpu(), "n", 6, 3, 1e-5).unwrap();
     for after in [After::Nothing, After::Silu] {
         check([&[2, 2, 3, 6]], |tape, [x]| {
             tape.group_norm(x, &layer, after).unwrap()
@@ -164,7 +174,7 @@ fn group_norm() {
 #[test]
 fn layer_norm() {
     let weights = Weights::of([("n.weight", &[7]), ("n.bias", &[7])]);
-    let layer = LayerNorm::load(&weights, "n", 7).unwrap();
+    let layer = LayerNorm::load(&weights.on_cpu(), "n", 7).unwrap();
     check([&[2, 3, 7]], |tape, [x]| tape.layer_norm(x, &layer).unwrap());
 }
 
@@ -235,7 +245,7 @@ fn unused_results_do_no_harm() {
 #[test]
 fn lora_linear() {
     let weights = Weights::of([("l.weight", &[5, 4]), ("l.bias", &[5])]);
-    let layer = Linear::load(&weights, "l", (4, 5))
+    let layer = Linear::load(&weights.on_cpu(), "l", (4, 5))
         .unwrap()
         .with_lora_key("m".into());
     let target = LoraTarget {
@@ -255,20 +265,20 @@ fn lora_linear() {
     let x = random(&[2, 3, 4], 3);
     let loss = |network: &LoraNetwork, x: &Tensor| {
         let mut tape = Tape::new(network);
-        let x = tape.constant(x);
+        let x = tape.constant(x).unwrap();
         let y = tape.linear(&x, &layer).unwrap();
-        score(tape.tensor(&y)).0
+        score(y.tensor()).0
     };
 
     let mut tape = Tape::new(&network);
-    let input = tape.variable(&x);
+    let input = tape.variable(&x).unwrap();
     let y = tape.linear(&input, &layer).unwrap();
-    let (_, dy) = score(tape.tensor(&y));
-    let mut gradients = Gradients::zeros(&network);
+    let (_, dy) = score(y.tensor());
+    let mut gradients = Gradients::zeros(&network).unwrap();
     let slots = tape.backward(&y, dy, &mut gradients).unwrap();
     let dx = slots.of(&input).unwrap();
     check_gradient(&floats(&x).unwrap(), &floats(dx).unwrap(), |values| {
-        loss(&network, &ops::tensor(values.to_vec(), [2, 3, 4]).unwrap())
+        loss(&network, &tensor(values.to_vec(), [2, 3, 4]).unwrap())
     });
     check_gradient(network.values(), gradients.values(), |values| {
         let mut moved = network.clone();
@@ -277,10 +287,10 @@ fn lora_linear() {
     });
 
     let mut tape = Tape::new(&network);
-    let input = tape.constant(&x);
+    let input = tape.constant(&x).unwrap();
     let y = tape.linear(&input, &layer).unwrap();
-    let (_, dy) = score(tape.tensor(&y));
-    let mut without_input = Gradients::zeros(&network);
+    let (_, dy) = score(y.tensor());
+    let mut without_input = Gradients::zeros(&network).unwrap();
     tape.backward(&y, dy, &mut without_input).unwrap();
     assert_eq!(without_input.values(), gradients.values());
 }
@@ -289,8 +299,11 @@ fn lora_linear() {
 fn a_gradient_of_another_shape_is_refused() {
     let network = empty_network();
     let mut tape = Tape::new(&network);
-    let x = tape.variable(&random(&[2, 3], 0));
+    let x = tape.variable(&random(&[2, 3], 0)).unwrap();
     let y = tape.activate(&x, Activation::Silu).unwrap();
-    let dy = Tensor::zeros((3, 2), candle_core::DType::F32, &Device::Cpu).unwrap();
-    assert!(tape.backward(&y, dy, &mut Gradients::zeros(&network)).is_err());
+    let dy = Tensor::zeros((3, 2), candle_core::DType::F32, &HOST).unwrap();
+    assert!(
+        tape.backward(&y, dy, &mut Gradients::zeros(&network).unwrap())
+            .is_err()
+    );
 }

@@ -3,7 +3,7 @@ use super::*;
 fn tensor(name: &str, shape: &[usize], values: &[f32]) -> (String, Tensor) {
     (
         name.to_owned(),
-        Tensor::from_slice(values, shape, &candle_core::Device::Cpu).unwrap(),
+        Tensor::from_slice(values, shape, &diffusion::device::HOST).unwrap(),
     )
 }
 

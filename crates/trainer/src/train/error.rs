@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use diffusion::{
+    device::DeviceError,
     graph::AdapterError,
     pipeline::{InvalidPictureSize, PipelineError},
 };
@@ -64,6 +65,9 @@ pub enum TrainError {
     /// The network could not be applied to the base.
     #[error("failed to apply the LoRA to the base")]
     Apply(#[source] AdapterError),
+    /// An operation on what is trained failed.
+    #[error("failed to move the network")]
+    Device(#[from] DeviceError),
     /// A computation failed.
     #[error("failed to compute {what}")]
     Compute {

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Instant};
 
-use diffusion::{base::BaseModel, graph::AdapterSet};
+use diffusion::{base::BaseModel, device::TrainingDevice, graph::AdapterSet};
 use protocol::{
     agent::ArtifactKind,
     event::StepMetrics,
@@ -11,10 +11,12 @@ use protocol::{
 
 use super::{TrainError, TrainJob};
 use crate::{
-    checkpoint::{Checkpoint, Origin, Progress},
+    checkpoint::{Checkpoint, Progress},
     data::{BatchPlan, TrainingData},
+    kinds::{Kind, Sizes},
     network::{Accumulator, Gradients, LoraNetwork},
-    optimizer::{AdamW, AdamWConfig},
+    optimizers::{Optimizer, OptimizerConfig},
+    origin::Training,
     schedule::LearningRate,
     seeds,
     step::forward_backward,
@@ -22,51 +24,56 @@ use crate::{
 };
 
 /// A training between two steps.
-pub(super) struct Run<'a> {
-    job: &'a TrainJob<'a>,
+pub(super) struct Run<'a, D: TrainingDevice> {
+    job: &'a TrainJob<'a, D>,
     data: &'a TrainingData,
     pub(super) plan: BatchPlan,
-    pub(super) network: LoraNetwork,
-    optimizer: AdamW,
+    pub(super) network: LoraNetwork<D>,
+    optimizer: Box<dyn Optimizer<D>>,
     learning_rate: LearningRate,
     progress: Progress,
-    origin: Origin,
+    training: Training,
+    /// What to say about a schedule that is not the one of the checkpoint.
+    pub(super) new_schedule: Option<String>,
     last_checkpoint: Option<PathBuf>,
     /// Steps that another run had done, and since when this one does its own.
     begun: (u32, Instant),
 }
 
-impl<'a> Run<'a> {
+impl<'a, D: TrainingDevice> Run<'a, D> {
     /// A fresh network, or that of the checkpoint to go on from.
-    pub(super) fn begin(job: &'a TrainJob<'a>, data: &'a TrainingData) -> Result<Self, TrainError> {
-        let p = &job.recipe.parameters;
+    pub(super) fn begin(job: &'a TrainJob<'a, D>, data: &'a TrainingData) -> Result<Self, TrainError> {
+        let p = job.recipe.parameters();
         let targets = job.base.unet.config().lora_targets();
         let mut random = seeds::random(format_args!("network {}", p.seed));
-        let network = LoraNetwork::new(targets, job.recipe.rank(), p.alpha, &mut random);
+        let sizes = Sizes {
+            rank: usize::from(job.recipe.rank().get()),
+            alpha: p.alpha,
+        };
+        let network = LoraNetwork::start(job.base.device(), Kind::default(), targets, sizes, &mut random)?;
+        let optimizer = OptimizerConfig::of(p);
         let mut run = Self {
             job,
             data,
             plan: data.plan(job.recipe),
-            optimizer: AdamW::new(&network, optimizer_config(p)),
+            optimizer: optimizer.start(&network)?,
             network,
-            learning_rate: LearningRate {
-                peak: p.learning_rate,
-                schedule: p.lr_schedule,
-                n_warmup_steps: p.n_warmup_steps,
-                n_steps: p.n_steps,
-            },
+            learning_rate: LearningRate::of(p),
             progress: Progress::default(),
-            origin: Origin::of(job.recipe, job.manifest, job.base.fingerprint()),
+            training: Training::of(job.recipe, job.manifest, job.base.fingerprint()),
+            new_schedule: None,
             last_checkpoint: None,
             begun: (0, Instant::now()),
         };
         if let Some(path) = job.resume_from {
-            let checkpoint = Checkpoint::load(path, &run.origin).map_err(TrainError::Checkpoint)?;
-            let restored = checkpoint.restore(&mut run.network, optimizer_config(p));
+            let checkpoint = Checkpoint::load(path, &run.training).map_err(TrainError::Checkpoint)?;
+            let restored = checkpoint.restore(&mut run.network, optimizer);
             run.optimizer = restored.map_err(|err| TrainError::Restore {
                 path: path.to_owned(),
                 err,
             })?;
+            let step = checkpoint.progress.step;
+            run.new_schedule = run.training.new_schedule(&checkpoint.origin, step);
             run.progress = checkpoint.progress;
             run.last_checkpoint = Some(path.to_owned());
             run.begun = (run.progress.step, Instant::now());
@@ -84,20 +91,21 @@ impl<'a> Run<'a> {
         every > 0 && self.progress.step.is_multiple_of(every)
     }
 
-    /// One optimizer step: the mean gradient of its batches, clipped, and AdamW.
+    /// One optimizer step along the mean gradient of its batches, clipped.
     pub(super) fn step(&mut self) -> Result<StepMetrics, TrainError> {
         let p = self.parameters();
         let started = Instant::now();
         let batches = self.plan.step(self.progress.step);
         let (loss, mut gradients) = self.gradients(&batches)?;
-        let gradient_norm = gradients.norm();
+        let gradient_norm = gradients.norm()?;
         self.check_finite("loss", loss, &batches)?;
         self.check_finite("gradient", gradient_norm, &batches)?;
         if p.max_gradient_norm > 0.0 {
-            gradients.clip(gradient_norm, p.max_gradient_norm);
+            gradients.clip(gradient_norm, p.max_gradient_norm)?;
         }
         let learning_rate = self.learning_rate.at(self.progress.step);
-        self.optimizer.step(&mut self.network, &gradients, learning_rate);
+        self.optimizer
+            .step(&mut self.network, &gradients, learning_rate)?;
 
         let epoch = self.plan.epoch(self.progress.step) + 1;
         self.progress.advance(loss, self.plan.n_steps_per_epoch());
@@ -118,7 +126,7 @@ impl<'a> Run<'a> {
     }
 
     /// Mean loss and mean gradients of the batches of one step.
-    fn gradients(&self, batches: &[Vec<usize>]) -> Result<(f64, Gradients), TrainError> {
+    fn gradients(&self, batches: &[Vec<usize>]) -> Result<(f64, Gradients<D>), TrainError> {
         let mut accumulator = Accumulator::new(self.parameters().gradient_accumulation);
         let mut summed = None;
         let mut loss = 0.0;
@@ -129,7 +137,7 @@ impl<'a> Run<'a> {
                 .batch(self.job.recipe, self.progress.step, n_seen, members);
             let pass = batch.and_then(|batch| forward_backward(&self.base().unet, &self.network, &batch));
             let pass = pass.map_err(computing("the gradients"))?;
-            summed = accumulator.add(pass.gradients);
+            summed = accumulator.add(pass.gradients)?;
             loss += pass.loss / batches.len() as f64;
             n_seen += members.len();
         }
@@ -156,10 +164,10 @@ impl<'a> Run<'a> {
         let step = self.progress.step;
         let path = self.job.folder.join(format!("checkpoint-{step:06}.safetensors"));
         let checkpoint = Checkpoint::new(
-            self.origin.clone(),
+            self.training.origin().clone(),
             self.progress.clone(),
             &self.network,
-            &self.optimizer,
+            self.optimizer.as_ref(),
         );
         let checkpoint = checkpoint.map_err(computing("the checkpoint"))?;
         checkpoint.save(&path).map_err(TrainError::Write)?;
@@ -177,20 +185,13 @@ impl<'a> Run<'a> {
         Ok(Some(mean(&losses.map_err(computing("the validation loss"))?)))
     }
 
-    fn base(&self) -> &'a BaseModel {
+    fn base(&self) -> &'a BaseModel<D> {
         self.job.base
     }
 
     fn parameters(&self) -> &'a Parameters {
         let recipe: &'a Recipe = self.job.recipe;
-        &recipe.parameters
-    }
-}
-
-fn optimizer_config(p: &Parameters) -> AdamWConfig {
-    AdamWConfig {
-        weight_decay: p.weight_decay,
-        ..AdamWConfig::default()
+        recipe.parameters()
     }
 }
 
@@ -205,7 +206,7 @@ impl Progress {
 }
 
 /// The network as something to render and measure with.
-pub(super) fn applied(network: &LoraNetwork) -> Result<AdapterSet, TrainError> {
+pub(super) fn applied<D: TrainingDevice>(network: &LoraNetwork<D>) -> Result<AdapterSet<D>, TrainError> {
     let mut adapters = AdapterSet::new();
     adapters.add(network.adapters().map_err(TrainError::Apply)?, 1.0);
     Ok(adapters)

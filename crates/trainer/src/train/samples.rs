@@ -7,6 +7,7 @@ use std::{
 };
 
 use diffusion::{
+    device::{Device, TrainingDevice},
     pipeline::{self, PictureRequest, PictureSize},
     schedulers::Sampler,
 };
@@ -24,16 +25,16 @@ const SAMPLE_GUIDANCE: f64 = 5.0;
 const N_DEFAULT_PROMPTS: usize = 2;
 
 /// Renders the sample prompts.
-pub(super) struct Studio<'a> {
-    job: &'a TrainJob<'a>,
+pub(super) struct Studio<'a, D: Device> {
+    job: &'a TrainJob<'a, D>,
     prompts: Vec<String>,
     size: PictureSize,
 }
 
-impl<'a> Studio<'a> {
-    pub(super) fn new(job: &'a TrainJob<'a>, data: &TrainingData) -> Result<Self, TrainError> {
+impl<'a, D: TrainingDevice> Studio<'a, D> {
+    pub(super) fn new(job: &'a TrainJob<'a, D>, data: &TrainingData) -> Result<Self, TrainError> {
         let recipe = job.recipe;
-        let prompts = match recipe.sample_prompts.as_slice() {
+        let prompts = match recipe.sample_prompts() {
             [] => {
                 // Captions of held-out pictures first: what they show was not learned by heart.
                 let captions = data
@@ -45,7 +46,7 @@ impl<'a> Studio<'a> {
             }
             prompts => prompts.to_vec(),
         };
-        let side = recipe.parameters.resolution;
+        let side = recipe.parameters().resolution;
         let size = PictureSize::new(side, side).map_err(TrainError::SampleSize)?;
         Ok(Self { job, prompts, size })
     }
@@ -59,7 +60,7 @@ impl<'a> Studio<'a> {
             n_steps: N_SAMPLE_STEPS.try_into().expect("within what samplers take"),
             size: self.size,
             sampler: Sampler::Euler,
-            seed: u64::from(self.job.recipe.parameters.seed) + prompt_index as u64,
+            seed: u64::from(self.job.recipe.parameters().seed) + prompt_index as u64,
             initial_noise: None,
         }
     }
@@ -67,7 +68,7 @@ impl<'a> Studio<'a> {
     /// Renders every prompt with the network as it is now.
     pub(super) fn render_all(
         &self,
-        network: &LoraNetwork,
+        network: &LoraNetwork<D>,
         step: u32,
         events: &mut impl FnMut(TrainEvent),
     ) -> Result<(), TrainError> {

@@ -2,10 +2,11 @@ use protocol::{agent::Report, event::StepMetrics};
 
 use super::*;
 use crate::{
-    checkpoint::{Checkpoint, Origin, Progress},
+    checkpoint::{Checkpoint, Progress},
     fixture::{BASE, Fixture},
     network::LoraNetwork,
-    optimizer::{AdamW, AdamWConfig},
+    optimizers::OptimizerConfig,
+    origin::Training,
     seeds,
 };
 
@@ -91,9 +92,40 @@ fn a_resumed_training_is_bit_for_bit_the_uninterrupted_one() {
     );
 }
 
+/// The losses that `examples/fingerprint.rs` prints. On the machine that they were recorded on they are the same to the
+/// last bit; processors that add in another order come close.
+#[test]
+fn a_short_training_gives_the_recorded_losses() {
+    const LOSSES: [f64; 8] = [
+        0.501_358_325,
+        0.160_403_549,
+        0.350_856_360,
+        0.134_007_443,
+        0.273_934_884,
+        0.423_463_658,
+        0.069_471_579,
+        0.305_325_661,
+    ];
+    let fixture = Fixture::new(|o| {
+        o.n_steps = Some(8);
+        o.learning_rate = Some(1e-3);
+        o.min_snr_gamma = Some(5.0);
+        o.checkpoint_every_n_steps = Some(8);
+        o.seed = Some(3);
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let (ended, events) = fixture.train(folder.path(), None);
+    completed(ended);
+    let losses: Vec<f64> = steps(&events).iter().map(|step| step.loss).collect();
+    assert_eq!(losses.len(), LOSSES.len());
+    for (found, expected) in losses.iter().zip(LOSSES) {
+        assert!((found / expected - 1.0).abs() < 1e-4, "{losses:?}");
+    }
+}
+
 #[test]
 fn tells_what_it_does() {
-    let fixture = Fixture::new(|p| p.sample_every_n_steps = 4);
+    let fixture = Fixture::new(|o| o.sample_every_n_steps = Some(4));
     let folder = tempfile::tempdir().unwrap();
     let (ended, events) = fixture.train(folder.path(), None);
     let trained = completed(ended);
@@ -135,7 +167,7 @@ fn tells_what_it_does() {
 
 #[test]
 fn obeys_orders() {
-    let fixture = Fixture::new(|p| p.checkpoint_every_n_steps = 0);
+    let fixture = Fixture::new(|o| o.checkpoint_every_n_steps = Some(0));
     let folder = tempfile::tempdir().unwrap();
     let mut orders = vec![Directive::Cancel, Directive::Sample, Directive::Checkpoint];
     let order = |n_done| if n_done == 1 { orders.pop() } else { None };
@@ -164,14 +196,16 @@ fn stops_at_a_loss_that_is_not_finite_and_names_the_last_good_checkpoint() {
     let mut random = seeds::random(format_args!("any"));
     let mut network = LoraNetwork::new(targets, fixture.recipe.rank(), 4.0, &mut random);
     network.values_mut().fill(1e30);
-    let optimizer = AdamW::new(&network, AdamWConfig::default());
-    let origin = Origin::of(&fixture.recipe, &fixture.manifest, BASE.fingerprint());
+    let optimizer = OptimizerConfig::of(fixture.recipe.parameters())
+        .start(&network)
+        .unwrap();
+    let training = Training::of(&fixture.recipe, &fixture.manifest, BASE.fingerprint());
     let progress = Progress {
         step: 1,
         recent_losses: vec![0.1],
     };
     let path = folder.path().join("checkpoint-000001.safetensors");
-    Checkpoint::new(origin, progress, &network, &optimizer)
+    Checkpoint::new(training.origin().clone(), progress, &network, optimizer.as_ref())
         .unwrap()
         .save(&path)
         .unwrap();
@@ -211,7 +245,48 @@ fn refuses_the_checkpoint_of_another_recipe() {
     let (ended, _) = Fixture::new(|_| ()).train_ordered(folder.path(), None, once(1, Directive::Stop));
     assert!(matches!(ended, Ok(Ended::Stopped)));
     let checkpoint = folder.path().join("checkpoint-000001.safetensors");
-    let (ended, _) = Fixture::new(|p| p.seed = 7).train(folder.path(), Some(&checkpoint));
+    let (ended, _) = Fixture::new(|o| o.seed = Some(7)).train(folder.path(), Some(&checkpoint));
     let err = ended.unwrap_err().to_string();
-    assert!(err.contains("was made with another recipe"), "{err}");
+    assert!(err.contains("`parameters.seed` was 42 and is 7 now;"), "{err}");
+}
+
+/// As somebody does whose LoRA is not done after all.
+#[test]
+fn more_steps_go_on_from_the_last_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ended, _) = Fixture::new(|_| ()).train_ordered(folder.path(), None, once(4, Directive::Stop));
+    assert!(matches!(ended, Ok(Ended::Stopped)));
+    let checkpoint = folder.path().join("checkpoint-000004.safetensors");
+    let longer = Fixture::new(|o| {
+        o.n_steps = Some(8);
+        o.checkpoint_every_n_steps = Some(3);
+    });
+    let (ended, events) = longer.train(folder.path(), Some(&checkpoint));
+    assert_eq!(completed(ended).metadata["ss_steps"], "8");
+    let logs: Vec<&str> = events
+        .iter()
+        .filter_map(|event| match event {
+            TrainEvent::Report(Report::Log { message, .. }) => Some(message.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        logs,
+        [
+            "goes on after step 4 with another schedule: `parameters.n_steps` was 6 and is 8 now; the learning rate \
+             is 7.500e-4 at the next step and falls along half a cosine to zero at step 8"
+        ]
+    );
+    let rates: Vec<f64> = steps(&events).iter().map(|step| step.learning_rate).collect();
+    assert_eq!(rates.len(), 4);
+    assert!((rates[0] - 7.5e-4).abs() < 1e-9, "{rates:?}");
+
+    // Fewer than are done.
+    let shorter = Fixture::new(|o| o.n_steps = Some(3));
+    let (ended, _) = shorter.train(folder.path(), Some(&checkpoint));
+    let err = ended.unwrap_err().to_string();
+    assert!(
+        err.contains("has 4 steps done, and `parameters.n_steps` is 3"),
+        "{err}"
+    );
 }

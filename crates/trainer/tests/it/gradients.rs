@@ -2,16 +2,18 @@
 
 use std::path::Path;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use diffusion::{
     base::BaseModel,
     conditioning::{self, PictureSizes},
+    device::HOST,
     lora::names,
     random::Random,
     unet::Conditioning,
     weights::TensorFile,
 };
 use trainer::{
+    losses::Loss,
     network::LoraNetwork,
     step::{Batch, forward_backward},
 };
@@ -40,6 +42,7 @@ fn batch() -> Batch {
             vector: conditioning::vector(&randn(23, &[2, 64]), &sizes).unwrap(),
         },
         target: randn(24, &[2, 4, 8, 12]),
+        loss: Loss::SquaredError,
         weights: vec![1.0; 2],
     }
 }
@@ -65,7 +68,7 @@ fn network(base: &BaseModel, modules: &[(String, String)]) -> LoraNetwork {
         Some(match part {
             "lora_down.weight" => eighth(100 + 2 * i, &[RANK, target.n_in]),
             "lora_up.weight" => eighth(101 + 2 * i, &[target.n_out, RANK]),
-            "alpha" => Tensor::new(ALPHA as f32, &Device::Cpu).unwrap(),
+            "alpha" => Tensor::new(ALPHA as f32, &HOST).unwrap(),
             _ => return None,
         })
     };

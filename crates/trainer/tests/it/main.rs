@@ -1,6 +1,8 @@
-//! The training step as a whole, against PyTorch and sd-scripts.
+//! The training step as a whole, against PyTorch and sd-scripts, and on a second device.
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
+mod devices;
 mod gradients;
+mod reference;
 mod replay;

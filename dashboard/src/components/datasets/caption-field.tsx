@@ -88,9 +88,9 @@ function Progress({ entry, place, fileName }: ProgressProps) {
     case "reverted":
       return (
         <p role="status" className={`${line} justify-between text-muted`}>
-          Your change was taken back.
+          Your change was undone.
           <Button size="sm" onClick={() => captions.restore(place)}>
-            Restore it
+            Redo
           </Button>
         </p>
       );
@@ -111,7 +111,7 @@ function Progress({ entry, place, fileName }: ProgressProps) {
               Keep mine
             </Button>
             <Button size="sm" onClick={() => captions.takeTheirs(place)}>
-              Use that one
+              Use the other
             </Button>
           </div>
         </section>

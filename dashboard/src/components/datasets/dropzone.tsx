@@ -81,7 +81,7 @@ function Uploading({ batch: { n_files, bytes, share }, n_waiting, onCancel }: Up
         <p className="mb-1.5 flex justify-between gap-4">
           <span className="font-medium">
             {share < 1 ? "Uploading" : "Checking"} {formatPlural(n_files, "file")}
-            {n_waiting > 0 && `, ${n_waiting} more to come`}
+            {n_waiting > 0 && `, ${n_waiting} more waiting`}
           </span>
           <span className="text-muted">
             {formatBytes(bytes * share)} of {formatBytes(bytes)}
@@ -112,7 +112,7 @@ function Broken({ broken: { n_files, error }, onRetry, onDismiss }: BrokenProps)
       <Button variant="primary" onClick={onRetry}>
         Try again
       </Button>
-      <Button onClick={onDismiss}>Forget them</Button>
+      <Button onClick={onDismiss}>Dismiss</Button>
     </>
   );
 }

@@ -51,7 +51,7 @@ test("Escape takes a change back, which can be had again", async () => {
   await user.tab();
   expect(send).not.toHaveBeenCalled();
   expect(caption).toHaveProperty("value", "zora, smiling");
-  await user.click(screen.getByRole("button", { name: "Restore it" }));
+  await user.click(screen.getByRole("button", { name: "Redo" }));
   expect(send).toHaveBeenCalledExactlyOnceWith(expect.anything(), "zora, smiling and more", "zora, smiling");
 });
 

@@ -65,7 +65,7 @@ export function ItemCard({ dataset, item, onSplit, onDelete }: Props) {
               </Button>
             }
             title={`Delete ${item.file_name}?`}
-            description="The picture and its caption leave this dataset. Jobs that were made from it keep their frozen copy."
+            description="The picture and its caption are removed from this dataset. Existing jobs keep their frozen copy."
             action="Delete"
             onConfirm={onDelete}
           />

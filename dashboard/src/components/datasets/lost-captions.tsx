@@ -1,4 +1,4 @@
-// Captions that were typed under pictures which are gone: to copy, or to drop.
+// Captions typed for pictures that were deleted: to copy or to discard.
 import { Trash2 } from "lucide-react";
 import type { Item } from "~/api/types";
 import { useCaptions, useTypedCaptions } from "~/captions/captions";
@@ -18,7 +18,7 @@ export function LostCaptions({ dataset, items }: Props) {
   if (lost.length === 0) return null;
   return (
     <section
-      aria-label="Captions of pictures that are gone"
+      aria-label="Captions of deleted pictures"
       className="my-3 rounded-lg border border-warning bg-warning-soft p-3"
     >
       <p className="font-medium">
@@ -31,7 +31,7 @@ export function LostCaptions({ dataset, items }: Props) {
             <Button
               size="icon-sm"
               variant="ghost"
-              aria-label="Drop this caption"
+              aria-label="Discard this caption"
               onClick={() => captions.discard(entry)}
             >
               <Trash2 aria-hidden />

@@ -1,4 +1,4 @@
-// The files of an upload that were not taken, each with its reason.
+// The files of an upload that were rejected, each with its reason.
 import { FileWarning, X } from "lucide-react";
 import type { RefusedFile } from "~/api/types";
 import { Button } from "~/components/ui/button";
@@ -12,14 +12,14 @@ interface Props {
 export function RefusedFiles({ files, onDismiss }: Props) {
   return (
     <section
-      aria-label="Refused files"
+      aria-label="Rejected files"
       role="alert"
       className="mt-3 rounded-lg border border-warning bg-surface"
     >
       <header className="flex items-center gap-2 border-b px-3 py-2">
         <FileWarning aria-hidden className="size-4 text-warning" />
         <h2 className="font-semibold">
-          {formatPlural(files.length, "file")} {files.length === 1 ? "was" : "were"} not taken
+          {formatPlural(files.length, "file")} {files.length === 1 ? "was" : "were"} not added
         </h2>
         <Button variant="ghost" size="icon-sm" aria-label="Dismiss" className="ml-auto" onClick={onDismiss}>
           <X aria-hidden />

@@ -10,11 +10,11 @@ import { StartButton } from "~/components/ui/start-button";
 import { announce, announceError } from "~/components/ui/toast";
 
 const DONE: Record<JobAction, string> = {
-  cancel: "The job is being cancelled",
-  stop: "The job stops, and keeps its newest checkpoint",
+  cancel: "The job is being canceled",
+  stop: "The job is stopping and keeps its newest checkpoint",
   resume: "The job is queued again",
-  checkpoint: "A checkpoint was asked for",
-  sample: "Samples were asked for",
+  checkpoint: "Checkpoint requested",
+  sample: "Samples requested",
 };
 
 const LIVE: Phase[] = ["queued", "launching", "running", "finalizing", "stopping"];
@@ -63,7 +63,7 @@ export function JobActions({ job, modelId }: { job: Job; modelId: string | undef
             </Button>
           }
           title="Cancel this job?"
-          description="It ends at once, without a model, and cannot be resumed. To keep what it has learned so far, stop it instead."
+          description="It ends immediately, without a model, and cannot be resumed. To keep its progress, stop it instead."
           action="Cancel the job"
           onConfirm={() => act("cancel")}
         />

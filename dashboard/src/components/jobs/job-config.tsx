@@ -1,6 +1,8 @@
 // The fully resolved configuration of a job.
+import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { fields } from "~/api/fields";
+import { providersQuery } from "~/api/spend";
 import type { Job } from "~/api/types";
 import { providerName } from "~/components/spend/provider-name";
 import { Property } from "~/components/ui/misc";
@@ -9,6 +11,7 @@ import { formatCount, formatDate, formatName, formatParameter } from "~/lib/form
 
 export function JobConfig({ job }: { job: Job }) {
   const { recipe } = job;
+  const { data: providers = [] } = useQuery(providersQuery());
   return (
     <div className="grid items-start gap-4 lg:grid-cols-2">
       <Panel title="Job">
@@ -17,10 +20,10 @@ export function JobConfig({ job }: { job: Job }) {
           <Property name="Trigger word">{recipe.trigger_word || "none"}</Property>
           <Property name="Preset">{formatName(recipe.preset)}</Property>
           <Property name="Engine">{formatName(recipe.engine)}</Property>
-          <Property name="Provider">{providerName(job.provider)}</Property>
+          <Property name="Provider">{providerName(job.provider, providers)}</Property>
           <Property name="Priority">{job.priority}</Property>
           {job.rental && (
-            <Property name="GPUs asked for">{job.rental.gpus.join(", then ") || "any that fits"}</Property>
+            <Property name="Requested GPUs">{job.rental.gpus.join(", then ") || "any that fits"}</Property>
           )}
           {job.project && <Property name="Project">{job.project}</Property>}
           <Property name="Dataset">

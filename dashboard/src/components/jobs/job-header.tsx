@@ -16,7 +16,7 @@ interface Props {
 export function JobHeader({ job, stage }: Props) {
   const now = useNow(1_000, job.ended_at == null);
   const { progress } = job;
-  // The bar and its number are of what the sentence says.
+  // The bar and the percentage show the progress of what the sentence names.
   const done = (stage && stageShare(stage)) ?? share(job) ?? 0;
   const n_steps = progress?.n_steps ?? job.recipe.parameters.n_steps;
   const left = remaining(job);
@@ -58,7 +58,7 @@ export function JobHeader({ job, stage }: Props) {
         <Figure label="Step">
           {formatCount(progress?.step ?? 0)} <Of>/ {formatCount(n_steps)}</Of>
         </Figure>
-        <Figure label={left ? "Done at" : "Took"}>
+        <Figure label={left ? "Done at" : "Duration"}>
           {left ? (
             <>
               {doneAt(job, now)} <Of>in {left}</Of>
@@ -67,8 +67,8 @@ export function JobHeader({ job, stage }: Props) {
             (elapsed(job, now) ?? "–")
           )}
         </Figure>
-        <Figure label="Loss now">{progress ? formatLoss(progress.loss) : "–"}</Figure>
-        <Figure label="Loss average">{progress ? formatLoss(progress.average_loss) : "–"}</Figure>
+        <Figure label="Current loss">{progress ? formatLoss(progress.loss) : "–"}</Figure>
+        <Figure label="Average loss">{progress ? formatLoss(progress.average_loss) : "–"}</Figure>
         <Figure label="Time per step">{progress ? `${Math.round(progress.step_ms)} ms` : "–"}</Figure>
       </dl>
     </section>
@@ -104,19 +104,19 @@ function sentence(job: Job, stage: Stage | null): string {
     case "launching":
       return "An instance is being started.";
     case "running":
-      return job.progress ? "Training." : "An agent has taken the job.";
+      return job.progress ? "Training." : "An agent has claimed the job.";
     case "finalizing":
       return "Trained. The result is being validated and stored.";
     case "stopping":
       return "The agent writes a checkpoint, then stops.";
     case "cancelling":
-      return "The agent is being told.";
+      return "Waiting for the agent to stop.";
     case "stopped":
       return "Ended before its last step. It can be resumed.";
     case "cancelled":
       return "Ended without a model. It cannot be resumed.";
     case "failed":
-      return "Ended by an error.";
+      return "Failed with an error.";
     case "succeeded":
       return "Trained, validated and stored.";
   }

@@ -17,10 +17,10 @@ export function Samples({ job, samples, onOpen }: SamplesProps) {
   if (samples.length === 0) {
     const every = job.recipe.parameters.sample_every_n_steps;
     return (
-      <Empty title={isEnded(job.phase) ? "No samples were made" : "No samples yet"}>
+      <Empty title={isEnded(job.phase) ? "No samples" : "No samples yet"}>
         {every > 0
-          ? `The sample prompts are rendered each time ${formatCount(every)} steps are done, and whenever you ask with “Sample now”.`
-          : "This job renders none by itself. Ask for some with “Sample now” while it runs."}
+          ? `The sample prompts are rendered each time ${formatCount(every)} steps are done, and whenever you press “Sample now”.`
+          : "This job renders no samples automatically. Request them with “Sample now” while it runs."}
       </Empty>
     );
   }
@@ -58,7 +58,7 @@ export function NewestSamples({ job, samples, onOpen, onAll }: NewestProps) {
     >
       {newest.length === 0 ? (
         <div className="hatch grid h-40 place-items-center rounded-md bg-sunken text-muted">
-          {isEnded(job.phase) ? "None were made." : "They come as it trains."}
+          {isEnded(job.phase) ? "There are none." : "They appear during training."}
         </div>
       ) : (
         <ul className="grid grid-cols-2 gap-2 sm:grid-cols-4 xl:grid-cols-2">

@@ -27,7 +27,7 @@ export function MetadataPanel({ metadata }: { metadata: ModelVersion["metadata"]
       <section aria-label="Metadata by key" tabIndex={0} className="max-h-96 overflow-y-auto">
         {rows.length === 0 && (
           <p className="py-2 text-muted">
-            {q ? "Nothing in it fits the filter." : "The file says nothing about itself."}
+            {q ? "No metadata matches the filter." : "The file has no metadata."}
           </p>
         )}
         <dl className="font-mono text-xs">

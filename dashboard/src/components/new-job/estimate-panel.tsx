@@ -48,7 +48,7 @@ function TimeHere({ seconds }: { seconds: number | null }) {
   return (
     <Property name="Expected time">
       {seconds === null ? (
-        <span className="text-muted">unknown until a job like it has run here</span>
+        <span className="text-muted">unknown until a similar job has run here</span>
       ) : (
         <>
           {formatDuration(seconds)}{" "}

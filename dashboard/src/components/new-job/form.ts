@@ -31,38 +31,48 @@ export interface ParameterSchema {
   multipleOf?: number;
   default?: string | number;
   options?: readonly string[];
+  group: "basic" | "advanced";
+  order: number;
+  unit?: string;
 }
 
 export const PARAMETERS: Record<ParameterName, ParameterSchema> = fields.Parameters;
 
 /** What most people change; everything else is under Advanced. */
-export const BASICS: ParameterName[] = ["n_steps", "learning_rate", "rank", "batch_size", "resolution"];
-export const ADVANCED = (Object.keys(PARAMETERS) as ParameterName[]).filter((name) => !BASICS.includes(name));
+export const BASICS = group("basic");
+export const ADVANCED = group("advanced");
 
-/** What is wrong with a parameter as it was typed, by the ranges that the server documents. */
+function group(wanted: ParameterSchema["group"]): ParameterName[] {
+  return (Object.keys(PARAMETERS) as ParameterName[])
+    .filter((name) => PARAMETERS[name].group === wanted)
+    .toSorted((a, b) => PARAMETERS[a].order - PARAMETERS[b].order);
+}
+
+/** Checks the text typed for a parameter against the ranges in the API description. */
 export function parameterError(name: ParameterName, text: string): string | undefined {
   return fieldError(PARAMETERS[name], text);
 }
 
-/** What is wrong with a priority as it was typed. */
+/** Checks the text typed for the priority. */
 export function priorityError(text: string): string | undefined {
   return fieldError(fields.CreateJob.priority, text);
 }
 
-function fieldError(schema: ParameterSchema, text: string): string | undefined {
+function fieldError(schema: Partial<ParameterSchema>, text: string): string | undefined {
   const { type, minimum, maximum, exclusiveMinimum, multipleOf } = schema;
   if (type === "string") return undefined;
   const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value)) return "must be a number";
-  if (type === "integer" && !Number.isInteger(value)) return "must be a whole number";
-  if (exclusiveMinimum !== undefined && value <= exclusiveMinimum) return `must be above ${exclusiveMinimum}`;
-  if (minimum !== undefined && value < minimum) return `must be at least ${minimum}`;
-  if (maximum !== undefined && value > maximum) return `must be at most ${maximum}`;
-  if (multipleOf !== undefined && value % multipleOf !== 0) return `must be a multiple of ${multipleOf}`;
+  if (text.trim() === "" || !Number.isFinite(value)) return "Enter a number.";
+  if (type === "integer" && !Number.isInteger(value)) return "Enter a whole number.";
+  if (exclusiveMinimum !== undefined && value <= exclusiveMinimum)
+    return `Enter a number above ${exclusiveMinimum}.`;
+  if (minimum !== undefined && value < minimum) return `Enter at least ${minimum}.`;
+  if (maximum !== undefined && value > maximum) return `Enter at most ${maximum}.`;
+  if (multipleOf !== undefined && value % multipleOf !== 0) return `Enter a multiple of ${multipleOf}.`;
   return undefined;
 }
 
-/** `1 to 256`, from the server's documentation. */
+/** `1 to 256`, from the API description. */
 export function range(name: ParameterName): string | undefined {
   const { minimum, maximum, exclusiveMinimum, multipleOf } = PARAMETERS[name];
   const low = minimum ?? exclusiveMinimum;
@@ -74,7 +84,7 @@ export function range(name: ParameterName): string | undefined {
   return `${from} ${to}${multipleOf === undefined ? "" : `, in steps of ${multipleOf}`}`;
 }
 
-/** The request; null while something that it cannot do without is missing. */
+/** The request; null while something required is missing or invalid. */
 export function toRequest(values: Values): CreateJob | null {
   if (!values.dataset_id || !values.base_model || priorityError(values.priority)) return null;
   const parameters: Record<string, string | number> = {};

@@ -13,8 +13,8 @@ import { PresetCards } from "./preset-cards";
 
 /** What each engine is, for somebody who has to choose. */
 const ENGINES: Record<Engine, string> = {
-  native: "Morpheus' own, on the processor",
-  kohya: "sd-scripts, on a machine that has it",
+  native: "built in, runs on the CPU",
+  kohya: "sd-scripts, on a machine where it is installed",
 };
 
 interface Props {
@@ -55,12 +55,12 @@ export function NewJobForm({ values, onChange, datasets, bases, presets, errors,
 
   return (
     <div className="flex min-w-0 flex-col gap-7">
-      <Section title="What it learns">
+      <Section title="Data and model">
         <div className="grid gap-4 sm:grid-cols-2">
           <Field
             label="Dataset"
             error={errors.dataset_id}
-            help="Frozen when the job starts; later changes do not reach it."
+            help="Frozen when you start the job; later changes do not affect it."
           >
             {(control) => (
               <Select
@@ -81,7 +81,7 @@ export function NewJobForm({ values, onChange, datasets, bases, presets, errors,
             label="Base model"
             error={errors.base_model}
             aside={<MoreBasesLink offered={bases} />}
-            help="What it builds on. The LoRA works with this base and its kin."
+            help="The model to train on. The LoRA works with this model and ones derived from it."
           >
             {(control) => (
               <Select
@@ -101,10 +101,10 @@ export function NewJobForm({ values, onChange, datasets, bases, presets, errors,
           </Field>
         </div>
       </Section>
-      <Section title="What it is for">
+      <Section title="Purpose">
         <PresetCards presets={presets} value={values.preset} onChange={(preset) => onChange({ preset })} />
       </Section>
-      <Section title="What it is called">
+      <Section title="Naming">
         <div className="grid gap-4 sm:grid-cols-2">
           <Field label="Name" error={errors.name} help={fields.CreateJob.name.description}>
             {(control) => (
@@ -120,7 +120,7 @@ export function NewJobForm({ values, onChange, datasets, bases, presets, errors,
           </Field>
         </div>
       </Section>
-      <Section title="How it trains">
+      <Section title="Training">
         <div className="grid grid-cols-2 gap-x-4 gap-y-5 xl:grid-cols-3">
           <Field label="Engine" error={errors.engine} help={fields.CreateJob.engine.description}>
             {(control) => (
@@ -161,7 +161,7 @@ export function NewJobForm({ values, onChange, datasets, bases, presets, errors,
           </div>
         </details>
       </Section>
-      <Section title="When it runs">
+      <Section title="Scheduling">
         <Field
           label="Priority"
           className="sm:max-w-1/2 sm:pr-2"

@@ -40,7 +40,7 @@ export function Controls({ values, onChange, bases, versions, errors, busy, onGe
             rows={4}
             value={values.prompt}
             onChange={(event) => onChange({ prompt: event.target.value })}
-            placeholder="What the picture shall show"
+            placeholder="What the picture should show"
           />
         )}
       </Field>
@@ -51,7 +51,7 @@ export function Controls({ values, onChange, bases, versions, errors, busy, onGe
             rows={1}
             value={values.negative_prompt}
             onChange={(event) => onChange({ negative_prompt: event.target.value })}
-            placeholder="What it shall not show"
+            placeholder="What it should not show"
           />
         )}
       </Field>

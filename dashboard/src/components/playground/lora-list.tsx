@@ -66,7 +66,7 @@ export function LoraList({ loras, offered, onChange }: Props) {
         loras.length === 0 && (
           <p className="flex items-center gap-2 text-muted text-xs">
             <Plus aria-hidden className="size-3.5" />
-            Train a LoRA on this base, and it appears here.
+            LoRAs trained on this base model appear here.
           </p>
         )
       )}

@@ -18,7 +18,9 @@ export function SeedField({ values, onChange, error }: Props) {
       error={error}
       className="col-span-2"
       help={
-        values.locked ? "Kept: the same seed gives the same picture." : "A new one is drawn for each picture."
+        values.locked
+          ? "The seed is kept: the same seed gives the same picture."
+          : "Each picture gets a new random seed."
       }
     >
       {(control) => (
@@ -43,8 +45,8 @@ export function SeedField({ values, onChange, error }: Props) {
           </Button>
           <Button
             size="icon"
-            aria-label="Draw a new seed"
-            title="Draw a new seed"
+            aria-label="New random seed"
+            title="New random seed"
             onClick={() => onChange({ seed: randomSeed() })}
           >
             <Dices aria-hidden />

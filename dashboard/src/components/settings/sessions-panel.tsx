@@ -25,7 +25,7 @@ export function SessionsPanel() {
             </Button>
           }
           title="Sign out everywhere?"
-          description="All browsers are signed out, also this one, and unused login addresses stop working. API tokens stay."
+          description="All browsers are signed out, including this one, and unused login addresses stop working. API tokens remain valid."
           action="Sign out everywhere"
           onConfirm={() =>
             everywhere.mutate(undefined, {

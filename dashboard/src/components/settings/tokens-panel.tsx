@@ -50,7 +50,7 @@ export function TokensPanel() {
       <p className="mt-2 mb-3 text-muted text-xs">
         {scope === "user"
           ? "Full access to your account, for scripts and other programs."
-          : "Machines with it take your jobs, and can do nothing else. One token is enough for all of them."}
+          : "Machines with this token can take your jobs and nothing else. One token is enough for all machines."}
       </p>
       <form onSubmit={submit} className="flex flex-wrap items-end gap-2">
         <Field label="What the token is for" className="min-w-40 flex-1">
@@ -76,7 +76,7 @@ export function TokensPanel() {
           )}
         </Field>
         <Button type="submit" disabled={create.isPending || name.trim() === ""}>
-          Make a token
+          Create a token
         </Button>
         {create.error && (
           <p role="alert" className="w-full text-bad text-xs">
@@ -106,7 +106,7 @@ function Secret({ token: { secret, scope } }: { token: CreatedToken }) {
       <p>
         Copy it now; it is not shown again.{" "}
         {isForMachines
-          ? "Run this on each machine, with --label for what jobs may ask for."
+          ? "Run this on each machine. Add --label for each label that jobs can require."
           : "Send it as a bearer token."}
       </p>
       <div className="mt-2 flex items-center gap-2">

@@ -56,7 +56,7 @@ export function CommandMenu({ open, onOpenChange }: Props) {
               className="h-12 w-full border-b bg-transparent px-4 text-base -outline-offset-2 placeholder:text-muted focus-visible:outline-none"
             />
             <Autocomplete.Empty>
-              <p className="px-4 py-8 text-center text-muted empty:hidden">Nothing is called that.</p>
+              <p className="px-4 py-8 text-center text-muted empty:hidden">No results.</p>
             </Autocomplete.Empty>
             <Autocomplete.List className="max-h-[52vh] overflow-y-auto overscroll-contain p-1.5 data-empty:p-0">
               {(command: Command) => (

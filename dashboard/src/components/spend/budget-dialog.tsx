@@ -1,4 +1,4 @@
-// Sets or takes away the limit of a project, of everything, or of the months from this one on.
+// Sets or removes the limit of a project, of everything, or of this month and later ones.
 import { type ReactElement, useState } from "react";
 import { ProblemError } from "~/api/problem";
 import { useSetBudget } from "~/api/spend";
@@ -15,7 +15,7 @@ import { budgetName } from "./budgets";
 import { UsdField } from "./usd-field";
 
 interface Props {
-  /** Null for a project that has to be named. */
+  /** Null for a new project. */
   budget: Budget | null;
   trigger: (open: () => void) => ReactElement;
 }
@@ -29,7 +29,7 @@ export function BudgetDialog({ budget, trigger }: Props) {
         open={open}
         onOpenChange={setOpen}
         title={budget ? `Limit of ${budgetName(budget)}` : "Limit a project"}
-        description="A limit below what is spent orders no new machine; those that live keep what was set aside for them."
+        description="With a limit below the amount spent, no new machine is rented; running machines keep the money reserved for them."
         className="max-w-md"
       >
         <BudgetForm budget={budget} onDone={() => setOpen(false)} />
@@ -56,7 +56,9 @@ function BudgetForm({ budget, onDone }: { budget: Budget | null; onDone: () => v
         draft.done();
         onDone();
         announce(
-          limit_micro_usd === null ? "The limit is taken away" : `The limit is ${formatUsd(limit_micro_usd)}`,
+          limit_micro_usd === null
+            ? "The limit is removed"
+            : `The limit is now ${formatUsd(limit_micro_usd)}`,
         );
       },
     });
@@ -68,7 +70,7 @@ function BudgetForm({ budget, onDone }: { budget: Budget | null; onDone: () => v
   return (
     <CarefulForm className="flex flex-col gap-4 p-4">
       {!budget && (
-        <Field label="Project" error={fields.key} help="As its jobs name it.">
+        <Field label="Project" error={fields.key} help="The project name that jobs use.">
           {(control) => (
             <Input
               {...control}
@@ -92,7 +94,7 @@ function BudgetForm({ budget, onDone }: { budget: Budget | null; onDone: () => v
       <div className="flex flex-wrap justify-end gap-2">
         {known !== null && (
           <Button variant="danger" className="mr-auto" disabled={set.isPending} onClick={() => send(null)}>
-            Take the limit away
+            Remove the limit
           </Button>
         )}
         <Button
@@ -120,7 +122,7 @@ function request(budget: Budget | null, project: string, limit_micro_usd: number
   return { scope: budget.scope, limit_micro_usd, ...(budget.scope === "project" && { key: budget.key }) };
 }
 
-/** The server's words that are about no field. */
+/** The server's messages that belong to no field. */
 function general(error: Error | null): string | undefined {
   if (error instanceof ProblemError && error.problem.errors?.length) return undefined;
   return error?.message;

@@ -51,8 +51,8 @@ export function BudgetPanel({ budgets }: { budgets: Budgets }) {
 }
 
 const NOTES: Partial<Record<Budget["scope"], string>> = {
-  user: "All that was and will be spent.",
-  month: "The limit holds for the months after it, too.",
+  user: "All spending, past and future.",
+  month: "The limit also applies to later months.",
 };
 
 function Row({ budget }: { budget: Budget }) {
@@ -63,7 +63,7 @@ function Row({ budget }: { budget: Budget }) {
       <div className="flex items-start justify-between gap-3">
         <div className="min-w-0">
           <h3 className="break-words font-medium">{name}</h3>
-          <p className="text-muted text-xs">{NOTES[scope] ?? `Jobs of the project ${key}.`}</p>
+          <p className="text-muted text-xs">{NOTES[scope] ?? `Jobs in the project ${key}.`}</p>
         </div>
         <BudgetDialog
           budget={budget}
@@ -84,7 +84,7 @@ function Row({ budget }: { budget: Budget }) {
         </span>{" "}
         <span className="text-muted">
           {limit == null ? "spent, no limit" : `spent of ${formatUsd(limit)}`}
-          {reserved > 0 && `, ${formatUsdUp(reserved)} set aside`}
+          {reserved > 0 && `, ${formatUsdUp(reserved)} reserved`}
         </span>
       </p>
       {limit != null && (

@@ -50,7 +50,7 @@ test("budgets bind a job that leave less than its own limit, and stop one that c
   });
   const project = aBudget({ scope: "project", key: "panels", limit_micro_usd: 100_000 });
   expect(bindingBudgets([user, month, project, aBudget({})], 5_000_000, 460_000)).toEqual([
-    { text: "The budget of November 2026 has $2.00 left, which also ends the job.", stops: false },
-    { text: "The budget of the project panels has $0.10 left: too little to start.", stops: true },
+    { text: "The budget of November 2026 has $2.00 left, so the job may stop earlier.", stops: false },
+    { text: "The budget of the project panels has $0.10 left: not enough to start.", stops: true },
   ]);
 });

@@ -1,4 +1,4 @@
-// Budgets as a person looks for them: everything, this month, each project; those that bind a job.
+// Budgets by scope (everything, this month, each project), and those that limit a job.
 import type { Budget, BudgetScope } from "~/api/types";
 import { formatUsdUp } from "~/lib/money";
 
@@ -50,7 +50,7 @@ export function budgetName({ scope, key }: Pick<Budget, "scope" | "key">): strin
   }
 }
 
-/** What may still be spent or set aside; null without a limit. */
+/** What can still be spent or reserved; null without a limit. */
 export function leftOf({ limit_micro_usd, spent_micro_usd, reserved_micro_usd }: Budget): number | null {
   if (limit_micro_usd == null) return null;
   return Math.max(0, limit_micro_usd - spent_micro_usd - reserved_micro_usd);
@@ -58,11 +58,11 @@ export function leftOf({ limit_micro_usd, spent_micro_usd, reserved_micro_usd }:
 
 export interface Binding {
   text: string;
-  /** Too little is left to start at all. */
+  /** Not enough is left to start. */
   stops: boolean;
 }
 
-/** Budgets that leave a job less than its own limit, or too little to start. */
+/** Budgets that leave a job less than its own limit, or not enough to start. */
 export function bindingBudgets(budgets: Budget[], limit: number | null, least: number | null): Binding[] {
   return budgets.flatMap((budget) => {
     const left = leftOf(budget);
@@ -70,6 +70,8 @@ export function bindingBudgets(budgets: Budget[], limit: number | null, least: n
     const stops = least !== null && left < least;
     if (!stops && limit !== null && left >= limit) return [];
     const text = `The budget of ${budgetName(budget)} has ${formatUsdUp(left)} left`;
-    return [{ text: stops ? `${text}: too little to start.` : `${text}, which also ends the job.`, stops }];
+    return [
+      { text: stops ? `${text}: not enough to start.` : `${text}, so the job may stop earlier.`, stops },
+    ];
   });
 }

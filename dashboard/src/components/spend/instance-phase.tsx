@@ -21,32 +21,33 @@ interface Look {
 export const INSTANCE_PHASES: Record<InstancePhase, Look> = {
   intent: {
     word: "Ordering",
-    meaning: "Its money is set aside; the provider is being asked.",
+    meaning: "The money is reserved and the machine is being ordered.",
     icon: CircleDashed,
     tone: "idle",
   },
   unknown: {
     word: "Unknown",
-    meaning: "The provider gave no clear answer: it is being looked for by its name.",
+    meaning: "The provider gave no clear response. Morpheus is looking for the machine by its name.",
     icon: CircleQuestionMark,
     tone: "warning",
   },
-  live: { word: "Live", meaning: "The provider says that it exists.", icon: CircleDot, tone: "live" },
+  live: { word: "Live", meaning: "The provider reports that it exists.", icon: CircleDot, tone: "live" },
   ending: {
     word: "Ending",
-    meaning: "Its end was ordered, and is not confirmed.",
+    meaning: "Termination was requested but is not confirmed yet.",
     icon: LoaderCircle,
     tone: "warning",
   },
   abandoned: {
     word: "Abandoned",
-    meaning: "It was never found; a part of its money is kept for a while, and it is ended if it shows up.",
+    meaning:
+      "The machine was not found. Part of the money stays reserved for a while, and the machine is terminated if it appears.",
     icon: Unplug,
     tone: "warning",
   },
   gone: {
     word: "Gone",
-    meaning: "It is confirmed that it does not exist, or no longer.",
+    meaning: "The machine is confirmed to be terminated, or never to have existed.",
     icon: CircleCheck,
     tone: "idle",
   },

@@ -22,13 +22,13 @@ export function RaiseLimit({ job }: { job: Job }) {
         </Button>
       )}
       title="Raise the limit"
-      description="A machine that it has keeps what was set aside for it; the next one gets the new limit."
+      description="A machine that is already running keeps its reservation; the new limit applies from the next one."
       action="Set the limit"
       limit={limit_micro_usd ?? null}
       least={Math.max(1, spent_micro_usd + reserved_micro_usd)}
-      help={`For the whole job, over every machine. ${formatUsd(spent_micro_usd)} is spent.`}
+      help={`For the whole job, across all machines. ${formatUsd(spent_micro_usd)} is already spent.`}
       mutation={set}
-      onDone={(limit) => announce(`The limit is ${formatUsd(limit)}`)}
+      onDone={(limit) => announce(`The limit is now ${formatUsd(limit)}`)}
     />
   );
 }
@@ -53,7 +53,7 @@ export function ResumeWithLimit({ job }: { job: Job }) {
       action={`Resume${from}`}
       limit={isAtLimit(job) ? null : (limit_micro_usd ?? null)}
       least={spent_micro_usd + 1}
-      help={`${formatUsd(spent_micro_usd)} of ${formatUsd(limit_micro_usd ?? 0)} is spent, and counts.`}
+      help={`${formatUsd(spent_micro_usd)} of ${formatUsd(limit_micro_usd ?? 0)} is already spent and counts toward the limit.`}
       mutation={resume}
       onDone={() => announce("The job is queued again")}
     />

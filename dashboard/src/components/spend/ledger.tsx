@@ -19,11 +19,11 @@ interface Props {
 }
 
 const MEANINGS: Record<LedgerKind, string> = {
-  reserve: "Set aside for a machine's worst case",
-  top_up: "More is set aside, because the price rose",
-  accrue: "Used up",
-  release: "Not needed after all",
-  true_up: "The provider's bill differs from our reckoning",
+  reserve: "Reserved for a machine's worst case",
+  top_up: "More reserved because the price rose",
+  accrue: "Spent",
+  release: "Released: not needed",
+  true_up: "Adjusted to the provider's bill",
 };
 
 export function Ledger({ job, jobs, onAll }: Props) {
@@ -56,13 +56,13 @@ export function Ledger({ job, jobs, onAll }: Props) {
       ) : !entries ? (
         <Skeleton className="m-3 h-24" />
       ) : entries.length === 0 ? (
-        <p className="p-3 text-muted">No money has moved yet.</p>
+        <p className="p-3 text-muted">No entries yet.</p>
       ) : (
         <section
           aria-label="Entries"
           // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard
           tabIndex={0}
-          // Hidden words in its rows are positioned: without this they would make the page longer.
+          // Visually hidden text in its rows is positioned: without this, it would make the page longer.
           className="relative max-h-[28rem] overflow-auto -outline-offset-2"
         >
           <Entries entries={entries} name={job ? null : name} />

@@ -27,7 +27,7 @@ async function setup(limit: number | null, error: Error | null = null) {
     />,
   );
   await user.click(screen.getByRole("button", { name: "Raise" }));
-  return { mutate, onDone, user, field: await screen.findByLabelText("Limit in all, in dollars") };
+  return { mutate, onDone, user, field: await screen.findByLabelText("Total limit in dollars") };
 }
 
 test("an exact amount is sent, and the dialog closes when that is done", async () => {
@@ -47,9 +47,9 @@ test("too little is refused with what would do, an empty field once somebody ins
   const { mutate, user, field } = await setup(null);
   expect(screen.queryByRole("alert")).toBeNull();
   await user.click(screen.getByRole("button", { name: "Set the limit" }));
-  expect(screen.getByRole("alert").textContent).toBe("must be an amount in dollars, like 2.50");
+  expect(screen.getByRole("alert").textContent).toBe("Enter an amount in dollars, such as 2.50.");
   await user.type(field, "0.1");
-  expect(screen.getByRole("alert").textContent).toBe("must be at least $0.464");
+  expect(screen.getByRole("alert").textContent).toBe("Enter at least $0.464.");
   expect(mutate).not.toHaveBeenCalled();
 });
 
@@ -59,7 +59,7 @@ test("the server's words about the limit stand at the field", async () => {
     2_000_000,
     new ProblemError({ type: "invalid_request", title: "", status: 400, errors }),
   );
-  expect(screen.getByRole("alert").textContent).toBe(errors[0]?.message);
+  expect(screen.getByRole("alert").textContent).toBe("Must be more than $0.50, which is spent already.");
   expect(field.getAttribute("aria-invalid")).toBe("true");
 });
 
@@ -68,7 +68,7 @@ test("an amount that was typed is there again after the dialog was closed, unles
   const reopen = async () => {
     await vi.waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
     await user.click(screen.getByRole("button", { name: "Raise" }));
-    return screen.findByLabelText("Limit in all, in dollars");
+    return screen.findByLabelText("Total limit in dollars");
   };
   await user.type(field, "7.5{Escape}");
   const again = await reopen();

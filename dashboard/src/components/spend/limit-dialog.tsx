@@ -21,11 +21,11 @@ interface Props {
   action: string;
   /** What the field holds at first, in micro-dollars. */
   limit: number | null;
-  /** The smallest that may be. */
+  /** The minimum. */
   least: number;
   help: string;
   mutation: Pick<UseMutationResult<Job, Error, number>, "mutate" | "reset" | "isPending" | "error">;
-  /** The server has taken the limit. */
+  /** The server has accepted the limit. */
   onDone: (limit: number) => void;
 }
 
@@ -71,7 +71,7 @@ function LimitForm(props: Props & { onClose: () => void }) {
   return (
     <CarefulForm className="flex flex-col gap-4 p-4">
       <UsdField
-        label="Limit in all, in dollars"
+        label="Total limit in dollars"
         value={text}
         onValueChange={(next) => {
           draft.change({ text: next });
@@ -102,7 +102,7 @@ function LimitForm(props: Props & { onClose: () => void }) {
   );
 }
 
-/** The server's words about the field, or about all of it. */
+/** The server's message about the field, or about the whole request. */
 function refusal(error: Error | null): string | undefined {
   if (!(error instanceof ProblemError)) return error?.message;
   return error.fields.limit_micro_usd ?? error.message;

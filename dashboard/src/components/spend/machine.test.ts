@@ -8,6 +8,9 @@ test("a machine is told in a line", () => {
     gpu: "NVIDIA GeForce RTX 3090",
     memory_gb: 24,
     engines: ["native" as const, "kohya" as const],
+    devices: ["cpu" as const, "cuda" as const],
+    lora_kinds: ["lora" as const],
+    protocol: { version: 2, oldest: 2 },
     seen_at: "2026-11-23T10:00:00Z",
     is_online: true,
   };

@@ -1,4 +1,4 @@
-// Rented machines: those that are not confirmed gone, then the newest of the others.
+// Rented machines: first those not confirmed terminated, then the newest of the others.
 import { Link } from "@tanstack/react-router";
 import type { Job, RentedInstance } from "~/api/types";
 import { Panel } from "~/components/ui/panel";
@@ -19,14 +19,14 @@ export function Machines({ machines, jobs }: Props) {
       aside={
         machines.length > 0 && (
           <span className="text-muted text-xs">
-            {n_living === 0 ? "all confirmed gone" : `${n_living} not confirmed gone`}
+            {n_living === 0 ? "all confirmed terminated" : `${n_living} not confirmed terminated`}
           </span>
         )
       }
       bodyClassName=""
     >
       {machines.length === 0 ? (
-        <p className="p-3 text-muted">None has been rented yet.</p>
+        <p className="p-3 text-muted">No machine has been rented yet.</p>
       ) : (
         <>
           <table className="hidden w-full border-collapse text-left md:table">
@@ -36,7 +36,7 @@ export function Machines({ machines, jobs }: Props) {
                 <th scope="col">Job</th>
                 <th scope="col">Phase</th>
                 <th scope="col" className="text-right">
-                  An hour
+                  Per hour
                 </th>
                 <th scope="col" className="text-right">
                   Cost
@@ -107,7 +107,7 @@ function Card({ machine, job }: RowProps) {
       <div className="flex justify-between gap-3">
         <div>
           <JobLink machine={machine} job={job} />
-          <div className="text-muted text-xs">{formatUsdUp(machine.rate_micro_usd)} an hour</div>
+          <div className="text-muted text-xs">{formatUsdUp(machine.rate_micro_usd)} per hour</div>
         </div>
         <div className="text-right" data-figures>
           <Cost machine={machine} />
@@ -147,7 +147,7 @@ function JobLink({ machine, job }: RowProps) {
   );
 }
 
-/** By our own reckoning, and by the provider's bill once that no longer changes. */
+/** By our own accounting, and by the provider's bill once that is final. */
 function Cost({ machine: { accrued_micro_usd, billed_micro_usd } }: { machine: RentedInstance }) {
   return (
     <>
@@ -163,13 +163,13 @@ function End({ machine: { gone_at, deadline_at } }: { machine: RentedInstance })
   if (gone_at) {
     return (
       <time dateTime={gone_at} title={formatDate(gone_at)} className="text-muted">
-        Gone since {formatClock(new Date(gone_at))}
+        Terminated {formatClock(new Date(gone_at))}
       </time>
     );
   }
   return (
     <time dateTime={deadline_at} title={formatDate(deadline_at)}>
-      Gone by {formatClock(new Date(deadline_at))}
+      Must end by {formatClock(new Date(deadline_at))}
     </time>
   );
 }

@@ -59,20 +59,20 @@ export function MoneyPanel({ job, forecast: told }: Props) {
         <Figure label="Spent of limit">
           {formatUsdUp(spent_micro_usd)} <Of>/ {formatUsd(limit)}</Of>
         </Figure>
-        <Figure label="Rate now">
-          {formatUsdUp(rate_micro_usd)} <Of>an hour</Of>
+        <Figure label="Current rate">
+          {formatUsdUp(rate_micro_usd)} <Of>per hour</Of>
         </Figure>
-        <Figure label="Forecast at the last step">
+        <Figure label="Forecast total">
           {forecast === null ? (
             "–"
           ) : (
             <span className={forecast > limit ? "text-bad" : undefined}>
               {formatUsdUp(forecast)}
-              {forecast > limit && " · above the limit"}
+              {forecast > limit && " · over the limit"}
             </span>
           )}
         </Figure>
-        <Figure label="Set aside">{formatUsdUp(Math.max(0, reserved))}</Figure>
+        <Figure label="Reserved">{formatUsdUp(Math.max(0, reserved))}</Figure>
       </dl>
       <Machine machine={machines[0]} n_earlier={Math.max(0, machines.length - 1)} />
     </Panel>
@@ -81,7 +81,7 @@ export function MoneyPanel({ job, forecast: told }: Props) {
 
 /** The one that lives, or the last that did. */
 function Machine({ machine, n_earlier }: { machine: RentedInstance | undefined; n_earlier: number }) {
-  if (!machine) return <p className="border-t px-3 py-2 text-muted">No machine has been ordered yet.</p>;
+  if (!machine) return <p className="border-t px-3 py-2 text-muted">No machine has been rented yet.</p>;
   const { gpu, n_gpus, phase, name, deadline_at, gone_at } = machine;
   return (
     <div className="flex flex-wrap items-center gap-x-3 gap-y-1 border-t px-3 py-2">
@@ -93,8 +93,8 @@ function Machine({ machine, n_earlier }: { machine: RentedInstance | undefined; 
       <span className="min-w-0 wrap-anywhere font-mono text-muted text-xs">{name}</span>
       <span className="text-muted text-xs sm:ml-auto">
         {gone_at
-          ? `gone since ${formatClock(new Date(gone_at))}`
-          : `must be gone by ${formatClock(new Date(deadline_at))}`}
+          ? `terminated at ${formatClock(new Date(gone_at))}`
+          : `must end by ${formatClock(new Date(deadline_at))}`}
         {n_earlier > 0 && ` · ${formatPlural(n_earlier, "machine")} before it`}
       </span>
     </div>

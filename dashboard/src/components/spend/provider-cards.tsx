@@ -1,4 +1,4 @@
-// Who leases machines: how that is going, and the button after somebody has looked at a halt.
+// Providers: their state, and the button that resumes renting after a halt.
 import { CircleAlert, Cloud, Monitor, Play } from "lucide-react";
 import { useResumeProvider } from "~/api/spend";
 import type { ProviderInfo } from "~/api/types";
@@ -42,12 +42,11 @@ function Card({ provider, now }: { provider: ProviderInfo; now: number }) {
     <>
       <h3 className="flex items-center gap-2 font-medium">
         <Icon aria-hidden className="size-4 text-muted" />
-        {providerName(name)}
+        {providerName(name, [provider])}
       </h3>
       <p className="mt-0.5 text-muted text-xs">
-        {is_rented ? "Rents machines out" : "Costs nothing"} · up to {formatPlural(max_running, "job")} at a
-        time
-        {is_rented && ` · ${seen_at ? `answered ${formatAgo(seen_at, now)}` : "has not been asked yet"}`}
+        {is_rented ? "Paid rental" : "Free"} · up to {formatPlural(max_running, "job")} at a time
+        {is_rented && ` · ${seen_at ? `last response ${formatAgo(seen_at, now)}` : "not contacted yet"}`}
       </p>
       {machines.length > 0 && (
         <ul className="mt-2 flex flex-col gap-1 text-xs">
@@ -55,9 +54,14 @@ function Card({ provider, now }: { provider: ProviderInfo; now: number }) {
             <li key={machine.name}>
               <span className="font-medium">{machine.name}</span>{" "}
               <span className="text-muted">
-                {[describeMachine(machine), ...machine.labels].join(", ")} · called{" "}
+                {[describeMachine(machine), ...machine.labels].join(", ")} · last seen{" "}
                 {formatAgo(machine.seen_at, now)}
               </span>
+              {machine.problem && (
+                <p className="text-bad">
+                  Gets no work: {machine.name} {machine.problem}.
+                </p>
+              )}
             </li>
           ))}
         </ul>
@@ -66,7 +70,8 @@ function Card({ provider, now }: { provider: ProviderInfo; now: number }) {
       {n_foreign > 0 && (
         <p className="mt-2 text-xs">
           {formatPlural(n_foreign, "machine")} of the account {n_foreign === 1 ? "is" : "are"} not of
-          Morpheus: {formatUsdUp(foreign_rate_micro_usd)} an hour, in no budget, never touched.
+          Morpheus: {formatUsdUp(foreign_rate_micro_usd)} per hour. They count in no budget and are never
+          touched.
         </p>
       )}
     </>
@@ -80,7 +85,7 @@ function Halted({ name, reason }: { name: string; reason: string }) {
       <p className="flex gap-2">
         <CircleAlert aria-hidden className="mt-0.5 size-4 shrink-0 text-bad" />
         <span className="min-w-0 break-words">
-          <strong className="font-semibold">No machines are ordered.</strong> {formatSentence(reason)}
+          <strong className="font-semibold">Renting is paused.</strong> {formatSentence(reason)}
         </span>
       </p>
       <Button
@@ -89,13 +94,13 @@ function Halted({ name, reason }: { name: string; reason: string }) {
         disabled={resume.isPending}
         onClick={() =>
           resume.mutate(name, {
-            onSuccess: () => announce("Machines are ordered again"),
-            onError: (error) => announceError("That did not work", error),
+            onSuccess: () => announce("Renting is resumed"),
+            onError: (error) => announceError("Renting was not resumed", error),
           })
         }
       >
         <Play aria-hidden />
-        Order machines again
+        Resume renting
       </Button>
     </div>
   );

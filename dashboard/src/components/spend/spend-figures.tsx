@@ -15,16 +15,16 @@ export function SpendFigures({ spend, budgets }: Props) {
   return (
     <section aria-label="Now" className="mb-4 rounded-lg border bg-surface">
       <dl className="grid grid-cols-2 gap-x-4 gap-y-3 px-3 py-2.5 sm:grid-cols-4">
-        <Figure label="Rate now">
-          <Amount micro={spend.rate_micro_usd} /> <Of>an hour</Of>
+        <Figure label="Current rate">
+          <Amount micro={spend.rate_micro_usd} /> <Of>per hour</Of>
         </Figure>
-        <Figure label="Machines not gone">
+        <Figure label="Active machines">
           <span className="display text-xl">{n_living}</span>
         </Figure>
         <Figure label={`Spent in ${budgetName(month)}`}>
           <Amount micro={month.spent_micro_usd} /> <Of>{left(month)}</Of>
         </Figure>
-        <Figure label="Spent in all">
+        <Figure label="Total spent">
           <Amount micro={user.spent_micro_usd} /> <Of>{left(user)}</Of>
         </Figure>
       </dl>

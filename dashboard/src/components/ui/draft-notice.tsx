@@ -17,10 +17,10 @@ export function DraftNotice({ from, onDiscard, className = "" }: Props) {
       role="status"
       className={`flex flex-wrap items-center justify-between gap-2 rounded-md border bg-sunken px-3 py-2 ${className}`}
     >
-      <span>You typed this {formatAgo(new Date(from).toISOString())} and did not send it.</span>
+      <span>You typed this {formatAgo(new Date(from).toISOString())} and did not submit it.</span>
       <Button size="sm" onClick={onDiscard}>
         <RotateCcw aria-hidden />
-        Discard it
+        Discard
       </Button>
     </div>
   );

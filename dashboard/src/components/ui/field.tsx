@@ -1,6 +1,7 @@
 // A labeled form control with its help text and the server's error.
 import { type ComponentProps, type ReactNode, useId } from "react";
 import { cn } from "~/lib/cn";
+import { formatSentence } from "~/lib/format";
 
 export const CONTROL =
   "rounded-md border border-line-strong/55 bg-surface text-text placeholder:text-muted transition-colors hover:border-line-strong focus-visible:border-accent focus-visible:outline-offset-0 aria-invalid:border-bad disabled:opacity-50";
@@ -9,7 +10,7 @@ interface Props {
   label: string;
   help?: ReactNode;
   error?: string | undefined;
-  /** What stands right of the label: a unit, the preset's value. */
+  /** Shown right of the label: a unit, the preset's value. */
   aside?: ReactNode;
   className?: string;
   children: (control: {
@@ -33,7 +34,7 @@ export function Field({ label, help, error, aside, className, children }: Props)
       {children({ id, "aria-describedby": described, "aria-invalid": error ? true : undefined })}
       {error && (
         <p id={`${id}-error`} role="alert" className="text-bad text-xs">
-          {error}
+          {formatSentence(error)}
         </p>
       )}
       {help && (

@@ -19,7 +19,7 @@ fn findings(named: &[(&str, Value)], below_other: &[&str]) -> Vec<String> {
         .iter()
         .map(|(name, kind)| json!({"name": name, "kind": kind}))
         .collect();
-    let ours = |name: &str| matches!(name, "trainer" | "store" | "dataset");
+    let ours = |name: &str| matches!(name, "trainer" | "store" | "dataset" | "sim");
     let id = |name: &str| format!("{}+{name}", if ours(name) { "path" } else { "registry" });
     let mut packages = vec![package("server", true, json!(names))];
     let mut nodes = vec![json!({
@@ -83,4 +83,15 @@ fn tensors_do_not_come_in_through_others() {
 #[test]
 fn tests_may_use_what_the_build_must_not() {
     assert_eq!(findings(&[("dataset", "dev".into())], &["candle-core"]), [""; 0]);
+}
+
+#[test]
+fn tests_keep_to_the_directions_and_may_use_the_outside_world() {
+    assert_eq!(findings(&[("sim", "dev".into())], &[]), [""; 0]);
+    assert_eq!(
+        findings(&[("trainer", "dev".into())], &[]),
+        [
+            "error: crates/server/Cargo.toml: server must not depend on trainer for its tests: see the directions in ARCHITECTURE.md"
+        ]
+    );
 }

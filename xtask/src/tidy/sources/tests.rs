@@ -99,3 +99,30 @@ fn only_the_api_folder_talks_to_the_server() {
         [""; 0]
     );
 }
+
+#[test]
+fn kernels_and_devices_of_candle_are_named_at_home_only() {
+    let text = "//! Computes.\nuse diffusion::kernels::gemm;\nlet at = Device::Cpu;\n";
+    let why_kernels = "`kernels::`: only the CPU's implementation of a device names kernels; call a \
+                       `diffusion::device::Device`";
+    let why_cpu = "`Device::Cpu`: only one file names a device of candle's; host tensors are on \
+                   `diffusion::device::HOST`";
+    // Tests, too: what they share with the rest is the seam.
+    for path in ["crates/trainer/src/train.rs", "crates/trainer/src/tape/tests.rs"] {
+        assert_eq!(
+            findings(path, text),
+            [
+                format!("error: {path}:2: {why_kernels}"),
+                format!("error: {path}:3: {why_cpu}")
+            ]
+        );
+    }
+    for path in [
+        "crates/diffusion/src/cpu.rs",
+        "crates/diffusion/src/cpu/forward.rs",
+    ] {
+        assert_eq!(findings(path, text), [format!("error: {path}:3: {why_cpu}")]);
+    }
+    let host = "crates/diffusion/src/device/host.rs";
+    assert_eq!(findings(host, text), [format!("error: {host}:2: {why_kernels}")]);
+}

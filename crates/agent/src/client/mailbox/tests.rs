@@ -127,7 +127,7 @@ async fn a_request_that_waits_holds_no_other_up() {
         }
     };
     let (claimed, ()) = tokio::join!(claiming, beating);
-    assert!(claimed.unwrap().assignment.is_none());
+    assert!(claimed.unwrap().work.is_none());
     let written = bucket.written();
     assert!(written.iter().all(|requests| requests.token == "secret"));
     assert!(

@@ -4,29 +4,30 @@ use std::io::Write as _;
 
 use protocol::{
     DatasetVersionId, ItemId,
-    dataset::{ManifestItem, Split},
+    dataset::{Manifest, ManifestItem, Split},
     preset::BaseClass,
-    recipe::{Engine, RecipeRequest},
+    recipe::{Engine, Recipe, RecipeRequest},
 };
 
 use super::*;
 
-fn recipe() -> Recipe {
-    let request = RecipeRequest {
+fn recipe(change: impl FnOnce(&mut RecipeRequest)) -> Recipe {
+    let mut request = RecipeRequest {
         engine: Engine::Kohya,
         base_model: "tiny-xl".into(),
         name: "zora".into(),
         ..RecipeRequest::default()
     };
+    change(&mut request);
     Recipe::resolve(request, BaseClass::Tiny).unwrap()
 }
 
-fn origin_of(recipe: &Recipe) -> Origin {
-    Origin::of(recipe, &manifest("zora, smiling"), "weights".into())
+fn training_of(recipe: &Recipe) -> Training {
+    Training::of(recipe, &manifest("zora, smiling"), "weights".into())
 }
 
-fn origin() -> Origin {
-    origin_of(&recipe())
+fn training() -> Training {
+    training_of(&recipe(|_| ()))
 }
 
 fn manifest(caption: &str) -> Manifest {
@@ -59,7 +60,7 @@ fn checkpoint(folder: &Path) -> PathBuf {
     fs::write(state.join("model.safetensors"), safetensors()).unwrap();
     fs::write(state.join("core.123"), "what somebody left there").unwrap();
     let path = folder.join("checkpoint-000008.zip");
-    archive(&origin(), 8, &lora, &state, &path).unwrap();
+    archive(training().origin(), 8, &lora, &state, &path).unwrap();
     path
 }
 
@@ -70,7 +71,7 @@ fn a_state_goes_to_another_folder_as_it_was() {
     fs::rename(checkpoint(here.path()), &path).unwrap();
     drop(here);
     let to = there.path().join("resume");
-    let resumed = unpack(&path, &origin(), &to).unwrap();
+    let resumed = unpack(&path, &training(), &to).unwrap();
     assert_eq!(resumed.step, 8);
     assert_eq!(fs::read(&resumed.lora).unwrap(), safetensors());
     let mut files: Vec<_> = fs::read_dir(&resumed.state)
@@ -87,35 +88,93 @@ fn a_state_goes_to_another_folder_as_it_was() {
     );
     // A second attempt in the same folder begins with an empty one.
     fs::write(to.join("state/scaler.pt"), "of another state").unwrap();
-    unpack(&path, &origin(), &to).unwrap();
+    unpack(&path, &training(), &to).unwrap();
     assert!(!to.join("state/scaler.pt").exists());
 }
 
 #[track_caller]
-fn refused(path: &Path, origin: &Origin, words: &str) {
+fn refused(path: &Path, training: &Training, words: &str) {
     let to = path.with_extension("unpacked");
-    let err = unpack(path, origin, &to).unwrap_err().to_string();
+    let err = unpack(path, training, &to).unwrap_err().to_string();
     assert!(err.contains(words), "{err}");
 }
 
 #[test]
-fn a_checkpoint_of_another_training_is_refused() {
+fn a_checkpoint_of_another_training_is_refused_with_every_field() {
     let folder = tempfile::tempdir().unwrap();
     let path = checkpoint(folder.path());
-    let mut other = recipe();
-    other.parameters.seed += 1;
-    refused(&path, &origin_of(&other), "was made with another seed");
-    let mut other = recipe();
-    other.base_model = "sdxl".into();
-    refused(&path, &origin_of(&other), "was made with another base_model");
-    let other = Origin::of(&recipe(), &manifest("zora, angry"), "weights".into());
-    refused(&path, &other, "was made with another dataset");
-    let other = Origin::of(&recipe(), &manifest("zora, smiling"), "others".into());
-    refused(&path, &other, "another base model of the name `tiny-xl`");
-    // When files are written is free.
-    let mut other = recipe();
-    other.parameters.sample_every_n_steps += 1;
-    unpack(&path, &origin_of(&other), &folder.path().join("resume")).unwrap();
+    let other = recipe(|request| {
+        request.overrides.seed = Some(43);
+        request.overrides.rank = Some(4);
+        request.trigger_word = Some("zora".into());
+    });
+    let other = Training::of(&other, &manifest("zora, angry"), "weights".into());
+    refused(
+        &path,
+        &other,
+        "was made by another training: `parameters.rank` was 16 and is 4 now, `parameters.alpha` was 16.0 and is 4.0 \
+         now, `parameters.seed` was 42 and is 43 now, `trigger_word` was null and is \"zora\" now, `dataset` was ",
+    );
+    let other = Training::of(&recipe(|_| ()), &manifest("zora, smiling"), "others".into());
+    refused(&path, &other, "`base_model` was weights and is others now");
+    let other = recipe(|request| request.overrides.n_steps = Some(7));
+    refused(
+        &path,
+        &training_of(&other),
+        "has 8 steps done, and `parameters.n_steps` is 7",
+    );
+}
+
+#[test]
+fn what_does_not_change_the_weights_is_free() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = checkpoint(folder.path());
+    let other = recipe(|request| {
+        request.overrides.sample_every_n_steps = Some(7);
+        request.overrides.checkpoint_every_n_steps = Some(0);
+        request.sample_prompts = vec!["zora waves".into()];
+        request.name = "another name".into();
+    });
+    let resumed = unpack(&path, &training_of(&other), &folder.path().join("resume")).unwrap();
+    assert_eq!(resumed.new_schedule, None);
+    let longer = recipe(|request| request.overrides.n_steps = Some(800));
+    let resumed = unpack(&path, &training_of(&longer), &folder.path().join("resume")).unwrap();
+    let said = resumed.new_schedule.unwrap();
+    assert!(
+        said.starts_with(
+            "goes on after step 8 with another schedule: `parameters.n_steps` was 465 and is 800 now;"
+        ),
+        "{said}"
+    );
+    // A warm-up that was over counts no more; one that was not is another training.
+    let warm = recipe(|request| request.overrides.n_warmup_steps = Some(8));
+    unpack(&path, &training_of(&warm), &folder.path().join("resume")).unwrap();
+    let warmer = recipe(|request| request.overrides.n_warmup_steps = Some(9));
+    refused(
+        &path,
+        &training_of(&warmer),
+        "`parameters.n_warmup_steps` was 0 and is 9 now",
+    );
+}
+
+/// Written by the version before hyperparameters had definitions, by the function `checkpoint` above as it was then.
+#[test]
+fn a_checkpoint_of_format_2_is_gone_on_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("format-2.zip");
+    fs::write(&path, include_bytes!("fixtures/format-2.zip")).unwrap();
+    let resumed = unpack(&path, &training(), &folder.path().join("resume")).unwrap();
+    assert_eq!((resumed.step, resumed.new_schedule), (8, None));
+    assert_eq!(fs::read(&resumed.lora).unwrap(), safetensors());
+    let longer = recipe(|request| request.overrides.n_steps = Some(800));
+    let resumed = unpack(&path, &training_of(&longer), &folder.path().join("resume")).unwrap();
+    assert!(resumed.new_schedule.is_some());
+    let other = recipe(|request| request.overrides.seed = Some(43));
+    refused(
+        &path,
+        &training_of(&other),
+        "`parameters.seed` was 42 and is 43 now; go on with what it was made with",
+    );
 }
 
 /// A copy of an archive; `change` gets every name and content, and says what the copy has instead.
@@ -158,7 +217,11 @@ fn names_that_leave_the_folder_are_refused() {
             };
             Some((name.to_owned(), content.to_owned()))
         });
-        refused(&other, &origin(), "which no state of sd-scripts has");
+        refused(
+            &other,
+            &training(),
+            "which does not belong in a state of sd-scripts",
+        );
         assert!(!folder.path().join("escaped").exists());
     }
 }
@@ -172,12 +235,12 @@ fn what_is_broken_or_foreign_is_refused() {
             (!name.ends_with(missing)).then(|| (name.to_owned(), content.to_owned()))
         });
         // The LoRA's name ends like that of the state's weights.
-        refused(&other, &origin(), "its state lacks");
+        refused(&other, &training(), "its state lacks");
     }
     let other = copy(&path, |name, content| {
         (name != NOTE).then(|| (name.to_owned(), content.to_owned()))
     });
-    refused(&other, &origin(), "has no note");
+    refused(&other, &training(), "has no note");
     let other = copy(&path, |name, content| {
         let kept = if name.ends_with(".safetensors") {
             content.len() - 1
@@ -186,7 +249,7 @@ fn what_is_broken_or_foreign_is_refused() {
         };
         Some((name.to_owned(), content[..kept].to_owned()))
     });
-    refused(&other, &origin(), "is not complete");
+    refused(&other, &training(), "is not complete");
 
     let mut bytes = fs::read(&path).unwrap();
     let at = bytes
@@ -203,15 +266,15 @@ fn what_is_broken_or_foreign_is_refused() {
     bytes[content] ^= 1;
     let damaged = folder.path().join("damaged.zip");
     fs::write(&damaged, &bytes).unwrap();
-    refused(&damaged, &origin(), "damaged");
+    refused(&damaged, &training(), "damaged");
     fs::write(&damaged, &bytes[..bytes.len() / 2]).unwrap();
-    refused(&damaged, &origin(), "no whole archive");
+    refused(&damaged, &training(), "not a complete archive");
 
     let native = folder.path().join("checkpoint-000008.safetensors");
     fs::write(&native, safetensors()).unwrap();
     refused(
         &native,
-        &origin(),
-        "checkpoints of the native engine are good for that one only",
+        &training(),
+        "checkpoints of the native engine only work with the native engine",
     );
 }

@@ -45,7 +45,7 @@ fn no_pictures_although_the_exit_code_is_0() {
         EXIT_0,
         "ignore subset with image_dir='/pictures': no images found\n0 train images with repeats.\nNo data found. Please verify",
         expect![[r#"
-            sd-scripts found no pictures in the folder that it was given; it said:
+            sd-scripts found no pictures in its folder; its output:
             ignore subset with image_dir='/pictures': no images found"#]],
     );
 }
@@ -56,7 +56,7 @@ fn exit_code_0_without_a_word_on_the_model() {
         EXIT_0,
         "create LoRA network.",
         expect![[r#"
-            sd-scripts ended without an error, but it never said that the model is saved; it said:
+            sd-scripts ended without an error, but it did not report that the model was saved; its output:
             create LoRA network."#]],
     );
     check(EXIT_0, "model saved.", expect!["no failure"]);
@@ -79,7 +79,7 @@ fn missing_modules() {
         EXIT_1,
         "loading\nTraceback (most recent call last):\n  File \"train.py\", line 1\nModuleNotFoundError: No module named 'diffusers.utils'",
         expect![[r#"
-            the Python of sd-scripts lacks the module `diffusers.utils`: install its requirements; it said:
+            the Python of sd-scripts lacks the module `diffusers.utils`: install its requirements; its output:
             Traceback (most recent call last):
               File "train.py", line 1
             ModuleNotFoundError: No module named 'diffusers.utils'"#]],
@@ -88,7 +88,7 @@ fn missing_modules() {
         EXIT_1,
         "ImportError: No bitsandbytes / bitsandbytesがインストールされていないようです",
         expect![[r#"
-            the Python of sd-scripts lacks the module `bitsandbytes`: install its requirements; it said:
+            the Python of sd-scripts lacks the module `bitsandbytes`: install its requirements; its output:
             ImportError: No bitsandbytes / bitsandbytesがインストールされていないようです"#]],
     );
 }
@@ -99,7 +99,7 @@ fn a_base_of_another_architecture() {
         EXIT_1,
         "RuntimeError: Error(s) in loading state_dict for SdxlUNet2DConditionModel:",
         expect![[r#"
-            sd-scripts cannot load the base model: it takes full SDXL models only; it said:
+            sd-scripts cannot load the base model: it supports full SDXL models only; its output:
             RuntimeError: Error(s) in loading state_dict for SdxlUNet2DConditionModel:"#]],
     );
 }
@@ -110,7 +110,7 @@ fn missing_tokenizers() {
         EXIT_1,
         "Traceback (most recent call last):\n  File \"train.py\", line 1\n    load()\n    ~~~~^^\nrequests.exceptions.ConnectionError: (MaxRetryError('HTTPSConnectionPool(host='huggingface.co', port=443)'",
         expect![[r#"
-            the two CLIP tokenizers are not in `/tokenizers`, and could not be fetched: deploy/worker/setup.sh makes them, and --kohya-tokenizers names their folder; it said:
+            the two CLIP tokenizers are not in `/tokenizers`, and could not be downloaded: deploy/worker/setup.sh creates them, and --kohya-tokenizers sets their folder; its output:
             Traceback (most recent call last):
               File "train.py", line 1
                 load()
@@ -133,7 +133,7 @@ fn arguments_that_it_does_not_know() {
         EXIT_2,
         "sdxl_train_network.py: error: unrecognized arguments: --sdpa",
         expect![[r#"
-            this version of sd-scripts does not take its arguments; it said:
+            this version of sd-scripts does not accept the arguments; its output:
             sdxl_train_network.py: error: unrecognized arguments: --sdpa"#]],
     );
 }
@@ -171,4 +171,18 @@ fn the_tail_is_bounded() {
     assert_eq!(tail.0.len(), N_KEPT);
     assert_eq!(tail.excerpt().0.len(), N_SHOWN);
     assert_eq!(tail.excerpt().0.last().unwrap(), "line 999");
+}
+
+#[test]
+fn a_full_disk_is_told_from_a_fault_of_the_training() {
+    let ended = |error: &str| {
+        let mut seen = Seen::default();
+        seen.tail
+            .push(Stream::Err, "Traceback (most recent call last):".into());
+        seen.tail.push(Stream::Err, error.into());
+        diagnose(ExitStatus::from_raw(EXIT_1), &seen, Path::new("/tokenizers")).unwrap()
+    };
+    assert!(ended("OSError: [Errno 28] No space left on device").is_of_disk());
+    assert!(!ended("ValueError: the rank is odd").is_of_disk());
+    assert!(!Failure::NoGpu.is_of_disk());
 }

@@ -158,7 +158,7 @@ fn a_real_run_with_plain_lines() {
     assert_eq!(
         stages[..4],
         [
-            "looking at the pictures",
+            "inspecting the pictures",
             "loading the base model",
             "caching latents",
             "caching captions"

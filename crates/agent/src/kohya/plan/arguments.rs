@@ -3,14 +3,18 @@
 use std::path::Path;
 
 use diffusion::schedulers::PredictionType;
-use protocol::recipe::{LrSchedule, Parameters};
+use protocol::{
+    parameters::Value,
+    recipe::{LrSchedule, Parameters},
+};
 
 use super::{Memory, Plan, Precision, Request};
 
-/// Every argument, in the order: model, data, network, optimizer, loss, precision, output.
+/// Every argument, in the order: model, data, network, hyperparameters that sd-scripts takes as they are, optimizer,
+/// precision, output.
 pub(super) fn list(request: &Request<'_>, plan: &Plan) -> Vec<String> {
     let recipe = request.recipe;
-    let p = &recipe.parameters;
+    let p = recipe.parameters();
     let mut args = Arguments::default();
 
     args.path("pretrained_model_name_or_path", request.base);
@@ -22,10 +26,6 @@ pub(super) fn list(request: &Request<'_>, plan: &Plan) -> Vec<String> {
     args.path("dataset_config", &plan.dataset_file);
     // Also in the dataset file, which is what counts; `modelspec.resolution` is taken from here, and is 1024 otherwise.
     args.value("resolution", format!("{0},{0}", p.resolution));
-    if p.max_tokens != 75 {
-        // 75 is what an absent option means; sd-scripts does not take the number.
-        args.value("max_token_length", p.max_tokens);
-    }
     args.flag("cache_latents");
     args.flag("cache_latents_to_disk");
     // Cached text encodings cannot be dropped.
@@ -37,11 +37,16 @@ pub(super) fn list(request: &Request<'_>, plan: &Plan) -> Vec<String> {
     args.flag("persistent_data_loader_workers");
 
     args.value("network_module", "networks.lora");
-    args.value("network_dim", p.rank);
-    // As a float, else alpha is stored as an integer tensor, which other programs stumble over.
-    args.value("network_alpha", format!("{:?}", p.alpha));
     // The text encoders are trained by default; the native engine trains the unet alone.
     args.flag("network_train_unet_only");
+
+    for (definition, value) in p.values() {
+        if let Some(option) = definition.kohya
+            && definition.off != Some(value)
+        {
+            args.hyperparameter(option, value);
+        }
+    }
 
     args.value("optimizer_type", "AdamW");
     args.values(
@@ -52,7 +57,6 @@ pub(super) fn list(request: &Request<'_>, plan: &Plan) -> Vec<String> {
             "eps=1e-08".to_owned(),
         ],
     );
-    args.value("learning_rate", format!("{:?}", p.learning_rate));
     args.value("lr_scheduler", scheduler(p.lr_schedule, p.n_warmup_steps));
     // With `--skip_until_initial_step` it loses count after an epoch, and trains too long. Without it, it takes the
     // weights, the optimizer and the place in the schedule from the state, and trains what it is told, counting from 0.
@@ -67,16 +71,8 @@ pub(super) fn list(request: &Request<'_>, plan: &Plan) -> Vec<String> {
         args.value("max_train_steps", p.n_steps);
     }
     args.value("gradient_accumulation_steps", request.memory.batches(p).1);
-    args.value("max_grad_norm", format!("{:?}", p.max_gradient_norm));
-    args.value("seed", p.seed);
 
     args.value("loss_type", "l2");
-    if p.min_snr_gamma > 0.0 {
-        args.value("min_snr_gamma", format!("{:?}", p.min_snr_gamma));
-    }
-    if p.noise_offset > 0.0 {
-        args.value("noise_offset", format!("{:?}", p.noise_offset));
-    }
 
     args.value("mixed_precision", request.precision.word());
     args.flag("no_half_vae");
@@ -88,7 +84,7 @@ pub(super) fn list(request: &Request<'_>, plan: &Plan) -> Vec<String> {
     }
 
     args.path("output_dir", &plan.output);
-    args.value("output_name", &recipe.name);
+    args.value("output_name", recipe.name());
     args.value("save_model_as", "safetensors");
     args.value(
         "save_precision",
@@ -109,7 +105,7 @@ pub(super) fn list(request: &Request<'_>, plan: &Plan) -> Vec<String> {
         args.value("sample_every_n_steps", plan.looks_every);
         args.value("sample_sampler", "euler");
     }
-    if let Some(trigger) = &recipe.trigger_word {
+    if let Some(trigger) = recipe.trigger_word() {
         args.value("metadata_trigger_phrase", trigger);
     }
     args.path("logging_dir", &plan.logs);
@@ -166,11 +162,23 @@ impl Arguments {
         }
     }
 
+    fn hyperparameter(&mut self, name: &str, value: Value<'_>) {
+        match value {
+            Value::Whole(value) => self.value(name, value),
+            // Always with a point, else alpha is stored as an integer tensor, which other programs stumble over.
+            Value::Number(value) => self.value(name, format!("{value:?}")),
+            Value::Switch(true) => self.flag(name),
+            Value::Switch(false) => {}
+            Value::Text(value) => self.value(name, value),
+            Value::List(values) => self.values(name, values.iter().cloned()),
+        }
+    }
+
     fn path(&mut self, name: &str, value: &Path) {
         self.value(name, value.display());
     }
 
-    fn values<const N: usize>(&mut self, name: &str, values: [String; N]) {
+    fn values(&mut self, name: &str, values: impl IntoIterator<Item = String>) {
         self.0.push(format!("--{name}"));
         self.0.extend(values);
     }

@@ -41,7 +41,7 @@ struct Subset {
 }
 
 pub(super) fn write(request: &Request<'_>, plan: &Plan) -> String {
-    let p = &request.recipe.parameters;
+    let p = request.recipe.parameters();
     let limits = limits(request);
     let file = DatasetFile {
         datasets: [Dataset {

@@ -1,4 +1,4 @@
-//! What sd-scripts would refuse, or break on, minutes into a run; refused beforehand, in our words.
+//! Recipes that sd-scripts would reject, or fail on, minutes into a run; rejected early with clear messages.
 
 use std::path::PathBuf;
 
@@ -9,8 +9,8 @@ use super::{MAX_NAME_BYTES, Picture, Request};
 pub enum Refusal {
     /// `min_bucket_reso must be equal or less than resolution`.
     #[error(
-        "must be at most the resolution ({resolution}) for the kohya engine, not {found}: the shortest side of a bucket \
-         would be longer than the picture that it aims for"
+        "must be at most the resolution ({resolution}) for the kohya engine, not {found}: otherwise the shortest \
+             side of a bucket would exceed the resolution"
     )]
     BucketStepAboveResolution {
         /// The recipe's.
@@ -19,19 +19,18 @@ pub enum Refusal {
         resolution: u32,
     },
     /// sd-scripts would end with exit code 0 and no file.
-    #[error("has no picture to train on: sd-scripts would end without a word and without a file")]
+    #[error("has no picture to train on: sd-scripts would exit silently without a file")]
     NoPictures,
     /// The file system would refuse the first checkpoint.
     #[error(
-        "has {found} bytes, and the names of checkpoints are made of it: at most {MAX_NAME_BYTES} bytes for the kohya \
-         engine"
+        "has {found} bytes: the kohya engine uses it in names of checkpoints and allows at most {MAX_NAME_BYTES} bytes"
     )]
     NameTooLong {
         /// Bytes of the name.
         found: usize,
     },
     /// `argparse` reads its arguments as text.
-    #[error("lies at `{path}`, which is no valid text: rename the folder")]
+    #[error("is at `{path}`, which is not valid text: rename the folder")]
     PathNotText {
         /// What is meant.
         field: &'static str,
@@ -52,7 +51,7 @@ impl Refusal {
     }
 }
 
-/// Everything that is wrong, so that a person mends it in one go.
+/// All errors, so that a person can fix them together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.iter().map(|refusal| format!("{}: {refusal}", refusal.field())).collect::<Vec<_>>().join("; "))]
 pub struct Refusals(pub Vec<Refusal>);
@@ -61,7 +60,7 @@ pub struct Refusals(pub Vec<Refusal>);
 /// combines cached text encodings with dropped captions, cached latents with augmentation, or a constant schedule
 /// with a warm-up.
 pub(super) fn check(request: &Request<'_>, pictures: &[Picture]) -> Result<(), Refusals> {
-    let p = &request.recipe.parameters;
+    let p = request.recipe.parameters();
     let mut refusals = Vec::new();
     if p.bucket_step > p.resolution {
         refusals.push(Refusal::BucketStepAboveResolution {
@@ -72,7 +71,7 @@ pub(super) fn check(request: &Request<'_>, pictures: &[Picture]) -> Result<(), R
     if pictures.is_empty() {
         refusals.push(Refusal::NoPictures);
     }
-    let found = request.recipe.name.len();
+    let found = request.recipe.name().len();
     if found > MAX_NAME_BYTES {
         refusals.push(Refusal::NameTooLong { found });
     }

@@ -12,8 +12,12 @@ use protocol::{
 use self::table::Table;
 use super::*;
 
-fn recipe(change: impl FnOnce(&mut Recipe)) -> Recipe {
-    let request = RecipeRequest {
+fn recipe(change: impl FnOnce(&mut RecipeRequest)) -> Recipe {
+    recipe_for(BaseClass::Sdxl, change)
+}
+
+fn recipe_for(class: BaseClass, change: impl FnOnce(&mut RecipeRequest)) -> Recipe {
+    let mut request = RecipeRequest {
         engine: Engine::Kohya,
         base_model: "sdxl".into(),
         name: "zora".into(),
@@ -21,9 +25,8 @@ fn recipe(change: impl FnOnce(&mut Recipe)) -> Recipe {
         sample_prompts: vec!["zora reads --n a book".into(), "# zora, \"quoted\"".into()],
         ..RecipeRequest::default()
     };
-    let mut recipe = Recipe::resolve(request, BaseClass::Sdxl).unwrap();
-    change(&mut recipe);
-    recipe
+    change(&mut request);
+    Recipe::resolve(request, class).unwrap()
 }
 
 fn manifest() -> Manifest {
@@ -89,20 +92,20 @@ fn a_whole_command_line() {
         --max_data_loader_n_workers 2
         --persistent_data_loader_workers
         --network_module networks.lora
+        --network_train_unet_only
+        --learning_rate 0.0001
         --network_dim 32
         --network_alpha 16.0
-        --network_train_unet_only
+        --max_grad_norm 1.0
+        --min_snr_gamma 5.0
+        --seed 42
         --optimizer_type AdamW
         --optimizer_args weight_decay=0.01 betas=0.9,0.999 eps=1e-08
-        --learning_rate 0.0001
         --lr_scheduler cosine
         --lr_warmup_steps 80
         --max_train_steps 1600
         --gradient_accumulation_steps 1
-        --max_grad_norm 1.0
-        --seed 42
         --loss_type l2
-        --min_snr_gamma 5.0
         --mixed_precision bf16
         --no_half_vae
         --sdpa
@@ -128,7 +131,10 @@ fn a_whole_command_line() {
 #[test]
 fn samples_come_at_steps_of_the_training_and_when_they_are_asked_for() {
     let plan = |every, step| {
-        let (recipe, manifest) = (recipe(|r| r.parameters.sample_every_n_steps = every), manifest());
+        let (recipe, manifest) = (
+            recipe(|r| r.overrides.sample_every_n_steps = Some(every)),
+            manifest(),
+        );
         let state = Path::new("/run/resume/state");
         let plan = Plan::new(&Request {
             resume: (step > 0).then_some(Resume { state, step }),
@@ -182,7 +188,7 @@ fn samples_come_at_steps_of_the_training_and_when_they_are_asked_for() {
 
 #[test]
 fn a_run_that_goes_on_trains_what_is_left_on_the_schedule_of_all_steps() {
-    let arguments = |change: fn(&mut Recipe), step| {
+    let arguments = |change: fn(&mut RecipeRequest), step| {
         let (recipe, manifest) = (recipe(change), manifest());
         let state = Path::new("/run/resume/state");
         let resume = Some(Resume { state, step });
@@ -211,7 +217,7 @@ fn a_run_that_goes_on_trains_what_is_left_on_the_schedule_of_all_steps() {
     }
     // A constant rate does not depend on how many steps there are.
     let constant = arguments(
-        |recipe| recipe.parameters.lr_schedule = protocol::recipe::LrSchedule::Constant,
+        |request| request.overrides.lr_schedule = Some(protocol::recipe::LrSchedule::Constant),
         600,
     );
     let constant = lines(&constant.args);
@@ -257,26 +263,26 @@ fn recipes() -> Vec<(Recipe, PredictionType, Precision, Memory)> {
     let mut recipes = Vec::new();
     for preset in Preset::ALL {
         for class in [BaseClass::Sdxl, BaseClass::Tiny] {
-            recipes.push(recipe(|recipe| recipe.parameters = preset.info(class).parameters));
+            recipes.push(recipe_for(class, |request| request.preset = preset));
         }
     }
-    let changes: [fn(&mut Recipe); 9] = [
-        |r| r.parameters.lr_schedule = protocol::recipe::LrSchedule::Constant,
+    let changes: [fn(&mut RecipeRequest); 9] = [
+        |r| r.overrides.lr_schedule = Some(protocol::recipe::LrSchedule::Constant),
         |r| {
-            r.parameters.lr_schedule = protocol::recipe::LrSchedule::Constant;
-            r.parameters.n_warmup_steps = 0;
+            r.overrides.lr_schedule = Some(protocol::recipe::LrSchedule::Constant);
+            r.overrides.n_warmup_steps = Some(0);
         },
-        |r| r.parameters.caption_dropout = 0.1,
-        |r| r.parameters.noise_offset = 0.0357,
-        |r| r.parameters.min_snr_gamma = 0.0,
-        |r| r.parameters.max_tokens = 225,
-        |r| r.parameters.checkpoint_every_n_steps = 0,
-        |r| r.parameters.sample_every_n_steps = 0,
+        |r| r.overrides.caption_dropout = Some(0.1),
+        |r| r.overrides.noise_offset = Some(0.0357),
+        |r| r.overrides.min_snr_gamma = Some(0.0),
+        |r| r.overrides.max_tokens = Some(225),
+        |r| r.overrides.checkpoint_every_n_steps = Some(0),
+        |r| r.overrides.sample_every_n_steps = Some(0),
         |r| {
             r.name = "-zora ü".into();
-            r.parameters.learning_rate = 1e-7;
-            r.parameters.gradient_accumulation = 4;
-            r.parameters.batch_size = 6;
+            r.overrides.learning_rate = Some(1e-7);
+            r.overrides.gradient_accumulation = Some(4);
+            r.overrides.batch_size = Some(6);
             r.trigger_word = None;
             r.sample_prompts.clear();
         },
@@ -289,7 +295,7 @@ fn recipes() -> Vec<(Recipe, PredictionType, Precision, Memory)> {
                 let mut memory = Some(Memory::Planned);
                 while let Some(setting) = memory {
                     all.push((recipe.clone(), prediction, precision, setting));
-                    memory = setting.cheaper(&recipe.parameters, precision);
+                    memory = setting.cheaper(recipe.parameters(), precision);
                 }
             }
         }
@@ -420,7 +426,7 @@ fn only_trained_pictures_are_given_with_captions_of_one_line() {
 
 #[test]
 fn an_empty_caption_gets_no_file() {
-    let recipe = recipe(|recipe| recipe.trigger_word = None);
+    let recipe = recipe(|request| request.trigger_word = None);
     let mut manifest = manifest();
     manifest.items[0].caption = "  \n".into();
     let plan = Plan::new(&request(&recipe, &manifest)).unwrap();
@@ -441,11 +447,17 @@ fn prompts_are_written_so_that_nothing_in_them_is_an_option() {
 
 #[test]
 fn caches_have_a_folder_of_their_own_for_every_content() {
-    let folder = |change: fn(&mut Recipe)| plan(&recipe(change)).picture_folder;
+    let folder = |change: fn(&mut RecipeRequest)| plan(&recipe(change)).picture_folder;
     let usual = folder(|_| ());
-    assert_eq!(usual, folder(|recipe| recipe.parameters.learning_rate = 1e-3));
-    assert_ne!(usual, folder(|recipe| recipe.parameters.resolution = 512));
-    assert_ne!(usual, folder(|recipe| recipe.trigger_word = Some("yara".into())));
+    assert_eq!(
+        usual,
+        folder(|request| request.overrides.learning_rate = Some(1e-3))
+    );
+    assert_ne!(usual, folder(|request| request.overrides.resolution = Some(512)));
+    assert_ne!(
+        usual,
+        folder(|request| request.trigger_word = Some("yara".into()))
+    );
     let (recipe, mut other) = (recipe(|_| ()), manifest());
     other.items[0].sha256 = hex::encode([9; 32]);
     assert_ne!(
@@ -456,7 +468,7 @@ fn caches_have_a_folder_of_their_own_for_every_content() {
 
 #[test]
 fn less_memory_means_the_same_pictures_in_every_step() {
-    let mut p = recipe(|_| ()).parameters;
+    let mut p = recipe(|_| ()).parameters().clone();
     for (batch_size, accumulation, expected) in
         [(8, 1, (4, 2)), (6, 4, (3, 8)), (3, 2, (1, 6)), (1, 2, (1, 2))]
     {
@@ -478,15 +490,15 @@ fn less_memory_means_the_same_pictures_in_every_step() {
 
 #[test]
 fn what_sd_scripts_would_refuse_is_refused_with_its_field() {
-    let recipe = recipe(|recipe| {
-        recipe.parameters.resolution = 64;
-        recipe.parameters.bucket_step = 128;
-        recipe.name = "ü".repeat(150);
+    let recipe = recipe(|request| {
+        request.overrides.resolution = Some(64);
+        request.overrides.bucket_step = Some(128);
+        request.name = "𝄞".repeat(75);
     });
     let mut manifest = manifest();
     manifest.items.retain(|item| item.split == Split::HeldOut);
     expect![
-        "parameters.bucket_step: must be at most the resolution (64) for the kohya engine, not 128: the shortest side of a bucket would be longer than the picture that it aims for; dataset: has no picture to train on: sd-scripts would end without a word and without a file; name: has 300 bytes, and the names of checkpoints are made of it: at most 200 bytes for the kohya engine"
+        "parameters.bucket_step: must be at most the resolution (64) for the kohya engine, not 128: otherwise the shortest side of a bucket would exceed the resolution; dataset: has no picture to train on: sd-scripts would exit silently without a file; name: has 300 bytes: the kohya engine uses it in names of checkpoints and allows at most 200 bytes"
     ]
     .assert_eq(&refused(&request(&recipe, &manifest)));
 }
@@ -501,7 +513,7 @@ fn a_path_that_is_no_text_is_refused() {
         ..request(&recipe, &manifest)
     };
     assert!(
-        refused(&request).starts_with("base_model: lies at"),
+        refused(&request).starts_with("base_model: is at"),
         "{}",
         refused(&request)
     );

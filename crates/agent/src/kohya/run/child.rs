@@ -34,7 +34,7 @@ impl Child {
             .arg(kohya.script())
             .args(&plan.args)
             .current_dir(&kohya.dir)
-            // It has no business with what we may do at the server and at the provider.
+            // It must not get our credentials for the server and the provider.
             .env_clear()
             .envs(environment::of_machine(std::env::vars_os(), &KEPT))
             // Else lines of both streams arrive late and out of order.

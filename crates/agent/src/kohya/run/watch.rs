@@ -13,12 +13,14 @@ use protocol::{
     recipe::Recipe,
 };
 use tokio::{sync::mpsc, time::Instant};
-use trainer::train::{TrainEvent, sample_path};
+use trainer::{
+    origin::Origin,
+    train::{TrainEvent, sample_path},
+};
 
 use super::{Teller, child::Child};
 use crate::kohya::{
-    Kohya,
-    checkpoint::{self, Origin},
+    Kohya, checkpoint,
     failure::{Failure, Seen, diagnose, stalled},
     files::{self, Found, Outputs},
     header,
@@ -99,8 +101,8 @@ impl<'a> Watch<'a> {
             tell,
             recipe,
             origin,
-            metrics: Metrics::new(&recipe.parameters, plan.n_before),
-            outputs: Outputs::new(plan, &recipe.name, recipe.parameters.n_steps),
+            metrics: Metrics::new(recipe.parameters(), plan.n_before),
+            outputs: Outputs::new(plan, recipe.name(), recipe.parameters().n_steps),
             scalars: Scalars::Awaited,
             seen: Seen::default(),
             stage: None,
@@ -152,10 +154,10 @@ impl<'a> Watch<'a> {
                     Some(Directive::Stop) => reason = Some(Reason::Stop),
                     Some(Directive::Sample) => self.sample_out_of_turn(),
                     Some(Directive::Checkpoint) => self.checkpoint_out_of_turn(),
-                    // Whoever gives orders is gone: the work was dropped.
+                    // The sender of orders is gone: the work was dropped.
                     Some(Directive::Cancel) | None => reason = Some(Reason::Cancel),
                 },
-                // Once it has ended, what it said comes first.
+                // After it has ended, its output is handled first.
                 _ = looks.tick(), if status.is_none() => {
                     self.read_scalars();
                     self.pick_up(false).await;
@@ -202,8 +204,11 @@ impl<'a> Watch<'a> {
         if let Some(failure) = diagnose(status, &self.seen, &self.kohya.tokenizers) {
             return Err(failure);
         }
-        let lora = self.plan.output.join(format!("{}.safetensors", self.recipe.name));
-        if let Some(totals) = self.totals(self.recipe.parameters.n_steps)
+        let lora = self
+            .plan
+            .output
+            .join(format!("{}.safetensors", self.recipe.name()));
+        if let Some(totals) = self.totals(self.recipe.parameters().n_steps)
             && header::is_complete(&lora)
         {
             let mended = header::mend(&lora, &totals);
@@ -214,7 +219,7 @@ impl<'a> Watch<'a> {
 
     /// What a LoRA after so many steps says of the whole training, where sd-scripts knows only the end of it.
     fn totals(&self, step: u32) -> Option<[(&'static str, String); 5]> {
-        let p = &self.recipe.parameters;
+        let p = self.recipe.parameters();
         let (epoch, n_epochs) = self.metrics.epoch_of(step);
         (self.plan.n_before > 0).then(|| {
             [
@@ -249,7 +254,7 @@ impl<'a> Watch<'a> {
             Line::Batches(n) => self.metrics.batches(n),
             Line::Accumulation(n) => self.metrics.accumulation(n),
             Line::Device(device) => {
-                // A paid GPU would look on for hours.
+                // A rented GPU would be idle for hours.
                 self.seen.lacks_gpu = device == "cpu" && self.kohya.precision != Precision::Full;
             }
             Line::ModelSaved => self.seen.model_saved = true,
@@ -302,7 +307,7 @@ impl<'a> Watch<'a> {
             Err(err) => {
                 self.tell.log(
                     LogLevel::Warning,
-                    format!("no more losses are read: {}", chain(&err)),
+                    format!("losses can no longer be read: {}", chain(&err)),
                 );
                 self.scalars = Scalars::Broken;
             }
@@ -371,7 +376,7 @@ impl<'a> Watch<'a> {
         {
             self.tell.log(
                 LogLevel::Warning,
-                format!("samples may come at other steps: {err}"),
+                format!("samples may be rendered at other steps: {err}"),
             );
         }
     }
@@ -387,18 +392,18 @@ impl<'a> Watch<'a> {
         let next = self.plan.next_look(step);
         self.tell.log(
             LogLevel::Info,
-            if next <= self.recipe.parameters.n_steps {
+            if next <= self.recipe.parameters().n_steps {
                 self.sample_asked_at = Some(step);
-                format!("samples come after step {next}")
+                format!("samples will be rendered after step {next}")
             } else {
-                "sd-scripts makes no samples any more before the end".into()
+                "sd-scripts renders no more samples before the end".into()
             },
         );
     }
 
     /// It saves at the recipe's steps and at the end, and has no ear for orders.
     fn checkpoint_out_of_turn(&self) {
-        let p = &self.recipe.parameters;
+        let p = self.recipe.parameters();
         let next = match p.checkpoint_every_n_steps {
             0 => p.n_steps,
             every => (self.metrics.newest_step() / every + 1) * every,
@@ -406,7 +411,7 @@ impl<'a> Watch<'a> {
         self.tell.log(
             LogLevel::Info,
             format!(
-                "sd-scripts makes no checkpoint out of turn; the next comes at step {}",
+                "sd-scripts cannot write a checkpoint on request; the next one is due at step {}",
                 next.min(p.n_steps)
             ),
         );

@@ -18,7 +18,7 @@ use protocol::{
     dataset::{Manifest, ManifestItem, Split},
     event::{LogLevel, StepMetrics},
     preset::BaseClass,
-    recipe::{self, Recipe, RecipeRequest},
+    recipe::{self, ParameterOverrides, Recipe, RecipeRequest},
 };
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -83,21 +83,24 @@ impl Told {
 }
 
 impl Stage {
-    pub(crate) fn new(change: impl FnOnce(&mut Recipe)) -> Self {
-        let request = RecipeRequest {
+    pub(crate) fn new(change: impl FnOnce(&mut RecipeRequest)) -> Self {
+        let mut request = RecipeRequest {
             engine: recipe::Engine::Kohya,
             base_model: "tiny-xl".into(),
             name: "zora".into(),
             sample_prompts: vec!["zora".into()],
+            overrides: ParameterOverrides {
+                n_steps: Some(4),
+                batch_size: Some(1),
+                resolution: Some(64),
+                checkpoint_every_n_steps: Some(2),
+                sample_every_n_steps: Some(2),
+                ..ParameterOverrides::default()
+            },
             ..RecipeRequest::default()
         };
-        let mut recipe = Recipe::resolve(request, BaseClass::Tiny).unwrap();
-        recipe.parameters.n_steps = 4;
-        recipe.parameters.batch_size = 1;
-        recipe.parameters.resolution = 64;
-        recipe.parameters.checkpoint_every_n_steps = 2;
-        recipe.parameters.sample_every_n_steps = 2;
-        change(&mut recipe);
+        change(&mut request);
+        let recipe = Recipe::resolve(request, BaseClass::Tiny).unwrap();
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("sd-scripts")).unwrap();
         // Beside the folder of this test's program, where cargo puts examples.
@@ -157,7 +160,7 @@ impl Stage {
         let ups: Vec<_> = network
             .parameters()
             .filter(|p| p.name.ends_with("lora_up.weight"))
-            .map(|p| p.range)
+            .map(|p| p.place.range())
             .collect();
         for range in ups {
             for (index, number) in network.values_mut()[range].iter_mut().enumerate() {

@@ -53,6 +53,16 @@ fn a_worker_that_ends_costs_one_picture() {
 }
 
 #[test]
+fn a_time_out_is_not_called_a_lack_of_memory() {
+    let late = std::io::Error::from(std::io::ErrorKind::TimedOut);
+    assert!(matches!(Failure::from(late), Failure::Slow));
+    assert_eq!(
+        PictureError::TooSlow.to_string(),
+        "took too long to decode: try again when the machine is less busy, or make the picture smaller"
+    );
+}
+
+#[test]
 fn a_worker_that_lies_is_not_believed() {
     // A picture that is not one; a size that the picture does not have; a frame of four gigabytes; another language.
     let lies = [

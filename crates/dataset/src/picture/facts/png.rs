@@ -9,7 +9,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Facts<'_>, Objection> {
     let mut cursor = Cursor::new(bytes, SIGNATURE_BYTES);
     let header = chunk(&mut cursor)?;
     if header.name != *b"IHDR" || header.data.len() != 13 {
-        return Err("it does not begin with a header".into());
+        return Err("it does not start with a header".into());
     }
     let mut fields = Cursor::new(header.data, 0);
     let (width, height) = checked(fields.u32_be()?, fields.u32_be()?)?;
@@ -26,7 +26,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Facts<'_>, Objection> {
         let part = chunk(&mut cursor)?;
         match &part.name {
             b"acTL" | b"fcTL" | b"fdAT" => return Err(Objection::Animated),
-            b"IDAT" if pixels == Pixels::Behind => return Err("its pixels are not in one place".into()),
+            b"IDAT" if pixels == Pixels::Behind => return Err("its pixel data is not contiguous".into()),
             b"IDAT" => pixels = Pixels::Here,
             _ if pixels == Pixels::Here => pixels = Pixels::Behind,
             _ => {}

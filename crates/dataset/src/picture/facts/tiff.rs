@@ -63,7 +63,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Facts<'_>, Objection> {
     let page = first.ok_or("it has no picture")?;
     let (width, height) = match (page.number(IMAGE_WIDTH), page.number(IMAGE_LENGTH)) {
         (Some(width), Some(height)) => checked(width, height)?,
-        _ => return Err("it does not say how large its picture is".into()),
+        _ => return Err("it does not state the size of its picture".into()),
     };
     let mut facts = Facts::new((width, height), Pieces::whole(bytes));
     facts.is_palette = page.number(PHOTOMETRIC) == Some(PALETTE);

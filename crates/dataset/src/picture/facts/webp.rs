@@ -48,7 +48,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Facts<'_>, Objection> {
     }
     let frame = frame.ok_or("it has no picture")?;
     if canvas.is_some_and(|canvas| canvas != frame) {
-        return Err("its picture is not as large as its header says".into());
+        return Err("the size of its picture differs from its header".into());
     }
     facts.size = Some(frame);
     facts.working_bytes = bytes_for_each_pixel * u64::from(frame.0) * u64::from(frame.1);
@@ -58,7 +58,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Facts<'_>, Objection> {
 fn only_one(frame: &mut Option<(u32, u32)>, size: (u32, u32)) -> Result<(), Objection> {
     match frame.replace(size) {
         None => Ok(()),
-        Some(_) => Err("it has two pictures in one place".into()),
+        Some(_) => Err("it has two pictures in one frame".into()),
     }
 }
 

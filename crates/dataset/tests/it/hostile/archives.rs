@@ -109,12 +109,12 @@ pub(super) fn corpus() -> Vec<Hostile> {
         hostile(
             "10,001 files",
             list_of(10_001, 8, 0),
-            Refused("holds 10001 files: an archive has at most 10000"),
+            Refused("contains 10001 files: an archive can have at most 10000"),
         ),
         hostile(
             "400,000 files",
             zip64(&list_of(400_000, 8, 0), 400_000),
-            Refused("holds 400000 files"),
+            Refused("contains 400000 files"),
         ),
         hostile(
             "says that it holds 2⁶³ files",
@@ -144,12 +144,12 @@ pub(super) fn corpus() -> Vec<Hostile> {
         hostile(
             "comments of 60 kB for 1000 files",
             list_of(1000, 8, 60_000),
-            Refused("has a list of files that is larger than 16 MiB"),
+            Refused("has a file list larger than 16 MiB"),
         ),
         hostile(
             "names of 60 kB for 1000 files",
             list_of(1000, 60_000, 0),
-            Refused("has a list of files that is larger than 16 MiB"),
+            Refused("has a file list larger than 16 MiB"),
         ),
         hostile("8000 folders deep", zip(&[(&deep, &picture)]), Taken),
         hostile(
@@ -183,7 +183,7 @@ pub(super) fn corpus() -> Vec<Hostile> {
         hostile(
             "the same name but for its case",
             named("B.PNG"),
-            Refused("but for upper and lower case"),
+            Refused("apart from upper and lower case"),
         ),
         hostile(
             "a name of control characters",

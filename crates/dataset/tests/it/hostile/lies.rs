@@ -132,7 +132,7 @@ fn not_pictures() -> Vec<Hostile> {
         hostile(
             "noise",
             vec![0xfe; 4000],
-            Refused("is not a picture but data of an unknown kind"),
+            Refused("is not a picture but data of an unknown type"),
         ),
         hostile(
             "an archive",

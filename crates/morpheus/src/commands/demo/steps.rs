@@ -30,7 +30,7 @@ const BASE: &str = "tiny-xl";
 const TRIGGER: &str = "zora";
 /// Prompts of the comparison.
 const N_PROMPTS: usize = 4;
-/// The event stream may break this often in a row without news before the demo gives up.
+/// The demo gives up after this many breaks of the event stream in a row without a new event.
 const MAX_SILENT_CONNECTIONS: u32 = 5;
 const PICTURES_DEADLINE: Duration = Duration::from_secs(300);
 
@@ -54,14 +54,14 @@ async fn upload(
     let report = api.upload(dataset, split, files).await?;
     if let Some(refused) = report.refused.first() {
         bail!(
-            "the server refused the demo's own picture `{}`: {}",
+            "the server rejected the demo's picture `{}`: {}",
             refused.file_name,
             refused.reason
         );
     }
     let purpose = match split {
         Split::Train => "to train on",
-        Split::HeldOut => "held out to test with",
+        Split::HeldOut => "held out for testing",
     };
     screen.say(format_args!(
         "Uploaded {} pictures {purpose}.",
@@ -70,7 +70,7 @@ async fn upload(
     Ok(())
 }
 
-/// Asks for a training with the preset for characters.
+/// Starts a training job with the character preset.
 pub(super) async fn create_job(api: &Api, dataset: DatasetId, screen: &Screen) -> anyhow::Result<JobId> {
     let request = json!({
         "dataset_id": dataset,
@@ -82,15 +82,19 @@ pub(super) async fn create_job(api: &Api, dataset: DatasetId, screen: &Screen) -
     // Through the type, so that a change of the API is an error here and not on somebody's screen.
     let request: CreateJob = serde_json::from_value(request)?;
     let job: Job = api.post("/api/v1/jobs", &request).await?;
-    let p = &job.recipe.parameters;
+    let p = job.recipe.parameters();
     screen.say(format_args!(
         "Training `{}` on {BASE}: {} steps of {} pictures, rank {}, learning rate {}.",
-        job.recipe.name, p.n_steps, p.batch_size, p.rank, p.learning_rate
+        job.recipe.name(),
+        p.n_steps,
+        p.batch_size,
+        p.rank,
+        p.learning_rate
     ));
     Ok(job.id)
 }
 
-/// Follows a job's events to its end and says what comes.
+/// Follows a job's events to its end and prints them.
 pub(super) async fn follow(api: &Api, job: JobId, screen: &Screen) -> anyhow::Result<ModelVersionId> {
     let mut last_seq = 0;
     let mut n_silent = 0;
@@ -114,12 +118,12 @@ pub(super) async fn follow(api: &Api, job: JobId, screen: &Screen) -> anyhow::Re
         }
         n_silent += 1;
         if n_silent > MAX_SILENT_CONNECTIONS {
-            bail!("the server ended the stream of the job's events again and again");
+            bail!("the server repeatedly closed the event stream of the job");
         }
     }
 }
 
-/// Shows an event; the phase if it ends the job.
+/// Prints an event; returns the phase if it ends the job.
 fn show(event: Event, screen: &Screen) -> Option<Phase> {
     match event {
         Event::PhaseChanged { phase, .. } => return phase.is_ended().then_some(phase),
@@ -190,7 +194,7 @@ pub(super) async fn compare(
     screen: &Screen,
     path: &Path,
 ) -> anyhow::Result<()> {
-    screen.say("Rendering the same prompts and seeds without and with it.");
+    screen.say("Rendering the same prompts and seeds without and with the LoRA.");
     let prompts: Vec<_> = dataset::held_out_captions().take(N_PROMPTS).collect();
     let mut asked = Vec::new();
     for weight in [None, Some(1.0)] {
@@ -210,9 +214,8 @@ pub(super) async fn compare(
     let deadline = Instant::now() + PICTURES_DEADLINE;
     for generation in asked {
         let bytes = picture(api, generation, deadline).await?;
-        pictures.push(
-            ::dataset::picture::read_normalized(&bytes).context("the server sent a picture that is none")?,
-        );
+        pictures
+            .push(::dataset::picture::read_normalized(&bytes).context("the server sent an invalid picture")?);
     }
     let with = pictures.split_off(prompts.len());
     let rows: Vec<_> = prompts
@@ -245,7 +248,7 @@ async fn picture(api: &Api, mut generation: Generation, deadline: Instant) -> an
             }
             GenerationPhase::Failed => {
                 bail!(
-                    "a picture failed: {}",
+                    "rendering a picture failed: {}",
                     generation.error.as_deref().unwrap_or("no reason given")
                 );
             }
@@ -271,7 +274,7 @@ pub(super) async fn download(api: &Api, version: &ModelVersion, path: &Path) -> 
     std::fs::write(path, bytes).with_context(|| format!("failed to write `{}`", path.display()))
 }
 
-/// Writes the base model out as a diffusers folder, for programs that cannot look into this one.
+/// Writes the base model as a diffusers folder, for programs that cannot read it from this binary.
 pub(super) fn write_base(folder: &Path) -> anyhow::Result<()> {
     Ok(diffusion::base::export_built_in(BASE, folder)?)
 }

@@ -37,7 +37,7 @@ pub(super) fn processor() -> Finding {
         Err(missing) => Finding::warning(
             "processor",
             format!("{threads}, without {missing}"),
-            "training and rendering work, several times slower; use a processor made after 2013",
+            "training and rendering work, several times slower; use a CPU from 2013 or newer",
         ),
     }
 }
@@ -68,14 +68,14 @@ pub(super) fn memory() -> Finding {
     match available {
         None => Finding::warning(
             "memory",
-            "the system does not say how much is free",
-            format!("see to it that {} are", bytes(MEMORY_WANTED)),
+            "the system does not report free memory",
+            format!("make {} available", bytes(MEMORY_WANTED)),
         ),
         Some(available) if available < MEMORY_WANTED => Finding::warning(
             "memory",
             format!("{} free", bytes(available)),
             format!(
-                "training on the built-in base takes up to {}: close other programs",
+                "training on the built-in base model needs up to {}: close other programs",
                 bytes(MEMORY_WANTED)
             ),
         ),
@@ -94,19 +94,15 @@ pub(super) fn decoding() -> Finding {
         Ok(Some(Ok(Confinement { missing, .. }))) => Finding::warning(
             NAME,
             format!("in a process without limits of {}", missing.join("; ")),
-            "use a kernel with seccomp, and mount /proc: a picture made by an attacker could do more harm here",
+            "use a kernel with seccomp and mount /proc: without them, a malicious picture could do more harm",
         ),
         Ok(Some(Err(error))) => Finding::problem(
             NAME,
             format!("{:#}", anyhow::Error::from(error)),
-            "see to it that this program may start itself",
+            "allow this program to start itself",
         ),
-        Err(error) => Finding::problem(
-            NAME,
-            format!("{error:#}"),
-            "see to it that this program may start itself",
-        ),
-        Ok(None) => Finding::problem(NAME, "nothing decodes pictures", "install Morpheus again"),
+        Err(error) => Finding::problem(NAME, format!("{error:#}"), "allow this program to start itself"),
+        Ok(None) => Finding::problem(NAME, "pictures cannot be decoded", "reinstall Morpheus"),
     }
 }
 
@@ -123,15 +119,15 @@ pub(super) fn data_folder(data: &Path) -> Finding {
             "choose a folder with --data or MORPHEUS_DATA",
         );
     } else {
-        // The folder is not made for a look alone.
+        // A check does not create the folder.
         rustix::fs::access(&existing, rustix::fs::Access::WRITE_OK).map_err(Into::into)
     };
     match outcome {
-        Ok(()) if data.is_dir() => Finding::ok("data folder", format!("`{shown}` can be written")),
-        Ok(()) => Finding::ok("data folder", format!("`{shown}` will be made")),
+        Ok(()) if data.is_dir() => Finding::ok("data folder", format!("`{shown}` is writable")),
+        Ok(()) => Finding::ok("data folder", format!("`{shown}` will be created")),
         Err(err) => Finding::problem(
             "data folder",
-            format!("`{shown}` cannot be written: {err}"),
+            format!("`{shown}` is not writable: {err}"),
             format!(
                 "make `{}` writable, or choose another with --data or MORPHEUS_DATA",
                 existing.display()
@@ -151,7 +147,7 @@ pub(super) fn privacy(settings: &Settings) -> Finding {
             .filter(|path| is_open(path) && holds_secrets(path)),
     );
     let Some(first) = open.first() else {
-        return Finding::ok("privacy", "other accounts of this machine can read nothing");
+        return Finding::ok("privacy", "other accounts on this machine cannot read any file");
     };
     let named: Vec<String> = open
         .iter()
@@ -162,7 +158,7 @@ pub(super) fn privacy(settings: &Settings) -> Finding {
     Finding::problem(
         "privacy",
         format!(
-            "other accounts of this machine can read {}{more}",
+            "other accounts on this machine can read {}{more}",
             named.join(", ")
         ),
         format!(
@@ -183,17 +179,17 @@ fn holds_secrets(path: &Path) -> bool {
 
 pub(super) fn disk(data: &Path, min_free_bytes: Option<u64>) -> Finding {
     let folder = nearest_existing(data);
-    let fix = "make room, or choose a folder on another disk with --data or MORPHEUS_DATA";
+    let fix = "free space, or choose a folder on another disk with --data or MORPHEUS_DATA";
     match Gauge::default().measure(&folder) {
         Err(err) => Finding::warning(
             "disk",
-            format!("`{}` does not say how much is free: {err}", folder.display()),
+            format!("failed to get the free space of `{}`: {err}", folder.display()),
             fix,
         ),
         Ok(space) => {
             let min_free = min_free_bytes.unwrap_or_else(|| default_min_free(space.total_bytes));
             let detail = format!(
-                "{} free; below {}, uploads are refused and jobs pause",
+                "{} free; below {}, uploads are rejected and jobs pause",
                 bytes(space.free_bytes),
                 bytes(min_free)
             );
@@ -212,8 +208,8 @@ pub(super) fn port(listen: SocketAddr) -> Finding {
         Err(err) => Finding::problem(
             "port",
             format!("cannot listen on {listen}: {err}"),
-            "end the program that uses it (it may be Morpheus), or choose another with --listen, for example \
-             127.0.0.1:7861",
+            "stop the program that uses it (it may be Morpheus), or choose another address with --listen, for \
+                 example 127.0.0.1:7861",
         ),
     }
 }
@@ -240,8 +236,7 @@ pub(super) fn database(settings: &Settings) -> anyhow::Result<Finding> {
             ));
         }
         Err(err) => {
-            let fix =
-                "correct --database or MORPHEUS_DATABASE, or leave it out for SQLite in the data folder";
+            let fix = "correct --database or MORPHEUS_DATABASE, or omit it to use SQLite in the data folder";
             return Ok(Finding::problem(
                 "database",
                 format!("{:#}", anyhow::Error::from(err)),
@@ -255,22 +250,25 @@ pub(super) fn database(settings: &Settings) -> anyhow::Result<Finding> {
             (Some(newer), _, _) => Finding::problem(
                 "database",
                 format!("{server} at {url} has the schema `{newer}` of a newer Morpheus"),
-                "use the newer Morpheus, or name another database in --database or MORPHEUS_DATABASE",
+                "use the newer Morpheus, or set another database with --database or MORPHEUS_DATABASE",
             ),
-            (None, None, _) => Finding::ok("database", format!("{server} at {url}, still empty")),
+            (None, None, _) => Finding::ok("database", format!("{server} at {url}, empty")),
             (None, Some(schema), Some(newest)) => Finding::ok(
                 "database",
-                format!("{server} at {url} has the schema {schema}; the next start brings it to {newest}"),
+                format!("{server} at {url} has the schema {schema}; the next start migrates it to {newest}"),
             ),
             (None, Some(schema), None) => match runtime.block_on(builder.prove_database()) {
                 Ok(()) => Finding::ok(
                     "database",
-                    format!("{server} at {url}, schema {schema}, keeps what is written"),
+                    format!("{server} at {url}, schema {schema}, is writable"),
                 ),
                 Err(err) => Finding::problem(
                     "database",
-                    format!("{server} at {url} keeps nothing: {:#}", anyhow::Error::from(err)),
-                    "make room on its disk, make it writable, or end the program that holds it",
+                    format!(
+                        "{server} at {url} is not writable: {:#}",
+                        anyhow::Error::from(err)
+                    ),
+                    "free space on its disk, make it writable, or stop the program that locks it",
                 ),
             },
         },
@@ -294,7 +292,7 @@ pub(super) fn queue(settings: &Settings) -> anyhow::Result<Option<Finding>> {
                 OpenError::Queue { source, .. } => source.fix(),
                 _ => "correct --queue or MORPHEUS_QUEUE",
             };
-            let fix = format!("{what}, or leave --queue out; a server that runs goes on without it");
+            let fix = format!("{what}, or omit --queue; a running server continues without it");
             Finding::problem("queue", format!("{:#}", anyhow::Error::from(err)), fix)
         }
     }))
@@ -310,14 +308,17 @@ pub(super) fn bases(settings: &Settings) -> Vec<Finding> {
     let others = settings.bases.iter().map(|(name, source)| {
         let title = format!("base {name}");
         let BaseSource::Path(path) = source else {
-            return Finding::ok(title, format!("from {}; the server looks at it", source.shown()));
+            return Finding::ok(
+                title,
+                format!("from {}; the server will check it", source.shown()),
+            );
         };
         match look_at_base(&places, Path::new(path), bases::inspect) {
             Ok((base, _)) => Finding::ok(
                 title,
-                format!("`{path}` is an SDXL for {} pixels", base.native_resolution),
+                format!("`{path}` is an SDXL model for {} pixels", base.native_resolution),
             ),
-            Err(problem) => Finding::problem(title, problem, "correct the path, or leave this base out"),
+            Err(problem) => Finding::problem(title, problem, "correct the path, or remove this base model"),
         }
     });
     std::iter::once(built_in).chain(others).collect()

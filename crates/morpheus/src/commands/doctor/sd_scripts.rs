@@ -47,10 +47,11 @@ fn tokenizers(kohya: &Kohya) -> Finding {
         missing => Finding::warning(
             name,
             format!(
-                "`{shown}` lacks {}; sd-scripts fetches them from huggingface.co",
+                "`{shown}` lacks {}; sd-scripts would download them from huggingface.co",
                 missing.join(" and ")
             ),
-            "deploy/worker/setup.sh makes them on a machine that can; name their folder with --kohya-tokenizers",
+            "deploy/worker/setup.sh creates them on a machine with network access; set their folder with \
+                 --kohya-tokenizers",
         ),
     }
 }
@@ -61,7 +62,7 @@ fn folder(kohya: &Kohya) -> Finding {
         Err(_) => Finding::problem(
             "sd-scripts",
             format!("there is no `{}`", kohya.script().display()),
-            "name the folder of a checkout of kohya-ss/sd-scripts with --kohya-dir",
+            "set --kohya-dir to a checkout of kohya-ss/sd-scripts",
         ),
     }
 }
@@ -77,7 +78,7 @@ fn python(kohya: &Kohya) -> Finding {
             return Finding::problem(
                 name,
                 format!("`{shown}` cannot be started: {err}"),
-                "name the Python of sd-scripts' virtual environment with --kohya-python",
+                "set --kohya-python to the Python of sd-scripts' virtual environment",
             );
         }
     };
@@ -88,8 +89,8 @@ fn python(kohya: &Kohya) -> Finding {
     let Some(probe) = last.and_then(|line| serde_json::from_slice::<Probe>(line).ok()) else {
         return Finding::problem(
             name,
-            format!("`{shown}` does not answer as a Python does"),
-            "name the Python of sd-scripts' virtual environment with --kohya-python",
+            format!("`{shown}` is not a working Python"),
+            "set --kohya-python to the Python of sd-scripts' virtual environment",
         );
     };
     if !probe.missing.is_empty() {

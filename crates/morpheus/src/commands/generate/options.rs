@@ -50,7 +50,7 @@ impl FromStr for Size {
                 height: side(height)?,
             })
         });
-        size.ok_or_else(|| "write it as WIDTHxHEIGHT, multiples of 8 from 64 to 2048: 832x1216".into())
+        size.ok_or_else(|| "must be WIDTHxHEIGHT, multiples of 8 from 64 to 2048, such as 832x1216".into())
     }
 }
 

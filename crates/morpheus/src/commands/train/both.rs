@@ -71,7 +71,7 @@ pub(super) fn run(setup: &Setup) -> anyhow::Result<()> {
         }
         check_free(&layout.note())?;
         fs::create_dir_all(&setup.output)
-            .with_context(|| format!("failed to make the folder `{}`", setup.output.display()))?;
+            .with_context(|| format!("failed to create the folder `{}`", setup.output.display()))?;
         write(&layout.note(), serde_json::to_vec_pretty(&note)?)?;
     }
     let reporter = Reporter::new(setup.json);
@@ -90,7 +90,7 @@ fn train(setup: &Setup, layout: &Layout<'_>, engine: Engine, reporter: &Reporter
     // The verdict is written last.
     if setup.resume && lora_path(&setup.recipe, &folder).exists() && verdict_path(&folder).exists() {
         reporter.say(&format!(
-            "The {name} engine has finished already; it is not run again."
+            "The {name} engine has already finished; it is not run again."
         ));
         return Ok(());
     }
@@ -109,19 +109,19 @@ fn train(setup: &Setup, layout: &Layout<'_>, engine: Engine, reporter: &Reporter
 fn check_same(path: &Path, note: &Value) -> anyhow::Result<()> {
     let found = fs::read(path).with_context(|| {
         format!(
-            "there is no run of both engines to go on with: failed to read `{}`; leave --resume out",
+            "there is no run of both engines to resume: failed to read `{}`; omit --resume",
             path.display()
         )
     })?;
-    let found: Value = serde_json::from_slice(&found)
-        .with_context(|| format!("failed to understand `{}`", path.display()))?;
+    let found: Value =
+        serde_json::from_slice(&found).with_context(|| format!("failed to parse `{}`", path.display()))?;
     let differs: Vec<&str> = ["recipe", "pictures"]
         .into_iter()
         .filter(|part| found[part] != note[part])
         .collect();
     ensure!(
         differs.is_empty(),
-        "`{}` is of a run with another {}: choose another folder with --output, or leave --resume out",
+        "`{}` belongs to a run with another {}: choose another folder with --output, or omit --resume",
         path.display(),
         differs.join(" and other ")
     );
@@ -134,7 +134,7 @@ fn compare(setup: &Setup, layout: &Layout<'_>) -> anyhow::Result<Parity> {
         let verdict = verdict_path(&folder);
         let read = fs::read(&verdict).with_context(|| format!("failed to read `{}`", verdict.display()))?;
         let verdict: Verdict = serde_json::from_slice(&read)
-            .with_context(|| format!("failed to understand `{}`", verdict.display()))?;
+            .with_context(|| format!("failed to parse `{}`", verdict.display()))?;
         anyhow::Ok(Side {
             engine,
             lora: lora_path(&setup.recipe, &folder),

@@ -56,7 +56,7 @@ impl Journal {
 
     /// Goes on with one; the line that an interruption cut is dropped.
     pub(super) fn go_on(path: PathBuf, folder: &Path) -> anyhow::Result<Self> {
-        let context = || failed("go on with", &path);
+        let context = || failed("continue", &path);
         let whole = match fs::read(&path) {
             Ok(bytes) => bytes
                 .iter()

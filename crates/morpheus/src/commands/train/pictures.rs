@@ -33,7 +33,7 @@ const N_SAMPLE_PROMPTS: usize = 4;
 impl Pictures {
     /// Reads what is trained on, and what is held out if that lies somewhere else.
     pub(super) fn read(dataset: &Path, held_out: Option<&Path>) -> anyhow::Result<Self> {
-        let folder = tempfile::tempdir().context("failed to make a folder for the pictures")?;
+        let folder = tempfile::tempdir().context("failed to create a folder for the pictures")?;
         let decoder = decode_worker::decoder()?;
         let mut items = Vec::new();
         let mut refused = Vec::new();
@@ -120,8 +120,8 @@ fn files(path: &Path) -> anyhow::Result<BTreeMap<String, PathBuf>> {
 
 fn nothing_taken(report: &IngestReport) -> String {
     match report.refused.first() {
-        Some(RefusedFile { file_name, reason }) => format!("no picture was taken: {file_name}: {reason}"),
-        None => "there are no pictures; put PNG or JPEG files there, with .txt captions beside them".into(),
+        Some(RefusedFile { file_name, reason }) => format!("no picture was accepted: {file_name}: {reason}"),
+        None => "there are no pictures; add PNG or JPEG files with .txt captions next to them".into(),
     }
 }
 

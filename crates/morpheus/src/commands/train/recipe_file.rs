@@ -45,8 +45,8 @@ impl RecipeFile {
         let text =
             std::fs::read_to_string(path).with_context(|| format!("failed to read the recipe `{shown}`"))?;
         let mut file: Self =
-            toml::from_str(&text).with_context(|| format!("the recipe `{shown}` is not right"))?;
-        // Paths in a file are meant from where the file is.
+            toml::from_str(&text).with_context(|| format!("the recipe `{shown}` is invalid"))?;
+        // Paths in a file are relative to the file.
         let folder = path.parent().unwrap_or(Path::new(""));
         for (field, path) in [
             ("dataset", Some(&mut file.dataset)),
@@ -56,7 +56,7 @@ impl RecipeFile {
             *path = folder.join(&*path);
             if !path.exists() {
                 bail!(
-                    "the recipe `{shown}`: {field}: there is no `{}`; give a folder or a zip archive",
+                    "the recipe `{shown}`: {field}: `{}` does not exist; use a folder or a zip archive",
                     path.display()
                 );
             }

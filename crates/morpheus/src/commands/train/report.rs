@@ -32,7 +32,7 @@ impl Reporter {
     pub(super) fn dataset(&self, pictures: &Pictures) {
         for refused in &pictures.refused {
             self.screen.say(format_args!(
-                "warning: {} was not taken: {}",
+                "warning: {} was rejected: {}",
                 refused.file_name, refused.reason
             ));
         }
@@ -58,7 +58,7 @@ impl Reporter {
                 self.screen.training_is_over();
                 verdict::show(verdict, &self.screen);
             }
-            Report::Stage { .. } | Report::Finalizing => {}
+            Report::Stage { .. } | Report::Finalizing | Report::Unknown => {}
         }
         Ok(())
     }

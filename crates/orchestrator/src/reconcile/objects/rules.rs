@@ -14,13 +14,13 @@ use store::references::{File, Subject};
 pub enum Reason {
     /// No row refers to it: a deleted picture, or one of an archive that was refused.
     Unreferenced,
-    /// It was announced, and never came.
+    /// It was announced but never uploaded.
     NeverArrived,
     /// The job has newer checkpoints, or its result.
     Superseded,
     /// Its job or generation failed or was cancelled a while ago, and nothing uses it.
     LeftOver,
-    /// It is a preview picture of a job that ended long ago.
+    /// It is an old preview picture of an ended job.
     OldSample,
     /// An upload was begun and never finished.
     Unfinished,
@@ -32,13 +32,13 @@ impl Reason {
     /// For a person.
     pub fn as_text(self) -> &'static str {
         match self {
-            Self::Unreferenced => "nothing refers to it",
-            Self::NeverArrived => "announced, and never came",
-            Self::Superseded => "a checkpoint that newer ones or the result have replaced",
-            Self::LeftOver => "left over from a job that failed or was cancelled",
-            Self::OldSample => "a preview picture of a job that ended long ago",
-            Self::Unfinished => "an upload that was never finished",
-            Self::OldMailbox => "the mailbox of a machine that is gone",
+            Self::Unreferenced => "unreferenced",
+            Self::NeverArrived => "announced but never uploaded",
+            Self::Superseded => "a checkpoint replaced by newer ones or by the result",
+            Self::LeftOver => "left over from a failed or canceled job",
+            Self::OldSample => "an old preview picture of an ended job",
+            Self::Unfinished => "an unfinished upload",
+            Self::OldMailbox => "the mailbox of a terminated machine",
         }
     }
 }

@@ -7,11 +7,11 @@ use protocol::{
     phase::{AttemptPhase, Outcome, Phase},
     spend::InstancePhase,
 };
+use rental::Machine;
 use store::{attempts::Attempt, jobs::JobState, spend::Instance};
 
 use crate::{
     orchestrator::time_delta,
-    providers::rental::Machine,
     rentals::{Times, time_left},
 };
 
@@ -112,13 +112,16 @@ fn end(view: &View<'_>, shown: Option<&Machine>) -> Option<(&'static str, Outcom
         return Some(("the job was ended before its agent called", Outcome::Cancelled));
     }
     if job.phase == Phase::Cancelling && view.requested_for > times.stop {
-        return Some(("the agent did not follow the order to cancel", Outcome::Cancelled));
+        return Some(("the agent did not carry out the cancellation", Outcome::Cancelled));
     }
     if !was_claimed && *now - instance.ordered_at > time_delta(times.create + times.boot) {
-        return Some(("the agent did not call in time", Outcome::NeverStarted));
+        return Some(("the agent did not connect in time", Outcome::NeverStarted));
     }
     if was_claimed && view.unrenewed_for > times.lease + times.stop {
-        return Some(("the agent did not call before its lease ended", Outcome::Lost));
+        return Some((
+            "the agent sent no heartbeat before its lease expired",
+            Outcome::Lost,
+        ));
     }
     None
 }

@@ -8,6 +8,7 @@ use protocol::{
     problem::chain,
     spend::{Budget, BudgetScope, InstancePhase, RentalWish, Spread, env},
 };
+use rental::{MachineName, NextStep, Offer, Order};
 use store::{
     StoreError,
     attempts::{self, Attempt, Claimant, NewAttempt, Subject},
@@ -22,10 +23,6 @@ use crate::{
     Orchestrator,
     lifecycle::{Input, next},
     orchestrator::time_delta,
-    providers::{
-        machine_name::MachineName,
-        rental::{NextStep, Offer, Order},
-    },
     reconcile::ReconcileError,
     rentals::{Plan, Rental, estimate, plan},
     services::{AttemptEnd, apply, end_job_attempt, what_for},
@@ -93,7 +90,7 @@ impl Orchestrator {
         let offers = match rental.landlord.offers(&wish, memory_gb).await {
             Ok(offers) => offers,
             Err(err) => {
-                let reason = format!("{} could not say what it offers: {}", rental.name(), chain(&err));
+                let reason = format!("{} could not say what it offers: {}", rental.title(), chain(&err));
                 return self.put_off(job.id, &reason, PAUSE).await;
             }
         };
@@ -221,7 +218,8 @@ impl Orchestrator {
                 attempts::open(&tx, new).await?
             }
         };
-        let name = MachineName::new(self.store.deployment(), job, attempt.n, deadline_at);
+        let form = rental.landlord.kind().names();
+        let name = MachineName::new(form, self.store.deployment(), job, attempt.n, deadline_at);
         let new = NewInstance {
             job: &state,
             attempt: attempt.id,
@@ -428,7 +426,7 @@ enum Committed {
 
 /// How long the work that is left will take, with room.
 fn wanted_run(job: &JobState, step: Spread<f64>) -> Duration {
-    let n_steps = job.recipe.parameters.n_steps;
+    let n_steps = job.recipe.parameters().n_steps;
     let n_left = n_steps.saturating_sub(job.checkpoint_step.unwrap_or(0));
     let seconds = estimate::job_seconds(step, n_left).high;
     let run = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX / 4);

@@ -4,13 +4,13 @@ use std::sync::PoisonError;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use protocol::MicroUsd;
+use rental::Bill;
 use store::spend::{self, Accrual, Instance};
 
 use super::{fresh, report};
 use crate::{
     Orchestrator,
     orchestrator::time_delta,
-    providers::rental::Bill,
     reconcile::ReconcileError,
     rentals::{Rental, cost},
 };

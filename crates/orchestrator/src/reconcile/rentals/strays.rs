@@ -1,19 +1,11 @@
 //! Machines without a living row: ours that came back or that nobody knows, and those of others.
 
 use protocol::spend::InstancePhase;
+use rental::{Machine, MachineName, deployment_mark};
 use store::spend::{self, Change};
 
 use super::fresh;
-use crate::{
-    Orchestrator,
-    orchestrator::time_delta,
-    providers::{
-        machine_name::{MachineName, deployment_mark},
-        rental::Machine,
-    },
-    reconcile::ReconcileError,
-    rentals::Rental,
-};
+use crate::{Orchestrator, orchestrator::time_delta, reconcile::ReconcileError, rentals::Rental};
 
 impl Orchestrator {
     /// A machine that no living row wants.

@@ -6,7 +6,8 @@ use chrono::TimeDelta;
 use protocol::{
     AttemptId,
     agent::{Assignment, ClaimReply, ClaimRequest, GenerateWork, StoredFile, TrainWork, Work, WorkKind},
-    phase::Phase,
+    machine::Machine,
+    phase::{Outcome, Phase},
 };
 use store::{
     BlobKey, StoreError, Tx,
@@ -21,13 +22,18 @@ use store::{
 };
 use tokio::time::{Instant, timeout_at};
 
-use super::{Granted, own_attempt};
+use super::{
+    Granted,
+    fit::{lack, out_of_step},
+    own_attempt,
+};
 use crate::{
     Orchestrator, ServiceError, ServiceResult,
     lifecycle::Input,
     services::{
-        apply,
+        AttemptEnd, apply,
         damage::{checkpoint_step, settle_checkpoint},
+        end_job_attempt,
     },
 };
 
@@ -67,28 +73,49 @@ impl Orchestrator {
     ) -> ServiceResult<Option<Assignment>> {
         let wants = |kind| request.kinds.contains(&kind);
         match agent.work {
-            AgentWork::Attempt(attempt) if wants(WorkKind::Train) => self.claim_attempt(agent, attempt).await,
+            AgentWork::Attempt(attempt) if wants(WorkKind::Train) => {
+                let machine = request.machine.as_ref();
+                self.claim_attempt(agent, attempt, machine).await
+            }
             AgentWork::Pool { owner, token } if wants(WorkKind::Train) => {
                 let Some(machine) = &request.machine else {
                     return Err(ServiceError::field(
                         "machine",
-                        "needed with a token of the pool: which machine this is, and what it has",
+                        "required with a token of the pool: the description of the machine",
                     ));
                 };
                 self.claim_of_pool(agent, owner, token, machine).await
             }
-            AgentWork::Generations if wants(WorkKind::Generate) => self.claim_generation(agent).await,
+            AgentWork::Generations if wants(WorkKind::Generate) => {
+                if let Some(mismatch) = out_of_step(request.machine.as_ref()) {
+                    return Err(ServiceError::Conflict(format!("this machine {mismatch}")));
+                }
+                self.claim_generation(agent).await
+            }
             _ => Ok(None),
         }
     }
 
-    /// The attempt that the agent was started for.
+    /// The attempt that the agent was started for. One that cannot do it fails it: its machine would be started again
+    /// as it is.
     async fn claim_attempt(
         &self,
         agent: &AgentCredential,
         id: AttemptId,
+        machine: Option<&Machine>,
     ) -> ServiceResult<Option<Assignment>> {
         let tx = self.store.begin().await?;
+        let attempt = own_attempt(&tx, agent, id).await?;
+        if let Subject::Job(job) = attempt.subject
+            && let Some(lack) = lack(machine, &jobs::state(&tx, job).await?.recipe)
+        {
+            let detail = format!("the machine of `{}` {lack}", attempt.provider);
+            tracing::warn!(job.id = %job, attempt.id = %id, detail, "an agent cannot do its attempt");
+            let end = AttemptEnd::new(Outcome::Failed, detail.clone());
+            end_job_attempt(self, &tx, &attempt, end).await?;
+            tx.commit().await?;
+            return Err(ServiceError::Conflict(detail));
+        }
         self.hand_out(tx, agent, id).await
     }
 
@@ -108,7 +135,7 @@ impl Orchestrator {
             // Nothing was begun: the reconciler ends it.
             return Ok(None);
         }
-        let base = self.base(&tx, &job.recipe.base_model).await?;
+        let base = self.base(&tx, job.recipe.base_model()).await?;
         let base = self.base_location(&base, &attempt.provider)?;
         let granted = self.grant(&tx, &attempt).await?;
         let fence = attempts::claim(&tx, id, granted.until).await?;
@@ -171,7 +198,11 @@ impl Orchestrator {
     }
 
     async fn generate_work(&self, tx: &Tx, generation: &GenerationState) -> ServiceResult<GenerateWork> {
-        let request = &generation.request;
+        let unfilled = || StoreError::Corrupt {
+            what: "generations.request",
+            detail: "seed and size are not filled in".to_owned(),
+        };
+        let request = generation.request.filled_in().ok_or_else(unfilled)?;
         let base = self.base(tx, &request.base_model).await?;
         let base = self.base_location(&base, WORKER_PROVIDER)?;
         let mut lora_files = Vec::with_capacity(request.loras.len());
@@ -181,7 +212,7 @@ impl Orchestrator {
         }
         Ok(GenerateWork {
             generation_id: generation.id,
-            request: request.clone(),
+            request,
             base,
             lora_files,
         })

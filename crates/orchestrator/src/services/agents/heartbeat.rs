@@ -19,6 +19,7 @@ use super::held_attempt;
 use crate::{
     Orchestrator, ServiceError, ServiceResult,
     lifecycle::Input,
+    reconcile::disk::PAUSED,
     services::{apply, reports},
 };
 
@@ -41,7 +42,7 @@ impl Orchestrator {
         if let Subject::Job(job) = attempt.subject
             && !heartbeat.events.is_empty()
         {
-            let n_steps = jobs::state(&tx, job).await?.recipe.parameters.n_steps;
+            let n_steps = jobs::state(&tx, job).await?.recipe.parameters().n_steps;
             reports::check_steps(&heartbeat.events, n_steps)?;
         }
         let news = news(&attempt, heartbeat.events);
@@ -53,7 +54,12 @@ impl Orchestrator {
             Subject::Job(job) => {
                 take_reports(&tx, job, &attempt, news).await?;
                 let pauses = self.disk.is_short() && self.copies_here(&attempt.provider) > 0;
-                directives(&jobs::state(&tx, job).await?, pauses)
+                let state = jobs::state(&tx, job).await?;
+                if pauses && is_to_pause(&state) && attempt.detail.is_none() {
+                    // Whichever server hears of its end knows by this that it did as it was told.
+                    attempts::told_to_stop(&tx, id, PAUSED).await?;
+                }
+                directives(&state, pauses)
             }
             Subject::Generation(_) => Vec::new(),
         };
@@ -99,6 +105,7 @@ async fn take_reports(tx: &Tx, job: JobId, attempt: &Attempt, news: Vec<AgentEve
             Report::ValidationLoss { step, loss } => Event::ValidationLoss { step, loss },
             Report::Log { level, message } => Event::Log { level, message },
             Report::Validated { verdict } => Event::Validated { verdict },
+            Report::Unknown => continue,
             Report::Finalizing => {
                 append(tx, job, std::mem::take(&mut batch)).await?;
                 let state = jobs::state(tx, job).await?;
@@ -132,12 +139,17 @@ async fn append(tx: &Tx, job: JobId, batch: Vec<NewEvent>) -> ServiceResult<()> 
     Ok(())
 }
 
+/// Whether a short disk is reason enough to stop it: its owner wants nothing else.
+fn is_to_pause(job: &JobState) -> bool {
+    job.phase == Phase::Running && job.requested.is_none()
+}
+
 /// The orders that stand; `pauses` says that the disk is short.
 fn directives(job: &JobState, pauses: bool) -> Vec<Directive> {
     match (job.phase, job.requested) {
         (Phase::Cancelling, _) | (_, Some(Requested::Cancel)) => return vec![Directive::Cancel],
         (Phase::Stopping, _) | (_, Some(Requested::Stop)) => return vec![Directive::Stop],
-        (Phase::Running, None) if pauses => return vec![Directive::Stop],
+        _ if pauses && is_to_pause(job) => return vec![Directive::Stop],
         _ => {}
     }
     let mut directives = Vec::new();

@@ -1,12 +1,15 @@
 //! The pool: machines where somebody runs `morpheus agent`, and the jobs that fit them.
 
+use std::collections::{HashMap, hash_map::Entry};
+
 use protocol::{
     JobId, OwnerId, TokenId,
-    agent::{Assignment, Machine},
+    agent::Assignment,
     job::CreateJob,
+    machine::Machine,
     phase::Phase,
     preset::BaseClass,
-    recipe::{self, Recipe},
+    recipe::Recipe,
     spend::{PoolMember, RentalWish},
 };
 use store::{
@@ -17,12 +20,14 @@ use store::{
     tokens::{self, AgentCredential},
 };
 
-use super::super::{JobPlan, check_labels};
+use super::{
+    super::{JobPlan, check_labels},
+    fit::{out_of_step, unfit},
+};
 use crate::{
     Orchestrator, ServiceError, ServiceResult,
     lifecycle::{Input, next},
     orchestrator::time_delta,
-    rentals::estimate,
 };
 
 /// The name that jobs choose the pool by.
@@ -31,6 +36,8 @@ pub(crate) const POOL: &str = "agent";
 /// Claims are held for up to a minute; a machine that has not called for this many leases is away.
 const LEASES_AWAY: u32 = 6;
 const MOST_NAME: usize = 80;
+/// How the reason of a job begins that no machine of the pool can take.
+const NOBODY: &str = "no machine of the pool can train this";
 
 /// What the pool writes down of an attempt's machine.
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -130,6 +137,7 @@ impl Orchestrator {
                 let work = working.iter().find(|(id, ..)| *id == seen.id);
                 let has_lease = work.is_some_and(|(.., until)| until.is_some_and(|until| until >= now));
                 PoolMember {
+                    problem: out_of_step(Some(&seen.machine)),
                     is_online: has_lease || now - seen.at < away,
                     machine: seen.machine,
                     seen_at: if has_lease { now } else { seen.at },
@@ -153,21 +161,38 @@ impl Orchestrator {
         if members.is_empty() {
             return Err(ServiceError::field(
                 "provider",
-                "the pool has no machine yet: make a token for machines in the settings, and run `morpheus agent \
+                "the pool has no machine yet: create a token for machines in the settings, and run `morpheus agent \
                  --server … --token …` on one",
             ));
         }
-        let mut reasons = Vec::new();
-        for member in members {
-            match unfit(&member.machine, &plan.recipe, plan.class, &request.rental) {
-                None => return Ok(()),
-                Some(reason) => reasons.push(format!("`{}` {reason}", member.machine.name)),
+        match nobody_fits(&members, &plan.recipe, plan.class, &request.rental) {
+            None => Ok(()),
+            Some(reason) => Err(ServiceError::field("provider", reason)),
+        }
+    }
+
+    /// Tells the queued jobs of the pool which machine lacks what, when none can take them.
+    pub(crate) async fn tell_jobs_of_the_pool(&self) -> ServiceResult<()> {
+        let mut members: HashMap<OwnerId, Vec<PoolMember>> = HashMap::new();
+        for job in jobs::open(&self.store).await? {
+            if job.phase != Phase::Queued || job.provider != POOL {
+                continue;
+            }
+            let members = match members.entry(job.owner) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => unknown.insert(self.pool_members(job.owner).await?),
+            };
+            let class = self.class(&job.recipe).await?;
+            let wish = job.rental.clone().unwrap_or_default();
+            let reason = nobody_fits(members, &job.recipe, class, &wish);
+            let is_told = job.reason.as_deref().is_some_and(|told| told.starts_with(NOBODY));
+            if reason != job.reason && (reason.is_some() || is_told) {
+                let tx = self.store.begin().await?;
+                jobs::explain(&tx, job.id, reason.as_deref()).await?;
+                tx.commit().await?;
             }
         }
-        Err(ServiceError::field(
-            "provider",
-            format!("no machine of the pool can train this: {}", reasons.join("; ")),
-        ))
+        Ok(())
     }
 
     /// Machines of the pool are far away, and their agents go on when a server restarts.
@@ -176,34 +201,25 @@ impl Orchestrator {
     }
 }
 
-/// Why a machine cannot train this; it goes behind the machine's name.
-fn unfit(machine: &Machine, recipe: &Recipe, class: BaseClass, wish: &RentalWish) -> Option<String> {
-    if !machine.engines.contains(&recipe.engine) {
-        return Some(match recipe.engine {
-            recipe::Engine::Kohya => {
-                "has no sd-scripts (--kohya-dir and --kohya-python of `morpheus agent`)".to_owned()
-            }
-            recipe::Engine::Native => "does not have the native engine".to_owned(),
-        });
+/// Why no machine of the pool can train this, each with what it lacks; `None` when one can.
+fn nobody_fits(
+    members: &[PoolMember],
+    recipe: &Recipe,
+    class: BaseClass,
+    wish: &RentalWish,
+) -> Option<String> {
+    let mut reasons = Vec::with_capacity(members.len());
+    for PoolMember { machine, .. } in members {
+        reasons.push(format!(
+            "`{}` {}",
+            machine.name,
+            unfit(machine, recipe, class, wish)?
+        ));
     }
-    let missing: Vec<&str> = wish
-        .labels
-        .iter()
-        .filter(|label| !machine.labels.contains(label))
-        .map(String::as_str)
-        .collect();
-    if !missing.is_empty() {
-        return Some(format!("is not labeled {}", missing.join(", ")));
+    if reasons.is_empty() {
+        reasons.push("there is none".to_owned());
     }
-    let needed = estimate::memory_gb(recipe, class);
-    match machine.memory_gb {
-        _ if class == BaseClass::Tiny => None,
-        Some(memory_gb) if memory_gb < needed => Some(format!(
-            "has {memory_gb} GB of GPU memory, and this training needs about {needed}"
-        )),
-        None if recipe.engine == recipe::Engine::Kohya => Some("has no GPU".to_owned()),
-        _ => None,
-    }
+    Some(format!("{NOBODY}: {}", reasons.join("; ")))
 }
 
 fn check_machine(machine: &Machine) -> ServiceResult<()> {
@@ -222,54 +238,5 @@ async fn check_token(tx: &Tx, token: TokenId) -> ServiceResult<()> {
         Ok(())
     } else {
         Err(ServiceError::TokenEnded)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use protocol::{
-        agent::Machine,
-        preset::{BaseClass, Preset},
-        recipe::{Engine, ParameterOverrides, Recipe, RecipeRequest},
-        spend::RentalWish,
-    };
-
-    use super::unfit;
-
-    #[test]
-    fn what_does_not_fit_is_named() {
-        let request = RecipeRequest {
-            engine: Engine::Native,
-            base_model: "sdxl".to_owned(),
-            name: "zora".to_owned(),
-            trigger_word: None,
-            preset: Preset::default(),
-            overrides: ParameterOverrides::default(),
-            sample_prompts: Vec::new(),
-        };
-        let mut recipe = Recipe::resolve(request, BaseClass::Sdxl).unwrap();
-        let mut machine = Machine {
-            name: "attic".to_owned(),
-            labels: vec!["quiet".to_owned()],
-            gpu: None,
-            memory_gb: None,
-            engines: vec![Engine::Native],
-        };
-        let mut wish = RentalWish::default();
-        let why = |machine: &Machine, recipe: &Recipe, wish: &RentalWish| {
-            unfit(machine, recipe, BaseClass::Sdxl, wish).unwrap_or_default()
-        };
-        assert_eq!(why(&machine, &recipe, &wish), "");
-        wish.labels = vec!["quiet".to_owned(), "large".to_owned()];
-        assert_eq!(why(&machine, &recipe, &wish), "is not labeled large");
-        wish.labels.pop();
-        recipe.engine = Engine::Kohya;
-        assert!(why(&machine, &recipe, &wish).contains("sd-scripts"));
-        machine.engines.push(Engine::Kohya);
-        assert_eq!(why(&machine, &recipe, &wish), "has no GPU");
-        machine.memory_gb = Some(8);
-        assert!(why(&machine, &recipe, &wish).starts_with("has 8 GB"));
-        machine.memory_gb = Some(24);
-        assert_eq!(why(&machine, &recipe, &wish), "");
     }
 }

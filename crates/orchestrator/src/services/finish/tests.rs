@@ -108,3 +108,9 @@ async fn a_refusal_is_passed_on() -> anyhow::Result<()> {
     assert!(matches!(outcome, Err(ServiceError::LeaseLost)), "{outcome:?}");
     Ok(())
 }
+
+#[test]
+fn a_job_waits_longer_each_time_that_its_disk_has_no_room() {
+    let seconds = |n_before| room_pause(n_before).as_secs();
+    assert_eq!([0, 1, 2, 4, 5, 1000].map(seconds), [10, 20, 40, 160, 300, 300]);
+}

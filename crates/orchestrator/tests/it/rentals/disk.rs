@@ -7,17 +7,22 @@ use protocol::{
     phase::{Outcome, Phase},
 };
 
+use sim::rented::Start;
+
 use super::office::{Office, USD};
 use crate::disk::{GIB, checkpoint_of, disk, wanted};
 
-const RTX_4090: &str = "NVIDIA GeForce RTX 4090";
+on_every_provider! {
+    a_rented_job_pauses_and_no_machine_is_ordered_until_there_is_room,
+}
 
-#[tokio::test]
-async fn a_rented_job_pauses_and_no_machine_is_ordered_until_there_is_room() {
-    let mut office = Office::new().await;
+async fn a_rented_job_pauses_and_no_machine_is_ordered_until_there_is_room(start: Start) {
+    let mut office = Office::new(start).await;
     let (disk, free) = disk();
     office.bench.restart_with(|options| options.disk = disk);
-    let (job, agent, held) = office.running(office.request(20 * USD, &[RTX_4090])).await;
+    let (job, agent, held) = office
+        .running(office.request(20 * USD, &[office.gpus().usual]))
+        .await;
     agent
         .bring(&held, ArtifactKind::Checkpoint { step: 10 }, b"first")
         .await
@@ -31,11 +36,15 @@ async fn a_rented_job_pauses_and_no_machine_is_ordered_until_there_is_room() {
     assert_eq!(agent.orders(&held).await.unwrap(), [Directive::Stop]);
     agent.finish(&held, Outcome::Stopped).await.unwrap();
     office.pass().await;
-    assert_eq!(office.sim.living(), [""; 0], "it costs nothing while it waits");
+    assert_eq!(
+        office.sim.living(),
+        Vec::<String>::new(),
+        "it costs nothing while it waits"
+    );
     assert_eq!(office.job(job.id).await.phase, Phase::Queued);
     for _ in 0..3 {
         office.minutes(1).await;
-        assert_eq!(office.sim.living(), [""; 0]);
+        assert_eq!(office.sim.living(), Vec::<String>::new());
     }
     let reason = office.job(job.id).await.reason.unwrap_or_default();
     assert!(reason.starts_with("paused with a checkpoint"), "{reason}");

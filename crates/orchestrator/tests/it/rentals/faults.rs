@@ -6,18 +6,34 @@ use protocol::{
     phase::{Outcome, Phase},
     spend::InstancePhase,
 };
-use sim::runpod::{Death, Fault, Reads, Reply, Route, What};
+use sim::rented::{Death, Fault, Reads, Reply, Route, Start, What};
 
 use super::{
     office::{Office, USD},
     table,
 };
-use crate::{
-    fixture::step,
-    runpod::{client, spec},
-};
+use crate::fixture::step;
 
-const RTX_4090: &str = "NVIDIA GeForce RTX 4090";
+on_every_provider! {
+    an_order_that_was_carried_out_and_not_answered_is_found_by_its_name,
+    an_order_that_was_lost_is_given_up_and_made_again_under_another_name,
+    a_machine_that_shows_up_after_it_was_given_up_is_ended,
+    where_nothing_is_free_the_next_one_is_asked_for,
+    where_nothing_at_all_is_free_the_job_waits_as_long_as_it_takes,
+    an_empty_account_halts_everything_until_somebody_has_looked,
+    a_machine_that_is_dearer_than_offered_is_given_back_at_once,
+    a_price_that_rises_never_leads_past_the_limit,
+    a_machine_that_dies_is_followed_by_another_that_goes_on,
+    an_end_that_is_confirmed_and_not_carried_out_is_ordered_again,
+    a_machine_that_a_list_leaves_out_is_not_given_up,
+    a_machine_whose_agent_never_calls_is_ended_in_time,
+    an_agent_that_falls_silent_loses_its_machine,
+    machines_of_others_are_shown_and_never_touched,
+    a_machine_of_ours_that_the_database_does_not_know_is_ended,
+    a_job_that_is_cancelled_before_its_agent_calls_gives_its_machine_back,
+    too_many_requests_are_waited_out,
+    a_machine_that_came_and_went_unseen_is_found_by_its_bill,
+}
 
 /// Runs a job to its end whatever happened before, and compares the books.
 async fn ends_well(office: &Office, job: protocol::JobId) {
@@ -52,17 +68,16 @@ async fn ends_well(office: &Office, job: protocol::JobId) {
     office.audit().await;
 }
 
-#[tokio::test]
-async fn an_order_that_was_carried_out_and_not_answered_is_found_by_its_name() {
+async fn an_order_that_was_carried_out_and_not_answered_is_found_by_its_name(start: Start) {
     for reply in [Reply::Status500, Reply::Hang, Reply::Reset] {
-        let office = Office::new().await;
+        let office = Office::new(start).await;
         office.sim.fault(Fault::once(What::CreateLost { reply }));
         office.sim.fault(Fault::always(What::Lag {
             reads: Reads::Both,
             seconds: 60,
         }));
         let job = office
-            .submit(office.request(20 * USD, &[RTX_4090]))
+            .submit(office.request(20 * USD, &[office.gpus().usual]))
             .await
             .unwrap();
         office.pass().await;
@@ -80,15 +95,14 @@ async fn an_order_that_was_carried_out_and_not_answered_is_found_by_its_name() {
     }
 }
 
-#[tokio::test]
-async fn an_order_that_was_lost_is_given_up_and_made_again_under_another_name() {
-    let office = Office::new().await;
+async fn an_order_that_was_lost_is_given_up_and_made_again_under_another_name(start: Start) {
+    let office = Office::new(start).await;
     office.sim.fault(Fault::once(What::Silence {
         route: Route::Create,
         reply: Reply::Reset,
     }));
     let job = office
-        .submit(office.request(20 * USD, &[RTX_4090]))
+        .submit(office.request(20 * USD, &[office.gpus().usual]))
         .await
         .unwrap();
     office.pass().await;
@@ -109,14 +123,13 @@ async fn an_order_that_was_lost_is_given_up_and_made_again_under_another_name() 
     .await;
 }
 
-#[tokio::test]
-async fn a_machine_that_shows_up_after_it_was_given_up_is_ended() {
-    let office = Office::new().await;
+async fn a_machine_that_shows_up_after_it_was_given_up_is_ended(start: Start) {
+    let office = Office::new(start).await;
     office.sim.fault(Fault::once(What::CreateLost {
         reply: Reply::Status500,
     }));
     let job = office
-        .submit(office.request(20 * USD, &[RTX_4090]))
+        .submit(office.request(20 * USD, &[office.gpus().usual]))
         .await
         .unwrap();
     office.pass().await;
@@ -144,16 +157,15 @@ async fn a_machine_that_shows_up_after_it_was_given_up_is_ended() {
     .await;
 }
 
-#[tokio::test]
-async fn where_nothing_is_free_the_next_one_is_asked_for() {
-    let office = Office::new().await;
+async fn where_nothing_is_free_the_next_one_is_asked_for(start: Start) {
+    let office = Office::new(start).await;
     office.sim.fault(Fault::always(What::NoCapacity {
-        gpu: Some(RTX_4090.to_owned()),
+        gpu: Some(office.gpus().usual.to_owned()),
     }));
-    let wanted = [RTX_4090, "NVIDIA GeForce RTX 3090"];
+    let wanted = [office.gpus().usual, office.gpus().cheapest];
     let job = office.submit(office.request(20 * USD, &wanted)).await.unwrap();
     office.pass().await;
-    assert_eq!(office.machine().await.gpu, "NVIDIA GeForce RTX 3090");
+    assert_eq!(office.machine().await.gpu, office.gpus().cheapest);
     office.minutes(1).await;
     ends_well(&office, job.id).await;
     table::row(
@@ -164,12 +176,11 @@ async fn where_nothing_is_free_the_next_one_is_asked_for() {
     .await;
 }
 
-#[tokio::test]
-async fn where_nothing_at_all_is_free_the_job_waits_as_long_as_it_takes() {
-    let office = Office::new().await;
+async fn where_nothing_at_all_is_free_the_job_waits_as_long_as_it_takes(start: Start) {
+    let office = Office::new(start).await;
     office.sim.fault(Fault::always(What::NoCapacity { gpu: None }));
     let job = office
-        .submit(office.request(20 * USD, &[RTX_4090]))
+        .submit(office.request(20 * USD, &[office.gpus().usual]))
         .await
         .unwrap();
     office.pass().await;
@@ -186,36 +197,37 @@ async fn where_nothing_at_all_is_free_the_job_waits_as_long_as_it_takes() {
     .await;
 }
 
-#[tokio::test]
-async fn an_empty_account_halts_everything_until_somebody_has_looked() {
-    let office = Office::new().await;
+async fn an_empty_account_halts_everything_until_somebody_has_looked(start: Start) {
+    let office = Office::new(start).await;
     office.sim.fault(Fault::once(What::Answer {
         route: Route::Create,
         status: 402,
         retry_after_s: None,
     }));
     let job = office
-        .submit(office.request(20 * USD, &[RTX_4090]))
+        .submit(office.request(20 * USD, &[office.gpus().usual]))
         .await
         .unwrap();
     office.pass().await;
-    let infos = office
-        .bench
-        .orchestrator
-        .provider_infos(office.bench.owner())
-        .await
-        .unwrap();
-    let runpod = infos.iter().find(|info| info.name == "runpod").unwrap();
+    let provider = office.provider().await;
     assert!(
-        runpod.halted.as_ref().unwrap().contains("too little money"),
-        "{runpod:?}"
+        provider.halted.as_ref().unwrap().contains("too little money"),
+        "{provider:?}"
     );
     let refused = office
-        .submit(office.request(20 * USD, &[RTX_4090]))
+        .submit(office.request(20 * USD, &[office.gpus().usual]))
         .await
         .unwrap_err();
-    assert!(refused.to_string().contains("nothing is launched"), "{refused}");
-    office.bench.orchestrator.unhalt("runpod").await.unwrap();
+    assert!(
+        refused.to_string().contains("is paused until it is resumed"),
+        "{refused}"
+    );
+    office
+        .bench
+        .orchestrator
+        .unhalt(office.kind().name())
+        .await
+        .unwrap();
     assert_eq!(office.job(job.id).await.phase, Phase::Queued);
     assert_eq!(office.job(job.id).await.spend.reserved_micro_usd, MicroUsd::ZERO);
     table::row(
@@ -226,12 +238,11 @@ async fn an_empty_account_halts_everything_until_somebody_has_looked() {
     .await;
 }
 
-#[tokio::test]
-async fn a_machine_that_is_dearer_than_offered_is_given_back_at_once() {
-    let office = Office::new().await;
+async fn a_machine_that_is_dearer_than_offered_is_given_back_at_once(start: Start) {
+    let office = Office::new(start).await;
     office.sim.fault(Fault::once(What::Price { percent: 200 }));
     let job = office
-        .submit(office.request(20 * USD, &[RTX_4090]))
+        .submit(office.request(20 * USD, &[office.gpus().usual]))
         .await
         .unwrap();
     office.pass().await;
@@ -249,15 +260,14 @@ async fn a_machine_that_is_dearer_than_offered_is_given_back_at_once() {
     .await;
 }
 
-#[tokio::test]
-async fn a_price_that_rises_never_leads_past_the_limit() {
-    let office = Office::new().await;
+async fn a_price_that_rises_never_leads_past_the_limit(start: Start) {
+    let office = Office::new(start).await;
     office.sim.fault(Fault::once(What::PriceChange {
         after_s: 600,
         percent: 400,
     }));
     let limit = 2 * USD;
-    let mut request = office.request(limit, &[RTX_4090]);
+    let mut request = office.request(limit, &[office.gpus().usual]);
     request.parameters.n_steps = Some(900_000);
     let (_, agent, held) = office.running(request).await;
     for _ in 0..200 {
@@ -279,12 +289,13 @@ async fn a_price_that_rises_never_leads_past_the_limit() {
     .await;
 }
 
-#[tokio::test]
-async fn a_machine_that_dies_is_followed_by_another_that_goes_on() {
+async fn a_machine_that_dies_is_followed_by_another_that_goes_on(start: Start) {
     for how in [Death::Vanishes, Death::Error, Death::Exited] {
-        let office = Office::new().await;
+        let office = Office::new(start).await;
         office.sim.fault(Fault::once(What::Dies { after_s: 600, how }));
-        let (job, agent, held) = office.running(office.request(20 * USD, &[RTX_4090])).await;
+        let (job, agent, held) = office
+            .running(office.request(20 * USD, &[office.gpus().usual]))
+            .await;
         agent
             .bring(&held, ArtifactKind::Checkpoint { step: 40 }, b"checkpoint")
             .await
@@ -306,9 +317,8 @@ async fn a_machine_that_dies_is_followed_by_another_that_goes_on() {
     }
 }
 
-#[tokio::test]
-async fn an_end_that_is_confirmed_and_not_carried_out_is_ordered_again() {
-    let office = Office::new().await;
+async fn an_end_that_is_confirmed_and_not_carried_out_is_ordered_again(start: Start) {
+    let office = Office::new(start).await;
     office
         .sim
         .fault(Fault::always(What::DeleteIgnored { seconds: Some(180) }));
@@ -320,7 +330,9 @@ async fn an_end_that_is_confirmed_and_not_carried_out_is_ordered_again() {
         })
         .percent(50),
     );
-    let (job, agent, held) = office.running(office.request(20 * USD, &[RTX_4090])).await;
+    let (job, agent, held) = office
+        .running(office.request(20 * USD, &[office.gpus().usual]))
+        .await;
     agent.finish(&held, Outcome::Failed).await.unwrap();
     office.minutes(1).await;
     assert_eq!(office.machine().await.phase, InstancePhase::Ending);
@@ -340,10 +352,11 @@ async fn an_end_that_is_confirmed_and_not_carried_out_is_ordered_again() {
     .await;
 }
 
-#[tokio::test]
-async fn a_machine_that_a_list_leaves_out_is_not_given_up() {
-    let office = Office::new().await;
-    let (job, agent, held) = office.running(office.request(20 * USD, &[RTX_4090])).await;
+async fn a_machine_that_a_list_leaves_out_is_not_given_up(start: Start) {
+    let office = Office::new(start).await;
+    let (job, agent, held) = office
+        .running(office.request(20 * USD, &[office.gpus().usual]))
+        .await;
     office.sim.fault(Fault::always(What::Omit {
         reads: Reads::List,
         seconds: 600,
@@ -373,12 +386,11 @@ async fn a_machine_that_a_list_leaves_out_is_not_given_up() {
     .await;
 }
 
-#[tokio::test]
-async fn a_machine_whose_agent_never_calls_is_ended_in_time() {
-    let office = Office::new().await;
+async fn a_machine_whose_agent_never_calls_is_ended_in_time(start: Start) {
+    let office = Office::new(start).await;
     office.sim.fault(Fault::once(What::StuckProvisioning));
     let job = office
-        .submit(office.request(20 * USD, &[RTX_4090]))
+        .submit(office.request(20 * USD, &[office.gpus().usual]))
         .await
         .unwrap();
     office.pass().await;
@@ -396,10 +408,11 @@ async fn a_machine_whose_agent_never_calls_is_ended_in_time() {
     .await;
 }
 
-#[tokio::test]
-async fn an_agent_that_falls_silent_loses_its_machine() {
-    let office = Office::new().await;
-    let (job, _agent, _held) = office.running(office.request(20 * USD, &[RTX_4090])).await;
+async fn an_agent_that_falls_silent_loses_its_machine(start: Start) {
+    let office = Office::new(start).await;
+    let (job, _agent, _held) = office
+        .running(office.request(20 * USD, &[office.gpus().usual]))
+        .await;
     let machine = office.machine().await.name;
     office.minutes(14).await;
     assert!(
@@ -417,22 +430,14 @@ async fn an_agent_that_falls_silent_loses_its_machine() {
     .await;
 }
 
-#[tokio::test]
-async fn machines_of_others_are_shown_and_never_touched() {
-    let office = Office::new().await;
-    let stranger = client(&office.sim);
-    stranger.create(&spec("my-notebook")).await.unwrap();
+async fn machines_of_others_are_shown_and_never_touched(start: Start) {
+    let office = Office::new(start).await;
+    office.rent("my-notebook").await;
     office.minutes(60).await;
     assert_eq!(office.sim.living(), ["my-notebook"]);
-    let infos = office
-        .bench
-        .orchestrator
-        .provider_infos(office.bench.owner())
-        .await
-        .unwrap();
-    let runpod = infos.iter().find(|info| info.name == "runpod").unwrap();
-    assert_eq!(runpod.n_foreign, 1);
-    assert!(runpod.foreign_rate_micro_usd > MicroUsd::ZERO);
+    let provider = office.provider().await;
+    assert_eq!(provider.n_foreign, 1);
+    assert!(provider.foreign_rate_micro_usd > MicroUsd::ZERO);
     table::row(
         &office,
         "the account has machines of others",
@@ -441,21 +446,18 @@ async fn machines_of_others_are_shown_and_never_touched() {
     .await;
 }
 
-#[tokio::test]
-async fn a_machine_of_ours_that_the_database_does_not_know_is_ended() {
-    use orchestrator::providers::machine_name::MachineName;
-    let office = Office::new().await;
+async fn a_machine_of_ours_that_the_database_does_not_know_is_ended(start: Start) {
+    use rental::MachineName;
+    let office = Office::new(start).await;
     let deadline = office.sim.now() + chrono::TimeDelta::hours(2);
     let name = MachineName::new(
+        office.kind().names(),
         office.bench.store().deployment(),
         protocol::JobId::new(),
         1,
         deadline,
     );
-    client(&office.sim)
-        .create(&spec(&name.to_string()))
-        .await
-        .unwrap();
+    office.rent(&name.to_string()).await;
     office.minutes(5).await;
     assert_eq!(office.sim.living().len(), 1, "its row may be on its way");
     office.minutes(7).await;
@@ -468,11 +470,10 @@ async fn a_machine_of_ours_that_the_database_does_not_know_is_ended() {
     .await;
 }
 
-#[tokio::test]
-async fn a_job_that_is_cancelled_before_its_agent_calls_gives_its_machine_back() {
-    let office = Office::new().await;
+async fn a_job_that_is_cancelled_before_its_agent_calls_gives_its_machine_back(start: Start) {
+    let office = Office::new(start).await;
     let job = office
-        .submit(office.request(20 * USD, &[RTX_4090]))
+        .submit(office.request(20 * USD, &[office.gpus().usual]))
         .await
         .unwrap();
     office.pass().await;
@@ -500,16 +501,15 @@ async fn a_job_that_is_cancelled_before_its_agent_calls_gives_its_machine_back()
     .await;
 }
 
-#[tokio::test]
-async fn too_many_requests_are_waited_out() {
-    let office = Office::new().await;
+async fn too_many_requests_are_waited_out(start: Start) {
+    let office = Office::new(start).await;
     office.sim.fault(Fault::once(What::Answer {
         route: Route::Create,
         status: 429,
         retry_after_s: Some(1),
     }));
     let job = office
-        .submit(office.request(20 * USD, &[RTX_4090]))
+        .submit(office.request(20 * USD, &[office.gpus().usual]))
         .await
         .unwrap();
     office.pass().await;
@@ -519,17 +519,15 @@ async fn too_many_requests_are_waited_out() {
 }
 
 /// Nobody has learned its id: bills are all that tells of it.
-#[tokio::test]
-async fn a_machine_that_came_and_went_unseen_is_found_by_its_bill() {
-    let office = Office::new().await;
-    let stranger = client(&office.sim);
-    let notebook = stranger.create(&spec("my-notebook")).await.unwrap();
+async fn a_machine_that_came_and_went_unseen_is_found_by_its_bill(start: Start) {
+    let office = Office::new(start).await;
+    let notebook = office.rent("my-notebook").await;
     office.pass().await;
     office
         .sim
         .fault(Fault::once(What::CreateLost { reply: Reply::Reset }));
     let job = office
-        .submit(office.request(20 * USD, &[RTX_4090]))
+        .submit(office.request(20 * USD, &[office.gpus().usual]))
         .await
         .unwrap();
     office.pass().await;
@@ -549,11 +547,11 @@ async fn a_machine_that_came_and_went_unseen_is_found_by_its_bill() {
     let all = office.instances().await;
     let seen = all.iter().find(|machine| machine.name == lost).unwrap();
     let handle = seen.handle.as_ref().expect("its bill has told");
-    assert_ne!(*handle, notebook.id);
+    assert_ne!(*handle, notebook);
     assert_eq!(office.sim.living(), ["my-notebook"]);
-    stranger.terminate(&notebook.id).await.unwrap();
+    office.account.terminate(&notebook).await.unwrap();
     office.settle().await;
-    assert_eq!(office.spent().await, office.sim.pod_bill(handle).unwrap());
+    assert_eq!(office.spent().await, office.sim.machine_bill(handle).unwrap());
     assert!(office.spent().await > MicroUsd::ZERO);
     office.audit().await;
     table::row(

@@ -2,10 +2,10 @@
 //!
 //! Whatever happens: what the provider has charged for a job never passes the job's limit, and no machine lives past
 //! its deadline and the time for the kill, as long as one of the three killers works: the agent's dead-man switch,
-//! the server, the reaper. In the end the ledger equals the bill. The switch is the agent's own; only the work and its
-//! calls are played.
+//! the server, the reaper. In the end the ledger equals the bill. The switch and the way in which a machine ends itself
+//! are those of the agent; only the work and its calls are played.
 //!
-//! `MORPHEUS_SPEND_SEQUENCES` says how many, `MORPHEUS_SPEND_SEED` repeats a run.
+//! `MORPHEUS_SPEND_SEQUENCES` says how many each provider gets, `MORPHEUS_SPEND_SEED` repeats a run.
 
 use std::{
     collections::BTreeMap,
@@ -13,9 +13,8 @@ use std::{
     time::Duration,
 };
 
-use agent::deadman::{Contact, Deadman, Decision, Environment, Moment, Progress, Start};
 use chrono::{DateTime, TimeDelta, Utc};
-use orchestrator::{providers::machine_name::MachineName, reap};
+use orchestrator::reap;
 use protocol::{
     MicroUsd,
     agent::{Directive, WorkKind},
@@ -23,13 +22,14 @@ use protocol::{
     spend::InstancePhase,
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
-use sim::runpod::{Death, Fault, Reads, Reply, Route, What};
+use rental::{
+    MachineName,
+    deadman::{Contact, Deadman, Decision, Environment, Moment, Progress, Start as Booted},
+};
+use sim::rented::{Death, Fault, Reads, Reply, Route, Start, What};
 
 use super::office::{Crashing, Office, USD};
-use crate::{
-    fixture::{Agent, Held},
-    runpod::client,
-};
+use crate::fixture::{Agent, Held};
 
 /// The time between two looks; everything that is modeled happens at them.
 const LOOK: Duration = Duration::from_secs(30);
@@ -78,12 +78,14 @@ struct Sequence<'a> {
 
 /// In parts, which run beside each other.
 macro_rules! parts {
-    ($($name:ident: $part:expr),* $(,)?) => {$(
-        #[tokio::test]
-        async fn $name() {
-            no_interleaving_leads_past_a_limit_or_forgets_a_machine($part).await;
-        }
-    )*};
+    ($($name:ident: $part:expr),* $(,)?) => {
+        $(
+            async fn $name(start: Start) {
+                no_interleaving_leads_past_a_limit_or_forgets_a_machine(start, $part).await;
+            }
+        )*
+        on_every_provider! { $($name,)* }
+    };
 }
 
 const N_PARTS: u64 = 4;
@@ -108,19 +110,19 @@ enum Part {
     Alone(Killers),
 }
 
-async fn no_interleaving_leads_past_a_limit_or_forgets_a_machine(part: Part) {
+async fn no_interleaving_leads_past_a_limit_or_forgets_a_machine(start: Start, part: Part) {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
-    let n_sequences = number("MORPHEUS_SPEND_SEQUENCES").unwrap_or(120);
+    let n_sequences = number("MORPHEUS_SPEND_SEQUENCES").unwrap_or(60);
     let seed = number("MORPHEUS_SPEND_SEED").unwrap_or_else(|| u64::from(rand::random::<u32>()));
     eprintln!("MORPHEUS_SPEND_SEED={seed} MORPHEUS_SPEND_SEQUENCES={n_sequences}, {part:?}");
     let sequences: Vec<u64> = match part {
         Part::Any(n) => (n..n_sequences).step_by(N_PARTS as usize).collect(),
         Part::Alone(_) => (0..n_sequences.div_ceil(ALONE_PART)).collect(),
     };
-    let mut office = Office::crashing().await;
+    let mut office = Office::crashing(start).await;
     for (n, sequence) in sequences.into_iter().enumerate() {
         if n % 50 == 49 {
-            office = Office::crashing().await;
+            office = Office::crashing(start).await;
         }
         let log = Arc::new(Mutex::new(vec![format!("sequence {sequence} of seed {seed}")]));
         let told = Told(Arc::clone(&log));
@@ -186,7 +188,7 @@ async fn run(office: &mut Office, mut random: StdRng, killers: Killers, log: Arc
     let mut request = sequence.office.request(limit.0, &[]);
     request.parameters.n_steps = Some(sequence.random.random_range(100..2_000_000));
     if sequence.random.random_bool(0.3) {
-        request.rental.gpus = vec!["NVIDIA B200".to_owned()];
+        request.rental.gpus = vec![sequence.office.gpus().largest.to_owned()];
     }
     let Ok(job) = sequence.office.submit(request).await else {
         // The limit is too small for any machine.
@@ -230,7 +232,12 @@ async fn run(office: &mut Office, mut random: StdRng, killers: Killers, log: Arc
         }
     }
     let office = sequence.office;
-    office.bench.orchestrator.unhalt("runpod").await.unwrap();
+    office
+        .bench
+        .orchestrator
+        .unhalt(office.kind().name())
+        .await
+        .unwrap();
     office.settle().await;
     let job = office.job(job.id).await;
     assert!(job.phase.is_ended(), "{:?}", job.phase);
@@ -270,7 +277,7 @@ impl Sequence<'_> {
             (
                 10,
                 Fault::always(What::NoCapacity {
-                    gpu: Some("NVIDIA GeForce RTX 3090".to_owned()),
+                    gpu: Some(self.office.gpus().cheapest.to_owned()),
                 }),
             ),
             (
@@ -366,7 +373,7 @@ impl Sequence<'_> {
                 ..reap::Options::default()
             };
             // It looks again at its next round.
-            let _ = reap::round(&client(&self.office.sim), &options).await;
+            let _ = reap::round(self.office.account.as_ref(), &options).await;
         }
         self.check(now);
     }
@@ -413,7 +420,7 @@ impl Sequence<'_> {
             };
             let told = self.office.sim.environment(&name).unwrap();
             let environment = Environment::read(|variable| told.get(variable).cloned()).unwrap();
-            let start = Start {
+            let start = Booted {
                 at: clocks.show(now),
                 ran_before: Duration::ZERO,
                 n_restarts: 0,

@@ -10,28 +10,38 @@ use protocol::{
     spend::{BudgetScope, InstancePhase, ResumeJob, SetBudget, env},
 };
 
+use rental::MachineName;
+use sim::rented::Start;
+
 use super::office::{MINUTE, Office, USD};
 use crate::fixture::{step, verdict};
 
-const RTX_4090: &str = "NVIDIA GeForce RTX 4090";
-const B200: &str = "NVIDIA B200";
+on_every_provider! {
+    a_job_on_a_rented_machine_costs_what_the_provider_bills,
+    a_job_ends_itself_before_it_passes_its_limit,
+    its_owner_is_warned_when_most_of_the_limit_is_spent,
+    an_agent_that_obeys_nobody_is_ended_by_the_server,
+    what_cannot_work_is_refused_before_anything_is_rented,
+    a_month_that_is_used_up_lets_jobs_wait,
+    a_project_that_is_used_up_is_named,
+    many_jobs_never_reserve_more_than_there_is,
+}
 
-#[tokio::test]
-async fn a_job_on_a_rented_machine_costs_what_the_provider_bills() {
-    let office = Office::with_late_bills().await;
-    let (job, agent, held) = office.running(office.request(20 * USD, &[RTX_4090])).await;
+async fn a_job_on_a_rented_machine_costs_what_the_provider_bills(start: Start) {
+    let office = Office::with_late_bills(start).await;
+    let (job, agent, held) = office
+        .running(office.request(20 * USD, &[office.gpus().usual]))
+        .await;
     let machine = office.machine().await;
     assert_eq!(machine.phase, InstancePhase::Live);
-    assert_eq!(machine.gpu, RTX_4090);
+    assert_eq!(machine.gpu, office.gpus().usual);
     let told = office.sim.environment(&machine.name).unwrap();
     assert_eq!(told["MORPHEUS_SERVER"], "https://morpheus.example");
-    assert_eq!(told[env::PROVIDER], "runpod");
+    assert_eq!(told[env::PROVIDER], office.kind().name());
     assert_eq!(told[env::DEADLINE], machine.deadline_at.timestamp().to_string());
-    assert!(
-        machine
-            .name
-            .ends_with(&format!("-a1-{}", machine.name.rsplit("-a1-").next().unwrap()))
-    );
+    let name: MachineName = machine.name.parse().unwrap();
+    assert_eq!((name.attempt(), name.is_for(job.id)), (1, true));
+    assert_eq!(name.deadline(), machine.deadline_at);
 
     office.minutes(10).await;
     let reply = agent.beat(&held, vec![step(1, 50)]).await.unwrap();
@@ -79,10 +89,9 @@ async fn a_job_on_a_rented_machine_costs_what_the_provider_bills() {
     office.audit().await;
 }
 
-#[tokio::test]
-async fn a_job_ends_itself_before_it_passes_its_limit() {
-    let office = Office::new().await;
-    let mut request = office.request(50 * USD, &[B200]);
+async fn a_job_ends_itself_before_it_passes_its_limit(start: Start) {
+    let office = Office::new(start).await;
+    let mut request = office.request(50 * USD, &[office.gpus().largest]);
     request.rental.n_gpus = 8;
     request.parameters.n_steps = Some(900_000);
     let (job, agent, held) = office.running(request).await;
@@ -128,10 +137,9 @@ async fn a_job_ends_itself_before_it_passes_its_limit() {
     office.audit().await;
 }
 
-#[tokio::test]
-async fn its_owner_is_warned_when_most_of_the_limit_is_spent() {
-    let office = Office::new().await;
-    let mut request = office.request(2 * USD, &[RTX_4090]);
+async fn its_owner_is_warned_when_most_of_the_limit_is_spent(start: Start) {
+    let office = Office::new(start).await;
+    let mut request = office.request(2 * USD, &[office.gpus().usual]);
     request.parameters.n_steps = Some(900_000);
     let (job, agent, held) = office.running(request).await;
     let warned = async || {
@@ -157,10 +165,9 @@ async fn its_owner_is_warned_when_most_of_the_limit_is_spent() {
     assert_eq!(warned().await, 1, "once is enough");
 }
 
-#[tokio::test]
-async fn an_agent_that_obeys_nobody_is_ended_by_the_server() {
-    let office = Office::new().await;
-    let mut request = office.request(50 * USD, &[B200]);
+async fn an_agent_that_obeys_nobody_is_ended_by_the_server(start: Start) {
+    let office = Office::new(start).await;
+    let mut request = office.request(50 * USD, &[office.gpus().largest]);
     request.rental.n_gpus = 8;
     request.parameters.n_steps = Some(900_000);
     let (job, agent, held) = office.running(request).await;
@@ -179,9 +186,8 @@ async fn an_agent_that_obeys_nobody_is_ended_by_the_server() {
     assert_eq!(office.job(job.id).await.spend.spent_micro_usd, office.sim.bill());
 }
 
-#[tokio::test]
-async fn what_cannot_work_is_refused_before_anything_is_rented() {
-    let office = Office::new().await;
+async fn what_cannot_work_is_refused_before_anything_is_rented(start: Start) {
+    let office = Office::new(start).await;
     let refused = async |change: fn(&mut protocol::job::CreateJob)| {
         let mut request = office.request(20 * USD, &[]);
         change(&mut request);
@@ -198,13 +204,13 @@ async fn what_cannot_work_is_refused_before_anything_is_rented() {
     let err = refused(|request| request.limit_micro_usd = Some(MicroUsd(1000))).await;
     assert!(err.contains("must be at least $0."), "{err}");
     let err = refused(|request| request.limit_micro_usd = None).await;
-    assert!(err.contains("limit_micro_usd: needed"), "{err}");
+    assert!(err.contains("limit_micro_usd: required"), "{err}");
     let err = refused(|request| request.rental.gpus = vec!["NVIDIA Nothing".to_owned()]).await;
-    assert!(err.contains("none of NVIDIA Nothing is on offer"), "{err}");
+    assert!(err.contains("none of NVIDIA Nothing is available"), "{err}");
     let err = refused(|request| request.rental.n_gpus = 9).await;
     assert!(err.contains("rental.n_gpus: must be from 1 to 8"), "{err}");
     let err = refused(|request| request.rental.max_rate_micro_usd = Some(MicroUsd(1))).await;
-    assert!(err.contains("no machine is on offer"), "{err}");
+    assert!(err.contains("no machine is available"), "{err}");
 
     // Without the estimate that the user saw, or with another one.
     let (owner, orchestrator) = (office.bench.owner(), &office.bench.orchestrator);
@@ -220,9 +226,8 @@ async fn what_cannot_work_is_refused_before_anything_is_rented() {
     assert_eq!(office.instances().await, []);
 }
 
-#[tokio::test]
-async fn a_month_that_is_used_up_lets_jobs_wait() {
-    let office = Office::new().await;
+async fn a_month_that_is_used_up_lets_jobs_wait(start: Start) {
+    let office = Office::new(start).await;
     let (owner, orchestrator) = (office.bench.owner(), &office.bench.orchestrator);
     let set = |scope, limit: Option<i64>| SetBudget {
         scope,
@@ -230,14 +235,14 @@ async fn a_month_that_is_used_up_lets_jobs_wait() {
         limit_micro_usd: limit.map(MicroUsd),
     };
     let first = office
-        .submit(office.request(20 * USD, &[RTX_4090]))
+        .submit(office.request(20 * USD, &[office.gpus().usual]))
         .await
         .unwrap();
     office.pass().await;
     let reserved = office.job(first.id).await.spend.reserved_micro_usd;
     assert!(reserved > MicroUsd::ZERO);
     let second = office
-        .submit(office.request(20 * USD, &[RTX_4090]))
+        .submit(office.request(20 * USD, &[office.gpus().usual]))
         .await
         .unwrap();
     orchestrator
@@ -256,7 +261,7 @@ async fn a_month_that_is_used_up_lets_jobs_wait() {
     // Nothing more can be submitted, either.
     let err = chain(
         &office
-            .submit(office.request(20 * USD, &[RTX_4090]))
+            .submit(office.request(20 * USD, &[office.gpus().usual]))
             .await
             .unwrap_err(),
     );
@@ -273,9 +278,8 @@ async fn a_month_that_is_used_up_lets_jobs_wait() {
     office.audit().await;
 }
 
-#[tokio::test]
-async fn a_project_that_is_used_up_is_named() {
-    let office = Office::new().await;
+async fn a_project_that_is_used_up_is_named(start: Start) {
+    let office = Office::new(start).await;
     let budget = SetBudget {
         scope: BudgetScope::Project,
         key: Some("Book One".to_owned()),
@@ -283,7 +287,7 @@ async fn a_project_that_is_used_up_is_named() {
     };
     let (owner, orchestrator) = (office.bench.owner(), &office.bench.orchestrator);
     orchestrator.set_budget(owner, budget).await.unwrap();
-    let mut request = office.request(20 * USD, &[RTX_4090]);
+    let mut request = office.request(20 * USD, &[office.gpus().usual]);
     request.project = Some("Book One".to_owned());
     let err = chain(&office.submit(request).await.unwrap_err());
     assert!(
@@ -292,12 +296,11 @@ async fn a_project_that_is_used_up_is_named() {
     );
 }
 
-#[tokio::test]
-async fn many_jobs_never_reserve_more_than_there_is() {
-    let office = Office::new().await;
+async fn many_jobs_never_reserve_more_than_there_is(start: Start) {
+    let office = Office::new(start).await;
     let (owner, orchestrator) = (office.bench.owner(), &office.bench.orchestrator);
     for _ in 0..12 {
-        let mut request = office.request(20 * USD, &[RTX_4090]);
+        let mut request = office.request(20 * USD, &[office.gpus().usual]);
         request.project = Some("book one".to_owned());
         office.submit(request).await.unwrap();
     }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    pin::Pin,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -10,10 +11,6 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use orchestrator::{
     ServiceResult,
-    providers::{
-        rental::{Bill, CallError, CreateError, Machine, Machines, Offer, Order, TerminateAck},
-        runpod::{Renting, RunPod as Landlord},
-    },
     rentals::{Elapsed, RentalOptions},
 };
 use protocol::{
@@ -21,24 +18,27 @@ use protocol::{
     job::{CreateJob, Job},
     phase::Phase,
     recipe::Engine,
-    spend::{InstancePhase, LedgerAccount, RentalWish, RentedInstance},
+    spend::{InstancePhase, LedgerAccount, ProviderInfo, RentalWish, RentedInstance},
 };
-use sim::runpod::{Delays, Options, RunPod};
+use rental::{
+    Account, Bill, CallError, CreateError, Examination, ExamineError, Kind, Landlord, Machine, Machines,
+    Offer, Order, TerminateAck,
+};
+use sim::rented::{Beginning, Gpus, Simulated, Start};
 use store::tokens::{self, Principal};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::{
-    fixture::{Agent, Bench},
-    runpod::client,
-};
+use crate::fixture::{Agent, Bench};
 
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
 pub(super) const USD: i64 = 1_000_000;
 
 pub(super) struct Office {
     pub(super) bench: Bench,
-    pub(super) sim: Arc<RunPod>,
+    pub(super) sim: Arc<dyn Simulated>,
+    /// The account, without the server.
+    pub(super) account: Arc<dyn Landlord>,
     crash: Arc<Crash>,
 }
 
@@ -83,14 +83,38 @@ impl Crash {
 /// The provider, for a server that may die.
 #[derive(Debug)]
 struct Frail {
-    landlord: Landlord,
+    landlord: Arc<dyn Landlord>,
     crash: Arc<Crash>,
 }
 
 #[async_trait]
-impl orchestrator::providers::rental::Landlord for Frail {
-    fn name(&self) -> &'static str {
-        self.landlord.name()
+impl Account for Frail {
+    fn kind(&self) -> &'static dyn Kind {
+        self.landlord.kind()
+    }
+
+    async fn list(&self) -> Result<Machines, CallError> {
+        self.crash.maybe(Crashing::BeforeList).await;
+        self.landlord.list().await
+    }
+
+    async fn get(&self, id: &str) -> Result<Option<Machine>, CallError> {
+        self.crash.maybe(Crashing::BeforeGet).await;
+        self.landlord.get(id).await
+    }
+
+    async fn terminate(&self, id: &str) -> Result<TerminateAck, CallError> {
+        self.crash.maybe(Crashing::BeforeTerminate).await;
+        let outcome = self.landlord.terminate(id).await;
+        self.crash.maybe(Crashing::AfterTerminate).await;
+        outcome
+    }
+}
+
+#[async_trait]
+impl Landlord for Frail {
+    fn is_real(&self) -> bool {
+        self.landlord.is_real()
     }
 
     fn capacity(&self) -> usize {
@@ -116,64 +140,45 @@ impl orchestrator::providers::rental::Landlord for Frail {
         outcome
     }
 
-    async fn list(&self) -> Result<Machines, CallError> {
-        self.crash.maybe(Crashing::BeforeList).await;
-        self.landlord.list().await
-    }
-
-    async fn get(&self, id: &str) -> Result<Option<Machine>, CallError> {
-        self.crash.maybe(Crashing::BeforeGet).await;
-        self.landlord.get(id).await
-    }
-
-    async fn terminate(&self, id: &str) -> Result<TerminateAck, CallError> {
-        self.crash.maybe(Crashing::BeforeTerminate).await;
-        let outcome = self.landlord.terminate(id).await;
-        self.crash.maybe(Crashing::AfterTerminate).await;
-        outcome
-    }
-
     async fn bills(&self, since: DateTime<Utc>, only: Option<&str>) -> Result<Vec<Bill>, CallError> {
         self.landlord.bills(since, only).await
+    }
+
+    async fn examine(
+        &self,
+        time_scale: u32,
+        interrupt: Pin<Box<dyn Future<Output = ()> + Send>>,
+    ) -> Result<Vec<Examination>, ExamineError> {
+        self.landlord.examine(time_scale, interrupt).await
     }
 }
 
 impl Office {
-    pub(super) async fn new() -> Self {
-        Self::with(Options::stepped()).await
+    pub(super) async fn new(start: Start) -> Self {
+        Self::with(start, Beginning::default()).await
     }
 
     /// Bills that come late, as they do.
-    pub(super) async fn with_late_bills() -> Self {
-        Self::with(Options {
-            delays: Delays {
-                billing_s: 3600,
-                ..Delays::default()
-            },
-            ..Options::stepped()
-        })
-        .await
+    pub(super) async fn with_late_bills(start: Start) -> Self {
+        let beginning = Beginning {
+            billing_delay_s: 3600,
+            ..Beginning::default()
+        };
+        Self::with(start, beginning).await
     }
 
-    async fn with(options: Options) -> Self {
-        let sim = Arc::new(RunPod::start(options).await.unwrap());
+    async fn with(start: Start, beginning: Beginning) -> Self {
+        let sim = start(beginning).await;
         let start = sim.now();
         let seen = Arc::clone(&sim);
         let elapsed = Elapsed::new(move || (seen.now() - start).to_std().unwrap_or_default());
-        let renting = Renting {
-            image: "morpheus/worker:1".to_owned(),
-            args: "agent".to_owned(),
-            disk_gb: 20,
-            min_cuda_version: None,
-            engines: vec![Engine::Native, Engine::Kohya],
-            capacity: 4,
-        };
+        let account = sim.landlord();
         let crash = Arc::new(Crash::default());
         let rental = RentalOptions {
             elapsed: Some(elapsed),
             ..RentalOptions::new(
                 Arc::new(Frail {
-                    landlord: Landlord::new(client(&sim), renting),
+                    landlord: Arc::clone(&account),
                     crash: Arc::clone(&crash),
                 }),
                 "https://morpheus.example",
@@ -182,16 +187,30 @@ impl Office {
         let bench = Bench::with(|options| options.rentals = vec![rental])
             .await
             .unwrap();
-        Self { bench, sim, crash }
+        Self {
+            bench,
+            sim,
+            account,
+            crash,
+        }
     }
 
     /// An account that is never empty, for a server that dies.
-    pub(super) async fn crashing() -> Self {
-        Self::with(Options {
-            accounts: vec![(sim::runpod::KEY.to_owned(), MicroUsd(100_000 * USD))],
-            ..Options::stepped()
-        })
-        .await
+    pub(super) async fn crashing(start: Start) -> Self {
+        let beginning = Beginning {
+            credit: MicroUsd(100_000 * USD),
+            ..Beginning::default()
+        };
+        Self::with(start, beginning).await
+    }
+
+    /// The provider.
+    pub(super) fn kind(&self) -> &'static dyn Kind {
+        self.account.kind()
+    }
+
+    pub(super) fn gpus(&self) -> Gpus {
+        self.sim.gpus()
     }
 
     /// The server starts again, and will die there.
@@ -209,19 +228,43 @@ impl Office {
         }
     }
 
-    /// Orders the end of a machine, as its own agent does; it tries again at the next look.
+    /// A machine ends itself, in the first way that is accepted; it tries again at the next look.
     pub(super) async fn end(&self, name: &str) {
-        let own = client(&self.sim);
-        if let Ok(listing) = own.list().await {
-            for pod in listing.pods.iter().filter(|pod| pod.name == name) {
-                let _ = own.terminate(&pod.id).await;
+        let Some(environment) = self.sim.environment(name) else {
+            return;
+        };
+        let own = self
+            .kind()
+            .own_end(&|variable: &str| environment.get(variable).cloned());
+        for way in own.ways() {
+            if own.try_to_end(way, &mut None).await.is_ok() {
+                return;
             }
         }
     }
 
+    /// Somebody orders a machine with the same account; its id.
+    pub(super) async fn rent(&self, name: &str) -> String {
+        let offers = self.account.offers(&RentalWish::default(), 0).await.unwrap();
+        let order = Order {
+            name,
+            offer: &offers[0],
+            env: BTreeMap::new(),
+        };
+        self.account.order(&order).await.unwrap().id
+    }
+
+    /// What the server shows of the provider.
+    pub(super) async fn provider(&self) -> ProviderInfo {
+        let orchestrator = &self.bench.orchestrator;
+        let infos = orchestrator.provider_infos(self.bench.owner()).await.unwrap();
+        let found = infos.into_iter().find(|info| info.name == self.kind().name());
+        found.unwrap()
+    }
+
     pub(super) fn request(&self, limit: i64, gpus: &[&str]) -> CreateJob {
         CreateJob {
-            provider: "runpod".to_owned(),
+            provider: self.kind().name().to_owned(),
             limit_micro_usd: Some(MicroUsd(limit)),
             rental: RentalWish {
                 gpus: gpus.iter().map(|gpu| (*gpu).to_owned()).collect(),

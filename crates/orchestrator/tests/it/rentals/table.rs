@@ -1,7 +1,7 @@
 //! The table of faults in `docs/reliability.md`: each test checks its own row; with UPDATE=1 it writes it.
 
-use orchestrator::providers::machine_name::MachineName;
 use protocol::MicroUsd;
+use rental::MachineName;
 use sim::table::Table;
 
 use super::office::Office;
@@ -21,7 +21,7 @@ pub(super) async fn row(office: &Office, injected: &str, happens: &str) {
         .filter(|name| name.parse::<MachineName>().is_ok())
         .count();
     let handles = instances.iter().filter_map(|machine| machine.handle.as_ref());
-    let bill: MicroUsd = handles.filter_map(|id| office.sim.pod_bill(id)).sum();
+    let bill: MicroUsd = handles.filter_map(|id| office.sim.machine_bill(id)).sum();
     let missing = bill - office.spent().await;
     assert_eq!(n_left, 0, "{injected}");
     let n_ordered = instances.len().to_string();

@@ -1,4 +1,4 @@
-//! What is wrong with a bucket, which setting says so, and what to do about it.
+//! Errors of a bucket, with the setting at fault and the fix.
 
 use std::fmt;
 
@@ -7,28 +7,28 @@ use reqwest::Response;
 /// A bucket that cannot be used. Its message names the setting and the fix.
 #[derive(Debug)]
 pub enum BucketError {
-    /// The URL names no bucket.
+    /// The URL has no bucket name.
     Url {
         /// What was given.
         url: String,
     },
-    /// An address is none.
+    /// A URL is invalid.
     Endpoint {
         /// The setting.
         setting: &'static str,
         /// What was given.
         address: String,
     },
-    /// Nobody says who asks.
+    /// The access key id is missing.
     NoAccessKeyId,
-    /// Nobody says what to sign with.
+    /// The secret access key is missing.
     NoSecretAccessKey,
-    /// Our own HTTP client could not be made.
+    /// The HTTP client could not be created.
     Client {
         /// Why.
         source: reqwest::Error,
     },
-    /// Nobody answers.
+    /// No response.
     Unreachable {
         /// The address.
         endpoint: String,
@@ -124,54 +124,54 @@ impl BucketError {
     /// What is wrong.
     pub fn what(&self) -> String {
         match self {
-            Self::Url { url } => format!("`{url}` names no bucket"),
+            Self::Url { url } => format!("`{url}` has no bucket name"),
             Self::Endpoint { setting, address } => {
-                format!("{setting}: `{address}` is no address of a server")
+                format!("{setting}: `{address}` is not a valid server URL")
             }
             Self::NoAccessKeyId => "the access key id is missing".into(),
             Self::NoSecretAccessKey => "the secret access key is missing".into(),
-            Self::Client { .. } => "failed to make an HTTP client".into(),
+            Self::Client { .. } => "failed to create an HTTP client".into(),
             Self::Unreachable { endpoint, source } => {
-                format!("no S3 server answers at `{endpoint}` ({})", innermost(source))
+                format!("no S3 server responds at `{endpoint}` ({})", innermost(source))
             }
             Self::PublicUnreachable { endpoint, source } => {
                 format!(
-                    "nobody answers at the public address `{endpoint}` ({})",
+                    "no server responds at the public URL `{endpoint}` ({})",
                     innermost(source)
                 )
             }
             Self::PublicRefused { endpoint, status } => {
-                format!("the public address `{endpoint}` refuses a signed request with {status}")
+                format!("the public URL `{endpoint}` rejects a signed request with {status}")
             }
             Self::NoBucket { bucket, endpoint } => format!("`{endpoint}` has no bucket `{bucket}`"),
-            Self::UnknownKey { endpoint } => format!("`{endpoint}` does not know the access key id"),
+            Self::UnknownKey { endpoint } => format!("`{endpoint}` does not recognize the access key id"),
             Self::WrongSecret { endpoint } => {
-                format!(
-                    "`{endpoint}` finds the signature wrong: the secret does not belong to the access key id"
-                )
+                format!("`{endpoint}` rejects the signature: the secret does not match the access key id")
             }
             Self::Token { message } => format!("the session token is not accepted: {message}"),
             Self::WrongRegion { bucket, right } => match right {
                 Some(right) => format!("the bucket `{bucket}` is in the region `{right}`"),
                 None => format!("the bucket `{bucket}` is in another region"),
             },
-            Self::Clock { endpoint } => format!("the clocks of `{endpoint}` and of this machine differ"),
+            Self::Clock { endpoint } => {
+                format!("the clocks of `{endpoint}` and of this machine differ too much")
+            }
             Self::Denied { bucket, message } => {
-                format!("the key may not use the bucket `{bucket}`: {message}")
+                format!("the key has no access to the bucket `{bucket}`: {message}")
             }
             Self::NoS3 { endpoint, status } => {
-                format!("what answers at `{endpoint}` is no S3 server (status {status})")
+                format!("the server at `{endpoint}` is not an S3 server (status {status})")
             }
-            Self::OtherBytes { endpoint } => format!("`{endpoint}` gives other bytes than it was given"),
+            Self::OtherBytes { endpoint } => format!("`{endpoint}` returns other bytes than were stored"),
             Self::Unreadable { endpoint, source } => {
-                format!("the answer of `{endpoint}` cannot be read: {source}")
+                format!("the response of `{endpoint}` cannot be read: {source}")
             }
             Self::Refused {
                 status,
                 code,
                 message,
             } => {
-                format!("the S3 server refuses with {status} {code}: {message}")
+                format!("the S3 server rejected the request with {status} {code}: {message}")
             }
         }
     }
@@ -186,33 +186,33 @@ impl BucketError {
         const TOKEN: &str = "MORPHEUS_S3_SESSION_TOKEN or AWS_SESSION_TOKEN";
         match self {
             Self::Url { .. } => {
-                "write --objects (MORPHEUS_OBJECTS) as s3://BUCKET or s3://BUCKET/PREFIX".into()
+                "set --objects (MORPHEUS_OBJECTS) to s3://BUCKET or s3://BUCKET/PREFIX".into()
             }
             Self::Endpoint { setting, .. } => {
-                format!("give --{setting} a whole address, for example https://s3.example.com")
+                format!("set --{setting} to a full URL, for example https://s3.example.com")
             }
             Self::NoAccessKeyId => format!("set {KEY}"),
             Self::NoSecretAccessKey => format!("set {SECRET}"),
-            Self::Client { .. } => "look at the certificates of this machine".into(),
+            Self::Client { .. } => "check the certificates of this machine".into(),
             Self::Unreachable { .. } | Self::NoS3 { .. } => format!("correct {ENDPOINT}"),
             Self::PublicUnreachable { .. } | Self::PublicRefused { .. } => {
-                format!("correct {PUBLIC}: agents and browsers use it as it is")
+                format!("correct {PUBLIC}: agents and browsers use it unchanged")
             }
-            Self::NoBucket { .. } => "make the bucket, or correct --objects or MORPHEUS_OBJECTS".into(),
+            Self::NoBucket { .. } => "create the bucket, or correct --objects or MORPHEUS_OBJECTS".into(),
             Self::UnknownKey { .. } => format!("correct {KEY}"),
-            Self::WrongSecret { .. } => format!("correct {SECRET}; with keys of a session also {TOKEN}"),
+            Self::WrongSecret { .. } => format!("correct {SECRET}; for temporary keys also {TOKEN}"),
             Self::Token { .. } => format!("get new keys, and set {TOKEN}"),
             Self::WrongRegion { right, .. } => match right {
                 Some(right) => format!("set {REGION} to `{right}`"),
                 None => format!("correct {REGION}"),
             },
-            Self::Clock { .. } => "set the clock of this machine, best by NTP".into(),
+            Self::Clock { .. } => "set the clock of this machine, preferably with NTP".into(),
             Self::Denied { .. } => {
                 "allow it to list, read, write and delete in this bucket, or use another key".into()
             }
-            Self::OtherBytes { .. } => "use another store: something between changes what it carries".into(),
+            Self::OtherBytes { .. } => "use another store: something in between changes the data".into(),
             Self::Unreadable { .. } | Self::Refused { .. } => {
-                format!("look into the server's log, and check {ENDPOINT}")
+                format!("see the S3 server's log, and check {ENDPOINT}")
             }
         }
     }

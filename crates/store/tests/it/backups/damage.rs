@@ -219,16 +219,16 @@ async fn names_in_a_backup_lead_nowhere() -> anyhow::Result<()> {
     let cases: [(&[(&str, EntryType, &str)], &str); 9] = [
         (
             &[("../../etc/cron.d/x", plain, "x")],
-            "it holds `../../etc/cron.d/x`",
+            "it contains `../../etc/cron.d/x`",
         ),
-        (&[("/etc/passwd", plain, "x")], "it holds `/etc/passwd`"),
+        (&[("/etc/passwd", plain, "x")], "it contains `/etc/passwd`"),
         (
             &[("objects/../database.jsonl", plain, "x")],
-            "which no backup does",
+            "which does not belong in a backup",
         ),
         (
             &[("objects/sha256/aa/../../../x", plain, "x")],
-            "which no backup does",
+            "which does not belong in a backup",
         ),
         (&[(key, EntryType::Symlink, "")], "is not a plain file"),
         (&[("database.jsonl", EntryType::Fifo, "")], "is not a plain file"),
@@ -289,10 +289,10 @@ async fn a_manifest_is_not_believed() -> anyhow::Result<()> {
             manifest.replacen("m0001_initial", "m9999_future", 1),
             "written by a newer Morpheus: its schema is `m9999_future`",
         ),
-        (without_one, "does not name the objects that the rows need"),
+        (without_one, "does not list the objects that the rows need"),
         (
             manifest.replacen(r#""n_rows":3"#, r#""n_rows":4"#, 1),
-            "is not the one that `manifest.json` names",
+            "does not match `manifest.json`",
         ),
         (
             manifest.replacen(r#""deployment":"#, r#""deploiement":"#, 1),

@@ -43,7 +43,7 @@ test("each tier says its price, stock, time, cost and where that is from", () =>
   setup([]);
   const [, ...rows] = screen.getAllByRole("row").map((row) => row.textContent);
   expect(rows[0]).toMatch(
-    /^RTX 409024 GBCommunitysold out\$0\.34≈ 38 min \(20–70\)rule of thumb\$0\.31–0\.42/,
+    /^RTX 409024 GBCommunitysold out\$0\.34≈ 38 min \(20–70\)rough estimate\$0\.31–0\.42/,
   );
   expect(rows[1]).toMatch(/^Securein stock\$0\.65≈ 38 min \(20–70\)measured/);
   expect(screen.getByText(/None chosen: every GPU that fits/)).toBeDefined();
@@ -59,10 +59,10 @@ test("a GPU that does not fit says why, comes last, and cannot be chosen", () =>
 
 test("chosen GPUs say in which order they are asked for", async () => {
   const { user, onToggle, onClear } = setup(["l40s", "4090"]);
-  expect(screen.getByText("Asked for in this order: L40S, then RTX 4090.")).toBeDefined();
+  expect(screen.getByText("Tried in this order: L40S, then RTX 4090.")).toBeDefined();
   expect(screen.getByRole("checkbox", { name: /L40S 1st/ })).toHaveProperty("checked", true);
   await user.click(screen.getByRole("checkbox", { name: /RTX 4090 2nd/ }));
   expect(onToggle).toHaveBeenCalledExactlyOnceWith("4090");
-  await user.click(screen.getByRole("button", { name: "Choose none" }));
+  await user.click(screen.getByRole("button", { name: "Clear selection" }));
   expect(onClear).toHaveBeenCalledOnce();
 });

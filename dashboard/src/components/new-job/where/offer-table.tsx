@@ -1,4 +1,4 @@
-// The GPUs on offer, with what the job would take and cost on each; chosen ones are asked for in their order.
+// The GPUs on offer, with the job's estimated time and cost on each; chosen ones are tried in order.
 import { Fragment } from "react";
 import type { OfferEstimate } from "~/api/types";
 import { Skeleton } from "~/components/ui/misc";
@@ -28,12 +28,12 @@ export function OfferTable({ offers, gpus, error, onToggle, onClear }: Props) {
             onClick={onClear}
             className="rounded-sm text-accent text-xs underline-offset-2 hover:underline"
           >
-            Choose none
+            Clear selection
           </button>
         )}
       </div>
       {kinds.length === 0 ? (
-        <p className="rounded-lg border p-3 text-muted">Nothing is on offer.</p>
+        <p className="rounded-lg border p-3 text-muted">No GPUs are available.</p>
       ) : (
         <table className="w-full border-separate border-spacing-0 rounded-lg border bg-surface text-left">
           <thead className="eyebrow">
@@ -41,7 +41,7 @@ export function OfferTable({ offers, gpus, error, onToggle, onClear }: Props) {
               <th scope="col">GPU</th>
               <th scope="col">Tier</th>
               <th scope="col" className="text-right">
-                An hour
+                Per hour
               </th>
               <th scope="col" className="hidden text-right sm:table-cell">
                 Time
@@ -117,7 +117,7 @@ function Rows({ kind, place, onToggle }: RowsProps) {
 function Tier({ offer, isFirst }: { offer: OfferEstimate; isFirst: boolean }) {
   const { cloud, is_in_stock, rate_micro_usd, seconds, cost_micro_usd, is_measured, unfit } = offer;
   const cell = cn(isFirst ? "border-t py-2" : "pb-2");
-  const basis = is_measured ? "measured" : "rule of thumb";
+  const basis = is_measured ? "measured" : "rough estimate";
   return (
     <>
       <td className={cell}>
@@ -147,11 +147,9 @@ function Tier({ offer, isFirst }: { offer: OfferEstimate; isFirst: boolean }) {
 }
 
 function order(gpus: string[], kinds: Kind[]): string {
-  if (gpus.length === 0) return "None chosen: every GPU that fits is asked for, the cheapest first.";
+  if (gpus.length === 0) return "None chosen: every GPU that fits is tried, cheapest first.";
   const names = gpus.map((gpu) => kinds.find((kind) => kind.gpu === gpu)?.name ?? gpu);
-  return names.length === 1
-    ? `Only ${names[0]} is asked for.`
-    : `Asked for in this order: ${names.join(", then ")}.`;
+  return names.length === 1 ? `Only ${names[0]} is tried.` : `Tried in this order: ${names.join(", then ")}.`;
 }
 
 function ordinal(n: number): string {

@@ -1,4 +1,4 @@
-// Machines of one's own: which there are, and the labels that one must have for this job.
+// The user's own machines, and the labels that this job requires.
 import { Link } from "@tanstack/react-router";
 import type { PoolMember } from "~/api/types";
 import { describeMachine } from "~/components/spend/machine";
@@ -17,16 +17,16 @@ export function Pool({ machines, labels, error, onToggle }: Props) {
     <div className="mt-4 flex flex-col gap-3">
       {machines.length === 0 && (
         <p>
-          No machine has called yet.{" "}
+          No machine has connected yet.{" "}
           <Link to="/settings" className="text-accent underline underline-offset-2">
-            Make a token for machines
+            Create a token for machines
           </Link>{" "}
-          and run the command that you get there on one.
+          and run the command shown there on one of your machines.
         </p>
       )}
       {known.length > 0 && (
         <fieldset>
-          <legend className="mb-1 font-medium">Labels that it must have</legend>
+          <legend className="mb-1 font-medium">Required labels</legend>
           <div className="flex flex-wrap gap-x-4 gap-y-1">
             {known.map((label) => (
               <label key={label} className="flex min-h-6 cursor-pointer items-center gap-2">

@@ -1,4 +1,4 @@
-// What the job would cost on a rented machine, and which budgets have a say in it.
+// What the job would cost on a rented machine, and which budgets limit it.
 import { CircleAlert, TriangleAlert } from "lucide-react";
 import type { JobEstimate } from "~/api/types";
 import { bindingBudgets } from "~/components/spend/budgets";
@@ -22,7 +22,7 @@ export function RentedProperties({ estimate }: { estimate: JobEstimate }) {
           </Property>
           <Property name="Expected time">
             {formatTime(offer.seconds)}{" "}
-            <span className="text-muted">· {offer.is_measured ? "measured" : "rule of thumb"}</span>
+            <span className="text-muted">· {offer.is_measured ? "measured" : "rough estimate"}</span>
           </Property>
           <Property name="Expected cost">
             <span className="font-medium">{formatCost(offer.cost_micro_usd)}</span>
@@ -33,7 +33,7 @@ export function RentedProperties({ estimate }: { estimate: JobEstimate }) {
         </>
       ) : (
         <Property name="First choice">
-          <span className="text-bad">none: no machine on offer fits</span>
+          <span className="text-bad">none: no available machine fits</span>
         </Property>
       )}
     </>
@@ -45,7 +45,7 @@ export function BindingBudgets({ estimate, limit }: { estimate: JobEstimate; lim
   const bindings = bindingBudgets(estimate.budgets, parseUsd(limit), estimate.least_limit_micro_usd ?? null);
   if (bindings.length === 0) return null;
   return (
-    <ul aria-label="Budgets that bind" className="mt-2 flex flex-col gap-1.5 text-xs">
+    <ul aria-label="Limiting budgets" className="mt-2 flex flex-col gap-1.5 text-xs">
       {bindings.map(({ text, stops }) => {
         const Icon = stops ? CircleAlert : TriangleAlert;
         return (

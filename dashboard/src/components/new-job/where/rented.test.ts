@@ -103,19 +103,19 @@ test.each([
 });
 
 test("a limit that is too small is told what would do, and an empty one is not complained about", () => {
-  expect(limitError("0.1", anEstimate({}))).toBe("must be at least $0.464");
-  expect(limitError("0", anEstimate({}))).toBe("must be at least $0.464");
+  expect(limitError("0.1", anEstimate({}))).toBe("Enter at least $0.464.");
+  expect(limitError("0", anEstimate({}))).toBe("Enter at least $0.464.");
   expect(limitError("", anEstimate({}))).toBeUndefined();
 });
 
 test("what is missing is named before the job can start", () => {
-  expect(whatIsMissing(request, " ", undefined)).toBe("It needs a cost limit.");
+  expect(whatIsMissing(request, " ", undefined)).toBe("Enter a cost limit.");
   expect(whatIsMissing(request, "5", undefined)).toBeNull();
-  expect(whatIsMissing(request, "0.1", anEstimate({}))).toBe("A field is not right yet.");
-  expect(whatIsMissing(null, "5", undefined)).toBe("A field is not right yet.");
+  expect(whatIsMissing(request, "0.1", anEstimate({}))).toBe("Correct the marked fields.");
+  expect(whatIsMissing(null, "5", undefined)).toBe("Correct the marked fields.");
   const { rental: _, ...here } = request;
   expect(whatIsMissing(here, "", undefined)).toBeNull();
-  expect(whatIsMissing({ ...request, name: "" }, "5", undefined)).toBe("It needs a name.");
+  expect(whatIsMissing({ ...request, name: "" }, "5", undefined)).toBe("Enter a name.");
 });
 
 test("offers are grouped by GPU, the cheaper tier first, what does not fit last", () => {

@@ -55,30 +55,30 @@ export function withMoney(
   return { ...request, limit_micro_usd, estimate_hash: estimate.hash };
 }
 
-/** What has to be typed before the job can start. What was typed wrongly is told at its field, and makes no request. */
+/** What is missing before the job can start. Invalid input is reported at its field and makes no request. */
 export function whatIsMissing(
   request: CreateJob | null,
   limit: string,
   estimate: JobEstimate | undefined,
 ): string | null {
-  if (!request) return "A field is not right yet.";
-  if (request.name === "") return "It needs a name.";
+  if (!request) return "Correct the marked fields.";
+  if (request.name === "") return "Enter a name.";
   if (!request.rental || request.provider === POOL) return null;
-  if (limit.trim() === "") return "It needs a cost limit.";
-  return limitError(limit, estimate) ? "A field is not right yet." : null;
+  if (limit.trim() === "") return "Enter a cost limit.";
+  return limitError(limit, estimate) ? "Correct the marked fields." : null;
 }
 
-/** What is wrong with the limit; nothing while nothing was typed. */
+/** The error in the limit; none while the field is empty. */
 export function limitError(limit: string, estimate: JobEstimate | undefined): string | undefined {
   if (limit.trim() === "") return undefined;
   return usdError(limit, estimate?.least_limit_micro_usd ?? 1);
 }
 
-/** What to type: at least what is needed to start. */
+/** Help for the limit, with the minimum needed to start. */
 export function limitHelp(estimate: JobEstimate | undefined): string {
   const least = estimate?.least_limit_micro_usd;
-  const what = "For the whole job. It ends itself, with a checkpoint, before it costs more.";
-  return least == null ? what : `${what} At least ${formatUsdUp(least)}.`;
+  const what = "For the whole job. It stops with a checkpoint before it exceeds the limit.";
+  return least == null ? what : `${what} Minimum: ${formatUsdUp(least)}.`;
 }
 
 export interface Kind {
@@ -91,7 +91,7 @@ export interface Kind {
   tiers: OfferEstimate[];
 }
 
-/** Offers by GPU, in the order in which they would be asked for; those that do not fit at the end. */
+/** Offers by GPU, in the order in which they would be tried; those that do not fit at the end. */
 export function kindsOf(offers: OfferEstimate[]): Kind[] {
   const kinds: Kind[] = [];
   for (const offer of offers) {
@@ -106,12 +106,12 @@ export function kindsOf(offers: OfferEstimate[]): Kind[] {
   return [...kinds.filter(({ unfit }) => !unfit), ...kinds.filter(({ unfit }) => unfit)];
 }
 
-/** The choice after one more or one less. A new one is asked for last. */
+/** The selection with one GPU added or removed. A new one is tried last. */
 export function toggled(gpus: string[], gpu: string): string[] {
   return gpus.includes(gpu) ? gpus.filter((one) => one !== gpu) : [...gpus, gpu];
 }
 
-/** The offer that would be asked for first. */
+/** The offer that would be tried first. */
 export function firstOffer(offers: OfferEstimate[]): OfferEstimate | undefined {
   const fitting = offers.filter(({ unfit }) => !unfit);
   return fitting.find(({ is_in_stock }) => is_in_stock) ?? fitting[0];

@@ -48,9 +48,10 @@ export function WhereItRuns({ where, onChange, providers, estimate, everyGpu, er
         <p role="alert" className="mt-3 flex gap-2 rounded-md border border-bad bg-bad-soft p-2.5">
           <CircleAlert aria-hidden className="mt-0.5 size-4 shrink-0 text-bad" />
           <span className="min-w-0 break-words">
-            No machines are ordered at {providerName(provider.name)}: {formatSentence(provider.halted)}{" "}
+            No machines are ordered at {providerName(provider.name, providers)}:{" "}
+            {formatSentence(provider.halted)}{" "}
             <Link to="/spend" className="underline underline-offset-2">
-              See to it
+              Go to Spend
             </Link>
           </span>
         </p>
@@ -119,13 +120,13 @@ function ProviderCard({ provider, checked, onChoose }: CardProps) {
       />
       <span className="flex items-center gap-2 font-semibold">
         <Icon aria-hidden className="size-4 text-accent" />
-        {providerName(name)}
+        {providerName(name, [provider])}
       </span>
       <span className="text-xs">
-        {is_rented && "A rented GPU, within a limit that you set"}
+        {is_rented && "A rented GPU, within your cost limit"}
         {name === POOL &&
-          `Where you run an agent · ${n_online} of ${formatPlural(machines.length, "machine")} online`}
-        {!is_rented && name !== POOL && "Costs nothing"}
+          `Machines where you run an agent · ${n_online} of ${formatPlural(machines.length, "machine")} online`}
+        {!is_rented && name !== POOL && "Free"}
       </span>
     </label>
   );
@@ -142,7 +143,7 @@ function ProjectField({ value, onValueChange, error }: ProjectProps) {
   const list = useId();
   const projects = spend?.budgets.filter(({ scope }) => scope === "project") ?? [];
   return (
-    <Field label="Project" error={error} help="Optional. The job also keeps to its budget.">
+    <Field label="Project" error={error} help="Optional. The budget of this project also applies.">
       {(control) => (
         <>
           <Input

@@ -45,14 +45,14 @@ test("while it is hashed it says how far that is", () => {
 
 test("before its size is known, how far it is stays open", () => {
   const unknown = { class: null, native_resolution: null, size_bytes: null, sha256: null, n_files: 0 };
-  expect(show({ state: "checking", ...unknown })).toContain("Looking at it");
+  expect(show({ state: "checking", ...unknown })).toContain("Inspecting it");
   expect(screen.getByRole("progressbar").getAttribute("aria-valuenow")).toBeNull();
 });
 
 test("while it is copied it says so, and stays ready", () => {
   const text = show({ copy: "copying", done_bytes: 690_000_000 });
   expect(text).toContain("Ready");
-  expect(text).toContain("Copying it into the object store: 690 MB of 6.9 GB");
+  expect(text).toContain("Copying it to the object store: 690 MB of 6.9 GB");
   expect(button(COPY)).toBeNull();
 });
 
@@ -70,7 +70,7 @@ test("a failed copy says why, and may be tried again", () => {
 });
 
 test("one from the settings cannot be removed here, and says where", () => {
-  expect(show({ from_settings: true })).toContain("to remove it, take it out there");
+  expect(show({ from_settings: true })).toContain("To remove it, delete it there");
   expect(button(REMOVE)).toBeNull();
 });
 

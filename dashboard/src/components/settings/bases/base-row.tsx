@@ -73,7 +73,7 @@ export function BaseRow({ base }: { base: RegisteredBase }) {
       {isCopyOffered(base) && <OfferCopy base={base} />}
       {from_settings && (
         <p className="mt-1 text-muted text-xs">
-          It stands in the server's settings: to remove it, take it out there and start the server again.
+          It is set in the server's configuration. To remove it, delete it there and restart the server.
         </p>
       )}
     </li>
@@ -104,7 +104,7 @@ function OfferCopy({ base: { name, size_bytes } }: { base: RegisteredBase }) {
   return (
     <div className="mt-2 flex flex-wrap items-center gap-x-3 gap-y-2 rounded-md bg-sunken p-2.5">
       <p className="min-w-56 flex-1 text-xs">
-        Rented machines and others of yours cannot read it here. Once it is in the object store
+        Other machines cannot read this file from the server. Once it is in the object store
         {size_bytes ? `, where it takes ${formatBytes(size_bytes)},` : ""} they fetch it from there.
       </p>
       <Button
@@ -132,7 +132,7 @@ function Remove({ name }: { name: string }) {
         </Button>
       }
       title={`Remove ${name}?`}
-      description="Trained models and its own files stay. Jobs and pictures can no longer use it."
+      description="Trained models and the files of this base model are kept. New jobs and pictures can no longer use it."
       action="Remove"
       onConfirm={() =>
         remove.mutate(name, { onError: (error) => announceError(`${name} was not removed`, error) })

@@ -1,4 +1,4 @@
-// Beside a form's base models: leads to where more are added, and says of those that can't be used yet.
+// Next to a form's base models: a link to add more, with the number that cannot be used yet.
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { registeredBasesQuery } from "~/api/bases";
@@ -6,7 +6,7 @@ import type { BaseModel, RegisteredBase } from "~/api/types";
 import { formatPlural } from "~/lib/format";
 import { useFormsFollow } from "./use-forms-follow";
 
-/** The panel of the settings that it leads to. */
+/** The settings panel that the link opens. */
 export const BASE_MODELS = "base-models";
 
 export function MoreBasesLink({ offered }: { offered: BaseModel[] }) {
@@ -26,7 +26,7 @@ export function MoreBasesLink({ offered }: { offered: BaseModel[] }) {
   );
 }
 
-/** What a form says of the base models that it does not offer; `null` when it has enough to choose from. */
+/** The link's text about base models that the form does not offer; `null` if none is needed. */
 export function describeMore(offered: BaseModel[], registered: RegisteredBase[]): string | null {
   const others = registered.filter(({ name }) => offered.every((base) => base.name !== name));
   const named = (bases: RegisteredBase[]) =>

@@ -27,9 +27,9 @@ const KINDS: { value: Kind; label: string }[] = [
 ];
 
 const ABOUT: Record<Kind, string> = {
-  path: "A file that the server can read. Jobs on this server may use it at once; other machines, after it was copied into the object store.",
-  url: "A checkpoint on the web. Every machine that trains on it fetches it from there, once.",
-  hub: "A repository on Hugging Face. Every machine that trains on it fetches it from there, once.",
+  path: "A file that the server can read. Jobs on this server can use it immediately; other machines can after it is copied to the object store.",
+  url: "A checkpoint on the web. Each machine that trains on it downloads it once.",
+  hub: "A repository on Hugging Face. Each machine that trains on it downloads it once.",
 };
 
 export function RegisterForm() {
@@ -86,7 +86,7 @@ export function RegisterForm() {
     <form noValidate onSubmit={submit} aria-label="Add a base model" className="flex flex-col gap-3">
       <div>
         <Segmented
-          label="Where the base model is"
+          label="Source of the base model"
           value={draft.kind}
           onValueChange={(kind) => change({ kind })}
           options={KINDS}
@@ -101,7 +101,7 @@ export function RegisterForm() {
             "path",
             "Path",
             "/models/sdxl.safetensors",
-            "A .safetensors file or a diffusers folder, in a folder that the server was started with: --base-folder DIR.",
+            "A .safetensors file or a diffusers folder, inside a folder that the server allows with --base-folder DIR.",
           )}
         {draft.kind === "url" && (
           <>
@@ -109,13 +109,13 @@ export function RegisterForm() {
               "url",
               "Address",
               "https://example.org/sdxl.safetensors",
-              "Of a single .safetensors file. A password in it and what stands after ? are kept secret. Private networks need --allow-fetch-from.",
+              "URL of a single .safetensors file. A password and the query (after ?) are kept secret. Private networks need --allow-fetch-from.",
             )}
             {text(
               "sha256",
               "SHA-256, if you know it",
               "31e35c80fc4829d14f90153f4c74cd59…",
-              "Saves the server from reading the whole file; each machine checks it.",
+              "Then the server need not read the whole file. Each machine verifies it.",
             )}
           </>
         )}
@@ -127,7 +127,7 @@ export function RegisterForm() {
               "file",
               "File, if there are several",
               "sd_xl_base_1.0.safetensors",
-              "Without it: the only checkpoint, or the diffusers folder.",
+              "If empty: the only checkpoint, or the diffusers folder.",
             )}
           </>
         )}

@@ -68,7 +68,7 @@ export function readSource(text: string): Partial<Draft> | null {
   return line.startsWith("/") ? { kind: "path", path: line } : null;
 }
 
-/** What is wrong with what was typed, by field; a field that is still empty is not wrong. */
+/** Errors by field; an empty field has none. */
 export function draftErrors(draft: Draft): Partial<Record<DraftField, string>> {
   const typed = trimmed(draft);
   const errors: Partial<Record<DraftField, string>> = {};
@@ -79,7 +79,7 @@ export function draftErrors(draft: Draft): Partial<Record<DraftField, string>> {
   return errors;
 }
 
-/** As it may lie in the browser: what stands after ? of an address may be a secret. */
+/** What the browser may store: the query of a URL (after ?) may be a secret. */
 export function withoutSecrets(draft: Draft): Draft {
   return { ...draft, url: draft.url.replace(/[?].*$/s, "").replace(/\/\/[^/]*@/, "//") };
 }
@@ -92,7 +92,7 @@ export function isComplete(draft: Draft): boolean {
   );
 }
 
-/** What the server refused, at the fields that say it here. */
+/** The server's errors, by the form field they belong to. */
 export function serverErrors(
   kind: Kind,
   errors: Record<string, string>,
@@ -103,32 +103,32 @@ export function serverErrors(
   };
 }
 
-/** The server's rules, so that what it would refuse is said while it is typed. */
+/** The server's rules, so that errors show up while typing. */
 const CHECKS: Record<DraftField, (text: string) => string | undefined> = {
   name: (name) =>
     name.length > 80 || name === "tiny-xl" || !HUB_NAME.test(name)
-      ? "use from 1 to 80 letters, digits, dots, dashes or underscores, and not tiny-xl, which is built in"
+      ? "Use 1 to 80 letters, digits, dots, dashes or underscores. The name tiny-xl is taken: it is built in."
       : undefined,
-  path: (path) => (path.startsWith("/") ? undefined : "must be an absolute path: begin it with /"),
+  path: (path) => (path.startsWith("/") ? undefined : "Enter an absolute path, starting with /."),
   url: (url) => {
     const scheme = /^([^:/?#]*):\/\//.exec(url)?.[1];
-    if (scheme !== "https" && scheme !== "http") return "must begin with https://";
+    if (scheme !== "https" && scheme !== "http") return "Start the URL with https://.";
     if (!/^https?:\/\/[^/?#]/.test(url))
-      return "has no host: write it like https://example.org/sdxl.safetensors";
-    return url.includes("#") ? "only #sha256= and 64 hexadecimal digits may stand after #" : undefined;
+      return "The URL has no host. Example: https://example.org/sdxl.safetensors.";
+    return url.includes("#") ? "After #, only sha256= and 64 hexadecimal digits are allowed." : undefined;
   },
-  sha256: (hash) => (SHA256.test(hash) ? undefined : "must be 64 hexadecimal digits"),
+  sha256: (hash) => (SHA256.test(hash) ? undefined : "Enter 64 hexadecimal digits."),
   repository: (id) => {
     const parts = id.split("/");
     return parts.length === 2 && parts.every(isHubName)
       ? undefined
-      : "write it as owner/repository, as Hugging Face shows it above the model";
+      : "Enter owner/repository, as Hugging Face shows it above the model.";
   },
   revision: (revision) =>
-    revision.split("/").every(isHubName) ? undefined : "must be a branch, a tag or a commit",
+    revision.split("/").every(isHubName) ? undefined : "Enter a branch, a tag or a commit.",
   file: (file) =>
     file.split("/").some((part) => ["", ".", ".."].includes(part)) || /[\\?#%\p{Cc}]/u.test(file)
-      ? "must be a path within the repository, like folder/model.safetensors"
+      ? "Enter a path within the repository, such as folder/model.safetensors."
       : undefined,
 };
 

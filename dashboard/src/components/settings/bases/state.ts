@@ -27,8 +27,8 @@ export function workOf(base: RegisteredBase): Work | null {
   const { state, copy, size_bytes, done_bytes } = base;
   if (state === "failed" || (state === "ready" && copy !== "copying")) return null;
   const title = state === "checking" ? "Checking" : "Copying";
-  const what = state === "checking" ? "Reading and hashing it" : "Copying it into the object store";
-  if (!size_bytes) return { title, part: null, words: state === "checking" ? "Looking at it" : what };
+  const what = state === "checking" ? "Reading and hashing it" : "Copying it to the object store";
+  if (!size_bytes) return { title, part: null, words: state === "checking" ? "Inspecting it" : what };
   return {
     title,
     part: Math.min(1, done_bytes / size_bytes),

@@ -19,8 +19,8 @@ pub(super) fn write(parity: &Parity) -> String {
         runs::verdicts(parity),
         runs::samples(parity),
     ];
-    let title = format!("Parity of {}", escape(&recipe.name));
-    let p = &recipe.parameters;
+    let title = format!("Parity of {}", escape(recipe.name()));
+    let p = recipe.parameters();
     format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
@@ -28,8 +28,8 @@ pub(super) fn write(parity: &Parity) -> String {
          <body><main><header><p class=\"over\">native and kohya on the same pictures, seed and schedule</p>\
          <h1>{title}</h1><p>{} on {}, {} steps, {} to a step, rank {}, learning rate {}, seed {}.</p>{}</header>{}\
          </main></body></html>\n",
-        escape(&recipe.name),
-        escape(&recipe.base_model),
+        escape(recipe.name()),
+        escape(recipe.base_model()),
         p.n_steps,
         match u32::from(p.batch_size) * u32::from(p.gradient_accumulation) {
             1 => "1 picture".to_owned(),

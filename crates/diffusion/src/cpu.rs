@@ -1,0 +1,232 @@
+//! The processor: [`kernels`](crate::kernels) on slices of `f32`.
+//!
+//! The only place that names kernels. Tensors are host tensors, so taking one in and giving one out copies nothing.
+
+mod backward;
+mod forward;
+mod training;
+
+use std::sync::{Arc, OnceLock};
+
+use candle_core::{CpuStorage, InplaceOp2, Layout, Tensor, bail};
+
+use crate::{
+    device::{Affine, Device, DeviceError, Matrix, Result},
+    kernels::{norm::Moments, packed::Packed},
+    operation::{Activation, ConvGeometry, Grouping, Mask},
+};
+
+/// The processor that the program runs on, all of its cores.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Cpu;
+
+/// Weights of up to this many numbers get layouts of their own.
+///
+/// Larger ones meet many rows, which hides the cost of copying them for each product; and copies of them would
+/// multiply the memory of a large model.
+const SMALL_WEIGHT: usize = 1 << 19;
+
+/// A frozen weight, and what it looks like laid out for products.
+#[derive(Debug, Clone)]
+pub struct CpuWeight {
+    tensor: Tensor,
+    /// Of small weights.
+    layouts: Option<Arc<Layouts>>,
+}
+
+/// A weight laid out for products, each way when it is first needed.
+#[derive(Debug, Default)]
+struct Layouts {
+    forward: OnceLock<Packed>,
+    backward: OnceLock<Packed>,
+}
+
+impl Layouts {
+    /// For the layer's result.
+    fn forward(&self, pack: impl FnOnce() -> Packed) -> &Packed {
+        self.forward.get_or_init(pack)
+    }
+
+    /// For the gradient of the layer's input.
+    fn backward(&self, pack: impl FnOnce() -> Packed) -> &Packed {
+        self.backward.get_or_init(pack)
+    }
+}
+
+/// Turns what went wrong into an error that says what was computed.
+fn failed<'a>(
+    operation: &'static str,
+    shapes: &'a [&'a [usize]],
+) -> impl FnOnce(candle_core::Error) -> DeviceError + 'a {
+    move |problem| DeviceError::new(&Cpu, operation, shapes, problem)
+}
+
+/// The numbers of a matrix in a buffer.
+fn rows_of(matrix: Matrix<'_, Vec<f32>>) -> candle_core::Result<&[f32]> {
+    match matrix.buffer.get(matrix.place.range()) {
+        Some(values) => Ok(values),
+        None => bail!("{:?} is not in a buffer of {}", matrix.place, matrix.buffer.len()),
+    }
+}
+
+impl Device for Cpu {
+    type Tensor = Tensor;
+    type Weight = CpuWeight;
+    type Moments = Moments;
+    type Buffer = Vec<f32>;
+
+    fn name(&self) -> &str {
+        "the CPU"
+    }
+
+    fn upload(&self, host: &Tensor) -> Result<Tensor> {
+        Ok(host.clone())
+    }
+
+    fn download(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(x.clone())
+    }
+
+    fn dims<'a>(&self, x: &'a Tensor) -> &'a [usize] {
+        x.dims()
+    }
+
+    fn weight(&self, host: Tensor) -> Result<CpuWeight> {
+        Ok(CpuWeight {
+            layouts: (host.elem_count() <= SMALL_WEIGHT).then(Arc::default),
+            tensor: host,
+        })
+    }
+
+    fn buffer(&self, values: Vec<f32>) -> Result<Vec<f32>> {
+        Ok(values)
+    }
+
+    fn values(&self, buffer: &Vec<f32>) -> Result<Vec<f32>> {
+        Ok(buffer.clone())
+    }
+
+    fn linear(&self, x: &Tensor, weight: &CpuWeight, bias: Option<&Tensor>) -> Result<Tensor> {
+        let shapes = [x.dims(), weight.tensor.dims()];
+        forward::linear(x, weight, bias).map_err(failed("a linear layer", &shapes))
+    }
+
+    fn project(&self, x: &Tensor, matrix: Matrix<'_, Vec<f32>>) -> Result<Tensor> {
+        let shapes = [x.dims(), &[matrix.place.rows, matrix.place.columns]];
+        forward::project(x, matrix).map_err(failed("a projection", &shapes))
+    }
+
+    fn add_projected(
+        &self,
+        y: Tensor,
+        x: &Tensor,
+        matrix: Matrix<'_, Vec<f32>>,
+        scale: f32,
+    ) -> Result<Tensor> {
+        let shapes = [y.dims(), x.dims(), &[matrix.place.rows, matrix.place.columns]];
+        forward::add_projected(&y, x, matrix, scale).map_err(failed("a sum with a projection", &shapes))?;
+        Ok(y)
+    }
+
+    fn conv2d(
+        &self,
+        x: &Tensor,
+        weight: &CpuWeight,
+        bias: &Tensor,
+        geometry: ConvGeometry,
+    ) -> Result<Tensor> {
+        let shapes = [x.dims(), weight.tensor.dims()];
+        forward::conv2d(x, weight, bias, geometry).map_err(failed("a convolution", &shapes))
+    }
+
+    fn group_norm(
+        &self,
+        x: &Tensor,
+        affine: Affine<'_, Tensor>,
+        grouping: Grouping,
+    ) -> Result<(Tensor, Moments)> {
+        forward::group_norm(x, affine, grouping).map_err(failed("a group norm", &[x.dims()]))
+    }
+
+    fn layer_norm(&self, x: &Tensor, affine: Affine<'_, Tensor>, eps: f32) -> Result<(Tensor, Moments)> {
+        forward::layer_norm(x, affine, eps).map_err(failed("a layer norm", &[x.dims()]))
+    }
+
+    fn attention(&self, [q, k, v]: [&Tensor; 3], n_heads: usize, mask: Mask) -> Result<(Tensor, Tensor)> {
+        let shapes = [q.dims(), k.dims(), v.dims()];
+        forward::attention([q, k, v], n_heads, mask).map_err(failed("an attention", &shapes))
+    }
+
+    fn geglu(&self, x: &Tensor) -> Result<Tensor> {
+        forward::geglu(x).map_err(failed("GEGLU", &[x.dims()]))
+    }
+
+    fn activate(&self, x: &Tensor, activation: Activation) -> Result<Tensor> {
+        forward::activate(x, activation).map_err(failed("an activation", &[x.dims()]))
+    }
+
+    fn add(&self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+        forward::add(a, b).map_err(failed("a sum", &[a.dims(), b.dims()]))
+    }
+
+    fn add_channels(&self, x: &Tensor, bias: &Tensor) -> Result<Tensor> {
+        forward::add_channels(x, bias).map_err(failed("a sum with channels", &[x.dims(), bias.dims()]))
+    }
+
+    fn concat(&self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+        forward::concat(a, b).map_err(failed("a concatenation", &[a.dims(), b.dims()]))
+    }
+
+    fn upsample_2x(&self, x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
+        forward::upsample_2x(x, size).map_err(failed("an upsampling", &[x.dims()]))
+    }
+
+    fn reshape(&self, x: &Tensor, shape: &[usize]) -> Result<Tensor> {
+        x.reshape(shape).map_err(failed("a reshape", &[x.dims(), shape]))
+    }
+}
+
+/// Changes the values of `acc` where they lie, by those of `x`. Nothing else may hold `acc`'s storage.
+fn update_in_place(acc: &Tensor, x: &Tensor, work: impl Fn(&mut [f32], &[f32])) -> candle_core::Result<()> {
+    struct Update<F>(F);
+    impl<F: Fn(&mut [f32], &[f32])> InplaceOp2 for Update<F> {
+        fn name(&self) -> &'static str {
+            "update in place"
+        }
+
+        fn cpu_fwd(
+            &self,
+            acc: &mut CpuStorage,
+            acc_at: &Layout,
+            x: &CpuStorage,
+            x_at: &Layout,
+        ) -> candle_core::Result<()> {
+            let (CpuStorage::F32(acc), CpuStorage::F32(x)) = (acc, x) else {
+                bail!("both values have to be f32");
+            };
+            let (Some((start, end)), Some((x_start, x_end))) =
+                (acc_at.contiguous_offsets(), x_at.contiguous_offsets())
+            else {
+                bail!("both values have to be contiguous");
+            };
+            (self.0)(&mut acc[start..end], &x[x_start..x_end]);
+            Ok(())
+        }
+    }
+    acc.inplace_op2(x, &Update(work))
+}
+
+/// Length of the last dimension.
+fn last(x: &Tensor) -> usize {
+    x.dims().last().copied().unwrap_or(1)
+}
+
+/// The shape of `x`, whose last dimension has to be `expected`, with `width` in its place.
+fn with_last(x: &Tensor, expected: usize, width: usize) -> candle_core::Result<Vec<usize>> {
+    let mut dims = x.dims().to_vec();
+    match dims.last_mut() {
+        Some(last) if *last == expected => *last = width,
+        _ => bail!("rows of {expected} values are expected"),
+    }
+    Ok(dims)
+}

@@ -1,0 +1,155 @@
+//! Messages of other versions, in both directions: what agents of an older and of a newer version say, and what
+//! servers of an older and of a newer version answer.
+//!
+//! `recorded/version_1` was said before messages carried a version; `recorded/version_9` is of a version to come, with
+//! fields and words in every place that this one does not know.
+
+use serde::de::DeserializeOwned;
+
+use super::*;
+use crate::{
+    machine::{DeviceKind, LoraKind, Protocol},
+    recipe::Engine,
+};
+
+/// A message as each of the other versions says it.
+macro_rules! recorded {
+    ($name:literal) => {
+        [
+            include_str!(concat!("recorded/version_1/", $name, ".json")),
+            include_str!(concat!("recorded/version_9/", $name, ".json")),
+        ]
+    };
+}
+
+#[track_caller]
+fn read<T: DeserializeOwned>(message: &str) -> T {
+    serde_json::from_str(message).unwrap_or_else(|err| panic!("{err} in {message}"))
+}
+
+#[test]
+fn claims() {
+    let [old, new] = recorded!("claim").map(read::<ClaimRequest>);
+    let attic = old.machine.expect("it describes itself");
+    assert_eq!(attic.protocol, Protocol::UNSAID);
+    assert_eq!(attic.engines, [Engine::Native, Engine::Kohya]);
+    assert!(attic.devices.is_empty() && attic.lora_kinds.is_empty());
+    assert_eq!(new.kinds, [WorkKind::Train]);
+    let attic = new.machine.expect("it describes itself");
+    assert_eq!((attic.protocol.version, attic.protocol.oldest), (9, 2));
+    assert_eq!(Protocol::CURRENT.check(attic.protocol), Ok(()));
+    // What is new to this version is left out.
+    assert_eq!(attic.engines, [Engine::Native]);
+    assert_eq!(attic.devices, [DeviceKind::Cpu, DeviceKind::Cuda]);
+    assert_eq!(attic.lora_kinds, [LoraKind::Lora]);
+}
+
+#[test]
+fn heartbeats() {
+    let [old, new] = recorded!("heartbeat").map(read::<Heartbeat>);
+    assert_eq!(old.events.len(), 3);
+    // It is counted, so that those after it are taken.
+    let numbers: Vec<u64> = new.events.iter().map(|event| event.n).collect();
+    assert_eq!(numbers, [1, 2, 3, 4]);
+    assert_eq!(new.events[2].report, Report::Unknown);
+    assert_eq!(new.events[1].report, old.events[1].report);
+    assert_eq!(new.events[3].report, old.events[2].report);
+}
+
+#[test]
+fn files_and_ends() {
+    for file in recorded!("new_artifact").map(read::<NewArtifact>) {
+        assert_eq!(file.kind, ArtifactKind::Checkpoint { step: 50 });
+    }
+    for file in recorded!("unusable").map(read::<UnusableFile>) {
+        assert!(!file.arrived);
+    }
+    for finish in recorded!("finish").map(read::<Finish>) {
+        let result = finish.result.expect("a trained file");
+        assert!(finish.outcome == Outcome::Completed && result.verdict.passed);
+        assert!(!finish.no_room);
+    }
+}
+
+/// A server that does not know of it takes the attempt for lost, and tries again.
+#[test]
+fn a_disk_without_room_is_said_beside_an_outcome_that_every_version_knows() {
+    let said =
+        serde_json::json!({ "fence": 3, "outcome": "lost", "detail": "no space left", "no_room": true });
+    let finish: Finish = serde_json::from_value(said.clone()).expect("it is read");
+    assert!(finish.outcome == Outcome::Lost && finish.no_room);
+    assert_eq!(serde_json::to_value(&finish).expect("it is written"), said);
+    let other = Finish {
+        no_room: false,
+        ..finish
+    };
+    let said = serde_json::to_value(&other).expect("it is written");
+    assert_eq!(said.get("no_room"), None);
+}
+
+#[test]
+fn work_to_train() {
+    let [old, new] = recorded!("train").map(read::<ClaimReply>).map(|reply| {
+        assert!(reply.stay);
+        match reply.assignment.expect("work").work {
+            Work::Train(work) => work,
+            Work::Generate(work) => panic!("no training: {work:?}"),
+        }
+    });
+    assert_eq!(old.recipe, new.recipe);
+    assert_eq!(old.manifest, new.manifest);
+    assert_eq!(old.base, new.base);
+    assert_eq!(old.resume_from, new.resume_from);
+}
+
+#[test]
+fn work_to_render() {
+    let [old, new] = recorded!("generate").map(read::<ClaimReply>).map(|reply| {
+        match reply.assignment.expect("work").work {
+            Work::Generate(work) => work,
+            Work::Train(work) => panic!("no picture: {work:?}"),
+        }
+    });
+    assert_eq!(old.request, new.request);
+    assert_eq!((old.request.seed, old.request.loras.len()), (7, 1));
+    assert_eq!(old.base, new.base);
+    assert_eq!(old.lora_files, new.lora_files);
+}
+
+#[test]
+fn replies() {
+    for reply in recorded!("heartbeat_reply").map(read::<HeartbeatReply>) {
+        assert_eq!(reply.acknowledged, 3);
+        assert_eq!(reply.directives, [Directive::Checkpoint, Directive::Sample]);
+    }
+    for ticket in recorded!("upload_ticket").map(read::<UploadTicket>) {
+        assert!(ticket.upload_url.is_some());
+    }
+    for instead in recorded!("instead").map(read::<Instead>) {
+        assert!(matches!(instead, Instead::GoOn { resume_from: Some(_) }));
+    }
+}
+
+#[test]
+fn what_people_send_may_hold_no_field_that_is_unknown() {
+    let with = |field: &str| {
+        let mut job = serde_json::json!({
+            "dataset_id": "0193e7a0-0000-7000-8000-000000000001", "base_model": "tiny-xl", "name": "zora",
+            "parameters": { "rank": 8 }, "rental": { "n_gpus": 1 },
+        });
+        if let Some(place) = job.pointer_mut(field) {
+            place["scale_weight_norms"] = 0.into();
+        }
+        serde_json::from_value::<crate::job::CreateJob>(job)
+            .map(drop)
+            .map_err(|err| err.to_string())
+    };
+    assert_eq!(with("/nowhere"), Ok(()));
+    for place in ["", "/parameters", "/rental"] {
+        let refused = with(place).expect_err(place);
+        assert!(
+            refused.contains("unknown field `scale_weight_norms`"),
+            "{place}: {refused}"
+        );
+    }
+}

@@ -1,0 +1,3 @@
+//! Clients of providers against simulated ones, over HTTP.
+
+mod runpod;

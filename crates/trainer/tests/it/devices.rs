@@ -1,0 +1,136 @@
+//! A training step on two devices: the CPU against plain loops in double precision.
+//!
+//! Models, tape, LoRA, loss and optimizer are the same code on both. What is compared is all that a device computes.
+
+use candle_core::Tensor;
+use diffusion::{
+    base::BaseModel,
+    cpu::Cpu,
+    device::{Device, TrainingDevice, floats},
+    graph::AdapterSet,
+    random::Random,
+    unet::Conditioning,
+};
+use trainer::{
+    kinds::{Kind, Sizes},
+    losses::Loss,
+    network::LoraNetwork,
+    optimizers::{AdamWConfig, OptimizerConfig},
+    step::{Batch, forward_backward},
+};
+
+use crate::reference::Reference;
+
+/// What `f32` loses through a whole U-Net and back, relative to the largest number of each matrix.
+const TOLERANCE: f64 = 2e-4;
+
+/// Two samples whose sides are odd at the second level.
+fn batch(random: &mut Random) -> Batch {
+    let mut normal = |shape: &[usize]| random.normal_tensor(shape).unwrap();
+    Batch {
+        noisy: normal(&[2, 4, 6, 4]),
+        timesteps: vec![17, 640],
+        conditioning: Conditioning {
+            context: normal(&[2, 77, 96]),
+            vector: normal(&[2, 1600]),
+        },
+        target: normal(&[2, 4, 6, 4]),
+        loss: Loss::SquaredError,
+        weights: vec![1.0, 0.25],
+    }
+}
+
+/// Everything that a training step and a picture need, as host tensors.
+struct Outcome {
+    loss: f64,
+    norm: f64,
+    gradients: Vec<(String, Tensor)>,
+    /// After one step of the optimizer.
+    weights: Vec<(String, Tensor)>,
+    /// Of inference with the LoRA.
+    prediction: Tensor,
+}
+
+fn outcome<D: TrainingDevice>(device: &D) -> Outcome {
+    let base = BaseModel::built_in_on(device, "tiny-xl").unwrap();
+    let mut random = Random::from_seed(5);
+    let batch = batch(&mut random);
+    let sizes = Sizes { rank: 3, alpha: 2.0 };
+    let targets = base.unet.config().lora_targets();
+    let mut network = LoraNetwork::start(device, Kind::Lora, targets, sizes, &mut random).unwrap();
+    // A fresh LoRA changes nothing, and half of its gradients are zero.
+    let values = random.normal(network.n_parameters());
+    let values = values.into_iter().map(|value| 0.05 * value).collect();
+    *network.values_mut() = device.buffer(values).unwrap();
+
+    let mut adapters = AdapterSet::new();
+    adapters.add(network.adapters().unwrap(), 0.5);
+    let prediction = base
+        .unet
+        .predict(&adapters, &batch.noisy, &[17.0, 640.0], &batch.conditioning)
+        .unwrap();
+
+    let mut pass = forward_backward(&base.unet, &network, &batch).unwrap();
+    let gradients = network.named(pass.gradients.values()).unwrap();
+    let norm = pass.gradients.norm().unwrap();
+    pass.gradients.clip(norm, norm / 2.0).unwrap();
+    let config = OptimizerConfig::AdamW(AdamWConfig {
+        // Large beside the gradients, so that a weight moves with its gradient and not with its sign alone.
+        eps: 1.0,
+        ..AdamWConfig::DEFAULT
+    });
+    let mut optimizer = config.start(&network).unwrap();
+    optimizer.step(&mut network, &pass.gradients, 0.5).unwrap();
+    Outcome {
+        loss: pass.loss,
+        norm,
+        gradients,
+        weights: network.named(network.values()).unwrap(),
+        prediction,
+    }
+}
+
+#[track_caller]
+fn assert_close(name: &str, found: &Tensor, expected: &Tensor) {
+    assert_eq!(found.dims(), expected.dims(), "{name}");
+    let (found, expected) = (floats(found).unwrap(), floats(expected).unwrap());
+    let largest = expected.iter().fold(0.0f32, |max, x| max.max(x.abs()));
+    assert!(largest > 0.0, "{name} is zero");
+    for (found, expected) in found.iter().zip(expected.iter()) {
+        let error = f64::from((found - expected).abs() / largest);
+        assert!(error < TOLERANCE, "{name}: {found}, not {expected}");
+    }
+}
+
+#[test]
+fn the_cpu_computes_what_plain_loops_compute() {
+    let (cpu, reference) = (outcome(&Cpu), outcome(&Reference));
+    assert!((cpu.loss / reference.loss - 1.0).abs() < 1e-6, "{}", cpu.loss);
+    assert!((cpu.norm / reference.norm - 1.0).abs() < 1e-5, "{}", cpu.norm);
+    assert_close("prediction", &cpu.prediction, &reference.prediction);
+    let pairs = |found: &[(String, Tensor)], expected: &[(String, Tensor)]| {
+        assert_eq!(found.len(), expected.len());
+        for ((name, found), (_, expected)) in found.iter().zip(expected) {
+            assert_close(name, found, expected);
+        }
+    };
+    pairs(&cpu.gradients, &reference.gradients);
+    pairs(&cpu.weights, &reference.weights);
+}
+
+#[test]
+fn an_error_names_device_operation_and_shapes() {
+    let host = |shape: &[usize]| Random::from_seed(1).normal_tensor(shape).unwrap();
+    let (a, b) = (host(&[2, 3]), host(&[3, 2]));
+    let message = Cpu.add(&a, &b).unwrap_err().to_string();
+    assert!(
+        message.starts_with("the CPU cannot compute a sum of [2, 3], [3, 2]: "),
+        "{message}"
+    );
+    let upload = |tensor| Reference.upload(tensor).unwrap();
+    let message = Reference.add(&upload(&a), &upload(&b)).unwrap_err().to_string();
+    assert!(
+        message.starts_with("the reference cannot compute a sum of [2, 3], [3, 2]: "),
+        "{message}"
+    );
+}
