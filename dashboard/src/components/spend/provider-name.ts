@@ -6,7 +6,7 @@ export const POOL = "agent";
 
 const NAMES: Record<string, string> = {
   local: "This machine",
-  agent: "Machines of your own",
+  agent: "Your own machines",
 };
 
 /** A provider as a person calls it; one that rents machines out says what that is. */

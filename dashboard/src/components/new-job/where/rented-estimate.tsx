@@ -17,7 +17,7 @@ export function RentedProperties({ estimate }: { estimate: JobEstimate }) {
       {offer && least != null ? (
         <>
           <Property name="First choice">
-            {offer.gpu_name}, {formatName(offer.cloud).toLowerCase()}, {formatUsdUp(offer.rate_micro_usd)} an
+            {offer.gpu_name}, {formatName(offer.cloud).toLowerCase()}, {formatUsdUp(offer.rate_micro_usd)} per
             hour
           </Property>
           <Property name="Expected time">

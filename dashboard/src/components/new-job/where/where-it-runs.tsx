@@ -48,7 +48,7 @@ export function WhereItRuns({ where, onChange, providers, estimate, everyGpu, er
         <p role="alert" className="mt-3 flex gap-2 rounded-md border border-bad bg-bad-soft p-2.5">
           <CircleAlert aria-hidden className="mt-0.5 size-4 shrink-0 text-bad" />
           <span className="min-w-0 break-words">
-            No machines are ordered at {providerName(provider.name, providers)}:{" "}
+            Renting is paused at {providerName(provider.name, providers)}:{" "}
             {formatSentence(provider.halted)}{" "}
             <Link to="/spend" className="underline underline-offset-2">
               Go to Spend
@@ -123,7 +123,7 @@ function ProviderCard({ provider, checked, onChoose }: CardProps) {
         {providerName(name, [provider])}
       </span>
       <span className="text-xs">
-        {is_rented && "A rented GPU, within your cost limit"}
+        {is_rented && "A rented GPU, within your budget"}
         {name === POOL &&
           `Machines where you run an agent · ${n_online} of ${formatPlural(machines.length, "machine")} online`}
         {!is_rented && name !== POOL && "Free"}
