@@ -31,11 +31,11 @@ test-kill: ## the server is killed among 200 writes, ten times over (MORPHEUS_KI
 test-spend: ## everything about rented machines and their money (MORPHEUS_SPEND_SEED=N repeats a run, MORPHEUS_SPEND_SEQUENCES=N)
 	@scripts/setup.sh rust cc nextest
 	MORPHEUS_SPEND_SEQUENCES=$${MORPHEUS_SPEND_SEQUENCES:-5000} cargo nextest run --workspace --no-fail-fast \
-	  --profile spend -E 'package(rental) | test(/rentals::/) | test(/^(rented|deadman)::/) | test(/reap|runpod/)'
+	  --profile long -E 'package(rental) | test(/rentals::/) | test(/^(rented|deadman)::/) | test(/reap|runpod/)'
 
 fuzz: ## feed damaged inputs to all that reads them (FUZZ_SECONDS=60 FUZZ_TARGET=pictures FUZZ_SEED=N FUZZ_CASE=N)
 	@scripts/setup.sh rust cc nextest
-	FUZZ_SECONDS=$${FUZZ_SECONDS:-60} FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} cargo nextest run --workspace --no-capture -E 'test(/(^|::)fuzz_/)'
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-60} FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} cargo nextest run --workspace --profile long --no-capture -E 'test(/(^|::)fuzz_/)'
 
 load: ## sockets, metrics and uploads against their targets (LOAD_ARGS=--write puts them into docs/benchmarks.md)
 	@scripts/setup.sh rust cc postgres redis
