@@ -1,4 +1,4 @@
-//! Errors of a disk that takes no writes for now: the work is not to blame, and goes on once the disk has room.
+//! Recognizes disk errors that may pass, such as a full disk: the attempt ends, and the job is paused instead of failed.
 
 use std::{
     error::Error,

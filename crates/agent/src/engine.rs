@@ -199,7 +199,7 @@ fn run(
     let mut next_order = || match commands.try_recv() {
         Ok(order) => Some(order),
         Err(mpsc::error::TryRecvError::Empty) => None,
-        // The sender of orders is gone: the work was dropped. Returned once: the caller polls until there is none.
+        // The channel is closed: the work was dropped. Returned once, since the caller polls until there is no order.
         Err(mpsc::error::TryRecvError::Disconnected) => {
             (!std::mem::replace(&mut is_dropped, true)).then_some(Directive::Cancel)
         }

@@ -100,7 +100,7 @@ impl BaseModel {
     /// Loads a model that is part of the program onto the CPU, from any working directory.
     ///
     /// # Errors
-    /// If there is none of that name.
+    /// If no built-in model has this name.
     pub fn built_in(name: &str) -> Result<Self, BaseError> {
         Self::built_in_on(&Cpu, name)
     }
@@ -119,7 +119,7 @@ impl<D: Device> BaseModel<D> {
     /// Loads a model that is part of the program onto a device, from any working directory.
     ///
     /// # Errors
-    /// If there is none of that name.
+    /// If no built-in model has this name.
     pub fn built_in_on(device: &D, name: &str) -> Result<Self, BaseError> {
         if name != "tiny-xl" {
             return Err(BaseError::UnknownBuiltIn(name.to_owned()));

@@ -40,7 +40,7 @@ struct State {
 }
 
 impl Pool {
-    /// Starts the first worker; when that fails, whoever needs one hears of it.
+    /// Starts the first worker. If that fails, decoding tries again and returns the error.
     pub(super) fn start(command: WorkerCommand) -> Self {
         let n_cores = thread::available_parallelism().map_or(2, NonZero::get);
         let idle = Worker::start(&command).into_iter().collect();

@@ -10,7 +10,8 @@ use crate::picture;
 
 /// Decodes what comes on standard input until that ends. Standard output belongs to it.
 ///
-/// An error means that whoever started it is gone or does not speak its language.
+/// # Errors
+/// If the parent process has closed its end, or sends something that is not a request.
 pub fn serve() -> io::Result<()> {
     let confinement = sandbox::enter();
     let mut output = io::stdout().lock();

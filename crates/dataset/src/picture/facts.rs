@@ -40,7 +40,7 @@ pub(super) struct Facts<'a> {
 
 /// A color profile as it stands in the file.
 pub(super) enum Profile<'a> {
-    /// There is none.
+    /// The file has no profile.
     None,
     /// Its bytes.
     Found(Cow<'a, [u8]>),

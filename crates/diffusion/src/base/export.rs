@@ -28,7 +28,7 @@ pub enum ExportError {
 /// Writes the built-in model `name` to `folder`, where diffusers' `from_pretrained` finds everything.
 ///
 /// # Errors
-/// If there is none of that name, or the disk does not take it.
+/// If no built-in model has this name, or writing it fails.
 pub fn export_built_in(name: &str, folder: &Path) -> Result<(), ExportError> {
     if name != "tiny-xl" {
         return Err(BaseError::UnknownBuiltIn(name.to_owned()).into());

@@ -35,7 +35,7 @@ impl Server {
                 let request = String::from_utf8(request).unwrap().to_ascii_lowercase();
                 let answer = answer(&request);
                 kept.lock().unwrap().push(request);
-                // Whoever has seen enough is gone.
+                // A client that has read enough has closed its end.
                 let _ = connection.write_all(&answer).await;
             }
         });

@@ -13,8 +13,8 @@ use protocol::environment;
 
 use crate::kohya::{Kohya, failure::Failure, log::Stream, plan::Plan};
 
-/// By this one the local provider finds every process of an instance, and ends it if the agent was killed. The others
-/// are for whoever sets sd-scripts up.
+/// Variables that the child keeps. By the first, the local provider finds and ends every process of an instance whose
+/// agent was killed. The others configure Python and accelerate.
 const KEPT: [&str; 3] = ["MORPHEUS_INSTANCE", "PYTHONPATH", "ACCELERATE_CONFIG_FILE"];
 
 /// The child. Dropped, its whole group is killed: its data loaders are processes too.

@@ -154,7 +154,7 @@ impl<'a> Watch<'a> {
                     Some(Directive::Stop) => reason = Some(Reason::Stop),
                     Some(Directive::Sample) => self.sample_out_of_turn(),
                     Some(Directive::Checkpoint) => self.checkpoint_out_of_turn(),
-                    // The sender of orders is gone: the work was dropped.
+                    // The channel is closed: the work was dropped.
                     Some(Directive::Cancel) | None => reason = Some(Reason::Cancel),
                 },
                 // After it has ended, its output is handled first.

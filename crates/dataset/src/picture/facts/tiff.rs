@@ -140,7 +140,7 @@ struct Directory<'a> {
     /// Where its entries begin.
     at: usize,
     n_entries: usize,
-    /// Where the next one is; 0 when there is none.
+    /// Offset of the next directory; 0 in the last one.
     next: u32,
 }
 
