@@ -48,8 +48,7 @@ export function WhereItRuns({ where, onChange, providers, estimate, everyGpu, er
         <p role="alert" className="mt-3 flex gap-2 rounded-md border border-bad bg-bad-soft p-2.5">
           <CircleAlert aria-hidden className="mt-0.5 size-4 shrink-0 text-bad" />
           <span className="min-w-0 break-words">
-            Renting is paused at {providerName(provider.name, providers)}:{" "}
-            {formatSentence(provider.halted)}{" "}
+            Renting is paused at {providerName(provider.name, providers)}: {formatSentence(provider.halted)}{" "}
             <Link to="/spend" className="underline underline-offset-2">
               Go to Spend
             </Link>
