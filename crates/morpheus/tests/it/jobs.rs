@@ -9,13 +9,14 @@ use crate::{
 
 /// Enough steps that something can be killed in the middle.
 const N_STEPS: u64 = 40;
+const INTERVAL: u64 = 10;
 
 fn parameters() -> Value {
     json!({
         "n_steps": N_STEPS,
         "batch_size": 1,
         "rank": 4,
-        "checkpoint_every_n_steps": 10,
+        "checkpoint_every_n_steps": INTERVAL,
         "sample_every_n_steps": 0,
     })
 }
@@ -163,9 +164,22 @@ async fn a_damaged_checkpoint_is_followed_by_the_one_before_it() {
 
     let args = ["objects", "verify", "--json", "--data", path(data.path())];
     let output = crate::support::run(args);
-    assert!(!output.status.success(), "one is damaged still");
     let seen: Value = serde_json::from_slice(&output.stdout).unwrap();
     let damaged = seen["damaged"].as_array().unwrap();
+    // The job wrote those of its interval again, to the same bytes. The one made by stopping is among them only if the
+    // job happened to stop there.
+    if stopped["checkpoint_step"]
+        .as_u64()
+        .unwrap()
+        .is_multiple_of(INTERVAL)
+    {
+        assert!(
+            output.status.success() && damaged.is_empty(),
+            "both were written again: {seen}"
+        );
+        return;
+    }
+    assert!(!output.status.success(), "one is damaged still: {seen}");
     assert_eq!(damaged.len(), 1, "the other was written again: {seen}");
     assert_eq!(damaged[0]["damage"], "damaged");
     assert_eq!(damaged[0]["dependents"][0]["kind"], "checkpoint");
