@@ -244,6 +244,7 @@ const PLACES: Place[] = [
   - heading "Playground" [level=1]
   - textbox "Prompt"
   - textbox "Negative prompt"
+  - checkbox "Read brackets as letters"
   - region "LoRAs":
     - group:
       - slider "Weight of Zora v1"

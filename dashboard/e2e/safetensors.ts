@@ -25,3 +25,22 @@ export function readSafetensors(file: Buffer): {
     throw new Error(`the file has ${file.length} bytes, not ${8 + length + end}`);
   return { metadata, tensors };
 }
+
+/** Writes a file of f32 tensors, in the order of the list. */
+export function writeSafetensors(
+  tensors: { name: string; shape: number[]; value: (index: number) => number }[],
+): Buffer {
+  const header: Record<string, Tensor> = {};
+  const parts: Buffer[] = [];
+  let end = 0;
+  for (const { name, shape, value } of tensors) {
+    const n = shape.reduce((product, side) => product * side, 1);
+    parts.push(Buffer.from(Float32Array.from({ length: n }, (_, index) => value(index)).buffer));
+    header[name] = { dtype: "F32", shape, data_offsets: [end, end + 4 * n] };
+    end += 4 * n;
+  }
+  const json = Buffer.from(JSON.stringify(header));
+  const prefix = Buffer.alloc(8);
+  prefix.writeBigUInt64LE(BigInt(json.length));
+  return Buffer.concat([prefix, json, ...parts]);
+}

@@ -1,6 +1,12 @@
 // Values that tests start from. Only tests import this.
 import { vi } from "vitest";
+import { fields } from "./api/fields";
 import type { Job, RegisteredBase } from "./api/types";
+
+/** Hyperparameters at their defaults. */
+const PARAMETERS = Object.fromEntries(
+  Object.entries(fields.Parameters).map(([name, field]) => [name, field.default]),
+) as Job["recipe"]["parameters"];
 
 export function aJob(change: Partial<Job> = {}): Job {
   return {
@@ -13,27 +19,7 @@ export function aJob(change: Partial<Job> = {}): Job {
       trigger_word: "zora",
       preset: "character",
       sample_prompts: ["portrait of zora"],
-      parameters: {
-        rank: 16,
-        alpha: 16,
-        learning_rate: 1e-3,
-        lr_schedule: "cosine",
-        n_warmup_steps: 0,
-        n_steps: 40,
-        batch_size: 8,
-        gradient_accumulation: 1,
-        max_gradient_norm: 1,
-        weight_decay: 0.01,
-        min_snr_gamma: 5,
-        noise_offset: 0,
-        caption_dropout: 0,
-        resolution: 128,
-        bucket_step: 32,
-        max_tokens: 75,
-        checkpoint_every_n_steps: 100,
-        sample_every_n_steps: 100,
-        seed: 42,
-      },
+      parameters: { ...PARAMETERS, learning_rate: 1e-3, n_steps: 40, batch_size: 8, resolution: 128 },
     },
     dataset_id: "01900000-0000-7000-8000-000000000002",
     dataset_version_id: "01900000-0000-7000-8000-000000000003",

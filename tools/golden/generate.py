@@ -1,4 +1,4 @@
-"""Writes crates/diffusion/tests/golden with PyTorch, diffusers, transformers and peft (see requirements.txt).
+"""Writes crates/diffusion/tests/golden with PyTorch, diffusers, transformers, peft and LyCORIS (see requirements.txt).
 
     python tools/golden/generate.py
 
@@ -13,8 +13,10 @@ import diffusers
 import torch
 import transformers
 
+import loras
 import models
 import pictures
+import prompts
 import schedulers
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,9 +31,11 @@ def main():
     diffusers.utils.logging.set_verbosity_error()
     transformers.utils.logging.set_verbosity_error()
     OUT.mkdir(parents=True, exist_ok=True)
+    loras.write(OUT)
     schedulers.write(OUT)
     models.write(BASE, OUT)
     pictures.write(BASE, OUT)
+    prompts.write(BASE, OUT)
 
 
 if __name__ == "__main__":

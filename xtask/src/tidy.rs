@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::{Result, bail};
 
+mod circles;
 mod directions;
 mod manifests;
 mod promises;
@@ -35,6 +36,7 @@ fn findings(root: &Path) -> Result<Vec<Finding>> {
     findings.extend(promises::check(&files));
     findings.extend(providers::check(&files));
     findings.extend(directions::check(&workspace));
+    findings.extend(circles::check(&files));
     Ok(findings)
 }
 

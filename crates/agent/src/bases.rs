@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     client::{Client, Patience},
-    engine::Base,
+    job::Base,
     transfer::{self, Kept, TransferError},
 };
 

@@ -5,6 +5,7 @@ mod mailbox;
 
 use std::{fmt, time::Duration};
 
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use bytes::Bytes;
 use protocol::{
     ArtifactId, AttemptId,
@@ -25,7 +26,7 @@ use tokio::time::Instant;
 pub(crate) use self::claimed::Claimed;
 use self::mailbox::Mailbox;
 pub use self::mailbox::{MailboxAddress, NotAMailbox};
-use crate::deadman::Link;
+use crate::link::Link;
 
 /// How long a request is retried while the server is unavailable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +42,11 @@ impl Patience {
 /// User agent.
 pub(crate) const USER_AGENT: &str = concat!("morpheus-agent/", env!("CARGO_PKG_VERSION"));
 
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// From one try of a request to the next.
+const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(100))
+    .with_max_delay(Duration::from_secs(5))
+    .without_max_times();
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// A server may have to read a whole file back from its object store to confirm it.
@@ -386,7 +390,7 @@ impl Client {
         Answer: Future<Output = Result<T, Failure>>,
     {
         let start = Instant::now();
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = PAUSES.build();
         loop {
             let err = match request().await {
                 Ok(value) => return Ok(value),
@@ -394,6 +398,7 @@ impl Client {
                 Err(Failure::Transient(err)) => err,
             };
             let tried = start.elapsed();
+            let pause = pauses.next().expect("the pauses do not end");
             if tried + pause > patience.0 {
                 return Err(ClientError::Unreachable {
                     server: self.server.clone(),
@@ -403,7 +408,6 @@ impl Client {
             }
             tracing::debug!(error = %err, pause_ms = pause.as_millis() as u64, "server did not respond, trying again");
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 

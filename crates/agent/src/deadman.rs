@@ -6,20 +6,18 @@
 //!   never exits, since a provider starts an ended container again and goes on charging. It starts the worker in a
 //!   process group of its own, reaps every process that is left behind, and asks [`rental::deadman`] what to do.
 //! - The **worker** is the agent as on any machine: the same program with `--supervised`. Its standard input is a
-//!   socket to the supervisor ([`Link`]). It says when the server has answered and when training has moved on; it is
-//!   told when to leave: to write a checkpoint, hand it in, and end.
+//!   socket to the supervisor ([`Link`](crate::link::Link)). It says when the server has answered and when training has
+//!   moved on; it is told when to leave: to write a checkpoint, hand it in, and end.
 //!
 //! When the worker has ended, for whatever reason, or the decision is to terminate, the supervisor ends the machine
 //! at the provider, with the key that is good for this machine alone
 //! ([`ThisMachine`](rental::deadman::ThisMachine)). Where nothing can be sent to the provider, the control plane and
 //! `morpheus reap` end it by the deadline in its name.
 
-mod link;
 mod record;
 mod stderr;
 mod supervise;
 
-pub use link::{Leave, Link, LinkError};
 pub use stderr::Stderr;
 pub use supervise::{Supervised, supervise};
 

@@ -5,52 +5,22 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use diffusion::base::{BaseError, BaseModel};
 use protocol::{
     agent::{Directive, Report},
-    dataset::{Manifest, ManifestItem},
+    event::LogLevel,
     problem::chain,
-    recipe::{self, Recipe},
+    recipe,
 };
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 pub use trainer::train::{Ended, TrainEvent, Trained};
-use trainer::train::{TrainError, TrainJob, train};
+use trainer::train::{TrainError, train};
 
+pub use crate::job::{Base, Job, Pictures};
 use crate::{
     disk_fault,
     kohya::{self, Kohya},
 };
-
-/// Finds the file of a picture by its SHA-256.
-pub type Pictures = Box<dyn Fn(&str) -> PathBuf + Send>;
-
-/// A base model, on this machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Base {
-    /// Built into the program.
-    BuiltIn(String),
-    /// A single-file checkpoint or a diffusers folder.
-    Path(PathBuf),
-}
-
-/// The inputs of a training on this machine.
-pub struct Job {
-    /// Its configuration.
-    pub recipe: Recipe,
-    /// The base model.
-    pub base: Base,
-    /// The pictures to train on.
-    pub manifest: Manifest,
-    /// Locates their files.
-    pub pictures: Pictures,
-    /// The checkpoint to resume from.
-    pub resume_from: Option<PathBuf>,
-    /// The output folder of the engine.
-    pub folder: PathBuf,
-    /// The installation of sd-scripts; required for the kohya engine.
-    pub kohya: Option<Kohya>,
-}
 
 /// Receiver of an engine's events.
 pub type Tell<'a> = &'a dyn Fn(TrainEvent);
@@ -98,8 +68,8 @@ pub struct Engine {
 
 impl Engine {
     /// Starts a training: `train` on a thread of the runtime's that may block, or sd-scripts as a child for recipes
-    /// that ask for it.
-    pub fn start(train: Train, job: Job) -> Self {
+    /// that ask for it; `kohya` says where it is.
+    pub fn start(train: Train, job: Job, kohya: Option<Kohya>) -> Self {
         let (events_in, events) = mpsc::unbounded_channel();
         let (commands, mut commands_out) = mpsc::unbounded_channel();
         let task = match job.recipe.engine() {
@@ -107,7 +77,7 @@ impl Engine {
                 tokio::task::spawn_blocking(move || run(train, &job, &events_in, &mut commands_out))
             }
             recipe::Engine::Kohya => tokio::spawn(async move {
-                let ended = kohya::run::run(job, events_in, commands_out).await;
+                let ended = kohya::run::run(job, kohya, events_in, commands_out).await;
                 ended.map_err(|err| match err {
                     kohya::failure::Failure::Checkpoint(ref of) if of.is_of_this_file() => {
                         EngineError::Checkpoint(chain(&err))
@@ -154,14 +124,6 @@ pub fn newest_checkpoint(folder: &Path, engine: recipe::Engine) -> Option<PathBu
     checkpoints.max()
 }
 
-/// Loads a base model.
-pub(crate) fn load_base(base: &Base) -> Result<BaseModel, BaseError> {
-    match base {
-        Base::BuiltIn(name) => BaseModel::built_in(name),
-        Base::Path(path) => BaseModel::load(path),
-    }
-}
-
 /// The native engine.
 pub fn native(job: &Job, tell: Tell<'_>, next_order: Next<'_>) -> Result<Ended, EngineError> {
     tell(TrainEvent::Report(Report::Stage {
@@ -169,17 +131,17 @@ pub fn native(job: &Job, tell: Tell<'_>, next_order: Next<'_>) -> Result<Ended, 
         done: 0,
         total: 1,
     }));
-    let base = load_base(&job.base).map_err(|err| chain(&err))?;
-    let pictures = |item: &ManifestItem| fs::read((job.pictures)(&item.sha256));
-    let train_job = TrainJob {
-        recipe: &job.recipe,
-        base: &base,
-        manifest: &job.manifest,
-        pictures: &pictures,
-        folder: &job.folder,
-        resume_from: job.resume_from.as_deref(),
-    };
-    train(&train_job, tell, next_order).map_err(|err| match err {
+    let base = job.base.load(&job.base_options).map_err(|err| chain(&err))?;
+    for message in base.info.warnings() {
+        tell(TrainEvent::Report(Report::Log {
+            level: LogLevel::Warning,
+            message,
+        }));
+    }
+    let trained = job.train_job(&base, job.resume_from.as_deref(), |job| {
+        train(job, tell, next_order)
+    });
+    trained.map_err(|err| match err {
         TrainError::Checkpoint(ref of) if of.is_of_this_file() => EngineError::Checkpoint(chain(&err)),
         TrainError::Restore { .. } => EngineError::Checkpoint(chain(&err)),
         err if disk_fault::is_cause(&err) => EngineError::Disk(chain(&err)),

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fs,
     ops::ControlFlow,
     path::{Path, PathBuf},
     sync::{
@@ -11,24 +12,28 @@ use std::{
 };
 
 use diffusion::{
-    base::BaseModel,
-    lora::{self, Lora},
+    base::{BaseModel, BaseOptions},
+    lora::{self, Lora, LoraError, Weighted},
     pipeline::{self, PictureRequest, PictureSize},
     schedulers,
+    tokenizer::TokenLength,
 };
+use prompt::Reading;
 use protocol::{
     ArtifactId,
     agent::{ArtifactKind, Assignment, Directive, Finish, GenerateWork},
-    generation::{Rendering, Sampler},
+    generation::Rendering,
+    made::{MadeBase, MadeLora},
     phase::Outcome,
     problem::chain,
 };
 use tokio::sync::mpsc;
+use trainer::made::{self, LoraHashes};
 
 use crate::{
     client::{Client, ClientError, Patience},
-    engine::{self, Base},
     instead::{self, Fetched, Holder},
+    job::Base,
     lease::Lease,
     uploads::HandIn,
     work_dir::WorkDir,
@@ -46,9 +51,26 @@ pub(crate) struct Renderer {
 /// What stays in memory between pictures.
 #[derive(Default)]
 struct Loaded {
-    base: Option<(Base, Arc<BaseModel>)>,
+    base: Option<LoadedBase>,
     /// By SHA-256.
-    loras: HashMap<String, Arc<Lora>>,
+    loras: HashMap<String, LoadedLora>,
+}
+
+/// A base model in memory.
+#[derive(Clone)]
+struct LoadedBase {
+    source: Base,
+    model: Arc<BaseModel>,
+    /// As pictures name it.
+    made: MadeBase,
+}
+
+/// A LoRA in memory.
+#[derive(Clone)]
+struct LoadedLora {
+    lora: Arc<Lora>,
+    /// SHA-256 of its tensors, in hexadecimal.
+    data_sha256: String,
 }
 
 impl Renderer {
@@ -90,7 +112,7 @@ impl Renderer {
             detail,
             result: None,
             picture,
-            no_room: false,
+            disk_fault: false,
         };
         client
             .finish(assignment.attempt_id, &finish, Patience::WORKING)
@@ -127,6 +149,7 @@ impl Renderer {
                 sha256: file.sha256.clone(),
                 path,
                 weight: lora.weight as f32,
+                partial: lora.partial,
             });
         }
         let located = work_dir
@@ -166,6 +189,7 @@ struct WeightedFile {
     sha256: String,
     path: PathBuf,
     weight: f32,
+    partial: bool,
 }
 
 impl Loaded {
@@ -178,13 +202,42 @@ impl Loaded {
         path: &Path,
         is_dropped: &AtomicBool,
     ) -> Result<(), String> {
-        let base = self.base(wanted)?;
+        let LoadedBase {
+            model: base,
+            made: made_base,
+            ..
+        } = self.base(wanted)?;
         let loras = files
             .iter()
-            .map(|file| Ok((self.lora(file)?, file.weight)))
+            .map(|file| Ok((self.lora(file)?, file)))
             .collect::<Result<Vec<_>, String>>()?;
-        let weighted = loras.iter().map(|(lora, weight)| (lora.as_ref(), *weight));
-        let adapters = lora::adapters(&base, weighted).map_err(|err| chain(&err))?;
+        let weighted = loras.iter().map(|(loaded, file)| Weighted {
+            lora: &loaded.lora,
+            weight: file.weight,
+            partial: file.partial,
+        });
+        let adapters = lora::adapters(&base, weighted).map_err(|err| {
+            let hint = match err {
+                LoraError::LeftOut { .. } => "; to use it all the same, ask with `partial`",
+                _ => "",
+            };
+            chain(&err) + hint
+        })?;
+        let applied = request.loras.iter().zip(&loras);
+        let applied = applied.map(|(named, (loaded, file))| MadeLora {
+            name: made::plain_name(named.name.as_deref().unwrap_or(&file.sha256)),
+            weight: named.weight,
+            partial: named.partial,
+            sha256: Some(file.sha256.clone()),
+            data_sha256: Some(loaded.data_sha256.clone()),
+            model_version_id: Some(named.model_version_id),
+            trained_steps: None,
+        });
+        let made_base = MadeBase {
+            name: made::plain_name(&request.base_model),
+            ..made_base
+        };
+        let applied: Vec<MadeLora> = applied.collect();
         let request = picture_request(request)?;
         let mut go_on = |_, _| {
             if is_dropped.load(Ordering::Relaxed) {
@@ -196,34 +249,45 @@ impl Loaded {
         let pictures =
             pipeline::generate(&base, &adapters, &request, &mut go_on).map_err(|err| chain(&err))?;
         let picture = pictures.first().ok_or("the engine rendered nothing")?;
-        picture
-            .save(path)
+        let record = made::record(made_base, &request, applied);
+        fs::write(path, made::png(picture, &record))
             .map_err(|err| format!("failed to write `{}`: {err}", path.display()))
     }
 
-    fn base(&mut self, wanted: &Base) -> Result<Arc<BaseModel>, String> {
-        if let Some((loaded, base)) = &self.base
-            && loaded == wanted
+    fn base(&mut self, wanted: &Base) -> Result<LoadedBase, String> {
+        if let Some(loaded) = &self.base
+            && loaded.source == *wanted
         {
-            return Ok(Arc::clone(base));
+            return Ok(loaded.clone());
         }
         // Drop the old one first: two full SDXL models rarely fit into memory together.
         *self = Self::default();
-        let base = Arc::new(engine::load_base(wanted).map_err(|err| chain(&err))?);
-        self.base = Some((wanted.clone(), Arc::clone(&base)));
-        Ok(base)
+        let model = Arc::new(wanted.load(&BaseOptions::default()).map_err(|err| chain(&err))?);
+        let loaded = LoadedBase {
+            source: wanted.clone(),
+            made: made::base(&model),
+            model,
+        };
+        self.base = Some(loaded.clone());
+        Ok(loaded)
     }
 
-    fn lora(&mut self, file: &WeightedFile) -> Result<Arc<Lora>, String> {
-        if let Some(lora) = self.loras.get(&file.sha256) {
-            return Ok(Arc::clone(lora));
+    fn lora(&mut self, file: &WeightedFile) -> Result<LoadedLora, String> {
+        if let Some(loaded) = self.loras.get(&file.sha256) {
+            return Ok(loaded.clone());
         }
         if self.loras.len() >= MAX_LORAS {
             self.loras.clear();
         }
         let lora = Arc::new(Lora::open(&file.path).map_err(|err| chain(&err))?);
-        self.loras.insert(file.sha256.clone(), Arc::clone(&lora));
-        Ok(lora)
+        let hashes = LoraHashes::of(&file.path)
+            .map_err(|err| format!("failed to read `{}`: {err}", file.path.display()))?;
+        let loaded = LoadedLora {
+            lora,
+            data_sha256: hashes.data_sha256,
+        };
+        self.loras.insert(file.sha256.clone(), loaded.clone());
+        Ok(loaded)
     }
 }
 
@@ -234,15 +298,13 @@ fn picture_request(request: &Rendering) -> Result<PictureRequest, String> {
         prompt: request.prompt.clone(),
         // In the API, an empty text means that it is absent.
         negative: Some(request.negative_prompt.clone()).filter(|negative| !negative.is_empty()),
+        reading: Reading::of(request.literal),
+        // Not known here; up to 75 tokens all lengths are the same.
+        length: TokenLength::T75,
         guidance: request.guidance,
         n_steps: n_steps.map_err(|err: schedulers::InvalidStepCount| chain(&err))?,
         size: size.map_err(|err| chain(&err))?,
-        sampler: match request.sampler {
-            Sampler::Euler => schedulers::Sampler::Euler,
-            Sampler::EulerA => schedulers::Sampler::EulerA,
-            Sampler::Ddim => schedulers::Sampler::Ddim,
-            Sampler::Dpmpp2m => schedulers::Sampler::Dpmpp2m,
-        },
+        sampler: made::sampler(request.sampler),
         seed: request.seed,
         initial_noise: None,
     })

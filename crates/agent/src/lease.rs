@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     client::{Client, ClientError, Patience},
-    deadman::Link,
+    link::Link,
 };
 
 /// Events leave at the latest this long after they happened: quick enough to look live.

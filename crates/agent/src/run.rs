@@ -14,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     client::{Client, ClientError, MailboxAddress, Patience, USER_AGENT},
-    deadman::Link,
     engine::Train,
     generate::Renderer,
     kohya::Kohya,
+    link::Link,
     train,
     work_dir::{LOOK_AGAIN, WorkDir, WorkDirError},
 };
@@ -146,30 +146,28 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
             tokio::time::sleep_until(asked + CLAIM_PAUSE).await;
             continue;
         };
-        let assignment = match work {
-            Ok(assignment) => assignment,
+        let (attempt_id, outcome) = match work {
+            Ok(assignment) => {
+                tracing::info!(attempt.id = %assignment.attempt_id, "work claimed");
+                let work_dir = work_dir.guarded(stays || config.link.is_rented());
+                let outcome = match &assignment.work {
+                    Work::Train(work) => {
+                        let (engine, kohya) = (config.engine, config.kohya.as_ref());
+                        train::run(&client, &work_dir, &assignment, work, engine, kohya, &shutdown).await
+                    }
+                    Work::Generate(work) => renderer.run(&client, &work_dir, &assignment, work).await,
+                };
+                (assignment.attempt_id, outcome)
+            }
             Err(unreadable) => {
-                tracing::error!(error = %unreadable, "work refused");
-                unreadable.refuse(&client).await?;
-                if config.role == Role::Train && !stays {
-                    return Ok(());
-                }
-                continue;
+                tracing::error!(attempt.id = %unreadable.attempt_id, error = %unreadable, "work refused");
+                (unreadable.attempt_id, unreadable.refuse(&client).await)
             }
-        };
-        tracing::info!(attempt.id = %assignment.attempt_id, "work claimed");
-        let work_dir = work_dir.guarded(stays || config.link.is_rented());
-        let outcome = match &assignment.work {
-            Work::Train(work) => {
-                let (engine, kohya) = (config.engine, config.kohya.as_ref());
-                train::run(&client, &work_dir, &assignment, work, engine, kohya, &shutdown).await
-            }
-            Work::Generate(work) => renderer.run(&client, &work_dir, &assignment, work).await,
         };
         match outcome {
-            Ok(()) => tracing::info!(attempt.id = %assignment.attempt_id, "work finished"),
+            Ok(()) => tracing::info!(attempt.id = %attempt_id, "work finished"),
             Err(ClientError::LeaseLost) => {
-                tracing::warn!(attempt.id = %assignment.attempt_id, "lease lost, work dropped");
+                tracing::warn!(attempt.id = %attempt_id, "lease lost, work dropped");
             }
             Err(err @ ClientError::Unreachable { .. }) if stays => {
                 tracing::warn!(error = chain(&err), "work dropped");

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use diffusion::base::BaseOptions;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use protocol::{
     agent::{
@@ -21,12 +22,12 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     bases::{BaseError, Located},
     client::{Client, ClientError, Patience},
-    deadman::Leave,
     disk_fault,
     engine::{self, Ended, EngineError, TrainEvent, Trained},
     instead::{self, Fetched, Holder, Unfetched},
     kohya::Kohya,
     lease::Lease,
+    link::Leave,
     transfer::TransferError,
     uploads::{HandIn, Uploads},
     work_dir::WorkDir,
@@ -40,6 +41,8 @@ const GRACE: Duration = Duration::from_secs(5);
 const SAY_EVERY: Duration = Duration::from_secs(1);
 /// This part of the time for leaving a rented machine is kept for telling the server of it.
 const TELLING_PART: u32 = 10;
+/// The detail of an attempt that was stopped before a write failed.
+const NEARLY_FULL: &str = "the disk of the agent's machine is nearly full: free space there";
 
 /// Trains one job and uploads the result. Errors are those of requests to the server; a
 /// failed training is reported to it.
@@ -72,7 +75,7 @@ pub(crate) async fn run(
     let ending = match ending {
         Ok(ending) => ending,
         Err(Failure::Work(detail) | Failure::Checkpoint(detail)) => Ending::failed(detail),
-        Err(Failure::Disk(detail)) => Ending::disk_failed(detail),
+        Err(Failure::Disk(detail)) => Ending::out_of_room(detail),
         // The lease's own error says more: why it could not be renewed.
         Err(Failure::Exchange(ClientError::LeaseLost)) => {
             lease.close().await?;
@@ -86,7 +89,7 @@ pub(crate) async fn run(
         detail: ending.detail,
         result: ending.result,
         picture: None,
-        no_room: ending.no_room,
+        disk_fault: ending.disk_fault,
     };
     let tell = async {
         lease.close().await?;
@@ -134,8 +137,8 @@ struct Ending {
     outcome: Outcome,
     detail: Option<String>,
     result: Option<TrainResult>,
-    /// See [`Finish::no_room`].
-    no_room: bool,
+    /// See [`Finish::disk_fault`].
+    disk_fault: bool,
 }
 
 impl Ending {
@@ -144,7 +147,7 @@ impl Ending {
             outcome,
             detail: None,
             result: None,
-            no_room: false,
+            disk_fault: false,
         }
     }
 
@@ -164,19 +167,10 @@ impl Ending {
     }
 
     /// Another attempt goes on when there is room, or elsewhere.
-    fn out_of_room() -> Self {
-        Self {
-            detail: Some("the disk of the agent's machine is nearly full: free space there".into()),
-            no_room: true,
-            ..Self::of(Outcome::Lost)
-        }
-    }
-
-    /// The same after the disk was full, or failed, before anybody looked.
-    fn disk_failed(detail: String) -> Self {
+    fn out_of_room(detail: String) -> Self {
         Self {
             detail: Some(detail),
-            no_room: true,
+            disk_fault: true,
             ..Self::of(Outcome::Lost)
         }
     }
@@ -207,7 +201,7 @@ enum Failure {
     Work(String),
     /// The engine cannot resume from its checkpoint, with the reason.
     Checkpoint(String),
-    /// The disk of this machine takes no writes; text for people.
+    /// The disk of this machine takes no writes, or is about to; text for people.
     Disk(String),
     /// The server could not be informed.
     Exchange(ClientError),
@@ -295,11 +289,11 @@ impl Training<'_> {
             let job = engine::Job {
                 recipe: self.work.recipe.clone(),
                 base: located.base.clone(),
+                base_options: BaseOptions::default(),
                 manifest: self.work.manifest.clone(),
                 pictures: self.pictures(),
                 resume_from: checkpoint.is_some().then(|| path.clone()),
                 folder: folder.path().to_owned(),
-                kohya: self.kohya.cloned(),
             };
             let problem = match self.drive(job, &mut orders, &mut uploads).await {
                 Ok(ended) => break ended,
@@ -323,12 +317,12 @@ impl Training<'_> {
             }
             Ended::Stopped => {
                 uploads.finish().await?;
-                Ok(match stopped_by {
-                    StoppedBy::Server => Ending::of(Outcome::Stopped),
-                    StoppedBy::Machine => Ending::told_to_end(),
-                    StoppedBy::Switch(leave) => Ending::left(&leave),
-                    StoppedBy::Disk => Ending::out_of_room(),
-                })
+                match stopped_by {
+                    StoppedBy::Server => Ok(Ending::of(Outcome::Stopped)),
+                    StoppedBy::Machine => Ok(Ending::told_to_end()),
+                    StoppedBy::Switch(leave) => Ok(Ending::left(&leave)),
+                    StoppedBy::Disk => Err(Failure::Disk(NEARLY_FULL.to_owned())),
+                }
             }
             Ended::Cancelled => Ok(Ending::of(Outcome::Cancelled)),
         }
@@ -478,7 +472,7 @@ impl Training<'_> {
         orders: &mut mpsc::UnboundedReceiver<Directive>,
         uploads: &mut Uploads,
     ) -> Result<(Ended, StoppedBy), Failure> {
-        let mut engine = engine::Engine::start(self.engine, job);
+        let mut engine = engine::Engine::start(self.engine, job, self.kohya.cloned());
         let mut stopped_by = None;
         loop {
             tokio::select! {

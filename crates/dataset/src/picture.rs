@@ -5,6 +5,7 @@
 
 use std::io::{self, Write};
 
+use bytes::Bytes;
 use image::{
     ColorType, DynamicImage, ExtendedColorType, GenericImageView as _, ImageEncoder as _, ImageError,
     ImageFormat, RgbImage,
@@ -20,8 +21,11 @@ mod color;
 mod decode;
 mod facts;
 mod pieces;
+mod texts;
 
 pub use protocol::limits::{MAX_PICTURE_PIXELS as MAX_PIXELS, MAX_PICTURE_SIDE as MAX_SIDE};
+
+pub use self::texts::{PictureText, TextError, add_texts, read_texts};
 
 /// Minimum side for training, in pixels.
 pub const MIN_SIDE: u32 = 64;
@@ -30,7 +34,7 @@ pub const MIN_SIDE: u32 = 64;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NormalizedPicture {
     /// Its pixels: an 8-bit RGB PNG without metadata. Equal pixels give equal bytes.
-    pub png: Vec<u8>,
+    pub png: Bytes,
     /// Width in pixels.
     pub width: u32,
     /// Height in pixels.
@@ -139,7 +143,7 @@ impl NormalizedPicture {
     pub(crate) fn new(png: Vec<u8>, (width, height): (u32, u32), notes: Vec<String>) -> Self {
         let sha256 = hex::encode(Sha256::digest(&png));
         Self {
-            png,
+            png: png.into(),
             width,
             height,
             sha256,

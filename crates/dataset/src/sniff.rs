@@ -20,6 +20,16 @@ pub(crate) enum Kind {
     Unknown,
 }
 
+/// What we decode.
+const PICTURES: [ImageFormat; 6] = [
+    ImageFormat::Png,
+    ImageFormat::Jpeg,
+    ImageFormat::WebP,
+    ImageFormat::Gif,
+    ImageFormat::Tiff,
+    ImageFormat::Bmp,
+];
+
 const AS_PICTURE: &str = "save it as PNG, JPEG or WebP";
 const AS_ZIP: &str = "pack it as a zip archive without a password";
 
@@ -27,24 +37,11 @@ const AS_ZIP: &str = "pack it as a zip archive without a password";
 pub(crate) fn sniff(head: &[u8]) -> Kind {
     let starts = |magic: &[u8]| head.starts_with(magic);
     let unsupported = |what, advice| Kind::Unsupported { what, advice };
-    if starts(b"\x89PNG\r\n\x1a\n") {
-        return Kind::Picture(ImageFormat::Png);
-    }
-    if starts(b"\xff\xd8\xff") {
-        return Kind::Picture(ImageFormat::Jpeg);
-    }
-    if starts(b"RIFF") && head.get(8..12) == Some(b"WEBP") {
-        return Kind::Picture(ImageFormat::WebP);
-    }
-    if starts(b"GIF87a") || starts(b"GIF89a") {
-        return Kind::Picture(ImageFormat::Gif);
-    }
-    if starts(b"II*\0") || starts(b"MM\0*") {
-        return Kind::Picture(ImageFormat::Tiff);
-    }
-    // "BM", then the file's size and four reserved bytes that are zero in every file seen.
-    if starts(b"BM") && head.get(6..10) == Some(&[0; 4]) {
-        return Kind::Picture(ImageFormat::Bmp);
+    match image::guess_format(head) {
+        // A text may begin with "BM" as well: then come the file's size and four reserved bytes that are zero.
+        Ok(ImageFormat::Bmp) if head.get(6..10) != Some(&[0; 4]) => {}
+        Ok(format) if PICTURES.contains(&format) => return Kind::Picture(format),
+        _ => {}
     }
     if starts(b"PK\x03\x04") || starts(b"PK\x05\x06") {
         return Kind::Zip;

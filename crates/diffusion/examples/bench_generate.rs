@@ -12,7 +12,9 @@ use diffusion::{
     graph::AdapterSet,
     pipeline::{self, PictureRequest, PictureSize},
     schedulers::Sampler,
+    tokenizer::TokenLength,
 };
+use prompt::Reading;
 
 /// The allocator of the `morpheus` binary.
 #[global_allocator]
@@ -24,6 +26,8 @@ fn main() -> anyhow::Result<()> {
     let request = PictureRequest {
         prompt: arguments.prompt,
         negative: None,
+        reading: Reading::default(),
+        length: TokenLength::default(),
         guidance: arguments.cfg,
         n_steps: arguments.steps.try_into()?,
         size: PictureSize::native(&base),

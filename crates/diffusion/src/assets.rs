@@ -1,4 +1,4 @@
-//! What ships inside the program: CLIP's vocabulary and the tiny base model, so that both work from any folder.
+//! What ships inside the program: the tiny base model, so that it works from any folder.
 
 /// Includes a file of the repository's `assets/tiny-xl`.
 macro_rules! tiny_xl {
@@ -9,12 +9,6 @@ macro_rules! tiny_xl {
         )),+]
     };
 }
-
-/// CLIP's byte-pair encoding, the same in every SDXL model.
-pub(crate) const CLIP_TOKENIZER: &[u8] = include_bytes!(concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../../assets/tiny-xl/tokenizer/tokenizer.json"
-));
 
 /// The diffusers folder of `tiny-xl`. Its `tokenizer_2` is the same as its `tokenizer`.
 pub(crate) const TINY_XL: &[(&str, &[u8])] = tiny_xl![

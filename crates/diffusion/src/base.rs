@@ -1,7 +1,11 @@
 //! A base model, loaded: everything that a picture needs beside a prompt and LoRAs.
 
+mod behavior;
 mod config;
+mod contents;
 mod export;
+mod layers;
+mod prediction;
 
 use std::{
     collections::HashMap,
@@ -9,20 +13,27 @@ use std::{
     sync::Arc,
 };
 
+use protocol::base::Prediction;
 use sha2::{Digest, Sha256};
 
-pub use self::export::{ExportError, export_built_in};
+pub use self::{
+    behavior::{Behavior, Reading},
+    contents::Extras,
+    export::{ExportError, export_built_in},
+    layers::BaseLayer,
+    prediction::Predicts,
+};
 use crate::{
     assets,
     conditioning::TextEncoders,
     cpu::Cpu,
     device::Device,
     layers::{Loader, WeightError},
-    schedulers::{PredictionType, SchedulerConfig},
+    schedulers::SchedulerConfig,
     text_encoder::TextEncoder,
     unet::Unet,
     vae::Vae,
-    weights::{Checkpoint, FileError, TensorFile},
+    weights::{Checkpoint, Component, FileError, TensorFile},
 };
 
 /// A base model in memory. Nothing ever changes it: LoRAs are applied beside it.
@@ -39,6 +50,10 @@ pub struct BaseModel<D: Device = Cpu> {
     /// Facts about it.
     pub info: BaseInfo,
     files: Vec<Arc<TensorFile>>,
+    /// U-Net and text encoders as they are stored.
+    parts: [Component; 3],
+    /// Their layers, by kohya's names.
+    layers: HashMap<String, BaseLayer>,
 }
 
 /// Facts about a base model.
@@ -55,8 +70,19 @@ pub struct BaseInfo {
     /// Whether an absent negative prompt counts as zeros instead of as an empty text
     /// (`force_zeros_for_empty_prompt` in model_index.json; so in SDXL).
     pub absent_negative_is_zero: bool,
-    /// What its U-Net predicts.
-    pub prediction_type: PredictionType,
+    /// What its U-Net predicts, and how that is known.
+    pub predicts: Predicts,
+    /// What its files hold beside the model.
+    pub extras: Extras,
+}
+
+/// What a person says about a base model.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BaseOptions {
+    /// A VAE in place of the model's own: a file or a folder.
+    pub vae: Option<PathBuf>,
+    /// What its U-Net predicts, whatever its files say.
+    pub prediction: Option<Prediction>,
 }
 
 /// Why a base model could not be loaded.
@@ -68,6 +94,9 @@ pub enum BaseError {
     /// A file could not be read, or is something else.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The U-Net could not be asked.
+    #[error("failed to find out what the U-Net predicts")]
+    Observe(#[source] candle_core::Error),
     /// The tensors do not fit together.
     #[error(transparent)]
     Weights(#[from] WeightError),
@@ -82,10 +111,18 @@ impl BaseModel {
     /// # Errors
     /// If there is nothing of that name, or something else than an SDXL model.
     pub fn open(name_or_path: &str) -> Result<Self, BaseError> {
+        Self::open_with(name_or_path, &BaseOptions::default())
+    }
+
+    /// Loads what a person names, as [`open`](Self::open) does, with what they say about it.
+    ///
+    /// # Errors
+    /// If there is nothing of that name, or something else than an SDXL model.
+    pub fn open_with(name_or_path: &str, options: &BaseOptions) -> Result<Self, BaseError> {
         if Self::BUILT_IN.contains(&name_or_path) {
-            Self::built_in(name_or_path)
+            Self::built_in_on(&Cpu, name_or_path, options)
         } else {
-            Self::load(Path::new(name_or_path))
+            Self::load_on(&Cpu, Path::new(name_or_path), options)
         }
     }
 
@@ -94,7 +131,7 @@ impl BaseModel {
     /// # Errors
     /// If there is nothing at the path, or something else than an SDXL model.
     pub fn load(path: &Path) -> Result<Self, BaseError> {
-        Self::load_on(&Cpu, path)
+        Self::load_on(&Cpu, path, &BaseOptions::default())
     }
 
     /// Loads a model that is part of the program onto the CPU, from any working directory.
@@ -102,7 +139,7 @@ impl BaseModel {
     /// # Errors
     /// If no built-in model has this name.
     pub fn built_in(name: &str) -> Result<Self, BaseError> {
-        Self::built_in_on(&Cpu, name)
+        Self::built_in_on(&Cpu, name, &BaseOptions::default())
     }
 }
 
@@ -111,44 +148,53 @@ impl<D: Device> BaseModel<D> {
     ///
     /// # Errors
     /// If there is nothing at the path, or something else than an SDXL model.
-    pub fn load_on(device: &D, path: &Path) -> Result<Self, BaseError> {
-        let checkpoint = Checkpoint::open(path)?;
-        Self::from_checkpoint(device, checkpoint, file_name(path), Some(path.to_owned()))
+    pub fn load_on(device: &D, path: &Path, options: &BaseOptions) -> Result<Self, BaseError> {
+        let checkpoint = Checkpoint::open_with(path, options.vae.as_deref())?;
+        let looked = BaseInfo::look(&checkpoint, options, file_name(path), Some(path.to_owned()))?;
+        Self::from_checkpoint(device, checkpoint, looked)
     }
 
     /// Loads a model that is part of the program onto a device, from any working directory.
     ///
     /// # Errors
     /// If no built-in model has this name.
-    pub fn built_in_on(device: &D, name: &str) -> Result<Self, BaseError> {
+    pub fn built_in_on(device: &D, name: &str, options: &BaseOptions) -> Result<Self, BaseError> {
         if name != "tiny-xl" {
             return Err(BaseError::UnknownBuiltIn(name.to_owned()));
         }
-        let checkpoint = Checkpoint::built_in("tiny-xl", assets::TINY_XL)?;
-        Self::from_checkpoint(device, checkpoint, name.to_owned(), None)
+        let checkpoint = Checkpoint::built_in("tiny-xl", assets::TINY_XL, options.vae.as_deref())?;
+        let looked = BaseInfo::look(&checkpoint, options, name.to_owned(), None)?;
+        Self::from_checkpoint(device, checkpoint, looked)
     }
 
     fn from_checkpoint(
         device: &D,
         checkpoint: Checkpoint,
-        name: String,
-        path: Option<PathBuf>,
+        (info, sizes): (BaseInfo, config::Sizes),
     ) -> Result<Self, BaseError> {
-        let sizes = config::read(&checkpoint)?;
-        let info = BaseInfo::new(&sizes, name, path);
-        let first = Loader::new(device, &checkpoint.text_encoder);
-        let second = Loader::new(device, &checkpoint.text_encoder_2);
+        let [of_unet, of_first, of_second] = layers::LORA_PREFIXES;
+        let unet = Loader::new(device, &checkpoint.unet).keyed(of_unet);
+        let first = Loader::new(device, &checkpoint.text_encoder).keyed(of_first);
+        let second = Loader::new(device, &checkpoint.text_encoder_2).keyed(of_second);
+        let parts = [
+            &checkpoint.unet,
+            &checkpoint.text_encoder,
+            &checkpoint.text_encoder_2,
+        ]
+        .map(Component::clone);
         Ok(Self {
-            unet: Unet::load(&Loader::new(device, &checkpoint.unet), sizes.unet)?,
+            unet: Unet::load(&unet, sizes.unet)?,
             text_encoders: TextEncoders {
-                first: TextEncoder::load(&first, sizes.text_encoder, "lora_te1")?,
-                second: TextEncoder::load(&second, sizes.text_encoder_2, "lora_te2")?,
+                first: TextEncoder::load(&first, sizes.text_encoder)?,
+                second: TextEncoder::load(&second, sizes.text_encoder_2)?,
                 second_padding: sizes.second_padding,
             },
             vae: Vae::load(&Loader::new(device, &checkpoint.vae), sizes.vae)?,
             scheduler: sizes.scheduler,
             info,
             files: checkpoint.files,
+            layers: layers::list(&parts),
+            parts,
         })
     }
 
@@ -185,6 +231,15 @@ impl<D: Device> BaseModel<D> {
         fingerprint(&self.files)
     }
 
+    /// What tells its weights from others. Reads all of them, once.
+    pub fn hashes(&self) -> BaseHashes {
+        let files: Vec<String> = self.files.iter().map(|file| file.sha256()).collect();
+        BaseHashes {
+            fingerprint: fingerprint_of(&files),
+            file_sha256: <[String; 1]>::try_from(files).ok().map(|[hash]| hash),
+        }
+    }
+
     fn single_file(&self) -> Option<&TensorFile> {
         match self.files.as_slice() {
             [file] => Some(file),
@@ -193,10 +248,24 @@ impl<D: Device> BaseModel<D> {
     }
 }
 
+/// Hashes of a base model's weights.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseHashes {
+    /// See [`BaseModel::fingerprint`].
+    pub fingerprint: String,
+    /// See [`BaseModel::file_sha256`].
+    pub file_sha256: Option<String>,
+}
+
 fn fingerprint(files: &[Arc<TensorFile>]) -> String {
+    let hashes: Vec<String> = files.iter().map(|file| file.sha256()).collect();
+    fingerprint_of(&hashes)
+}
+
+fn fingerprint_of(hashes: &[String]) -> String {
     let mut hasher = Sha256::new();
-    for file in files {
-        hasher.update(file.sha256());
+    for hash in hashes {
+        hasher.update(hash);
     }
     hasher
         .finalize()
@@ -214,24 +283,55 @@ impl BaseInfo {
         Ok(fingerprint(&Checkpoint::open(path)?.files))
     }
 
-    /// Looks at a single-file checkpoint or a diffusers folder without reading its tensors.
+    /// Looks at a single-file checkpoint or a diffusers folder without reading its tensors: whether each that the model
+    /// needs is there, has its shape and can be read.
     ///
     /// # Errors
-    /// If there is nothing at the path, or something else than an SDXL model.
+    /// If there is nothing at the path, or something else than a whole SDXL model.
     pub fn read(path: &Path) -> Result<Self, BaseError> {
-        let sizes = config::read(&Checkpoint::open(path)?)?;
-        Ok(Self::new(&sizes, file_name(path), Some(path.to_owned())))
+        Self::read_with(path, &BaseOptions::default())
     }
 
-    fn new(sizes: &config::Sizes, name: String, path: Option<PathBuf>) -> Self {
-        Self {
+    /// Looks at a model, as [`read`](Self::read) does, with what a person says about it.
+    ///
+    /// # Errors
+    /// If there is nothing at the path, or something else than a whole SDXL model.
+    pub fn read_with(path: &Path, options: &BaseOptions) -> Result<Self, BaseError> {
+        let checkpoint = Checkpoint::open_with(path, options.vae.as_deref())?;
+        let (info, _) = Self::look(&checkpoint, options, file_name(path), Some(path.to_owned()))?;
+        Ok(info)
+    }
+
+    /// What a person should know about it before using it, as sentences.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings: Vec<String> = self.extras.warning().into_iter().collect();
+        warnings.extend(self.predicts.conflicts.iter().map(|conflict| {
+            format!(
+                "{conflict}; it is taken as {}",
+                self.predicts.prediction.describe()
+            )
+        }));
+        warnings
+    }
+
+    fn look(
+        checkpoint: &Checkpoint,
+        options: &BaseOptions,
+        name: String,
+        path: Option<PathBuf>,
+    ) -> Result<(Self, config::Sizes), FileError> {
+        let (sizes, predicts) = config::read(checkpoint, options.prediction)?;
+        let extras = contents::check(checkpoint, &sizes)?;
+        let info = Self {
             name,
             path,
             model_channels: sizes.unet.model_channels(),
             native_resolution: sizes.native_resolution,
             absent_negative_is_zero: sizes.absent_negative_is_zero,
-            prediction_type: sizes.scheduler.prediction_type,
-        }
+            predicts,
+            extras,
+        };
+        Ok((info, sizes))
     }
 }
 

@@ -9,8 +9,7 @@ mod eager;
 use candle_core::{Result, Tensor, bail};
 
 pub use crate::operation::{Activation, After, Mask};
-pub(crate) use adapter::rank_of;
-pub use adapter::{Adapter, AdapterError, AdapterSet, low_rank};
+pub use adapter::{Adapter, AdapterError, AdapterSet, Replaced, low_rank};
 pub use eager::Eager;
 
 use crate::{

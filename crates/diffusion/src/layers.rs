@@ -29,7 +29,7 @@ pub struct Linear<D: Device = Cpu> {
 }
 
 impl<D: Device> Linear<D> {
-    /// Reads `{name}.weight [out, in]` and `{name}.bias [out]`. No LoRA can address the layer.
+    /// Reads `{name}.weight [out, in]` and `{name}.bias [out]`.
     pub fn load(loader: &Loader<'_, D>, name: &str, in_out: (usize, usize)) -> Result<Self, WeightError> {
         let bias = loader.tensor(&format!("{name}.bias"), &[in_out.1])?;
         Ok(Self {
@@ -49,7 +49,7 @@ impl<D: Device> Linear<D> {
             bias: None,
             n_in,
             n_out,
-            lora_key: None,
+            lora_key: loader.lora_key(name),
         })
     }
 
@@ -99,6 +99,7 @@ pub struct Conv2d<D: Device = Cpu> {
     weight: D::Weight,
     bias: D::Tensor,
     geometry: ConvGeometry,
+    lora_key: Option<Arc<str>>,
 }
 
 impl<D: Device> Conv2d<D> {
@@ -116,7 +117,13 @@ impl<D: Device> Conv2d<D> {
             weight: loader.weight(&format!("{name}.weight"), &shape, patches_in_rows)?,
             bias: loader.tensor(&format!("{name}.bias"), &[n_out])?,
             geometry,
+            lora_key: loader.lora_key(name),
         })
+    }
+
+    /// Kohya's complete module name, if a LoRA can address the layer.
+    pub fn lora_key(&self) -> Option<&str> {
+        self.lora_key.as_deref()
     }
 
     /// `[out, kernel, kernel, in]`.
@@ -142,6 +149,7 @@ pub struct GroupNorm<D: Device = Cpu> {
     bias: D::Tensor,
     n_groups: usize,
     eps: f32,
+    lora_key: Option<Arc<str>>,
 }
 
 impl<D: Device> GroupNorm<D> {
@@ -162,7 +170,13 @@ impl<D: Device> GroupNorm<D> {
             bias: loader.tensor(&format!("{name}.bias"), &[channels])?,
             n_groups,
             eps,
+            lora_key: loader.lora_key(name),
         })
+    }
+
+    /// Kohya's complete module name, if a LoRA can address the layer.
+    pub fn lora_key(&self) -> Option<&str> {
+        self.lora_key.as_deref()
     }
 
     /// Scale and shift of each channel.
@@ -189,6 +203,7 @@ pub struct LayerNorm<D: Device = Cpu> {
     weight: D::Tensor,
     bias: D::Tensor,
     eps: f32,
+    lora_key: Option<Arc<str>>,
 }
 
 /// Added to the variance in every layer norm of SDXL: PyTorch's default.
@@ -201,7 +216,13 @@ impl<D: Device> LayerNorm<D> {
             weight: loader.tensor(&format!("{name}.weight"), &[width])?,
             bias: loader.tensor(&format!("{name}.bias"), &[width])?,
             eps: LAYER_NORM_EPS,
+            lora_key: loader.lora_key(name),
         })
+    }
+
+    /// Kohya's complete module name, if a LoRA can address the layer.
+    pub fn lora_key(&self) -> Option<&str> {
+        self.lora_key.as_deref()
     }
 
     /// Scale and shift of each value.
@@ -219,6 +240,10 @@ impl<D: Device> LayerNorm<D> {
 }
 
 impl<D: Device> Loader<'_, D> {
+    fn lora_key(&self, name: &str) -> Option<Arc<str>> {
+        self.lora_prefix.map(|prefix| lora_key(prefix, name).into())
+    }
+
     /// Reads a tensor of this shape.
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<D::Tensor, WeightError> {
         let tensor = self.host(name, shape)?;

@@ -1,4 +1,4 @@
-//! Stable Diffusion XL: tokenizer, text encoders, unet, vae, noise schedulers, pipeline, weight files, LoRA loading.
+//! Stable Diffusion XL: text encoders, unet, vae, noise schedulers, pipeline, weight files, LoRA loading.
 #![warn(missing_docs)]
 
 mod assets;
@@ -15,7 +15,8 @@ pub mod pipeline;
 pub mod random;
 pub mod schedulers;
 pub mod text_encoder;
-pub mod tokenizer;
 pub mod unet;
 pub mod vae;
 pub mod weights;
+
+pub use prompt::tokenizer;

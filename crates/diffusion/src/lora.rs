@@ -1,11 +1,20 @@
-//! LoRA files: reading them in every common format, checking them against a base model, applying them by weight.
+//! LoRA files: reading them in every program's format, checking them against a base model, applying them by weight.
 //!
 //! In memory a module always has kohya's name. Nothing is merged into the base: [`adapters`] gives the set that the
-//! pipeline applies beside it, and the base stays as it is.
+//! pipeline applies beside it, and the base stays as it is. What a file holds beside modules that are applied is listed
+//! with the reason ([`Lora::leftovers`], [`Lora::fit`]), and such a file is used only by an explicit yes.
 
+pub mod change;
 pub mod compare;
+pub mod edit;
 pub mod names;
+pub mod roles;
 
+mod alphas;
+mod apply;
+mod decomposition;
+mod foreign;
+mod read;
 mod spectrum;
 
 use std::{
@@ -13,39 +22,26 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use candle_core::Tensor;
+use protocol::lora::{KindCount, Leftover, LoraFormat, LoraSummary};
 
+pub use self::{
+    apply::{Fit, Weighted, adapters},
+    change::{Change, LoraModule, LowRank},
+};
 use crate::{
     base::BaseModel,
-    device::{Device, tensor},
-    graph::{Adapter, AdapterError, AdapterSet, rank_of},
-    weights::{FileError, TensorFile},
+    device::Device,
+    weights::{FileError, TensorFile, describe},
 };
 
-/// A LoRA in memory: whole and finite.
+/// A LoRA in memory: what is read of it is whole and finite.
 #[derive(Debug, Clone)]
 pub struct Lora {
     path: PathBuf,
     modules: BTreeMap<String, LoraModule>,
+    leftovers: Vec<Leftover>,
+    format: LoraFormat,
     metadata: HashMap<String, String>,
-}
-
-/// What a LoRA adds to one linear layer.
-#[derive(Debug, Clone)]
-pub struct LoraModule {
-    /// `[rank, in]`
-    pub down: Tensor,
-    /// `[out, rank]`
-    pub up: Tensor,
-    /// The change is scaled by alpha / rank; none means alpha = rank.
-    pub alpha: Option<f64>,
-}
-
-impl LoraModule {
-    /// Width of the bottleneck.
-    pub fn rank(&self) -> usize {
-        self.down.dims()[0]
-    }
 }
 
 /// Why a LoRA cannot be used.
@@ -55,34 +51,28 @@ pub enum LoraError {
     #[error(transparent)]
     File(#[from] FileError),
     /// The file holds something else.
-    #[error(
-        "`{path}` is not a LoRA: found {found}, expected lora_down and lora_up (or lora_A and lora_B) tensors"
-    )]
+    #[error("`{path}` is not a LoRA: it holds {found}")]
     NotLora {
         /// The file.
         path: PathBuf,
         /// What is in it.
         found: String,
     },
-    /// The file holds a relative of LoRA.
-    #[error("module `{module}` of `{path}` is {kind}, expected a plain LoRA of a linear layer")]
-    Unsupported {
+    /// The file is a LoRA for another model.
+    #[error("`{path}` is a LoRA for {model}, expected one for SDXL")]
+    Foreign {
         /// The file.
         path: PathBuf,
-        /// The module.
-        module: String,
-        /// What it is instead.
-        kind: &'static str,
+        /// The model.
+        model: &'static str,
     },
-    /// One of the two matrices is missing.
-    #[error("module `{module}` of `{path}` has no {missing} matrix")]
-    Incomplete {
+    /// Nothing in the file can be used.
+    #[error("`{path}` is a LoRA of which nothing can be used: {words}")]
+    Nothing {
         /// The file.
         path: PathBuf,
-        /// The module.
-        module: String,
-        /// Which of the two.
-        missing: &'static str,
+        /// What is wrong with its modules.
+        words: String,
     },
     /// The training broke down and was saved all the same.
     #[error(
@@ -98,58 +88,70 @@ pub enum LoraError {
         /// How many there are.
         n_tensors: usize,
     },
-    /// The two matrices do not fit together.
-    #[error("module `{module}` of `{path}` cannot be used")]
-    Matrices {
+    /// Two tensors are the same part of the same module.
+    #[error(
+        "`{path}` has `{first}` and `{second}`, which are the same part of module `{module}`: delete one"
+    )]
+    Twice {
         /// The file.
         path: PathBuf,
         /// The module.
         module: String,
-        /// What does not fit.
+        /// The first tensor.
+        first: String,
+        /// The second.
+        second: String,
+    },
+    /// A tensor cannot be computed with.
+    #[error("tensor `{tensor}` of `{path}` cannot be used")]
+    Numbers {
+        /// The file.
+        path: PathBuf,
+        /// The tensor or module.
+        tensor: String,
+        /// What failed.
         #[source]
-        err: AdapterError,
+        err: candle_core::Error,
     },
-    /// The base has no such layer.
-    #[error(
-        "`{path}` does not fit base model `{base}`: there is no module `{module}` ({n_unknown} of {n_modules} are unknown); it was trained for {guess}"
-    )]
-    UnknownModule {
+    /// A part of the file cannot be applied to this base, and nobody has said that it may be left out.
+    #[error("`{path}` does not fit base model `{base}` as a whole: {words}")]
+    LeftOut {
         /// The file.
         path: PathBuf,
         /// Name of the base.
         base: String,
-        /// The first unknown module.
-        module: String,
-        /// How many are unknown.
-        n_unknown: usize,
-        /// How many there are.
-        n_modules: usize,
-        /// What the LoRA seems to be for.
-        guess: &'static str,
+        /// What is left out and why.
+        words: String,
     },
-    /// The base has the layer in another size.
-    #[error(
-        "`{path}` does not fit base model `{base}`: module `{module}` is for {found:?} inputs and outputs, the base's layer has {expected:?}"
-    )]
-    Shape {
+    /// No part of the file can be applied to this base.
+    #[error("`{path}` does not fit base model `{base}`: {words}")]
+    Unfit {
         /// The file.
         path: PathBuf,
         /// Name of the base.
         base: String,
+        /// What is left out and why.
+        words: String,
+    },
+    /// A weight of the base cannot be read again, or changed.
+    #[error("failed to apply module `{module}` of `{path}`")]
+    Apply {
+        /// The file.
+        path: PathBuf,
         /// The module.
         module: String,
-        /// Inputs and outputs that the LoRA was trained for.
-        found: (usize, usize),
-        /// Inputs and outputs of the base's layer.
-        expected: (usize, usize),
+        /// What failed.
+        #[source]
+        err: candle_core::Error,
     },
 }
 
 impl Lora {
-    /// Reads a LoRA with kohya's, diffusers' or peft's names.
+    /// Reads a LoRA or a relative of it, with the names of any program.
     ///
     /// # Errors
-    /// If it cannot be read, is no plain LoRA, is incomplete, or holds NaN or infinity.
+    /// If it cannot be read, is something else or for another model than SDXL, holds NaN or infinity, names a module
+    /// twice, or has nothing that can be used. What cannot be used beside what can is in [`leftovers`](Self::leftovers).
     pub fn open(path: &Path) -> Result<Self, LoraError> {
         Self::from_file(&TensorFile::open(path)?)
     }
@@ -160,41 +162,25 @@ impl Lora {
     /// The same.
     pub fn from_file(file: &TensorFile) -> Result<Self, LoraError> {
         let path = file.path().to_owned();
-        let mut parts: BTreeMap<String, Parts> = BTreeMap::new();
-        let mut stray = None;
-        for key in file.names() {
-            match names::parse(key) {
-                Some(names::Parsed::Tensor { module, role }) => {
-                    parts.entry(module).or_default().set(role, key);
-                }
-                Some(names::Parsed::Relative { module, kind }) => {
-                    return Err(LoraError::Unsupported { path, module, kind });
-                }
-                None => stray = stray.min(Some(key)).or(Some(key)),
-            }
+        if let Some(model) = foreign::model_of(file) {
+            return Err(LoraError::Foreign { path, model });
         }
-        if let (Some(key), true) = (stray, parts.is_empty()) {
+        if !file.names().any(|key| roles::split(key).is_some()) {
             return Err(LoraError::NotLora {
+                found: describe(file),
                 path,
-                found: format!("`{key}`"),
             });
         }
-        if parts.is_empty() {
-            return Err(LoraError::NotLora {
-                path,
-                found: "no tensors".to_owned(),
-            });
-        }
-        check_finite(file, &parts)?;
-        let stored_alphas = names::StoredAlphas::from_metadata(file.metadata());
-        let mut modules = BTreeMap::new();
-        for (module, parts) in parts {
-            let loaded = parts.load(file, &module, &stored_alphas)?;
-            modules.insert(module, loaded);
+        let contents = read::read(file)?;
+        if contents.modules.is_empty() {
+            let words = protocol::lora::left_out(0, &contents.leftovers).unwrap_or_default();
+            return Err(LoraError::Nothing { path, words });
         }
         Ok(Self {
             path,
-            modules,
+            modules: contents.modules,
+            leftovers: contents.leftovers,
+            format: contents.format,
             metadata: file.metadata().clone(),
         })
     }
@@ -214,9 +200,14 @@ impl Lora {
         &self.modules
     }
 
-    /// The smallest and the largest rank.
+    /// What of the file cannot be used with any base, and why.
+    pub fn leftovers(&self) -> &[Leftover] {
+        &self.leftovers
+    }
+
+    /// The smallest and the largest rank; 0 where nothing has one.
     pub fn ranks(&self) -> (usize, usize) {
-        let ranks = self.modules.values().map(LoraModule::rank);
+        let ranks = self.modules.values().filter_map(LoraModule::rank);
         (ranks.clone().min().unwrap_or(0), ranks.max().unwrap_or(0))
     }
 
@@ -226,174 +217,90 @@ impl Lora {
     /// If the tensors cannot be read.
     pub fn is_zero(&self) -> candle_core::Result<bool> {
         for module in self.modules.values() {
-            let ups: Vec<f32> = module.up.flatten_all()?.to_vec1()?;
-            if ups.iter().any(|x| *x != 0.0) {
+            if !module.is_zero()? {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// Checks that every module fits a layer of the base.
-    ///
-    /// # Errors
-    /// If one is unknown or has another size.
-    pub fn check<D: Device>(&self, base: &BaseModel<D>) -> Result<(), LoraError> {
-        let layers = base.lora_layers();
-        let mut unknown = self.modules.keys().filter(|key| !layers.contains_key(*key));
-        if let Some(module) = unknown.next() {
-            return Err(LoraError::UnknownModule {
-                path: self.path.clone(),
-                base: base.info.name.clone(),
-                module: module.clone(),
-                n_unknown: 1 + unknown.count(),
-                n_modules: self.modules.len(),
-                guess: names::guess_base(self.modules.keys().map(String::as_str)),
-            });
+    /// What it holds, without regard to a base.
+    pub fn summary(&self) -> LoraSummary {
+        self.summary_of(self.modules.values(), self.leftovers.clone())
+    }
+
+    /// What of it is used with a base.
+    pub fn summary_for<D: Device>(&self, base: &BaseModel<D>) -> LoraSummary {
+        let fit = self.fit(base);
+        let applied = fit.applied.iter().filter_map(|key| self.modules.get(*key));
+        self.summary_of(applied, fit.leftovers)
+    }
+
+    fn summary_of<'a>(
+        &self,
+        modules: impl Iterator<Item = &'a LoraModule>,
+        leftovers: Vec<Leftover>,
+    ) -> LoraSummary {
+        let mut kinds = BTreeMap::new();
+        let (mut n_modules, mut ranks) = (0, Vec::new());
+        for module in modules {
+            *kinds.entry(module.kind()).or_default() += 1;
+            n_modules += 1;
+            ranks.extend(module.rank());
         }
-        for (key, module) in &self.modules {
-            let found = (module.down.dims()[1], module.up.dims()[0]);
-            if found != layers[key] {
-                return Err(LoraError::Shape {
-                    path: self.path.clone(),
-                    base: base.info.name.clone(),
-                    module: key.clone(),
-                    found,
-                    expected: layers[key],
-                });
+        let kinds = kinds
+            .into_iter()
+            .map(|(kind, n_modules)| KindCount { kind, n_modules });
+        LoraSummary {
+            format: self.format,
+            kinds: kinds.collect(),
+            n_modules,
+            rank_min: ranks.iter().min().copied(),
+            rank_max: ranks.iter().max().copied(),
+            leftovers,
+            trained_on: self.trained_on(),
+            trigger_words: self.trigger_words(),
+        }
+    }
+
+    /// As sd-scripts, or else as a model card in the header has it.
+    fn trained_on(&self) -> Option<String> {
+        [
+            "ss_sd_model_name",
+            "ss_base_model_version",
+            "modelspec.architecture",
+        ]
+        .into_iter()
+        .find_map(|key| self.metadata.get(key).filter(|name| !name.trim().is_empty()))
+        .cloned()
+    }
+
+    fn trigger_words(&self) -> Vec<String> {
+        let stored = [
+            "modelspec.trigger_phrase",
+            "ss_trigger_words",
+            "trigger_words",
+            "trigger_word",
+        ];
+        let words = stored
+            .into_iter()
+            .filter_map(|key| self.metadata.get(key))
+            .flat_map(|words| words.split(','));
+        let mut found = Vec::new();
+        for word in words.map(|word| word.trim().to_owned()) {
+            if !word.is_empty() && !found.contains(&word) {
+                found.push(word);
             }
         }
-        Ok(())
-    }
-}
-
-/// The set that applies several LoRAs by weight. Weight 0 gives the base's picture to the last bit.
-///
-/// # Errors
-/// If one of them does not fit the base.
-pub fn adapters<'a, D: Device>(
-    base: &BaseModel<D>,
-    loras: impl IntoIterator<Item = (&'a Lora, f32)>,
-) -> Result<AdapterSet<D>, LoraError> {
-    let mut set = AdapterSet::new();
-    for (lora, weight) in loras {
-        lora.check(base)?;
-        let modules = lora
-            .modules
-            .iter()
-            .map(|(key, module)| {
-                let adapter = Adapter::on(base.device(), &module.down, &module.up, module.alpha)
-                    .map_err(|err| lora.matrices(key, err))?;
-                Ok((key.clone(), adapter))
-            })
-            .collect::<Result<Vec<_>, LoraError>>()?;
-        set.add(modules, weight);
-    }
-    Ok(set)
-}
-
-impl Lora {
-    fn matrices(&self, module: &str, err: AdapterError) -> LoraError {
-        LoraError::Matrices {
-            path: self.path.clone(),
-            module: module.to_owned(),
-            err,
-        }
-    }
-}
-
-/// Keys of one module's tensors in the file.
-#[derive(Default)]
-struct Parts {
-    down: Option<String>,
-    up: Option<String>,
-    alpha: Option<String>,
-}
-
-impl Parts {
-    fn set(&mut self, role: names::Role, key: &str) {
-        let place = match role {
-            names::Role::Down => &mut self.down,
-            names::Role::Up => &mut self.up,
-            names::Role::Alpha => &mut self.alpha,
-        };
-        *place = Some(key.to_owned());
+        found
     }
 
-    fn keys(&self) -> impl Iterator<Item = &str> {
-        [&self.down, &self.up, &self.alpha]
-            .into_iter()
-            .filter_map(|key| key.as_deref())
-    }
-
-    fn load(
-        &self,
-        file: &TensorFile,
-        module: &str,
-        stored_alphas: &names::StoredAlphas,
-    ) -> Result<LoraModule, LoraError> {
-        let missing = |missing| LoraError::Incomplete {
-            path: file.path().to_owned(),
-            module: module.to_owned(),
-            missing,
-        };
-        let down = matrix(file, module, self.down.as_deref().ok_or_else(|| missing("down"))?)?;
-        let up = matrix(file, module, self.up.as_deref().ok_or_else(|| missing("up"))?)?;
-        let alpha = match &self.alpha {
-            Some(key) => file.read(key)?.first().map(|alpha| f64::from(*alpha)),
-            None => stored_alphas.of(module),
-        };
-        // sd-scripts: an alpha of 0 counts as the rank.
-        let alpha = alpha.filter(|alpha| *alpha != 0.0);
-        rank_of(&down, &up).map_err(|err| LoraError::Matrices {
-            path: file.path().to_owned(),
-            module: module.to_owned(),
-            err,
-        })?;
-        Ok(LoraModule { down, up, alpha })
-    }
-}
-
-/// Reads a matrix; a 1×1 convolution `[out, in, 1, 1]` is one too.
-fn matrix(file: &TensorFile, module: &str, key: &str) -> Result<Tensor, LoraError> {
-    let shape = file
-        .info(key)
-        .map(|info| info.shape.as_slice())
-        .unwrap_or_default();
-    let (rows, columns) = match shape {
-        [rows, columns] | [rows, columns, 1, 1] => (*rows, *columns),
-        _ => {
-            return Err(LoraError::Unsupported {
-                path: file.path().to_owned(),
-                module: module.to_owned(),
-                kind: "a LoRA of a convolution (conv_dim)",
-            });
-        }
-    };
-    tensor(file.read(key)?, [rows, columns]).map_err(|err| LoraError::Matrices {
-        path: file.path().to_owned(),
-        module: module.to_owned(),
-        err: AdapterError::Convert { err },
-    })
-}
-
-fn check_finite(file: &TensorFile, parts: &BTreeMap<String, Parts>) -> Result<(), LoraError> {
-    let mut n_tensors = 0;
-    let mut broken = Vec::new();
-    for key in parts.values().flat_map(Parts::keys) {
-        n_tensors += 1;
-        if !file.read(key)?.iter().all(|x| x.is_finite()) {
-            broken.push(key);
-        }
-    }
-    match broken.iter().min() {
-        None => Ok(()),
-        Some(first) => Err(LoraError::NotFinite {
-            path: file.path().to_owned(),
-            first: (*first).to_owned(),
-            n_broken: broken.len(),
-            n_tensors,
-        }),
+    /// Checks that all of it fits the base.
+    ///
+    /// # Errors
+    /// If a module is unknown or has another size, or the file has leftovers that need a yes.
+    pub fn check<D: Device>(&self, base: &BaseModel<D>) -> Result<(), LoraError> {
+        self.fit(base).consented(self, &base.info.name, false)
     }
 }
 

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use candle_core::Tensor;
 use image::RgbImage;
+use prompt::{Prompt, Reading};
 
 use crate::{
     base::BaseModel,
@@ -24,6 +25,12 @@ pub struct PictureRequest {
     /// What it shall not show. Absent and empty are different things, see
     /// [`absent_negative_is_zero`](crate::base::BaseInfo::absent_negative_is_zero).
     pub negative: Option<String>,
+    /// How brackets, `BREAK` and tags in both are read. LoRA tags are resolved before: one that is still there is an
+    /// error.
+    pub reading: Reading,
+    /// Tokens that captions were trained with: a plain prompt that fits is encoded as they were. Any other is encoded
+    /// in chunks, as other programs do it. For 75 tokens both are the same.
+    pub length: TokenLength,
     /// How closely the prompt is followed (Ho and Salimans 2022); 1 or less switches guidance off.
     pub guidance: f64,
     /// Denoising steps.
@@ -102,6 +109,12 @@ pub enum PipelineError {
         /// Steps wanted.
         n_steps: usize,
     },
+    /// A LoRA tag in a prompt; LoRAs are given beside it.
+    #[error("`{tag}` in the prompt names a LoRA, and none can be added here: remove it")]
+    LoraTag {
+        /// The tag as it was written.
+        tag: String,
+    },
     /// The given noise is for another size.
     #[error("initial noise has shape {found:?}, expected [B, {channels}, {height}, {width}] for this size", channels = expected.0, height = expected.1, width = expected.2)]
     InitialNoise {
@@ -163,7 +176,9 @@ pub fn denoise<D: Device>(
     let mut random = Random::from_seed(request.seed);
     let noise = initial_noise(base, request, &mut random)?;
     let shape = noise.dims().to_vec();
-    let told = conditioning(base, adapters, request, shape[0]).map_err(computing("encode the prompt"))?;
+    let prompts = Prompts::read(base, request)?;
+    let told =
+        conditioning(base, adapters, request, &prompts, shape[0]).map_err(computing("encode the prompt"))?;
 
     let mut scheduler = request.sampler.plan(&base.scheduler, request.n_steps);
     let timesteps = scheduler.timesteps().to_vec();
@@ -224,13 +239,68 @@ struct Told {
     negative: Option<(Conditioning, f32)>,
 }
 
+/// Prompt and negative prompt, read.
+struct Prompts {
+    prompt: Prompt,
+    /// Absent if guidance is off, or where zeros stand in for it.
+    negative: Option<Prompt>,
+}
+
+impl Prompts {
+    fn read<D: Device>(base: &BaseModel<D>, request: &PictureRequest) -> Result<Self, PipelineError> {
+        let read = |text: &str| {
+            let prompt = Prompt::read(text, request.reading);
+            match prompt.first_tag() {
+                Some(tag) => Err(PipelineError::LoraTag { tag: tag.to_owned() }),
+                None => Ok(prompt),
+            }
+        };
+        let negative = match &request.negative {
+            _ if request.guidance <= 1.0 => None,
+            Some(negative) => Some(read(negative)?),
+            None if base.info.absent_negative_is_zero => None,
+            None => Some(read("")?),
+        };
+        Ok(Self {
+            prompt: read(&request.prompt)?,
+            negative,
+        })
+    }
+
+    fn both(&self) -> impl Iterator<Item = &Prompt> {
+        [&self.prompt].into_iter().chain(&self.negative)
+    }
+
+    fn n_chunks(&self) -> usize {
+        self.both().map(|prompt| prompt.chunks.len()).max().unwrap_or(1)
+    }
+
+    /// Whether captions of that length could say the same.
+    fn fit(&self, length: TokenLength) -> bool {
+        self.both()
+            .all(|prompt| prompt.is_plain() && prompt.n_tokens() <= length.n_tokens())
+    }
+}
+
 fn conditioning<D: Device>(
     base: &BaseModel<D>,
     adapters: &AdapterSet<D>,
     request: &PictureRequest,
+    prompts: &Prompts,
     n_pictures: usize,
 ) -> candle_core::Result<Told> {
-    let encode = |text: &str| base.text_encoders.encode(&[text], TokenLength::T75, adapters);
+    let encoders = &base.text_encoders;
+    let n_chunks = prompts.n_chunks();
+    let as_trained = prompts.fit(request.length);
+    let encode = |prompt: &Prompt| {
+        if as_trained {
+            let tokens = prompt.chunks.iter().flat_map(|chunk| &chunk.tokens);
+            let tokens = tokens.map(|token| token.id).collect();
+            encoders.encode_tokens(&[tokens], request.length, adapters)
+        } else {
+            encoders.encode_prompt(prompt, n_chunks, adapters)
+        }
+    };
     let PictureSize { width, height } = request.size;
     let sizes = vec![PictureSizes::whole(height, width); n_pictures];
     let tell = |text: TextConditioning| -> candle_core::Result<Conditioning> {
@@ -240,18 +310,18 @@ fn conditioning<D: Device>(
             vector: conditioning::vector(&pooled, &sizes)?,
         })
     };
+    let prompt = encode(&prompts.prompt)?;
     let negative = if request.guidance > 1.0 {
-        let negative = match &request.negative {
+        let negative = match &prompts.negative {
             Some(negative) => encode(negative)?,
-            None if base.info.absent_negative_is_zero => base.text_encoders.absent(1)?,
-            None => encode("")?,
+            None => encoders.absent(prompt.context.dim(1)?)?,
         };
         Some((tell(negative)?, request.guidance as f32))
     } else {
         None
     };
     Ok(Told {
-        prompt: tell(encode(&request.prompt)?)?,
+        prompt: tell(prompt)?,
         negative,
     })
 }

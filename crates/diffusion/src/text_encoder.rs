@@ -1,5 +1,7 @@
 //! CLIP's text encoders: CLIP-L, and OpenCLIP-bigG with its projection.
 
+mod tensors;
+
 use candle_core::Tensor;
 use serde::Deserialize;
 
@@ -7,8 +9,9 @@ use crate::{
     cpu::Cpu,
     device::{Device, HOST},
     graph::{Activation, AdapterSet, Eager, Graph, Mask},
-    layers::{LayerNorm, Linear, Loader, WeightError, WeightSource as _, get_shaped, lora_key},
+    layers::{LayerNorm, Linear, Loader, WeightError, WeightSource as _, get_shaped},
     tokenizer::{CHUNK, END},
+    weights::{Component, MAX_SIDE},
 };
 
 /// Sizes of a text encoder.
@@ -55,11 +58,18 @@ impl TextEncoderConfig {
                 stored.hidden_size
             ));
         }
-        if stored.num_hidden_layers < 2 {
+        if !(2..=100).contains(&stored.num_hidden_layers) {
             return Err(format!(
-                "num_hidden_layers is {}, expected 2 or more",
+                "num_hidden_layers is {}, expected 2 to 100",
                 stored.num_hidden_layers
             ));
+        }
+        let projection = stored.projection_dim.unwrap_or(stored.hidden_size);
+        if [stored.hidden_size, stored.intermediate_size, projection]
+            .iter()
+            .any(|size| !(1..=MAX_SIDE).contains(size))
+        {
+            return Err(format!("a size is not between 1 and {MAX_SIDE}"));
         }
         Ok(Self {
             width: stored.hidden_size,
@@ -67,34 +77,39 @@ impl TextEncoderConfig {
             n_layers: stored.num_hidden_layers,
             n_heads,
             activation,
-            projection: has_projection.then(|| stored.projection_dim.unwrap_or(stored.hidden_size)),
+            projection: has_projection.then_some(projection),
         })
     }
 
-    /// From the shapes of the tensors, for single files, which have no `config.json`.
+    /// From the shapes of the tensors, for files of other sizes than SDXL's, which have no `config.json`. A tensor that is
+    /// missing changes no size: another one tells it.
     ///
     /// The number of heads leaves no trace in any shape: CLIP's text encoders all have 64 channels to a head. Below
     /// 128 channels, where only models made for tests are, there are 2 heads.
     pub(crate) fn from_shapes(
-        shape: impl Fn(&str) -> Option<Vec<usize>>,
+        part: &Component,
         activation: Activation,
+        has_projection: bool,
     ) -> Option<Self> {
-        let fc1 = shape("text_model.encoder.layers.0.mlp.fc1.weight")?;
-        let [inner_width, width] = fc1[..] else {
-            return None;
+        let layers = "text_model.encoder.layers.";
+        let n_layers = part.count(layers);
+        let last = |name: String| part.shape(&name).and_then(|shape| shape.last().copied());
+        let of_layers = |names: &[&str]| {
+            (0..n_layers).find_map(|i| names.iter().find_map(|name| last(format!("{layers}{i}.{name}"))))
         };
-        let n_layers = (0..)
-            .take_while(|i| shape(&format!("text_model.encoder.layers.{i}.layer_norm1.weight")).is_some())
-            .count();
+        let width = of_layers(&["layer_norm1.weight", "layer_norm2.weight", "mlp.fc2.bias"])?;
+        let inner_width = of_layers(&["mlp.fc1.bias", "mlp.fc2.weight"])?;
         let n_heads = if width < 128 { 2 } else { width / 64 };
-        let projection = shape("text_projection.weight").and_then(|shape| shape.first().copied());
-        (n_layers >= 2 && width.is_multiple_of(n_heads)).then_some(Self {
+        let projection = part
+            .shape("text_projection.weight")
+            .and_then(|shape| shape.first().copied());
+        (n_layers >= 2 && width > 0 && width.is_multiple_of(n_heads)).then(|| Self {
             width,
             inner_width,
             n_layers,
             n_heads,
             activation,
-            projection,
+            projection: has_projection.then(|| projection.unwrap_or(width)),
         })
     }
 }
@@ -141,15 +156,11 @@ pub struct EncodedText {
 }
 
 impl<D: Device> TextEncoder<D> {
-    /// Loads an encoder. `lora_prefix` is kohya's: `lora_te1` or `lora_te2`.
+    /// Loads an encoder.
     ///
     /// # Errors
     /// If a tensor is missing or has another shape than `config` says.
-    pub fn load(
-        source: &Loader<'_, D>,
-        config: TextEncoderConfig,
-        lora_prefix: &str,
-    ) -> Result<Self, WeightError> {
+    pub fn load(source: &Loader<'_, D>, config: TextEncoderConfig) -> Result<Self, WeightError> {
         let width = config.width;
         let tokens = source.get("text_model.embeddings.token_embedding.weight")?;
         // Texts cannot hold a token beyond the end token, so a larger vocabulary does no harm.
@@ -168,7 +179,7 @@ impl<D: Device> TextEncoder<D> {
             &[CHUNK, width],
         )?;
         let layers = (0..config.n_layers)
-            .map(|i| Layer::load(source, &config, i, lora_prefix))
+            .map(|i| Layer::load(source, &config, i))
             .collect::<Result<_, _>>()?;
         let head = match config.projection {
             None => None,
@@ -250,18 +261,10 @@ impl<D: Device> TextEncoder<D> {
 }
 
 impl<D: Device> Layer<D> {
-    fn load(
-        source: &Loader<'_, D>,
-        config: &TextEncoderConfig,
-        index: usize,
-        lora_prefix: &str,
-    ) -> Result<Self, WeightError> {
+    fn load(source: &Loader<'_, D>, config: &TextEncoderConfig, index: usize) -> Result<Self, WeightError> {
         let (width, inner) = (config.width, config.inner_width);
         let path = |module: &str| format!("text_model.encoder.layers.{index}.{module}");
-        let linear = |module: &str, in_out| -> Result<Linear<D>, WeightError> {
-            let path = path(module);
-            Ok(Linear::load(source, &path, in_out)?.with_lora_key(lora_key(lora_prefix, &path)))
-        };
+        let linear = |module: &str, in_out| Linear::load(source, &path(module), in_out);
         Ok(Self {
             norm1: LayerNorm::load(source, &path("layer_norm1"), width)?,
             q: linear("self_attn.q_proj", (width, width))?,

@@ -3,6 +3,7 @@
 mod config;
 mod embeddings;
 mod resnet;
+mod tensors;
 mod transformer;
 
 use candle_core::{Result as TensorResult, Tensor, bail};
@@ -20,16 +21,11 @@ use crate::{
     cpu::Cpu,
     device::Device,
     graph::{AdapterSet, After, Eager, Graph, picture_dims},
-    layers::{self, Conv2d, ConvGeometry, GroupNorm, Loader, WeightError, WeightSource as _},
+    layers::{Conv2d, ConvGeometry, GroupNorm, Loader, WeightError, WeightSource as _},
 };
 
 /// What kohya puts before the name of a U-Net module.
 pub const LORA_PREFIX: &str = "lora_unet";
-
-/// Kohya's name of a module of the U-Net.
-fn key(path: &str) -> String {
-    layers::lora_key(LORA_PREFIX, path)
-}
 
 /// Predicts the noise (or the velocity) in noisy latents.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 //! (diffusers' `AutoencoderKL`). Always in f32: SDXL's own overflows in half precision.
 
 mod blocks;
+mod tensors;
 
 use candle_core::{Result as TensorResult, Tensor};
 use serde::Deserialize;
@@ -11,7 +12,8 @@ use crate::{
     cpu::Cpu,
     device::Device,
     graph::{Eager, Graph},
-    layers::{Conv2d, ConvGeometry, Loader, WeightError, WeightSource as _},
+    layers::{Conv2d, ConvGeometry, Loader, WeightError},
+    weights::{Component, MAX_SIDE},
 };
 
 /// Sizes of a VAE.
@@ -27,6 +29,12 @@ pub struct VaeConfig {
     pub n_norm_groups: usize,
     /// Brings latents to about unit variance.
     pub scaling_factor: f64,
+    /// Whether there is attention at the coarsest level.
+    pub has_attention: bool,
+    /// Whether a convolution follows the encoder.
+    pub has_quant_conv: bool,
+    /// Whether a convolution precedes the decoder.
+    pub has_post_quant_conv: bool,
 }
 
 /// Of stabilityai/sdxl-vae, config.json.
@@ -47,6 +55,17 @@ pub(crate) struct StoredConfig {
     shift_factor: Option<f64>,
     #[serde(default)]
     latents_mean: Option<Vec<f64>>,
+    #[serde(default = "yes")]
+    mid_block_add_attention: bool,
+    #[serde(default = "yes")]
+    use_quant_conv: bool,
+    #[serde(default = "yes")]
+    use_post_quant_conv: bool,
+}
+
+/// diffusers' default.
+fn yes() -> bool {
+    true
 }
 
 fn default_scaling_factor() -> f64 {
@@ -65,26 +84,54 @@ impl VaeConfig {
             latent_channels: stored.latent_channels,
             n_norm_groups: stored.norm_num_groups,
             scaling_factor: stored.scaling_factor,
+            has_attention: stored.mid_block_add_attention,
+            has_quant_conv: stored.use_quant_conv,
+            has_post_quant_conv: stored.use_post_quant_conv,
         };
         config.check()?;
         Ok(config)
     }
 
-    /// From the shapes of the tensors, for single files, which have no `config.json`. Groups and scale are SDXL's.
-    pub(crate) fn from_shapes(shape: impl Fn(&str) -> Option<Vec<usize>>) -> Option<Self> {
-        let first = |name: String| shape(&name).and_then(|shape| shape.first().copied());
-        let channels: Vec<usize> = (0..16)
-            .map_while(|level| first(format!("encoder.down_blocks.{level}.resnets.0.conv1.weight")))
-            .collect();
-        let n_res_blocks = (0..16)
-            .take_while(|i| first(format!("encoder.down_blocks.0.resnets.{i}.conv1.weight")).is_some())
-            .count();
-        let config = Self {
-            channels,
-            n_res_blocks,
-            latent_channels: first("encoder.conv_out.weight".to_owned())? / 2,
+    /// SDXL's (stabilityai/sdxl-vae, config.json).
+    pub(crate) fn sdxl() -> Self {
+        Self {
+            channels: vec![128, 256, 512, 512],
+            n_res_blocks: 2,
+            latent_channels: 4,
             n_norm_groups: NORM_GROUPS,
             scaling_factor: SCALING_FACTOR,
+            has_attention: true,
+            has_quant_conv: true,
+            has_post_quant_conv: true,
+        }
+    }
+
+    /// From the shapes of the tensors, for files of other sizes than SDXL's, which have no `config.json`. Groups,
+    /// scale and what parts there are, are SDXL's. A tensor that is missing changes no size: another one tells it.
+    pub(crate) fn from_shapes(vae: &Component) -> Option<Self> {
+        let first = |name: &str| vae.shape(name).and_then(|shape| shape.first().copied());
+        let n_levels = vae
+            .count("encoder.down_blocks.")
+            .max(vae.count("decoder.up_blocks."));
+        let channels: Vec<usize> = (0..n_levels)
+            .map_while(|level| {
+                let (down, up) = (
+                    format!("encoder.down_blocks.{level}"),
+                    format!("decoder.up_blocks.{}", n_levels - 1 - level),
+                );
+                [down, up].iter().find_map(|block| {
+                    ["conv1.bias", "conv2.bias", "norm2.weight"]
+                        .iter()
+                        .find_map(|part| first(&format!("{block}.resnets.0.{part}")))
+                })
+            })
+            .collect();
+        let moments = first("encoder.conv_out.bias").or_else(|| first("encoder.conv_out.weight"))?;
+        let config = Self {
+            channels,
+            n_res_blocks: vae.count("encoder.down_blocks.0.resnets."),
+            latent_channels: moments / 2,
+            ..Self::sdxl()
         };
         config.check().is_ok().then_some(config)
     }
@@ -92,6 +139,14 @@ impl VaeConfig {
     fn check(&self) -> Result<(), String> {
         if self.channels.is_empty() || self.n_res_blocks == 0 || self.latent_channels == 0 {
             return Err("it has no blocks or no latents".to_owned());
+        }
+        if self
+            .channels
+            .iter()
+            .chain([&self.latent_channels])
+            .any(|size| *size > MAX_SIDE)
+        {
+            return Err("a size is larger than that of any model".to_owned());
         }
         if self.channels.len() > 8 || self.n_res_blocks > 8 {
             return Err("it has more than 8 levels or blocks".to_owned());
@@ -161,17 +216,20 @@ impl<D: Device> Vae<D> {
     /// # Errors
     /// If a tensor is missing or has another shape than `config` says.
     pub fn load(source: &Loader<'_, D>, config: VaeConfig) -> Result<Self, WeightError> {
-        let pointwise = |name: &str, channels| -> Result<Option<Conv2d<D>>, WeightError> {
-            source
-                .contains(&format!("{name}.weight"))
+        let pointwise = |name: &str, is_there: bool, channels| -> Result<Option<Conv2d<D>>, WeightError> {
+            is_there
                 .then(|| Conv2d::load(source, name, (channels, channels), ConvGeometry::POINTWISE))
                 .transpose()
         };
         Ok(Self {
             device: source.device.clone(),
             encoder: Encoder::load(source, &config)?,
-            quant: pointwise("quant_conv", 2 * config.latent_channels)?,
-            post_quant: pointwise("post_quant_conv", config.latent_channels)?,
+            quant: pointwise("quant_conv", config.has_quant_conv, 2 * config.latent_channels)?,
+            post_quant: pointwise(
+                "post_quant_conv",
+                config.has_post_quant_conv,
+                config.latent_channels,
+            )?,
             decoder: Decoder::load(source, &config)?,
             config,
         })

@@ -36,7 +36,7 @@ fn main() -> anyhow::Result<()> {
         engine: pretend,
         kohya: None,
         mailbox: None,
-        link: agent::deadman::Link::none(),
+        link: agent::link::Link::none(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

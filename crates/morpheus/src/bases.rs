@@ -1,10 +1,16 @@
 //! Base models by name and their properties, without loading them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use diffusion::base::BaseInfo;
+use diffusion::base::{BaseInfo, BaseOptions};
 use orchestrator::Places;
-use protocol::{agent::BaseLocation, base::BaseFacts, job::BaseModel, preset::BaseClass, problem::chain};
+use protocol::{
+    agent::BaseLocation,
+    base::{BaseFacts, Prediction},
+    job::BaseModel,
+    preset::BaseClass,
+    problem::chain,
+};
 
 use crate::settings::Settings;
 
@@ -38,12 +44,40 @@ pub(crate) fn places(settings: &Settings) -> anyhow::Result<Places> {
     ))
 }
 
+/// What a person says about a base model on the command line.
+#[derive(clap::Args)]
+pub(crate) struct BaseFlags {
+    /// VAE in place of the base model's own: a safetensors file or a diffusers folder
+    #[arg(long, value_name = "PATH")]
+    vae: Option<PathBuf>,
+    /// What the base model's U-Net predicts, whatever its files say: epsilon, v, v-zero-snr (with zero terminal SNR)
+    /// or flow (rectified flow)
+    #[arg(long, value_name = "epsilon|v|v-zero-snr|flow")]
+    prediction: Option<Prediction>,
+}
+
+impl BaseFlags {
+    pub(crate) fn options(&self) -> BaseOptions {
+        BaseOptions {
+            vae: self.vae.clone(),
+            prediction: self.prediction,
+        }
+    }
+}
+
 /// Inspects a base model on this machine; the error says what was found instead.
 pub(crate) fn inspect(path: &Path) -> Result<BaseFacts, String> {
-    let info = BaseInfo::read(path).map_err(|err| chain(&err))?;
+    inspect_with(path, &BaseOptions::default())
+}
+
+/// Inspects a base model with what a person says about it.
+pub(crate) fn inspect_with(path: &Path, options: &BaseOptions) -> Result<BaseFacts, String> {
+    let info = BaseInfo::read_with(path, options).map_err(|err| chain(&err))?;
     Ok(BaseFacts {
         class: class(&info),
         native_resolution: info.native_resolution,
+        prediction: Some(info.predicts.prediction),
+        notes: info.warnings(),
     })
 }
 

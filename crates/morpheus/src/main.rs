@@ -3,8 +3,10 @@
 mod api;
 mod bases;
 mod commands;
+mod decoding;
 mod kohya;
 mod logging;
+mod loras;
 mod memory;
 mod output;
 mod paths;

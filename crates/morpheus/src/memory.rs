@@ -1,7 +1,8 @@
 //! Measures the peak memory of this program together with the agents that it started.
 
-use std::{collections::HashMap, fs, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
+use procfs::process::all_processes;
 use tokio::task::JoinHandle;
 
 /// Watches this process and its descendants until it is asked for the peak.
@@ -77,53 +78,29 @@ pub(crate) fn children(parent: u32) -> Vec<u32> {
     children.map(|(id, _)| *id).collect()
 }
 
-struct Process {
+struct Usage {
     parent: u32,
     peak_bytes: u64,
 }
 
-fn processes() -> HashMap<u32, Process> {
-    let Ok(entries) = fs::read_dir("/proc") else {
-        return HashMap::new();
-    };
-    entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter_map(|id: u32| {
-            Some((
-                id,
-                parse_status(&fs::read_to_string(format!("/proc/{id}/status")).ok()?)?,
-            ))
-        })
-        .collect()
-}
-
-fn parse_status(status: &str) -> Option<Process> {
-    let field = |name: &str| {
-        status.lines().find_map(|line| {
-            line.strip_prefix(name)?
-                .split_whitespace()
-                .next()?
-                .parse::<u64>()
-                .ok()
-        })
-    };
-    Some(Process {
-        parent: u32::try_from(field("PPid:")?).ok()?,
-        // Absent for kernel threads.
-        peak_bytes: field("VmHWM:").unwrap_or(0) * 1024,
-    })
+/// The living processes, by their numbers.
+fn processes() -> HashMap<u32, Usage> {
+    let processes = all_processes().into_iter().flatten().flatten();
+    let usages = processes.filter_map(|process| {
+        let status = process.status().ok()?;
+        let usage = Usage {
+            parent: status.ppid.cast_unsigned(),
+            // Absent for kernel threads.
+            peak_bytes: status.vmhwm.unwrap_or(0) * 1024,
+        };
+        Some((process.pid().cast_unsigned(), usage))
+    });
+    usages.collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{family_peak_bytes, parse_status};
-
-    #[test]
-    fn reads_what_linux_writes() {
-        let process = parse_status("Name:\tcat\nPPid:\t17\nVmHWM:\t    2048 kB\nVmRSS:\t 1024 kB\n").unwrap();
-        assert_eq!((process.parent, process.peak_bytes), (17, 2048 * 1024));
-    }
+    use super::family_peak_bytes;
 
     #[test]
     fn a_child_counts() {

@@ -67,8 +67,8 @@ impl Places {
     pub(crate) fn close(&self) -> u64 {
         let mut closed = Closed::default();
         for folder in &self.folders {
-            if is_ours(folder) {
-                closed.close_folder(folder);
+            if let Some(folder) = ours(folder) {
+                closed.close(&folder);
             }
             closed.close_database(&folder.join("morpheus.db"));
         }
@@ -81,11 +81,7 @@ impl Places {
 
     /// Closes everything below the folders, unless already done. Runs in the background: the folders above are closed.
     pub(crate) fn close_all_once(self) {
-        let folders: Vec<_> = self
-            .folders
-            .into_iter()
-            .filter(|folder| is_ours(folder))
-            .collect();
+        let folders: Vec<_> = self.folders.iter().filter_map(|folder| ours(folder)).collect();
         if folders.iter().all(|folder| folder.join(MARKER).exists()) {
             return;
         }
@@ -150,8 +146,8 @@ pub(crate) fn own_folder(path: &Path) -> anyhow::Result<()> {
         );
     }
     let mut closed = Closed::default();
-    if is_ours(path) {
-        closed.close_folder(path);
+    if let Some(folder) = ours(path) {
+        closed.close(&folder);
     }
     closed.report();
     Ok(())
@@ -169,15 +165,6 @@ impl Closed {
     fn close(&mut self, path: &Path) {
         match fs::symlink_metadata(path) {
             Ok(metadata) => self.close_found(path, &metadata),
-            Err(err) if err.kind() == io::ErrorKind::NotFound => {}
-            Err(_) => self.n_failed += 1,
-        }
-    }
-
-    /// The same for a folder that is named in the settings: others could reach the one that a link leads to.
-    fn close_folder(&mut self, folder: &Path) {
-        match fs::canonicalize(folder) {
-            Ok(folder) => self.close(&folder),
             Err(err) if err.kind() == io::ErrorKind::NotFound => {}
             Err(_) => self.n_failed += 1,
         }
@@ -231,29 +218,22 @@ fn with_siblings(database: &Path) -> [PathBuf; 4] {
     })
 }
 
-/// Whether a folder may be closed: it is there, it is this account's, and nobody else keeps something in it, as in
-/// `/tmp` or the top of a disk.
-fn is_ours(folder: &Path) -> bool {
+/// A folder that may be closed, with links resolved, so that what is closed is what was looked at: it is there, it is
+/// this account's, and nobody else keeps something in it, as in `/tmp` or the top of a disk.
+fn ours(folder: &Path) -> Option<PathBuf> {
     let own = process::geteuid().as_raw();
-    // Where it is in truth, if it is a link.
-    let Ok(folder) = fs::canonicalize(folder) else {
-        return false;
-    };
-    let Ok(metadata) = fs::metadata(&folder) else {
-        return false;
-    };
+    let folder = fs::canonicalize(folder).ok()?;
+    let metadata = fs::metadata(&folder).ok()?;
     let is_shared = metadata.mode() & 0o1000 != 0 || folder.parent().is_none();
     if !metadata.is_dir() || metadata.uid() != own || is_shared {
-        return false;
+        return None;
     }
-    let Ok(entries) = fs::read_dir(&folder) else {
-        return false;
-    };
-    entries
-        .flatten()
+    let entries = fs::read_dir(&folder).ok()?.flatten();
+    let is_alone = entries
         // The file system's own folder, at the top of a disk, is nobody's work.
         .filter(|entry| entry.file_name() != "lost+found")
-        .all(|entry| entry.metadata().is_ok_and(|metadata| metadata.uid() == own))
+        .all(|entry| entry.metadata().is_ok_and(|metadata| metadata.uid() == own));
+    is_alone.then_some(folder)
 }
 
 /// Calls `each` for everything below a folder, on the same disk, until it says `false`. Links are not followed.

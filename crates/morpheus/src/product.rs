@@ -11,7 +11,7 @@ use store::bases::NewBase;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{bases, commands::decode_worker, private, settings::Settings};
+use crate::{bases, decoding, loras, private, settings::Settings};
 
 /// Jobs that train at the same time: each takes all cores.
 const CAPACITY: usize = 1;
@@ -60,9 +60,10 @@ pub(crate) async fn bind(settings: Settings) -> anyhow::Result<Bound> {
             capacity: CAPACITY,
             engines: local_engines(),
         }),
-        decode_worker: Some(decode_worker::command()?),
+        decode_worker: Some(decoding::command()?),
         declared_bases,
         inspect_base: Some(bases::inspect),
+        read_lora: Some(loras::read),
         hub: HubOptions::read(|name| std::env::var(name).ok()),
         fetch_from: settings.fetch_from,
         base_folders: settings.base_folders,

@@ -1,8 +1,8 @@
-//! The disk guard: says when the server's disk is too full to take more, and when there is room again.
+//! The disk guard: decides when the server's disk is too full for more data, and when there is space again.
 //!
-//! A disk that is full to the last byte keeps nothing: no checkpoint, no row. So work stops before. While a disk is
-//! short, uploads are refused, jobs on this machine pause with a checkpoint, and nothing new is started; everything
-//! goes on when there is room.
+//! Nothing can be saved on a disk without a free byte: no checkpoint, no row. So work stops before. While a disk is
+//! short of space, uploads are refused, jobs on this machine pause with a checkpoint, and nothing new is started;
+//! everything continues when there is space.
 
 #[cfg(test)]
 mod tests;
@@ -24,6 +24,11 @@ const GIB: u64 = 1 << 30;
 
 const MOST_FREE_FILES: u64 = 2000;
 
+/// Why a job waits, while the disk is short.
+pub(crate) const WAITS: &str = "the server's disk is nearly full: the job starts when space is free";
+/// Why a job was stopped, when the disk became short.
+pub(crate) const PAUSED: &str =
+    "paused with a checkpoint because the server's disk is nearly full: the job resumes when space is free";
 /// What is free on a disk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Space {
@@ -33,11 +38,11 @@ pub struct Space {
     pub total_bytes: u64,
     /// Files that this account may still make.
     pub free_files: u64,
-    /// Files that the disk can hold; 0: it has no limit of its own.
+    /// Files that the disk can hold; 0 if it has no such limit.
     pub total_files: u64,
 }
 
-/// Measures disks; tests bring their own.
+/// Measures disks; tests use one of their own.
 #[derive(Clone)]
 pub struct Gauge(Arc<dyn Fn(&Path) -> io::Result<Space> + Send + Sync>);
 
@@ -47,7 +52,7 @@ impl Gauge {
         Self(Arc::new(measure))
     }
 
-    /// What is free where a folder lies.
+    /// Free space on the disk of a folder.
     pub fn measure(&self, folder: &Path) -> io::Result<Space> {
         (self.0)(folder)
     }
@@ -76,9 +81,10 @@ impl fmt::Debug for Gauge {
 /// What is guarded.
 #[derive(Debug, Clone, Default)]
 pub struct DiskOptions {
-    /// Folders that must stay writable, with what they hold: `data`, `objects`. None: nothing is guarded.
+    /// Folders that must stay writable, with their contents: `data`, `objects`. If there are none, nothing is
+    /// guarded.
     pub folders: Vec<(&'static str, PathBuf)>,
-    /// What stays free; left out: a share of the disk. 0 switches the guard off.
+    /// Bytes to keep free; a share of the disk if absent. 0 switches the guard off.
     pub min_free_bytes: Option<u64>,
     /// Measures them.
     pub gauge: Gauge,
@@ -91,7 +97,7 @@ struct Short {
     files: bool,
 }
 
-/// Files that must stay free: two percent, but no more than anybody here makes in an hour.
+/// File entries that must stay free: two percent, but no more than the server creates in an hour.
 fn min_free_files(total_files: u64) -> u64 {
     (total_files / 50).min(MOST_FREE_FILES)
 }
@@ -103,7 +109,7 @@ pub(crate) struct Disk {
     /// By folder, in the order of the options.
     short: Mutex<Vec<Short>>,
     is_short: AtomicBool,
-    /// What the checkpoints need that running jobs write when they pause.
+    /// Space for the checkpoints that running jobs write when they pause.
     reserve_bytes: AtomicU64,
 }
 
@@ -116,17 +122,18 @@ impl Disk {
         }
     }
 
-    /// Whether a disk was short when last looked at.
+    /// Whether a disk was short of space at the last measurement.
     pub(crate) fn is_short(&self) -> bool {
         self.is_short.load(Ordering::Relaxed)
     }
 
-    /// Keeps so much more free than otherwise.
+    /// Keeps this many more bytes free.
     pub(crate) fn reserve(&self, n_bytes: u64) {
         self.reserve_bytes.store(n_bytes, Ordering::Relaxed);
     }
 
-    /// Measures all folders. One that cannot be measured is not called short: other errors will tell.
+    /// Measures all folders. A folder that cannot be measured does not count as short of space: other operations will
+    /// report the error.
     pub(crate) fn look(&self) -> DiskStatus {
         let mut short = self.short.lock().unwrap_or_else(PoisonError::into_inner);
         let mut folders = Vec::with_capacity(self.options.folders.len());
@@ -168,7 +175,8 @@ impl Disk {
         DiskStatus { is_short, folders }
     }
 
-    /// Refuses bytes for which there is no room; of an unknown number, when the disk is short.
+    /// Refuses an upload for which there is no space; one of unknown size is refused while the disk is short of
+    /// space.
     pub(crate) fn check_room(&self, n_bytes: u64) -> ServiceResult<()> {
         let status = self.look();
         let tight = status

@@ -1,4 +1,4 @@
-//! What a service can answer besides its result.
+//! Errors of services.
 
 use protocol::problem::{FieldError, InvalidFields};
 use store::StoreError;
@@ -6,16 +6,16 @@ use store::StoreError;
 /// Result of a service.
 pub type ServiceResult<T> = Result<T, ServiceError>;
 
-/// Why a service did not do what it was asked.
+/// Why a service refused or failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
     /// Fields of the request are wrong. (HTTP 422)
     #[error(transparent)]
     Invalid(#[from] InvalidFields),
-    /// There is no such thing, or it belongs to somebody else. (HTTP 404)
+    /// It does not exist, or belongs to another owner. (HTTP 404)
     #[error("there is no {what} `{id}`")]
     NotFound {
-        /// The noun.
+        /// What was asked for, as a noun.
         what: &'static str,
         /// The id that was asked for.
         id: String,
@@ -26,7 +26,7 @@ pub enum ServiceError {
     /// The agent does not own the work any more: somebody else does, or it has ended. (HTTP 409 `lease_lost`)
     #[error("this attempt no longer holds the lease: stop the work")]
     LeaseLost,
-    /// The token was deleted, or its time is over. (HTTP 401)
+    /// The token was deleted or has expired. (HTTP 401)
     #[error("the token was deleted or has expired: create a new one under Settings")]
     TokenEnded,
     /// The token is not the one that this attempt was given. (HTTP 403)
@@ -38,7 +38,7 @@ pub enum ServiceError {
     /// The server's disk has no room for it; the message says how much is needed. (HTTP 507)
     #[error("{0}")]
     NoRoom(String),
-    /// The store failed. (HTTP 500; 507 on a full disk, 503 when a repetition may work)
+    /// The store failed. (HTTP 500; 507 on a full disk, 503 if a retry may work)
     #[error(transparent)]
     Store(StoreError),
 }
@@ -48,7 +48,7 @@ impl ServiceError {
         Self::Invalid(InvalidFields(vec![FieldError::new(field, message)]))
     }
 
-    /// A conflict that a field of the request is to blame for.
+    /// A conflict that is caused by a field of the request.
     pub(crate) fn at(self, field: &str) -> Self {
         match self {
             Self::Conflict(reason) => Self::field(field, reason),

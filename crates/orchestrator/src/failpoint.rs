@@ -1,4 +1,4 @@
-//! Places where a test lets this process die, between two steps that must survive it, or lets a thread of it hang.
+//! Places where a test can kill this process between two steps, or hang one of its threads.
 
 /// Ends the process at once, as `kill -9` would, if `MORPHEUS_DIE_AT` names this place; never returns if
 /// `MORPHEUS_HANG_AT` does.

@@ -15,13 +15,17 @@ pub mod providers;
 pub mod reap;
 mod reconcile;
 pub mod rentals;
+mod rules;
 mod services;
+mod time;
 mod watches;
 
 pub use crate::{
     bases::{Base, HubOptions, Inspect, InvalidRange, Places, Range, Ranges, look_at_base},
     error::{ServiceError, ServiceResult},
+    lora_file::{Incoming, ReadLora},
     orchestrator::{Options, Orchestrator},
-    reconcile::objects::{Collected, Collection, Pass, Reason, Rules},
-    services::{DamagedObject, JobPlan, Pricing, UnreadObject, Verification},
+    reconcile::objects::{Collected, Collection, Pass},
+    rules::{Reason, Rules},
+    services::{DamagedObject, ImportedVersion, TakenPictures, UnreadObject, Verification},
 };

@@ -8,7 +8,7 @@ use protocol::phase::{Outcome, Phase};
 /// What happens to a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Input {
-    /// The intent to start an instance for it is committed.
+    /// The decision to start an instance for it was committed.
     Launch,
     /// An agent took its attempt.
     Claimed,
@@ -18,7 +18,7 @@ pub enum Input {
     StopRequested,
     /// Its owner wants it to end without keeping anything.
     CancelRequested,
-    /// What is left of its limit is too little for another machine.
+    /// The rest of its cost limit is too small for another machine.
     OutOfMoney,
     /// Its owner wants it to go on.
     Resume,
@@ -33,15 +33,47 @@ pub enum Input {
 
 /// An input that a job in this phase cannot have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a job that is {} cannot take {input:?}", phase.as_str())]
+#[error("a job that {} {}", standing(*phase), input.refused())]
 pub struct InvalidTransition {
-    /// Where the job stands.
+    /// The job's phase.
     pub phase: Phase,
-    /// What was to happen.
+    /// The input.
     pub input: Input,
 }
 
-/// The phase after an input. Inputs that may arrive twice lead back to the phase they led to.
+/// Where a job stands, for the sentence of [`InvalidTransition`].
+fn standing(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Queued => "waits for a machine",
+        Phase::Launching => "waits for its machine to start",
+        Phase::Running => "is running",
+        Phase::Finalizing => "is being finished",
+        Phase::Stopping => "is being stopped",
+        Phase::Stopped => "was stopped",
+        Phase::Cancelling => "is being canceled",
+        Phase::Cancelled => "was canceled",
+        Phase::Failed => "has failed",
+        Phase::Succeeded => "has succeeded",
+    }
+}
+
+impl Input {
+    /// What cannot happen, for the sentence of [`InvalidTransition`].
+    fn refused(self) -> &'static str {
+        match self {
+            Self::Launch => "cannot be started on a machine",
+            Self::Claimed => "cannot be taken by an agent",
+            Self::TrainingDone => "cannot have done its last step",
+            Self::StopRequested => "cannot be stopped",
+            Self::CancelRequested => "cannot be canceled",
+            Self::OutOfMoney => "cannot run out of money",
+            Self::Resume => "cannot be resumed",
+            Self::AttemptEnded { .. } => "has no attempt that could end",
+        }
+    }
+}
+
+/// The phase after an input. An input that may arrive twice leaves the job in the phase that it led to.
 pub fn next(phase: Phase, input: Input) -> Result<Phase, InvalidTransition> {
     use Input::{
         AttemptEnded, CancelRequested, Claimed, Launch, OutOfMoney, Resume, StopRequested, TrainingDone,

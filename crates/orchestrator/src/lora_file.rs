@@ -1,11 +1,27 @@
-//! Whether an uploaded file is a LoRA, judged without a tensor library: by its header, and by a look at its numbers.
+//! Checks whether an uploaded file is a LoRA without a tensor library: by its header and its numbers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
-use protocol::safetensors::{Dtype, Header, Tensor};
+use protocol::{
+    lora::LoraSummary,
+    preset::BaseClass,
+    safetensors::{Dtype, Header, Tensor},
+};
+
+mod incoming;
+pub(crate) mod words;
+
+pub use incoming::Incoming;
 
 #[cfg(test)]
 mod tests;
+
+/// Reads what a LoRA holds, and what of it base models of a class use: the data plane's part, where the program has it.
+/// An error is for a person, and says what the file is instead: `is a LoRA for Flux`.
+pub type ReadLora = fn(&Path, BaseClass) -> Result<LoraSummary, String>;
 
 /// Kohya's prefixes of modules: the U-Net and both text encoders.
 const SCOPES: [&str; 3] = ["lora_unet_", "lora_te1_", "lora_te2_"];
@@ -14,7 +30,7 @@ const DOWN: &str = "lora_down.weight";
 const UP: &str = "lora_up.weight";
 const ALPHA: &str = "alpha";
 
-/// Looks whether a file is a LoRA of this rank, with kohya's names; the text says what is wrong.
+/// Checks whether a file is a LoRA of this rank, with kohya's names; the error says what is wrong.
 pub(crate) fn check_header(header: &Header, rank: u64) -> Result<(), String> {
     let mut modules: BTreeMap<&str, BTreeMap<&str, &Tensor>> = BTreeMap::new();
     for (name, tensor) in &header.tensors {
@@ -61,7 +77,7 @@ fn check_module(parts: &BTreeMap<&str, &Tensor>, rank: u64) -> Result<(), String
     }
 }
 
-/// Looks at the numbers of a LoRA as its bytes come, from the first byte behind the header on.
+/// Checks the numbers of a LoRA while its bytes arrive, from the first byte after the header.
 pub(crate) struct Scan {
     /// In the order of the file.
     tensors: Vec<(String, Tensor)>,
@@ -69,17 +85,17 @@ pub(crate) struct Scan {
     current: usize,
     /// Where the next byte lies in the file.
     place: u64,
-    /// The beginning of a number whose end has not come yet.
+    /// The first bytes of a number that is not complete yet.
     begun: Vec<u8>,
     seen: Seen,
 }
 
-/// What the numbers of a LoRA are like.
+/// Properties of the numbers of a LoRA.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
-    /// The first tensor with a number that is infinite or none.
+    /// The first tensor with an infinite number or NaN.
     pub(crate) not_finite: Option<String>,
-    /// Modules of which at least one half is zero throughout: they change nothing.
+    /// Modules of which at least one matrix is all zero: they change nothing.
     pub(crate) zero: BTreeSet<String>,
 }
 
@@ -124,7 +140,7 @@ impl Scan {
         }
     }
 
-    /// What was seen of all of them.
+    /// The result for all numbers.
     pub(crate) fn end(self) -> Seen {
         let zero = self.seen.zero.iter().filter_map(|name| name.split_once('.'));
         Seen {
@@ -170,6 +186,12 @@ fn is_finite_number(dtype: Dtype, bytes: &[u8]) -> bool {
         (Dtype::F16, &[low, high]) => u16::from_le_bytes([low, high]) & 0x7c00 != 0x7c00,
         (Dtype::BF16, &[low, high]) => u16::from_le_bytes([low, high]) & 0x7f80 != 0x7f80,
         (Dtype::F32, &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]).is_finite(),
+        (Dtype::F64, bytes) => bytes
+            .try_into()
+            .is_ok_and(|bytes| f64::from_le_bytes(bytes).is_finite()),
+        // It has no infinity, and one NaN of each sign.
+        (Dtype::F8E4M3, &[byte]) => byte & 0x7f != 0x7f,
+        (Dtype::F8E5M2, &[byte]) => byte & 0x7c != 0x7c,
         _ => true,
     }
 }

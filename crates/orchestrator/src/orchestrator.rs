@@ -2,41 +2,43 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use protocol::system::SystemStatus;
 use store::Store;
-use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Base, HubOptions, Inspect, Places, Ranges, Rules, ServiceResult,
+    Base, HubOptions, Inspect, Places, Ranges, ReadLora, Rules, ServiceResult,
     disk::{Disk, DiskOptions},
     providers::Provider,
     rentals::{Rental, RentalOptions},
+    time::time_delta,
     watches::Watches,
 };
 
 /// What the orchestrator works with.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Base models that the program brings, by unique names.
+    /// Built-in base models, by unique names.
     pub bases: Vec<Base>,
-    /// Looks at those that are registered; left out: none can be.
+    /// Inspects registered base models; if absent, none can be registered.
     pub inspect_base: Option<Inspect>,
-    /// Where those are that are registered by their id on Hugging Face.
+    /// Reads LoRAs of other programs; if left out, none can be imported.
+    pub read_lora: Option<ReadLora>,
+    /// The hub of base models that are registered by their id on Hugging Face.
     pub hub: HubOptions,
     /// Where base models may be fetched from beside the public addresses.
     pub fetch_from: Ranges,
     /// Folders of this machine that base models may be registered from, beside those of the settings.
     pub base_folders: Vec<PathBuf>,
-    /// Who leases machines, by unique names.
+    /// Providers of machines that cost nothing, by unique names.
     pub providers: Vec<Arc<dyn Provider>>,
-    /// Who rents machines out, by unique names.
+    /// Providers that rent machines for money, by unique names.
     pub rentals: Vec<RentalOptions>,
-    /// An agent that does not call for this long has lost its work.
+    /// After this long without a call, an agent loses its work.
     pub lease: Duration,
-    /// An instance whose agent does not call for this long after its start has failed.
+    /// An instance has failed if its agent has not called this long after the start.
     pub boot_timeout: Duration,
-    /// The reconcilers look this often even when nobody wakes them.
+    /// Interval of the reconcilers' passes without a wake-up.
     pub tick: Duration,
     /// Attempts in a row that may end without a new checkpoint before the job fails.
     pub max_fruitless_attempts: u32,
@@ -44,7 +46,7 @@ pub struct Options {
     pub worker_restart: Duration,
     /// Time that an agent has to follow an order to cancel, or to exit after its attempt has ended.
     pub patience: Duration,
-    /// Jobs of a provider that run at the same time, by its name; left out: as many as it has room for.
+    /// Maximum number of running jobs by name of the provider; if absent, as many as it has room for.
     pub max_running: BTreeMap<String, usize>,
     /// How long files and unreferenced objects are kept.
     pub rules: Rules,
@@ -58,6 +60,7 @@ impl Options {
         Self {
             bases,
             inspect_base: None,
+            read_lora: None,
             hub: HubOptions::default(),
             fetch_from: Ranges::default(),
             base_folders: Vec::new(),
@@ -81,16 +84,16 @@ impl Options {
 pub struct Orchestrator {
     pub(crate) store: Store,
     pub(crate) options: Arc<Options>,
-    /// Leases that ran out while nobody could renew them are not held against their agents.
+    /// A lease that expired while no server could renew it does not count as lost.
     pub(crate) watches: Arc<Watches>,
     pub(crate) rentals: Arc<Vec<Rental>>,
-    /// Where base models may lie.
+    /// Places that may hold base models.
     pub(crate) places: Places,
     pub(crate) disk: Arc<Disk>,
 }
 
 impl Orchestrator {
-    /// Puts it together; nothing runs until [`run`](Self::run).
+    /// Puts it together; nothing runs until `run`.
     pub fn new(store: Store, mut options: Options) -> Self {
         let rentals = std::mem::take(&mut options.rentals);
         Self {
@@ -108,7 +111,7 @@ impl Orchestrator {
         &self.store
     }
 
-    /// How the server itself is.
+    /// The state of the server itself.
     pub fn system_status(&self) -> SystemStatus {
         SystemStatus {
             disk: self.disk.look(),
@@ -120,11 +123,6 @@ impl Orchestrator {
         // In a bucket, it takes no room here.
         let is_kept_here = self.store.objects().folder().is_some();
         self.disk.check_room(if is_kept_here { n_bytes } else { 0 })
-    }
-
-    /// Runs the reconcilers until `shutdown`. Agents are left running: they go on when the server is back.
-    pub async fn run(&self, shutdown: CancellationToken) {
-        Box::pin(crate::reconcile::run(self, shutdown)).await;
     }
 }
 
@@ -156,26 +154,5 @@ impl Orchestrator {
         self.options
             .max_fruitless_attempts
             .saturating_sub(n_fruitless_attempts + 1)
-    }
-}
-
-pub(crate) fn time_delta(duration: Duration) -> TimeDelta {
-    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
-}
-
-impl Orchestrator {
-    /// One pass of every reconciler; what [`run`](Self::run) repeats.
-    #[doc(hidden)]
-    pub async fn pass(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        self.reconcile_disk().await?;
-        self.reconcile_bases().await?;
-        self.reconcile_jobs().await?;
-        self.reconcile_pool().await?;
-        self.reconcile_generations().await?;
-        self.reconcile_instances().await?;
-        for rental in self.rentals.iter() {
-            self.reconcile_rental(rental).await?;
-        }
-        Ok(())
     }
 }

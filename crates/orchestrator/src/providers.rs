@@ -1,7 +1,7 @@
-//! Who leases machines. A provider starts, lists and ends instances, and remembers nothing itself.
+//! Providers of machines. A provider starts, lists and terminates instances, and keeps no state of its own.
 //!
 //! A [`Provider`] has machines that cost nothing; a [`rental::Landlord`] has machines that cost money, which
-//! [`crate::rentals`] looks after. `README.md` beside this file says how to add one of either kind.
+//! [`crate::rentals`] manages. `README.md` beside this file says how to add one of either kind.
 
 pub mod local;
 
@@ -19,7 +19,7 @@ use uuid::Uuid;
 pub enum Purpose {
     /// One attempt of a job.
     Train,
-    /// Generations, one after the other, until there are none for a while.
+    /// A worker for generations, one after the other, until there have been none for a while.
     Generate,
 }
 
@@ -50,9 +50,9 @@ pub struct Instance {
     pub id: Uuid,
     /// See [`LaunchRequest::purpose`].
     pub purpose: Purpose,
-    /// What the provider knows it by; `local`: the process id.
+    /// The provider's id of it; for `local`, the process id.
     pub handle: String,
-    /// When it was started; with the handle it is unique, since handles are used again.
+    /// When it was started. Only handle and start together are unique, since handles are reused.
     pub started_at: DateTime<Utc>,
 }
 
@@ -78,7 +78,7 @@ pub trait Provider: fmt::Debug + Send + Sync {
     /// How many jobs it trains at the same time.
     fn capacity(&self) -> usize;
 
-    /// What its machines can train with.
+    /// Engines that its machines have.
     fn engines(&self) -> &[Engine] {
         &[Engine::Native]
     }
@@ -86,12 +86,12 @@ pub trait Provider: fmt::Debug + Send + Sync {
     /// Starts an instance.
     async fn launch(&self, request: &LaunchRequest) -> Result<Instance, ProviderError>;
 
-    /// Every living instance that this installation started, whichever process of ours started it.
+    /// Every running instance of this installation, whichever of its processes started it.
     async fn list(&self) -> Result<Vec<Instance>, ProviderError>;
 
     /// Ends an instance, and returns when it is gone. One that is gone already is fine.
     async fn terminate(&self, instance: &Instance) -> Result<(), ProviderError>;
 
-    /// The last words of an instance, for a person: the end of its log.
+    /// The end of an instance's log, for a person.
     async fn last_words(&self, id: Uuid) -> Option<String>;
 }

@@ -1,4 +1,4 @@
-//! Ends rented machines whose time is over, knowing nothing but their names.
+//! Terminates rented machines past their deadline, using only their names.
 //!
 //! It needs the provider's key, and no database: a second machine, or cron, can run it while everything else is
 //! broken. Only machines whose names say that they are ours ([`MachineName`]) and that their time is over are
@@ -12,25 +12,25 @@ use rental::{Account, CallError, MachineName, Machines};
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
-/// The time after its deadline that a machine is left to end itself, and our server to end it: half of the six
-/// minutes that every reservation has for the end.
+/// How long after its deadline a machine, or our server, has to terminate it: half of the six minutes that every
+/// reservation includes for this.
 pub const GRACE: Duration = Duration::from_secs(3 * 60);
 
 /// Pauses between two tries to end a machine: they double from the first to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LAST_PAUSE: Duration = Duration::from_secs(60);
 
-/// A clock of ours that differs from the provider's by more is worth a warning.
+/// A larger difference between our clock and the provider's gets a warning.
 const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(2);
 
 /// What to reap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// Only machines of this installation, as its mark stands in their names; of all when absent.
+    /// Only machines of this installation, by the mark in their names; if absent, those of every installation.
     pub deployment: Option<String>,
     /// See [`GRACE`].
     pub grace: Duration,
-    /// How long to go on with a machine that does not end, before the round is given up.
+    /// How long to retry terminating a machine before giving up.
     pub patience: Duration,
 }
 
@@ -126,7 +126,7 @@ pub async fn round(account: &dyn Account, options: &Options) -> Result<Report, R
             Judgement::Foreign => report.foreign.push(machine),
         }
     }
-    // All at once: one that does not end must not keep the others alive.
+    // All at once: one that cannot be terminated must not delay the others.
     let ends = overdue.into_iter().map(async |machine| {
         let is_gone = end(account, &machine, give_up_at).await;
         (machine, is_gone)
@@ -162,7 +162,7 @@ fn time_of(listed: &Machines) -> DateTime<Utc> {
     theirs
 }
 
-/// Orders a machine's end again and again until the provider says that it is gone; false when patience is over.
+/// Asks for a machine's termination repeatedly until the provider says that it is gone; false after the time limit.
 async fn end(account: &dyn Account, machine: &Machine, give_up_at: Instant) -> bool {
     let Machine { id, name, .. } = machine;
     let mut pause = FIRST_PAUSE;
@@ -192,8 +192,8 @@ async fn end(account: &dyn Account, machine: &Machine, give_up_at: Instant) -> b
     }
 }
 
-/// Orders a machine's end; true when neither its own page nor the list has it any more. One of them alone can lag
-/// behind, and a confirmed order is no proof.
+/// Asks for a machine's termination; true if neither its own page nor the list shows it any more. Either can be out
+/// of date, and a confirmed request is not proof.
 async fn try_to_end(account: &dyn Account, id: &str) -> Result<bool, CallError> {
     account.terminate(id).await?;
     if account.get(id).await?.is_some() {

@@ -1,10 +1,11 @@
-//! Reconcilers: they read what is wanted and what is, do the next step, and take no other input.
+//! Reconcilers: they read the wanted and the actual state, do the next step, and take no other input.
 //!
-//! Each pass may be killed at any line and is repaired by the next one. Passes are woken by signals and by
-//! a timer; a lost wake-up costs one tick.
+//! Each pass may be killed at any point; the next one repairs the result. Signals and a timer start passes; a lost
+//! signal costs one tick.
 
+mod bases;
 mod decide;
-pub(crate) mod disk;
+mod disk;
 mod generations;
 mod instances;
 mod jobs;
@@ -20,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Orchestrator, ServiceError, providers::ProviderError};
 
-/// What panicked once may do so again, and need not fill the log.
+/// After a panic, which may repeat, so that the log does not fill up.
 const PAUSE_AFTER_PANIC: Duration = Duration::from_secs(1);
 
 /// Why a pass could not finish; the next one tries again.
@@ -41,7 +42,7 @@ impl From<store::StoreError> for ReconcileError {
 }
 
 impl ReconcileError {
-    /// Somebody else changed the row first: no error, the next pass looks again.
+    /// The row was changed by somebody else first: not an error, the next pass reads it again.
     fn is_race(&self) -> bool {
         matches!(
             self,
@@ -50,8 +51,30 @@ impl ReconcileError {
     }
 }
 
+impl Orchestrator {
+    /// Runs the reconcilers until `shutdown`. Agents are left running: they go on when the server is back.
+    pub async fn run(&self, shutdown: CancellationToken) {
+        Box::pin(run(self, shutdown)).await;
+    }
+
+    /// One pass of every reconciler; what [`run`](Self::run) repeats.
+    #[doc(hidden)]
+    pub async fn pass(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        self.reconcile_disk().await?;
+        self.reconcile_bases().await?;
+        self.reconcile_jobs().await?;
+        self.reconcile_pool().await?;
+        self.reconcile_generations().await?;
+        self.reconcile_instances().await?;
+        for rental in self.rentals.iter() {
+            self.reconcile_rental(rental).await?;
+        }
+        Ok(())
+    }
+}
+
 /// Runs all reconcilers until `shutdown`.
-pub(crate) async fn run(orchestrator: &Orchestrator, shutdown: CancellationToken) {
+async fn run(orchestrator: &Orchestrator, shutdown: CancellationToken) {
     let shutdown = &shutdown;
     tokio::join!(
         again(shutdown, || repeat(orchestrator, shutdown, "disk", || {
@@ -60,7 +83,7 @@ pub(crate) async fn run(orchestrator: &Orchestrator, shutdown: CancellationToken
         again(shutdown, || repeat(orchestrator, shutdown, "jobs", || {
             orchestrator.reconcile_jobs()
         })),
-        // A check takes as long as a download; whoever comes later does it again.
+        // A check takes as long as a download; wake-ups meanwhile cause one more pass.
         again(shutdown, || async {
             let checks = repeat(orchestrator, shutdown, "bases", || async {
                 Ok(orchestrator.reconcile_bases().await?)
@@ -86,8 +109,8 @@ pub(crate) async fn run(orchestrator: &Orchestrator, shutdown: CancellationToken
     );
 }
 
-/// Lets a reconciler begin again when it panics: it keeps nothing in memory, and what is broken for one job must not
-/// stop all others.
+/// Restarts a reconciler after a panic: it keeps no state in memory, and a problem with one job must not stop all
+/// others.
 async fn again<F: Future<Output = ()>>(shutdown: &CancellationToken, reconciler: impl Fn() -> F) {
     while AssertUnwindSafe(reconciler()).catch_unwind().await.is_err() {
         tracing::error!("a reconciler panicked, and begins again");

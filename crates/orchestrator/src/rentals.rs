@@ -1,4 +1,4 @@
-//! Rented machines: the times and sums that decide about them. No IO; the time comes in, by the provider's clock.
+//! Rented machines: calculations of times and money. No IO; the time is an argument, by the provider's clock.
 //!
 //! A machine is ordered only when its worst case fits into every budget:
 //!
@@ -31,7 +31,7 @@ use store::spend::Instance;
 use uuid::Uuid;
 
 pub use self::clock::{Clock, Elapsed};
-use crate::{orchestrator::time_delta, watches::Watches};
+use crate::{time::time_delta, watches::Watches};
 
 /// How long things may take, by the provider's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,29 +40,29 @@ pub struct Times {
     pub create: Duration,
     /// From there until the agent calls.
     pub boot: Duration,
-    /// Less work than this is not worth a machine.
+    /// No machine is ordered for less work than this.
     pub least_run: Duration,
     /// For the last checkpoint and its upload.
     pub stop: Duration,
-    /// From the deadline until somebody has ended the machine.
+    /// From the deadline until the machine has been terminated.
     pub kill: Duration,
     /// An agent that never reached the server ends its machine after this.
     pub boot_grace: Duration,
     /// An agent that cannot renew its lease for this long ends its machine.
     pub lease: Duration,
-    /// A machine whose order was not answered is looked for so long.
+    /// How long a machine whose order was not answered is searched for.
     pub unresolved: Duration,
-    /// One that was not found keeps a part of its reservation for so long, in case it shows up, or is billed.
+    /// How long a machine that was not found keeps part of its reservation, in case it appears or is billed.
     pub quarantine: Duration,
-    /// One that is not shown for so long is gone.
+    /// A machine that was not listed for this long is gone.
     pub missing: Duration,
-    /// One of ours that no row knows may be so old before it is ended.
+    /// Age at which a machine of ours without a row is terminated.
     pub stray: Duration,
-    /// A bill that has not changed for so long is final.
+    /// A bill that has not changed for this long is final.
     pub bill: Duration,
-    /// The machines are looked at this often,
+    /// Interval of the passes,
     pub tick: Duration,
-    /// and this often while one is being ordered or ended.
+    /// and their interval while a machine is being ordered or terminated.
     pub busy_tick: Duration,
 }
 
@@ -95,13 +95,14 @@ impl Times {
         self.create + self.boot + run + self.stop
     }
 
-    /// What must be free to order a machine at all. A minute more, since deadlines are whole minutes.
+    /// The shortest time that must be affordable to order a machine. One minute is added, since deadlines are whole
+    /// minutes.
     pub(crate) fn least(&self, rate_cap: MicroUsd) -> MicroUsd {
         let longest = self.until_deadline(self.least_run) + self.kill + Duration::from_secs(60);
         cost(rate_cap, time_delta(longest))
     }
 
-    /// What a machine that has not been found `now` can have cost already, and until its agent gives up.
+    /// What a machine that has not been found by `now` can have cost, including the time until its agent gives up.
     pub(crate) fn quarantined(&self, instance: &Instance, now: DateTime<Utc>) -> MicroUsd {
         let until_now = (now - instance.ordered_at).max(TimeDelta::zero());
         let from_now = time_delta(self.create + self.boot_grace + self.stop + self.kill);
@@ -116,13 +117,13 @@ pub struct RentalOptions {
     pub landlord: Arc<dyn Landlord>,
     /// Where agents reach the server.
     pub server_url: String,
-    /// Whether agents talk to the server by way of the bucket, since they cannot reach it.
+    /// Whether agents communicate with the server through the bucket, since they cannot reach it.
     pub has_mailbox: bool,
     /// See [`Times`].
     pub times: Times,
     /// How many times as fast as ours the provider's clock runs; a simulated one's may.
     pub time_scale: u32,
-    /// Between two of the provider's answers the time is counted by this; left out: by this machine's steady clock.
+    /// Counts the time between two of the provider's answers; if absent, this machine's monotonic clock does.
     pub elapsed: Option<Elapsed>,
 }
 
@@ -200,8 +201,8 @@ pub(crate) struct Plan {
     pub(crate) deadline_at: DateTime<Utc>,
 }
 
-/// The longest that a machine may be had for with the money that is left, but no longer than the work needs;
-/// `None` when that is not worth it.
+/// The longest time for which a machine can be paid with the remaining money, but no longer than the work needs;
+/// `None` if that is too short.
 pub(crate) fn plan(
     times: &Times,
     rate_cap: MicroUsd,
@@ -213,7 +214,7 @@ pub(crate) fn plan(
     let wanted = time_delta(times.until_deadline(run.max(times.least_run)));
     let affordable = left.map_or(TimeDelta::MAX, |left| time_for(rate_cap, left) - kill);
     let deadline_at = whole_minutes(now.checked_add_signed(wanted.min(affordable))?);
-    // Wanted times are rounded up, so that the work fits; money cannot be.
+    // Required times are rounded up, so that the work fits; affordable times must not be.
     let deadline_at = match deadline_at + TimeDelta::minutes(1) {
         later if wanted < affordable && later - now <= affordable => later,
         _ => deadline_at,
@@ -227,7 +228,7 @@ pub(crate) fn plan(
     })
 }
 
-/// What a time costs, rounded up; the largest amount when it is more than can be written down.
+/// What a time costs, rounded up; the largest possible amount on overflow.
 pub(crate) fn cost(rate: MicroUsd, time: TimeDelta) -> MicroUsd {
     let time = time.to_std().unwrap_or(Duration::ZERO);
     rate.checked_cost(time).unwrap_or(MicroUsd(i64::MAX))
@@ -262,7 +263,7 @@ pub(crate) fn time_left(times: &Times, instance: &Instance, now: DateTime<Utc>) 
     (instance.deadline_at - now).min(money)
 }
 
-/// What its agent must keep to.
+/// The limits for its agent.
 pub(crate) fn terms(times: &Times, instance: &Instance, now: DateTime<Utc>) -> RentalTerms {
     let left = time_left(times, instance, now).max(TimeDelta::zero());
     let spent = accrued(instance, instance.rate, now) + cost(instance.rate, time_delta(times.kill));

@@ -2,13 +2,18 @@
 
 mod agents;
 mod artifacts;
+mod bases;
 mod damage;
+mod estimate;
 mod finish;
 mod generations;
+mod imports;
 mod jobs;
 mod models;
 mod phases;
+mod pictures;
 mod pricing;
+mod prompts;
 mod reports;
 mod restored;
 mod spend;
@@ -17,12 +22,13 @@ mod verify;
 
 pub(crate) use agents::{FETCH_TIME, POOL};
 pub(crate) use damage::look;
+use estimate::StepTimes;
 pub(crate) use finish::again_or_failed;
-pub use jobs::JobPlan;
+pub use imports::ImportedVersion;
+use jobs::JobPlan;
 pub(crate) use jobs::names;
-pub use pricing::Pricing;
-use pricing::check_labels;
 
 pub(crate) use phases::{AttemptEnd, apply, end_job_attempt};
+pub use pictures::TakenPictures;
 pub(crate) use spend::what_for;
 pub use verify::{DamagedObject, UnreadObject, Verification};

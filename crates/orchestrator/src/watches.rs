@@ -1,8 +1,8 @@
-//! How long something has stayed as it is, by this process's own steady clock.
+//! How long a value has been unchanged, by this process's own monotonic clock.
 //!
-//! A time that another server wrote says little: clocks differ and jump. So a lease has run out when this server
-//! has seen it unrenewed for its whole length, whatever the time in it says. A server that starts has seen
-//! nothing yet, and gives everything its whole time.
+//! A time written by another server is not reliable: clocks differ and jump. So a lease has expired when this server
+//! has seen no renewal for the length of the lease, whatever time it states. After its start, a server has seen
+//! nothing yet, and waits for the whole length.
 
 use std::{
     collections::HashMap,
@@ -13,28 +13,28 @@ use std::{
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-/// What nobody asked about for this long is forgotten; reconcilers look far more often.
+/// Rows that were not asked about for this long are forgotten; reconcilers ask far more often.
 const FORGET_AFTER: Duration = Duration::from_secs(15 * 60);
 
-/// What is watched of a row.
+/// The aspect of a row that is watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Aspect {
     /// An attempt's lease, by its fence and its end.
     Lease,
     /// When an attempt was opened, or its instance launched.
     Start,
-    /// What a job's owner asked for.
+    /// The request of a job's owner, such as to stop.
     Request,
     /// The end of an attempt.
     End,
-    /// That a generation is the one that waits longest.
+    /// Which generation has been waiting the longest.
     Waiting,
 }
 
-/// A value that changes when the row's aspect does.
+/// A value that changes whenever this aspect of the row changes.
 pub(crate) type Mark = (i64, Option<DateTime<Utc>>);
 
-/// What this process has seen.
+/// The observations of this process.
 #[derive(Debug, Default)]
 pub(crate) struct Watches(Mutex<HashMap<(Uuid, Aspect), Seen>>);
 
@@ -46,12 +46,12 @@ struct Seen {
 }
 
 impl Watches {
-    /// How long the mark of a row has been this one; zero at the first look.
+    /// How long the row has had this mark; zero at the first observation.
     pub(crate) fn unchanged_for(&self, row: Uuid, aspect: Aspect, mark: Mark) -> Duration {
         self.unchanged_at(Instant::now(), row, aspect, mark)
     }
 
-    /// The same, by another steady clock.
+    /// The same, by another monotonic clock.
     pub(crate) fn unchanged_at(&self, now: Instant, row: Uuid, aspect: Aspect, mark: Mark) -> Duration {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(seen) = all.get_mut(&(row, aspect)) {

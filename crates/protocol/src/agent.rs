@@ -394,8 +394,9 @@ pub struct Finish {
     pub picture: Option<ArtifactId>,
     /// The disk of the agent's machine took no writes: it is full, may not be written to, or fails. The outcome is
     /// `lost`, and the job waits until there is room; a server that does not know this field tries again at once.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub no_room: bool,
+    // Its name between programs is the one that it had when it only meant a full disk.
+    #[serde(rename = "no_room", default, skip_serializing_if = "std::ops::Not::not")]
+    pub disk_fault: bool,
 }
 
 /// The trained LoRA.

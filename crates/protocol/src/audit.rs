@@ -88,6 +88,7 @@ actions! {
     CheckpointAsked, Work, "Requested a checkpoint";
     SamplesAsked, Work, "Requested samples";
     GenerationMade, Work, "Requested a picture";
+    LoraImported, Models, "Imported a LoRA";
     VersionApproved, Models, "Approved a model version";
     VersionRetired, Models, "Retired a model version";
     BaseRegistered, Models, "Added a base model";

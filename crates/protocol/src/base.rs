@@ -1,5 +1,7 @@
 //! Registered base models: their source, state and properties.
 
+pub mod weights;
+
 use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, Utc};
@@ -205,12 +207,80 @@ impl<'de> Deserialize<'de> for BaseSource {
 }
 
 /// Properties of a base model that are needed before training.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BaseFacts {
     /// Size class, which selects the preset.
     pub class: BaseClass,
     /// Side of the square pictures it was trained on, in pixels.
     pub native_resolution: u32,
+    /// What its U-Net predicts, as far as its files say; it is measured when the model is loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction: Option<Prediction>,
+    /// What a person should know about it, as sentences: tensors that are not used, statements that contradict each
+    /// other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// What the U-Net of a base model predicts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Prediction {
+    /// The noise that was added.
+    Epsilon,
+    /// Velocity, on the usual noise schedule.
+    V,
+    /// Velocity, on a noise schedule that ends in pure noise (zero terminal SNR).
+    VZeroSnr,
+    /// Velocity along a straight line: rectified flow.
+    Flow,
+}
+
+impl Prediction {
+    /// Every prediction.
+    pub const ALL: [Self; 4] = [Self::Epsilon, Self::V, Self::VZeroSnr, Self::Flow];
+
+    /// The word for it in options and files.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Epsilon => "epsilon",
+            Self::V => "v",
+            Self::VZeroSnr => "v-zero-snr",
+            Self::Flow => "flow",
+        }
+    }
+
+    /// Its name in messages.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Epsilon => "epsilon",
+            Self::V => "v-prediction",
+            Self::VZeroSnr => "v-prediction with zero terminal SNR",
+            Self::Flow => "rectified flow",
+        }
+    }
+}
+
+impl fmt::Display for Prediction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// A word that no prediction has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown prediction `{0}`, expected epsilon, v, v-zero-snr or flow")]
+pub struct UnknownPrediction(String);
+
+impl FromStr for Prediction {
+    type Err = UnknownPrediction;
+
+    fn from_str(word: &str) -> Result<Self, UnknownPrediction> {
+        Self::ALL
+            .into_iter()
+            .find(|prediction| prediction.word() == word)
+            .ok_or_else(|| UnknownPrediction(word.to_owned()))
+    }
 }
 
 /// State of a registration.
@@ -259,6 +329,12 @@ pub struct RegisteredBase {
     /// Side of the square pictures it was trained on, in pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub native_resolution: Option<u32>,
+    /// What its U-Net predicts, as far as its files say; it is measured when the model is loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction: Option<Prediction>,
+    /// What is unusual about its files: tensors that are not used, statements that contradict each other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Size of all its files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size_bytes: Option<u64>,

@@ -6,8 +6,9 @@ use utoipa::ToSchema;
 
 use crate::{
     GenerationId, ModelVersionId,
-    limits::MAX_LORAS,
+    limits::{MAX_LORAS, MAX_PROMPT_CHARS},
     problem::{FieldError, InvalidFields},
+    unfit,
 };
 
 /// How noise is turned into a picture.
@@ -34,6 +35,10 @@ pub struct LoraWeight {
     /// Weight: 0 leaves the base unchanged, 1 applies the LoRA as trained; may be negative.
     #[schema(minimum = -4, maximum = 4, default = 1.0)]
     pub weight: f64,
+    /// Applies what of the file fits the base model and leaves the rest out. Without it, a LoRA of which a part cannot be
+    /// applied is refused, with the reasons.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
 }
 
 /// Requests a picture.
@@ -42,19 +47,25 @@ pub struct LoraWeight {
 pub struct CreateGeneration {
     /// Name of the base model.
     pub base_model: String,
-    /// What the picture should show.
-    #[schema(max_length = 2000)]
+    /// What the picture should show. `(x)`, `[x]` and `(x:1.3)` set emphasis, `BREAK` begins a new chunk, and
+    /// `<lora:NAME:WEIGHT>` adds a LoRA: the tag leaves the prompt, and the LoRA joins `loras`.
+    #[schema(max_length = 4000)]
     pub prompt: String,
-    /// What the picture should not show.
+    /// What the picture should not show. Read like the prompt, without LoRAs.
     #[serde(default)]
-    #[schema(max_length = 2000)]
+    #[schema(max_length = 4000)]
     pub negative_prompt: String,
+    /// Read brackets, `BREAK` and LoRA tags in both prompts as letters.
+    #[serde(default)]
+    #[schema(default = false)]
+    pub literal: bool,
     /// LoRAs to apply.
     #[serde(default)]
     #[schema(max_items = 64)]
     pub loras: Vec<LoraWeight>,
-    /// Seed of the initial noise. Random if omitted.
-    #[serde(default)]
+    /// Seed of the initial noise. Random if omitted or -1.
+    #[serde(default, with = "crate::seed")]
+    #[schema(schema_with = crate::seed::schema)]
     pub seed: Option<u64>,
     /// Denoising steps.
     #[serde(default = "default_steps")]
@@ -91,11 +102,14 @@ impl CreateGeneration {
         let loras = self.loras.iter().map(|lora| AppliedLora {
             model_version_id: lora.model_version_id,
             weight: lora.weight,
+            name: None,
+            partial: lora.partial,
         });
         Some(Rendering {
             base_model: self.base_model.clone(),
             prompt: self.prompt.clone(),
             negative_prompt: self.negative_prompt.clone(),
+            literal: self.literal,
             loras: loras.collect(),
             seed: self.seed?,
             n_steps: self.n_steps,
@@ -114,8 +128,11 @@ impl CreateGeneration {
             ("prompt", &self.prompt),
             ("negative_prompt", &self.negative_prompt),
         ] {
-            if text.chars().count() > 2000 {
-                fail(field.into(), "must have at most 2000 characters".into());
+            if text.chars().count() > MAX_PROMPT_CHARS {
+                fail(
+                    field.into(),
+                    format!("must have at most {MAX_PROMPT_CHARS} characters"),
+                );
             }
         }
         if self.loras.len() > MAX_LORAS {
@@ -125,31 +142,19 @@ impl CreateGeneration {
             );
         }
         for (index, lora) in self.loras.iter().enumerate() {
-            if !(-4.0..=4.0).contains(&lora.weight) {
-                fail(
-                    format!("loras[{index}].weight"),
-                    format!("must be from -4 to 4, not {}", lora.weight),
-                );
+            if let Some(problem) = unfit::weight(lora.weight) {
+                fail(format!("loras[{index}].weight"), problem);
             }
         }
-        if !(1..=150).contains(&self.n_steps) {
-            fail(
-                "n_steps".into(),
-                format!("must be from 1 to 150, not {}", self.n_steps),
-            );
+        if let Some(problem) = unfit::n_steps(self.n_steps) {
+            fail("n_steps".into(), problem);
         }
-        if !(1.0..=30.0).contains(&self.guidance) {
-            fail(
-                "guidance".into(),
-                format!("must be from 1 to 30, not {}", self.guidance),
-            );
+        if let Some(problem) = unfit::guidance(self.guidance) {
+            fail("guidance".into(), problem);
         }
         for (field, side) in [("width", self.width), ("height", self.height)] {
-            if let Some(side) = side.filter(|side| !(64..=2048).contains(side) || side % 8 != 0) {
-                fail(
-                    field.into(),
-                    format!("must be a multiple of 8 from 64 to 2048, not {side}"),
-                );
+            if let Some(problem) = side.and_then(unfit::side) {
+                fail(field.into(), problem);
             }
         }
         if errors.is_empty() {
@@ -170,6 +175,9 @@ pub struct Rendering {
     /// What it is not to show.
     #[serde(default)]
     pub negative_prompt: String,
+    /// Whether brackets in both are letters. LoRA tags were resolved before.
+    #[serde(default)]
+    pub literal: bool,
     /// LoRAs to apply.
     #[serde(default)]
     pub loras: Vec<AppliedLora>,
@@ -195,6 +203,12 @@ pub struct AppliedLora {
     pub model_version_id: ModelVersionId,
     /// 0 leaves the base as it is, 1 is what was trained; may be negative.
     pub weight: f64,
+    /// Name of its file without the extension, for the picture's settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whether what of it does not fit the base model may be left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
 }
 
 /// Where a generation stands.

@@ -122,12 +122,18 @@ limits! {
     pub const MAX_BASE_WORK: Duration = Duration::from_secs(12 * 60 * 60);
     /// Base models that a server checks or copies at the same time.
     pub const MAX_BASES_AT_ONCE: usize = 4;
-    /// The header of a safetensors file that an agent uploads. That of a LoRA of SDXL has half a megabyte.
+    /// The header of a safetensors file that is uploaded. That of a LoRA of SDXL has half a megabyte.
     pub const MAX_SAFETENSORS_HEADER_BYTES: u64 = 16 << 20;
-    /// Tensors of a safetensors file that an agent uploads. A LoRA of SDXL has some thousand.
+    /// Tensors of a safetensors file that is uploaded. A LoRA of SDXL has some thousand.
     pub const MAX_SAFETENSORS_TENSORS: usize = 100_000;
-    /// A LoRA that an agent uploads.
+    /// A LoRA that an agent uploads, or that a user imports.
     pub const MAX_LORA_BYTES: u64 = 8 << 30;
+    /// Characters of what a user writes about the source or the license of an imported LoRA.
+    pub const MAX_IMPORT_TEXT_CHARS: usize = 1000;
+    /// Trigger words of an imported LoRA.
+    pub const MAX_TRIGGER_WORDS: usize = 32;
+    /// Characters of a trigger word that is read from the metadata of an imported LoRA; longer ones are left out.
+    pub const MAX_TRIGGER_WORD_CHARS: usize = 100;
     /// Characters of an agent's report about a file that it cannot use.
     pub const MAX_PROBLEM_CHARS: usize = 2000;
     /// A picture that an agent uploads.
@@ -138,8 +144,14 @@ limits! {
     pub const MAX_IDEMPOTENCY_KEY_CHARS: usize = 255;
     /// How long the response to a request with an `Idempotency-Key` is kept: people return to a form after days.
     pub const IDEMPOTENCY_KEY_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
-    /// Characters of a prompt that an agent reports with a picture: the recipe's, with the trigger word.
+    /// Characters of a prompt. Three chunks of 75 tokens have some 1000; with long words or tags, more than 2000.
     pub const MAX_PROMPT_CHARS: usize = 4000;
+    /// Chunks of 75 tokens in a prompt; the U-Net looks at all of them at every step.
+    pub const MAX_PROMPT_CHUNKS: usize = 32;
+    /// Prompts whose tokens are counted with one request.
+    pub const MAX_COUNTED_PROMPTS: usize = 64;
+    /// Characters of a prompt that an agent reports with a picture: the recipe's, with the trigger word.
+    pub const MAX_REPORTED_PROMPT_CHARS: usize = 8000;
     /// Refused sign-ins that one address gets at once; then one more each `REFUSALS_EVERY`.
     pub const MAX_REFUSALS: u32 = 20;
     /// See `MAX_REFUSALS`.
@@ -169,7 +181,7 @@ limits! {
     /// The headers of one part of an upload, its file name included.
     pub const MAX_PART_HEADER_BYTES: usize = 8 << 10;
     /// The value of a part of an upload that is not a file.
-    pub const MAX_FIELD_VALUE_BYTES: usize = 1 << 10;
+    pub const MAX_FIELD_VALUE_BYTES: usize = 4 << 10;
     /// A picture or caption, loose or unpacked from an archive.
     pub const MAX_UPLOADED_FILE_BYTES: u64 = 256 << 20;
     /// An archive: it may hold a gigabyte of pictures, which hardly get smaller in it.
@@ -195,6 +207,10 @@ limits! {
     pub const MAX_PIXELS_AT_ONCE: u64 = 120_000_000;
     /// Decoding one picture, from its first byte to its last.
     pub const MAX_DECODING_TIME: Duration = Duration::from_secs(60);
+    /// The texts in a PNG file together, unpacked: its prompt and settings. A large workflow of ComfyUI has a megabyte.
+    pub const MAX_PICTURE_TEXT_BYTES: usize = 8 << 20;
+    /// Texts in a PNG file that are read.
+    pub const MAX_PICTURE_TEXTS: usize = 256;
     /// A line of an export of the database, which holds a row. The list of pictures of a dataset version is the
     /// longest.
     pub const MAX_EXPORT_LINE_BYTES: u64 = 256 << 20;

@@ -11,12 +11,14 @@ use crate::recipe::Engine;
 /// The versions of the messages between agents and servers that a program understands.
 ///
 /// A field that the reader does not know is ignored, so a new one that may be ignored needs no new version. Whatever
-/// an older program would get wrong raises `version`; what a newer one cannot read any more raises `oldest`.
+/// an older program would get wrong raises `version`; what a newer one cannot read any more raises `oldest`. A
+/// hyperparameter states the version that it came with, so that older agents get no job that uses it.
 ///
 /// | version | |
 /// |---|---|
 /// | 1 | said by nobody: agents of this version do not tell it. They refuse a recipe with a field that is new to them |
 /// | 2 | claims carry the version and what the machine can do; unknown fields are ignored |
+/// | 3 | prompts of pictures are chunks of 75 tokens with emphasis; before, the rest was cut and brackets were letters |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Protocol {
     /// The newest version that it understands, which it speaks.
@@ -28,9 +30,12 @@ pub struct Protocol {
 impl Protocol {
     /// Of this program.
     pub const CURRENT: Self = Self {
-        version: 2,
+        version: 3,
         oldest: 2,
     };
+
+    /// The first version that reads prompts as [`CreateGeneration`](crate::generation::CreateGeneration) says.
+    pub const READS_PROMPTS: u32 = 3;
 
     /// Of a program that does not say it.
     pub const UNSAID: Self = Self {

@@ -6,15 +6,15 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{DatasetVersionId, JobId, ModelId, ModelVersionId, damage::Damage};
+use crate::{DatasetVersionId, JobId, ModelId, ModelVersionId, damage::Damage, imported::Imported};
 
 /// Stage of a model version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// Trained, not approved yet.
+    /// Trained or imported, not approved yet.
     Draft,
-    /// Approved for use. Requires a passed verdict.
+    /// Approved for use. Requires a passed verdict, or of an imported version that its owner says that nothing judged it.
     Approved,
     /// No longer offered.
     Retired,
@@ -33,7 +33,7 @@ pub struct Model {
     pub created_at: DateTime<Utc>,
 }
 
-/// One trained LoRA offered for use.
+/// One LoRA offered for use: a job trained it, or it was imported.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ModelVersion {
     /// Its id.
@@ -46,17 +46,23 @@ pub struct ModelVersion {
     pub version: u32,
     /// Its stage.
     pub stage: Stage,
-    /// The job that trained it.
-    pub job_id: JobId,
-    /// The dataset version it was trained on.
-    pub dataset_version_id: DatasetVersionId,
-    /// The base model it was trained on.
+    /// The job that trained it; absent if it was imported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<JobId>,
+    /// The dataset version it was trained on; absent if it was imported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset_version_id: Option<DatasetVersionId>,
+    /// Where it is from and what of it is applied, if it was imported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Imported>,
+    /// The base model it was trained on, or that it was imported for.
     pub base_model: String,
     /// The word that activates it in a prompt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trigger_word: Option<String>,
-    /// Optimizer steps it was trained for.
-    pub n_steps: u32,
+    /// Optimizer steps it was trained for; absent if it was imported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n_steps: Option<u32>,
     /// Name of the file.
     pub file_name: String,
     /// Size of the file.
@@ -65,8 +71,9 @@ pub struct ModelVersion {
     pub sha256: String,
     /// The file's own metadata: `ss_*`, `modelspec.*`, `sshs_*`.
     pub metadata: BTreeMap<String, String>,
-    /// The verdict on the file.
-    pub verdict: Verdict,
+    /// The verdict on the file; absent if it was imported, since nothing has judged it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
     /// Damage of the stored file, if known; the version cannot be used or promoted then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub damage: Option<Damage>,
@@ -78,6 +85,14 @@ pub struct ModelVersion {
     pub after_url: Option<String>,
     /// When it was created.
     pub created_at: DateTime<Utc>,
+}
+
+/// Approves a model version.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Promote {
+    /// Approve an imported version although nothing has judged it. A version that was trained needs a passed verdict.
+    pub without_verdict: bool,
 }
 
 /// Whether a trained file is fit for use, with the measurements behind it.

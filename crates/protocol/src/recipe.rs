@@ -14,7 +14,8 @@ pub use self::{
 };
 pub use crate::parameters::{Engine, LrSchedule, ParameterOverrides, Parameters};
 use crate::{
-    parameters::Wrong,
+    limits::MAX_PROMPT_CHARS,
+    parameters::{Definition, Wrong},
     preset::{BaseClass, Preset},
     problem::{FieldError, InvalidFields},
 };
@@ -185,6 +186,15 @@ impl Recipe {
         &self.parameters
     }
 
+    /// The first hyperparameter that agents of a version of the protocol would ignore although it is not at its default.
+    pub fn unknown_to(&self, version: u32) -> Option<&'static Definition> {
+        let default = Parameters::default();
+        let mut values = self.parameters.values().zip(default.values());
+        let unknown =
+            values.find(|((definition, value), (_, default))| definition.since > version && value != default);
+        unknown.map(|((definition, _), _)| definition)
+    }
+
     /// Prompts of the preview pictures.
     pub fn sample_prompts(&self) -> &[String] {
         &self.sample_prompts
@@ -237,10 +247,13 @@ fn check_texts(recipe: &Recipe, errors: &mut Vec<FieldError>) {
             &format!("must be at most 16 prompts, not {}", prompts.len()),
         );
     }
-    if let Some(index) = prompts.iter().position(|prompt| prompt.chars().count() > 2000) {
+    if let Some(index) = prompts
+        .iter()
+        .position(|prompt| prompt.chars().count() > MAX_PROMPT_CHARS)
+    {
         fail(
             &format!("sample_prompts[{index}]"),
-            "must have at most 2000 characters",
+            &format!("must have at most {MAX_PROMPT_CHARS} characters"),
         );
     }
 }

@@ -10,14 +10,14 @@
 //! Times from the environment and from the server pass by the provider's clock. A simulated provider's may be faster
 //! than the real one; `MORPHEUS_TIME_SCALE` says by how much, and [`Scale`] is the one place that converts.
 
-mod children;
 mod clock;
 mod decide;
 mod end;
 mod environment;
 
-pub use children::{Children, Process};
 pub use clock::{Moment, Scale};
 pub use decide::{Contact, Deadman, Decision, Progress, Reason, Start};
-pub use end::{ANSWER_TIMEOUT, ROUND_PAUSE, ThisMachine, http_client};
+pub use end::{ROUND_PAUSE, ThisMachine};
 pub use environment::{Environment, EnvironmentError};
+
+pub use crate::children::{Children, Process};

@@ -12,20 +12,20 @@
 //! is retried by a library: what must happen again and again is a loop that can be read. `providers/README.md` says how
 //! to add a provider.
 
+mod children;
 pub mod deadman;
 mod error;
-mod kind;
-mod landlord;
 mod machine_name;
 pub mod providers;
+mod seam;
 mod settings;
 
 pub use crate::{
     error::{CallError, CallFault, CreateError, CreateFault, NextStep},
-    kind::{Kind, OwnEnd, Refused},
-    landlord::{
-        Account, Bill, Examination, ExamineError, Landlord, Machine, Machines, Offer, Order, TerminateAck,
-    },
     machine_name::{ForeignName, MachineName, NameForm, deployment_mark},
+    seam::{
+        Account, Bill, Examination, ExamineError, Kind, Landlord, Machine, Machines, Offer, Order, OwnEnd,
+        Refused, TerminateAck, http_client,
+    },
     settings::{Key, Setting, SettingError, Values},
 };

@@ -20,7 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::{
     auth, dashboard,
     error::ApiError,
-    idempotency, layers,
+    idempotency, layers, openapi,
     routes::{self, access, blobs, health},
     state::AppState,
 };
@@ -42,7 +42,7 @@ pub(crate) fn app(state: AppState) -> Router {
         .merge(protected)
         .route("/login", get(access::follow_login_address))
         .route("/blob/{*key}", get(blobs::get_blob).put(blobs::put_blob))
-        .route("/api/openapi.json", get(health::openapi))
+        .route("/api/openapi.json", get(openapi::serve))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(dashboard::serve)

@@ -5,10 +5,8 @@
 //! requests with a bearer token may come from anywhere, because browsers do not send one automatically. The secret in a
 //! cookie is not valid as a bearer token, and vice versa.
 
-mod guard;
 mod peer;
 mod sign_in;
-mod watch;
 
 use std::time::Instant;
 
@@ -21,6 +19,7 @@ use axum::{
     response::Response,
 };
 use chrono::{DateTime, Utc};
+use cookie::Cookie;
 use protocol::{OwnerId, TokenId, problem::chain};
 use store::{
     audit::{self, Actor},
@@ -28,13 +27,12 @@ use store::{
 };
 
 pub(crate) use self::{
-    guard::{Guard, With},
     peer::Peer,
     sign_in::{forget_session, is_signed_in, sign_in},
-    watch::AccessWatch,
 };
 use crate::{
     error::{ApiError, ApiResult},
+    guard::With,
     serve,
     state::AppState,
 };
@@ -263,9 +261,10 @@ fn session_cookie(headers: &HeaderMap, is_https: bool) -> Option<&str> {
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find_map(|(name, value)| (name == wanted).then_some(value))
+        .flat_map(Cookie::split_parse)
+        .flatten()
+        .find(|cookie| cookie.name() == wanted)?
+        .value_raw()
 }
 
 /// Rejects requests that another site made a browser send with our cookie (CSRF).

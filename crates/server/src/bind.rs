@@ -27,10 +27,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::late::Late;
 use crate::{
-    app,
-    auth::{self, AccessWatch, Guard},
+    access_watch::AccessWatch,
+    app, auth,
     config::Config,
     feed::Feeds,
+    guard::Guard,
     layers, mailbox,
     readiness::Readiness,
     serve::{self, Serving},
@@ -450,6 +451,7 @@ fn options(
         max_running: config.max_running.clone(),
         rentals,
         inspect_base: config.inspect_base,
+        read_lora: config.read_lora,
         hub: config.hub.clone(),
         fetch_from: config.fetch_from.clone(),
         base_folders: config.base_folders.clone(),

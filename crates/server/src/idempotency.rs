@@ -1,6 +1,6 @@
 //! Idempotent requests: those that create something accept an `Idempotency-Key`.
 //!
-//! Operations that accept one have [`IdempotencyKey`] among their documented parameters.
+//! Operations that accept one have `routes::key::IdempotencyKey` among their documented parameters.
 //! The response is stored by the transaction that creates (`Tx::commit_with`), so that a crash cannot separate them.
 //! Errors are not stored: the same key can be used again with a corrected request.
 
@@ -18,48 +18,20 @@ use store::{
     idempotency::{self, Answer, Kept},
     tokens::Principal,
 };
-use utoipa::{
-    IntoParams,
-    openapi::{
-        ObjectBuilder, RefOr, Required, Type,
-        path::{Operation, Parameter, ParameterBuilder, ParameterIn},
-    },
+use utoipa::openapi::{
+    RefOr,
+    path::{Operation, ParameterIn},
 };
 
 use crate::{
     error::{ApiError, ApiResult},
     extract, openapi,
+    routes::key::KEY,
     state::AppState,
 };
 
-/// The key chosen by the client.
-const KEY: &str = "Idempotency-Key";
 /// Marks the response as that of an earlier request.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-
-/// Documents that an operation takes a key.
-pub(crate) struct IdempotencyKey;
-
-impl IntoParams for IdempotencyKey {
-    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let schema = ObjectBuilder::new()
-            .schema_type(Type::String)
-            .min_length(Some(1))
-            .max_length(Some(MAX_IDEMPOTENCY_KEY_CHARS));
-        let key = ParameterBuilder::new()
-            .name(KEY)
-            .parameter_in(ParameterIn::Header)
-            .required(Required::False)
-            .description(Some(
-                "Makes it safe to repeat this request. Use a new key, such as a UUID, for each thing to create, and \
-                     repeat the request with the same key if no response came: the first response is returned again \
-                     with `Idempotency-Replayed: true`, and nothing is created twice. The same key with another \
-                     request is rejected (422). Responses are kept for a week; errors are not.",
-            ))
-            .schema(Some(schema));
-        vec![key.build()]
-    }
-}
 
 /// Whether an operation takes a key.
 pub(crate) fn takes_key(operation: &Operation) -> bool {

@@ -4,17 +4,18 @@
 //! until shutdown. Handlers translate between HTTP and the services of `orchestrator` and `store`,
 //! and decide nothing themselves.
 
+mod access_watch;
 mod app;
 mod auth;
 mod bind;
 mod config;
 mod dashboard;
 mod error;
-mod estimate;
 mod extract;
 mod feed;
 mod files;
 mod follow;
+mod guard;
 mod idempotency;
 mod layers;
 mod mailbox;

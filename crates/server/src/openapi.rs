@@ -1,5 +1,8 @@
 //! The OpenAPI document: generated from the handlers, stored in `openapi.json`, served at `/api/openapi.json`.
 
+use std::sync::LazyLock;
+
+use axum::{http::header, response::IntoResponse};
 use protocol::{event, problem::Problem};
 use utoipa::{
     OpenApi,
@@ -68,6 +71,17 @@ pub fn document() -> utoipa::openapi::OpenApi {
         }
     }
     document
+}
+
+static JSON: LazyLock<String> = LazyLock::new(|| {
+    document()
+        .to_json()
+        .expect("the document is made of strings and numbers")
+});
+
+/// Responds with the document.
+pub(crate) async fn serve() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], JSON.as_str())
 }
 
 /// utoipa writes the type argument of a generic out in full; a reference makes it the same type everywhere.

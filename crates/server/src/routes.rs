@@ -15,11 +15,14 @@ pub(crate) mod blobs;
 pub(crate) mod datasets;
 pub(crate) mod generations;
 pub(crate) mod health;
+pub(crate) mod imports;
 pub(crate) mod items;
 pub(crate) mod job_events;
 pub(crate) mod jobs;
+pub(crate) mod key;
 pub(crate) mod models;
 mod page;
+pub(crate) mod prompts;
 pub(crate) mod spend;
 pub(crate) mod system;
 
@@ -78,6 +81,7 @@ pub(crate) fn protected() -> OpenApiRouter<AppState> {
         .routes(routes!(job_events::all_events))
         .routes(routes!(models::list_models))
         .routes(routes!(models::get_model))
+        .routes(routes!(imports::import_model))
         .routes(routes!(models::get_model_version))
         .routes(routes!(models::download_model_version))
         .routes(routes!(models::promote_model_version))
@@ -86,6 +90,7 @@ pub(crate) fn protected() -> OpenApiRouter<AppState> {
             generations::list_generations,
             generations::create_generation
         ))
+        .routes(routes!(prompts::count_prompts))
         .routes(routes!(generations::get_generation))
         .routes(routes!(generations::download_generation))
         .routes(routes!(agent::claim))

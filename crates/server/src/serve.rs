@@ -11,6 +11,7 @@ use std::{
 };
 
 use axum::{Router, body::Body, extract::ConnectInfo, response::Response};
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use protocol::limits::{MAX_HEAD_BYTES, MAX_HEADERS};
@@ -35,9 +36,11 @@ pub(crate) use self::{
 };
 use crate::timing::Timing;
 
-/// After a failed accept the next one is tried this much later, and later each time.
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// After failures to accept a connection, until the next try.
+const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(20))
+    .with_max_delay(Duration::from_secs(1))
+    .without_max_times();
 
 /// A warning about connections that are shed comes this often.
 const WARN_EVERY: Duration = Duration::from_secs(60);
@@ -58,7 +61,7 @@ impl Serving {
     pub(crate) async fn run(self, listener: TcpListener) {
         let connections = Connections::new(self.room);
         let tasks = TaskTracker::new();
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = PAUSES.build();
         let mut warned: Option<Instant> = None;
         loop {
             let accepted = tokio::select! {
@@ -67,7 +70,7 @@ impl Serving {
             };
             match accepted {
                 Ok((stream, address)) => {
-                    pause = FIRST_PAUSE;
+                    pauses = PAUSES.build();
                     let admitted = connections.admit(address.ip());
                     if admitted.n_shed > 0 && warned.is_none_or(|at| at.elapsed() > WARN_EVERY) {
                         warned = Some(Instant::now());
@@ -85,11 +88,11 @@ impl Serving {
                     // Out of descriptors or memory. Close an idle connection.
                     let has_shed = connections.shed_oldest();
                     tracing::error!(%error, has_shed, "no connection can be accepted");
+                    let pause = pauses.next().expect("the pauses do not end");
                     tokio::select! {
                         () = self.ending.cancelled() => break,
                         () = tokio::time::sleep(pause) => {}
                     }
-                    pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             }
         }

@@ -16,10 +16,7 @@ use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    auth::{AccessWatch, Guard},
-    feed::Feeds,
-    readiness::Readiness,
-    telemetry::Counters,
+    access_watch::AccessWatch, feed::Feeds, guard::Guard, readiness::Readiness, telemetry::Counters,
     timing::Timing,
 };
 

@@ -1,44 +1,86 @@
 //! Metrics of the server, for `/metrics`.
 
-use std::{
-    fmt::Write as _,
-    sync::atomic::{AtomicU64, Ordering},
+use procfs::process::Process;
+use prometheus::{
+    IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, Result, TextEncoder, core::Collector,
 };
-
 use protocol::{
-    job::Job,
     phase::Phase,
     system::{DiskStatus, FolderStatus},
 };
+use store::jobs::Tally;
+
+/// Prefix of every name.
+const PREFIX: &str = "morpheus";
+
+/// Metrics of each folder whose disk is watched: name, help, value.
+const OF_FOLDERS: [(&str, &str, fn(&FolderStatus) -> u64); 3] = [
+    (
+        "disk_free_bytes",
+        "Free bytes on the disk of each folder.",
+        |folder| folder.free_bytes,
+    ),
+    (
+        "disk_min_free_bytes",
+        "Work pauses below this many free bytes.",
+        |folder| folder.min_free_bytes,
+    ),
+    ("disk_short", "1 while work waits for disk space.", |folder| {
+        folder.is_short.into()
+    }),
+];
 
 /// Counted since the start.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Counters {
-    /// Answers by the first digit of their status, from 1 to 5.
-    answers: [AtomicU64; 5],
-    sockets_opened: AtomicU64,
-    sockets_closed: AtomicU64,
-    slow_readers: AtomicU64,
+    registry: Registry,
+    /// Responses by the first digit of their status, from 1 to 5.
+    answers: [IntCounter; 5],
+    websockets: IntGauge,
+    slow_readers: IntCounter,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self::new().expect("each name is valid and used once")
+    }
 }
 
 impl Counters {
+    fn new() -> Result<Self> {
+        let registry = registry()?;
+        let answers = Opts::new("http_answers_total", "Responses by status class.");
+        let answers = register(&registry, IntCounterVec::new(answers, &["status"])?)?;
+        let websockets = IntGauge::new("websockets", "Open WebSockets.")?;
+        let slow_readers = IntCounter::new(
+            "slow_readers_total",
+            "WebSockets closed because their client did not read.",
+        )?;
+        Ok(Self {
+            answers: ["1xx", "2xx", "3xx", "4xx", "5xx"].map(|class| answers.with_label_values(&[class])),
+            websockets: register(&registry, websockets)?,
+            slow_readers: register(&registry, slow_readers)?,
+            registry,
+        })
+    }
+
     pub(crate) fn answered(&self, status: u16) {
         if let Some(counter) = usize::from(status / 100)
             .checked_sub(1)
             .and_then(|class| self.answers.get(class))
         {
-            counter.fetch_add(1, Ordering::Relaxed);
+            counter.inc();
         }
     }
 
     /// Counts a WebSocket for as long as the returned guard lives.
     pub(crate) fn socket(&self) -> OpenSocket<'_> {
-        self.sockets_opened.fetch_add(1, Ordering::Relaxed);
+        self.websockets.inc();
         OpenSocket(self)
     }
 
     pub(crate) fn slow_reader(&self) {
-        self.slow_readers.fetch_add(1, Ordering::Relaxed);
+        self.slow_readers.inc();
     }
 }
 
@@ -47,100 +89,68 @@ pub(crate) struct OpenSocket<'a>(&'a Counters);
 
 impl Drop for OpenSocket<'_> {
     fn drop(&mut self) {
-        self.0.sockets_closed.fetch_add(1, Ordering::Relaxed);
+        self.0.websockets.dec();
     }
 }
 
-/// The metrics in Prometheus text format.
-pub(crate) fn prometheus(counters: &Counters, jobs: &[Job], disk: &DiskStatus) -> String {
-    let mut text = String::new();
-    let mut metric = |name: &str, kind: &str, help: &str, values: &[(String, u64)]| {
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            text,
-            "# HELP morpheus_{name} {help}\n# TYPE morpheus_{name} {kind}"
-        );
-        for (labels, value) in values {
-            let _ = writeln!(text, "morpheus_{name}{labels} {value}");
-        }
-    };
+/// The metrics in Prometheus text format: what was counted, and the present state.
+pub(crate) fn prometheus(counters: &Counters, jobs: &[Tally], disk: &DiskStatus) -> Result<String> {
+    let now = registry()?;
     let by_phase = Phase::ALL.map(|phase| {
-        let n_jobs = jobs.iter().filter(|job| job.phase == phase).count();
-        (format!("{{phase=\"{}\"}}", phase.as_str()), n_jobs as u64)
+        let n_jobs = jobs.iter().find(|tally| tally.phase == phase);
+        (phase.as_str(), n_jobs.map_or(0, |tally| tally.n_jobs))
     });
-    metric("jobs", "gauge", "Jobs by phase.", &by_phase);
-    let n_events = jobs.iter().map(|job| job.last_seq.unsigned_abs()).sum();
-    metric(
-        "job_events_total",
-        "counter",
-        "Events of all jobs.",
-        &[(String::new(), n_events)],
-    );
-    let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    let answers: Vec<_> = counters
-        .answers
-        .iter()
-        .enumerate()
-        .map(|(class, counter)| (format!("{{status=\"{}xx\"}}", class + 1), read(counter)))
-        .collect();
-    metric(
-        "http_answers_total",
-        "counter",
-        "Responses by status class.",
-        &answers,
-    );
-    let n_open = read(&counters.sockets_opened).saturating_sub(read(&counters.sockets_closed));
-    metric(
-        "websockets",
-        "gauge",
-        "Open WebSockets.",
-        &[(String::new(), n_open)],
-    );
-    metric(
-        "slow_readers_total",
-        "counter",
-        "WebSockets closed because their client did not read.",
-        &[(String::new(), read(&counters.slow_readers))],
-    );
-    let of_folders = |value: fn(&FolderStatus) -> u64| -> Vec<(String, u64)> {
+    gauges(&now, ("jobs", "Jobs by phase."), "phase", by_phase)?;
+    let events = IntCounter::new("job_events_total", "Events of all jobs.")?;
+    events.inc_by(jobs.iter().map(|tally| tally.n_events).sum());
+    register(&now, events)?;
+    for (name, help, value) in OF_FOLDERS {
         let folders = disk.folders.iter();
-        folders
-            .map(|folder| (format!("{{folder=\"{}\"}}", folder.name), value(folder)))
-            .collect()
-    };
-    metric(
-        "disk_free_bytes",
-        "gauge",
-        "Free bytes on the disk of each folder.",
-        &of_folders(|folder| folder.free_bytes),
-    );
-    metric(
-        "disk_min_free_bytes",
-        "gauge",
-        "Work pauses below this many free bytes.",
-        &of_folders(|folder| folder.min_free_bytes),
-    );
-    metric(
-        "disk_short",
-        "gauge",
-        "1 while work waits for disk space.",
-        &of_folders(|folder| folder.is_short.into()),
-    );
-    if let Some(bytes) = resident_bytes() {
-        metric(
-            "process_resident_memory_bytes",
-            "gauge",
-            "Resident memory of this process.",
-            &[(String::new(), bytes)],
-        );
+        let values = folders.map(|folder| (folder.name.as_str(), value(folder)));
+        gauges(&now, (name, help), "folder", values)?;
     }
-    text
+    if let Some(bytes) = resident_bytes() {
+        let memory = IntGauge::new(
+            "process_resident_memory_bytes",
+            "Resident memory of this process.",
+        )?;
+        memory.set(whole(bytes));
+        register(&now, memory)?;
+    }
+    let mut families = counters.registry.gather();
+    families.extend(now.gather());
+    TextEncoder::new().encode_to_string(&families)
 }
 
-/// Memory of this process; known on Linux only.
+fn registry() -> Result<Registry> {
+    Registry::new_custom(Some(PREFIX.to_owned()), None)
+}
+
+fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> Result<C> {
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
+}
+
+/// A gauge for each value of a label.
+fn gauges<'a>(
+    registry: &Registry,
+    (name, help): (&str, &str),
+    label: &str,
+    values: impl IntoIterator<Item = (&'a str, u64)>,
+) -> Result<()> {
+    let gauges = register(registry, IntGaugeVec::new(Opts::new(name, help), &[label])?)?;
+    for (of, value) in values {
+        gauges.with_label_values(&[of]).set(whole(value));
+    }
+    Ok(())
+}
+
+fn whole(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// Resident memory of this process.
 fn resident_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kib: u64 = line.trim().trim_end_matches(" kB").parse().ok()?;
-    Some(kib * 1024)
+    let status = Process::myself().ok()?.status().ok()?;
+    Some(status.vmrss? * 1024)
 }

@@ -1,6 +1,7 @@
 //! Takes an upload of pictures, captions and archives: spools each file to disk, checks it, stores what is good.
 //!
-//! The database learns of the pictures in one transaction at the end: an upload that breaks off leaves none.
+//! What becomes of the pictures is decided by the orchestrator, in one transaction at the end: an upload that breaks
+//! off leaves none.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -12,20 +13,16 @@ use std::{
 
 use bytes::Bytes;
 use dataset::{
-    ingest::{Batch, IngestError, IngestReport, KnownPicture, displayable},
+    ingest::{Batch, IngestError, KnownPicture, displayable},
     picture::NormalizedPicture,
 };
+use orchestrator::{Orchestrator, TakenPictures};
 use protocol::{
     DatasetId, OwnerId,
-    audit::AuditAction,
-    dataset::{Item, RefusedFile, Split, UpdateItem, UploadReport},
+    dataset::{Item, RefusedFile, Split, UploadReport},
     limits::MAX_ARCHIVE_BYTES,
 };
-use store::{
-    BlobKey, BlobStore, StoreError, audit,
-    datasets::{AddedItem, NewItem},
-    objects::BlobError,
-};
+use store::objects::BlobError;
 use tokio::{
     runtime::Handle,
     sync::{Semaphore, mpsc},
@@ -82,18 +79,21 @@ pub(crate) async fn receive(
     } = upload;
     let mut report = batch.finish();
     report.refused.extend(oversized);
-    let taken = Taken {
+    let taken = TakenPictures {
         report,
         splits,
         restored,
     };
-    record(state, owner, id, &known, taken).await
+    Ok(state
+        .orchestrator
+        .record_pictures(owner, id, &known, taken)
+        .await?)
 }
 
 /// An upload in progress.
 struct Upload {
     batch: Batch,
-    objects: BlobStore,
+    orchestrator: Orchestrator,
     /// Where files wait to be checked: on the disk that they will be stored on.
     spool_dir: PathBuf,
     /// What the files that come now are used for.
@@ -109,13 +109,6 @@ struct Upload {
     checking: Arc<Semaphore>,
 }
 
-/// What an upload brought.
-struct Taken {
-    report: IngestReport,
-    splits: HashMap<String, Split>,
-    restored: BTreeSet<String>,
-}
-
 impl Upload {
     fn new(state: &AppState, known: &[Item]) -> Self {
         let pictures = known.iter().map(|item| KnownPicture {
@@ -126,7 +119,7 @@ impl Upload {
             batch: Batch::into_dataset(pictures.collect()).with_decoder(state.decoder.clone()),
             known: known.iter().map(|item| item.sha256.clone()).collect(),
             restored: BTreeSet::new(),
-            objects: state.store().objects().clone(),
+            orchestrator: state.orchestrator.clone(),
             spool_dir: state.store().data_dir().to_owned(),
             split: Split::Train,
             splits: HashMap::new(),
@@ -154,7 +147,7 @@ impl Upload {
         let checking = tokio::task::spawn_blocking(move || {
             let Self {
                 batch,
-                objects,
+                orchestrator,
                 split,
                 splits,
                 known,
@@ -164,7 +157,7 @@ impl Upload {
             let result = batch.add(&file_name, file, |picture: &NormalizedPicture| {
                 splits.insert(picture.sha256.clone(), *split);
                 let is_known = known.contains(&picture.sha256);
-                if runtime.block_on(keep(objects, picture, is_known))? {
+                if runtime.block_on(orchestrator.keep_picture(picture, is_known))? {
                     restored.insert(picture.sha256.clone());
                 }
                 Ok::<(), BlobError>(())
@@ -178,19 +171,6 @@ impl Upload {
             Err(panic) => Err(ApiError::internal(panic)),
         }
     }
-}
-
-/// Stores a picture. One that the dataset has already is stored again if its file is lost or damaged; tells whether
-/// it was.
-async fn keep(objects: &BlobStore, picture: &NormalizedPicture, is_known: bool) -> Result<bool, BlobError> {
-    if is_known {
-        let key = BlobKey::from_sha256(&picture.sha256).expect("a digest is a valid hash");
-        if objects.inspect(&key).await?.is_none() {
-            return Ok(false);
-        }
-    }
-    objects.put(Bytes::copy_from_slice(&picture.png)).await?;
-    Ok(is_known)
 }
 
 /// Writes a file of the upload to the disk, since an archive is read from its end; `None` if it is too large.
@@ -229,111 +209,6 @@ fn parse_split(text: &str) -> ApiResult<Split> {
             format!("must be one of `train`, `held_out`, not `{}`", shortened(other)),
         )),
     }
-}
-
-/// Puts what was taken into the database, all at once.
-async fn record(
-    state: &AppState,
-    owner: OwnerId,
-    id: DatasetId,
-    known: &[Item],
-    taken: Taken,
-) -> ApiResult<UploadReport> {
-    let Taken {
-        report,
-        splits,
-        restored: is_restored,
-    } = taken;
-    let IngestReport {
-        items,
-        again,
-        captions,
-        mut refused,
-    } = report;
-    let hashes = items
-        .iter()
-        .map(|item| &item.sha256)
-        .chain(again.iter().map(|same| &same.sha256));
-    let keys: Vec<BlobKey> = hashes
-        .map(|hash| BlobKey::from_sha256(hash).expect("a digest is a valid hash"))
-        .collect();
-    let tx = state.store().begin().await?;
-    // All of them are whole now, whatever was known of them.
-    store::damage::clear(&tx, &keys).await?;
-    let mut restored: Vec<Item> = Vec::new();
-    let now = match again.is_empty() {
-        true => Vec::new(),
-        false => store::datasets::items(&tx, owner, id).await?,
-    };
-    for same in again {
-        let is_known = known.iter().any(|item| item.sha256 == same.sha256);
-        let item = now.iter().find(|item| item.sha256 == same.sha256);
-        let reason = match item {
-            None if is_known => "was deleted from the dataset meanwhile: upload it again".to_owned(),
-            Some(item)
-                if is_restored.contains(&same.sha256) && restored.iter().all(|other| other.id != item.id) =>
-            {
-                restored.push(item.clone());
-                continue;
-            }
-            _ => same.reason(),
-        };
-        refused.push(RefusedFile {
-            file_name: same.file_name,
-            reason,
-        });
-    }
-    let mut accepted = Vec::with_capacity(items.len() + captions.len());
-    for item in items {
-        let item = NewItem {
-            split: splits.get(&item.sha256).copied().unwrap_or_default(),
-            file_name: item.file_name,
-            caption: item.caption,
-            width: item.width,
-            height: item.height,
-            size_bytes: item.size_bytes,
-            sha256: item.sha256,
-            notes: item.notes,
-        };
-        let file_name = item.file_name.clone();
-        match store::datasets::add_item(&tx, owner, id, item).await? {
-            AddedItem::Added(item) => accepted.push(item),
-            // Another upload was quicker.
-            AddedItem::Duplicate(same) => refused.push(RefusedFile {
-                file_name,
-                reason: format!(
-                    "shows the same pixels as `{}`: a picture counts once",
-                    same.file_name
-                ),
-            }),
-        }
-    }
-    for caption in captions {
-        let Some(owner_item) = known.iter().find(|item| item.sha256 == caption.sha256) else {
-            continue;
-        };
-        let change = UpdateItem {
-            caption: Some(caption.caption),
-            ..UpdateItem::default()
-        };
-        match store::datasets::update_item(&tx, owner, id, owner_item.id, change).await {
-            Ok(item) => accepted.push(item),
-            // Deleted while this came.
-            Err(StoreError::NotFound { .. }) => {}
-            Err(err) => return Err(err.into()),
-        }
-    }
-    let dataset = store::datasets::get(&tx, owner, id).await?;
-    let detail = format!("{} taken, {} refused", accepted.len(), refused.len());
-    let subject = audit::named(&dataset.name, id);
-    audit::record(&tx, AuditAction::PicturesUploaded, &subject, &detail).await?;
-    tx.commit().await?;
-    Ok(UploadReport {
-        dataset,
-        accepted,
-        restored,
-        refused,
-    })
 }
 
 impl From<IngestError<BlobError>> for ApiError {

@@ -10,6 +10,7 @@
 
 mod clock;
 mod connections;
+mod every_provider;
 mod faults;
 pub mod files;
 pub mod fuzz;

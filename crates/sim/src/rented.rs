@@ -1,6 +1,5 @@
-//! What tests of rented machines see of a simulated provider, whichever it is. [`every_provider!`] names all of them.
-//!
-//! [`every_provider!`]: crate::every_provider
+//! What tests of rented machines see of a simulated provider, whichever it is. [`every_provider!`](crate::every_provider)
+//! names all of them.
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
@@ -10,17 +9,6 @@ use protocol::MicroUsd;
 use rental::Landlord;
 
 pub use crate::faults::{Death, Fault, Reads, Reply, Route, What};
-
-/// Runs tests against every provider: `$suite!(NAME START TESTS)` for each, where `START` is a [`Start`].
-///
-/// A new provider is registered by one line here.
-#[macro_export]
-macro_rules! every_provider {
-    ($suite:ident $tests:tt) => {
-        $suite!(runpod $crate::runpod::start, $tests);
-        $suite!(tally $crate::tally::start, $tests);
-    };
-}
 
 /// Starts a simulated provider whose clock stands still until it is stepped.
 pub type Start = fn(Beginning) -> BoxFuture<'static, Arc<dyn Simulated>>;

@@ -11,7 +11,10 @@ use crate::{
     BlobKey, Read, Result, StoreError, Tx,
     attempts::{Attempt, Subject},
     damage,
-    db::{entities::artifact, insert},
+    db::{
+        entities::artifact::{self, STORED},
+        insert,
+    },
     error::Doing,
     now,
     words::{clean, from_json, json},
@@ -47,7 +50,6 @@ pub struct Artifact {
 }
 
 const ANNOUNCED: &str = "announced";
-pub(crate) const STORED: &str = "stored";
 
 /// The stored files of a job, in upload order.
 pub async fn of_job(db: &impl Read, owner: OwnerId, job: JobId) -> Result<Vec<Artifact>> {

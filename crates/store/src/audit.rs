@@ -14,9 +14,9 @@ use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
 
 use crate::{
     Read, Result, Store, StoreBuilder, Tx,
-    db::{Database, entities::audit_entry as entry, insert, migrations},
+    db::{Database, entities::audit_entry as entry, first_owner, insert, migrations},
     error::Doing,
-    now, settings,
+    now,
     words::{unword, word},
 };
 
@@ -120,7 +120,7 @@ pub(crate) async fn record_whole(
     if migrations::applied(&tx).await? != migrations::known() {
         return Ok(());
     }
-    let owner = settings::first_owner(&tx).await?;
+    let owner = first_owner(&tx).await?;
     let row = row(owner, actor(), action, (subject, ""), 1);
     insert(&tx, row, "write the audit log").await?;
     tx.commit().await?;

@@ -1,10 +1,8 @@
-//! Missing or damaged objects, and what depends on them.
+//! Missing or damaged objects; [`crate::dependents`] says what depends on them.
 //!
 //! A mark is stored by the hash of the bytes, so that it applies to everything that refers to them: a picture of a
 //! dataset and of its frozen versions, a checkpoint, the LoRA of a model version. It is removed when the bytes are
 //! stored again.
-
-mod dependents;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,8 +11,6 @@ use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QuerySelect,
     sea_query::{OnConflict, Query, SelectStatement},
 };
-
-pub use dependents::{Dependent, all_keys, dependents};
 
 use crate::{
     BlobKey, Read, Result, StoreError, Tx,
@@ -25,7 +21,7 @@ use crate::{
 };
 
 /// Objects that one statement asks for. SQLite takes 32,766 values, some of ours three for an object.
-const AT_ONCE: usize = 1000;
+pub(crate) const AT_ONCE: usize = 1000;
 
 /// Marks an object as damaged.
 pub async fn mark(tx: &Tx, key: &BlobKey, damage: Damage) -> Result<()> {

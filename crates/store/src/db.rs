@@ -4,11 +4,13 @@ pub(crate) mod copy;
 pub(crate) mod entities;
 mod files;
 mod guard;
+pub(crate) mod identity;
 mod inject;
 pub(crate) mod migrations;
 mod place;
 mod postgres;
 mod recipe_columns;
+pub(crate) mod setting;
 mod sqlite;
 pub(crate) mod tables;
 mod transaction;
@@ -19,8 +21,11 @@ use sea_orm::{
     TransactionOptions, TransactionTrait, Value,
 };
 
-pub(crate) use self::place::Place;
 use self::{files::Files, guard::Discards};
+pub(crate) use self::{
+    identity::{first_owner, identity},
+    place::{Place, absolute, local_path},
+};
 pub use self::{
     inject::{Injector, Strike},
     transaction::Transaction,

@@ -12,7 +12,7 @@ use protocol::{
     recipe::Recipe,
     spend::{JobSpend, RentalWish},
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -147,6 +147,42 @@ pub async fn newest_events(db: &impl Read, owner: OwnerId) -> Result<Vec<(JobId,
         .await
         .doing("list the newest events of jobs")?;
     Ok(rows.into_iter().map(|(id, seq)| (JobId(id), seq)).collect())
+}
+
+/// How many jobs there are in a phase, and how many events they have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    /// The phase.
+    pub phase: Phase,
+    /// Jobs in it.
+    pub n_jobs: u64,
+    /// Events of these jobs.
+    pub n_events: u64,
+}
+
+/// An owner's jobs, counted by phase; a phase without jobs is left out.
+pub async fn tally(db: &impl Read, owner: OwnerId) -> Result<Vec<Tally>> {
+    // PostgreSQL sums whole numbers as NUMERIC.
+    let n_events = Expr::cust("CAST(SUM(last_seq) AS BIGINT)");
+    let rows: Vec<(String, i64, i64)> = job::Entity::find()
+        .select_only()
+        .column(job::Column::Phase)
+        .column_as(job::Column::Id.count(), "n_jobs")
+        .column_as(n_events, "n_events")
+        .filter(job::Column::OwnerId.eq(owner.0))
+        .group_by(job::Column::Phase)
+        .into_tuple()
+        .all(db.connection())
+        .await
+        .doing("count jobs")?;
+    let tally = |(phase, n_jobs, n_events): (String, i64, i64)| {
+        Ok(Tally {
+            phase: unword("training_jobs.phase", &phase)?,
+            n_jobs: n_jobs.unsigned_abs(),
+            n_events: n_events.unsigned_abs(),
+        })
+    };
+    rows.into_iter().map(tally).collect()
 }
 
 /// All jobs that have not ended, the oldest first.

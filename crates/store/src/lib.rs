@@ -17,31 +17,41 @@ pub mod bases;
 pub mod damage;
 pub mod datasets;
 mod db;
+pub mod dependents;
 mod error;
 pub mod events;
+mod fault;
+mod file_id;
 pub mod generations;
 pub mod idempotency;
 pub mod jobs;
+mod log_once;
 pub mod maintenance;
 pub mod metrics;
 pub mod models;
 pub mod objects;
+mod open_error;
 pub mod pool;
 mod proof;
 pub mod queue;
+pub mod queue_url;
 pub mod references;
 pub mod settings;
 pub mod signals;
 pub mod spend;
 mod store;
+mod time;
 pub mod tokens;
 mod words;
 
 #[doc(hidden)]
 pub use crate::db::{Injector, Strike, Transaction};
 pub use crate::{
-    error::{OpenError, Result, StorageFault, StoreError},
+    error::{Result, StoreError},
+    fault::StorageFault,
     objects::{BlobKey, BlobStore},
+    open_error::OpenError,
     signals::Signals,
-    store::{Read, Store, StoreBuilder, Tx, now},
+    store::{Read, Store, StoreBuilder, Tx},
+    time::now,
 };

@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 
 use protocol::{
     ArtifactId, DatasetVersionId, JobId, ModelId, ModelVersionId, OwnerId,
+    imported::Imported,
     model::{Model, ModelVersion, Stage, Verdict},
 };
 use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, OnConflict},
 };
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::{
-    Read, Result, StoreError, Tx,
-    artifacts::{self, Artifact},
+    BlobKey, Read, Result, StoreError, Tx,
+    artifacts::Artifact,
     damage,
     db::{
         entities::{artifact, job, model, model_version},
@@ -46,6 +48,38 @@ pub struct NewVersion<'a> {
     pub after: Option<ArtifactId>,
 }
 
+/// A model version to create from a file that was made elsewhere. Its bytes are stored.
+#[derive(Debug, Clone)]
+pub struct NewImport<'a> {
+    /// Whose it is.
+    pub owner: OwnerId,
+    /// Name of its model.
+    pub name: &'a str,
+    /// The base model that it was imported for.
+    pub base_model: &'a str,
+    /// The file.
+    pub file: &'a VersionFile,
+    /// The file's own metadata.
+    pub metadata: &'a BTreeMap<String, String>,
+    /// What it holds, and what its owner said about it.
+    pub imported: &'a Imported,
+}
+
+/// The file of a model version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionFile {
+    /// File name for downloads.
+    pub file_name: String,
+    /// SHA-256, in hexadecimal.
+    pub sha256: String,
+    /// Size.
+    pub size_bytes: u64,
+    /// Its key in the object store.
+    pub key: BlobKey,
+    /// Its owner agreed to use it although a part of it is not applied.
+    pub allow_partial: bool,
+}
+
 /// An owner's models with their versions, the newest first: at most `limit` that are older than `after`.
 pub async fn list(db: &impl Read, owner: OwnerId, after: Option<ModelId>, limit: u64) -> Result<Vec<Model>> {
     let mut query = model::Entity::find().filter(model::Column::OwnerId.eq(owner.0));
@@ -73,6 +107,21 @@ pub async fn get(db: &impl Read, owner: OwnerId, id: ModelId) -> Result<Model> {
     models.pop().ok_or_else(|| StoreError::not_found("model", id))
 }
 
+/// An owner's models by name.
+pub async fn names(db: &impl Read, owner: OwnerId) -> Result<Vec<(ModelId, String)>> {
+    let found: Vec<(Uuid, String)> = model::Entity::find()
+        .select_only()
+        .column(model::Column::Id)
+        .column(model::Column::Name)
+        .filter(model::Column::OwnerId.eq(owner.0))
+        .order_by_asc(model::Column::Name)
+        .into_tuple()
+        .all(db.connection())
+        .await
+        .doing("list the names of models")?;
+    Ok(found.into_iter().map(|(id, name)| (ModelId(id), name)).collect())
+}
+
 /// One model version.
 pub async fn version(db: &impl Read, owner: OwnerId, id: ModelVersionId) -> Result<ModelVersion> {
     let row = version_row(db, owner, id).await?;
@@ -83,43 +132,43 @@ pub async fn version(db: &impl Read, owner: OwnerId, id: ModelVersionId) -> Resu
 }
 
 /// The file of a model version.
-pub async fn file(db: &impl Read, owner: OwnerId, id: ModelVersionId) -> Result<Artifact> {
+pub async fn file(db: &impl Read, owner: OwnerId, id: ModelVersionId) -> Result<VersionFile> {
     let row = version_row(db, owner, id).await?;
-    artifacts::find(db, ArtifactId(row.artifact_id)).await
+    let imported: Option<Imported> = maybe_json("model_versions.imported", row.imported)?;
+    Ok(VersionFile {
+        allow_partial: imported.is_some_and(|imported| imported.allow_partial),
+        key: BlobKey::from_sha256(&row.sha256)
+            .map_err(|err| StoreError::corrupt("model_versions.sha256", err))?,
+        file_name: row.file_name,
+        sha256: row.sha256,
+        size_bytes: row.size_bytes.cast_unsigned(),
+    })
 }
 
 /// Adds a job's result as the next version of the model with the job's name.
 pub async fn create_version(tx: &Tx, new: NewVersion<'_>) -> Result<ModelVersionId> {
     let recipe = &new.job.recipe;
     let model_id = find_or_create(tx, new.job.owner, recipe.name()).await?;
-    let newest: Option<i32> = model_version::Entity::find()
-        .select_only()
-        .column(model_version::Column::Version)
-        .filter(model_version::Column::ModelId.eq(model_id))
-        .order_by_desc(model_version::Column::Version)
-        .limit(1)
-        .into_tuple()
-        .one(tx.connection())
-        .await
-        .doing("number a model version")?;
+    let number = next_version(tx, model_id).await?;
     let (id, artifact_url) = (ModelVersionId::new(), tx.objects().location(&new.file.key));
     let row = with_recipe!(model_version, recipe, {
         id: id.0,
         owner_id: new.job.owner.0,
         model_id: model_id,
-        version: newest.unwrap_or(0) + 1,
+        version: number,
         stage: word(&Stage::Draft),
-        job_id: new.job.id.0,
-        dataset_version_id: new.job.dataset_version_id.0,
-        n_steps: i64::from(new.n_steps),
-        artifact_id: new.file.id.0,
+        job_id: Some(new.job.id.0),
+        dataset_version_id: Some(new.job.dataset_version_id.0),
+        n_steps: Some(i64::from(new.n_steps)),
+        artifact_id: Some(new.file.id.0),
         artifact_url: artifact_url.clone(),
         file_name: new.file.file_name.clone(),
         size_bytes: new.file.size_bytes.cast_signed(),
         sha256: new.file.sha256.clone(),
         metadata: json(new.metadata),
-        verdict: json(new.verdict),
+        verdict: Some(json(new.verdict)),
         verdict_passed: new.verdict.passed,
+        imported: None,
         before_artifact_id: new.before.map(|id| id.0),
         after_artifact_id: new.after.map(|id| id.0),
         created_at: now(),
@@ -135,6 +184,61 @@ pub async fn create_version(tx: &Tx, new: NewVersion<'_>) -> Result<ModelVersion
         .await
         .doing("note the result of a job")?;
     Ok(id)
+}
+
+/// Adds an imported file as the next version of the model of that name, unless one that is not retired was made of the
+/// same file; tells whether it did.
+pub async fn create_imported(tx: &Tx, new: NewImport<'_>) -> Result<(ModelVersionId, bool)> {
+    let model_id = find_or_create(tx, new.owner, new.name).await?;
+    let same: Option<Uuid> = model_version::Entity::find()
+        .select_only()
+        .column(model_version::Column::Id)
+        .filter(model_version::Column::ModelId.eq(model_id))
+        .filter(model_version::Column::Sha256.eq(&new.file.sha256))
+        .filter(model_version::Column::Imported.is_not_null())
+        .filter(model_version::Column::Stage.ne(word(&Stage::Retired)))
+        .order_by_desc(model_version::Column::Version)
+        .limit(1)
+        .into_tuple()
+        .one(tx.connection())
+        .await
+        .doing("look for the same imported file")?;
+    if let Some(same) = same {
+        return Ok((ModelVersionId(same), false));
+    }
+    let id = ModelVersionId::new();
+    let row = model_version::Model {
+        id: id.0,
+        owner_id: new.owner.0,
+        model_id,
+        version: next_version(tx, model_id).await?,
+        stage: word(&Stage::Draft),
+        job_id: None,
+        dataset_version_id: None,
+        name: clean(new.name),
+        trigger_word: new.imported.trigger_words.first().cloned(),
+        base_model: new.base_model.to_owned(),
+        engine: None,
+        preset: None,
+        n_steps: None,
+        recipe: None,
+        artifact_id: None,
+        artifact_url: tx.objects().location(&new.file.key),
+        file_name: clean(&new.file.file_name),
+        size_bytes: new.file.size_bytes.cast_signed(),
+        sha256: new.file.sha256.clone(),
+        metadata: json(new.metadata),
+        verdict: None,
+        verdict_passed: false,
+        imported: Some(json(new.imported)),
+        before_artifact_id: None,
+        after_artifact_id: None,
+        created_at: now(),
+        promoted_at: None,
+        retired_at: None,
+    };
+    insert(tx.connection(), row, "store an imported model version").await?;
+    Ok((id, true))
 }
 
 /// Changes the stage of a model version.
@@ -182,6 +286,21 @@ async fn find_or_create(tx: &Tx, owner: OwnerId, name: &str) -> Result<Uuid> {
     found
         .map(|found| found.id)
         .ok_or_else(|| StoreError::not_found("model", name))
+}
+
+/// The number of a model's next version; the model is held.
+async fn next_version(tx: &Tx, model_id: Uuid) -> Result<i32> {
+    let newest: Option<i32> = model_version::Entity::find()
+        .select_only()
+        .column(model_version::Column::Version)
+        .filter(model_version::Column::ModelId.eq(model_id))
+        .order_by_desc(model_version::Column::Version)
+        .limit(1)
+        .into_tuple()
+        .one(tx.connection())
+        .await
+        .doing("number a model version")?;
+    Ok(newest.unwrap_or(0) + 1)
 }
 
 async fn version_row(db: &impl Read, owner: OwnerId, id: ModelVersionId) -> Result<model_version::Model> {
@@ -252,20 +371,28 @@ async fn to_versions(db: &impl Read, rows: Vec<model_version::Model>) -> Result<
                 name: row.name,
                 version: row.version.unsigned_abs(),
                 stage: unword("model_versions.stage", &row.stage)?,
-                job_id: JobId(row.job_id),
-                dataset_version_id: DatasetVersionId(row.dataset_version_id),
+                job_id: row.job_id.map(JobId),
+                dataset_version_id: row.dataset_version_id.map(DatasetVersionId),
+                imported: maybe_json("model_versions.imported", row.imported)?,
                 base_model: row.base_model,
                 trigger_word: row.trigger_word,
-                n_steps: to_step(row.n_steps)?,
+                n_steps: row.n_steps.map(to_step).transpose()?,
                 file_name: row.file_name,
                 size_bytes: row.size_bytes.cast_unsigned(),
                 sha256: row.sha256,
                 metadata: from_json("model_versions.metadata", row.metadata)?,
-                verdict: from_json("model_versions.verdict", row.verdict)?,
+                verdict: maybe_json("model_versions.verdict", row.verdict)?,
                 before_url: picture_url(row.before_artifact_id)?,
                 after_url: picture_url(row.after_artifact_id)?,
                 created_at: row.created_at,
             })
         })
         .collect()
+}
+
+fn maybe_json<T: DeserializeOwned>(
+    what: &'static str,
+    value: Option<serde_json::Value>,
+) -> Result<Option<T>> {
+    value.map(|value| from_json(what, value)).transpose()
 }

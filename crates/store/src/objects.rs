@@ -329,8 +329,9 @@ impl BlobStore {
     /// Whether the blob exists and was written so recently that it will not be deleted soon.
     pub async fn has_fresh(&self, key: &BlobKey, size_bytes: u64) -> Result<bool> {
         let meta = self.meta(key).await?;
-        Ok(meta
-            .is_some_and(|meta| meta.size_bytes == size_bytes && crate::now() - meta.modified_at < FRESH_FOR))
+        Ok(meta.is_some_and(|meta| {
+            meta.size_bytes == size_bytes && crate::time::now() - meta.modified_at < FRESH_FOR
+        }))
     }
 
     /// Whether there is such a blob.
@@ -385,7 +386,7 @@ impl BlobStore {
     pub fn get_url(&self, key: &BlobKey, options: &UrlOptions) -> String {
         match &self.place {
             Place::Folder { signing_key, .. } => signing_key.sign(Method::Get, key, options),
-            Place::Bucket(bucket) => bucket.get_url(key, options, crate::now()),
+            Place::Bucket(bucket) => bucket.get_url(key, options, crate::time::now()),
         }
     }
 
@@ -470,7 +471,7 @@ impl BlobStore {
         query: &SignedQuery,
     ) -> std::result::Result<(), InvalidSignature> {
         match &self.place {
-            Place::Folder { signing_key, .. } => signing_key.verify(method, key, query, crate::now()),
+            Place::Folder { signing_key, .. } => signing_key.verify(method, key, query, crate::time::now()),
             Place::Bucket(_) => Err(InvalidSignature::Mismatch),
         }
     }

@@ -12,8 +12,10 @@ use uuid::Uuid;
 
 use crate::{
     BlobKey, Read, Result, StoreError, Tx,
-    artifacts::STORED,
-    db::entities::{artifact, dataset_item, dataset_version, generation, job, model_version},
+    db::entities::{
+        artifact::{self, STORED},
+        dataset_item, dataset_version, generation, job, model_version,
+    },
     error::Doing,
     words::{from_json, unword, word},
 };
@@ -117,7 +119,7 @@ pub async fn forget(tx: &Tx, files: &[ArtifactId]) -> Result<()> {
     Ok(())
 }
 
-/// Those of the blobs that a file, a dataset's picture or a base model refers to. Files in `except` do not count.
+/// Those of the blobs that a file, an imported LoRA, a dataset's picture or a base model refers to. Files in `except` do not count.
 pub async fn referred(
     db: &impl Read,
     keys: &[BlobKey],
@@ -144,10 +146,20 @@ pub async fn referred(
         .into_iter()
         .filter(|(id, _)| !except.contains(&ArtifactId(*id)))
         .map(|(_, sha256)| sha256);
+    let imports: Vec<String> = model_version::Entity::find()
+        .select_only()
+        .column(model_version::Column::Sha256)
+        .filter(model_version::Column::Imported.is_not_null())
+        .filter(model_version::Column::Sha256.is_in(keys.iter().map(BlobKey::sha256)))
+        .into_tuple()
+        .all(db.connection())
+        .await
+        .doing("look for imported files by their hash")?;
     let bases = crate::bases::referred(db, keys).await?;
     pictures
         .into_iter()
         .chain(files)
+        .chain(imports)
         .chain(bases)
         .map(|hash| key_of(&hash))
         .collect()
@@ -288,7 +300,7 @@ async fn used_by_versions(db: &impl Read, ids: &[Uuid]) -> Result<BTreeSet<Uuid>
         .add(ArtifactId.is_in(ids.iter().copied()))
         .add(BeforeArtifactId.is_in(ids.iter().copied()))
         .add(AfterArtifactId.is_in(ids.iter().copied()));
-    let rows: Vec<(Uuid, Option<Uuid>, Option<Uuid>)> = model_version::Entity::find()
+    let rows: Vec<(Option<Uuid>, Option<Uuid>, Option<Uuid>)> = model_version::Entity::find()
         .select_only()
         .columns([ArtifactId, BeforeArtifactId, AfterArtifactId])
         .filter(any)
@@ -298,7 +310,7 @@ async fn used_by_versions(db: &impl Read, ids: &[Uuid]) -> Result<BTreeSet<Uuid>
         .doing("look for the files of model versions")?;
     Ok(rows
         .into_iter()
-        .flat_map(|(file, before, after)| [Some(file), before, after])
+        .flat_map(|(file, before, after)| [file, before, after])
         .flatten()
         .collect())
 }

@@ -5,7 +5,6 @@
 //! doubled one is harmless.
 
 mod bus;
-mod open;
 mod postgres;
 mod redis;
 
@@ -20,11 +19,11 @@ use std::{
 use protocol::{GenerationId, JobId};
 use tokio::sync::{broadcast, mpsc, watch};
 
-use self::bus::Transport;
-pub(crate) use self::{bus::Bus, open::open};
-pub use self::{
-    bus::BusError,
-    open::{Queue, check},
+pub use self::bus::BusError;
+pub(crate) use self::{
+    bus::{Bus, Transport},
+    postgres::PostgresTransport,
+    redis::RedisTransport,
 };
 
 /// Something in the database changed.

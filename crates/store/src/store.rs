@@ -6,25 +6,19 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use chrono::{DateTime, SubsecRound, Utc};
-use protocol::{GenerationId, JobId, OwnerId, address::masked};
+use protocol::{GenerationId, JobId, OwnerId};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QuerySelect, sea_query::LockType};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::{
     BlobStore, OpenError, Result, Signals, StoreError,
-    db::{Database, Injector, Place, Transaction},
+    db::{Database, Injector, Place, Transaction, absolute, identity, local_path},
     error::Doing,
     objects::{S3Settings, SigningKey},
-    settings,
-    signals::{self, Bus, Change, Queue},
+    queue_url::{self, Queue},
+    signals::{Bus, Change},
 };
-
-/// The time, in the precision that every database keeps.
-pub fn now() -> DateTime<Utc> {
-    Utc::now().trunc_subsecs(6)
-}
 
 /// Database, objects and signals of one installation. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -97,7 +91,7 @@ impl StoreBuilder {
         let local_paths = self.local_paths()?;
         make_folder(&data_dir)?;
         let database = self.open_database(&place).await?;
-        let identity = settings::identity(&database).await.map_err(OpenError::Prepare)?;
+        let identity = identity(&database).await.map_err(OpenError::Prepare)?;
         let objects = open_objects(
             &self,
             &data_dir,
@@ -111,7 +105,7 @@ impl StoreBuilder {
             url: self.queue.as_deref(),
             ca: self.queue_ca.as_deref(),
         };
-        let (signals, bus) = signals::open(queue, &place, identity.deployment).await?;
+        let (signals, bus) = queue_url::open(queue, &place, identity.deployment).await?;
         Ok(Store {
             inner: Arc::new(Inner {
                 data_dir,
@@ -420,13 +414,6 @@ async fn open_objects(
     opened
 }
 
-fn absolute(path: &Path) -> std::result::Result<PathBuf, OpenError> {
-    std::path::absolute(path).map_err(|source| OpenError::DataFolder {
-        path: path.to_owned(),
-        source,
-    })
-}
-
 fn make_folder(path: &Path) -> std::result::Result<(), OpenError> {
     std::fs::create_dir_all(path).map_err(|source| OpenError::DataFolder {
         path: path.to_owned(),
@@ -458,21 +445,4 @@ fn server_id(data_dir: &Path) -> std::result::Result<Uuid, OpenError> {
 
 fn objects_folder(url: &str) -> std::result::Result<PathBuf, OpenError> {
     local_path("objects", url, "file", "file://PATH or s3://BUCKET/PREFIX")
-}
-
-/// The path of `scheme://PATH`.
-pub(crate) fn local_path(
-    setting: &'static str,
-    url: &str,
-    scheme: &str,
-    supported: &'static str,
-) -> std::result::Result<PathBuf, OpenError> {
-    match url.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://")) {
-        Some(path) if !path.is_empty() => absolute(Path::new(path)),
-        _ => Err(OpenError::UnknownScheme {
-            setting,
-            url: masked(url),
-            supported,
-        }),
-    }
 }

@@ -4,32 +4,25 @@
 //! Run it before and after a change that must not change what is computed, on one machine: other processors add in
 //! another order.
 
-use std::{collections::BTreeMap, fmt::Write as _, io, path::Path};
+use std::{fmt::Write as _, path::Path};
 
 use anyhow::{Context, Result, bail};
-use dataset::picture::encode_png;
 use diffusion::base::BaseModel;
-use image::{Rgb, RgbImage};
 use protocol::{
-    DatasetVersionId, ItemId,
     agent::Report,
-    dataset::{Manifest, ManifestItem, Split},
     preset::BaseClass,
     recipe::{Recipe, RecipeRequest},
 };
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use trainer::train::{Ended, TrainEvent, TrainJob, train};
+use trainer::{
+    drawn::Drawn,
+    train::{Ended, TrainEvent, TrainJob, train},
+};
 
 #[expect(clippy::print_stdout, reason = "the result goes to stdout")]
 fn main() -> Result<()> {
-    let (manifest, files) = pictures();
-    let pictures = |item: &ManifestItem| -> io::Result<Vec<u8>> {
-        files
-            .get(&item.sha256)
-            .cloned()
-            .ok_or_else(|| io::ErrorKind::NotFound.into())
-    };
+    let drawn = Drawn::new();
     let folder = tempfile::tempdir()?;
     let mut lines = String::new();
     let mut written = Vec::new();
@@ -37,8 +30,8 @@ fn main() -> Result<()> {
         &TrainJob {
             recipe: &recipe()?,
             base: &BaseModel::open("tiny-xl")?,
-            manifest: &manifest,
-            pictures: &pictures,
+            manifest: &drawn.manifest,
+            pictures: &|item| drawn.file(item),
             folder: folder.path(),
             resume_from: None,
         },
@@ -95,34 +88,6 @@ fn recipe() -> Result<Recipe> {
         ..RecipeRequest::default()
     };
     Recipe::resolve(request, BaseClass::Tiny).context("the recipe is not valid")
-}
-
-/// Six drawn pictures of two sizes, the last one held out, and their files by hash.
-fn pictures() -> (Manifest, BTreeMap<String, Vec<u8>>) {
-    let mut files = BTreeMap::new();
-    let sizes = [(64, 64), (96, 64), (64, 64), (96, 64), (64, 64), (64, 64)];
-    let items = (0..).zip(sizes).map(|(index, (width, height))| {
-        let seed = 40 * index;
-        let pixels = RgbImage::from_fn(width, height, |x, y| {
-            Rgb([(2 * x + seed) as u8, (3 * y) as u8, (x + y + seed) as u8])
-        });
-        let png = encode_png(&pixels);
-        let sha256 = hash(&png);
-        files.insert(sha256.clone(), png);
-        ManifestItem {
-            id: ItemId::new(),
-            sha256,
-            width,
-            height,
-            caption: format!("picture number {index}"),
-            split: if index == 5 { Split::HeldOut } else { Split::Train },
-        }
-    });
-    let manifest = Manifest {
-        id: DatasetVersionId::new(),
-        items: items.collect(),
-    };
-    (manifest, files)
 }
 
 /// SHA-256 of a picture, or of a tensor file without its header, which holds the time.

@@ -291,10 +291,7 @@ impl TrainingData {
             let latents = floats(&draw.sample.latents)?;
             for (&x, &noise) in latents.iter().zip(&draw.noise) {
                 noisy.push(signal * x + amount * noise);
-                target.push(match self.prediction {
-                    PredictionType::Epsilon => noise,
-                    PredictionType::VPrediction => signal * noise - amount * x,
-                });
+                target.push(self.prediction.target((signal, amount), x, noise));
             }
         }
         let mut shape = draws[0].sample.latents.dims().to_vec();

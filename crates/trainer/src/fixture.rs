@@ -1,56 +1,31 @@
 //! A small training for tests: six drawn pictures on `tiny-xl`, at 64 pixels.
 
-use std::{collections::BTreeMap, path::Path, sync::LazyLock};
+use std::{path::Path, sync::LazyLock};
 
-use dataset::picture::encode_png;
 use diffusion::base::BaseModel;
-use image::{Rgb, RgbImage};
 use protocol::{
-    DatasetVersionId, ItemId,
     agent::Directive,
-    dataset::{Manifest, ManifestItem, Split},
+    dataset::ManifestItem,
     preset::BaseClass,
     recipe::{ParameterOverrides, Recipe, RecipeRequest},
 };
-use sha2::{Digest as _, Sha256};
 
-use crate::train::{Ended, TrainError, TrainEvent, TrainJob, train};
+use crate::{
+    drawn::Drawn,
+    train::{Ended, TrainError, TrainEvent, TrainJob, train},
+};
 
 pub(crate) static BASE: LazyLock<BaseModel> = LazyLock::new(|| BaseModel::open("tiny-xl").unwrap());
 
 /// Pictures and recipe of a training.
 pub(crate) struct Fixture {
     pub(crate) recipe: Recipe,
-    pub(crate) manifest: Manifest,
-    files: BTreeMap<String, Vec<u8>>,
+    pub(crate) drawn: Drawn,
 }
 
 impl Fixture {
     /// Two buckets, one held-out picture, and everything random switched on.
     pub(crate) fn new(change: impl FnOnce(&mut ParameterOverrides)) -> Self {
-        let mut files = BTreeMap::new();
-        let sizes = [(64, 64), (96, 64), (64, 64), (96, 64), (64, 64), (64, 64)];
-        let items = sizes.iter().enumerate().map(|(index, &(width, height))| {
-            let seed = 40 * index as u32;
-            let pixels = RgbImage::from_fn(width, height, |x, y| {
-                Rgb([(2 * x + seed) as u8, (3 * y) as u8, (x + y + seed) as u8])
-            });
-            let png = encode_png(&pixels);
-            let sha256 = hex::encode(Sha256::digest(&png));
-            files.insert(sha256.clone(), png);
-            ManifestItem {
-                id: ItemId::new(),
-                sha256,
-                width,
-                height,
-                caption: format!("picture number {index}"),
-                split: if index == 5 { Split::HeldOut } else { Split::Train },
-            }
-        });
-        let manifest = Manifest {
-            id: DatasetVersionId::new(),
-            items: items.collect(),
-        };
         let mut overrides = ParameterOverrides {
             rank: Some(4),
             alpha: Some(4.0),
@@ -76,18 +51,12 @@ impl Fixture {
             ..RecipeRequest::default()
         };
         let recipe = Recipe::resolve(request, BaseClass::Tiny).unwrap();
-        Self {
-            recipe,
-            manifest,
-            files,
-        }
+        let drawn = Drawn::new();
+        Self { recipe, drawn }
     }
 
     pub(crate) fn file(&self, item: &ManifestItem) -> std::io::Result<Vec<u8>> {
-        self.files
-            .get(&item.sha256)
-            .cloned()
-            .ok_or_else(|| std::io::ErrorKind::NotFound.into())
+        self.drawn.file(item)
     }
 
     /// Trains without orders.
@@ -109,7 +78,7 @@ impl Fixture {
         let job = TrainJob {
             recipe: &self.recipe,
             base: &BASE,
-            manifest: &self.manifest,
+            manifest: &self.drawn.manifest,
             pictures: &|item| self.file(item),
             folder,
             resume_from,

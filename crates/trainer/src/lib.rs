@@ -16,9 +16,12 @@
 
 pub mod checkpoint;
 pub mod data;
+pub mod drawn;
 pub mod evaluate;
 pub mod kinds;
 pub mod losses;
+pub mod made;
+pub mod merged_base;
 pub mod metadata;
 pub mod network;
 pub mod optimizers;

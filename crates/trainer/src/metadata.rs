@@ -14,6 +14,7 @@ use dataset::{
     buckets::{Buckets, Placement, Size},
     caption,
 };
+use diffusion::weights::Stored;
 use half::f16;
 use protocol::{
     dataset::{ManifestItem, Split},
@@ -322,22 +323,41 @@ fn bucket_info(facts: &Facts<'_>) -> Json {
 pub fn write_lora(
     path: &Path,
     tensors: &[(String, Tensor)],
+    metadata: BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, WriteError> {
+    let precision = match fits_half(tensors) {
+        Ok(true) => Precision::F16,
+        Ok(false) => Precision::F32,
+        Err(err) => {
+            let path = path.to_owned();
+            return Err(WriteError { path, err });
+        }
+    };
+    write_hashed(path, &TensorFile::new(tensors, precision), metadata)
+}
+
+/// Writes a LoRA file of tensors as they are, with its metadata and hashes; returns the metadata as written.
+pub fn write_stored_lora(
+    path: &Path,
+    tensors: &BTreeMap<String, Stored>,
+    metadata: BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, WriteError> {
+    write_hashed(path, &TensorFile::stored(tensors), metadata)
+}
+
+fn write_hashed(
+    path: &Path,
+    file: &TensorFile<'_>,
     mut metadata: BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>, WriteError> {
     let failed = |err: io::Error| WriteError {
         path: path.to_owned(),
         err,
     };
-    let precision = if fits_half(tensors).map_err(failed)? {
-        Precision::F16
-    } else {
-        Precision::F32
-    };
-    let file = TensorFile::new(tensors, precision);
-    metadata.insert("sshs_model_hash".to_owned(), model_hash(&file).map_err(failed)?);
+    metadata.insert("sshs_model_hash".to_owned(), model_hash(file).map_err(failed)?);
     metadata.insert(
         "sshs_legacy_hash".to_owned(),
-        legacy_hash(&file, &metadata).map_err(failed)?,
+        legacy_hash(file, &metadata).map_err(failed)?,
     );
     write_atomically(path, |out| file.write(&metadata, out))?;
     Ok(metadata)

@@ -216,7 +216,8 @@ impl Replay {
         let prediction = base.scheduler.prediction_type;
         let target = match prediction {
             PredictionType::Epsilon => dump.get("noise")?,
-            PredictionType::VPrediction => dump.velocity(&schedule, &timesteps)?,
+            // sd-scripts trains no SDXL on rectified flow.
+            PredictionType::VPrediction | PredictionType::Flow => dump.velocity(&schedule, &timesteps)?,
         };
         Ok(Batch {
             noisy: dump.get("unet.x")?,

@@ -5,6 +5,7 @@
 //! a full SDXL checkpoint fill a gigabyte.
 
 use std::{
+    cmp::Reverse,
     collections::BTreeMap,
     fs::{self, File},
     io::{self, BufWriter, Write},
@@ -16,7 +17,8 @@ use candle_core::{DType, Tensor};
 use half::f16;
 use serde_json::{Map, Value, json};
 
-use diffusion::device::floats;
+use diffusion::{device::floats, weights::Stored};
+use safetensors::Dtype;
 
 /// How `f32` numbers are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,21 +56,73 @@ pub struct WriteError {
     pub err: io::Error,
 }
 
-/// Tensors on their way into a file: `f32`, or `u32`.
+/// Tensors on their way into a file.
 pub struct TensorFile<'a> {
-    tensors: Vec<(&'a str, &'a Tensor)>,
-    precision: Precision,
+    entries: Vec<Entry<'a>>,
+}
+
+struct Entry<'a> {
+    name: &'a str,
+    dtype: String,
+    shape: &'a [usize],
+    n_bytes: usize,
+    content: Content<'a>,
+}
+
+/// What a tensor's bytes are.
+pub enum Content<'a> {
+    /// The values of a host tensor: `f32` as stored with a precision, or `u32`.
+    Values(&'a Tensor, Precision),
+    /// Bytes as they are.
+    Bytes(&'a [u8]),
+    /// Computed each time they are needed: as many as the shape takes, or an error.
+    Computed(Box<dyn Fn() -> io::Result<Vec<u8>> + 'a>),
 }
 
 impl<'a> TensorFile<'a> {
-    /// Prepares a file of these tensors.
+    /// Prepares a file of `f32` or `u32` tensors, in the order of their names.
     pub fn new(tensors: impl IntoIterator<Item = &'a (String, Tensor)>, precision: Precision) -> Self {
-        let mut tensors: Vec<_> = tensors
-            .into_iter()
-            .map(|(name, tensor)| (name.as_str(), tensor))
-            .collect();
-        tensors.sort_by_key(|&(name, _)| name);
-        Self { tensors, precision }
+        let entry = |(name, tensor): &'a (String, Tensor)| {
+            let (dtype, n_bytes) = match tensor.dtype() {
+                DType::U32 => ("U32", 4),
+                _ => (precision.name(), precision.n_bytes()),
+            };
+            Entry {
+                name,
+                dtype: dtype.to_owned(),
+                shape: tensor.dims(),
+                n_bytes: tensor.elem_count() * n_bytes,
+                content: Content::Values(tensor, precision),
+            }
+        };
+        let mut entries: Vec<_> = tensors.into_iter().map(entry).collect();
+        entries.sort_by_key(|entry| entry.name);
+        Self { entries }
+    }
+
+    /// Prepares a file of tensors of any kind, in the order of the safetensors library: wide numbers first, then by
+    /// name.
+    pub fn of_kinds(tensors: impl IntoIterator<Item = (&'a str, Dtype, &'a [usize], Content<'a>)>) -> Self {
+        let mut tensors: Vec<_> = tensors.into_iter().collect();
+        tensors.sort_by_key(|&(name, dtype, ..)| (Reverse(dtype), name));
+        let entry = |(name, dtype, shape, content): (&'a str, Dtype, &'a [usize], Content<'a>)| Entry {
+            name,
+            dtype: dtype.to_string(),
+            shape,
+            n_bytes: shape.iter().product::<usize>() * dtype.bitsize() / 8,
+            content,
+        };
+        Self {
+            entries: tensors.into_iter().map(entry).collect(),
+        }
+    }
+
+    /// Prepares a file of tensors as they are.
+    pub fn stored(tensors: &'a BTreeMap<String, Stored>) -> Self {
+        Self::of_kinds(tensors.iter().map(|(name, stored)| {
+            let content = Content::Bytes(&stored.bytes);
+            (name.as_str(), stored.dtype, stored.shape.as_slice(), content)
+        }))
     }
 
     /// Writes header and tensors.
@@ -81,26 +135,11 @@ impl<'a> TensorFile<'a> {
 
     /// Writes the tensors alone, one after the other.
     pub fn write_data(&self, out: &mut dyn Write) -> io::Result<()> {
-        const CHUNK: usize = 16 * 1024;
-        let mut bytes = Vec::with_capacity(CHUNK * 4);
-        for (_, tensor) in &self.tensors {
-            if tensor.dtype() == DType::U32 {
-                let values = tensor.flatten_all().and_then(|tensor| tensor.to_vec1::<u32>());
-                for value in values.map_err(io::Error::other)? {
-                    out.write_all(&value.to_le_bytes())?;
-                }
-                continue;
-            }
-            let tensor = tensor.contiguous().map_err(io::Error::other)?;
-            for values in floats(&tensor).map_err(io::Error::other)?.chunks(CHUNK) {
-                bytes.clear();
-                for &value in values {
-                    match self.precision {
-                        Precision::F16 => bytes.extend(f16::from_f32(value).to_le_bytes()),
-                        Precision::F32 => bytes.extend(value.to_le_bytes()),
-                    }
-                }
-                out.write_all(&bytes)?;
+        for entry in &self.entries {
+            match &entry.content {
+                Content::Values(tensor, precision) => write_values(tensor, *precision, out)?,
+                Content::Bytes(bytes) => out.write_all(bytes)?,
+                Content::Computed(bytes) => out.write_all(&bytes()?)?,
             }
         }
         Ok(())
@@ -112,24 +151,44 @@ impl<'a> TensorFile<'a> {
             header.insert("__metadata__".to_owned(), json!(metadata));
         }
         let mut offset = 0;
-        for &(name, tensor) in &self.tensors {
-            let (dtype, n_bytes) = match tensor.dtype() {
-                DType::U32 => ("U32", 4),
-                _ => (self.precision.name(), self.precision.n_bytes()),
-            };
-            let end = offset + tensor.elem_count() * n_bytes;
-            let entry = json!({
-                "dtype": dtype,
-                "shape": tensor.dims(),
+        for entry in &self.entries {
+            let end = offset + entry.n_bytes;
+            let described = json!({
+                "dtype": entry.dtype,
+                "shape": entry.shape,
                 "data_offsets": [offset, end],
             });
-            header.insert(name.to_owned(), entry);
+            header.insert(entry.name.to_owned(), described);
             offset = end;
         }
         let mut header = Value::Object(header).to_string().into_bytes();
         header.resize(header.len().next_multiple_of(8), b' ');
         header
     }
+}
+
+fn write_values(tensor: &Tensor, precision: Precision, out: &mut dyn Write) -> io::Result<()> {
+    const CHUNK: usize = 16 * 1024;
+    if tensor.dtype() == DType::U32 {
+        let values = tensor.flatten_all().and_then(|tensor| tensor.to_vec1::<u32>());
+        for value in values.map_err(io::Error::other)? {
+            out.write_all(&value.to_le_bytes())?;
+        }
+        return Ok(());
+    }
+    let mut bytes = Vec::with_capacity(CHUNK * 4);
+    let tensor = tensor.contiguous().map_err(io::Error::other)?;
+    for values in floats(&tensor).map_err(io::Error::other)?.chunks(CHUNK) {
+        bytes.clear();
+        for &value in values {
+            match precision {
+                Precision::F16 => bytes.extend(f16::from_f32(value).to_le_bytes()),
+                Precision::F32 => bytes.extend(value.to_le_bytes()),
+            }
+        }
+        out.write_all(&bytes)?;
+    }
+    Ok(())
 }
 
 /// Writes a file through a temporary one beside it, so that a crash or a full disk leaves the old file, or

@@ -21,6 +21,7 @@ use protocol::{
     agent::{ArtifactKind, Directive, Report},
     dataset::Manifest,
     event::LogLevel,
+    made::MadeLora,
     model::Verdict,
     recipe::Recipe,
 };
@@ -28,11 +29,12 @@ use protocol::{
 pub use self::{error::TrainError, samples::sample_path};
 use self::{
     run::{Run, computing},
-    samples::{Studio, write_picture},
+    samples::Studio,
 };
 use crate::{
     data::{DataError, Pictures, Stage, TrainingData},
     evaluate::evaluate,
+    made::LoraHashes,
     metadata::{self, BaseFacts, Facts},
 };
 
@@ -117,6 +119,9 @@ pub fn train<D: TrainingDevice>(
     mut events: impl FnMut(TrainEvent),
     mut commands: impl FnMut() -> Option<Directive>,
 ) -> Result<Ended, TrainError> {
+    if job.base.scheduler.prediction_type == PredictionType::Flow {
+        return Err(TrainError::Flow);
+    }
     let p = job.recipe.parameters();
     let started_at = seconds_since_1970();
     let mut orders = VecDeque::new();
@@ -280,11 +285,26 @@ fn judge_file<D: TrainingDevice>(
     studio: &Studio<'_, D>,
     lora: &Path,
 ) -> Result<Judged, TrainError> {
-    let evaluation = evaluate(job.base, lora, data, &studio.request(0)).map_err(TrainError::Evaluate)?;
+    let request = studio.request(0);
+    let evaluation = evaluate(job.base, lora, data, &request).map_err(TrainError::Evaluate)?;
     let (mut before, mut after) = (None, None);
     if let Some(pictures) = &evaluation.pictures {
-        before = Some(write_picture(job.folder.join("before.png"), &pictures[0])?);
-        after = Some(write_picture(job.folder.join("after.png"), &pictures[1])?);
+        let hashes = LoraHashes::of(lora).map_err(|err| TrainError::ReadAgain {
+            path: lora.to_owned(),
+            err,
+        })?;
+        let applied = MadeLora {
+            sha256: Some(hashes.sha256),
+            data_sha256: Some(hashes.data_sha256),
+            ..studio.lora()
+        };
+        before = Some(studio.write(job.folder.join("before.png"), &pictures[0], &request, Vec::new())?);
+        after = Some(studio.write(
+            job.folder.join("after.png"),
+            &pictures[1],
+            &request,
+            vec![applied],
+        )?);
     }
     Ok(Judged {
         verdict: evaluation.verdict,

@@ -283,6 +283,11 @@ export const fields = {
       "maximum": 2048,
       "multipleOf": 8
     },
+    "literal": {
+      "type": "boolean",
+      "description": "Read brackets, `BREAK` and LoRA tags in both prompts as letters.",
+      "default": false
+    },
     "loras": {
       "type": "array",
       "description": "LoRAs to apply.",
@@ -297,13 +302,13 @@ export const fields = {
     },
     "negative_prompt": {
       "type": "string",
-      "description": "What the picture should not show.",
-      "maxLength": 2000
+      "description": "What the picture should not show. Read like the prompt, without LoRAs.",
+      "maxLength": 4000
     },
     "prompt": {
       "type": "string",
-      "description": "What the picture should show.",
-      "maxLength": 2000
+      "description": "What the picture should show. `(x)`, `[x]` and `(x:1.3)` set emphasis, `BREAK` begins a new chunk, and `<lora:NAME:WEIGHT>` adds a LoRA: the tag leaves the prompt, and the LoRA joins `loras`.",
+      "maxLength": 4000
     },
     "sampler": {
       "type": "string",
@@ -317,8 +322,8 @@ export const fields = {
     },
     "seed": {
       "type": "integer",
-      "description": "Seed of the initial noise. Random if omitted.",
-      "minimum": 0
+      "description": "Seed of the initial noise, up to 18446744073709551615. Random if it is omitted or -1. One above 9007199254740991 is written as a string, so that JavaScript keeps all of its digits.",
+      "minimum": -1
     },
     "width": {
       "type": "integer",
@@ -340,6 +345,10 @@ export const fields = {
     "model_version_id": {
       "type": "string",
       "description": "The LoRA."
+    },
+    "partial": {
+      "type": "boolean",
+      "description": "Applies what of the file fits the base model and leaves the rest out. Without it, a LoRA of which a part cannot be applied is refused, with the reasons."
     },
     "weight": {
       "type": "number",

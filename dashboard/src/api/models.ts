@@ -1,14 +1,64 @@
-// Changing the stage of model versions.
+// Importing LoRAs, and changing the stage of model versions.
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { body, client } from "./client";
+import type { ModelVersion } from "./types";
+import { postForm } from "./upload";
+
+/** A LoRA that was made elsewhere, with what its owner says about it. */
+export interface LoraImport {
+  file: File;
+  base_model: string;
+  /** Empty texts are left out. */
+  name: string;
+  trigger_words: string;
+  source: string;
+  license: string;
+  /** Use it although a part of it cannot be applied. */
+  allow_partial: boolean;
+}
+
+interface Sending {
+  wanted: LoraImport;
+  onProgress: (share: number) => void;
+  signal: AbortSignal;
+}
+
+export function useImportLora() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: ({ wanted, ...sending }: Sending) =>
+      postForm<ModelVersion>("/api/v1/models/import", importForm(wanted), sending),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ["models"] }),
+  });
+}
+
+/** The parts of an import, the file last: what is wrong with the others is said before it is sent whole. */
+export function importForm({ file, allow_partial, ...texts }: LoraImport): FormData {
+  const form = new FormData();
+  for (const [name, text] of Object.entries(texts)) if (text.trim() !== "") form.append(name, text.trim());
+  if (allow_partial) form.append("allow_partial", "true");
+  form.append("file", file, file.name);
+  return form;
+}
+
+interface StageAction {
+  action: "promote" | "retire";
+  /** Approve an imported version, which has no verdict. */
+  withoutVerdict?: boolean;
+}
 
 export function useStageAction(id: string) {
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: (action: "promote" | "retire") => {
+    mutationFn: ({ action, withoutVerdict = false }: StageAction) => {
       const params = { params: { path: { id } } };
       return action === "promote"
-        ? body(client.POST("/api/v1/model-versions/{id}/promote", params))
+        ? body(
+            client.POST("/api/v1/model-versions/{id}/promote", {
+              ...params,
+              body: { without_verdict: withoutVerdict },
+            }),
+          )
         : body(client.POST("/api/v1/model-versions/{id}/retire", params));
     },
     onSuccess: () =>

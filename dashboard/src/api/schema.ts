@@ -593,7 +593,7 @@ export interface paths {
         put?: never;
         /**
          * Approve a model version for use
-         * @description Requires a passed verdict.
+         * @description Requires a passed verdict. An imported version has none, and requires `without_verdict`.
          */
         post: operations["promote_model_version"];
         delete?: never;
@@ -656,6 +656,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/models/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import a LoRA that was made elsewhere
+         * @description A file of which a part cannot be applied is refused, with what that is, unless `allow_partial` is set. The version has
+         *     no verdict: nothing has judged it. It can be used at once. The same file again gives the version that there is.
+         */
+        post: operations["import_model"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/presets": {
         parameters: {
             query?: never;
@@ -667,6 +688,27 @@ export interface paths {
         get: operations["list_presets"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/prompts/count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Count the tokens of prompts
+         * @description Says how prompts are read: tokens, chunks of 75 and where they end, the LoRAs that are named, and warnings. Changes
+         *     nothing.
+         */
+        post: operations["count_prompts"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1034,6 +1076,10 @@ export interface components {
         AppliedLora: {
             /** @description The LoRA. */
             model_version_id: components["schemas"]["ModelVersionId"];
+            /** @description Name of its file without the extension, for the picture's settings. */
+            name?: string | null;
+            /** @description Whether what of it does not fit the base model may be left out. */
+            partial?: boolean;
             /**
              * Format: double
              * @description 0 leaves the base as it is, 1 is what was trained; may be negative.
@@ -1142,7 +1188,7 @@ export interface components {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "signed_in" | "sign_in_failed" | "signed_out" | "session_ended" | "signed_out_everywhere" | "login_address_made" | "token_made" | "token_deleted" | "dataset_made" | "dataset_renamed" | "dataset_deleted" | "pictures_uploaded" | "picture_deleted" | "job_made" | "job_cancelled" | "job_stopped" | "job_resumed" | "checkpoint_asked" | "samples_asked" | "generation_made" | "version_approved" | "version_retired" | "base_registered" | "base_removed" | "base_checked" | "base_copied" | "budget_set" | "job_limit_set" | "provider_resumed" | "server_started" | "database_exported" | "database_imported" | "objects_collected" | "objects_verified" | "backup_made" | "backup_restored";
+        AuditAction: "signed_in" | "sign_in_failed" | "signed_out" | "session_ended" | "signed_out_everywhere" | "login_address_made" | "token_made" | "token_deleted" | "dataset_made" | "dataset_renamed" | "dataset_deleted" | "pictures_uploaded" | "picture_deleted" | "job_made" | "job_cancelled" | "job_stopped" | "job_resumed" | "checkpoint_asked" | "samples_asked" | "generation_made" | "lora_imported" | "version_approved" | "version_retired" | "base_registered" | "base_removed" | "base_checked" | "base_copied" | "budget_set" | "job_limit_set" | "provider_resumed" | "server_started" | "database_exported" | "database_imported" | "objects_collected" | "objects_verified" | "backup_made" | "backup_restored";
         /**
          * @description Category of an entry, for filtering.
          * @enum {string}
@@ -1303,6 +1349,27 @@ export interface components {
          * @enum {string}
          */
         CloudTier: "secure" | "community";
+        /** @description A prompt, and where it stands. */
+        CountedPrompt: {
+            /** @description Whether brackets, `BREAK` and LoRA tags are letters, as in captions. */
+            literal?: boolean;
+            /**
+             * Format: int32
+             * @description Tokens after which the text is cut, for captions.
+             */
+            max_tokens?: number | null;
+            /** @description Its text. */
+            prompt: string;
+            /** @description Whether a LoRA tag has a meaning here; if not, it is warned about. */
+            takes_loras?: boolean;
+        };
+        /** @description Asks how prompts are read. */
+        CountPrompts: {
+            /** @description Name of the base model that a picture is made with; LoRAs that were trained on another are warned about. */
+            base_model?: string | null;
+            /** @description The prompts. */
+            prompts: components["schemas"]["CountedPrompt"][];
+        };
         /** @description Creates an empty dataset. */
         CreateDataset: {
             /** @description Its name, 1 to 80 characters. */
@@ -1328,6 +1395,11 @@ export interface components {
              * @description Height in pixels. If omitted, that of the base model.
              */
             height?: number | null;
+            /**
+             * @description Read brackets, `BREAK` and LoRA tags in both prompts as letters.
+             * @default false
+             */
+            literal: boolean;
             /** @description LoRAs to apply. */
             loras?: components["schemas"]["LoraWeight"][];
             /**
@@ -1336,17 +1408,17 @@ export interface components {
              * @default 25
              */
             n_steps: number;
-            /** @description What the picture should not show. */
+            /** @description What the picture should not show. Read like the prompt, without LoRAs. */
             negative_prompt?: string;
-            /** @description What the picture should show. */
+            /**
+             * @description What the picture should show. `(x)`, `[x]` and `(x:1.3)` set emphasis, `BREAK` begins a new chunk, and
+             *     `<lora:NAME:WEIGHT>` adds a LoRA: the tag leaves the prompt, and the LoRA joins `loras`.
+             */
             prompt: string;
             /** @description How noise is turned into a picture. */
             sampler?: components["schemas"]["Sampler"];
-            /**
-             * Format: int64
-             * @description Seed of the initial noise. Random if omitted.
-             */
-            seed?: number | null;
+            /** @description Seed of the initial noise, up to 18446744073709551615. Random if it is omitted or -1. One above 9007199254740991 is written as a string, so that JavaScript keeps all of its digits. */
+            seed?: number | string | null;
             /**
              * Format: int32
              * @description Width in pixels. If omitted, that of the base model.
@@ -1736,6 +1808,57 @@ export interface components {
             terms?: components["schemas"]["RentalTerms"] | null;
         };
         /**
+         * @description What an imported file is, where it is from, and what of it is applied.
+         *
+         *     Nothing was measured with it: a version that was imported has no verdict.
+         */
+        Imported: {
+            /** @description Its owner agreed to use it even if a part of it is not applied. */
+            allow_partial: boolean;
+            /** @description Class of the base models that it fits. */
+            base_class: components["schemas"]["BaseClass"];
+            /** @description How its modules are named. */
+            format: components["schemas"]["LoraFormat"];
+            /** @description Modules that are applied, by kind. */
+            kinds: components["schemas"]["KindCount"][];
+            /** @description What is not applied, by reason. */
+            left_out?: components["schemas"]["LeftOut"][];
+            /** @description The license that its owner named. */
+            license?: string | null;
+            /** @description How many they are. */
+            n_modules: number;
+            /** @description The largest rank. */
+            rank_max?: number | null;
+            /** @description The smallest rank; absent where nothing has one. */
+            rank_min?: number | null;
+            /** @description Where its owner has it from: a note or an address. */
+            source?: string | null;
+            /** @description The base model that it was trained on, as the file says. */
+            trained_on?: string | null;
+            /** @description Words that activate it in a prompt: typed by the owner, or from the file. */
+            trigger_words?: string[];
+        };
+        /** @description The parts of an import, in any order. */
+        ImportForm: {
+            /** @description Use the file although a part of it cannot be applied. */
+            allow_partial?: boolean | null;
+            /** @description Name of a base model that it is for. It can be used with all of that size. */
+            base_model: string;
+            /**
+             * Format: binary
+             * @description The LoRA, a safetensors file.
+             */
+            file: string;
+            /** @description Its license. */
+            license?: string | null;
+            /** @description Name of the model that it becomes a version of; if omitted, that of the file. */
+            name?: string | null;
+            /** @description Where it is from: a note or an address. */
+            source?: string | null;
+            /** @description Words that activate it in a prompt, with commas between them; if omitted, those of the file's metadata. */
+            trigger_words?: string | null;
+        };
+        /**
          * @description Phase of a rented machine.
          * @enum {string}
          */
@@ -1924,6 +2047,13 @@ export interface components {
             /** @description Cost so far, in micro-dollars; an upper bound until the provider has billed it. */
             spent_micro_usd: components["schemas"]["MicroUsd"];
         };
+        /** @description How many modules are of a kind. */
+        KindCount: {
+            /** @description The kind. */
+            kind: components["schemas"]["LoraFileKind"];
+            /** @description How many. */
+            n_modules: number;
+        };
         /**
          * @description An account of the ledger. Every entry moves money from one account to another.
          * @enum {string}
@@ -1954,6 +2084,17 @@ export interface components {
          * @enum {string}
          */
         LedgerKind: "reserve" | "top_up" | "accrue" | "release" | "true_up";
+        /** @description Parts of a file that are not applied, for one reason. */
+        LeftOut: {
+            /** @description Names of some of them, as the file has them. */
+            examples: string[];
+            /** @description How many there are: modules, or tensors outside of modules. */
+            n: number;
+            /** @description Whether the file is used only by an explicit yes. */
+            needs_consent: boolean;
+            /** @description Why, so that "is" may stand before it: "not known". */
+            reason: string;
+        };
         /** @description Exchanges a token for a session cookie. */
         Login: {
             /** @description The token of the login address that the server printed, or an API token. */
@@ -1965,6 +2106,16 @@ export interface components {
          */
         LogLevel: "info" | "warning" | "error";
         /**
+         * @description How a layer is changed.
+         * @enum {string}
+         */
+        LoraFileKind: "lora" | "locon" | "loha" | "lokr" | "dora" | "full" | "bias";
+        /**
+         * @description How the modules of a file are named.
+         * @enum {string}
+         */
+        LoraFormat: "kohya" | "diffusers" | "peft" | "other";
+        /**
          * @description A kind of LoRA.
          * @enum {string}
          */
@@ -1973,6 +2124,11 @@ export interface components {
         LoraWeight: {
             /** @description The LoRA. */
             model_version_id: components["schemas"]["ModelVersionId"];
+            /**
+             * @description Applies what of the file fits the base model and leaves the rest out. Without it, a LoRA of which a part cannot be
+             *     applied is refused, with the reasons.
+             */
+            partial?: boolean;
             /**
              * Format: double
              * @description Weight: 0 leaves the base unchanged, 1 applies the LoRA as trained; may be negative.
@@ -2086,11 +2242,11 @@ export interface components {
          * @description A named LoRA; its files are its versions.
          */
         ModelId: string;
-        /** @description One trained LoRA offered for use. */
+        /** @description One LoRA offered for use: a job trained it, or it was imported. */
         ModelVersion: {
             /** @description Signed URL of the fixed-seed picture with the LoRA. */
             after_url?: string | null;
-            /** @description The base model it was trained on. */
+            /** @description The base model it was trained on, or that it was imported for. */
             base_model: string;
             /** @description Signed URL of the fixed-seed picture without the LoRA. */
             before_url?: string | null;
@@ -2100,14 +2256,13 @@ export interface components {
              */
             created_at: string;
             damage?: components["schemas"]["Damage"] | null;
-            /** @description The dataset version it was trained on. */
-            dataset_version_id: components["schemas"]["DatasetVersionId"];
+            dataset_version_id?: components["schemas"]["DatasetVersionId"] | null;
             /** @description Name of the file. */
             file_name: string;
             /** @description Its id. */
             id: components["schemas"]["ModelVersionId"];
-            /** @description The job that trained it. */
-            job_id: components["schemas"]["JobId"];
+            imported?: components["schemas"]["Imported"] | null;
+            job_id?: components["schemas"]["JobId"] | null;
             /** @description The file's own metadata: `ss_*`, `modelspec.*`, `sshs_*`. */
             metadata: {
                 [key: string]: string;
@@ -2116,9 +2271,9 @@ export interface components {
             model_id: components["schemas"]["ModelId"];
             /**
              * Format: int32
-             * @description Optimizer steps it was trained for.
+             * @description Optimizer steps it was trained for; absent if it was imported.
              */
-            n_steps: number;
+            n_steps?: number | null;
             /** @description The model's name. */
             name: string;
             /** @description SHA-256 of the file, in hexadecimal. */
@@ -2132,8 +2287,7 @@ export interface components {
             stage: components["schemas"]["Stage"];
             /** @description The word that activates it in a prompt. */
             trigger_word?: string | null;
-            /** @description The verdict on the file. */
-            verdict: components["schemas"]["Verdict"];
+            verdict?: components["schemas"]["Verdict"] | null;
             /**
              * Format: int32
              * @description 1, 2, 3, … within the model.
@@ -2486,6 +2640,11 @@ export interface components {
             seen_at: string;
         };
         /**
+         * @description What the U-Net of a base model predicts.
+         * @enum {string}
+         */
+        Prediction: "epsilon" | "v" | "v-zero-snr" | "flow";
+        /**
          * @description What the LoRA is for; chooses the defaults.
          * @enum {string}
          */
@@ -2519,16 +2678,65 @@ export interface components {
             /** @description Stable, machine-readable kind: `invalid_request`, `not_found`, `conflict`, `unauthorized`, … */
             type: string;
         };
+        /** @description Approves a model version. */
+        Promote: {
+            /**
+             * @description Approve an imported version although nothing has judged it. A version that was trained needs a passed verdict.
+             * @default false
+             */
+            without_verdict: boolean;
+        };
+        /** @description How one prompt is read. */
+        PromptCount: {
+            /** @description Where each chunk but the last ends, in characters (Unicode code points) from the beginning. */
+            borders: number[];
+            /** @description Tokens of each chunk, at most 75; at least one chunk. */
+            chunks: number[];
+            /** @description The LoRAs that its tags name. */
+            loras: components["schemas"]["PromptLora"][];
+            /**
+             * Format: int32
+             * @description Tokens of text, without begin, end and padding.
+             */
+            n_tokens: number;
+            /** @description What may not be as it was meant, in words. */
+            warnings: string[];
+        };
+        /** @description How prompts are read, in their order. */
+        PromptCounts: {
+            /** @description One for each prompt. */
+            prompts: components["schemas"]["PromptCount"][];
+        };
+        /** @description A LoRA that a prompt names. */
+        PromptLora: {
+            model_version_id?: components["schemas"]["ModelVersionId"] | null;
+            /** @description Name of the model. */
+            name: string;
+            /** @description The tag as it was written. */
+            tag: string;
+            /**
+             * Format: int32
+             * @description Its number within the model.
+             */
+            version?: number | null;
+            /**
+             * Format: double
+             * @description Weight: 0 leaves the base unchanged, 1 applies the LoRA as trained.
+             */
+            weight: number;
+        };
         /**
          * @description The versions of the messages between agents and servers that a program understands.
          *
          *     A field that the reader does not know is ignored, so a new one that may be ignored needs no new version. Whatever
-         *     an older program would get wrong raises `version`; what a newer one cannot read any more raises `oldest`.
+         *     an older program would get wrong raises `version`; what a newer one cannot read any more raises `oldest`. A
+         *     hyperparameter states the version that it came with, so that older agents get no job that uses it.
          *
          *     | version | |
          *     |---|---|
          *     | 1 | said by nobody: agents of this version do not tell it. They refuse a recipe with a field that is new to them |
          *     | 2 | claims carry the version and what the machine can do; unknown fields are ignored |
+         *     | 3 | prompts of pictures are chunks of 75 tokens with emphasis; before, the rest was cut and brackets were letters |
          */
         Protocol: {
             /**
@@ -2642,6 +2850,9 @@ export interface components {
              * @description Side of the square pictures it was trained on, in pixels.
              */
             native_resolution?: number | null;
+            /** @description What is unusual about its files: tensors that are not used, statements that contradict each other. */
+            notes?: string[];
+            prediction?: components["schemas"]["Prediction"] | null;
             /** @description What is wrong and how to fix it. */
             problem?: string | null;
             /** @description SHA-256 of its file; absent for folders and until it is known. */
@@ -2670,6 +2881,8 @@ export interface components {
              * @description Height in pixels.
              */
             height: number;
+            /** @description Whether brackets in both are letters. LoRA tags were resolved before. */
+            literal?: boolean;
             /** @description LoRAs to apply. */
             loras?: components["schemas"]["AppliedLora"][];
             /**
@@ -4535,7 +4748,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Promote"] | null;
+            };
+        };
         responses: {
             200: {
                 headers: {
@@ -4651,6 +4868,46 @@ export interface operations {
             };
         };
     };
+    import_model: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["ImportForm"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelVersion"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelVersion"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_presets: {
         parameters: {
             query: {
@@ -4669,6 +4926,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PresetInfo"][];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    count_prompts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CountPrompts"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptCounts"];
                 };
             };
             /** @description What is wrong and how to fix it */

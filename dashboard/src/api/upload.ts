@@ -1,26 +1,34 @@
-// Uploading pictures, captions and archives. XMLHttpRequest, because fetch cannot tell how far an upload is.
+// Uploading files. XMLHttpRequest, because fetch cannot tell how far an upload is.
 import { ProblemError, toProblem } from "./problem";
 import type { UploadReport } from "./types";
 
-interface Options {
-  dataset: string;
-  files: File[];
+interface Sending {
   /** From 0 to 1. */
   onProgress: (share: number) => void;
   signal?: AbortSignal;
 }
 
+interface Options extends Sending {
+  dataset: string;
+  files: File[];
+}
+
 /** Uploads files to a dataset and returns the result for each. */
-export function upload({ dataset, files, onProgress, signal }: Options): Promise<UploadReport> {
+export function upload({ dataset, files, ...sending }: Options): Promise<UploadReport> {
   const form = new FormData();
   for (const file of files) form.append("files", file, file.name);
+  return postForm(`/api/v1/datasets/${dataset}/items`, form, sending);
+}
+
+/** Sends a form with files. */
+export function postForm<T>(url: string, form: FormData, { onProgress, signal }: Sending): Promise<T> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open("POST", `/api/v1/datasets/${dataset}/items`);
+    request.open("POST", url);
     request.responseType = "json";
     request.upload.onprogress = ({ loaded, total }) => onProgress(total > 0 ? loaded / total : 0);
     request.onload = () => {
-      if (request.status < 300) resolve(request.response as UploadReport);
+      if (request.status < 300) resolve(request.response as T);
       else reject(new ProblemError(toProblem(request.response, request.status)));
     };
     request.onerror = () => reject(new TypeError("network error"));

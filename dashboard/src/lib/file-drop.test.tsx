@@ -41,6 +41,13 @@ test("a page that wants files gets those of the whole window, and says so", asyn
   expect(onUnwanted).not.toHaveBeenCalled();
 });
 
+test("a page may say in its own words what dropping does there", () => {
+  const { page } = setup();
+  renderHook(() => useFileDrop("the playground", vi.fn(), "Drop to use the settings of this picture"));
+  fireEvent.dragOver(page, { dataTransfer: transfer(["Files"]) });
+  expect(screen.getByText("Drop to use the settings of this picture")).toBeDefined();
+});
+
 test("a link is followed by no drop, and text can be dragged into a field", () => {
   const { onUnwanted, page, field } = setup();
   const link = { dataTransfer: transfer(["text/uri-list", "text/plain"]) };

@@ -8,6 +8,8 @@ import { droppedFiles } from "~/api/upload";
 export interface Taker {
   /** Where they go: `Zora`. */
   into: string;
+  /** What dropping does there, if it does not add the files. */
+  says?: string | undefined;
   take: (files: File[]) => void;
 }
 
@@ -23,14 +25,14 @@ function setTaker(next: Taker | null): void {
 }
 
 /** Files that come while this page is shown are its own. */
-export function useFileDrop(into: string, take: (files: File[]) => void): void {
+export function useFileDrop(into: string, take: (files: File[]) => void, says?: string): void {
   useEffect(() => {
-    const own = { into, take };
+    const own = { into, take, says };
     setTaker(own);
     return () => {
       if (taker === own) setTaker(null);
     };
-  }, [into, take]);
+  }, [into, take, says]);
 }
 
 interface Props {
@@ -112,7 +114,7 @@ export function FileDrops({ onUnwanted }: Props) {
       <div className="grid size-full place-items-center rounded-lg border-2 border-accent border-dashed">
         <p className="flex items-center gap-2 rounded-lg bg-raised px-5 py-3 font-medium text-base">
           <ImagePlus className="size-5 text-accent" />
-          Drop to add to {current.into}
+          {current.says ?? `Drop to add to ${current.into}`}
         </p>
       </div>
     </div>

@@ -7,6 +7,7 @@ import { modelQuery } from "~/api/queries";
 import type { Model, ModelVersion } from "~/api/types";
 import { DamageBadge, StageBadge } from "~/components/models/badges";
 import { Comparison } from "~/components/models/comparison";
+import { ImportedPanel } from "~/components/models/imported-panel";
 import { MetadataPanel } from "~/components/models/metadata-panel";
 import { NormsPanel } from "~/components/models/norms-panel";
 import { VerdictPanel } from "~/components/models/verdict-panel";
@@ -44,7 +45,7 @@ function ModelPage() {
           <span className="flex flex-wrap items-center gap-2">
             <StageBadge stage={version.stage} />
             {version.damage && <DamageBadge damage={version.damage} />}
-            Version {version.version} on {version.base_model}
+            Version {version.version} {version.imported ? "for" : "on"} {version.base_model}
             {version.trigger_word && (
               <>
                 ; trigger word:{" "}
@@ -64,11 +65,14 @@ function ModelPage() {
 function Actions({ model, version }: { model: Model; version: ModelVersion }) {
   const navigate = Route.useNavigate();
   const stage = useStageAction(version.id);
-  const act = (action: "promote" | "retire", done: string) =>
-    stage.mutate(action, {
-      onSuccess: () => announce(done),
-      onError: (error) => announceError("The stage was not changed", error),
-    });
+  const act = (action: "promote" | "retire", done: string, withoutVerdict = false) =>
+    stage.mutate(
+      { action, withoutVerdict },
+      {
+        onSuccess: () => announce(done),
+        onError: (error) => announceError("The stage was not changed", error),
+      },
+    );
   return (
     <>
       {model.versions.length > 1 && (
@@ -98,7 +102,21 @@ function Actions({ model, version }: { model: Model; version: ModelVersion }) {
           onConfirm={() => act("retire", "The version is retired")}
         />
       )}
-      {version.stage !== "approved" && version.verdict.passed && (
+      {version.stage !== "approved" && version.imported && (
+        <Confirm
+          trigger={
+            <Button disabled={stage.isPending}>
+              <BadgeCheck aria-hidden />
+              Approve
+            </Button>
+          }
+          title={`Approve version ${version.version} without a verdict?`}
+          description="It was imported: nothing here has measured what it does. Try it in the playground first."
+          action="Approve without a verdict"
+          onConfirm={() => act("promote", "The version is approved", true)}
+        />
+      )}
+      {version.stage !== "approved" && version.verdict?.passed && (
         <Button onClick={() => act("promote", "The version is approved")} disabled={stage.isPending}>
           <BadgeCheck aria-hidden />
           Approve
@@ -124,7 +142,7 @@ function Version({ version }: { version: ModelVersion }) {
         {before_url && after_url && (
           <Panel
             title="Before and after"
-            aside={<PictureChange value={verdict.picture_change} />}
+            aside={<PictureChange value={verdict?.picture_change} />}
             bodyClassName="p-1"
           >
             <Comparison before={before_url} after={after_url} beforeLabel="Without" afterLabel="With" />
@@ -134,17 +152,23 @@ function Version({ version }: { version: ModelVersion }) {
           <dl>
             <Property name="Name">{version.file_name}</Property>
             <Property name="Size">{formatBytes(version.size_bytes)}</Property>
-            <Property name="Trained for">{formatCount(version.n_steps)} steps</Property>
-            <Property name="Job">
-              <Link
-                to="/jobs/$jobId"
-                params={{ jobId: version.job_id }}
-                className="text-accent underline underline-offset-2"
-              >
-                Open the job
-              </Link>
+            {version.n_steps != null && (
+              <Property name="Trained for">{formatCount(version.n_steps)} steps</Property>
+            )}
+            {version.job_id && (
+              <Property name="Job">
+                <Link
+                  to="/jobs/$jobId"
+                  params={{ jobId: version.job_id }}
+                  className="text-accent underline underline-offset-2"
+                >
+                  Open the job
+                </Link>
+              </Property>
+            )}
+            <Property name={version.imported ? "Imported" : "Created"}>
+              {formatDate(version.created_at)}
             </Property>
-            <Property name="Created">{formatDate(version.created_at)}</Property>
             <Property name="SHA-256">
               <code className="font-mono text-xs">{version.sha256}</code>
             </Property>
@@ -152,8 +176,13 @@ function Version({ version }: { version: ModelVersion }) {
         </Panel>
       </div>
       <div className="flex min-w-0 flex-col gap-4">
-        <VerdictPanel verdict={verdict} />
-        <NormsPanel norms={verdict.module_norms} />
+        {version.imported && <ImportedPanel imported={version.imported} />}
+        {verdict && (
+          <>
+            <VerdictPanel verdict={verdict} />
+            <NormsPanel norms={verdict.module_norms} />
+          </>
+        )}
         <MetadataPanel metadata={version.metadata} />
       </div>
     </div>

@@ -1,21 +1,28 @@
-// All trained LoRAs.
+// All LoRAs: trained here, or imported.
 import { useSuspenseQuery } from "@tanstack/react-query";
 import { createFileRoute, Link } from "@tanstack/react-router";
-import { Plus } from "lucide-react";
-import { modelsQuery } from "~/api/queries";
+import { Import, Plus } from "lucide-react";
+import { useCallback, useState } from "react";
+import { baseModelsQuery, modelsQuery } from "~/api/queries";
 import type { Model } from "~/api/types";
 import { DamageBadge, StageBadge, VerdictBadge } from "~/components/models/badges";
-import { ButtonLink } from "~/components/ui/button";
+import { ImportLora } from "~/components/models/import-lora";
+import { Button, ButtonLink } from "~/components/ui/button";
 import { Empty } from "~/components/ui/empty";
 import { Page } from "~/components/ui/page";
 import { SearchField } from "~/components/ui/search-field";
+import { useFileDrop } from "~/lib/file-drop";
 import { formatAgo, formatBytes, formatPlural } from "~/lib/format";
 import { useRowKeys } from "~/lib/use-rows";
 
 export const Route = createFileRoute("/_app/models/")({
   validateSearch: (search: Record<string, unknown>): { q?: string } =>
     typeof search.q === "string" && search.q ? { q: search.q } : {},
-  loader: ({ context }) => context.queries.ensureQueryData(modelsQuery()),
+  loader: ({ context }) =>
+    Promise.all([
+      context.queries.ensureQueryData(modelsQuery()),
+      context.queries.ensureQueryData(baseModelsQuery()),
+    ]),
   component: Models,
 });
 
@@ -24,6 +31,19 @@ function Models() {
   const navigate = Route.useNavigate();
   const { data: models } = useSuspenseQuery(modelsQuery());
   useRowKeys();
+  const [importing, setImporting] = useState(false);
+  const [file, setFile] = useState<File | null>(null);
+  const take = useCallback((files: File[]) => {
+    setFile(files[0] ?? null);
+    setImporting(true);
+  }, []);
+  useFileDrop("your models", take);
+  const importButton = (
+    <Button onClick={() => setImporting(true)}>
+      <Import aria-hidden />
+      Import a LoRA
+    </Button>
+  );
   const shown = models.filter(({ name, versions }) =>
     `${name} ${versions[0]?.trigger_word ?? ""} ${versions[0]?.base_model ?? ""}`
       .toLowerCase()
@@ -32,28 +52,36 @@ function Models() {
   return (
     <Page
       title="Models"
-      description={models.length > 0 && "Trained LoRAs, each evaluated before use"}
+      description={models.length > 0 && "LoRAs that were trained here, each evaluated, and imported ones"}
       actions={
         models.length > 0 && (
-          <SearchField
-            label="Search models"
-            value={q}
-            onValueChange={(value) => void navigate({ search: { q: value }, replace: true })}
-          />
+          <>
+            <SearchField
+              label="Search models"
+              value={q}
+              onValueChange={(value) => void navigate({ search: { q: value }, replace: true })}
+            />
+            {importButton}
+          </>
         )
       }
     >
+      <ImportLora open={importing} onOpenChange={setImporting} file={file} onFile={setFile} />
       {models.length === 0 ? (
         <Empty
           title="No model yet"
           action={
-            <ButtonLink to="/jobs/new" variant="primary">
-              <Plus aria-hidden />
-              New job
-            </ButtonLink>
+            <div className="flex flex-wrap justify-center gap-2">
+              <ButtonLink to="/jobs/new" variant="primary">
+                <Plus aria-hidden />
+                New job
+              </ButtonLink>
+              {importButton}
+            </div>
           }
         >
-          When a job succeeds, its LoRA is checked and appears here, with pictures of before and after.
+          When a job succeeds, its LoRA is checked and appears here, with pictures of before and after. A LoRA
+          from elsewhere can be imported.
         </Empty>
       ) : shown.length === 0 ? (
         <Empty title="No model matches">Change the search.</Empty>
@@ -72,10 +100,16 @@ function Card({ model }: { model: Model }) {
   const newest = model.versions[0];
   return (
     <li className="relative overflow-hidden rounded-lg border bg-surface transition-colors focus-within:border-accent hover:border-line-strong">
-      <div className="grid grid-cols-2 gap-1 border-b p-1">
-        <Half url={newest?.before_url} label="Without" />
-        <Half url={newest?.after_url} label="With" />
-      </div>
+      {newest?.imported ? (
+        <div className="hatch grid aspect-[2/1] place-items-center border-b bg-sunken text-muted">
+          <Import aria-hidden className="size-6" />
+        </div>
+      ) : (
+        <div className="grid grid-cols-2 gap-1 border-b p-1">
+          <Half url={newest?.before_url} label="Without" />
+          <Half url={newest?.after_url} label="With" />
+        </div>
+      )}
       <div className="px-3 py-2.5">
         <div className="flex items-center justify-between gap-2">
           <Link

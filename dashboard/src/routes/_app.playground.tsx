@@ -9,12 +9,14 @@ import { baseModelsQuery, generationQuery, modelsQuery } from "~/api/queries";
 import { Controls } from "~/components/playground/controls";
 import {
   fromRequest,
+  hasWrongSeed,
   initial,
+  nextSeed,
   offered,
-  randomSeed,
   toRequests,
   withLora,
 } from "~/components/playground/form";
+import { PictureButton, PictureNotice, usePictureSettings } from "~/components/playground/from-picture";
 import { History } from "~/components/playground/history";
 import { Stage } from "~/components/playground/stage";
 import { Button } from "~/components/ui/button";
@@ -60,6 +62,12 @@ function Playground() {
   const stage = useRef<HTMLDivElement>(null);
   const generate = useGenerate();
   const busy = useBusy(show) || generate.isPending;
+  const pictures = usePictureSettings({
+    bases,
+    versions,
+    base_model: values.base_model,
+    onRestore: change,
+  });
   const see = (ids: string[]) => void navigate({ search: { show: ids }, replace: true, resetScroll: false });
 
   // A picture that has just finished belongs in the history.
@@ -68,9 +76,9 @@ function Playground() {
   }, [busy, queries]);
 
   const start = () => {
-    if (busy || values.prompt.trim() === "") return;
+    if (busy || values.prompt.trim() === "" || hasWrongSeed(values)) return;
     // An unanswered request is repeated unchanged, so that the picture is made once.
-    const seed = values.locked || isUnanswered(generate.error) ? values.seed : randomSeed();
+    const seed = nextSeed(values, isUnanswered(generate.error));
     change({ seed });
     generate.mutate(toRequests({ ...values, seed }), {
       onSuccess: (made) => {
@@ -91,14 +99,18 @@ function Playground() {
         </>
       }
       actions={
-        draft.isChanged && (
-          <Button onClick={draft.discard}>
-            <RotateCcw aria-hidden />
-            Start over
-          </Button>
-        )
+        <>
+          <PictureButton take={pictures.take} />
+          {draft.isChanged && (
+            <Button onClick={draft.discard}>
+              <RotateCcw aria-hidden />
+              Start over
+            </Button>
+          )}
+        </>
       }
     >
+      <PictureNotice told={pictures.told} dismiss={pictures.dismiss} />
       <div className="grid items-start gap-6 lg:grid-cols-[20rem_minmax(0,1fr)]">
         <Controls
           values={values}

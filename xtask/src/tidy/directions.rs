@@ -12,26 +12,35 @@ use super::Finding;
 use crate::cargo;
 
 /// What each of our crates may name among our crates. The control plane and the data plane meet only in
-/// `protocol`, `dataset`, `fetch` and `rental`; `morpheus`, the binary, may name all of them.
-const ALLOWED: [(&str, &[&str]); 12] = [
+/// `protocol`, `prompt`, `dataset`, `fetch` and `rental`; `morpheus`, the binary, may name all of them.
+const ALLOWED: [(&str, &[&str]); 13] = [
     ("protocol", &[]),
+    ("prompt", &[]),
     ("dataset", &["protocol"]),
     ("fetch", &["protocol"]),
     ("store", &["protocol"]),
     ("rental", &["protocol"]),
     (
         "orchestrator",
-        &["dataset", "fetch", "protocol", "rental", "store"],
+        &["dataset", "fetch", "prompt", "protocol", "rental", "store"],
     ),
     (
         "server",
         &["dataset", "orchestrator", "protocol", "rental", "store"],
     ),
-    ("diffusion", &[]),
-    ("trainer", &["dataset", "diffusion", "protocol"]),
+    ("diffusion", &["prompt", "protocol"]),
+    ("trainer", &["dataset", "diffusion", "prompt", "protocol"]),
     (
         "agent",
-        &["dataset", "diffusion", "fetch", "protocol", "rental", "trainer"],
+        &[
+            "dataset",
+            "diffusion",
+            "fetch",
+            "prompt",
+            "protocol",
+            "rental",
+            "trainer",
+        ],
     ),
     ("sim", &["protocol", "rental"]),
     ("xtask", &[]),
@@ -60,7 +69,7 @@ const NEVER_BELOW: [(&str, &str); 11] = [
     ("sim", "candle-core"),
     ("server", "candle-core"),
     ("server", "gemm"),
-    ("server", "tokenizers"),
+    ("prompt", "candle-core"),
     ("agent", "sea-orm"),
     ("agent", "sqlx-core"),
     ("agent", "axum"),

@@ -8,8 +8,8 @@ use sha2::{Digest as _, Sha256};
 use super::{BaseError, Bases, Located, key};
 use crate::{
     client::Patience,
-    engine::Base,
     fake_server::{FakeServer, Request},
+    job::Base,
 };
 
 const PATIENCE: Patience = Patience(Duration::from_secs(20));

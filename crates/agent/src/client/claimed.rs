@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::{Client, ClientError, Patience};
 
 /// The answer to a claim.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Claimed {
     /// The work, if there is any.
     pub(crate) work: Option<Result<Assignment, UnreadableWork>>,
@@ -31,7 +31,7 @@ pub(crate) struct Claimed {
     Protocol::CURRENT.version
 )]
 pub(crate) struct UnreadableWork {
-    attempt_id: AttemptId,
+    pub(crate) attempt_id: AttemptId,
     fence: i64,
     /// Which part, and what is wrong with it.
     problem: String,
@@ -109,7 +109,7 @@ impl UnreadableWork {
             detail: Some(self.to_string()),
             result: None,
             picture: None,
-            no_room: false,
+            disk_fault: false,
         };
         client.finish(self.attempt_id, &finish, Patience::WORKING).await
     }

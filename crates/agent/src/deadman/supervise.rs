@@ -36,12 +36,11 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::{
-    Leave, Stderr,
-    link::{Claimed, Said},
-    record,
+use super::{Stderr, record};
+use crate::{
+    client::{Client, ClientError, MailboxAddress, Patience},
+    link::{Claimed, Leave, Said},
 };
-use crate::client::{Client, ClientError, MailboxAddress, Patience};
 
 /// From the request to end to the end: a provider kills after 5 s.
 const GRACE: Duration = Duration::from_millis(4_500);
@@ -292,7 +291,7 @@ async fn report(claimed: &Claimed, why: &str, tail: &str) -> Result<(), ClientEr
         detail: Some(detail),
         result: None,
         picture: None,
-        no_room: false,
+        disk_fault: false,
     };
     let lookup = |name: &str| std::env::var(name).ok();
     let scale = Environment::scale(lookup).unwrap_or_default();

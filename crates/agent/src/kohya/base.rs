@@ -12,15 +12,20 @@ use std::{
 };
 
 use diffusion::{
-    base::{BaseInfo, BaseModel, export_built_in},
-    schedulers::PredictionType,
-    weights::{FileError, PARTS, TensorFile, stem, weight_paths},
+    base::{BaseOptions, export_built_in},
+    weights::{FileError, TensorFile, weight_paths},
 };
-use protocol::problem::chain;
+use protocol::{
+    base::{
+        Prediction,
+        weights::{NoWeights, PARTS, stem},
+    },
+    problem::chain,
+};
 use serde_json::json;
 
 use super::failure::Failure;
-use crate::engine::Base;
+use crate::job::Base;
 
 /// Channels of outputs of SDXL's first level; a base with fewer is not one that sd-scripts has built in.
 const SDXL_CHANNELS: usize = 320;
@@ -33,12 +38,14 @@ const VARIANTS: [&str; 2] = ["", ".fp16"];
 pub struct Located {
     /// For `--pretrained_model_name_or_path`.
     pub path: PathBuf,
+    /// A VAE in place of its own, for `--vae`.
+    pub vae: Option<PathBuf>,
     /// Its prediction type.
-    pub prediction: PredictionType,
+    pub prediction: Prediction,
     /// A fingerprint of its weights.
     pub hash: String,
-    /// A warning for the user.
-    pub(super) warning: Option<String>,
+    /// Warnings for the user.
+    pub(super) warnings: Vec<String>,
     from: Base,
 }
 
@@ -48,17 +55,13 @@ impl Located {
     ///
     /// # Errors
     /// If there is none, or something else.
-    pub fn find(base: &Base, name: &str, folder: &Path) -> Result<Self, Failure> {
+    pub fn find(base: &Base, options: &BaseOptions, name: &str, folder: &Path) -> Result<Self, Failure> {
         let wrong = |err: &dyn std::error::Error| Failure::Machine(chain(err));
-        let (info, hash) = match base {
-            Base::BuiltIn(name) => {
-                let model = BaseModel::built_in(name).map_err(|err| wrong(&err))?;
-                (model.info.clone(), model.fingerprint())
-            }
-            Base::Path(path) => (
-                BaseInfo::read(path).map_err(|err| wrong(&err))?,
-                BaseInfo::fingerprint(path).map_err(|err| wrong(&err))?,
-            ),
+        // It is loaded once, since only what the U-Net does says for certain what it predicts, and a tensor with NaN would
+        // be found by sd-scripts as a loss that is none.
+        let (info, hash) = {
+            let model = base.load(options).map_err(|err| wrong(&err))?;
+            (model.info.clone(), model.fingerprint())
         };
         let path = match base {
             // sd-scripts takes the path of a missing file for the name of a repository.
@@ -68,18 +71,23 @@ impl Located {
                 folder.join("base").join(name)
             }
         };
-        let warning = (info.model_channels != SDXL_CHANNELS).then(|| {
+        let mut warnings = info.warnings();
+        warnings.extend((info.model_channels != SDXL_CHANNELS).then(|| {
             format!(
                 "`{}` has other sizes than SDXL, which sd-scripts has built in: it fails to load it unless its Python \
                  is told other sizes",
                 info.name
             )
-        });
+        }));
         Ok(Self {
             path,
-            prediction: info.prediction_type,
+            vae: match &options.vae {
+                Some(vae) => Some(std::path::absolute(vae).map_err(|err| wrong(&err))?),
+                None => None,
+            },
+            prediction: info.predicts.prediction,
             hash,
-            warning,
+            warnings,
             from: base.clone(),
         })
     }
@@ -106,6 +114,8 @@ enum LayOutError {
     },
     #[error(transparent)]
     File(#[from] FileError),
+    #[error(transparent)]
+    Weights(#[from] NoWeights),
 }
 
 /// Links everything of a diffusers folder into another, each file under every name that is looked for.
@@ -131,7 +141,8 @@ fn lay_out(from: &Path, to: &Path) -> Result<(), LayOutError> {
         fs::create_dir(&folder).map_err(disk)?;
         symlink(from.join(part).join("config.json"), folder.join("config.json")).map_err(disk)?;
         let stem = stem(part);
-        let files = weight_paths(from, part);
+        let names = weight_paths(&from.join(part), part)?;
+        let files: Vec<PathBuf> = names.iter().map(|name| from.join(part).join(name)).collect();
         if let [file] = files.as_slice() {
             for variant in VARIANTS {
                 symlink(file, folder.join(format!("{stem}{variant}.safetensors"))).map_err(disk)?;
@@ -139,13 +150,10 @@ fn lay_out(from: &Path, to: &Path) -> Result<(), LayOutError> {
             continue;
         }
         let mut lists = VARIANTS.map(|variant| (variant, BTreeMap::new()));
-        for file in &files {
+        for (file, number) in files.iter().zip(1..) {
             let tensors = TensorFile::open(file)?;
-            let name = file.file_name().unwrap_or_default().to_string_lossy();
-            // `-00001-of-00002.safetensors`
-            let ending = name.strip_prefix(stem).unwrap_or(&name);
             for (variant, shard_of) in &mut lists {
-                let name = format!("{stem}{variant}{ending}");
+                let name = format!("{stem}{variant}-{number:05}-of-{:05}.safetensors", files.len());
                 symlink(file, folder.join(&name)).map_err(disk)?;
                 shard_of.extend(tensors.names().map(|tensor| (tensor.to_owned(), name.clone())));
             }

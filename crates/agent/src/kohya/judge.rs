@@ -1,16 +1,16 @@
 //! Evaluates the file that sd-scripts wrote, in the same way as files of the native engine.
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
-use protocol::{agent::Report, dataset::ManifestItem, problem::chain};
+use protocol::{agent::Report, problem::chain};
 use tokio::sync::mpsc;
 use trainer::{
     evaluate::inspect,
-    train::{TrainEvent, TrainJob, Trained, judge},
+    train::{TrainEvent, Trained, judge},
 };
 
 use super::{failure::Failure, header};
-use crate::engine::{Job, load_base};
+use crate::job::Job;
 
 /// Evaluates a LoRA file; takes as long as rendering three pictures on this machine's CPU.
 ///
@@ -23,22 +23,17 @@ pub(super) fn judged(
 ) -> Result<Trained, Failure> {
     let tell = |event| drop(events.send(event));
     let broken = |err: &dyn std::error::Error| Failure::BrokenFile(chain(err));
-    let base = load_base(&job.base).map_err(|err| Failure::Machine(chain(&err)))?;
+    let base = job
+        .base
+        .load(&job.base_options)
+        .map_err(|err| Failure::Machine(chain(&err)))?;
     let verdict = inspect(&base, &lora);
     if let Some(check) = verdict.checks.iter().find(|check| !check.passed) {
         return Err(Failure::BrokenFile(check.detail.clone()));
     }
     let metadata = header::metadata(&lora).map_err(|err| broken(&err))?;
-    let pictures = |item: &ManifestItem| fs::read((job.pictures)(&item.sha256));
-    let train_job = TrainJob {
-        recipe: &job.recipe,
-        base: &base,
-        manifest: &job.manifest,
-        pictures: &pictures,
-        folder: &job.folder,
-        resume_from: None,
-    };
-    let judged = judge(&train_job, &lora, tell).map_err(|err| Failure::Machine(chain(&err)))?;
+    let judged = job.train_job(&base, None, |job| judge(job, &lora, tell));
+    let judged = judged.map_err(|err| Failure::Machine(chain(&err)))?;
     tell(TrainEvent::Report(Report::Validated {
         verdict: judged.verdict.clone(),
     }));

@@ -10,8 +10,8 @@ mod refusal;
 use std::path::{Path, PathBuf};
 
 use dataset::{buckets::BucketLimits, caption};
-use diffusion::schedulers::PredictionType;
 use protocol::{
+    base::Prediction,
     dataset::{Manifest, ManifestItem, Split},
     recipe::{Parameters, Recipe},
 };
@@ -109,8 +109,10 @@ pub struct Request<'a> {
     pub manifest: &'a Manifest,
     /// A single-file checkpoint or a diffusers folder.
     pub base: &'a Path,
+    /// A VAE in place of the base's own: a file or a folder.
+    pub vae: Option<&'a Path>,
     /// What the base's U-Net predicts.
-    pub prediction: PredictionType,
+    pub prediction: Prediction,
     /// A fingerprint of the base's weights.
     pub base_hash: &'a str,
     /// Folder for everything that sd-scripts reads and writes.

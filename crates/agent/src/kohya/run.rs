@@ -24,6 +24,7 @@ use trainer::{
 
 use self::watch::{Watch, Watched};
 use super::{
+    Kohya,
     base::Located,
     checkpoint::{Resumed, unpack},
     failure::{Excerpt, Failure},
@@ -32,7 +33,7 @@ use super::{
     judge::judged,
     plan::{Memory, Plan, Request, Resume},
 };
-use crate::engine::Job;
+use crate::job::Job;
 
 /// Trains a job with sd-scripts, from the pictures to the evaluated file.
 ///
@@ -40,10 +41,11 @@ use crate::engine::Job;
 /// If the recipe is rejected, sd-scripts fails, or its result is unusable.
 pub async fn run(
     job: Job,
+    kohya: Option<Kohya>,
     events: mpsc::UnboundedSender<TrainEvent>,
     mut orders: mpsc::UnboundedReceiver<Directive>,
 ) -> Result<Ended, Failure> {
-    let Some(kohya) = job.kohya.clone() else {
+    let Some(kohya) = kohya else {
         return Err(Failure::Machine(
             "this agent has no sd-scripts: start it with --kohya-dir and --kohya-python, or choose the native engine"
                 .into(),
@@ -59,19 +61,20 @@ pub async fn run(
         done: 0,
         total: 1,
     });
-    let (base, name, to) = (
+    let (base, options, name, to) = (
         job.base.clone(),
+        job.base_options.clone(),
         job.recipe.base_model().to_owned(),
         folder.clone(),
     );
     let located = tokio::task::spawn_blocking(move || {
-        let located = Located::find(&base, &name, &to)?;
+        let located = Located::find(&base, &options, &name, &to)?;
         located.lay_out()?;
         Ok::<_, Failure>(located)
     })
     .await;
     let base = located.map_err(|panic| Failure::Machine(format!("hashing panicked: {panic}")))??;
-    if let Some(warning) = base.warning {
+    for warning in base.warnings {
         tell.log(LogLevel::Warning, warning);
     }
     let training = Training::of(&job.recipe, &job.manifest, base.hash.clone());
@@ -87,6 +90,7 @@ pub async fn run(
             recipe: &job.recipe,
             manifest: &job.manifest,
             base: &base.path,
+            vae: base.vae.as_deref(),
             prediction: base.prediction,
             base_hash: &base.hash,
             folder: &folder,

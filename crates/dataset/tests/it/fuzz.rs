@@ -4,6 +4,10 @@ use std::{convert::Infallible, io::Cursor};
 
 use dataset::{ingest::Batch, picture};
 use image::ImageFormat;
+use protocol::{
+    limits,
+    made::{self, Made, a1111, comfyui},
+};
 
 use crate::{
     good::{self, FORMATS},
@@ -52,6 +56,53 @@ fn with_right_checksums(input: &[u8]) -> Vec<u8> {
         at = end;
     }
     bytes
+}
+
+#[test]
+fn fuzz_picture_texts() {
+    let mut ours = good::file(ImageFormat::Png);
+    let record = format!(
+        r#"{{"version":1,"program":"Morpheus 0.1.0","base":{{"name":"tiny-xl","fingerprint":"{}"}},"prompt":"zora",{}}}"#,
+        "0".repeat(64),
+        r#""loras":[{"name":"zora","weight":0.8}],"seed":"18446744073709551615","n_steps":4,"guidance":5.0,"width":128,
+        "height":128,"sampler":"euler_a""#,
+    );
+    Made::parse(&record).expect("a good record");
+    let parameters = "zora, <lora:zora:0.8> ゾラ\nNegative prompt: blurry\nSteps: 4, Sampler: DPM++ 2M Karras, CFG scale: 5, \
+                      Seed: 7, Size: 128x128, Model: \"a, b\", Lora hashes: \"zora: 0123456789ab\", Version: v1.10.1";
+    let texts = [(made::KEYWORD, record), (a1111::KEYWORD, parameters.to_owned())];
+    picture::add_texts(&mut ours, &texts);
+    let packed = good::png_with(&[
+        good::chunk(
+            "zTXt",
+            &[b"parameters\0\0".as_slice(), &good::zeros(300)].concat(),
+        ),
+        good::chunk(
+            "iTXt",
+            &[
+                b"parameters\0\x01\0ja\0\xe8\xa9\xb1\0".as_slice(),
+                &good::zeros(300),
+            ]
+            .concat(),
+        ),
+    ]);
+    sim::fuzz::run("picture_texts", &[ours, packed], |input| {
+        let Ok(texts) = picture::read_texts(input) else {
+            return;
+        };
+        let n_bytes: usize = texts.iter().map(|text| text.text.len()).sum();
+        assert!(n_bytes <= limits::MAX_PICTURE_TEXT_BYTES && texts.len() <= limits::MAX_PICTURE_TEXTS);
+        for text in &texts {
+            let settings = a1111::read(&text.text);
+            assert!(settings.loras.len() <= limits::MAX_LORAS && settings.not_taken.len() <= 51);
+            if let Ok(made) = Made::parse(&text.text) {
+                let again = Made::parse(&made.to_json()).expect("what was read can be read again");
+                assert_eq!(again, made);
+                comfyui::workflow(&made);
+                a1111::write(&made);
+            }
+        }
+    });
 }
 
 #[test]

@@ -44,8 +44,6 @@ pub(crate) fn hostile(name: impl Into<String>, bytes: Vec<u8>, expect: Expect) -
 const COSTLY: Expect = Refused("needs too much memory or time");
 const DAMAGED: Expect = Refused("is a damaged ");
 const TOO_LARGE: Expect = Refused("is too large");
-/// By whichever of several checks comes first.
-const REFUSED: Expect = Refused("");
 
 /// The program itself is in it.
 const MAX_PEAK_BYTES: u64 = 512 << 20;

@@ -1,15 +1,18 @@
 //! Sizes of a base model: from the `config.json` files of a folder, or from the tensors of a single file.
 
+use protocol::base::Prediction;
 use serde::Deserialize;
 
+use super::prediction::{self, Predicts};
 use crate::{
+    assets,
     graph::Activation,
-    schedulers::{PredictionType, SchedulerConfig},
+    schedulers::{SchedulerConfig, StoredScheduler},
     text_encoder::{self, TextEncoderConfig},
     tokenizer::Padding,
     unet::{Level, UnetConfig},
     vae::{self, VaeConfig},
-    weights::{Checkpoint, Component, FileError, Folder},
+    weights::{Checkpoint, Component, FileError, Folder, Shapes},
 };
 
 /// Channels that the six sizes of a picture take in the U-Net's vector.
@@ -29,12 +32,23 @@ pub(super) struct Sizes {
     pub(super) absent_negative_is_zero: bool,
 }
 
-/// Finds out the sizes of all parts, and that they fit together.
-pub(super) fn read(checkpoint: &Checkpoint) -> Result<Sizes, FileError> {
-    let sizes = match &checkpoint.folder {
-        Some(folder) => from_folder(folder)?,
+/// Finds out the sizes of all parts, that they fit together, and what the U-Net predicts.
+pub(super) fn read(
+    checkpoint: &Checkpoint,
+    by_hand: Option<Prediction>,
+) -> Result<(Sizes, Predicts), FileError> {
+    let mut sizes = match &checkpoint.folder {
+        Some(folder) => from_folder(folder, own_vae(checkpoint)?)?,
         None => from_single_file(checkpoint)?,
     };
+    sizes.unet.check().map_err(|problem| match &checkpoint.folder {
+        Some(folder) => in_file(folder, "unet/config.json")(problem),
+        None => FileError::NotSdxl {
+            path: checkpoint.unet.path().to_owned(),
+            found: format!("a U-Net of which {problem}"),
+            expected: "the tensors of SDXL base",
+        },
+    })?;
     check_fit(&sizes).map_err(|found| FileError::NotSdxl {
         path: match &checkpoint.folder {
             Some(folder) => folder.path(),
@@ -43,7 +57,9 @@ pub(super) fn read(checkpoint: &Checkpoint) -> Result<Sizes, FileError> {
         found,
         expected: "parts of SDXL base that fit together",
     })?;
-    Ok(sizes)
+    let predicts = prediction::find(checkpoint, &sizes.scheduler, by_hand)?;
+    sizes.scheduler = sizes.scheduler.with_prediction(predicts.prediction);
+    Ok((sizes, predicts))
 }
 
 fn check_fit(sizes: &Sizes) -> Result<(), String> {
@@ -63,6 +79,13 @@ fn check_fit(sizes: &Sizes) -> Result<(), String> {
             pooled + SIZES_WIDTH
         ));
     }
+    if unet.in_channels == unet.out_channels && unet.in_channels != sizes.vae.latent_channels {
+        return Err(format!(
+            "a VAE with {} latent channels (another model's, such as that of Flux or Stable Diffusion 3?) with a U-Net \
+             for {}",
+            sizes.vae.latent_channels, unet.in_channels
+        ));
+    }
     if unet.in_channels != sizes.vae.latent_channels || unet.out_channels != unet.in_channels {
         return Err(format!(
             "a U-Net from {} to {} channels (an inpainting model?) with {} latent channels",
@@ -78,70 +101,172 @@ fn check_fit(sizes: &Sizes) -> Result<(), String> {
     Ok(())
 }
 
-fn from_single_file(checkpoint: &Checkpoint) -> Result<Sizes, FileError> {
-    let unreadable = |part: &Component, what: &str| FileError::NotSdxl {
-        path: part.path().to_owned(),
-        found: format!("{what} whose sizes cannot be told from its tensors"),
-        expected: "the tensors of SDXL base",
+/// Sizes of models whose single files are known by their tensors, so that none is missed.
+fn families() -> Result<[Sizes; 2], FileError> {
+    let tiny = Folder::BuiltIn {
+        name: "tiny-xl",
+        files: assets::TINY_XL,
     };
-    let text = |part: &Component, activation, what| {
-        TextEncoderConfig::from_shapes(|name| part.shape(name), activation)
-            .ok_or_else(|| unreadable(part, what))
-    };
-    // Merge tools mark velocity models with empty tensors of these names.
-    let has_mark = |mark| checkpoint.files.iter().any(|file| file.info(mark).is_some());
-    Ok(Sizes {
-        unet: unet_from_shapes(&checkpoint.unet).ok_or_else(|| unreadable(&checkpoint.unet, "a U-Net"))?,
-        text_encoder: text(
-            &checkpoint.text_encoder,
-            Activation::QuickGelu,
-            "a first text encoder",
-        )?,
-        text_encoder_2: text(
-            &checkpoint.text_encoder_2,
-            Activation::Gelu,
-            "a second text encoder",
-        )?,
-        vae: VaeConfig::from_shapes(|name| checkpoint.vae.shape(name))
-            .ok_or_else(|| unreadable(&checkpoint.vae, "a vae"))?,
-        scheduler: SchedulerConfig {
-            prediction_type: if has_mark("v_pred") {
-                PredictionType::VPrediction
-            } else {
-                PredictionType::Epsilon
+    Ok([Sizes::sdxl(), from_folder(&tiny, None)?])
+}
+
+impl Sizes {
+    /// stabilityai/stable-diffusion-xl-base-1.0.
+    pub(super) fn sdxl() -> Self {
+        Self {
+            unet: UnetConfig::sdxl(),
+            text_encoder: TextEncoderConfig::clip_l(),
+            text_encoder_2: TextEncoderConfig::clip_g(),
+            vae: VaeConfig::sdxl(),
+            scheduler: SchedulerConfig::default(),
+            second_padding: Padding::Zero,
+            native_resolution: 1024,
+            absent_negative_is_zero: true,
+        }
+    }
+
+    /// The tensors of each part, in the order of [`Checkpoint::parts`].
+    pub(super) fn tensors(&self) -> [Shapes; 4] {
+        [
+            self.unet.tensors(),
+            self.text_encoder.tensors(),
+            self.text_encoder_2.tensors(),
+            self.vae.tensors(),
+        ]
+    }
+
+    /// The sizes, but for channels that tell relatives of a model apart: inpainting has other inputs, and a VAE of
+    /// another family other latents.
+    fn of(self, checkpoint: &Checkpoint) -> Result<Self, FileError> {
+        let size = |part: &Component, name: &str, axis: usize| part.shape(name)?.get(axis).copied();
+        let unet = &checkpoint.unet;
+        let latents = size(&checkpoint.vae, "decoder.conv_in.weight", 1);
+        let vae = match own_vae(checkpoint)? {
+            Some(vae) => vae,
+            None => VaeConfig {
+                latent_channels: latents.unwrap_or(self.vae.latent_channels),
+                ..self.vae
             },
-            rescale_betas_zero_snr: has_mark("ztsnr"),
-            ..SchedulerConfig::default()
+        };
+        Ok(Self {
+            unet: UnetConfig {
+                in_channels: size(unet, "input_blocks.0.0.weight", 1).unwrap_or(self.unet.in_channels),
+                out_channels: size(unet, "out.2.weight", 0).unwrap_or(self.unet.out_channels),
+                ..self.unet
+            },
+            vae,
+            ..self
+        })
+    }
+
+    /// Whether most of the U-Net's tensors, and of the VAE's if there is one, are of these sizes.
+    fn are_those_of(&self, checkpoint: &Checkpoint) -> bool {
+        let most = |part: &Component, list: &Shapes| {
+            let fits =
+                |(name, shape): &(&str, &[usize])| part.shape(name).is_some_and(|found| found == *shape);
+            2 * list.iter().filter(fits).count() > list.len()
+        };
+        let has_vae = !checkpoint.vae.is_empty() && checkpoint.own_vae.is_none();
+        most(&checkpoint.unet, &self.unet.tensors())
+            && (!has_vae || most(&checkpoint.vae, &self.vae.tensors()))
+    }
+}
+
+fn from_single_file(checkpoint: &Checkpoint) -> Result<Sizes, FileError> {
+    for family in families()? {
+        if family.are_those_of(checkpoint) {
+            return family.of(checkpoint);
+        }
+    }
+    let unreadable = |part: &Component, what: &str| {
+        let path = part.path().to_owned();
+        if part.is_empty() {
+            return FileError::Incomplete {
+                path,
+                problems: format!("{what} is missing"),
+            };
+        }
+        FileError::NotSdxl {
+            path,
+            found: format!("{what} whose sizes cannot be told from its tensors"),
+            expected: "the tensors of SDXL base",
+        }
+    };
+    let Checkpoint {
+        unet,
+        text_encoder,
+        text_encoder_2,
+        vae,
+        ..
+    } = checkpoint;
+    let (first, second) = ("the first text encoder", "the second text encoder");
+    Ok(Sizes {
+        unet: unet_from_shapes(unet).ok_or_else(|| unreadable(unet, "the U-Net"))?,
+        text_encoder: TextEncoderConfig::from_shapes(text_encoder, Activation::QuickGelu, false)
+            .ok_or_else(|| unreadable(text_encoder, first))?,
+        text_encoder_2: TextEncoderConfig::from_shapes(text_encoder_2, Activation::Gelu, true)
+            .ok_or_else(|| unreadable(text_encoder_2, second))?,
+        vae: match own_vae(checkpoint)? {
+            Some(vae) => vae,
+            None => VaeConfig::from_shapes(vae).ok_or_else(|| unreadable(vae, "the VAE"))?,
         },
-        second_padding: Padding::Zero,
-        native_resolution: 1024,
-        absent_negative_is_zero: true,
+        ..Sizes::sdxl()
     })
 }
 
-/// Reads the sizes off the tensors. Heads have 64 channels and norms 32 groups, as in every single file there is.
+/// Sizes of the VAE that was named beside the model: of its configuration, or of its tensors.
+fn own_vae(checkpoint: &Checkpoint) -> Result<Option<VaeConfig>, FileError> {
+    let Some(own) = &checkpoint.own_vae else {
+        return Ok(None);
+    };
+    if let Some((folder, file)) = &own.config {
+        let stored = folder.json::<vae::StoredConfig>(file)?;
+        return VaeConfig::from_stored(stored)
+            .map_err(in_file(folder, file))
+            .map(Some);
+    }
+    let part = &checkpoint.vae;
+    for family in families()? {
+        let list = family.vae.tensors();
+        let fits = |(name, shape): &(&str, &[usize])| part.shape(name).is_some_and(|found| found == *shape);
+        if 2 * list.iter().filter(fits).count() > list.len() {
+            return Ok(Some(family.vae));
+        }
+    }
+    let unreadable = || FileError::NotSdxl {
+        path: part.path().to_owned(),
+        found: "a VAE whose sizes cannot be told from its tensors".to_owned(),
+        expected: "the tensors of SDXL's VAE",
+    };
+    VaeConfig::from_shapes(part).ok_or_else(unreadable).map(Some)
+}
+
+/// Reads the sizes off the tensors. Heads have 64 channels and norms 32 groups, as in every single file there is. A
+/// tensor that is missing changes no size: another one tells it.
 fn unet_from_shapes(unet: &Component) -> Option<UnetConfig> {
     let size = |name: &str, axis: usize| unet.shape(name)?.get(axis).copied();
-    let depth = |place: &str| {
-        (0..100)
-            .take_while(|i| {
-                let name = format!("{place}.1.transformer_blocks.{i}.norm1.weight");
-                unet.shape(&name).is_some()
-            })
-            .count()
-    };
+    let depth = |place: &str| unet.count(&format!("{place}.1.transformer_blocks."));
     let mut levels: Vec<Level> = Vec::new();
     let mut n_res_blocks = 0;
     let mut begins_level = true;
-    for i in 1..100 {
+    for i in 1..unet.count("input_blocks.") {
         let place = format!("input_blocks.{i}");
-        if size(&format!("{place}.0.op.weight"), 0).is_some() {
+        if size(&format!("{place}.0.op.weight"), 0)
+            .or(size(&format!("{place}.0.op.bias"), 0))
+            .is_some()
+        {
             begins_level = true;
             continue;
         }
-        let Some(channels) = size(&format!("{place}.0.in_layers.2.weight"), 0) else {
-            break;
-        };
+        let of_block = [
+            "in_layers.2.bias",
+            "out_layers.3.bias",
+            "out_layers.0.weight",
+            "emb_layers.1.bias",
+        ];
+        let channels = of_block
+            .iter()
+            .find_map(|part| size(&format!("{place}.0.{part}"), 0))?;
         if std::mem::take(&mut begins_level) {
             levels.push(Level {
                 channels,
@@ -151,20 +276,20 @@ fn unet_from_shapes(unet: &Component) -> Option<UnetConfig> {
         }
         n_res_blocks += usize::from(levels.len() == 1);
     }
-    let context = "middle_block.1.transformer_blocks.0.attn2.to_k.weight";
+    let mut to_context = unet.names().filter(|name| name.ends_with("attn2.to_k.weight"));
     Some(UnetConfig {
-        in_channels: size("input_blocks.0.0.weight", 1)?,
-        out_channels: size("out.2.weight", 0)?,
+        in_channels: size("input_blocks.0.0.weight", 1).unwrap_or(4),
+        out_channels: size("out.2.bias", 0).or(size("out.2.weight", 0)).unwrap_or(4),
         levels,
         middle_depth: depth("middle_block"),
         n_res_blocks,
-        context_dim: size(context, 1)?,
+        context_dim: to_context.find_map(|name| size(name, 1))?,
         vector_dim: size("label_emb.0.0.weight", 1)?,
         n_norm_groups: UnetConfig::NORM_GROUPS,
     })
 }
 
-fn from_folder(folder: &Folder) -> Result<Sizes, FileError> {
+fn from_folder(folder: &Folder, own_vae: Option<VaeConfig>) -> Result<Sizes, FileError> {
     let index: ModelIndex = folder.json("model_index.json")?;
     if !index.class_name.starts_with("StableDiffusionXL") {
         return Err(FileError::NotSdxl {
@@ -180,10 +305,9 @@ fn from_folder(folder: &Folder) -> Result<Sizes, FileError> {
         let stored: text_encoder::StoredConfig = folder.json(&file)?;
         TextEncoderConfig::from_stored(stored, has_projection).map_err(in_file(folder, &file))
     };
-    let scheduler: SchedulerConfig = folder.json_or_default("scheduler/scheduler_config.json")?;
-    scheduler
-        .check()
-        .map_err(in_file(folder, "scheduler/scheduler_config.json"))?;
+    let file = "scheduler/scheduler_config.json";
+    let stored: StoredScheduler = folder.json_or_default(file)?;
+    let scheduler = stored.into_config().map_err(in_file(folder, file))?;
     let tokenizer: StoredTokenizer = folder.json_or_default("tokenizer_2/tokenizer_config.json")?;
     let native_resolution = sample_size
         .checked_mul(DOWNSCALE as u32)
@@ -193,8 +317,11 @@ fn from_folder(folder: &Folder) -> Result<Sizes, FileError> {
         unet: unet.sizes().map_err(in_file(folder, "unet/config.json"))?,
         text_encoder: text("text_encoder", false)?,
         text_encoder_2: text("text_encoder_2", true)?,
-        vae: VaeConfig::from_stored(folder.json::<vae::StoredConfig>("vae/config.json")?)
-            .map_err(in_file(folder, "vae/config.json"))?,
+        vae: match own_vae {
+            Some(vae) => vae,
+            None => VaeConfig::from_stored(folder.json::<vae::StoredConfig>("vae/config.json")?)
+                .map_err(in_file(folder, "vae/config.json"))?,
+        },
         scheduler,
         second_padding: tokenizer.padding(),
         native_resolution,

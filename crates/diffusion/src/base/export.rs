@@ -43,7 +43,7 @@ pub fn export_built_in(name: &str, folder: &Path) -> Result<(), ExportError> {
     for tokenizer in ["tokenizer", "tokenizer_2"] {
         write(
             &folder.join(tokenizer).join("tokenizer.json"),
-            assets::CLIP_TOKENIZER,
+            crate::tokenizer::CLIP_TOKENIZER,
         )?;
     }
     Ok(())

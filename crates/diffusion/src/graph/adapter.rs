@@ -152,16 +152,39 @@ pub(crate) fn rank_of(down: &Tensor, up: &Tensor) -> Result<usize, AdapterError>
     }
 }
 
+/// What stands in place of a layer's own weights: the base's with everything added that cannot be applied beside them.
+#[derive(Debug, Clone)]
+pub struct Replaced<D: Device = Cpu> {
+    /// Of a linear layer `[out, in]` or a convolution `[out, kernel, kernel, in]`.
+    pub weight: Option<D::Weight>,
+    /// A norm's factors, `[channels]`.
+    pub gain: Option<D::Tensor>,
+    /// `[out]`; only where the layer has one.
+    pub bias: Option<D::Tensor>,
+}
+
+impl<D: Device> Default for Replaced<D> {
+    fn default() -> Self {
+        Self {
+            weight: None,
+            gain: None,
+            bias: None,
+        }
+    }
+}
+
 /// LoRAs with their weights, by module.
 #[derive(Debug, Clone)]
 pub struct AdapterSet<D: Device = Cpu> {
     modules: HashMap<String, Vec<(Adapter<D>, f32)>>,
+    replaced: HashMap<String, Replaced<D>>,
 }
 
 impl<D: Device> Default for AdapterSet<D> {
     fn default() -> Self {
         Self {
             modules: HashMap::new(),
+            replaced: HashMap::new(),
         }
     }
 }
@@ -183,14 +206,28 @@ impl<D: Device> AdapterSet<D> {
         }
     }
 
+    /// Puts weights in place of a layer's own. The layer's LoRAs are applied beside them as before.
+    pub fn replace(&mut self, key: String, replaced: Replaced<D>) {
+        self.replaced.insert(key, replaced);
+    }
+
+    /// What stands in place of a layer's own weights.
+    pub(super) fn replaced(&self, key: &str) -> Option<&Replaced<D>> {
+        self.replaced.get(key)
+    }
+
     /// Whether nothing would be changed.
     pub fn is_empty(&self) -> bool {
-        self.modules.is_empty()
+        self.modules.is_empty() && self.replaced.is_empty()
     }
 
     /// The names of the modules that are changed.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.modules.keys().map(String::as_str)
+        let beside = self
+            .modules
+            .keys()
+            .filter(|key| !self.replaced.contains_key(*key));
+        beside.chain(self.replaced.keys()).map(String::as_str)
     }
 
     /// The LoRAs of one module, in the order in which they were added.

@@ -2,10 +2,10 @@
 
 use candle_core::{Result, Tensor};
 
-use super::{Activation, AdapterSet, After, Graph, Mask};
+use super::{Activation, AdapterSet, After, Graph, Mask, Replaced};
 use crate::{
     cpu::Cpu,
-    device::Device,
+    device::{Affine, Device},
     layers::{Conv2d, GroupNorm, LayerNorm, Linear},
 };
 
@@ -32,6 +32,26 @@ impl<'a, D: Device> Eager<'a, D> {
             adapters: Some(adapters),
         }
     }
+
+    fn replaced(&self, key: Option<&str>) -> Option<&'a Replaced<D>> {
+        self.adapters?.replaced(key?)
+    }
+
+    /// A norm's scale and shift, or those that stand in their place.
+    fn affine<'b>(&self, of_base: Affine<'b, D::Tensor>, key: Option<&str>) -> Affine<'b, D::Tensor>
+    where
+        'a: 'b,
+    {
+        let replaced = self.replaced(key);
+        Affine {
+            weight: replaced
+                .and_then(|replaced| replaced.gain.as_ref())
+                .unwrap_or(of_base.weight),
+            bias: replaced
+                .and_then(|replaced| replaced.bias.as_ref())
+                .unwrap_or(of_base.bias),
+        }
+    }
 }
 
 impl<D: Device> Graph for Eager<'_, D> {
@@ -47,7 +67,11 @@ impl<D: Device> Graph for Eager<'_, D> {
     }
 
     fn linear(&mut self, x: &D::Tensor, layer: &Linear<D>) -> Result<D::Tensor> {
-        let mut y = self.device.linear(x, layer.weight(), layer.bias())?;
+        let replaced = self.replaced(layer.lora_key());
+        let weight = replaced.and_then(|replaced| replaced.weight.as_ref());
+        let bias = replaced.and_then(|replaced| replaced.bias.as_ref());
+        let (weight, bias) = (weight.unwrap_or(layer.weight()), bias.or(layer.bias()));
+        let mut y = self.device.linear(x, weight, bias)?;
         if let (Some(adapters), Some(key)) = (self.adapters, layer.lora_key()) {
             for (adapter, weight) in adapters.of(key) {
                 y = adapter.apply(self.device, x, y, *weight)?;
@@ -57,19 +81,21 @@ impl<D: Device> Graph for Eager<'_, D> {
     }
 
     fn conv2d(&mut self, x: &D::Tensor, layer: &Conv2d<D>) -> Result<D::Tensor> {
-        let (weight, bias) = (layer.weight(), layer.bias());
+        let replaced = self.replaced(layer.lora_key());
+        let weight = replaced.and_then(|replaced| replaced.weight.as_ref());
+        let bias = replaced.and_then(|replaced| replaced.bias.as_ref());
+        let (weight, bias) = (weight.unwrap_or(layer.weight()), bias.unwrap_or(layer.bias()));
         Ok(self.device.conv2d(x, weight, bias, layer.geometry())?)
     }
 
     fn group_norm(&mut self, x: &D::Tensor, layer: &GroupNorm<D>, after: After) -> Result<D::Tensor> {
-        Ok(self
-            .device
-            .group_norm(x, layer.affine(), layer.grouping(after))?
-            .0)
+        let affine = self.affine(layer.affine(), layer.lora_key());
+        Ok(self.device.group_norm(x, affine, layer.grouping(after))?.0)
     }
 
     fn layer_norm(&mut self, x: &D::Tensor, layer: &LayerNorm<D>) -> Result<D::Tensor> {
-        Ok(self.device.layer_norm(x, layer.affine(), layer.eps())?.0)
+        let affine = self.affine(layer.affine(), layer.lora_key());
+        Ok(self.device.layer_norm(x, affine, layer.eps())?.0)
     }
 
     fn attention(&mut self, qkv: [&D::Tensor; 3], n_heads: usize, mask: Mask) -> Result<D::Tensor> {

@@ -24,12 +24,26 @@ pub struct Loader<'a, D> {
     pub(super) source: &'a dyn WeightSource,
     /// What will compute with them.
     pub(crate) device: &'a D,
+    /// What kohya puts before the names of the layers; none if no LoRA can address them.
+    pub(super) lora_prefix: Option<&'static str>,
 }
 
 impl<'a, D: Device> Loader<'a, D> {
     /// Brings the weights of `source` to `device`.
     pub fn new(device: &'a D, source: &'a dyn WeightSource) -> Self {
-        Self { source, device }
+        Self {
+            source,
+            device,
+            lora_prefix: None,
+        }
+    }
+
+    /// Makes all layers targets for LoRAs, under kohya's prefix.
+    pub fn keyed(self, lora_prefix: &'static str) -> Self {
+        Self {
+            lora_prefix: Some(lora_prefix),
+            ..self
+        }
     }
 }
 
@@ -69,6 +83,14 @@ pub enum WeightError {
         found: Vec<usize>,
         /// Shape that follows from the configuration.
         expected: Vec<usize>,
+    },
+    /// The tensor holds numbers that nothing can be computed with.
+    #[error("the base model is broken: tensor `{name}` of `{origin}` holds NaN or infinite numbers")]
+    NotFinite {
+        /// File.
+        origin: String,
+        /// Tensor.
+        name: String,
     },
     /// The sizes in the configuration contradict each other, or are none that this program can run.
     #[error("the configuration of `{origin}` makes no model: {problem}")]

@@ -3,12 +3,16 @@
 //! Files are compared by what they add to a layer, `(alpha / rank) · up · down`: matrices that look nothing alike, and
 //! files of different ranks, may add the same.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
+use protocol::lora::LoraKind;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{Lora, LoraError, spectrum::Product};
+use super::{Change, Lora, LoraError, spectrum::Product};
 use crate::weights::TensorFile;
 
 /// What two files have in common and what not. `left` and `right` are the first and the second file.
@@ -106,6 +110,24 @@ pub enum CompareError {
     /// One of them cannot be used.
     #[error(transparent)]
     Lora(#[from] LoraError),
+    /// A file changes a layer by something else than two matrices.
+    #[error("module `{module}` of `{path}` is a {kind}; only LoRA and LoCon can be compared")]
+    Kind {
+        /// The file.
+        path: PathBuf,
+        /// The module.
+        module: String,
+        /// What it is.
+        kind: LoraKind,
+    },
+    /// A file has parts that are not read.
+    #[error("`{path}` cannot be compared as a whole: {words}")]
+    LeftOut {
+        /// The file.
+        path: PathBuf,
+        /// What is left out and why.
+        words: String,
+    },
     /// A tensor cannot be read.
     #[error("failed to compare the matrices of module `{module}`")]
     Matrices {
@@ -132,9 +154,18 @@ pub enum CompareError {
 /// Compares two LoRA files. Takes moments for usual ranks.
 ///
 /// # Errors
-/// If one cannot be read, is no plain LoRA or not finite, or a module has another size in the other file.
+/// If one cannot be read, holds anything else than LoRA and LoCon, is not finite, or a module has another size in the
+/// other file.
 pub fn compare(left: &TensorFile, right: &TensorFile) -> Result<Comparison, CompareError> {
     let loras = [Lora::from_file(left)?, Lora::from_file(right)?];
+    for lora in &loras {
+        if let Some(words) = protocol::lora::left_out(lora.modules.len(), &lora.leftovers) {
+            return Err(CompareError::LeftOut {
+                path: lora.path.clone(),
+                words,
+            });
+        }
+    }
     let common: Vec<&String> = loras[0]
         .modules
         .keys()
@@ -200,7 +231,22 @@ impl Sums {
 
 fn measure(module: &str, loras: &[Lora; 2]) -> Result<(ModulePair, Sums), CompareError> {
     let product = |lora: &Lora| {
-        Product::of(&lora.modules[module]).map_err(|err| CompareError::Matrices {
+        let part = &lora.modules[module];
+        let low_rank = match &part.change {
+            Some(Change::LowRank(low_rank))
+                if low_rank.mid.is_none() && part.magnitude.is_none() && part.bias.is_none() =>
+            {
+                low_rank
+            }
+            _ => {
+                return Err(CompareError::Kind {
+                    path: lora.path.clone(),
+                    module: module.to_owned(),
+                    kind: part.kind(),
+                });
+            }
+        };
+        Product::of(low_rank).map_err(|err| CompareError::Matrices {
             module: module.to_owned(),
             err,
         })
@@ -230,7 +276,7 @@ fn measure(module: &str, loras: &[Lora; 2]) -> Result<(ModulePair, Sums), Compar
 const PARTS: [&str; 5] = ["te1", "te2", "input_blocks", "middle_block", "output_blocks"];
 
 /// A module's block with its place in the model: `lora_unet_input_blocks_4_1_proj_in` is in `input_blocks_4`.
-fn block_of(module: &str) -> (usize, u32, String) {
+pub(super) fn block_of(module: &str) -> (usize, u32, String) {
     let rest = module.strip_prefix("lora_").unwrap_or(module);
     let rest = rest.strip_prefix("unet_").unwrap_or(rest);
     let part = PARTS.iter().position(|part| rest.starts_with(part));
@@ -274,9 +320,11 @@ fn form(file: &TensorFile, lora: &Lora) -> Form {
         types: BTreeMap::new(),
     };
     for module in lora.modules.values() {
-        *form.ranks.entry(module.rank()).or_default() += 1;
-        let alpha = module.alpha.unwrap_or(module.rank() as f64);
-        *form.alphas.entry(alpha.to_string()).or_default() += 1;
+        if let Some(Change::LowRank(low_rank)) = &module.change {
+            *form.ranks.entry(low_rank.rank()).or_default() += 1;
+            let alpha = low_rank.effective_alpha().unwrap_or(low_rank.rank() as f64);
+            *form.alphas.entry(alpha.to_string()).or_default() += 1;
+        }
     }
     for info in file.names().filter_map(|name| file.info(name)) {
         *form.types.entry(format!("{:?}", info.dtype)).or_default() += 1;

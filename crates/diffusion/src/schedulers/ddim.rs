@@ -72,6 +72,9 @@ impl Scheduler for Ddim {
                     signal * *latent - noise * output,
                     signal * output + noise * *latent,
                 ),
+                PredictionType::Flow => {
+                    unreachable!("`Sampler::plan` takes Euler's steps for rectified flow")
+                }
             };
             if self.clip_sample {
                 picture = picture.clamp(-1.0, 1.0);

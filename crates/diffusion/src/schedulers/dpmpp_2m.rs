@@ -1,7 +1,7 @@
 //! DPM-Solver++ of second order, multistep, midpoint (Lu et al. 2022, arXiv:2211.01095, algorithm 2);
 //! diffusers' `DPMSolverMultistepScheduler` with its defaults.
 
-use super::{NoiseSchedule, PredictionType, Scheduler, SchedulerConfig, StepCount, spacing};
+use super::{NoiseSchedule, PredictionType, Scheduler, SchedulerConfig, StepCount, flow, spacing};
 use crate::random::Random;
 
 /// DPM-Solver++(2M).
@@ -35,9 +35,24 @@ impl Level {
     }
 }
 
+impl Level {
+    /// A level of rectified flow.
+    fn of_flow(sigma: f64) -> Self {
+        let (alpha, sigma) = ((1.0 - sigma) as f32, sigma as f32);
+        Self {
+            alpha,
+            sigma,
+            lambda: alpha.ln() - sigma.ln(),
+        }
+    }
+}
+
 impl Dpmpp2m {
     /// Plans the steps.
     pub fn new(config: &SchedulerConfig, n_steps: StepCount) -> Self {
+        if config.prediction_type == PredictionType::Flow {
+            return Self::of_flow(config, n_steps);
+        }
         let trained = NoiseSchedule::new(config).sigmas();
         let timesteps = spacing::second_order(config, n_steps);
         let levels = timesteps
@@ -54,6 +69,26 @@ impl Dpmpp2m {
         }
     }
 
+    /// Along a straight line; `use_flow_sigmas` in diffusers.
+    fn of_flow(config: &SchedulerConfig, n_steps: StepCount) -> Self {
+        let n_train = config.num_train_timesteps as f64;
+        // The last of one level more would be noiseless.
+        let sigmas = flow::between((n_train - 1.0) / n_train, 0.0, n_steps.get() + 1);
+        let sigmas = sigmas
+            .iter()
+            .take(n_steps.get())
+            .map(|sigma| flow::shifted(config.shift, *sigma));
+        let sigmas: Vec<f64> = sigmas.collect();
+        let levels = sigmas.iter().copied().chain([0.0]).map(Level::of_flow).collect();
+        Self {
+            // diffusers tells the U-Net whole timesteps.
+            timesteps: sigmas.iter().map(|sigma| (sigma * n_train).trunc()).collect(),
+            levels,
+            prediction_type: PredictionType::Flow,
+            previous_picture: None,
+        }
+    }
+
     fn predicted_picture(&self, level: Level, output: &[f32], latents: &[f32]) -> Vec<f32> {
         let Level { alpha, sigma, .. } = level;
         latents
@@ -62,6 +97,7 @@ impl Dpmpp2m {
             .map(|(latent, output)| match self.prediction_type {
                 PredictionType::Epsilon => (latent - sigma * output) / alpha,
                 PredictionType::VPrediction => alpha * latent - sigma * output,
+                PredictionType::Flow => latent - sigma * output,
             })
             .collect()
     }

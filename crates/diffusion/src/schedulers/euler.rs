@@ -80,6 +80,7 @@ impl SigmaLevels {
         let sigma = self.sigmas[step];
         let distance = target - sigma;
         match self.prediction_type {
+            PredictionType::Flow => unreachable!("`Sampler::plan` takes `flow` for rectified flow"),
             PredictionType::Epsilon => {
                 for (latent, noise) in latents.iter_mut().zip(output) {
                     *latent += noise * distance;

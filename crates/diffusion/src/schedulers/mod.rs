@@ -7,11 +7,13 @@ mod ddim;
 mod dpmpp_2m;
 mod euler;
 mod euler_a;
+mod flow;
 mod noise_schedule;
 mod spacing;
 
 use std::str::FromStr;
 
+pub(crate) use self::config::StoredScheduler;
 pub use self::{
     config::{PredictionType, SchedulerConfig, TimestepSpacing},
     ddim::Ddim,
@@ -76,6 +78,14 @@ impl Sampler {
 
     /// Plans `n_steps` steps for a base model's scheduler configuration.
     pub fn plan(self, config: &SchedulerConfig, n_steps: StepCount) -> Box<dyn Scheduler> {
+        if config.prediction_type == PredictionType::Flow {
+            return match self {
+                // On a straight line DDIM's step (picture and noise as predicted, mixed anew) is Euler's.
+                Self::Euler | Self::Ddim => Box::new(flow::Euler::new(config, n_steps)),
+                Self::EulerA => Box::new(flow::EulerA::new(config, n_steps)),
+                Self::Dpmpp2m => Box::new(Dpmpp2m::new(config, n_steps)),
+            };
+        }
         match self {
             Self::Euler => Box::new(Euler::new(config, n_steps)),
             Self::EulerA => Box::new(EulerA::new(config, n_steps)),

@@ -1,6 +1,6 @@
 //! How much of the picture and how much noise there is at each timestep.
 
-use super::SchedulerConfig;
+use super::{PredictionType, SchedulerConfig};
 
 /// ᾱ of every timestep: the share of the picture's variance that is left.
 ///
@@ -8,6 +8,8 @@ use super::SchedulerConfig;
 #[derive(Debug, Clone, PartialEq)]
 pub struct NoiseSchedule {
     alphas_cumprod: Vec<f32>,
+    /// Whether picture and noise are mixed along a straight line instead.
+    is_flow: bool,
 }
 
 impl NoiseSchedule {
@@ -25,7 +27,10 @@ impl NoiseSchedule {
         if config.rescale_betas_zero_snr {
             rescale_to_zero_snr(&mut alphas_cumprod);
         }
-        Self { alphas_cumprod }
+        Self {
+            alphas_cumprod,
+            is_flow: config.prediction_type == PredictionType::Flow,
+        }
     }
 
     /// How many timesteps there are.
@@ -41,20 +46,30 @@ impl NoiseSchedule {
         self.alphas_cumprod[timestep]
     }
 
-    /// Signal-to-noise ratio ᾱ / (1 − ᾱ) of a timestep.
+    /// Signal-to-noise ratio of a timestep: ᾱ / (1 − ᾱ), or of rectified flow (1 − σ)² / σ².
     ///
     /// # Panics
     /// If there is no such timestep.
     pub fn snr(&self, timestep: usize) -> f64 {
+        if self.is_flow {
+            let (signal, noise) = self.mix(timestep);
+            return (signal / noise).powi(2);
+        }
         let alpha = f64::from(self.alpha_cumprod(timestep));
         alpha / (1.0 - alpha)
     }
 
-    /// Factors `(√ᾱ, √(1 − ᾱ))` of picture and noise: `noisy = √ᾱ · picture + √(1 − ᾱ) · noise`.
+    /// Factors of picture and noise in `noisy = signal · picture + amount · noise`: `(√ᾱ, √(1 − ᾱ))`, or of rectified
+    /// flow `(1 − σ, σ)`, where the U-Net is told σ as a share of the number of timesteps.
     ///
     /// # Panics
     /// If there is no such timestep.
     pub fn mix(&self, timestep: usize) -> (f64, f64) {
+        if self.is_flow {
+            assert!(timestep < self.n_timesteps(), "there is no timestep {timestep}");
+            let sigma = timestep as f64 / self.n_timesteps() as f64;
+            return (1.0 - sigma, sigma);
+        }
         let alpha = f64::from(self.alpha_cumprod(timestep));
         (alpha.sqrt(), (1.0 - alpha).sqrt())
     }

@@ -85,6 +85,123 @@ fn samplers_walk_the_way_of_diffusers() {
     }
 }
 
+/// diffusers' FlowMatchEulerDiscreteScheduler and DPMSolverMultistepScheduler (with `use_flow_sigmas` and `flow_shift`),
+/// version 0.35, followed by hand in f64 from [0.5, -1, 2] with the answer sin(1.3 x + t / 200).
+#[test]
+fn rectified_flow_walks_the_way_of_diffusers() {
+    type Case = (Sampler, f64, &'static [f64], [f32; 3]);
+    let cases: [Case; 6] = [
+        (
+            Sampler::Euler,
+            1.0,
+            &[1000.0, 667.0, 334.0, 1.0],
+            [0.933_282, -1.166_324, 2.190_514],
+        ),
+        (
+            Sampler::Euler,
+            3.0,
+            &[1000.0, 900.359_07, 751.121_08, 502.985_07, 8.928_57],
+            [1.202_671, -1.504_689, 2.334_523],
+        ),
+        // DDIM with η = 0 is the same there.
+        (
+            Sampler::Ddim,
+            1.0,
+            &[1000.0, 667.0, 334.0, 1.0],
+            [0.933_282, -1.166_324, 2.190_514],
+        ),
+        (
+            Sampler::Ddim,
+            3.0,
+            &[1000.0, 900.359_07, 751.121_08, 502.985_07, 8.928_57],
+            [1.202_671, -1.504_689, 2.334_523],
+        ),
+        (
+            Sampler::Dpmpp2m,
+            1.0,
+            &[999.0, 749.0, 499.0, 249.0],
+            [0.826_873, -1.197_353, 2.397_663],
+        ),
+        (
+            Sampler::Dpmpp2m,
+            3.0,
+            &[999.0, 922.0, 817.0, 666.0, 428.0],
+            [1.144_988, -1.498_4, 2.511_541],
+        ),
+    ];
+    for (sampler, shift, timesteps, expected) in cases {
+        let config = SchedulerConfig {
+            prediction_type: PredictionType::Flow,
+            shift,
+            ..SchedulerConfig::default()
+        };
+        let n_steps = (timesteps.len() as u32).try_into().unwrap();
+        let mut scheduler = sampler.plan(&config, n_steps);
+        let name = format!("{} with shift {shift}", sampler.name());
+        for (found, expected) in scheduler.timesteps().iter().zip(timesteps) {
+            assert!(
+                (found - expected).abs() < 1e-4,
+                "{name}: {found} instead of {expected}"
+            );
+        }
+        assert_eq!(scheduler.timesteps().len(), timesteps.len());
+        assert!((scheduler.initial_noise_scale() - 1.0).abs() < 1e-12);
+        let mut latents = vec![0.5, -1.0, 2.0];
+        for (step, timestep) in timesteps.iter().enumerate() {
+            let output: Vec<f32> = latents
+                .iter()
+                .map(|x| (1.3 * x + *timestep as f32 / 200.0).sin())
+                .collect();
+            scheduler.step(step, &output, &mut latents, &mut Random::from_seed(2));
+        }
+        check_close(&name, &latents, &expected);
+    }
+}
+
+/// A U-Net that knows picture and noise leads every sampler to the picture, whatever it predicts. DDIM ends at timestep 0,
+/// where 3 % of the noise is left.
+#[test]
+fn every_sampler_arrives_at_the_picture() {
+    let picture = [0.3_f32, -1.2, 0.8, 0.0];
+    for prediction in protocol::base::Prediction::ALL {
+        let config = SchedulerConfig::default().with_prediction(prediction);
+        for sampler in Sampler::ALL {
+            let mut scheduler = sampler.plan(&config, 12.try_into().unwrap());
+            let scale = scheduler.initial_noise_scale() as f32;
+            let mut random = Random::from_seed(3);
+            let mut latents: Vec<f32> = random.normal(4).iter().map(|x| x * scale).collect();
+            let schedule = NoiseSchedule::new(&config);
+            for (step, timestep) in scheduler.timesteps().to_vec().into_iter().enumerate() {
+                let input = scheduler.input_scale(step) as f32;
+                let (signal, amount) = match config.prediction_type {
+                    // Fractional timesteps are exact on a straight line.
+                    PredictionType::Flow => (1.0 - timestep as f32 / 1000.0, timestep as f32 / 1000.0),
+                    _ => {
+                        let mix = schedule.mix((timestep.round() as usize).min(999));
+                        (mix.0 as f32, mix.1 as f32)
+                    }
+                };
+                let output: Vec<f32> = latents
+                    .iter()
+                    .zip(&picture)
+                    .map(|(latent, x)| {
+                        let noise = (latent * input - signal * x) / amount;
+                        config.prediction_type.target((signal, amount), *x, noise)
+                    })
+                    .collect();
+                scheduler.step(step, &output, &mut latents, &mut random);
+            }
+            for (found, expected) in latents.iter().zip(&picture) {
+                assert!(
+                    (found - expected).abs() < 0.1,
+                    "{} for {prediction}: {latents:?} instead of {picture:?}",
+                    sampler.name()
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn noise_schedule_of_sdxl() {
     let schedule = NoiseSchedule::new(&SchedulerConfig::default());

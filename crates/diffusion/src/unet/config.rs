@@ -1,5 +1,10 @@
 //! Sizes of an SDXL U-Net, and the plan of its blocks that follows from them.
 
+use crate::weights::MAX_SIDE;
+
+/// No model has more blocks of one kind in a row: SDXL has 10 at most.
+const MAX_BLOCKS: usize = 100;
+
 /// One resolution of the U-Net.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Level {
@@ -81,6 +86,15 @@ impl UnetConfig {
         ];
         if sizes.contains(&0) || self.n_norm_groups == 0 {
             return Err("a size is zero".into());
+        }
+        let channels = self.levels.iter().map(|level| level.channels);
+        let depths = self.levels.iter().map(|level| level.transformer_depth);
+        if sizes.into_iter().chain(channels).any(|size| size > MAX_SIDE)
+            || depths
+                .chain([self.middle_depth, self.n_res_blocks, self.levels.len()])
+                .any(|n| n > MAX_BLOCKS)
+        {
+            return Err("a size is larger than that of any model".into());
         }
         for (i, level) in self.levels.iter().enumerate() {
             if level.channels == 0 || !level.channels.is_multiple_of(self.n_norm_groups) {

@@ -35,12 +35,10 @@ impl<D: Device> ResBlock<D> {
             GroupNorm::load(source, &path(part), channels, config.n_norm_groups, NORM_EPS)
         };
         let conv = |part: &str, in_out, geometry| Conv2d::load(source, &path(part), in_out, geometry);
-        let embedding = path("emb_layers.1");
         Ok(Self {
             in_norm: norm("in_layers.0", n_in)?,
             in_conv: conv("in_layers.2", (n_in, n_out), ConvGeometry::SAME)?,
-            embedding: Linear::load(source, &embedding, (config.time_dim(), n_out))?
-                .with_lora_key(super::key(&embedding)),
+            embedding: Linear::load(source, &path("emb_layers.1"), (config.time_dim(), n_out))?,
             out_norm: norm("out_layers.0", n_out)?,
             out_conv: conv("out_layers.3", (n_out, n_out), ConvGeometry::SAME)?,
             skip: (n_in != n_out)

@@ -2,7 +2,7 @@
 
 use candle_core::Result as TensorResult;
 
-use super::{UnetConfig, config::TransformerPlan, key};
+use super::{UnetConfig, config::TransformerPlan};
 use crate::{
     device::Device,
     graph::{After, Graph, Mask, picture_dims},
@@ -27,10 +27,7 @@ impl<D: Device> Transformer<D> {
         config: &UnetConfig,
     ) -> Result<Self, WeightError> {
         let TransformerPlan { name, channels, .. } = plan;
-        let projection = |part: &str| {
-            let path = format!("{name}.{part}");
-            Ok(Linear::load(source, &path, (*channels, *channels))?.with_lora_key(key(&path)))
-        };
+        let projection = |part: &str| Linear::load(source, &format!("{name}.{part}"), (*channels, *channels));
         let norm = format!("{name}.norm");
         let block = |i| {
             Block::load(
@@ -90,10 +87,7 @@ impl<D: Device> Block<D> {
         let c = plan.channels;
         let path = |part: &str| format!("{name}.{part}");
         let norm = |part: &str| LayerNorm::load(source, &path(part), c);
-        let linear = |part: &str, in_out| {
-            let path = path(part);
-            Ok(Linear::load(source, &path, in_out)?.with_lora_key(key(&path)))
-        };
+        let linear = |part: &str, in_out| Linear::load(source, &path(part), in_out);
         Ok(Self {
             norm1: norm("norm1")?,
             attn1: Attention::load(source, &path("attn1"), plan, c)?,
@@ -142,16 +136,13 @@ impl<D: Device> Attention<D> {
         context_dim: usize,
     ) -> Result<Self, WeightError> {
         let c = plan.channels;
-        let projection = |part: &str, n_in| {
-            let path = format!("{name}.{part}");
-            Ok(Linear::load_no_bias(source, &path, (n_in, c))?.with_lora_key(key(&path)))
-        };
-        let out = format!("{name}.to_out.0");
+        let projection =
+            |part: &str, n_in| Linear::load_no_bias(source, &format!("{name}.{part}"), (n_in, c));
         Ok(Self {
             to_q: projection("to_q", c)?,
             to_k: projection("to_k", context_dim)?,
             to_v: projection("to_v", context_dim)?,
-            to_out: Linear::load(source, &out, (c, c))?.with_lora_key(key(&out)),
+            to_out: Linear::load(source, &format!("{name}.to_out.0"), (c, c))?,
             n_heads: plan.n_heads,
         })
     }

@@ -6,7 +6,7 @@ use super::VaeConfig;
 use crate::{
     device::Device,
     graph::{After, Graph, Mask, picture_dims},
-    layers::{Conv2d, ConvGeometry, GroupNorm, Linear, Loader, WeightError, WeightSource as _},
+    layers::{Conv2d, ConvGeometry, GroupNorm, Linear, Loader, WeightError},
 };
 
 /// Of every group norm in diffusers' `AutoencoderKL`.
@@ -175,8 +175,8 @@ impl<D: Device> Middle<D> {
         let attention = format!("{name}.attentions.0");
         Ok(Self {
             first: block(0)?,
-            attention: source
-                .contains(&format!("{attention}.to_q.weight"))
+            attention: config
+                .has_attention
                 .then(|| Attention::load(source, &attention, channels, config))
                 .transpose()?,
             second: block(1)?,

@@ -6,17 +6,15 @@ use std::{
     sync::Arc,
 };
 
+use protocol::base::weights::{NoWeights, PARTS, Prefer, TENSORS, choose, stem};
 use serde::de::DeserializeOwned;
 
-use super::{Component, FileError, Part, TensorFile, names};
+use super::{Component, FileError, Part, TensorFile, names, single_file};
 
 /// What a file or folder must hold, for errors.
 const EXPECTED: &str = "a single-file SDXL checkpoint (safetensors with `model.diffusion_model.`, \
      `conditioner.embedders.` and `first_stage_model.` tensors) or a diffusers folder with unet, text_encoder, \
      text_encoder_2 and vae";
-
-/// Folders of a diffusers folder that hold tensors.
-pub const PARTS: [&str; 4] = ["unet", "text_encoder", "text_encoder_2", "vae"];
 
 /// The tensors of a base model, sorted into its parts, and where its configuration lies.
 #[derive(Debug, Clone)]
@@ -33,6 +31,8 @@ pub struct Checkpoint {
     pub files: Vec<Arc<TensorFile>>,
     /// The folder with `config.json` files; a single file has none.
     pub folder: Option<Folder>,
+    /// The VAE that was named beside it, which stands in `vae` and among the files too.
+    pub own_vae: Option<OwnVae>,
 }
 
 impl Checkpoint {
@@ -41,10 +41,19 @@ impl Checkpoint {
     /// # Errors
     /// If there is nothing, or something else.
     pub fn open(path: &Path) -> Result<Self, FileError> {
+        Self::open_with(path, None)
+    }
+
+    /// Opens a base model with a VAE of its own: a file or a folder, in place of the one that the model may hold.
+    ///
+    /// # Errors
+    /// If there is nothing, or something else.
+    pub fn open_with(path: &Path, vae: Option<&Path>) -> Result<Self, FileError> {
+        let own_vae = vae.map(OwnVae::open).transpose()?;
         if path.is_dir() {
-            Self::from_folder(Folder::Disk(path.to_owned()))
+            Self::from_folder(Folder::Disk(path.to_owned()), own_vae)
         } else {
-            Self::from_file(TensorFile::open(path)?)
+            Self::from_file(TensorFile::open(path)?, own_vae)
         }
     }
 
@@ -55,35 +64,65 @@ impl Checkpoint {
     pub fn built_in(
         name: &'static str,
         files: &'static [(&'static str, &'static [u8])],
+        vae: Option<&Path>,
     ) -> Result<Self, FileError> {
-        Self::from_folder(Folder::BuiltIn { name, files })
+        let own_vae = vae.map(OwnVae::open).transpose()?;
+        Self::from_folder(Folder::BuiltIn { name, files }, own_vae)
     }
 
-    fn from_file(file: TensorFile) -> Result<Self, FileError> {
-        let file = Arc::new(file);
-        let path = file.path().to_owned();
-        let mut parts = [(); 4].map(|()| Component::new(path.clone()));
-        let [unet, text_encoder, text_encoder_2, vae] = &mut parts;
-        let n_levels = vae_levels(&file);
-        for key in file.names() {
-            if let Some(name) = key.strip_prefix("model.diffusion_model.") {
-                unet.list(name.to_owned(), &file, key, Part::Whole);
-            } else if let Some(name) = key.strip_prefix("conditioner.embedders.0.transformer.") {
-                text_encoder.list(name.to_owned(), &file, key, Part::Whole);
-            } else if let Some(name) = key.strip_prefix("conditioner.embedders.1.model.") {
-                for (name, part) in names::text_from_open_clip(name) {
-                    text_encoder_2.list(name, &file, key, part);
-                }
-            } else if let Some(name) = key.strip_prefix("first_stage_model.")
-                && let Some((name, part)) = names::vae_from_single_file(name, n_levels)
-            {
-                vae.list(name, &file, key, part);
-            }
+    /// The file or folder.
+    pub(crate) fn path(&self) -> PathBuf {
+        match &self.folder {
+            Some(folder) => folder.path(),
+            None => self.unet.path().to_owned(),
         }
-        if parts.iter().any(Component::is_empty) {
+    }
+
+    /// Its parts and what messages call them.
+    pub(crate) fn parts(&self) -> [(&'static str, &Component); 4] {
+        [
+            ("U-Net", &self.unet),
+            ("first text encoder", &self.text_encoder),
+            ("second text encoder", &self.text_encoder_2),
+            ("VAE", &self.vae),
+        ]
+    }
+
+    /// What the file calls a canonical tensor of the part with this number.
+    pub(crate) fn spelled(&self, part: usize, name: &str) -> String {
+        let (_, component) = self.parts()[part];
+        if self.folder.is_some() {
+            return match part {
+                0 => names::unet_to_diffusers(name, 2).unwrap_or_else(|| name.to_owned()),
+                _ => name.to_owned(),
+            };
+        }
+        single_file::spelled(part, name, component)
+    }
+
+    /// Why a stored tensor draws nothing, if that is known.
+    pub(crate) fn harmless(&self, file: &TensorFile, key: &str) -> Option<&'static str> {
+        let folder = file.path().parent().and_then(Path::file_name);
+        let part = match self.folder {
+            Some(_) => PARTS
+                .iter()
+                .position(|part| folder.is_some_and(|folder| folder == *part)),
+            None => single_file::part(key),
+        };
+        let is_own = self.own_vae.as_ref().is_some_and(|vae| !vae.has(file));
+        if is_own && part == Some(3) {
+            return Some("another VAE was named");
+        }
+        single_file::harmless(key, part)
+    }
+
+    fn from_file(file: TensorFile, own_vae: Option<OwnVae>) -> Result<Self, FileError> {
+        let file = Arc::new(file);
+        let parts = single_file::sort(&file);
+        if let Some(found) = single_file::something_else(&file, &parts) {
             return Err(FileError::NotSdxl {
-                path,
-                found: describe(&file, &parts),
+                path: file.path().to_owned(),
+                found,
                 expected: EXPECTED,
             });
         }
@@ -95,12 +134,23 @@ impl Checkpoint {
             vae,
             files: vec![file],
             folder: None,
-        })
+            own_vae: None,
+        }
+        .with(own_vae))
     }
 
-    fn from_folder(folder: Folder) -> Result<Self, FileError> {
+    /// Takes the VAE from elsewhere.
+    fn with(mut self, own_vae: Option<OwnVae>) -> Self {
+        if let Some(own) = &own_vae {
+            self.vae = own.tensors.clone();
+            self.files.extend(own.files.iter().cloned());
+        }
+        Self { own_vae, ..self }
+    }
+
+    fn from_folder(folder: Folder, own_vae: Option<OwnVae>) -> Result<Self, FileError> {
         let mut files = Vec::new();
-        let mut open = |part: &str| -> Result<Vec<Arc<TensorFile>>, FileError> {
+        let mut open = |part: &'static str| -> Result<Vec<Arc<TensorFile>>, FileError> {
             let opened = folder.weight_files(part)?;
             files.extend(opened.iter().cloned());
             Ok(opened)
@@ -111,8 +161,8 @@ impl Checkpoint {
         // SDXL and its relatives have two residual blocks to a down block; other numbers are named alike.
         let n_layers = folder.json::<UnetLayers>("unet/config.json")?.layers_per_block;
         for file in open("unet")? {
-            for key in file.names() {
-                if let Some(name) = names::unet_from_diffusers(key, n_layers) {
+            for key in sorted(&file) {
+                if let Some(name) = names::unet(key, n_layers) {
                     unet.list(name, &file, key, Part::Whole);
                 }
             }
@@ -124,16 +174,20 @@ impl Checkpoint {
             ("text_encoder_2", &mut text_encoder_2),
         ] {
             for file in open(part)? {
-                for key in file.names() {
-                    component.list(names::text_from_transformers(key), &file, key, Part::Whole);
+                for key in sorted(&file) {
+                    for (name, how) in names::text(key) {
+                        component.list(name, &file, key, how);
+                    }
                 }
             }
         }
         let mut vae = Component::new(path.join("vae"));
-        for file in open("vae")? {
-            for key in file.names() {
-                let (name, part) = names::vae_from_diffusers(key);
-                vae.list(name, &file, key, part);
+        if own_vae.is_none() {
+            for file in open("vae")? {
+                for key in sorted(&file) {
+                    let (name, part) = names::vae_from_diffusers(key);
+                    vae.list(name, &file, key, part);
+                }
             }
         }
         Ok(Self {
@@ -143,57 +197,88 @@ impl Checkpoint {
             vae,
             files,
             folder: Some(folder),
+            own_vae: None,
+        }
+        .with(own_vae))
+    }
+}
+
+/// In an order, so that the same name of two tensors means the same one each time.
+fn sorted(file: &TensorFile) -> Vec<&str> {
+    let mut keys: Vec<&str> = file.names().collect();
+    keys.sort_unstable();
+    keys
+}
+
+/// A VAE that was named beside the base model.
+#[derive(Debug, Clone)]
+pub struct OwnVae {
+    tensors: Component,
+    files: Vec<Arc<TensorFile>>,
+    /// The folder with its `config.json`, if it has one, and its path in there.
+    pub(crate) config: Option<(Folder, &'static str)>,
+}
+
+impl OwnVae {
+    /// Opens a file (diffusers' names, or those of single files with or without `first_stage_model.`), a folder with
+    /// `config.json` and weights, or the folder of a whole model.
+    fn open(path: &Path) -> Result<Self, FileError> {
+        let not_vae = |found: String| FileError::NotSdxl {
+            path: path.to_owned(),
+            found,
+            expected: "a VAE: a safetensors file with `decoder.` and `encoder.` tensors, or a diffusers folder with \
+                       config.json and diffusion_pytorch_model.safetensors",
+        };
+        let (files, config) = if path.is_dir() {
+            let is_whole = path.join("vae").is_dir();
+            let (folder, file) = if is_whole {
+                (path.join("vae"), "vae/config.json")
+            } else {
+                (path.to_owned(), "config.json")
+            };
+            let files = open_all(
+                &folder,
+                &weight_paths(&folder, "vae").map_err(|err| not_vae(err.to_string()))?,
+            )?;
+            (files, Some((Folder::Disk(path.to_owned()), file)))
+        } else {
+            (vec![Arc::new(TensorFile::open(path)?)], None)
+        };
+        let mut tensors = Component::new(path.to_owned());
+        for file in &files {
+            let [.., vae] = single_file::sort(file);
+            tensors.take(vae);
+        }
+        if tensors.is_empty() {
+            let keys = files.iter().flat_map(|file| sorted(file));
+            let first = keys.clone().next().unwrap_or("none").to_owned();
+            return Err(not_vae(format!(
+                "{} other tensors such as `{first}`",
+                keys.count()
+            )));
+        }
+        Ok(Self {
+            tensors,
+            files,
+            config,
         })
     }
+
+    fn has(&self, file: &TensorFile) -> bool {
+        self.files.iter().any(|own| own.path() == file.path())
+    }
+}
+
+fn open_all(folder: &Path, names: &[String]) -> Result<Vec<Arc<TensorFile>>, FileError> {
+    let files = names
+        .iter()
+        .map(|name| TensorFile::open(&folder.join(name)).map(Arc::new));
+    files.collect()
 }
 
 #[derive(serde::Deserialize)]
 struct UnetLayers {
     layers_per_block: usize,
-}
-
-/// How many resolutions the VAE of a single file has.
-fn vae_levels(file: &TensorFile) -> usize {
-    (0..=16)
-        .take_while(|level| {
-            let key = format!("first_stage_model.decoder.up.{level}.block.0.conv1.weight");
-            file.info(&key).is_some()
-        })
-        .count()
-}
-
-/// Says in words what a file that is no SDXL checkpoint seems to be.
-fn describe(file: &TensorFile, parts: &[Component; 4]) -> String {
-    let has = |prefix: &str| file.names().any(|name| name.starts_with(prefix));
-    let known = [
-        ("lora_", "a LoRA"),
-        ("unet.", "a LoRA in diffusers' format"),
-        ("cond_stage_model.transformer.", "a Stable Diffusion 1 checkpoint"),
-        ("cond_stage_model.model.", "a Stable Diffusion 2 checkpoint"),
-        ("conditioner.embedders.0.model.", "an SDXL refiner"),
-        ("double_blocks.", "a Flux model"),
-        ("model.diffusion_model.double_blocks.", "a Flux model"),
-        (
-            "model.diffusion_model.joint_blocks.",
-            "a Stable Diffusion 3 checkpoint",
-        ),
-        ("down_blocks.", "a U-Net alone in diffusers' format"),
-    ];
-    if let Some((_, what)) = known.into_iter().find(|(prefix, _)| has(prefix)) {
-        return what.to_owned();
-    }
-    let missing: Vec<&str> = ["unet", "text encoder 1", "text encoder 2", "vae"]
-        .into_iter()
-        .zip(parts)
-        .filter_map(|(name, part)| part.is_empty().then_some(name))
-        .collect();
-    if missing.len() < parts.len() {
-        return format!("a checkpoint without {}", missing.join(", "));
-    }
-    match file.names().min() {
-        Some(name) => format!("{} other tensors such as `{name}`", file.names().count()),
-        None => "no tensors".to_owned(),
-    }
 }
 
 /// A diffusers folder.
@@ -253,6 +338,11 @@ impl Folder {
         }
     }
 
+    /// Whether it has a configuration file of this name.
+    pub(crate) fn has(&self, file: &str) -> bool {
+        self.read(file).is_some()
+    }
+
     fn read(&self, file: &str) -> Option<Cow<'static, [u8]>> {
         match self {
             Self::Disk(folder) => {
@@ -270,10 +360,10 @@ impl Folder {
     }
 
     /// Opens the weights of one part.
-    fn weight_files(&self, part: &str) -> Result<Vec<Arc<TensorFile>>, FileError> {
-        let file = format!("{part}/{}.safetensors", stem(part));
+    fn weight_files(&self, part: &'static str) -> Result<Vec<Arc<TensorFile>>, FileError> {
         match self {
             Self::BuiltIn { name, files } => {
+                let file = format!("{part}/{}{TENSORS}", stem(part));
                 let Some((_, bytes)) = files.iter().find(|(name, _)| *name == file) else {
                     return Err(self.without(&file));
                 };
@@ -281,14 +371,13 @@ impl Folder {
                 Ok(vec![Arc::new(file)])
             }
             Self::Disk(folder) => {
-                let paths = weight_paths(folder, part);
-                if paths.is_empty() {
-                    return Err(self.without(&file));
-                }
-                paths
-                    .iter()
-                    .map(|path| TensorFile::open(path).map(Arc::new))
-                    .collect()
+                let inside = folder.join(part);
+                let names = weight_paths(&inside, part).map_err(|err| FileError::NotSdxl {
+                    path: self.path(),
+                    found: format!("a folder with {err}"),
+                    expected: EXPECTED,
+                })?;
+                open_all(&inside, &names)
             }
         }
     }
@@ -302,41 +391,20 @@ impl Folder {
     }
 }
 
-/// Beginning of the names of a part's files with tensors.
-pub fn stem(part: &str) -> &'static str {
-    if part.starts_with("text") {
-        "model"
-    } else {
-        "diffusion_pytorch_model"
-    }
-}
-
-/// The files with the tensors of one part of a diffusers folder: one that is whole, one in half precision, or several.
-pub fn weight_paths(folder: &Path, part: &str) -> Vec<PathBuf> {
-    let (folder, stem) = (folder.join(part), stem(part));
-    let mut whole = [".safetensors", ".fp16.safetensors"]
-        .map(|ending| folder.join(format!("{stem}{ending}")))
-        .into_iter();
-    match whole.find(|path| path.is_file()) {
-        Some(path) => vec![path],
-        None => shards(&folder, stem),
-    }
-}
-
-/// Files like `diffusion_pytorch_model-00001-of-00002.safetensors`, in order.
-fn shards(folder: &Path, stem: &str) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return Vec::new();
-    };
-    let mut shards: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| {
-            path.file_name()
-                .and_then(|name| name.to_str())
-                .and_then(|name| name.strip_prefix(stem)?.strip_suffix(".safetensors"))
-                .is_some_and(|middle| middle.starts_with('-') && middle.contains("-of-"))
+/// The names of the files with the tensors of one part, in the part's own folder: one that is whole, or all shards.
+///
+/// # Errors
+/// If none is complete.
+pub fn weight_paths(folder: &Path, part: &'static str) -> Result<Vec<String>, NoWeights> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let names: Vec<String> = entries
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            // Links lead to files as well.
+            let is_file = entry.path().is_file();
+            is_file.then(|| entry.file_name().into_string().ok())?
         })
         .collect();
-    shards.sort();
-    shards
+    let chosen = choose(part, names.iter().map(String::as_str), Prefer::Full)?;
+    Ok(chosen.into_iter().map(str::to_owned).collect())
 }

@@ -10,6 +10,9 @@ use crate::{
     layers::{WeightError, WeightSource},
 };
 
+/// No model has a larger side of a tensor: SDXL's largest is its vocabulary.
+pub(crate) const MAX_SIDE: usize = 1 << 20;
+
 /// One part of a base model: canonical tensor names, and where each is found.
 #[derive(Debug, Clone, Default)]
 pub struct Component {
@@ -55,6 +58,24 @@ impl Component {
         });
     }
 
+    /// Lists what another part lists, and is not listed yet.
+    pub(super) fn take(&mut self, other: Self) {
+        for (name, entry) in other.entries {
+            self.entries.entry(name).or_insert(entry);
+        }
+    }
+
+    /// What the files call the tensors that are listed.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.entries.values().map(|entry| entry.key.as_str())
+    }
+
+    /// The file and the stored tensor that hold a canonical one.
+    pub(crate) fn stored(&self, name: &str) -> Option<(&TensorFile, &str)> {
+        let entry = self.entries.get(name)?;
+        Some((&entry.file, &entry.key))
+    }
+
     /// The file or folder that it was opened from.
     pub fn path(&self) -> &std::path::Path {
         &self.path
@@ -70,10 +91,31 @@ impl Component {
         self.entries.keys().map(String::as_str)
     }
 
+    /// Where each tensor is found: its canonical name, its file, its name there, and which part of it is meant.
+    pub fn places(&self) -> impl Iterator<Item = (&str, &Arc<TensorFile>, &str, Part)> {
+        self.entries
+            .iter()
+            .map(|(name, entry)| (name.as_str(), &entry.file, entry.key.as_str(), entry.part))
+    }
+
+    /// One more than the highest number that follows `prefix` in a canonical name; 0 if none does. A file of a stranger
+    /// may have any number; sizes of a hundred and more occur in no model.
+    pub(crate) fn count(&self, prefix: &str) -> usize {
+        let numbers = self.names().filter_map(|name| {
+            let number: usize = name.strip_prefix(prefix)?.split('.').next()?.parse().ok()?;
+            (number < 100).then_some(number + 1)
+        });
+        numbers.max().unwrap_or(0)
+    }
+
     /// Shape of a tensor, if it is there and can be what its name says.
     pub fn shape(&self, name: &str) -> Option<Vec<usize>> {
         let entry = self.entries.get(name)?;
         let stored = &entry.file.info(&entry.key)?.shape;
+        // A side of nothing lets a header name any size for the others.
+        if stored.iter().any(|side| *side > MAX_SIDE) {
+            return None;
+        }
         match (entry.part, stored.as_slice()) {
             (Part::Whole, _) => Some(stored.clone()),
             (Part::Matrix, [rows, columns, 1, 1] | [rows, columns]) => Some(vec![*rows, *columns]),
@@ -112,8 +154,14 @@ impl WeightSource for Component {
                 name: name.to_owned(),
             });
         };
-        self.read(entry, &shape)
-            .map_err(candle_core::Error::wrap)
+        let numbers = self.read(entry, &shape).map_err(candle_core::Error::wrap);
+        if numbers.as_ref().is_ok_and(|numbers| !are_finite(numbers)) {
+            return Err(WeightError::NotFinite {
+                origin: entry.file.path().display().to_string(),
+                name: entry.key.clone(),
+            });
+        }
+        numbers
             .and_then(|numbers| tensor(numbers, shape))
             .map_err(|err| WeightError::Read {
                 origin: entry.file.path().display().to_string(),
@@ -121,6 +169,12 @@ impl WeightSource for Component {
                 err,
             })
     }
+}
+
+/// Whether no number is infinite or none at all. Looks at the bits of all of them, which takes no branch.
+fn are_finite(numbers: &[f32]) -> bool {
+    let bits = |number: &f32| number.to_bits() & 0x7fff_ffff;
+    numbers.iter().map(bits).fold(0, u32::max) < f32::INFINITY.to_bits()
 }
 
 /// The matrix `[rows, columns]` of a stored `[columns, rows]`.

@@ -8,7 +8,7 @@ use std::{
 use safetensors::{Dtype, SafeTensors};
 use sha2::{Digest, Sha256};
 
-use super::{FileError, bytes::Bytes};
+use super::{FileError, Stored, bytes::Bytes, sniff};
 
 /// Length of the number in front of the header.
 const PREFIX: usize = 8;
@@ -46,7 +46,7 @@ impl TensorFile {
     /// Opens a file.
     ///
     /// # Errors
-    /// If it cannot be opened, is a pickle, or is not whole.
+    /// If it cannot be opened, is a pickle or anything else, or is not whole.
     pub fn open(path: &Path) -> Result<Self, FileError> {
         let bytes = Bytes::map(path).map_err(|err| match err.kind() {
             std::io::ErrorKind::NotFound => FileError::Missing { path: path.into() },
@@ -67,12 +67,14 @@ impl TensorFile {
     }
 
     fn parse(path: PathBuf, bytes: Bytes) -> Result<Self, FileError> {
-        if is_pickle(&path, &bytes) {
-            return Err(FileError::Pickle { path });
+        if let Some(err) = sniff::other(&path, &bytes) {
+            return Err(err);
         }
         let (header_length, header) = match SafeTensors::read_metadata(&bytes) {
             Ok(found) => found,
-            Err(err) => return Err(FileError::Header { path, err }),
+            Err(err) => {
+                return Err(sniff::wrong_length(&path, &bytes).unwrap_or(FileError::Header { path, err }));
+            }
         };
         let tensors = header
             .tensors()
@@ -128,6 +130,9 @@ impl TensorFile {
             Dtype::F32 => Ok(each(bytes, f32::from_le_bytes)),
             Dtype::F16 => Ok(each(bytes, |b| half::f16::from_le_bytes(b).to_f32())),
             Dtype::BF16 => Ok(each(bytes, |b| half::bf16::from_le_bytes(b).to_f32())),
+            Dtype::F8_E4M3 => Ok(bytes.iter().map(|byte| e4m3(*byte)).collect()),
+            // The upper half of an f16.
+            Dtype::F8_E5M2 => Ok(each(bytes, |[b]| half::f16::from_le_bytes([0, b]).to_f32())),
             Dtype::F64 => Ok(each(bytes, |b| f64::from_le_bytes(b) as f32)),
             Dtype::I64 if info.shape.iter().product::<usize>() == 1 => {
                 Ok(each(bytes, |b| i64::from_le_bytes(b) as f32))
@@ -138,6 +143,35 @@ impl TensorFile {
                 found,
             }),
         }
+    }
+
+    /// The bytes of a tensor as they are stored, little-endian and row by row.
+    ///
+    /// # Errors
+    /// If there is no such tensor.
+    pub fn bytes(&self, name: &str) -> Result<&[u8], FileError> {
+        Ok(self.find(name)?.1)
+    }
+
+    /// A tensor as it is stored.
+    ///
+    /// # Errors
+    /// If there is no such tensor.
+    pub fn stored(&self, name: &str) -> Result<Stored, FileError> {
+        let (info, bytes) = self.find(name)?;
+        Ok(Stored {
+            dtype: info.dtype,
+            shape: info.shape.clone(),
+            bytes: bytes.to_vec(),
+        })
+    }
+
+    /// Whether [`read`](Self::read) takes numbers of this kind.
+    pub(crate) fn reads(dtype: Dtype) -> bool {
+        matches!(
+            dtype,
+            Dtype::F32 | Dtype::F16 | Dtype::BF16 | Dtype::F64 | Dtype::F8_E4M3 | Dtype::F8_E5M2
+        )
     }
 
     fn find(&self, name: &str) -> Result<(&TensorInfo, &[u8]), FileError> {
@@ -174,12 +208,17 @@ fn each<const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> f32) -> Vec<f3
     numbers.iter().map(|bytes| number(*bytes)).collect()
 }
 
-/// `torch.save` writes a zip archive, and before 2020 a bare pickle of protocol 2.
-fn is_pickle(path: &Path, bytes: &[u8]) -> bool {
-    let by_content = bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(&[0x80, 0x02]);
-    let by_name = path
-        .extension()
-        .is_some_and(|extension| ["ckpt", "pt", "pth", "bin"].iter().any(|e| extension == *e));
-    // A safetensors header begins with a brace, whatever the file is called.
-    (by_content || by_name) && bytes.get(PREFIX) != Some(&b'{')
+/// An 8-bit float of 4 bits of exponent and 3 of fraction, biased by 7, without infinities: E4M3 of Micikevicius et al.
+/// 2022, *FP8 Formats for Deep Learning*, table 1.
+fn e4m3(byte: u8) -> f32 {
+    let (exponent, fraction) = (i32::from(byte >> 3 & 0xf), f32::from(byte & 7) / 8.0);
+    let size = match (exponent, byte & 7) {
+        (0xf, 7) => f32::NAN,
+        (0, _) => fraction * 2f32.powi(-6),
+        _ => (1.0 + fraction) * 2f32.powi(exponent - 7),
+    };
+    if byte & 0x80 == 0 { size } else { -size }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,15 +6,24 @@ mod bytes;
 mod checkpoint;
 mod component;
 mod file;
+mod kind;
 pub mod names;
+mod shapes;
+mod single_file;
+mod sniff;
+mod stored;
 
 use std::path::PathBuf;
 
 pub use self::{
-    checkpoint::{Checkpoint, Folder, PARTS, stem, weight_paths},
+    checkpoint::{Checkpoint, Folder, OwnVae, weight_paths},
     component::{Component, Part},
     file::{TensorFile, TensorInfo},
+    kind::describe,
+    stored::{Rounding, Stored},
 };
+
+pub(crate) use self::{component::MAX_SIDE, shapes::Shapes};
 
 /// Why a weight file could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +51,14 @@ pub enum FileError {
         /// The file.
         path: PathBuf,
     },
+    /// The file is something else, or a part of it is missing.
+    #[error("`{path}` is {what}")]
+    Other {
+        /// The file.
+        path: PathBuf,
+        /// What it is, and what would be right.
+        what: String,
+    },
     /// The file is not safetensors, or is damaged.
     #[error("`{path}` is not a whole safetensors file")]
     Header {
@@ -60,7 +77,7 @@ pub enum FileError {
         name: String,
     },
     /// A tensor is stored in numbers that cannot be computed with.
-    #[error("tensor `{name}` of `{path}` holds {found:?}, expected F32, F16 or BF16")]
+    #[error("tensor `{name}` of `{path}` holds {found:?}, expected F32, F16, BF16 or F8")]
     Dtype {
         /// The file.
         path: PathBuf,
@@ -78,6 +95,14 @@ pub enum FileError {
         found: String,
         /// What should be in it.
         expected: &'static str,
+    },
+    /// Tensors that SDXL needs are missing, or cannot be what they should be.
+    #[error("`{path}` is not a complete SDXL base model: {problems}")]
+    Incomplete {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong, by part.
+        problems: String,
     },
     /// A configuration file is missing, is no JSON, or says something impossible.
     #[error("`{path}` is not a usable configuration: {reason}")]

@@ -80,6 +80,22 @@ pub fn unet_from_diffusers(name: &str, n_layers: usize) -> Option<String> {
     Some(format!("{place}.{rest}"))
 }
 
+/// The canonical name of a U-Net tensor under either naming, for `n_layers` residual blocks to a down block.
+pub fn unet(name: &str, n_layers: usize) -> Option<String> {
+    let canonical = [
+        "input_blocks.",
+        "middle_block.",
+        "output_blocks.",
+        "time_embed.",
+        "label_emb.",
+        "out.",
+    ];
+    if canonical.iter().any(|module| name.starts_with(module)) {
+        return Some(name.to_owned());
+    }
+    unet_from_diffusers(name, n_layers)
+}
+
 /// The diffusers name of a canonical U-Net tensor or module: the inverse of [`unet_from_diffusers`].
 pub fn unet_to_diffusers(name: &str, n_layers: usize) -> Option<String> {
     for (theirs, ours) in UNET_ENDS {
@@ -145,6 +161,54 @@ pub fn text_from_transformers(name: &str) -> String {
     }
 }
 
+/// The canonical names of a text tensor under any library's name; none if nobody names one so.
+pub fn text(name: &str) -> Vec<(String, Part)> {
+    let names = text_from_open_clip(name);
+    if !names.is_empty() {
+        return names;
+    }
+    let name = text_from_transformers(name);
+    if name.starts_with("text_model.") || name.starts_with("text_projection.") {
+        vec![(name, Part::Whole)]
+    } else {
+        Vec::new()
+    }
+}
+
+/// What open_clip calls a canonical text tensor: the inverse of [`text_from_open_clip`].
+pub fn text_to_open_clip(name: &str) -> Option<String> {
+    let same = [
+        (
+            "text_model.embeddings.position_embedding.weight",
+            "positional_embedding",
+        ),
+        (
+            "text_model.embeddings.token_embedding.weight",
+            "token_embedding.weight",
+        ),
+        ("text_model.final_layer_norm.weight", "ln_final.weight"),
+        ("text_model.final_layer_norm.bias", "ln_final.bias"),
+        ("text_projection.weight", "text_projection"),
+    ];
+    if let Some((_, theirs)) = same.into_iter().find(|(ours, _)| *ours == name) {
+        return Some(theirs.to_owned());
+    }
+    let (layer, rest) = split_number(name.strip_prefix("text_model.encoder.layers.")?)?;
+    let joined = ["q_proj", "k_proj", "v_proj"].into_iter().find_map(|module| {
+        rest.strip_prefix("self_attn.")?
+            .strip_prefix(module)?
+            .strip_prefix('.')
+    });
+    let rest = match joined {
+        Some(kind) => format!("attn.in_proj_{kind}"),
+        None => rename_module(
+            rest,
+            OPEN_CLIP_LAYER.iter().map(|(theirs, ours)| (*ours, *theirs)),
+        )?,
+    };
+    Some(format!("transformer.resblocks.{layer}.{rest}"))
+}
+
 /// The canonical names of an open_clip text tensor (`transformer.resblocks.0.attn.in_proj_weight`); one stored
 /// tensor may hold several.
 pub fn text_from_open_clip(name: &str) -> Vec<(String, Part)> {
@@ -160,6 +224,15 @@ pub fn text_from_open_clip(name: &str) -> Vec<(String, Part)> {
     }
 }
 
+/// Names inside a layer of a text encoder: open_clip's, canonical.
+const OPEN_CLIP_LAYER: [(&str, &str); 5] = [
+    ("ln_1", "layer_norm1"),
+    ("ln_2", "layer_norm2"),
+    ("attn.out_proj", "self_attn.out_proj"),
+    ("mlp.c_fc", "mlp.fc1"),
+    ("mlp.c_proj", "mlp.fc2"),
+];
+
 fn open_clip_layer(name: &str) -> Option<Vec<(String, Part)>> {
     let (layer, rest) = split_number(name.strip_prefix("transformer.resblocks.")?)?;
     let prefix = format!("text_model.encoder.layers.{layer}");
@@ -171,14 +244,7 @@ fn open_clip_layer(name: &str) -> Option<Vec<(String, Part)>> {
                 .collect(),
         );
     }
-    let modules = [
-        ("ln_1", "layer_norm1"),
-        ("ln_2", "layer_norm2"),
-        ("attn.out_proj", "self_attn.out_proj"),
-        ("mlp.c_fc", "mlp.fc1"),
-        ("mlp.c_proj", "mlp.fc2"),
-    ];
-    let rest = rename_module(rest, modules)?;
+    let rest = rename_module(rest, OPEN_CLIP_LAYER)?;
     Some(vec![(format!("{prefix}.{rest}"), Part::Whole)])
 }
 
@@ -202,18 +268,8 @@ pub fn vae_from_single_file(name: &str, n_levels: usize) -> Option<(String, Part
         ));
     }
     if let Some(rest) = rest.strip_prefix("mid.attn_1.") {
-        let (module, kind) = rest.rsplit_once('.')?;
-        let module = match module {
-            "norm" => "group_norm",
-            "q" => "to_q",
-            "k" => "to_k",
-            "v" => "to_v",
-            "proj_out" => "to_out.0",
-            _ => return None,
-        };
-        let is_matrix = module != "group_norm" && kind == "weight";
-        let part = if is_matrix { Part::Matrix } else { Part::Whole };
-        return Some((format!("{side}.mid_block.attentions.0.{module}.{kind}"), part));
+        let name = rename_module(rest, VAE_ATTENTION)?;
+        return Some(vae_attention(format!("{side}.mid_block.attentions.0.{name}")));
     }
     let (direction, rest) = rest.split_once('.')?;
     let (level, rest) = split_number(rest)?;
@@ -244,22 +300,77 @@ fn vae_resnet(rest: &str) -> Option<String> {
 
 /// The canonical name of a VAE tensor of a diffusers folder; files from before 2023 name the attention otherwise.
 pub fn vae_from_diffusers(name: &str) -> (String, Part) {
-    let old = [
-        ("query", "to_q"),
-        ("key", "to_k"),
-        ("value", "to_v"),
-        ("proj_attn", "to_out.0"),
-    ];
     let Some((prefix, rest)) = name.split_once("mid_block.attentions.0.") else {
         return (name.to_owned(), Part::Whole);
     };
-    let rest = rename_module(rest, old).unwrap_or_else(|| rest.to_owned());
-    let part = if rest.ends_with(".weight") && !rest.starts_with("group_norm") {
-        Part::Matrix
-    } else {
-        Part::Whole
+    let rest = rename_module(rest, VAE_ATTENTION).unwrap_or_else(|| rest.to_owned());
+    vae_attention(format!("{prefix}mid_block.attentions.0.{rest}"))
+}
+
+/// Its matrices are stored as such or as convolutions of one pixel, under either spelling.
+fn vae_attention(name: String) -> (String, Part) {
+    let is_matrix = name.ends_with(".weight") && !name.ends_with("group_norm.weight");
+    (name, if is_matrix { Part::Matrix } else { Part::Whole })
+}
+
+/// Names inside the VAE's attention: Stability AI's, diffusers' old ones and the canonical ones; canonical.
+const VAE_ATTENTION: [(&str, &str); 14] = [
+    ("norm", "group_norm"),
+    ("q", "to_q"),
+    ("k", "to_k"),
+    ("v", "to_v"),
+    ("proj_out", "to_out.0"),
+    ("query", "to_q"),
+    ("key", "to_k"),
+    ("value", "to_v"),
+    ("proj_attn", "to_out.0"),
+    ("group_norm", "group_norm"),
+    ("to_q", "to_q"),
+    ("to_k", "to_k"),
+    ("to_v", "to_v"),
+    ("to_out.0", "to_out.0"),
+];
+
+/// What single-file checkpoints call a canonical VAE tensor: the inverse of [`vae_from_single_file`].
+pub fn vae_to_single_file(name: &str, n_levels: usize) -> Option<String> {
+    let (side, rest) = name.split_once('.')?;
+    if matches!(side, "quant_conv" | "post_quant_conv")
+        || matches!(rest.split('.').next(), Some("conv_in" | "conv_out"))
+    {
+        return Some(name.to_owned());
+    }
+    if let Some(rest) = strip_module(rest, "conv_norm_out") {
+        return Some(format!("{side}.norm_out{rest}"));
+    }
+    if let Some(rest) = rest.strip_prefix("mid_block.attentions.0.") {
+        let modules = VAE_ATTENTION
+            .iter()
+            .take(5)
+            .map(|(theirs, ours)| (*ours, *theirs));
+        return Some(format!("{side}.mid.attn_1.{}", rename_module(rest, modules)?));
+    }
+    let shortcut = |rest: &str| rest.replacen("conv_shortcut", "nin_shortcut", 1);
+    if let Some(rest) = rest.strip_prefix("mid_block.resnets.") {
+        let (block, rest) = split_number(rest)?;
+        return Some(format!("{side}.mid.block_{}.{}", block + 1, shortcut(rest)));
+    }
+    let (direction, rest) = rest.split_once('.')?;
+    let (level, rest) = split_number(rest)?;
+    let (direction, level) = match direction {
+        "down_blocks" => ("down", level),
+        "up_blocks" => ("up", n_levels.checked_sub(level + 1)?),
+        _ => return None,
     };
-    (format!("{prefix}mid_block.attentions.0.{rest}"), part)
+    let (kind, rest) = rest.split_once('.')?;
+    let (layer, rest) = split_number(rest)?;
+    match kind {
+        "resnets" => Some(format!(
+            "{side}.{direction}.{level}.block.{layer}.{}",
+            shortcut(rest)
+        )),
+        "downsamplers" | "upsamplers" => Some(format!("{side}.{direction}.{level}.{direction}sample.{rest}")),
+        _ => None,
+    }
 }
 
 /// What follows a module's name: nothing, or a dot and more.

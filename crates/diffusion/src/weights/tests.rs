@@ -38,7 +38,7 @@ fn files_that_are_no_base_model() {
     check_refused(
         "empty.safetensors",
         |p| fs::write(p, b"").unwrap(),
-        &["not a whole"],
+        &["is empty", "download it again"],
     );
     check_refused(
         "old.ckpt",
@@ -64,7 +64,7 @@ fn files_that_are_no_base_model() {
     check_refused(
         "half.safetensors",
         |p| write_file(p, &[("model.diffusion_model.out.2.weight", &[1])]),
-        &["without text encoder 1, text encoder 2, vae"],
+        &["a U-Net alone, in ComfyUI's naming"],
     );
     check_refused(
         "empty",
@@ -251,6 +251,9 @@ fn vae_names_of_single_files() {
     for (theirs, ours) in pairs {
         let (name, part) = names::vae_from_single_file(theirs, 4).unwrap();
         assert_eq!((name.as_str(), part), (ours, Part::Whole));
+    }
+    for (theirs, ours) in pairs {
+        assert_eq!(names::vae_to_single_file(ours, 4).as_deref(), Some(theirs));
     }
     assert_eq!(
         names::vae_from_single_file("encoder.mid.attn_1.proj_out.weight", 4).unwrap(),

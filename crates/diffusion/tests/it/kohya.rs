@@ -81,7 +81,7 @@ fn text_encoders() {
         }
     }
     let config = base.text_encoders.second.config().clone();
-    let theirs = TextEncoder::load(&Loader::new(&Cpu, &theirs), config, "lora_te2").unwrap();
+    let theirs = TextEncoder::load(&Loader::new(&Cpu, &theirs).keyed("lora_te2"), config).unwrap();
     let second = theirs.encode(&[chunk("tokens2")], &none).unwrap();
     golden.check("hs2", &second.hidden, TOLERANCE);
     golden.check("pool2", second.pooled.as_ref().unwrap(), TOLERANCE);

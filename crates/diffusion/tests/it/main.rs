@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
+mod bases;
 mod golden;
 mod kohya;
+mod loras;
 mod models;
 mod pictures;
+mod prompts;

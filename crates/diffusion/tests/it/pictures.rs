@@ -9,7 +9,9 @@ use diffusion::{
     pipeline::{self, PictureRequest, PictureSize, PipelineError},
     random::Random,
     schedulers::Sampler,
+    tokenizer::TokenLength,
 };
+use prompt::Reading;
 
 use crate::golden::{self, Golden};
 
@@ -20,6 +22,8 @@ fn request(sampler: Sampler) -> PictureRequest {
     PictureRequest {
         prompt: "open peeps comic portrait of a person with short hair, glasses, green background".to_owned(),
         negative: None,
+        reading: Reading::Language,
+        length: TokenLength::T75,
         guidance: 5.0,
         n_steps: 8.try_into().unwrap(),
         size: PictureSize::new(128, 128).unwrap(),
@@ -195,7 +199,13 @@ fn loras() {
         .iter()
         .filter(|(key, _)| key.starts_with("lora_unet_"));
     of_unet.add(
-        unet_modules.map(|(key, m)| (key.clone(), Adapter::new(&m.down, &m.up, m.alpha).unwrap())),
+        unet_modules.map(|(key, m)| {
+            let plain = m.plain().unwrap();
+            (
+                key.clone(),
+                Adapter::new(&plain.down, &plain.up, plain.alpha).unwrap(),
+            )
+        }),
         1.0,
     );
     check("lora_unet", &of_unet, &request(Sampler::Euler));

@@ -2,7 +2,10 @@
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-use agent::deadman::{self, Link, Supervised};
+use agent::{
+    deadman::{self, Supervised},
+    link::Link,
+};
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 

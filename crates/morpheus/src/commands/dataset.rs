@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 use dataset::check::{CheckOptions, CheckReport, Severity, check};
 
-use super::decode_worker;
-use crate::output;
+use crate::{decoding, output};
 
 /// See [`crate::Command::Dataset`].
 #[derive(clap::Args)]
@@ -46,7 +45,7 @@ struct CheckArgs {
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let Command::Check(args) = args.command;
     let options = CheckOptions {
-        decoder: decode_worker::decoder()?,
+        decoder: decoding::decoder()?,
         resolution: args.resolution,
         bucket_step: args.bucket_step,
         batch_size: args.batch_size,

@@ -1,9 +1,15 @@
-//! `morpheus lora`: inspects and verifies LoRA files from any program.
+//! `morpheus lora`: inspects and verifies LoRA files from any program, and makes new ones of them.
+
+mod edit;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::bail;
-use diffusion::{base::BaseModel, lora::Lora};
+use diffusion::{
+    base::BaseModel,
+    lora::{Lora, LoraError},
+};
+use protocol::lora::LoraSummary;
 use serde::Serialize;
 
 use crate::{bases, output};
@@ -21,11 +27,21 @@ enum Command {
     Inspect(FileArgs),
     /// Check that a file is complete, finite and non-zero, and that it fits a base model.
     Verify(VerifyArgs),
+    /// Merge files by weight into one, or into a base model.
+    Merge(Box<edit::MergeArgs>),
+    /// Cut to a smaller rank, or to what holds a share of the change.
+    Resize(edit::ResizeArgs),
+    /// Take the difference of two base models as a LoRA.
+    Extract(edit::ExtractArgs),
+    /// Rename tensors to kohya's, diffusers' or PEFT's names.
+    Convert(edit::ConvertArgs),
+    /// Make blocks of the model stronger or weaker.
+    Weigh(edit::WeighArgs),
 }
 
 #[derive(clap::Args)]
 struct FileArgs {
-    /// LoRA files (safetensors) with kohya's, diffusers' or PEFT's keys
+    /// LoRA files (safetensors) of any program
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// Print one JSON object for each file
@@ -41,12 +57,20 @@ struct VerifyArgs {
     /// [default: the one named in its metadata, if that is built in]
     #[arg(long, value_name = "NAME|PATH")]
     base: Option<String>,
+    /// Pass a file of which only a part can be applied
+    #[arg(long)]
+    partial: bool,
 }
 
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
         Command::Inspect(args) => inspect(&args),
         Command::Verify(args) => verify(&args),
+        Command::Merge(args) => edit::merge(&args),
+        Command::Resize(args) => edit::resize(&args),
+        Command::Extract(args) => edit::extract(&args),
+        Command::Convert(args) => edit::convert(&args),
+        Command::Weigh(args) => edit::weigh(&args),
     }
 }
 
@@ -58,6 +82,8 @@ struct Inspection {
     rank_max: usize,
     /// Modules by the part of the model that they belong to.
     parts: BTreeMap<String, usize>,
+    /// Kinds, format, what is not used and why.
+    summary: LoraSummary,
     metadata: BTreeMap<String, String>,
 }
 
@@ -75,6 +101,7 @@ fn inspect(args: &FileArgs) -> anyhow::Result<()> {
             rank_min,
             rank_max,
             parts,
+            summary: lora.summary(),
             metadata: lora.metadata().clone().into_iter().collect(),
         };
         if args.json {
@@ -93,10 +120,13 @@ fn show(inspection: &Inspection) {
         rank_min,
         rank_max,
         parts,
+        summary,
         metadata,
     } = inspection;
     output::line(file.display());
-    if rank_min == rank_max {
+    if *rank_max == 0 {
+        output::line(format_args!("  {n_modules} modules"));
+    } else if rank_min == rank_max {
         output::line(format_args!("  {n_modules} modules of rank {rank_min}"));
     } else {
         output::line(format_args!(
@@ -105,6 +135,13 @@ fn show(inspection: &Inspection) {
     }
     for (part, n_modules) in parts {
         output::line(format_args!("    {part}: {n_modules}"));
+    }
+    for kind in &summary.kinds {
+        output::line(format_args!("    {}: {}", kind.kind, kind.n_modules));
+    }
+    output::line(format_args!("  with {}", summary.format));
+    for words in summary.left_out().into_iter().chain(summary.notes()) {
+        output::line(format_args!("  {words}"));
     }
     for (key, value) in metadata {
         output::line(format_args!("  {key} = {}", shortened(value)));
@@ -141,6 +178,9 @@ struct Verification {
     /// The base model it was checked against.
     #[serde(skip_serializing_if = "Option::is_none")]
     base: Option<String>,
+    /// What of it is used with that base, or at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<LoraSummary>,
 }
 
 fn verify(args: &VerifyArgs) -> anyhow::Result<()> {
@@ -148,17 +188,19 @@ fn verify(args: &VerifyArgs) -> anyhow::Result<()> {
     let mut n_bad = 0;
     let mut problems = Vec::new();
     for path in &args.files.files {
-        let (base, problem) = match check(path, asked_base.as_ref()) {
-            Ok(base) => (base, None),
+        let (checked, problem) = match check(path, asked_base.as_ref(), args.partial) {
+            Ok(checked) => (Some(checked), None),
             Err(err) => (None, Some(format!("{err:#}"))),
         };
+        let (base, summary) = checked.unzip();
         n_bad += usize::from(problem.is_some());
         problems.extend(problem.clone());
         let verification = Verification {
             file: path.clone(),
             ok: problem.is_none(),
             problem,
-            base,
+            base: base.flatten(),
+            summary,
         };
         if args.files.json {
             output::json(&verification)?;
@@ -166,6 +208,9 @@ fn verify(args: &VerifyArgs) -> anyhow::Result<()> {
             match &verification.base {
                 Some(base) => output::line(format_args!("{}: ok, fits {base}", path.display())),
                 None => output::line(format_args!("{}: ok", path.display())),
+            }
+            for words in verification.summary.iter().flat_map(words) {
+                output::line(format_args!("  {words}"));
             }
         }
     }
@@ -180,12 +225,38 @@ fn verify(args: &VerifyArgs) -> anyhow::Result<()> {
     }
 }
 
-/// Name of the base model the file was checked against.
-fn check(path: &std::path::Path, asked_base: Option<&BaseModel>) -> anyhow::Result<Option<String>> {
+/// What is said about a file beside that it can be used.
+fn words(summary: &LoraSummary) -> Vec<String> {
+    summary.left_out().into_iter().chain(summary.notes()).collect()
+}
+
+/// Tells a person what of a LoRA is not used with a base.
+pub(super) fn tell(lora: &Lora, base: &BaseModel) {
+    for words in words(&lora.summary_for(base)) {
+        output::note(format_args!("`{}`: {words}", lora.path().display()));
+    }
+}
+
+/// The error with the way out, where there is one.
+pub(super) fn with_hint(err: LoraError) -> anyhow::Error {
+    match err {
+        LoraError::LeftOut { .. } => {
+            anyhow::anyhow!("{err}; to use it all the same, add --partial")
+        }
+        err => err.into(),
+    }
+}
+
+/// Name of the base model the file was checked against, and what of it is used.
+fn check(
+    path: &std::path::Path,
+    asked_base: Option<&BaseModel>,
+    partial: bool,
+) -> anyhow::Result<(Option<String>, LoraSummary)> {
     let lora = Lora::open(path)?;
     if lora.is_zero()? {
         bail!(
-            "`{}` has no effect: all its up matrices are zero, so it was never trained",
+            "`{}` has no effect: everything that it adds is zero, so it was never trained",
             path.display()
         );
     }
@@ -194,10 +265,20 @@ fn check(path: &std::path::Path, asked_base: Option<&BaseModel>) -> anyhow::Resu
         _ => None,
     };
     let Some(base) = asked_base.or(built_in.as_ref()) else {
-        return Ok(None);
+        let summary = lora.summary();
+        return match summary.left_out().filter(|_| !partial) {
+            Some(words) => bail!(
+                "`{}`: {words}; to use it all the same, add --partial",
+                path.display()
+            ),
+            None => Ok((None, summary)),
+        };
     };
-    lora.check(base)?;
-    Ok(Some(base.info.name.clone()))
+    match lora.check(base) {
+        Err(LoraError::LeftOut { .. }) if partial => {}
+        checked => checked.map_err(with_hint)?,
+    }
+    Ok((Some(base.info.name.clone()), lora.summary_for(base)))
 }
 
 fn names_built_in(lora: &Lora) -> bool {

@@ -13,8 +13,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use agent::engine::{self, Base, Ended, Job, TrainEvent, Trained};
+use agent::{
+    engine::{self, Base, Ended, Job, TrainEvent, Trained},
+    kohya::Kohya,
+};
 use anyhow::{Context as _, anyhow, bail, ensure};
+use diffusion::base::BaseOptions;
 use protocol::{
     agent::Directive,
     preset::BaseClass,
@@ -23,7 +27,7 @@ use protocol::{
 
 use self::{journal::Journal, pictures::Pictures, recipe_file::RecipeFile, report::Reporter};
 use crate::{
-    bases,
+    bases::{self, BaseFlags},
     kohya::{self, KohyaFlags},
     logging, signals,
 };
@@ -52,6 +56,8 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    base: BaseFlags,
+    #[command(flatten)]
     kohya: KohyaFlags,
 }
 
@@ -66,6 +72,7 @@ enum Choice {
 struct Setup {
     recipe: Recipe,
     base: Base,
+    base_options: BaseOptions,
     pictures: Pictures,
     output: PathBuf,
     kohya: KohyaFlags,
@@ -83,7 +90,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         Some(Choice::Both) => file.engine = Engine::Native,
         None => {}
     }
-    let (base, class) = locate(&file.base_model)?;
+    let base_options = args.base.options();
+    let (base, class) = locate(&file.base_model, &base_options)?;
     let pictures = Pictures::read(&file.dataset, file.held_out.as_deref())?;
     let recipe_name = args.recipe.display().to_string();
     let recipe = file
@@ -96,6 +104,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let setup = Setup {
         recipe,
         base,
+        base_options,
         pictures,
         output,
         kohya: args.kohya,
@@ -153,17 +162,19 @@ impl Setup {
         let job = Job {
             recipe,
             base: self.base.clone(),
+            base_options: self.base_options.clone(),
             manifest: self.pictures.manifest.clone(),
             pictures: self.pictures.finder(),
             resume_from,
             folder: folder.to_owned(),
-            kohya: self.kohya.setup(),
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .context("failed to start the runtime")?;
-        let Ended::Completed(trained) = runtime.block_on(drive(job, reporter, journal))? else {
+        let Ended::Completed(trained) =
+            runtime.block_on(drive(job, self.kohya.setup(), reporter, journal))?
+        else {
             bail!("stopped before the last step; continue with --resume")
         };
         let verdict = verdict_path(folder);
@@ -215,7 +226,12 @@ fn choice(name: &str) -> Result<Choice, String> {
         .map_err(|_| "must be native, kohya or both".to_owned())
 }
 
-async fn drive(job: Job, reporter: &Reporter, mut journal: Option<&mut Journal>) -> anyhow::Result<Ended> {
+async fn drive(
+    job: Job,
+    kohya: Option<Kohya>,
+    reporter: &Reporter,
+    mut journal: Option<&mut Journal>,
+) -> anyhow::Result<Ended> {
     let stopping = match job.recipe.engine() {
         Engine::Native => "Stopping after this step; a checkpoint is written first.",
         Engine::Kohya => {
@@ -223,7 +239,7 @@ async fn drive(job: Job, reporter: &Reporter, mut journal: Option<&mut Journal>)
              kept."
         }
     };
-    let mut engine = engine::Engine::start(engine::native, job);
+    let mut engine = engine::Engine::start(engine::native, job, kohya);
     let mut interrupted = false;
     loop {
         tokio::select! {
@@ -252,13 +268,13 @@ async fn drive(job: Job, reporter: &Reporter, mut journal: Option<&mut Journal>)
 }
 
 /// Location and size class of the base model, without loading it.
-fn locate(base_model: &str) -> anyhow::Result<(Base, BaseClass)> {
+fn locate(base_model: &str, options: &BaseOptions) -> anyhow::Result<(Base, BaseClass)> {
     if base_model == bases::BUILT_IN {
         let built_in = bases::built_in();
         return Ok((Base::BuiltIn(base_model.to_owned()), built_in.model.class));
     }
     let path = PathBuf::from(base_model);
-    let facts = bases::inspect(&path).map_err(|problem| anyhow!("base_model: {problem}"))?;
+    let facts = bases::inspect_with(&path, options).map_err(|problem| anyhow!("base_model: {problem}"))?;
     Ok((Base::Path(path), facts.class))
 }
 

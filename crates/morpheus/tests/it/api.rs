@@ -96,6 +96,13 @@ impl Api {
         dataset["id"].clone()
     }
 
+    /// Sends a form with files; the answer, or the problem.
+    pub(crate) async fn send_form(&self, path: &str, form: Form) -> Value {
+        let request = self.http.post(self.url.join(path).unwrap());
+        let request = request.bearer_auth(&self.token).multipart(form);
+        request.send().await.unwrap().json().await.unwrap()
+    }
+
     /// Starts a small job; its id.
     pub(crate) async fn start_job(&self, dataset: &Value, parameters: Value) -> String {
         let request = json!({

@@ -2,11 +2,15 @@
 
 use std::collections::HashMap;
 
-use diffusion::{base::BaseInfo, lora::Lora, weights::TensorFile};
+use diffusion::{
+    base::{BaseInfo, BaseModel, BaseOptions},
+    lora::{self, Lora, Weighted},
+    weights::TensorFile,
+};
 use protocol::{
     address::masked,
     agent::{ClaimRequest, Finish, Heartbeat, NewArtifact},
-    base::BaseSource,
+    base::{BaseSource, Prediction},
     job::CreateJob,
     preset::BaseClass,
     recipe::{Recipe, RecipeRequest},
@@ -79,6 +83,194 @@ fn fuzz_tensor_files() {
             assert!(!err.to_string().is_empty());
         }
         if let Err(err) = BaseInfo::read(&path) {
+            assert!(!err.to_string().is_empty());
+        }
+    });
+}
+
+/// A LoRA file of one module of tiny-xl.
+fn module(name: &str, parts: &[(&str, &[usize])]) -> Vec<u8> {
+    let zeros = [0; 4096];
+    let views = parts.iter().map(|(part, shape)| {
+        let bytes = &zeros[..shape.iter().product()];
+        let view = TensorView::new(Dtype::F8_E4M3, shape.to_vec(), bytes).unwrap();
+        (format!("{name}.{part}"), view)
+    });
+    serialize(views.collect::<Vec<_>>(), None).unwrap()
+}
+
+/// Every kind of LoRA: what is damaged is refused in words, left out by name, or applied to a layer that it fits.
+#[test]
+fn fuzz_lora_files() {
+    let linear = "lora_unet_input_blocks_4_1_proj_in";
+    let conv = "unet.down_blocks.0.resnets.0.conv1";
+    let files = [
+        module(
+            linear,
+            &[
+                ("lora_down", &[1, 64]),
+                ("lora_up", &[64, 1]),
+                ("alpha", &[]),
+                ("dora_scale", &[64, 1]),
+            ],
+        ),
+        module(
+            linear,
+            &[
+                ("hada_w1_a", &[64, 1]),
+                ("hada_w1_b", &[1, 64]),
+                ("hada_w2_a", &[64, 1]),
+                ("hada_w2_b", &[1, 64]),
+            ],
+        ),
+        module(
+            linear,
+            &[
+                ("lokr_w1", &[2, 2]),
+                ("lokr_w2_a", &[32, 1]),
+                ("lokr_w2_b", &[1, 32]),
+                ("scalar", &[1]),
+            ],
+        ),
+        module(linear, &[("diff", &[64, 64]), ("diff_b", &[64])]),
+        module(linear, &[("set_weight", &[64, 64]), ("oft_blocks", &[1, 1, 1])]),
+        module(
+            conv,
+            &[
+                ("lora_A.weight", &[1, 32, 3, 3]),
+                ("lora_B.weight", &[32, 1, 1, 1]),
+            ],
+        ),
+        module(
+            conv,
+            &[
+                ("lora_down", &[1, 32, 1, 1]),
+                ("lora_mid", &[1, 1, 3, 3]),
+                ("lora_up", &[32, 1, 1, 1]),
+            ],
+        ),
+        module(
+            conv,
+            &[
+                ("lokr_w1", &[4, 4]),
+                ("lokr_t2", &[1, 1, 3, 3]),
+                ("lokr_w2_a", &[1, 8]),
+                ("lokr_w2_b", &[1, 8]),
+            ],
+        ),
+        module(
+            "lora_te2_text_model_final_layer_norm",
+            &[("w_norm", &[32]), ("b_norm", &[32])],
+        ),
+        b"<!DOCTYPE html>".to_vec(),
+    ];
+    let base = BaseModel::built_in("tiny-xl").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.safetensors");
+    sim::fuzz::run("lora_files", &files, |input| {
+        std::fs::write(&path, input).unwrap();
+        let lora = match Lora::open(&path) {
+            Ok(lora) => lora,
+            Err(err) => return assert!(!err.to_string().is_empty()),
+        };
+        let summary = lora.summary_for(&base);
+        let weighted = Weighted {
+            lora: &lora,
+            weight: 1.0,
+            partial: true,
+        };
+        match lora::adapters(&base, [weighted]) {
+            Ok(set) => assert_eq!(set.keys().count(), summary.n_modules),
+            Err(err) => assert!(!err.to_string().is_empty() && summary.n_modules == 0, "{err}"),
+        }
+    });
+}
+
+/// Names of the tensors by which the sizes of each part are told, and texts in the header that say what is predicted.
+#[test]
+fn fuzz_bases() {
+    let unet = "model.diffusion_model.";
+    let text = [
+        "conditioner.embedders.0.transformer.",
+        "text_encoders.clip_g.transformer.",
+    ];
+    let layers = text.map(|prefix| {
+        (0..2)
+            .map(move |i| format!("{prefix}text_model.encoder.layers.{i}."))
+            .collect::<Vec<_>>()
+    });
+    let mut names: Vec<String> = layers
+        .concat()
+        .iter()
+        .flat_map(|layer| {
+            ["layer_norm1.weight", "mlp.fc1.weight", "mlp.fc1.bias"].map(|name| format!("{layer}{name}"))
+        })
+        .collect();
+    names.extend(
+        [
+            "input_blocks.0.0.weight",
+            "input_blocks.1.0.in_layers.2.bias",
+            "input_blocks.2.0.op.bias",
+            "input_blocks.3.0.emb_layers.1.bias",
+            "input_blocks.3.1.transformer_blocks.0.attn2.to_k.weight",
+            "middle_block.1.transformer_blocks.0.norm1.weight",
+            "label_emb.0.0.weight",
+            "out.2.bias",
+        ]
+        .map(|name| format!("{unet}{name}")),
+    );
+    names.extend(
+        [
+            "encoder.down.0.block.0.conv1.bias",
+            "decoder.up.3.block.0.conv1.bias",
+            "decoder.mid.attn_1.to_q.weight",
+            "encoder.conv_out.bias",
+            "quant_conv.bias",
+        ]
+        .map(|name| format!("first_stage_model.{name}")),
+    );
+    names.extend(["v_pred", "ztsnr", "model_ema.x", "hello"].map(str::to_owned));
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let files = [
+        tensors(
+            &names,
+            &[
+                ("modelspec.prediction_type", "v"),
+                ("ss_zero_terminal_snr", "True"),
+                (
+                    "sd_merge_models",
+                    r#"{"ab": {"name": "a", "metadata": "{\"prediction_type\": \"flow\"}", "sd_merge_recipe": [null, true]}}"#,
+                ),
+            ],
+        ),
+        tensors(&names[..names.len() / 2], &[]),
+        tensors(
+            &[
+                "decoder.conv_in.weight",
+                "encoder.mid_block.attentions.0.query.weight",
+            ],
+            &[],
+        ),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.safetensors");
+    sim::fuzz::run("bases", &files, |input| {
+        std::fs::write(&path, input).unwrap();
+        for prediction in [None, Some(Prediction::Flow)] {
+            let options = BaseOptions {
+                prediction,
+                ..BaseOptions::default()
+            };
+            if let Err(err) = BaseInfo::read_with(&path, &options) {
+                let said = err.to_string();
+                assert!(!said.is_empty() && said.len() < 20_000, "{} bytes", said.len());
+            }
+        }
+        let own_vae = BaseOptions {
+            vae: Some(path.clone()),
+            ..BaseOptions::default()
+        };
+        if let Err(err) = BaseInfo::read_with(&path, &own_vae) {
             assert!(!err.to_string().is_empty());
         }
     });

@@ -7,9 +7,9 @@ use safetensors::{Dtype, tensor::TensorView};
 
 use crate::support::{fail, path, succeed};
 
-const PROMPT: &str = "lorelei ink comic portrait of a person with long hair, blue background";
+pub(crate) const PROMPT: &str = "lorelei ink comic portrait of a person with long hair, blue background";
 
-fn picture(out: &Path, more: &[&str]) -> RgbImage {
+pub(crate) fn picture(out: &Path, more: &[&str]) -> RgbImage {
     let mut args = vec![
         "generate",
         "--base",
@@ -120,6 +120,10 @@ fn wrong_options_are_named() {
         ("--size", "100x100"),
         ("--sampler", "magic"),
         ("--lora", "a.safetensors:strong"),
+        ("--seed", "7.5"),
+        ("--seed", "abc"),
+        ("--seed", "-2"),
+        ("--seed", "18446744073709551616"),
     ] {
         let err = fail(["generate", "--prompt", PROMPT, "--out", out, option, value]);
         assert!(err.contains(option), "{err}");
@@ -127,7 +131,7 @@ fn wrong_options_are_named() {
 }
 
 /// A LoRA of rank 1 on one attention layer, large enough to be seen.
-fn a_lora() -> Vec<u8> {
+pub(crate) fn a_lora() -> Vec<u8> {
     let module = "lora_unet_middle_block_1_transformer_blocks_0_attn1_to_q";
     tensors([
         (&format!("{module}.lora_down.weight"), vec![1, 128], wave(128)),
@@ -137,11 +141,11 @@ fn a_lora() -> Vec<u8> {
 }
 
 /// Numbers that are not all alike.
-fn wave(n: usize) -> Vec<f32> {
+pub(crate) fn wave(n: usize) -> Vec<f32> {
     (0..n).map(|index| (index as f32).sin() * 1.4).collect()
 }
 
-fn tensors<const N: usize>(tensors: [(&str, Vec<usize>, Vec<f32>); N]) -> Vec<u8> {
+pub(crate) fn tensors<const N: usize>(tensors: [(&str, Vec<usize>, Vec<f32>); N]) -> Vec<u8> {
     let bytes: Vec<(String, Vec<usize>, Vec<u8>)> = tensors
         .into_iter()
         .map(|(name, shape, values)| {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
+mod again;
 mod api;
 mod backup;
 mod bases;
@@ -11,8 +12,10 @@ mod deadman;
 mod full;
 mod fuzz;
 mod generate;
+mod imports;
 mod jobs;
 mod kohya;
+mod lora;
 mod objects;
 mod parity;
 mod pool;

@@ -21,28 +21,28 @@ use super::{
     skeleton::{self, Skeleton},
 };
 
-/// As much of a file is looked at that has no header.
+/// Bytes that are read of a file without a header.
 const FIRST_BYTES: u64 = 64 << 10;
 
 /// Reads base models of this machine.
 #[derive(Debug)]
-pub(super) struct Disk {
+pub(crate) struct Disk {
     places: Places,
     by: By,
     own: OwnFiles,
 }
 
-/// A base model that was looked at.
+/// An inspected base model.
 #[derive(Debug)]
-pub(super) struct Looked {
-    pub(super) facts: BaseFacts,
+pub(crate) struct Looked {
+    pub(crate) facts: BaseFacts,
     /// The file or folder, with links resolved.
-    pub(super) place: PathBuf,
-    pub(super) files: Vec<File>,
+    pub(crate) place: PathBuf,
+    pub(crate) files: Vec<File>,
 }
 
 impl Disk {
-    pub(super) fn new(places: &Places, by: By) -> Self {
+    pub(crate) fn new(places: &Places, by: By) -> Self {
         Self {
             places: places.clone(),
             by,
@@ -51,7 +51,7 @@ impl Disk {
     }
 
     /// Looks whether there is an SDXL model, and which files it is made of. Only headers are read.
-    pub(super) fn look(&self, path: &Path, inspect: Inspect) -> Result<Looked, String> {
+    pub(crate) fn look(&self, path: &Path, inspect: Inspect) -> Result<Looked, String> {
         let place = self.places.resolve(path, self.by).map_err(|err| chain(&err))?;
         let is_folder = place.is_dir();
         let names = if is_folder {
@@ -91,7 +91,7 @@ impl Disk {
     }
 
     /// Opens a file of a base that was looked at.
-    pub(super) fn open(&self, place: &Path, file: &File) -> Result<Opened, String> {
+    pub(crate) fn open(&self, place: &Path, file: &File) -> Result<Opened, String> {
         let at = if place.is_dir() {
             place.join(&file.path)
         } else {
@@ -134,11 +134,11 @@ fn wanted(folder: &Path) -> io::Result<Vec<String>> {
         }
     }
     let wanted = files::diffusers(names.iter().map(String::as_str), Prefer::Full);
-    let wanted = wanted.map_err(|part| io::Error::other(format!("no weights of {part}")))?;
+    let wanted = wanted.map_err(io::Error::other)?;
     Ok(wanted.into_iter().map(str::to_owned).collect())
 }
 
-/// What describes the file: its header, or all of a text.
+/// The part that describes the file: its header, or all of a text file.
 fn start(opened: &mut Opened, is_tensors: bool) -> io::Result<Vec<u8>> {
     let size_bytes = opened.size_bytes;
     if !is_tensors {
@@ -173,7 +173,7 @@ fn unreadable(path: &Path, err: &io::Error) -> String {
 }
 
 /// Does what may hang, as a network drive that is gone does, without waiting for it for ever.
-pub(super) async fn patiently<T: Send + 'static>(
+pub(crate) async fn patiently<T: Send + 'static>(
     path: &Path,
     work: impl FnOnce() -> Result<T, String> + Send + 'static,
 ) -> Result<T, String> {
@@ -185,7 +185,7 @@ pub(super) async fn patiently<T: Send + 'static>(
 }
 
 /// What is said of a disk that does not answer.
-pub(super) fn silent(path: &Path, waited: Duration) -> String {
+pub(crate) fn silent(path: &Path, waited: Duration) -> String {
     format!(
         "`{}` did not respond for {} s: is it on a disconnected network drive? Check it again when it is available",
         path.display(),

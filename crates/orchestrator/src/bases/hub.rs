@@ -1,4 +1,4 @@
-//! Hugging Face: which files a repository has, what they hash to, and where they are.
+//! Hugging Face: which files a repository has, with their hashes and URLs.
 //!
 //! `GET /api/models/{id}/revision/{revision}?blobs=true` lists them; files with tensors are in LFS, which knows them
 //! by their SHA-256. `GET /{id}/resolve/{commit}/{path}` has the bytes.
@@ -32,11 +32,11 @@ struct Lfs {
     size: u64,
 }
 
-/// At most so many names stand in a message.
+/// Maximum number of names in a message.
 const MOST_NAMES: usize = 8;
 
 /// The files of a base model in a repository, at the commit that the revision stands for now.
-pub(super) async fn files(
+pub(crate) async fn files(
     web: &Web,
     repository: &str,
     revision: Option<&str>,
@@ -87,9 +87,9 @@ fn choose<'a>(
     paths: impl Iterator<Item = &'a str> + Clone,
 ) -> Result<Vec<&'a str>, String> {
     if paths.clone().any(|path| path == files::INDEX) {
-        return files::diffusers(paths.clone(), Prefer::Half).map_err(|part| {
+        return files::diffusers(paths.clone(), Prefer::Half).map_err(|problem| {
             format!(
-                "the diffusers folder of `{repository}` has no weights of {part} in safetensors{}",
+                "the diffusers folder of `{repository}` has {problem}{}",
                 has(paths)
             )
         });

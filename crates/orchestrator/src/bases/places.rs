@@ -1,8 +1,8 @@
-//! Where on this machine base models may lie, and what is never read as one.
+//! Which places on this machine may hold base models, and which files are never read as one.
 //!
-//! A path is resolved once, links and all; what it leads to is looked at through a handle that opens nothing, and what
-//! is read is what was looked at. That matters most for the server's own database: SQLite drops its locks when anybody
-//! in the process closes a file of it, so such a file must not even be opened.
+//! A path is resolved once, including its links. Its target is checked through an `O_PATH` handle, and exactly this
+//! file is then read. This matters most for the server's own database: SQLite loses its locks when any code of the
+//! process closes one of its files, so such a file must not even be opened.
 
 use std::{
     collections::HashSet,
@@ -16,22 +16,22 @@ use std::{
 use protocol::limits::MAX_BASE_FILE_BYTES;
 use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, open, stat};
 
-/// Folders of the kernel: their files are no files, and some of them never end.
+/// Folders of the kernel: their entries are not real files, and some of them never end.
 const OF_THE_KERNEL: [&str; 3] = ["/proc", "/sys", "/dev"];
 
-/// What SQLite keeps beside a database.
+/// Suffixes of the files that SQLite keeps beside a database.
 const BESIDE_A_DATABASE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
-/// Whose word a path is.
+/// Who named a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum By {
-    /// The operator's, at the start: it may lie anywhere but in the server's own data.
+    /// The operator, at the start: any place but the server's own data is allowed.
     Settings,
-    /// Of somebody who is signed in: it must lie in a folder that the settings allow.
+    /// A user: it must be in a folder that the settings allow.
     Request,
 }
 
-/// Where base models may lie, and where the server keeps its own data.
+/// Folders that may hold base models, and the server's own data.
 #[derive(Debug, Clone, Default)]
 pub struct Places {
     folders: Arc<[PathBuf]>,
@@ -88,7 +88,7 @@ fn remedy(folders: &[PathBuf], path: &Path) -> String {
 }
 
 impl Places {
-    /// Base models may lie in `folders`; `own` are the folders and files of the server.
+    /// `folders` may hold base models; `own` are the folders and files of the server.
     pub fn new(folders: impl IntoIterator<Item = PathBuf>, own: impl IntoIterator<Item = PathBuf>) -> Self {
         Self {
             folders: folders.into_iter().collect(),
@@ -96,8 +96,8 @@ impl Places {
         }
     }
 
-    /// Whether somebody may name this path, as far as the path itself says it. Touches no disk: what lies outside of
-    /// the allowed folders is not even looked for.
+    /// Whether a user may name this path, judged by the path alone. Does not access the disk: paths outside the
+    /// allowed folders are not even looked up.
     pub(crate) fn permit(&self, path: &Path, by: By) -> Result<(), PathError> {
         if !path.is_absolute() {
             return Err(PathError::Relative(path.into()));
@@ -119,7 +119,7 @@ impl Places {
         Ok(())
     }
 
-    /// What a path leads to, if it may be read.
+    /// The target of a path, if it may be read.
     pub(crate) fn resolve(&self, path: &Path, by: By) -> Result<PathBuf, PathError> {
         self.permit(path, by)?;
         let resolved = path.canonicalize().map_err(|err| PathError::Unusable {
@@ -155,14 +155,14 @@ fn real(paths: &[PathBuf]) -> impl Iterator<Item = PathBuf> {
     paths.iter().filter_map(|path| path.canonicalize().ok())
 }
 
-/// Tells a file whatever path leads to it: its device and its number there.
+/// Identifies a file independently of its path: device and inode number.
 type FileId = (u64, u64);
 
 fn id(stat: &Stat) -> FileId {
     (stat.st_dev, stat.st_ino)
 }
 
-/// The server's own files. Other names of them, and mounts, show by their numbers only.
+/// The server's own files. Hard links and other mounts of them are recognized only by these numbers.
 #[derive(Debug)]
 pub(crate) struct OwnFiles {
     places: Places,
@@ -177,14 +177,14 @@ pub(crate) struct Opened {
 }
 
 impl OwnFiles {
-    /// Opens what [`Places::resolve`] has found, if it is a regular file and none of the server's own. Never waits for
-    /// somebody at the other end, as the opening of a pipe would.
+    /// Opens what [`Places::resolve`] has found, if it is a regular file and not one of the server's own. Never
+    /// blocks, as opening a pipe would.
     pub(crate) fn open_other(&self, resolved: &Path) -> Result<Opened, PathError> {
         let unusable = |err: rustix::io::Errno| PathError::Unusable {
             path: resolved.into(),
             err: err.into(),
         };
-        // Such a handle opens nothing: it only holds on to what is there.
+        // Such a handle does not open the file: it only refers to it.
         let handle = open(
             resolved,
             OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC,
@@ -236,7 +236,7 @@ impl OwnFiles {
             }
             found
         });
-        // SQLite may have made a file anew since.
+        // SQLite may have recreated a file since.
         found.contains(&file) || self.databases().any(|other| other == file)
     }
 

@@ -1,5 +1,5 @@
-//! A folder with files like those of a base model, of which only what describes them is there. To the loader they look
-//! like the model itself, so it looks at nothing that somebody else can reach, replace or cut.
+//! A folder with files like those of a base model, but with only their headers and small text files. The loader
+//! accepts them as the model, so it never opens a file that others can reach, replace or truncate.
 
 use std::{
     fs,
@@ -15,19 +15,19 @@ use tempfile::TempDir;
 
 use super::{Inspect, files};
 
-/// The folder; it goes with this value.
+/// The folder; it is deleted when this value is dropped.
 #[derive(Debug)]
-pub(super) struct Skeleton(TempDir);
+pub(crate) struct Skeleton(TempDir);
 
 impl Skeleton {
-    pub(super) fn new() -> Result<Self, String> {
+    pub(crate) fn new() -> Result<Self, String> {
         let folder = tempfile::tempdir();
         let folder = folder.map_err(|err| format!("the folder for temporary files cannot be used: {err}"))?;
         Ok(Self(folder))
     }
 
     /// Puts a file there that begins with these bytes and has this size.
-    pub(super) fn put(&self, name: &str, start: &[u8], size_bytes: u64) -> Result<(), String> {
+    pub(crate) fn put(&self, name: &str, start: &[u8], size_bytes: u64) -> Result<(), String> {
         if size_bytes > MAX_BASE_FILE_BYTES {
             return Err(format!(
                 "`{name}` has {size_bytes} bytes, more than the {MAX_BASE_FILE_BYTES} that a file of a base model may have"
@@ -38,7 +38,7 @@ impl Skeleton {
     }
 
     /// Looks at one of its files, or at all of it. What is said of it speaks of `shown`.
-    pub(super) fn inspect(
+    pub(crate) fn inspect(
         &self,
         file: Option<&str>,
         shown: &str,
@@ -63,7 +63,7 @@ fn write(path: &Path, bytes: &[u8], size_bytes: u64) -> io::Result<()> {
 }
 
 /// A base model that would keep the server busy for ever is not begun.
-pub(super) fn check_number(n_files: usize) -> Result<(), String> {
+pub(crate) fn check_number(n_files: usize) -> Result<(), String> {
     if n_files > MAX_BASE_FILES {
         return Err(format!(
             "it has {n_files} files, more than the {MAX_BASE_FILES} that a base model may have"
@@ -73,7 +73,7 @@ pub(super) fn check_number(n_files: usize) -> Result<(), String> {
 }
 
 /// Last part of an address or path, without what follows `?`, as the name of a file that loaders know by its ending.
-pub(super) fn file_name(address: &str) -> String {
+pub(crate) fn file_name(address: &str) -> String {
     let path = address.split(['?', '#']).next().unwrap_or_default();
     let name = path.rsplit('/').next().unwrap_or_default();
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._- ()+".contains(c);

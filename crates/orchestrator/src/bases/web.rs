@@ -1,37 +1,39 @@
-//! Reading files on the web: their headers, and all of them, from where a connection broke.
+//! Reads files on the web: their headers, or all of them, continuing where a connection broke.
 
 use std::time::Duration;
 
+use backon::{BackoffBuilder, ExponentialBuilder, Retryable as _};
 use bytes::Bytes;
 use fetch::{Answer, Client, FetchError, HubOptions, Ranges, Wanted};
 use protocol::limits::{MAX_HUB_LIST_BYTES, MIN_FETCH_PACE_BYTES};
 use reqwest::{StatusCode, header};
 use serde::de::DeserializeOwned;
 
-/// Tries in a row that bring next to nothing.
-const TRIES: u32 = 5;
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// Between tries in a row that bring next to nothing; there are five of them at most.
+const PAUSES: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(500))
+    .with_max_times(4);
 
-/// Asks for files; Hugging Face learns who asks, nobody else does.
+/// Requests files; only Hugging Face gets the user's token.
 #[derive(Debug, Clone)]
-pub(super) struct Web(Client);
+pub(crate) struct Web(Client);
 
 /// Why a file cannot be read. Addresses may hold secrets, so no message holds one.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum WebError {
+pub(crate) enum WebError {
     /// The server says no; the second value is Hugging Face's word for it.
     #[error("the server responded with status {0}")]
     Status(StatusCode, Option<String>),
-    /// The server does not answer, or may not be asked.
+    /// The server does not answer, or requests to it are not allowed.
     #[error(transparent)]
     Fetch(#[from] FetchError),
-    /// What came is not what was asked for.
+    /// The answer does not match the request.
     #[error("{0}")]
     Unexpected(String),
 }
 
 impl WebError {
-    /// Whether it may pass by itself.
+    /// Whether a retry may succeed.
     fn is_transient(&self) -> bool {
         match self {
             Self::Status(status, _) => {
@@ -48,17 +50,17 @@ impl WebError {
 }
 
 impl Web {
-    pub(super) fn new(hub: HubOptions, allowed: Ranges) -> Result<Self, WebError> {
+    pub(crate) fn new(hub: HubOptions, allowed: Ranges) -> Result<Self, WebError> {
         let agent = concat!("morpheus/", env!("CARGO_PKG_VERSION"));
         Ok(Self(Client::new(agent, hub, allowed)?))
     }
 
-    pub(super) fn hub(&self) -> &HubOptions {
+    pub(crate) fn hub(&self) -> &HubOptions {
         self.0.hub()
     }
 
     /// A document.
-    pub(super) async fn json<T: DeserializeOwned>(&self, url: &str) -> Result<T, WebError> {
+    pub(crate) async fn json<T: DeserializeOwned>(&self, url: &str) -> Result<T, WebError> {
         let mut answer = self.patiently(url, None).await?;
         let mut text = Vec::new();
         while let Some(chunk) = answer.chunk().await? {
@@ -74,7 +76,7 @@ impl Web {
     }
 
     /// The first bytes of a file, and its size.
-    pub(super) async fn head(&self, url: &str, n_bytes: u64) -> Result<(Vec<u8>, u64), WebError> {
+    pub(crate) async fn head(&self, url: &str, n_bytes: u64) -> Result<(Vec<u8>, u64), WebError> {
         let range = format!("bytes=0-{}", n_bytes.saturating_sub(1));
         let mut answer = self.patiently(url, Some(range)).await?;
         let size = match content_range(&answer) {
@@ -100,14 +102,14 @@ impl Web {
     }
 
     /// The whole file, piece by piece.
-    pub(super) fn read(&self, url: &str) -> Reader {
+    pub(crate) fn read(&self, url: &str) -> Reader {
         Reader {
             web: self.clone(),
             url: url.to_owned(),
             at: 0,
             etag: None,
             answer: None,
-            n_failed: 0,
+            pauses: PAUSES.build(),
             failed_at: 0,
         }
     }
@@ -117,16 +119,8 @@ impl Web {
             range,
             if_range: None,
         };
-        let mut n_failed = 0;
-        loop {
-            match self.get(url, &wanted).await {
-                Err(err) if err.is_transient() && n_failed + 1 < TRIES => {
-                    pause(n_failed).await;
-                    n_failed += 1;
-                }
-                answer => return answer,
-            }
-        }
+        let get = || self.get(url, &wanted);
+        get.retry(PAUSES).when(WebError::is_transient).await
     }
 
     async fn get(&self, url: &str, wanted: &Wanted) -> Result<Answer, WebError> {
@@ -141,36 +135,38 @@ impl Web {
 }
 
 /// Reads a file to its end.
-pub(super) struct Reader {
+pub(crate) struct Reader {
     web: Web,
     url: String,
     at: u64,
     etag: Option<header::HeaderValue>,
     answer: Option<Answer>,
-    n_failed: u32,
+    pauses: <ExponentialBuilder as BackoffBuilder>::Backoff,
     /// Where it last failed: only from well beyond it is a failure the first again.
     failed_at: u64,
 }
 
 impl Reader {
     /// The next piece; `None` at the end.
-    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, WebError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, WebError> {
         loop {
             match self.try_next().await {
                 Ok(piece) => {
                     self.at += piece.as_ref().map_or(0, |piece| piece.len() as u64);
                     if self.at - self.failed_at >= MIN_FETCH_PACE_BYTES {
-                        self.n_failed = 0;
+                        self.pauses = PAUSES.build();
                     }
                     return Ok(piece);
                 }
-                Err(err) if err.is_transient() && self.n_failed + 1 < TRIES => {
+                Err(err) => {
+                    let pause = self.pauses.next().filter(|_| err.is_transient());
+                    let Some(pause) = pause else {
+                        return Err(err);
+                    };
                     self.answer = None;
-                    pause(self.n_failed).await;
-                    self.n_failed += 1;
+                    tokio::time::sleep(pause).await;
                     self.failed_at = self.at;
                 }
-                Err(err) => return Err(err),
             }
         }
     }
@@ -202,10 +198,6 @@ impl Reader {
         self.etag = etag.filter(|etag| etag.as_bytes().starts_with(b"\"")).cloned();
         Ok(answer)
     }
-}
-
-async fn pause(n_failed: u32) {
-    tokio::time::sleep(FIRST_PAUSE * 2u32.pow(n_failed)).await;
 }
 
 /// First byte and size of the whole, of `bytes 6-10/11`.

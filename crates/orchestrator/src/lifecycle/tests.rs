@@ -77,6 +77,29 @@ fn table() {
     "#]].assert_eq(&table);
 }
 
+#[test]
+fn what_cannot_happen_is_said_in_words() {
+    for (phase, input, expected) in [
+        (
+            Phase::Succeeded,
+            Input::CancelRequested,
+            "a job that has succeeded cannot be canceled",
+        ),
+        (
+            Phase::Cancelled,
+            Input::StopRequested,
+            "a job that was canceled cannot be stopped",
+        ),
+        (
+            Phase::Running,
+            Input::Resume,
+            "a job that is running cannot be resumed",
+        ),
+    ] {
+        assert_eq!(next(phase, input).unwrap_err().to_string(), expected);
+    }
+}
+
 fn any_input() -> impl Strategy<Value = Input> {
     let ended = (0..OUTCOMES.len(), 0..3_u32).prop_map(|(outcome, attempts_left)| Input::AttemptEnded {
         outcome: OUTCOMES[outcome],

@@ -1,8 +1,8 @@
 //! The provider `local`: agents as child processes of the server, on its own machine.
 //!
-//! Agents outlive a server that dies and go on when it is back. What runs is read from `/proc`, never from
-//! memory: each agent carries the installation's and its own id in its environment, which its children
-//! inherit, and leads a process group. A process that does not carry both is never touched.
+//! Agents outlive a server that crashes, and go on when it is back. The running agents are found in `/proc`, never
+//! remembered: each agent carries the installation's and its own id in its environment, which its children inherit,
+//! and leads a process group. A process that does not carry both is never touched.
 
 mod logs;
 mod proc;
@@ -28,9 +28,9 @@ use uuid::Uuid;
 
 use self::proc::{Group, SIGNATURE, Signature};
 use super::{Instance, LaunchRequest, Provider, ProviderError, Purpose};
-use crate::Ranges;
+use fetch::Ranges;
 
-/// How to start agents on this machine.
+/// Settings for agents on this machine.
 #[derive(Debug, Clone)]
 pub struct LocalOptions {
     /// The program: `morpheus` itself.
@@ -43,13 +43,13 @@ pub struct LocalOptions {
     pub log_dir: PathBuf,
     /// Where they keep work in progress and cached files.
     pub work_dir: PathBuf,
-    /// Tells our instances from those of another installation on this machine: `Store::deployment`.
+    /// Distinguishes our instances from those of another installation on this machine: `Store::deployment`.
     pub deployment: Uuid,
-    /// Tells them from those of another server of the installation on this machine: `Store::server`.
+    /// Distinguishes them from those of another server of the installation on this machine: `Store::server`.
     pub server: Uuid,
     /// Jobs that train at the same time.
     pub capacity: usize,
-    /// What they can train with.
+    /// Engines that they have.
     pub engines: Vec<Engine>,
     /// Where they may fetch base models from beside the public addresses.
     pub fetch_from: Ranges,
@@ -65,8 +65,8 @@ pub struct Local {
 
 pub(crate) const NAME: &str = "local";
 
-/// Of the server's settings, which hold passwords, an agent needs these. It fetches base models itself, also from
-/// repositories that are not for everybody.
+/// The only settings of the server that an agent gets; the others hold passwords. It downloads base models itself,
+/// also from gated repositories.
 const SETTINGS: [&str; 9] = [
     "HF_TOKEN",
     "MORPHEUS_LOG",
@@ -86,7 +86,7 @@ const MAX_LOGS: usize = 200;
 /// A killed process is gone within moments, unless the kernel itself waits for a disk.
 const KILL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// As much of a log's end as a person wants to read in a message.
+/// How much of a log's end is shown in a message.
 const LAST_WORDS_BYTES: usize = 600;
 
 impl Local {
@@ -120,7 +120,7 @@ impl Local {
         if request.purpose == Purpose::Generate {
             command.arg("--generate");
         }
-        // An agent works with signed addresses; passwords and keys of the server are none of its business.
+        // An agent works with signed URLs; it must not get passwords and keys of the server.
         command
             .env_clear()
             .envs(environment::of_machine(std::env::vars_os(), &SETTINGS));
@@ -141,7 +141,7 @@ impl Local {
         let mut child = command.spawn()?;
         let handle = child.id().ok_or_else(|| io::Error::other("it ended at once"))?;
         let id = request.id;
-        // Takes the exit status when it comes, so that no zombie stays.
+        // Collects the exit status, so that no zombie process stays.
         tokio::spawn(async move {
             match child.wait().await {
                 Ok(status) => tracing::info!(instance.id = %id, %status, "agent ended"),
@@ -210,7 +210,7 @@ impl Provider for Local {
         let log = tokio::fs::read(self.log_path(id)).await.ok()?;
         let end = log.len().saturating_sub(LAST_WORDS_BYTES);
         let text = String::from_utf8_lossy(&log[end..]);
-        // The first line of what was cut is a part of one.
+        // The first line after the cut is incomplete.
         let text = match text.split_once('\n') {
             Some((_, rest)) if end > 0 => rest,
             _ => &text,

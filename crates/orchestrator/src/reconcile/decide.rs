@@ -1,4 +1,4 @@
-//! What to do about one attempt of a job: a pure decision over what was read.
+//! What to do about one attempt of a job: a pure decision based on what was read.
 
 use std::time::Duration;
 
@@ -7,20 +7,20 @@ use store::{attempts::Attempt, jobs::JobState};
 
 use crate::providers::Instance;
 
-/// What was read, how long it has been so, and the times that matter.
+/// What was read, for how long it has been unchanged, and the relevant time limits.
 #[derive(Debug, Clone)]
 pub(crate) struct View<'a> {
     pub(crate) job: &'a JobState,
     pub(crate) attempt: &'a Attempt,
-    /// This server opened the attempt, and so it would see its instance.
+    /// This server opened the attempt, and so it can see the instance.
     pub(crate) is_ours: bool,
     /// The living instance that carries the attempt's id.
     pub(crate) instance: Option<&'a Instance>,
-    /// Nobody has renewed the lease for so long.
+    /// Time since the lease was last renewed.
     pub(crate) unrenewed_for: Duration,
-    /// The attempt was opened, or its instance started, so long ago.
+    /// Time since the attempt was opened or its instance started.
     pub(crate) started_for: Duration,
-    /// Its owner has waited so long for the end that was asked for.
+    /// Time since its owner asked for its end.
     pub(crate) requested_for: Duration,
     pub(crate) lease: Duration,
     pub(crate) boot_timeout: Duration,
@@ -34,9 +34,9 @@ pub(crate) enum Action {
     Wait,
     /// Start an instance.
     Launch,
-    /// Write down the instance that was found.
+    /// Record the instance that was found.
     Record,
-    /// End the attempt: nothing was begun, and nothing shall be.
+    /// End the attempt: nothing was started, and nothing will be.
     Withdraw,
     /// End the attempt: its agent never called.
     NeverStarted(&'static str),
@@ -78,8 +78,8 @@ pub(crate) fn decide(view: &View<'_>) -> Action {
     }
 }
 
-/// Another server looks after the attempt, and knows more, for as long as it lives. Only a silence that it would
-/// have ended itself says that it does not.
+/// The attempt belongs to another server, which knows more as long as it is running. Only a silence so long that it
+/// would have ended the attempt itself shows that it is not.
 fn decide_for_another(view: &View<'_>) -> Action {
     match view.attempt.phase {
         AttemptPhase::Intent | AttemptPhase::Booting if view.started_for > view.boot_timeout + view.lease => {

@@ -1,31 +1,25 @@
-//! The disk guard at work: measures, and tells jobs that wait why they do.
+//! The disk guard's reconciler: measures, and tells waiting jobs the reason.
 
 use protocol::phase::Phase;
 use store::{artifacts, jobs};
 
 use super::ReconcileError;
-use crate::{Orchestrator, providers::local};
-
-/// Why a job waits, while the disk is short.
-pub(crate) const WAITS: &str = "the server's disk is nearly full: the job starts when space is free";
-/// Why a job was stopped, when the disk became short.
-pub(crate) const PAUSED: &str =
-    "paused with a checkpoint because the server's disk is nearly full: the job resumes when space is free";
+use crate::{Orchestrator, disk::WAITS, providers::local};
 
 impl Orchestrator {
-    /// How often a checkpoint of a job at this provider lies on this disk: beside the agent, and where it is stored.
+    /// How many copies of a checkpoint of a job at this provider are on this disk: the agent's, and the stored one.
     pub(crate) fn copies_here(&self, provider: &str) -> u64 {
         let is_stored_here = self.store.objects().folder().is_some();
         u64::from(provider == local::NAME) + u64::from(is_stored_here)
     }
 
-    /// One look at the disks.
+    /// One measurement of the disks.
     pub(crate) async fn reconcile_disk(&self) -> Result<(), ReconcileError> {
         let was_short = self.disk.is_short();
         let (mut running, mut next) = (0, 0);
         for job in jobs::open(&self.store).await? {
             let runs = matches!(job.phase, Phase::Running | Phase::Stopping);
-            // What was paused needs as much again, or it would be paused as soon as it goes on.
+            // Paused jobs need as much again, or they would be paused as soon as they go on.
             let waits = was_short && job.phase == Phase::Queued;
             let n_copies = self.copies_here(&job.provider);
             if n_copies == 0 || !(runs || waits) {
@@ -63,7 +57,7 @@ impl Orchestrator {
         Ok(())
     }
 
-    /// Tells queued jobs why they wait: none is started, wherever it would run.
+    /// Tells queued jobs why they wait: none is started, at any provider.
     async fn tell_waiting(&self) -> Result<(), ReconcileError> {
         for job in jobs::open(&self.store).await? {
             if job.phase == Phase::Queued {

@@ -1,4 +1,4 @@
-//! Generations: a worker is started when one waits, and what a dead worker left is queued again.
+//! Generations: a worker is started when one is waiting, and generations of a crashed worker are queued again.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ use uuid::Uuid;
 use super::{ReconcileError, instances::terminate};
 use crate::{
     Orchestrator,
-    orchestrator::time_delta,
     providers::{Instance, LaunchRequest, Provider, Purpose},
     services::again_or_failed,
+    time::time_delta,
     watches::Aspect,
 };
 
@@ -50,7 +50,7 @@ impl Orchestrator {
             let is_lost = if is_ours {
                 workers.is_empty() || unrenewed_for > self.options.lease
             } else {
-                // The server that started its worker is gone too, or would have seen it.
+                // The server that started its worker is gone too, or it would have noticed.
                 unrenewed_for > 2 * self.options.lease
             };
             if is_lost {
@@ -134,7 +134,7 @@ impl Orchestrator {
         Ok(())
     }
 
-    /// No worker can be kept alive: whoever waits is told why.
+    /// No worker stays alive: waiting generations fail with the reason.
     async fn fail_waiting(&self, last_words: Option<String>) -> Result<(), ReconcileError> {
         let reason = format!(
             "the program that renders pictures exited {MAX_WORKER_STARTS} times before it asked for work; its last \

@@ -1,4 +1,4 @@
-//! Instances: those whose attempt is over are ended.
+//! Instances: those whose attempt is over are terminated.
 
 use futures::future::join_all;
 use protocol::{
@@ -30,18 +30,18 @@ impl Orchestrator {
                 .collect::<Result<Vec<()>, _>>()?
                 .len();
             if n_ended > 0 {
-                // Their room is free for the next job.
+                // They make room for the next job.
                 self.store.signals().wake();
             }
         }
         Ok(())
     }
 
-    /// Whether the instance has no business to live. One whose attempt ended well may take its time to exit.
+    /// Whether the instance must be terminated. After a successful attempt it has some time to exit.
     async fn is_over(&self, instance: &Instance) -> Result<bool, ReconcileError> {
         let attempt = match attempts::get(&self.store, AttemptId(instance.id)).await {
             Ok(attempt) => attempt,
-            // It carries our mark, but no attempt of ours has its id: the database is another one now.
+            // It carries our mark, but no attempt has its id: the database was replaced.
             Err(StoreError::NotFound { .. }) => return Ok(true),
             Err(err) => return Err(err.into()),
         };

@@ -100,15 +100,15 @@ impl Orchestrator {
         self.end_attempt(&attempt, AttemptEnd::new(outcome, detail)).await
     }
 
-    /// Whether this server looks after the attempt: those that it opened, and those of a time before there were
-    /// several servers.
+    /// Whether the attempt belongs to this server: it opened it, or the attempt is from a version without several
+    /// servers.
     pub(super) fn is_ours(&self, attempt: &Attempt) -> bool {
         attempt.server.is_none_or(|server| server == self.store.server())
     }
 
-    /// Starts the instance of a committed intent, and writes it down.
+    /// Starts the instance of a committed attempt, and records it.
     async fn launch(&self, provider: &dyn Provider, attempt: Attempt) -> Result<(), ReconcileError> {
-        // A token made before this process began is known to nobody any more.
+        // No process knows a token that was made before this process began.
         let token = NewToken::random();
         let tx = self.store.begin().await?;
         attempts::replace_token(&tx, &attempt, &token).await?;
@@ -138,7 +138,7 @@ impl Orchestrator {
         let row = serde_json::to_value(instance).expect("an instance is plain data");
         match attempts::launched(&tx, attempt, row).await {
             Ok(()) => tx.commit().await?,
-            // The agent was quick enough to end the attempt already.
+            // The agent has already ended the attempt.
             Err(store::StoreError::Stale { .. }) => {}
             Err(err) => return Err(err.into()),
         }

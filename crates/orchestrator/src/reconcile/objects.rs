@@ -1,10 +1,8 @@
-//! Collects what nothing refers to any more: blobs without a row, files that have served, broken uploads.
+//! Deletes what is no longer needed: blobs without a row, obsolete files, unfinished uploads.
 //!
-//! Any number of servers may do so at once, since each step looks again before it deletes. An upload of the
-//! same bytes is safe: what is older than half the period of grace is written again by whoever wants to rely
-//! on it (`BlobStore::has_fresh`), and what was written within the period stays.
-
-mod rules;
+//! Any number of servers may do so at once, since each step checks again before it deletes. An upload of the same
+//! bytes is safe: code that relies on a blob older than half the grace period writes it again
+//! (`BlobStore::has_fresh`), and a blob written within the period is kept.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -23,9 +21,7 @@ use store::{
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-pub use rules::{Reason, Rules};
-
-use crate::{Orchestrator, ServiceResult};
+use crate::{Orchestrator, ServiceResult, rules::Reason};
 
 /// How often a server collects.
 const EVERY: Duration = Duration::from_secs(3600);
@@ -37,9 +33,9 @@ const N_DELETES: usize = 8;
 /// Whether a pass changes anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pass {
-    /// It only says what would go.
+    /// Only report what would be deleted.
     Look,
-    /// It deletes.
+    /// Delete.
     Delete,
 }
 
@@ -50,18 +46,18 @@ pub struct Collection {
     pub objects: Vec<Collected>,
     /// All of them together, as far as the store knows.
     pub total_bytes: u64,
-    /// Rows of files that have served their purpose.
+    /// Rows of files that are no longer needed.
     pub n_files: usize,
     /// Entries of the audit log that are too old.
     pub n_audit_entries: u64,
 }
 
-/// Something in the store that goes.
+/// An object to be deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Collected {
-    /// Where it lies in the store.
+    /// Where it is in the store.
     pub name: String,
-    /// Why it goes.
+    /// Why it is deleted.
     pub reason: Reason,
     /// Its size, where the store says.
     pub size_bytes: Option<u64>,
@@ -74,7 +70,7 @@ impl Collection {
     }
 }
 
-/// Files whose rows go, and why their blobs go with them.
+/// Files whose rows are deleted, and why their blobs are deleted with them.
 #[derive(Default)]
 struct Expired {
     files: BTreeSet<ArtifactId>,
@@ -92,7 +88,7 @@ impl Orchestrator {
     pub async fn collect_at(&self, pass: Pass, now: DateTime<Utc>) -> ServiceResult<Collection> {
         let objects = self.store.objects();
         self.store.claim_objects(pass == Pass::Look).await?;
-        // What the backup of a restored installation is too old for may still be wanted.
+        // Objects newer than the backup of a restored installation may still be needed.
         let restoration = settings::restoration(&self.store).await?;
         let newest = restoration
             .filter(|restoration| now < restoration.keeps_until())
@@ -145,7 +141,7 @@ impl Orchestrator {
         })
     }
 
-    /// Forgets files that have served their purpose, page by page.
+    /// Deletes the rows of files that are no longer needed, page by page.
     async fn expire_files(&self, pass: Pass, now: DateTime<Utc>) -> ServiceResult<Expired> {
         let rules = &self.options.rules;
         let mut expired = Expired::default();
@@ -218,8 +214,8 @@ impl Orchestrator {
         Ok(())
     }
 
-    /// Takes out what a row refers to. Pictures are looked for before the versions that they may have been
-    /// frozen in meanwhile, so that none is missed that moves from one to the other.
+    /// Removes what a row refers to from the candidates. Dataset items are read before dataset versions, so that a
+    /// picture that is frozen into a version meanwhile is not missed.
     async fn keep_referred(
         &self,
         blobs: &mut Vec<Listed>,
@@ -258,7 +254,7 @@ impl Orchestrator {
     }
 }
 
-/// Collects now and then every hour, until `shutdown`.
+/// Collects at once and then every hour, until `shutdown`.
 pub(super) async fn repeat(orchestrator: &Orchestrator, shutdown: &CancellationToken) {
     let mut timer = tokio::time::interval(EVERY);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -1,4 +1,4 @@
-//! Jobs on machines of the pool: there is nothing to start and nothing to end, only leases that run out.
+//! Jobs on machines of the pool: there is nothing to start and nothing to terminate, only leases that expire.
 
 use protocol::phase::{AttemptPhase, Outcome, Phase};
 use store::{
@@ -42,7 +42,7 @@ impl Orchestrator {
             let seen = "its machine of the pool sent no heartbeat before its lease expired";
             return Some(AttemptEnd::new(Outcome::Lost, seen.to_owned()));
         }
-        // It hears of the order at its next call.
+        // It receives the order at its next call.
         if job.phase == Phase::Cancelling && requested_for > self.pool_lease() {
             let seen = "the agent did not carry out the cancellation";
             return Some(AttemptEnd::new(Outcome::Cancelled, seen.to_owned()));

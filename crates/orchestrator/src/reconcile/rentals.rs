@@ -1,4 +1,4 @@
-//! Rented machines: every one that exists or may exist is looked at, again and again, until it is confirmed gone.
+//! Rented machines: every one that exists or may exist is checked repeatedly until it is confirmed gone.
 //!
 //! One pass: list the machines, look at each row that is not gone ([`decide`] says what to do), end machines of ours
 //! that no row wants, ask for the bills of those that are gone, and order machines for queued jobs ([`launch`]). Each
@@ -44,7 +44,7 @@ impl From<CallError> for ReconcileError {
 }
 
 impl Orchestrator {
-    /// Looks after one landlord's machines until `shutdown`.
+    /// Manages one landlord's machines until `shutdown`.
     pub(super) async fn repeat_rental(&self, rental: &Rental, shutdown: &CancellationToken) {
         let mut wakeups = self.store.signals().on_wake();
         let scaled = |time: std::time::Duration| time / rental.time_scale.max(1);
@@ -84,7 +84,7 @@ impl Orchestrator {
         }
     }
 
-    /// Whether something should be done before the next regular look.
+    /// Whether something should be done before the next regular pass.
     async fn rental_has_business(&self, rental: &Rental, is_woken: bool) -> Result<bool, ReconcileError> {
         use InstancePhase::{Ending, Intent, Live, Unknown};
         let alive = spend::alive(&self.store, rental.name()).await?;
@@ -92,7 +92,7 @@ impl Orchestrator {
         if alive.iter().any(is_unsettled) {
             return Ok(true);
         }
-        // What the wake-up was for: a job was queued, or an attempt has ended.
+        // The reason for the wake-up: a job was queued, or an attempt has ended.
         if !is_woken {
             return Ok(false);
         }
@@ -144,7 +144,7 @@ impl Orchestrator {
             if let Err(err) = outcome {
                 report(&instance.name, &err);
             }
-            // One order, two machines: whatever made them, one is too many.
+            // Two machines for one order: whatever the cause, one must go.
             for double in own.chain(doubles) {
                 tracing::error!(
                     instance = double.id,
@@ -221,7 +221,7 @@ impl Orchestrator {
         Ok(())
     }
 
-    /// The machine of an order exists: from now on it is looked after by its id, until its end if nobody wants it.
+    /// The machine of an order exists: from now on it is managed by its id, and terminated if it is not needed.
     pub(super) async fn adopt(
         &self,
         rental: &Rental,
@@ -273,8 +273,8 @@ impl Orchestrator {
         Ok(adopted)
     }
 
-    /// Nobody has seen the machine of an order that was not answered. Its name is never used again; part of the
-    /// money is kept until it is sure that it does not exist.
+    /// The machine of an unanswered order was not found. Its name is never used again; part of the money stays
+    /// reserved until it is certain that it does not exist.
     async fn abandon(
         &self,
         rental: &Rental,
@@ -301,7 +301,7 @@ impl Orchestrator {
         Ok(())
     }
 
-    /// Counts what the machine has cost, and sets more aside if it has become dearer.
+    /// Books what the machine has cost, and reserves more if its price has risen.
     async fn keep(
         &self,
         rental: &Rental,
@@ -358,7 +358,7 @@ impl Orchestrator {
         Ok(())
     }
 
-    /// Writes down that the machine must go, ends its attempt, and orders its end.
+    /// Records that the machine must go, ends its attempt, and asks for its termination.
     async fn end(
         &self,
         rental: &Rental,
@@ -388,7 +388,7 @@ impl Orchestrator {
         Ok(())
     }
 
-    /// Orders the end of a machine again, and looks whether it is gone.
+    /// Asks for a machine's termination again, and checks whether it is gone.
     async fn end_again(
         &self,
         rental: &Rental,
@@ -447,7 +447,7 @@ async fn fresh(tx: &Tx, instance: &Instance) -> Result<Instance, ReconcileError>
     Ok(found.expect("rows of machines are never deleted"))
 }
 
-/// One machine that cannot be looked after must not keep the others from it.
+/// An error with one machine must not stop the others from being managed.
 fn report(name: &str, err: &ReconcileError) {
     if err.is_race() {
         tracing::debug!(name, error = chain(err), "overtaken");

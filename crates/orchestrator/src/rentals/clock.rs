@@ -1,4 +1,4 @@
-//! The provider's clock, as far as we know it: what its last answer said, and the time since.
+//! An estimate of the provider's clock: the time in its last answer, plus the time since.
 
 use std::{
     fmt,
@@ -8,14 +8,14 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
-use crate::orchestrator::time_delta;
+use crate::time::time_delta;
 
-/// A steady clock that says how long it has run, in the provider's time.
+/// A monotonic clock that tells how long it has run, in the provider's time.
 #[derive(Clone)]
 pub struct Elapsed(Arc<dyn Fn() -> Duration + Send + Sync>);
 
 impl Elapsed {
-    /// One that somebody else moves.
+    /// A clock that is moved by its caller.
     pub fn new(elapsed: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         Self(Arc::new(elapsed))
     }
@@ -43,7 +43,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that has heard nothing yet.
+    /// A clock without an answer from the provider yet.
     pub fn new(elapsed: Elapsed) -> Self {
         let now = (elapsed.0)();
         Self {
@@ -53,7 +53,7 @@ impl Clock {
         }
     }
 
-    /// The provider has said what time it is.
+    /// Records the provider's time.
     pub(crate) fn heard(&self, at: DateTime<Utc>) {
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = (at, (self.elapsed.0)());
     }

@@ -1,5 +1,5 @@
-//! What a training would need and take on a rented GPU, before anything was measured: rules of thumb, wide on
-//! purpose. This installation's own jobs replace them as soon as there are any.
+//! Estimates of the memory and time that a training needs on a rented GPU, before anything was measured: rules of
+//! thumb, with wide ranges on purpose. Measurements of this installation's own jobs replace them.
 
 use protocol::{
     MicroUsd,
@@ -10,7 +10,7 @@ use protocol::{
 use rental::Offer;
 
 use super::{Times, cost};
-use crate::orchestrator::time_delta;
+use crate::time::time_delta;
 
 /// Dense bf16 TFLOPS by a part of the GPU's id, from NVIDIA's data sheets; the first that fits counts.
 const TFLOPS: [(&str, f64); 20] = [
@@ -35,13 +35,13 @@ const TFLOPS: [(&str, f64); 20] = [
     ("4090", 165.0),
     ("3090", 71.0),
 ];
-/// A GPU that is not in the table: like a small one.
+/// For a GPU that is not in the table: that of a small one.
 const UNKNOWN_TFLOPS: f64 = 70.0;
 
 /// One picture of 1024x1024 through SDXL's U-Net: 3.0 TMACs forward, as much for the gradients of activations, and as
 /// much again because activations are computed twice (gradient checkpointing). Frozen weights need no gradients.
 const SDXL_TFLOP: f64 = 18.0;
-/// The part of its peak that a GPU reaches with small batches: our guess, from a bad set-up to a good one.
+/// The share of its peak that a GPU reaches with small batches: our guess, for a bad and for a good setup.
 const UTILIZATION: Spread<f64> = Spread {
     low: 0.10,
     likely: 0.20,
@@ -100,7 +100,7 @@ pub(crate) fn job_seconds(step: Spread<f64>, n_steps: u32) -> Spread<f64> {
     }
 }
 
-/// From times per step that were measured: their extremes, with some room, and their median.
+/// From measured times per step: their extremes, with a margin, and their median.
 pub(crate) fn measured(mut seconds: Vec<f64>) -> Option<Spread<f64>> {
     seconds.retain(|seconds| seconds.is_finite() && *seconds > 0.0);
     seconds.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! What agents ask for: work, and that their lease be renewed.
+//! Requests of agents: for work, and to renew their lease.
 
 mod claim;
 mod fit;
@@ -20,8 +20,8 @@ use store::{
 
 use crate::{
     Orchestrator, ServiceError, ServiceResult,
-    orchestrator::time_delta,
     rentals::{self, Rental},
+    time::time_delta,
 };
 
 /// The attempt, if the agent was started for it and it is not over.
@@ -62,8 +62,8 @@ pub(crate) use claim::FETCH_TIME;
 pub(crate) use pool::POOL;
 
 impl Orchestrator {
-    /// The lease of an attempt. On a rented machine it never reaches into the time that is kept for stopping; a machine
-    /// that is not wanted any more gets none.
+    /// The lease of an attempt. On a rented machine it ends before the time reserved for stopping; a machine that is
+    /// no longer needed gets none.
     pub(super) async fn grant(&self, tx: &Tx, attempt: &Attempt) -> ServiceResult<Granted> {
         let Some(rental) = self.rental(&attempt.provider) else {
             if attempt.provider == POOL && matches!(attempt.subject, Subject::Job(_)) {
@@ -96,7 +96,7 @@ async fn rental_terms(rental: &Rental, tx: &Tx, attempt: &Attempt) -> ServiceRes
     let machines = spend::of_attempt(tx, attempt.id).await?;
     let machine = machines.last().ok_or(ServiceError::LeaseLost)?;
     match machine.phase {
-        // An agent may be quicker than the answer to the order of its machine.
+        // An agent may call before the order of its machine was answered.
         InstancePhase::Intent | InstancePhase::Unknown | InstancePhase::Live => {
             Ok(rentals::terms(&rental.times, machine, rental.clock.now()))
         }

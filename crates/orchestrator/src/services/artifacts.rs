@@ -1,4 +1,4 @@
-//! Files that agents bring.
+//! Files that agents upload.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use protocol::{
     ArtifactId, AttemptId,
     agent::{ArtifactKind, NewArtifact, UploadTicket},
     event::Event,
-    limits::{MAX_AGENT_PICTURE_BYTES, MAX_LORA_BYTES, MAX_PROMPT_CHARS},
+    limits::{MAX_AGENT_PICTURE_BYTES, MAX_LORA_BYTES, MAX_REPORTED_PROMPT_CHARS},
     problem::{FieldError, InvalidFields},
     recipe::Recipe,
 };
@@ -24,7 +24,7 @@ use super::agents::{held_attempt, own_attempt};
 use crate::{Orchestrator, ServiceError, ServiceResult};
 
 impl Orchestrator {
-    /// Takes down that a file is coming, and says where to put it. Announcing it again gives the same ticket.
+    /// Records the announcement of a file, and returns where to upload it. Announcing it again gives the same ticket.
     pub async fn announce_artifact(
         &self,
         agent: &AgentCredential,
@@ -50,7 +50,7 @@ impl Orchestrator {
             jobs::clear_served_requests(&tx, job, &artifact.kind, artifact.created_at).await?;
         }
         tx.commit().await?;
-        // Bytes that have lain there for long may be collected any moment, unless they are written again.
+        // Old unreferenced bytes may be collected at any moment, unless they are written again.
         let is_there = damage::of(&self.store, &artifact.key).await?.is_none()
             && objects
                 .has_fresh(&artifact.key, artifact.size_bytes)
@@ -68,7 +68,7 @@ impl Orchestrator {
         })
     }
 
-    /// Takes down that the bytes are there, after looking; then the job's stream tells of the file.
+    /// Records that the bytes are stored, after checking; then adds the file to the job's event stream.
     pub async fn complete_artifact(
         &self,
         agent: &AgentCredential,
@@ -110,7 +110,7 @@ impl Orchestrator {
     }
 }
 
-/// Tells the job's stream of a stored file, and notes a checkpoint.
+/// Adds a stored file to the job's event stream, and records a checkpoint.
 async fn tell(tx: &Tx, attempt: &Attempt, file: &Artifact) -> ServiceResult<()> {
     let Subject::Job(job) = attempt.subject else {
         return Ok(());
@@ -165,10 +165,10 @@ fn check_recipe(kind: &ArtifactKind, recipe: &Recipe) -> ServiceResult<()> {
                     format!("must be the index of one of the recipe's {n_prompts} sample prompts"),
                 ));
             }
-            if prompt.chars().count() > MAX_PROMPT_CHARS {
+            if prompt.chars().count() > MAX_REPORTED_PROMPT_CHARS {
                 return Err(ServiceError::field(
                     "prompt",
-                    format!("must have at most {MAX_PROMPT_CHARS} characters"),
+                    format!("must have at most {MAX_REPORTED_PROMPT_CHARS} characters"),
                 ));
             }
             (*step, 0)
@@ -185,7 +185,7 @@ fn check_recipe(kind: &ArtifactKind, recipe: &Recipe) -> ServiceResult<()> {
     ))
 }
 
-/// The most that a file of this kind may have.
+/// Maximum size of a file of this kind.
 fn most_bytes(kind: &ArtifactKind, max_bytes: u64) -> u64 {
     match kind {
         ArtifactKind::Checkpoint { .. } => max_bytes,

@@ -1,4 +1,4 @@
-//! Stored files that turn out lost or damaged: what is marked, what takes their place, and what a person can do.
+//! Stored files that turn out lost or damaged: marking them, finding replacements, and telling a person what to do.
 
 use std::collections::BTreeSet;
 
@@ -13,9 +13,8 @@ use store::{
     BlobKey, Read, Store, StoreError, Tx,
     artifacts::{self, Artifact},
     attempts::{self, Attempt, Subject},
-    bases, damage,
-    damage::Dependent,
-    datasets,
+    bases, damage, datasets,
+    dependents::{self, Dependent},
     events::{self, NewEvent},
     generations, jobs, metrics, models,
     tokens::AgentCredential,
@@ -24,7 +23,7 @@ use store::{
 use super::agents::held_attempt;
 use crate::{Orchestrator, ServiceError, ServiceResult};
 
-/// What an agent says it cannot use, as its work names it.
+/// A file that an agent reports as unusable, as its assignment names it.
 enum Role {
     /// A checkpoint of its job.
     Checkpoint(JobId, Artifact),
@@ -40,8 +39,8 @@ pub(super) struct Unusable {
 }
 
 impl Orchestrator {
-    /// Takes down that an agent could not use a file, after looking at it; says what to do without it. A checkpoint is
-    /// followed by the next older one: that is not an attempt that failed.
+    /// Records that an agent could not use a file, after checking it; returns what to do instead. A checkpoint is
+    /// replaced by the next older one, within the same attempt.
     pub async fn report_unusable(
         &self,
         agent: &AgentCredential,
@@ -53,7 +52,7 @@ impl Orchestrator {
         let tx = self.store.begin().await?;
         let attempt = held_attempt(&tx, agent, id, file.fence).await?;
         let role = self.role_of(&tx, &attempt, &key).await?;
-        // Reading the file takes time, and nobody shall wait for it.
+        // Reading the file takes time, so it happens outside of the transaction.
         drop(tx);
         let seen = self
             .store
@@ -142,13 +141,10 @@ impl Orchestrator {
     /// Why work that needs an object cannot be done, and what its owner can do.
     async fn reason(&self, tx: &Tx, key: &BlobKey, damage: Damage) -> ServiceResult<String> {
         let keys = BTreeSet::from([key.clone()]);
-        let found = damage::dependents(tx, &keys)
-            .await?
-            .remove(key)
-            .unwrap_or_default();
+        let found = dependents::of(tx, &keys).await?.remove(key).unwrap_or_default();
         for dependent in &found {
             if let Dependent::Base { name, .. } = dependent {
-                // Where it came from may still have it.
+                // Its original source may still have it.
                 let base = bases::get(tx, name).await?;
                 bases::ask_for_copy(tx, base.id).await?;
             }
@@ -156,13 +152,13 @@ impl Orchestrator {
         Ok(reason(&found, damage))
     }
 
-    /// Refuses work on files that are known to be lost or damaged, after looking at these again: somebody may have
-    /// put them back.
+    /// Refuses work on files that are marked as lost or damaged, after checking them again: they may have been
+    /// restored.
     pub(crate) async fn check_whole(&self, keys: BTreeSet<BlobKey>) -> ServiceResult<()> {
         let marked = damage::among(&self.store, &keys).await?;
         for key in marked.into_keys() {
             if let Some(damage) = look(&self.store, &key).await? {
-                let found = damage::dependents(&self.store, &BTreeSet::from([key.clone()])).await?;
+                let found = dependents::of(&self.store, &BTreeSet::from([key.clone()])).await?;
                 let found: Vec<Dependent> = found.into_values().flatten().collect();
                 return Err(ServiceError::Conflict(reason(&found, damage)));
             }
@@ -185,7 +181,7 @@ impl Orchestrator {
     }
 }
 
-/// Reads an object, and takes down what was seen.
+/// Reads an object, and records its state.
 pub(crate) async fn look(store: &Store, key: &BlobKey) -> ServiceResult<Option<Damage>> {
     let seen = store.objects().inspect(key).await.map_err(StoreError::from)?;
     let tx = store.begin().await?;
@@ -260,7 +256,7 @@ pub(super) fn checkpoint_step(file: &Artifact) -> u32 {
     }
 }
 
-/// For a person: what is lost, and what to do. The first thing that hangs on it says most.
+/// For a person: what is lost, and what to do. The first reference to it is the most informative.
 fn reason(found: &[Dependent], damage: Damage) -> String {
     let damage = damage.as_text();
     let Some(first) = found.first() else {

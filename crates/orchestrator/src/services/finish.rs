@@ -23,16 +23,16 @@ use store::{
 use tokio::time::{Instant, interval_at};
 
 use super::{AttemptEnd, end_job_attempt, reports};
-use crate::{Orchestrator, ServiceError, ServiceResult, reconcile::disk::PAUSED};
+use crate::{Orchestrator, ServiceError, ServiceResult, disk::PAUSED};
 
 /// Attempts of a generation before it fails.
 const MAX_GENERATION_ATTEMPTS: u32 = 3;
 
-/// Begins the reason of a job that waits because the disk of the machine that trained it takes no writes.
+/// Beginning of the reason of a job that waits because the disk of its machine takes no writes.
 const NO_ROOM: &str = "paused because a disk of the agent's machine takes no writes";
-/// It waits so long at first, and twice as long with each attempt that came no further.
+/// The first wait; it doubles with each attempt that made no progress.
 const FIRST_ROOM_PAUSE: Duration = Duration::from_secs(10);
-/// But never longer than this: nobody tells the server when there is room.
+/// The longest wait: the server is not told when there is space again.
 const LAST_ROOM_PAUSE: Duration = Duration::from_secs(300);
 
 impl Orchestrator {
@@ -103,7 +103,7 @@ impl Orchestrator {
     }
 
     /// What an attempt's end is to its job: a pause, which happens as often as it must, or one more attempt.
-    async fn counted(
+    async fn end_of_attempt(
         &self,
         tx: &Tx,
         attempt: &Attempt,
@@ -113,7 +113,7 @@ impl Orchestrator {
         let detail = finish.detail.clone();
         // A rented machine is gone with its disk, and another may be too small as well: those attempts are counted,
         // since each of them costs money.
-        if finish.outcome == Outcome::Lost && finish.no_room && job.rental.is_none() {
+        if finish.outcome == Outcome::Lost && finish.disk_fault && job.rental.is_none() {
             let n_before = attempts::n_ended_alike(tx, attempt, NO_ROOM).await?;
             let told = detail.unwrap_or_else(|| "no details were reported".to_owned());
             tracing::warn!(attempt.id = %attempt.id, detail = told, "a job waits for room on its machine's disk");
@@ -143,7 +143,7 @@ impl Orchestrator {
         job: &JobState,
         finish: Finish,
     ) -> ServiceResult<()> {
-        let end = self.counted(tx, attempt, job, &finish).await?;
+        let end = self.end_of_attempt(tx, attempt, job, &finish).await?;
         if finish.outcome != Outcome::Completed || job.phase == Phase::Cancelling {
             end_job_attempt(self, tx, attempt, end).await?;
             return Ok(());
@@ -155,15 +155,15 @@ impl Orchestrator {
             ));
         };
         create_version(tx, attempt, job, &result).await?;
-        // The file is kept and shown with its verdict either way, but a job succeeds by a sound file only.
+        // The file is kept and shown with its verdict either way, but the job succeeds only if the file passed.
         let unsound = unsound(&result.verdict);
         end_job_attempt(self, tx, attempt, AttemptEnd { unsound, ..end }).await?;
         Ok(())
     }
 }
 
-/// The wait after an attempt that a disk without room ended; so many before it began at the same step and ended in
-/// the same way.
+/// The wait after an attempt that ended because of a full disk; `n_before` earlier attempts began at the same step
+/// and ended in the same way.
 fn room_pause(n_before: u64) -> Duration {
     (FIRST_ROOM_PAUSE * (1_u32 << n_before.min(10))).min(LAST_ROOM_PAUSE)
 }
@@ -202,8 +202,8 @@ async fn create_version(
     Ok(())
 }
 
-/// Why the file is no LoRA that works. A validation loss that did not fall is not among the reasons: that
-/// file works, and its owner decides.
+/// Why the file is not a working LoRA. A validation loss that did not fall is not a reason: such a file works, and
+/// its owner decides.
 fn unsound(verdict: &Verdict) -> Option<String> {
     let failed: Vec<String> = verdict
         .checks
@@ -239,7 +239,7 @@ async fn finish_generation(tx: &Tx, attempt: &Attempt, finish: Finish) -> Servic
     Ok(())
 }
 
-/// What becomes of a generation whose agent is gone.
+/// Handles a generation whose agent is gone.
 pub(crate) fn again_or_failed(attempt: &Attempt) -> GenerationEnd {
     if attempt.n < MAX_GENERATION_ATTEMPTS {
         return GenerationEnd::Again;

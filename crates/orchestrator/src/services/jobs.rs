@@ -1,4 +1,4 @@
-//! Jobs, as their owner makes and steers them.
+//! Creating and controlling jobs, for their owner.
 
 use dataset::caption::with_trigger;
 use protocol::{
@@ -6,8 +6,9 @@ use protocol::{
     audit::AuditAction,
     dataset::{Manifest, ManifestItem, Split},
     job::{CreateJob, Job, PRIORITIES},
+    limits::MAX_PROMPT_CHARS,
     preset::BaseClass,
-    recipe::{Engine, ParameterOverrides, Recipe, RecipeRequest},
+    recipe::{Engine, Recipe, RecipeRequest},
     spend::{RentalWish, ResumeJob},
 };
 use store::{
@@ -19,32 +20,34 @@ use store::{
 
 use super::{
     POOL, apply,
-    pricing::{check_rental, check_wish},
+    pricing::{Order, check_order, check_rental},
+    prompts::check_prompts,
     spend::check_limit,
 };
-use crate::{Orchestrator, ServiceError, ServiceResult, lifecycle::Input, reconcile::disk::WAITS};
+use crate::{Orchestrator, ServiceError, ServiceResult, disk::WAITS, lifecycle::Input};
 
 /// Preview prompts that are taken from the dataset when none are given.
 const N_DEFAULT_PROMPTS: usize = 2;
 
 /// What a job would be.
 #[derive(Debug, Clone)]
-pub struct JobPlan {
+pub(super) struct JobPlan {
     /// The fully resolved configuration.
-    pub recipe: Recipe,
+    pub(super) recipe: Recipe,
     /// How large its base model is.
-    pub class: BaseClass,
+    pub(super) class: BaseClass,
     /// The pictures, split into those trained on and those held out.
-    pub manifest: Manifest,
+    pub(super) manifest: Manifest,
 }
 
 impl Orchestrator {
     /// What a job would be, without making it.
-    pub async fn plan_job(&self, owner: OwnerId, request: CreateJob) -> ServiceResult<JobPlan> {
-        self.plan(&self.store, owner, request).await
-    }
-
-    async fn plan(&self, db: &impl Read, owner: OwnerId, request: CreateJob) -> ServiceResult<JobPlan> {
+    pub(super) async fn plan(
+        &self,
+        db: &impl Read,
+        owner: OwnerId,
+        request: &CreateJob,
+    ) -> ServiceResult<JobPlan> {
         self.check_provider(&request.provider, request.engine)?;
         if !PRIORITIES.contains(&request.priority) {
             return Err(ServiceError::field(
@@ -57,24 +60,26 @@ impl Orchestrator {
                 ),
             ));
         }
-        check_wish(&request)?;
+        check_order(&Order::of(request))?;
         let manifest = read_manifest(db, owner, request.dataset_id).await?;
         let wrong = |err: ServiceError| err.at("base_model");
         let base = self.base(db, &request.base_model).await.map_err(wrong)?;
         self.base_location(&base, &request.provider).map_err(wrong)?;
         let class = base.model.class;
-        let mut sample_prompts = request.sample_prompts;
+        let mut sample_prompts = request.sample_prompts.clone();
         if sample_prompts.is_empty() {
+            // Captions are letters, brackets among them.
             sample_prompts = default_prompts(&manifest, request.trigger_word.as_deref().unwrap_or_default());
         }
+        check_prompts(&sample_prompts)?;
         let recipe = Recipe::resolve(
             RecipeRequest {
                 engine: request.engine,
-                base_model: request.base_model,
-                name: request.name,
-                trigger_word: request.trigger_word,
+                base_model: request.base_model.clone(),
+                name: request.name.clone(),
+                trigger_word: request.trigger_word.clone(),
                 preset: request.preset,
-                overrides: request.parameters,
+                overrides: request.parameters.clone(),
                 sample_prompts,
             },
             class,
@@ -89,17 +94,24 @@ impl Orchestrator {
     /// Freezes the dataset, resolves the recipe and queues the job.
     pub async fn create_job(&self, owner: OwnerId, request: CreateJob) -> ServiceResult<Job> {
         // The provider is asked before the transaction, which must not wait for it.
-        let seen = self.plan(&self.store, owner, request.clone()).await?;
+        let seen = self.plan(&self.store, owner, &request).await?;
         self.check_rental(owner, &request, &seen).await?;
-        self.check_pool(owner, &request, &seen).await?;
+        self.check_pool(owner, &Order::of(&request), &seen).await?;
         let whole = self.check_pictures(&seen.manifest).await;
         whole.map_err(|err| err.at("dataset_id"))?;
-        let (dataset_id, provider, priority) =
-            (request.dataset_id, request.provider.clone(), request.priority);
-        let (limit, project) = (request.limit_micro_usd, request.project.clone());
-        let rental = self.keeps_wish(&provider).then(|| request.rental.clone());
         let tx = self.store.begin().await?;
-        let JobPlan { recipe, manifest, .. } = self.plan(&tx, owner, request).await?;
+        // What the transaction sees counts: captions may have changed meanwhile.
+        let JobPlan { recipe, manifest, .. } = self.plan(&tx, owner, &request).await?;
+        let CreateJob {
+            dataset_id,
+            provider,
+            priority,
+            project,
+            rental,
+            limit_micro_usd: limit,
+            ..
+        } = request;
+        let rental = self.keeps_wish(&provider).then_some(rental);
         let manifest = datasets::freeze(&tx, dataset_id, manifest).await?;
         let name = recipe.name().to_owned();
         let new = NewJob {
@@ -166,8 +178,8 @@ impl Orchestrator {
         Ok(jobs::get(&self.store, owner, id).await?)
     }
 
-    /// Queues a stopped or failed job again; it goes on from its newest checkpoint, wherever that is wanted.
-    /// Of a new limit, what was spent is a part.
+    /// Queues a stopped or failed job again; it goes on from its newest checkpoint, on another provider if requested.
+    /// A new limit includes what was already spent.
     pub async fn resume_job(&self, owner: OwnerId, id: JobId, request: ResumeJob) -> ServiceResult<Job> {
         let ResumeJob {
             limit_micro_usd: limit,
@@ -180,7 +192,7 @@ impl Orchestrator {
         let seen = jobs::get(&self.store, owner, id).await?;
         let provider = provider.filter(|provider| *provider != seen.provider);
         if let Some(provider) = &provider {
-            // Who rents machines out is asked before the transaction, which must not wait for it.
+            // The provider is asked before the transaction, which must not wait for it.
             self.check_move(owner, &seen, provider, &rental, limit).await?;
         }
         let version = jobs::state(&self.store, id).await?.dataset_version_id;
@@ -232,31 +244,21 @@ impl Orchestrator {
         let wrong = |err: ServiceError| err.at("provider");
         let base = self.base(&self.store, recipe.base_model()).await.map_err(wrong)?;
         self.base_location(&base, provider).map_err(wrong)?;
-        let request = CreateJob {
-            dataset_id: job.dataset_id,
-            base_model: recipe.base_model().to_owned(),
-            name: recipe.name().to_owned(),
-            trigger_word: recipe.trigger_word().map(str::to_owned),
-            preset: recipe.preset(),
-            engine: recipe.engine(),
-            provider: provider.to_owned(),
-            priority: job.priority,
-            parameters: ParameterOverrides::default(),
-            sample_prompts: recipe.sample_prompts().to_vec(),
-            limit_micro_usd: limit.or(job.spend.limit_micro_usd),
-            project: job.project.clone(),
-            rental: rental.clone(),
-            estimate_hash: None,
+        let order = Order {
+            provider,
+            rental,
+            limit: limit.or(job.spend.limit_micro_usd),
+            project: job.project.as_deref(),
         };
-        check_wish(&request)?;
+        check_order(&order)?;
         let manifest = datasets::manifest(&self.store, job.dataset_version_id).await?;
         let plan = JobPlan {
             recipe,
             class: base.model.class,
             manifest,
         };
-        self.check_affordable(owner, &request, &plan).await?;
-        self.check_pool(owner, &request, &plan).await
+        self.check_affordable(owner, &order, &plan).await?;
+        self.check_pool(owner, &order, &plan).await
     }
 
     fn check_provider(&self, name: &str, engine: Engine) -> ServiceResult<()> {
@@ -374,13 +376,13 @@ async fn read_manifest(db: &impl Read, owner: OwnerId, dataset: DatasetId) -> Se
         .map_err(|err| ServiceError::field("dataset_id", err.to_string()))
 }
 
-/// The first different captions of what is trained on.
+/// The first distinct captions of the training pictures.
 fn default_prompts(manifest: &Manifest, trigger_word: &str) -> Vec<String> {
     let mut prompts: Vec<String> = Vec::new();
     for item in manifest.items.iter().filter(|item| item.split == Split::Train) {
         let prompt = with_trigger(&item.caption, trigger_word).trim().to_owned();
         if !prompt.is_empty() && !prompts.contains(&prompt) {
-            prompts.push(prompt.chars().take(2000).collect());
+            prompts.push(prompt::escaped(&prompt).chars().take(MAX_PROMPT_CHARS).collect());
         }
         if prompts.len() == N_DEFAULT_PROMPTS {
             break;

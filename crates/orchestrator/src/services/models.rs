@@ -3,7 +3,7 @@
 use protocol::{
     ModelVersionId, OwnerId,
     audit::AuditAction,
-    model::{ModelVersion, Stage},
+    model::{ModelVersion, Promote, Stage},
 };
 use store::{Tx, audit, models};
 
@@ -11,37 +11,40 @@ use super::look;
 use crate::{Orchestrator, ServiceError, ServiceResult};
 
 impl Orchestrator {
-    /// Approves a model version; only one whose verdict passed can be.
-    pub async fn promote(&self, owner: OwnerId, id: ModelVersionId) -> ServiceResult<ModelVersion> {
+    /// Approves a model version: one whose verdict passed, or an imported one if the request says that it has none.
+    pub async fn promote(
+        &self,
+        owner: OwnerId,
+        id: ModelVersionId,
+        request: Promote,
+    ) -> ServiceResult<ModelVersion> {
         let file = models::file(&self.store, owner, id).await?;
-        // Reading the file takes time, and nobody shall wait for it. Whoever approves a version relies on its bytes.
+        // Reading the file takes time, so it happens outside of the transaction. Users of an approved version rely on
+        // its bytes.
         let damage = look(&self.store, &file.key).await?;
         let tx = self.store.begin().await?;
         let version = models::version(&tx, owner, id).await?;
         if let Some(damage) = damage {
             return Err(ServiceError::Conflict(format!(
-                "the file of version {} of `{}` is {}: restore it from a backup, or train it again, before you \
-                     promote it",
+                "the file of version {} of `{}` is {}: restore it from a backup, or {} it again, before you promote \
+                     it",
                 version.version,
                 version.name,
-                damage.as_text()
+                damage.as_text(),
+                if version.imported.is_some() {
+                    "import"
+                } else {
+                    "train"
+                },
             )));
         }
-        if !version.verdict.passed {
-            let failed: Vec<&str> = version
-                .verdict
-                .checks
-                .iter()
-                .filter(|check| !check.passed)
-                .map(|check| check.name.as_str())
-                .collect();
-            return Err(ServiceError::Conflict(format!(
-                "only a model version that passed every check can be promoted; this one failed: {}",
-                failed.join(", ")
-            )));
-        }
+        check_verdict(&version, request)?;
         models::set_stage(&tx, owner, id, Stage::Approved).await?;
-        record(&tx, AuditAction::VersionApproved, &version).await?;
+        let detail = match version.verdict {
+            Some(_) => "",
+            None => "imported, without a verdict",
+        };
+        record(&tx, AuditAction::VersionApproved, &version, detail).await?;
         tx.commit().await?;
         tracing::info!(model_version.id = %id, "model version approved");
         Ok(models::version(&self.store, owner, id).await?)
@@ -55,6 +58,7 @@ impl Orchestrator {
             &tx,
             AuditAction::VersionRetired,
             &models::version(&tx, owner, id).await?,
+            "",
         )
         .await?;
         tx.commit().await?;
@@ -63,7 +67,30 @@ impl Orchestrator {
     }
 }
 
-async fn record(tx: &Tx, action: AuditAction, version: &ModelVersion) -> ServiceResult<()> {
+/// Refuses a version that failed a check, and one that nothing has judged unless the request knows.
+fn check_verdict(version: &ModelVersion, request: Promote) -> ServiceResult<()> {
+    let Some(verdict) = &version.verdict else {
+        return match request.without_verdict {
+            true => Ok(()),
+            false => Err(ServiceError::Conflict(
+                "this model version was imported, and nothing has judged it: try it in the playground, then promote \
+                 it with `without_verdict` set to `true`"
+                    .to_owned(),
+            )),
+        };
+    };
+    if verdict.passed {
+        return Ok(());
+    }
+    let failed = verdict.checks.iter().filter(|check| !check.passed);
+    let failed: Vec<&str> = failed.map(|check| check.name.as_str()).collect();
+    Err(ServiceError::Conflict(format!(
+        "only a model version that passed every check can be promoted; this one failed: {}",
+        failed.join(", ")
+    )))
+}
+
+async fn record(tx: &Tx, action: AuditAction, version: &ModelVersion, detail: &str) -> ServiceResult<()> {
     let subject = audit::named(&version.file_name, version.id);
-    Ok(audit::record(tx, action, &subject, "").await?)
+    Ok(audit::record(tx, action, &subject, detail).await?)
 }

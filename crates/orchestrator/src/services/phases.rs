@@ -1,5 +1,4 @@
-//! The one place where a job's phase is changed: through the life cycle, with its event, in the caller's
-//! transaction.
+//! The only place where a job's phase changes: through the life cycle, with its event, in the caller's transaction.
 
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use store::{
 use crate::{
     Orchestrator, ServiceError, ServiceResult,
     lifecycle::{Input, next},
-    orchestrator::time_delta,
+    time::time_delta,
 };
 
 /// Moves a job by an input; returns its new phase. An input that leads nowhere new changes nothing.
@@ -42,7 +41,7 @@ pub(crate) struct AttemptEnd {
     pub(crate) detail: Option<String>,
     /// Why the job failed although its attempt did all its work.
     pub(crate) unsound: Option<String>,
-    /// Nobody's fault, as often as it happens: the job is queued again after this time.
+    /// If set, the attempt does not count against the job, which is queued again after this time.
     pub(crate) again_after: Option<Duration>,
 }
 

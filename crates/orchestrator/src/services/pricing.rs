@@ -1,50 +1,63 @@
 //! What a job would cost on rented machines, and whether its user may start it.
 
-use std::collections::HashMap;
-
 use protocol::{
     MicroUsd, OwnerId,
     job::CreateJob,
     recipe::Recipe,
-    spend::{Budget, OfferEstimate, RentalWish, Spread},
+    spend::{Budget, OfferEstimate, RentalWish},
 };
 use rental::Offer;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use store::{
-    jobs,
-    spend::{self, Scopes},
-};
+use store::spend::{self, Scopes};
 
-use super::{JobPlan, spend::what_for};
+use super::{JobPlan, StepTimes, spend::what_for};
 use crate::{
     Orchestrator, ServiceError, ServiceResult,
     rentals::{Rental, estimate},
 };
 
-/// Jobs that are looked at for like ones.
-const N_JOBS_REMEMBERED: u64 = 200;
 const MOST_GPUS: u32 = 8;
 const MOST_NAMES: usize = 16;
 const MOST_NAME: usize = 80;
 const MOST_LABEL: usize = 40;
 
-/// What a job would need and cost.
-#[derive(Debug, Clone)]
-pub struct Pricing {
-    /// GPU memory that the training needs, in GB.
-    pub memory_gb: u32,
-    /// Every kind of machine that may be asked for, those to be asked for first at the front.
-    pub offers: Vec<OfferEstimate>,
-    /// The smallest limit with which it could start.
-    pub least_limit: Option<MicroUsd>,
-    /// Budgets besides its own.
-    pub budgets: Vec<Budget>,
-    /// Stands for the configuration and the prices.
-    pub hash: String,
+/// Where a job is to run, and for how much.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Order<'a> {
+    pub(super) provider: &'a str,
+    pub(super) rental: &'a RentalWish,
+    pub(super) limit: Option<MicroUsd>,
+    pub(super) project: Option<&'a str>,
 }
 
-/// What a launch is bound to.
+impl<'a> Order<'a> {
+    pub(super) fn of(request: &'a CreateJob) -> Self {
+        Self {
+            provider: &request.provider,
+            rental: &request.rental,
+            limit: request.limit_micro_usd,
+            project: request.project.as_deref(),
+        }
+    }
+}
+
+/// What a job would need and cost.
+#[derive(Debug, Clone)]
+pub(super) struct Pricing {
+    /// GPU memory that the training needs, in GB.
+    pub(super) memory_gb: u32,
+    /// Every kind of machine that may be asked for, those to be asked for first at the front.
+    pub(super) offers: Vec<OfferEstimate>,
+    /// The smallest limit with which it could start.
+    pub(super) least_limit: Option<MicroUsd>,
+    /// Budgets besides its own.
+    pub(super) budgets: Vec<Budget>,
+    /// Stands for the configuration and the prices.
+    pub(super) hash: String,
+}
+
+/// What the hash of an estimate covers.
 #[derive(Serialize)]
 struct Bound<'a> {
     recipe: &'a Recipe,
@@ -56,20 +69,20 @@ struct Bound<'a> {
 
 impl Orchestrator {
     /// What a planned job would need and cost.
-    pub async fn price_job(
+    pub(super) async fn price(
         &self,
         owner: OwnerId,
-        request: &CreateJob,
+        order: &Order<'_>,
         plan: &JobPlan,
+        times: &StepTimes,
     ) -> ServiceResult<Pricing> {
         let class = plan.class;
         let memory_gb = estimate::memory_gb(&plan.recipe, class);
         let mut offers = Vec::new();
         let mut budgets = Vec::new();
-        if let Some(rental) = self.rental(&request.provider) {
-            let measured = self.measured_steps(owner, &plan.recipe).await?;
-            for offer in self.kinds(rental, &request.rental).await? {
-                let measured = measured.get(&offer.gpu).copied();
+        if let Some(rental) = self.rental(order.provider) {
+            for offer in self.kinds(rental, order.rental).await? {
+                let measured = times.on(&offer.gpu);
                 let is_measured = measured.is_some();
                 let step =
                     measured.unwrap_or_else(|| estimate::step_seconds(&offer.gpu, &plan.recipe, class));
@@ -84,7 +97,7 @@ impl Orchestrator {
             }
             let scopes = Scopes {
                 owner,
-                project: request.project.clone(),
+                project: order.project.map(str::to_owned),
                 month: spend::month_of(rental.clock.now()),
             };
             budgets = spend::budgets_for(&self.store, &scopes).await?;
@@ -92,7 +105,7 @@ impl Orchestrator {
         let fitting = offers.iter().filter(|offer| offer.unfit.is_none());
         let least_limit = fitting.map(|offer| offer.least_limit_micro_usd).min();
         Ok(Pricing {
-            hash: hash(request, plan, &offers),
+            hash: hash(order, plan, &offers),
             memory_gb,
             offers,
             least_limit,
@@ -100,14 +113,14 @@ impl Orchestrator {
         })
     }
 
-    /// Refuses what could not be launched, or was not seen as it is now.
+    /// Refuses a job that could not be launched, or whose estimate has changed since its user saw it.
     pub(super) async fn check_rental(
         &self,
         owner: OwnerId,
         request: &CreateJob,
         plan: &JobPlan,
     ) -> ServiceResult<()> {
-        let Some(pricing) = self.check_affordable(owner, request, plan).await? else {
+        let Some(pricing) = self.check_affordable(owner, &Order::of(request), plan).await? else {
             return Ok(());
         };
         match &request.estimate_hash {
@@ -123,22 +136,22 @@ impl Orchestrator {
         }
     }
 
-    /// Refuses what could not be launched; `None` where nothing is rented.
+    /// Refuses a job that could not be launched; `None` if nothing is rented.
     pub(super) async fn check_affordable(
         &self,
         owner: OwnerId,
-        request: &CreateJob,
+        order: &Order<'_>,
         plan: &JobPlan,
     ) -> ServiceResult<Option<Pricing>> {
-        let Some(rental) = self.rental(&request.provider) else {
+        let Some(rental) = self.rental(order.provider) else {
             return Ok(None);
         };
-        let Some(limit) = request.limit_micro_usd else {
+        let Some(limit) = order.limit else {
             return Err(ServiceError::field(
                 "limit_micro_usd",
                 format!(
                     "required for `{}`: the total cost limit of the job",
-                    request.provider
+                    order.provider
                 ),
             ));
         };
@@ -148,12 +161,10 @@ impl Orchestrator {
                 rental.name()
             )));
         }
-        let pricing = self.price_job(owner, request, plan).await?;
+        let times = self.step_times(owner, &plan.recipe).await?;
+        let pricing = self.price(owner, order, plan, &times).await?;
         let Some(least) = pricing.least_limit else {
-            return Err(ServiceError::field(
-                "rental.gpus",
-                unfit(&request.rental, &pricing),
-            ));
+            return Err(ServiceError::field("rental.gpus", unfit(order.rental, &pricing)));
         };
         if limit < least {
             return Err(ServiceError::field(
@@ -199,44 +210,17 @@ impl Orchestrator {
         }
         Ok(kinds)
     }
-
-    /// Times per step by GPU, from this owner's own jobs whose steps cost the same.
-    pub(crate) async fn measured_steps(
-        &self,
-        owner: OwnerId,
-        recipe: &Recipe,
-    ) -> Result<HashMap<String, Spread<f64>>, store::StoreError> {
-        let gpus = spend::gpus_of_jobs(&self.store, owner).await?;
-        if gpus.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let mut seconds: HashMap<String, Vec<f64>> = HashMap::new();
-        for job in jobs::list(&self.store, owner, None, N_JOBS_REMEMBERED).await? {
-            if let (Some(gpu), Some(progress)) = (gpus.get(&job.id), job.progress)
-                && job.recipe.steps_cost_like(recipe)
-            {
-                seconds
-                    .entry(gpu.clone())
-                    .or_default()
-                    .push(progress.step_ms / 1000.0);
-            }
-        }
-        let steps = seconds.into_iter();
-        Ok(steps
-            .filter_map(|(gpu, seconds)| Some((gpu, estimate::measured(seconds)?)))
-            .collect())
-    }
 }
 
-fn hash(request: &CreateJob, plan: &JobPlan, offers: &[OfferEstimate]) -> String {
+fn hash(order: &Order<'_>, plan: &JobPlan, offers: &[OfferEstimate]) -> String {
     let items = plan.manifest.items.iter();
     let bound = Bound {
         recipe: &plan.recipe,
         pictures: items
             .map(|item| (item.sha256.as_str(), item.caption.as_str()))
             .collect(),
-        provider: &request.provider,
-        rental: &request.rental,
+        provider: order.provider,
+        rental: order.rental,
         rates: offers
             .iter()
             .map(|offer| (offer.gpu.as_str(), offer.n_gpus, offer.rate_micro_usd))
@@ -270,7 +254,7 @@ fn unfit(wish: &RentalWish, pricing: &Pricing) -> String {
     )
 }
 
-/// What is wrong with labels.
+/// Errors of labels.
 pub(super) fn check_labels(field: &'static str, labels: &[String]) -> ServiceResult<()> {
     let is_label = |label: &String| {
         (1..=MOST_LABEL).contains(&label.len())
@@ -287,16 +271,13 @@ pub(super) fn check_labels(field: &'static str, labels: &[String]) -> ServiceRes
     Ok(())
 }
 
-/// What is wrong with a wish, whoever rents.
-pub(super) fn check_wish(request: &CreateJob) -> ServiceResult<()> {
-    if request
-        .limit_micro_usd
-        .is_some_and(|limit| limit <= MicroUsd::ZERO)
-    {
+/// What is wrong with an order, whoever rents.
+pub(super) fn check_order(order: &Order<'_>) -> ServiceResult<()> {
+    if order.limit.is_some_and(|limit| limit <= MicroUsd::ZERO) {
         return Err(ServiceError::field("limit_micro_usd", "must be more than 0"));
     }
-    check_rental(&request.rental)?;
-    if let Some(project) = &request.project
+    check_rental(order.rental)?;
+    if let Some(project) = order.project
         && !(1..=80).contains(&project.trim().chars().count())
     {
         return Err(ServiceError::field("project", "must have 1 to 80 characters"));

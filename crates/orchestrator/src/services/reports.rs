@@ -1,7 +1,7 @@
-//! What agents report, within bounds.
+//! Limits on what agents report.
 //!
-//! A number that cannot be is refused by its field, since nothing right can be made of it. A text that is too long is
-//! shortened, and a time that cannot be is moved, since to lose what they say would be worse.
+//! An impossible number is refused with its field, since it cannot be corrected. A text that is too long is
+//! shortened, and an impossible time is moved into range, since losing the whole report would be worse.
 
 use chrono::{DateTime, SubsecRound as _, Utc};
 use protocol::{
@@ -18,10 +18,10 @@ use protocol::{
 
 use crate::ServiceResult;
 
-/// The longest that a step or the rest of a training may be said to take: 30 years.
+/// Maximum reported duration of a step or of the rest of a training: 30 years.
 const LONGEST_SECONDS: f64 = 1e9;
 
-/// Events as they may be stored, whatever they belong to.
+/// Brings events within the limits that hold for every job.
 pub(super) fn fit_events(events: &mut [AgentEvent]) -> ServiceResult<()> {
     let mut errors = Vec::new();
     if events.len() > MAX_EVENTS_PER_HEARTBEAT {
@@ -46,7 +46,7 @@ pub(super) fn fit_events(events: &mut [AgentEvent]) -> ServiceResult<()> {
     refuse(errors)
 }
 
-/// Whether all steps are steps of a training with so many of them.
+/// Checks that all step numbers are possible in a training of this many steps.
 pub(super) fn check_steps(events: &[AgentEvent], n_steps: u32) -> ServiceResult<()> {
     let mut errors = Vec::new();
     for (index, event) in events.iter().enumerate() {
@@ -68,7 +68,8 @@ pub(super) fn check_steps(events: &[AgentEvent], n_steps: u32) -> ServiceResult<
     refuse(errors)
 }
 
-/// When something happened: an agent's clock may be wrong, but it was neither before the attempt nor is it yet to come.
+/// The time of an event: an agent's clock may be wrong, but the event was neither before the attempt nor is it in the
+/// future.
 pub(super) fn fit_time(at: DateTime<Utc>, attempt_began: DateTime<Utc>) -> DateTime<Utc> {
     let now = Utc::now().max(attempt_began);
     at.clamp(attempt_began, now).trunc_subsecs(6)

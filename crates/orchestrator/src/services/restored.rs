@@ -1,4 +1,4 @@
-//! What a database that was restored from a backup still believes.
+//! Corrects what is out of date in a database that was restored from a backup.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use store::{
 use super::{AttemptEnd, again_or_failed, end_job_attempt};
 use crate::{Orchestrator, ServiceResult};
 
-/// What people read of it at the job.
+/// The message at the job.
 const SEEN: &str = "the installation was restored from a backup";
 
 impl Orchestrator {
@@ -23,7 +23,7 @@ impl Orchestrator {
             let tx = self.store.begin().await?;
             match attempt.subject {
                 Subject::Job(_) => {
-                    // It is not the job's fault, however often it happens.
+                    // It does not count against the job.
                     let end = AttemptEnd::again(Outcome::Lost, SEEN, Duration::ZERO);
                     end_job_attempt(self, &tx, attempt, end).await?;
                 }

@@ -1,4 +1,4 @@
-//! Money and machines, as their owner sees and limits them.
+//! Showing and limiting costs and machines, for their owner.
 
 use protocol::{
     JobId, MicroUsd, OwnerId,
@@ -81,8 +81,8 @@ impl Orchestrator {
         Ok(budget)
     }
 
-    /// Sets what a job may cost in all. A machine that it has keeps the reservation that it was ordered with; the next
-    /// one gets the new one.
+    /// Sets the total cost limit of a job. Its current machine keeps the reservation that it was ordered with; the
+    /// next one is reserved under the new limit.
     pub async fn set_job_limit(&self, owner: OwnerId, id: JobId, limit: MicroUsd) -> ServiceResult<Job> {
         check_limit(Some(limit))?;
         let tx = self.store.begin().await?;
@@ -107,7 +107,7 @@ impl Orchestrator {
         Ok(jobs::get(&self.store, owner, id).await?)
     }
 
-    /// Who leases machines, and how that is going.
+    /// The providers and their state.
     pub async fn provider_infos(&self, owner: OwnerId) -> ServiceResult<Vec<ProviderInfo>> {
         let mut infos: Vec<ProviderInfo> = self
             .options
@@ -159,7 +159,7 @@ impl Orchestrator {
         Ok(infos)
     }
 
-    /// Somebody has looked at the account: machines are ordered again.
+    /// Ends a halt after a person has checked the account: machines are ordered again.
     pub async fn unhalt(&self, provider: &str) -> ServiceResult<()> {
         if self.rental(provider).is_none() {
             return Err(ServiceError::NotFound {

@@ -1,4 +1,4 @@
-//! What agents upload is opened here before anything is made of it: an agent's word makes no model.
+//! Checks the files that agents upload before they are used: what the agent reports is not enough.
 
 use futures::StreamExt as _;
 use protocol::{
@@ -27,7 +27,7 @@ use crate::{
 const PNG_HEAD_BYTES: u64 = 33;
 
 impl Orchestrator {
-    /// Refuses a file that is not what its agent says.
+    /// Refuses a file that is not what its agent announced.
     pub(super) async fn check_content(&self, file: &Artifact) -> ServiceResult<()> {
         let problem = match file.kind {
             ArtifactKind::Lora { .. } => self.lora_problem(file).await?,
@@ -35,7 +35,7 @@ impl Orchestrator {
             | ArtifactKind::PictureBefore
             | ArtifactKind::PictureAfter
             | ArtifactKind::Picture => self.picture_problem(file).await?,
-            // Whoever goes on from it reads all of it, and says so if it is of no use.
+            // The agent that resumes from it reads all of it, and reports it if it is unusable.
             ArtifactKind::Checkpoint { .. } => None,
         };
         match problem {
@@ -74,7 +74,7 @@ impl Orchestrator {
         Ok(png_problem(&head))
     }
 
-    /// Some bytes of a file, as far as it has them.
+    /// A range of a file's bytes, shorter at its end.
     async fn part(&self, file: &Artifact, from: u64, to: u64) -> ServiceResult<Vec<u8>> {
         let range = from..to.min(file.size_bytes);
         let mut part = Vec::new();
@@ -149,7 +149,7 @@ impl Orchestrator {
         Ok(())
     }
 
-    /// What the numbers of a LoRA say against its verdict.
+    /// How the numbers of a LoRA contradict its verdict.
     async fn numbers_problem(
         &self,
         key: &BlobKey,

@@ -6,8 +6,8 @@ use futures::{StreamExt, stream};
 use protocol::{damage::Damage, problem::chain};
 use serde::Serialize;
 use store::{
-    BlobKey, StoreError, Tx,
-    damage::{self, Dependent},
+    BlobKey, StoreError, Tx, damage,
+    dependents::{self, Dependent},
 };
 
 use crate::{Orchestrator, ServiceResult};
@@ -15,27 +15,27 @@ use crate::{Orchestrator, ServiceResult};
 /// Objects that are read at the same time.
 const N_READS: usize = 4;
 
-/// What was seen of all objects that something hangs on.
+/// The result for all objects that rows refer to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Verification {
     /// Objects that were read.
     pub n_objects: usize,
     /// What is lost or damaged, and is marked so.
     pub damaged: Vec<DamagedObject>,
-    /// Objects whose marks were taken off: they are whole again.
+    /// Objects that are intact again and whose marks were removed.
     pub healed: Vec<String>,
-    /// Objects that the store could not read now; nothing is known of them, and their marks stay as they are.
+    /// Objects that the store could not read now; their state is unknown, and their marks stay.
     pub unread: Vec<UnreadObject>,
 }
 
 /// An object that is lost or damaged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DamagedObject {
-    /// Where it lies in the store, or should.
+    /// Where it is in the store, or should be.
     pub name: String,
     /// What is wrong with it.
     pub damage: Damage,
-    /// What hangs on it.
+    /// What refers to it.
     pub dependents: Vec<Dependent>,
 }
 
@@ -49,7 +49,7 @@ pub struct UnreadObject {
 }
 
 impl Verification {
-    /// Everything was read, and is whole.
+    /// Everything was read, and is intact.
     pub fn is_sound(&self) -> bool {
         self.damaged.is_empty() && self.unread.is_empty()
     }
@@ -58,7 +58,7 @@ impl Verification {
 impl Orchestrator {
     /// Reads all bytes of every object that a row refers to.
     pub async fn verify_objects(&self) -> ServiceResult<Verification> {
-        let keys = damage::all_keys(&self.store).await?;
+        let keys = dependents::all_keys(&self.store).await?;
         let n_objects = keys.len();
         let objects = self.store.objects();
         let mut reading = stream::iter(keys)
@@ -97,9 +97,9 @@ impl Orchestrator {
     }
 }
 
-/// Marks what is damaged, as far as something still hangs on it: the collector may have been at work meanwhile.
+/// Marks the damaged objects that something still refers to: the collector may have run meanwhile.
 async fn note_damaged(tx: &Tx, seen: &BTreeMap<BlobKey, Damage>) -> Result<Vec<DamagedObject>, StoreError> {
-    let mut dependents = damage::dependents(tx, &seen.keys().cloned().collect()).await?;
+    let mut dependents = dependents::of(tx, &seen.keys().cloned().collect()).await?;
     let mut damaged = Vec::new();
     for (key, damage) in seen {
         let Some(dependents) = dependents.remove(key) else {
@@ -115,14 +115,14 @@ async fn note_damaged(tx: &Tx, seen: &BTreeMap<BlobKey, Damage>) -> Result<Vec<D
     Ok(damaged)
 }
 
-/// Takes marks off what is whole, and off what nothing hangs on any more; names the former.
+/// Removes the marks of objects that are intact or that nothing refers to any more; returns the former.
 async fn forget_marks(
     tx: &Tx,
     whole: &BTreeSet<BlobKey>,
     damaged: &BTreeMap<BlobKey, Damage>,
 ) -> Result<Vec<String>, StoreError> {
     let marked: BTreeSet<BlobKey> = damage::all(tx).await?.into_keys().collect();
-    let needed = damage::dependents(tx, &marked).await?;
+    let needed = dependents::of(tx, &marked).await?;
     let healed: Vec<&BlobKey> = marked.iter().filter(|key| whole.contains(key)).collect();
     let unneeded = marked
         .iter()

@@ -83,7 +83,9 @@ async fn trains_a_job_to_its_end() -> anyhow::Result<()> {
 
     let after = agent.beat(&held, Vec::new()).await;
     assert!(matches!(after, Err(ServiceError::LeaseLost)), "{after:?}");
-    let promoted = orchestrator.promote(bench.owner(), version.id).await?;
+    let promoted = orchestrator
+        .promote(bench.owner(), version.id, protocol::model::Promote::default())
+        .await?;
     assert_eq!(promoted.stage, Stage::Approved);
     Ok(())
 }
@@ -275,7 +277,10 @@ async fn a_job_succeeds_by_a_sound_file_only() -> anyhow::Result<()> {
     let version = job
         .model_version_id
         .ok_or_else(|| anyhow::anyhow!("it is kept"))?;
-    let refused = bench.orchestrator.promote(bench.owner(), version).await;
+    let refused = bench
+        .orchestrator
+        .promote(bench.owner(), version, protocol::model::Promote::default())
+        .await;
     assert_eq!(
         refused.err().map(|err| err.to_string()).as_deref(),
         Some(
@@ -304,7 +309,10 @@ async fn a_validation_loss_that_rose_only_bars_promotion() -> anyhow::Result<()>
     let version = job
         .model_version_id
         .ok_or_else(|| anyhow::anyhow!("it is kept"))?;
-    let refused = bench.orchestrator.promote(bench.owner(), version).await;
+    let refused = bench
+        .orchestrator
+        .promote(bench.owner(), version, protocol::model::Promote::default())
+        .await;
     assert!(matches!(refused, Err(ServiceError::Conflict(_))), "{refused:?}");
     bench.orchestrator.retire(bench.owner(), version).await?;
     Ok(())

@@ -39,6 +39,8 @@ fn inspect(path: &Path) -> Result<BaseFacts, String> {
         Ok(BaseFacts {
             class: BaseClass::Tiny,
             native_resolution: 128,
+            prediction: None,
+            notes: Vec::new(),
         })
     } else {
         Err("found something else, expected a single-file SDXL checkpoint".into())
@@ -90,7 +92,7 @@ async fn plan(bench: &Bench, base: &str, provider: &str) -> Result<(), String> {
     let mut request = bench.request();
     request.base_model = base.into();
     request.provider = provider.into();
-    let plan = bench.orchestrator.plan_job(bench.owner(), request).await;
+    let plan = bench.orchestrator.estimate_job(bench.owner(), &request).await;
     plan.map(drop).map_err(|err| err.to_string())
 }
 

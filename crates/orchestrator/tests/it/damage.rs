@@ -341,7 +341,10 @@ async fn a_version_without_its_file_is_of_no_use() -> anyhow::Result<()> {
     let bench = Bench::new().await?;
     let version = bench.with_version().await?;
     bench.spoil(crate::fixture::lora())?;
-    let refused = bench.orchestrator.promote(bench.owner(), version.id).await;
+    let refused = bench
+        .orchestrator
+        .promote(bench.owner(), version.id, protocol::model::Promote::default())
+        .await;
     assert!(
         matches!(&refused, Err(ServiceError::Conflict(text))
             if text.contains("the file of version 1 of `Zora` is damaged in the object store")),
@@ -351,7 +354,7 @@ async fn a_version_without_its_file_is_of_no_use() -> anyhow::Result<()> {
     assert_eq!(seen.damage, Some(Damage::Damaged));
     let request: CreateGeneration = serde_json::from_value(serde_json::json!({
         "prompt": "zora waves", "base_model": "tiny-xl",
-        "loras": [LoraWeight { model_version_id: version.id, weight: 1.0 }],
+        "loras": [LoraWeight { model_version_id: version.id, weight: 1.0, partial: false }],
     }))?;
     let refused = bench
         .orchestrator
@@ -367,7 +370,10 @@ async fn a_version_without_its_file_is_of_no_use() -> anyhow::Result<()> {
         .objects()
         .put(Bytes::from_static(crate::fixture::lora()))
         .await?;
-    let promoted = bench.orchestrator.promote(bench.owner(), version.id).await?;
+    let promoted = bench
+        .orchestrator
+        .promote(bench.owner(), version.id, protocol::model::Promote::default())
+        .await?;
     assert_eq!(promoted.damage, None);
     bench
         .orchestrator
@@ -431,7 +437,7 @@ async fn a_generation_without_its_lora_says_which() -> anyhow::Result<()> {
     let version = bench.with_version().await?;
     let request: CreateGeneration = serde_json::from_value(serde_json::json!({
         "prompt": "zora waves", "base_model": "tiny-xl",
-        "loras": [LoraWeight { model_version_id: version.id, weight: 1.0 }],
+        "loras": [LoraWeight { model_version_id: version.id, weight: 1.0, partial: false }],
     }))?;
     bench
         .orchestrator

@@ -381,7 +381,7 @@ impl Agent {
             detail: Some("as it was".to_owned()),
             result: None,
             picture: None,
-            no_room: false,
+            disk_fault: false,
         };
         self.orchestrator.finish(&self.credential, held.id, finish).await
     }
@@ -394,7 +394,7 @@ impl Agent {
             detail: Some("failed to write `checkpoint`: No space left on device".to_owned()),
             result: None,
             picture: None,
-            no_room: true,
+            disk_fault: true,
         };
         self.orchestrator.finish(&self.credential, held.id, finish).await
     }
@@ -420,7 +420,7 @@ impl Agent {
                 after: Some(after),
             }),
             picture: None,
-            no_room: false,
+            disk_fault: false,
         })
     }
 }

@@ -62,7 +62,7 @@ async fn deliver(agent: &Agent, work: &Assignment) -> anyhow::Result<()> {
         detail: None,
         result: None,
         picture: Some(ticket.artifact_id),
-        no_room: false,
+        disk_fault: false,
     };
     orchestrator
         .finish(&agent.credential, work.attempt_id, finish.clone())
@@ -200,6 +200,7 @@ async fn loras_are_checked_and_handed_out() -> anyhow::Result<()> {
     let with = |id: ModelVersionId| {
         let mut request = request();
         request.loras.push(protocol::generation::LoraWeight {
+            partial: false,
             model_version_id: id,
             weight: 0.8,
         });

@@ -310,7 +310,7 @@ async fn cancel_ends_a_job_wherever_it_stands() -> anyhow::Result<()> {
                 detail: None,
                 result: None,
                 picture: None,
-                no_room: false,
+                disk_fault: false,
             },
         )
         .await;

@@ -151,7 +151,10 @@ async fn a_promoted_version_keeps_everything() -> anyhow::Result<()> {
     let bench = Bench::new().await?;
     let job = succeeded(&bench).await?;
     let version = job.model_version_id.context("it has a result")?;
-    bench.orchestrator.promote(bench.owner(), version).await?;
+    bench
+        .orchestrator
+        .promote(bench.owner(), version, protocol::model::Promote::default())
+        .await?;
     let collection = bench.collect(Pass::Delete, TimeDelta::days(4000)).await?;
     assert_eq!(but_the_log(collection), Collection::default());
     Ok(())

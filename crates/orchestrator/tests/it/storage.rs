@@ -161,7 +161,12 @@ async fn each_statement_of_a_life_may_fail() -> anyhow::Result<()> {
     struck(
         &bench,
         "promote",
-        async || bench.orchestrator.promote(bench.owner(), version).await,
+        async || {
+            bench
+                .orchestrator
+                .promote(bench.owner(), version, protocol::model::Promote::default())
+                .await
+        },
         &mut n,
     )
     .await?;

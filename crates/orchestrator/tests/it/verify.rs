@@ -5,11 +5,7 @@ use protocol::{
     DatasetVersionId, ItemId,
     dataset::{Manifest, ManifestItem, Split},
 };
-use store::{
-    BlobKey,
-    damage::{self, Dependent},
-    datasets,
-};
+use store::{BlobKey, damage, datasets, dependents::Dependent};
 
 use crate::fixture::Bench;
 

@@ -67,7 +67,7 @@ fn files_and_ends() {
     for finish in recorded!("finish").map(read::<Finish>) {
         let result = finish.result.expect("a trained file");
         assert!(finish.outcome == Outcome::Completed && result.verdict.passed);
-        assert!(!finish.no_room);
+        assert!(!finish.disk_fault);
     }
 }
 
@@ -77,10 +77,10 @@ fn a_disk_without_room_is_said_beside_an_outcome_that_every_version_knows() {
     let said =
         serde_json::json!({ "fence": 3, "outcome": "lost", "detail": "no space left", "no_room": true });
     let finish: Finish = serde_json::from_value(said.clone()).expect("it is read");
-    assert!(finish.outcome == Outcome::Lost && finish.no_room);
+    assert!(finish.outcome == Outcome::Lost && finish.disk_fault);
     assert_eq!(serde_json::to_value(&finish).expect("it is written"), said);
     let other = Finish {
-        no_room: false,
+        disk_fault: false,
         ..finish
     };
     let said = serde_json::to_value(&other).expect("it is written");

@@ -19,6 +19,9 @@ pub struct Definition {
     pub group: Group,
     /// The engines that honor it. Others refuse every value but the default.
     pub engines: &'static [Engine],
+    /// The first version of the agent protocol ([`Protocol`](crate::machine::Protocol)) whose agents know it. Older agents
+    /// ignore the field, so they get no job in which it is not at its default.
+    pub since: u32,
     /// What it changes, so that a checkpoint can be told from one of another training.
     pub effect: Effect,
     /// The value at which sd-scripts gets no option, and the metadata say `None`.
@@ -277,6 +280,7 @@ impl Definition {
             unit: "",
             group: Group::Advanced,
             engines: Engine::ALL,
+            since: 1,
             effect: Effect::Weights,
             off: None,
             kohya: None,

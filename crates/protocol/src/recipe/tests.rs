@@ -109,6 +109,20 @@ fn a_recipe_from_the_wire_is_checked() {
     assert_eq!(serde_json::from_value::<Recipe>(json).unwrap(), known);
 }
 
+#[test]
+fn an_older_agent_gets_no_recipe_with_a_field_that_it_would_ignore() {
+    let unknown = |recipe: &Recipe, version| recipe.unknown_to(version).map(|definition| definition.name);
+    // All hyperparameters so far are as old as the protocol.
+    assert_eq!(unknown(&recipe("noise_offset = 0.1"), 1), None);
+    assert_eq!(unknown(&recipe("noise_offset = 0.1"), 0), Some("n_steps"));
+    let json = serde_json::json!({
+        "engine": "native", "base_model": "sdxl", "name": "zora", "preset": "style", "parameters": {},
+        "sample_prompts": [],
+    });
+    let defaults: Recipe = serde_json::from_value(json).unwrap();
+    assert_eq!(unknown(&defaults, 0), None);
+}
+
 /// What a field means in recipes that were written before it existed must never change.
 #[test]
 fn a_recipe_without_hyperparameters_means_what_it_always_did() {

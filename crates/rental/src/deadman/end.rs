@@ -5,19 +5,15 @@
 use std::time::Duration;
 
 use protocol::spend::env;
-use reqwest::{Certificate, Client, redirect};
 use tokio::time::{Instant, sleep_until};
 
-use super::{Environment, Scale, children::Children};
-use crate::{Kind, OwnEnd, Refused, providers};
+use super::{Environment, Scale};
+use crate::{Kind, OwnEnd, Refused, children::Children, providers};
 
 /// Each way is tried so often in a round.
 const N_TRIES: u32 = 3;
 /// Between two tries at first; it doubles.
 const TRY_PAUSE: Duration = Duration::from_secs(1);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The longest that one try may take.
-pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Between two rounds, by the provider's clock.
 pub const ROUND_PAUSE: Duration = Duration::from_secs(60);
 
@@ -126,24 +122,6 @@ impl ThisMachine {
             }
         }
     }
-}
-
-/// A client for a machine that ends itself. It brings its own list of authorities, since an image without one could not
-/// end its machine, and is made anew for each try: whatever was wrong with the last one's connections is forgotten.
-///
-/// # Errors
-/// If this machine cannot do TLS.
-pub fn http_client() -> reqwest::Result<Client> {
-    let authorities = webpki_root_certs::TLS_SERVER_ROOT_CERTS
-        .iter()
-        .filter_map(|certificate| Certificate::from_der(certificate).ok());
-    Client::builder()
-        .user_agent(concat!("morpheus-agent/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(ANSWER_TIMEOUT)
-        .redirect(redirect::Policy::none())
-        .tls_certs_merge(authorities)
-        .build()
 }
 
 #[cfg(test)]

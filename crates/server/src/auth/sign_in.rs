@@ -2,6 +2,7 @@
 
 use axum::http::{HeaderMap, Method};
 use chrono::TimeDelta;
+use cookie::{Cookie, SameSite, time};
 use protocol::audit::AuditAction;
 use store::{
     StoreError,
@@ -107,9 +108,13 @@ pub(crate) fn forget_session(state: &AppState) -> String {
 
 fn cookie(state: &AppState, value: &str, max_age_seconds: i64) -> String {
     let is_https = is_https(state);
-    let name = cookie_name(is_https);
-    let secure = if is_https { "; Secure" } else { "" };
-    format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={max_age_seconds}{secure}")
+    Cookie::build((cookie_name(is_https), value))
+        .path("/")
+        .http_only(true)
+        .same_site(SameSite::Strict)
+        .secure(is_https)
+        .max_age(time::Duration::seconds(max_age_seconds))
+        .to_string()
 }
 
 /// Why a secret is not valid for sign-in: a word for the page, and a message for API clients.

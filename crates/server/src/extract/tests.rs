@@ -47,7 +47,9 @@ fn unknown_nested_field() {
 fn unknown_field_in_a_list() {
     check::<CreateGeneration>(
         r#"{"base_model": "b", "prompt": "p", "loras": [{"id": 1}]}"#,
-        expect!["loras[0].id: is not a known field; valid fields are `model_version_id`, `weight`"],
+        expect![
+            "loras[0].id: is not a known field; valid fields are `model_version_id`, `weight`, `partial`"
+        ],
     );
 }
 

@@ -31,7 +31,12 @@ const HARMLESS_TWICE: &[(&str, &str)] = &[
         "/api/v1/datasets/{id}/items",
         "a picture counts once, by its pixels, and a caption is set to what it is",
     ),
+    (
+        "/api/v1/models/import",
+        "a model has one version of a file, by its bytes, until that is retired",
+    ),
     ("/api/v1/jobs/estimate", "makes nothing"),
+    ("/api/v1/prompts/count", "makes nothing"),
     ("/api/v1/jobs/{id}/cancel", "a job ends once"),
     ("/api/v1/jobs/{id}/stop", "a job stops once"),
     (
@@ -88,6 +93,7 @@ const LINES: &[(&str, &str)] = &[
     ("name", "a name"),
     ("project", "a name"),
     ("provider", "a name"),
+    ("seed", "digits"),
     ("source", "an address or a path"),
     ("token", "a secret"),
     ("trigger_word", "a word"),

@@ -17,12 +17,12 @@ use store::{
     tokens::{self, NewApiToken, Reach, TokenKind},
 };
 
+use super::key::IdempotencyKey;
 use crate::{
     auth::{self, Peer, User},
     dashboard,
     error::{ApiError, ApiResult},
     extract::{Json, Path, Query},
-    idempotency::IdempotencyKey,
     state::AppState,
 };
 

@@ -6,11 +6,11 @@ use protocol::{
     job::BaseModel,
 };
 
+use super::key::IdempotencyKey;
 use crate::{
     auth::User,
     error::ApiResult,
     extract::{Json, Path},
-    idempotency::IdempotencyKey,
     state::AppState,
 };
 

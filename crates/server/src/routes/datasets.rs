@@ -9,12 +9,11 @@ use protocol::{
 };
 use store::audit::{self, named};
 
-use super::page::PageQuery;
+use super::{key::IdempotencyKey, page::PageQuery};
 use crate::{
     auth::User,
     error::ApiResult,
     extract::{Json, Path, Query},
-    idempotency::IdempotencyKey,
     state::AppState,
 };
 

@@ -17,13 +17,15 @@ use store::signals::{Change, Follower};
 use tokio::time::Instant;
 use utoipa::IntoParams;
 
-use super::page::{PageQuery, within};
+use super::{
+    key::IdempotencyKey,
+    page::{PageQuery, within},
+};
 use crate::{
     auth::User,
     error::{ApiError, ApiResult},
     extract::{Json, Path, Query},
     files,
-    idempotency::IdempotencyKey,
     state::AppState,
 };
 

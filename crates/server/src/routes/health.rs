@@ -1,6 +1,4 @@
-//! For monitoring: health, readiness, metrics, and the OpenAPI document.
-
-use std::sync::LazyLock;
+//! For monitoring: health, readiness and metrics.
 
 use axum::{
     extract::State,
@@ -8,13 +6,12 @@ use axum::{
     response::IntoResponse,
 };
 
-use crate::{auth::User, error::ApiResult, openapi::document, state::AppState, telemetry};
-
-static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
-    document()
-        .to_json()
-        .expect("the document is made of strings and numbers")
-});
+use crate::{
+    auth::User,
+    error::{ApiError, ApiResult},
+    state::AppState,
+    telemetry,
+};
 
 /// Liveness: the process responds.
 pub(crate) async fn alive() -> &'static str {
@@ -33,15 +30,8 @@ pub(crate) async fn ready(State(state): State<AppState>) -> impl IntoResponse {
 
 /// Metrics for Prometheus.
 pub(crate) async fn metrics(State(state): State<AppState>, user: User) -> ApiResult<impl IntoResponse> {
-    let jobs = store::jobs::list(state.store(), user.owner, None, u64::from(u32::MAX)).await?;
-    let text = telemetry::prometheus(&state.counters, &jobs, &state.orchestrator.system_status().disk);
-    Ok((
-        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
-        text,
-    ))
-}
-
-/// The OpenAPI document.
-pub(crate) async fn openapi() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.as_str())
+    let jobs = store::jobs::tally(state.store(), user.owner).await?;
+    let disk = state.orchestrator.system_status().disk;
+    let text = telemetry::prometheus(&state.counters, &jobs, &disk).map_err(ApiError::internal)?;
+    Ok(([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text))
 }

@@ -12,13 +12,14 @@ use serde::Deserialize;
 use store::objects::UrlOptions;
 use utoipa::IntoParams;
 
-use super::page::{PageQuery, within};
+use super::{
+    key::IdempotencyKey,
+    page::{PageQuery, within},
+};
 use crate::{
     auth::User,
     error::ApiResult,
-    estimate,
     extract::{Json, MaybeJson, Path, Query},
-    idempotency::IdempotencyKey,
     state::AppState,
 };
 
@@ -83,7 +84,8 @@ pub(crate) async fn estimate_job(
     user: User,
     Json(request): Json<CreateJob>,
 ) -> ApiResult<axum::Json<JobEstimate>> {
-    Ok(axum::Json(estimate::estimate(&state, user.owner, request).await?))
+    let estimate = state.orchestrator.estimate_job(user.owner, &request).await?;
+    Ok(axum::Json(estimate))
 }
 
 /// Get a job

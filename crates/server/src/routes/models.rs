@@ -1,10 +1,10 @@
-//! Presets, and trained models with their versions.
+//! Presets, and models with their versions.
 
 use axum::{extract::State, http::HeaderMap, response::Response};
 use protocol::{
     ModelId, ModelVersionId,
     api::Page,
-    model::{Model, ModelVersion},
+    model::{Model, ModelVersion, Promote},
     preset::Preset,
     recipe::PresetInfo,
 };
@@ -15,7 +15,7 @@ use super::page::PageQuery;
 use crate::{
     auth::User,
     error::ApiResult,
-    extract::{Path, Query},
+    extract::{MaybeJson, Path, Query},
     files,
     state::AppState,
 };
@@ -129,20 +129,23 @@ pub(crate) async fn download_model_version(
 
 /// Approve a model version for use
 ///
-/// Requires a passed verdict.
+/// Requires a passed verdict. An imported version has none, and requires `without_verdict`.
 #[utoipa::path(
     post,
     path = "/model-versions/{id}/promote",
     tag = "models",
     params(("id" = Uuid, Path, description = "The model version")),
+    request_body = Option<Promote>,
     responses((status = 200, body = ModelVersion))
 )]
 pub(crate) async fn promote_model_version(
     State(state): State<AppState>,
     user: User,
     Path(id): Path<ModelVersionId>,
+    MaybeJson(request): MaybeJson<Promote>,
 ) -> ApiResult<axum::Json<ModelVersion>> {
-    Ok(axum::Json(state.orchestrator.promote(user.owner, id).await?))
+    let version = state.orchestrator.promote(user.owner, id, request).await?;
+    Ok(axum::Json(version))
 }
 
 /// Retire a model version

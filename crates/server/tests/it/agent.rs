@@ -224,6 +224,6 @@ pub(crate) fn trained(
             after: None,
         }),
         picture: None,
-        no_room: false,
+        disk_fault: false,
     }
 }

@@ -26,6 +26,7 @@ const EXEMPT: &[(&str, &str)] = &[
         "captions are saved while they are typed",
     ),
     ("POST /api/v1/jobs/estimate", "changes nothing"),
+    ("POST /api/v1/prompts/count", "changes nothing"),
     (
         "POST /api/v1/agent/claim",
         "a machine's work; the job's events tell of it",
@@ -123,7 +124,7 @@ impl Changes<'_> {
 #[tokio::test]
 async fn every_change_is_written_down() {
     use AuditAction::*;
-    let app = TestApp::start().await;
+    let app = TestApp::start_with(|config| config.read_lora = Some(crate::imports::read)).await;
     let mut changes = Changes {
         app: &app,
         done: BTreeSet::new(),
@@ -243,6 +244,13 @@ async fn every_change_is_written_down() {
             Value::Null,
             VersionRetired,
         )
+        .await;
+    let form = multipart::Form::new()
+        .part("file", crate::imports::file("a"))
+        .text("base_model", "tiny-xl");
+    let request = app.request(post.clone(), "/api/v1/models/import").multipart(form);
+    changes
+        .check("POST /api/v1/models/import", request, LoraImported)
         .await;
     let other = app.small_job().await.id.to_string();
     changes

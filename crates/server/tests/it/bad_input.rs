@@ -118,7 +118,7 @@ async fn an_upload_with_long_names_and_values_is_refused() {
     check(
         part("name=\"split\"", &long),
         StatusCode::BAD_REQUEST,
-        expect!["invalid_request: split: must have at most 1024 bytes"],
+        expect!["invalid_request: split: must have at most 4096 bytes"],
     )
     .await;
     check(

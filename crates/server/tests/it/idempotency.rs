@@ -135,7 +135,7 @@ async fn every_creating_route_makes_one_thing_of_requests_with_one_key() {
         detail: None,
         result: None,
         picture: None,
-        no_room: false,
+        disk_fault: false,
     };
     agent.finish(&assignment, finish).await;
     all.push(steer("resume"));

@@ -14,6 +14,7 @@ mod disk;
 mod events;
 mod hostile;
 mod idempotency;
+mod imports;
 mod main_path;
 mod pictures;
 mod platform;

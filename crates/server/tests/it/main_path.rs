@@ -213,7 +213,7 @@ async fn generate(app: &TestApp, job: &Job) {
         detail: None,
         result: None,
         picture: Some(id),
-        no_room: false,
+        disk_fault: false,
     };
     worker.finish(&assignment, finish).await;
     let done = waiting.await.unwrap();

@@ -34,7 +34,7 @@ async fn a_stale_fence_loses_the_lease() {
         detail: None,
         result: None,
         picture: None,
-        no_room: false,
+        disk_fault: false,
     };
     let request = agent.post(&format!("attempts/{attempt}/finish")).json(&finish);
     assert_eq!(problem(StatusCode::CONFLICT, request).await.kind, "lease_lost");
@@ -120,7 +120,7 @@ async fn a_job_is_stopped_and_resumed() {
         detail: None,
         result: None,
         picture: None,
-        no_room: false,
+        disk_fault: false,
     };
     agent.finish(&assignment, finish).await;
     let stopped: Job = app.get(&format!("/api/v1/jobs/{}", job.id)).await;

@@ -2,10 +2,7 @@
 
 use async_trait::async_trait;
 use protocol::{problem::chain, spend::env};
-use rental::{
-    Key, OwnEnd, Refused,
-    deadman::{Children, http_client},
-};
+use rental::{Key, OwnEnd, Refused, deadman::Children, http_client};
 
 /// This machine.
 #[derive(Debug)]

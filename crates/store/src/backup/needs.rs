@@ -3,12 +3,23 @@
 use std::collections::BTreeSet;
 
 use protocol::{base::BaseCopy, dataset::Manifest};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
-use crate::{BlobKey, artifacts::STORED, bases::File, db::copy::Row, words::word};
+use crate::{
+    BlobKey,
+    bases::File,
+    db::{copy::Row, entities::artifact::STORED},
+    words::word,
+};
 
 /// The tables whose rows refer to objects.
-pub(super) const REFERRING: [&str; 4] = ["base_models", "dataset_items", "dataset_versions", "artifacts"];
+pub(super) const REFERRING: [&str; 5] = [
+    "base_models",
+    "dataset_items",
+    "dataset_versions",
+    "artifacts",
+    "model_versions",
+];
 
 /// Adds the objects that a row refers to.
 pub(super) fn collect(table: &str, row: &Row, keys: &mut BTreeSet<BlobKey>) -> Result<(), String> {
@@ -24,6 +35,12 @@ pub(super) fn collect(table: &str, row: &Row, keys: &mut BTreeSet<BlobKey>) -> R
         }
         // What was only announced is not there yet.
         "artifacts" if field::<String>(row, "state")? == STORED => add(&field::<String>(row, "sha256")?),
+        // What a job trained is among the artifacts. Schemas before imports have no such column.
+        "model_versions"
+            if row.contains_key("imported") && field::<Option<IgnoredAny>>(row, "imported")?.is_some() =>
+        {
+            add(&field::<String>(row, "sha256")?)
+        }
         "base_models" if field::<String>(row, "copy")? == word(&BaseCopy::Stored) => {
             let files: Vec<File> = field(row, "files")?;
             files
@@ -52,6 +69,11 @@ pub(super) fn describe(table: &str, row: &Row) -> String {
             };
             format!("{} `{}` of {of}", text("kind"), text("file_name"))
         }
+        "model_versions" => format!(
+            "version {} of model `{}`",
+            field::<u32>(row, "version").unwrap_or_default(),
+            text("name")
+        ),
         "base_models" => format!("base model `{}`", text("name")),
         other => format!("a row of {other}"),
     }

@@ -5,20 +5,13 @@
 
 use std::{
     fs,
-    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use sea_orm::DbErr;
 
-use crate::error::REPLACED;
-
-/// Device and inode.
-type FileId = (u64, u64);
+use crate::{fault::REPLACED, file_id::FileId, log_once::LogOnce};
 
 /// The files of a database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -30,7 +23,7 @@ struct Inner {
     log: PathBuf,
     /// What was found when it was opened; the log, when it was last asked for.
     known: Mutex<Found>,
-    is_refusing: AtomicBool,
+    refusing: LogOnce,
 }
 
 /// What lies at the paths now.
@@ -47,14 +40,14 @@ impl Files {
         log.push("-wal");
         let (database, log) = (database.to_owned(), PathBuf::from(log));
         let known = Found {
-            database: id(&database),
-            log: id(&log),
+            database: FileId::of(&database),
+            log: FileId::of(&log),
         };
         Self(Arc::new(Inner {
             database,
             log,
             known: Mutex::new(known),
-            is_refusing: AtomicBool::new(false),
+            refusing: LogOnce::default(),
         }))
     }
 
@@ -64,40 +57,35 @@ impl Files {
             database,
             log,
             known,
-            is_refusing,
+            refusing,
         } = &*self.0;
         let found = Found {
-            database: id(database),
-            log: id(log),
+            database: FileId::of(database),
+            log: FileId::of(log),
         };
         let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
         // The log is another one, too, when all connections were closed and others opened.
         if found.database != known.database || found.log != known.log && known.log.is_some_and(is_open) {
-            return Err(refusal(database, is_refusing));
+            return Err(refusal(database, refusing));
         }
         known.log = found.log;
-        if is_refusing.swap(false, Ordering::Relaxed) {
+        if refusing.end() {
             tracing::info!(path = %database.display(), "the files of the database are back: writes are accepted");
         }
         Ok(())
     }
 }
 
-fn refusal(database: &Path, is_refusing: &AtomicBool) -> DbErr {
+fn refusal(database: &Path, refusing: &LogOnce) -> DbErr {
     let path = database.display();
     let problem = format!(
         "{REPLACED}: `{path}` or `{path}-wal` is no longer the file that this server has open; put it back, or restart \
              the server"
     );
-    if !is_refusing.swap(true, Ordering::Relaxed) {
+    if refusing.begin() {
         tracing::error!(error = problem, "writes to the database are refused");
     }
     DbErr::Custom(problem)
-}
-
-fn id(path: &Path) -> Option<FileId> {
-    let meta = fs::metadata(path).ok()?;
-    Some((meta.dev(), meta.ino()))
 }
 
 /// Whether this process has a file open. If that cannot be found out, it has.
@@ -105,7 +93,8 @@ fn is_open(file: FileId) -> bool {
     let Ok(open) = fs::read_dir("/dev/fd") else {
         return true;
     };
-    open.flatten().any(|entry| id(&entry.path()) == Some(file))
+    open.flatten()
+        .any(|entry| FileId::of(&entry.path()) == Some(file))
 }
 
 #[cfg(test)]

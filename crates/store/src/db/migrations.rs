@@ -10,6 +10,7 @@ mod m0007_access;
 mod m0008_integrity;
 mod m0009_idempotency;
 mod m0010_recipe_columns;
+mod m0011_imports;
 mod row_security;
 
 use sea_orm::ConnectionTrait;
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_integrity::Migration),
             Box::new(m0009_idempotency::Migration),
             Box::new(m0010_recipe_columns::Migration),
+            Box::new(m0011_imports::Migration),
         ]
     }
 }

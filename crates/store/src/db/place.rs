@@ -10,7 +10,7 @@ use protocol::address::masked;
 use sqlx::postgres::PgConnectOptions;
 
 use super::postgres;
-use crate::{OpenError, store::local_path};
+use crate::OpenError;
 
 /// Supported forms of a database URL.
 const SUPPORTED: &str = "sqlite://PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE";
@@ -179,6 +179,31 @@ fn take_max_connections(url: &str) -> (String, Option<&str>) {
         }
     }
     (format!("{url}?{}", others.join("&")), n_connections)
+}
+
+/// The absolute form of a path.
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, OpenError> {
+    std::path::absolute(path).map_err(|source| OpenError::DataFolder {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// The path of `scheme://PATH`.
+pub(crate) fn local_path(
+    setting: &'static str,
+    url: &str,
+    scheme: &str,
+    supported: &'static str,
+) -> Result<PathBuf, OpenError> {
+    match url.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://")) {
+        Some(path) if !path.is_empty() => absolute(Path::new(path)),
+        _ => Err(OpenError::UnknownScheme {
+            setting,
+            url: masked(url),
+            supported,
+        }),
+    }
 }
 
 #[cfg(test)]

@@ -48,7 +48,8 @@ async fn columns(tx: &Transaction, table: &str) -> Result<Vec<String>, DbErr> {
     rows.iter().map(|row| row.try_get("", "name")).collect()
 }
 
-/// A recipe that was written before there was a hyperparameter was trained by its default.
+/// A recipe that was written before there was a hyperparameter was trained by its default. A model version that was
+/// imported has no recipe, and no value.
 fn add(backend: DbBackend, table: &str, definition: &Definition, default: Value<'_>) -> Vec<String> {
     let name = definition.name;
     let kind = match definition.range {
@@ -67,8 +68,8 @@ fn add(backend: DbBackend, table: &str, definition: &Definition, default: Value<
     match backend {
         DbBackend::Postgres => vec![
             format!(
-                "ALTER TABLE {table} ADD COLUMN {name} {kind} GENERATED ALWAYS AS \
-                 (coalesce((recipe #>> '{{parameters,{name}}}')::{kind}, {default})) STORED"
+                "ALTER TABLE {table} ADD COLUMN {name} {kind} GENERATED ALWAYS AS (CASE WHEN recipe IS NOT NULL THEN \
+                 coalesce((recipe #>> '{{parameters,{name}}}')::{kind}, {default}) END) STORED"
             ),
             format!(
                 "COMMENT ON COLUMN {table}.{name} IS {}",
@@ -77,8 +78,8 @@ fn add(backend: DbBackend, table: &str, definition: &Definition, default: Value<
         ],
         // SQLite adds computed columns only where they take no room.
         _ => vec![format!(
-            "ALTER TABLE {table} ADD COLUMN {name} {kind} GENERATED ALWAYS AS \
-             (coalesce(json_extract(recipe, '$.parameters.{name}'), {default})) VIRTUAL"
+            "ALTER TABLE {table} ADD COLUMN {name} {kind} GENERATED ALWAYS AS (CASE WHEN recipe IS NOT NULL THEN \
+             coalesce(json_extract(recipe, '$.parameters.{name}'), {default}) END) VIRTUAL"
         )],
     }
 }

@@ -135,7 +135,7 @@ pub(crate) const TABLES: &[Table] = &[
     table::<model::Entity>("models", "Named LoRAs", OF_OWNER),
     table::<model_version::Entity>(
         "model_versions",
-        "Trained LoRAs offered for use, with their hyperparameters and verdict",
+        "LoRAs offered for use: trained, with hyperparameters and verdict, or imported",
         OF_OWNER,
     ),
 ];
@@ -256,17 +256,22 @@ pub(crate) const COLUMNS: &[(&str, &str, &str)] = &[
     (
         "model_versions",
         "stage",
-        "draft, approved or retired; approved only with verdict_passed",
+        "draft, approved or retired; approved only with verdict_passed, or if it was imported",
     ),
     (
         "model_versions",
         "verdict",
-        "The checks of the trained file, with their numbers",
+        "The checks of the trained file, with their numbers; none if it was imported",
+    ),
+    (
+        "model_versions",
+        "imported",
+        "What an imported file holds and what its owner said about it; null if a job trained it",
     ),
     (
         "model_versions",
         "artifact_url",
-        "Where the trained LoRA lies in the object store",
+        "Where the LoRA lies in the object store",
     ),
 ];
 

@@ -1,7 +1,7 @@
 //! Errors of the object store.
 
 use super::{BlobKey, BucketError};
-use crate::error::{StorageFault, is_too_large};
+use crate::fault::{StorageFault, is_too_large};
 
 /// Result of an operation on objects.
 pub type Result<T> = std::result::Result<T, BlobError>;

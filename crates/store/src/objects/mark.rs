@@ -2,7 +2,6 @@
 //! that of a disk that is not mounted, or a restored installation may have taken the objects over.
 
 use std::{
-    os::unix::fs::MetadataExt as _,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -15,6 +14,7 @@ use protocol::problem::chain;
 use uuid::Uuid;
 
 use super::{BlobError, BlobStore, Place, Result};
+use crate::{file_id::FileId, log_once::LogOnce};
 
 /// The object that holds the mark: the installation's id, and after a `.` what a restoration added to it.
 const NAME: &str = "deployment";
@@ -28,7 +28,7 @@ pub(super) struct Guard {
     mark: String,
     /// Whether the mark was written: from then on, objects without it are not ours.
     is_claimed: AtomicBool,
-    is_refusing: AtomicBool,
+    refusing: LogOnce,
     found: Mutex<Option<Found>>,
 }
 
@@ -36,14 +36,11 @@ pub(super) struct Guard {
 #[derive(Debug)]
 struct Found {
     at: Instant,
-    folder: Option<FolderId>,
+    folder: Option<FileId>,
 }
 
-/// Device and inode.
-type FolderId = (u64, u64);
-
 impl Guard {
-    fn is_good(&self, folder: Option<FolderId>) -> bool {
+    fn is_good(&self, folder: Option<FileId>) -> bool {
         let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         let found = found.as_ref();
         found.is_some_and(|found| found.folder == folder && found.at.elapsed() < GOOD_FOR)
@@ -65,7 +62,7 @@ impl BlobStore {
         self.guard = Some(std::sync::Arc::new(Guard {
             mark,
             is_claimed: AtomicBool::new(is_claimed),
-            is_refusing: AtomicBool::new(false),
+            refusing: LogOnce::default(),
             found: Mutex::new(None),
         }));
         self
@@ -138,12 +135,12 @@ impl BlobStore {
         }
     }
 
-    async fn look_at_mark(&self, guard: &Guard, folder: Option<FolderId>) -> Result<()> {
+    async fn look_at_mark(&self, guard: &Guard, folder: Option<FileId>) -> Result<()> {
         let refused = match self.read_mark().await? {
             Some(found) if found == guard.mark => {
                 let at = Instant::now();
                 guard.note(Some(Found { at, folder }));
-                if guard.is_refusing.swap(false, Ordering::Relaxed) {
+                if guard.refusing.end() {
                     tracing::info!(
                         url = self.url(),
                         "the object store is ours again: writes are accepted"
@@ -155,17 +152,18 @@ impl BlobStore {
             None => self.unmarked(&guard.mark),
         };
         guard.note(None);
-        if !guard.is_refusing.swap(true, Ordering::Relaxed) {
+        if guard.refusing.begin() {
             tracing::error!(error = chain(&refused), "writes to the object store are refused");
         }
         Err(refused)
     }
 
-    async fn folder_id(&self) -> Option<FolderId> {
+    async fn folder_id(&self) -> Option<FileId> {
         match &self.place {
             Place::Folder { folder, .. } => {
-                let meta = tokio::fs::metadata(folder).await.ok()?;
-                Some((meta.dev(), meta.ino()))
+                let folder = folder.clone();
+                let looking = tokio::task::spawn_blocking(move || FileId::of(&folder));
+                looking.await.ok().flatten()
             }
             Place::Bucket(_) => None,
         }

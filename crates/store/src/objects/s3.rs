@@ -182,7 +182,7 @@ impl Bucket {
             valid_seconds: UrlOptions::put(size_bytes).valid_for.num_seconds(),
             ..Presigned::default()
         };
-        let signed = self.credentials.presign(&request, crate::now());
+        let signed = self.credentials.presign(&request, crate::time::now());
         UploadAddress {
             url: self.address(&self.public_endpoint, &signed),
             headers: headers.into_iter().collect(),
@@ -199,7 +199,7 @@ impl Bucket {
             valid_seconds,
             ..Presigned::default()
         };
-        let signed = self.credentials.presign(&request, crate::now());
+        let signed = self.credentials.presign(&request, crate::time::now());
         self.address(&self.public_endpoint, &signed)
     }
 
@@ -257,7 +257,7 @@ impl Bucket {
         };
         let address = self.address(
             &self.public_endpoint,
-            &self.credentials.presign(&request, crate::now()),
+            &self.credentials.presign(&request, crate::time::now()),
         );
         let public = self.public_endpoint.to_string();
         let answer = self.http.get(address).send().await;
@@ -358,7 +358,7 @@ impl Bucket {
         };
         let mut n_left = N_TRIES;
         loop {
-            let signed = self.credentials.presign(&request, crate::now());
+            let signed = self.credentials.presign(&request, crate::time::now());
             let mut sending = self
                 .http
                 .request(method.clone(), self.address(&self.endpoint, &signed))

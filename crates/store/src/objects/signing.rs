@@ -126,7 +126,7 @@ impl SigningKey {
     }
 
     pub(super) fn sign(&self, method: Method, key: &BlobKey, options: &UrlOptions) -> String {
-        self.sign_at(method, key, options, crate::now())
+        self.sign_at(method, key, options, crate::time::now())
     }
 
     pub(super) fn sign_at(

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use protocol::event::{Event, LogLevel};
+use protocol::event::{Event, EventKind, LogLevel};
 use store::{
-    events::{self, NewEvent},
+    events::{self, NewEvent, Wanted},
     metrics,
 };
 use tokio::{task::JoinSet, time::timeout};
@@ -53,6 +53,46 @@ pub(crate) async fn are_gapless_under_concurrent_writers(test: TestStore) -> any
     assert_eq!(
         tail.iter().map(|event| event.seq).collect::<Vec<_>>(),
         [11, 12, 13, 14, 15]
+    );
+    Ok(())
+}
+
+pub(crate) async fn leave_out_what_is_not_wanted(test: TestStore) -> anyhow::Result<()> {
+    let job = test.job(test.dataset().await?).await?;
+    let tx = test.store.begin().await?;
+    let step = |n| NewEvent::of_job(store::now(), Event::Step(step(n, 0.1)));
+    let line = |text: &str| log(text.to_owned());
+    let batch = vec![step(1), line("a"), step(2), line("b"), line("c")];
+    events::append(&tx, job, batch).await?;
+    tx.commit().await?;
+    let seqs = async |wanted: Wanted<'_>| {
+        let found = events::some(&test.store, job, wanted).await?;
+        anyhow::Ok(found.iter().map(|event| event.seq).collect::<Vec<_>>())
+    };
+    let words = Wanted {
+        after: 0,
+        up_to: i64::MAX,
+        without: &[EventKind::Step, EventKind::Spend],
+        limit: 100,
+    };
+    assert_eq!(seqs(words).await?, [1, 3, 5, 6]);
+    assert_eq!(
+        seqs(Wanted {
+            after: 3,
+            limit: 1,
+            ..words
+        })
+        .await?,
+        [5]
+    );
+    assert_eq!(seqs(Wanted { up_to: 5, ..words }).await?, [1, 3, 5]);
+    assert_eq!(
+        seqs(Wanted {
+            without: &[],
+            ..words
+        })
+        .await?,
+        [1, 2, 3, 4, 5, 6]
     );
     Ok(())
 }

@@ -254,6 +254,7 @@ pub(crate) fn generation() -> CreateGeneration {
         base_model: "tiny-xl".to_owned(),
         prompt: "zora waves".to_owned(),
         negative_prompt: String::new(),
+        literal: false,
         loras: Vec::new(),
         seed: Some(u64::MAX),
         n_steps: 2,

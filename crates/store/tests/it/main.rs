@@ -12,6 +12,7 @@ mod events;
 mod faults;
 mod fixture;
 mod idempotency;
+mod imports;
 mod leases;
 mod maintenance;
 mod marks;
@@ -73,6 +74,8 @@ on_every_backend! {
     faults::show_in_the_proof,
     idempotency::keep_an_answer_with_what_it_tells_of,
     idempotency::make_one_thing_of_two_requests,
+    imports::are_versions_without_a_job,
+    imports::keep_their_files,
     leases::newest_claim_wins,
     leases::one_living_attempt_for_each_job,
     leases::ended_attempts_stay_ended,
@@ -80,6 +83,9 @@ on_every_backend! {
     together::add_a_picture_once,
     together::number_versions,
     together::keep_text_of_any_kind,
+    events::leave_out_what_is_not_wanted,
+    queue::counts_jobs_by_phase,
+    queue::says_once_why_a_job_waits,
     queue::hands_each_job_out_once,
     queue::hands_each_generation_out_once,
     queue::is_first_in_first_out_and_waits,

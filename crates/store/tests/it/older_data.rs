@@ -26,7 +26,7 @@ async fn a_stopped_job_of_the_version_before_is_there_with_its_checkpoint() -> a
     let p = job.recipe.parameters();
     assert_eq!((p.n_steps, p.rank, p.resolution), (12, 1, 64));
     let status = Store::builder(folder.path()).database_status().await?;
-    assert_eq!(status.schema.as_deref(), Some("m0010_recipe_columns"));
+    assert!(status.pending.is_empty(), "{:?}", status.pending);
     drop(store);
 
     let names: Vec<&str> = Parameters::ALL.iter().map(|definition| definition.name).collect();

@@ -49,6 +49,50 @@ pub(crate) async fn hands_each_job_out_once(test: TestStore) -> anyhow::Result<(
     Ok(())
 }
 
+pub(crate) async fn counts_jobs_by_phase(test: TestStore) -> anyhow::Result<()> {
+    assert!(jobs::tally(&test.store, test.owner()).await?.is_empty());
+    let dataset = test.dataset().await?;
+    for _ in 0..3 {
+        test.job(dataset).await?;
+    }
+    let tx = test.store.begin().await?;
+    queue::claim_job(&tx, wanted("local", store::now()))
+        .await?
+        .unwrap();
+    tx.commit().await?;
+    let mut tally = jobs::tally(&test.store, test.owner()).await?;
+    tally.sort_by_key(|tally| tally.n_jobs);
+    let of = |phase, n_jobs, n_events| jobs::Tally {
+        phase,
+        n_jobs,
+        n_events,
+    };
+    // Each has an event of its beginning, and one of them a second one.
+    assert_eq!(tally, [of(Phase::Launching, 1, 2), of(Phase::Queued, 2, 2)]);
+    let stranger = jobs::tally(&test.store, protocol::OwnerId::new()).await?;
+    assert!(stranger.is_empty());
+    Ok(())
+}
+
+pub(crate) async fn says_once_why_a_job_waits(test: TestStore) -> anyhow::Result<()> {
+    let job = test.job(test.dataset().await?).await?;
+    let explain = async |reason: Option<&str>| {
+        let tx = test.store.begin().await?;
+        jobs::explain(&tx, job, reason).await?;
+        tx.commit().await?;
+        let job = jobs::get(&test.store, test.owner(), job).await?;
+        anyhow::Ok((job.reason, job.last_seq))
+    };
+    let waits = |reason: &str, seq| (Some(reason.to_owned()), seq);
+    assert_eq!(explain(None).await?, (None, 1));
+    assert_eq!(explain(Some("no machine")).await?, waits("no machine", 2));
+    assert_eq!(explain(Some("no machine")).await?, waits("no machine", 2));
+    assert_eq!(explain(Some("no room")).await?, waits("no room", 3));
+    assert_eq!(explain(None).await?, (None, 4));
+    assert_eq!(explain(None).await?, (None, 4));
+    Ok(())
+}
+
 pub(crate) async fn hands_each_generation_out_once(test: TestStore) -> anyhow::Result<()> {
     let tx = test.store.begin().await?;
     let mut queued = HashSet::new();

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use protocol::problem::chain;
 use sim::{postgres, redis::Redis, tls::Authority};
-use store::{Store, signals};
+use store::{Store, queue_url};
 
 use crate::signals::{Servers, reach_every_server};
 
 async fn refused(url: &str, ca: Option<PathBuf>) -> anyhow::Result<String> {
-    let checked = signals::check(url, ca.as_deref()).await;
+    let checked = queue_url::check(url, ca.as_deref()).await;
     let folder = tempfile::tempdir()?;
     let builder = Store::builder(folder.path())
         .queue(Some(url.to_owned()))
@@ -104,7 +104,11 @@ async fn a_postgres_is_trusted_by_its_authority_alone() -> anyhow::Result<()> {
     }
     // As a queue beside another database.
     let url = url("verify-full", &other);
-    let message = chain(&signals::check(&url, None).await.expect_err("it must be refused"));
+    let message = chain(
+        &queue_url::check(&url, None)
+            .await
+            .expect_err("it must be refused"),
+    );
     assert!(
         message.contains("sslrootcert=FILE") && message.contains("--queue"),
         "{message}"

@@ -6,9 +6,13 @@ use crate::fixture::{BASE, Fixture};
 
 fn prepare(fixture: &Fixture) -> Result<TrainingData, DataError> {
     let pictures = |item: &ManifestItem| fixture.file(item);
-    TrainingData::prepare(&BASE, &fixture.recipe, &fixture.manifest, &pictures, &mut |_| {
-        ControlFlow::Continue(())
-    })
+    TrainingData::prepare(
+        &BASE,
+        &fixture.recipe,
+        &fixture.drawn.manifest,
+        &pictures,
+        &mut |_| ControlFlow::Continue(()),
+    )
 }
 
 fn values(tensor: &Tensor) -> Vec<f32> {
@@ -83,10 +87,10 @@ fn captions_have_the_trigger_word_and_are_dropped_as_often_as_asked() {
 #[test]
 fn refuses_pictures_and_recipes_that_do_not_fit() {
     let mut fixture = Fixture::new(|_| ());
-    fixture.manifest.items[0].sha256 = "00".repeat(32);
+    fixture.drawn.manifest.items[0].sha256 = "00".repeat(32);
     let err = prepare(&fixture).unwrap_err();
     assert!(
-        matches!(err, DataError::Read { id, .. } if id == fixture.manifest.items[0].id),
+        matches!(err, DataError::Read { id, .. } if id == fixture.drawn.manifest.items[0].id),
         "{err}"
     );
 
@@ -96,6 +100,7 @@ fn refuses_pictures_and_recipes_that_do_not_fit() {
 
     let mut fixture = Fixture::new(|_| ());
     fixture
+        .drawn
         .manifest
         .items
         .iter_mut()
@@ -106,10 +111,16 @@ fn refuses_pictures_and_recipes_that_do_not_fit() {
 #[test]
 fn a_picture_that_changed_is_refused() {
     let fixture = Fixture::new(|_| ());
-    let other = |_: &ManifestItem| fixture.file(&fixture.manifest.items[1]);
+    let other = |_: &ManifestItem| fixture.file(&fixture.drawn.manifest.items[1]);
     let mut go_on = |_| ControlFlow::Continue(());
-    let err =
-        TrainingData::prepare(&BASE, &fixture.recipe, &fixture.manifest, &other, &mut go_on).unwrap_err();
+    let err = TrainingData::prepare(
+        &BASE,
+        &fixture.recipe,
+        &fixture.drawn.manifest,
+        &other,
+        &mut go_on,
+    )
+    .unwrap_err();
     assert!(matches!(err, DataError::Changed { .. }), "{err}");
 }
 

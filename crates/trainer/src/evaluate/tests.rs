@@ -7,7 +7,8 @@ use crate::{
     network::LoraNetwork,
     tensor_file::{Precision, TensorFile, write_atomically},
 };
-use diffusion::{pipeline::PictureSize, random::Random, schedulers::Sampler};
+use diffusion::{pipeline::PictureSize, random::Random, schedulers::Sampler, tokenizer::TokenLength};
+use prompt::Reading;
 
 /// The tensors of a LoRA that changes a lot: random down and up.
 fn tensors() -> Vec<(String, Tensor)> {
@@ -28,7 +29,7 @@ fn judged(write: impl FnOnce(PathBuf)) -> Evaluation {
     let data = TrainingData::prepare(
         &BASE,
         &fixture.recipe,
-        &fixture.manifest,
+        &fixture.drawn.manifest,
         &|item| fixture.file(item),
         &mut |_| ControlFlow::Continue(()),
     )
@@ -36,6 +37,8 @@ fn judged(write: impl FnOnce(PathBuf)) -> Evaluation {
     let picture = PictureRequest {
         prompt: "zora".into(),
         negative: None,
+        reading: Reading::default(),
+        length: TokenLength::default(),
         guidance: 5.0,
         n_steps: 4.try_into().unwrap(),
         size: PictureSize::new(64, 64).unwrap(),

@@ -27,6 +27,9 @@ pub struct Compared<'a, T> {
 }
 
 impl Loss {
+    /// Every loss.
+    pub const ALL: [Self; 1] = [Self::SquaredError];
+
     /// Sum over the samples of weight times loss, divided by `n_samples`, and its gradient with respect to the
     /// prediction.
     ///

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use diffusion::device::HOST;
-use protocol::{ItemId, preset::BaseClass, recipe::RecipeRequest};
+use protocol::{ItemId, parameters::Parameters, preset::BaseClass, recipe::RecipeRequest};
 
 use super::*;
 
@@ -63,6 +63,18 @@ fn speaks_python() {
         dumps(&value),
         r#"{"a": [1, 2.0, null, true], "\u00fc\"": "\ud834\udd1e\n"}"#
     );
+}
+
+#[test]
+fn a_key_of_a_hyperparameter_is_not_among_the_unused_ones() {
+    for definition in Parameters::ALL {
+        for key in definition.metadata {
+            assert!(
+                UNUSED.iter().all(|(unused, _)| unused != key),
+                "take `{key}` out of `UNUSED`"
+            );
+        }
+    }
 }
 
 #[test]

@@ -17,6 +17,12 @@ use crate::{
 /// Why a training fails.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
+    /// The base model is of a kind that cannot be trained.
+    #[error(
+        "the base model predicts rectified flow, which Morpheus draws with but cannot train yet: choose a base that predicts \
+         epsilon or velocity"
+    )]
+    Flow,
     /// The pictures could not be prepared.
     #[error(transparent)]
     Data(DataError),
@@ -35,6 +41,15 @@ pub enum TrainError {
     /// A file could not be written.
     #[error(transparent)]
     Write(WriteError),
+    /// The trained file could not be read again.
+    #[error("failed to read the trained file `{path}`")]
+    ReadAgain {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        err: std::io::Error,
+    },
     /// The training broke down.
     #[error(
         "the {what} of step {step} is not finite (pictures {items:?}): lower the learning rate, or look at these \
@@ -52,6 +67,15 @@ pub enum TrainError {
         items: Vec<ItemId>,
         /// The newest checkpoint.
         last_checkpoint: Option<PathBuf>,
+    },
+    /// The untrained network changes nothing, so that the base model alone made these numbers.
+    #[error(
+        "the base model is broken: with a LoRA that changes nothing yet, its {what} is not finite; the file is damaged, or \
+         was merged or converted badly"
+    )]
+    BrokenBase {
+        /// `loss` or `gradient`.
+        what: &'static str,
     },
     /// The recipe's resolution cannot be rendered.
     #[error("the recipe's resolution cannot be rendered")]

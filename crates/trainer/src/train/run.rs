@@ -150,6 +150,10 @@ impl<'a, D: TrainingDevice> Run<'a, D> {
         if value.is_finite() {
             return Ok(());
         }
+        // Every LoRA begins with zeros at its end.
+        if self.progress.step == 0 {
+            return Err(TrainError::BrokenBase { what });
+        }
         let members = batches.iter().flatten();
         Err(TrainError::NotFinite {
             what,

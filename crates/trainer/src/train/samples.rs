@@ -1,6 +1,7 @@
 //! Sample pictures, rendered while a LoRA is trained.
 
 use std::{
+    cell::OnceCell,
     io,
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -10,12 +11,17 @@ use diffusion::{
     device::{Device, TrainingDevice},
     pipeline::{self, PictureRequest, PictureSize},
     schedulers::Sampler,
+    tokenizer::TokenLength,
 };
 use image::RgbImage;
-use protocol::agent::ArtifactKind;
+use prompt::{Prompt, Reading};
+use protocol::{
+    agent::ArtifactKind,
+    made::{MadeBase, MadeLora},
+};
 
 use super::{TrainError, TrainEvent, TrainJob, run::applied};
-use crate::{data::TrainingData, network::LoraNetwork, tensor_file::write_atomically};
+use crate::{data::TrainingData, made, network::LoraNetwork, tensor_file::write_atomically};
 
 /// Denoising steps of samples and of the verdict's pictures: enough for Euler to show what was learned.
 const N_SAMPLE_STEPS: u32 = 20;
@@ -29,6 +35,10 @@ pub(super) struct Studio<'a, D: Device> {
     job: &'a TrainJob<'a, D>,
     prompts: Vec<String>,
     size: PictureSize,
+    /// The base model as pictures name it; its hashes are made with the first picture.
+    base: OnceCell<MadeBase>,
+    /// Previews read what training reads.
+    length: TokenLength,
 }
 
 impl<'a, D: TrainingDevice> Studio<'a, D> {
@@ -41,21 +51,34 @@ impl<'a, D: TrainingDevice> Studio<'a, D> {
                     .held_out
                     .iter()
                     .chain(&data.trained)
-                    .map(|sample| sample.caption.clone());
+                    // Captions are letters, brackets among them.
+                    .map(|sample| prompt::escaped(&sample.caption));
                 captions.take(N_DEFAULT_PROMPTS).collect()
             }
             prompts => prompts.to_vec(),
         };
         let side = recipe.parameters().resolution;
         let size = PictureSize::new(side, side).map_err(TrainError::SampleSize)?;
-        Ok(Self { job, prompts, size })
+        let length = u32::from(recipe.parameters().max_tokens).try_into();
+        Ok(Self {
+            job,
+            prompts,
+            size,
+            base: OnceCell::new(),
+            length: length.expect("recipes are valid"),
+        })
     }
 
     /// The fixed-seed picture of a prompt.
     pub(super) fn request(&self, prompt_index: usize) -> PictureRequest {
+        let prompt = self.prompts[prompt_index].clone();
+        // A recipe of before prompts were read may hold a LoRA tag; those that are made now are refused with one.
+        let has_tag = Prompt::read(&prompt, Reading::Language).first_tag().is_some();
         PictureRequest {
-            prompt: self.prompts[prompt_index].clone(),
+            prompt,
             negative: None,
+            reading: Reading::of(has_tag),
+            length: self.length,
             guidance: SAMPLE_GUIDANCE,
             n_steps: N_SAMPLE_STEPS.try_into().expect("within what samplers take"),
             size: self.size,
@@ -63,6 +86,33 @@ impl<'a, D: TrainingDevice> Studio<'a, D> {
             seed: u64::from(self.job.recipe.parameters().seed) + prompt_index as u64,
             initial_noise: None,
         }
+    }
+
+    /// The recipe's LoRA in the record of a picture.
+    pub(super) fn lora(&self) -> MadeLora {
+        MadeLora {
+            name: made::plain_name(self.job.recipe.name()),
+            weight: 1.0,
+            partial: false,
+            sha256: None,
+            data_sha256: None,
+            model_version_id: None,
+            trained_steps: None,
+        }
+    }
+
+    /// Writes a picture of a request, with how it was made.
+    pub(super) fn write(
+        &self,
+        path: PathBuf,
+        picture: &RgbImage,
+        request: &PictureRequest,
+        loras: Vec<MadeLora>,
+    ) -> Result<PathBuf, TrainError> {
+        let base = self.base.get_or_init(|| made::base(self.job.base));
+        let png = made::png(picture, &made::record(base.clone(), request, loras));
+        write_atomically(&path, |out: &mut dyn io::Write| out.write_all(&png)).map_err(TrainError::Write)?;
+        Ok(path)
     }
 
     /// Renders every prompt with the network as it is now.
@@ -73,6 +123,10 @@ impl<'a, D: TrainingDevice> Studio<'a, D> {
         events: &mut impl FnMut(TrainEvent),
     ) -> Result<(), TrainError> {
         let adapters = applied(network)?;
+        let lora = MadeLora {
+            trained_steps: Some(step),
+            ..self.lora()
+        };
         for (index, prompt) in self.prompts.iter().enumerate() {
             let request = self.request(index);
             let go_on = &mut |_, _| ControlFlow::Continue(());
@@ -87,7 +141,7 @@ impl<'a, D: TrainingDevice> Studio<'a, D> {
             };
             events(TrainEvent::Wrote {
                 kind,
-                path: write_picture(path, &pictures[0])?,
+                path: self.write(path, &pictures[0], &request, vec![lora.clone()])?,
             });
         }
         Ok(())
@@ -97,10 +151,4 @@ impl<'a, D: TrainingDevice> Studio<'a, D> {
 /// Where the sample of a prompt after so many steps is written.
 pub fn sample_path(folder: &Path, step: u32, prompt_index: u32) -> PathBuf {
     folder.join(format!("sample-{step:06}-{prompt_index}.png"))
-}
-
-pub(super) fn write_picture(path: PathBuf, picture: &RgbImage) -> Result<PathBuf, TrainError> {
-    let png = dataset::picture::encode_png(picture);
-    write_atomically(&path, |out: &mut dyn io::Write| out.write_all(&png)).map_err(TrainError::Write)?;
-    Ok(path)
 }

@@ -199,7 +199,7 @@ fn stops_at_a_loss_that_is_not_finite_and_names_the_last_good_checkpoint() {
     let optimizer = OptimizerConfig::of(fixture.recipe.parameters())
         .start(&network)
         .unwrap();
-    let training = Training::of(&fixture.recipe, &fixture.manifest, BASE.fingerprint());
+    let training = Training::of(&fixture.recipe, &fixture.drawn.manifest, BASE.fingerprint());
     let progress = Progress {
         step: 1,
         recent_losses: vec![0.1],
@@ -222,7 +222,10 @@ fn stops_at_a_loss_that_is_not_finite_and_names_the_last_good_checkpoint() {
         panic!("{err}");
     };
     assert_eq!(last_checkpoint.as_ref(), Some(&path));
-    let trained: Vec<_> = fixture.manifest.items[..5].iter().map(|item| item.id).collect();
+    let trained: Vec<_> = fixture.drawn.manifest.items[..5]
+        .iter()
+        .map(|item| item.id)
+        .collect();
     assert!(!items.is_empty() && items.iter().all(|id| trained.contains(id)));
     assert!(err.to_string().contains("lower the learning rate"), "{err}");
     assert_eq!(steps(&events).len(), 0);

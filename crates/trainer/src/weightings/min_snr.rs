@@ -6,7 +6,8 @@ use diffusion::schedulers::PredictionType;
 pub(super) fn weight(snr: f64, prediction: PredictionType, gamma: f64) -> f32 {
     let denominator = match prediction {
         PredictionType::Epsilon => snr,
-        PredictionType::VPrediction => snr + 1.0,
+        // The velocity of a straight line has the same loss as that of v-prediction, up to a factor of the timestep.
+        PredictionType::VPrediction | PredictionType::Flow => snr + 1.0,
     };
     (snr.min(gamma) / denominator) as f32
 }

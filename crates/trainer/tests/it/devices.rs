@@ -4,7 +4,7 @@
 
 use candle_core::Tensor;
 use diffusion::{
-    base::BaseModel,
+    base::{BaseModel, BaseOptions},
     cpu::Cpu,
     device::{Device, TrainingDevice, floats},
     graph::AdapterSet,
@@ -13,7 +13,7 @@ use diffusion::{
 };
 use trainer::{
     kinds::{Kind, Sizes},
-    losses::Loss,
+    losses::{Compared, Loss},
     network::LoraNetwork,
     optimizers::{AdamWConfig, OptimizerConfig},
     step::{Batch, forward_backward},
@@ -23,6 +23,13 @@ use crate::reference::Reference;
 
 /// What `f32` loses through a whole U-Net and back, relative to the largest number of each matrix.
 const TOLERANCE: f64 = 2e-4;
+
+/// Every optimizer, with settings at which a weight moves with its gradient and not with its sign alone.
+const OPTIMIZERS: [OptimizerConfig; 1] = [OptimizerConfig::AdamW(AdamWConfig {
+    // Large beside the gradients.
+    eps: 1.0,
+    ..AdamWConfig::DEFAULT
+})];
 
 /// Two samples whose sides are odd at the second level.
 fn batch(random: &mut Random) -> Batch {
@@ -43,16 +50,18 @@ fn batch(random: &mut Random) -> Batch {
 /// Everything that a training step and a picture need, as host tensors.
 struct Outcome {
     loss: f64,
+    /// Every loss of these random numbers, with its gradient.
+    losses: Vec<(f64, Tensor)>,
     norm: f64,
     gradients: Vec<(String, Tensor)>,
-    /// After one step of the optimizer.
+    /// After one step of each optimizer.
     weights: Vec<(String, Tensor)>,
     /// Of inference with the LoRA.
     prediction: Tensor,
 }
 
 fn outcome<D: TrainingDevice>(device: &D) -> Outcome {
-    let base = BaseModel::built_in_on(device, "tiny-xl").unwrap();
+    let base = BaseModel::built_in_on(device, "tiny-xl", &BaseOptions::default()).unwrap();
     let mut random = Random::from_seed(5);
     let batch = batch(&mut random);
     let sizes = Sizes { rank: 3, alpha: 2.0 };
@@ -74,20 +83,35 @@ fn outcome<D: TrainingDevice>(device: &D) -> Outcome {
     let gradients = network.named(pass.gradients.values()).unwrap();
     let norm = pass.gradients.norm().unwrap();
     pass.gradients.clip(norm, norm / 2.0).unwrap();
-    let config = OptimizerConfig::AdamW(AdamWConfig {
-        // Large beside the gradients, so that a weight moves with its gradient and not with its sign alone.
-        eps: 1.0,
-        ..AdamWConfig::DEFAULT
-    });
-    let mut optimizer = config.start(&network).unwrap();
-    optimizer.step(&mut network, &pass.gradients, 0.5).unwrap();
+    let mut weights = Vec::new();
+    for config in OPTIMIZERS {
+        let mut network = network.clone();
+        let mut optimizer = config.start(&network).unwrap();
+        optimizer.step(&mut network, &pass.gradients, 0.5).unwrap();
+        let named = network.named(network.values()).unwrap().into_iter();
+        weights.extend(named.map(|(name, tensor)| (format!("{} {name}", config.name()), tensor)));
+    }
     Outcome {
         loss: pass.loss,
+        losses: Loss::ALL.map(|loss| compared(device, loss, &batch)).into(),
         norm,
         gradients,
-        weights: network.named(network.values()).unwrap(),
+        weights,
         prediction,
     }
+}
+
+/// A loss of the batch's noise against its target.
+fn compared<D: TrainingDevice>(device: &D, loss: Loss, batch: &Batch) -> (f64, Tensor) {
+    let upload = |tensor: &Tensor| device.upload(tensor).unwrap();
+    let compared = Compared {
+        prediction: &upload(&batch.noisy),
+        target: &upload(&batch.target),
+        weights: &batch.weights,
+        n_samples: 2,
+    };
+    let (value, gradient) = loss.compute(device, compared).unwrap();
+    (value, device.download(&gradient).unwrap())
 }
 
 #[track_caller]
@@ -114,6 +138,10 @@ fn the_cpu_computes_what_plain_loops_compute() {
             assert_close(name, found, expected);
         }
     };
+    for ((value, gradient), (expected, expected_gradient)) in cpu.losses.iter().zip(&reference.losses) {
+        assert!((value / expected - 1.0).abs() < 1e-6, "{value}, not {expected}");
+        assert_close("gradient of a loss", gradient, expected_gradient);
+    }
     pairs(&cpu.gradients, &reference.gradients);
     pairs(&cpu.weights, &reference.weights);
 }

@@ -4,5 +4,6 @@
 
 mod devices;
 mod gradients;
+mod predictions;
 mod reference;
 mod replay;

@@ -1,5 +1,5 @@
 // How far a model version has come, and whether its file is fit for use.
-import { Archive, BadgeCheck, CircleAlert, CircleCheck, FileX, PencilLine } from "lucide-react";
+import { Archive, BadgeCheck, CircleAlert, CircleCheck, FileX, Import, PencilLine } from "lucide-react";
 import type { Damage, Stage, Verdict } from "~/api/types";
 import { Badge } from "~/components/phase";
 
@@ -35,7 +35,14 @@ export function DamageBadge({ damage }: { damage: Damage }) {
   );
 }
 
-export function VerdictBadge({ verdict }: { verdict: Verdict }) {
+/** Without a verdict, the version was imported. */
+export function VerdictBadge({ verdict }: { verdict: Verdict | null | undefined }) {
+  if (!verdict)
+    return (
+      <Badge icon={Import} tone="idle">
+        Imported, not judged
+      </Badge>
+    );
   return verdict.passed ? (
     <Badge icon={CircleCheck} tone="good">
       Passed

@@ -84,6 +84,14 @@ export function range(name: ParameterName): string | undefined {
   return `${from} ${to}${multipleOf === undefined ? "" : `, in steps of ${multipleOf}`}`;
 }
 
+/** One prompt on each line. */
+export function promptLines(text: string): string[] {
+  return text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+}
+
 /** The request; null while something required is missing or invalid. */
 export function toRequest(values: Values): CreateJob | null {
   if (!values.dataset_id || !values.base_model || priorityError(values.priority)) return null;
@@ -92,10 +100,7 @@ export function toRequest(values: Values): CreateJob | null {
     if (parameterError(name, text)) return null;
     parameters[name] = PARAMETERS[name].type === "string" ? text : Number(text);
   }
-  const sample_prompts = values.sample_prompts
-    .split("\n")
-    .map((line) => line.trim())
-    .filter((line) => line !== "");
+  const sample_prompts = promptLines(values.sample_prompts);
   return {
     dataset_id: values.dataset_id,
     base_model: values.base_model,

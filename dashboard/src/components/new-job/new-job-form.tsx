@@ -3,11 +3,20 @@ import { ChevronDown } from "lucide-react";
 import type { ChangeEvent, ReactNode } from "react";
 import { fields } from "~/api/fields";
 import type { BaseModel, Dataset, PresetInfo } from "~/api/types";
+import { PromptCounter } from "~/components/prompt/counter";
 import { MoreBasesLink } from "~/components/settings/bases/more-bases-link";
 import { Field, Input, Textarea } from "~/components/ui/field";
 import { Select } from "~/components/ui/select";
 import { formatName, formatPlural } from "~/lib/format";
-import { ADVANCED, BASICS, type Engine, type ParameterName, priorityError, type Values } from "./form";
+import {
+  ADVANCED,
+  BASICS,
+  type Engine,
+  type ParameterName,
+  priorityError,
+  promptLines,
+  type Values,
+} from "./form";
 import { ParameterField } from "./parameter-field";
 import { PresetCards } from "./preset-cards";
 
@@ -147,6 +156,7 @@ export function NewJobForm({ values, onChange, datasets, bases, presets, errors,
         >
           {(control) => <Textarea {...control} {...text("sample_prompts")} rows={3} />}
         </Field>
+        <PromptCounter prompts={promptLines(values.sample_prompts)} />
         <details className="group mt-5 rounded-lg border">
           <summary className="flex h-10 list-none items-center gap-2 rounded-lg px-3 font-medium hover:bg-hover">
             <ChevronDown

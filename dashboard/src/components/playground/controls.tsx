@@ -1,6 +1,7 @@
 // Everything that makes a picture.
 import { WandSparkles } from "lucide-react";
 import type { BaseModel, ModelVersion } from "~/api/types";
+import { PromptCounter } from "~/components/prompt/counter";
 import { MoreBasesLink } from "~/components/settings/bases/more-bases-link";
 import { CarefulForm } from "~/components/ui/careful-form";
 import { Field, Textarea } from "~/components/ui/field";
@@ -8,7 +9,7 @@ import { Select } from "~/components/ui/select";
 import { Slider } from "~/components/ui/slider";
 import { StartButton } from "~/components/ui/start-button";
 import { formatName } from "~/lib/format";
-import { LIMITS, SAMPLERS, sizes, type Values } from "./form";
+import { fits, hasLora, LIMITS, reaching, SAMPLERS, sizes, type Values } from "./form";
 import { LoraList } from "./lora-list";
 import { SeedField } from "./seed-field";
 
@@ -24,7 +25,7 @@ interface Props {
 
 export function Controls({ values, onChange, bases, versions, errors, busy, onGenerate }: Props) {
   const base = bases.find((one) => one.name === values.base_model);
-  const offered = versions.filter((one) => one.base_model === values.base_model && one.stage !== "retired");
+  const offered = versions.filter((one) => fits(one, base) && one.stage !== "retired");
   return (
     <CarefulForm
       className="flex flex-col gap-4"
@@ -44,6 +45,12 @@ export function Controls({ values, onChange, bases, versions, errors, busy, onGe
           />
         )}
       </Field>
+      <PromptCounter
+        prompts={[values.prompt]}
+        literal={values.literal}
+        takesLoras
+        baseModel={values.base_model}
+      />
       <Field label="Negative prompt" error={errors.negative_prompt}>
         {(control) => (
           <Textarea
@@ -55,8 +62,18 @@ export function Controls({ values, onChange, bases, versions, errors, busy, onGe
           />
         )}
       </Field>
+      <PromptCounter prompts={[values.negative_prompt]} literal={values.literal} />
+      <label className="flex items-center gap-2">
+        <input
+          type="checkbox"
+          checked={values.literal}
+          onChange={(event) => onChange({ literal: event.target.checked })}
+          className="size-4 accent-accent"
+        />
+        Read brackets as letters
+      </label>
       <LoraList loras={values.loras} offered={offered} onChange={(loras) => onChange({ loras })} />
-      {values.loras.length > 0 && (
+      {hasLora(values) && (
         <label className="flex items-center gap-2">
           <input
             type="checkbox"
@@ -98,8 +115,7 @@ export function Controls({ values, onChange, bases, versions, errors, busy, onGe
             label="Steps"
             value={values.n_steps}
             onValueChange={(n_steps) => onChange({ n_steps })}
-            min={LIMITS.n_steps.minimum}
-            max={60}
+            {...reaching(values.n_steps, LIMITS.n_steps.minimum, 60)}
             step={1}
           />
         </Labeled>
@@ -108,8 +124,7 @@ export function Controls({ values, onChange, bases, versions, errors, busy, onGe
             label="Guidance"
             value={values.guidance}
             onValueChange={(guidance) => onChange({ guidance })}
-            min={LIMITS.guidance.minimum}
-            max={15}
+            {...reaching(values.guidance, LIMITS.guidance.minimum, 15)}
             step={0.5}
             format={(value) => value.toFixed(1)}
           />
@@ -120,10 +135,7 @@ export function Controls({ values, onChange, bases, versions, errors, busy, onGe
               id={control.id}
               value={values.side ? `${values.side.width}x${values.side.height}` : "native"}
               onValueChange={(value) => onChange({ side: parseSide(value) })}
-              options={sizes(base?.native_resolution ?? 1024).map(({ label, width, height }, index) => ({
-                value: index === 0 ? "native" : `${width}x${height}`,
-                label: `${label}, ${width}×${height}`,
-              }))}
+              options={sizeOptions(values.side, base?.native_resolution ?? 1024)}
             />
           )}
         </Field>
@@ -164,6 +176,17 @@ function Labeled({
       )}
     </div>
   );
+}
+
+function sizeOptions(side: Values["side"], native: number) {
+  const offered = sizes(native).map(({ label, width, height }, index) => ({
+    value: index === 0 ? "native" : `${width}x${height}`,
+    label: `${label}, ${width}×${height}`,
+  }));
+  const value = side ? `${side.width}x${side.height}` : "native";
+  // A picture from elsewhere may have any size.
+  if (!side || offered.some((one) => one.value === value)) return offered;
+  return [...offered, { value, label: `${side.width}×${side.height}` }];
 }
 
 function parseSide(value: string): Values["side"] {

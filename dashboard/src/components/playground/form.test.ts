@@ -1,11 +1,22 @@
 import { expect, test } from "vitest";
 import type { BaseModel, ModelVersion } from "~/api/types";
-import { fromRequest, initial, offered, sizes, toRequests, withLora } from "./form";
+import {
+  fits,
+  fromRequest,
+  hasWrongSeed,
+  initial,
+  nextSeed,
+  offered,
+  reaching,
+  sizes,
+  toRequests,
+  withLora,
+} from "./form";
 
 const values = {
   ...initial("tiny-xl"),
   prompt: " zora, smiling ",
-  seed: 7,
+  seed: "7",
   loras: [
     { id: "a", weight: 0.8 },
     { id: "b", weight: 1.2 },
@@ -23,7 +34,14 @@ test("a comparison is the same request at weight 0 and at the chosen weights", (
     { model_version_id: "b", weight: 1.2 },
   ]);
   expect({ ...without, loras: [] }).toEqual({ ...with_, loras: [] });
-  expect(with_).toMatchObject({ prompt: "zora, smiling", seed: 7 });
+  expect(with_).toMatchObject({ prompt: "zora, smiling", seed: "7" });
+});
+
+test("a LoRA that the prompt names is compared too", () => {
+  const tagged = { ...values, loras: [], prompt: "zora <lora:zora:0.8>", compare: true };
+  const prompts = (literal: boolean) => toRequests({ ...tagged, literal }).map(({ prompt }) => prompt);
+  expect(prompts(false)).toEqual(["zora <lora:zora:0>", "zora <lora:zora:0.8>"]);
+  expect(prompts(true)).toEqual(["zora <lora:zora:0.8>"]);
 });
 
 test("there is nothing to compare without a LoRA", () => {
@@ -60,4 +78,42 @@ test("coming from a model begins with its LoRA, and keeps a prompt that was type
   expect(withLora({ ...values, loras: [{ id: "c", weight: 0.5 }] }, version).loras).toEqual([
     { id: "c", weight: 0.5 },
   ]);
+});
+
+test("an imported LoRA goes with every base model of its size, a trained one with its own", () => {
+  const base = (name: string, of: string) => ({ name, class: of }) as BaseModel;
+  const imported = { base_model: "sdxl", imported: { base_class: "sdxl" } } as ModelVersion;
+  const trained = { base_model: "sdxl" } as ModelVersion;
+  expect(fits(imported, base("pony", "sdxl"))).toBe(true);
+  expect(fits(imported, base("tiny-xl", "tiny"))).toBe(false);
+  expect(fits(imported, undefined)).toBe(false);
+  expect(fits(trained, base("pony", "sdxl"))).toBe(false);
+  expect(fits(trained, base("sdxl", "sdxl"))).toBe(true);
+});
+
+test("a seed that is kept is used to its last digit, and -1 is drawn anew", () => {
+  const kept = { ...values, locked: true };
+  expect(nextSeed({ ...kept, seed: "18446744073709551615" })).toBe("18446744073709551615");
+  for (const random of [
+    { ...kept, seed: "-1" },
+    { ...values, locked: false },
+  ]) {
+    expect(nextSeed(random)).toMatch(/^\d+$/);
+    expect(nextSeed(random)).not.toBe(nextSeed(random));
+    expect(hasWrongSeed(random)).toBe(false);
+  }
+  expect(hasWrongSeed({ ...kept, seed: "7.5" })).toBe(true);
+  // It is not used: each picture gets a new one.
+  expect(hasWrongSeed({ ...kept, locked: false, seed: "" })).toBe(false);
+});
+
+test("a large seed is taken up from the server's string, and a small one from its number", () => {
+  const request = { base_model: "tiny-xl", prompt: "zora", literal: false, n_steps: 9, guidance: 5 };
+  expect(fromRequest(values, { ...request, seed: "18446744073709551615" }).seed).toBe("18446744073709551615");
+  expect(fromRequest(values, { ...request, seed: 7 }).seed).toBe("7");
+});
+
+test("a slider reaches what a picture was made with", () => {
+  expect(reaching(-0.5, 0, 2)).toEqual({ min: -0.5, max: 2 });
+  expect(reaching(100, 1, 60)).toEqual({ min: 1, max: 100 });
 });

@@ -1,6 +1,8 @@
 // The playground's values, and the requests they make.
 import { fields } from "~/api/fields";
 import type { BaseModel, CreateGeneration, ModelVersion, Sampler } from "~/api/types";
+import { atZero, hasTag } from "~/components/prompt/words";
+import { parseSeed, randomSeed } from "./seed";
 
 const GENERATION = fields.CreateGeneration;
 
@@ -13,8 +15,11 @@ export interface Values {
   base_model: string;
   prompt: string;
   negative_prompt: string;
+  /** Brackets and tags in both prompts are letters. */
+  literal: boolean;
   loras: Lora[];
-  seed: number;
+  /** As typed: JavaScript's numbers lose digits of long ones. */
+  seed: string;
   /** Keep the seed instead of drawing a new one for each picture. */
   locked: boolean;
   n_steps: number;
@@ -28,6 +33,7 @@ export interface Values {
 export const LIMITS = {
   n_steps: GENERATION.n_steps,
   guidance: GENERATION.guidance,
+  /** What sliders offer. A picture may have been made with more. */
   weight: { min: 0, max: 2 },
 };
 
@@ -38,6 +44,7 @@ export function initial(base_model: string): Values {
     base_model,
     prompt: "",
     negative_prompt: "",
+    literal: false,
     loras: [],
     seed: randomSeed(),
     locked: false,
@@ -59,6 +66,11 @@ export function offered(values: Values, bases: BaseModel[], versions: ModelVersi
   };
 }
 
+/** Whether a LoRA can be used with a base model: an imported one with all of its size, since none of them is its own. */
+export function fits({ imported, base_model }: ModelVersion, base: BaseModel | undefined): boolean {
+  return imported ? imported.base_class === base?.class : base_model === base?.name;
+}
+
 /** Begins with a LoRA; a prompt that was typed stays. */
 export function withLora(values: Values, { id, base_model, trigger_word }: ModelVersion): Values {
   if (values.loras.some((lora) => lora.id === id)) return values;
@@ -72,18 +84,26 @@ export function withLora(values: Values, { id, base_model, trigger_word }: Model
   };
 }
 
-/** Seeds are shown and typed, so they stay short: 32 bits are plenty. */
-export function randomSeed(): number {
-  return crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
+/** What was typed is no seed, and the next picture would need it. */
+export function hasWrongSeed({ seed, locked }: Values): boolean {
+  return locked && parseSeed(seed).kind === "wrong";
+}
+
+/** The seed of the next picture; `repeats` asks for the last one again. */
+export function nextSeed({ seed, locked }: Values, repeats = false): string {
+  const typed = parseSeed(seed);
+  return (locked || repeats) && typed.kind === "fixed" ? typed.seed : randomSeed();
 }
 
 /** One request; two when pictures are compared: without the LoRAs (at weight 0), then with them. */
 export function toRequests(values: Values): CreateGeneration[] {
-  const { base_model, prompt, negative_prompt, seed, n_steps, guidance, side, sampler } = values;
+  const { base_model, negative_prompt, literal, seed, n_steps, guidance, side, sampler } = values;
+  const prompt = values.prompt.trim();
   const at = (factor: 0 | 1): CreateGeneration => ({
     base_model,
-    prompt: prompt.trim(),
+    prompt: factor === 0 && !literal ? atZero(prompt) : prompt,
     negative_prompt: negative_prompt.trim(),
+    literal,
     loras: values.loras.map(({ id, weight }) => ({ model_version_id: id, weight: factor * weight })),
     seed,
     n_steps,
@@ -91,7 +111,12 @@ export function toRequests(values: Values): CreateGeneration[] {
     sampler,
     ...(side && { width: side.width, height: side.height }),
   });
-  return values.compare && values.loras.length > 0 ? [at(0), at(1)] : [at(1)];
+  return values.compare && hasLora(values) ? [at(0), at(1)] : [at(1)];
+}
+
+/** Whether there is a LoRA, in the list or in the prompt. */
+export function hasLora({ loras, prompt, literal }: Values): boolean {
+  return loras.length > 0 || (!literal && hasTag(prompt));
 }
 
 /** The values that a picture was made with, to go on from it. */
@@ -102,7 +127,8 @@ export function fromRequest(values: Values, request: CreateGeneration): Values {
     base_model,
     prompt,
     negative_prompt: negative_prompt ?? "",
-    seed: seed ?? values.seed,
+    literal: request.literal ?? false,
+    seed: String(seed ?? values.seed),
     locked: true,
     n_steps: n_steps ?? values.n_steps,
     guidance: guidance ?? values.guidance,
@@ -110,6 +136,11 @@ export function fromRequest(values: Values, request: CreateGeneration): Values {
     sampler: sampler ?? values.sampler,
     loras: (request.loras ?? []).map(({ model_version_id, weight }) => ({ id: model_version_id, weight })),
   };
+}
+
+/** What a slider must reach to show a value that came from elsewhere. */
+export function reaching(value: number, min: number, max: number): { min: number; max: number } {
+  return { min: Math.min(min, value), max: Math.max(max, value) };
 }
 
 /** Sizes with about the area that the base was trained at, as multiples of 64 (or 8 for small bases). */

@@ -4,7 +4,7 @@ import type { ModelVersion } from "~/api/types";
 import { Button } from "~/components/ui/button";
 import { Select } from "~/components/ui/select";
 import { Slider } from "~/components/ui/slider";
-import { LIMITS, type Lora } from "./form";
+import { LIMITS, type Lora, reaching } from "./form";
 
 interface Props {
   loras: Lora[];
@@ -42,8 +42,7 @@ export function LoraList({ loras, offered, onChange }: Props) {
             onValueChange={(weight) =>
               onChange(loras.map((one) => (one === lora ? { ...one, weight } : one)))
             }
-            min={LIMITS.weight.min}
-            max={LIMITS.weight.max}
+            {...reaching(lora.weight, LIMITS.weight.min, LIMITS.weight.max)}
             step={0.05}
             format={(value) => value.toFixed(2)}
           />
@@ -59,14 +58,16 @@ export function LoraList({ loras, offered, onChange }: Props) {
           options={free.map((version) => ({
             value: version.id,
             label: `${version.name} v${version.version}`,
-            detail: [version.stage, version.trigger_word].filter(Boolean).join(", "),
+            detail: [version.imported ? "imported" : version.stage, version.trigger_word]
+              .filter(Boolean)
+              .join(", "),
           }))}
         />
       ) : (
         loras.length === 0 && (
           <p className="flex items-center gap-2 text-muted text-xs">
             <Plus aria-hidden className="size-3.5" />
-            LoRAs trained on this base model appear here.
+            LoRAs for this base model appear here.
           </p>
         )
       )}
@@ -75,10 +76,13 @@ export function LoraList({ loras, offered, onChange }: Props) {
 }
 
 function Trigger({ version }: { version: ModelVersion | undefined }) {
-  if (!version?.trigger_word) return null;
+  const words = version?.imported?.trigger_words ?? [version?.trigger_word ?? ""];
+  const said = words.filter(Boolean).join(", ");
+  if (said === "") return null;
   return (
     <p className="mb-1 text-muted text-xs">
-      Trigger word: <code className="font-mono text-text">{version.trigger_word}</code>
+      {words.length > 1 ? "Trigger words" : "Trigger word"}:{" "}
+      <code className="wrap-anywhere font-mono text-text">{said}</code>
     </p>
   );
 }

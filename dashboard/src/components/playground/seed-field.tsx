@@ -2,7 +2,8 @@
 import { Dices, Lock, LockOpen } from "lucide-react";
 import { Button } from "~/components/ui/button";
 import { Field, Input } from "~/components/ui/field";
-import { randomSeed, type Values } from "./form";
+import { hasWrongSeed, type Values } from "./form";
+import { parseSeed, randomSeed, SEED_RULE } from "./seed";
 
 interface Props {
   values: Values;
@@ -15,7 +16,7 @@ export function SeedField({ values, onChange, error }: Props) {
   return (
     <Field
       label="Seed"
-      error={error}
+      error={hasWrongSeed(values) ? SEED_RULE : error}
       className="col-span-2"
       help={
         values.locked
@@ -27,10 +28,11 @@ export function SeedField({ values, onChange, error }: Props) {
         <div className="flex gap-1.5">
           <Input
             {...control}
-            inputMode="numeric"
+            inputMode="text"
+            spellCheck={false}
             value={values.seed}
-            onChange={(event) =>
-              onChange({ seed: Number(event.target.value.replace(/\D/g, "")), locked: true })
+            onChange={({ target: { value } }) =>
+              onChange({ seed: value, locked: parseSeed(value).kind !== "random" })
             }
           />
           <Button

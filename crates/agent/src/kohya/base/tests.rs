@@ -1,5 +1,6 @@
 //! Whatever way a folder holds its weights, sd-scripts finds them.
 
+use diffusion::base::BaseInfo;
 use serde_json::Value;
 
 use super::*;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use diffusion::schedulers::PredictionType;
 use protocol::{
+    base::Prediction,
     parameters::Value,
     recipe::{LrSchedule, Parameters},
 };
@@ -18,9 +18,18 @@ pub(super) fn list(request: &Request<'_>, plan: &Plan) -> Vec<String> {
     let mut args = Arguments::default();
 
     args.path("pretrained_model_name_or_path", request.base);
+    if let Some(vae) = request.vae {
+        args.path("vae", vae);
+    }
     args.path("tokenizer_cache_dir", request.tokenizers);
-    if request.prediction == PredictionType::VPrediction {
-        args.flag("v_parameterization");
+    match request.prediction {
+        // Rectified flow is refused.
+        Prediction::Epsilon | Prediction::Flow => {}
+        Prediction::V => args.flag("v_parameterization"),
+        Prediction::VZeroSnr => {
+            args.flag("v_parameterization");
+            args.flag("zero_terminal_snr");
+        }
     }
 
     args.path("dataset_config", &plan.dataset_file);

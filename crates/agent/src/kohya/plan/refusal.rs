@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use protocol::base::Prediction;
+
 use super::{MAX_NAME_BYTES, Picture, Request};
 
 /// Why a recipe cannot be trained with sd-scripts.
@@ -18,6 +20,12 @@ pub enum Refusal {
         /// The recipe's resolution.
         resolution: u32,
     },
+    /// It would train it on another target.
+    #[error(
+        "predicts rectified flow: sd-scripts' SDXL script trains on noise or v-prediction only, which would destroy what the \
+         base has learned; choose a base that predicts one of them"
+    )]
+    Flow,
     /// sd-scripts would end with exit code 0 and no file.
     #[error("has no picture to train on: sd-scripts would exit silently without a file")]
     NoPictures,
@@ -44,6 +52,7 @@ impl Refusal {
     pub fn field(&self) -> &'static str {
         match self {
             Self::BucketStepAboveResolution { .. } => "parameters.bucket_step",
+            Self::Flow => "base_model",
             Self::NoPictures => "dataset",
             Self::NameTooLong { .. } => "name",
             Self::PathNotText { field, .. } => field,
@@ -67,6 +76,9 @@ pub(super) fn check(request: &Request<'_>, pictures: &[Picture]) -> Result<(), R
             found: p.bucket_step,
             resolution: p.resolution,
         });
+    }
+    if request.prediction == Prediction::Flow {
+        refusals.push(Refusal::Flow);
     }
     if pictures.is_empty() {
         refusals.push(Refusal::NoPictures);

@@ -5,8 +5,10 @@ mod table;
 use expect_test::expect;
 use protocol::{
     DatasetVersionId, ItemId,
+    base::Prediction,
+    parameters::{Definition, Range},
     preset::{BaseClass, Preset},
-    recipe::{Engine, RecipeRequest},
+    recipe::{Engine, ParameterOverrides, RecipeRequest},
 };
 
 use self::table::Table;
@@ -53,7 +55,8 @@ fn request<'a>(recipe: &'a Recipe, manifest: &'a Manifest) -> Request<'a> {
         recipe,
         manifest,
         base: Path::new("/bases/sdxl.safetensors"),
-        prediction: PredictionType::Epsilon,
+        vae: None,
+        prediction: Prediction::Epsilon,
         base_hash: "the weights",
         folder: Path::new("/run"),
         tokenizers: Path::new("/tokenizers"),
@@ -259,23 +262,21 @@ fn a_whole_dataset_file() {
 }
 
 /// Recipes that use every option between them.
-fn recipes() -> Vec<(Recipe, PredictionType, Precision, Memory)> {
+fn recipes() -> Vec<(Recipe, Prediction, Precision, Memory)> {
     let mut recipes = Vec::new();
     for preset in Preset::ALL {
         for class in [BaseClass::Sdxl, BaseClass::Tiny] {
             recipes.push(recipe_for(class, |request| request.preset = preset));
         }
     }
-    let changes: [fn(&mut RecipeRequest); 9] = [
+    let changes: [fn(&mut RecipeRequest); 7] = [
         |r| r.overrides.lr_schedule = Some(protocol::recipe::LrSchedule::Constant),
         |r| {
             r.overrides.lr_schedule = Some(protocol::recipe::LrSchedule::Constant);
             r.overrides.n_warmup_steps = Some(0);
         },
         |r| r.overrides.caption_dropout = Some(0.1),
-        |r| r.overrides.noise_offset = Some(0.0357),
         |r| r.overrides.min_snr_gamma = Some(0.0),
-        |r| r.overrides.max_tokens = Some(225),
         |r| r.overrides.checkpoint_every_n_steps = Some(0),
         |r| r.overrides.sample_every_n_steps = Some(0),
         |r| {
@@ -288,9 +289,14 @@ fn recipes() -> Vec<(Recipe, PredictionType, Precision, Memory)> {
         },
     ];
     recipes.extend(changes.map(recipe));
+    // Each option that is left out at some value.
+    let optional = Parameters::ALL
+        .iter()
+        .filter(|definition| definition.off.is_some());
+    recipes.extend(optional.map(|definition| recipe(|r| r.overrides = largest(definition))));
     let mut all = Vec::new();
     for recipe in recipes {
-        for prediction in [PredictionType::Epsilon, PredictionType::VPrediction] {
+        for prediction in [Prediction::Epsilon, Prediction::V, Prediction::VZeroSnr] {
             for precision in [Precision::Bf16, Precision::Fp16, Precision::Full] {
                 let mut memory = Some(Memory::Planned);
                 while let Some(setting) = memory {
@@ -301,6 +307,52 @@ fn recipes() -> Vec<(Recipe, PredictionType, Precision, Memory)> {
         }
     }
     all
+}
+
+/// The largest value of a hyperparameter.
+fn largest(definition: &Definition) -> ParameterOverrides {
+    let value: serde_json::Value = match definition.range {
+        Range::Whole { max, .. } => max.into(),
+        Range::Number { max, .. } => max.into(),
+        Range::Switch => true.into(),
+        Range::Words(_) | Range::Text { .. } | Range::List { .. } => {
+            panic!("add a recipe with `{}` to `recipes`", definition.name)
+        }
+    };
+    serde_json::from_value(serde_json::json!({ definition.name: value })).unwrap()
+}
+
+#[test]
+fn a_base_is_told_rightly() {
+    let (recipe, manifest) = (recipe(|_| {}), manifest());
+    let args = |prediction| {
+        let request = Request {
+            prediction,
+            vae: Some(Path::new("/vaes/sdxl.safetensors")),
+            ..request(&recipe, &manifest)
+        };
+        Plan::new(&request).map(|plan| plan.args)
+    };
+    for (prediction, expected) in [
+        (Prediction::Epsilon, [false, false]),
+        (Prediction::V, [true, false]),
+        (Prediction::VZeroSnr, [true, true]),
+    ] {
+        let args = args(prediction).unwrap();
+        let has = |option: &str| args.iter().any(|arg| arg == option);
+        assert_eq!(
+            [has("--v_parameterization"), has("--zero_terminal_snr")],
+            expected,
+            "{prediction}"
+        );
+        let at = args.iter().position(|arg| arg == "--vae").unwrap();
+        assert_eq!(args[at + 1], "/vaes/sdxl.safetensors");
+    }
+    let refusal = args(Prediction::Flow).unwrap_err().to_string();
+    assert!(
+        refusal.starts_with("base_model: predicts rectified flow"),
+        "{refusal}"
+    );
 }
 
 #[test]
@@ -323,13 +375,14 @@ fn sd_scripts_takes_every_argument() {
         used.extend(parsed.into_keys());
     }
     // Every option that a plan can hold was seen, those that depend on the recipe among them.
-    for option in [
+    let hyperparameters = Parameters::ALL.iter().filter_map(|definition| definition.kohya);
+    let others = [
         "v_parameterization",
+        "zero_terminal_snr",
         "fp8_base_unet",
-        "noise_offset",
-        "max_token_length",
         "sample_prompts",
-    ] {
+    ];
+    for option in hyperparameters.chain(others) {
         assert!(used.contains(option), "{option}");
     }
 }

@@ -10,7 +10,10 @@ use agent::{
     engine::{Base, Ended, Engine, Job, TrainEvent},
     kohya::{Kohya, Precision},
 };
-use diffusion::{base::BaseModel, random::Random};
+use diffusion::{
+    base::{BaseModel, BaseOptions},
+    random::Random,
+};
 use image::{Rgb, RgbImage};
 use protocol::{
     DatasetVersionId, ItemId,
@@ -245,18 +248,19 @@ impl Stage {
             Job {
                 recipe: self.recipe.clone(),
                 base: Base::BuiltIn("tiny-xl".into()),
+                base_options: BaseOptions::default(),
                 manifest,
                 pictures: Box::new(move |sha256| pictures.join(sha256)),
                 resume_from: self.resume_from.clone(),
                 folder: self.output(),
-                kohya: Some(Kohya {
-                    dir: self.kohya_dir(),
-                    python: self.python.clone(),
-                    tokenizers: self.folder.path().join("tokenizers"),
-                    precision: self.precision,
-                    quiet: Duration::from_secs(self.quiet_seconds),
-                }),
             },
+            Some(Kohya {
+                dir: self.kohya_dir(),
+                python: self.python.clone(),
+                tokenizers: self.folder.path().join("tokenizers"),
+                precision: self.precision,
+                quiet: Duration::from_secs(self.quiet_seconds),
+            }),
         )
     }
 

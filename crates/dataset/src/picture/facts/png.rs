@@ -2,8 +2,10 @@
 
 use super::{Cursor, Facts, Objection, Pieces, Profile, TRUNCATED, checked, orientation};
 
-/// Signature, then the header's length and name.
-const SIGNATURE_BYTES: usize = 8;
+/// What every file begins with.
+pub(in super::super) const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
+
+const SIGNATURE_BYTES: usize = SIGNATURE.len();
 
 pub(super) fn read(bytes: &[u8]) -> Result<Facts<'_>, Objection> {
     let mut cursor = Cursor::new(bytes, SIGNATURE_BYTES);
@@ -58,16 +60,21 @@ pub(super) fn read(bytes: &[u8]) -> Result<Facts<'_>, Objection> {
 
 /// All chunks of a file that is nothing but chunks.
 pub(in super::super) fn chunks(bytes: &[u8]) -> Option<Vec<([u8; 4], &[u8])>> {
-    let mut cursor = Cursor::new(bytes, 0);
-    if cursor.take(SIGNATURE_BYTES).ok()? != b"\x89PNG\r\n\x1a\n" {
-        return None;
-    }
-    let mut chunks = Vec::new();
-    while !cursor.is_at_end() {
-        let Chunk { name, data } = chunk(&mut cursor).ok()?;
-        chunks.push((name, data));
-    }
-    Some(chunks)
+    bytes.starts_with(SIGNATURE).then(|| walk(bytes).collect())?
+}
+
+/// The chunks after a signature, name and data each; `None` ends a file that ends in the middle of one.
+pub(in super::super) fn walk(bytes: &[u8]) -> impl Iterator<Item = Option<([u8; 4], &[u8])>> {
+    let mut cursor = Cursor::new(bytes, SIGNATURE_BYTES);
+    let mut is_whole = true;
+    std::iter::from_fn(move || {
+        if !is_whole || cursor.is_at_end() {
+            return None;
+        }
+        let found = chunk(&mut cursor).ok().map(|Chunk { name, data }| (name, data));
+        is_whole = found.is_some();
+        Some(found)
+    })
 }
 
 /// Where the walk stands to the chunks with pixels.

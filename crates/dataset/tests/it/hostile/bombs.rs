@@ -1,6 +1,6 @@
 //! Small files that promise or unpack to much.
 
-use super::{COSTLY, DAMAGED, Hostile, REFUSED, Refused, TOO_LARGE, Taken, hostile};
+use super::{COSTLY, DAMAGED, Hostile, Refused, TOO_LARGE, Taken, hostile};
 use crate::good::{self, chunk, gif_canvas, gif_frame, png, png_header, png_with, webp, webp_canvas, zeros};
 
 pub(super) fn corpus() -> Vec<Hostile> {
@@ -354,11 +354,11 @@ fn in_tiff() -> Vec<Hostile> {
             file(&[(273, 4, u32::MAX, 8), (279, 4, u32::MAX, 8)]),
             COSTLY,
         ),
-        hostile("TIFF: a strip of 4 GB", file(&[(279, 4, 1, u32::MAX)]), REFUSED),
+        hostile("TIFF: a strip of 4 GB", file(&[(279, 4, 1, u32::MAX)]), COSTLY),
         hostile(
             "TIFF: 65535 samples",
             file(&[(277, 3, 1, 65_535), (258, 3, 1, 64)]),
-            REFUSED,
+            Refused("does not support the color type"),
         ),
         hostile(
             "TIFF: 16384 × 6000 of 16 bits and three colors",
@@ -368,8 +368,9 @@ fn in_tiff() -> Vec<Hostile> {
                 (258, 3, 1, 16),
                 (277, 3, 1, 3),
                 (262, 3, 1, 2),
+                (278, 4, 1, 6000),
             ]),
-            REFUSED,
+            COSTLY,
         ),
         hostile(
             "TIFF: tiles of 2³¹",
@@ -423,14 +424,22 @@ fn in_bmp() -> Vec<Hostile> {
     };
     vec![
         hostile("BMP: 16000 × 16000", sized(16_000, 16_000), TOO_LARGE),
-        hostile("BMP: 2³¹-1 × 2³¹-1", sized(i32::MAX, i32::MAX), REFUSED),
-        hostile("BMP: a height of -2³¹", sized(64, i32::MIN), REFUSED),
+        hostile(
+            "BMP: 2³¹-1 × 2³¹-1",
+            sized(i32::MAX, i32::MAX),
+            Refused("Image too large"),
+        ),
+        hostile(
+            "BMP: a height of -2³¹",
+            sized(64, i32::MIN),
+            Refused("Invalid height"),
+        ),
         hostile(
             "BMP: 10000 × 10000 without pixels",
             sized(10_000, 10_000),
             DAMAGED,
         ),
-        hostile("BMP: no width", sized(0, 64), REFUSED),
+        hostile("BMP: no width", sized(0, 64), Refused("Image dimensions (0x64")),
         hostile("BMP: a header of 4 GB", with(14, &[0xff; 4]), DAMAGED),
         hostile("BMP: 65535 bits for each pixel", with(28, &[0xff; 2]), DAMAGED),
         hostile("BMP: pixels behind the end", with(10, &[0xff; 4]), DAMAGED),

@@ -200,6 +200,7 @@ pub(super) async fn compare(
     for weight in [None, Some(1.0)] {
         for (seed, prompt) in (1..).zip(&prompts) {
             let loras = weight.map(|weight| LoraWeight {
+                partial: false,
                 model_version_id: version.id,
                 weight,
             });

@@ -10,12 +10,16 @@ use std::{
 use anyhow::Context as _;
 use dataset::decoder::Confinement;
 use orchestrator::{disk::Gauge, look_at_base};
+use procfs::{Current as _, Meminfo};
 use store::OpenError;
 
 use super::Finding;
-use protocol::{base::BaseSource, system::default_min_free};
+use protocol::{
+    base::{BaseFacts, BaseSource},
+    system::default_min_free,
+};
 
-use crate::{bases, commands::decode_worker, settings::Settings};
+use crate::{bases, decoding, settings::Settings};
 
 const GIB: u64 = 1 << 30;
 /// The demo stays below this (server and agent together).
@@ -61,11 +65,8 @@ fn instructions() -> Result<String, &'static str> {
 }
 
 pub(super) fn memory() -> Finding {
-    let available = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-        Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
-    });
-    match available {
+    let memory = Meminfo::current().ok();
+    match memory.and_then(|memory| memory.mem_available) {
         None => Finding::warning(
             "memory",
             "the system does not report free memory",
@@ -86,7 +87,7 @@ pub(super) fn memory() -> Finding {
 /// Uploaded pictures are decoded in a process that gives up what it does not need, as far as the kernel lets it.
 pub(super) fn decoding() -> Finding {
     const NAME: &str = "picture decoding";
-    let confinement = decode_worker::decoder().map(|decoder| decoder.confinement());
+    let confinement = decoding::decoder().map(|decoder| decoder.confinement());
     match confinement {
         Ok(Some(Ok(Confinement { holds, missing }))) if missing.is_empty() => {
             Finding::ok(NAME, format!("in a process with limits of {}", holds.join(", ")))
@@ -284,7 +285,7 @@ pub(super) fn queue(settings: &Settings) -> anyhow::Result<Option<Finding>> {
         .enable_all()
         .build()
         .context("failed to start the runtime")?;
-    let checking = store::signals::check(url, settings.queue_ca.as_deref());
+    let checking = store::queue_url::check(url, settings.queue_ca.as_deref());
     Ok(Some(match runtime.block_on(checking) {
         Ok(what) => Finding::ok("queue", what),
         Err(err) => {
@@ -314,14 +315,26 @@ pub(super) fn bases(settings: &Settings) -> Vec<Finding> {
             );
         };
         match look_at_base(&places, Path::new(path), bases::inspect) {
-            Ok((base, _)) => Finding::ok(
+            Ok((base, _)) if base.notes.is_empty() => Finding::ok(title, described(path, &base)),
+            Ok((base, _)) => Finding::warning(
                 title,
-                format!("`{path}` is an SDXL model for {} pixels", base.native_resolution),
+                format!("{}; {}", described(path, &base), base.notes.join("; ")),
+                "check whether this is the file that you mean",
             ),
             Err(problem) => Finding::problem(title, problem, "correct the path, or remove this base model"),
         }
     });
     std::iter::once(built_in).chain(others).collect()
+}
+
+fn described(path: &str, base: &BaseFacts) -> String {
+    let prediction = base
+        .prediction
+        .map_or_else(String::new, |prediction| format!(", {}", prediction.describe()));
+    format!(
+        "`{path}` is an SDXL model for {} pixels{prediction}",
+        base.native_resolution
+    )
 }
 
 /// The folder itself, or the nearest one above it that exists.

@@ -2,11 +2,14 @@
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
+use protocol::seed::{self, InvalidSeed};
+
 /// A LoRA file and how strongly it is applied.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct LoraFile {
-    pub(super) path: PathBuf,
-    pub(super) weight: f64,
+pub(crate) struct LoraFile {
+    pub(crate) path: PathBuf,
+    /// The weight, if one is given; 1 otherwise.
+    pub(crate) weight: Option<f64>,
 }
 
 impl FromStr for LoraFile {
@@ -15,16 +18,29 @@ impl FromStr for LoraFile {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (path, weight) = match text.rsplit_once(':') {
             // Without a weight, a colon may stand in the path.
-            Some((path, weight)) if !weight.contains('/') && !path.is_empty() => (path, weight),
-            _ => (text, "1"),
+            Some((path, weight)) if !weight.contains('/') && !path.is_empty() => (path, Some(weight)),
+            _ => (text, None),
         };
-        let parsed = weight.parse().ok().filter(|weight| (-4.0..=4.0).contains(weight));
-        let weight =
-            parsed.ok_or_else(|| format!("the weight must be a number from -4 to 4, not `{weight}`"))?;
+        let read = |weight: &str| {
+            let parsed = weight.parse().ok().filter(|weight| (-4.0..=4.0).contains(weight));
+            parsed.ok_or_else(|| format!("the weight must be a number from -4 to 4, not `{weight}`"))
+        };
         Ok(Self {
             path: PathBuf::from(path),
-            weight,
+            weight: weight.map(read).transpose()?,
         })
+    }
+}
+
+/// A seed, or a random one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Seed(pub(super) Option<u64>);
+
+impl FromStr for Seed {
+    type Err = InvalidSeed;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        seed::parse(text).map(Self)
     }
 }
 
@@ -77,16 +93,16 @@ mod tests {
         let lora = |text: &str| text.parse::<LoraFile>().map(|lora| (lora.path, lora.weight));
         assert_eq!(
             lora("a.safetensors:0.5"),
-            Ok((PathBuf::from("a.safetensors"), 0.5))
+            Ok((PathBuf::from("a.safetensors"), Some(0.5)))
         );
-        assert_eq!(lora("a.safetensors"), Ok((PathBuf::from("a.safetensors"), 1.0)));
+        assert_eq!(lora("a.safetensors"), Ok((PathBuf::from("a.safetensors"), None)));
         assert_eq!(
             lora("a:b/c.safetensors"),
-            Ok((PathBuf::from("a:b/c.safetensors"), 1.0))
+            Ok((PathBuf::from("a:b/c.safetensors"), None))
         );
         assert_eq!(
             lora("a.safetensors:-1"),
-            Ok((PathBuf::from("a.safetensors"), -1.0))
+            Ok((PathBuf::from("a.safetensors"), Some(-1.0)))
         );
         assert!(lora("a.safetensors:nan").is_err());
         assert!(lora("a.safetensors:strong").is_err());

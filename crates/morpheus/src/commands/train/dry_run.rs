@@ -32,11 +32,18 @@ pub(super) fn print(setup: &Setup, folder: &Path) -> anyhow::Result<()> {
 /// What sd-scripts would be started with, if it takes the recipe.
 pub(super) fn plan(setup: &Setup, folder: &Path) -> anyhow::Result<Plan> {
     let folder = paths::absolute(folder).join("kohya");
-    let base = Located::find(&setup.base, setup.recipe.base_model(), &folder).context("base_model")?;
+    let base = Located::find(
+        &setup.base,
+        &setup.base_options,
+        setup.recipe.base_model(),
+        &folder,
+    )
+    .context("base_model")?;
     Plan::new(&Request {
         recipe: &setup.recipe,
         manifest: &setup.pictures.manifest,
         base: &base.path,
+        vae: base.vae.as_deref(),
         prediction: base.prediction,
         base_hash: &base.hash,
         folder: &folder,

@@ -18,7 +18,7 @@ use protocol::{
     dataset::{Manifest, ManifestItem, RefusedFile, Split},
 };
 
-use crate::commands::decode_worker;
+use crate::decoding;
 
 /// Normalized pictures in a folder of their own, and the manifest over them.
 pub(super) struct Pictures {
@@ -34,7 +34,7 @@ impl Pictures {
     /// Reads what is trained on, and what is held out if that lies somewhere else.
     pub(super) fn read(dataset: &Path, held_out: Option<&Path>) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("failed to create a folder for the pictures")?;
-        let decoder = decode_worker::decoder()?;
+        let decoder = decoding::decoder()?;
         let mut items = Vec::new();
         let mut refused = Vec::new();
         for (path, split) in [(Some(dataset), Split::Train), (held_out, Split::HeldOut)] {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use prompt::{Prompt, Reading};
 use protocol::{
     preset::{BaseClass, Preset},
     recipe::{Engine, ParameterOverrides, Recipe, RecipeRequest},
@@ -81,13 +82,28 @@ impl RecipeFile {
             preset: self.preset,
             overrides: self.parameters,
             sample_prompts: if self.sample_prompts.is_empty() {
-                captions
+                // Captions are letters, brackets among them.
+                captions.iter().map(|caption| prompt::escaped(caption)).collect()
             } else {
+                check_prompts(&self.sample_prompts)?;
                 self.sample_prompts
             },
         };
         Ok(Recipe::resolve(request, base)?)
     }
+}
+
+/// Previews are drawn with the LoRA that is trained alone.
+fn check_prompts(prompts: &[String]) -> anyhow::Result<()> {
+    for (index, text) in prompts.iter().enumerate() {
+        if let Some(tag) = Prompt::read(text, Reading::Language).first_tag() {
+            bail!(
+                "sample_prompts[{index}]: `{tag}` names a LoRA, and previews show the LoRA that is trained alone: remove \
+                 the tag, or write `\\{tag}` for letters"
+            );
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// Deletes logs that are old, and of the others all but the newest `n_kept`. A log that cannot be deleted now is so the
+/// Deletes old logs, and of the others all but the newest `n_kept`. A log that cannot be deleted is tried again the
 /// next time.
 pub(super) fn prune(folder: &Path, age: Duration, n_kept: usize) {
     let deleted = logs(folder).and_then(|mut logs| {

@@ -1,8 +1,9 @@
-//! Agents among the processes of this machine, found by what they carry in their environment.
+//! Finds agents among the processes of this machine by a variable in their environment.
 
 use std::{
     collections::BTreeMap,
-    fmt, fs, io,
+    ffi::OsStr,
+    fmt, io,
     os::fd::OwnedFd,
     str::FromStr,
     sync::Arc,
@@ -10,6 +11,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
+use procfs::process::{Process, all_processes};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
@@ -83,16 +85,15 @@ pub(super) struct Group {
 /// Groups of living processes that carry the id of this installation and of this server of it.
 pub(super) fn groups(deployment: Uuid, server: Uuid) -> io::Result<Vec<Group>> {
     let mut groups: BTreeMap<i32, Group> = BTreeMap::new();
-    for entry in fs::read_dir("/proc")? {
-        let name = entry?.file_name();
-        let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
-            continue;
-        };
+    // One that has ended meanwhile is none.
+    for process in all_processes().map_err(io::Error::other)?.flatten() {
         let is_ours = |found: &Signature| found.deployment == deployment && found.server == server;
-        let Some(signature) = signature(pid).filter(is_ours) else {
+        let Some(signature) = signature(&process).filter(is_ours) else {
             continue;
         };
-        let Some(leader) = group_of(pid) else { continue };
+        let Some(leader) = group_of(&process) else {
+            continue;
+        };
         groups
             .entry(leader)
             .or_insert_with(|| Group {
@@ -101,30 +102,22 @@ pub(super) fn groups(deployment: Uuid, server: Uuid) -> io::Result<Vec<Group>> {
                 members: Vec::new(),
             })
             .members
-            .push(pid);
+            .push(process.pid());
     }
     Ok(groups.into_values().collect())
 }
 
 /// What a process carries; `None` when it is gone, is somebody else's, or carries nothing.
-fn signature(pid: i32) -> Option<Signature> {
-    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
-    environment.split(|&byte| byte == 0).find_map(|variable| {
-        let value = variable.strip_prefix(SIGNATURE.as_bytes())?.strip_prefix(b"=")?;
-        std::str::from_utf8(value).ok()?.parse().ok()
-    })
+fn signature(process: &Process) -> Option<Signature> {
+    let environment = process.environ().ok()?;
+    environment.get(OsStr::new(SIGNATURE))?.to_str()?.parse().ok()
 }
 
-/// The process group of a living process; see proc_pid_stat(5).
-fn group_of(pid: i32) -> Option<i32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name, in parentheses, may hold anything.
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-    let (state, _parent, group) = (fields.next()?, fields.next()?, fields.next()?);
-    if state == "Z" || state == "X" {
-        return None;
-    }
-    group.parse().ok()
+/// The process group of a living process.
+fn group_of(process: &Process) -> Option<i32> {
+    let stat = process.stat().ok()?;
+    // What has ended and was not waited for yet lives no more.
+    (!matches!(stat.state, 'Z' | 'X')).then_some(stat.pgrp)
 }
 
 impl Group {
@@ -139,7 +132,7 @@ impl Group {
 
     /// Asks the processes to end, waits, then kills them; returns when they are gone.
     pub(super) async fn end(&self, grace: Duration, kill_timeout: Duration) -> io::Result<()> {
-        // Handles that stay with these very processes, even when their numbers are used again.
+        // These handles refer to the same processes even if their ids are reused.
         let handles = Arc::new(self.handles()?);
         if !self.signal(Signal::TERM)? || all_gone(&handles, grace).await? {
             return Ok(());
@@ -165,9 +158,12 @@ impl Group {
 
     /// Signals the group; false when nothing of ours is left in it.
     fn signal(&self, signal: Signal) -> io::Result<bool> {
-        // Looked at again right before: the numbers may belong to others by now.
+        // Checked again immediately before: the ids may have been reused.
         let ours = |&pid: &i32| {
-            signature(pid).as_ref() == Some(&self.signature) && group_of(pid) == Some(self.leader)
+            Process::new(pid).is_ok_and(|process| {
+                signature(&process).as_ref() == Some(&self.signature)
+                    && group_of(&process) == Some(self.leader)
+            })
         };
         let Some(leader) = Pid::from_raw(self.leader).filter(|_| self.members.iter().any(ours)) else {
             return Ok(false);
@@ -180,7 +176,7 @@ impl Group {
     }
 }
 
-/// Waits until all of these processes have ended; false when some have not in time.
+/// Waits until all of these processes have ended; false if some have not ended in time.
 async fn all_gone(handles: &Arc<Vec<OwnedFd>>, within: Duration) -> io::Result<bool> {
     let handles = Arc::clone(handles);
     let deadline = Instant::now() + within;

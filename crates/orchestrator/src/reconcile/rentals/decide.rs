@@ -1,4 +1,4 @@
-//! What to do about one rented machine: a pure decision over what was read and seen.
+//! What to do about one rented machine: a pure decision based on what was read and observed.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use rental::Machine;
 use store::{attempts::Attempt, jobs::JobState, spend::Instance};
 
 use crate::{
-    orchestrator::time_delta,
     rentals::{Times, time_left},
+    time::time_delta,
 };
 
-/// How often a machine must not be found before it counts as gone.
+/// Number of checks that must not find a machine before it counts as gone.
 const LOOKS: u32 = 3;
 
 /// What was read and seen.
@@ -29,9 +29,9 @@ pub(super) struct View<'a> {
     pub(super) shown: Option<&'a Machine>,
     pub(super) attempt: &'a Attempt,
     pub(super) job: &'a JobState,
-    /// Nobody has renewed the lease for so long.
+    /// Time since the lease was last renewed.
     pub(super) unrenewed_for: Duration,
-    /// Its owner has waited so long for the end that was asked for.
+    /// Time since its owner asked for its end.
     pub(super) requested_for: Duration,
 }
 
@@ -42,22 +42,22 @@ pub(super) enum Action {
     Wait,
     /// The machine of an order has shown up.
     Adopt,
-    /// It was looked for long enough.
+    /// It was searched for long enough.
     Abandon,
-    /// It will not show up any more.
+    /// It will not appear any more.
     Forget,
     /// It is there: count its cost.
     Keep,
     /// The list does not have it: ask for it alone.
     LookCloser,
-    /// It has no business to live any longer.
+    /// It must be terminated.
     End {
         /// Why, for a person.
         reason: &'static str,
         /// How its attempt ends, if it has not.
         outcome: Outcome,
     },
-    /// Its end was ordered, and has to be confirmed.
+    /// Its termination was requested, and has to be confirmed.
     EndAgain,
 }
 
@@ -126,7 +126,8 @@ fn end(view: &View<'_>, shown: Option<&Machine>) -> Option<(&'static str, Outcom
     None
 }
 
-/// Whether a machine that is not shown counts as gone: several looks, over a while, since what is read lags behind.
+/// Whether a machine that is not listed counts as gone: several checks over some time, since the list may be out of
+/// date.
 pub(super) fn is_missing(times: &Times, instance: &Instance, now: DateTime<Utc>) -> bool {
     let Some(since) = instance.missing_since else {
         return false;

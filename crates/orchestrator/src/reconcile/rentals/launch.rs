@@ -1,4 +1,4 @@
-//! From a queued job to a rented machine: intent and reservation are committed, then the provider is asked.
+//! From a queued job to a rented machine: attempt and reservation are committed, then the machine is ordered.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -22,20 +22,20 @@ use super::{Adopted, TOO_DEAR};
 use crate::{
     Orchestrator,
     lifecycle::{Input, next},
-    orchestrator::time_delta,
     reconcile::ReconcileError,
     rentals::{Plan, Rental, estimate, plan},
     services::{AttemptEnd, apply, end_job_attempt, what_for},
+    time::time_delta,
 };
 
-/// Machines that are asked for in one pass before the job waits a while.
+/// Maximum number of orders for a job in one pass; then it waits a while.
 const MOST_ORDERS: usize = 12;
 /// A job that found no machine, or no money, waits this long before it is looked at again.
 const PAUSE: Duration = Duration::from_secs(60);
-/// Forecasts are raised by this before a deadline is made of them.
+/// Factor by which forecasts are raised to set a deadline.
 const ROOM_PERCENT: u32 = 130;
 
-/// What an attempt to order came to.
+/// The result of an order.
 enum Ordered {
     /// There is a machine, or there may be one.
     Yes,
@@ -45,7 +45,7 @@ enum Ordered {
     Wait(Duration, String),
     /// The job cannot be launched as it is.
     Fail(String),
-    /// Nobody is launched any more.
+    /// No job is launched any more.
     Halt(String),
 }
 
@@ -59,7 +59,7 @@ impl Orchestrator {
                 return Ok(());
             }
             let alive = spend::alive(&self.store, rental.name()).await?;
-            // Those that were looked for in vain take nobody's place.
+            // Machines that were not found take no other machine's place.
             let n_alive = alive
                 .iter()
                 .filter(|instance| instance.phase != InstancePhase::Abandoned)
@@ -98,15 +98,13 @@ impl Orchestrator {
             let reason = no_offer(&wish, memory_gb);
             return self.put_off(job.id, &reason, PAUSE).await;
         }
-        let measured = self.measured_steps(job.owner, &job.recipe).await?;
+        let times = self.step_times(job.owner, &job.recipe).await?;
         let mut attempt: Option<Attempt> = None;
         let mut short: Option<Budget> = None;
         let mut refusals: Vec<String> = Vec::new();
         for offer in offers.iter().take(MOST_ORDERS) {
-            let step = match measured.get(&offer.gpu) {
-                Some(step) => *step,
-                None => estimate::step_seconds(&offer.gpu, &job.recipe, class),
-            };
+            let step = times.on(&offer.gpu);
+            let step = step.unwrap_or_else(|| estimate::step_seconds(&offer.gpu, &job.recipe, class));
             let run = wanted_run(job, step);
             let committed = self
                 .commit_intent(rental, job.id, attempt.as_ref(), offer, run)
@@ -117,7 +115,7 @@ impl Orchestrator {
                     short = Some(budget);
                     continue;
                 }
-                // Somebody else has it, or its owner wants something else.
+                // Another server has it, or its owner has asked for something else.
                 Committed::Overtaken => return Ok(()),
             };
             attempt = Some(*intent);
@@ -249,7 +247,7 @@ impl Orchestrator {
         ))
     }
 
-    /// Asks the provider, once, and writes down what came of it.
+    /// Orders the machine, once, and records the result.
     async fn order(
         &self,
         rental: &Rental,
@@ -306,7 +304,7 @@ impl Orchestrator {
         })
     }
 
-    /// Attempts for which no machine is left to wait: whoever was asking for the next one has died.
+    /// Attempts without a machine to wait for: the server that was ordering the next one has crashed.
     pub(super) async fn withdraw_orphans(&self, rental: &Rental) -> Result<(), ReconcileError> {
         for attempt in self.attempts_of(rental.name()).await? {
             let machines = spend::of_attempt(&self.store, attempt.id).await?;
@@ -326,7 +324,7 @@ impl Orchestrator {
         Ok(())
     }
 
-    /// No machine after all: the job goes back to the queue, and nothing is held against it.
+    /// There is no machine: the job goes back to the queue, and the attempt does not count against it.
     async fn withdraw(
         &self,
         attempt: Option<Attempt>,
@@ -362,7 +360,7 @@ impl Orchestrator {
         Ok(())
     }
 
-    /// Its own limit is its end; for the other budgets it waits until there is money again.
+    /// If its own limit is used up, the job ends; for the other budgets it waits until there is money again.
     async fn out_of_money(
         &self,
         rental: &Rental,
@@ -406,7 +404,7 @@ impl Orchestrator {
         Ok(())
     }
 
-    /// Nothing is ordered any more until somebody has looked at the account.
+    /// Starts a halt: nothing is ordered any more until a person has checked the account.
     pub(super) async fn halt(&self, rental: &Rental, reason: &str) -> Result<(), ReconcileError> {
         tracing::error!(
             provider = rental.name(),
@@ -446,7 +444,7 @@ fn no_offer(wish: &RentalWish, memory_gb: u32) -> String {
     )
 }
 
-/// What the agent on the machine is told; anybody who may list machines can read it.
+/// The environment of the agent on the machine; everybody who may list machines can read it.
 fn agent_env(rental: &Rental, instance: &Instance, token: String) -> BTreeMap<String, String> {
     let times = &rental.times;
     let mut told = rental.landlord.agent_env();

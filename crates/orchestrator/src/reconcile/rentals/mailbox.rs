@@ -1,4 +1,5 @@
-//! Machines that talk to their server by way of the bucket: where, and which of them are this server's to answer.
+//! Machines that communicate with their server through the bucket: the locations, and which machines this server
+//! answers.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,9 +12,7 @@ use store::{
     spend::{self, Instance},
 };
 
-use crate::{
-    Orchestrator, ServiceResult, orchestrator::time_delta, reconcile::objects::Pass, rentals::Rental,
-};
+use crate::{Orchestrator, ServiceResult, reconcile::objects::Pass, rentals::Rental, time::time_delta};
 
 impl Orchestrator {
     /// Where a machine's agent finds its mailbox, if it needs one.

@@ -1,4 +1,5 @@
-//! What rented machines cost: counted at each look, told to the job's stream, and settled when a machine is gone.
+//! The cost of rented machines: booked in each pass, reported in the job's event stream, and settled when a machine
+//! is gone.
 
 use protocol::{
     JobId, MicroUsd,
@@ -15,16 +16,16 @@ use store::{
 use super::fresh;
 use crate::{
     Orchestrator,
-    orchestrator::time_delta,
     reconcile::ReconcileError,
     rentals::{Rental, accrued},
+    time::time_delta,
 };
 
 /// Of a job's limit: here its owner is warned, and a checkpoint is asked for.
 const WARN_PERCENT: u32 = 80;
 
 impl Orchestrator {
-    /// Counts what a machine has cost until now; returns it as it is then.
+    /// Books what a machine has cost until now; returns the updated row.
     pub(super) async fn count(
         &self,
         tx: &Tx,
@@ -46,7 +47,7 @@ impl Orchestrator {
         fresh(tx, instance).await
     }
 
-    /// Tells the job's stream what it has cost; warns its owner once when most of its limit is used.
+    /// Reports the cost in the job's event stream; warns its owner once when most of the limit is used.
     pub(super) async fn tell_spend(&self, tx: &Tx, rental: &Rental, id: JobId) -> Result<(), ReconcileError> {
         let job = jobs::state(tx, id).await?;
         let spend = job.spend;
@@ -96,7 +97,7 @@ impl Orchestrator {
         Ok(())
     }
 
-    /// A machine is confirmed gone: its whole cost is counted, and what was set aside is free.
+    /// A machine is confirmed gone: its whole cost is booked, and its reservation released.
     pub(super) async fn gone(
         &self,
         tx: &Tx,

@@ -10,14 +10,14 @@ use store::spend::{self, Accrual, Instance};
 use super::{fresh, report};
 use crate::{
     Orchestrator,
-    orchestrator::time_delta,
     reconcile::ReconcileError,
     rentals::{Rental, cost},
+    time::time_delta,
 };
 
 /// Records come hours late at most.
 const RECORDS_COME_WITHIN: TimeDelta = TimeDelta::days(2);
-/// Looks at the bills, in the time after which one is final.
+/// Number of times that the bills are read before one is final.
 const LOOKS_AT_BILLS: i32 = 12;
 
 impl Orchestrator {
@@ -41,7 +41,7 @@ impl Orchestrator {
             return Ok(());
         };
         let wait = time_delta(rental.times.bill);
-        // The first look is soon; the next ones when the answer can matter.
+        // The first check is soon; the next ones when the answer can matter.
         let is_due = match instance.bill_seen {
             None => is_look_due(rental, instance, now),
             Some((_, since)) => now - since.max(gone_at) >= wait,
@@ -55,7 +55,7 @@ impl Orchestrator {
         let bills = rental.landlord.bills(instance.ordered_at, Some(handle)).await?;
         let bill = match bills.first() {
             Some(bill) => bill.total,
-            // No record yet: that is not a bill of nothing, unless it stays so for long.
+            // No record yet: that does not mean a bill of 0, unless it stays so for long.
             None if now - gone_at < RECORDS_COME_WITHIN => return Ok(()),
             None => MicroUsd::ZERO,
         };
@@ -93,7 +93,7 @@ impl Orchestrator {
         Ok(())
     }
 
-    /// An abandoned machine has not shown up, and will not. If it came and went before any list had it, it is billed.
+    /// An abandoned machine has not appeared, and will not. If it existed before any list showed it, it is billed.
     pub(super) async fn forget(&self, rental: &Rental, instance: &Instance) -> Result<(), ReconcileError> {
         let bill = self.bill_of_unseen(rental, instance).await?;
         let now = rental.clock.now();
@@ -118,8 +118,8 @@ impl Orchestrator {
     }
 
     /// A bill that can only be that of a machine that was never shown: one that is nobody else's, began after the
-    /// order, and is not more than the machine may have cost. Bills name no machine, so this is by elimination; what
-    /// cannot be told apart is counted as ours, since a limit may be kept too well, but not passed.
+    /// order, and is not more than the machine may have cost. Bills name no machine, so it is found by elimination;
+    /// an ambiguous bill is counted as ours, since spending less than a limit is acceptable, and exceeding it is not.
     async fn bill_of_unseen(
         &self,
         rental: &Rental,

@@ -1,11 +1,11 @@
-//! Machines without a living row: ours that came back or that nobody knows, and those of others.
+//! Machines without an active row: ours that reappeared or are unknown, and those of others.
 
 use protocol::spend::InstancePhase;
 use rental::{Machine, MachineName, deployment_mark};
 use store::spend::{self, Change};
 
 use super::fresh;
-use crate::{Orchestrator, orchestrator::time_delta, reconcile::ReconcileError, rentals::Rental};
+use crate::{Orchestrator, reconcile::ReconcileError, rentals::Rental, time::time_delta};
 
 impl Orchestrator {
     /// A machine that no living row wants.
@@ -39,7 +39,8 @@ impl Orchestrator {
             rental.landlord.terminate(&machine.id).await?;
             return Ok(());
         }
-        // Rows are committed before orders, so this is nobody's; unless the database is an older copy of itself.
+        // Rows are committed before orders, so this machine belongs to no job, unless the database is an older copy
+        // of itself.
         let is_old = machine
             .created_at
             .is_none_or(|created_at| now - created_at >= time_delta(rental.times.stray));

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use protocol::{
     AttemptId,
     agent::{Assignment, ClaimReply, ClaimRequest, GenerateWork, StoredFile, TrainWork, Work, WorkKind},
-    machine::Machine,
+    machine::{Machine, Protocol},
     phase::{Outcome, Phase},
 };
 use store::{
@@ -37,11 +37,16 @@ use crate::{
     },
 };
 
-/// The longest that a claim is held.
+/// Maximum time that a claim waits for work.
 const MAX_WAIT_SECONDS: u32 = 60;
 
-/// Addresses in an assignment are valid for this long; the agent fetches its files when it begins.
+/// Signed URLs in an assignment are valid for this long; the agent downloads its files when it begins.
 pub(crate) const FETCH_TIME: TimeDelta = TimeDelta::hours(6);
+
+/// Whether its pictures show all of a prompt.
+fn reads_prompts(machine: &Machine) -> bool {
+    machine.protocol.version >= Protocol::READS_PROMPTS
+}
 
 /// The agent that renders pictures here is one that the provider `local` started.
 const WORKER_PROVIDER: &str = "local";
@@ -90,14 +95,19 @@ impl Orchestrator {
                 if let Some(mismatch) = out_of_step(request.machine.as_ref()) {
                     return Err(ServiceError::Conflict(format!("this machine {mismatch}")));
                 }
+                if !request.machine.as_ref().is_some_and(reads_prompts) {
+                    return Err(ServiceError::Conflict(
+                        "this machine runs a version of morpheus that reads prompts in another way: update it".into(),
+                    ));
+                }
                 self.claim_generation(agent).await
             }
             _ => Ok(None),
         }
     }
 
-    /// The attempt that the agent was started for. One that cannot do it fails it: its machine would be started again
-    /// as it is.
+    /// The attempt that the agent was started for. If the agent cannot do it, the attempt fails: a retry would start
+    /// the same machine again.
     async fn claim_attempt(
         &self,
         agent: &AgentCredential,
@@ -132,7 +142,7 @@ impl Orchestrator {
         };
         let job = jobs::state(&tx, job_id).await?;
         if matches!(job.phase, Phase::Stopping | Phase::Cancelling) && attempt.claimed_at.is_none() {
-            // Nothing was begun: the reconciler ends it.
+            // Nothing was started: the reconciler ends it.
             return Ok(None);
         }
         let base = self.base(&tx, job.recipe.base_model()).await?;
@@ -202,13 +212,15 @@ impl Orchestrator {
             what: "generations.request",
             detail: "seed and size are not filled in".to_owned(),
         };
-        let request = generation.request.filled_in().ok_or_else(unfilled)?;
+        let mut request = generation.request.filled_in().ok_or_else(unfilled)?;
         let base = self.base(tx, &request.base_model).await?;
         let base = self.base_location(&base, WORKER_PROVIDER)?;
         let mut lora_files = Vec::with_capacity(request.loras.len());
-        for lora in &request.loras {
+        for lora in &mut request.loras {
             let file = models::file(tx, generation.owner, lora.model_version_id).await?;
-            lora_files.push(self.stored_file(&file));
+            lora.name = Some(file.file_name.trim_end_matches(".safetensors").to_owned());
+            lora.partial |= file.allow_partial;
+            lora_files.push(self.fetched(&file.key, file.size_bytes));
         }
         Ok(GenerateWork {
             generation_id: generation.id,
@@ -233,13 +245,14 @@ impl Orchestrator {
     }
 
     pub(in crate::services) fn stored_file(&self, file: &Artifact) -> StoredFile {
+        self.fetched(&file.key, file.size_bytes)
+    }
+
+    fn fetched(&self, key: &BlobKey, size_bytes: u64) -> StoredFile {
         StoredFile {
-            url: self
-                .store
-                .objects()
-                .get_url(&file.key, &UrlOptions::fetch(FETCH_TIME)),
-            sha256: file.sha256.clone(),
-            size_bytes: file.size_bytes,
+            url: self.store.objects().get_url(key, &UrlOptions::fetch(FETCH_TIME)),
+            sha256: key.sha256(),
+            size_bytes,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Whether an agent can do a training: pure decisions over what its machine says of itself.
+//! Whether an agent can do a training: pure decisions based on the description of its machine.
 
 use protocol::{
     machine::{DeviceKind, LoraKind, Machine, Protocol},
@@ -9,15 +9,15 @@ use protocol::{
 
 use crate::rentals::estimate;
 
-/// Why an agent gets no work at all; it goes behind the name of the machine. An agent that does not describe its
-/// machine is older than all that do.
+/// Why an agent gets no work at all; the text follows the name of the machine. An agent that does not describe its
+/// machine is of an old version.
 pub(super) fn out_of_step(machine: Option<&Machine>) -> Option<String> {
     let agent = machine.map_or(Protocol::UNSAID, |machine| machine.protocol);
     let mismatch = Protocol::CURRENT.check(agent).err()?;
     Some(mismatch.to_string())
 }
 
-/// What a machine lacks for this training, wherever it is; it goes behind the name of the machine.
+/// What a machine of any provider lacks for this training; the text follows the name of the machine.
 pub(super) fn lack(machine: Option<&Machine>, recipe: &Recipe) -> Option<String> {
     if let Some(mismatch) = out_of_step(machine) {
         return Some(mismatch);
@@ -31,6 +31,9 @@ pub(super) fn lack(machine: Option<&Machine>, recipe: &Recipe) -> Option<String>
             Engine::Native => "does not have the native engine".to_owned(),
         });
     }
+    if let Some(unknown) = unknown(machine.protocol.version, recipe) {
+        return Some(unknown);
+    }
     // The only kind that a recipe can ask for.
     if !machine.lora_kinds.contains(&LoraKind::Lora) {
         return Some("cannot train a LoRA of this kind (`lora`)".to_owned());
@@ -38,7 +41,17 @@ pub(super) fn lack(machine: Option<&Machine>, recipe: &Recipe) -> Option<String>
     None
 }
 
-/// Why a machine of the pool cannot train this; it goes behind the name of the machine.
+/// Which hyperparameter of the training agents of this version of the protocol would ignore.
+fn unknown(version: u32, recipe: &Recipe) -> Option<String> {
+    let unknown = recipe.unknown_to(version)?;
+    Some(format!(
+        "runs a version of morpheus that does not know `{}` (it speaks version {version} of the agent protocol, and this \
+         training needs at least {}): update morpheus there",
+        unknown.name, unknown.since
+    ))
+}
+
+/// Why a machine of the pool cannot train this; the text follows the name of the machine.
 pub(super) fn unfit(
     machine: &Machine,
     recipe: &Recipe,
@@ -79,7 +92,7 @@ mod tests {
         spend::RentalWish,
     };
 
-    use super::{lack, unfit};
+    use super::{lack, unfit, unknown};
 
     fn recipe(engine: Engine) -> Recipe {
         let request = RecipeRequest {
@@ -161,5 +174,16 @@ mod tests {
             why(&new)
         );
         assert!(lack(None, &native).is_some_and(|why| why.contains("too old")));
+    }
+
+    #[test]
+    fn a_hyperparameter_that_an_agent_would_ignore_is_named() {
+        let native = recipe(Engine::Native);
+        assert_eq!(unknown(Protocol::CURRENT.version, &native), None);
+        let why = unknown(0, &native).unwrap_or_default();
+        assert!(
+            why.contains("does not know `rank` (it speaks version 0 of the agent protocol, and this training needs at least 1)"),
+            "{why}"
+        );
     }
 }

@@ -18,8 +18,8 @@ use store::{
 use super::held_attempt;
 use crate::{
     Orchestrator, ServiceError, ServiceResult,
+    disk::PAUSED,
     lifecycle::Input,
-    reconcile::disk::PAUSED,
     services::{apply, reports},
 };
 
@@ -33,7 +33,7 @@ impl Orchestrator {
     ) -> ServiceResult<HeartbeatReply> {
         reports::fit_events(&mut heartbeat.events)?;
         let tx = self.store.begin().await?;
-        // It locks the row: a second copy of this very request waits, then finds its events stored.
+        // This locks the row: a second copy of the same request waits, then finds its events stored.
         let attempt = held_attempt(&tx, agent, id, heartbeat.fence).await?;
         let granted = self.grant(&tx, &attempt).await?;
         attempts::renew(&tx, id, attempt.fence, granted.until)
@@ -56,7 +56,7 @@ impl Orchestrator {
                 let pauses = self.disk.is_short() && self.copies_here(&attempt.provider) > 0;
                 let state = jobs::state(&tx, job).await?;
                 if pauses && is_to_pause(&state) && attempt.detail.is_none() {
-                    // Whichever server hears of its end knows by this that it did as it was told.
+                    // This tells the server that handles the end of the attempt that the agent followed an order.
                     attempts::told_to_stop(&tx, id, PAUSED).await?;
                 }
                 directives(&state, pauses)
@@ -80,7 +80,7 @@ fn stale_is_lost(err: store::StoreError) -> ServiceError {
     }
 }
 
-/// Events that are not stored yet, without a gap before any of them; the agent sends the others again.
+/// Events that are not stored yet, up to the first gap in their numbers; the agent sends the others again.
 fn news(attempt: &Attempt, mut events: Vec<AgentEvent>) -> Vec<AgentEvent> {
     events.sort_by_key(|event| event.n);
     events.dedup_by_key(|event| event.n);
@@ -139,12 +139,13 @@ async fn append(tx: &Tx, job: JobId, batch: Vec<NewEvent>) -> ServiceResult<()> 
     Ok(())
 }
 
-/// Whether a short disk is reason enough to stop it: its owner wants nothing else.
+/// Whether it is to be stopped because the disk is short of space: only if its owner has not asked for something
+/// else.
 fn is_to_pause(job: &JobState) -> bool {
     job.phase == Phase::Running && job.requested.is_none()
 }
 
-/// The orders that stand; `pauses` says that the disk is short.
+/// The current orders; `pauses` means that the disk is short of space.
 fn directives(job: &JobState, pauses: bool) -> Vec<Directive> {
     match (job.phase, job.requested) {
         (Phase::Cancelling, _) | (_, Some(Requested::Cancel)) => return vec![Directive::Cancel],

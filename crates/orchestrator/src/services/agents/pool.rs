@@ -5,7 +5,6 @@ use std::collections::{HashMap, hash_map::Entry};
 use protocol::{
     JobId, OwnerId, TokenId,
     agent::Assignment,
-    job::CreateJob,
     machine::Machine,
     phase::Phase,
     preset::BaseClass,
@@ -21,13 +20,16 @@ use store::{
 };
 
 use super::{
-    super::{JobPlan, check_labels},
+    super::{
+        JobPlan,
+        pricing::{Order, check_labels},
+    },
     fit::{out_of_step, unfit},
 };
 use crate::{
     Orchestrator, ServiceError, ServiceResult,
     lifecycle::{Input, next},
-    orchestrator::time_delta,
+    time::time_delta,
 };
 
 /// The name that jobs choose the pool by.
@@ -36,10 +38,10 @@ pub(crate) const POOL: &str = "agent";
 /// Claims are held for up to a minute; a machine that has not called for this many leases is away.
 const LEASES_AWAY: u32 = 6;
 const MOST_NAME: usize = 80;
-/// How the reason of a job begins that no machine of the pool can take.
+/// Beginning of the reason of a job that no machine of the pool can take.
 const NOBODY: &str = "no machine of the pool can train this";
 
-/// What the pool writes down of an attempt's machine.
+/// What is recorded about the machine of an attempt.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct OnMachine {
     pool_machine: uuid::Uuid,
@@ -87,8 +89,8 @@ impl Orchestrator {
         Ok(None)
     }
 
-    /// One transaction: the job leaves the queue, and its attempt belongs to the machine. `None` when another one was
-    /// quicker.
+    /// One transaction: the job leaves the queue, and its attempt belongs to the machine. `None` if another machine
+    /// was faster.
     async fn take(
         &self,
         (agent, token): (&AgentCredential, TokenId),
@@ -148,13 +150,13 @@ impl Orchestrator {
     }
 
     /// Refuses a job that no machine of the pool could train.
-    pub(crate) async fn check_pool(
+    pub(in crate::services) async fn check_pool(
         &self,
         owner: OwnerId,
-        request: &CreateJob,
+        order: &Order<'_>,
         plan: &JobPlan,
     ) -> ServiceResult<()> {
-        if request.provider != POOL {
+        if order.provider != POOL {
             return Ok(());
         }
         let members = self.pool_members(owner).await?;
@@ -165,7 +167,7 @@ impl Orchestrator {
                  --server … --token …` on one",
             ));
         }
-        match nobody_fits(&members, &plan.recipe, plan.class, &request.rental) {
+        match nobody_fits(&members, &plan.recipe, plan.class, order.rental) {
             None => Ok(()),
             Some(reason) => Err(ServiceError::field("provider", reason)),
         }
@@ -201,7 +203,7 @@ impl Orchestrator {
     }
 }
 
-/// Why no machine of the pool can train this, each with what it lacks; `None` when one can.
+/// Why no machine of the pool can train this: each machine with what it lacks. `None` if one can.
 fn nobody_fits(
     members: &[PoolMember],
     recipe: &Recipe,

@@ -129,7 +129,7 @@ fn verdicts_and_details_have_bounds() {
         detail: Some("x".repeat(200_000)),
         result: None,
         picture: None,
-        no_room: false,
+        disk_fault: false,
     };
     fit_finish(&mut finish).unwrap();
     assert!(finish.detail.unwrap().len() <= MAX_DETAIL_BYTES);

@@ -277,8 +277,7 @@ impl Office {
     /// Asks for the estimate, as a user does, and starts what it says.
     pub(super) async fn submit(&self, mut request: CreateJob) -> ServiceResult<Job> {
         let (owner, orchestrator) = (self.bench.owner(), &self.bench.orchestrator);
-        let plan = orchestrator.plan_job(owner, request.clone()).await?;
-        request.estimate_hash = Some(orchestrator.price_job(owner, &request, &plan).await?.hash);
+        request.estimate_hash = Some(orchestrator.estimate_job(owner, &request).await?.hash);
         orchestrator.create_job(owner, request).await
     }
 

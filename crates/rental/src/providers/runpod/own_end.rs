@@ -8,10 +8,7 @@ use reqwest::{Method, StatusCode, Url};
 use serde_json::{Value, json};
 
 use super::DEFAULT_URL;
-use crate::{
-    Key, OwnEnd, Refused,
-    deadman::{ANSWER_TIMEOUT, Children, http_client},
-};
+use crate::{Key, OwnEnd, Refused, children::Children, http_client, seam::ANSWER_TIMEOUT};
 
 const DELETE: &str = "Delete";
 const ACTION: &str = "Action";

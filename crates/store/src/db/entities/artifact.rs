@@ -29,3 +29,6 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// The word for a file whose bytes are there.
+pub(crate) const STORED: &str = "stored";

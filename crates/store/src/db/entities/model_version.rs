@@ -1,4 +1,4 @@
-//! `model_versions`: trained LoRAs offered for use.
+//! `model_versions`: LoRAs offered for use, trained or imported.
 
 use sea_orm::entity::prelude::*;
 
@@ -11,23 +11,24 @@ pub struct Model {
     pub model_id: Uuid,
     pub version: i32,
     pub stage: String,
-    pub job_id: Uuid,
-    pub dataset_version_id: Uuid,
+    pub job_id: Option<Uuid>,
+    pub dataset_version_id: Option<Uuid>,
     pub name: String,
     pub trigger_word: Option<String>,
     pub base_model: String,
-    pub engine: String,
-    pub preset: String,
-    pub n_steps: i64,
-    pub recipe: Json,
-    pub artifact_id: Uuid,
+    pub engine: Option<String>,
+    pub preset: Option<String>,
+    pub n_steps: Option<i64>,
+    pub recipe: Option<Json>,
+    pub artifact_id: Option<Uuid>,
     pub artifact_url: String,
     pub file_name: String,
     pub size_bytes: i64,
     pub sha256: String,
     pub metadata: Json,
-    pub verdict: Json,
+    pub verdict: Option<Json>,
     pub verdict_passed: bool,
+    pub imported: Option<Json>,
     pub before_artifact_id: Option<Uuid>,
     pub after_artifact_id: Option<Uuid>,
     pub created_at: DateTimeUtc,

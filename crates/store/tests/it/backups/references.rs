@@ -11,7 +11,7 @@ use protocol::{
 use store::{
     BlobKey, Store, artifacts,
     bases::{self, File, Learned, NewBase},
-    damage, datasets,
+    datasets, dependents,
     jobs::{self, NewJob},
     tokens::NewToken,
 };
@@ -30,7 +30,7 @@ enum Column {
 
 use Column::{No, Refers};
 
-/// Whoever adds a column that refers to objects adds it to `damage::all_keys`, `damage::dependents` and
+/// Whoever adds a column that refers to objects adds it to `dependents::all_keys`, `dependents::of` and
 /// `backup::needs`, and then here and in [`fill`].
 const COLUMNS: [(&str, Column); 16] = [
     ("api_tokens.token_hash", No("of a secret")),
@@ -48,7 +48,7 @@ const COLUMNS: [(&str, Column); 16] = [
     ("idempotency_keys.body_sha256", No("of a request")),
     ("idempotency_keys.key", No("a client's")),
     ("model_versions.file_name", No("a name")),
-    ("model_versions.sha256", No("the same as its file's")),
+    ("model_versions.sha256", Refers(5)),
 ];
 
 fn looks_like_a_reference(column: &str) -> bool {
@@ -120,6 +120,8 @@ async fn fill(store: &Store) -> anyhow::Result<()> {
             facts: BaseFacts {
                 class: BaseClass::Sdxl,
                 native_resolution: 1024,
+                prediction: None,
+                notes: Vec::new(),
             },
             place: None,
             files: &files,
@@ -131,6 +133,7 @@ async fn fill(store: &Store) -> anyhow::Result<()> {
         }
     }
     tx.commit().await?;
+    crate::imports::import(store, 5).await?;
     // The first is the only object that is there: a backup names the others as lost.
     let added = add_picture(store, dataset, "1.png", b"a picture").await?;
     let renamed = format!(
@@ -177,8 +180,8 @@ async fn every_kind_of_reference_is_backed_up_verified_and_explained() -> anyhow
             No(_) => None,
         })
         .collect();
-    assert_eq!(damage::all_keys(&store).await?, expected);
-    let explained = damage::dependents(&store, &expected).await?;
+    assert_eq!(dependents::all_keys(&store).await?, expected);
+    let explained = dependents::of(&store, &expected).await?;
     assert_eq!(explained.into_keys().collect::<BTreeSet<_>>(), expected);
     let shelf = tempfile::tempdir()?;
     let made = back_up(&place, &shelf.path().join("all.tar")).await?;

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::html::{escape, number};
+use maud::{Markup, html};
+
+use super::html::number;
 
 /// Units of the plot in both directions.
 const SIDE: f64 = 1000.0;
@@ -97,14 +99,14 @@ impl Axis {
         (self.scale(value) - self.min) / (self.max - self.min)
     }
 
-    fn ticks(&self) -> Vec<(f64, String)> {
+    fn ticks(&self) -> Vec<(f64, Markup)> {
         let range = self.max - self.min;
         if self.is_log && range >= 1.0 {
             let every = (range / 6.0).ceil() as i32;
             let powers = self.min.ceil() as i32..=self.max.floor() as i32;
             let powers = powers.filter(|power| power.rem_euclid(every) == 0);
             return powers
-                .map(|power| (10_f64.powi(power), format!("10<sup>{power}</sup>")))
+                .map(|power| (10_f64.powi(power), html! { "10" sup { (power) } }))
                 .collect();
         }
         let step = nice(range / 4.0);
@@ -119,7 +121,7 @@ impl Axis {
                 } else {
                     trimmed(value, step)
                 };
-                (value, text)
+                (value, html! { (text) })
             })
             .collect()
     }
@@ -143,75 +145,66 @@ fn trimmed(value: f64, step: f64) -> String {
 }
 
 impl Chart {
-    pub(super) fn html(mut self) -> String {
+    pub(super) fn html(mut self) -> Markup {
         self.x
             .fit(self.marks.iter().flat_map(Mark::points).map(|point| point.0));
         self.y
             .fit(self.marks.iter().flat_map(Mark::points).map(|point| point.1));
-        let mut plot = String::new();
-        let mut words = String::new();
-        for (value, text) in self.x.ticks() {
-            let at = self.x.at(value);
-            let _ = write!(plot, "<path class=\"grid\" d=\"M{:.1} 0V{SIDE}\"/>", SIDE * at);
-            let _ = write!(
-                words,
-                "<span class=\"x\" style=\"left:{:.2}%\">{text}</span>",
-                100.0 * at
-            );
+        let placed = |ticks: Vec<(f64, Markup)>, place: &dyn Fn(f64) -> f64| -> Vec<(f64, Markup)> {
+            let ticks = ticks.into_iter();
+            ticks.map(|(value, text)| (place(value), text)).collect()
+        };
+        let x = placed(self.x.ticks(), &|value| self.x.at(value));
+        let y = placed(self.y.ticks(), &|value| 1.0 - self.y.at(value));
+        let view_box = format!("0 0 {SIDE} {SIDE}");
+        html! {
+            figure {
+                figcaption {
+                    span class="label" { (self.y.label) }
+                    span class="legend" {
+                        @for (class, name) in &self.legend { span class={ "key " (class) } { (name) } }
+                    }
+                }
+                div class="chart" {
+                    svg role="img" aria-label=(self.alt) viewBox=(view_box) preserveAspectRatio="none" {
+                        @for (at, _) in &x { path class="grid" d=(format!("M{:.1} 0V{SIDE}", SIDE * at)) {} }
+                        @for (at, _) in &y { path class="grid" d=(format!("M0 {:.1}H{SIDE}", SIDE * at)) {} }
+                        @for mark in &self.marks { (self.mark(mark)) }
+                    }
+                    @for (at, text) in &x {
+                        span class="x" style=(format!("left:{:.2}%", 100.0 * at)) { (text) }
+                    }
+                    @for (at, text) in &y {
+                        span class="y" style=(format!("top:{:.2}%", 100.0 * at)) { (text) }
+                    }
+                }
+                p class="under" { (self.x.label) }
+            }
         }
-        for (value, text) in self.y.ticks() {
-            let at = 1.0 - self.y.at(value);
-            let _ = write!(plot, "<path class=\"grid\" d=\"M0 {:.1}H{SIDE}\"/>", SIDE * at);
-            let _ = write!(
-                words,
-                "<span class=\"y\" style=\"top:{:.2}%\">{text}</span>",
-                100.0 * at
-            );
-        }
-        for mark in &self.marks {
-            plot.push_str(&self.mark(mark));
-        }
-        let legend: String = self
-            .legend
-            .iter()
-            .map(|(class, name)| format!("<span class=\"key {class}\">{name}</span>"))
-            .collect();
-        format!(
-            "<figure><figcaption><span class=\"label\">{}</span><span class=\"legend\">{legend}</span></figcaption>\
-             <div class=\"chart\"><svg role=\"img\" aria-label=\"{}\" viewBox=\"0 0 {SIDE} {SIDE}\" \
-             preserveAspectRatio=\"none\">{plot}</svg>{words}</div><p class=\"under\">{}</p></figure>",
-            self.y.label,
-            escape(&self.alt),
-            self.x.label
-        )
     }
 
-    fn mark(&self, mark: &Mark) -> String {
-        match mark {
-            Mark::Points(class, points) => self.dots("points", class, points),
-            Mark::Dots(class, points) => self.dots("dots", class, points),
-            Mark::Line(class, points) => {
-                format!(
-                    "<path class=\"line {class}\" d=\"{}\"/>",
-                    joined(&self.placed(points))
-                )
-            }
+    fn mark(&self, mark: &Mark) -> Markup {
+        let (class, path) = match mark {
+            Mark::Points(class, points) => (format!("points {class}"), self.dots(points)),
+            Mark::Dots(class, points) => (format!("dots {class}"), self.dots(points)),
+            Mark::Line(class, points) => (format!("line {class}"), joined(&self.placed(points))),
             Mark::Band(class, upper, lower) => {
                 let mut outline = self.placed(upper);
                 outline.extend(self.placed(lower).into_iter().rev());
-                format!("<path class=\"band {class}\" d=\"{}Z\"/>", joined(&outline))
+                (format!("band {class}"), format!("{}Z", joined(&outline)))
             }
-        }
+        };
+        html! { path class=(class) d=(path) {} }
     }
 
     /// Lines of no length with round ends stay round however the plot is stretched.
-    fn dots(&self, kind: &str, class: &str, points: &[(f64, f64)]) -> String {
+    fn dots(&self, points: &[(f64, f64)]) -> String {
         let every = points.len().div_ceil(MAX_POINTS).max(1);
         let mut path = String::new();
         for (x, y) in self.placed(points).into_iter().step_by(every) {
             let _ = write!(path, "M{x:.1} {y:.1}h0");
         }
-        format!("<path class=\"{kind} {class}\" d=\"{path}\"/>")
+        path
     }
 
     fn placed(&self, points: &[(f64, f64)]) -> Vec<(f64, f64)> {

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use diffusion::lora::compare::{Form, Pair};
+use maud::{Markup, html};
 
 use super::{
     Parity,
     chart::{Axis, Chart, Mark},
-    html::{escape, maybe, number, paragraph, section, table},
+    html::{maybe, number, section, table},
     runs::LEGEND,
 };
 
@@ -21,7 +22,7 @@ const N_CHARACTERS: usize = 160;
 const NOISE: f64 = 1e-7;
 
 /// Tensors, ranks, types and metadata.
-pub(super) fn content(parity: &Parity) -> String {
+pub(super) fn content(parity: &Parity) -> Markup {
     let files = &parity.files;
     let tensors = &files.tensors;
     let [native, kohya] = &files.forms;
@@ -39,51 +40,43 @@ pub(super) fn content(parity: &Parity) -> String {
         row("alpha", |form| counts(&form.alphas)),
         row("type", |form| counts(&form.types)),
     ];
-    let mut body = table(&["", "native", "kohya"], rows);
-    for (what, names) in [
+    let names = [
         ("only in the native file", &tensors.only_left),
         ("only in the kohya file", &tensors.only_right),
         ("of another shape", &tensors.other_shape),
-    ] {
-        if names.is_empty() {
-            continue;
+    ];
+    let value = |value: &Option<String>| {
+        html! {
+            @if let Some(value) = value { code { (shortened(value)) } } @else { "–" }
         }
-        let mut list: String = names
-            .iter()
-            .take(N_NAMES)
-            .map(|name| format!("<li><code>{}</code></li>", escape(name)))
-            .collect();
-        if names.len() > N_NAMES {
-            list.push_str(&format!("<li>and {} more</li>", names.len() - N_NAMES));
+    };
+    let metadata = files.metadata.iter().map(|difference| {
+        let key = html! { code { (difference.key) } };
+        vec![key, value(&difference.left), value(&difference.right)]
+    });
+    let body = html! {
+        (table(&["", "native", "kohya"], rows))
+        @for (what, names) in names.into_iter().filter(|(_, names)| !names.is_empty()) {
+            details {
+                summary { (names.len()) " tensors " (what) }
+                ul {
+                    @for name in names.iter().take(N_NAMES) { li { code { (name) } } }
+                    @if names.len() > N_NAMES { li { "and " (names.len() - N_NAMES) " more" } }
+                }
+            }
         }
-        body.push_str(&details(
-            &format!("{} tensors {what}", names.len()),
-            &format!("<ul>{list}</ul>"),
-        ));
-    }
-    if !files.metadata.is_empty() {
-        let rows = files.metadata.iter().map(|difference| {
-            let cell = |value: &Option<String>| match value {
-                Some(value) => format!("<code>{}</code>", escape(&shortened(value))),
-                None => "–".to_owned(),
-            };
-            vec![
-                format!("<code>{}</code>", escape(&difference.key)),
-                cell(&difference.left),
-                cell(&difference.right),
-            ]
-        });
-        let table = table(&["metadata", "native", "kohya"], rows);
-        body.push_str(&details(
-            &format!("{} fields of the metadata differ", files.metadata.len()),
-            &table,
-        ));
-    }
+        @if !files.metadata.is_empty() {
+            details {
+                summary { (files.metadata.len()) " fields of the metadata differ" }
+                (table(&["metadata", "native", "kohya"], metadata))
+            }
+        }
+    };
     section("Content of the files", &body)
 }
 
 /// How much each file changes, and how alike.
-pub(super) fn norms(parity: &Parity) -> String {
+pub(super) fn norms(parity: &Parity) -> Markup {
     let files = &parity.files;
     let points: Vec<(f64, f64)> = files
         .modules
@@ -109,22 +102,12 @@ pub(super) fn norms(parity: &Parity) -> String {
         marks,
         legend: vec![("both", "a module"), ("equal", "equal norms")],
     };
-    let mut body = paragraph(&format!(
-        "What a file adds to a layer is (alpha / rank) · up · down. All modules together: {}. Each engine draws its own \
-         down matrices, and the training stays near what it began with, so that cosines of two seeds are well below 1. \
-         Norms should be alike.",
-        parity.likeness()
-    ));
-    body.push_str(&chart.html());
-    let rows = files.blocks.iter().map(|block| {
-        let mut row = vec![
-            escape(&block.block.replace('_', " ")),
-            block.n_modules.to_string(),
-        ];
+    let blocks = files.blocks.iter().map(|block| {
+        let mut row = vec![block.block.replace('_', " "), block.n_modules.to_string()];
         row.extend(cells(&block.pair));
         row
     });
-    body.push_str(&table(
+    let blocks = table(
         &[
             "block",
             "modules",
@@ -134,17 +117,18 @@ pub(super) fn norms(parity: &Parity) -> String {
             "difference",
             "cosine",
         ],
-        rows,
-    ));
+        blocks,
+    );
     let mut worst: Vec<_> = files.modules.iter().collect();
     worst.sort_by(|a, b| b.pair.difference.total_cmp(&a.pair.difference));
-    let rows = worst.iter().take(N_WORST).map(|module| {
+    let worst = worst.iter().take(N_WORST).map(|module| {
         let name = module.module.trim_start_matches("lora_unet_");
-        let mut row = vec![format!("<code>{}</code>", escape(name))];
-        row.extend(cells(&module.pair));
         let largest = |of: usize| maybe(module.spectra[of].first().copied());
-        row.extend([largest(0), largest(1)]);
-        row
+        let numbers = cells(&module.pair).into_iter().chain([largest(0), largest(1)]);
+        let numbers = numbers.map(|number| html! { (number) });
+        std::iter::once(html! { code { (name) } })
+            .chain(numbers)
+            .collect::<Vec<_>>()
     });
     let head = [
         "module",
@@ -156,13 +140,22 @@ pub(super) fn norms(parity: &Parity) -> String {
         "largest value, native",
         "kohya",
     ];
-    body.push_str("<h3>The modules that differ most</h3>");
-    body.push_str(&table(&head, rows));
+    let body = html! {
+        p {
+            "What a file adds to a layer is (alpha / rank) · up · down. All modules together: " (parity.likeness())
+            ". Each engine draws its own down matrices, and the training stays near what it began with, so that cosines \
+             of two seeds are well below 1. Norms should be alike."
+        }
+        (chart.html())
+        (blocks)
+        h3 { "The modules that differ most" }
+        (table(&head, worst))
+    };
     section("Norms", &body)
 }
 
 /// Singular values of both, as a median over the modules with its quartiles.
-pub(super) fn spectra(parity: &Parity) -> String {
+pub(super) fn spectra(parity: &Parity) -> Markup {
     let mut bands = Vec::new();
     let mut lines = Vec::new();
     for (side, (class, _)) in LEGEND.iter().enumerate() {
@@ -197,10 +190,15 @@ pub(super) fn spectra(parity: &Parity) -> String {
         marks: bands,
         legend: LEGEND.to_vec(),
     };
-    let words = "Singular values of what a file adds to a layer: the line is the median over the modules, the band holds \
-                 the middle half of them. Unlike directions, they do not depend on what the engines drew: they should lie \
-                 on each other.";
-    section("Spectra", &(paragraph(words) + &chart.html()))
+    let body = html! {
+        p {
+            "Singular values of what a file adds to a layer: the line is the median over the modules, the band holds the \
+             middle half of them. Unlike directions, they do not depend on what the engines drew: they should lie on \
+             each other."
+        }
+        (chart.html())
+    };
+    section("Spectra", &body)
 }
 
 fn cells(pair: &Pair) -> [String; 5] {
@@ -221,15 +219,11 @@ fn counts(counts: &BTreeMap<impl std::fmt::Display, usize>) -> String {
     let parts: Vec<String> = counts
         .iter()
         .map(|(value, n)| match counts.len() {
-            1 => escape(&value.to_string()),
-            _ => format!("{} ({n})", escape(&value.to_string())),
+            1 => value.to_string(),
+            _ => format!("{value} ({n})"),
         })
         .collect();
     parts.join(", ")
-}
-
-fn details(summary: &str, body: &str) -> String {
-    format!("<details><summary>{summary}</summary>{body}</details>")
 }
 
 fn shortened(value: &str) -> String {

@@ -1,20 +1,6 @@
 //! Text and numbers as the page shows them.
 
-/// Text as it may stand in an element or a quoted attribute. Prompts, names and metadata are not ours.
-pub(super) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            _ => escaped.push(character),
-        }
-    }
-    escaped
-}
+use maud::{Markup, Render, html};
 
 /// Four digits that matter.
 pub(super) fn number(value: f64) -> String {
@@ -35,36 +21,28 @@ pub(super) fn maybe(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), number)
 }
 
-/// A table; the first cell of each row is its heading. Cells are HTML.
-pub(super) fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let head: String = head
-        .iter()
-        .map(|cell| format!("<th scope=\"col\">{cell}</th>"))
-        .collect();
-    let mut body = String::new();
-    for row in rows {
-        body.push_str("<tr>");
-        for (index, cell) in row.iter().enumerate() {
-            let cell = match index {
-                0 => format!("<th scope=\"row\">{cell}</th>"),
-                _ => format!("<td>{cell}</td>"),
-            };
-            body.push_str(&cell);
+/// A table; the first cell of each row is its heading.
+pub(super) fn table<Cell: Render>(head: &[&str], rows: impl IntoIterator<Item = Vec<Cell>>) -> Markup {
+    html! {
+        // A wide table is scrolled by itself, also with keys.
+        div class="wide" tabindex="0" {
+            table {
+                thead { tr { @for cell in head { th scope="col" { (cell) } } } }
+                tbody {
+                    @for row in rows {
+                        tr {
+                            @for (index, cell) in row.iter().enumerate() {
+                                @if index == 0 { th scope="row" { (cell) } } @else { td { (cell) } }
+                            }
+                        }
+                    }
+                }
+            }
         }
-        body.push_str("</tr>");
     }
-    // A wide table is scrolled by itself, also with keys.
-    format!(
-        "<div class=\"wide\" tabindex=\"0\"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
 }
 
 /// A part of the page.
-pub(super) fn section(title: &str, body: &str) -> String {
-    format!("<section><h2>{title}</h2>{body}</section>")
-}
-
-/// A paragraph.
-pub(super) fn paragraph(text: &str) -> String {
-    format!("<p>{text}</p>")
+pub(super) fn section(title: &str, body: &Markup) -> Markup {
+    html! { section { h2 { (title) } (body) } }
 }

@@ -3,12 +3,13 @@
 use std::{collections::BTreeSet, fs};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use maud::{Markup, html};
 use trainer::parity::{Mean, MeanPair, smoothed};
 
 use super::{
     Parity, Side, apart,
     chart::{Axis, Chart, Mark},
-    html::{escape, maybe, number, paragraph, section, table},
+    html::{maybe, number, section, table},
     name,
 };
 
@@ -20,7 +21,7 @@ const MAX_SAMPLE_STEPS: usize = 4;
 pub(super) const LEGEND: [(&str, &str); 2] = [("native", "native"), ("kohya", "kohya")];
 
 /// The losses of every step, and their means.
-pub(super) fn losses(parity: &Parity) -> String {
+pub(super) fn losses(parity: &Parity) -> Markup {
     let runs = &parity.runs;
     let mut marks = Vec::new();
     let mut lines = Vec::new();
@@ -44,43 +45,42 @@ pub(super) fn losses(parity: &Parity) -> String {
         marks,
         legend: LEGEND.to_vec(),
     };
-    let mut body = paragraph(&format!(
-        "A dot is the loss of one step, a line the mean of {} steps around it. The engines draw noise, timesteps and the \
-         order of the pictures from generators of their own: expect the same mean, and no agreement of single steps.",
-        2 * radius + 1
-    ));
-    body.push_str(&chart.html());
     let row = |part: &str, pair: &MeanPair| {
         let [native, kohya] = pair.means;
+        let errors = pair.in_standard_errors;
+        let errors = errors.map_or_else(|| "–".to_owned(), |errors| format!("{errors:+.2}"));
         vec![
-            part.to_owned(),
+            html! { (part) },
             mean(native),
             mean(kohya),
-            maybe(pair.difference),
-            pair.in_standard_errors
-                .map_or_else(|| "–".to_owned(), |errors| format!("{errors:+.2}")),
+            html! { (maybe(pair.difference)) },
+            html! { (errors) },
         ]
     };
-    body.push_str(&table(
+    let means = table(
         &["mean loss", "native", "kohya", "difference", "in standard errors"],
         [
             row("first tenth", &runs.first_tenth),
             row("last tenth", &runs.last_tenth),
             row("all steps", &runs.whole),
         ],
-    ));
-    if runs.n_unpaired > 0 {
-        body.push_str(&paragraph(&format!(
-            "{} steps have a loss of one engine only.",
-            runs.n_unpaired
-        )));
-    }
-    body.push_str(&during(parity));
+    );
+    let body = html! {
+        p {
+            "A dot is the loss of one step, a line the mean of " (2 * radius + 1) " steps around it. The engines draw \
+             noise, timesteps and the order of the pictures from generators of their own: expect the same mean, and no \
+             agreement of single steps."
+        }
+        (chart.html())
+        (means)
+        @if runs.n_unpaired > 0 { p { (runs.n_unpaired) " steps have a loss of one engine only." } }
+        (during(parity))
+    };
     section("Losses", &body)
 }
 
 /// Losses on held-out pictures that were measured on the way.
-fn during(parity: &Parity) -> String {
+fn during(parity: &Parity) -> Markup {
     let marks: Vec<Mark> = parity
         .sides
         .iter()
@@ -93,7 +93,7 @@ fn during(parity: &Parity) -> String {
         })
         .collect();
     if marks.is_empty() {
-        return String::new();
+        return Markup::default();
     }
     let measured = |class: &str| {
         let mut sides = parity.sides.iter();
@@ -111,13 +111,14 @@ fn during(parity: &Parity) -> String {
         marks,
         legend: LEGEND.into_iter().filter(|(class, _)| measured(class)).collect(),
     };
-    paragraph(&format!(
-        "On held-out pictures, at fixed timesteps with fixed noise.{note}"
-    )) + &chart.html()
+    html! {
+        p { "On held-out pictures, at fixed timesteps with fixed noise." (note) }
+        (chart.html())
+    }
 }
 
 /// Learning rates and times.
-pub(super) fn schedule(parity: &Parity) -> String {
+pub(super) fn schedule(parity: &Parity) -> Markup {
     let marks = parity.sides.iter().map(|side| {
         let steps = side.record.steps.values();
         let rates = steps.map(|metrics| (f64::from(metrics.step), metrics.learning_rate));
@@ -138,15 +139,17 @@ pub(super) fn schedule(parity: &Parity) -> String {
     } else {
         "They should be the same, but"
     };
-    let body = paragraph(&format!(
-        "{judged} {}. A step took {native} (native) and {kohya} (kohya), by the median.",
-        parity.rates()
-    ));
-    section("Learning rate and time", &(body + &chart.html()))
+    let body = html! {
+        p {
+            (judged) " " (parity.rates()) ". A step took " (native) " (native) and " (kohya) " (kohya), by the median."
+        }
+        (chart.html())
+    };
+    section("Learning rate and time", &body)
 }
 
 /// What both verdicts say.
-pub(super) fn verdicts(parity: &Parity) -> String {
+pub(super) fn verdicts(parity: &Parity) -> Markup {
     let sides = parity.sides.each_ref();
     let mut names: Vec<&str> = Vec::new();
     for check in sides.iter().flat_map(|side| &side.verdict.checks) {
@@ -156,27 +159,21 @@ pub(super) fn verdicts(parity: &Parity) -> String {
     }
     let cell = |side: &Side, name: &str| {
         let check = side.verdict.checks.iter().find(|check| check.name == name);
-        check.map_or_else(
-            || "–".to_owned(),
-            |check| {
-                let (class, word) = if check.passed {
-                    ("good", "passed")
-                } else {
-                    ("bad", "failed")
-                };
-                format!(
-                    "<b class=\"{class}\">{word}</b> <span class=\"words\">{}</span>",
-                    escape(&check.detail)
-                )
-            },
-        )
+        html! {
+            @if let Some(check) = check {
+                @if check.passed { b class="good" { "passed" } } @else { b class="bad" { "failed" } }
+                " " span class="words" { (check.detail) }
+            } @else {
+                "–"
+            }
+        }
     };
     let rows = names.iter().map(|name| {
         let [native, kohya] = sides.map(|side| cell(side, name));
-        vec![escape(&name.replace('_', " ")), native, kohya]
+        vec![html! { (name.replace('_', " ")) }, native, kohya]
     });
-    let mut body = paragraph("The same checks on both files, made by the same program.");
-    body.push_str(&table(&["check", "native", "kohya"], rows));
+    let checks = table(&["check", "native", "kohya"], rows);
+    let mut held_out = Markup::default();
     if let [Some(native), Some(kohya)] = sides.map(|side| side.verdict.validation.as_ref()) {
         let cell = |losses: &[f64], index: usize| maybe(losses.get(index).copied());
         let rows = native.timesteps.iter().enumerate().map(|(index, timestep)| {
@@ -187,17 +184,23 @@ pub(super) fn verdicts(parity: &Parity) -> String {
                 cell(&kohya.after, index),
             ]
         });
-        body.push_str(&paragraph(&format!(
-            "Loss on {} held-out pictures at fixed timesteps with the same noise for both:",
-            native.n_items
-        )));
-        body.push_str(&table(&["timestep", "without LoRA", "native", "kohya"], rows));
+        held_out = html! {
+            p {
+                "Loss on " (native.n_items) " held-out pictures at fixed timesteps with the same noise for both:"
+            }
+            (table(&["timestep", "without LoRA", "native", "kohya"], rows))
+        };
     }
+    let body = html! {
+        p { "The same checks on both files, made by the same program." }
+        (checks)
+        (held_out)
+    };
     section("Verdicts", &body)
 }
 
 /// The previews of both, next to each other.
-pub(super) fn samples(parity: &Parity) -> String {
+pub(super) fn samples(parity: &Parity) -> Markup {
     let [native, kohya] = parity.sides.each_ref().map(|side| &side.record.samples);
     let common: Vec<(u32, u32)> = native
         .keys()
@@ -215,49 +218,45 @@ pub(super) fn samples(parity: &Parity) -> String {
             .map(|index| steps[index * last / (MAX_SAMPLE_STEPS - 1)])
             .collect()
     };
-    let mut pairs = String::new();
-    for at in common.iter().filter(|at| shown.contains(&at.0)) {
-        let pictures = parity.sides.each_ref().map(|side| {
-            let sample = &side.record.samples[at];
-            let label = name(side.engine);
-            match fs::read(&sample.path) {
-                Ok(png) => format!(
-                    "<figure class=\"picture\"><img alt=\"{label} at step {}\" src=\"data:image/png;base64,{}\">\
-                     <figcaption><span class=\"key {label}\">{label}</span></figcaption></figure>",
-                    at.0,
-                    STANDARD.encode(png)
-                ),
-                Err(_) => format!("<p class=\"words\">The picture of {label} is gone.</p>"),
-            }
-        });
-        let sample = &native[at];
-        pairs.push_str(&format!(
-            "<div class=\"pair\"><p>step {}, seed {}: <q>{}</q></p><div class=\"pictures\">{}</div></div>",
-            at.0,
-            sample.seed,
-            escape(&sample.prompt),
-            pictures.concat()
-        ));
-    }
+    let pairs: Vec<_> = common.iter().filter(|at| shown.contains(&at.0)).collect();
     if pairs.is_empty() {
-        return String::new();
+        return Markup::default();
     }
-    let words = "The same prompt and seed at the same step. The engines turn a seed into noise in ways of their own, so \
-                 compare what is shown, not where it is.";
-    section(
-        "Samples",
-        &format!("{}<div class=\"pairs\">{pairs}</div>", paragraph(words)),
-    )
+    let picture = |side: &Side, at: &(u32, u32)| {
+        let label = name(side.engine);
+        let png = fs::read(&side.record.samples[at].path).map(|png| STANDARD.encode(png));
+        html! {
+            @if let Ok(png) = png {
+                figure class="picture" {
+                    img alt={ (label) " at step " (at.0) } src={ "data:image/png;base64," (png) };
+                    figcaption { span class={ "key " (label) } { (label) } }
+                }
+            } @else {
+                p class="words" { "The picture of " (label) " is gone." }
+            }
+        }
+    };
+    let body = html! {
+        p {
+            "The same prompt and seed at the same step. The engines turn a seed into noise in ways of their own, so \
+             compare what is shown, not where it is."
+        }
+        div class="pairs" {
+            @for at in pairs {
+                div class="pair" {
+                    p { "step " (at.0) ", seed " (native[at].seed) ": " q { (native[at].prompt) } }
+                    div class="pictures" { @for side in &parity.sides { (picture(side, at)) } }
+                }
+            }
+        }
+    };
+    section("Samples", &body)
 }
 
-fn mean(mean: Mean) -> String {
-    match mean.standard_error {
-        Some(error) => format!(
-            "{} <span class=\"error\">± {}</span>",
-            maybe(mean.mean),
-            number(error)
-        ),
-        None => maybe(mean.mean),
+fn mean(mean: Mean) -> Markup {
+    html! {
+        (maybe(mean.mean))
+        @if let Some(error) = mean.standard_error { " " span class="error" { "± " (number(error)) } }
     }
 }
 

@@ -1,0 +1,81 @@
+//! The inputs of a training on this machine, whichever engine computes it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use diffusion::{
+    base::{BaseError, BaseModel, BaseOptions},
+    cpu::Cpu,
+};
+use protocol::{
+    dataset::{Manifest, ManifestItem},
+    recipe::Recipe,
+};
+use trainer::train::TrainJob;
+
+/// Finds the file of a picture by its SHA-256.
+pub type Pictures = Box<dyn Fn(&str) -> PathBuf + Send>;
+
+/// A base model, on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Base {
+    /// Built into the program.
+    BuiltIn(String),
+    /// A single-file checkpoint or a diffusers folder.
+    Path(PathBuf),
+}
+
+impl Base {
+    /// Loads the model, and finds out what it predicts.
+    pub(crate) fn load(&self, options: &BaseOptions) -> Result<BaseModel, BaseError> {
+        match self {
+            // What the program brings is known.
+            Self::BuiltIn(name) => BaseModel::built_in_on(&Cpu, name, options),
+            Self::Path(path) => {
+                let mut model = BaseModel::load_on(&Cpu, path, options)?;
+                model.confirm_prediction().map_err(BaseError::Observe)?;
+                Ok(model)
+            }
+        }
+    }
+}
+
+/// The inputs of a training on this machine.
+pub struct Job {
+    /// Its configuration.
+    pub recipe: Recipe,
+    /// The base model.
+    pub base: Base,
+    /// What a person says about it.
+    pub base_options: BaseOptions,
+    /// The pictures to train on.
+    pub manifest: Manifest,
+    /// Locates their files.
+    pub pictures: Pictures,
+    /// The checkpoint to resume from.
+    pub resume_from: Option<PathBuf>,
+    /// The output folder of the engine.
+    pub folder: PathBuf,
+}
+
+impl Job {
+    /// Calls `work` with the job as the trainer takes it, on the loaded base.
+    pub(crate) fn train_job<T>(
+        &self,
+        base: &BaseModel,
+        resume_from: Option<&Path>,
+        work: impl FnOnce(&TrainJob<'_>) -> T,
+    ) -> T {
+        let pictures = |item: &ManifestItem| fs::read((self.pictures)(&item.sha256));
+        work(&TrainJob {
+            recipe: &self.recipe,
+            base,
+            manifest: &self.manifest,
+            pictures: &pictures,
+            folder: &self.folder,
+            resume_from,
+        })
+    }
+}

@@ -1,0 +1,254 @@
+//! Applying LoRAs beside a base: plain ones as two small matrices, everything else as a weight in place of the base's.
+//!
+//! A plain LoRA of a linear layer adds `weight · scale · (x downᵀ) upᵀ` to the layer's output. Every other kind is
+//! computed once on the host, `W + Σ weight · ΔW` over all LoRAs, and uploaded; each ΔW is taken against the base's own
+//! W, so that the order of LoRAs does not matter.
+
+use std::collections::BTreeMap;
+
+use candle_core::Tensor;
+use protocol::lora::{Leftover, left_out};
+
+use super::{Lora, LoraError, LoraModule};
+use crate::{
+    base::{BaseLayer, BaseModel},
+    device::Device,
+    graph::{Adapter, AdapterSet, Replaced},
+};
+
+/// A LoRA and how it is applied.
+#[derive(Debug, Clone, Copy)]
+pub struct Weighted<'a> {
+    /// The LoRA.
+    pub lora: &'a Lora,
+    /// 0 leaves no trace, 1 is what was trained; may be negative.
+    pub weight: f32,
+    /// Whether it may be applied though a part of it cannot be.
+    pub partial: bool,
+}
+
+impl<'a> From<(&'a Lora, f32)> for Weighted<'a> {
+    fn from((lora, weight): (&'a Lora, f32)) -> Self {
+        Self {
+            lora,
+            weight,
+            partial: false,
+        }
+    }
+}
+
+/// What of a LoRA fits a base.
+#[derive(Debug, Clone)]
+pub struct Fit<'a> {
+    /// Kohya's names of the modules that are applied.
+    pub applied: Vec<&'a str>,
+    /// Everything else: what the file has that is used with no base, and what this base has no place for.
+    pub leftovers: Vec<Leftover>,
+}
+
+impl Fit<'_> {
+    /// Refuses what is not applied as a whole, unless `partial` allows it.
+    pub(super) fn consented(&self, lora: &Lora, base: &str, partial: bool) -> Result<(), LoraError> {
+        let Some(words) = left_out(self.applied.len(), &self.leftovers) else {
+            return Ok(());
+        };
+        let (path, base) = (lora.path.clone(), base.to_owned());
+        if self.applied.is_empty() {
+            Err(LoraError::Unfit { path, base, words })
+        } else if partial {
+            Ok(())
+        } else {
+            Err(LoraError::LeftOut { path, base, words })
+        }
+    }
+}
+
+impl Lora {
+    /// Which modules fit a base, and what does not and why.
+    pub fn fit<D: Device>(&self, base: &BaseModel<D>) -> Fit<'_> {
+        let layers = base.layers();
+        let mut fit = Fit {
+            applied: Vec::new(),
+            leftovers: self.leftovers.clone(),
+        };
+        for (key, module) in &self.modules {
+            match misfit(key, module, layers.get(key)) {
+                None => fit.applied.push(key),
+                Some(reason) => fit.leftovers.push(Leftover {
+                    name: key.clone(),
+                    reason,
+                    needs_consent: true,
+                }),
+            }
+        }
+        fit
+    }
+}
+
+/// Why a module does not fit a layer, in words that follow "is".
+fn misfit(key: &str, module: &LoraModule, layer: Option<&BaseLayer>) -> Option<String> {
+    if key.contains("_embeddings_") {
+        return Some("a change of an embedding, which is not applied".to_owned());
+    }
+    let Some(layer) = layer else {
+        return Some("for a layer that the base model does not have".to_owned());
+    };
+    if let Some(change) = &module.change
+        && change.size() != layer.size()
+    {
+        return Some(format!(
+            "for a layer of another size, {:?} where the base model has {:?}",
+            change.size(),
+            layer.size()
+        ));
+    }
+    if let Some(magnitude) = &module.magnitude
+        && !magnitude.fits(layer.n_out(), layer.n_in())
+    {
+        return Some(format!(
+            "a DoRA of {} lengths for a layer of {} inputs and {} outputs",
+            magnitude.lengths.len(),
+            layer.n_in(),
+            layer.n_out()
+        ));
+    }
+    if let Some(bias) = &module.bias {
+        if !layer.has_bias {
+            return Some("a change of a bias, which the base model's layer does not have".to_owned());
+        }
+        if bias.elem_count() != layer.n_out() {
+            return Some(format!(
+                "a change of a bias of {} numbers where the base model has {}",
+                bias.elem_count(),
+                layer.n_out()
+            ));
+        }
+    }
+    None
+}
+
+/// The set that applies several LoRAs by weight. Weight 0 gives the base's picture to the last bit.
+///
+/// # Errors
+/// If one of them does not fit the base, or only in part and nobody has allowed that.
+pub fn adapters<'a, D: Device, W: Into<Weighted<'a>>>(
+    base: &BaseModel<D>,
+    loras: impl IntoIterator<Item = W>,
+) -> Result<AdapterSet<D>, LoraError> {
+    let mut set = AdapterSet::new();
+    let mut others: BTreeMap<&str, Vec<(&Lora, &LoraModule, f32)>> = BTreeMap::new();
+    for weighted in loras {
+        let Weighted {
+            lora,
+            weight,
+            partial,
+        } = weighted.into();
+        let fit = lora.fit(base);
+        fit.consented(lora, &base.info.name, partial)?;
+        if weight == 0.0 {
+            continue;
+        }
+        let layers = base.layers();
+        let mut beside = Vec::new();
+        for key in fit.applied {
+            let Some((module, layer)) = lora.modules.get(key).zip(layers.get(key)) else {
+                continue;
+            };
+            match module.plain().filter(|_| layer.is_linear()) {
+                Some(low_rank) => {
+                    let adapter = Adapter::on(
+                        base.device(),
+                        &low_rank.down,
+                        &low_rank.up,
+                        low_rank.effective_alpha(),
+                    )
+                    .map_err(|err| lora.unapplied(key, candle_core::Error::wrap(err)))?;
+                    beside.push((key.to_owned(), adapter));
+                    if module.bias.is_some() {
+                        others.entry(key).or_default().push((lora, module, weight));
+                    }
+                }
+                None => others.entry(key).or_default().push((lora, module, weight)),
+            }
+        }
+        set.add(beside, weight);
+    }
+    let layers = base.layers();
+    for (key, modules) in others {
+        let Some(layer) = layers.get(key) else { continue };
+        let replaced = replace(base, key, layer, &modules)?;
+        set.replace(key.to_owned(), replaced);
+    }
+    Ok(set)
+}
+
+impl Lora {
+    fn unapplied(&self, module: &str, err: candle_core::Error) -> LoraError {
+        LoraError::Apply {
+            path: self.path.clone(),
+            module: module.to_owned(),
+            err,
+        }
+    }
+}
+
+/// The base's weight and bias with everything added that is not applied beside it.
+fn replace<D: Device>(
+    base: &BaseModel<D>,
+    key: &str,
+    layer: &BaseLayer,
+    modules: &[(&Lora, &LoraModule, f32)],
+) -> Result<Replaced<D>, LoraError> {
+    let stored = |name: &str, lora: &Lora| {
+        let stored = base.stored(layer, name).map_err(candle_core::Error::wrap);
+        stored.map_err(|err| lora.unapplied(key, err))
+    };
+    let (mut weight, mut bias): (Option<Tensor>, Option<Tensor>) = (None, None);
+    for (lora, module, strength) in modules {
+        let is_beside = layer.is_linear() && module.plain().is_some();
+        if module.change.is_some() && !is_beside {
+            let original = stored("weight", lora)?;
+            let changed = module.delta_for(&original).and_then(|delta| {
+                let Some(delta) = delta else {
+                    return Ok(weight.clone().unwrap_or(original.clone()));
+                };
+                let delta = (delta.reshape(original.dims())? * f64::from(*strength))?;
+                weight.as_ref().unwrap_or(&original) + delta
+            });
+            weight = Some(changed.map_err(|err| lora.unapplied(key, err))?);
+        }
+        if let Some(change) = &module.bias {
+            let original = match bias.take() {
+                Some(bias) => bias,
+                None => stored("bias", lora)?,
+            };
+            let changed = (change * f64::from(*strength)).and_then(|change| original + change);
+            bias = Some(changed.map_err(|err| lora.unapplied(key, err))?);
+        }
+    }
+    let upload = || -> candle_core::Result<Replaced<D>> {
+        let device = base.device();
+        let mut replaced = Replaced::default();
+        match weight {
+            // The layer wants a patch in one row.
+            Some(weight) if weight.rank() == 4 => {
+                replaced.weight = Some(device.weight(weight.permute((0, 2, 3, 1))?.contiguous()?)?);
+            }
+            Some(weight) if weight.rank() == 2 => {
+                replaced.weight = Some(device.weight(weight.contiguous()?)?)
+            }
+            Some(weight) => replaced.gain = Some(device.upload(&weight)?),
+            None => {}
+        }
+        replaced.bias = bias.map(|bias| device.upload(&bias)).transpose()?;
+        Ok(replaced)
+    };
+    upload().map_err(|err| match modules.first() {
+        Some((lora, ..)) => lora.unapplied(key, err),
+        None => LoraError::Apply {
+            path: std::path::PathBuf::new(),
+            module: key.to_owned(),
+            err,
+        },
+    })
+}

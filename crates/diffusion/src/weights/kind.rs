@@ -1,0 +1,97 @@
+//! What a safetensors file holds, in words, for files that are not what somebody expected.
+
+use safetensors::Dtype;
+
+use super::TensorFile;
+
+/// Something by the beginning of a tensor's name.
+const BY_START: [(&str, &str); 30] = [
+    ("bundle_emb.", "a textual inversion (an embedding)"),
+    ("emb_params", "a textual inversion (an embedding)"),
+    ("string_to_param", "a textual inversion (an embedding)"),
+    ("lllite_", "a ControlNet-LLLite"),
+    ("control_model.", "a ControlNet"),
+    ("controlnet_", "a ControlNet"),
+    ("input_hint_block.", "a ControlNet"),
+    ("image_proj.", "an IP-Adapter"),
+    ("ip_adapter.", "an IP-Adapter"),
+    ("adapter.body.", "a T2I-Adapter"),
+    ("motion_module", "a motion module (AnimateDiff)"),
+    ("vision_model.", "an image encoder (CLIP vision)"),
+    ("visual.", "an image encoder (CLIP vision)"),
+    (
+        "model.diffusion_model.joint_blocks.",
+        "a Stable Diffusion 3 checkpoint",
+    ),
+    ("model.diffusion_model.double_blocks.", "a Flux checkpoint"),
+    ("conditioner.embedders.1.", "an SDXL checkpoint"),
+    (
+        "conditioner.embedders.0.model.",
+        "a checkpoint of the SDXL refiner",
+    ),
+    ("cond_stage_model.transformer.", "a Stable Diffusion 1 checkpoint"),
+    ("cond_stage_model.model.", "a Stable Diffusion 2 checkpoint"),
+    ("joint_blocks.", "a Stable Diffusion 3 model"),
+    ("double_blocks.", "a Flux model"),
+    ("single_transformer_blocks.", "a Flux model in diffusers' format"),
+    ("model.diffusion_model.", "a U-Net or another denoiser alone"),
+    ("first_stage_model.", "a VAE alone"),
+    ("text_model.", "a text encoder"),
+    ("transformer.resblocks.", "a text encoder"),
+    ("input_blocks.", "a U-Net alone"),
+    ("down_blocks.", "a U-Net alone in diffusers' format"),
+    ("model.layers.", "a language model"),
+    ("body.", "an upscaler or a T2I-Adapter"),
+];
+
+/// Says what a file holds.
+pub fn describe(file: &TensorFile) -> String {
+    if file.names().next().is_none() {
+        return "no tensors".to_owned();
+    }
+    if let Some(vae) = vae(file) {
+        return vae;
+    }
+    if is_hypernetwork(file) {
+        return "a hypernetwork".to_owned();
+    }
+    let has = |start: &str| file.names().any(|name| name.starts_with(start));
+    if let Some((_, what)) = BY_START.into_iter().find(|(start, _)| has(start)) {
+        return what.to_owned();
+    }
+    let is_table = |name: &str| {
+        file.info(name)
+            .is_some_and(|info| matches!(*info.shape, [1..=256, 768 | 1024 | 1280]))
+    };
+    if file.names().count() <= 2 && file.names().all(is_table) {
+        return "a textual inversion (an embedding)".to_owned();
+    }
+    match (file.names().count(), file.names().min()) {
+        (1, Some(name)) => format!("one tensor, `{name}`"),
+        (n, name) => format!("{n} other tensors such as `{}`", name.unwrap_or_default()),
+    }
+}
+
+/// A VAE alone, with the channels of its latents where they are not SDXL's 4.
+fn vae(file: &TensorFile) -> Option<String> {
+    let has_more = file
+        .names()
+        .any(|name| name.starts_with("model.diffusion_model.") || name.starts_with("conditioner."));
+    let channels = ["", "first_stage_model.", "vae."].iter().find_map(|start| {
+        let info = file.info(&format!("{start}decoder.conv_in.weight"))?;
+        info.shape.get(1).copied()
+    })?;
+    match (has_more, channels) {
+        (true, _) => None,
+        (false, 4) => Some("a VAE alone".to_owned()),
+        (false, n) => Some(format!("a VAE alone, of {n} channels where SDXL's has 4")),
+    }
+}
+
+/// A1111's: matrices under the width of the text that they change, `768.0.linear.0.weight`.
+fn is_hypernetwork(file: &TensorFile) -> bool {
+    file.names().all(|name| {
+        let width = name.split('.').next().unwrap_or_default();
+        width.parse::<u32>().is_ok() || file.info(name).is_some_and(|info| info.dtype == Dtype::I64)
+    })
+}

@@ -1,0 +1,134 @@
+//! Says what a job would be: its epochs, its buckets, how long it would take, and what it would cost.
+
+use std::collections::{BTreeMap, HashMap};
+
+use dataset::buckets::{Buckets, Size};
+use protocol::{
+    JobId, OwnerId,
+    api::{EstimatedBucket, JobEstimate},
+    dataset::{Manifest, Split},
+    job::{CreateJob, Job},
+    phase::Phase,
+    recipe::Recipe,
+    spend::Spread,
+};
+use store::{jobs, spend};
+
+use super::{
+    JobPlan,
+    pricing::{Order, Pricing},
+};
+use crate::{Orchestrator, ServiceResult, rentals::estimate::measured};
+
+/// Jobs that are looked at for like ones.
+const N_JOBS_REMEMBERED: u64 = 200;
+
+impl Orchestrator {
+    /// Says what a job would be, without making it.
+    pub async fn estimate_job(&self, owner: OwnerId, request: &CreateJob) -> ServiceResult<JobEstimate> {
+        let plan = self.plan(&self.store, owner, request).await?;
+        let times = self.step_times(owner, &plan.recipe).await?;
+        let pricing = self.price(owner, &Order::of(request), &plan, &times).await?;
+        let JobPlan { recipe, manifest, .. } = plan;
+        let seconds = times.seconds(&recipe);
+        Ok(outline(recipe, &manifest, seconds, pricing))
+    }
+
+    /// Times per step, from this owner's own jobs whose steps cost the same.
+    pub(crate) async fn step_times(
+        &self,
+        owner: OwnerId,
+        recipe: &Recipe,
+    ) -> Result<StepTimes, store::StoreError> {
+        let gpus = spend::gpus_of_jobs(&self.store, owner).await?;
+        let jobs = jobs::list(&self.store, owner, None, N_JOBS_REMEMBERED).await?;
+        let like = jobs.iter().filter(|job| job.recipe.steps_cost_like(recipe));
+        Ok(StepTimes::shown_by(like, &gpus))
+    }
+}
+
+/// Times per step that jobs have shown, in seconds.
+#[derive(Debug, Default)]
+pub(crate) struct StepTimes {
+    /// By rented GPU: the newest step of each job, and nothing else. What is beside the steps is added elsewhere.
+    by_gpu: HashMap<String, Spread<f64>>,
+    /// Of jobs that ran through, with everything beside the steps: caches, samples, checkpoints, validation.
+    whole: Option<Spread<f64>>,
+}
+
+impl StepTimes {
+    fn shown_by<'a>(jobs: impl Iterator<Item = &'a Job>, gpus: &HashMap<JobId, String>) -> Self {
+        let mut by_gpu: HashMap<String, Vec<f64>> = HashMap::new();
+        let mut whole = Vec::new();
+        for job in jobs {
+            if let (Some(gpu), Some(progress)) = (gpus.get(&job.id), job.progress) {
+                let seconds = by_gpu.entry(gpu.clone()).or_default();
+                seconds.push(progress.step_ms / 1000.0);
+            }
+            let ran_through = job.phase == Phase::Succeeded && job.n_attempts == 1;
+            if let (true, Some(started), Some(ended)) = (ran_through, job.started_at, job.ended_at) {
+                let n_steps = f64::from(job.recipe.parameters().n_steps);
+                whole.push((ended - started).as_seconds_f64() / n_steps);
+            }
+        }
+        let by_gpu = by_gpu.into_iter();
+        Self {
+            by_gpu: by_gpu
+                .filter_map(|(gpu, seconds)| Some((gpu, measured(seconds)?)))
+                .collect(),
+            whole: measured(whole),
+        }
+    }
+
+    /// Of a step on this GPU, if one was seen.
+    pub(crate) fn on(&self, gpu: &str) -> Option<Spread<f64>> {
+        self.by_gpu.get(gpu).copied()
+    }
+
+    /// What a job is likely to take, if one like it was seen.
+    fn seconds(&self, recipe: &Recipe) -> Option<f64> {
+        let step = self.whole?.likely;
+        Some(step * f64::from(recipe.parameters().n_steps))
+    }
+}
+
+/// Epochs and buckets. A batch holds pictures of one bucket, so each bucket may end with an incomplete one.
+fn outline(recipe: Recipe, manifest: &Manifest, seconds: Option<f64>, pricing: Pricing) -> JobEstimate {
+    let parameters = recipe.parameters();
+    let grid = Buckets::new(parameters.resolution, parameters.bucket_step);
+    let mut buckets: BTreeMap<Size, u32> = BTreeMap::new();
+    for item in manifest.items.iter().filter(|item| item.split == Split::Train) {
+        let placement = grid.place(Size::new(item.width, item.height));
+        *buckets.entry(placement.bucket).or_default() += 1;
+    }
+    let batch_size = u32::from(parameters.batch_size);
+    let n_batches: u32 = buckets.values().map(|n_items| n_items.div_ceil(batch_size)).sum();
+    let n_steps_per_epoch = n_batches
+        .div_ceil(u32::from(parameters.gradient_accumulation))
+        .max(1);
+    let n_train_items = buckets.values().sum();
+    JobEstimate {
+        n_train_items,
+        n_held_out_items: u32::try_from(manifest.items.len()).unwrap_or(u32::MAX) - n_train_items,
+        n_steps_per_epoch,
+        n_epochs: parameters.n_steps.div_ceil(n_steps_per_epoch),
+        buckets: buckets
+            .into_iter()
+            .map(|(size, n_items)| EstimatedBucket {
+                width: size.width,
+                height: size.height,
+                n_items,
+            })
+            .collect(),
+        seconds,
+        memory_gb: pricing.memory_gb,
+        offers: pricing.offers,
+        least_limit_micro_usd: pricing.least_limit,
+        budgets: pricing.budgets,
+        hash: pricing.hash,
+        recipe,
+    }
+}
+
+#[cfg(test)]
+mod tests;

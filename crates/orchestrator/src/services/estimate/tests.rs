@@ -1,0 +1,160 @@
+use std::collections::HashMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use protocol::{
+    DatasetId, DatasetVersionId, ItemId, JobId,
+    dataset::{Manifest, ManifestItem, Split},
+    event::StepMetrics,
+    job::Job,
+    phase::Phase,
+    preset::BaseClass,
+    recipe::{ParameterOverrides, Recipe, RecipeRequest},
+};
+
+use super::{Pricing, StepTimes, outline};
+
+fn recipe(overrides: ParameterOverrides) -> Recipe {
+    let request = RecipeRequest {
+        base_model: "tiny-xl".into(),
+        name: "zora".into(),
+        overrides,
+        ..RecipeRequest::default()
+    };
+    Recipe::resolve(request, BaseClass::Tiny).unwrap()
+}
+
+fn manifest(sizes: &[(u32, u32, Split)]) -> Manifest {
+    let items = sizes.iter().map(|&(width, height, split)| ManifestItem {
+        id: ItemId::new(),
+        sha256: String::new(),
+        width,
+        height,
+        caption: String::new(),
+        split,
+    });
+    Manifest {
+        id: DatasetVersionId::new(),
+        items: items.collect(),
+    }
+}
+
+#[test]
+fn each_bucket_ends_with_its_own_batch() {
+    let recipe = recipe(ParameterOverrides {
+        batch_size: Some(2),
+        n_steps: Some(10),
+        ..ParameterOverrides::default()
+    });
+    let square = (128, 128, Split::Train);
+    let tall = (96, 160, Split::Train);
+    let held_out = (128, 128, Split::HeldOut);
+    let manifest = manifest(&[square, square, square, tall, held_out]);
+    let estimate = outline(recipe, &manifest, None, pricing());
+    // Three squares make two batches, one tall picture makes one.
+    assert_eq!(estimate.n_steps_per_epoch, 3);
+    assert_eq!(estimate.n_epochs, 4);
+    assert_eq!((estimate.n_train_items, estimate.n_held_out_items), (4, 1));
+    assert_eq!(
+        estimate.buckets.iter().map(|bucket| bucket.n_items).sum::<u32>(),
+        4
+    );
+    assert_eq!(estimate.buckets.len(), 2);
+}
+
+#[test]
+fn gradient_accumulation_joins_batches() {
+    let recipe = recipe(ParameterOverrides {
+        batch_size: Some(1),
+        gradient_accumulation: Some(4),
+        n_steps: Some(10),
+        ..ParameterOverrides::default()
+    });
+    let estimate = outline(recipe, &manifest(&[(128, 128, Split::Train); 6]), None, pricing());
+    assert_eq!(estimate.n_steps_per_epoch, 2);
+    assert_eq!(estimate.n_epochs, 5);
+}
+
+fn finished(recipe: Recipe, seconds: i64) -> Job {
+    let started = DateTime::<Utc>::UNIX_EPOCH;
+    Job {
+        spend: Default::default(),
+        project: None,
+        rental: None,
+        id: JobId::new(),
+        phase: Phase::Succeeded,
+        reason: None,
+        recipe,
+        dataset_id: DatasetId::new(),
+        dataset_version_id: DatasetVersionId::new(),
+        provider: "local".into(),
+        priority: 0,
+        n_attempts: 1,
+        progress: None,
+        checkpoint_step: None,
+        model_version_id: None,
+        last_seq: 0,
+        created_at: started,
+        started_at: Some(started),
+        ended_at: Some(started + TimeDelta::seconds(seconds)),
+    }
+}
+
+#[test]
+fn time_comes_from_like_jobs() {
+    let steps = |n_steps, resolution| {
+        recipe(ParameterOverrides {
+            n_steps: Some(n_steps),
+            resolution: Some(resolution),
+            ..ParameterOverrides::default()
+        })
+    };
+    let jobs = [
+        finished(steps(100, 128), 50),
+        finished(steps(100, 128), 60),
+        finished(steps(100, 128), 500),
+        finished(steps(100, 256), 7000),
+    ];
+    let seconds = |recipe: Recipe| {
+        let like = jobs.iter().filter(|job| job.recipe.steps_cost_like(&recipe));
+        StepTimes::shown_by(like, &HashMap::new()).seconds(&recipe)
+    };
+    assert_eq!(seconds(steps(200, 128)), Some(120.0));
+    assert_eq!(seconds(steps(200, 64)), None);
+}
+
+#[test]
+fn a_rented_gpu_is_known_by_the_newest_steps_of_its_jobs() {
+    let with_step = |step_ms| {
+        let mut job = finished(recipe(ParameterOverrides::default()), 100);
+        job.phase = Phase::Stopped;
+        job.progress = Some(StepMetrics {
+            step: 7,
+            n_steps: 100,
+            epoch: 1,
+            n_epochs: 1,
+            loss: 0.1,
+            average_loss: 0.1,
+            learning_rate: 1e-4,
+            gradient_norm: 1.0,
+            step_ms,
+            eta_seconds: 1.0,
+        });
+        job
+    };
+    let jobs = [with_step(1000.0), with_step(3000.0), with_step(2000.0)];
+    let gpus: HashMap<JobId, String> = jobs.iter().map(|job| (job.id, "L40S".to_owned())).collect();
+    let times = StepTimes::shown_by(jobs.iter(), &gpus);
+    assert_eq!(times.on("L40S").map(|step| step.likely), Some(2.0));
+    assert!(times.on("A100").is_none());
+    assert_eq!(times.seconds(&jobs[0].recipe), None, "none of them ran through");
+}
+
+fn pricing() -> Pricing {
+    Pricing {
+        memory_gb: 1,
+        offers: Vec::new(),
+        least_limit: None,
+        budgets: Vec::new(),
+        hash: String::new(),
+    }
+}

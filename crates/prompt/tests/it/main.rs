@@ -1,0 +1,3 @@
+//! Damaged prompts.
+
+mod fuzz;
