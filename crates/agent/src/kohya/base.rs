@@ -57,8 +57,8 @@ impl Located {
     /// If there is none, or something else.
     pub fn find(base: &Base, options: &BaseOptions, name: &str, folder: &Path) -> Result<Self, Failure> {
         let wrong = |err: &dyn std::error::Error| Failure::Machine(chain(err));
-        // It is loaded once, since only what the U-Net does says for certain what it predicts, and a tensor with NaN would
-        // be found by sd-scripts as a loss that is none.
+        // It is loaded once before sd-scripts starts: this compares what the U-Net does with what its files say, and finds
+        // a tensor with NaN, which sd-scripts would only show as a loss of NaN.
         let (info, hash) = {
             let model = base.load(options).map_err(|err| wrong(&err))?;
             (model.info.clone(), model.fingerprint())

@@ -45,8 +45,8 @@ const NEAR: f64 = 0.7;
 /// And if the next one is farther by this.
 const MARGIN: f64 = 0.3;
 
-/// And if its loss is at most this part of every other's: a model in the middle of being turned from one prediction to
-/// another is none of them yet.
+/// And if its loss is at most this share of every other reading's: a model that is half trained from one prediction to
+/// another gets no name.
 const LOSS_SHARE: f64 = 0.75;
 
 /// Kinds of prediction that behavior can tell.

@@ -1,6 +1,6 @@
 //! Makes LoRA files out of LoRA files and checkpoints: merges, resizes, extracts, renames and weighs them.
 //!
-//! Everything here is computed from open files to tensors in memory; whoever calls it writes them. A file is taken as it
+//! Everything here reads open files and computes tensors in memory; the caller writes them. A file is taken as it
 //! is stored, tensor by tensor, so that what an edit does not touch is carried over to the bit. What an edit cannot keep
 //! is refused with its name, or told in [`Edited::notes`].
 

@@ -82,7 +82,7 @@ pub(super) fn other(path: &Path, bytes: &[u8]) -> Option<FileError> {
     })
 }
 
-/// Whether a zip archive's first entry is none of those that `torch.save` writes.
+/// Whether a zip file is an ordinary archive: its first entry is not one that `torch.save` writes.
 fn is_archive(window: &[u8]) -> bool {
     let length = match window.get(26..28) {
         Some([low, high]) => usize::from(u16::from_le_bytes([*low, *high])),

@@ -198,8 +198,8 @@ impl Notes {
         }
         if let Some(part) = self.unnamed_part {
             sentences.push(format!(
-                "PEFT's names do not say that this is for {part}: whoever loads the folder has to, and it cannot be \
-                 converted back"
+                "PEFT's names do not say that this is for {part}: load the file for that part; it cannot be converted \
+                 back"
             ));
         }
         sentences

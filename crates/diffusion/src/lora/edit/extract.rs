@@ -220,7 +220,7 @@ enum Found {
     Same,
     /// It differs too little.
     Small,
-    /// It differs, but is none of those that are asked for.
+    /// It differs, but it was not asked for.
     Other,
     Module {
         factors: Factors,

@@ -20,7 +20,7 @@ const OF_THE_MODEL: [&str; 12] = [
     "modelspec.sai_model_spec",
 ];
 
-/// Hashes of the tensors of the source; whoever writes the file adds those of the new ones.
+/// Hashes of the source's tensors; those of the new tensors are added when the file is written.
 const HASHES: [&str; 3] = ["sshs_model_hash", "sshs_legacy_hash", "modelspec.hash_sha256"];
 
 /// All that the header of one source says, but for its hashes, and what was done to it.
