@@ -14,6 +14,9 @@ import { readSafetensors } from "./safetensors";
 import { BINARY, filesOf, startJob, ZORA } from "./server";
 import { Simulator } from "./simulator";
 
+// None needs what another one left, and they take the longest.
+test.describe.configure({ mode: "parallel" });
+
 const PROMPT = "lorelei ink comic portrait of zora, smiling, blue background";
 
 test("acceptance 1: pictures dropped in the dashboard become a valid .safetensors in the object store", async ({
@@ -64,7 +67,7 @@ test("acceptance 1: pictures dropped in the dashboard become a valid .safetensor
     await page.getByLabel("Priority").fill("11");
     await expect(page.getByText("Enter at most 10.")).toBeVisible();
     await page.getByLabel("Priority").fill("3");
-    await page.getByText("Advanced").click();
+    await page.locator("summary", { hasText: "Samples" }).click();
     await page.getByLabel("Sample every n steps").fill("6");
     await expect(page.getByText(/1\d pictures/).first()).toBeVisible();
     await page.getByRole("button", { name: "Start training" }).click();
@@ -188,7 +191,7 @@ test("acceptance 3: with a limit of $50 an expensive job ends itself before the 
     await page.getByLabel("Steps", { exact: true }).fill("1000000");
     await page.getByLabel("Rank", { exact: true }).fill("4");
     await page.getByLabel("Batch size", { exact: true }).fill("1");
-    await page.getByText("Advanced").click();
+    await page.locator("summary", { hasText: "Samples" }).click();
     await page.getByLabel("Checkpoint every n steps").fill("10");
     await page.getByLabel("Sample every n steps").fill("0");
     const where = page.getByRole("region", { name: "Where it runs" });
@@ -385,7 +388,7 @@ test("acceptance 5: hyperparameters, timestamps and artifact addresses are read 
   expect(key).toBe(`sha256/${sha256.slice(0, 2)}/${sha256.slice(2)}`);
 
   const steps = await storage.sql(
-    `SELECT count(loss), max(step) FROM job_metrics
+    `SELECT count(job_metrics.loss), max(step) FROM job_metrics
      JOIN training_jobs ON training_jobs.id = job_metrics.job_id WHERE training_jobs.name = 'Zora'`,
   );
   expect(steps).toBe("12|12");

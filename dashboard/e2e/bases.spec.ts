@@ -60,6 +60,38 @@ test("a base model is registered by its path, makes a picture, and is removed", 
     await expect(row).toContainText(TINY_XL);
   });
 
+  await test.step("its prediction and VAE are set, and it is checked again", async () => {
+    const row = rowOf(panel, "zora-base");
+    await expect(row).toContainText(/px · epsilon ·/);
+    await row.getByRole("button", { name: "Set the prediction and VAE of zora-base" }).click();
+    const form = row.getByRole("form", { name: "Prediction and VAE of zora-base" });
+    await expect(form).toContainText("as scheduler_config.json says");
+    await form.getByLabel("Prediction").click();
+    await page.getByRole("option", { name: "Rectified flow" }).click();
+    await form.getByLabel("VAE").fill("hf:a/b");
+    await form.getByRole("button", { name: "Save and check" }).click();
+    await expect(form.getByRole("alert")).toContainText("Name the file of the VAE");
+    await form.getByLabel("VAE").fill(join(TINY_XL, "vae/diffusion_pytorch_model.safetensors"));
+    await form.getByRole("button", { name: "Save and check" }).click();
+    await expect(row.getByRole("form")).toBeHidden();
+    await expect(row).toContainText("rectified flow (set by hand)");
+    await expect(row).toContainText("VAE");
+    // It was measured once, on this machine, and the owner has said something else.
+    const notes = row.getByRole("list", { name: "Notes on zora-base" });
+    await expect(notes).toContainText(
+      "The setting says rectified flow, but it behaves like epsilon; it is taken as rectified flow.",
+      { timeout: 60_000 },
+    );
+    await checkLooks(page, "base-models-notes");
+    await row.getByRole("button", { name: "Set the prediction and VAE of zora-base" }).click();
+    await row.getByRole("form").getByLabel("Prediction").click();
+    await page.getByRole("option", { name: "As its files say" }).click();
+    await row.getByRole("form").getByLabel("VAE").fill("");
+    await row.getByRole("button", { name: "Save and check" }).click();
+    await expect(notes).toBeHidden();
+    await expect(row).toContainText("Ready", { timeout: 60_000 });
+  });
+
   await test.step("a name is taken once", async () => {
     await register(panel, "zora-base", TINY_XL);
     await expect(panel.getByText("the base model `zora-base` already exists")).toBeVisible();

@@ -122,7 +122,7 @@ async function startKohyaJob(page: Page, url: string, dataset: string, name: str
   await page.getByRole("option", { name: "Kohya" }).click();
   await page.getByLabel("Steps", { exact: true }).fill(String(LOSSES.length));
   await page.getByLabel("Sample prompts").fill(PROMPT);
-  await page.getByText("Advanced").click();
+  await page.locator("summary", { hasText: "Samples" }).click();
   await page.getByLabel("Sample every n steps").fill("4");
   await page.getByLabel("Checkpoint every n steps").fill("4");
   await page.getByRole("button", { name: "Start training" }).click();

@@ -150,15 +150,19 @@ const PLACES: Place[] = [
       - radio /Character/ [checked]
       - radio /Style/
       - radio /Concept/
+    - combobox "Settings for"
   - region "Naming":
     - textbox "Name": Zora
     - textbox "Trigger word"
   - region "Training":
+    - group "Length":
+      - textbox "Views"
+      - textbox "Steps"
+      - textbox "Epochs"
     - combobox "Engine"
-    - textbox "Steps"
     - textbox "Learning rate"
-    - textbox "Rank"
     - textbox "Batch size"
+    - textbox "Rank"
     - textbox "Resolution"
     - textbox "Sample prompts"
   - region "Scheduling":
@@ -210,6 +214,7 @@ const PLACES: Place[] = [
 - main:
   - heading "Models" [level=1]
   - searchbox "Search models"
+  - button "Extract a LoRA"
   - list:
     - listitem:
       - link "Zora"
@@ -227,6 +232,11 @@ const PLACES: Place[] = [
   - region "Before and after":
     - slider /Compare/
   - region "File"
+  - region "Make something of it":
+    - button "Merge with…"
+    - button "Resize…"
+    - button "Weigh blocks…"
+    - button "Download as…"
   - region "Verdict":
     - heading "Verdict" [level=2]
     - list:

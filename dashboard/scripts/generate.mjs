@@ -7,7 +7,15 @@ import openapiTS, { astToString } from "openapi-typescript";
 const DOCUMENT = new URL("../../crates/server/openapi.json", import.meta.url);
 const OUTPUTS = { "schema.ts": schema, "fields.ts": fields };
 // Schemas that a form is made from; all others are left out of the bundle.
-const FORMS = ["Parameters", "CreateJob", "CreateGeneration", "CreateDataset", "LoraWeight"];
+const FORMS = [
+  "Parameters",
+  "CreateJob",
+  "CreateGeneration",
+  "CreateDataset",
+  "LoraWeight",
+  "SamplePrompt",
+  "UpdateItem",
+];
 const NOTE = "// Generated from crates/server/openapi.json by `npm run generate`. Do not edit.\n";
 
 /** The generated files by name, for the document given. */

@@ -6,7 +6,7 @@ import type { Job, RegisteredBase } from "./api/types";
 /** Hyperparameters at their defaults. */
 const PARAMETERS = Object.fromEntries(
   Object.entries(fields.Parameters).map(([name, field]) => [name, field.default]),
-) as Job["recipe"]["parameters"];
+) as unknown as Job["recipe"]["parameters"];
 
 export function aJob(change: Partial<Job> = {}): Job {
   return {
@@ -38,6 +38,7 @@ export function aRegisteredBase(change: Partial<RegisteredBase> = {}): Registere
     name: "sdxl-base",
     source: "/models/sdxl.safetensors",
     from_settings: false,
+    settings: {},
     state: "ready",
     class: "sdxl",
     native_resolution: 1024,

@@ -13,9 +13,12 @@ import diffusers
 import torch
 import transformers
 
+import foreign
 import loras
+import merged
 import models
 import pictures
+import predictions
 import prompts
 import schedulers
 
@@ -36,6 +39,9 @@ def main():
     models.write(BASE, OUT)
     pictures.write(BASE, OUT)
     prompts.write(BASE, OUT)
+    predictions.write(BASE, OUT)
+    foreign.write(BASE, OUT)
+    merged.write(BASE, OUT)
 
 
 if __name__ == "__main__":

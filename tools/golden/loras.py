@@ -12,7 +12,11 @@ from pathlib import Path
 
 import peft
 import torch
+from lycoris.modules.boft import ButterflyOFTModule
+from lycoris.modules.diag_oft import DiagOFTModule
 from lycoris.modules.full import FullModule
+from lycoris.modules.glora import GLoRAModule
+from lycoris.modules.ia3 import IA3Module
 from lycoris.modules.locon import LoConModule
 from lycoris.modules.loha import LohaModule
 from lycoris.modules.lokr import LokrModule
@@ -44,6 +48,20 @@ LYCORIS = {
     "lokr_tucker": (LokrModule, CONV, dict(lora_dim=1, alpha=2, factor=2, use_tucker=True)),
     "full_linear": (FullModule, LINEAR, dict(bypass_mode=False)),
     "full_conv": (FullModule, CONV, dict(bypass_mode=False)),
+}
+
+# Functions of the weight, drawn last so that the others stay as they are.
+RELATIVES = {
+    "glora_linear": (GLoRAModule, LINEAR, dict(lora_dim=3, alpha=2)),
+    "glora_conv": (GLoRAModule, CONV, dict(lora_dim=3, alpha=2)),
+    "ia3_output": (IA3Module, LINEAR, dict()),
+    "ia3_input": (IA3Module, LINEAR, dict(train_on_input=True)),
+    "ia3_conv_input": (IA3Module, CONV, dict(train_on_input=True)),
+    "oft_linear": (DiagOFTModule, LINEAR, dict(lora_dim=4)),
+    "oft_limited": (DiagOFTModule, LINEAR, dict(lora_dim=4, constraint=0.05, rescaled=True)),
+    "oft_conv": (DiagOFTModule, CONV, dict(lora_dim=4)),
+    "boft_linear": (ButterflyOFTModule, LINEAR, dict(lora_dim=4)),
+    "boft_conv": (ButterflyOFTModule, CONV, dict(lora_dim=2, rescaled=True)),
 }
 
 # Configurations of PEFT.
@@ -85,21 +103,31 @@ def nested(path, module):
     return module
 
 
-@torch.no_grad()
-def write(out):
-    torch.manual_seed(0)
-    tensors, metadata = {}, {}
-    for case, (kind, name, options) in LYCORIS.items():
+def parts(module):
+    """What LyCORIS saves of a module."""
+    saved = module.custom_state_dict() or module.state_dict()
+    return {part: tensor for part, tensor in saved.items() if not part.startswith("org_module")}
+
+
+def lycoris(cases, tensors):
+    for case, (kind, name, options) in cases.items():
         original = layer(name)
         base = original.weight.detach().clone()
         module = kind(name, original, **options)
         module.apply_to()
         randomize(module)
         merged = weight_of(module.eval(), original)
-        for part, tensor in module.custom_state_dict().items():
-            tensors[f"{case}/{name}.{part}"] = tensor.detach().clone().contiguous()
+        for part, tensor in parts(module).items():
+            tensors[f"{case}/{name}.{part}"] = tensor.detach().clone().float().contiguous()
         tensors[f"{case}/=base"] = base
         tensors[f"{case}/=merged"] = merged.detach().clone().contiguous()
+
+
+@torch.no_grad()
+def write(out):
+    torch.manual_seed(0)
+    tensors, metadata = {}, {}
+    lycoris(LYCORIS, tensors)
     for case, config in PEFT.items():
         original = layer(LINEAR)
         base = original.weight.detach().clone()
@@ -114,6 +142,7 @@ def write(out):
         metadata[case] = json.dumps(stored)
         merged = model.merge_and_unload()
         tensors[f"{case}/=merged"] = merged["down_blocks"]["1"]["attentions"]["0"]["proj_in"].weight.detach().clone()
+    lycoris(RELATIVES, tensors)
     save_file(tensors, out / "loras.safetensors", metadata)
 
 

@@ -3,9 +3,14 @@
 diffusers encodes no such prompt, so the embeddings are computed here from its models: each chunk by itself, the hidden
 states of all chunks behind each other, the pooled output of the first. Prompts are written as segments with weights, so
 that nothing here parses the language that the tests check.
+
+compel gives the same hidden states for one chunk whose emphasis is 1 or more; it blends anew what is less, and cuts long
+prompts elsewhere. sd_embed gives the same for chunks without emphasis; it multiplies emphasized states themselves, and
+pools the last chunk.
 """
 
 import torch
+from compel import Compel, ReturnedEmbeddingsType
 from diffusers import EulerDiscreteScheduler
 from safetensors.torch import save_file
 
@@ -91,8 +96,23 @@ def arguments(pipeline, prompt, negative):
     )
 
 
+@torch.no_grad()
+def check_against_compel(pipeline):
+    compel = Compel(
+        tokenizer=[pipeline.tokenizer, pipeline.tokenizer_2],
+        text_encoder=[pipeline.text_encoder, pipeline.text_encoder_2],
+        returned_embeddings_type=ReturnedEmbeddingsType.PENULTIMATE_HIDDEN_STATES_NON_NORMALIZED,
+        requires_pooled=[False, True],
+    )
+    theirs, _ = compel("comic portrait of a (person)1.1 with (glasses)1.5, hat")
+    segments = [("comic portrait of a ", 1.0), ("person", 1.1), (" with ", 1.0), ("glasses", 1.5), (", hat", 1.0)]
+    ours, _ = embeddings(pipeline, segments, 1)
+    assert (theirs - ours).abs().max() < 1e-5
+
+
 def write(base, folder):
     pipeline = pictures.load(base)
+    check_against_compel(pipeline)
     euler = EulerDiscreteScheduler.from_config(pipeline.scheduler.config)
     out = {}
     for name, (prompt, negative) in CASES.items():

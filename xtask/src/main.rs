@@ -1,4 +1,4 @@
-//! Project automation: `cargo xtask tidy`, `codegen`, `dev` and `services`.
+//! Project automation: `cargo xtask tidy`, `codegen`, `features`, `dev` and `services`.
 
 use std::{
     path::{Path, PathBuf},
@@ -9,12 +9,14 @@ use anyhow::{Context, Result, bail};
 
 mod codegen;
 mod dev;
+mod features;
 mod services;
 mod tidy;
 
 const USAGE: &str = "usage: cargo xtask COMMAND
   tidy      check the house rules that no compiler checks
-  codegen   make openapi.json and the dashboard's types and form fields again
+  codegen   make openapi.json, the dashboard's types and form fields, and the unified features again
+  features  the last of these alone, after a change of a dependency
   dev       serve, with a simulated RunPod, and the dashboard reloading on every change
   services  -- COMMAND…: run a command with PostgreSQL, Redis and S3 beside it, for tests";
 
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["tidy"] => tidy::run(&root()),
         ["codegen"] => codegen::run(&root()),
+        ["features"] => features::write(&root()),
         ["dev"] => dev::run(&root()),
         ["services", "--", ref command @ ..] if !command.is_empty() => services::run(&root(), command),
         _ => {

@@ -11,8 +11,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use diffusion::base::BaseOptions;
 use protocol::{
-    agent::{BaseFile, BaseLocation},
+    agent::{BaseFile, BaseLocation, KnownOfBase},
     base::is_relative,
 };
 use rustix::fs::{FlockOperation, flock};
@@ -48,6 +49,14 @@ pub(crate) struct Bases {
 pub(crate) struct Located {
     pub(crate) base: Base,
     _lock: Option<File>,
+}
+
+/// A base with what is said about it; its files are kept as long as this value exists.
+#[derive(Debug)]
+pub(crate) struct Furnished {
+    pub(crate) base: Base,
+    pub(crate) options: BaseOptions,
+    _files: Vec<Located>,
 }
 
 /// Why a base could not be downloaded.
@@ -107,6 +116,33 @@ impl Bases {
             max_bytes,
             web,
         }
+    }
+
+    /// Finds a base on this machine, or downloads it, and the VAE in place of its own.
+    pub(crate) async fn furnish(
+        &self,
+        client: &Client,
+        (location, known): (&BaseLocation, &KnownOfBase),
+        patience: Patience,
+        progress: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<Furnished, BaseError> {
+        let base = self.locate(client, location, patience, progress).await?;
+        let vae = match &known.vae {
+            Some(vae) => Some(self.locate(client, vae, patience, &|_, _| {}).await?),
+            None => None,
+        };
+        let options = BaseOptions {
+            prediction: known.prediction,
+            vae: vae.as_ref().map(|vae| match &vae.base {
+                Base::Path(path) => path.clone(),
+                Base::BuiltIn(name) => PathBuf::from(name),
+            }),
+        };
+        Ok(Furnished {
+            base: base.base.clone(),
+            options,
+            _files: std::iter::once(base).chain(vae).collect(),
+        })
     }
 
     /// Finds a base on this machine, or downloads it; `progress` receives the downloaded and total bytes.

@@ -131,7 +131,11 @@ pub fn native(job: &Job, tell: Tell<'_>, next_order: Next<'_>) -> Result<Ended, 
         done: 0,
         total: 1,
     }));
-    let base = job.base.load(&job.base_options).map_err(|err| chain(&err))?;
+    let mut base = job.base.load(&job.base_options).map_err(|err| chain(&err))?;
+    job.measurements.tell(&mut base).map_err(|err| chain(&err))?;
+    if let Some(news) = job.measurements.news(&base.info) {
+        tell(TrainEvent::Report(news));
+    }
     for message in base.info.warnings() {
         tell(TrainEvent::Report(Report::Log {
             level: LogLevel::Warning,

@@ -21,20 +21,21 @@ use diffusion::{
 use prompt::Reading;
 use protocol::{
     ArtifactId,
-    agent::{ArtifactKind, Assignment, Directive, Finish, GenerateWork},
+    agent::{ArtifactKind, Assignment, Finish, GenerateWork},
     generation::Rendering,
     made::{MadeBase, MadeLora},
     phase::Outcome,
     problem::chain,
 };
-use tokio::sync::mpsc;
 use trainer::made::{self, LoraHashes};
 
 use crate::{
+    break_off::{BreakOff, end_ordered},
     client::{Client, ClientError, Patience},
     instead::{self, Fetched, Holder},
     job::Base,
     lease::Lease,
+    measured::Measurements,
     uploads::HandIn,
     work_dir::WorkDir,
 };
@@ -60,6 +61,7 @@ struct Loaded {
 #[derive(Clone)]
 struct LoadedBase {
     source: Base,
+    options: BaseOptions,
     model: Arc<BaseModel>,
     /// As pictures name it.
     made: MadeBase,
@@ -112,6 +114,7 @@ impl Renderer {
             detail,
             result: None,
             picture,
+            edited: None,
             disk_fault: false,
         };
         client
@@ -154,18 +157,28 @@ impl Renderer {
         }
         let located = work_dir
             .bases()
-            .locate(client, &work.base, Patience::WORKING, &|_, _| {})
+            .furnish(
+                client,
+                (&work.base, &work.base_known),
+                Patience::WORKING,
+                &|_, _| {},
+            )
             .await
             .map_err(|err| chain(&err))?;
         let picture = folder.path().join("picture.png");
         let break_off = BreakOff::default();
         let task = {
             let loaded = Arc::clone(&self.loaded);
-            let (base, request) = (located.base.clone(), work.request.clone());
+            let wanted = Wanted {
+                base: located.base.clone(),
+                options: located.options.clone(),
+                measurements: work_dir.measurements().said(work.base_known.measured.clone()),
+            };
+            let request = work.request.clone();
             let (picture, asked) = (picture.clone(), break_off.flag());
             tokio::task::spawn_blocking(move || {
                 let mut loaded = loaded.lock().unwrap_or_else(PoisonError::into_inner);
-                loaded.render(&base, &loras, &request, &picture, &asked)
+                loaded.render(&wanted, &loras, &request, &picture, &asked)
             })
         };
         task.await
@@ -184,6 +197,13 @@ impl Renderer {
     }
 }
 
+/// A base model on this machine, and what is known of it.
+struct Wanted {
+    base: Base,
+    options: BaseOptions,
+    measurements: Measurements,
+}
+
 /// A LoRA file on this machine and its weight.
 struct WeightedFile {
     sha256: String,
@@ -196,7 +216,7 @@ impl Loaded {
     /// Renders one picture to `path`. The error is text for people.
     fn render(
         &mut self,
-        wanted: &Base,
+        wanted: &Wanted,
         files: &[WeightedFile],
         request: &Rendering,
         path: &Path,
@@ -254,19 +274,24 @@ impl Loaded {
             .map_err(|err| format!("failed to write `{}`: {err}", path.display()))
     }
 
-    fn base(&mut self, wanted: &Base) -> Result<LoadedBase, String> {
+    fn base(&mut self, wanted: &Wanted) -> Result<LoadedBase, String> {
         if let Some(loaded) = &self.base
-            && loaded.source == *wanted
+            && (&loaded.source, &loaded.options) == (&wanted.base, &wanted.options)
         {
             return Ok(loaded.clone());
         }
         // Drop the old one first: two full SDXL models rarely fit into memory together.
         *self = Self::default();
-        let model = Arc::new(wanted.load(&BaseOptions::default()).map_err(|err| chain(&err))?);
+        let mut model = wanted.base.load(&wanted.options).map_err(|err| chain(&err))?;
+        wanted.measurements.tell(&mut model).map_err(|err| chain(&err))?;
+        for warning in model.info.warnings() {
+            tracing::warn!(base = model.info.name, warning, "base model");
+        }
         let loaded = LoadedBase {
-            source: wanted.clone(),
+            source: wanted.base.clone(),
+            options: wanted.options.clone(),
             made: made::base(&model),
-            model,
+            model: Arc::new(model),
         };
         self.base = Some(loaded.clone());
         Ok(loaded)
@@ -308,30 +333,4 @@ fn picture_request(request: &Rendering) -> Result<PictureRequest, String> {
         seed: request.seed,
         initial_noise: None,
     })
-}
-
-/// Cancels a thread when dropped.
-#[derive(Default)]
-struct BreakOff(Arc<AtomicBool>);
-
-impl BreakOff {
-    fn flag(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.0)
-    }
-}
-
-impl Drop for BreakOff {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-async fn end_ordered(orders: &mut mpsc::UnboundedReceiver<Directive>) {
-    loop {
-        match orders.recv().await {
-            Some(Directive::Stop | Directive::Cancel) => return,
-            Some(Directive::Checkpoint | Directive::Sample) => {}
-            None => std::future::pending().await,
-        }
-    }
 }

@@ -15,6 +15,8 @@ use protocol::{
 };
 use trainer::train::TrainJob;
 
+use crate::measured::Measurements;
+
 /// Finds the file of a picture by its SHA-256.
 pub type Pictures = Box<dyn Fn(&str) -> PathBuf + Send>;
 
@@ -28,16 +30,11 @@ pub enum Base {
 }
 
 impl Base {
-    /// Loads the model, and finds out what it predicts.
+    /// Loads the model.
     pub(crate) fn load(&self, options: &BaseOptions) -> Result<BaseModel, BaseError> {
         match self {
-            // What the program brings is known.
             Self::BuiltIn(name) => BaseModel::built_in_on(&Cpu, name, options),
-            Self::Path(path) => {
-                let mut model = BaseModel::load_on(&Cpu, path, options)?;
-                model.confirm_prediction().map_err(BaseError::Observe)?;
-                Ok(model)
-            }
+            Self::Path(path) => BaseModel::load_on(&Cpu, path, options),
         }
     }
 }
@@ -50,10 +47,14 @@ pub struct Job {
     pub base: Base,
     /// What a person says about it.
     pub base_options: BaseOptions,
+    /// What is known of what it does.
+    pub measurements: Measurements,
     /// The pictures to train on.
     pub manifest: Manifest,
     /// Locates their files.
     pub pictures: Pictures,
+    /// The LoRA to begin with, in place of one that changes nothing.
+    pub start_from: Option<PathBuf>,
     /// The checkpoint to resume from.
     pub resume_from: Option<PathBuf>,
     /// The output folder of the engine.
@@ -75,6 +76,7 @@ impl Job {
             manifest: &self.manifest,
             pictures: &pictures,
             folder: &self.folder,
+            start_from: self.start_from.as_deref(),
             resume_from,
         })
     }

@@ -23,6 +23,7 @@ mod checkpoint;
 mod files;
 mod header;
 mod judge;
+mod samples;
 
 use std::{path::PathBuf, time::Duration};
 

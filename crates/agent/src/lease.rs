@@ -68,7 +68,10 @@ impl Reporter {
         match &report {
             Report::Step(_) => self.link.progressed(Progress::Step),
             Report::Finalizing => self.link.progressed(Progress::Finalizing),
-            Report::Stage { .. } | Report::ValidationLoss { .. } | Report::Validated { .. } => {
+            Report::Stage { .. }
+            | Report::ValidationLoss { .. }
+            | Report::Validated { .. }
+            | Report::Measured { .. } => {
                 self.link.progressed(Progress::Other);
             }
             // A line may also say that nothing happens.

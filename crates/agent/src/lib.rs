@@ -4,9 +4,11 @@
 //! HTTP server. A server restart does not end its work: it keeps retrying, and training continues.
 
 mod bases;
+mod break_off;
 mod client;
 pub mod deadman;
 mod disk_fault;
+mod edit;
 pub mod engine;
 #[cfg(test)]
 mod fake_server;
@@ -17,6 +19,7 @@ pub mod kohya;
 mod lease;
 pub mod link;
 pub mod machine;
+mod measured;
 mod run;
 mod train;
 mod transfer;
@@ -25,5 +28,6 @@ mod work_dir;
 
 pub use bases::DEFAULT_CACHE_BYTES;
 pub use client::{ClientError, MailboxAddress, NotAMailbox, Refusal, Transient};
+pub use measured::Measurements;
 pub use run::{AgentError, Config, Role, run};
 pub use work_dir::WorkDirError;

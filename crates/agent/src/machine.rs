@@ -28,7 +28,13 @@ pub fn describe(name: Option<String>, labels: Vec<String>, has_sd_scripts: bool)
         gpu: gpu.map(|gpu| gpu.name),
         engines,
         devices,
-        lora_kinds: vec![LoraKind::Lora],
+        lora_kinds: vec![
+            LoraKind::Lora,
+            LoraKind::Dora,
+            LoraKind::Loha,
+            LoraKind::Lokr,
+            LoraKind::TLora,
+        ],
         protocol: Protocol::CURRENT,
     }
 }

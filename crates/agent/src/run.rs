@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     client::{Client, ClientError, MailboxAddress, Patience, USER_AGENT},
+    edit,
     engine::Train,
     generate::Renderer,
     kohya::Kohya,
@@ -58,7 +59,7 @@ pub struct Config {
 pub enum Role {
     /// Trains one job, then exits.
     Train,
-    /// Renders pictures one after the other, keeping the base model loaded.
+    /// Renders pictures one after the other, keeping the base model loaded, and makes LoRA files out of others.
     Generate,
 }
 
@@ -91,9 +92,9 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
     let web = fetch::Client::new(USER_AGENT, config.hub, config.fetch_from)?;
     let work_dir = WorkDir::open(&config.work_dir, config.base_cache_bytes, web)?;
     let renderer = Renderer::default();
-    let kinds = match config.role {
-        Role::Train => [WorkKind::Train],
-        Role::Generate => [WorkKind::Generate],
+    let kinds: &[WorkKind] = match config.role {
+        Role::Train => &[WorkKind::Train],
+        Role::Generate => &[WorkKind::Generate, WorkKind::Edit],
     };
     // An agent without work has nothing to lose: it ends soon after its server. On a rented machine the supervisor
     // says when it has waited long enough.
@@ -124,7 +125,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
         let reply = tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
             _ = config.link.leave() => return Ok(()),
-            reply = client.claim(&kinds, &config.machine, wait, patience) => reply,
+            reply = client.claim(kinds, &config.machine, wait, patience) => reply,
         };
         let reply = match reply {
             Err(err @ ClientError::Unreachable { .. }) if stays => {
@@ -155,6 +156,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
                         let (engine, kohya) = (config.engine, config.kohya.as_ref());
                         train::run(&client, &work_dir, &assignment, work, engine, kohya, &shutdown).await
                     }
+                    Work::Edit(work) => edit::run(&client, &work_dir, &assignment, work).await,
                     Work::Generate(work) => renderer.run(&client, &work_dir, &assignment, work).await,
                 };
                 (assignment.attempt_id, outcome)

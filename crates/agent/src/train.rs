@@ -2,12 +2,11 @@
 
 use std::{
     error::Error,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use diffusion::base::BaseOptions;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use protocol::{
     agent::{
@@ -20,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    bases::{BaseError, Located},
+    bases::{BaseError, Furnished},
     client::{Client, ClientError, Patience},
     disk_fault,
     engine::{self, Ended, EngineError, TrainEvent, Trained},
@@ -28,6 +27,7 @@ use crate::{
     kohya::Kohya,
     lease::Lease,
     link::Leave,
+    measured::Measurements,
     transfer::TransferError,
     uploads::{HandIn, Uploads},
     work_dir::WorkDir,
@@ -89,6 +89,7 @@ pub(crate) async fn run(
         detail: ending.detail,
         result: ending.result,
         picture: None,
+        edited: None,
         disk_fault: ending.disk_fault,
     };
     let tell = async {
@@ -274,9 +275,10 @@ impl Training<'_> {
             let checkpoint = self
                 .fetch_checkpoint(self.work.resume_from.clone(), &path)
                 .await?;
-            Ok((checkpoint, self.fetch().await?))
+            let start_from = self.fetch_start().await?;
+            Ok((checkpoint, start_from, self.fetch().await?))
         };
-        let (mut checkpoint, located) = match self.unless_ended(&mut orders, fetching).await? {
+        let (mut checkpoint, start_from, located) = match self.unless_ended(&mut orders, fetching).await? {
             Ok(fetched) => fetched,
             Err(ending) => return Ok(ending),
         };
@@ -289,9 +291,11 @@ impl Training<'_> {
             let job = engine::Job {
                 recipe: self.work.recipe.clone(),
                 base: located.base.clone(),
-                base_options: BaseOptions::default(),
+                base_options: located.options.clone(),
+                measurements: self.measurements(),
                 manifest: self.work.manifest.clone(),
                 pictures: self.pictures(),
+                start_from: start_from.clone(),
                 resume_from: checkpoint.is_some().then(|| path.clone()),
                 folder: folder.path().to_owned(),
             };
@@ -363,6 +367,23 @@ impl Training<'_> {
         Ok(None)
     }
 
+    /// Fetches the LoRA to begin with, if the work names one.
+    async fn fetch_start(&self) -> Result<Option<PathBuf>, Failure> {
+        let Some(file) = &self.work.start_from else {
+            return Ok(None);
+        };
+        let path = self.work_dir.lora(&file.sha256);
+        if !path.exists() {
+            self.work_dir.make_room();
+        }
+        match instead::fetch(self.client, self.holder(), file, &path).await? {
+            Fetched::Here => Ok(Some(path)),
+            Fetched::Instead(_) => Err(Failure::Work(
+                "the server sent a checkpoint in place of the LoRA to begin with".to_owned(),
+            )),
+        }
+    }
+
     /// The same after the engine could not go on from a checkpoint that came whole.
     async fn fetch_older(
         &self,
@@ -381,7 +402,7 @@ impl Training<'_> {
     }
 
     /// Fetches the base model and the pictures that are not cached.
-    async fn fetch(&self) -> Result<Located, Failure> {
+    async fn fetch(&self) -> Result<Furnished, Failure> {
         self.work_dir.make_room();
         let total = u32::try_from(self.work.manifest.items.len()).unwrap_or(u32::MAX);
         let fetches = self.work.manifest.items.iter().map(|item| async {
@@ -416,7 +437,7 @@ impl Training<'_> {
         self.fetch_base().await
     }
 
-    async fn fetch_base(&self) -> Result<Located, Failure> {
+    async fn fetch_base(&self) -> Result<Furnished, Failure> {
         let said_at = Mutex::new(None::<Instant>);
         let progress = |n_bytes: u64, total: u64| {
             let mut said_at = said_at.lock().unwrap_or_else(PoisonError::into_inner);
@@ -432,9 +453,10 @@ impl Training<'_> {
             });
         };
         let bases = self.work_dir.bases();
-        let located = bases.locate(self.client, &self.work.base, Patience::WORKING, &progress);
-        let err = match located.await {
-            Ok(located) => return Ok(located),
+        let wanted = (&self.work.base, &self.work.base_known);
+        let furnished = bases.furnish(self.client, wanted, Patience::WORKING, &progress);
+        let err = match furnished.await {
+            Ok(furnished) => return Ok(furnished),
             Err(err) => err,
         };
         // A copy in the object store may be lost; other hosts are none of the server's business.
@@ -458,6 +480,11 @@ impl Training<'_> {
                 None => std::future::pending().await,
             }
         }
+    }
+
+    fn measurements(&self) -> Measurements {
+        let said = self.work.base_known.measured.clone();
+        self.work_dir.measurements().said(said)
     }
 
     fn pictures(&self) -> engine::Pictures {

@@ -131,6 +131,7 @@ impl HandIn {
             ArtifactKind::PictureBefore => format!("{name}-before.png"),
             ArtifactKind::PictureAfter => format!("{name}-after.png"),
             ArtifactKind::Picture => format!("{name}.png"),
+            ArtifactKind::Edited => format!("{name}.{extension}"),
         }
     }
 }

@@ -13,7 +13,7 @@ use protocol::{
 };
 use rustix::fs::{FlockOperation, flock};
 
-use crate::bases::Bases;
+use crate::{bases::Bases, measured::Measurements};
 
 const PICTURES: &str = "pictures";
 const LORAS: &str = "loras";
@@ -127,6 +127,11 @@ impl WorkDir {
     /// Where base models are cached.
     pub(crate) fn bases(&self) -> Bases {
         Bases::new(self.path.join("bases"), self.max_base_bytes, self.web.clone())
+    }
+
+    /// What base models were measured to do.
+    pub(crate) fn measurements(&self) -> Measurements {
+        Measurements::at(&self.path)
     }
 
     /// A folder for one attempt, removed when the value is dropped.

@@ -99,6 +99,12 @@ impl BucketLimits {
             max_side,
         }
     }
+
+    /// The size of a square picture.
+    fn square(&self) -> Size {
+        let side = (self.resolution / self.step * self.step).max(self.step);
+        Size::new(side, side)
+    }
 }
 
 impl Buckets {
@@ -116,8 +122,7 @@ impl Buckets {
             max_side,
         } = limits;
         let area = u64::from(resolution) * u64::from(resolution);
-        let square = (resolution / step * step).max(step);
-        let mut sizes = vec![Size::new(square, square)];
+        let mut sizes = vec![limits.square()];
         for width in (min_side..=max_side).step_by(step as usize) {
             let fitting = area / u64::from(width) / u64::from(step) * u64::from(step);
             let height = fitting.min(u64::from(max_side)) as u32;
@@ -128,6 +133,11 @@ impl Buckets {
         sizes.sort_unstable();
         sizes.dedup();
         Self { sizes, limits }
+    }
+
+    /// The size of a square picture.
+    pub fn square(&self) -> Size {
+        self.limits.square()
     }
 
     /// The sizes, ascending by width, then by height.

@@ -1,6 +1,10 @@
-//! Captions: decodes their files, and prepends the trigger word.
+//! Captions: decodes their files, prepends the trigger word, and varies them from view to view.
 
 use std::borrow::Cow;
+
+use protocol::text;
+
+pub mod rules;
 
 /// A caption read from a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,8 +72,8 @@ pub fn decode(bytes: &[u8]) -> Result<Caption, CaptionError> {
         }
         _ => Cow::Borrowed(utf8(bytes)?),
     };
-    let visible: String = raw.chars().filter(|&c| !is_invisible(c)).collect();
-    if visible.len() != raw.trim_start_matches('\u{feff}').len() {
+    let visible: String = raw.chars().filter_map(kept).collect();
+    if visible != raw.trim_start_matches('\u{feff}') {
         notes.push("invisible characters removed from the caption".to_owned());
     }
     let lines: Vec<&str> = visible
@@ -97,9 +101,49 @@ pub fn with_trigger<'a>(caption: &'a str, trigger_word: &str) -> Cow<'a, str> {
     if trigger_word.is_empty() || holds_word(caption, trigger_word) {
         return Cow::Borrowed(caption);
     }
-    Cow::Owned(match caption.trim() {
+    Cow::Owned(prepended(caption, trigger_word))
+}
+
+fn prepended(caption: &str, trigger_word: &str) -> String {
+    match caption.trim() {
         "" => trigger_word.to_owned(),
         caption => format!("{trigger_word}, {caption}"),
+    }
+}
+
+/// The caption without the trigger word, wherever it stands as a separate word: what the rest of it says. Tags that are
+/// empty then are gone.
+pub fn without_trigger(caption: &str, trigger_word: &str) -> String {
+    let word = trigger_word.trim();
+    if word.is_empty() {
+        return caption.to_owned();
+    }
+    let tags = caption.split(',').map(|tag| {
+        let mut rest = tag.to_owned();
+        while let Some((start, end)) = place_of_word(&rest, word) {
+            rest.replace_range(start..end, "");
+        }
+        rest.split_whitespace().collect::<Vec<_>>().join(" ")
+    });
+    let tags: Vec<String> = tags.filter(|tag| !tag.is_empty()).collect();
+    tags.join(", ")
+}
+
+/// Where a word begins and ends in a text in which it stands as a separate word. Letters are compared one by one, since
+/// some of them are longer in lower case.
+fn place_of_word(text: &str, word: &str) -> Option<(usize, usize)> {
+    let is_part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    let n_chars = word.chars().count();
+    text.char_indices().find_map(|(start, _)| {
+        let found = &text[start..];
+        let end = start
+            + found
+                .char_indices()
+                .nth(n_chars)
+                .map_or(found.len(), |(at, _)| at);
+        let is_same = text[start..end].to_lowercase() == word.to_lowercase();
+        let is_apart = !is_part(text[..start].chars().next_back()) && !is_part(text[end..].chars().next());
+        (is_same && is_apart).then_some((start, end))
     })
 }
 
@@ -140,10 +184,16 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, CaptionError>
     String::from_utf16(&units).map_err(|_| CaptionError::NotUtf16)
 }
 
-/// Zero-width characters, byte order marks and control characters other than white space.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{ad}')
-        || (c.is_control() && !c.is_whitespace())
+/// None for zero-width characters, byte order marks, and what no field may hold; of the last, white space becomes a
+/// space.
+fn kept(c: char) -> Option<char> {
+    if matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{ad}') {
+        return None;
+    }
+    match text::check_text(c.encode_utf8(&mut [0; 4])) {
+        Ok(()) => Some(c),
+        Err(_) => c.is_whitespace().then_some(' '),
+    }
 }
 
 #[cfg(test)]

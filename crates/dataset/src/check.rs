@@ -18,7 +18,7 @@ use crate::{
     buckets::{Buckets, Size},
     caption,
     decoder::Decoder,
-    ingest::{Batch, IngestError, IngestedItem},
+    ingest::{Batch, IngestError, IngestedItem, showing},
     picture::NormalizedPicture,
     split,
 };
@@ -230,6 +230,7 @@ fn judge(
                 "has no caption: add a .txt file of the same name".into(),
             );
         } else if let Some(trigger) = &options.trigger_word
+            && !showing(&item.file_name).regularization
             && !caption::holds_word(&item.caption, trigger)
         {
             find(
@@ -307,6 +308,7 @@ fn manifest_item(item: &IngestedItem) -> ManifestItem {
         height: item.height,
         caption: item.caption.clone(),
         split: Split::Train,
+        showing: showing(&item.file_name),
     }
 }
 

@@ -5,7 +5,7 @@ use fast_image_resize::{
     images::{TypedImage, TypedImageRef},
     pixels::U8x3,
 };
-use image::RgbImage;
+use image::{GrayImage, Luma, Rgb, RgbImage};
 
 use crate::buckets::{Placement, Size};
 
@@ -95,6 +95,41 @@ pub fn crop(picture: &RgbImage, placement: &Placement) -> Crop {
         size: placement.bucket,
         time_ids,
     }
+}
+
+/// Brings a picture's alpha to its bucket as [`crop`] does with its colors, and averages it over squares of `side`
+/// pixels: `[height / side, width / side]`, from 0 (transparent) to 1.
+///
+/// So sd-scripts makes a loss mask of it (`apply_masked_loss` in `library/custom_train_functions.py` resizes it to the
+/// latents by area).
+///
+/// # Panics
+///
+/// If the placement was made for a picture of another size, or its bucket is no multiple of `side`.
+pub fn crop_mask(alpha: &GrayImage, placement: &Placement, side: u32) -> Vec<f32> {
+    let opaque = |pixel: &Luma<u8>| Rgb([pixel[0]; 3]);
+    let alpha = RgbImage::from_fn(alpha.width(), alpha.height(), |x, y| {
+        opaque(alpha.get_pixel(x, y))
+    });
+    let Crop { pixels, size, .. } = crop(&alpha, placement);
+    assert!(
+        size.width.is_multiple_of(side) && size.height.is_multiple_of(side),
+        "a bucket of {size} has no squares of {side} pixels"
+    );
+    let (width, side) = (size.width as usize, side as usize);
+    let (columns, rows) = (width / side, size.height as usize / side);
+    let mut mask = Vec::with_capacity(columns * rows);
+    for row in 0..rows {
+        for column in 0..columns {
+            let square = (0..side * side).map(|at| {
+                let (y, x) = (row * side + at / side, column * side + at % side);
+                // From -1 and 1.
+                f64::from(pixels[y * width + x]).midpoint(1.0)
+            });
+            mask.push((square.sum::<f64>() / (side * side) as f64) as f32);
+        }
+    }
+    mask
 }
 
 /// Resizes a picture, stretching it if the aspect ratio differs.

@@ -103,8 +103,10 @@ impl Decoder {
             Some(pool) => pool.normalize(bytes, n_pixels),
             None => {
                 let Upright { pixels, notes } = guarded(bytes).map_err(refused)?;
-                let png = picture::encode_png(&pixels);
-                Ok(NormalizedPicture::new(png, pixels.dimensions(), notes))
+                let mut png = Vec::new();
+                picture::write_png(&pixels, &mut png).expect("memory takes all of it");
+                let size = (pixels.width(), pixels.height());
+                Ok(NormalizedPicture::new(png, size, notes))
             }
         }
     }

@@ -42,8 +42,8 @@ use crate::{
 mod archive;
 mod name;
 
-pub use archive::Limits;
-pub use name::displayable;
+pub use archive::{ArchiveError, Limits, open_archive};
+pub use name::{displayable, showing};
 
 /// Largest single file that is read, in bytes.
 pub use protocol::limits::MAX_UPLOADED_FILE_BYTES as MAX_FILE_BYTES;

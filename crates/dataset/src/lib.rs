@@ -12,6 +12,7 @@ pub mod caption;
 pub mod check;
 pub mod crop;
 pub mod decoder;
+pub mod epoch;
 pub mod ingest;
 pub mod picture;
 pub mod split;

@@ -1,4 +1,7 @@
-//! Decodes a picture of any kind and normalizes it: plain sRGB pixels, upright, opaque, in a PNG.
+//! Decodes a picture of any kind and normalizes it: plain sRGB pixels, upright, in a PNG.
+//!
+//! A picture that is transparent somewhere keeps its alpha. Engines see it laid on white, and the alpha as a mask that says
+//! where a training looks ([`read_masked`]).
 //!
 //! This folder owns every picture decoder of the workspace; `cargo xtask tidy` finds one that is named elsewhere.
 //! A file goes through [`facts`] first, which knows its sizes before any decoder makes room for them.
@@ -7,8 +10,8 @@ use std::io::{self, Write};
 
 use bytes::Bytes;
 use image::{
-    ColorType, DynamicImage, ExtendedColorType, GenericImageView as _, ImageEncoder as _, ImageError,
-    ImageFormat, RgbImage,
+    ColorType, DynamicImage, ExtendedColorType, GenericImageView as _, GrayImage, ImageEncoder as _,
+    ImageError, ImageFormat, RgbImage, Rgba, RgbaImage,
     codecs::png::{CompressionType, FilterType, PngEncoder},
     metadata::Orientation,
 };
@@ -33,7 +36,7 @@ pub const MIN_SIDE: u32 = 64;
 /// A picture as all engines see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NormalizedPicture {
-    /// Its pixels: an 8-bit RGB PNG without metadata. Equal pixels give equal bytes.
+    /// Its pixels: an 8-bit PNG without metadata, RGB or, if some are transparent, RGBA. Equal pixels give equal bytes.
     pub png: Bytes,
     /// Width in pixels.
     pub width: u32,
@@ -115,10 +118,10 @@ pub enum PictureError {
 }
 
 /// A decoded and normalized picture, before encoding.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Upright {
-    /// Its pixels.
-    pub pixels: RgbImage,
+    /// Its pixels, 8-bit RGB or RGBA.
+    pub pixels: DynamicImage,
     /// See [`NormalizedPicture::notes`].
     pub notes: Vec<String>,
 }
@@ -126,17 +129,15 @@ pub struct Upright {
 /// Decodes a picture completely and normalizes it.
 ///
 /// In this order: format from its first bytes, size limits before any pixel is decoded, the whole file,
-/// colors to sRGB by its ICC profile, transparency onto white, EXIF orientation. All metadata is left
+/// colors to sRGB by its ICC profile, white where nothing is to be seen, EXIF orientation. All metadata is left
 /// behind, places where photographs were taken included.
 ///
 /// Use [`crate::decoder`] for untrusted input, which does this in another process.
 pub fn normalize(bytes: &[u8]) -> Result<NormalizedPicture, PictureError> {
     let Upright { pixels, notes } = upright(bytes)?;
-    Ok(NormalizedPicture::new(
-        encode_png(&pixels),
-        pixels.dimensions(),
-        notes,
-    ))
+    let mut png = Vec::new();
+    write_png(&pixels, &mut png).expect("memory takes all of it");
+    Ok(NormalizedPicture::new(png, pixels.dimensions(), notes))
 }
 
 impl NormalizedPicture {
@@ -166,7 +167,7 @@ pub fn upright(bytes: &[u8]) -> Result<Upright, PictureError> {
         return Err(PictureError::TooSmall { width, height });
     }
     Ok(Upright {
-        pixels: picture.into_rgb8(),
+        pixels: picture,
         notes,
     })
 }
@@ -181,20 +182,70 @@ pub fn declared_pixels(bytes: &[u8]) -> u64 {
     size.map_or(0, |(width, height)| u64::from(width) * u64::from(height))
 }
 
-/// Reads a picture that [`normalize`] made.
+/// Reads a picture that [`normalize`] made, laid on white.
 pub fn read_normalized(png: &[u8]) -> Result<RgbImage, PictureError> {
-    let mut notes = Vec::new();
-    let (picture, _) = decode(png, ImageFormat::Png, &mut notes)?;
-    Ok(picture.into_rgb8())
+    Ok(read_masked(png)?.0)
 }
 
-/// Whether this is a PNG of 8-bit RGB pixels, of this size, with nothing else in it; its pixels are not looked at.
+/// Reads a picture that [`normalize`] made, laid on white, and its alpha if some of it is transparent.
+pub fn read_masked(png: &[u8]) -> Result<(RgbImage, Option<GrayImage>), PictureError> {
+    let picture = decoded(png, ImageFormat::Png, &mut Vec::new())?.0;
+    if !picture.color().has_alpha() {
+        return Ok((picture.into_rgb8(), None));
+    }
+    let rgba = on_white(picture.into_rgba8());
+    let alpha = rgba.pixels().map(|pixel| pixel[3]).collect();
+    let mask =
+        GrayImage::from_raw(rgba.width(), rgba.height(), alpha).expect("there is one byte for each pixel");
+    Ok((DynamicImage::ImageRgba8(rgba).into_rgb8(), Some(mask)))
+}
+
+/// The bytes of a PNG file that [`is_transparent`] looks at.
+pub const HEADER_BYTES: usize = 26;
+
+/// Whether a picture that [`normalize`] made has an alpha, by the beginning of its file.
+pub fn is_transparent(header: &[u8]) -> bool {
+    // The color type is the tenth byte of the first chunk, behind the signature, a length and a name; 6 is RGBA.
+    header.get(HEADER_BYTES - 1) == Some(&6)
+}
+
+/// A picture that [`normalize`] made, for programs that drop the alpha, or take it as a mask, and look at the colors alone:
+/// they are laid on white.
+pub fn laid_on_white(png: &[u8]) -> Result<Vec<u8>, PictureError> {
+    let picture = decoded(png, ImageFormat::Png, &mut Vec::new())?.0;
+    let mut laid = Vec::new();
+    let picture = DynamicImage::ImageRgba8(on_white(picture.into_rgba8()));
+    write_png(&picture, &mut laid).expect("memory takes all of it");
+    Ok(laid)
+}
+
+/// Mixes each color with white by its alpha, which stays.
+fn on_white(mut rgba: RgbaImage) -> RgbaImage {
+    for pixel in rgba.pixels_mut() {
+        let alpha = u32::from(pixel[3]);
+        for channel in &mut pixel.0[..3] {
+            let mixed = u32::from(*channel) * alpha + 255 * (255 - alpha);
+            *channel = ((mixed + 127) / 255) as u8;
+        }
+    }
+    rgba
+}
+
+/// Whether this is a PNG of 8-bit RGB or RGBA pixels, of this size, with nothing else in it; its pixels are not looked at.
 pub(crate) fn is_plain_png(png: &[u8], (width, height): (u32, u32)) -> bool {
-    // Bits, color type (2 is RGB), compression, filter, no interlacing.
-    let header = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[8, 2, 0, 0, 0]].concat();
+    // Bits, color type (2 is RGB, 6 is RGBA), compression, filter, no interlacing.
+    let header = |color| {
+        [
+            &width.to_be_bytes()[..],
+            &height.to_be_bytes(),
+            &[8, color, 0, 0, 0],
+        ]
+        .concat()
+    };
+    let headers = [header(2), header(6)];
     facts::png::chunks(png).is_some_and(|chunks| {
         let (first, rest) = (chunks.first(), chunks.get(1..).unwrap_or_default());
-        first.is_some_and(|(name, data)| name == b"IHDR" && *data == header)
+        first.is_some_and(|(name, data)| name == b"IHDR" && headers.iter().any(|header| *data == header))
             && facts::check_size(width, height).is_ok()
             && width.min(height) >= MIN_SIDE
             && rest.split_last().is_some_and(|(last, pixels)| {
@@ -208,18 +259,29 @@ pub(crate) fn is_plain_png(png: &[u8], (width, height): (u32, u32)) -> bool {
 /// Writes pixels as a PNG without metadata; equal pixels give equal bytes.
 pub fn encode_png(pixels: &RgbImage) -> Vec<u8> {
     let mut png = Vec::new();
-    write_png(pixels, &mut png).expect("memory takes all of it");
+    let written = write(
+        pixels.as_raw(),
+        pixels.dimensions(),
+        ExtendedColorType::Rgb8,
+        &mut png,
+    );
+    written.expect("memory takes all of it");
     png
 }
 
-/// Writes what [`encode_png`] gives, piece by piece.
-pub fn write_png(pixels: &RgbImage, to: &mut impl Write) -> io::Result<()> {
-    let written = PngEncoder::new_with_quality(to, CompressionType::Fast, FilterType::Adaptive).write_image(
-        pixels.as_raw(),
-        pixels.width(),
-        pixels.height(),
-        ExtendedColorType::Rgb8,
-    );
+/// Writes the pixels of [`Upright`] piece by piece, as [`encode_png`] does.
+pub fn write_png(pixels: &DynamicImage, to: &mut impl Write) -> io::Result<()> {
+    write(pixels.as_bytes(), pixels.dimensions(), pixels.color().into(), to)
+}
+
+fn write(
+    bytes: &[u8],
+    (width, height): (u32, u32),
+    color: ExtendedColorType,
+    to: &mut impl Write,
+) -> io::Result<()> {
+    let encoder = PngEncoder::new_with_quality(to, CompressionType::Fast, FilterType::Adaptive);
+    let written = encoder.write_image(bytes, width, height, color);
     written.map_err(|err| match err {
         ImageError::IoError(err) => err,
         err => io::Error::other(err),
@@ -240,8 +302,18 @@ fn format_of(bytes: &[u8]) -> Result<ImageFormat, PictureError> {
     }
 }
 
-/// Decodes all pixels, as opaque 8-bit sRGB.
+/// Decodes all pixels, as 8-bit sRGB, with their alpha if some are transparent.
 fn decode(
+    bytes: &[u8],
+    format: ImageFormat,
+    notes: &mut Vec<String>,
+) -> Result<(DynamicImage, Orientation), PictureError> {
+    let (picture, orientation) = decoded(bytes, format, notes)?;
+    Ok((plain(picture, notes)?, orientation))
+}
+
+/// Decodes all pixels, as 8-bit sRGB with the alpha that the file has.
+fn decoded(
     bytes: &[u8],
     format: ImageFormat,
     notes: &mut Vec<String>,
@@ -255,7 +327,7 @@ fn decode(
     let picture = decode::pixels(facts.pieces, format, &needs)?;
     note_conversion(picture.color(), facts.is_cmyk, facts.is_palette, notes);
     let picture = color::to_srgb(picture, facts.profile, notes);
-    Ok((flatten(picture, notes)?, facts.orientation))
+    Ok((picture, facts.orientation))
 }
 
 /// What decoding takes beside the pixels.
@@ -282,7 +354,11 @@ impl Needs {
         });
         let is_copied = is_deep || !color.has_color();
         let converting = if is_copied { decoded + flat } else { decoded };
-        let turning = if self.is_turned { of(6) } else { 0 };
+        let turning = match (self.is_turned, color.has_alpha()) {
+            (false, _) => 0,
+            (true, false) => of(6),
+            (true, true) => of(8),
+        };
         let most = (decoded + self.working).max(converting).max(turning);
         if self.file + most > MAX_DECODING_BYTES {
             return Err(PictureError::TooCostly);
@@ -315,28 +391,31 @@ fn note_conversion(decoded: ColorType, is_cmyk: bool, is_palette: bool, notes: &
     }
 }
 
-/// Lays a picture on white. The color of transparent pixels is often arbitrary, so alpha is never dropped.
-fn flatten(picture: DynamicImage, notes: &mut Vec<String>) -> Result<DynamicImage, PictureError> {
+/// A picture as RGB, or as RGBA if some of it is transparent. The color of pixels that cannot be seen is arbitrary: they
+/// become white.
+fn plain(picture: DynamicImage, notes: &mut Vec<String>) -> Result<DynamicImage, PictureError> {
     if !picture.color().has_alpha() {
-        return Ok(picture);
+        return Ok(picture.into_rgb8().into());
     }
     let rgba = picture.into_rgba8();
     if rgba.pixels().all(|pixel| pixel[3] == 0) {
         return Err(PictureError::FullyTransparent);
     }
-    if rgba.pixels().any(|pixel| pixel[3] != 255) {
-        notes.push("transparent areas filled with white".to_owned());
-    }
+    let is_transparent = rgba.pixels().any(|pixel| pixel[3] != 255);
     // In place: a second copy of a large picture is what memory runs out for.
     let (width, height) = rgba.dimensions();
+    if is_transparent {
+        notes.push("transparent areas filled with white".to_owned());
+        let mut rgba = rgba;
+        for pixel in rgba.pixels_mut().filter(|pixel| pixel[3] == 0) {
+            *pixel = Rgba([255, 255, 255, 0]);
+        }
+        return Ok(DynamicImage::ImageRgba8(rgba));
+    }
     let mut bytes = rgba.into_raw();
     let n_pixels = bytes.len() / 4;
     for index in 0..n_pixels {
-        let alpha = u32::from(bytes[4 * index + 3]);
-        for channel in 0..3 {
-            let mixed = u32::from(bytes[4 * index + channel]) * alpha + 255 * (255 - alpha);
-            bytes[3 * index + channel] = ((mixed + 127) / 255) as u8;
-        }
+        bytes.copy_within(4 * index..4 * index + 3, 3 * index);
     }
     bytes.truncate(3 * n_pixels);
     let rgb = RgbImage::from_raw(width, height, bytes).expect("three bytes are left of each pixel");

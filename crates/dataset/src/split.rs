@@ -17,6 +17,11 @@ pub enum FreezeError {
     /// Everything is held out.
     #[error("all {0} pictures are held out: at least one must be used for training")]
     NothingToTrainOn(usize),
+    /// Regularization pictures keep something as it is; they teach nothing.
+    #[error(
+        "no picture is there to be trained on but regularization pictures: add some of what the LoRA is to learn"
+    )]
+    OnlyRegularization,
     /// The same pixels on both sides.
     #[error(
         "picture {held_out} is held out but has the same pixels as the training picture {trained}: remove one, or \
@@ -34,7 +39,7 @@ pub enum FreezeError {
 ///
 /// Pictures that are marked as held out stay so. If none is, some are chosen by the hash of their pixels,
 /// so that the same dataset always holds out the same ones: none of fewer than 12, 2 to 4 of up to 30,
-/// a tenth of more. Equal pixels always end up on the same side.
+/// a tenth of more. Equal pixels always end up on the same side. Regularization pictures are never held out.
 pub fn freeze(id: DatasetVersionId, mut items: Vec<ManifestItem>) -> Result<Manifest, FreezeError> {
     if items.is_empty() {
         return Err(FreezeError::Empty);
@@ -43,8 +48,11 @@ pub fn freeze(id: DatasetVersionId, mut items: Vec<ManifestItem>) -> Result<Mani
     if items.iter().all(|item| item.split == Split::Train) {
         hold_some_out(&mut items);
     }
-    if items.iter().all(|item| item.split == Split::HeldOut) {
-        return Err(FreezeError::NothingToTrainOn(items.len()));
+    if !items.iter().any(ManifestItem::is_subject) {
+        return Err(match items.iter().find(|item| item.is_regularization()) {
+            Some(_) => FreezeError::OnlyRegularization,
+            None => FreezeError::NothingToTrainOn(items.len()),
+        });
     }
     check_for_leaks(&items)?;
     Ok(Manifest { id, items })
@@ -61,9 +69,10 @@ pub fn default_held_out(n_items: usize) -> usize {
 }
 
 fn hold_some_out(items: &mut [ManifestItem]) {
-    let n_wanted = default_held_out(items.len());
+    let subjects = || items.iter().enumerate().filter(|(_, item)| item.is_subject());
+    let n_wanted = default_held_out(subjects().count());
     let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (index, item) in items.iter().enumerate() {
+    for (index, item) in subjects() {
         // Hashed once more, so that the order has nothing to do with any other use of the hash.
         let order = hex::encode(Sha256::digest(format!("held out {}", item.sha256)));
         groups.entry(order).or_default().push(index);

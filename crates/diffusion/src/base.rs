@@ -13,7 +13,7 @@ use std::{
     sync::Arc,
 };
 
-use protocol::base::Prediction;
+use protocol::base::{Measured, Prediction};
 use sha2::{Digest, Sha256};
 
 pub use self::{
@@ -33,7 +33,7 @@ use crate::{
     text_encoder::TextEncoder,
     unet::Unet,
     vae::Vae,
-    weights::{Checkpoint, Component, FileError, TensorFile},
+    weights::{Checkpoint, Component, FileError, Folder, TensorFile},
 };
 
 /// A base model in memory. Nothing ever changes it: LoRAs are applied beside it.
@@ -57,7 +57,7 @@ pub struct BaseModel<D: Device = Cpu> {
 }
 
 /// Facts about a base model.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct BaseInfo {
     /// Name of the file or folder, or of the built-in model.
     pub name: String,
@@ -72,8 +72,14 @@ pub struct BaseInfo {
     pub absent_negative_is_zero: bool,
     /// What its U-Net predicts, and how that is known.
     pub predicts: Predicts,
+    /// What its U-Net was measured to do, if that is known.
+    pub measured: Option<Measured>,
+    /// The title in the header of one of its files, as sd-scripts and others write it (`modelspec.title`).
+    pub title: Option<String>,
     /// What its files hold beside the model.
     pub extras: Extras,
+    /// The files with its tensors, and the VAE in place of its own; none that are part of the program.
+    pub files: Vec<PathBuf>,
 }
 
 /// What a person says about a base model.
@@ -95,8 +101,8 @@ pub enum BaseError {
     #[error(transparent)]
     File(#[from] FileError),
     /// The U-Net could not be asked.
-    #[error("failed to find out what the U-Net predicts")]
-    Observe(#[source] candle_core::Error),
+    #[error("failed to measure what the U-Net predicts")]
+    Measure(#[source] candle_core::Error),
     /// The tensors do not fit together.
     #[error(transparent)]
     Weights(#[from] WeightError),
@@ -228,16 +234,12 @@ impl<D: Device> BaseModel<D> {
 
     /// SHA-256 over the hashes of all weight files: the same for the same weights, wherever they lie. Reads all.
     pub fn fingerprint(&self) -> String {
-        fingerprint(&self.files)
+        self.hashes().fingerprint
     }
 
     /// What tells its weights from others. Reads all of them, once.
     pub fn hashes(&self) -> BaseHashes {
-        let files: Vec<String> = self.files.iter().map(|file| file.sha256()).collect();
-        BaseHashes {
-            fingerprint: fingerprint_of(&files),
-            file_sha256: <[String; 1]>::try_from(files).ok().map(|[hash]| hash),
-        }
+        BaseHashes::of(&self.files)
     }
 
     fn single_file(&self) -> Option<&TensorFile> {
@@ -257,9 +259,14 @@ pub struct BaseHashes {
     pub file_sha256: Option<String>,
 }
 
-fn fingerprint(files: &[Arc<TensorFile>]) -> String {
-    let hashes: Vec<String> = files.iter().map(|file| file.sha256()).collect();
-    fingerprint_of(&hashes)
+impl BaseHashes {
+    fn of(files: &[Arc<TensorFile>]) -> Self {
+        let files: Vec<String> = files.iter().map(|file| file.sha256()).collect();
+        Self {
+            fingerprint: fingerprint_of(&files),
+            file_sha256: <[String; 1]>::try_from(files).ok().map(|[hash]| hash),
+        }
+    }
 }
 
 fn fingerprint_of(hashes: &[String]) -> String {
@@ -275,12 +282,13 @@ fn fingerprint_of(hashes: &[String]) -> String {
 }
 
 impl BaseInfo {
-    /// The [fingerprint](BaseModel::fingerprint) of a model that need not be loaded for it.
+    /// The [hashes](BaseModel::hashes) of a model that need not be loaded for them.
     ///
     /// # Errors
     /// If there is nothing at the path, or something else than an SDXL model.
-    pub fn fingerprint(path: &Path) -> Result<String, BaseError> {
-        Ok(fingerprint(&Checkpoint::open(path)?.files))
+    pub fn hashes(path: &Path, options: &BaseOptions) -> Result<BaseHashes, BaseError> {
+        let checkpoint = Checkpoint::open_with(path, options.vae.as_deref())?;
+        Ok(BaseHashes::of(&checkpoint.files))
     }
 
     /// Looks at a single-file checkpoint or a diffusers folder without reading its tensors: whether each that the model
@@ -305,12 +313,16 @@ impl BaseInfo {
     /// What a person should know about it before using it, as sentences.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings: Vec<String> = self.extras.warning().into_iter().collect();
-        warnings.extend(self.predicts.conflicts.iter().map(|conflict| {
-            format!(
-                "{conflict}; it is taken as {}",
-                self.predicts.prediction.describe()
-            )
-        }));
+        let taken = self.predicts.prediction;
+        warnings.extend(
+            self.predicts
+                .conflicts
+                .iter()
+                .map(|conflict| format!("{conflict}; it is taken as {}", taken.describe())),
+        );
+        let said_by = self.predicts.said_by.as_deref();
+        let measured = self.measured.as_ref();
+        warnings.extend(measured.and_then(|measured| measured.contradiction(taken, said_by)));
         warnings
     }
 
@@ -329,7 +341,19 @@ impl BaseInfo {
             native_resolution: sizes.native_resolution,
             absent_negative_is_zero: sizes.absent_negative_is_zero,
             predicts,
+            measured: None,
+            title: (checkpoint.files.iter())
+                .find_map(|file| file.metadata().get("modelspec.title"))
+                .cloned(),
             extras,
+            files: match &checkpoint.folder {
+                Some(Folder::BuiltIn { .. }) => Vec::new(),
+                _ => checkpoint
+                    .files
+                    .iter()
+                    .map(|file| file.path().to_owned())
+                    .collect(),
+            },
         };
         Ok((info, sizes))
     }

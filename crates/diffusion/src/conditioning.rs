@@ -6,7 +6,8 @@ use prompt::{Chunk, Prompt};
 use crate::{
     cpu::Cpu,
     device::{Device, HOST},
-    graph::AdapterSet,
+    graph::{AdapterSet, Eager, Graph},
+    layers::Linear,
     text_encoder::{EncodedText, TextEncoder},
     tokenizer::{self, CHUNK, Padding, TokenLength, Tokenizer},
     unet::sinusoids,
@@ -21,6 +22,75 @@ pub struct TextEncoders<D: Device = Cpu> {
     pub second: TextEncoder<D>,
     /// What fills the second encoder's chunks; the first one's are filled with the end token.
     pub second_padding: Padding,
+}
+
+/// Texts as the encoders take them: chunks of tokens, those of one text behind each other.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TextTokens {
+    /// For CLIP-L.
+    pub first: Vec<[u32; CHUNK]>,
+    /// For OpenCLIP-bigG.
+    pub second: Vec<[u32; CHUNK]>,
+    /// Chunks of each text.
+    pub n_chunks: usize,
+    /// What the hidden states of each position are multiplied by, as sd-scripts does with emphasis
+    /// (`encode_tokens_with_weights` in `library/strategy_sdxl.py`): without anything to make up for it, and without an
+    /// effect on the pooled output. Empty if all are 1.
+    pub weights: Vec<f32>,
+}
+
+impl TextTokens {
+    /// Positions that each text has in the context: one begin, one end.
+    pub fn n_positions(&self) -> usize {
+        self.n_chunks * (CHUNK - 2) + 2
+    }
+
+    /// Some of the texts.
+    pub fn part(&self, start: usize, len: usize) -> Self {
+        let of_each = |n: usize| start * n..(start + len) * n;
+        let chunks = of_each(self.n_chunks);
+        let weights = self.weights.get(of_each(self.n_positions()));
+        Self {
+            first: self.first[chunks.clone()].to_vec(),
+            second: self.second[chunks].to_vec(),
+            n_chunks: self.n_chunks,
+            weights: weights.unwrap_or_default().to_vec(),
+        }
+    }
+
+    /// Texts of the same length behind each other.
+    pub fn cat<'a>(texts: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut all = Self {
+            first: Vec::new(),
+            second: Vec::new(),
+            n_chunks: 1,
+            weights: Vec::new(),
+        };
+        for text in texts {
+            all.n_chunks = text.n_chunks;
+            all.first.extend_from_slice(&text.first);
+            all.second.extend_from_slice(&text.second);
+            if text.weights.is_empty() {
+                let n = text.first.len() / text.n_chunks * text.n_positions();
+                all.weights.resize(all.weights.len() + n, 1.0);
+            } else {
+                all.weights.extend_from_slice(&text.weights);
+            }
+        }
+        if all.weights.iter().all(|weight| *weight == 1.0) {
+            all.weights.clear();
+        }
+        all
+    }
+}
+
+/// What both encoders say about texts, on its way through a graph.
+#[derive(Debug, Clone)]
+pub struct TextValues<V> {
+    /// `[B, tokens, context]`, as in [`TextConditioning`].
+    pub context: V,
+    /// `[B, pooled]`
+    pub pooled: V,
 }
 
 /// Texts as the U-Net takes them.
@@ -69,33 +139,78 @@ impl<D: Device> TextEncoders<D> {
         length: TokenLength,
         adapters: &AdapterSet<D>,
     ) -> candle_core::Result<TextConditioning> {
-        let run = |encoder: &TextEncoder<D>, padding| -> candle_core::Result<EncodedText> {
-            let chunks: Vec<[u32; CHUNK]> = texts
-                .iter()
+        self.encode_laid_out(&self.lay_out(texts, length), adapters)
+    }
+
+    /// Like [`encode`](Self::encode), of texts that are laid out already.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn encode_laid_out(
+        &self,
+        texts: &TextTokens,
+        adapters: &AdapterSet<D>,
+    ) -> candle_core::Result<TextConditioning> {
+        let device = self.first.device();
+        let mut graph = Eager::with_adapters(device, adapters);
+        let values = self.forward(&mut graph, texts)?;
+        Ok(TextConditioning {
+            context: device.download(&values.context)?,
+            pooled: device.download(&values.pooled)?,
+        })
+    }
+
+    /// Whether LoRAs change what the encoders say.
+    pub fn are_changed(&self, adapters: &AdapterSet<D>) -> bool {
+        let layers = [&self.first, &self.second]
+            .into_iter()
+            .flat_map(TextEncoder::linears);
+        let mut keys = layers.filter_map(Linear::lora_key);
+        keys.any(|key| adapters.changes(key))
+    }
+
+    /// Brings texts that are tokens to a length, for both encoders.
+    pub fn lay_out(&self, texts: &[Vec<u32>], length: TokenLength) -> TextTokens {
+        let chunks = |padding| {
+            let texts = texts.iter();
+            texts
                 .flat_map(|tokens| tokenizer::lay_out(tokens.clone(), length, padding))
-                .collect();
-            encoder.encode(&chunks, adapters)
+                .collect()
         };
-        let first = run(&self.first, Padding::End)?;
-        let second = run(&self.second, self.second_padding)?;
-        let n_chunks = length.n_chunks();
-        let context = Tensor::cat(
-            &[
-                stitch(&first.hidden, n_chunks)?,
-                stitch(&second.hidden, n_chunks)?,
-            ],
-            2,
-        )?;
-        let Some(pooled) = second.pooled else {
+        TextTokens {
+            first: chunks(Padding::End),
+            second: chunks(self.second_padding),
+            n_chunks: length.n_chunks(),
+            weights: Vec::new(),
+        }
+    }
+
+    /// Encodes texts on a graph.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn forward<G: Graph<Device = D>>(
+        &self,
+        graph: &mut G,
+        texts: &TextTokens,
+    ) -> candle_core::Result<TextValues<G::Value>> {
+        let first = self.first.forward(graph, &texts.first)?;
+        let second = self.second.forward(graph, &texts.second)?;
+        let first = stitch(graph, first.hidden, texts.n_chunks)?;
+        let hidden = stitch(graph, second.hidden, texts.n_chunks)?;
+        let mut context = graph.concat(&first, &hidden)?;
+        if !texts.weights.is_empty() {
+            context = graph.weigh(&context, &texts.weights)?;
+        }
+        let Some(mut pooled) = second.pooled else {
             candle_core::bail!("the second text encoder has no projection");
         };
-        // The pooled output of a long text is its first chunk's.
-        let first_chunks: Vec<u32> = (0..texts.len()).map(|i| (i * n_chunks) as u32).collect();
-        let first_chunks = Tensor::new(first_chunks, &HOST)?;
-        Ok(TextConditioning {
-            context,
-            pooled: pooled.index_select(&first_chunks, 0)?,
-        })
+        if texts.n_chunks > 1 {
+            // The pooled output of a long text is its first chunk's.
+            let first_chunks: Vec<usize> = (0..texts.second.len()).step_by(texts.n_chunks).collect();
+            pooled = graph.gather(&pooled, &first_chunks)?;
+        }
+        Ok(TextValues { context, pooled })
     }
 
     /// Encodes a prompt chunk by chunk and puts the chunks behind each other, `[1, 77 · n, context]`, as A1111, ComfyUI
@@ -186,19 +301,26 @@ fn emphasize(hidden: &Tensor, chunks: &[&Chunk]) -> candle_core::Result<Tensor> 
 }
 
 /// Puts the chunks of a text behind each other, `[B · n, 77, C]` to `[B, 75 · n + 2, C]`: one begin, one end.
-fn stitch(hidden: &Tensor, n_chunks: usize) -> candle_core::Result<Tensor> {
+fn stitch<G: Graph>(graph: &mut G, hidden: G::Value, n_chunks: usize) -> candle_core::Result<G::Value> {
     if n_chunks == 1 {
-        return Ok(hidden.clone());
+        return Ok(hidden);
     }
-    let (rows, _, width) = hidden.dims3()?;
-    let hidden = hidden.reshape((rows / n_chunks, n_chunks, CHUNK, width))?;
-    let mut parts = vec![hidden.narrow(1, 0, 1)?.narrow(2, 0, 1)?];
-    for i in 0..n_chunks {
-        parts.push(hidden.narrow(1, i, 1)?.narrow(2, 1, CHUNK - 2)?);
-    }
-    parts.push(hidden.narrow(1, n_chunks - 1, 1)?.narrow(2, CHUNK - 1, 1)?);
-    Tensor::cat(&parts, 2)?.squeeze(1)
+    let &[n_rows, _, width] = graph.dims(&hidden) else {
+        candle_core::bail!("[chunks, tokens, channels] is expected");
+    };
+    let n_texts = n_rows / n_chunks;
+    let len = n_chunks * CHUNK;
+    let inside = (0..len).filter(|at| !matches!(at % CHUNK, 0 | LAST));
+    let kept: Vec<usize> = [0].into_iter().chain(inside).chain([len - 1]).collect();
+    let rows: Vec<usize> = (0..n_texts)
+        .flat_map(|text| kept.iter().map(move |at| text * len + at))
+        .collect();
+    let stitched = graph.gather(&hidden, &rows)?;
+    graph.reshape(&stitched, &[n_texts, kept.len(), width])
 }
+
+/// The last position of a chunk.
+const LAST: usize = CHUNK - 1;
 
 /// Sizes that SDXL was told about each picture in training (Podell et al. 2023, section 2.2), in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -239,13 +361,20 @@ const SIZE_CHANNELS: usize = 256;
 /// # Errors
 /// If the numbers of texts and sizes differ.
 pub fn vector(pooled: &Tensor, sizes: &[PictureSizes]) -> candle_core::Result<Tensor> {
+    Tensor::cat(&[pooled, &embedded_sizes(sizes)?], 1)
+}
+
+/// The part of [`vector`] that says sizes, `[B, 6 · 256]`.
+///
+/// # Errors
+/// If memory is short.
+pub fn embedded_sizes(sizes: &[PictureSizes]) -> candle_core::Result<Tensor> {
     let numbers: Vec<f32> = sizes
         .iter()
         .flat_map(|sizes| sizes.numbers())
         .map(|size| size as f32)
         .collect();
-    let embedded = sinusoids(&numbers, SIZE_CHANNELS)?.reshape((sizes.len(), 6 * SIZE_CHANNELS))?;
-    Tensor::cat(&[pooled, &embedded], 1)
+    sinusoids(&numbers, SIZE_CHANNELS)?.reshape((sizes.len(), 6 * SIZE_CHANNELS))
 }
 
 #[cfg(test)]

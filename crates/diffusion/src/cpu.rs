@@ -3,6 +3,7 @@
 //! The only place that names kernels. Tensors are host tensors, so taking one in and giving one out copies nothing.
 
 mod backward;
+mod dense;
 mod forward;
 mod training;
 
@@ -13,7 +14,7 @@ use candle_core::{CpuStorage, InplaceOp2, Layout, Tensor, bail};
 use crate::{
     device::{Affine, Device, DeviceError, Matrix, Result},
     kernels::{norm::Moments, packed::Packed},
-    operation::{Activation, ConvGeometry, Grouping, Mask},
+    operation::{Activation, ConvGeometry, ConvShape, Grouping, Mask, Place},
 };
 
 /// The processor that the program runs on, all of its cores.
@@ -184,6 +185,19 @@ impl Device for Cpu {
     fn reshape(&self, x: &Tensor, shape: &[usize]) -> Result<Tensor> {
         x.reshape(shape).map_err(failed("a reshape", &[x.dims(), shape]))
     }
+
+    fn gather(&self, x: &Tensor, rows: &[usize]) -> Result<Tensor> {
+        forward::gather(x, rows).map_err(failed("a choice of rows", &[x.dims(), &[rows.len()]]))
+    }
+
+    fn weigh(&self, x: &Tensor, weights: &[f32]) -> Result<Tensor> {
+        forward::weigh(x, weights).map_err(failed("weighted rows", &[x.dims(), &[weights.len()]]))
+    }
+
+    fn convolve(&self, x: &Tensor, matrix: Matrix<'_, Vec<f32>>, geometry: ConvGeometry) -> Result<Tensor> {
+        let shapes = [x.dims(), &[matrix.place.rows, matrix.place.columns]];
+        forward::convolve(x, matrix, geometry).map_err(failed("a convolution with a matrix", &shapes))
+    }
 }
 
 /// Changes the values of `acc` where they lie, by those of `x`. Nothing else may hold `acc`'s storage.
@@ -214,6 +228,13 @@ fn update_in_place(acc: &Tensor, x: &Tensor, work: impl Fn(&mut [f32], &[f32])) 
         }
     }
     acc.inplace_op2(x, &Update(work))
+}
+
+/// Sizes of a convolution of `x` with the kernels in the rows of a matrix.
+fn matrix_shape(x: &[usize], place: Place, geometry: ConvGeometry) -> candle_core::Result<ConvShape> {
+    let k = geometry.kernel;
+    let weight = [place.rows, k, k, place.columns / (k * k)];
+    ConvShape::of(x, &weight, geometry).map_err(candle_core::Error::msg)
 }
 
 /// Length of the last dimension.

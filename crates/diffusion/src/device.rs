@@ -8,6 +8,7 @@
 //! cannot be mixed. Activations are row-major with the channel last: `[batch, height, width, channels]` or
 //! `[batch, tokens, channels]`.
 
+mod dense;
 mod error;
 mod host;
 mod training;
@@ -17,9 +18,10 @@ use std::fmt;
 use candle_core::Tensor;
 
 pub use self::{
+    dense::{DenseDevice, LENGTH_EPSILON},
     error::DeviceError,
     host::{Floats, HOST, floats, tensor},
-    training::{Saved, TrainingDevice},
+    training::{Adapting, Blocks, Saved, TrainingDevice, Wandering},
 };
 use crate::operation::{Activation, ConvGeometry, Grouping, Mask, Place};
 
@@ -160,4 +162,19 @@ pub trait Device: Clone + fmt::Debug + Send + Sync + 'static {
 
     /// The same numbers in another shape. They may share memory.
     fn reshape(&self, x: &Self::Tensor, shape: &[usize]) -> Result<Self::Tensor>;
+
+    /// Some rows of `x [.., C]`, counted through all dimensions but the last, in this order: `[rows, C]`.
+    fn gather(&self, x: &Self::Tensor, rows: &[usize]) -> Result<Self::Tensor>;
+
+    /// Each row of `x [.., C]`, counted in the same way, times a number of its own. Its gradient is the same of `dy`.
+    fn weigh(&self, x: &Self::Tensor, weights: &[f32]) -> Result<Self::Tensor>;
+
+    /// Convolution of `[B, H, W, in]` with the kernels in the rows of a matrix `[out, kernel · kernel · in]`, without a
+    /// bias: `[B, H', W', out]`.
+    fn convolve(
+        &self,
+        x: &Self::Tensor,
+        matrix: Matrix<'_, Self::Buffer>,
+        geometry: ConvGeometry,
+    ) -> Result<Self::Tensor>;
 }

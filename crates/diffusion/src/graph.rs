@@ -25,6 +25,15 @@ pub trait Graph {
     /// A tensor on its way through the graph.
     type Value: Clone;
 
+    /// The result of a part of the model. A graph that differentiates may forget what lies inside of it, and compute that
+    /// again on the way back.
+    fn part<P: Part<Self::Device>>(&mut self, part: &P, inputs: [&Self::Value; 2]) -> Result<Self::Value>
+    where
+        Self: Sized,
+    {
+        part.forward(self, inputs)
+    }
+
     /// Brings a host tensor in. No gradient flows into it.
     fn constant(&mut self, tensor: &Tensor) -> Result<Self::Value>;
 
@@ -71,6 +80,21 @@ pub trait Graph {
 
     /// The same numbers in another shape.
     fn reshape(&mut self, x: &Self::Value, shape: &[usize]) -> Result<Self::Value>;
+
+    /// Some rows of `x [.., C]`, counted through all dimensions but the last, in this order: `[rows, C]`.
+    fn gather(&mut self, x: &Self::Value, rows: &[usize]) -> Result<Self::Value>;
+
+    /// Each row of `x [.., C]`, counted in the same way, times a number of its own.
+    fn weigh(&mut self, x: &Self::Value, weights: &[f32]) -> Result<Self::Value>;
+}
+
+/// A part of a model that can be computed again: a residual block, a block of a transformer. A clone shares its weights.
+pub trait Part<D: Device>: Clone + 'static {
+    /// The result for what flows through, and for what it is told.
+    ///
+    /// # Errors
+    /// If shapes do not fit, or the device fails.
+    fn forward<G: Graph<Device = D>>(&self, graph: &mut G, inputs: [&G::Value; 2]) -> Result<G::Value>;
 }
 
 /// Shape of a value `[B, H, W, C]`.

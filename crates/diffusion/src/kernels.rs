@@ -13,6 +13,7 @@ pub mod norm;
 pub mod packed;
 pub mod simd;
 pub mod trained;
+pub mod updates;
 
 #[cfg(test)]
 mod tests;

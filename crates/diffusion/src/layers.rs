@@ -4,6 +4,7 @@
 //! immutable and shared between forward passes.
 
 mod source;
+mod target;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use candle_core::{DType, Tensor};
 
 pub use crate::operation::ConvGeometry;
 pub use source::{Loader, WeightError, WeightSource, get_shaped};
+pub use target::LoraTarget;
 
 use crate::{
     cpu::Cpu,

@@ -25,7 +25,7 @@ use std::{
 use protocol::lora::{KindCount, Leftover, LoraFormat, LoraSummary};
 
 pub use self::{
-    apply::{Fit, Weighted, adapters},
+    apply::{Fit, Weighted, adapters, with_change},
     change::{Change, LoraModule, LowRank},
 };
 use crate::{
@@ -146,6 +146,26 @@ pub enum LoraError {
     },
 }
 
+/// PEFT's name of a LoRA in a folder of its own.
+const ADAPTER_MODEL: &str = "adapter_model.safetensors";
+
+/// The file of a LoRA: of a folder that PEFT wrote, the one in it.
+pub fn file_of(path: &Path) -> PathBuf {
+    let within = path.join(ADAPTER_MODEL);
+    match within.is_file() {
+        true => within,
+        false => path.to_owned(),
+    }
+}
+
+/// What a LoRA is called: its file without ending, or PEFT's folder.
+fn name_of(path: &Path) -> String {
+    let is_in_folder = path.file_name().is_some_and(|name| name == ADAPTER_MODEL);
+    let folder = path.parent().and_then(Path::file_name).filter(|_| is_in_folder);
+    let name = folder.or(path.file_stem()).unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
+}
+
 impl Lora {
     /// Reads a LoRA or a relative of it, with the names of any program.
     ///
@@ -153,7 +173,7 @@ impl Lora {
     /// If it cannot be read, is something else or for another model than SDXL, holds NaN or infinity, names a module
     /// twice, or has nothing that can be used. What cannot be used beside what can is in [`leftovers`](Self::leftovers).
     pub fn open(path: &Path) -> Result<Self, LoraError> {
-        Self::from_file(&TensorFile::open(path)?)
+        Self::from_file(&TensorFile::open(&file_of(path))?)
     }
 
     /// Like [`open`](Self::open), of an open file.

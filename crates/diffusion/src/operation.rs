@@ -1,6 +1,14 @@
 //! What an operation is told beside tensors: variants, geometry, constants; and the sizes of those that have many, with
 //! the checks that every device makes before it computes.
 
+pub mod blockwise;
+mod updates;
+
+pub use self::updates::{
+    AdafactorUpdate, AdamMove, AdamWUpdate, AdaptUpdate, CameUpdate, Estimate, LionUpdate,
+    ProdigyScheduleFreeUpdate, Running, ScheduleFreeMove, ScheduleFreeUpdate, Span,
+};
+
 /// A function of each value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
@@ -57,28 +65,6 @@ impl Place {
     pub fn range(self) -> std::ops::Range<usize> {
         self.start..self.start + self.rows * self.columns
     }
-}
-
-/// One step of AdamW with everything that depends on the step alone worked out.
-///
-/// For a weight w with gradient g and moments m and v: `m += (g − m) first`, `v = v beta2 + g² second`,
-/// `w = w decay − step m / (√v inv_root2 + eps)`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct AdamWUpdate {
-    /// 1 − learning rate · weight decay.
-    pub decay: f32,
-    /// 1 − β₁.
-    pub first: f32,
-    /// β₂.
-    pub beta2: f32,
-    /// 1 − β₂.
-    pub second: f32,
-    /// 1 / √(1 − β₂ᵗ).
-    pub inv_root2: f32,
-    /// ε.
-    pub eps: f32,
-    /// Learning rate / (1 − β₁ᵗ).
-    pub step: f32,
 }
 
 /// What does not fit.

@@ -9,7 +9,7 @@ use crate::{
     cpu::Cpu,
     device::{Device, HOST},
     graph::{Activation, AdapterSet, Eager, Graph, Mask},
-    layers::{LayerNorm, Linear, Loader, WeightError, WeightSource as _, get_shaped},
+    layers::{LayerNorm, Linear, Loader, LoraTarget, WeightError, WeightSource as _, get_shaped},
     tokenizer::{CHUNK, END},
     weights::{Component, MAX_SIDE},
 };
@@ -146,6 +146,15 @@ struct Head<D: Device> {
     projection: Linear<D>,
 }
 
+/// What a text encoder says about texts, on its way through a graph.
+#[derive(Debug, Clone)]
+pub struct Encoding<V> {
+    /// `[chunks, 77, width]`: the output of the last layer but one, without the final norm.
+    pub hidden: V,
+    /// `[chunks, projection]`: the projected final state at the first end token.
+    pub pooled: Option<V>,
+}
+
 /// What a text encoder says about texts.
 #[derive(Debug, Clone)]
 pub struct EncodedText {
@@ -198,6 +207,11 @@ impl<D: Device> TextEncoder<D> {
         })
     }
 
+    /// What computes.
+    pub fn device(&self) -> &D {
+        &self.device
+    }
+
     /// Sizes of the encoder.
     pub fn config(&self) -> &TextEncoderConfig {
         &self.config
@@ -205,9 +219,7 @@ impl<D: Device> TextEncoder<D> {
 
     /// The layers that a LoRA can address.
     pub fn linears(&self) -> impl Iterator<Item = &Linear<D>> {
-        self.layers
-            .iter()
-            .flat_map(|layer| [&layer.k, &layer.v, &layer.q, &layer.out, &layer.fc1, &layer.fc2])
+        self.layers.iter().flat_map(Layer::linears)
     }
 
     /// Encodes chunks of tokens with LoRAs applied.
@@ -220,34 +232,63 @@ impl<D: Device> TextEncoder<D> {
         adapters: &AdapterSet<D>,
     ) -> candle_core::Result<EncodedText> {
         let mut graph = Eager::with_adapters(&self.device, adapters);
+        let Encoding { hidden, pooled } = self.forward(&mut graph, chunks)?;
+        Ok(EncodedText {
+            hidden: self.device.download(&hidden)?,
+            pooled: pooled.map(|pooled| self.device.download(&pooled)).transpose()?,
+        })
+    }
+
+    /// Encodes chunks of tokens on a graph.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn forward<G: Graph<Device = D>>(
+        &self,
+        graph: &mut G,
+        chunks: &[[u32; CHUNK]],
+    ) -> candle_core::Result<Encoding<G::Value>> {
         let (last, upper) = self.layers.split_last().expect("a config has 2 layers or more");
         let mut hidden = graph.constant(&self.embed(chunks)?)?;
         for layer in upper {
-            hidden = layer.forward(&mut graph, &hidden, &self.config)?;
+            hidden = layer.forward(graph, &hidden, &self.config)?;
         }
         let Some(head) = &self.head else {
-            return Ok(EncodedText {
-                hidden: self.device.download(&hidden)?,
-                pooled: None,
-            });
+            return Ok(Encoding { hidden, pooled: None });
         };
-        let state = last.forward(&mut graph, &hidden, &self.config)?;
-        let state = self.device.download(&state)?;
-        let at_end = chunks
-            .iter()
-            .enumerate()
-            .map(|(i, chunk)| {
-                let end = chunk.iter().position(|token| *token == END).unwrap_or(CHUNK - 1);
-                state.get(i)?.get(end)
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let state = last.forward(graph, &hidden, &self.config)?;
+        let ends = chunks.iter().enumerate().map(|(i, chunk)| {
+            let end = chunk.iter().position(|token| *token == END);
+            i * CHUNK + end.unwrap_or(CHUNK - 1)
+        });
         // The norm looks at one token at a time, so that it may come after the choice.
-        let at_end = graph.constant(&Tensor::stack(&at_end, 0)?)?;
+        let at_end = graph.gather(&state, &ends.collect::<Vec<_>>())?;
         let normed = graph.layer_norm(&at_end, &head.norm)?;
         let pooled = graph.linear(&normed, &head.projection)?;
-        Ok(EncodedText {
-            hidden: self.device.download(&hidden)?,
-            pooled: Some(self.device.download(&pooled)?),
+        Ok(Encoding {
+            hidden,
+            pooled: Some(pooled),
+        })
+    }
+
+    /// The layers that kohya's LoRA covers, in its order. The last layer of an encoder without a head is among them: it
+    /// computes nothing that is used, so that what is trained there stays as it began.
+    pub fn lora_targets(&self) -> Vec<LoraTarget> {
+        let target = |layer: &Linear<D>| {
+            let key = layer.lora_key()?.to_owned();
+            Some(LoraTarget::linear(key, layer.n_in(), layer.n_out()))
+        };
+        self.linears().filter_map(target).collect()
+    }
+
+    /// Whether gradients flow into a layer, by kohya's name of it.
+    pub fn is_used(&self, key: &str) -> bool {
+        let unused = self.layers.last().filter(|_| self.head.is_none());
+        unused.is_none_or(|layer| {
+            layer
+                .linears()
+                .iter()
+                .all(|linear| linear.lora_key() != Some(key))
         })
     }
 
@@ -261,6 +302,10 @@ impl<D: Device> TextEncoder<D> {
 }
 
 impl<D: Device> Layer<D> {
+    fn linears(&self) -> [&Linear<D>; 6] {
+        [&self.k, &self.v, &self.q, &self.out, &self.fc1, &self.fc2]
+    }
+
     fn load(source: &Loader<'_, D>, config: &TextEncoderConfig, index: usize) -> Result<Self, WeightError> {
         let (width, inner) = (config.width, config.inner_width);
         let path = |module: &str| format!("text_model.encoder.layers.{index}.{module}");

@@ -8,7 +8,7 @@ mod transformer;
 
 use candle_core::{Result as TensorResult, Tensor, bail};
 
-pub use config::{Level, LoraTarget, UnetConfig};
+pub use config::{Level, UnetConfig};
 pub use embeddings::sinusoids;
 
 use self::{
@@ -136,34 +136,46 @@ impl<D: Device> Unet<D> {
         timesteps: &[f32],
         conditioning: &Conditioning,
     ) -> TensorResult<G::Value> {
-        self.check_input(latents, timesteps, conditioning)?;
-        let x = graph.constant(&latents.permute((0, 2, 3, 1))?.contiguous()?)?;
         let context = graph.constant(&conditioning.context)?;
-        let embedding = self.embedding.forward(graph, timesteps, &conditioning.vector)?;
+        let vector = graph.constant(&conditioning.vector)?;
+        self.forward_told(graph, latents, timesteps, [&context, &vector])
+    }
+
+    /// The same, where context and vector are on the graph already: what they are made of may want gradients.
+    pub fn forward_told<G: Graph<Device = D>>(
+        &self,
+        graph: &mut G,
+        latents: &Tensor,
+        timesteps: &[f32],
+        [context, vector]: [&G::Value; 2],
+    ) -> TensorResult<G::Value> {
+        self.check_input(latents, timesteps, [graph.dims(context), graph.dims(vector)])?;
+        let x = graph.constant(&latents.permute((0, 2, 3, 1))?.contiguous()?)?;
+        let embedding = self.embedding.forward(graph, timesteps, vector)?;
 
         let mut x = graph.conv2d(&x, &self.conv_in)?;
         let mut skips = vec![x.clone()];
         for step in &self.down {
             x = match step {
                 Down::Block(res, transformer) => {
-                    let x = res.forward(graph, &x, &embedding)?;
-                    attend(graph, transformer.as_ref(), x, &context)?
+                    let x = graph.part(res, [&x, &embedding])?;
+                    attend(graph, transformer.as_ref(), x, context)?
                 }
                 Down::Halve(conv) => graph.conv2d(&x, conv)?,
             };
             skips.push(x.clone());
         }
         let (first, transformer, second) = &self.middle;
-        x = first.forward(graph, &x, &embedding)?;
-        x = attend(graph, transformer.as_ref(), x, &context)?;
-        x = second.forward(graph, &x, &embedding)?;
+        x = graph.part(first, [&x, &embedding])?;
+        x = attend(graph, transformer.as_ref(), x, context)?;
+        x = graph.part(second, [&x, &embedding])?;
         for step in &self.up {
             x = match step {
                 Up::Block(res, transformer) => {
                     let skip = skips.pop().expect("the plan has one skip for each block");
                     let x = graph.concat(&x, &skip)?;
-                    let x = res.forward(graph, &x, &embedding)?;
-                    attend(graph, transformer.as_ref(), x, &context)?
+                    let x = graph.part(res, [&x, &embedding])?;
+                    attend(graph, transformer.as_ref(), x, context)?
                 }
                 Up::Double(conv) => {
                     // The size of the next skip, so that odd sides come back as they were.
@@ -202,10 +214,9 @@ impl<D: Device> Unet<D> {
         &self,
         latents: &Tensor,
         timesteps: &[f32],
-        conditioning: &Conditioning,
+        [context, vector]: [&[usize]; 2],
     ) -> TensorResult<()> {
         let batch = timesteps.len();
-        let (context, vector) = (conditioning.context.dims(), conditioning.vector.dims());
         let UnetConfig {
             in_channels,
             context_dim,

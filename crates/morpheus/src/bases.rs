@@ -2,15 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
+use agent::Measurements;
 use diffusion::base::{BaseInfo, BaseOptions};
-use orchestrator::Places;
+use orchestrator::{Beside, Places};
 use protocol::{
     agent::BaseLocation,
-    base::{BaseFacts, Prediction},
+    base::{BaseFacts, Prediction, Traces},
     job::BaseModel,
-    preset::BaseClass,
+    preset::{BaseClass, Family},
     problem::chain,
 };
+use store::bases::{Located, Said};
 
 use crate::settings::Settings;
 
@@ -27,8 +29,12 @@ pub(crate) fn built_in() -> orchestrator::Base {
         model: BaseModel {
             name: BUILT_IN.into(),
             class: BaseClass::Tiny,
+            family: Family::Tiny,
+            family_reason: "it is as small as tiny-xl".to_owned(),
             native_resolution: 128,
             built_in: true,
+            prediction: Some(Prediction::Epsilon),
+            notes: Vec::new(),
         },
         location: BaseLocation::BuiltIn {
             name: BUILT_IN.into(),
@@ -66,8 +72,25 @@ impl BaseFlags {
 }
 
 /// Inspects a base model on this machine; the error says what was found instead.
-pub(crate) fn inspect(path: &Path) -> Result<BaseFacts, String> {
-    inspect_with(path, &BaseOptions::default())
+pub(crate) fn inspect(path: &Path, beside: Beside<'_>) -> Result<BaseFacts, String> {
+    let options = BaseOptions {
+        vae: beside.vae.map(Path::to_owned),
+        prediction: beside.prediction,
+    };
+    inspect_with(path, &options)
+}
+
+/// Says what the U-Net of a base model on this machine was measured to do, if that is known and contradicts what is said.
+pub(crate) fn contradiction(located: &Located, said: &Said, measurements: &Measurements) -> Option<String> {
+    let options = BaseOptions {
+        vae: located.vae_place.as_ref().map(PathBuf::from),
+        prediction: said.prediction,
+    };
+    let info = BaseInfo::read_with(Path::new(located.place.as_ref()?), &options).ok()?;
+    let predicts = &info.predicts;
+    measurements
+        .known(&info)?
+        .contradiction(predicts.prediction, predicts.said_by.as_deref())
 }
 
 /// Inspects a base model with what a person says about it.
@@ -78,10 +101,29 @@ pub(crate) fn inspect_with(path: &Path, options: &BaseOptions) -> Result<BaseFac
         native_resolution: info.native_resolution,
         prediction: Some(info.predicts.prediction),
         notes: info.warnings(),
+        said_by: info.predicts.said_by,
+        title: info.title,
     })
 }
 
-/// Size class of a base model, which selects the preset.
+/// The family of a base model on this machine, which selects the preset.
+pub(crate) fn family(path: &Path, facts: &BaseFacts) -> Family {
+    let file = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let traces = Traces {
+        class: Some(facts.class),
+        prediction: facts.prediction,
+        sha256: None,
+        names: facts
+            .title
+            .as_deref()
+            .into_iter()
+            .chain(file.as_deref())
+            .collect(),
+    };
+    traces.family().0
+}
+
+/// Size class of a base model.
 pub(crate) fn class(info: &BaseInfo) -> BaseClass {
     if info.model_channels < SDXL_CHANNELS {
         BaseClass::Tiny

@@ -23,7 +23,8 @@ fn check_class(lora: &Lora, class: BaseClass) -> Result<(), String> {
     };
     let found = lora.modules().iter().find_map(|(name, module)| {
         let (_, width) = module.change.as_ref()?.size();
-        reads_captions(name).then_some((name, width))
+        // An IA3 of the outputs and an OFT do not say how many inputs there are.
+        (reads_captions(name) && width > 0).then_some((name, width))
     });
     let Some((name, width)) = found else { return Ok(()) };
     match (class, width == SDXL_CONTEXT) {

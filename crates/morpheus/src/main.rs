@@ -7,6 +7,7 @@ mod decoding;
 mod kohya;
 mod logging;
 mod loras;
+mod measuring;
 mod memory;
 mod output;
 mod paths;
@@ -47,6 +48,8 @@ enum Command {
     Agent(commands::agent::Args),
     /// Train a LoRA without a server.
     Train(commands::train::Args),
+    /// Read settings of other trainers as recipes, and write recipes for them.
+    Recipe(commands::recipe::Args),
     /// Render a picture from a prompt, with any number of LoRAs.
     Generate(commands::generate::Args),
     /// Inspect and verify LoRA files.
@@ -74,6 +77,9 @@ enum Command {
     /// Decode pictures for the process that started this one.
     #[command(hide = true)]
     DecodeWorker,
+    /// Measure what the U-Net of a base model does, for the process that started this one.
+    #[command(hide = true)]
+    MeasureBase(commands::measure_base::Args),
 }
 
 impl Command {
@@ -92,11 +98,13 @@ impl Command {
             | Self::Demo(_)
             | Self::Doctor(_) => true,
             Self::Train(_)
+            | Self::Recipe(_)
             | Self::Generate(_)
             | Self::Lora(_)
             | Self::Dataset(_)
             | Self::Version(_)
-            | Self::DecodeWorker => false,
+            | Self::DecodeWorker
+            | Self::MeasureBase(_) => false,
         }
     }
 }
@@ -114,6 +122,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => commands::serve::run(args),
         Command::Agent(args) => commands::agent::run(args),
         Command::Train(args) => commands::train::run(args),
+        Command::Recipe(args) => commands::recipe::run(args),
         Command::Generate(args) => commands::generate::run(args),
         Command::Lora(args) => commands::lora::run(args),
         Command::Dataset(args) => commands::dataset::run(args),
@@ -127,6 +136,7 @@ fn main() -> ExitCode {
         Command::Doctor(args) => commands::doctor::run(args),
         Command::Version(args) => commands::version::run(args),
         Command::DecodeWorker => commands::decode_worker::run(),
+        Command::MeasureBase(args) => commands::measure_base::run(&args),
     };
     match outcome {
         Ok(()) => match output::lost() {

@@ -11,7 +11,7 @@ use store::bases::NewBase;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{bases, decoding, loras, private, settings::Settings};
+use crate::{bases, decoding, loras, measuring, private, settings::Settings};
 
 /// Jobs that train at the same time: each takes all cores.
 const CAPACITY: usize = 1;
@@ -63,6 +63,7 @@ pub(crate) async fn bind(settings: Settings) -> anyhow::Result<Bound> {
         decode_worker: Some(decoding::command()?),
         declared_bases,
         inspect_base: Some(bases::inspect),
+        measure_base: Some(measuring::measure),
         read_lora: Some(loras::read),
         hub: HubOptions::read(|name| std::env::var(name).ok()),
         fetch_from: settings.fetch_from,
@@ -75,18 +76,19 @@ pub(crate) async fn bind(settings: Settings) -> anyhow::Result<Bound> {
 /// The base models from the settings; those on this machine are checked.
 fn declared_bases(settings: &Settings) -> anyhow::Result<Vec<NewBase>> {
     let places = bases::places(settings)?;
-    let declared = settings.bases.iter().map(|(name, source)| {
-        let looked = match source {
-            BaseSource::Path(path) => {
-                let looked = look_at_base(&places, Path::new(path), bases::inspect);
-                let (facts, place) = looked.map_err(|problem| anyhow!("base model `{name}`: {problem}"))?;
-                Some((facts, place.display().to_string()))
+    let declared = settings.bases.iter().map(|(name, base)| {
+        let looked = match (&base.source, &base.said.vae) {
+            (BaseSource::Path(path), None | Some(BaseSource::Path(_))) => {
+                let looked = look_at_base(&places, Path::new(path), &base.said, bases::inspect);
+                Some(looked.map_err(|problem| anyhow!("base model `{name}`: {problem}"))?)
             }
-            BaseSource::Url { .. } | BaseSource::Hub { .. } => None,
+            // The server asks for what is elsewhere later.
+            _ => None,
         };
         Ok(NewBase {
             name: name.clone(),
-            source: source.clone(),
+            source: base.source.clone(),
+            said: base.said.clone(),
             from_settings: true,
             looked,
         })

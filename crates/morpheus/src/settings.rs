@@ -1,5 +1,6 @@
 //! Settings of the server: from flags, from `MORPHEUS_*` variables, from a TOML file, in that order.
 
+mod bases;
 mod reach;
 mod rented;
 mod s3;
@@ -16,17 +17,13 @@ use std::{
 use anyhow::{Context as _, anyhow, bail};
 use fetch::{Range, Ranges};
 use ipnet::IpNet;
-use protocol::{
-    address::masked,
-    base::{BaseSource, check_name},
-    limits::AUDIT_DAYS,
-};
+use protocol::limits::AUDIT_DAYS;
 use serde::Deserialize;
 use server::RentalConfig;
 use store::{Store, StoreBuilder, objects::S3Settings};
 use toml::de::DeTable;
 
-pub(crate) use self::rented::variable;
+pub(crate) use self::{bases::DeclaredBase, rented::variable};
 use self::{
     rented::{RentalFlags, RentalTables},
     s3::S3Flags,
@@ -81,11 +78,12 @@ pub(crate) struct Flags {
     #[command(flatten)]
     rentals: RentalFlags,
     /// Base model to offer: a single-file SDXL checkpoint or a diffusers folder, as a path, an https:// address (with
-    /// #sha256=HEX after it if its hash is known), or hf:OWNER/REPOSITORY[@REVISION][:FILE]. May be repeated
+    /// #sha256=HEX after it if its hash is known), or hf:OWNER/REPOSITORY[@REVISION][:FILE]. Say after it what its files
+    /// do not: prediction=epsilon|v|v-zero-snr|flow, and vae=SOURCE for a VAE in place of its own. May be repeated
     #[arg(
         long = "base",
         env = "MORPHEUS_BASES",
-        value_name = "NAME=SOURCE",
+        value_name = "NAME=SOURCE[,prediction=WORD][,vae=SOURCE]",
         value_delimiter = ',',
         hide_env_values = true
     )]
@@ -150,7 +148,7 @@ pub(crate) struct Settings {
     /// Who rents machines to us.
     pub(crate) rentals: Vec<RentalConfig>,
     /// Base models beside the built-in one, by name; paths are absolute.
-    pub(crate) bases: BTreeMap<String, BaseSource>,
+    pub(crate) bases: BTreeMap<String, DeclaredBase>,
     /// Folders that base models may be registered from.
     pub(crate) base_folders: Vec<PathBuf>,
     /// Private address ranges from which base models may be downloaded.
@@ -169,35 +167,6 @@ impl fmt::Debug for Settings {
             .field("listen", &self.listen)
             .field("data", &self.data)
             .finish_non_exhaustive()
-    }
-}
-
-/// A base model as `NAME=SOURCE`.
-#[derive(Debug, Clone, PartialEq)]
-struct NamedBase {
-    name: String,
-    source: BaseSource,
-}
-
-impl FromStr for NamedBase {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.split_once('=') {
-            // An address may hold a `=` of its own.
-            Some((name, source)) if !name.is_empty() && !name.contains(['/', ':']) => Ok(Self {
-                name: name.to_owned(),
-                source: source.parse().map_err(|err| format!("{name}: {err}"))?,
-            }),
-            _ => Err(format!(
-                "must be NAME=SOURCE, for example sdxl={}",
-                if text.contains([':', '/']) {
-                    masked(text)
-                } else {
-                    "/models/sdxl.safetensors".to_owned()
-                }
-            )),
-        }
     }
 }
 
@@ -228,7 +197,7 @@ impl FromStr for Limit {
     }
 }
 
-/// The settings as a file holds them; `bases` is a table of names and sources.
+/// The settings as a file holds them; `bases` is a table of names and [base models](DeclaredBase).
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct File {
@@ -245,7 +214,7 @@ struct File {
     /// The table of each provider, by its name.
     #[serde(skip)]
     rentals: RentalTables,
-    bases: BTreeMap<String, BaseSource>,
+    bases: BTreeMap<String, DeclaredBase>,
     base_folders: Vec<PathBuf>,
     allow_fetch_from: Vec<Range>,
     max_running: BTreeMap<String, usize>,
@@ -261,14 +230,7 @@ impl Settings {
             .map(File::read)
             .transpose()?
             .unwrap_or_default();
-        let mut bases = file.bases;
-        for base in &flags.bases {
-            // Not parsed by clap, which would print the whole value, including secrets in a URL.
-            let named: NamedBase = base
-                .parse()
-                .map_err(|reason: String| anyhow!("--base: {reason}"))?;
-            bases.insert(named.name, named.source);
-        }
+        let bases = bases::complete(file.bases, &flags.bases)?;
         let mut base_folders = file.base_folders;
         base_folders.extend(flags.base_folders);
         let base_folders = base_folders
@@ -280,12 +242,6 @@ impl Settings {
             .into_iter()
             .chain(flags.fetch_from)
             .collect();
-        for (name, source) in &mut bases {
-            check_name(name).map_err(|reason| anyhow!("base model name `{name}`: {reason}"))?;
-            if let BaseSource::Path(path) = source {
-                *path = paths::absolute(Path::new(path)).display().to_string();
-            }
-        }
         let trusted_proxies = if flags.trusted_proxies.is_empty() {
             let said = file
                 .trusted_proxies
@@ -393,9 +349,7 @@ impl File {
         // Paths in a file are meant from where the file is.
         let folder = path.parent().unwrap_or(Path::new("."));
         for base in file.bases.values_mut() {
-            if let BaseSource::Path(path) = base {
-                *path = folder.join(&*path).display().to_string();
-            }
+            base.resolve_from(folder);
         }
         file.data = file.data.map(|data| folder.join(data));
         file.queue_ca = file.queue_ca.map(|ca| folder.join(ca));
@@ -424,7 +378,9 @@ mod fuzz;
 mod tests {
     use clap::Parser;
 
-    use super::{BaseSource, Flags, Settings};
+    use protocol::base::BaseSource;
+
+    use super::{Flags, Settings};
 
     #[derive(Parser)]
     struct Cli {
@@ -432,7 +388,7 @@ mod tests {
         flags: Flags,
     }
 
-    fn resolve(args: &[&str]) -> anyhow::Result<Settings> {
+    pub(super) fn resolve(args: &[&str]) -> anyhow::Result<Settings> {
         let args = std::iter::once("serve").chain(args.iter().copied());
         Settings::resolve(Cli::try_parse_from(args)?.flags)
     }
@@ -452,8 +408,8 @@ mod tests {
         assert_eq!(settings.data, folder.path().join("here"));
         assert_eq!(settings.queue_ca, Some(folder.path().join("ca.pem")));
         let big = folder.path().join("big.safetensors").display().to_string();
-        assert_eq!(settings.bases["big"], BaseSource::Path(big));
-        assert_eq!(settings.bases["other"], BaseSource::Path("/x".into()));
+        assert_eq!(settings.bases["big"].source, BaseSource::Path(big));
+        assert_eq!(settings.bases["other"].source, BaseSource::Path("/x".into()));
     }
 
     #[test]
@@ -501,8 +457,11 @@ mod tests {
         assert!(resolve(&["--base", "/models/sdxl.safetensors"]).is_err());
         assert!(resolve(&["--base", "https://example.org/a?b=c"]).is_err());
         let settings = resolve(&["--base", "x=https://example.org/a?b=c", "--base", "y=hf:a/b"]).unwrap();
-        assert_eq!(settings.bases["x"].to_string(), "https://example.org/a?b=c");
-        assert_eq!(settings.bases["y"].to_string(), "hf:a/b");
+        assert_eq!(
+            settings.bases["x"].source.to_string(),
+            "https://example.org/a?b=c"
+        );
+        assert_eq!(settings.bases["y"].source.to_string(), "hf:a/b");
         let err = format!("{:#}", resolve(&["--base", "tiny-xl=/x"]).unwrap_err());
         assert!(err.contains("`tiny-xl`"), "{err}");
     }

@@ -21,11 +21,14 @@ mod time;
 mod watches;
 
 pub use crate::{
-    bases::{Base, HubOptions, Inspect, InvalidRange, Places, Range, Ranges, look_at_base},
+    bases::{
+        Base, Beside, HubOptions, Inspect, InvalidRange, Measure, Places, Range, Ranges, Unmeasured,
+        look_at_base,
+    },
     error::{ServiceError, ServiceResult},
     lora_file::{Incoming, ReadLora},
     orchestrator::{Options, Orchestrator},
     reconcile::objects::{Collected, Collection, Pass},
     rules::{Reason, Rules},
-    services::{DamagedObject, ImportedVersion, TakenPictures, UnreadObject, Verification},
+    services::{DamagedObject, ImportedVersion, TakenPictures, UnreadObject, Verification, import_recipe},
 };

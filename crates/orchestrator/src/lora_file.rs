@@ -12,6 +12,7 @@ use protocol::{
 };
 
 mod incoming;
+mod peft;
 pub(crate) mod words;
 
 pub use incoming::Incoming;

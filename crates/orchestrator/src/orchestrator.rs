@@ -7,7 +7,7 @@ use protocol::system::SystemStatus;
 use store::Store;
 
 use crate::{
-    Base, HubOptions, Inspect, Places, Ranges, ReadLora, Rules, ServiceResult,
+    Base, HubOptions, Inspect, Measure, Places, Ranges, ReadLora, Rules, ServiceResult,
     disk::{Disk, DiskOptions},
     providers::Provider,
     rentals::{Rental, RentalOptions},
@@ -22,6 +22,8 @@ pub struct Options {
     pub bases: Vec<Base>,
     /// Inspects registered base models; if absent, none can be registered.
     pub inspect_base: Option<Inspect>,
+    /// Measures what the U-Nets of registered base models on this machine do; if absent, only agents measure it.
+    pub measure_base: Option<Measure>,
     /// Reads LoRAs of other programs; if left out, none can be imported.
     pub read_lora: Option<ReadLora>,
     /// The hub of base models that are registered by their id on Hugging Face.
@@ -60,6 +62,7 @@ impl Options {
         Self {
             bases,
             inspect_base: None,
+            measure_base: None,
             read_lora: None,
             hub: HubOptions::default(),
             fetch_from: Ranges::default(),

@@ -18,7 +18,8 @@ pub enum Reason {
     NeverArrived,
     /// The job has newer checkpoints, or its result.
     Superseded,
-    /// Its job or generation failed or was cancelled a while ago, and nothing uses it.
+    /// Its job, generation or edit failed or was cancelled a while ago, or it is an edit's file to download, and nothing
+    /// uses it.
     LeftOver,
     /// It is an old preview picture of an ended job.
     OldSample,
@@ -35,7 +36,7 @@ impl Reason {
             Self::Unreferenced => "unreferenced",
             Self::NeverArrived => "announced but never uploaded",
             Self::Superseded => "a checkpoint replaced by newer ones or by the result",
-            Self::LeftOver => "left over from a failed or canceled job",
+            Self::LeftOver => "left over from a failed or canceled job, or made to be downloaded a week ago",
             Self::OldSample => "an old preview picture of an ended job",
             Self::Unfinished => "an unfinished upload",
             Self::OldMailbox => "the mailbox of a terminated machine",
@@ -85,7 +86,7 @@ impl Rules {
                 is_promoted,
                 ..
             } => (ended_at.filter(|_| phase.is_ended()), is_promoted),
-            Subject::Generation { ended_at } => (ended_at, false),
+            Subject::Generation { ended_at } | Subject::Edit { ended_at } => (ended_at, false),
         };
         let ended_at = ended_at?;
         if file.is_used || is_promoted {

@@ -79,6 +79,14 @@ pub(crate) fn parse(text: &str) -> Parsed {
     parsed
 }
 
+/// Like [`parse`], of a caption: `BREAK` and tags are letters.
+pub(crate) fn emphasis(text: &str) -> Vec<Piece> {
+    let mut scan = Scan::default();
+    scan.read(text, 0..text.len());
+    scan.close_all();
+    scan.pieces()
+}
+
 /// A text that is read as these letters: brackets, tags and backslashes get a backslash. `BREAK` has no such form.
 pub fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());

@@ -26,6 +26,7 @@
 //! moves a short word that would be cut to the next chunk. Every chunk is padded by itself.
 #![warn(missing_docs)]
 
+mod caption;
 mod language;
 mod near;
 mod reading;
@@ -34,6 +35,7 @@ pub mod tokenizer;
 mod warning;
 
 pub use self::{
+    caption::CaptionTokens,
     language::escaped,
     near::{near, near_in_words},
     reading::{Chunk, Prompt, Reading, Token},

@@ -172,7 +172,7 @@ fn chunks(pieces: &[Piece]) -> Vec<Chunk> {
     chunks
 }
 
-fn tokens(letters: &[Letter], weight: f64) -> impl Iterator<Item = Token> {
+pub(crate) fn tokens(letters: &[Letter], weight: f64) -> impl Iterator<Item = Token> {
     let text: String = letters.iter().map(|letter| letter.c).collect();
     // By byte of `text`: the byte of the prompt after the letter that it belongs to.
     let ends: Vec<usize> = letters

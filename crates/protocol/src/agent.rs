@@ -20,11 +20,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    ArtifactId, AttemptId, GenerationId, JobId,
+    ArtifactId, AttemptId, EditId, GenerationId, JobId,
     address::Masked,
+    base::{Measured, Prediction},
     dataset::Manifest,
+    edit::Edit,
     event::{LogLevel, StepMetrics},
     generation::Rendering,
+    lora::LoraSummary,
     machine::{Machine, known},
     model::Verdict,
     phase::Outcome,
@@ -55,6 +58,8 @@ pub enum WorkKind {
     Train,
     /// Render pictures.
     Generate,
+    /// Make LoRA files out of others.
+    Edit,
 }
 
 /// Work, if there is any.
@@ -91,6 +96,8 @@ pub enum Work {
     Train(Box<TrainWork>),
     /// Render a picture.
     Generate(GenerateWork),
+    /// Make a file out of others.
+    Edit(Box<EditWork>),
 }
 
 /// One job to train.
@@ -102,6 +109,9 @@ pub struct TrainWork {
     pub recipe: Recipe,
     /// Where this machine finds the base model.
     pub base: BaseLocation,
+    /// What the server knows of the base model beside its files.
+    #[serde(default, skip_serializing_if = "KnownOfBase::is_nothing")]
+    pub base_known: KnownOfBase,
     /// The pictures to train on.
     pub manifest: Manifest,
     /// Signed URLs of the pictures, by SHA-256.
@@ -109,6 +119,9 @@ pub struct TrainWork {
     /// The checkpoint to resume from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume_from: Option<StoredFile>,
+    /// The LoRA to begin with, if there is no checkpoint yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_from: Option<StoredFile>,
 }
 
 /// Where an agent finds a base model.
@@ -130,6 +143,27 @@ pub enum BaseLocation {
         /// One single-file checkpoint, or the files of a diffusers folder.
         files: Vec<BaseFile>,
     },
+}
+
+/// What the server knows of a base model beside its files.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct KnownOfBase {
+    /// What its U-Net predicts, whatever its files say; absent to take what they say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction: Option<Prediction>,
+    /// A VAE in place of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vae: Option<BaseLocation>,
+    /// What its U-Net was measured to do, so that the agent need not measure it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measured>,
+}
+
+impl KnownOfBase {
+    /// Whether there is nothing to say.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// One file of a base model to download.
@@ -208,8 +242,49 @@ pub struct GenerateWork {
     pub request: Rendering,
     /// Where this machine finds the base model.
     pub base: BaseLocation,
+    /// What the server knows of the base model beside its files.
+    #[serde(default, skip_serializing_if = "KnownOfBase::is_nothing")]
+    pub base_known: KnownOfBase,
     /// The LoRA files, in the order of the request.
     pub lora_files: Vec<StoredFile>,
+}
+
+/// One file to make out of others.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct EditWork {
+    /// The edit.
+    pub edit_id: EditId,
+    /// What to make.
+    pub edit: Edit,
+    /// The LoRAs, in the order of the request.
+    pub loras: Vec<NamedFile>,
+    /// The base model, where one is asked for or known; needed only for what depends on its weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<NamedBase>,
+    /// The base model whose difference is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tuned: Option<NamedBase>,
+    /// Name of the result, without its ending.
+    pub name: String,
+}
+
+/// A stored file with the name that its owner knows.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct NamedFile {
+    /// Name without ending.
+    pub name: String,
+    /// The file.
+    #[serde(flatten)]
+    pub file: StoredFile,
+}
+
+/// A base model with the name that its owner knows.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct NamedBase {
+    /// Its name.
+    pub name: String,
+    /// Where this machine finds it.
+    pub location: BaseLocation,
 }
 
 /// Renews the lease and delivers events.
@@ -268,6 +343,11 @@ pub enum Report {
     Validated {
         /// The verdict with its numbers.
         verdict: Verdict,
+    },
+    /// What the U-Net of the base model was measured to do; only where the server does not know it.
+    Measured {
+        /// The measurement.
+        measured: Measured,
     },
     /// What an agent of a newer version reports and this server does not know: it is acknowledged and left out.
     #[serde(other)]
@@ -334,6 +414,8 @@ pub enum ArtifactKind {
     PictureAfter,
     /// The picture of a generation.
     Picture,
+    /// The result of an edit.
+    Edited,
 }
 
 /// Announces a file.
@@ -392,11 +474,32 @@ pub struct Finish {
     /// The picture of a generation, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub picture: Option<ArtifactId>,
+    /// The file of an edit, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited: Option<EditResult>,
     /// The disk of the agent's machine took no writes: it is full, may not be written to, or fails. The outcome is
     /// `lost`, and the job waits until there is room; a server that does not know this field tries again at once.
     // Its name between programs is the one that it had when it only meant a full disk.
     #[serde(rename = "no_room", default, skip_serializing_if = "std::ops::Not::not")]
     pub disk_fault: bool,
+}
+
+/// A file that was made out of others.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct EditResult {
+    /// The stored file.
+    pub artifact_id: ArtifactId,
+    /// What a LoRA holds; absent of anything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<LoraSummary>,
+    /// What was done, for a person.
+    pub done: String,
+    /// Share of the Frobenius norm that is left, if something was cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<f64>,
+    /// What a person should know.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// The trained LoRA.

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use crate::{
     ArtifactId, JobId, MicroUsd, TokenId,
     agent::ArtifactKind,
+    problem::FieldError,
     recipe::Recipe,
     spend::{Budget, OfferEstimate},
 };
@@ -84,6 +85,11 @@ pub struct JobEstimate {
     pub n_steps_per_epoch: u32,
     /// Epochs, the last one perhaps incomplete.
     pub n_epochs: u32,
+    /// Pictures that the training would see, each counted every time.
+    pub n_views: u32,
+    /// Hyperparameters that were chosen and have no effect, and what it would take.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<FieldError>,
     /// Sizes at which the pictures would be trained.
     pub buckets: Vec<EstimatedBucket>,
     /// Expected training time, based on this installation's finished jobs; absent without a similar job.

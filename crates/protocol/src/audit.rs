@@ -81,6 +81,7 @@ actions! {
     DatasetDeleted, Data, "Deleted a dataset";
     PicturesUploaded, Data, "Uploaded files";
     PictureDeleted, Data, "Deleted a picture";
+    GroupsChanged, Data, "Changed groups of pictures";
     JobMade, Work, "Started a job";
     JobCancelled, Work, "Canceled a job";
     JobStopped, Work, "Stopped a job";
@@ -88,13 +89,18 @@ actions! {
     CheckpointAsked, Work, "Requested a checkpoint";
     SamplesAsked, Work, "Requested samples";
     GenerationMade, Work, "Requested a picture";
+    PresetSaved, Work, "Saved a preset";
+    PresetDeleted, Work, "Deleted a preset";
     LoraImported, Models, "Imported a LoRA";
+    EditMade, Models, "Started making a file out of others";
+    EditCancelled, Models, "Canceled making a file out of others";
     VersionApproved, Models, "Approved a model version";
     VersionRetired, Models, "Retired a model version";
     BaseRegistered, Models, "Added a base model";
     BaseRemoved, Models, "Removed a base model";
     BaseChecked, Models, "Checked a base model";
     BaseCopied, Models, "Copied a base model";
+    BaseSet, Models, "Set the prediction or VAE of a base model";
     BudgetSet, Money, "Set a budget";
     JobLimitSet, Money, "Set the limit of a job";
     ProviderResumed, Money, "Resumed a provider";

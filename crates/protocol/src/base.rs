@@ -1,5 +1,7 @@
 //! Registered base models: their source, state and properties.
 
+mod family;
+mod prediction;
 pub mod weights;
 
 use std::{fmt, str::FromStr};
@@ -8,6 +10,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
+pub use self::{
+    family::Traces,
+    prediction::{Measured, Misfit, Prediction, ReadingLoss, UnknownPrediction},
+};
 use crate::{
     address::{Masked, masked},
     preset::BaseClass,
@@ -209,78 +215,23 @@ impl<'de> Deserialize<'de> for BaseSource {
 /// Properties of a base model that are needed before training.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BaseFacts {
-    /// Size class, which selects the preset.
+    /// Size class.
     pub class: BaseClass,
     /// Side of the square pictures it was trained on, in pixels.
     pub native_resolution: u32,
-    /// What its U-Net predicts, as far as its files say; it is measured when the model is loaded.
+    /// What its U-Net is taken to predict: what a person set, or what its files say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prediction: Option<Prediction>,
+    /// What says so, for messages; none if nothing does and epsilon is assumed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said_by: Option<String>,
+    /// The title in its header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// What a person should know about it, as sentences: tensors that are not used, statements that contradict each
     /// other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
-}
-
-/// What the U-Net of a base model predicts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Prediction {
-    /// The noise that was added.
-    Epsilon,
-    /// Velocity, on the usual noise schedule.
-    V,
-    /// Velocity, on a noise schedule that ends in pure noise (zero terminal SNR).
-    VZeroSnr,
-    /// Velocity along a straight line: rectified flow.
-    Flow,
-}
-
-impl Prediction {
-    /// Every prediction.
-    pub const ALL: [Self; 4] = [Self::Epsilon, Self::V, Self::VZeroSnr, Self::Flow];
-
-    /// The word for it in options and files.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Epsilon => "epsilon",
-            Self::V => "v",
-            Self::VZeroSnr => "v-zero-snr",
-            Self::Flow => "flow",
-        }
-    }
-
-    /// Its name in messages.
-    pub fn describe(self) -> &'static str {
-        match self {
-            Self::Epsilon => "epsilon",
-            Self::V => "v-prediction",
-            Self::VZeroSnr => "v-prediction with zero terminal SNR",
-            Self::Flow => "rectified flow",
-        }
-    }
-}
-
-impl fmt::Display for Prediction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
-}
-
-/// A word that no prediction has.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown prediction `{0}`, expected epsilon, v, v-zero-snr or flow")]
-pub struct UnknownPrediction(String);
-
-impl FromStr for Prediction {
-    type Err = UnknownPrediction;
-
-    fn from_str(word: &str) -> Result<Self, UnknownPrediction> {
-        Self::ALL
-            .into_iter()
-            .find(|prediction| prediction.word() == word)
-            .ok_or_else(|| UnknownPrediction(word.to_owned()))
-    }
 }
 
 /// State of a registration.
@@ -323,16 +274,24 @@ pub struct RegisteredBase {
     /// What is wrong and how to fix it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
-    /// Size class, which selects the preset; absent until its header was read.
+    /// Size class; absent until its header was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<BaseClass>,
     /// Side of the square pictures it was trained on, in pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub native_resolution: Option<u32>,
-    /// What its U-Net predicts, as far as its files say; it is measured when the model is loaded.
+    /// What its U-Net is taken to predict: what is set by hand, or what its files say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prediction: Option<Prediction>,
-    /// What is unusual about its files: tensors that are not used, statements that contradict each other.
+    /// What says so: a file, a key of a header, or the setting; absent if nothing does and epsilon is assumed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said_by: Option<String>,
+    /// What its owner says about it, whatever its files say.
+    pub settings: BaseSettings,
+    /// What its U-Net was measured to do; absent until it was measured on some machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measured>,
+    /// What is unusual about it: tensors that are not used, statements that contradict each other or what was measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// Size of all its files.
@@ -364,6 +323,13 @@ pub struct RegisterBase {
     /// address (with `#sha256=HEX` after it if the hash is known), or `hf:OWNER/REPOSITORY[@REVISION][:FILE]`.
     #[schema(max_length = 2000)]
     pub source: String,
+    /// What its U-Net predicts, whatever its files say; absent to take what they say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction: Option<Prediction>,
+    /// A VAE in place of its own: a safetensors file, named as `source` is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 2000)]
+    pub vae: Option<String>,
 }
 
 impl fmt::Debug for RegisterBase {
@@ -371,7 +337,46 @@ impl fmt::Debug for RegisterBase {
         f.debug_struct("RegisterBase")
             .field("name", &self.name)
             .field("source", &Masked(&self.source))
+            .field("prediction", &self.prediction)
+            .field("vae", &self.vae.as_deref().map(Masked))
             .finish()
+    }
+}
+
+/// What the owner of a base model says about it, whatever its files say.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BaseSettings {
+    /// What its U-Net predicts; absent to take what its files say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction: Option<Prediction>,
+    /// A VAE in place of its own: a safetensors file, named as the source of a base model is. In answers it is without
+    /// secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 2000)]
+    pub vae: Option<String>,
+}
+
+impl fmt::Debug for BaseSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BaseSettings")
+            .field("prediction", &self.prediction)
+            .field("vae", &self.vae.as_deref().map(Masked))
+            .finish()
+    }
+}
+
+/// Parses the source of a VAE, which is a single file.
+///
+/// # Errors
+/// If it is not a source, or not one of a file; the text says what would be right.
+pub fn vae_source(text: &str) -> Result<BaseSource, String> {
+    let source: BaseSource = text.parse().map_err(|err: InvalidSource| err.to_string())?;
+    match &source {
+        BaseSource::Hub { file: None, .. } => {
+            Err("name the file of the VAE: hf:OWNER/REPOSITORY[@REVISION]:FILE".to_owned())
+        }
+        _ => Ok(source),
     }
 }
 

@@ -4,7 +4,12 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{DatasetId, DatasetVersionId, ItemId, damage::Damage};
+use crate::{
+    DatasetId, DatasetVersionId, ItemId,
+    damage::Damage,
+    problem::{FieldError, InvalidFields},
+    text,
+};
 
 /// What a picture is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, ToSchema)]
@@ -57,6 +62,19 @@ pub struct Item {
     pub caption: String,
     /// What it is used for.
     pub split: Split,
+    /// The group that it belongs to; empty if to none. A folder of an uploaded archive is one.
+    #[serde(default)]
+    #[schema(default = "")]
+    pub group: String,
+    /// How many times an epoch shows it.
+    #[serde(default = "once")]
+    #[schema(minimum = 1, maximum = 1000, default = 1)]
+    pub repeats: u32,
+    /// It shows what the trigger word is not: it is trained on without the word, so that the rest of its kind stays as it
+    /// is. See `prior_loss_weight`.
+    #[serde(default)]
+    #[schema(default = false)]
+    pub regularization: bool,
     /// Width of the normalized picture in pixels.
     pub width: u32,
     /// Height of the normalized picture in pixels.
@@ -86,6 +104,14 @@ pub struct UpdateItem {
     pub expected_caption: Option<String>,
     /// The new use.
     pub split: Option<Split>,
+    /// The new group, of at most 80 characters; empty for none.
+    #[schema(max_length = 80)]
+    pub group: Option<String>,
+    /// How many times an epoch shows it.
+    #[schema(minimum = 1, maximum = 1000)]
+    pub repeats: Option<u32>,
+    /// Whether it is a regularization picture.
+    pub regularization: Option<bool>,
 }
 
 impl UpdateItem {
@@ -94,6 +120,89 @@ impl UpdateItem {
         let is_wanted = |text: &Option<String>| text.as_deref() == Some(caption);
         self.expected_caption.is_some() && !is_wanted(&self.expected_caption) && !is_wanted(&self.caption)
     }
+}
+
+impl UpdateItem {
+    /// Checks what limits the fields have.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn validate(&self) -> Result<(), InvalidFields> {
+        let group = self.group.as_deref().and_then(unfit_group);
+        let repeats = self.repeats.and_then(unfit_repeats);
+        let found = [("group", group), ("repeats", repeats)].into_iter();
+        let errors: Vec<FieldError> = found
+            .filter_map(|(field, problem)| Some(FieldError::new(field, problem?)))
+            .collect();
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(InvalidFields(errors))
+        }
+    }
+}
+
+/// Changes all pictures of groups.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateGroups {
+    /// The groups, at most 1000.
+    #[schema(max_items = 1000)]
+    pub groups: Vec<GroupChange>,
+}
+
+/// Changes all pictures of one group.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GroupChange {
+    /// The group; empty for the pictures of no group.
+    pub group: String,
+    /// How many times an epoch shows each of its pictures.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 1000)]
+    pub repeats: Option<u32>,
+    /// Whether its pictures are regularization pictures.
+    #[serde(default)]
+    pub regularization: Option<bool>,
+}
+
+impl UpdateGroups {
+    /// Checks what limits the fields have.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn validate(&self) -> Result<(), InvalidFields> {
+        if self.groups.len() > MAX_GROUPS {
+            let message = format!("must be at most {MAX_GROUPS}, not {}", self.groups.len());
+            return Err(InvalidFields(vec![FieldError::new("groups", message)]));
+        }
+        let found = self.groups.iter().enumerate().filter_map(|(index, change)| {
+            let problem = change.repeats.and_then(unfit_repeats)?;
+            Some(FieldError::new(format!("groups[{index}].repeats"), problem))
+        });
+        let errors: Vec<FieldError> = found.collect();
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(InvalidFields(errors))
+        }
+    }
+}
+
+/// Most groups in one request.
+const MAX_GROUPS: usize = 1000;
+/// Longest name of a group.
+pub const MAX_GROUP_CHARS: usize = 80;
+
+fn unfit_group(group: &str) -> Option<String> {
+    if group.chars().count() > MAX_GROUP_CHARS {
+        return Some(format!("must have at most {MAX_GROUP_CHARS} characters"));
+    }
+    text::check_line(group).err().map(|unfit| unfit.to_string())
+}
+
+fn unfit_repeats(repeats: u32) -> Option<String> {
+    (!(1..=1000).contains(&repeats)).then(|| format!("must be from 1 to 1000, not {repeats}"))
 }
 
 /// The result of an upload, file by file.
@@ -143,4 +252,110 @@ pub struct ManifestItem {
     pub caption: String,
     /// What it is used for, decided when the version was frozen.
     pub split: Split,
+    /// How often it is shown, and as what.
+    #[serde(flatten)]
+    pub showing: Showing,
 }
+
+/// How often a training shows a picture, and as what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Showing {
+    /// Its group; empty if it is in none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub group: String,
+    /// How many times an epoch shows it.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub repeats: u32,
+    /// Whether it is a regularization picture: without the trigger word, and with a loss weight of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub regularization: bool,
+}
+
+impl Default for Showing {
+    fn default() -> Self {
+        Self {
+            group: String::new(),
+            repeats: 1,
+            regularization: false,
+        }
+    }
+}
+
+impl Manifest {
+    /// Whether agents that know neither repeats nor regularization pictures would train on something else.
+    pub fn is_uneven(&self) -> bool {
+        let is_uneven = |showing: &Showing| showing.repeats != 1 || showing.regularization;
+        self.items.iter().any(|item| is_uneven(&item.showing))
+    }
+}
+
+impl ManifestItem {
+    /// Whether it is trained on for what it shows: neither held out nor for regularization.
+    pub fn is_subject(&self) -> bool {
+        self.split == Split::Train && !self.showing.regularization
+    }
+
+    /// Whether it is a regularization picture that is trained on.
+    pub fn is_regularization(&self) -> bool {
+        self.split == Split::Train && self.showing.regularization
+    }
+}
+
+/// What an epoch shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown<'a> {
+    /// The pictures that are trained on, each with how many times it is shown: regularization pictures come last, and
+    /// some of them may not be shown at all.
+    pub items: Vec<(&'a ManifestItem, u32)>,
+    /// How many times each picture is shown that the base model has drawn.
+    pub drawn: Vec<u32>,
+}
+
+impl<'a> Shown<'a> {
+    /// Of a version's pictures and so many that the base model draws, which are for regularization too.
+    pub fn of(items: &'a [ManifestItem], n_drawn: u16) -> Self {
+        let subjects = items.iter().filter(|item| item.is_subject());
+        let mut shown: Vec<_> = subjects.map(|item| (item, item.showing.repeats)).collect();
+        let n_subjects = shown.iter().map(|(_, repeats)| repeats).sum();
+        let others: Vec<_> = items.iter().filter(|item| item.is_regularization()).collect();
+        let mut repeats: Vec<u32> = others.iter().map(|item| item.showing.repeats).collect();
+        repeats.resize(others.len() + usize::from(n_drawn), 1);
+        let mut repeats = regularization_repeats(n_subjects, &repeats);
+        let drawn = repeats.split_off(others.len());
+        shown.extend(others.into_iter().zip(repeats));
+        Self { items: shown, drawn }
+    }
+}
+
+/// How many times an epoch shows each regularization picture, given how often it shows the others together.
+///
+/// As in sd-scripts (`DreamBoothDataset` in `library/train_util.py`): in their order each gets its repeats, and then one
+/// more in turn, until they are as many as the others. Those that come after that are not shown.
+fn regularization_repeats(n_others: u32, repeats: &[u32]) -> Vec<u32> {
+    let mut all = vec![0; repeats.len()];
+    let mut n = 0;
+    let mut round = 0;
+    while n < n_others && !repeats.is_empty() {
+        for (now, own) in all.iter_mut().zip(repeats) {
+            let more = if round == 0 { *own } else { 1 };
+            *now += more;
+            n += more;
+            if n >= n_others {
+                break;
+            }
+        }
+        round += 1;
+    }
+    all
+}
+
+fn once() -> u32 {
+    1
+}
+
+fn is_once(repeats: &u32) -> bool {
+    *repeats == 1
+}
+
+#[cfg(test)]
+mod tests;

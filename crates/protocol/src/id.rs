@@ -58,8 +58,12 @@ ids! {
     ModelVersionId,
     /// One text-to-image request.
     GenerationId,
+    /// A file that is made out of others.
+    EditId,
     /// A token of the HTTP API, or a browser session.
     TokenId,
     /// An entry of the audit log.
     AuditId,
+    /// A preset of a user's own.
+    PresetId,
 }

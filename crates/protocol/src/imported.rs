@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
+    edit::Made,
     limits::{MAX_IMPORT_TEXT_CHARS, MAX_TRIGGER_WORDS},
     lora::{KindCount, Leftover, LoraFormat},
     preset::BaseClass,
@@ -11,11 +12,14 @@ use crate::{
     text,
 };
 
-/// What an imported file is, where it is from, and what of it is applied.
+/// What a file is that no job trained, where it is from, and what of it is applied.
 ///
-/// Nothing was measured with it: a version that was imported has no verdict.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// Nothing was measured with it: a version that was imported or made out of others has no verdict.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Imported {
+    /// What it was made of, if it was made here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<Made>,
     /// How its modules are named.
     pub format: LoraFormat,
     /// Modules that are applied, by kind.

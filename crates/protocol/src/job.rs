@@ -8,10 +8,12 @@ use utoipa::ToSchema;
 
 use crate::{
     DatasetId, DatasetVersionId, JobId, MicroUsd, ModelVersionId,
+    base::Prediction,
     event::StepMetrics,
     phase::Phase,
-    preset::{BaseClass, Preset},
+    preset::{BaseClass, Family, Preset},
     recipe::{Engine, ParameterOverrides, Recipe},
+    sample::SamplePrompt,
     spend::{JobSpend, RentalWish},
 };
 
@@ -33,6 +35,9 @@ pub struct CreateJob {
     /// What the LoRA is for; sets the defaults of all parameters.
     #[serde(default)]
     pub preset: Preset,
+    /// The family of base models whose preset is taken; absent for the one that the base was recognized as.
+    #[serde(default)]
+    pub family: Option<Family>,
     /// The training engine.
     #[serde(default)]
     pub engine: Engine,
@@ -47,10 +52,23 @@ pub struct CreateJob {
     /// Overrides of the preset's hyperparameters.
     #[serde(default)]
     pub parameters: ParameterOverrides,
-    /// Prompts of the preview pictures, at most 16. If omitted, captions of the dataset are used.
+    /// Length of the training in epochs, in place of `n_views` and `n_steps` of the parameters.
     #[serde(default)]
-    #[schema(max_items = 16)]
-    pub sample_prompts: Vec<String>,
+    #[schema(minimum = 1, maximum = 100_000)]
+    pub n_epochs: Option<u32>,
+    /// The preview pictures, at most 16: each a prompt, or an object with a prompt and what else is chosen. If omitted,
+    /// captions of the dataset are used.
+    #[serde(
+        default,
+        serialize_with = "crate::sample::serialize",
+        deserialize_with = "crate::sample::deserialize_request"
+    )]
+    #[schema(schema_with = crate::sample::schema)]
+    pub sample_prompts: Vec<SamplePrompt>,
+    /// A version of a model in the library to begin with, in place of a LoRA that changes nothing. Its kind, ranks and
+    /// layers must be those that the job trains.
+    #[serde(default)]
+    pub start_from: Option<ModelVersionId>,
     /// Total cost limit of the job across all its machines, in micro-dollars. Required for a provider
     /// with paid machines; the job stops with a checkpoint before it exceeds the limit.
     #[serde(default)]
@@ -158,10 +176,21 @@ pub struct Metrics {
 pub struct BaseModel {
     /// The name to use in jobs and generations.
     pub name: String,
-    /// Size class, which selects the preset.
+    /// Size class.
     pub class: BaseClass,
+    /// Which base models are trained like it; selects the presets.
+    pub family: Family,
+    /// What tells its family, after "because".
+    pub family_reason: String,
     /// Side of the square pictures it was trained on, in pixels.
     pub native_resolution: u32,
     /// Whether it ships with Morpheus.
     pub built_in: bool,
+    /// What its U-Net is taken to predict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction: Option<Prediction>,
+    /// What one should know before using it, as sentences: what was measured contradicts what its files say, or tensors
+    /// are not used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }

@@ -128,12 +128,20 @@ limits! {
     pub const MAX_SAFETENSORS_TENSORS: usize = 100_000;
     /// A LoRA that an agent uploads, or that a user imports.
     pub const MAX_LORA_BYTES: u64 = 8 << 30;
+    /// The `adapter_config.json` of an imported PEFT folder.
+    pub const MAX_ADAPTER_CONFIG_BYTES: u64 = 1 << 20;
     /// Characters of what a user writes about the source or the license of an imported LoRA.
     pub const MAX_IMPORT_TEXT_CHARS: usize = 1000;
     /// Trigger words of an imported LoRA.
     pub const MAX_TRIGGER_WORDS: usize = 32;
     /// Characters of a trigger word that is read from the metadata of an imported LoRA; longer ones are left out.
     pub const MAX_TRIGGER_WORD_CHARS: usize = 100;
+    /// Characters of block weights.
+    pub const MAX_BLOCK_WEIGHTS_CHARS: usize = 2000;
+    /// Notes of an agent on a file that it made out of others; further ones are left out.
+    pub const MAX_EDIT_NOTES: usize = 64;
+    /// Characters of such a note; the rest is cut.
+    pub const MAX_EDIT_NOTE_CHARS: usize = 1000;
     /// Characters of an agent's report about a file that it cannot use.
     pub const MAX_PROBLEM_CHARS: usize = 2000;
     /// A picture that an agent uploads.
@@ -150,6 +158,10 @@ limits! {
     pub const MAX_PROMPT_CHUNKS: usize = 32;
     /// Prompts whose tokens are counted with one request.
     pub const MAX_COUNTED_PROMPTS: usize = 64;
+    /// Presets that a user may keep.
+    pub const MAX_OWN_PRESETS: usize = 200;
+    /// Settings of another trainer that are read as a recipe.
+    pub const MAX_SETTINGS_BYTES: usize = 256 << 10;
     /// Characters of a prompt that an agent reports with a picture: the recipe's, with the trigger word.
     pub const MAX_REPORTED_PROMPT_CHARS: usize = 8000;
     /// Refused sign-ins that one address gets at once; then one more each `REFUSALS_EVERY`.

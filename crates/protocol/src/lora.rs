@@ -21,6 +21,12 @@ pub enum LoraKind {
     Lokr,
     /// Any of them with learned lengths.
     Dora,
+    /// A product with the base's weight, and one beside it.
+    Glora,
+    /// Factors of inputs or outputs.
+    Ia3,
+    /// Rotations of the outputs, of OFT or BOFT.
+    Oft,
     /// The difference of the whole weight.
     Full,
     /// A difference of the bias alone.
@@ -35,6 +41,9 @@ impl fmt::Display for LoraKind {
             Self::Loha => "LoHa",
             Self::Lokr => "LoKr",
             Self::Dora => "DoRA",
+            Self::Glora => "GLoRA",
+            Self::Ia3 => "IA3",
+            Self::Oft => "OFT",
             Self::Full => "full difference",
             Self::Bias => "bias difference",
         })

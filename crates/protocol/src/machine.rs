@@ -6,6 +6,7 @@ use serde::{
 };
 use utoipa::ToSchema;
 
+pub use crate::parameters::LoraKind;
 use crate::recipe::Engine;
 
 /// The versions of the messages between agents and servers that a program understands.
@@ -19,6 +20,7 @@ use crate::recipe::Engine;
 /// | 1 | said by nobody: agents of this version do not tell it. They refuse a recipe with a field that is new to them |
 /// | 2 | claims carry the version and what the machine can do; unknown fields are ignored |
 /// | 3 | prompts of pictures are chunks of 75 tokens with emphasis; before, the rest was cut and brackets were letters |
+/// | 4 | hyperparameters for all that sd-scripts can do: targets, kinds, optimizers, schedules, losses, noise, captions. Previews may have settings of their own, and pictures repeats. A VAE in place of a base model's own, and what its U-Net predicts, whatever its files say |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Protocol {
     /// The newest version that it understands, which it speaks.
@@ -30,12 +32,24 @@ pub struct Protocol {
 impl Protocol {
     /// Of this program.
     pub const CURRENT: Self = Self {
-        version: 3,
+        version: 4,
         oldest: 2,
     };
 
     /// The first version that reads prompts as [`CreateGeneration`](crate::generation::CreateGeneration) says.
     pub const READS_PROMPTS: u32 = 3;
+
+    /// The first version that shows pictures as often as their repeats say, and knows regularization pictures.
+    pub const READS_REPEATS: u32 = 4;
+
+    /// The first version that reads previews as objects; before, each was a prompt.
+    pub const READS_SAMPLES: u32 = 4;
+
+    /// The first version that heeds [`KnownOfBase`](crate::agent::KnownOfBase).
+    pub const KNOWS_OF_BASES: u32 = 4;
+
+    /// The first version that begins with the LoRA that a recipe names.
+    pub const STARTS_FROM_LORAS: u32 = 4;
 
     /// Of a program that does not say it.
     pub const UNSAID: Self = Self {
@@ -100,14 +114,6 @@ pub enum DeviceKind {
     Cpu,
     /// A GPU with CUDA.
     Cuda,
-}
-
-/// A kind of LoRA.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LoraKind {
-    /// Two low-rank matrices beside each adapted weight.
-    Lora,
 }
 
 /// A machine, as its agent describes it.

@@ -24,13 +24,16 @@ pub const KEYWORD: &str = "morpheus";
 /// The newest version of the record.
 pub const VERSION: u32 = 1;
 
-/// Everything that decides a picture's pixels, to the last bit.
+/// How the program of a record begins that sd-scripts drew and we kept.
+const SD_SCRIPTS: &str = "sd-scripts";
+
+/// Everything that decides a picture's pixels, to the last bit; of a preview of sd-scripts, what is known of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Made {
     /// Version of this record.
     pub version: u32,
-    /// The program: `Morpheus 0.1.0`.
+    /// The program: `Morpheus 0.1.0`, or [`of_sd_scripts`].
     pub program: String,
     /// The base model.
     pub base: MadeBase,
@@ -156,7 +159,17 @@ struct Dated {
     version: u32,
 }
 
+/// The program of a record that sd-scripts drew, and this program of ours kept.
+pub fn of_sd_scripts(program: &str) -> String {
+    format!("{SD_SCRIPTS} (kept by {program})")
+}
+
 impl Made {
+    /// Whether sd-scripts drew it. It draws noise on the GPU, so that no other program draws the same.
+    pub fn is_of_sd_scripts(&self) -> bool {
+        self.program.starts_with(SD_SCRIPTS)
+    }
+
     /// The record as text: JSON in ASCII.
     ///
     /// # Panics

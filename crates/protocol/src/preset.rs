@@ -1,7 +1,11 @@
 //! What presets are for: bundles of hyperparameters that are known to work, with their source.
 
+mod family;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+pub use self::family::Family;
 
 /// What the LoRA is for; chooses the defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, ToSchema)]
@@ -16,7 +20,7 @@ pub enum Preset {
     Concept,
 }
 
-/// How large a base model is, as far as presets care.
+/// How large a base model is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BaseClass {
@@ -36,19 +40,6 @@ impl Preset {
             Self::Character => "One figure that stays the same from panel to panel; 15 to 30 pictures.",
             Self::Style => "A way of drawing, for any subject; 30 to 100 pictures.",
             Self::Concept => "An object, an outfit or a pose; 10 to 30 pictures.",
-        }
-    }
-}
-
-impl BaseClass {
-    /// Where the numbers of its presets come from.
-    pub(crate) fn source(self) -> &'static str {
-        match self {
-            Self::Tiny => "Measured on tiny-xl with the demo datasets (docs/decisions/0004-presets.md).",
-            Self::Sdxl => {
-                "kohya-ss/sd-scripts' SDXL guide (rank 32, alpha 16, 1e-4, AdamW) and min-SNR gamma 5 from Hang et al. \
-                 2023, arXiv 2303.09556."
-            }
         }
     }
 }

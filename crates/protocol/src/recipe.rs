@@ -6,18 +6,25 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 mod identity;
+mod length;
+mod own_preset;
 mod presets;
+mod questions;
 
 pub use self::{
     identity::{Difference, Identity},
+    length::{MAX_EPOCHS, steps_of_epochs},
+    own_preset::{CreateOwnPreset, OwnPreset},
     presets::PresetInfo,
+    questions::{Answer, Question},
 };
 pub use crate::parameters::{Engine, LrSchedule, ParameterOverrides, Parameters};
 use crate::{
-    limits::MAX_PROMPT_CHARS,
+    ModelVersionId,
     parameters::{Definition, Wrong},
-    preset::{BaseClass, Preset},
+    preset::{Family, Preset},
     problem::{FieldError, InvalidFields},
+    sample::{MAX_SAMPLES, SamplePrompt},
 };
 
 /// Fully resolved and valid configuration of one training.
@@ -38,10 +45,15 @@ pub struct Recipe {
     trigger_word: Option<String>,
     /// The preset that gave the defaults.
     preset: Preset,
-    /// Every hyperparameter.
-    parameters: Parameters,
-    /// Prompts of the preview pictures.
-    sample_prompts: Vec<String>,
+    /// Every hyperparameter. They are many: boxed, a recipe is cheap to move.
+    parameters: Box<Parameters>,
+    /// The preview pictures.
+    #[serde(with = "crate::sample")]
+    #[schema(schema_with = crate::sample::schema)]
+    sample_prompts: Vec<SamplePrompt>,
+    /// The LoRA that the training begins with; absent for one that changes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    start_from: Option<ModelVersionId>,
 }
 
 #[derive(Deserialize)]
@@ -52,8 +64,11 @@ struct RawRecipe {
     #[serde(default)]
     trigger_word: Option<String>,
     preset: Preset,
-    parameters: Parameters,
-    sample_prompts: Vec<String>,
+    parameters: Box<Parameters>,
+    #[serde(with = "crate::sample")]
+    sample_prompts: Vec<SamplePrompt>,
+    #[serde(default)]
+    start_from: Option<ModelVersionId>,
 }
 
 impl TryFrom<RawRecipe> for Recipe {
@@ -68,6 +83,7 @@ impl TryFrom<RawRecipe> for Recipe {
             preset,
             parameters,
             sample_prompts,
+            start_from,
         } = raw;
         Recipe {
             engine,
@@ -77,6 +93,7 @@ impl TryFrom<RawRecipe> for Recipe {
             preset,
             parameters,
             sample_prompts,
+            start_from,
         }
         .checked(Wrong::default())
     }
@@ -98,15 +115,17 @@ pub struct RecipeRequest {
     /// Replaces the preset's hyperparameters.
     pub overrides: ParameterOverrides,
     /// See [`Recipe::sample_prompts`].
-    pub sample_prompts: Vec<String>,
+    pub sample_prompts: Vec<SamplePrompt>,
+    /// See [`Recipe::start_from`].
+    pub start_from: Option<ModelVersionId>,
 }
 
 impl Recipe {
-    /// Completes a request with its preset and checks every field.
+    /// Completes a request with its preset for a family of base models, and checks every field.
     ///
     /// # Errors
     /// Everything that is wrong, at once.
-    pub fn resolve(request: RecipeRequest, base: BaseClass) -> Result<Self, InvalidFields> {
+    pub fn resolve(request: RecipeRequest, base: impl Into<Family>) -> Result<Self, InvalidFields> {
         let RecipeRequest {
             engine,
             base_model,
@@ -115,9 +134,14 @@ impl Recipe {
             preset,
             overrides,
             sample_prompts,
+            start_from,
         } = request;
         let mut wrong = Wrong::default();
-        let parameters = Parameters::resolve(overrides, Parameters::of(preset, base), &mut wrong);
+        let parameters = Box::new(Parameters::resolve(
+            overrides,
+            Parameters::of(preset, base),
+            &mut wrong,
+        ));
         let mut recipe = Recipe {
             engine,
             base_model,
@@ -126,6 +150,7 @@ impl Recipe {
             preset,
             parameters,
             sample_prompts,
+            start_from,
         }
         .checked(wrong)?;
         recipe.trigger_word = recipe
@@ -147,6 +172,7 @@ impl Recipe {
 
     fn checked(self, mut wrong: Wrong) -> Result<Self, InvalidFields> {
         self.parameters.check(self.engine, &mut wrong);
+        self.parameters.check_together(self.engine, &mut wrong);
         let mut errors: Vec<FieldError> = wrong.into_errors().collect();
         check_texts(&self, &mut errors);
         if errors.is_empty() {
@@ -176,6 +202,11 @@ impl Recipe {
         self.trigger_word.as_deref()
     }
 
+    /// The LoRA that the training begins with.
+    pub fn start_from(&self) -> Option<ModelVersionId> {
+        self.start_from
+    }
+
     /// The preset that gave the defaults.
     pub fn preset(&self) -> Preset {
         self.preset
@@ -186,17 +217,18 @@ impl Recipe {
         &self.parameters
     }
 
-    /// The first hyperparameter that agents of a version of the protocol would ignore although it is not at its default.
-    pub fn unknown_to(&self, version: u32) -> Option<&'static Definition> {
+    /// The first hyperparameter that agents of a version of the protocol would ignore although it is not at its default,
+    /// and the first version that knows its value.
+    pub fn unknown_to(&self, version: u32) -> Option<(&'static Definition, u32)> {
         let default = Parameters::default();
-        let mut values = self.parameters.values().zip(default.values());
-        let unknown =
-            values.find(|((definition, value), (_, default))| definition.since > version && value != default);
-        unknown.map(|((definition, _), _)| definition)
+        let changed = self.parameters.values().zip(default.values());
+        let changed = changed.filter(|((_, value), (_, default))| value != default);
+        let mut since = changed.map(|((definition, value), _)| (definition, definition.since(value)));
+        since.find(|(_, since)| *since > version)
     }
 
-    /// Prompts of the preview pictures.
-    pub fn sample_prompts(&self) -> &[String] {
+    /// The preview pictures.
+    pub fn sample_prompts(&self) -> &[SamplePrompt] {
         &self.sample_prompts
     }
 
@@ -219,7 +251,15 @@ impl Recipe {
     pub fn steps_cost_like(&self, other: &Self) -> bool {
         let cost = |recipe: &Self| {
             let p = &recipe.parameters;
-            (recipe.engine, p.resolution, p.batch_size, p.gradient_accumulation)
+            let sizes = (p.resolution, p.batch_size, p.gradient_accumulation, p.max_tokens);
+            let targets = (
+                p.kind,
+                p.conv_rank > 0,
+                p.trains_text_encoders(),
+                p.trained_blocks.clone(),
+            );
+            let extra = (p.gradient_checkpointing, p.output_preservation > 0.0);
+            (recipe.engine, sizes, targets, extra)
         };
         self.base_model == other.base_model && cost(self) == cost(other)
     }
@@ -240,21 +280,21 @@ fn check_texts(recipe: &Recipe, errors: &mut Vec<FieldError>) {
     if recipe.trigger_word().is_some_and(is_wrong) {
         fail("trigger_word", "must have at most 80 characters, on one line");
     }
-    let prompts = &recipe.sample_prompts;
-    if prompts.len() > 16 {
+    if recipe.parameters.output_preservation > 0.0 && recipe.trigger_word().is_none() {
         fail(
-            "sample_prompts",
-            &format!("must be at most 16 prompts, not {}", prompts.len()),
+            "parameters.output_preservation",
+            "needs a trigger word: what is said without it is what stays as it is",
         );
     }
-    if let Some(index) = prompts
-        .iter()
-        .position(|prompt| prompt.chars().count() > MAX_PROMPT_CHARS)
-    {
+    let samples = &recipe.sample_prompts;
+    if samples.len() > MAX_SAMPLES {
         fail(
-            &format!("sample_prompts[{index}]"),
-            &format!("must have at most {MAX_PROMPT_CHARS} characters"),
+            "sample_prompts",
+            &format!("must be at most {MAX_SAMPLES} prompts, not {}", samples.len()),
         );
+    }
+    for (index, sample) in samples.iter().enumerate() {
+        errors.extend(sample.problems(&format!("sample_prompts[{index}]"), recipe.engine));
     }
 }
 

@@ -451,6 +451,7 @@ fn options(
         max_running: config.max_running.clone(),
         rentals,
         inspect_base: config.inspect_base,
+        measure_base: config.measure_base,
         read_lora: config.read_lora,
         hub: config.hub.clone(),
         fetch_from: config.fetch_from.clone(),

@@ -10,7 +10,7 @@ use std::{
 
 use dataset::decoder::WorkerCommand;
 use ipnet::IpNet;
-use orchestrator::{Base, HubOptions, Inspect, Ranges, ReadLora, disk::Gauge, providers::Provider};
+use orchestrator::{Base, HubOptions, Inspect, Measure, Ranges, ReadLora, disk::Gauge, providers::Provider};
 use protocol::{limits::AUDIT_DAYS, recipe::Engine};
 use rental::Landlord;
 use store::{bases::NewBase, objects::S3Settings};
@@ -46,6 +46,8 @@ pub struct Config {
     pub declared_bases: Vec<NewBase>,
     /// Looks at base models that are registered; left out: none can be.
     pub inspect_base: Option<Inspect>,
+    /// Measures what those on this machine do; left out: only agents do.
+    pub measure_base: Option<Measure>,
     /// Reads LoRAs that were made elsewhere; left out: none can be imported.
     pub read_lora: Option<ReadLora>,
     /// Where those are that are registered by their id on Hugging Face.
@@ -89,6 +91,7 @@ impl Config {
             base_models,
             declared_bases: Vec::new(),
             inspect_base: None,
+            measure_base: None,
             read_lora: None,
             hub: HubOptions::default(),
             fetch_from: Ranges::default(),

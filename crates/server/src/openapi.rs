@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use axum::{http::header, response::IntoResponse};
-use protocol::{event, problem::Problem};
+use protocol::{event, problem::Problem, sample};
 use utoipa::{
     OpenApi,
     openapi::{
@@ -27,7 +27,7 @@ use crate::routes;
              `Idempotency-Key`, which makes it safe to repeat a request that got no response. Uploads of pictures \
              need none: a picture that already exists is not added again."
     ),
-    components(schemas(event::JobEvent, event::AnyJobEvent, event::EventKind, Problem)),
+    components(schemas(event::JobEvent, event::AnyJobEvent, event::EventKind, Problem, sample::SamplePrompt)),
     tags(
         (name = "datasets", description = "Uploaded pictures with captions"),
         (name = "jobs", description = "Training jobs, their events and files"),

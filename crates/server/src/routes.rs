@@ -13,6 +13,7 @@ pub(crate) mod audit;
 pub(crate) mod bases;
 pub(crate) mod blobs;
 pub(crate) mod datasets;
+pub(crate) mod edits;
 pub(crate) mod generations;
 pub(crate) mod health;
 pub(crate) mod imports;
@@ -23,6 +24,7 @@ pub(crate) mod key;
 pub(crate) mod models;
 mod page;
 pub(crate) mod prompts;
+pub(crate) mod recipes;
 pub(crate) mod spend;
 pub(crate) mod system;
 
@@ -49,9 +51,14 @@ pub(crate) fn protected() -> OpenApiRouter<AppState> {
         .routes(routes!(bases::list_base_models))
         .routes(routes!(bases::list_registered_bases, bases::register_base))
         .routes(routes!(bases::remove_base))
+        .routes(routes!(bases::set_base))
         .routes(routes!(bases::check_base))
         .routes(routes!(bases::copy_base))
         .routes(routes!(models::list_presets))
+        .routes(routes!(recipes::list_own_presets, recipes::create_own_preset))
+        .routes(routes!(recipes::delete_own_preset))
+        .routes(routes!(recipes::read_recipe))
+        .routes(routes!(recipes::job_recipe))
         .routes(routes!(datasets::list_datasets, datasets::create_dataset))
         .routes(routes!(
             datasets::get_dataset,
@@ -60,6 +67,7 @@ pub(crate) fn protected() -> OpenApiRouter<AppState> {
         ))
         .routes(routes!(items::list_items, items::upload_items))
         .routes(routes!(items::update_item, items::delete_item))
+        .routes(routes!(items::update_groups))
         .routes(routes!(jobs::list_jobs, jobs::create_job))
         .routes(routes!(jobs::estimate_job))
         .routes(routes!(jobs::get_job))
@@ -86,6 +94,10 @@ pub(crate) fn protected() -> OpenApiRouter<AppState> {
         .routes(routes!(models::download_model_version))
         .routes(routes!(models::promote_model_version))
         .routes(routes!(models::retire_model_version))
+        .routes(routes!(edits::list_edits, edits::create_edit))
+        .routes(routes!(edits::get_edit))
+        .routes(routes!(edits::cancel_edit))
+        .routes(routes!(edits::download_edit))
         .routes(routes!(
             generations::list_generations,
             generations::create_generation

@@ -1,15 +1,15 @@
-//! Files kept from jobs and generations.
+//! Files kept from jobs, generations and edits.
 
 use chrono::{DateTime, Utc};
 use protocol::{
-    ArtifactId, AttemptId, GenerationId, JobId, OwnerId,
+    ArtifactId, AttemptId, EditId, GenerationId, JobId, OwnerId,
     agent::{ArtifactKind, NewArtifact},
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
 
 use crate::{
     BlobKey, Read, Result, StoreError, Tx,
-    attempts::{Attempt, Subject},
+    attempts::Attempt,
     damage,
     db::{
         entities::artifact::{self, STORED},
@@ -20,7 +20,7 @@ use crate::{
     words::{clean, from_json, json},
 };
 
-/// A file kept from a job or a generation.
+/// A file kept from a job, a generation or an edit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Artifact {
     /// Its id.
@@ -31,6 +31,8 @@ pub struct Artifact {
     pub job_id: Option<JobId>,
     /// The generation it was kept from, if it was one.
     pub generation_id: Option<GenerationId>,
+    /// The edit it was kept from, if it was one.
+    pub edit_id: Option<EditId>,
     /// The attempt that made it.
     pub attempt_id: AttemptId,
     /// What it is.
@@ -144,15 +146,13 @@ pub async fn announce(tx: &Tx, owner: OwnerId, attempt: &Attempt, new: &NewArtif
     }
     let key =
         BlobKey::from_sha256(&new.sha256).map_err(|err| StoreError::corrupt("artifacts.sha256", err))?;
-    let (job_id, generation_id) = match attempt.subject {
-        Subject::Job(id) => (Some(id.0), None),
-        Subject::Generation(id) => (None, Some(id.0)),
-    };
+    let (job_id, generation_id, edit_id) = attempt.subject.columns();
     let row = artifact::Model {
         id: ArtifactId::new().0,
         owner_id: owner.0,
         job_id,
         generation_id,
+        edit_id,
         attempt_id: attempt.id.0,
         kind: details["kind"].as_str().unwrap_or_default().to_owned(),
         step: details["step"].as_i64(),
@@ -190,6 +190,7 @@ fn to_artifact(row: artifact::Model) -> Result<Artifact> {
         owner: OwnerId(row.owner_id),
         job_id: row.job_id.map(JobId),
         generation_id: row.generation_id.map(GenerationId),
+        edit_id: row.edit_id.map(EditId),
         attempt_id: AttemptId(row.attempt_id),
         kind: from_json("artifacts.details", row.details)?,
         file_name: row.file_name,

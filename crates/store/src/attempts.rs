@@ -1,11 +1,11 @@
-//! Attempts: one try of a job or a generation on one machine, with its lease and fence.
+//! Attempts: one try of a job, a generation or an edit on one machine, with its lease and fence.
 //!
 //! Claiming an attempt gives a fence, a number that grows with each claim and at the end. A change
 //! by an agent carries its fence; an outdated one changes nothing ([`StoreError::Stale`]).
 
 use chrono::{DateTime, Utc};
 use protocol::{
-    AttemptId, GenerationId, JobId,
+    AttemptId, EditId, GenerationId, JobId,
     event::Event,
     phase::{AttemptPhase, Outcome},
 };
@@ -37,6 +37,19 @@ pub enum Subject {
     Job(JobId),
     /// A picture.
     Generation(GenerationId),
+    /// A file that is made out of others.
+    Edit(EditId),
+}
+
+impl Subject {
+    /// The columns that refer to it: of jobs, generations and edits.
+    pub(crate) fn columns(self) -> (Option<Uuid>, Option<Uuid>, Option<Uuid>) {
+        match self {
+            Self::Job(id) => (Some(id.0), None, None),
+            Self::Generation(id) => (None, Some(id.0), None),
+            Self::Edit(id) => (None, None, Some(id.0)),
+        }
+    }
 }
 
 /// One try.
@@ -46,7 +59,7 @@ pub struct Attempt {
     pub id: AttemptId,
     /// What it is a try of.
     pub subject: Subject,
-    /// 1, 2, 3, … of its job or generation.
+    /// 1, 2, 3, … of what it is a try of.
     pub n: u32,
     /// The provider of the machine.
     pub provider: String,
@@ -112,10 +125,7 @@ pub struct NewAttempt<'a> {
 
 /// Commits the intent to start an instance. The database rejects a second living attempt.
 pub async fn open(tx: &Tx, new: NewAttempt<'_>) -> Result<Attempt> {
-    let (job_id, generation_id) = match new.subject {
-        Subject::Job(id) => (Some(id.0), None),
-        Subject::Generation(id) => (None, Some(id.0)),
-    };
+    let (job_id, generation_id, edit_id) = new.subject.columns();
     let token_hash = match new.claimant {
         Claimant::Own(token) => token.hash.clone(),
         Claimant::Worker(agent) => agent.token_hash.clone(),
@@ -124,6 +134,7 @@ pub async fn open(tx: &Tx, new: NewAttempt<'_>) -> Result<Attempt> {
         id: AttemptId::new().0,
         job_id,
         generation_id,
+        edit_id,
         n: new.n.cast_signed(),
         provider: new.provider.to_owned(),
         server: Some(tx.server()),
@@ -181,6 +192,7 @@ pub async fn alive_of(db: &impl Read, subject: Subject) -> Result<Option<Attempt
     let of_subject = match subject {
         Subject::Job(id) => attempt::Column::JobId.eq(id.0),
         Subject::Generation(id) => attempt::Column::GenerationId.eq(id.0),
+        Subject::Edit(id) => attempt::Column::EditId.eq(id.0),
     };
     let row = attempt::Entity::find()
         .filter(of_subject)
@@ -333,10 +345,11 @@ async fn change(
 }
 
 fn to_attempt(row: attempt::Model) -> Result<Attempt> {
-    let subject = match (row.job_id, row.generation_id) {
-        (Some(id), _) => Subject::Job(JobId(id)),
-        (None, Some(id)) => Subject::Generation(GenerationId(id)),
-        (None, None) => return Err(StoreError::corrupt("attempts", "neither job nor generation")),
+    let subject = match (row.job_id, row.generation_id, row.edit_id) {
+        (Some(id), ..) => Subject::Job(JobId(id)),
+        (None, Some(id), _) => Subject::Generation(GenerationId(id)),
+        (None, None, Some(id)) => Subject::Edit(EditId(id)),
+        (None, None, None) => return Err(StoreError::corrupt("attempts", "of nothing")),
     };
     Ok(Attempt {
         id: AttemptId(row.id),

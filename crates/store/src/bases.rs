@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 use protocol::{
     address::Masked,
-    base::{BaseCopy, BaseFacts, BaseSource, BaseState},
+    base::{BaseCopy, BaseFacts, BaseSource, BaseState, Measured, Prediction},
 };
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, UpdateMany,
@@ -34,6 +34,8 @@ pub struct Base {
     pub name: String,
     /// Where it comes from.
     pub source: BaseSource,
+    /// What its owner says about it.
+    pub said: Said,
     /// Whether it is defined in the settings.
     pub from_settings: bool,
     /// State of the registration.
@@ -46,12 +48,25 @@ pub struct Base {
     pub facts: Option<BaseFacts>,
     /// Its resolved path on the server's machine, where local jobs read it.
     pub place: Option<String>,
-    /// Its files.
+    /// Resolved path of the VAE in place of its own, likewise.
+    pub vae_place: Option<String>,
+    /// Its files, and the VAE in place of its own.
     pub files: Vec<File>,
+    /// What its U-Net was measured to do.
+    pub measured: Option<Measured>,
     /// Bytes hashed or copied so far by the current operation.
     pub done_bytes: u64,
     /// When it was registered.
     pub created_at: DateTime<Utc>,
+}
+
+/// What the owner of a base model says about it, whatever its files say.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Said {
+    /// What its U-Net predicts.
+    pub prediction: Option<Prediction>,
+    /// Source of a VAE in place of its own.
+    pub vae: Option<BaseSource>,
 }
 
 /// One file of a base model.
@@ -67,6 +82,9 @@ pub struct File {
     /// SHA-256, in hexadecimal, once it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
+    /// Whether it is the VAE in place of the model's own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_vae: bool,
 }
 
 impl fmt::Debug for File {
@@ -76,6 +94,7 @@ impl fmt::Debug for File {
             .field("url", &self.url.as_deref().map(Masked))
             .field("size_bytes", &self.size_bytes)
             .field("sha256", &self.sha256)
+            .field("is_vae", &self.is_vae)
             .finish()
     }
 }
@@ -85,8 +104,19 @@ impl fmt::Debug for File {
 struct Facts {
     #[serde(flatten)]
     facts: BaseFacts,
+    #[serde(flatten)]
+    located: Located,
+}
+
+/// Where a base of this machine is, with links resolved.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Located {
+    /// See [`Base::place`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    place: Option<String>,
+    pub place: Option<String>,
+    /// See [`Base::vae_place`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vae_place: Option<String>,
 }
 
 impl Base {
@@ -114,10 +144,12 @@ pub struct NewBase {
     pub name: String,
     /// Where it comes from.
     pub source: BaseSource,
+    /// What its owner says about it.
+    pub said: Said,
     /// Whether it is defined in the settings.
     pub from_settings: bool,
-    /// Properties from its header and its resolved path, if already checked.
-    pub looked: Option<(BaseFacts, String)>,
+    /// Properties from its header and its resolved paths, if already checked.
+    pub looked: Option<(BaseFacts, Located)>,
 }
 
 /// Current properties of a base.
@@ -125,8 +157,8 @@ pub struct NewBase {
 pub struct Learned<'a> {
     /// Properties from its header.
     pub facts: BaseFacts,
-    /// See [`Base::place`].
-    pub place: Option<String>,
+    /// Where it is on this machine.
+    pub located: Located,
     /// See [`Base::files`].
     pub files: &'a [File],
 }
@@ -162,11 +194,14 @@ pub async fn insert(tx: &Tx, new: NewBase) -> Result<bool> {
         state: word(&BaseState::Checking),
         copy: word(&BaseCopy::None),
         problem: None,
-        facts: new.looked.map(|(facts, place)| described(facts, Some(place))),
+        facts: new.looked.map(|(facts, located)| described(facts, located)),
         files: json(&Vec::<File>::new()),
         done_bytes: 0,
         leased_until: None,
         created_at: now(),
+        prediction: new.said.prediction.as_ref().map(word),
+        vae: new.said.vae.map(|vae| clean(&vae.to_string())),
+        measured: None,
     };
     let row: base::ActiveModel = row.into();
     let n_inserted = base::Entity::insert(row)
@@ -202,11 +237,17 @@ pub async fn declare(tx: &Tx, wanted: Vec<NewBase>) -> Result<()> {
         match same {
             Some(new) => {
                 let mut change = update(known.id).col_expr(base::Column::FromSettings, Expr::value(true));
-                if known.state == BaseState::Failed {
+                if known.state == BaseState::Failed || known.said != new.said {
                     change = again(change);
                 }
-                if let Some((facts, place)) = new.looked.clone() {
-                    let facts = described(facts, Some(place));
+                if known.said != new.said {
+                    change = saying(change, &new.said);
+                    if new.looked.is_none() {
+                        change = unlooked(change);
+                    }
+                }
+                if let Some((facts, located)) = new.looked.clone() {
+                    let facts = described(facts, located);
                     change = change.col_expr(base::Column::Facts, Expr::value(facts));
                 }
                 run(tx, change, "keep a base model").await?;
@@ -227,6 +268,23 @@ pub async fn declare(tx: &Tx, wanted: Vec<NewBase>) -> Result<()> {
 /// Requests another check of a base: its files may have changed.
 pub async fn check_again(tx: &Tx, id: Uuid) -> Result<()> {
     run(tx, again(update(id)), "have a base model checked again").await
+}
+
+/// Changes what the owner of a base says about it, and requests another check. Until it is looked at again, nobody works
+/// with it: what is known of it may be of another VAE.
+pub async fn say(tx: &Tx, id: Uuid, said: &Said) -> Result<()> {
+    let change = saying(again(update(id)), said);
+    run(tx, unlooked(change), "change what is said of a base model").await
+}
+
+fn unlooked(change: UpdateMany<base::Entity>) -> UpdateMany<base::Entity> {
+    change.col_expr(base::Column::Facts, Expr::value(None::<serde_json::Value>))
+}
+
+/// Keeps what the U-Net of a base was measured to do.
+pub async fn measured(tx: &Tx, id: Uuid, measured: &Measured) -> Result<()> {
+    let change = update(id).col_expr(base::Column::Measured, Expr::value(json(measured)));
+    run(tx, change, "keep what a base model was measured to do").await
 }
 
 /// Requests a copy of a base's files in the object store.
@@ -282,14 +340,22 @@ pub async fn progress(tx: &Tx, id: Uuid, done_bytes: u64) -> Result<bool> {
     Ok(done.rows_affected > 0)
 }
 
-/// Stores the current properties of a base. A copy of other files is discarded.
+/// Stores the current properties of a base. A copy of other files is discarded, and so is what other weights were
+/// measured to do.
 pub async fn learn(tx: &Tx, base: &Base, learned: Learned<'_>) -> Result<()> {
-    let Learned { facts, place, files } = learned;
+    let Learned {
+        facts,
+        located,
+        files,
+    } = learned;
     let mut change = update(base.id)
-        .col_expr(base::Column::Facts, Expr::value(described(facts, place)))
+        .col_expr(base::Column::Facts, Expr::value(described(facts, located)))
         .col_expr(base::Column::Files, Expr::value(json(&files)));
     if base.files != files {
         change = change.col_expr(base::Column::Copy, Expr::value(word(&BaseCopy::None)));
+    }
+    if !is_same_weights(&base.files, files) {
+        change = change.col_expr(base::Column::Measured, Expr::value(None::<serde_json::Value>));
     }
     run(tx, change, "describe a base model").await
 }
@@ -329,8 +395,38 @@ pub(crate) async fn referred(db: &impl Read, keys: &[BlobKey]) -> Result<Vec<Str
         .collect())
 }
 
-fn described(facts: BaseFacts, place: Option<String>) -> serde_json::Value {
-    json(&Facts { facts, place })
+fn described(facts: BaseFacts, located: Located) -> serde_json::Value {
+    json(&Facts { facts, located })
+}
+
+/// Whether the model's own files are the same. One whose hash is not known yet may be.
+fn is_same_weights(before: &[File], now: &[File]) -> bool {
+    let own = |files: &[File]| {
+        files
+            .iter()
+            .filter(|file| !file.is_vae)
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    let (before, now) = (own(before), own(now));
+    before.len() == now.len()
+        && before.iter().zip(&now).all(|(before, now)| {
+            let is_same_hash = match (&before.sha256, &now.sha256) {
+                (Some(before), Some(now)) => before == now,
+                _ => true,
+            };
+            before.path == now.path && before.size_bytes == now.size_bytes && is_same_hash
+        })
+}
+
+fn saying(change: UpdateMany<base::Entity>, said: &Said) -> UpdateMany<base::Entity> {
+    let vae = said.vae.as_ref().map(|vae| clean(&vae.to_string()));
+    change
+        .col_expr(
+            base::Column::Prediction,
+            Expr::value(said.prediction.as_ref().map(word)),
+        )
+        .col_expr(base::Column::Vae, Expr::value(vae))
 }
 
 fn update(id: Uuid) -> UpdateMany<base::Entity> {
@@ -363,17 +459,31 @@ fn to_base(row: base::Model) -> Result<Base> {
         .facts
         .map(|facts| from_json("base_models.facts", facts))
         .transpose()?;
-    let (facts, place) = facts.map(|found| (found.facts, found.place)).unzip();
+    let (facts, located) = facts.map(|found| (found.facts, found.located)).unzip();
+    let Located { place, vae_place } = located.unwrap_or_default();
+    let prediction = row.prediction.as_deref();
+    let vae = row.vae.map(serde_json::Value::from);
     Ok(Base {
         id: row.id,
         name: row.name,
         source: from_json("base_models.source", row.source.into())?,
+        said: Said {
+            prediction: prediction
+                .map(|word| unword("base_models.prediction", word))
+                .transpose()?,
+            vae: vae.map(|vae| from_json("base_models.vae", vae)).transpose()?,
+        },
         from_settings: row.from_settings,
         state: unword("base_models.state", &row.state)?,
         copy: unword("base_models.copy", &row.copy)?,
         problem: row.problem,
         facts,
-        place: place.flatten(),
+        place,
+        vae_place,
+        measured: row
+            .measured
+            .map(|measured| from_json("base_models.measured", measured))
+            .transpose()?,
         files: from_json("base_models.files", row.files)?,
         done_bytes: row.done_bytes.unsigned_abs(),
         created_at: row.created_at,

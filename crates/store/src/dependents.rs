@@ -88,6 +88,11 @@ pub enum Dependent {
         /// Its id.
         id: Uuid,
     },
+    /// A file that was made out of others, to be downloaded.
+    Edit {
+        /// Its id.
+        id: Uuid,
+    },
     /// A copy of a base model.
     Base {
         /// Its name.
@@ -129,6 +134,7 @@ impl fmt::Display for Dependent {
             }
             Self::JobFile { job, file_name, .. } => write!(f, "the file `{file_name}` of the job `{job}`"),
             Self::Generation { id } => write!(f, "the picture of the generation {id}"),
+            Self::Edit { id } => write!(f, "the file of the edit {id}"),
             Self::Base { name, path } => write!(f, "the file `{path}` of the base model `{name}`"),
         }
     }
@@ -319,13 +325,17 @@ async fn files(
     for row in rows {
         let key = references::key_of(&row.sha256)?;
         let kind: ArtifactKind = from_json("artifacts.details", row.details)?;
-        let of = match (row.job_id, row.generation_id) {
-            (Some(id), _) => (jobs.get(&id).cloned().unwrap_or_default(), id),
-            (None, Some(id)) => {
+        let of = match (row.job_id, row.generation_id, row.edit_id) {
+            (Some(id), ..) => (jobs.get(&id).cloned().unwrap_or_default(), id),
+            (None, Some(id), _) => {
                 found.entry(key).or_default().push(Dependent::Generation { id });
                 continue;
             }
-            (None, None) => return Err(StoreError::corrupt("artifacts", "belongs to nothing")),
+            (None, None, Some(id)) => {
+                found.entry(key).or_default().push(Dependent::Edit { id });
+                continue;
+            }
+            (None, None, None) => return Err(StoreError::corrupt("artifacts", "belongs to nothing")),
         };
         let (job, job_id) = of;
         let shown = versions.get(&row.id).cloned();

@@ -7,7 +7,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use protocol::{
-    GenerationId, JobId,
+    EditId, GenerationId, JobId,
+    edit::EditPhase,
     generation::GenerationPhase,
     phase::{AttemptPhase, Phase},
 };
@@ -20,7 +21,8 @@ use uuid::Uuid;
 
 use crate::{
     Read, Result, Tx,
-    db::entities::{attempt, generation, job},
+    db::entities::{attempt, edit, generation, job},
+    edits::{self, EditState},
     error::Doing,
     events::{self, NewEvent},
     generations::{GenerationState, state},
@@ -146,6 +148,34 @@ pub async fn claim_generation(tx: &Tx) -> Result<Option<GenerationState>> {
     let id = GenerationId(id);
     tx.touch_generation(id);
     state(tx, id).await.map(Some)
+}
+
+/// Takes the oldest queued edit and counts an attempt; `None` when none waits.
+pub async fn claim_edit(tx: &Tx) -> Result<Option<EditState>> {
+    let mut oldest = Query::select()
+        .column(edit::Column::Id)
+        .from(edit::Entity)
+        .and_where(edit::Column::Phase.eq(word(&EditPhase::Queued)))
+        .order_by(edit::Column::CreatedAt, Order::Asc)
+        .order_by(edit::Column::Id, Order::Asc)
+        .limit(1)
+        .take();
+    skip_locked(tx, &mut oldest);
+    let claim = Query::update()
+        .table(edit::Entity)
+        .value(edit::Column::Phase, word(&EditPhase::Running))
+        .value(edit::Column::StartedAt, now())
+        .value(
+            edit::Column::NAttempts,
+            Expr::col(edit::Column::NAttempts).add(1_i32),
+        )
+        .and_where(Expr::col(edit::Column::Id).eq(oldest))
+        .returning_col(edit::Column::Id)
+        .take();
+    let claimed = tx.connection().query_one(&claim).await.doing("claim an edit")?;
+    let Some(claimed) = claimed else { return Ok(None) };
+    let id: Uuid = claimed.try_get("", "id").doing("claim an edit")?;
+    edits::state(tx, EditId(id)).await.map(Some)
 }
 
 /// Not put off, or for longer than anybody would.

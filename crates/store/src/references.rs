@@ -14,13 +14,13 @@ use crate::{
     BlobKey, Read, Result, StoreError, Tx,
     db::entities::{
         artifact::{self, STORED},
-        dataset_item, dataset_version, generation, job, model_version,
+        dataset_item, dataset_version, edit, generation, job, model_version,
     },
     error::Doing,
     words::{from_json, unword, word},
 };
 
-/// A file kept from a job or a generation, and what became of those.
+/// A file kept from a job, a generation or an edit, and what became of those.
 #[derive(Debug, Clone, PartialEq)]
 pub struct File {
     /// The file.
@@ -55,6 +55,11 @@ pub enum Subject {
     },
     /// A generation.
     Generation {
+        /// When it ended.
+        ended_at: Option<DateTime<Utc>>,
+    },
+    /// An edit.
+    Edit {
         /// When it ended.
         ended_at: Option<DateTime<Utc>>,
     },
@@ -199,7 +204,7 @@ pub(crate) fn key_of(sha256: &str) -> Result<BlobKey> {
     BlobKey::from_sha256(sha256).map_err(|err| StoreError::corrupt("a SHA-256", err))
 }
 
-/// Adds what became of jobs and generations.
+/// Adds what became of jobs, generations and edits.
 async fn complete(db: &impl Read, rows: Vec<artifact::Model>) -> Result<Vec<File>> {
     let of_jobs: BTreeSet<Uuid> = rows.iter().filter_map(|row| row.job_id).collect();
     let jobs = jobs(db, &of_jobs).await?;
@@ -212,27 +217,40 @@ async fn complete(db: &impl Read, rows: Vec<artifact::Model>) -> Result<Vec<File
         .into_iter()
         .map(|row| (row.id, row))
         .collect();
+    let of_edits: BTreeSet<Uuid> = rows.iter().filter_map(|row| row.edit_id).collect();
+    let edits: BTreeMap<Uuid, Option<DateTime<Utc>>> = edit::Entity::find()
+        .select_only()
+        .columns([edit::Column::Id, edit::Column::EndedAt])
+        .filter(edit::Column::Id.is_in(of_edits))
+        .into_tuple::<(Uuid, Option<DateTime<Utc>>)>()
+        .all(db.connection())
+        .await
+        .doing("read the edits of files")?
+        .into_iter()
+        .collect();
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
     let used = used_by_versions(db, &ids).await?;
     let mut files = Vec::with_capacity(rows.len());
     for row in rows {
         let shown = row.generation_id.and_then(|id| generations.get(&id));
-        let of = match (row.job_id.and_then(|id| jobs.get(&id)), shown) {
-            (Some(job), _) => Subject::Job {
+        let edit = row.edit_id.and_then(|id| edits.get(&id));
+        let of = match (row.job_id.and_then(|id| jobs.get(&id)), shown, edit) {
+            (Some(job), ..) => Subject::Job {
                 phase: job.phase,
                 ended_at: job.ended_at,
                 is_promoted: job.is_promoted,
                 is_spare_checkpoint: job.spare_checkpoints.contains(&row.id),
             },
-            (None, Some(shown)) => {
+            (None, Some(shown), _) => {
                 let phase: GenerationPhase = unword("generations.phase", &shown.phase)?;
                 let is_open = matches!(phase, GenerationPhase::Queued | GenerationPhase::Running);
                 Subject::Generation {
                     ended_at: shown.ended_at.filter(|_| !is_open),
                 }
             }
-            // Both have foreign keys.
-            (None, None) => return Err(StoreError::corrupt("artifacts", "belongs to nothing")),
+            // All have foreign keys.
+            (None, None, Some(ended_at)) => Subject::Edit { ended_at: *ended_at },
+            (None, None, None) => return Err(StoreError::corrupt("artifacts", "belongs to nothing")),
         };
         files.push(File {
             id: ArtifactId(row.id),

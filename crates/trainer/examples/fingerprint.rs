@@ -33,6 +33,7 @@ fn main() -> Result<()> {
             manifest: &drawn.manifest,
             pictures: &|item| drawn.file(item),
             folder: folder.path(),
+            start_from: None,
             resume_from: None,
         },
         |event| match event {

@@ -1,7 +1,8 @@
 //! Checkpoints: everything that a training needs to go on as if it had never stopped.
 //!
 //! One safetensors file with the LoRA, the optimizer's state under its name, and the counters. Everything random in a training is
-//! a function of the seed, the step and the picture, so no state of a random generator has to be kept.
+//! a function of the seed, the step and the picture, so no state of a random generator has to be kept. Where a training is for
+//! a mean of its weights, that is the LoRA, and the weights that are trained lie beside it.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -112,13 +113,17 @@ fn first_optimizer() -> String {
 
 /// Prefix of the LoRA's tensors. That of the optimizer's is its name.
 const LORA: &str = "lora.";
+/// Prefix of the weights that are trained, where they are not the LoRA.
+const WEIGHTS: &str = "weights.";
 
 impl Checkpoint {
-    /// The state of a training as it is now.
+    /// The state of a training as it is now. `averaged` is the network that it is for, if it is not the one that is
+    /// trained.
     pub fn new<D: TrainingDevice>(
         origin: Origin,
         progress: Progress,
         network: &LoraNetwork<D>,
+        averaged: Option<&LoraNetwork<D>>,
         optimizer: &dyn Optimizer<D>,
     ) -> candle_core::Result<Self> {
         let prefixed = |prefix: String, tensors: Vec<(String, Tensor)>| {
@@ -126,7 +131,11 @@ impl Checkpoint {
                 .into_iter()
                 .map(move |(name, tensor)| (format!("{prefix}{name}"), tensor))
         };
-        let mut tensors: Vec<_> = prefixed(LORA.to_owned(), network.to_tensors()?).collect();
+        let lora = averaged.unwrap_or(network).to_tensors()?;
+        let mut tensors: Vec<_> = prefixed(LORA.to_owned(), lora).collect();
+        if averaged.is_some() {
+            tensors.extend(prefixed(WEIGHTS.to_owned(), network.named(network.values())?));
+        }
         let optimizers = format!("{}.", optimizer.name());
         tensors.extend(prefixed(optimizers, optimizer.export(network)?));
         Ok(Self {
@@ -149,16 +158,24 @@ impl Checkpoint {
                 expected: config.name(),
             });
         }
-        let tensors: HashMap<&str, &Tensor> = self
-            .tensors
-            .iter()
-            .map(|(name, tensor)| (name.as_str(), tensor))
-            .collect();
-        let find =
-            |prefix: &str, name: &str| tensors.get(format!("{prefix}{name}").as_str()).copied().cloned();
-        network.import(&|name| find(LORA, name))?;
+        let tensors = self.by_name();
+        let find = |prefix: &str, name: &str| tensors.get(&format!("{prefix}{name}")).copied().cloned();
+        network.import(&|name| find(WEIGHTS, name).or_else(|| find(LORA, name)))?;
         let prefix = format!("{}.", config.name());
         config.resume(network, &|name| find(&prefix, name))
+    }
+
+    /// The numbers of the LoRA, in the order of a network's parameters.
+    ///
+    /// # Errors
+    /// If the LoRA is not of this network.
+    pub fn lora<D: TrainingDevice>(&self, network: &LoraNetwork<D>) -> Result<Vec<f32>, StateError> {
+        let tensors = self.by_name();
+        network.collect(&|name| tensors.get(&format!("{LORA}{name}")).copied().cloned())
+    }
+
+    fn by_name(&self) -> HashMap<&String, &Tensor> {
+        self.tensors.iter().map(|(name, tensor)| (name, tensor)).collect()
     }
 
     /// Writes the checkpoint; the file is whole and on the disk when this returns, or as it was before.

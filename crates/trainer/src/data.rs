@@ -1,35 +1,47 @@
 //! A frozen dataset, prepared for training: latents and text encodings in memory, and batches made of them.
 
-use std::{io, ops::ControlFlow};
+use std::{collections::HashMap, io, ops::ControlFlow, sync::Arc};
 
 use candle_core::Tensor;
 use dataset::{
     buckets::{Buckets, Placement, Size},
-    caption,
-    crop::{TimeIds, crop},
-    picture::{self, PictureError},
+    crop::{TimeIds, crop, crop_mask},
+    picture,
 };
 use diffusion::{
     base::BaseModel,
-    conditioning::{PictureSizes, TextConditioning, vector},
+    conditioning::{PictureSizes, TextConditioning, TextEncoders, TextTokens, embedded_sizes, vector},
     device::{Device, floats, tensor},
     graph::AdapterSet,
     schedulers::{NoiseSchedule, PredictionType},
-    tokenizer::TokenLength,
     unet::Conditioning,
 };
 use protocol::{
     ItemId,
-    dataset::{Manifest, ManifestItem, Split},
-    recipe::Recipe,
+    dataset::{Manifest, ManifestItem, Shown, Split},
+    recipe::{Parameters, Recipe},
 };
 use sha2::{Digest as _, Sha256};
 
-use crate::{losses::Loss, seeds, step::Batch, weightings::Weighting};
+use crate::{
+    kinds::Draws,
+    losses::{Corners, Loss},
+    noise::{Noise, Noising, Spot, Timesteps},
+    seeds,
+    step::{Batch, Told},
+    weightings::Weightings,
+};
 
+mod captions;
+mod error;
 mod plan;
+mod preserved;
+mod prior;
 
-pub use plan::BatchPlan;
+pub use captions::MAX_ENCODING_BYTES;
+use captions::{Captions, Changing};
+pub use error::{DataError, Stage};
+pub use plan::{BatchPlan, View};
 
 /// Gives the file of a picture.
 pub type Pictures<'a> = &'a dyn Fn(&ManifestItem) -> io::Result<Vec<u8>>;
@@ -43,8 +55,9 @@ pub struct TrainingData {
     pub held_out: Vec<Sample>,
     /// The sizes that pictures were brought to.
     pub buckets: Buckets,
+    captions: Captions,
     /// The empty caption, for caption dropout.
-    empty: TextConditioning,
+    empty: Arc<TextConditioning>,
     noise_schedule: NoiseSchedule,
     prediction: PredictionType,
 }
@@ -54,95 +67,35 @@ pub struct TrainingData {
 pub struct Sample {
     /// Its id.
     pub id: ItemId,
-    /// Its caption, trigger word included.
+    /// Its caption, trigger word included, with nothing drawn.
     pub caption: String,
     /// Its bucket.
     pub bucket: Size,
+    /// How many times an epoch shows it.
+    repeats: u32,
+    /// What its loss is multiplied with, if it is a regularization picture.
+    prior_loss_weight: Option<f32>,
+    /// How much each place of the latents counts, `[h, w]` in rows, if that differs.
+    mask: Option<Vec<f32>>,
+    /// What its caption is drawn from, if it changes from view to view.
+    changing: Option<Changing>,
     sha256: String,
     /// Scaled for the U-Net, `[1, 4, h, w]`.
     latents: Tensor,
-    text: TextConditioning,
+    /// Encoding of `caption`.
+    text: Arc<TextConditioning>,
     sizes: PictureSizes,
 }
 
-/// How far the preparation is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stage {
-    /// What is being done.
-    pub name: &'static str,
-    /// Finished parts.
-    pub done: u32,
-    /// All parts.
-    pub total: u32,
-}
-
-/// Why a dataset cannot be prepared.
-#[derive(Debug, thiserror::Error)]
-pub enum DataError {
-    /// The preparation was told to end.
-    #[error("the preparation of the pictures was interrupted")]
-    Interrupted,
-    /// No picture is there to be trained on.
-    #[error("the dataset version {0} has no picture to train on")]
-    NothingToTrainOn(protocol::DatasetVersionId),
-    /// The U-Net halves pictures of such sides unevenly.
-    #[error(
-        "bucket_step {found} does not fit the base model, which takes sides that are multiples of {expected}: use \
-         a multiple of {expected}"
-    )]
-    BucketStep {
-        /// The recipe's.
-        found: u32,
-        /// What the base model takes.
-        expected: u32,
-    },
-    /// The file is not there.
-    #[error("failed to read picture {id}")]
-    Read {
-        /// The picture.
-        id: ItemId,
-        /// Why.
-        #[source]
-        err: io::Error,
-    },
-    /// The file is not the one that was frozen.
-    #[error(
-        "picture {id} is not the one that the dataset version was made of: its SHA-256 is {found}, expected {expected}"
-    )]
-    Changed {
-        /// The picture.
-        id: ItemId,
-        /// Hash of the file.
-        found: String,
-        /// Hash in the manifest.
-        expected: String,
-    },
-    /// The file does not decode.
-    #[error("failed to decode picture {id}")]
-    Decode {
-        /// The picture.
-        id: ItemId,
-        /// Why.
-        #[source]
-        err: PictureError,
-    },
-    /// The VAE made numbers of it that are none.
-    #[error(
-        "the VAE of the base model turns picture {id} into numbers that are not finite: the base is broken"
-    )]
-    NotFinite {
-        /// The picture.
-        id: ItemId,
-    },
-    /// The computation failed.
-    #[error("failed to encode {what}")]
-    Compute {
-        /// What was encoded.
-        what: String,
-        /// Why.
-        #[source]
-        err: candle_core::Error,
-    },
+/// Where in a training a batch is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Optimizer steps that are done.
+    pub step: u32,
+    /// The step's epoch, counted from 0.
+    pub epoch: u32,
+    /// Pictures of the step in batches before this one.
+    pub n_before: usize,
 }
 
 impl TrainingData {
@@ -161,12 +114,24 @@ impl TrainingData {
         let expected = (base.vae.config().downscale() << (base.unet.config().levels.len() - 1)) as u32;
         check_bucket_step(p.bucket_step, expected)?;
         let buckets = Buckets::new(p.resolution, p.bucket_step);
-        let length = TokenLength::try_from(u32::from(p.max_tokens)).expect("recipes are valid");
-        let encode = |caption: &str, what: String| {
-            let encoded = base.text_encoders.encode(&[caption], length, &AdapterSet::new());
-            encoded.map_err(|err| DataError::Compute { what, err })
-        };
-        let (mut trained, mut held_out) = (Vec::new(), Vec::new());
+        let captions = Captions::of(recipe);
+        let mut encoded: HashMap<String, Arc<TextConditioning>> = HashMap::new();
+        let mut encode =
+            |caption: &str, what: &dyn Fn() -> String| -> Result<Arc<TextConditioning>, DataError> {
+                if let Some(encoding) = encoded.get(caption) {
+                    return Ok(encoding.clone());
+                }
+                let encoding = captions.encode(&base.text_encoders, caption);
+                let encoding = Arc::new(encoding.map_err(|err| DataError::Compute { what: what(), err })?);
+                encoded.insert(caption.to_owned(), encoding.clone());
+                Ok(encoding)
+            };
+        let (mut trained, mut held_out): (Vec<Sample>, Vec<Sample>) = (Vec::new(), Vec::new());
+        let Shown { items, drawn } = Shown::of(&manifest.items, p.n_prior_pictures);
+        let repeats: HashMap<ItemId, u32> = items
+            .into_iter()
+            .map(|(item, repeats)| (item.id, repeats))
+            .collect();
         let total = manifest.items.len() as u32;
         for (done, item) in manifest.items.iter().enumerate() {
             let stage = Stage {
@@ -177,23 +142,45 @@ impl TrainingData {
             if on_stage(stage).is_break() {
                 return Err(DataError::Interrupted);
             }
-            let caption = caption::with_trigger(&item.caption, recipe.trigger_word().unwrap_or_default());
-            let (latents, placement) = encode_picture(base, &buckets, p.seed, item, pictures)?;
+            let repeats = repeats.get(&item.id).copied().unwrap_or(1);
+            if repeats == 0 {
+                continue;
+            }
+            let rules = captions.rules(item);
+            let written = rules.written(&item.caption);
+            let caption = rules.settled(&written);
+            let Encoded {
+                latents,
+                placement,
+                mask,
+            } = encode_picture(base, &buckets, p, item, pictures)?;
             let sample = Sample {
                 id: item.id,
                 bucket: placement.bucket,
                 sha256: item.sha256.clone(),
                 latents,
-                text: encode(&caption, format!("the caption of picture {}", item.id))?,
+                text: encode(&caption, &|| format!("the caption of picture {}", item.id))?,
                 sizes: picture_sizes(TimeIds::of(&placement)),
-                caption: caption.into_owned(),
+                changing: rules.changes(&written).then(|| Changing {
+                    written,
+                    rules: rules.clone(),
+                }),
+                repeats,
+                mask,
+                prior_loss_weight: item.is_regularization().then_some(p.prior_loss_weight as f32),
+                caption,
             };
             match item.split {
                 Split::Train => trained.push(sample),
                 Split::HeldOut => held_out.push(sample),
             }
         }
-        if trained.is_empty() {
+        // Those that a LoRA is measured by come first.
+        trained.sort_by_key(|sample| sample.prior_loss_weight.is_some());
+        if trained
+            .first()
+            .is_none_or(|sample| sample.prior_loss_weight.is_some())
+        {
             return Err(DataError::NothingToTrainOn(manifest.id));
         }
         let _ = on_stage(Stage {
@@ -201,12 +188,44 @@ impl TrainingData {
             done: total,
             total,
         });
+        for (index, repeats) in drawn.iter().enumerate() {
+            let stage = Stage {
+                name: "drawing regularization pictures",
+                done: index as u32,
+                total: drawn.len() as u32,
+            };
+            if on_stage(stage).is_break() {
+                return Err(DataError::Interrupted);
+            }
+            if *repeats == 0 {
+                continue;
+            }
+            let what = || format!("regularization picture {}", index + 1);
+            let text = encode(&p.prior_prompt, &what)?;
+            let size = buckets.square();
+            let latents = prior::draw(base, p, size, index)?;
+            trained.push(Sample {
+                id: ItemId::new(),
+                bucket: size,
+                sha256: format!("drawn {index}"),
+                latents,
+                text,
+                sizes: PictureSizes::whole(size.height, size.width),
+                changing: None,
+                repeats: *repeats,
+                mask: None,
+                prior_loss_weight: Some(p.prior_loss_weight as f32),
+                caption: p.prior_prompt.clone(),
+            });
+        }
+        let empty = encode("", &|| "the empty caption".to_owned())?;
         Ok(Self {
             trained,
             held_out,
             buckets,
-            empty: encode("", "the empty caption".to_owned())?,
-            noise_schedule: NoiseSchedule::new(&base.scheduler),
+            captions,
+            empty,
+            noise_schedule: NoiseSchedule::for_training(&base.scheduler),
             prediction: base.scheduler.prediction_type,
         })
     }
@@ -214,9 +233,15 @@ impl TrainingData {
     /// The batches of every step.
     pub fn plan(&self, recipe: &Recipe) -> BatchPlan {
         BatchPlan::new(
-            self.trained.iter().map(|sample| sample.bucket),
+            self.trained.iter().map(|sample| (sample.bucket, sample.repeats)),
             recipe.parameters(),
         )
+    }
+
+    /// The pictures to train on without those for regularization, which come behind them.
+    pub fn subjects(&self) -> &[Sample] {
+        let is_subject = |sample: &Sample| sample.prior_loss_weight.is_none();
+        &self.trained[..self.trained.partition_point(is_subject)]
     }
 
     /// What the network predicts.
@@ -224,37 +249,54 @@ impl TrainingData {
         self.prediction
     }
 
+    /// Whether captions are drawn, so that they are encoded while the training runs.
+    pub fn has_changing_captions(&self) -> bool {
+        self.trained.iter().any(|sample| sample.changing.is_some())
+    }
+
     /// One batch of a step: noise, timesteps and dropped captions are functions of the recipe's seed, the step and
-    /// the picture's place in the step, which begins at `first_place` here.
-    pub fn batch(
+    /// the picture's place in the step; what else is drawn of a caption is one of seed, epoch, picture and turn.
+    pub fn batch<D: Device>(
         &self,
         recipe: &Recipe,
-        step: u32,
-        first_place: usize,
-        members: &[usize],
+        encoders: &TextEncoders<D>,
+        at: Place,
+        members: &[View],
     ) -> candle_core::Result<Batch> {
         let p = recipe.parameters();
-        let n_timesteps = self.noise_schedule.n_timesteps() as u32;
+        let trains_text = p.trains_text_encoders();
+        let (noising, timesteps) = (Noising::of(p), Timesteps::of(p));
         let mut draws = Vec::with_capacity(members.len());
-        for (place, &member) in members.iter().enumerate() {
-            let sample = &self.trained[member];
-            let place = first_place + place;
-            let mut random = seeds::random(format_args!("step {} {step} {place}", p.seed));
-            let timestep = random.integer(0..n_timesteps);
+        let mut texts = Vec::new();
+        for (place, &view) in members.iter().enumerate() {
+            let sample = &self.trained[view.picture];
+            let place = at.n_before + place;
+            let spot = Spot {
+                seed: p.seed,
+                step: at.step,
+                place,
+            };
+            let mut random = spot.random("step");
+            let timestep = timesteps.draw(&mut random, spot, &self.noise_schedule);
             let is_dropped = f64::from(random.uniform()) < p.caption_dropout;
-            let n_values = sample.latents.elem_count();
-            let mut noise = random.normal(n_values);
-            if p.noise_offset > 0.0 {
-                // A constant per channel on top (Guttenberg 2023, "Diffusion with offset noise").
-                let channels = sample.latents.dims()[1];
-                let offsets = random.normal(channels);
-                for (values, offset) in noise.chunks_exact_mut(n_values / channels).zip(offsets) {
-                    values
-                        .iter_mut()
-                        .for_each(|value| *value += p.noise_offset as f32 * offset);
-                }
+            let (_, channels, height, width) = sample.latents.dims4()?;
+            let latents = floats(&sample.latents)?;
+            let noise = noising.draw(&mut random, spot, &latents, [channels, height, width]);
+            let says = self.says(view, at, is_dropped);
+            let text = match &says {
+                Says::Nothing => self.empty.clone(),
+                // Trained text encoders encode it in the step.
+                Says::Drawn(text) if !trains_text => self.captions.encode_again(encoders, text)?,
+                Says::Settled | Says::Drawn(_) => sample.text.clone(),
+            };
+            if trains_text {
+                let text = match &says {
+                    Says::Nothing => "",
+                    Says::Settled => &sample.caption,
+                    Says::Drawn(text) => text,
+                };
+                texts.push(self.captions.laid_out(encoders, text));
             }
-            let text = if is_dropped { &self.empty } else { &sample.text };
             draws.push(Draw {
                 sample,
                 text,
@@ -262,73 +304,174 @@ impl TrainingData {
                 noise,
             });
         }
-        let timesteps: Vec<u32> = draws.iter().map(|draw| draw.timestep).collect();
-        let weights = Weighting::of(p).weights(&self.noise_schedule, self.prediction, &timesteps);
-        self.assemble(draws, weights)
+        noising.normalize(draws.iter_mut().map(|draw| &mut draw.noise));
+        let timesteps: Vec<f32> = draws.iter().map(|draw| draw.timestep).collect();
+        let mut weights = Weightings::of(p).weights(&self.noise_schedule, self.prediction, &timesteps);
+        for (weight, draw) in weights.iter_mut().zip(&draws) {
+            if let Some(prior) = draw.sample.prior_loss_weight {
+                *weight *= prior;
+            }
+        }
+        let told = if trains_text {
+            Told::Tokens {
+                texts: TextTokens::cat(&texts),
+                sizes: embedded_sizes(&sizes_of(&draws))?,
+            }
+        } else {
+            encoded(&draws)?
+        };
+        let has_dropout = [p.network_dropout, p.rank_dropout, p.module_dropout] != [0.0; 3];
+        let chance = Draws {
+            seed: p.seed,
+            step: at.step,
+            batch: at.n_before,
+            first: at.n_before,
+        };
+        Ok(Batch {
+            draws: has_dropout.then_some(chance),
+            loss: Loss::of(p),
+            corners: Corners::of(p).at(&self.noise_schedule, &timesteps),
+            mask: mask_of(&draws),
+            ..self.assemble(&draws, told, weights)?
+        })
+    }
+
+    /// What the caption of a picture says in one view.
+    fn says(&self, view: View, at: Place, is_dropped: bool) -> Says {
+        let sample = &self.trained[view.picture];
+        if is_dropped || self.captions.drops_epoch(at.epoch) {
+            return Says::Nothing;
+        }
+        match &sample.changing {
+            None => Says::Settled,
+            Some(changing) => Says::Drawn(self.captions.draw(changing, &sample.sha256, at, view.turn)),
+        }
     }
 
     /// Pictures at one timestep with noise that depends on nothing but picture and timestep, so that losses of
-    /// different trainings can be compared. All have to be of one bucket.
-    pub(crate) fn probe(&self, samples: &[&Sample], timestep: u32) -> candle_core::Result<Batch> {
-        let draws = samples.iter().map(|&sample| {
+    /// different trainings can be compared. All have to be of one bucket. With each comes what the text encoders say
+    /// about its caption.
+    pub(crate) fn probe(
+        &self,
+        samples: &[(&Sample, Arc<TextConditioning>)],
+        timestep: u32,
+    ) -> candle_core::Result<Batch> {
+        let draws = samples.iter().map(|(sample, text)| {
             let mut random = seeds::random(format_args!("validation {} {timestep}", sample.sha256));
-            let noise = random.normal(sample.latents.elem_count());
+            let noise = Noise::plain(random.normal(sample.latents.elem_count()));
             Draw {
                 sample,
-                text: &sample.text,
-                timestep,
+                text: text.clone(),
+                timestep: timestep as f32,
                 noise,
             }
         });
-        self.assemble(draws.collect(), vec![1.0; samples.len()])
+        let draws: Vec<Draw<'_>> = draws.collect();
+        self.assemble(&draws, encoded(&draws)?, vec![1.0; samples.len()])
     }
 
-    fn assemble(&self, draws: Vec<Draw<'_>>, weights: Vec<f32>) -> candle_core::Result<Batch> {
+    /// What the text encoders say about the caption of a picture, with LoRAs applied.
+    ///
+    /// # Errors
+    /// If a LoRA does not fit.
+    pub(crate) fn text<D: Device>(
+        &self,
+        sample: &Sample,
+        encoders: &TextEncoders<D>,
+        adapters: &AdapterSet<D>,
+    ) -> candle_core::Result<Arc<TextConditioning>> {
+        if !encoders.are_changed(adapters) {
+            return Ok(sample.text.clone());
+        }
+        let tokens = self.captions.laid_out(encoders, &sample.caption);
+        Ok(Arc::new(encoders.encode_laid_out(&tokens, adapters)?))
+    }
+
+    fn assemble(&self, draws: &[Draw<'_>], told: Told, weights: Vec<f32>) -> candle_core::Result<Batch> {
         let (mut noisy, mut target) = (Vec::new(), Vec::new());
-        for draw in &draws {
-            let (signal, noise) = self.noise_schedule.mix(draw.timestep as usize);
+        for draw in draws {
+            let (signal, noise) = self.noise_schedule.mix_at(draw.timestep);
             let (signal, amount) = (signal as f32, noise as f32);
             let latents = floats(&draw.sample.latents)?;
-            for (&x, &noise) in latents.iter().zip(&draw.noise) {
-                noisy.push(signal * x + amount * noise);
+            for (at, (&x, &noise)) in latents.iter().zip(&draw.noise.values).enumerate() {
+                noisy.push(signal * x + amount * draw.noise.mixed_in(at));
                 target.push(self.prediction.target((signal, amount), x, noise));
             }
         }
         let mut shape = draws[0].sample.latents.dims().to_vec();
         shape[0] = draws.len();
-        let cat = |part: fn(&TextConditioning) -> &Tensor| {
-            Tensor::cat(&draws.iter().map(|draw| part(draw.text)).collect::<Vec<_>>(), 0)
-        };
-        let sizes: Vec<PictureSizes> = draws.iter().map(|draw| draw.sample.sizes).collect();
         Ok(Batch {
             noisy: tensor(noisy, &shape)?,
             timesteps: draws.iter().map(|draw| draw.timestep).collect(),
-            conditioning: Conditioning {
-                context: cat(|text| &text.context)?,
-                vector: vector(&cat(|text| &text.pooled)?, &sizes)?,
-            },
+            told,
             target: tensor(target, &shape)?,
             loss: Loss::default(),
+            corners: vec![1.0; weights.len()],
+            mask: Vec::new(),
+            draws: None,
             weights,
         })
     }
 }
 
+/// What a caption says in one view.
+enum Says {
+    Nothing,
+    /// [`Sample::caption`].
+    Settled,
+    Drawn(String),
+}
+
 /// What is drawn for one picture of a batch.
 struct Draw<'a> {
     sample: &'a Sample,
-    text: &'a TextConditioning,
-    timestep: u32,
-    noise: Vec<f32>,
+    text: Arc<TextConditioning>,
+    timestep: f32,
+    noise: Noise,
+}
+
+/// The masks of the pictures; empty if none has one.
+fn mask_of(draws: &[Draw<'_>]) -> Vec<f32> {
+    if draws.iter().all(|draw| draw.sample.mask.is_none()) {
+        return Vec::new();
+    }
+    let n_places = |sample: &Sample| sample.latents.dims()[2..].iter().product();
+    let of = |draw: &Draw<'_>| match &draw.sample.mask {
+        Some(mask) => mask.clone(),
+        None => vec![1.0; n_places(draw.sample)],
+    };
+    draws.iter().flat_map(of).collect()
+}
+
+fn sizes_of(draws: &[Draw<'_>]) -> Vec<PictureSizes> {
+    draws.iter().map(|draw| draw.sample.sizes).collect()
+}
+
+/// What frozen text encoders say about the captions, with sizes and crop.
+fn encoded(draws: &[Draw<'_>]) -> candle_core::Result<Told> {
+    let cat = |part: fn(&TextConditioning) -> &Tensor| {
+        Tensor::cat(&draws.iter().map(|draw| part(&draw.text)).collect::<Vec<_>>(), 0)
+    };
+    Ok(Told::Encoded(Conditioning {
+        context: cat(|text| &text.context)?,
+        vector: vector(&cat(|text| &text.pooled)?, &sizes_of(draws))?,
+    }))
+}
+
+/// A picture as the U-Net takes it.
+struct Encoded {
+    latents: Tensor,
+    placement: Placement,
+    mask: Option<Vec<f32>>,
 }
 
 fn encode_picture<D: Device>(
     base: &BaseModel<D>,
     buckets: &Buckets,
-    seed: u32,
+    p: &Parameters,
     item: &ManifestItem,
     pictures: Pictures<'_>,
-) -> Result<(Tensor, Placement), DataError> {
+) -> Result<Encoded, DataError> {
     let id = item.id;
     let png = pictures(item).map_err(|err| DataError::Read { id, err })?;
     let found = hex::encode(Sha256::digest(&png));
@@ -339,11 +482,11 @@ fn encode_picture<D: Device>(
             expected: item.sha256.clone(),
         });
     }
-    let picture = picture::read_normalized(&png).map_err(|err| DataError::Decode { id, err })?;
+    let (picture, alpha) = picture::read_masked(&png).map_err(|err| DataError::Decode { id, err })?;
     let placement = buckets.place(Size::new(picture.width(), picture.height()));
     let pixels = crop(&picture, &placement).pixels;
     let Size { width, height } = placement.bucket;
-    let mut random = seeds::random(format_args!("posterior {seed} {}", item.sha256));
+    let mut random = seeds::random(format_args!("posterior {} {}", p.seed, item.sha256));
     let latents = || -> candle_core::Result<Tensor> {
         let pixels = tensor(pixels, [1, 3, height as usize, width as usize])?;
         let posterior = base.vae.encode(&pixels)?;
@@ -358,7 +501,13 @@ fn encode_picture<D: Device>(
     if !is_finite {
         return Err(DataError::NotFinite { id });
     }
-    Ok((latents, placement))
+    let side = base.vae.config().downscale() as u32;
+    let mask = alpha.filter(|_| p.masked_loss);
+    Ok(Encoded {
+        latents,
+        mask: mask.map(|alpha| crop_mask(&alpha, &placement, side)),
+        placement,
+    })
 }
 
 fn picture_sizes(ids: TimeIds) -> PictureSizes {

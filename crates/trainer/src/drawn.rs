@@ -40,6 +40,7 @@ impl Drawn {
                 height,
                 caption: format!("picture number {index}"),
                 split: if index == 5 { Split::HeldOut } else { Split::Train },
+                showing: protocol::dataset::Showing::default(),
             }
         });
         let manifest = Manifest {

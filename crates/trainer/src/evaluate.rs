@@ -11,16 +11,21 @@ use std::{
 use candle_core::Tensor;
 use diffusion::{
     base::BaseModel,
-    device::{HOST, TrainingDevice},
-    graph::{Adapter, AdapterError, AdapterSet},
+    device::{Device, HOST, TrainingDevice},
+    graph::AdapterSet,
     pipeline::{self, PictureRequest, PipelineError},
 };
 use image::RgbImage;
-use protocol::model::{ModuleNorm, ValidationLosses, Verdict, VerdictCheck};
+use protocol::{
+    model::{ModuleNorm, ValidationLosses, Verdict, VerdictCheck},
+    recipe::Recipe,
+};
 
 use crate::{
     data::{Sample, TrainingData},
+    kinds::Module,
     network::LoraNetwork,
+    targets,
     validation::{TIMESTEPS, mean, validation_losses},
 };
 
@@ -29,6 +34,35 @@ use crate::{
 pub const MIN_PICTURE_CHANGE: f64 = 0.2;
 /// Pictures that stand in for held-out ones in a dataset too small to have any.
 const N_PROBED: usize = 4;
+
+/// What a file is judged against: the base that it was trained on, and what was to be trained of it.
+#[derive(Debug)]
+pub struct Subject<'a, D: Device> {
+    base: &'a BaseModel<D>,
+    modules: Vec<Module>,
+}
+
+impl<'a, D: TrainingDevice> Subject<'a, D> {
+    /// What a recipe trains of a base.
+    pub fn of(base: &'a BaseModel<D>, recipe: &Recipe) -> Self {
+        let planned = targets::planned(base, recipe).into_iter();
+        Self {
+            base,
+            // Where their numbers would lie does not matter.
+            modules: planned.map(|planned| planned.place(0)).collect(),
+        }
+    }
+
+    /// The tensors of its file.
+    fn names(&self) -> candle_core::Result<BTreeSet<String>> {
+        let mut names = BTreeSet::new();
+        for module in &self.modules {
+            names.extend(module.parameters().into_iter().map(|parameter| parameter.name));
+            names.extend(module.constants()?.into_iter().map(|(name, _)| name));
+        }
+        Ok(names)
+    }
+}
 
 /// A verdict, and the pictures that it looked at.
 #[derive(Debug, Clone)]
@@ -50,7 +84,7 @@ pub enum EvaluateError {
     Measure(#[source] candle_core::Error),
     /// The LoRA could not be applied.
     #[error("failed to apply the trained file to the base")]
-    Apply(#[source] AdapterError),
+    Apply(#[source] candle_core::Error),
 }
 
 /// Judges a LoRA file for the base that it was trained on, by a fixed-seed picture and by the losses on held-out
@@ -59,24 +93,21 @@ pub enum EvaluateError {
 /// # Errors
 /// If the judging itself fails.
 pub fn evaluate<D: TrainingDevice>(
-    base: &BaseModel<D>,
+    subject: &Subject<'_, D>,
     lora: &Path,
     data: &TrainingData,
     picture: &PictureRequest,
 ) -> Result<Evaluation, EvaluateError> {
+    let base = subject.base;
     let mut checks = Checks::default();
-    let Some((modules, module_norms)) = check_file(base, lora, &mut checks) else {
+    let Some((network, module_norms)) = check_file(subject, lora, &mut checks) else {
         return Ok(Evaluation {
             verdict: checks.verdict(Vec::new()),
             pictures: None,
         });
     };
-    let applied = |weight: f32| {
-        let mut adapters = AdapterSet::new();
-        adapters.add(modules.iter().cloned(), weight);
-        adapters
-    };
-    let (plain, off, on) = (AdapterSet::new(), applied(0.0), applied(1.0));
+    let applied = |weight: f32| network.applied(base, weight).map_err(EvaluateError::Apply);
+    let (plain, off, on) = (AdapterSet::new(), applied(0.0)?, applied(1.0)?);
 
     let render = |adapters: &AdapterSet<D>| {
         let mut pictures = pipeline::generate(base, adapters, picture, &mut |_, _| ControlFlow::Continue(()))
@@ -113,7 +144,7 @@ pub fn evaluate<D: TrainingDevice>(
 
     let is_probe = data.held_out.is_empty();
     let samples: &[Sample] = if is_probe {
-        &data.trained[..data.trained.len().min(N_PROBED)]
+        &data.subjects()[..data.subjects().len().min(N_PROBED)]
     } else {
         &data.held_out
     };
@@ -148,19 +179,19 @@ pub fn evaluate<D: TrainingDevice>(
 }
 
 /// Whether a LoRA file opens and is complete, finite and not zero. Takes a moment; nothing is rendered.
-pub fn inspect<D: TrainingDevice>(base: &BaseModel<D>, lora: &Path) -> Verdict {
+pub fn inspect<D: TrainingDevice>(subject: &Subject<'_, D>, lora: &Path) -> Verdict {
     let mut checks = Checks::default();
-    let norms = check_file(base, lora, &mut checks).map(|(_, norms)| norms);
+    let norms = check_file(subject, lora, &mut checks).map(|(_, norms)| norms);
     checks.verdict(norms.unwrap_or_default())
 }
 
 /// Checks that a file opens, is complete, finite and not zero. Returns its modules and their norms, unless they
 /// are too broken to render with.
 fn check_file<D: TrainingDevice>(
-    base: &BaseModel<D>,
+    subject: &Subject<'_, D>,
     path: &Path,
     checks: &mut Checks,
-) -> Option<(Vec<(String, Adapter<D>)>, Vec<ModuleNorm>)> {
+) -> Option<(LoraNetwork<D>, Vec<ModuleNorm>)> {
     let tensors = match candle_core::safetensors::load(path, &HOST) {
         Ok(tensors) => tensors,
         Err(err) => {
@@ -169,13 +200,13 @@ fn check_file<D: TrainingDevice>(
         }
     };
     checks.add("opens", true, format!("the file holds {} tensors", tensors.len()));
-    let targets = base.unet.config().lora_targets();
-    let expected: BTreeSet<String> = targets
-        .iter()
-        .flat_map(|target| {
-            ["lora_down.weight", "lora_up.weight", "alpha"].map(|part| format!("{}.{part}", target.key))
-        })
-        .collect();
+    let expected = match subject.names() {
+        Ok(names) => names,
+        Err(err) => {
+            checks.add("complete", false, format!("the file cannot be checked: {err}"));
+            return None;
+        }
+    };
     let found: BTreeSet<String> = tensors.keys().cloned().collect();
     let missing: Vec<&String> = expected.difference(&found).collect();
     let surplus: Vec<&String> = found.difference(&expected).collect();
@@ -185,10 +216,7 @@ fn check_file<D: TrainingDevice>(
             "{} tensors belong to no layer, `{name}` among them",
             surplus.len()
         ),
-        (None, None) => format!(
-            "all {} modules of the unet have down, up and alpha",
-            targets.len()
-        ),
+        (None, None) => format!("all {} modules are complete", subject.modules.len()),
     };
     checks.add("complete", missing.is_empty() && surplus.is_empty(), detail);
 
@@ -208,14 +236,20 @@ fn check_file<D: TrainingDevice>(
     if !broken.is_empty() {
         return None;
     }
-    let (modules, norms) = match read_modules(base, &tensors) {
+    let (network, norms) = match read_modules(subject, &tensors) {
         Ok(read) => read,
         Err(problem) => {
             checks.add("non_zero", false, problem);
             return None;
         }
     };
-    let zero: Vec<&ModuleNorm> = norms.iter().filter(|module| module.norm == 0.0).collect();
+    // Modules of a layer whose result nobody uses stay as they begin.
+    let idle = subject.modules.iter().filter(|module| module.rate == 0.0);
+    let idle: BTreeSet<&str> = idle.map(|module| module.target.key.as_str()).collect();
+    let zero = norms
+        .iter()
+        .filter(|module| module.norm == 0.0 && !idle.contains(module.module.as_str()));
+    let zero: Vec<&ModuleNorm> = zero.collect();
     let detail = match (zero.first(), norms.first()) {
         (Some(module), _) => format!(
             "{} modules change nothing, `{}` among them",
@@ -226,33 +260,32 @@ fn check_file<D: TrainingDevice>(
         (None, None) => "there are no modules".to_owned(),
     };
     checks.add("non_zero", zero.is_empty() && !norms.is_empty(), detail);
-    Some((modules, norms))
+    Some((network, norms))
 }
 
 /// The modules that fit the base, and their norms, the largest first.
 fn read_modules<D: TrainingDevice>(
-    base: &BaseModel<D>,
+    subject: &Subject<'_, D>,
     tensors: &HashMap<String, Tensor>,
-) -> Result<(Vec<(String, Adapter<D>)>, Vec<ModuleNorm>), String> {
+) -> Result<(LoraNetwork<D>, Vec<ModuleNorm>), String> {
     let explain = |err: &dyn std::error::Error| format!("the modules do not fit the base: {err}");
-    let targets = base.unet.config().lora_targets();
-    let network = LoraNetwork::load(base.device(), targets.clone(), &|name| tensors.get(name).cloned())
-        .map_err(|err| explain(&err))?;
-    let modules = network.adapters().map_err(|err| explain(&err))?;
+    let targets = subject.modules.iter().map(|module| module.target.clone());
+    let lookup = |name: &str| tensors.get(name).cloned();
+    let network =
+        LoraNetwork::load(subject.base.device(), targets.collect(), &lookup).map_err(|err| explain(&err))?;
     let values = network.device().values(network.values());
     let values = values.map_err(|err| explain(&err))?;
-    let mut norms = Vec::with_capacity(modules.len());
-    for target in targets {
-        let Some(index) = network.find(&target.key) else {
-            continue;
-        };
+    let mut norms = Vec::with_capacity(network.n_modules());
+    for module in (0..network.n_modules()).map(|index| network.module(index)) {
+        let key = &module.target.key;
+        let norm = module.change_norm(&values, || targets::weight(subject.base, key));
         norms.push(ModuleNorm {
-            module: target.key,
-            norm: network.module(index).change_norm(&values),
+            module: key.clone(),
+            norm: norm.map_err(|err| explain(&err))?,
         });
     }
     norms.sort_by(|a, b| b.norm.total_cmp(&a.norm));
-    Ok((modules, norms))
+    Ok((network, norms))
 }
 
 fn is_finite(tensor: &Tensor) -> bool {

@@ -81,6 +81,7 @@ impl Fixture {
             manifest: &self.drawn.manifest,
             pictures: &|item| self.file(item),
             folder,
+            start_from: None,
             resume_from,
         };
         let events = std::cell::RefCell::new(Vec::new());

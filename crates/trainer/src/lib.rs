@@ -3,11 +3,11 @@
 //! The pieces, and how a training step is made of them:
 //!
 //! ```ignore
-//! let mut network = LoraNetwork::start(device, kind, unet.config().lora_targets(), sizes, &mut random)?;
+//! let mut network = LoraNetwork::start(device, targets::planned(&base, &recipe), &mut random)?;
 //! let mut optimizer = OptimizerConfig::of(parameters).start(&network)?;
-//! let StepGradients { loss, mut gradients } = forward_backward(&unet, &network, &batch)?;
+//! let StepGradients { loss, mut gradients } = forward_backward(&base, &network, &batch)?;
 //! gradients.clip(gradients.norm()?, max_norm)?;
-//! optimizer.step(&mut network, &gradients, learning_rate.at(step))?;
+//! optimizer.step(&mut network, &gradients, Rates { rate: learning_rate.at(step), parts: &parts })?;
 //! ```
 //!
 //! [`network::Accumulator`] averages several batches into one step. [`network::LoraNetwork::to_tensors`] and
@@ -32,11 +32,14 @@ pub mod schedule;
 pub mod state;
 pub mod step;
 pub mod tape;
+pub mod targets;
 pub mod tensor_file;
 pub mod train;
 pub mod validation;
 pub mod weightings;
 
+mod ema;
 #[cfg(test)]
 mod fixture;
+mod noise;
 mod seeds;

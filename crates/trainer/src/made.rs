@@ -106,14 +106,19 @@ pub fn record(base: MadeBase, request: &PictureRequest, loras: Vec<MadeLora>) ->
 /// A picture as a PNG file that carries its record, for us, A1111 and ComfyUI.
 pub fn png(picture: &RgbImage, made: &Made) -> Vec<u8> {
     let mut png = dataset::picture::encode_png(picture);
+    add_to(&mut png, made);
+    png
+}
+
+/// Has a PNG file carry a record, for us, A1111 and ComfyUI.
+pub fn add_to(png: &mut Vec<u8>, made: &Made) {
     let texts = [
         (a1111::KEYWORD, a1111::write(made)),
         (comfyui::PROMPT, comfyui::prompt(made)),
         (comfyui::WORKFLOW, comfyui::workflow(made)),
         (made::KEYWORD, made.to_json()),
     ];
-    dataset::picture::add_texts(&mut png, &texts);
-    png
+    dataset::picture::add_texts(png, &texts);
 }
 
 /// The sampler that computes what a request names.

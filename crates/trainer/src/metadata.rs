@@ -10,22 +10,25 @@ use std::{
 };
 
 use candle_core::Tensor;
-use dataset::{
-    buckets::{Buckets, Placement, Size},
-    caption,
+use dataset::buckets::Buckets;
+use diffusion::{
+    schedulers::{PredictionType, SchedulerConfig},
+    weights::Stored,
 };
-use diffusion::weights::Stored;
 use half::f16;
 use protocol::{
-    dataset::{ManifestItem, Split},
+    dataset::ManifestItem,
     parameters::{Definition, Value},
-    recipe::{LrSchedule, Recipe},
+    recipe::Recipe,
 };
-use serde_json::{Map, Value as Json, json};
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::tensor_file::{Precision, TensorFile, WriteError, write_atomically};
 
+mod datasets;
+mod network;
+mod optimizer;
 mod python;
 
 use python::{dumps, float};
@@ -51,8 +54,8 @@ pub struct Facts<'a> {
     pub started_at: f64,
     /// When it ended, in seconds since 1970.
     pub finished_at: f64,
-    /// What the network predicts.
-    pub predicts_velocity: bool,
+    /// How the base is noised, and what it predicts.
+    pub scheduler: &'a SchedulerConfig,
 }
 
 /// What there is to say about a base model.
@@ -64,21 +67,6 @@ pub struct BaseFacts {
     pub legacy_hash: Option<String>,
     /// SHA-256 of its file; none for a folder.
     pub sha256: Option<String>,
-}
-
-impl Facts<'_> {
-    fn trained(&self) -> impl Iterator<Item = &ManifestItem> {
-        self.items.iter().filter(|item| item.split == Split::Train)
-    }
-
-    fn n_trained(&self) -> usize {
-        self.trained().count()
-    }
-}
-
-/// Name that datasets get in the metadata, as sd-scripts names a folder: repeats, then the class.
-fn folder_name(recipe: &Recipe) -> String {
-    format!("1_{}", recipe.trigger_word().unwrap_or(recipe.name()))
 }
 
 /// The complete metadata, but for the two hashes that need the tensors.
@@ -101,27 +89,30 @@ pub fn describe(facts: &Facts<'_>) -> BTreeMap<String, String> {
     set("ss_training_started_at", float(facts.started_at));
     set("ss_training_finished_at", float(facts.finished_at));
     set("ss_output_name", recipe.name().to_owned());
-    set("ss_text_encoder_lr", "None".to_owned());
-    set("ss_num_train_images", facts.n_trained().to_string());
-    set(
-        "ss_num_validation_images",
-        (facts.items.len() - facts.n_trained()).to_string(),
-    );
-    set("ss_num_reg_images", "0".to_owned());
+    set("ss_text_encoder_lr", network::text_encoder_rates(p));
+    if let Some(args) = network::args(p) {
+        set("ss_network_args", dumps(&args));
+    }
+    let counts = datasets::counts(facts);
+    set("ss_num_train_images", counts.trained.to_string());
+    set("ss_num_validation_images", counts.held_out.to_string());
+    set("ss_num_reg_images", counts.regularization.to_string());
     set("ss_num_batches_per_epoch", facts.n_batches_per_epoch.to_string());
     set("ss_num_epochs", facts.n_epochs.to_string());
     set("ss_epoch", facts.n_epochs.to_string());
-    set("ss_gradient_checkpointing", "False".to_owned());
+    set(
+        "ss_gradient_checkpointing",
+        if p.gradient_checkpointing { "True" } else { "False" }.to_owned(),
+    );
     set("ss_steps", facts.n_steps.to_string());
-    set("ss_lr_scheduler", lr_scheduler(recipe).to_owned());
-    set("ss_network_module", "networks.lora".to_owned());
-    set("ss_network_dropout", "None".to_owned());
+    set("ss_lr_scheduler", optimizer::lr_scheduler(p));
+    set("ss_network_module", network::module(p).to_owned());
     set("ss_mixed_precision", "no".to_owned());
     set("ss_base_model_version", "sdxl_base_v1-0".to_owned());
     set("ss_v2", "False".to_owned());
     set("ss_clip_skip", "None".to_owned());
     set("ss_cache_latents", "True".to_owned());
-    set("ss_optimizer", optimizer(p.weight_decay));
+    set("ss_optimizer", optimizer::optimizer(p));
     set(
         "ss_training_comment",
         format!("trained with Morpheus {}", env!("CARGO_PKG_VERSION")),
@@ -133,9 +124,9 @@ pub fn describe(facts: &Facts<'_>) -> BTreeMap<String, String> {
     if let Some(hash) = &facts.base.sha256 {
         set("ss_new_sd_model_hash", hash.clone());
     }
-    set("ss_tag_frequency", dumps(&tag_frequency(facts)));
-    set("ss_dataset_dirs", dumps(&dataset_dirs(facts)));
-    set("ss_datasets", dumps(&json!([dataset(facts)])));
+    set("ss_tag_frequency", dumps(&datasets::tag_frequency(facts)));
+    set("ss_dataset_dirs", dumps(&datasets::dataset_dirs(facts)));
+    set("ss_datasets", dumps(&json!([datasets::dataset(facts)])));
     model_spec(facts, &mut set);
     metadata
 }
@@ -157,28 +148,13 @@ fn spoken(definition: &Definition, value: Value<'_>) -> String {
 
 /// Options of sd-scripts that this engine does not have, at the values that say so.
 const UNUSED: &[(&str, &str)] = &[
-    ("ss_adaptive_noise_scale", "None"),
-    ("ss_caption_dropout_every_n_epochs", "0"),
-    ("ss_caption_tag_dropout_rate", "0.0"),
-    ("ss_debiased_estimation", "False"),
     ("ss_face_crop_aug_range", "None"),
     ("ss_fp8_base", "False"),
     ("ss_fp8_base_unet", "False"),
     ("ss_full_fp16", "False"),
-    ("ss_huber_c", "0.1"),
-    ("ss_huber_scale", "1.0"),
-    ("ss_huber_schedule", "snr"),
-    ("ss_ip_noise_gamma", "None"),
-    ("ss_ip_noise_gamma_random_strength", "False"),
-    ("ss_loss_type", "l2"),
     ("ss_lowram", "False"),
     ("ss_max_validation_steps", "None"),
-    ("ss_multires_noise_discount", "0.3"),
-    ("ss_multires_noise_iterations", "None"),
-    ("ss_noise_offset_random_strength", "False"),
-    ("ss_prior_loss_weight", "1.0"),
     ("ss_resize_interpolation", "None"),
-    ("ss_scale_weight_norms", "None"),
     ("ss_sd_scripts_commit_hash", "(unknown)"),
     ("ss_validate_every_n_epochs", "None"),
     ("ss_validate_every_n_steps", "None"),
@@ -207,8 +183,16 @@ fn model_spec(facts: &Facts<'_>, set: &mut impl FnMut(&str, String)) {
     set("modelspec.resolution", format!("{resolution}x{resolution}"));
     let finished = chrono::DateTime::from_timestamp(facts.finished_at as i64, 0).unwrap_or_default();
     set("modelspec.date", finished.format("%Y-%m-%dT%H:%M:%S").to_string());
-    let prediction = if facts.predicts_velocity { "v" } else { "epsilon" };
+    // sd-scripts knows the first two; others say the third as `base::prediction` reads it.
+    let prediction = match facts.scheduler.prediction_type {
+        PredictionType::Epsilon => "epsilon",
+        PredictionType::VPrediction => "v",
+        PredictionType::Flow => "flow",
+    };
     set("modelspec.prediction_type", prediction.to_owned());
+    if facts.scheduler.rescale_betas_zero_snr {
+        set("ss_zero_terminal_snr", "True".to_owned());
+    }
     if let Some(word) = recipe.trigger_word() {
         set("modelspec.trigger_phrase", word.to_owned());
     }
@@ -219,102 +203,6 @@ fn session_id(facts: &Facts<'_>) -> u32 {
     let seed = format!("{} {}", facts.recipe.name(), facts.started_at);
     let hash = Sha256::digest(seed);
     u32::from_le_bytes([hash[0], hash[1], hash[2], hash[3]])
-}
-
-fn lr_scheduler(recipe: &Recipe) -> &'static str {
-    match (
-        recipe.parameters().lr_schedule,
-        recipe.parameters().n_warmup_steps,
-    ) {
-        (LrSchedule::Cosine, _) => "cosine",
-        (LrSchedule::Constant, 0) => "constant",
-        (LrSchedule::Constant, _) => "constant_with_warmup",
-    }
-}
-
-fn optimizer(weight_decay: f64) -> String {
-    // sd-scripts shows only arguments that differ from PyTorch's defaults.
-    if weight_decay == 0.01 {
-        "torch.optim.adamw.AdamW".to_owned()
-    } else {
-        format!("torch.optim.adamw.AdamW(weight_decay={})", float(weight_decay))
-    }
-}
-
-fn tag_frequency(facts: &Facts<'_>) -> Json {
-    let mut tags = Map::new();
-    let trigger = facts.recipe.trigger_word().unwrap_or_default();
-    for item in facts.trained() {
-        for tag in caption::tags(&caption::with_trigger(&item.caption, trigger)) {
-            let count = tags.get(&tag).and_then(Json::as_u64).unwrap_or(0);
-            tags.insert(tag, json!(count + 1));
-        }
-    }
-    json!({ folder_name(facts.recipe): tags })
-}
-
-fn dataset_dirs(facts: &Facts<'_>) -> Json {
-    json!({ folder_name(facts.recipe): { "n_repeats": 1, "img_count": facts.n_trained() } })
-}
-
-fn dataset(facts: &Facts<'_>) -> Json {
-    let p = facts.recipe.parameters();
-    let limits = facts.buckets.limits();
-    json!({
-        "is_dreambooth": true,
-        "batch_size_per_device": p.batch_size,
-        "num_train_images": facts.n_trained(),
-        "num_reg_images": 0,
-        "resolution": [p.resolution, p.resolution],
-        "enable_bucket": true,
-        "min_bucket_reso": limits.min_side,
-        "max_bucket_reso": limits.max_side,
-        "tag_frequency": tag_frequency(facts),
-        "bucket_info": bucket_info(facts),
-        "resize_interpolation": null,
-        "subsets": [{
-            "img_count": facts.n_trained(),
-            "num_repeats": 1,
-            "color_aug": false,
-            "flip_aug": false,
-            "random_crop": false,
-            "shuffle_caption": false,
-            "keep_tokens": 0,
-            "keep_tokens_separator": "",
-            "secondary_separator": null,
-            "enable_wildcard": false,
-            "caption_prefix": null,
-            "caption_suffix": null,
-            "resize_interpolation": null,
-            "image_dir": folder_name(facts.recipe),
-            "class_tokens": null,
-            "is_reg": false,
-        }],
-    })
-}
-
-fn bucket_info(facts: &Facts<'_>) -> Json {
-    let placements: Vec<Placement> = facts
-        .trained()
-        .map(|item| facts.buckets.place(Size::new(item.width, item.height)))
-        .collect();
-    let mut counts: BTreeMap<Size, usize> = BTreeMap::new();
-    let mut error = 0.0;
-    for placement in &placements {
-        *counts.entry(placement.bucket).or_default() += 1;
-        error += (placement.bucket.aspect_ratio() - placement.original.aspect_ratio()).abs();
-    }
-    let buckets: Map<String, Json> = counts
-        .iter()
-        .enumerate()
-        .map(|(index, (size, count))| {
-            (
-                index.to_string(),
-                json!({ "resolution": [size.width, size.height], "count": count }),
-            )
-        })
-        .collect();
-    json!({ "buckets": buckets, "mean_img_ar_error": error / placements.len().max(1) as f64 })
 }
 
 /// Writes a LoRA file with its metadata and hashes; returns the metadata as written.

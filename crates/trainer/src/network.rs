@@ -1,8 +1,9 @@
-//! The LoRA under training: what is trained beside frozen linear layers, and its gradients.
+//! The LoRA under training: what is trained beside frozen layers, and its gradients.
 //!
 //! All parameters lie in one buffer of the device, so that the optimizer and the gradient norm are single loops over it.
 
 mod gradients;
+mod norms;
 
 #[cfg(test)]
 mod tests;
@@ -11,22 +12,21 @@ use std::{collections::HashMap, num::NonZeroU16};
 
 use candle_core::Tensor;
 use diffusion::{
+    base::BaseModel,
     cpu::Cpu,
-    device::{Device, DeviceError, TrainingDevice, tensor},
-    graph::{Adapter, AdapterError},
+    device::{Device, DeviceError, TrainingDevice},
+    graph::{Adapter, AdapterSet},
+    layers::LoraTarget,
+    lora::with_change,
     random::Random,
-    unet::LoraTarget,
 };
 
 pub use gradients::{Accumulator, Gradients};
 
+use crate::kinds::{Kind, Module, Numbers, Planned, Sizes};
 pub use crate::{
     kinds::Parameter,
     state::{Lookup, StateError},
-};
-use crate::{
-    kinds::{Kind, Module, Numbers, Sizes},
-    state::read,
 };
 
 /// LoRA matrices for a list of layers.
@@ -45,7 +45,9 @@ impl LoraNetwork {
             rank: usize::from(rank.get()),
             alpha,
         };
-        Self::start(&Cpu, Kind::Lora, targets, sizes, random).expect("main memory takes any numbers")
+        let planned = targets.into_iter();
+        let planned = planned.map(|target| Planned::new(Kind::Lora, target, sizes));
+        Self::start(&Cpu, planned, random).expect("main memory takes any numbers")
     }
 
     /// A network on the CPU whose matrices are read by their kohya names; see [`load`](Self::load).
@@ -61,12 +63,10 @@ impl<D: TrainingDevice> LoraNetwork<D> {
     /// If the device cannot hold it.
     pub fn start(
         device: &D,
-        kind: Kind,
-        targets: Vec<LoraTarget>,
-        sizes: Sizes,
+        planned: impl IntoIterator<Item = Planned>,
         random: &mut Random,
     ) -> Result<Self, DeviceError> {
-        let modules = lay_out(targets.into_iter().map(|target| (kind, target, sizes)));
+        let modules = lay_out(planned);
         let mut values = vec![0.0; modules.last().map_or(0, Module::end)];
         for module in &modules {
             module.initialize(&mut values, random);
@@ -82,12 +82,7 @@ impl<D: TrainingDevice> LoraNetwork<D> {
     pub fn load(device: &D, targets: Vec<LoraTarget>, lookup: Lookup<'_>) -> Result<Self, StateError> {
         let mut found = Vec::new();
         for target in targets {
-            for kind in Kind::ALL {
-                if let Some(sizes) = kind.find(&target, lookup)? {
-                    found.push((kind, target, sizes));
-                    break;
-                }
-            }
+            found.extend(Kind::find(target, lookup)?);
         }
         let modules = lay_out(found);
         let values = collect(&modules, lookup)?;
@@ -162,13 +157,24 @@ impl<D: TrainingDevice> LoraNetwork<D> {
         Ok(tensors)
     }
 
+    /// Every tensor of the file that people use. Those of a checkpoint ([`to_tensors`](Self::to_tensors)) are others for a
+    /// T-LoRA, whose rank depends on the timestep: in the file it is settled, so that every program draws the same.
+    pub fn file_tensors(&self) -> candle_core::Result<Vec<(String, Tensor)>> {
+        let values = self.device.values(&self.values)?;
+        let mut tensors = Vec::new();
+        for module in &self.modules {
+            tensors.extend(module.file_tensors(&values)?);
+        }
+        Ok(tensors)
+    }
+
     /// A buffer parallel to [`values`](Self::values) as named host tensors: gradients, moments.
     pub fn named(&self, buffer: &D::Buffer) -> candle_core::Result<Vec<(String, Tensor)>> {
         let values = self.device.values(buffer)?;
         self.parameters()
-            .map(|Parameter { name, place }| {
-                let values = values[place.range()].to_vec();
-                Ok((name, tensor(values, [place.rows, place.columns])?))
+            .map(|parameter| {
+                let tensor = parameter.tensor(&values)?;
+                Ok((parameter.name, tensor))
             })
             .collect()
     }
@@ -185,41 +191,56 @@ impl<D: TrainingDevice> LoraNetwork<D> {
         collect(&self.modules, lookup)
     }
 
-    /// The network as it is now, for inference.
-    pub fn adapters(&self) -> Result<Vec<(String, Adapter<D>)>, AdapterError> {
-        let values = self.device.values(&self.values);
-        let values = values.map_err(|err| AdapterError::Convert { err: err.into() })?;
-        self.modules
-            .iter()
-            .map(|module| Ok((module.target.key.clone(), module.adapter(&self.device, &values)?)))
-            .collect()
+    /// The network as it is now, to draw and measure with: a LoRA of a linear layer beside it, everything else in
+    /// place of the base's weights.
+    ///
+    /// # Errors
+    /// If the base's weights cannot be read again, or the device fails.
+    pub fn applied(&self, base: &BaseModel<D>, weight: f32) -> candle_core::Result<AdapterSet<D>> {
+        let mut set = AdapterSet::new();
+        if weight == 0.0 {
+            return Ok(set);
+        }
+        let values = self.device.values(&self.values)?;
+        let mut beside = Vec::new();
+        for module in &self.modules {
+            let change = module.change(&values)?;
+            let key = module.target.key.clone();
+            match change.plain().filter(|_| module.target.geometry.is_none()) {
+                Some(matrices) => {
+                    let alpha = matrices.effective_alpha();
+                    let adapter = Adapter::on(&self.device, &matrices.down, &matrices.up, alpha);
+                    beside.push((key, adapter.map_err(candle_core::Error::wrap)?));
+                }
+                None => {
+                    let replaced = with_change(base, &key, &change, weight)?;
+                    set.replace(key, replaced);
+                }
+            }
+        }
+        set.add(beside, weight);
+        Ok(set)
     }
 }
 
 /// Modules one after another in the buffer.
-fn lay_out(modules: impl IntoIterator<Item = (Kind, LoraTarget, Sizes)>) -> Vec<Module> {
+fn lay_out(planned: impl IntoIterator<Item = Planned>) -> Vec<Module> {
     let mut start = 0;
-    let place = |(kind, target, Sizes { rank, alpha })| {
-        let module = Module {
-            kind,
-            target,
-            rank,
-            alpha,
-            start,
-        };
+    let place = |planned: Planned| {
+        let module = planned.place(start);
         start = module.end();
         module
     };
-    modules.into_iter().map(place).collect()
+    planned.into_iter().map(place).collect()
 }
 
 fn collect(modules: &[Module], lookup: Lookup<'_>) -> Result<Vec<f32>, StateError> {
     let mut values = Vec::with_capacity(modules.last().map_or(0, Module::end));
-    for Parameter { name, place } in modules.iter().flat_map(Module::parameters) {
-        let Some(tensor) = lookup(&name) else {
-            return Err(StateError::Missing { name });
+    for parameter in modules.iter().flat_map(Module::parameters) {
+        let Some(tensor) = lookup(&parameter.name) else {
+            return Err(StateError::Missing { name: parameter.name });
         };
-        values.extend(read(&tensor, &name, &[place.rows, place.columns])?);
+        values.extend(parameter.read(&tensor)?);
     }
     Ok(values)
 }

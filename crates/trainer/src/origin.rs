@@ -6,9 +6,10 @@
 use protocol::{
     dataset::Manifest,
     parameters::Effect,
-    recipe::{Difference, Identity, LrSchedule, Parameters, Recipe},
+    recipe::{Difference, Identity, Parameters, Recipe},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::schedule::LearningRate;
@@ -133,15 +134,12 @@ impl Training {
             return None;
         }
         let changes: Vec<String> = differences.iter().map(ToString::to_string).collect();
-        let p = &self.parameters;
-        let rest = match p.lr_schedule {
-            LrSchedule::Constant => "stays there".to_owned(),
-            LrSchedule::Cosine => format!("falls along half a cosine to zero at step {}", p.n_steps),
-        };
+        let rate = LearningRate::of(&self.parameters);
         Some(format!(
-            "goes on after step {step} with another schedule: {}; the learning rate is {:.3e} at the next step and {rest}",
+            "goes on after step {step} with another schedule: {}; the learning rate is {:.3e} at the next step and {}",
             changes.join(", "),
-            LearningRate::of(p).at(step),
+            rate.at(step),
+            rate.outlook(),
         ))
     }
 
@@ -178,7 +176,14 @@ fn dataset_fingerprint(manifest: &Manifest) -> String {
     let items: Vec<_> = manifest
         .items
         .iter()
-        .map(|item| serde_json::json!([item.sha256, item.caption, item.split]))
+        .map(|item| {
+            let mut of_item = vec![json!(item.sha256), json!(item.caption), json!(item.split)];
+            // Checkpoints of before there were repeats mean the same without them.
+            if item.showing.repeats != 1 || item.showing.regularization {
+                of_item.push(json!([item.showing.repeats, item.showing.regularization]));
+            }
+            serde_json::Value::from(of_item)
+        })
         .collect();
     fingerprint(&items.into())
 }
@@ -211,14 +216,14 @@ const FIRST_PARAMETERS: [&str; 19] = [
 ];
 
 /// The hash of a recipe as it was when it was written: hyperparameters that came since count when they are not at
-/// their default.
+/// their default and change the weights.
 fn recipe_fingerprint(recipe: &Recipe) -> String {
     let mut json = serde_json::json!(recipe);
     let default = Parameters::default();
     let values = recipe.parameters().values().zip(default.values());
     for ((definition, value), (_, default)) in values {
         if !FIRST_PARAMETERS.contains(&definition.name)
-            && value == default
+            && (value == default || definition.effect == Effect::None)
             && let Some(parameters) = json["parameters"].as_object_mut()
         {
             parameters.remove(definition.name);

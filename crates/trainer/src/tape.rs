@@ -13,16 +13,22 @@ use candle_core::{Result, Tensor};
 use diffusion::{
     cpu::Cpu,
     device::{Device, TrainingDevice},
-    graph::{Activation, After, Graph, Mask, picture_dims},
+    graph::{Activation, After, Graph, Mask, Part, picture_dims},
     layers::{Conv2d, GroupNorm, LayerNorm, Linear},
 };
 
-use crate::{kinds::Saved, network::LoraNetwork};
+use crate::{
+    kinds::{Layer, Moment, Pass, Saved},
+    network::LoraNetwork,
+};
 
 /// Records one forward pass.
 pub struct Tape<'a, D: TrainingDevice = Cpu> {
     network: &'a LoraNetwork<D>,
-    nodes: Vec<Node<D>>,
+    moment: Moment,
+    /// Whether only the inputs of each part of the model are kept, and the rest is computed again on the way back.
+    recomputes: bool,
+    nodes: Vec<Node<'a, D>>,
     n_vars: usize,
 }
 
@@ -48,26 +54,27 @@ impl<D: Device> Var<D> {
 type VarId = usize;
 
 /// One operation that a gradient has to flow back through.
-struct Node<D: TrainingDevice> {
-    op: Op<D>,
+struct Node<'a, D: TrainingDevice> {
+    op: Op<'a, D>,
     /// Where the gradients of the inputs go; `None` where none is needed.
     inputs: [Option<VarId>; 3],
     output: VarId,
 }
 
 /// An operation, with what its backward pass needs.
-enum Op<D: TrainingDevice> {
+enum Op<'a, D: TrainingDevice> {
     Linear {
         layer: Linear<D>,
-    },
-    LoraLinear {
-        layer: Linear<D>,
-        module: usize,
-        saved: Saved<D>,
     },
     Conv2d {
         layer: Conv2d<D>,
         input: Vec<usize>,
+    },
+    /// A layer with a module of the network.
+    Trained {
+        layer: Layer<D>,
+        module: usize,
+        saved: Saved<D>,
     },
     GroupNorm {
         layer: GroupNorm<D>,
@@ -104,16 +111,44 @@ enum Op<D: TrainingDevice> {
     Reshape {
         input: Vec<usize>,
     },
+    Gather {
+        input: Vec<usize>,
+        rows: Vec<usize>,
+    },
+    Weigh {
+        weights: Vec<f32>,
+    },
+    /// A part of the model that is computed again on the way back, from these inputs.
+    Part {
+        again: Again<'a, D>,
+        inputs: [D::Tensor; 2],
+    },
 }
+
+/// Computes a part of the model on a tape.
+type Again<'a, D> = Box<dyn Fn(&mut Tape<'a, D>, [&Var<D>; 2]) -> Result<Var<D>> + 'a>;
 
 impl<'a, D: TrainingDevice> Tape<'a, D> {
     /// An empty tape that applies the network to the layers it knows.
     pub fn new(network: &'a LoraNetwork<D>) -> Self {
+        Self::at(network, Moment::default())
+    }
+
+    /// An empty tape for samples at given timesteps, and with what chance leaves out.
+    pub fn at(network: &'a LoraNetwork<D>, moment: Moment) -> Self {
         Self {
             network,
+            moment,
+            recomputes: false,
             nodes: Vec::new(),
             n_vars: 0,
         }
+    }
+
+    /// Keeps only the inputs of each part of the model, and computes the rest again on the way back: gradient
+    /// checkpointing. The gradients are the same to the last bit.
+    pub fn recomputing(self, recomputes: bool) -> Self {
+        Self { recomputes, ..self }
     }
 
     fn device(&self) -> &'a D {
@@ -146,7 +181,7 @@ impl<'a, D: TrainingDevice> Tape<'a, D> {
         &mut self,
         tensor: D::Tensor,
         inputs: [&Var<D>; N],
-        op: impl FnOnce() -> Op<D>,
+        op: impl FnOnce() -> Op<'a, D>,
     ) -> Var<D> {
         if inputs.iter().all(|input| !input.needs_grad()) {
             return Var { tensor, id: None };
@@ -154,7 +189,26 @@ impl<'a, D: TrainingDevice> Tape<'a, D> {
         self.push(tensor, inputs, op())
     }
 
-    fn push<const N: usize>(&mut self, tensor: D::Tensor, inputs: [&Var<D>; N], op: Op<D>) -> Var<D> {
+    /// The module of the network that is trained beside a layer.
+    fn module(&self, key: Option<&str>) -> Option<usize> {
+        self.network.find(key?)
+    }
+
+    /// The result of a layer with a module of the network.
+    fn trained(&mut self, x: &Var<D>, layer: Layer<D>, module: usize) -> Result<Var<D>> {
+        let numbers = self.network.numbers();
+        let pass = Pass {
+            layer: &layer,
+            x: &x.tensor,
+            moment: &self.moment,
+        };
+        let (y, saved) = self.network.module(module).forward(numbers, pass)?;
+        let op = Op::Trained { layer, module, saved };
+        // The module's own matrices want gradients even where the input does not.
+        Ok(self.push(y, [x], op))
+    }
+
+    fn push<const N: usize>(&mut self, tensor: D::Tensor, inputs: [&Var<D>; N], op: Op<'a, D>) -> Var<D> {
         let output = self.new_id();
         let mut ids = [None; 3];
         for (id, input) in ids.iter_mut().zip(inputs) {
@@ -172,9 +226,39 @@ impl<'a, D: TrainingDevice> Tape<'a, D> {
     }
 }
 
-impl<D: TrainingDevice> Graph for Tape<'_, D> {
+impl<'a, D: TrainingDevice> Tape<'a, D> {
+    /// A tape of the same pass for one part of the model, with that part's inputs.
+    fn inner(&self, inputs: [(&D::Tensor, bool); 2]) -> (Self, [Var<D>; 2]) {
+        let mut inner = Self::at(self.network, self.moment.clone());
+        let inputs = inputs.map(|(tensor, needs_grad)| Var {
+            tensor: tensor.clone(),
+            id: needs_grad.then(|| inner.new_id()),
+        });
+        (inner, inputs)
+    }
+}
+
+impl<'a, D: TrainingDevice> Graph for Tape<'a, D> {
     type Device = D;
     type Value = Var<D>;
+
+    fn part<P: Part<D>>(&mut self, part: &P, inputs: [&Var<D>; 2]) -> Result<Var<D>> {
+        if !self.recomputes {
+            return part.forward(self, inputs);
+        }
+        let (mut inner, vars) = self.inner(inputs.map(|input| (&input.tensor, input.needs_grad())));
+        let y = part.forward(&mut inner, vars.each_ref())?;
+        drop(inner);
+        if !y.needs_grad() {
+            return Ok(y);
+        }
+        let part = part.clone();
+        let op = Op::Part {
+            again: Box::new(move |tape: &mut Tape<'a, D>, inputs: [&Var<D>; 2]| part.forward(tape, inputs)),
+            inputs: inputs.map(|input| input.tensor.clone()),
+        };
+        Ok(self.push(y.tensor, inputs, op))
+    }
 
     fn constant(&mut self, tensor: &Tensor) -> Result<Var<D>> {
         Ok(Var {
@@ -188,23 +272,17 @@ impl<D: TrainingDevice> Graph for Tape<'_, D> {
     }
 
     fn linear(&mut self, x: &Var<D>, layer: &Linear<D>) -> Result<Var<D>> {
+        if let Some(module) = self.module(layer.lora_key()) {
+            return self.trained(x, Layer::Linear(layer.clone()), module);
+        }
         let y = self.device().linear(&x.tensor, layer.weight(), layer.bias())?;
-        let module = layer.lora_key().and_then(|key| self.network.find(key));
-        let Some(module) = module else {
-            return Ok(self.record(y, [x], || Op::Linear { layer: layer.clone() }));
-        };
-        let numbers = self.network.numbers();
-        let (y, saved) = self.network.module(module).forward(numbers, &x.tensor, y)?;
-        let op = Op::LoraLinear {
-            layer: layer.clone(),
-            module,
-            saved,
-        };
-        // The LoRA's own matrices want gradients even where the input does not.
-        Ok(self.push(y, [x], op))
+        Ok(self.record(y, [x], || Op::Linear { layer: layer.clone() }))
     }
 
     fn conv2d(&mut self, x: &Var<D>, layer: &Conv2d<D>) -> Result<Var<D>> {
+        if let Some(module) = self.module(layer.lora_key()) {
+            return self.trained(x, Layer::Conv2d(layer.clone()), module);
+        }
         let device = self.device();
         let y = device.conv2d(&x.tensor, layer.weight(), layer.bias(), layer.geometry())?;
         Ok(self.record(y, [x], || Op::Conv2d {
@@ -286,6 +364,22 @@ impl<D: TrainingDevice> Graph for Tape<'_, D> {
         let y = device.reshape(&x.tensor, shape)?;
         Ok(self.record(y, [x], || Op::Reshape {
             input: device.dims(&x.tensor).to_vec(),
+        }))
+    }
+
+    fn gather(&mut self, x: &Var<D>, rows: &[usize]) -> Result<Var<D>> {
+        let device = self.device();
+        let y = device.gather(&x.tensor, rows)?;
+        Ok(self.record(y, [x], || Op::Gather {
+            input: device.dims(&x.tensor).to_vec(),
+            rows: rows.to_vec(),
+        }))
+    }
+
+    fn weigh(&mut self, x: &Var<D>, weights: &[f32]) -> Result<Var<D>> {
+        let y = self.device().weigh(&x.tensor, weights)?;
+        Ok(self.record(y, [x], || Op::Weigh {
+            weights: weights.to_vec(),
         }))
     }
 }

@@ -71,7 +71,7 @@ struct Entry<'a> {
 
 /// What a tensor's bytes are.
 pub enum Content<'a> {
-    /// The values of a host tensor: `f32` as stored with a precision, or `u32`.
+    /// The values of a host tensor: `f32` as stored with a precision, `u32` or `u8`.
     Values(&'a Tensor, Precision),
     /// Bytes as they are.
     Bytes(&'a [u8]),
@@ -80,11 +80,12 @@ pub enum Content<'a> {
 }
 
 impl<'a> TensorFile<'a> {
-    /// Prepares a file of `f32` or `u32` tensors, in the order of their names.
+    /// Prepares a file of `f32`, `u32` or `u8` tensors, in the order of their names.
     pub fn new(tensors: impl IntoIterator<Item = &'a (String, Tensor)>, precision: Precision) -> Self {
         let entry = |(name, tensor): &'a (String, Tensor)| {
             let (dtype, n_bytes) = match tensor.dtype() {
                 DType::U32 => ("U32", 4),
+                DType::U8 => ("U8", 1),
                 _ => (precision.name(), precision.n_bytes()),
             };
             Entry {
@@ -175,6 +176,10 @@ fn write_values(tensor: &Tensor, precision: Precision, out: &mut dyn Write) -> i
             out.write_all(&value.to_le_bytes())?;
         }
         return Ok(());
+    }
+    if tensor.dtype() == DType::U8 {
+        let bytes = tensor.flatten_all().and_then(|tensor| tensor.to_vec1::<u8>());
+        return out.write_all(&bytes.map_err(io::Error::other)?);
     }
     let mut bytes = Vec::with_capacity(CHUNK * 4);
     let tensor = tensor.contiguous().map_err(io::Error::other)?;

@@ -3,6 +3,7 @@
 mod error;
 mod run;
 mod samples;
+mod start;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -15,7 +16,6 @@ use diffusion::{
     base::BaseModel,
     cpu::Cpu,
     device::{Device, TrainingDevice},
-    schedulers::PredictionType,
 };
 use protocol::{
     agent::{ArtifactKind, Directive, Report},
@@ -26,14 +26,14 @@ use protocol::{
     recipe::Recipe,
 };
 
-pub use self::{error::TrainError, samples::sample_path};
+pub use self::{error::TrainError, samples::sample_path, start::StartError};
 use self::{
     run::{Run, computing},
     samples::Studio,
 };
 use crate::{
-    data::{DataError, Pictures, Stage, TrainingData},
-    evaluate::evaluate,
+    data::{DataError, MAX_ENCODING_BYTES, Pictures, Stage, TrainingData},
+    evaluate::{Subject, evaluate},
     made::LoraHashes,
     metadata::{self, BaseFacts, Facts},
 };
@@ -50,6 +50,8 @@ pub struct TrainJob<'a, D: Device = Cpu> {
     pub pictures: Pictures<'a>,
     /// Where to write checkpoints, samples and the result. Files are named, and left there.
     pub folder: &'a Path,
+    /// The LoRA to begin with, in place of one that changes nothing. A checkpoint goes before it.
+    pub start_from: Option<&'a Path>,
     /// The checkpoint to go on from.
     pub resume_from: Option<&'a Path>,
 }
@@ -119,9 +121,6 @@ pub fn train<D: TrainingDevice>(
     mut events: impl FnMut(TrainEvent),
     mut commands: impl FnMut() -> Option<Directive>,
 ) -> Result<Ended, TrainError> {
-    if job.base.scheduler.prediction_type == PredictionType::Flow {
-        return Err(TrainError::Flow);
-    }
     let p = job.recipe.parameters();
     let started_at = seconds_since_1970();
     let mut orders = VecDeque::new();
@@ -129,8 +128,18 @@ pub fn train<D: TrainingDevice>(
         ControlFlow::Continue(data) => data,
         ControlFlow::Break(ended) => return Ok(ended),
     };
+    if data.has_changing_captions() {
+        events(TrainEvent::Report(Report::Log {
+            level: LogLevel::Info,
+            message: format!(
+                "captions change from view to view: each is encoded when it is shown, and the newest encodings are kept, in at \
+                 most {} MiB",
+                MAX_ENCODING_BYTES >> 20
+            ),
+        }));
+    }
     let mut run = Run::begin(job, &data)?;
-    if let Some(message) = run.new_schedule.take() {
+    if let Some(message) = run.remark.take() {
         events(TrainEvent::Report(Report::Log {
             level: LogLevel::Info,
             message,
@@ -139,6 +148,10 @@ pub fn train<D: TrainingDevice>(
     let studio = Studio::new(job, &data)?;
     if run.n_done() == 0 {
         report_validation_loss(&run, &mut events)?;
+        if p.sample_at_start {
+            // A LoRA that has learned nothing leaves the base as it is.
+            studio.render_all(run.result()?.as_ref(), 0, &mut events)?;
+        }
     }
 
     while run.n_done() < p.n_steps {
@@ -151,7 +164,7 @@ pub fn train<D: TrainingDevice>(
                     return Ok(Ended::Stopped);
                 }
                 Directive::Checkpoint => save_checkpoint(&mut run, &mut events)?,
-                Directive::Sample => studio.render_all(&run.network, run.n_done(), &mut events)?,
+                Directive::Sample => studio.render_all(run.result()?.as_ref(), run.n_done(), &mut events)?,
             }
         }
 
@@ -164,7 +177,7 @@ pub fn train<D: TrainingDevice>(
             report_validation_loss(&run, &mut events)?;
         }
         if p.sample_every_n_steps > 0 && (is_last || run.is_due(p.sample_every_n_steps)) {
-            studio.render_all(&run.network, run.n_done(), &mut events)?;
+            studio.render_all(run.result()?.as_ref(), run.n_done(), &mut events)?;
         }
     }
 
@@ -237,8 +250,8 @@ fn finish<D: TrainingDevice>(
 ) -> Result<Trained, TrainError> {
     let lora = job.folder.join(format!("{}.safetensors", job.recipe.name()));
     let tensors = run
-        .network
-        .to_tensors()
+        .result()?
+        .file_tensors()
         .map_err(computing("the LoRA's tensors"))?;
     let described = metadata::describe(&facts(job, data, run, started_at));
     let metadata = metadata::write_lora(&lora, &tensors, described).map_err(TrainError::Write)?;
@@ -286,7 +299,8 @@ fn judge_file<D: TrainingDevice>(
     lora: &Path,
 ) -> Result<Judged, TrainError> {
     let request = studio.request(0);
-    let evaluation = evaluate(job.base, lora, data, &request).map_err(TrainError::Evaluate)?;
+    let subject = Subject::of(job.base, job.recipe);
+    let evaluation = evaluate(&subject, lora, data, &request).map_err(TrainError::Evaluate)?;
     let (mut before, mut after) = (None, None);
     if let Some(pictures) = &evaluation.pictures {
         let hashes = LoraHashes::of(lora).map_err(|err| TrainError::ReadAgain {
@@ -333,7 +347,7 @@ fn facts<'a, D: TrainingDevice>(
         n_epochs: run.plan.epoch(run.n_done() - 1) + 1,
         started_at,
         finished_at: seconds_since_1970(),
-        predicts_velocity: data.prediction() == PredictionType::VPrediction,
+        scheduler: &job.base.scheduler,
     }
 }
 

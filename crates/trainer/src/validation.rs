@@ -5,13 +5,17 @@
 
 use std::collections::BTreeMap;
 
+use candle_core::bail;
 use diffusion::{
     base::BaseModel,
     device::{Device, floats},
     graph::AdapterSet,
 };
 
-use crate::data::{Sample, TrainingData};
+use crate::{
+    data::{Sample, TrainingData},
+    step::Told,
+};
 
 /// The timesteps that are measured: from nearly clean to nearly noise.
 pub const TIMESTEPS: [u32; 5] = [100, 300, 500, 700, 900];
@@ -29,19 +33,22 @@ pub fn validation_losses<D: Device>(
     data: &TrainingData,
     samples: &[Sample],
 ) -> candle_core::Result<Vec<f64>> {
-    let mut by_bucket: BTreeMap<_, Vec<&Sample>> = BTreeMap::new();
+    let mut by_bucket: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for sample in samples {
-        by_bucket.entry(sample.bucket).or_default().push(sample);
+        let text = data.text(sample, &base.text_encoders, adapters)?;
+        by_bucket.entry(sample.bucket).or_default().push((sample, text));
     }
     let mut losses = Vec::with_capacity(TIMESTEPS.len());
     for timestep in TIMESTEPS {
         let mut sum = 0.0;
         for batch in by_bucket.values().flat_map(|bucket| bucket.chunks(BATCH_SIZE)) {
             let probe = data.probe(batch, timestep)?;
-            let timesteps = vec![timestep as f32; batch.len()];
+            let Told::Encoded(conditioning) = &probe.told else {
+                bail!("a probe is made of encoded captions");
+            };
             let prediction = base
                 .unet
-                .predict(adapters, &probe.noisy, &timesteps, &probe.conditioning)?;
+                .predict(adapters, &probe.noisy, &probe.timesteps, conditioning)?;
             let (prediction, target) = (floats(&prediction)?, floats(&probe.target)?);
             let squares: f64 = prediction
                 .iter()

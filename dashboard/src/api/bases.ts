@@ -1,7 +1,7 @@
 // Registered base models: their state and actions.
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { body, client } from "./client";
-import type { RegisterBase, RegisteredBase } from "./types";
+import type { BaseSettings, RegisterBase, RegisteredBase } from "./types";
 
 /** Whether the server is hashing or copying it. */
 export function isBusy({ state, copy }: RegisteredBase): boolean {
@@ -32,6 +32,11 @@ export const useRegisterBase = () =>
 
 export const useCheckBase = () =>
   useChange((name: string) => client.POST("/api/v1/registered-base-models/{name}/check", named(name)));
+
+export const useSetBase = () =>
+  useChange(({ name, settings }: { name: string; settings: BaseSettings }) =>
+    client.PUT("/api/v1/registered-base-models/{name}/settings", { ...named(name), body: settings }),
+  );
 
 export const useCopyBase = () =>
   useChange((name: string) => client.POST("/api/v1/registered-base-models/{name}/copy", named(name)));

@@ -1,7 +1,7 @@
 // Changing datasets.
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { body, client } from "./client";
-import type { Item, Split } from "./types";
+import type { GroupChange, Item, Split } from "./types";
 
 export function useCreateDataset() {
   const queries = useQueryClient();
@@ -44,6 +44,47 @@ export function useSetSplit(dataset: string) {
     },
     onError: (_error, { item }, context) => context?.before && show(item, context.before),
     onSettled: () => queries.invalidateQueries({ queryKey: ["datasets", dataset], exact: true }),
+  });
+}
+
+/** Puts a picture into a group, or into none. */
+export function useSetGroup(dataset: string) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: ({ item, group }: { item: string; group: string }) =>
+      body(
+        client.PATCH("/api/v1/datasets/{id}/items/{item_id}", {
+          params: { path: { id: dataset, item_id: item } },
+          body: { group },
+        }),
+      ),
+    // Only the group is changed: the caption may be saved at the same time.
+    onSuccess: ({ id, group }) =>
+      queries.setQueryData<Item[]>(["datasets", dataset, "items"], (items) =>
+        items?.map((one) => (one.id === id ? { ...one, group } : one)),
+      ),
+  });
+}
+
+/** Changes how often all pictures of groups are shown, and as what. */
+export function useUpdateGroups(dataset: string) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (groups: GroupChange[]) =>
+      body(
+        client.PATCH("/api/v1/datasets/{id}/groups", {
+          params: { path: { id: dataset } },
+          body: { groups },
+        }),
+      ),
+    onSuccess: (_dataset, groups) =>
+      queries.setQueryData<Item[]>(["datasets", dataset, "items"], (items) =>
+        items?.map((one) => {
+          const change = groups.find(({ group }) => group === one.group);
+          const repeats = change?.repeats ?? one.repeats;
+          return { ...one, repeats, regularization: change?.regularization ?? one.regularization };
+        }),
+      ),
   });
 }
 

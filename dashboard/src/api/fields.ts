@@ -1,14 +1,27 @@
 // Generated from crates/server/openapi.json by `npm run generate`. Do not edit.
 export const fields = {
   "Parameters": {
+    "adaptive_noise_scale": {
+      "type": "number",
+      "description": "Adds this share of a picture's own mean to its noise offset.",
+      "minimum": -1,
+      "maximum": 1,
+      "default": 0,
+      "group": "noise",
+      "order": 53,
+      "when": "About a tenth of the noise offset, if the settings that you follow give it.",
+      "why": "Few settings use it."
+    },
     "alpha": {
       "type": "number",
       "description": "Alpha: the LoRA's output is scaled by alpha / rank. Equal to rank means a scale of 1.",
       "maximum": 512,
       "exclusiveMinimum": 0,
       "default": 16,
-      "group": "advanced",
-      "order": 3
+      "group": "network",
+      "order": 11,
+      "when": "Equal to the rank with Prodigy, or if the settings that you follow say so.",
+      "why": "Half of the rank is what most settings for SDXL use; a changed rank keeps the ratio."
     },
     "batch_size": {
       "type": "integer",
@@ -17,8 +30,52 @@ export const fields = {
       "maximum": 64,
       "default": 1,
       "group": "basic",
-      "order": 6,
-      "unit": "pictures"
+      "order": 8,
+      "unit": "pictures",
+      "when": "2 to 4 on a GPU with 24 GB or more: smoother steps, and faster for each picture.",
+      "why": "One fits into every GPU that can train SDXL."
+    },
+    "beta1": {
+      "type": "number",
+      "description": "How slowly the mean of the gradients moves.",
+      "minimum": 0,
+      "maximum": 0.9999,
+      "default": 0.9,
+      "group": "optimizer",
+      "order": 28,
+      "when": "If the settings that you follow give it.",
+      "why": "The default of all these optimizers. Adafactor has one among its own arguments."
+    },
+    "beta2": {
+      "type": "number",
+      "description": "How slowly the mean of the squared gradients moves.",
+      "minimum": 0,
+      "maximum": 0.999999,
+      "default": 0.999,
+      "group": "optimizer",
+      "order": 29,
+      "when": "0.99 for short trainings, as many settings for SDXL have it.",
+      "why": "The default of Adam and its like; Lion's is 0.99."
+    },
+    "block_learning_rates": {
+      "type": "array",
+      "description": "Factors of the learning rate of single blocks: `IN04=0.5`. 0 leaves a block out.",
+      "maxItems": 32,
+      "default": [],
+      "group": "network",
+      "order": 20,
+      "when": "Lower for the input blocks if the LoRA takes over compositions.",
+      "why": "All blocks learn alike."
+    },
+    "block_ranks": {
+      "type": "array",
+      "description": "Ranks of single blocks: `OUT00=64`. 0 leaves a block out.",
+      "maxItems": 32,
+      "default": [],
+      "group": "network",
+      "order": 19,
+      "when": "If a resized LoRA shows that some blocks need little.",
+      "why": "One rank for all is what almost all LoRAs have."
     },
     "bucket_step": {
       "type": "integer",
@@ -27,9 +84,11 @@ export const fields = {
       "maximum": 256,
       "multipleOf": 32,
       "default": 64,
-      "group": "advanced",
-      "order": 14,
-      "unit": "pixels"
+      "group": "pictures",
+      "order": 79,
+      "unit": "pixels",
+      "when": "32 cuts less off, and makes more buckets with fewer pictures in each.",
+      "why": "The step of SDXL's own sizes."
     },
     "caption_dropout": {
       "type": "number",
@@ -37,8 +96,42 @@ export const fields = {
       "minimum": 0,
       "maximum": 1,
       "default": 0,
-      "group": "advanced",
-      "order": 12
+      "group": "captions",
+      "order": 60,
+      "when": "0.05 to 0.1 for a style, which then does not depend on words.",
+      "why": "A figure belongs to its trigger word."
+    },
+    "caption_dropout_every_n_epochs": {
+      "type": "integer",
+      "description": "Shows every picture with an empty caption in each such epoch, counted from 1. 0 switches it off.",
+      "minimum": 0,
+      "maximum": 100000,
+      "default": 0,
+      "group": "captions",
+      "order": 61,
+      "unit": "epochs",
+      "when": "If the settings that you follow give it.",
+      "why": "caption_dropout does the same evenly."
+    },
+    "caption_prefix": {
+      "type": "string",
+      "description": "Written in front of every caption.",
+      "maxLength": 500,
+      "default": "",
+      "group": "captions",
+      "order": 68,
+      "when": "For words that the base expects in front, such as its quality tags.",
+      "why": "The trigger word is added by its own field."
+    },
+    "caption_suffix": {
+      "type": "string",
+      "description": "Written behind every caption.",
+      "maxLength": 500,
+      "default": "",
+      "group": "captions",
+      "order": 69,
+      "when": "For words that all pictures share.",
+      "why": "Captions say by themselves what is to be seen."
     },
     "checkpoint_every_n_steps": {
       "type": "integer",
@@ -46,9 +139,67 @@ export const fields = {
       "minimum": 0,
       "maximum": 1000000,
       "default": 200,
-      "group": "advanced",
+      "group": "samples",
+      "order": 80,
+      "unit": "steps",
+      "when": "Fewer steps for a short training, more if storage is short.",
+      "why": "Little is lost with a machine, and there are several to choose from."
+    },
+    "conv_alpha": {
+      "type": "number",
+      "description": "Alpha of the convolutions: their output is scaled by this / conv_rank.",
+      "maximum": 512,
+      "exclusiveMinimum": 0,
+      "default": 1,
+      "group": "network",
+      "order": 17,
+      "when": "If the settings that you follow give it.",
+      "why": "The same scale as that of the rest."
+    },
+    "conv_rank": {
+      "type": "integer",
+      "description": "Rank of the U-Net's 3×3 convolutions; 0 leaves them alone.",
+      "minimum": 0,
+      "maximum": 256,
+      "default": 0,
+      "group": "network",
       "order": 16,
-      "unit": "steps"
+      "when": "8 or 16 for a style: textures and lines are in the convolutions.",
+      "why": "Figures do well without, and the file stays small."
+    },
+    "debiased": {
+      "type": "boolean",
+      "description": "Weights the loss by the noise, so that noisy timesteps count as much as others (debiased estimation).",
+      "default": false,
+      "group": "loss",
+      "order": 41,
+      "when": "For bases that predict v, in place of min-SNR. Rectified flow has no such weights.",
+      "why": "Min-SNR serves the same purpose."
+    },
+    "ema_decay": {
+      "type": "number",
+      "description": "Also keeps a running mean of the weights, which moves this slowly, and saves it in place of the weights. 0 keeps none.",
+      "minimum": 0,
+      "maximum": 0.99999,
+      "default": 0,
+      "engines": [
+        "native"
+      ],
+      "group": "optimizer",
+      "order": 34,
+      "when": "0.99 to 0.999 with a constant learning rate.",
+      "why": "A learning rate that falls to zero has the same effect."
+    },
+    "epsilon": {
+      "type": "number",
+      "description": "Added to the divisor, against a division by zero.",
+      "maximum": 0.1,
+      "exclusiveMinimum": 0,
+      "default": 1e-8,
+      "group": "optimizer",
+      "order": 30,
+      "when": "1e-6 if a training in low precision becomes unstable.",
+      "why": "The default of Adam and its like. Lion, Adafactor and CAME do not use it."
     },
     "gradient_accumulation": {
       "type": "integer",
@@ -56,17 +207,167 @@ export const fields = {
       "minimum": 1,
       "maximum": 256,
       "default": 1,
-      "group": "advanced",
-      "order": 7
+      "group": "memory",
+      "order": 9,
+      "when": "Set it to 4 for the effect of a four times larger batch without its memory.",
+      "why": "It takes as long as the passes that it averages."
+    },
+    "gradient_checkpointing": {
+      "type": "boolean",
+      "description": "Recomputes in the backward pass what it does not keep of the forward pass: less memory, more time, the same numbers. The kohya engine always does.",
+      "default": false,
+      "group": "memory",
+      "order": 35,
+      "when": "If the machine runs out of memory.",
+      "why": "It takes about a third more time."
+    },
+    "huber_c": {
+      "type": "number",
+      "description": "Width of the square part of a Huber loss, and of smooth L1.",
+      "maximum": 10,
+      "exclusiveMinimum": 0,
+      "default": 0.1,
+      "group": "loss",
+      "order": 37,
+      "when": "Smaller is closer to L1. Other losses ignore it.",
+      "why": "sd-scripts' default."
+    },
+    "huber_scale": {
+      "type": "number",
+      "description": "A factor of that width, for the constant and the exponential schedule.",
+      "maximum": 100,
+      "exclusiveMinimum": 0,
+      "default": 1,
+      "group": "loss",
+      "order": 39,
+      "when": "If the settings that you follow give it. Other losses ignore it.",
+      "why": "sd-scripts' default."
+    },
+    "huber_schedule": {
+      "type": "string",
+      "description": "How that width depends on the timestep.",
+      "default": "snr",
+      "options": [
+        "constant",
+        "exponential",
+        "snr"
+      ],
+      "group": "loss",
+      "order": 38,
+      "when": "If the settings that you follow give it. Other losses ignore it.",
+      "why": "sd-scripts' default: wide where there is little noise, and details count."
+    },
+    "input_perturbation": {
+      "type": "number",
+      "description": "Noises the input by this much more than the target says (input perturbation, Ning et al. 2023). 0 is off.",
+      "minimum": 0,
+      "maximum": 1,
+      "default": 0,
+      "group": "noise",
+      "order": 56,
+      "when": "0.05 to 0.1 against overcooking.",
+      "why": "Most LoRAs are trained without."
+    },
+    "input_perturbation_random": {
+      "type": "boolean",
+      "description": "Draws the strength of the input perturbation at each step, between 0 and its value.",
+      "default": false,
+      "group": "noise",
+      "order": 57,
+      "when": "If the settings that you follow give it.",
+      "why": "sd-scripts' default."
+    },
+    "keep_tokens": {
+      "type": "integer",
+      "description": "So many tags at the start stay in place when tags are shuffled or dropped.",
+      "minimum": 0,
+      "maximum": 255,
+      "default": 0,
+      "group": "captions",
+      "order": 63,
+      "unit": "tags",
+      "when": "To keep more than the trigger word, which is always kept in front.",
+      "why": "It has no effect unless tags are shuffled or dropped."
+    },
+    "keep_tokens_separator": {
+      "type": "string",
+      "description": "What stands between the tags that stay and the rest, in place of a number of tags: `|||`.",
+      "maxLength": 16,
+      "default": "",
+      "group": "captions",
+      "order": 64,
+      "when": "If the captions have such a mark. What follows a second one stays at the end.",
+      "why": "A number is enough if all captions begin alike."
+    },
+    "kind": {
+      "type": "string",
+      "description": "The kind of LoRA.",
+      "default": "lora",
+      "options": [
+        "lora",
+        "dora",
+        "loha",
+        "lokr",
+        "t_lora"
+      ],
+      "group": "network",
+      "only": {
+        "dora": [
+          "native"
+        ],
+        "loha": [
+          "native"
+        ],
+        "lokr": [
+          "native"
+        ],
+        "t_lora": [
+          "native"
+        ]
+      },
+      "order": 12,
+      "when": "DoRA learns closer to full training and costs more time; LoKr makes small files; T-LoRA is for one to five pictures.",
+      "why": "Every program reads a plain LoRA, and it is the fastest to train."
     },
     "learning_rate": {
       "type": "number",
-      "description": "Learning rate of AdamW at its highest point.",
+      "description": "Learning rate of the U-Net at its highest point. An optimizer that finds its own multiplies it with this.",
       "maximum": 1,
       "exclusiveMinimum": 0,
       "default": 0.0001,
       "group": "basic",
-      "order": 1
+      "order": 2,
+      "when": "Half of it if samples get overcooked early; up to 3e-4 at larger batches. Lion needs about a tenth.",
+      "why": "sd-scripts' guide for SDXL. It is 1 for Prodigy and D-Adaptation, which find their own."
+    },
+    "lokr_factor": {
+      "type": "integer",
+      "description": "How a LoKr divides each weight: the smaller part of the Kronecker product has at most this many rows. 0 divides it as evenly as possible.",
+      "minimum": 0,
+      "maximum": 1024,
+      "default": 8,
+      "engines": [
+        "native"
+      ],
+      "group": "network",
+      "order": 13,
+      "when": "4 learns more and makes a larger file, 16 less. Other kinds ignore it.",
+      "why": "In use for characters: a file of a few megabytes."
+    },
+    "loss": {
+      "type": "string",
+      "description": "What a difference between the prediction and its target costs.",
+      "default": "l2",
+      "options": [
+        "l2",
+        "l1",
+        "huber",
+        "smooth_l1"
+      ],
+      "group": "loss",
+      "order": 36,
+      "when": "Huber or smooth L1 if single odd pictures spoil a style.",
+      "why": "What the base model was trained with."
     },
     "lr_schedule": {
       "type": "string",
@@ -74,10 +375,31 @@ export const fields = {
       "default": "cosine",
       "options": [
         "constant",
-        "cosine"
+        "linear",
+        "cosine",
+        "cosine_with_restarts",
+        "polynomial",
+        "inverse_sqrt",
+        "rex"
       ],
-      "group": "advanced",
-      "order": 4
+      "group": "schedule",
+      "only": {
+        "rex": [
+          "native"
+        ]
+      },
+      "order": 3,
+      "when": "Constant if you do not know the length yet and pick a checkpoint; restarts or REX as some guides say.",
+      "why": "A cosine settles at the end, so that the last checkpoints differ little."
+    },
+    "masked_loss": {
+      "type": "boolean",
+      "description": "Trains on a picture where it is not transparent: its alpha is the mask of the loss.",
+      "default": false,
+      "group": "pictures",
+      "order": 77,
+      "when": "If backgrounds or other figures were cut out, or made transparent so that they are not learned.",
+      "why": "It has no effect on opaque pictures. Transparent areas are white, which is learned too."
     },
     "max_gradient_norm": {
       "type": "number",
@@ -85,8 +407,21 @@ export const fields = {
       "minimum": 0,
       "maximum": 100,
       "default": 1,
-      "group": "advanced",
-      "order": 8
+      "group": "optimizer",
+      "order": 33,
+      "when": "0 with Adafactor, which clips by itself.",
+      "why": "sd-scripts' default."
+    },
+    "max_timestep": {
+      "type": "integer",
+      "description": "The timestep after the last that is trained; above are the first steps of drawing, which decide on composition.",
+      "minimum": 1,
+      "maximum": 1000,
+      "default": 1000,
+      "group": "loss",
+      "order": 46,
+      "when": "Lower to learn surfaces without composition.",
+      "why": "All timesteps are needed for a picture."
     },
     "max_tokens": {
       "type": "integer",
@@ -95,9 +430,33 @@ export const fields = {
       "maximum": 225,
       "multipleOf": 75,
       "default": 75,
-      "group": "advanced",
-      "order": 15,
-      "unit": "tokens"
+      "group": "captions",
+      "order": 59,
+      "unit": "tokens",
+      "when": "225 for captions of many tags.",
+      "why": "One chunk is enough for a sentence or two."
+    },
+    "max_weight_norm": {
+      "type": "number",
+      "description": "After each step, a module's change is scaled down to this norm if it is larger. 0 switches it off.",
+      "minimum": 0,
+      "maximum": 100,
+      "default": 0,
+      "group": "network",
+      "order": 24,
+      "when": "1 if a LoRA does not go together with others, or breaks pictures at a weight of 1.",
+      "why": "A LoRA that is not overcooked stays below by itself."
+    },
+    "min_lr_ratio": {
+      "type": "number",
+      "description": "The schedule ends at this share of the learning rate instead of zero.",
+      "minimum": 0,
+      "maximum": 1,
+      "default": 0,
+      "group": "schedule",
+      "order": 7,
+      "when": "0.1 if the last part of a training should still learn. A constant schedule ignores it.",
+      "why": "Zero lets the weights come to rest."
     },
     "min_snr_gamma": {
       "type": "number",
@@ -105,8 +464,80 @@ export const fields = {
       "minimum": 0,
       "maximum": 20,
       "default": 5,
-      "group": "advanced",
-      "order": 10
+      "group": "loss",
+      "order": 40,
+      "when": "0 for Pony and for bases that predict v, where the guides leave it out. Rectified flow has no such weights.",
+      "why": "Its paper's value: the training converges faster and more evenly."
+    },
+    "min_timestep": {
+      "type": "integer",
+      "description": "The first timestep that is trained; below are the last, finest steps of drawing.",
+      "minimum": 0,
+      "maximum": 999,
+      "default": 0,
+      "group": "loss",
+      "order": 45,
+      "when": "Higher to learn composition without surfaces.",
+      "why": "All timesteps are needed for a picture."
+    },
+    "module_dropout": {
+      "type": "number",
+      "description": "Chance of each module to be left out, at each step.",
+      "minimum": 0,
+      "maximum": 0.95,
+      "default": 0,
+      "group": "network",
+      "order": 23,
+      "when": "0.1 against overcooking, in place of network_dropout.",
+      "why": "Most LoRAs are trained without."
+    },
+    "multires_noise_discount": {
+      "type": "number",
+      "description": "How much of each coarser level of noise is added, as a factor from one level to the next.",
+      "minimum": 0,
+      "maximum": 1,
+      "default": 0.3,
+      "group": "noise",
+      "order": 55,
+      "when": "If the settings that you follow give it. Ignored without levels of noise.",
+      "why": "sd-scripts' default."
+    },
+    "multires_noise_iterations": {
+      "type": "integer",
+      "description": "Levels of coarser noise that are added to the noise (multi-resolution noise). 0 adds none.",
+      "minimum": 0,
+      "maximum": 32,
+      "default": 0,
+      "group": "noise",
+      "order": 54,
+      "when": "6 to 10 in place of a noise offset.",
+      "why": "It changes the brightness and the large shapes of everything that is drawn."
+    },
+    "n_cycles": {
+      "type": "integer",
+      "description": "How often a cosine with restarts starts.",
+      "minimum": 1,
+      "maximum": 1000,
+      "default": 1,
+      "group": "schedule",
+      "order": 5,
+      "when": "3 is in use with cosine_with_restarts. Other schedules ignore it.",
+      "why": "One is the same as a cosine without restarts."
+    },
+    "n_prior_pictures": {
+      "type": "integer",
+      "description": "Regularization pictures that the base model draws itself, of `prior_prompt`, before it is trained.",
+      "minimum": 0,
+      "maximum": 1000,
+      "default": 0,
+      "engines": [
+        "native"
+      ],
+      "group": "pictures",
+      "order": 74,
+      "unit": "pictures",
+      "when": "As many as there are pictures, if other figures begin to look like the one that is trained.",
+      "why": "Pictures without the trigger word take half of the training's time."
     },
     "n_steps": {
       "type": "integer",
@@ -116,7 +547,21 @@ export const fields = {
       "default": 1600,
       "group": "basic",
       "order": 0,
-      "unit": "steps"
+      "unit": "steps",
+      "when": "Set it instead of the views if you copy settings that are given in steps.",
+      "why": "Follows from the views, the batch size and the gradient accumulation."
+    },
+    "n_views": {
+      "type": "integer",
+      "description": "Views: how many pictures the training sees, each picture counted again every time.",
+      "minimum": 0,
+      "maximum": 100000000,
+      "default": 0,
+      "group": "basic",
+      "order": 1,
+      "unit": "views",
+      "when": "More if the LoRA is too weak at the end, fewer if it is overcooked before the end.",
+      "why": "What was found to be enough for the preset; it means the same at every batch size."
     },
     "n_warmup_steps": {
       "type": "integer",
@@ -124,9 +569,22 @@ export const fields = {
       "minimum": 0,
       "maximum": 1000000,
       "default": 0,
-      "group": "advanced",
-      "order": 5,
-      "unit": "steps"
+      "group": "schedule",
+      "order": 4,
+      "unit": "steps",
+      "when": "More, up to a tenth, if the loss jumps at the start.",
+      "why": "A twentieth of the steps, as most guides for SDXL have it: the first gradients are the noisiest."
+    },
+    "network_dropout": {
+      "type": "number",
+      "description": "Chance of each value between the two matrices of a LoRA to be left out, at each step.",
+      "minimum": 0,
+      "maximum": 0.95,
+      "default": 0,
+      "group": "network",
+      "order": 21,
+      "when": "0.1 to 0.3 against overcooking with very few pictures.",
+      "why": "Most LoRAs are trained without."
     },
     "noise_offset": {
       "type": "number",
@@ -134,8 +592,261 @@ export const fields = {
       "minimum": 0,
       "maximum": 1,
       "default": 0,
-      "group": "advanced",
-      "order": 11
+      "group": "noise",
+      "order": 51,
+      "when": "0.03 to 0.1 for night scenes and flat white; never for bases with zero terminal SNR.",
+      "why": "It shifts the brightness of everything that is drawn."
+    },
+    "noise_offset_random": {
+      "type": "boolean",
+      "description": "Draws the strength of the noise offset for each picture, between 0 and its value.",
+      "default": false,
+      "group": "noise",
+      "order": 52,
+      "when": "If a noise offset makes all pictures too contrasty.",
+      "why": "sd-scripts' default."
+    },
+    "optimizer": {
+      "type": "string",
+      "description": "The optimizer.",
+      "default": "adamw",
+      "options": [
+        "adamw",
+        "adamw_8bit",
+        "adafactor",
+        "lion",
+        "prodigy",
+        "prodigy_schedule_free",
+        "d_adaptation",
+        "adamw_schedule_free",
+        "came"
+      ],
+      "group": "optimizer",
+      "order": 27,
+      "when": "Prodigy if you do not want to choose a learning rate; 8-bit AdamW or Adafactor to save memory.",
+      "why": "AdamW is the best understood, and the state of a LoRA is small."
+    },
+    "optimizer_arguments": {
+      "type": "array",
+      "description": "What an optimizer has of its own, each as `name=value`: `d_coef=2` for Prodigy.",
+      "maxItems": 32,
+      "default": [],
+      "group": "optimizer",
+      "items": {
+        "adafactor": [
+          {
+            "default": false,
+            "help": "Computes the learning rate from the number of steps, and ignores the recipe's.",
+            "name": "relative_step"
+          },
+          {
+            "default": false,
+            "help": "Multiplies the learning rate with the size of the weights.",
+            "name": "scale_parameter"
+          },
+          {
+            "default": false,
+            "help": "Starts a learning rate that is computed from the steps near zero.",
+            "name": "warmup_init"
+          },
+          {
+            "default": 1,
+            "help": "A step whose root mean square is larger is scaled down to this.",
+            "name": "clip_threshold"
+          },
+          {
+            "default": -0.8,
+            "help": "How slowly the mean of the squared gradients moves: the power of the number of steps.",
+            "name": "decay_rate"
+          },
+          {
+            "default": 0,
+            "help": "How slowly the mean of the gradients moves; 0 keeps none, which saves memory.",
+            "name": "beta1"
+          },
+          {
+            "default": 1e-30,
+            "help": "Added to the squared gradients.",
+            "name": "eps1"
+          },
+          {
+            "default": 0.001,
+            "help": "The least size of weights that scale_parameter counts with.",
+            "name": "eps2"
+          }
+        ],
+        "adamw": [],
+        "adamw_8bit": [
+          {
+            "default": 4096,
+            "help": "Matrices with fewer values keep their state in 32 bits.",
+            "name": "min_8bit_size"
+          }
+        ],
+        "adamw_schedule_free": [
+          {
+            "default": 0,
+            "help": "Counts later steps more in the average: the power of their number.",
+            "name": "r"
+          },
+          {
+            "default": 2,
+            "help": "Counts steps of a warm-up less in the average: the power of their learning rate.",
+            "name": "weight_lr_power"
+          }
+        ],
+        "came": [
+          {
+            "default": 0.9999,
+            "help": "How slowly the mean moves by which steps are trusted.",
+            "name": "beta3"
+          },
+          {
+            "default": 1,
+            "help": "A step whose root mean square is larger is scaled down to this.",
+            "name": "clip_threshold"
+          },
+          {
+            "default": 1e-30,
+            "help": "Added to the squared gradients.",
+            "name": "eps1"
+          },
+          {
+            "default": 1e-16,
+            "help": "Added to the squared differences of the steps.",
+            "name": "eps2"
+          }
+        ],
+        "d_adaptation": [
+          {
+            "default": 0.000001,
+            "help": "Where the search for the learning rate starts.",
+            "name": "d0"
+          },
+          {
+            "default": null,
+            "help": "By which factor the learning rate may grow at most in one step.",
+            "name": "growth_rate"
+          },
+          {
+            "default": false,
+            "help": "Corrects the first means for their start at zero, which acts like a warm-up.",
+            "name": "use_bias_correction"
+          },
+          {
+            "default": true,
+            "help": "Weight decay acts on the weights, and not through their gradients.",
+            "name": "decouple"
+          }
+        ],
+        "lion": [],
+        "prodigy": [
+          {
+            "default": 1,
+            "help": "A factor of the learning rate that is found; 2 is in use for short trainings.",
+            "name": "d_coef"
+          },
+          {
+            "default": 0.000001,
+            "help": "Where the search for the learning rate starts.",
+            "name": "d0"
+          },
+          {
+            "default": null,
+            "help": "By which factor the learning rate may grow at most in one step.",
+            "name": "growth_rate"
+          },
+          {
+            "default": false,
+            "help": "Keeps a warm-up from raising the learning rate that is found.",
+            "name": "safeguard_warmup"
+          },
+          {
+            "default": false,
+            "help": "Corrects the first means for their start at zero, which acts like a warm-up.",
+            "name": "use_bias_correction"
+          },
+          {
+            "default": true,
+            "help": "Weight decay acts on the weights, and not through their gradients.",
+            "name": "decouple"
+          },
+          {
+            "default": 0,
+            "help": "How slowly the mean moves that the learning rate is found by; 0 is the square root of beta2.",
+            "name": "beta3"
+          }
+        ],
+        "prodigy_schedule_free": [
+          {
+            "default": 1,
+            "help": "A factor of the learning rate that is found; 2 is in use for short trainings.",
+            "name": "d_coef"
+          },
+          {
+            "default": 0.000001,
+            "help": "Where the search for the learning rate starts.",
+            "name": "d0"
+          },
+          {
+            "default": 0,
+            "help": "The search for the learning rate ends after so many steps; 0 never ends it.",
+            "name": "prodigy_steps"
+          }
+        ]
+      },
+      "order": 32,
+      "when": "If the settings that you follow give them.",
+      "why": "The defaults of the authors, but for Adafactor, which takes its learning rate from the recipe."
+    },
+    "output_preservation": {
+      "type": "number",
+      "description": "Adds this much of the difference from the base's own prediction for the caption without its trigger word, so that what is said without that word stays as it is. 0 adds nothing; it doubles the time of a step.",
+      "minimum": 0,
+      "maximum": 10,
+      "default": 0,
+      "engines": [
+        "native"
+      ],
+      "group": "loss",
+      "order": 44,
+      "when": "1 if other figures begin to look like the trained one.",
+      "why": "It doubles the time of a step."
+    },
+    "polynomial_power": {
+      "type": "number",
+      "description": "The power of a polynomial schedule.",
+      "maximum": 10,
+      "exclusiveMinimum": 0,
+      "default": 1,
+      "group": "schedule",
+      "order": 6,
+      "when": "Above 1 it falls fast at first, below 1 late. Other schedules ignore it.",
+      "why": "1 is a straight line."
+    },
+    "prior_loss_weight": {
+      "type": "number",
+      "description": "How much a regularization picture counts beside the others.",
+      "minimum": 0,
+      "maximum": 100,
+      "default": 1,
+      "group": "pictures",
+      "order": 76,
+      "when": "Less if the LoRA learns too little beside them.",
+      "why": "It has no effect without regularization pictures; with them, they count as much as the others."
+    },
+    "prior_prompt": {
+      "type": "string",
+      "description": "What the pictures show that the base model draws itself: the kind of figure, without the trigger word.",
+      "maxLength": 500,
+      "default": "",
+      "engines": [
+        "native"
+      ],
+      "group": "pictures",
+      "order": 75,
+      "when": "`1girl, solo` for a girl, for instance.",
+      "why": "It has no effect without n_prior_pictures."
     },
     "rank": {
       "type": "integer",
@@ -144,7 +855,20 @@ export const fields = {
       "maximum": 256,
       "default": 16,
       "group": "basic",
-      "order": 2
+      "order": 10,
+      "when": "8 for a single simple figure, 64 for a style with many pictures. A larger one also overcooks sooner.",
+      "why": "Enough for a figure with its outfits."
+    },
+    "rank_dropout": {
+      "type": "number",
+      "description": "Chance of each rank to be left out, at each step, for each picture.",
+      "minimum": 0,
+      "maximum": 0.95,
+      "default": 0,
+      "group": "network",
+      "order": 22,
+      "when": "0.1 against overcooking, in place of network_dropout.",
+      "why": "Most LoRAs are trained without."
     },
     "resolution": {
       "type": "integer",
@@ -154,8 +878,19 @@ export const fields = {
       "multipleOf": 8,
       "default": 1024,
       "group": "basic",
-      "order": 13,
-      "unit": "pixels"
+      "order": 78,
+      "unit": "pixels",
+      "when": "768 to save time and memory for a first try; it costs detail.",
+      "why": "What the base model was trained with."
+    },
+    "sample_at_start": {
+      "type": "boolean",
+      "description": "Also renders the preview pictures before the first step, which shows the base model alone.",
+      "default": false,
+      "group": "samples",
+      "order": 82,
+      "when": "To see what the training changes.",
+      "why": "The base model is the same every time."
     },
     "sample_every_n_steps": {
       "type": "integer",
@@ -163,9 +898,30 @@ export const fields = {
       "minimum": 0,
       "maximum": 1000000,
       "default": 200,
-      "group": "advanced",
-      "order": 17,
-      "unit": "steps"
+      "group": "samples",
+      "order": 81,
+      "unit": "steps",
+      "when": "More steps if rendering takes too much of the time.",
+      "why": "Often enough to see where it begins to overcook."
+    },
+    "scale_v_loss": {
+      "type": "boolean",
+      "description": "Weights the loss of a base that predicts v as if it predicted noise.",
+      "default": false,
+      "group": "loss",
+      "order": 42,
+      "when": "For such a base, if structure is learned and detail is not; in place of the debiased loss.",
+      "why": "Only bases that predict v have a use for it."
+    },
+    "secondary_separator": {
+      "type": "string",
+      "description": "What stands between tags that are shuffled and dropped together; afterwards it is read as a comma.",
+      "maxLength": 16,
+      "default": "",
+      "group": "captions",
+      "order": 66,
+      "when": "`;;;` is in use, to keep the tags of one figure together.",
+      "why": "Few captions have groups of tags."
     },
     "seed": {
       "type": "integer",
@@ -173,17 +929,224 @@ export const fields = {
       "minimum": 0,
       "maximum": 4294967295,
       "default": 42,
-      "group": "advanced",
-      "order": 18
+      "group": "noise",
+      "order": 58,
+      "when": "Change it to see whether a result was luck.",
+      "why": "The same seed gives the same training again."
+    },
+    "shuffle_tags": {
+      "type": "boolean",
+      "description": "Puts the tags of a caption into another order each time.",
+      "default": false,
+      "group": "captions",
+      "order": 62,
+      "when": "For captions of tags, as Illustrious, NoobAI and Pony use them: no tag gets its meaning from its place.",
+      "why": "Sentences must stay as they are."
+    },
+    "t_lora_min_rank": {
+      "type": "integer",
+      "description": "The rank that a T-LoRA has left at the noisiest timestep.",
+      "minimum": 1,
+      "maximum": 256,
+      "default": 8,
+      "engines": [
+        "native"
+      ],
+      "group": "network",
+      "order": 14,
+      "when": "Lower if the LoRA copies the poses and places of its few pictures. Other kinds ignore it.",
+      "why": "Half of the rank, as its paper has it."
+    },
+    "t_lora_power": {
+      "type": "number",
+      "description": "How fast the rank of a T-LoRA falls towards noise: the power of the share of timesteps that are left.",
+      "maximum": 10,
+      "exclusiveMinimum": 0,
+      "default": 1,
+      "engines": [
+        "native"
+      ],
+      "group": "network",
+      "order": 15,
+      "when": "Above 1 the rank falls sooner. Other kinds ignore it.",
+      "why": "A straight line, as its paper has it."
+    },
+    "tag_dropout": {
+      "type": "number",
+      "description": "Chance of each tag to be left out, each time a caption is read.",
+      "minimum": 0,
+      "maximum": 1,
+      "default": 0,
+      "group": "captions",
+      "order": 67,
+      "when": "0.1 if a figure comes only when all its tags are said.",
+      "why": "No settings in common use have it."
+    },
+    "tag_separator": {
+      "type": "string",
+      "description": "What stands between tags.",
+      "maxLength": 16,
+      "default": ",",
+      "group": "captions",
+      "order": 65,
+      "when": "If yours have something else.",
+      "why": "Nearly all captions have commas."
+    },
+    "text_encoder_1_learning_rate": {
+      "type": "number",
+      "description": "Learning rate of the first text encoder (CLIP-L). 0 freezes it.",
+      "minimum": 0,
+      "maximum": 1,
+      "default": 0,
+      "group": "text_encoders",
+      "order": 25,
+      "when": "About a tenth of the learning rate if a new trigger word is not learned, mostly for characters.",
+      "why": "Frozen text encoders keep understanding everything else, and cost no time."
+    },
+    "text_encoder_2_learning_rate": {
+      "type": "number",
+      "description": "Learning rate of the second text encoder (OpenCLIP bigG). 0 freezes it.",
+      "minimum": 0,
+      "maximum": 1,
+      "default": 0,
+      "group": "text_encoders",
+      "order": 26,
+      "when": "The same as the first, which is all that the kohya engine can do.",
+      "why": "Frozen text encoders keep understanding everything else, and cost no time."
+    },
+    "timestep_bias": {
+      "type": "number",
+      "description": "Middle of the logit-normal distribution of timesteps: above 0 towards noise.",
+      "minimum": -5,
+      "maximum": 5,
+      "default": 0,
+      "engines": [
+        "native"
+      ],
+      "group": "loss",
+      "order": 48,
+      "when": "Above 0 for composition, below 0 for detail. Other distributions ignore it.",
+      "why": "As in the paper on Stable Diffusion 3."
+    },
+    "timestep_distribution": {
+      "type": "string",
+      "description": "How often each timestep is trained.",
+      "default": "uniform",
+      "options": [
+        "uniform",
+        "logit_normal",
+        "mode",
+        "cosine_map"
+      ],
+      "engines": [
+        "native"
+      ],
+      "group": "loss",
+      "order": 47,
+      "when": "logit_normal for a base with rectified flow, as Stable Diffusion 3 was trained.",
+      "why": "As SDXL was trained."
+    },
+    "timestep_scale": {
+      "type": "number",
+      "description": "Width of the logit-normal distribution of timesteps, or the scale of `mode`.",
+      "minimum": -1,
+      "maximum": 5,
+      "default": 1,
+      "engines": [
+        "native"
+      ],
+      "group": "loss",
+      "order": 49,
+      "when": "If the settings that you follow give it. Other distributions ignore it.",
+      "why": "As in the paper on Stable Diffusion 3."
+    },
+    "timestep_shift": {
+      "type": "number",
+      "description": "Moves all timesteps towards noise by this factor, as larger pictures need it. 1 moves none.",
+      "minimum": 0.1,
+      "maximum": 20,
+      "default": 1,
+      "engines": [
+        "native"
+      ],
+      "group": "loss",
+      "order": 50,
+      "when": "2.5 or 3 for a base with rectified flow, if its authors say so.",
+      "why": "As SDXL was trained."
+    },
+    "token_warmup_min": {
+      "type": "integer",
+      "description": "Tags that are read at the start, while the others come in one after another.",
+      "minimum": 1,
+      "maximum": 255,
+      "default": 1,
+      "group": "captions",
+      "order": 72,
+      "unit": "tags",
+      "when": "If the settings that you follow give it.",
+      "why": "It has no effect without token_warmup_steps."
+    },
+    "token_warmup_steps": {
+      "type": "integer",
+      "description": "Steps until all tags of a caption are read. 0 reads all from the start.",
+      "minimum": 0,
+      "maximum": 1000000,
+      "default": 0,
+      "group": "captions",
+      "order": 73,
+      "unit": "steps",
+      "when": "A tenth of the steps, if the trigger word at the start of the captions is not learned.",
+      "why": "Few settings use it."
+    },
+    "trained_blocks": {
+      "type": "array",
+      "description": "The only blocks of the U-Net that are trained, by name: `IN04`, `MID`, `OUT00`, or as diffusers has them, `up_blocks.0.attentions.0`. `b_lora_content` and `b_lora_style` stand for the blocks of B-LoRA. None trains all.",
+      "maxItems": 32,
+      "default": [],
+      "group": "network",
+      "order": 18,
+      "when": "b_lora_content for a figure and b_lora_style for a style, if the two are to be combined freely.",
+      "why": "All blocks learn together what belongs together."
+    },
+    "v_like_loss": {
+      "type": "number",
+      "description": "Adds this much of a loss as if the base predicted v, for a base that predicts noise. 0 adds nothing.",
+      "minimum": 0,
+      "maximum": 10,
+      "default": 0,
+      "group": "loss",
+      "order": 43,
+      "when": "If the settings that you follow give it.",
+      "why": "Few settings use it."
     },
     "weight_decay": {
       "type": "number",
-      "description": "Weight decay of AdamW.",
+      "description": "Weight decay, decoupled from the gradients.",
       "minimum": 0,
       "maximum": 1,
       "default": 0.01,
-      "group": "advanced",
-      "order": 9
+      "group": "optimizer",
+      "order": 31,
+      "when": "0.1 to hold back overcooking, as many settings for SDXL have it.",
+      "why": "PyTorch's default."
+    },
+    "weighted_captions": {
+      "type": "boolean",
+      "description": "Reads `(word:1.3)` in a caption as emphasis.",
+      "default": false,
+      "group": "captions",
+      "order": 71,
+      "when": "For captions that were written so.",
+      "why": "Brackets are part of many names of figures."
+    },
+    "wildcards": {
+      "type": "boolean",
+      "description": "Reads `{a|b}` in a caption as one of the two, and one line of several, drawn each time.",
+      "default": false,
+      "group": "captions",
+      "order": 70,
+      "when": "For captions that were written so.",
+      "why": "Braces may be meant as they are."
     }
   },
   "CreateJob": {
@@ -207,10 +1170,28 @@ export const fields = {
       "type": "string",
       "description": "`hash` of the estimate that the user saw. Required for a provider with paid machines: if prices or settings have changed since, the job is rejected."
     },
+    "family": {
+      "type": "string",
+      "options": [
+        "tiny",
+        "sdxl",
+        "illustrious",
+        "noobai",
+        "noobai_v",
+        "noobai_flow",
+        "pony"
+      ]
+    },
     "limit_micro_usd": {
       "type": "integer",
       "description": "Total cost limit of the job across all its machines, in micro-dollars. Required for a provider with paid machines; the job stops with a checkpoint before it exceeds the limit.",
       "minimum": 1
+    },
+    "n_epochs": {
+      "type": "integer",
+      "description": "Length of the training in epochs, in place of `n_views` and `n_steps` of the parameters.",
+      "minimum": 1,
+      "maximum": 100000
     },
     "name": {
       "type": "string",
@@ -255,8 +1236,11 @@ export const fields = {
     },
     "sample_prompts": {
       "type": "array",
-      "description": "Prompts of the preview pictures, at most 16. If omitted, captions of the dataset are used.",
+      "description": "The preview pictures, at most 16: each a prompt, or an object with a prompt and what else is chosen. If omitted, captions of the dataset are used.",
       "maxItems": 16
+    },
+    "start_from": {
+      "type": "string"
     },
     "trigger_word": {
       "type": "string",
@@ -356,6 +1340,103 @@ export const fields = {
       "minimum": -4,
       "maximum": 4,
       "default": 1
+    }
+  },
+  "SamplePrompt": {
+    "guidance": {
+      "type": "number",
+      "description": "Classifier-free guidance; 5 if omitted.",
+      "minimum": 1,
+      "maximum": 30
+    },
+    "height": {
+      "type": "integer",
+      "description": "Height in pixels. If omitted, the training's resolution.",
+      "minimum": 64,
+      "maximum": 2048,
+      "multipleOf": 8
+    },
+    "lora_weight": {
+      "type": "number",
+      "description": "How strongly the LoRA is applied; 1 if omitted. The kohya engine applies it at 1.",
+      "minimum": -4,
+      "maximum": 4
+    },
+    "n_steps": {
+      "type": "integer",
+      "description": "Denoising steps; 20 if omitted.",
+      "minimum": 1,
+      "maximum": 150
+    },
+    "negative_prompt": {
+      "type": "string",
+      "description": "What it should not show. If omitted, nothing is said of it, as the base model is used without a negative prompt.",
+      "maxLength": 4000
+    },
+    "prompt": {
+      "type": "string",
+      "description": "What the picture shows.",
+      "maxLength": 4000
+    },
+    "sampler": {
+      "type": "string",
+      "options": [
+        "euler",
+        "euler_a",
+        "ddim",
+        "dpmpp2m"
+      ]
+    },
+    "seed": {
+      "type": "integer",
+      "description": "Seed of the initial noise, up to 18446744073709551615. Random if it is omitted or -1. One above 9007199254740991 is written as a string, so that JavaScript keeps all of its digits.",
+      "minimum": -1
+    },
+    "width": {
+      "type": "integer",
+      "description": "Width in pixels. If omitted, the training's resolution.",
+      "minimum": 64,
+      "maximum": 2048,
+      "multipleOf": 8
+    }
+  },
+  "UpdateItem": {
+    "caption": {
+      "type": "string",
+      "description": "The new caption, of at most 64 KiB.",
+      "maxLength": 65536,
+      "default": null
+    },
+    "expected_caption": {
+      "type": "string",
+      "description": "The caption that the new one replaces. With it, a caption that somebody else has changed in the meantime is kept: the request is rejected (412), and the response has the current caption in `current`.",
+      "default": null
+    },
+    "group": {
+      "type": "string",
+      "description": "The new group, of at most 80 characters; empty for none.",
+      "maxLength": 80,
+      "default": null
+    },
+    "regularization": {
+      "type": "boolean",
+      "description": "Whether it is a regularization picture.",
+      "default": null
+    },
+    "repeats": {
+      "type": "integer",
+      "description": "How many times an epoch shows it.",
+      "minimum": 1,
+      "maximum": 1000,
+      "default": null
+    },
+    "split": {
+      "type": "string",
+      "default": null,
+      "options": [
+        "train",
+        "held_out"
+      ]
     }
   }
 } as const;

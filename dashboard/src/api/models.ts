@@ -6,7 +6,10 @@ import { postForm } from "./upload";
 
 /** A LoRA that was made elsewhere, with what its owner says about it. */
 export interface LoraImport {
+  /** A safetensors file, or a PEFT folder as a zip archive. */
   file: File;
+  /** The `adapter_config.json` that lay beside it. */
+  config: File | null;
   base_model: string;
   /** Empty texts are left out. */
   name: string;
@@ -33,12 +36,21 @@ export function useImportLora() {
 }
 
 /** The parts of an import, the file last: what is wrong with the others is said before it is sent whole. */
-export function importForm({ file, allow_partial, ...texts }: LoraImport): FormData {
+export function importForm({ file, config, allow_partial, ...texts }: LoraImport): FormData {
   const form = new FormData();
   for (const [name, text] of Object.entries(texts)) if (text.trim() !== "") form.append(name, text.trim());
   if (allow_partial) form.append("allow_partial", "true");
+  if (config) form.append("config", config, config.name);
   form.append("file", file, file.name);
   return form;
+}
+
+/** Of files that were dropped or chosen together: the LoRA, and PEFT's configuration for it. */
+export function asImport(files: File[]): { file: File | null; config: File | null } {
+  const ends = (ending: string) => files.find(({ name }) => name.toLowerCase().endsWith(ending));
+  const config = ends(".json") ?? null;
+  const file = ends(".safetensors") ?? ends(".zip") ?? files.find((one) => one !== config) ?? null;
+  return { file, config: file ? config : null };
 }
 
 interface StageAction {

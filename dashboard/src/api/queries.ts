@@ -3,6 +3,7 @@ import { queryOptions } from "@tanstack/react-query";
 import { catchUp } from "~/live/recent";
 import { body, client } from "./client";
 import { isLive } from "./generations";
+import type { Family } from "./types";
 
 interface Page<T> {
   items: T[];
@@ -97,10 +98,11 @@ export const baseModelsQuery = () =>
     queryFn: () => body(client.GET("/api/v1/base-models")),
   });
 
-export const presetsQuery = (base_model: string) =>
+export const presetsQuery = (base_model: string, family: Family | "") =>
   queryOptions({
-    queryKey: ["presets", base_model],
-    queryFn: () => body(client.GET("/api/v1/presets", { params: { query: { base_model } } })),
+    queryKey: ["presets", base_model, family],
+    queryFn: () =>
+      body(client.GET("/api/v1/presets", { params: { query: { base_model, ...(family && { family }) } } })),
     enabled: base_model !== "",
     staleTime: 300_000,
   });

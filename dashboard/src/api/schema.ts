@@ -182,6 +182,26 @@ export interface paths {
         patch: operations["update_dataset"];
         trace?: never;
     };
+    "/api/v1/datasets/{id}/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change how often all pictures of groups are shown, and as what
+         * @description All changes are made together, or none.
+         */
+        patch: operations["update_groups"];
+        trace?: never;
+    };
     "/api/v1/datasets/{id}/items": {
         parameters: {
             query?: never;
@@ -219,6 +239,85 @@ export interface paths {
         head?: never;
         /** Change a picture's caption or use */
         patch: operations["update_item"];
+        trace?: never;
+    };
+    "/api/v1/edits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List edits */
+        get: operations["list_edits"];
+        put?: never;
+        /**
+         * Make a file out of LoRAs and base models
+         * @description Merges, resizes, extracts or weighs into a new model version, which has no verdict; or converts a LoRA, or merges
+         *     LoRAs into a base model, into a file to download.
+         */
+        post: operations["create_edit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/edits/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get an edit */
+        get: operations["get_edit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/edits/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel an edit
+         * @description One that has ended stays as it is.
+         */
+        post: operations["cancel_edit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/edits/{id}/download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download the file of an edit
+         * @description Such files are kept for a week. Supports `Range`. A server with its files in a bucket redirects to a URL there.
+         */
+        get: operations["download_edit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/events": {
@@ -451,6 +550,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs/{id}/recipe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Write the recipe of a job for another trainer
+         * @description What that one has no counterpart for is listed with its value.
+         */
+        get: operations["job_recipe"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs/{id}/resume": {
         parameters: {
             query?: never;
@@ -667,11 +786,55 @@ export interface paths {
         put?: never;
         /**
          * Import a LoRA that was made elsewhere
-         * @description A file of which a part cannot be applied is refused, with what that is, unless `allow_partial` is set. The version has
+         * @description Of a PEFT folder, what its `adapter_config.json` says goes into the header of the stored file.
+         *
+         *     A file of which a part cannot be applied is refused, with what that is, unless `allow_partial` is set. The version has
          *     no verdict: nothing has judged it. It can be used at once. The same file again gives the version that there is.
          */
         post: operations["import_model"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/own-presets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List your own presets */
+        get: operations["list_own_presets"];
+        put?: never;
+        /**
+         * Save a preset
+         * @description Of a job, it keeps what differs from the preset that the job started from. Without one, it is what the body says: so
+         *     the content of a file that somebody shares becomes a preset.
+         */
+        post: operations["create_own_preset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/own-presets/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a preset of your own
+         * @description Jobs that were made with it stay as they are.
+         */
+        delete: operations["delete_own_preset"];
         options?: never;
         head?: never;
         patch?: never;
@@ -749,6 +912,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/recipes/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read settings of another trainer
+         * @description Takes the TOML or a command line of sd-scripts, the JSON of kohya_ss or OneTrainer, or the YAML of ai-toolkit. What has
+         *     no counterpart is listed with its value. Changes nothing.
+         */
+        post: operations["read_recipe"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/registered-base-models": {
         parameters: {
             query?: never;
@@ -765,7 +949,8 @@ export interface paths {
          *     on Hugging Face. URLs in private networks are fetched only if the settings allow them (`--allow-fetch-from`). The
          *     server checks that it is an SDXL
          *     model and hashes it; of one on the web it reads only the header if the hash is known. Machines that train on it
-         *     download it from there.
+         *     download it from there. What its U-Net predicts is read from its files, unless it is said here; of a file on the
+         *     server's machine it is also measured, and a contradiction is among the notes.
          */
         post: operations["register_base"];
         delete?: never;
@@ -829,6 +1014,27 @@ export interface paths {
          *     and for URLs that only the server can read.
          */
         post: operations["copy_base"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/registered-base-models/{name}/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set what the U-Net of a registered base model predicts, and its VAE
+         * @description What is left out is as its files say. The base model is checked again. One from the server's settings can only be
+         *     set there.
+         */
+        put: operations["set_base"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1041,6 +1247,15 @@ export interface components {
             /** @description What happened. */
             report: components["schemas"]["Report"];
         };
+        /** @description An answer to a question. */
+        Answer: {
+            /** @description What it means for the captions; empty if nothing. */
+            captions?: string;
+            /** @description What it changes of the preset. */
+            parameters: components["schemas"]["ParameterOverrides"];
+            /** @description The answer, for a person. */
+            text: string;
+        };
         /** @description Any job's event, as `WS /api/v1/events` sends it. */
         AnyJobEvent: components["schemas"]["JobEvent"] & {
             /** @description The job. */
@@ -1160,6 +1375,9 @@ export interface components {
         } | {
             /** @enum {string} */
             kind: "picture";
+        } | {
+            /** @enum {string} */
+            kind: "edited";
         };
         /** @description Work that this agent now owns, for as long as it renews the lease by heartbeats. */
         Assignment: {
@@ -1188,7 +1406,7 @@ export interface components {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "signed_in" | "sign_in_failed" | "signed_out" | "session_ended" | "signed_out_everywhere" | "login_address_made" | "token_made" | "token_deleted" | "dataset_made" | "dataset_renamed" | "dataset_deleted" | "pictures_uploaded" | "picture_deleted" | "job_made" | "job_cancelled" | "job_stopped" | "job_resumed" | "checkpoint_asked" | "samples_asked" | "generation_made" | "lora_imported" | "version_approved" | "version_retired" | "base_registered" | "base_removed" | "base_checked" | "base_copied" | "budget_set" | "job_limit_set" | "provider_resumed" | "server_started" | "database_exported" | "database_imported" | "objects_collected" | "objects_verified" | "backup_made" | "backup_restored";
+        AuditAction: "signed_in" | "sign_in_failed" | "signed_out" | "session_ended" | "signed_out_everywhere" | "login_address_made" | "token_made" | "token_deleted" | "dataset_made" | "dataset_renamed" | "dataset_deleted" | "pictures_uploaded" | "picture_deleted" | "groups_changed" | "job_made" | "job_cancelled" | "job_stopped" | "job_resumed" | "checkpoint_asked" | "samples_asked" | "generation_made" | "preset_saved" | "preset_deleted" | "lora_imported" | "edit_made" | "edit_cancelled" | "version_approved" | "version_retired" | "base_registered" | "base_removed" | "base_checked" | "base_copied" | "base_set" | "budget_set" | "job_limit_set" | "provider_resumed" | "server_started" | "database_exported" | "database_imported" | "objects_collected" | "objects_verified" | "backup_made" | "backup_restored";
         /**
          * @description Category of an entry, for filtering.
          * @enum {string}
@@ -1230,7 +1448,7 @@ export interface components {
          */
         AuditId: string;
         /**
-         * @description How large a base model is, as far as presets care.
+         * @description How large a base model is.
          * @enum {string}
          */
         BaseClass: "sdxl" | "tiny";
@@ -1267,8 +1485,12 @@ export interface components {
         BaseModel: {
             /** @description Whether it ships with Morpheus. */
             built_in: boolean;
-            /** @description Size class, which selects the preset. */
+            /** @description Size class. */
             class: components["schemas"]["BaseClass"];
+            /** @description Which base models are trained like it; selects the presets. */
+            family: components["schemas"]["Family"];
+            /** @description What tells its family, after "because". */
+            family_reason: string;
             /** @description The name to use in jobs and generations. */
             name: string;
             /**
@@ -1276,6 +1498,21 @@ export interface components {
              * @description Side of the square pictures it was trained on, in pixels.
              */
             native_resolution: number;
+            /**
+             * @description What one should know before using it, as sentences: what was measured contradicts what its files say, or tensors
+             *     are not used.
+             */
+            notes?: string[];
+            prediction?: components["schemas"]["Prediction"] | null;
+        };
+        /** @description What the owner of a base model says about it, whatever its files say. */
+        BaseSettings: {
+            prediction?: components["schemas"]["Prediction"] | null;
+            /**
+             * @description A VAE in place of its own: a safetensors file, named as the source of a base model is. In answers it is without
+             *     secrets.
+             */
+            vae?: string | null;
         };
         /**
          * @description State of a registration.
@@ -1380,6 +1617,57 @@ export interface components {
             /** @description The secret, to send as `Authorization: Bearer …`. It is returned only once. */
             secret: string;
         };
+        /** @description Asks for a file that is made out of others. Fields that `kind` does not use must be left out. */
+        CreateEdit: {
+            /**
+             * @description `merge_into`: the base model. `extract`: what is subtracted. `merge`, `resize`: the base model that a DoRA's change
+             *     is computed beside; if omitted, that of the first LoRA.
+             */
+            base_model?: string | null;
+            /**
+             * @description `weigh`: 12, 17, 20 or 26 numbers with commas between them; names, such as `BASE=0,IN04=0.5,MID=1,ELSE=0`; or
+             *     B-LoRA's `content` or `style`.
+             */
+            blocks?: string | null;
+            /**
+             * Format: int32
+             * @description The largest rank of convolutions. If omitted, `rank`; with `extract`, convolutions are left out.
+             */
+            conv_rank?: number | null;
+            /** @description NP-LoRA: remove all that the others do along the style's directions, whatever the strength. */
+            hard?: boolean;
+            /**
+             * Format: double
+             * @description The number for `keep_by`.
+             */
+            keep?: number | null;
+            keep_by?: components["schemas"]["KeepBy"] | null;
+            /** @description What is made. */
+            kind: components["schemas"]["EditKind"];
+            /** @description The LoRAs: at least two for `merge`, at least one for `merge_into`, none for `extract`, else one. */
+            loras?: components["schemas"]["EditedLora"][];
+            method?: components["schemas"]["MergeMethod"] | null;
+            /** @description Name of the model that the result becomes a version of. If omitted, that of the first LoRA. */
+            name?: string | null;
+            /**
+             * Format: double
+             * @description NP-LoRA: share of the style's Frobenius norm whose directions are protected; all of them if omitted.
+             */
+            protect?: number | null;
+            /**
+             * Format: int32
+             * @description `merge` by SVD, `resize`, `extract`: the largest rank.
+             */
+            rank?: number | null;
+            /**
+             * Format: double
+             * @description NP-LoRA: how strongly the others are projected; 0 is a plain sum. 0.5 if omitted, as in its paper.
+             */
+            strength?: number | null;
+            to?: components["schemas"]["LoraNames"] | null;
+            /** @description `extract`: the base model whose difference is taken. */
+            tuned_model?: string | null;
+        };
         /** @description Requests a picture. */
         CreateGeneration: {
             /** @description Name of the base model. */
@@ -1438,12 +1726,18 @@ export interface components {
              *     settings have changed since, the job is rejected.
              */
             estimate_hash?: string | null;
+            family?: components["schemas"]["Family"] | null;
             /**
              * Format: int64
              * @description Total cost limit of the job across all its machines, in micro-dollars. Required for a provider
              *     with paid machines; the job stops with a checkpoint before it exceeds the limit.
              */
             limit_micro_usd?: number | null;
+            /**
+             * Format: int32
+             * @description Length of the training in epochs, in place of `n_views` and `n_steps` of the parameters.
+             */
+            n_epochs?: number | null;
             /** @description Name of the resulting model, 1 to 80 characters. */
             name: string;
             /** @description Overrides of the preset's hyperparameters. */
@@ -1465,10 +1759,22 @@ export interface components {
             provider: string;
             /** @description Requirements for the rented machine. */
             rental?: components["schemas"]["RentalWish"];
-            /** @description Prompts of the preview pictures, at most 16. If omitted, captions of the dataset are used. */
-            sample_prompts?: string[];
+            /** @description The preview pictures, at most 16: each a prompt, or an object with a prompt and what else is chosen. If omitted, captions of the dataset are used. */
+            sample_prompts?: (string | components["schemas"]["SamplePrompt"])[];
+            start_from?: components["schemas"]["ModelVersionId"] | null;
             /** @description The word that activates the LoRA in a prompt; prepended to captions that lack it. */
             trigger_word?: string | null;
+        };
+        /** @description Saves a preset: what a job was trained with, or the content of a file that somebody shares. */
+        CreateOwnPreset: {
+            family?: components["schemas"]["Family"] | null;
+            job_id?: components["schemas"]["JobId"] | null;
+            /** @description Its name, 1 to 80 characters. */
+            name: string;
+            /** @description What differs from that preset. */
+            parameters?: components["schemas"]["ParameterOverrides"];
+            /** @description The preset that it starts from. */
+            preset?: components["schemas"]["Preset"];
         };
         /** @description Creates an API token. */
         CreateToken: {
@@ -1543,6 +1849,117 @@ export interface components {
             folders: components["schemas"]["FolderStatus"][];
             /** @description Whether space is low: uploads are rejected, jobs on this machine pause, and nothing starts until there is space. */
             is_short: boolean;
+        };
+        /** @description An edit with everything that it needs and nothing else. */
+        Edit: {
+            /** @enum {string} */
+            kind: "merge";
+            /** @description How. */
+            merging: components["schemas"]["Merging"];
+            /** @description Weights of the LoRAs, in their order. */
+            weights: number[];
+        } | {
+            /** @enum {string} */
+            kind: "merge_into";
+            /** @description Weights of the LoRAs, in their order. */
+            weights: number[];
+        } | {
+            /** @description How much is kept. */
+            keep: components["schemas"]["KeepRule"];
+            /** @enum {string} */
+            kind: "resize";
+        } | {
+            /** @enum {string} */
+            kind: "convert";
+            /** @description Whose names. */
+            to: components["schemas"]["LoraNames"];
+        } | {
+            /**
+             * Format: int32
+             * @description Rank of convolutions; absent to leave them out.
+             */
+            conv_rank?: number | null;
+            /** @enum {string} */
+            kind: "extract";
+            /**
+             * Format: int32
+             * @description Rank of the LoRA.
+             */
+            rank: number;
+        } | {
+            /** @description Block weights. */
+            blocks: string;
+            /** @enum {string} */
+            kind: "weigh";
+        };
+        /** @description A LoRA of the library in an edit. */
+        EditedLora: {
+            /** @description The LoRA. */
+            model_version_id: components["schemas"]["ModelVersionId"];
+            /**
+             * Format: double
+             * @description Weight in a merge: 1 is as trained, 0 leaves it out.
+             * @default 1
+             */
+            weight: number;
+        };
+        /**
+         * Format: uuid
+         * @description A file that is made out of others.
+         */
+        EditId: string;
+        /**
+         * @description What is made.
+         * @enum {string}
+         */
+        EditKind: "merge" | "merge_into" | "resize" | "convert" | "extract" | "weigh";
+        /**
+         * @description Where an edit stands.
+         * @enum {string}
+         */
+        EditPhase: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+        /** @description How far an edit is. */
+        EditProgress: {
+            /**
+             * Format: int32
+             * @description Completed units.
+             */
+            done: number;
+            /** @description The current step, for a person. */
+            stage: string;
+            /**
+             * Format: int32
+             * @description Total units; 0 if unknown.
+             */
+            total: number;
+        };
+        /** @description A file that was made out of others. */
+        EditResult: {
+            /** @description The stored file. */
+            artifact_id: components["schemas"]["ArtifactId"];
+            /** @description What was done, for a person. */
+            done: string;
+            /**
+             * Format: double
+             * @description Share of the Frobenius norm that is left, if something was cut.
+             */
+            kept?: number | null;
+            /** @description What a person should know. */
+            notes?: string[];
+            summary?: components["schemas"]["LoraSummary"] | null;
+        };
+        /** @description One file to make out of others. */
+        EditWork: {
+            base?: components["schemas"]["NamedBase"] | null;
+            /** @description What to make. */
+            edit: components["schemas"]["Edit"];
+            /** @description The edit. */
+            edit_id: components["schemas"]["EditId"];
+            /** @description The LoRAs, in the order of the request. */
+            loras: components["schemas"]["NamedFile"][];
+            /** @description Name of the result, without its ending. */
+            name: string;
+            tuned?: components["schemas"]["NamedBase"] | null;
         };
         /**
          * @description What computes the training.
@@ -1682,6 +2099,22 @@ export interface components {
          * @enum {string}
          */
         EventKind: "phase_changed" | "attempt_ended" | "stage" | "step" | "validation_loss" | "sample" | "checkpoint" | "validated" | "model_version_created" | "spend" | "log";
+        /** @description Settings for another trainer. */
+        ExportedRecipe: {
+            /** @description What their file may be called. */
+            file_name: string;
+            /** @description What they are for. */
+            format: components["schemas"]["RecipeFormat"];
+            /** @description What the other trainer has no counterpart for. */
+            left_out: components["schemas"]["LeftOutSetting"][];
+            /** @description The file. */
+            text: string;
+        };
+        /**
+         * @description Base models that are trained alike, and share presets.
+         * @enum {string}
+         */
+        Family: "tiny" | "sdxl" | "illustrious" | "noobai" | "noobai_v" | "noobai_flow" | "pony";
         /** @description An error in one field (or one uploaded file), and how to fix it. */
         FieldError: {
             /** @description Path of the field, as in the request: `parameters.rank`; or the name of the file. */
@@ -1693,6 +2126,7 @@ export interface components {
         Finish: {
             /** @description What went wrong, for a person; for a failure. */
             detail?: string | null;
+            edited?: components["schemas"]["EditResult"] | null;
             /**
              * Format: int64
              * @description See [`Assignment::fence`].
@@ -1741,6 +2175,8 @@ export interface components {
         GenerateWork: {
             /** @description Where this machine finds the base model. */
             base: components["schemas"]["BaseLocation"];
+            /** @description What the server knows of the base model beside its files. */
+            base_known?: components["schemas"]["KnownOfBase"];
             /** @description The generation. */
             generation_id: components["schemas"]["GenerationId"];
             /** @description The LoRA files, in the order of the request. */
@@ -1781,6 +2217,18 @@ export interface components {
          * @enum {string}
          */
         GenerationPhase: "queued" | "running" | "succeeded" | "failed";
+        /** @description Changes all pictures of one group. */
+        GroupChange: {
+            /** @description The group; empty for the pictures of no group. */
+            group: string;
+            /** @description Whether its pictures are regularization pictures. */
+            regularization?: boolean | null;
+            /**
+             * Format: int32
+             * @description How many times an epoch shows each of its pictures.
+             */
+            repeats?: number | null;
+        };
         /** @description Renews the lease and delivers events. */
         Heartbeat: {
             /** @description Events since the last acknowledged one; repeated until acknowledged. At most 1000. */
@@ -1808,9 +2256,9 @@ export interface components {
             terms?: components["schemas"]["RentalTerms"] | null;
         };
         /**
-         * @description What an imported file is, where it is from, and what of it is applied.
+         * @description What a file is that no job trained, where it is from, and what of it is applied.
          *
-         *     Nothing was measured with it: a version that was imported has no verdict.
+         *     Nothing was measured with it: a version that was imported or made out of others has no verdict.
          */
         Imported: {
             /** @description Its owner agreed to use it even if a part of it is not applied. */
@@ -1825,6 +2273,7 @@ export interface components {
             left_out?: components["schemas"]["LeftOut"][];
             /** @description The license that its owner named. */
             license?: string | null;
+            made?: components["schemas"]["Made"] | null;
             /** @description How many they are. */
             n_modules: number;
             /** @description The largest rank. */
@@ -1838,6 +2287,30 @@ export interface components {
             /** @description Words that activate it in a prompt: typed by the owner, or from the file. */
             trigger_words?: string[];
         };
+        /** @description Settings of another trainer, as far as a recipe can have them. */
+        ImportedRecipe: {
+            /** @description Name of the base model's file. */
+            base_model?: string | null;
+            /** @description Where they come from. */
+            format: components["schemas"]["RecipeFormat"];
+            /** @description What has no counterpart. */
+            left_out: components["schemas"]["LeftOutSetting"][];
+            /**
+             * Format: int32
+             * @description Length in epochs, if it was said so.
+             */
+            n_epochs?: number | null;
+            /** @description Name of the result. */
+            name?: string | null;
+            /** @description What a person should know, as sentences. */
+            notes: string[];
+            /** @description Hyperparameters, those among them that the other trainer has a default for. */
+            parameters: components["schemas"]["ParameterOverrides"];
+            /** @description The preview pictures. */
+            sample_prompts?: components["schemas"]["SamplePrompt"][];
+            /** @description The word that calls the LoRA up. */
+            trigger_word?: string | null;
+        };
         /** @description The parts of an import, in any order. */
         ImportForm: {
             /** @description Use the file although a part of it cannot be applied. */
@@ -1846,7 +2319,12 @@ export interface components {
             base_model: string;
             /**
              * Format: binary
-             * @description The LoRA, a safetensors file.
+             * @description The `adapter_config.json` that lies beside a file of PEFT, sent with a file name: it has the alphas.
+             */
+            config?: string | null;
+            /**
+             * Format: binary
+             * @description The LoRA: a safetensors file, or a PEFT folder as a zip archive.
              */
             file: string;
             /** @description Its license. */
@@ -1857,6 +2335,11 @@ export interface components {
             source?: string | null;
             /** @description Words that activate it in a prompt, with commas between them; if omitted, those of the file's metadata. */
             trigger_words?: string | null;
+        };
+        /** @description Reads settings of another trainer. */
+        ImportRecipe: {
+            /** @description The file, or the command line; its format is told by what it says. */
+            text: string;
         };
         /**
          * @description Phase of a rented machine.
@@ -1885,6 +2368,11 @@ export interface components {
             /** @description File name at upload. */
             file_name: string;
             /**
+             * @description The group that it belongs to; empty if to none. A folder of an uploaded archive is one.
+             * @default
+             */
+            group: string;
+            /**
              * Format: int32
              * @description Height of the normalized picture in pixels.
              */
@@ -1893,6 +2381,18 @@ export interface components {
             id: components["schemas"]["ItemId"];
             /** @description Notes on what was changed at upload: `rotated as its EXIF tag says`. */
             notes: string[];
+            /**
+             * @description It shows what the trigger word is not: it is trained on without the word, so that the rest of its kind stays as it
+             *     is. See `prior_loss_weight`.
+             * @default false
+             */
+            regularization: boolean;
+            /**
+             * Format: int32
+             * @description How many times an epoch shows it.
+             * @default 1
+             */
+            repeats: number;
             /** @description SHA-256 of the stored file, in hexadecimal. */
             sha256: string;
             /**
@@ -2008,6 +2508,13 @@ export interface components {
              * @description Pictures that would be trained on.
              */
             n_train_items: number;
+            /**
+             * Format: int32
+             * @description Pictures that the training would see, each counted every time.
+             */
+            n_views: number;
+            /** @description Hyperparameters that were chosen and have no effect, and what it would take. */
+            notes?: components["schemas"]["FieldError"][];
             /** @description Time and cost on each type of machine that can be rented; empty if the provider rents none. */
             offers: components["schemas"]["OfferEstimate"][];
             /** @description The fully resolved configuration. */
@@ -2047,12 +2554,42 @@ export interface components {
             /** @description Cost so far, in micro-dollars; an upper bound until the provider has billed it. */
             spent_micro_usd: components["schemas"]["MicroUsd"];
         };
+        /**
+         * @description By what a rank is chosen for each module; sd-scripts' rules.
+         * @enum {string}
+         */
+        KeepBy: "frobenius" | "cumulative" | "ratio";
+        /** @description How much of a change is kept. */
+        KeepRule: {
+            by?: components["schemas"]["KeepBy"] | null;
+            /**
+             * Format: int32
+             * @description The largest rank of convolutions; absent for that of the others.
+             */
+            conv_rank?: number | null;
+            /**
+             * Format: int32
+             * @description The largest rank; absent for any.
+             */
+            rank?: number | null;
+            /**
+             * Format: double
+             * @description The number for it.
+             */
+            value?: number | null;
+        };
         /** @description How many modules are of a kind. */
         KindCount: {
             /** @description The kind. */
             kind: components["schemas"]["LoraFileKind"];
             /** @description How many. */
             n_modules: number;
+        };
+        /** @description What the server knows of a base model beside its files. */
+        KnownOfBase: {
+            measured?: components["schemas"]["Measured"] | null;
+            prediction?: components["schemas"]["Prediction"] | null;
+            vae?: components["schemas"]["BaseLocation"] | null;
         };
         /**
          * @description An account of the ledger. Every entry moves money from one account to another.
@@ -2095,6 +2632,27 @@ export interface components {
             /** @description Why, so that "is" may stand before it: "not known". */
             reason: string;
         };
+        /** @description Something that has no counterpart on the other side. */
+        LeftOutSetting: {
+            /** @description What it is called there, or here. */
+            key: string;
+            /** @description Why it was left out: the rest of a sentence that begins with it. */
+            reason: string;
+            /** @description Its value. */
+            value: string;
+        };
+        /** @description A part of a file that is not used. */
+        Leftover: {
+            /** @description The module, or a tensor's name, as the file has it. */
+            name: string;
+            /**
+             * @description Whether the file is used only by an explicit yes. Of a text embedding that lies in the file people are told, no
+             *     more: every module of the LoRA is applied.
+             */
+            needs_consent: boolean;
+            /** @description Why, so that "is" may stand before it: "not known". */
+            reason: string;
+        };
         /** @description Exchanges a token for a session cookie. */
         Login: {
             /** @description The token of the login address that the server printed, or an API token. */
@@ -2105,11 +2663,43 @@ export interface components {
          * @enum {string}
          */
         LogLevel: "info" | "warning" | "error";
+        /** @description A file that is made out of others, or was. */
+        LoraEdit: {
+            /**
+             * Format: date-time
+             * @description When it was requested.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            ended_at?: string | null;
+            /** @description Why it failed. */
+            error?: string | null;
+            /**
+             * @description Name of the file to download; absent if the result is a model version, or until there is one. Such files are
+             *     kept for a week.
+             */
+            file_name?: string | null;
+            /** @description Its id. */
+            id: components["schemas"]["EditId"];
+            /** @description Its owner asked to cancel it. */
+            is_cancelling?: boolean;
+            model_version_id?: components["schemas"]["ModelVersionId"] | null;
+            /** @description What a person should know: what was left out, added, or lost. */
+            notes?: string[];
+            /** @description Its phase. */
+            phase: components["schemas"]["EditPhase"];
+            progress?: components["schemas"]["EditProgress"] | null;
+            /** @description The request. */
+            request: components["schemas"]["CreateEdit"];
+        };
         /**
          * @description How a layer is changed.
          * @enum {string}
          */
-        LoraFileKind: "lora" | "locon" | "loha" | "lokr" | "dora" | "full" | "bias";
+        LoraFileKind: "lora" | "locon" | "loha" | "lokr" | "dora" | "glora" | "ia3" | "oft" | "full" | "bias";
         /**
          * @description How the modules of a file are named.
          * @enum {string}
@@ -2119,7 +2709,31 @@ export interface components {
          * @description A kind of LoRA.
          * @enum {string}
          */
-        LoraKind: "lora";
+        LoraKind: "lora" | "dora" | "loha" | "lokr" | "t_lora";
+        /**
+         * @description Whose names a file's tensors get.
+         * @enum {string}
+         */
+        LoraNames: "kohya" | "diffusers" | "peft";
+        /** @description What a LoRA file holds, and what of it is used. */
+        LoraSummary: {
+            /** @description How its modules are named. */
+            format: components["schemas"]["LoraFormat"];
+            /** @description Modules that are used, by kind. */
+            kinds: components["schemas"]["KindCount"][];
+            /** @description What is not used. */
+            leftovers?: components["schemas"]["Leftover"][];
+            /** @description How many they are. */
+            n_modules: number;
+            /** @description The largest rank. */
+            rank_max?: number | null;
+            /** @description The smallest rank; absent where nothing has one. */
+            rank_min?: number | null;
+            /** @description Name of the base model it was trained on, as the file's header has it. */
+            trained_on?: string | null;
+            /** @description Words that call it up, as the file's header has them. */
+            trigger_words?: string[];
+        };
         /** @description A LoRA and how strongly it is applied. */
         LoraWeight: {
             /** @description The LoRA. */
@@ -2158,6 +2772,39 @@ export interface components {
             /** @description Which messages its agent understands. */
             protocol?: components["schemas"]["Protocol"];
         };
+        /** @description What a model version was made of. */
+        Made: {
+            /** @description What was done: "merged from ink × 1 + zora × 0.8 by concatenation". */
+            done: string;
+            /** @description The edit. */
+            edit_id: components["schemas"]["EditId"];
+            /** @description The versions that it was made of. */
+            from: components["schemas"]["MadeFrom"][];
+            /**
+             * Format: double
+             * @description Share of the Frobenius norm of the change that is left, from 0 to 1, if something was cut.
+             */
+            kept?: number | null;
+            /** @description What a person should know. */
+            notes?: string[];
+        };
+        /** @description One of the LoRAs that another was made of. */
+        MadeFrom: {
+            /** @description The version. */
+            model_version_id: components["schemas"]["ModelVersionId"];
+            /** @description Its model's name. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Its number.
+             */
+            version: number;
+            /**
+             * Format: double
+             * @description Its weight.
+             */
+            weight: number;
+        };
         /** @description A frozen dataset version: exactly what an engine trains on. */
         Manifest: {
             /** @description Id of the version. */
@@ -2166,7 +2813,7 @@ export interface components {
             items: components["schemas"]["ManifestItem"][];
         };
         /** @description One picture of a frozen dataset version. */
-        ManifestItem: {
+        ManifestItem: components["schemas"]["Showing"] & {
             /** @description Its caption. */
             caption: string;
             /**
@@ -2185,6 +2832,45 @@ export interface components {
              * @description Width in pixels.
              */
             width: number;
+        };
+        /** @description What the U-Net of a base model does, measured once on the weights. */
+        Measured: {
+            is?: components["schemas"]["Prediction"] | null;
+            /** @description The loss under each reading. */
+            losses: components["schemas"]["ReadingLoss"][];
+            /**
+             * Format: int32
+             * @description Version of the method; what an older one measured is measured again.
+             */
+            method: number;
+        };
+        /**
+         * @description How LoRAs are merged.
+         * @enum {string}
+         */
+        MergeMethod: "concatenate" | "svd" | "np_lora";
+        /** @description How LoRAs are merged, with its numbers. */
+        Merging: {
+            /** @enum {string} */
+            method: "concatenate";
+        } | {
+            /** @description How much is kept. */
+            keep: components["schemas"]["KeepRule"];
+            /** @enum {string} */
+            method: "svd";
+        } | {
+            /** @enum {string} */
+            method: "np_lora";
+            /**
+             * Format: double
+             * @description Share of the style's norm that is protected.
+             */
+            protect: number;
+            /**
+             * Format: double
+             * @description μ; absent for a hard projection.
+             */
+            strength?: number | null;
         };
         /**
          * @description The step metrics of a job, in columns, for a chart.
@@ -2309,6 +2995,18 @@ export interface components {
              */
             norm: number;
         };
+        /** @description A base model with the name that its owner knows. */
+        NamedBase: {
+            /** @description Where this machine finds it. */
+            location: components["schemas"]["BaseLocation"];
+            /** @description Its name. */
+            name: string;
+        };
+        /** @description A stored file with the name that its owner knows. */
+        NamedFile: components["schemas"]["StoredFile"] & {
+            /** @description Name without ending. */
+            name: string;
+        };
         /** @description Announces a file. */
         NewArtifact: components["schemas"]["ArtifactKind"] & {
             /**
@@ -2364,6 +3062,24 @@ export interface components {
          * @enum {string}
          */
         Outcome: "completed" | "stopped" | "cancelled" | "failed" | "lost" | "never_started";
+        /** @description A preset of a user's own: one of the program's, and what differs from it. */
+        OwnPreset: {
+            /**
+             * Format: date-time
+             * @description When it was saved.
+             */
+            created_at: string;
+            /** @description The family of base models that it was made for. */
+            family: components["schemas"]["Family"];
+            /** @description Its id. */
+            id: components["schemas"]["PresetId"];
+            /** @description Its name. */
+            name: string;
+            /** @description What differs. */
+            parameters: components["schemas"]["ParameterOverrides"];
+            /** @description The preset that it starts from. */
+            preset: components["schemas"]["Preset"];
+        };
         /** @description One page of a list, newest first unless the route says otherwise. */
         Page_AuditEntry: {
             /** @description The entries. */
@@ -2400,6 +3116,13 @@ export interface components {
             next?: string | null;
         };
         /** @description One page of a list, newest first unless the route says otherwise. */
+        Page_LoraEdit: {
+            /** @description The entries. */
+            items: components["schemas"]["LoraEdit"][];
+            /** @description Pass this as `after` to get the next page; absent on the last page. */
+            next?: string | null;
+        };
+        /** @description One page of a list, newest first unless the route says otherwise. */
         Page_Model: {
             /** @description The entries. */
             items: components["schemas"]["Model"][];
@@ -2410,6 +3133,11 @@ export interface components {
         ParameterOverrides: {
             /**
              * Format: double
+             * @description Adds this share of a picture's own mean to its noise offset.
+             */
+            adaptive_noise_scale?: number | null;
+            /**
+             * Format: double
              * @description Alpha: the LoRA's output is scaled by alpha / rank. Equal to rank means a scale of 1.
              */
             alpha?: number | null;
@@ -2418,6 +3146,20 @@ export interface components {
              * @description Pictures in one forward pass.
              */
             batch_size?: number | null;
+            /**
+             * Format: double
+             * @description How slowly the mean of the gradients moves.
+             */
+            beta1?: number | null;
+            /**
+             * Format: double
+             * @description How slowly the mean of the squared gradients moves.
+             */
+            beta2?: number | null;
+            /** @description Factors of the learning rate of single blocks: `IN04=0.5`. 0 leaves a block out. */
+            block_learning_rates?: string[] | null;
+            /** @description Ranks of single blocks: `OUT00=64`. 0 leaves a block out. */
+            block_ranks?: string[] | null;
             /**
              * Format: int64
              * @description Bucket sides are multiples of this, in pixels.
@@ -2430,24 +3172,103 @@ export interface components {
             caption_dropout?: number | null;
             /**
              * Format: int64
+             * @description Shows every picture with an empty caption in each such epoch, counted from 1. 0 switches it off.
+             */
+            caption_dropout_every_n_epochs?: number | null;
+            /** @description Written in front of every caption. */
+            caption_prefix?: string | null;
+            /** @description Written behind every caption. */
+            caption_suffix?: string | null;
+            /**
+             * Format: int64
              * @description A checkpoint is stored each time this many steps are done. 0 stores only the last.
              */
             checkpoint_every_n_steps?: number | null;
+            /**
+             * Format: double
+             * @description Alpha of the convolutions: their output is scaled by this / conv_rank.
+             */
+            conv_alpha?: number | null;
+            /**
+             * Format: int64
+             * @description Rank of the U-Net's 3×3 convolutions; 0 leaves them alone.
+             */
+            conv_rank?: number | null;
+            /** @description Weights the loss by the noise, so that noisy timesteps count as much as others (debiased estimation). */
+            debiased?: boolean | null;
+            /**
+             * Format: double
+             * @description Also keeps a running mean of the weights, which moves this slowly, and saves it in place of the weights. 0 keeps none.
+             */
+            ema_decay?: number | null;
+            /**
+             * Format: double
+             * @description Added to the divisor, against a division by zero.
+             */
+            epsilon?: number | null;
             /**
              * Format: int64
              * @description Forward passes whose gradients are averaged into one optimizer step.
              */
             gradient_accumulation?: number | null;
+            /** @description Recomputes in the backward pass what it does not keep of the forward pass: less memory, more time, the same numbers. The kohya engine always does. */
+            gradient_checkpointing?: boolean | null;
             /**
              * Format: double
-             * @description Learning rate of AdamW at its highest point.
+             * @description Width of the square part of a Huber loss, and of smooth L1.
+             */
+            huber_c?: number | null;
+            /**
+             * Format: double
+             * @description A factor of that width, for the constant and the exponential schedule.
+             */
+            huber_scale?: number | null;
+            /**
+             * @description How that width depends on the timestep.
+             * @enum {string|null}
+             */
+            huber_schedule?: "constant" | "exponential" | "snr" | null;
+            /**
+             * Format: double
+             * @description Noises the input by this much more than the target says (input perturbation, Ning et al. 2023). 0 is off.
+             */
+            input_perturbation?: number | null;
+            /** @description Draws the strength of the input perturbation at each step, between 0 and its value. */
+            input_perturbation_random?: boolean | null;
+            /**
+             * Format: int64
+             * @description So many tags at the start stay in place when tags are shuffled or dropped.
+             */
+            keep_tokens?: number | null;
+            /** @description What stands between the tags that stay and the rest, in place of a number of tags: `|||`. */
+            keep_tokens_separator?: string | null;
+            /**
+             * @description The kind of LoRA.
+             * @enum {string|null}
+             */
+            kind?: "lora" | "dora" | "loha" | "lokr" | "t_lora" | null;
+            /**
+             * Format: double
+             * @description Learning rate of the U-Net at its highest point. An optimizer that finds its own multiplies it with this.
              */
             learning_rate?: number | null;
+            /**
+             * Format: int64
+             * @description How a LoKr divides each weight: the smaller part of the Kronecker product has at most this many rows. 0 divides it as evenly as possible.
+             */
+            lokr_factor?: number | null;
+            /**
+             * @description What a difference between the prediction and its target costs.
+             * @enum {string|null}
+             */
+            loss?: "l2" | "l1" | "huber" | "smooth_l1" | null;
             /**
              * @description How the learning rate moves over the steps.
              * @enum {string|null}
              */
-            lr_schedule?: "constant" | "cosine" | null;
+            lr_schedule?: "constant" | "linear" | "cosine" | "cosine_with_restarts" | "polynomial" | "inverse_sqrt" | "rex" | null;
+            /** @description Trains on a picture where it is not transparent: its alpha is the mask of the loss. */
+            masked_loss?: boolean | null;
             /**
              * Format: double
              * @description Gradients are scaled down to this norm when they are longer. 0 switches clipping off.
@@ -2455,9 +3276,24 @@ export interface components {
             max_gradient_norm?: number | null;
             /**
              * Format: int64
+             * @description The timestep after the last that is trained; above are the first steps of drawing, which decide on composition.
+             */
+            max_timestep?: number | null;
+            /**
+             * Format: int64
              * @description Tokens of a caption that are read; the rest is cut.
              */
             max_tokens?: number | null;
+            /**
+             * Format: double
+             * @description After each step, a module's change is scaled down to this norm if it is larger. 0 switches it off.
+             */
+            max_weight_norm?: number | null;
+            /**
+             * Format: double
+             * @description The schedule ends at this share of the learning rate instead of zero.
+             */
+            min_lr_ratio?: number | null;
             /**
              * Format: double
              * @description Limits the loss weight of nearly noise-free timesteps (Hang et al. 2023). 0 switches it off; 5 is usual.
@@ -2465,9 +3301,44 @@ export interface components {
             min_snr_gamma?: number | null;
             /**
              * Format: int64
+             * @description The first timestep that is trained; below are the last, finest steps of drawing.
+             */
+            min_timestep?: number | null;
+            /**
+             * Format: double
+             * @description Chance of each module to be left out, at each step.
+             */
+            module_dropout?: number | null;
+            /**
+             * Format: double
+             * @description How much of each coarser level of noise is added, as a factor from one level to the next.
+             */
+            multires_noise_discount?: number | null;
+            /**
+             * Format: int64
+             * @description Levels of coarser noise that are added to the noise (multi-resolution noise). 0 adds none.
+             */
+            multires_noise_iterations?: number | null;
+            /**
+             * Format: int64
+             * @description How often a cosine with restarts starts.
+             */
+            n_cycles?: number | null;
+            /**
+             * Format: int64
+             * @description Regularization pictures that the base model draws itself, of `prior_prompt`, before it is trained.
+             */
+            n_prior_pictures?: number | null;
+            /**
+             * Format: int64
              * @description Optimizer steps.
              */
             n_steps?: number | null;
+            /**
+             * Format: int64
+             * @description Views: how many pictures the training sees, each picture counted again every time.
+             */
+            n_views?: number | null;
             /**
              * Format: int64
              * @description Steps over which the learning rate rises from zero. Must be less than the number of steps.
@@ -2475,37 +3346,155 @@ export interface components {
             n_warmup_steps?: number | null;
             /**
              * Format: double
+             * @description Chance of each value between the two matrices of a LoRA to be left out, at each step.
+             */
+            network_dropout?: number | null;
+            /**
+             * Format: double
              * @description Noise offset: lets the model learn pictures that are darker or brighter than average. 0 is off.
              */
             noise_offset?: number | null;
+            /** @description Draws the strength of the noise offset for each picture, between 0 and its value. */
+            noise_offset_random?: boolean | null;
+            /**
+             * @description The optimizer.
+             * @enum {string|null}
+             */
+            optimizer?: "adamw" | "adamw_8bit" | "adafactor" | "lion" | "prodigy" | "prodigy_schedule_free" | "d_adaptation" | "adamw_schedule_free" | "came" | null;
+            /** @description What an optimizer has of its own, each as `name=value`: `d_coef=2` for Prodigy. */
+            optimizer_arguments?: string[] | null;
+            /**
+             * Format: double
+             * @description Adds this much of the difference from the base's own prediction for the caption without its trigger word, so that what is said without that word stays as it is. 0 adds nothing; it doubles the time of a step.
+             */
+            output_preservation?: number | null;
+            /**
+             * Format: double
+             * @description The power of a polynomial schedule.
+             */
+            polynomial_power?: number | null;
+            /**
+             * Format: double
+             * @description How much a regularization picture counts beside the others.
+             */
+            prior_loss_weight?: number | null;
+            /** @description What the pictures show that the base model draws itself: the kind of figure, without the trigger word. */
+            prior_prompt?: string | null;
             /**
              * Format: int64
              * @description Rank of the LoRA matrices: how much it can learn, and how large the file gets.
              */
             rank?: number | null;
             /**
+             * Format: double
+             * @description Chance of each rank to be left out, at each step, for each picture.
+             */
+            rank_dropout?: number | null;
+            /**
              * Format: int64
              * @description Side of a square picture with the area that buckets aim for, in pixels.
              */
             resolution?: number | null;
+            /** @description Also renders the preview pictures before the first step, which shows the base model alone. */
+            sample_at_start?: boolean | null;
             /**
              * Format: int64
              * @description Preview pictures are rendered each time this many steps are done. 0 renders none.
              */
             sample_every_n_steps?: number | null;
+            /** @description Weights the loss of a base that predicts v as if it predicted noise. */
+            scale_v_loss?: boolean | null;
+            /** @description What stands between tags that are shuffled and dropped together; afterwards it is read as a comma. */
+            secondary_separator?: string | null;
             /**
              * Format: int64
              * @description Seed of everything random in the training.
              */
             seed?: number | null;
+            /** @description Puts the tags of a caption into another order each time. */
+            shuffle_tags?: boolean | null;
+            /**
+             * Format: int64
+             * @description The rank that a T-LoRA has left at the noisiest timestep.
+             */
+            t_lora_min_rank?: number | null;
             /**
              * Format: double
-             * @description Weight decay of AdamW.
+             * @description How fast the rank of a T-LoRA falls towards noise: the power of the share of timesteps that are left.
+             */
+            t_lora_power?: number | null;
+            /**
+             * Format: double
+             * @description Chance of each tag to be left out, each time a caption is read.
+             */
+            tag_dropout?: number | null;
+            /** @description What stands between tags. */
+            tag_separator?: string | null;
+            /**
+             * Format: double
+             * @description Learning rate of the first text encoder (CLIP-L). 0 freezes it.
+             */
+            text_encoder_1_learning_rate?: number | null;
+            /**
+             * Format: double
+             * @description Learning rate of the second text encoder (OpenCLIP bigG). 0 freezes it.
+             */
+            text_encoder_2_learning_rate?: number | null;
+            /**
+             * Format: double
+             * @description Middle of the logit-normal distribution of timesteps: above 0 towards noise.
+             */
+            timestep_bias?: number | null;
+            /**
+             * @description How often each timestep is trained.
+             * @enum {string|null}
+             */
+            timestep_distribution?: "uniform" | "logit_normal" | "mode" | "cosine_map" | null;
+            /**
+             * Format: double
+             * @description Width of the logit-normal distribution of timesteps, or the scale of `mode`.
+             */
+            timestep_scale?: number | null;
+            /**
+             * Format: double
+             * @description Moves all timesteps towards noise by this factor, as larger pictures need it. 1 moves none.
+             */
+            timestep_shift?: number | null;
+            /**
+             * Format: int64
+             * @description Tags that are read at the start, while the others come in one after another.
+             */
+            token_warmup_min?: number | null;
+            /**
+             * Format: int64
+             * @description Steps until all tags of a caption are read. 0 reads all from the start.
+             */
+            token_warmup_steps?: number | null;
+            /** @description The only blocks of the U-Net that are trained, by name: `IN04`, `MID`, `OUT00`, or as diffusers has them, `up_blocks.0.attentions.0`. `b_lora_content` and `b_lora_style` stand for the blocks of B-LoRA. None trains all. */
+            trained_blocks?: string[] | null;
+            /**
+             * Format: double
+             * @description Adds this much of a loss as if the base predicted v, for a base that predicts noise. 0 adds nothing.
+             */
+            v_like_loss?: number | null;
+            /**
+             * Format: double
+             * @description Weight decay, decoupled from the gradients.
              */
             weight_decay?: number | null;
+            /** @description Reads `(word:1.3)` in a caption as emphasis. */
+            weighted_captions?: boolean | null;
+            /** @description Reads `{a|b}` in a caption as one of the two, and one line of several, drawn each time. */
+            wildcards?: boolean | null;
         };
         /** @description Hyperparameters, complete. */
         Parameters: {
+            /**
+             * Format: double
+             * @description Adds this share of a picture's own mean to its noise offset.
+             * @default 0
+             */
+            adaptive_noise_scale: number;
             /**
              * Format: double
              * @description Alpha: the LoRA's output is scaled by alpha / rank. Equal to rank means a scale of 1.
@@ -2518,6 +3507,28 @@ export interface components {
              * @default 1
              */
             batch_size: number;
+            /**
+             * Format: double
+             * @description How slowly the mean of the gradients moves.
+             * @default 0.9
+             */
+            beta1: number;
+            /**
+             * Format: double
+             * @description How slowly the mean of the squared gradients moves.
+             * @default 0.999
+             */
+            beta2: number;
+            /**
+             * @description Factors of the learning rate of single blocks: `IN04=0.5`. 0 leaves a block out.
+             * @default []
+             */
+            block_learning_rates: string[];
+            /**
+             * @description Ranks of single blocks: `OUT00=64`. 0 leaves a block out.
+             * @default []
+             */
+            block_ranks: string[];
             /**
              * Format: int32
              * @description Bucket sides are multiples of this, in pixels.
@@ -2532,10 +3543,55 @@ export interface components {
             caption_dropout: number;
             /**
              * Format: int32
+             * @description Shows every picture with an empty caption in each such epoch, counted from 1. 0 switches it off.
+             * @default 0
+             */
+            caption_dropout_every_n_epochs: number;
+            /**
+             * @description Written in front of every caption.
+             * @default
+             */
+            caption_prefix: string;
+            /**
+             * @description Written behind every caption.
+             * @default
+             */
+            caption_suffix: string;
+            /**
+             * Format: int32
              * @description A checkpoint is stored each time this many steps are done. 0 stores only the last.
              * @default 200
              */
             checkpoint_every_n_steps: number;
+            /**
+             * Format: double
+             * @description Alpha of the convolutions: their output is scaled by this / conv_rank.
+             * @default 1
+             */
+            conv_alpha: number;
+            /**
+             * Format: int32
+             * @description Rank of the U-Net's 3×3 convolutions; 0 leaves them alone.
+             * @default 0
+             */
+            conv_rank: number;
+            /**
+             * @description Weights the loss by the noise, so that noisy timesteps count as much as others (debiased estimation).
+             * @default false
+             */
+            debiased: boolean;
+            /**
+             * Format: double
+             * @description Also keeps a running mean of the weights, which moves this slowly, and saves it in place of the weights. 0 keeps none.
+             * @default 0
+             */
+            ema_decay: number;
+            /**
+             * Format: double
+             * @description Added to the divisor, against a division by zero.
+             * @default 1e-8
+             */
+            epsilon: number;
             /**
              * Format: int32
              * @description Forward passes whose gradients are averaged into one optimizer step.
@@ -2543,17 +3599,85 @@ export interface components {
              */
             gradient_accumulation: number;
             /**
+             * @description Recomputes in the backward pass what it does not keep of the forward pass: less memory, more time, the same numbers. The kohya engine always does.
+             * @default false
+             */
+            gradient_checkpointing: boolean;
+            /**
              * Format: double
-             * @description Learning rate of AdamW at its highest point.
+             * @description Width of the square part of a Huber loss, and of smooth L1.
+             * @default 0.1
+             */
+            huber_c: number;
+            /**
+             * Format: double
+             * @description A factor of that width, for the constant and the exponential schedule.
+             * @default 1
+             */
+            huber_scale: number;
+            /**
+             * @description How that width depends on the timestep.
+             * @default snr
+             * @enum {string}
+             */
+            huber_schedule: "constant" | "exponential" | "snr";
+            /**
+             * Format: double
+             * @description Noises the input by this much more than the target says (input perturbation, Ning et al. 2023). 0 is off.
+             * @default 0
+             */
+            input_perturbation: number;
+            /**
+             * @description Draws the strength of the input perturbation at each step, between 0 and its value.
+             * @default false
+             */
+            input_perturbation_random: boolean;
+            /**
+             * Format: int32
+             * @description So many tags at the start stay in place when tags are shuffled or dropped.
+             * @default 0
+             */
+            keep_tokens: number;
+            /**
+             * @description What stands between the tags that stay and the rest, in place of a number of tags: `|||`.
+             * @default
+             */
+            keep_tokens_separator: string;
+            /**
+             * @description The kind of LoRA.
+             * @default lora
+             * @enum {string}
+             */
+            kind: "lora" | "dora" | "loha" | "lokr" | "t_lora";
+            /**
+             * Format: double
+             * @description Learning rate of the U-Net at its highest point. An optimizer that finds its own multiplies it with this.
              * @default 0.0001
              */
             learning_rate: number;
+            /**
+             * Format: int32
+             * @description How a LoKr divides each weight: the smaller part of the Kronecker product has at most this many rows. 0 divides it as evenly as possible.
+             * @default 8
+             */
+            lokr_factor: number;
+            /**
+             * @description What a difference between the prediction and its target costs.
+             * @default l2
+             * @enum {string}
+             */
+            loss: "l2" | "l1" | "huber" | "smooth_l1";
             /**
              * @description How the learning rate moves over the steps.
              * @default cosine
              * @enum {string}
              */
-            lr_schedule: "constant" | "cosine";
+            lr_schedule: "constant" | "linear" | "cosine" | "cosine_with_restarts" | "polynomial" | "inverse_sqrt" | "rex";
+            /**
+             * @description Trains on a picture where it is not transparent: its alpha is the mask of the loss.
+             * @default false
+             */
+            masked_loss: boolean;
             /**
              * Format: double
              * @description Gradients are scaled down to this norm when they are longer. 0 switches clipping off.
@@ -2562,10 +3686,28 @@ export interface components {
             max_gradient_norm: number;
             /**
              * Format: int32
+             * @description The timestep after the last that is trained; above are the first steps of drawing, which decide on composition.
+             * @default 1000
+             */
+            max_timestep: number;
+            /**
+             * Format: int32
              * @description Tokens of a caption that are read; the rest is cut.
              * @default 75
              */
             max_tokens: number;
+            /**
+             * Format: double
+             * @description After each step, a module's change is scaled down to this norm if it is larger. 0 switches it off.
+             * @default 0
+             */
+            max_weight_norm: number;
+            /**
+             * Format: double
+             * @description The schedule ends at this share of the learning rate instead of zero.
+             * @default 0
+             */
+            min_lr_ratio: number;
             /**
              * Format: double
              * @description Limits the loss weight of nearly noise-free timesteps (Hang et al. 2023). 0 switches it off; 5 is usual.
@@ -2574,10 +3716,52 @@ export interface components {
             min_snr_gamma: number;
             /**
              * Format: int32
+             * @description The first timestep that is trained; below are the last, finest steps of drawing.
+             * @default 0
+             */
+            min_timestep: number;
+            /**
+             * Format: double
+             * @description Chance of each module to be left out, at each step.
+             * @default 0
+             */
+            module_dropout: number;
+            /**
+             * Format: double
+             * @description How much of each coarser level of noise is added, as a factor from one level to the next.
+             * @default 0.3
+             */
+            multires_noise_discount: number;
+            /**
+             * Format: int32
+             * @description Levels of coarser noise that are added to the noise (multi-resolution noise). 0 adds none.
+             * @default 0
+             */
+            multires_noise_iterations: number;
+            /**
+             * Format: int32
+             * @description How often a cosine with restarts starts.
+             * @default 1
+             */
+            n_cycles: number;
+            /**
+             * Format: int32
+             * @description Regularization pictures that the base model draws itself, of `prior_prompt`, before it is trained.
+             * @default 0
+             */
+            n_prior_pictures: number;
+            /**
+             * Format: int32
              * @description Optimizer steps.
              * @default 1600
              */
             n_steps: number;
+            /**
+             * Format: int32
+             * @description Views: how many pictures the training sees, each picture counted again every time.
+             * @default 0
+             */
+            n_views: number;
             /**
              * Format: int32
              * @description Steps over which the learning rate rises from zero. Must be less than the number of steps.
@@ -2586,10 +3770,55 @@ export interface components {
             n_warmup_steps: number;
             /**
              * Format: double
+             * @description Chance of each value between the two matrices of a LoRA to be left out, at each step.
+             * @default 0
+             */
+            network_dropout: number;
+            /**
+             * Format: double
              * @description Noise offset: lets the model learn pictures that are darker or brighter than average. 0 is off.
              * @default 0
              */
             noise_offset: number;
+            /**
+             * @description Draws the strength of the noise offset for each picture, between 0 and its value.
+             * @default false
+             */
+            noise_offset_random: boolean;
+            /**
+             * @description The optimizer.
+             * @default adamw
+             * @enum {string}
+             */
+            optimizer: "adamw" | "adamw_8bit" | "adafactor" | "lion" | "prodigy" | "prodigy_schedule_free" | "d_adaptation" | "adamw_schedule_free" | "came";
+            /**
+             * @description What an optimizer has of its own, each as `name=value`: `d_coef=2` for Prodigy.
+             * @default []
+             */
+            optimizer_arguments: string[];
+            /**
+             * Format: double
+             * @description Adds this much of the difference from the base's own prediction for the caption without its trigger word, so that what is said without that word stays as it is. 0 adds nothing; it doubles the time of a step.
+             * @default 0
+             */
+            output_preservation: number;
+            /**
+             * Format: double
+             * @description The power of a polynomial schedule.
+             * @default 1
+             */
+            polynomial_power: number;
+            /**
+             * Format: double
+             * @description How much a regularization picture counts beside the others.
+             * @default 1
+             */
+            prior_loss_weight: number;
+            /**
+             * @description What the pictures show that the base model draws itself: the kind of figure, without the trigger word.
+             * @default
+             */
+            prior_prompt: string;
             /**
              * Format: int32
              * @description Rank of the LoRA matrices: how much it can learn, and how large the file gets.
@@ -2597,11 +3826,22 @@ export interface components {
              */
             rank: number;
             /**
+             * Format: double
+             * @description Chance of each rank to be left out, at each step, for each picture.
+             * @default 0
+             */
+            rank_dropout: number;
+            /**
              * Format: int32
              * @description Side of a square picture with the area that buckets aim for, in pixels.
              * @default 1024
              */
             resolution: number;
+            /**
+             * @description Also renders the preview pictures before the first step, which shows the base model alone.
+             * @default false
+             */
+            sample_at_start: boolean;
             /**
              * Format: int32
              * @description Preview pictures are rendered each time this many steps are done. 0 renders none.
@@ -2609,17 +3849,124 @@ export interface components {
              */
             sample_every_n_steps: number;
             /**
+             * @description Weights the loss of a base that predicts v as if it predicted noise.
+             * @default false
+             */
+            scale_v_loss: boolean;
+            /**
+             * @description What stands between tags that are shuffled and dropped together; afterwards it is read as a comma.
+             * @default
+             */
+            secondary_separator: string;
+            /**
              * Format: int32
              * @description Seed of everything random in the training.
              * @default 42
              */
             seed: number;
             /**
+             * @description Puts the tags of a caption into another order each time.
+             * @default false
+             */
+            shuffle_tags: boolean;
+            /**
+             * Format: int32
+             * @description The rank that a T-LoRA has left at the noisiest timestep.
+             * @default 8
+             */
+            t_lora_min_rank: number;
+            /**
              * Format: double
-             * @description Weight decay of AdamW.
+             * @description How fast the rank of a T-LoRA falls towards noise: the power of the share of timesteps that are left.
+             * @default 1
+             */
+            t_lora_power: number;
+            /**
+             * Format: double
+             * @description Chance of each tag to be left out, each time a caption is read.
+             * @default 0
+             */
+            tag_dropout: number;
+            /**
+             * @description What stands between tags.
+             * @default ,
+             */
+            tag_separator: string;
+            /**
+             * Format: double
+             * @description Learning rate of the first text encoder (CLIP-L). 0 freezes it.
+             * @default 0
+             */
+            text_encoder_1_learning_rate: number;
+            /**
+             * Format: double
+             * @description Learning rate of the second text encoder (OpenCLIP bigG). 0 freezes it.
+             * @default 0
+             */
+            text_encoder_2_learning_rate: number;
+            /**
+             * Format: double
+             * @description Middle of the logit-normal distribution of timesteps: above 0 towards noise.
+             * @default 0
+             */
+            timestep_bias: number;
+            /**
+             * @description How often each timestep is trained.
+             * @default uniform
+             * @enum {string}
+             */
+            timestep_distribution: "uniform" | "logit_normal" | "mode" | "cosine_map";
+            /**
+             * Format: double
+             * @description Width of the logit-normal distribution of timesteps, or the scale of `mode`.
+             * @default 1
+             */
+            timestep_scale: number;
+            /**
+             * Format: double
+             * @description Moves all timesteps towards noise by this factor, as larger pictures need it. 1 moves none.
+             * @default 1
+             */
+            timestep_shift: number;
+            /**
+             * Format: int32
+             * @description Tags that are read at the start, while the others come in one after another.
+             * @default 1
+             */
+            token_warmup_min: number;
+            /**
+             * Format: int32
+             * @description Steps until all tags of a caption are read. 0 reads all from the start.
+             * @default 0
+             */
+            token_warmup_steps: number;
+            /**
+             * @description The only blocks of the U-Net that are trained, by name: `IN04`, `MID`, `OUT00`, or as diffusers has them, `up_blocks.0.attentions.0`. `b_lora_content` and `b_lora_style` stand for the blocks of B-LoRA. None trains all.
+             * @default []
+             */
+            trained_blocks: string[];
+            /**
+             * Format: double
+             * @description Adds this much of a loss as if the base predicted v, for a base that predicts noise. 0 adds nothing.
+             * @default 0
+             */
+            v_like_loss: number;
+            /**
+             * Format: double
+             * @description Weight decay, decoupled from the gradients.
              * @default 0.01
              */
             weight_decay: number;
+            /**
+             * @description Reads `(word:1.3)` in a caption as emphasis.
+             * @default false
+             */
+            weighted_captions: boolean;
+            /**
+             * @description Reads `{a|b}` in a caption as one of the two, and one line of several, drawn each time.
+             * @default false
+             */
+            wildcards: boolean;
         };
         /**
          * @description Phase of a job.
@@ -2649,14 +3996,25 @@ export interface components {
          * @enum {string}
          */
         Preset: "character" | "style" | "concept";
-        /** @description A preset with its hyperparameters for one class of base model. */
+        /**
+         * Format: uuid
+         * @description A preset of a user's own.
+         */
+        PresetId: string;
+        /** @description A preset with its hyperparameters for one family of base models. */
         PresetInfo: {
             /** @description What it is for, in a sentence. */
             description: string;
+            /** @description The family of base models. */
+            family: components["schemas"]["Family"];
+            /** @description The family's name for people. */
+            family_title: string;
             /** @description The complete parameters. */
             parameters: components["schemas"]["Parameters"];
             /** @description Its name. */
             preset: components["schemas"]["Preset"];
+            /** @description What it leaves open. */
+            questions?: components["schemas"]["Question"][];
             /** @description Where the numbers come from. */
             source: string;
         };
@@ -2737,6 +4095,7 @@ export interface components {
          *     | 1 | said by nobody: agents of this version do not tell it. They refuse a recipe with a field that is new to them |
          *     | 2 | claims carry the version and what the machine can do; unknown fields are ignored |
          *     | 3 | prompts of pictures are chunks of 75 tokens with emphasis; before, the rest was cut and brackets were letters |
+         *     | 4 | hyperparameters for all that sd-scripts can do: targets, kinds, optimizers, schedules, losses, noise, captions. Previews may have settings of their own, and pictures repeats. A VAE in place of a base model's own, and what its U-Net predicts, whatever its files say |
          */
         Protocol: {
             /**
@@ -2780,6 +4139,25 @@ export interface components {
             /** @description What people call it, when it rents machines out. */
             title?: string | null;
         };
+        /** @description A question, and what follows from each answer. */
+        Question: {
+            /** @description The answers; the first is what the preset takes for granted. */
+            answers: components["schemas"]["Answer"][];
+            /** @description The question, for a person. */
+            text: string;
+            /** @description Why it matters, and what practice says. */
+            why: string;
+        };
+        /** @description The loss of the same picture and noise, had the U-Net been trained to predict this. */
+        ReadingLoss: {
+            /**
+             * Format: double
+             * @description Mean squared error over the mean square of what it should answer: 0 is perfect, 1 is as good as answering nothing.
+             */
+            loss: number;
+            /** @description What it would predict. */
+            prediction: components["schemas"]["Prediction"];
+        };
         /**
          * @description Fully resolved and valid configuration of one training.
          *
@@ -2793,15 +4171,21 @@ export interface components {
             engine: components["schemas"]["Engine"];
             /** @description Name of the result; the file is called so. */
             name: string;
-            /** @description Every hyperparameter. */
+            /** @description Every hyperparameter. They are many: boxed, a recipe is cheap to move. */
             parameters: components["schemas"]["Parameters"];
             /** @description The preset that gave the defaults. */
             preset: components["schemas"]["Preset"];
-            /** @description Prompts of the preview pictures. */
-            sample_prompts: string[];
+            /** @description The preview pictures, at most 16: each a prompt, or an object with a prompt and what else is chosen. If omitted, captions of the dataset are used. */
+            sample_prompts: (string | components["schemas"]["SamplePrompt"])[];
+            start_from?: components["schemas"]["ModelVersionId"] | null;
             /** @description The word that calls the LoRA up in a prompt. */
             trigger_word?: string | null;
         };
+        /**
+         * @description A way in which other trainers write their settings.
+         * @enum {string}
+         */
+        RecipeFormat: "sd-scripts" | "sd-scripts-arguments" | "kohya-ss" | "onetrainer" | "ai-toolkit";
         /** @description A rejected file. */
         RefusedFile: {
             /** @description Its name as uploaded; within an archive `archive.zip/name.png`. */
@@ -2813,11 +4197,14 @@ export interface components {
         RegisterBase: {
             /** @description The name to use in jobs and generations: 1 to 80 letters, digits, dots, dashes and underscores. */
             name: string;
+            prediction?: components["schemas"]["Prediction"] | null;
             /**
              * @description An absolute path on the server's machine, in a folder that its settings allow (`--base-folder`), an `https://`
              *     address (with `#sha256=HEX` after it if the hash is known), or `hf:OWNER/REPOSITORY[@REVISION][:FILE]`.
              */
             source: string;
+            /** @description A VAE in place of its own: a safetensors file, named as `source` is. */
+            vae?: string | null;
         };
         /** @description A registered base model. */
         RegisteredBase: {
@@ -2838,6 +4225,7 @@ export interface components {
             from_settings: boolean;
             /** @description Whether other machines can download it, from its source or from the object store. */
             is_fetchable: boolean;
+            measured?: components["schemas"]["Measured"] | null;
             /**
              * Format: int32
              * @description Number of its files: 1, or those of a diffusers folder.
@@ -2850,11 +4238,15 @@ export interface components {
              * @description Side of the square pictures it was trained on, in pixels.
              */
             native_resolution?: number | null;
-            /** @description What is unusual about its files: tensors that are not used, statements that contradict each other. */
+            /** @description What is unusual about it: tensors that are not used, statements that contradict each other or what was measured. */
             notes?: string[];
             prediction?: components["schemas"]["Prediction"] | null;
             /** @description What is wrong and how to fix it. */
             problem?: string | null;
+            /** @description What says so: a file, a key of a header, or the setting; absent if nothing does and epsilon is assumed. */
+            said_by?: string | null;
+            /** @description What its owner says about it, whatever its files say. */
+            settings: components["schemas"]["BaseSettings"];
             /** @description SHA-256 of its file; absent for folders and until it is known. */
             sha256?: string | null;
             /**
@@ -3056,6 +4448,11 @@ export interface components {
             /** @description The verdict with its numbers. */
             verdict: components["schemas"]["Verdict"];
         } | {
+            /** @description The measurement. */
+            measured: components["schemas"]["Measured"];
+            /** @enum {string} */
+            type: "measured";
+        } | {
             /** @enum {string} */
             type: "unknown";
         };
@@ -3099,6 +4496,41 @@ export interface components {
             /** @description Signed URL, valid for one hour. */
             url: string;
         };
+        /** @description A preview picture. A text in its place is its prompt alone. */
+        SamplePrompt: {
+            /**
+             * Format: double
+             * @description Classifier-free guidance; 5 if omitted.
+             */
+            guidance?: number | null;
+            /**
+             * Format: int32
+             * @description Height in pixels. If omitted, the training's resolution.
+             */
+            height?: number | null;
+            /**
+             * Format: double
+             * @description How strongly the LoRA is applied; 1 if omitted. The kohya engine applies it at 1.
+             */
+            lora_weight?: number | null;
+            /**
+             * Format: int32
+             * @description Denoising steps; 20 if omitted.
+             */
+            n_steps?: number | null;
+            /** @description What it should not show. If omitted, nothing is said of it, as the base model is used without a negative prompt. */
+            negative_prompt?: string | null;
+            /** @description What the picture shows. */
+            prompt: string;
+            sampler?: components["schemas"]["Sampler"] | null;
+            /** @description Seed of the initial noise, up to 18446744073709551615. Random if it is omitted or -1. One above 9007199254740991 is written as a string, so that JavaScript keeps all of its digits. */
+            seed?: number | string | null;
+            /**
+             * Format: int32
+             * @description Width in pixels. If omitted, the training's resolution.
+             */
+            width?: number | null;
+        };
         /**
          * @description How noise is turned into a picture.
          * @enum {string}
@@ -3132,6 +4564,18 @@ export interface components {
              * @description Total cost limit, in micro-dollars.
              */
             limit_micro_usd: number;
+        };
+        /** @description How often a training shows a picture, and as what. */
+        Showing: {
+            /** @description Its group; empty if it is in none. */
+            group?: string;
+            /** @description Whether it is a regularization picture: without the trigger word, and with a loss weight of its own. */
+            regularization?: boolean;
+            /**
+             * Format: int32
+             * @description How many times an epoch shows it.
+             */
+            repeats?: number;
         };
         /** @description What "sign out everywhere" ended. */
         SignedOut: {
@@ -3294,6 +4738,8 @@ export interface components {
         TrainWork: {
             /** @description Where this machine finds the base model. */
             base: components["schemas"]["BaseLocation"];
+            /** @description What the server knows of the base model beside its files. */
+            base_known?: components["schemas"]["KnownOfBase"];
             /** @description The job. */
             job_id: components["schemas"]["JobId"];
             /** @description The pictures to train on. */
@@ -3305,6 +4751,7 @@ export interface components {
             /** @description Its configuration. */
             recipe: components["schemas"]["Recipe"];
             resume_from?: components["schemas"]["StoredFile"] | null;
+            start_from?: components["schemas"]["StoredFile"] | null;
         };
         /** @description Reports that a file of the assignment cannot be used. The server checks the file itself. */
         UnusableFile: {
@@ -3325,6 +4772,11 @@ export interface components {
             /** @description The new name, from 1 to 80 characters. */
             name?: string | null;
         };
+        /** @description Changes all pictures of groups. */
+        UpdateGroups: {
+            /** @description The groups, at most 1000. */
+            groups: components["schemas"]["GroupChange"][];
+        };
         /** @description Changes a picture's caption or use. */
         UpdateItem: {
             /** @description The new caption, of at most 64 KiB. */
@@ -3334,6 +4786,15 @@ export interface components {
              *     is kept: the request is rejected (412), and the response has the current caption in `current`.
              */
             expected_caption?: string | null;
+            /** @description The new group, of at most 80 characters; empty for none. */
+            group?: string | null;
+            /** @description Whether it is a regularization picture. */
+            regularization?: boolean | null;
+            /**
+             * Format: int32
+             * @description How many times an epoch shows it.
+             */
+            repeats?: number | null;
             split?: components["schemas"]["Split"] | null;
         };
         /** @description The parts of an upload, any number in any order. */
@@ -3415,12 +4876,15 @@ export interface components {
         }) | (components["schemas"]["GenerateWork"] & {
             /** @enum {string} */
             kind: "generate";
+        }) | (components["schemas"]["EditWork"] & {
+            /** @enum {string} */
+            kind: "edit";
         });
         /**
          * @description Kinds of work.
          * @enum {string}
          */
-        WorkKind: "train" | "generate";
+        WorkKind: "train" | "generate" | "edit";
     };
     responses: never;
     parameters: never;
@@ -3864,6 +5328,41 @@ export interface operations {
             };
         };
     };
+    update_groups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The dataset */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateGroups"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dataset"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_items: {
         parameters: {
             query?: {
@@ -3992,6 +5491,184 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Item"];
                 };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_edits: {
+        parameters: {
+            query?: {
+                /** @description `next` of the previous page. */
+                after?: string;
+                /** @description Number of entries, 1 to 500. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_LoraEdit"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_edit: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to repeat this request. Use a new key, such as a UUID, for each thing to create, and repeat the request with the same key if no response came: the first response is returned again with `Idempotency-Replayed: true`, and nothing is created twice. The same key with another request is rejected (422). Responses are kept for a week; errors are not. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateEdit"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoraEdit"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_edit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The edit */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoraEdit"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_edit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The edit */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoraEdit"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    download_edit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The edit */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            /** @description The requested range */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            /** @description The file is at the signed URL in `Location` */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What is wrong and how to fix it */
             default: {
@@ -4493,6 +6170,40 @@ export interface operations {
             };
         };
     };
+    job_recipe: {
+        parameters: {
+            query: {
+                /** @description What the recipe is written for. */
+                format: components["schemas"]["RecipeFormat"];
+            };
+            header?: never;
+            path: {
+                /** @description The job */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportedRecipe"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     resume_job: {
         parameters: {
             query?: never;
@@ -4908,11 +6619,106 @@ export interface operations {
             };
         };
     };
+    list_own_presets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnPreset"][];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_own_preset: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to repeat this request. Use a new key, such as a UUID, for each thing to create, and repeat the request with the same key if no response came: the first response is returned again with `Idempotency-Replayed: true`, and nothing is created twice. The same key with another request is rejected (422). Responses are kept for a week; errors are not. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateOwnPreset"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnPreset"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_own_preset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The preset */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_presets: {
         parameters: {
             query: {
                 /** @description Name of the base model. */
                 base_model: string;
+                /** @description The family of base models; absent for the one that the base was recognized as. */
+                family?: components["schemas"]["Family"];
             };
             header?: never;
             path?: never;
@@ -5016,6 +6822,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_recipe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportRecipe"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportedRecipe"];
+                };
             };
             /** @description What is wrong and how to fix it */
             default: {
@@ -5163,6 +7001,41 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegisteredBase"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_base: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BaseSettings"];
+            };
+        };
         responses: {
             202: {
                 headers: {

@@ -21,11 +21,13 @@ type KeyedPath = {
 /** A missing route is a type error. */
 const KEYED: Record<KeyedPath, true> = {
   "/api/v1/datasets": true,
+  "/api/v1/edits": true,
   "/api/v1/generations": true,
   "/api/v1/jobs": true,
   "/api/v1/jobs/{id}/checkpoint": true,
   "/api/v1/jobs/{id}/resume": true,
   "/api/v1/jobs/{id}/sample": true,
+  "/api/v1/own-presets": true,
   "/api/v1/registered-base-models": true,
   "/api/v1/tokens": true,
 };

@@ -38,7 +38,7 @@ export function postForm<T>(url: string, form: FormData, { onProgress, signal }:
   });
 }
 
-/** All files of a drop, including those in folders. */
+/** All files of a drop, including those in folders, whose names begin with the folder: it is their group. */
 export async function droppedFiles(transfer: DataTransfer): Promise<File[]> {
   const entries = [...transfer.items].flatMap((item) => item.webkitGetAsEntry() ?? []);
   if (entries.length === 0) return [...transfer.files];
@@ -46,7 +46,11 @@ export async function droppedFiles(transfer: DataTransfer): Promise<File[]> {
 }
 
 async function entryFiles(entry: FileSystemEntry): Promise<File[]> {
-  if (isFile(entry)) return [await new Promise<File>((resolve, reject) => entry.file(resolve, reject))];
+  if (isFile(entry)) {
+    const file = await new Promise<File>((resolve, reject) => entry.file(resolve, reject));
+    const path = entry.fullPath.replace(/^\//, "");
+    return [path.includes("/") ? new File([file], path, { type: file.type }) : file];
+  }
   if (!isDirectory(entry)) return [];
   const reader = entry.createReader();
   const children: FileSystemEntry[] = [];

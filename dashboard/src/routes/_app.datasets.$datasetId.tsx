@@ -3,11 +3,12 @@ import { useSuspenseQuery } from "@tanstack/react-query";
 import { createFileRoute, Link } from "@tanstack/react-router";
 import { Sparkles, Trash2 } from "lucide-react";
 import { useCallback, useRef } from "react";
-import { useDeleteDataset, useDeleteItem, useSetSplit } from "~/api/datasets";
+import { useDeleteDataset, useDeleteItem, useSetGroup, useSetSplit } from "~/api/datasets";
 import { datasetQuery, itemsQuery } from "~/api/queries";
 import type { Item } from "~/api/types";
 import { useCaptions, useTypedCaptions } from "~/captions/captions";
 import { Dropzone } from "~/components/datasets/dropzone";
+import { GroupsPanel } from "~/components/datasets/groups/groups-panel";
 import { ItemCard } from "~/components/datasets/item-card";
 import { LostCaptions } from "~/components/datasets/lost-captions";
 import { RefusedFiles } from "~/components/datasets/refused-files";
@@ -22,6 +23,9 @@ import { useFileDrop } from "~/lib/file-drop";
 import { formatPlural } from "~/lib/format";
 import { useUploader } from "~/uploads/provider";
 import { useUploads } from "~/uploads/uploads";
+
+/** The id of the list of groups. */
+const GROUPS = "groups-of-dataset";
 
 const SHOWS = ["all", "uncaptioned", "held_out"] as const;
 type Show = (typeof SHOWS)[number];
@@ -57,6 +61,7 @@ function DatasetPage() {
   const uploads = useUploads(uploader, id);
   const captions = useCaptions();
   const setSplit = useSetSplit(id);
+  const setGroup = useSetGroup(id);
   const remove = useDeleteItem(id);
   const add = useCallback((files: File[]) => uploader.add(id, files), [uploader, id]);
   useFileDrop(dataset.name, add);
@@ -98,6 +103,12 @@ function DatasetPage() {
       <LostCaptions dataset={id} items={items} />
       {items.length > 0 && (
         <>
+          <GroupsPanel dataset={id} items={items} />
+          <datalist id={GROUPS}>
+            {groupNames(items).map((group) => (
+              <option key={group} value={group} />
+            ))}
+          </datalist>
           <div className="my-3 flex flex-wrap items-center justify-between gap-2">
             <Segmented
               label="Show"
@@ -120,6 +131,13 @@ function DatasetPage() {
                   key={item.id}
                   dataset={id}
                   item={item}
+                  groups={GROUPS}
+                  onGroup={(group) =>
+                    setGroup.mutate(
+                      { item: item.id, group },
+                      { onError: (error) => announceError(`${item.file_name} was not changed`, error) },
+                    )
+                  }
                   onSplit={(split) =>
                     setSplit.mutate(
                       { item: item.id, split },
@@ -164,6 +182,10 @@ function DeleteDataset({ id, name }: { id: string; name: string }) {
       }
     />
   );
+}
+
+function groupNames(items: Item[]): string[] {
+  return [...new Set(items.map((item) => item.group))].filter((group) => group !== "");
 }
 
 function summary(items: Item[]): string {

@@ -62,16 +62,19 @@ function NewJob() {
     dataset_id: first?.id ?? "",
     base_model: bases[0]?.name ?? "",
     preset: "character",
+    family: "",
     name: first?.name ?? "",
     trigger_word: "",
     engine: fields.CreateJob.engine.options[0],
     priority: String(fields.CreateJob.priority.default),
     sample_prompts: "",
+    n_epochs: "",
     parameters: {},
+    answers: {},
     where: HERE,
   }));
   const { values, where } = offered(draft.values, datasets, bases, providers);
-  const { data: presets = [] } = useQuery(presetsQuery(values.base_model));
+  const { data: presets = [] } = useQuery(presetsQuery(values.base_model, values.family));
   const create = useCreateJob();
 
   const trained = toRequest(values);
@@ -142,6 +145,7 @@ function NewJob() {
             datasets={datasets}
             bases={bases}
             presets={presets}
+            estimate={isOfThis ? seen : undefined}
             errors={errors}
           >
             {providers.some(({ is_rented, machines }) => is_rented || machines?.length) && (

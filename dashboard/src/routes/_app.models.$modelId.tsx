@@ -2,11 +2,13 @@
 import { useSuspenseQuery } from "@tanstack/react-query";
 import { createFileRoute, Link } from "@tanstack/react-router";
 import { Archive, BadgeCheck, Download, Palette } from "lucide-react";
+import { editsQuery } from "~/api/edits";
 import { downloadHref, useStageAction } from "~/api/models";
-import { modelQuery } from "~/api/queries";
+import { baseModelsQuery, modelQuery, modelsQuery } from "~/api/queries";
 import type { Model, ModelVersion } from "~/api/types";
 import { DamageBadge, StageBadge } from "~/components/models/badges";
 import { Comparison } from "~/components/models/comparison";
+import { ToolsPanel } from "~/components/models/edits/tools-panel";
 import { ImportedPanel } from "~/components/models/imported-panel";
 import { MetadataPanel } from "~/components/models/metadata-panel";
 import { NormsPanel } from "~/components/models/norms-panel";
@@ -23,7 +25,13 @@ import { formatBytes, formatCount, formatDate } from "~/lib/format";
 export const Route = createFileRoute("/_app/models/$modelId")({
   validateSearch: (search: Record<string, unknown>): { version?: number } =>
     Number.isInteger(search.version) ? { version: Number(search.version) } : {},
-  loader: ({ context, params }) => context.queries.ensureQueryData(modelQuery(params.modelId)),
+  loader: ({ context, params }) =>
+    Promise.all([
+      context.queries.ensureQueryData(modelQuery(params.modelId)),
+      context.queries.ensureQueryData(modelsQuery()),
+      context.queries.ensureQueryData(baseModelsQuery()),
+      context.queries.ensureQueryData(editsQuery()),
+    ]),
   component: ModelPage,
 });
 
@@ -111,7 +119,7 @@ function Actions({ model, version }: { model: Model; version: ModelVersion }) {
             </Button>
           }
           title={`Approve version ${version.version} without a verdict?`}
-          description="It was imported: nothing here has measured what it does. Try it in the playground first."
+          description={`It was ${version.imported.made ? "made out of others" : "imported"}: nothing here has measured what it does. Try it in the playground first.`}
           action="Approve without a verdict"
           onConfirm={() => act("promote", "The version is approved", true)}
         />
@@ -166,7 +174,7 @@ function Version({ version }: { version: ModelVersion }) {
                 </Link>
               </Property>
             )}
-            <Property name={version.imported ? "Imported" : "Created"}>
+            <Property name={version.imported && !version.imported.made ? "Imported" : "Created"}>
               {formatDate(version.created_at)}
             </Property>
             <Property name="SHA-256">
@@ -174,6 +182,7 @@ function Version({ version }: { version: ModelVersion }) {
             </Property>
           </dl>
         </Panel>
+        <ToolsPanel version={version} />
       </div>
       <div className="flex min-w-0 flex-col gap-4">
         {version.imported && <ImportedPanel imported={version.imported} />}

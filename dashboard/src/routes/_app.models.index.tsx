@@ -1,11 +1,14 @@
 // All LoRAs: trained here, or imported.
 import { useSuspenseQuery } from "@tanstack/react-query";
 import { createFileRoute, Link } from "@tanstack/react-router";
-import { Import, Plus } from "lucide-react";
+import { Import, Plus, SquareMinus } from "lucide-react";
 import { useCallback, useState } from "react";
+import { asImport } from "~/api/models";
 import { baseModelsQuery, modelsQuery } from "~/api/queries";
 import type { Model } from "~/api/types";
 import { DamageBadge, StageBadge, VerdictBadge } from "~/components/models/badges";
+import { ExtractDialog } from "~/components/models/edits/extract-dialog";
+import { Extractions } from "~/components/models/edits/extractions";
 import { ImportLora } from "~/components/models/import-lora";
 import { Button, ButtonLink } from "~/components/ui/button";
 import { Empty } from "~/components/ui/empty";
@@ -32,11 +35,16 @@ function Models() {
   const { data: models } = useSuspenseQuery(modelsQuery());
   useRowKeys();
   const [importing, setImporting] = useState(false);
-  const [file, setFile] = useState<File | null>(null);
-  const take = useCallback((files: File[]) => {
-    setFile(files[0] ?? null);
-    setImporting(true);
-  }, []);
+  const [extracting, setExtracting] = useState(false);
+  const [files, setFiles] = useState(asImport([]));
+  const choose = useCallback((chosen: File[]) => setFiles(asImport(chosen)), []);
+  const take = useCallback(
+    (dropped: File[]) => {
+      choose(dropped);
+      setImporting(true);
+    },
+    [choose],
+  );
   useFileDrop("your models", take);
   const importButton = (
     <Button onClick={() => setImporting(true)}>
@@ -61,12 +69,18 @@ function Models() {
               value={q}
               onValueChange={(value) => void navigate({ search: { q: value }, replace: true })}
             />
+            <Button onClick={() => setExtracting(true)}>
+              <SquareMinus aria-hidden />
+              Extract a LoRA
+            </Button>
             {importButton}
           </>
         )
       }
     >
-      <ImportLora open={importing} onOpenChange={setImporting} file={file} onFile={setFile} />
+      {extracting && <ExtractDialog onClose={() => setExtracting(false)} />}
+      <Extractions />
+      <ImportLora open={importing} onOpenChange={setImporting} {...files} onFiles={choose} />
       {models.length === 0 ? (
         <Empty
           title="No model yet"
@@ -131,7 +145,7 @@ function Card({ model }: { model: Model }) {
                 .join(" · ")}
             </p>
             <div className="mt-2 flex items-center justify-between gap-2 text-muted text-xs">
-              <VerdictBadge verdict={newest.verdict} />
+              <VerdictBadge verdict={newest.verdict} isMade={newest.imported?.made != null} />
               <span>
                 {formatPlural(model.versions.length, "version")} · {formatAgo(newest.created_at)}
               </span>

@@ -13,6 +13,7 @@ import {
   initial,
   nextSeed,
   offered,
+  stillWrong,
   toRequests,
   withLora,
 } from "~/components/playground/form";
@@ -89,6 +90,9 @@ function Playground() {
     });
   };
 
+  const refused = generate.error instanceof ProblemError ? generate.error.fields : {};
+  const errors = stillWrong(refused, generate.variables, toRequests(values));
+
   return (
     <Page
       title="Playground"
@@ -117,7 +121,7 @@ function Playground() {
           onChange={change}
           bases={bases}
           versions={versions}
-          errors={generate.error instanceof ProblemError ? generate.error.fields : {}}
+          errors={errors}
           busy={busy}
           onGenerate={start}
         />

@@ -61,6 +61,9 @@ const OWNED: [(&str, &str); 8] = [
 
 const SIMULATOR: &str = "sim";
 
+/// Has no code; all tests are compiled with its features.
+const FEATURES: &str = "unified-features";
+
 /// Libraries that must not even come in through others: a server builds without tensors, and so does what both planes
 /// share; an agent builds without a database and a web server.
 const NEVER_BELOW: [(&str, &str); 11] = [
@@ -158,7 +161,7 @@ fn may_name(krate: &str, other: &str) -> bool {
 /// world, which is there for them, but not in the crates that it is made of or that know no IO.
 fn may_test_with(krate: &str, other: &str) -> bool {
     const NO_IO: [&str; 3] = ["protocol", "diffusion", "trainer"];
-    other == SIMULATOR && !NO_IO.contains(&krate)
+    other == FEATURES || (other == SIMULATOR && !NO_IO.contains(&krate))
 }
 
 impl Workspace {

@@ -2,7 +2,11 @@
 
 use std::{path::Path, sync::Mutex, time::Duration};
 
-use protocol::agent::{BaseFile, BaseLocation, StoredFile};
+use diffusion::base::BaseOptions;
+use protocol::{
+    agent::{BaseFile, BaseLocation, KnownOfBase, StoredFile},
+    base::Prediction,
+};
 use sha2::{Digest as _, Sha256};
 
 use super::{BaseError, Bases, Located, key};
@@ -245,4 +249,40 @@ async fn a_file_with_more_than_was_announced_is_not_kept() {
         std::fs::metadata(kept.join("a.safetensors.part")).unwrap().len(),
         0
     );
+}
+
+#[tokio::test]
+async fn a_vae_is_fetched_beside_its_base_and_both_are_kept() {
+    let served = vec![
+        ("one.safetensors", b"single".to_vec()),
+        ("vae.safetensors", b"codec".to_vec()),
+    ];
+    let server = server(served).await;
+    let folder = tempfile::tempdir().unwrap();
+    let bases = Bases::new(folder.path().join("bases"), 1000, web(&[]));
+    let at = |path: &str, content: &[u8]| BaseLocation::Files {
+        files: vec![file(path, content)],
+    };
+    let base = at("one.safetensors", b"single");
+    let known = KnownOfBase {
+        prediction: Some(Prediction::V),
+        vae: Some(at("vae.safetensors", b"codec")),
+        measured: None,
+    };
+    let client = server.client();
+    let furnished = bases.furnish(&client, (&base, &known), PATIENCE, &|_, _| {});
+    let furnished = furnished.await.unwrap();
+    let Base::Path(path) = &furnished.base else {
+        panic!("{:?}", furnished.base)
+    };
+    assert_eq!(std::fs::read(path).unwrap(), b"single");
+    assert_eq!(furnished.options.prediction, Some(Prediction::V));
+    let vae = furnished.options.vae.as_deref().unwrap();
+    assert_eq!(std::fs::read(vae).unwrap(), b"codec");
+
+    // Of a base that nothing is said about, there is nothing else.
+    let nothing = KnownOfBase::default();
+    let plain = bases.furnish(&client, (&base, &nothing), PATIENCE, &|_, _| {});
+    assert_eq!(plain.await.unwrap().options, BaseOptions::default());
+    assert_eq!(server.requests().len(), 2);
 }

@@ -3,7 +3,7 @@
 
 use protocol::{
     AttemptId,
-    agent::{Assignment, Finish, GenerateWork, TrainWork, Work},
+    agent::{Assignment, EditWork, Finish, GenerateWork, TrainWork, Work},
     machine::Protocol,
     phase::Outcome,
     spend::RentalTerms,
@@ -77,6 +77,7 @@ impl Head {
         let work = match kind {
             "train" => Work::Train(Box::new(part::<TrainWork>("work", self.work)?)),
             "generate" => Work::Generate(part::<GenerateWork>("work", self.work)?),
+            "edit" => Work::Edit(Box::new(part::<EditWork>("work", self.work)?)),
             other => {
                 return Err(format!(
                     "work.kind: `{other}` is not a kind of work that it knows"
@@ -109,6 +110,7 @@ impl UnreadableWork {
             detail: Some(self.to_string()),
             result: None,
             picture: None,
+            edited: None,
             disk_fault: false,
         };
         client.finish(self.attempt_id, &finish, Patience::WORKING).await

@@ -291,6 +291,7 @@ async fn report(claimed: &Claimed, why: &str, tail: &str) -> Result<(), ClientEr
         detail: Some(detail),
         result: None,
         picture: None,
+        edited: None,
         disk_fault: false,
     };
     let lookup = |name: &str| std::env::var(name).ok();

@@ -12,20 +12,23 @@ use std::{
 };
 
 use diffusion::{
-    base::{BaseOptions, export_built_in},
+    base::{BaseError, BaseHashes, BaseInfo, BaseOptions, export_built_in},
     weights::{FileError, TensorFile, weight_paths},
 };
 use protocol::{
+    agent::Report,
     base::{
         Prediction,
         weights::{NoWeights, PARTS, stem},
     },
+    made::MadeBase,
     problem::chain,
 };
 use serde_json::json;
+use trainer::made::plain_name;
 
 use super::failure::Failure;
-use crate::job::Base;
+use crate::{job::Base, measured::Measurements};
 
 /// Channels of outputs of SDXL's first level; a base with fewer is not one that sd-scripts has built in.
 const SDXL_CHANNELS: usize = 320;
@@ -44,6 +47,10 @@ pub struct Located {
     pub prediction: Prediction,
     /// A fingerprint of its weights.
     pub hash: String,
+    /// What previews say of it.
+    pub(super) made: MadeBase,
+    /// What the server has to be told of it.
+    pub(super) news: Option<Report>,
     /// Warnings for the user.
     pub(super) warnings: Vec<String>,
     from: Base,
@@ -55,14 +62,14 @@ impl Located {
     ///
     /// # Errors
     /// If there is none, or something else.
-    pub fn find(base: &Base, options: &BaseOptions, name: &str, folder: &Path) -> Result<Self, Failure> {
+    pub fn find(
+        base: &Base,
+        options: &BaseOptions,
+        measurements: &Measurements,
+        (name, folder): (&str, &Path),
+    ) -> Result<Self, Failure> {
         let wrong = |err: &dyn std::error::Error| Failure::Machine(chain(err));
-        // It is loaded once before sd-scripts starts: this compares what the U-Net does with what its files say, and finds
-        // a tensor with NaN, which sd-scripts would only show as a loss of NaN.
-        let (info, hash) = {
-            let model = base.load(options).map_err(|err| wrong(&err))?;
-            (model.info.clone(), model.fingerprint())
-        };
+        let (info, hashes) = known(base, options, measurements).map_err(|err| wrong(&err))?;
         let path = match base {
             // sd-scripts takes the path of a missing file for the name of a repository.
             Base::Path(path) if path.is_file() => std::path::absolute(path).map_err(|err| wrong(&err))?,
@@ -86,7 +93,14 @@ impl Located {
                 None => None,
             },
             prediction: info.predicts.prediction,
-            hash,
+            hash: hashes.fingerprint.clone(),
+            made: MadeBase {
+                name: plain_name(&info.name),
+                fingerprint: hashes.fingerprint,
+                sha256: hashes.file_sha256,
+                prediction: Some(info.predicts.prediction),
+            },
+            news: measurements.news(&info),
             warnings,
             from: base.clone(),
         })
@@ -101,6 +115,26 @@ impl Located {
         };
         laid_out.map_err(Failure::Machine)
     }
+}
+
+/// Facts about a base, with what it was measured to do, and its hashes.
+fn known(
+    base: &Base,
+    options: &BaseOptions,
+    measurements: &Measurements,
+) -> Result<(BaseInfo, BaseHashes), BaseError> {
+    if let Base::Path(path) = base {
+        let mut info = BaseInfo::read_with(path, options)?;
+        info.measured = measurements.known(&info);
+        if info.measured.is_some() {
+            return Ok((info, BaseInfo::hashes(path, options)?));
+        }
+    }
+    // It is loaded once before the first training: this compares what the U-Net does with what its files say, and finds
+    // a tensor with NaN, which sd-scripts would only show as a loss of NaN.
+    let mut model = base.load(options)?;
+    measurements.tell(&mut model)?;
+    Ok((model.info.clone(), model.hashes()))
 }
 
 /// Why a folder could not be prepared.

@@ -7,12 +7,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use protocol::agent::ArtifactKind;
+use dataset::picture;
+use protocol::{agent::ArtifactKind, sample::Sample};
 
 use super::{
     checkpoint::STATE_FILES,
     header::is_complete,
-    plan::{Plan, SamplePrompt},
+    plan::{Picture, Plan},
 };
 
 /// In a picture folder whose caches are whole.
@@ -22,28 +23,61 @@ const PNG_END: [u8; 8] = [b'I', b'E', b'N', b'D', 0xae, 0x42, 0x60, 0x82];
 
 /// Puts pictures and captions where the plan says. `file_of` finds a picture by its SHA-256.
 pub(super) fn lay_out_pictures(plan: &Plan, file_of: &dyn Fn(&str) -> PathBuf) -> io::Result<()> {
-    let folder = &plan.picture_folder;
-    fs::create_dir_all(folder)?;
-    if !folder.join(CACHED).exists() {
-        // A cache that was cut off when its writer was killed would be taken for a whole one.
-        for entry in fs::read_dir(folder)?.flatten() {
-            if entry
-                .path()
-                .extension()
-                .is_some_and(|extension| extension == "npz")
-            {
-                fs::remove_file(entry.path())?;
-            }
+    let are_whole = plan.picture_folder.join(CACHED).exists();
+    let folders: BTreeSet<PathBuf> = plan
+        .pictures
+        .iter()
+        .map(|picture| folder_of(plan, picture))
+        .collect();
+    for folder in folders {
+        fs::create_dir_all(&folder)?;
+        if !are_whole {
+            remove_caches(&folder)?;
         }
     }
     for picture in &plan.pictures {
+        let folder = folder_of(plan, picture);
         let file = folder.join(format!("{}.png", picture.stem));
         if !file.exists() {
-            let source = file_of(&picture.sha256);
-            fs::hard_link(&source, &file).or_else(|_| fs::copy(&source, &file).map(drop))?;
+            put(&file_of(&picture.sha256), &file)?;
         }
         if let Some(caption) = &picture.caption {
             fs::write(folder.join(format!("{}.txt", picture.stem)), caption)?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts a picture where sd-scripts finds it, which drops the alpha of one that is transparent, or takes it for a mask.
+fn put(source: &Path, file: &Path) -> io::Result<()> {
+    let mut header = Vec::new();
+    let mut beginning = File::open(source)?.take(picture::HEADER_BYTES as u64);
+    beginning.read_to_end(&mut header)?;
+    if !picture::is_transparent(&header) {
+        return fs::hard_link(source, file).or_else(|_| fs::copy(source, file).map(drop));
+    }
+    let laid = picture::laid_on_white(&fs::read(source)?).map_err(io::Error::other)?;
+    let part = file.with_extension("part");
+    fs::write(&part, laid)?;
+    fs::rename(part, file)
+}
+
+fn folder_of(plan: &Plan, picture: &Picture) -> PathBuf {
+    match picture.folder().as_str() {
+        "" => plan.picture_folder.clone(),
+        folder => plan.picture_folder.join(folder),
+    }
+}
+
+/// A cache that was cut off when its writer was killed would be taken for a whole one.
+fn remove_caches(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)?.flatten() {
+        if entry
+            .path()
+            .extension()
+            .is_some_and(|extension| extension == "npz")
+        {
+            fs::remove_file(entry.path())?;
         }
     }
     Ok(())
@@ -107,7 +141,7 @@ pub(super) struct Outputs {
     n_steps: u32,
     /// Steps before this run; sd-scripts names its files by the steps of this run.
     n_before: u32,
-    prompts: Vec<SamplePrompt>,
+    prompts: Vec<Sample>,
     handed: BTreeSet<PathBuf>,
     steps: BTreeSet<u32>,
     sizes: BTreeMap<PathBuf, u64>,
@@ -161,11 +195,14 @@ impl Outputs {
         found
     }
 
-    /// `NAME_000200_01_20261122124739_43.png`: step, prompt, time, seed.
+    /// `NAME_000200_01_20261122124739_43.png`: step, prompt, time, seed. Before the first step it says `e000000`, an epoch.
     fn sample(&self, path: &Path) -> Option<ArtifactKind> {
         let stem = path.file_name()?.to_str()?.strip_suffix(".png")?;
         let mut parts = stem.strip_prefix(&self.name)?.strip_prefix('_')?.split('_');
-        let step: u32 = parts.next()?.parse().ok()?;
+        let step: u32 = match parts.next()? {
+            "e000000" => 0,
+            step => step.parse().ok()?,
+        };
         let index: u32 = parts.next()?.parse().ok()?;
         let prompt = self.prompts.get(index as usize)?;
         Some(ArtifactKind::Sample {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use protocol::{agent::Report, problem::chain};
 use tokio::sync::mpsc;
 use trainer::{
-    evaluate::inspect,
+    evaluate::{Subject, inspect},
     train::{TrainEvent, Trained, judge},
 };
 
@@ -27,7 +27,7 @@ pub(super) fn judged(
         .base
         .load(&job.base_options)
         .map_err(|err| Failure::Machine(chain(&err)))?;
-    let verdict = inspect(&base, &lora);
+    let verdict = inspect(&Subject::of(&base, &job.recipe), &lora);
     if let Some(check) = verdict.checks.iter().find(|check| !check.passed) {
         return Err(Failure::BrokenFile(check.detail.clone()));
     }

@@ -55,12 +55,7 @@ impl Metrics {
         Self {
             n_steps: p.n_steps,
             n_before,
-            learning_rate: LearningRate {
-                peak: p.learning_rate,
-                schedule: p.lr_schedule,
-                n_warmup_steps: p.n_warmup_steps,
-                n_steps: p.n_steps,
-            },
+            learning_rate: LearningRate::of(p),
             epoch: (1, 1),
             n_batches: None,
             accumulation: u32::from(p.gradient_accumulation),
@@ -136,8 +131,14 @@ impl Metrics {
                 self.take_time(step, scalar.wall_time);
                 self.step_done(step, loss, None)
             }
-            "lr/unet" => {
+            // The second is what an optimizer made of the first that finds its own.
+            "lr/unet" | "lr/d*lr/unet" => {
                 self.next_rate = Some(value);
+                None
+            }
+            // With factors of its own for each block, the largest.
+            tag if tag.starts_with("lr/unet_block") => {
+                self.next_rate = Some(self.next_rate.map_or(value, |rate| rate.max(value)));
                 None
             }
             _ => None,

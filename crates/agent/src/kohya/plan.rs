@@ -9,19 +9,19 @@ mod refusal;
 
 use std::path::{Path, PathBuf};
 
-use dataset::{buckets::BucketLimits, caption};
+use dataset::{buckets::BucketLimits, caption::rules::CaptionRules};
 use protocol::{
     base::Prediction,
     dataset::{Manifest, ManifestItem, Split},
+    foreign::sd_scripts,
+    generation::Sampler,
     recipe::{Parameters, Recipe},
+    sample::{Sample, SamplePrompt},
 };
 use sha2::{Digest as _, Sha256};
 
 pub use self::refusal::{Refusal, Refusals};
 
-/// Denoising steps of a sample and its guidance, as the native engine has them.
-const N_SAMPLE_STEPS: u32 = 20;
-const SAMPLE_GUIDANCE: f64 = 5.0;
 /// Steps between two looks for prompts: so long may a sample out of turn be waited for.
 const STEPS_BETWEEN_LOOKS: u32 = 10;
 /// As many steps take long enough to see that they are done.
@@ -123,6 +123,8 @@ pub struct Request<'a> {
     pub precision: Precision,
     /// How much to save memory.
     pub memory: Memory,
+    /// The LoRA to begin with. A checkpoint goes before it.
+    pub start_from: Option<&'a Path>,
     /// The checkpoint to resume from.
     pub resume: Option<Resume<'a>>,
 }
@@ -156,9 +158,13 @@ pub struct Plan {
     /// Where it writes its tensorboard file.
     pub logs: PathBuf,
     /// The prompts of the samples, in their order.
-    pub sample_prompts: Vec<SamplePrompt>,
+    pub sample_prompts: Vec<Sample>,
     /// Steps that were done before; sd-scripts counts, and names its files, from there.
     pub n_before: u32,
+    /// The module of Python that its optimizer needs beside those that sd-scripts always needs.
+    pub module: Option<&'static str>,
+    /// Whether samples are rendered before the first step.
+    pub(super) samples_first: bool,
     /// Steps of the training from one sample to the next; 0 if it has none by itself.
     pub(super) sample_every: u32,
     /// Steps of this run after which sd-scripts looks for prompts.
@@ -172,17 +178,24 @@ pub struct Picture {
     pub sha256: String,
     /// Name of its file, without extension; the caption has the same.
     pub stem: String,
-    /// The caption on one line; sd-scripts refuses an empty file, so an empty caption gets none.
+    /// How many times an epoch shows it, which goes by the folder that it lies in.
+    pub repeats: u32,
+    /// Whether it is a regularization picture; they lie in folders of their own, too.
+    pub is_regularization: bool,
+    /// The caption on one line, or with wildcards on several; sd-scripts refuses an empty file, so an empty caption gets
+    /// none.
     pub caption: Option<String>,
 }
 
-/// One sample picture.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SamplePrompt {
-    /// The prompt.
-    pub prompt: String,
-    /// Seed of its starting noise.
-    pub seed: u64,
+impl Picture {
+    /// Its folder within the picture folder; empty for the picture folder itself.
+    pub(super) fn folder(&self) -> String {
+        match (self.is_regularization, self.repeats) {
+            (false, 1) => String::new(),
+            (false, repeats) => format!("{repeats}_pictures"),
+            (true, repeats) => format!("{repeats}_regularization"),
+        }
+    }
 }
 
 impl Plan {
@@ -197,7 +210,8 @@ impl Plan {
         let key = content_key(request, &pictures);
         let sample_prompts = sample_prompts(request, &pictures);
         let n_before = request.resume.map_or(0, |resume| resume.step);
-        let sample_every = request.recipe.parameters().sample_every_n_steps;
+        let p = request.recipe.parameters();
+        let sample_every = p.sample_every_n_steps;
         // Files of the run that it goes on from have the same names, and stay.
         let own = |name: &str| match n_before {
             0 => folder.join(name),
@@ -214,15 +228,13 @@ impl Plan {
             logs: own("logs"),
             sample_prompts,
             n_before,
+            module: sd_scripts::module(p),
+            samples_first: p.sample_at_start && n_before == 0,
             sample_every,
             looks_every: looks_every(sample_every, n_before),
         };
         if !plan.sample_prompts.is_empty() {
-            let side = request.recipe.parameters().resolution;
-            plan.prompts = Some((
-                folder.join("prompts.json"),
-                prompt_file(&plan.sample_prompts, side),
-            ));
+            plan.prompts = Some((folder.join("prompts.json"), prompt_file(&plan.sample_prompts)));
         }
         plan.dataset_toml = dataset_file::write(request, &plan);
         plan.args = arguments::list(request, &plan);
@@ -231,6 +243,9 @@ impl Plan {
 
     /// Whether prompts shall lie there when sd-scripts looks for them next, after `n_done` steps of the training.
     pub(super) fn wants_samples(&self, n_done: u32) -> bool {
+        if self.samples_first && n_done == 0 {
+            return true;
+        }
         // It still looks after a step that is done.
         let next = n_done
             .saturating_sub(self.n_before)
@@ -272,22 +287,33 @@ fn limits(request: &Request<'_>) -> BucketLimits {
 }
 
 fn pictures(request: &Request<'_>) -> Vec<Picture> {
-    let trigger = request.recipe.trigger_word().unwrap_or_default();
+    let subjects = CaptionRules::of(request.recipe);
+    let others = subjects.without_trigger_word();
     let trained = |item: &&ManifestItem| item.split == Split::Train;
     let items = request.manifest.items.iter().filter(trained).enumerate();
     items
         .map(|(index, item)| {
-            let caption = caption::with_trigger(&item.caption, trigger);
-            // sd-scripts reads the first line only; to the tokenizers a line break is a space.
-            let words: Vec<&str> = caption
-                .lines()
-                .map(str::trim)
-                .filter(|line| !line.is_empty())
-                .collect();
+            let rules = if item.is_regularization() {
+                &others
+            } else {
+                &subjects
+            };
+            let caption = rules.written(&item.caption);
+            let lines = caption.lines().map(str::trim);
+            let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+            // sd-scripts reads the first line only; to the tokenizers a line break is a space. With wildcards it chooses
+            // one of the lines.
+            let between = if request.recipe.parameters().wildcards {
+                "\n"
+            } else {
+                " "
+            };
             Picture {
                 sha256: item.sha256.clone(),
                 stem: format!("{index:05}"),
-                caption: (!words.is_empty()).then(|| words.join(" ")),
+                repeats: item.showing.repeats,
+                is_regularization: item.is_regularization(),
+                caption: (!lines.is_empty()).then(|| lines.join(between)),
             }
         })
         .collect()
@@ -302,46 +328,70 @@ fn content_key(request: &Request<'_>, pictures: &[Picture]) -> String {
         "{} {} {} {} {}\n",
         p.resolution, p.bucket_step, p.max_tokens, p.seed, request.base_hash
     ));
+    if p.weighted_captions {
+        hasher.update("emphasis\n");
+    }
+    if p.masked_loss {
+        hasher.update("masks\n");
+    }
     for picture in pictures {
         hasher.update(format!("{} {:?}\n", picture.sha256, picture.caption));
+        let folder = picture.folder();
+        if !folder.is_empty() {
+            hasher.update(format!("{folder}\n"));
+        }
     }
     hex::encode(&hasher.finalize()[..8])
 }
 
-fn sample_prompts(request: &Request<'_>, pictures: &[Picture]) -> Vec<SamplePrompt> {
-    let seed = u64::from(request.recipe.parameters().seed);
-    let prompts: Vec<String> = match request.recipe.sample_prompts() {
+fn sample_prompts(request: &Request<'_>, pictures: &[Picture]) -> Vec<Sample> {
+    let prompts: Vec<SamplePrompt> = match request.recipe.sample_prompts() {
         [] => {
-            let captions = pictures.iter().filter_map(|picture| picture.caption.clone());
-            captions.take(N_DEFAULT_PROMPTS).collect()
+            let subjects = pictures.iter().filter(|picture| !picture.is_regularization);
+            let captions = subjects.filter_map(|picture| picture.caption.as_deref());
+            captions.take(N_DEFAULT_PROMPTS).map(SamplePrompt::from).collect()
         }
         prompts => prompts.to_vec(),
     };
-    let numbered = prompts.into_iter().enumerate();
+    let numbered = prompts.iter().enumerate();
     numbered
-        .map(|(index, prompt)| SamplePrompt {
-            prompt,
-            seed: seed + index as u64,
-        })
+        .map(|(index, prompt)| prompt.resolve(index, request.recipe.parameters()))
         .collect()
 }
 
 /// In JSON, because a line of sd-scripts' text form is cut at ` --` and dropped when it begins with `#`.
-fn prompt_file(prompts: &[SamplePrompt], side: u32) -> String {
-    let prompts: Vec<_> = prompts
+fn prompt_file(samples: &[Sample]) -> String {
+    let prompts: Vec<_> = samples
         .iter()
         .map(|sample| {
-            serde_json::json!({
+            let mut entry = serde_json::json!({
                 "prompt": sample.prompt,
-                "width": side,
-                "height": side,
-                "sample_steps": N_SAMPLE_STEPS,
-                "scale": SAMPLE_GUIDANCE,
+                "width": sample.width,
+                "height": sample.height,
+                "sample_steps": sample.n_steps,
+                "scale": sample.guidance,
                 "seed": sample.seed,
-            })
+            });
+            if let Some(negative) = &sample.negative_prompt {
+                entry["negative_prompt"] = negative.as_str().into();
+            }
+            if sample.sampler != Sampler::default() {
+                entry["sample_sampler"] = sampler(sample.sampler).into();
+            }
+            entry
         })
         .collect();
     serde_json::Value::Array(prompts).to_string()
+}
+
+/// The names of `--sample_sampler`.
+fn sampler(sampler: Sampler) -> &'static str {
+    match sampler {
+        Sampler::Euler => "euler",
+        Sampler::EulerA => "euler_a",
+        Sampler::Ddim => "ddim",
+        Sampler::Dpmpp2m => "dpmsolver++",
+    }
 }
 
 #[cfg(test)]

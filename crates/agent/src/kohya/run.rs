@@ -61,19 +61,23 @@ pub async fn run(
         done: 0,
         total: 1,
     });
-    let (base, options, name, to) = (
+    let (base, options, measurements, name, to) = (
         job.base.clone(),
         job.base_options.clone(),
+        job.measurements.clone(),
         job.recipe.base_model().to_owned(),
         folder.clone(),
     );
     let located = tokio::task::spawn_blocking(move || {
-        let located = Located::find(&base, &options, &name, &to)?;
+        let located = Located::find(&base, &options, &measurements, (&name, &to))?;
         located.lay_out()?;
         Ok::<_, Failure>(located)
     })
     .await;
     let base = located.map_err(|panic| Failure::Machine(format!("hashing panicked: {panic}")))??;
+    if let Some(news) = base.news {
+        tell.report(news);
+    }
     for warning in base.warnings {
         tell.log(LogLevel::Warning, warning);
     }
@@ -97,6 +101,7 @@ pub async fn run(
             tokenizers: &kohya.tokenizers,
             precision: kohya.precision,
             memory,
+            start_from: job.start_from.as_deref(),
             // Nothing is left to train after the last step.
             resume: resumed.map(|resumed| Resume {
                 state: &resumed.state,
@@ -113,19 +118,21 @@ pub async fn run(
         // It was interrupted between its last step and the evaluation.
         return finish(job, last.lora.clone(), &tell, &mut orders).await;
     }
+    if let Some(module) = plan.module
+        && child::is_absent(module, &kohya).await
+    {
+        let python = kohya.python.display();
+        return Err(Failure::Machine(format!(
+            "this recipe's optimizer needs the Python module `{module}`, which `{python}` lacks: install it there, or \
+             choose the native engine"
+        )));
+    }
     files::lay_out_pictures(&plan, &job.pictures).map_err(on_disk(&plan.picture_folder))?;
 
     let mut memory = Memory::Planned;
     loop {
         files::prepare(&plan).map_err(on_disk(&folder))?;
-        let mut watch = Watch::new(
-            &kohya,
-            &plan,
-            &job.recipe,
-            training.origin(),
-            &job.folder,
-            &mut tell,
-        );
+        let mut watch = Watch::new(&kohya, &plan, &job, training.origin(), &base.made, &mut tell);
         match watch.run(&mut orders).await {
             Ok(Watched::Done) => break,
             Ok(Watched::Stopped) => return Ok(Ended::Stopped),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use protocol::{
     AttemptId, GenerationId,
-    agent::{Assignment, BaseLocation, Directive, GenerateWork, Report, Work},
+    agent::{Assignment, BaseLocation, Directive, GenerateWork, KnownOfBase, Report, Work},
     event::LogLevel,
 };
 use serde_json::{Value, json};
@@ -31,6 +31,7 @@ fn assignment() -> Assignment {
             base: BaseLocation::BuiltIn {
                 name: "tiny-xl".into(),
             },
+            base_known: KnownOfBase::default(),
             lora_files: Vec::new(),
         }),
         terms: None,

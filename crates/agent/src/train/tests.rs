@@ -2,7 +2,7 @@
 
 use protocol::{
     AttemptId, DatasetVersionId, JobId,
-    agent::{BaseLocation, Work},
+    agent::{BaseLocation, KnownOfBase, Work},
     dataset::Manifest,
     preset::BaseClass,
     recipe::{Recipe, RecipeRequest},
@@ -16,7 +16,7 @@ fn assignment() -> (Assignment, TrainWork) {
     let request = RecipeRequest {
         base_model: "tiny-xl".to_owned(),
         name: "zora".to_owned(),
-        sample_prompts: vec!["zora".to_owned()],
+        sample_prompts: vec!["zora".into()],
         ..RecipeRequest::default()
     };
     let work = TrainWork {
@@ -25,12 +25,14 @@ fn assignment() -> (Assignment, TrainWork) {
         base: BaseLocation::BuiltIn {
             name: "tiny-xl".to_owned(),
         },
+        base_known: KnownOfBase::default(),
         manifest: Manifest {
             id: DatasetVersionId::new(),
             items: Vec::new(),
         },
         picture_urls: [].into(),
         resume_from: None,
+        start_from: None,
     };
     let assignment = Assignment {
         attempt_id: AttemptId::new(),

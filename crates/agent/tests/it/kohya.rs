@@ -6,6 +6,7 @@ use agent::engine::Ended;
 use protocol::{
     agent::{ArtifactKind, Directive},
     event::LogLevel,
+    parameters::Optimizer,
     recipe::RecipeRequest,
 };
 
@@ -326,6 +327,15 @@ async fn a_missing_python_is_named() {
     stage.python = "/nowhere/python".into();
     stage
         .fails_with("failed to start `/nowhere/python` (--kohya-python)")
+        .await;
+}
+
+#[tokio::test]
+async fn a_module_that_only_an_optimizer_needs_is_missed_before_anything_is_loaded() {
+    let mut stage = Stage::new(|request| request.overrides.optimizer = Some(Optimizer::Adamw8bit));
+    stage.python = stage.python_without_modules();
+    stage
+        .fails_with("needs the Python module `bitsandbytes`, which")
         .await;
 }
 

@@ -61,6 +61,21 @@ fn strips_invisible_characters() {
 }
 
 #[test]
+fn keeps_only_what_the_page_can_save_again() {
+    let notes = ["invisible characters removed from the caption"];
+    for (raw, text) in [
+        ("zora\u{85}smiling", "zora smiling"),
+        ("zora\u{b}smiling\u{c}", "zora smiling"),
+        ("zo\u{7}ra", "zora"),
+        ("zo\u{fffe}ra\u{10ffff}", "zora"),
+        ("\u{1b}[31mzora", "[31mzora"),
+    ] {
+        check(raw.as_bytes(), text, &notes);
+        assert_eq!(protocol::text::check_text(text), Ok(()));
+    }
+}
+
+#[test]
 fn trigger_word_goes_in_front_once() {
     assert_eq!(with_trigger("a portrait", "zora"), "zora, a portrait");
     assert_eq!(with_trigger("Zora, a portrait", "zora"), "Zora, a portrait");
@@ -80,4 +95,23 @@ fn tags_are_lower_case_and_trimmed() {
         tags("Zora, Pink Hair ,,smiling").collect::<Vec<_>>(),
         ["zora", "pink hair", "smiling"]
     );
+}
+
+#[test]
+fn a_caption_without_its_trigger_word_says_the_rest() {
+    for (caption, rest) in [
+        ("zora, a portrait, smiling", "a portrait, smiling"),
+        ("a portrait of Zora , smiling", "a portrait of, smiling"),
+        ("zorah, prezora", "zorah, prezora"),
+        ("zora", ""),
+        ("zora zora", ""),
+        ("İzora, zora", "İzora"),
+    ] {
+        assert_eq!(without_trigger(caption, "zora"), rest, "{caption}");
+    }
+    assert_eq!(
+        without_trigger("ntst style, a cat in Ntst Style", "ntst style"),
+        "a cat in"
+    );
+    assert_eq!(without_trigger("a cat", " "), "a cat");
 }

@@ -36,3 +36,20 @@ fn shrinking_averages_over_the_area() {
     let small = resize(&picture, Size::new(64, 64));
     assert!(small.pixels().all(|pixel| pixel[0] == 100));
 }
+
+#[test]
+fn a_mask_is_cropped_like_its_picture_and_averaged() {
+    // Twice as wide as high: a quarter is cut off at each side.
+    let placement = Placement {
+        original: Size::new(128, 64),
+        resized: Size::new(128, 64),
+        bucket: Size::new(64, 64),
+    };
+    let alpha = image::GrayImage::from_fn(128, 64, |x, _| image::Luma([if x < 68 { 255 } else { 0 }]));
+    let mask = crop_mask(&alpha, &placement, 8);
+    assert_eq!(mask.len(), 64);
+    // The edge is at 68 - 32 = 36: in the middle of the fifth square.
+    for row in mask.chunks(8) {
+        assert_eq!(row, [1.0, 1.0, 1.0, 1.0, 0.5, 0.0, 0.0, 0.0]);
+    }
+}

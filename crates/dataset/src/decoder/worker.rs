@@ -36,7 +36,7 @@ fn answer(bytes: Vec<u8>, output: &mut impl Write) -> io::Result<()> {
     drop(bytes);
     match decoded {
         Ok(upright) => {
-            let (width, height) = upright.pixels.dimensions();
+            let (width, height) = (upright.pixels.width(), upright.pixels.height());
             let mut png = BufWriter::with_capacity(MAX_ANSWER_BYTES, Frames(output));
             picture::write_png(&upright.pixels, &mut png)?;
             png.flush()?;

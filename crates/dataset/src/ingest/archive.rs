@@ -72,7 +72,7 @@ impl Batch {
         let mut archive = match open(file, &self.limits) {
             Ok(archive) => archive,
             Err(reason) => {
-                self.refuse(archive_name.to_owned(), reason);
+                self.refuse(archive_name.to_owned(), reason.to_string());
                 return Ok(());
             }
         };
@@ -122,42 +122,61 @@ impl Batch {
     }
 }
 
-fn open<R: Read + Seek>(mut file: R, limits: &Limits) -> Result<ZipArchive<R>, String> {
-    let damaged = |err| format!("is a damaged zip archive: {err}; pack it again");
+/// Why an archive is not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// It is not a whole zip archive.
+    #[error("is a damaged zip archive: {0}; pack it again")]
+    Damaged(String),
+    /// It exceeds a limit, or nobody packs such an archive by accident.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Opens an archive that somebody sent. Its list of entries is read within limits; its entries are not.
+pub fn open_archive<R: Read + Seek>(file: R) -> Result<ZipArchive<R>, ArchiveError> {
+    open(file, &Limits::default())
+}
+
+fn open<R: Read + Seek>(mut file: R, limits: &Limits) -> Result<ZipArchive<R>, ArchiveError> {
+    let damaged = |err: zip::result::ZipError| ArchiveError::Damaged(err.to_string());
+    let refused = |reason: &str| Err(ArchiveError::Refused(reason.to_owned()));
     check_directory(&mut file, limits)?;
     let mut archive = ZipArchive::new(file).map_err(damaged)?;
     if archive.is_empty() {
-        return Err("is an empty archive".to_owned());
+        return refused("is an empty archive");
     }
     if archive.has_duplicate_names() {
-        return Err("contains two files with the same name: pack it again".to_owned());
+        return refused("contains two files with the same name: pack it again");
     }
     if archive.has_overlapping_files().map_err(damaged)? {
-        return Err("is a zip bomb: its files overlap".to_owned());
+        return refused("is a zip bomb: its files overlap");
     }
     Ok(archive)
 }
 
 /// Goes through the list of entries one by one, which takes room for one, before [`ZipArchive`] keeps all of them.
-fn check_directory(file: impl Read + Seek, limits: &Limits) -> Result<(), String> {
+fn check_directory(file: impl Read + Seek, limits: &Limits) -> Result<(), ArchiveError> {
     let file = Counting {
         file,
         n_left: limits.directory_bytes,
     };
     let objection = |err: zip::result::ZipError| match err {
-        zip::result::ZipError::Io(err) if err.kind() == io::ErrorKind::FileTooLarge => format!(
-            "has a file list larger than {} MiB: pack it again, without comments",
-            limits.directory_bytes >> 20
-        ),
-        err => format!("is a damaged zip archive: {err}; pack it again"),
+        zip::result::ZipError::Io(err) if err.kind() == io::ErrorKind::FileTooLarge => {
+            ArchiveError::Refused(format!(
+                "has a file list larger than {} MiB: pack it again, without comments",
+                limits.directory_bytes >> 20
+            ))
+        }
+        err => ArchiveError::Damaged(err.to_string()),
     };
     let mut directory = ZipIterable::try_new(file, Config::default()).map_err(objection)?;
     if directory.len() > limits.n_entries {
-        return Err(format!(
+        return Err(ArchiveError::Refused(format!(
             "contains {} files: an archive can have at most {}",
             directory.len(),
             limits.n_entries
-        ));
+        )));
     }
     directory
         .files()

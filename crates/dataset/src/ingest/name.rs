@@ -1,5 +1,6 @@
 //! Names of uploaded files: validation and meaning.
 
+use protocol::dataset::{MAX_GROUP_CHARS, Showing};
 use unicode_normalization::UnicodeNormalization as _;
 
 /// The name without control characters and cut to a sane length, for showing and storing as text.
@@ -51,6 +52,32 @@ pub(super) fn is_clutter(name: &str) -> bool {
         || [".DS_Store", "Thumbs.db", "desktop.ini"]
             .iter()
             .any(|clutter| base.eq_ignore_ascii_case(clutter))
+}
+
+/// How often a picture is shown, and as what, by the folder that it lies in.
+///
+/// The folder is its group. As in sd-scripts' folders, `10_zora` is the group `zora` with 10 repeats. Below a folder
+/// `reg` or `regularization` are regularization pictures.
+pub fn showing(file_name: &str) -> Showing {
+    let Some((folders, _)) = file_name.rsplit_once('/') else {
+        return Showing::default();
+    };
+    let is_regularization = |folder: &str| {
+        ["reg", "regularization", "regularisation"]
+            .iter()
+            .any(|word| folder.eq_ignore_ascii_case(word))
+    };
+    let folder = folders.rsplit('/').next().unwrap_or(folders);
+    let (repeats, group) = folder
+        .split_once('_')
+        .and_then(|(number, name)| Some((number.parse::<u32>().ok()?, name)))
+        .filter(|(repeats, _)| (1..=1000).contains(repeats))
+        .unwrap_or((1, folder));
+    Showing {
+        group: group.trim().chars().take(MAX_GROUP_CHARS).collect(),
+        repeats,
+        regularization: folders.split('/').any(is_regularization),
+    }
 }
 
 /// Checks the name of an archive's entry; returns what is wrong.

@@ -386,3 +386,25 @@ fn captions_of_an_upload_are_bounded_together() {
     let reason = "exceeds the limit of 32 MiB for all captions of one upload";
     assert!(report.refused.iter().any(|file| file.reason.starts_with(reason)));
 }
+
+#[test]
+fn a_folder_is_a_group_with_its_repeats() {
+    let of = |name: &str| {
+        let showing = showing(name);
+        (showing.group, showing.repeats, showing.regularization)
+    };
+    for (name, group, repeats, regularization) in [
+        ("0.png", "", 1, false),
+        ("outfit/0.png", "outfit", 1, false),
+        ("10_zora/0.png", "zora", 10, false),
+        ("data/3_zora girl/0.png", "zora girl", 3, false),
+        ("reg/2_1girl/0.png", "1girl", 2, true),
+        ("Regularization/0.png", "Regularization", 1, true),
+        ("0_zora/0.png", "0_zora", 1, false),
+        ("5000_zora/0.png", "5000_zora", 1, false),
+        ("regal/0.png", "regal", 1, false),
+    ] {
+        assert_eq!(of(name), (group.to_owned(), repeats, regularization), "{name}");
+    }
+    assert_eq!(showing(&format!("{}/0.png", "x".repeat(200))).group.len(), 80);
+}

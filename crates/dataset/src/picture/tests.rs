@@ -123,6 +123,27 @@ fn lays_transparency_on_white() {
     assert_eq!(pixels.get_pixel(0, 0), &Rgb([0, 0, 0]));
     assert_eq!(pixels.get_pixel(1, 0), &Rgb([127, 177, 127]));
     assert_eq!(pixels.get_pixel(2, 0), &Rgb([255, 255, 255]));
+    let (opaque, alpha) = read_masked(&picture.png).unwrap();
+    assert_eq!(opaque, pixels);
+    let alpha = alpha.unwrap();
+    assert_eq!([0, 1, 2].map(|x| alpha.get_pixel(x, 0)[0]), [255, 128, 0]);
+    assert!(is_plain_png(&picture.png, (64, 64)));
+    // What was normalized once stays as it is.
+    assert_eq!(normalize(&picture.png).unwrap().png, picture.png);
+    // A program that drops the alpha sees the same colors.
+    assert!(is_transparent(&picture.png[..HEADER_BYTES]) && !is_transparent(&encode_png(&pixels)));
+    let laid = laid_on_white(&picture.png).unwrap();
+    let (laid, _) = decoded(&laid, ImageFormat::Png, &mut Vec::new()).unwrap();
+    assert_eq!(laid.to_rgba8().get_pixel(1, 0), &Rgba([127, 177, 127, 128]));
+    assert_eq!(laid.into_rgb8(), pixels);
+
+    let opaque = RgbaImage::from_pixel(64, 64, Rgba([1, 2, 3, 255]));
+    let picture = normalize(&written(&opaque.into(), ImageFormat::Png)).unwrap();
+    assert_eq!(
+        picture.png,
+        encode_png(&RgbImage::from_pixel(64, 64, Rgb([1, 2, 3])))
+    );
+    assert_eq!(read_masked(&picture.png).unwrap().1, None);
 }
 
 #[test]

@@ -11,6 +11,7 @@ fn items(hashes: impl IntoIterator<Item = u32>) -> Vec<ManifestItem> {
         height: 128,
         caption: String::new(),
         split: Split::Train,
+        showing: protocol::dataset::Showing::default(),
     };
     hashes.into_iter().map(item).collect()
 }
@@ -39,6 +40,34 @@ fn holds_out_a_sensible_number() {
         let manifest = freeze(DatasetVersionId::new(), items(0..n_items)).unwrap();
         assert_eq!(n_held_out(&manifest), n_wanted, "of {n_items}");
     }
+}
+
+#[test]
+fn regularization_pictures_are_neither_held_out_nor_enough() {
+    let mut with_others = items(0..40);
+    with_others[..30]
+        .iter_mut()
+        .for_each(|item| item.showing.regularization = true);
+    let manifest = freeze(DatasetVersionId::new(), with_others.clone()).unwrap();
+    assert_eq!(n_held_out(&manifest), 0, "of ten pictures none is");
+    with_others.extend(items(100..110));
+    let manifest = freeze(DatasetVersionId::new(), with_others).unwrap();
+    assert_eq!(n_held_out(&manifest), 3, "of twenty, three are");
+    assert!(
+        manifest
+            .items
+            .iter()
+            .all(|item| !item.showing.regularization || item.split == Split::Train)
+    );
+
+    let mut alone = items(0..3);
+    alone
+        .iter_mut()
+        .for_each(|item| item.showing.regularization = true);
+    assert_eq!(
+        freeze(DatasetVersionId::new(), alone),
+        Err(FreezeError::OnlyRegularization)
+    );
 }
 
 #[test]

@@ -1,22 +1,22 @@
 //! What the U-Net of a base model predicts, told by what it does.
 //!
-//! A picture that is drawn here is encoded, mixed with fixed noise and shown to the U-Net with the empty prompt, as a
-//! model of each kind was trained: on the usual noise schedule, and along the straight line of rectified flow. Its
-//! answer is taken apart into so much of the noise and so much of the picture (least squares):
+//! A picture is encoded, mixed with fixed noise and shown to the U-Net with the empty prompt, as a model of each kind was
+//! trained: on the usual noise schedule, on the one that ends in pure noise, and along the straight line of rectified flow.
+//! The loss of its answers is computed under each reading, and the smallest names it, if it is clearly the smallest. A model
+//! that is half trained from one prediction to another gets no name.
 //!
-//! | | noise, where nearly all is noise | picture, where little is noise |
-//! |---|---|---|
-//! | epsilon | 1 | 0 |
-//! | v-prediction | √ᾱ, nearly 0 | −√(1 − ᾱ) |
-//! | rectified flow | 1 | −1 |
+//! Its answer is also taken apart into so much of the noise and so much of the picture (least squares). Where nearly all is
+//! noise, a model of epsilon or of rectified flow says the noise itself, and one of velocity next to nothing of it; that
+//! has to agree with the loss. Both velocities are alike in between, so that their losses are nearer to each other.
 //!
-//! The losses alone would not tell them apart as well: a model of velocity knows little at high noise, where its loss
-//! is large under its own reading too, and both velocities are alike in between. Whether the noise schedule ends in pure
-//! noise (zero terminal SNR) cannot be told so: the answers of both kinds differ by less than between two models of
-//! one kind.
+//! How the noise of a model of velocity ends shows at the last timestep alone. On the usual schedule a trace of the
+//! picture is left there, √ᾱ = 0.068 of it, and a model that was trained so answers with what the trace tells, above all
+//! how bright the picture is (Lin et al. 2023, "Common Diffusion Noise Schedules and Sample Steps are Flawed"). One that
+//! was trained on pure noise there has no use for a trace. So both are shown noise with and without it, there and
+//! earlier, where every model of velocity has use for one.
 
 use candle_core::Tensor;
-use protocol::base::Prediction;
+use protocol::base::{Measured, Prediction, ReadingLoss};
 
 use super::BaseModel;
 use crate::{
@@ -29,58 +29,84 @@ use crate::{
     unet::Conditioning,
 };
 
-/// Timesteps where a little is noise, and where nearly all is.
-const TIMESTEPS: [usize; 4] = [150, 250, 850, 950];
+/// Timesteps from where a little is noise to where nearly all is.
+const TIMESTEPS: [usize; 5] = [150, 250, 500, 850, 950];
 
-/// How many of [`TIMESTEPS`] are of the first kind.
-const N_LOW: usize = 2;
+/// How many of [`TIMESTEPS`] are of the last kind.
+const N_HIGH: usize = 2;
 
-/// Side in pixels of the picture: large enough for every model to see something, small enough for a CPU.
+/// A timestep where a model of velocity sees something of the picture.
+const EARLIER: usize = 800;
+
+/// One of the demo's pictures (tools/golden/portrait.py): red, green and blue, row by row. A picture of a kind that models
+/// have seen tells more than one that was drawn by a program: what a model does not know, it fills with what it has seen.
+const PORTRAIT: &[u8; 3 * PORTRAIT_SIDE * PORTRAIT_SIDE] = include_bytes!("portrait.rgb");
+
+/// Side of [`PORTRAIT`] in pixels.
+const PORTRAIT_SIDE: usize = 128;
+
+/// Side in pixels at which it is shown: large enough for every model to see something, small enough for a CPU.
 const MAX_SIDE: usize = 256;
 
-/// A reading is named if what was measured is at most this far from it. Bases that were trained onwards from tiny-xl on
-/// noise are 0.5 to 0.6 from epsilon, since little noise is hard to see for so small a model, and 1.3 from the others.
-const NEAR: f64 = 0.7;
+/// A reading is named if its loss is at most this share of every other's.
+const LOSS_SHARE: f64 = 0.85;
 
-/// And if the next one is farther by this.
-const MARGIN: f64 = 0.3;
+/// And if the share of noise in its answers, where nearly all is noise, is at most this far from what it should be: the
+/// kinds are at 1 and at 0.15.
+const NEAR: f64 = 0.35;
 
-/// And if its loss is at most this share of every other reading's: a model that is half trained from one prediction to
-/// another gets no name.
-const LOSS_SHARE: f64 = 0.75;
+/// A model of velocity that makes at least this of the trace of a picture earlier,
+const USES_TRACE: f64 = 0.3;
 
-/// Kinds of prediction that behavior can tell.
-const KINDS: [PredictionType; 3] = [
-    PredictionType::Epsilon,
-    PredictionType::VPrediction,
-    PredictionType::Flow,
-];
+/// and at the last timestep at most this share of that, was trained on pure noise there.
+const IGNORES_TRACE: f64 = 0.15;
 
 /// What was measured.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Behavior {
-    /// The measurement under each reading.
+    /// The measurement under each reading, in the order of [`Prediction::ALL`].
     pub readings: Vec<Reading>,
-    /// The reading that it is for certain, if it is one.
-    pub is: Option<PredictionType>,
+    /// How much of the picture the answer gains from its trace: earlier, and at the last timestep.
+    pub trace: (f64, f64),
+    /// The reading that it is for certain, if it is one; `V` where how its noise ends is not certain.
+    pub is: Option<Prediction>,
 }
 
 /// The measurement under one reading: with the noise that models of this kind were trained with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
     /// What the U-Net would predict.
-    pub prediction: PredictionType,
+    pub prediction: Prediction,
     /// Mean squared error over the mean square of what it should say, at all timesteps.
     pub loss: f64,
     /// How much of the noise is in its answer, where nearly all is noise.
     pub noise: f64,
-    /// How much of the picture is in its answer, where little is noise.
-    pub picture: f64,
-    /// Distance of both from what they would be.
-    pub distance: f64,
+    /// How much would be.
+    pub expected_noise: f64,
 }
 
 impl<D: Device> BaseModel<D> {
+    /// Measures what the U-Net does, in a form to keep.
+    ///
+    /// # Errors
+    /// If a computation fails, or its answers are not finite.
+    pub fn measure(&self) -> candle_core::Result<Measured> {
+        let behavior = self.observe()?;
+        let losses = behavior.readings.iter().map(|reading| ReadingLoss {
+            prediction: reading.prediction,
+            loss: reading.loss,
+        });
+        let losses: Vec<ReadingLoss> = losses.collect();
+        if losses.iter().any(|reading| !reading.loss.is_finite()) {
+            candle_core::bail!("the answers of the U-Net are not finite");
+        }
+        Ok(Measured {
+            method: Measured::METHOD,
+            losses,
+            is: behavior.is,
+        })
+    }
+
     /// Measures what the U-Net does.
     ///
     /// # Errors
@@ -108,119 +134,112 @@ impl<D: Device> BaseModel<D> {
                 .predict(&AdapterSet::new(), &noisy, &[timestep as f32], &conditioning)?;
             answer.flatten_all()?.to_vec1()
         };
-        let schedules = [PredictionType::Epsilon, PredictionType::Flow].map(|prediction_type| {
-            NoiseSchedule::new(&SchedulerConfig {
-                prediction_type,
-                rescale_betas_zero_snr: false,
-                ..self.scheduler.clone()
-            })
-        });
-        let mut answers = Vec::new();
-        for schedule in &schedules {
-            for timestep in TIMESTEPS {
-                let mix = schedule.mix(timestep);
-                answers.push((mix, ask(mix, timestep)?));
-            }
-        }
-        let (usual, straight) = answers.split_at(TIMESTEPS.len());
-        let readings = KINDS.map(|prediction| {
-            let answers = if prediction == PredictionType::Flow {
-                straight
-            } else {
-                usual
+        let answers = |prediction: Prediction| -> candle_core::Result<Vec<Answer>> {
+            let schedule = self.schedule(prediction);
+            let answers = TIMESTEPS.iter().map(|timestep| {
+                let mix = schedule.mix(*timestep);
+                Ok((mix, ask(mix, *timestep)?))
+            });
+            answers.collect()
+        };
+        let (usual, zero, straight) = (
+            answers(Prediction::V)?,
+            answers(Prediction::VZeroSnr)?,
+            answers(Prediction::Flow)?,
+        );
+        let readings = Prediction::ALL.map(|prediction| {
+            let answers = match prediction {
+                Prediction::Epsilon | Prediction::V => &usual,
+                Prediction::VZeroSnr => &zero,
+                Prediction::Flow => &straight,
             };
             Reading::new(prediction, answers, &picture, &noise)
         });
-        Ok(Behavior::new(readings.to_vec()))
+        let schedule = self.schedule(Prediction::V);
+        let gain = |timestep: usize| -> candle_core::Result<f64> {
+            let (trace, _) = schedule.mix(timestep);
+            let (with, without) = (ask((trace, 1.0), timestep)?, ask((0.0, 1.0), timestep)?);
+            let gained: Vec<f32> = with
+                .iter()
+                .zip(&without)
+                .map(|(with, without)| without - with)
+                .collect();
+            Ok(shares(&gained, &noise, &picture).1)
+        };
+        let trace = (gain(EARLIER)?, gain(schedule.n_timesteps() - 1)?);
+        Ok(Behavior::new(readings.to_vec(), trace))
     }
 
-    /// Compares what the U-Net does with what its files say. A difference is noted in
-    /// [`BaseInfo::predicts`](super::BaseInfo::predicts), and a person decides: what they set, or what the files say, is
-    /// what counts.
-    ///
-    /// # Errors
-    /// If a computation fails.
-    pub fn confirm_prediction(&mut self) -> candle_core::Result<Behavior> {
-        let behavior = self.observe()?;
-        let predicts = &mut self.info.predicts;
-        let Some(is) = behavior.is.filter(|is| *is != self.scheduler.prediction_type) else {
-            return Ok(behavior);
-        };
-        let found = match is {
-            PredictionType::Epsilon => Prediction::Epsilon,
-            PredictionType::VPrediction => Prediction::V,
-            PredictionType::Flow => Prediction::Flow,
-        };
-        let said = predicts.prediction.describe();
-        let statement = match &predicts.said_by {
-            Some(by) => format!("{by} says {said}"),
-            None => "nothing says what the U-Net predicts".to_owned(),
-        };
-        predicts
-            .conflicts
-            .push(format!("{statement}, but it behaves like {}", found.describe()));
-        Ok(behavior)
+    fn schedule(&self, prediction: Prediction) -> NoiseSchedule {
+        NoiseSchedule::new(&SchedulerConfig {
+            prediction_type: match prediction {
+                Prediction::Epsilon => PredictionType::Epsilon,
+                Prediction::V | Prediction::VZeroSnr => PredictionType::VPrediction,
+                Prediction::Flow => PredictionType::Flow,
+            },
+            rescale_betas_zero_snr: prediction == Prediction::VZeroSnr,
+            ..self.scheduler.clone()
+        })
     }
 }
 
+/// Shares of picture and noise that were shown, and the answer.
+type Answer = ((f64, f64), Vec<f32>);
+
 impl Reading {
-    fn new(
-        prediction: PredictionType,
-        answers: &[((f64, f64), Vec<f32>)],
-        picture: &[f32],
-        noise: &[f32],
-    ) -> Self {
-        let parts: Vec<(f64, f64)> = answers
-            .iter()
-            .map(|(_, answer)| shares(answer, noise, picture))
-            .collect();
-        let (low, high) = parts.split_at(N_LOW);
-        let mean = |numbers: &mut dyn Iterator<Item = f64>, n: usize| numbers.sum::<f64>() / n as f64;
-        let noise_share = mean(&mut high.iter().map(|part| part.0), high.len());
-        let picture_share = mean(&mut low.iter().map(|part| part.1), low.len());
-        let expected = answers.iter().map(|((signal, amount), _)| match prediction {
-            PredictionType::Epsilon => (1.0, 0.0),
-            PredictionType::VPrediction => (*signal, -amount),
-            PredictionType::Flow => (1.0, -1.0),
-        });
-        let expected: Vec<(f64, f64)> = expected.collect();
-        let expected_noise = mean(&mut expected[N_LOW..].iter().map(|part| part.0), high.len());
-        let expected_picture = mean(&mut expected[..N_LOW].iter().map(|part| part.1), low.len());
+    fn new(prediction: Prediction, answers: &[Answer], picture: &[f32], noise: &[f32]) -> Self {
+        // What an answer should be, in shares of noise and picture.
+        let target = |(signal, amount): (f64, f64)| match prediction {
+            Prediction::Epsilon => (1.0, 0.0),
+            Prediction::V | Prediction::VZeroSnr => (signal, -amount),
+            Prediction::Flow => (1.0, -1.0),
+        };
+        let expected: Vec<(f64, f64)> = answers.iter().map(|(mix, _)| target(*mix)).collect();
+        let high = answers.len() - N_HIGH;
+        let mean = |noise: &mut dyn Iterator<Item = f64>| noise.sum::<f64>() / N_HIGH as f64;
+        let parts = answers[high..].iter();
+        let said = mean(&mut parts.map(|(_, answer)| shares(answer, noise, picture).0));
         let (mut squares, mut scale) = (0.0, 0.0);
-        for ((signal, amount), answer) in answers {
-            let mix = (*signal as f32, *amount as f32);
+        for ((_, answer), (of_noise, of_picture)) in answers.iter().zip(&expected) {
             for ((said, x), e) in answer.iter().zip(picture).zip(noise) {
-                let target = prediction.target(mix, *x, *e);
-                squares += f64::from(said - target).powi(2);
-                scale += f64::from(target).powi(2);
+                let target = of_noise * f64::from(*e) + of_picture * f64::from(*x);
+                squares += (f64::from(*said) - target).powi(2);
+                scale += target.powi(2);
             }
         }
         Self {
             prediction,
             loss: squares / scale,
-            noise: noise_share,
-            picture: picture_share,
-            distance: (noise_share - expected_noise).hypot(picture_share - expected_picture),
+            noise: said,
+            expected_noise: mean(&mut expected[high..].iter().map(|part| part.0)),
         }
     }
 }
 
 impl Behavior {
-    fn new(readings: Vec<Reading>) -> Self {
-        let mut by_distance: Vec<&Reading> = readings.iter().collect();
-        by_distance.sort_by(|a, b| a.distance.total_cmp(&b.distance));
-        let is = match by_distance.as_slice() {
-            [nearest, others @ ..]
-                if nearest.distance <= NEAR
-                    && others.iter().all(|other| {
-                        other.distance - nearest.distance >= MARGIN && nearest.loss <= LOSS_SHARE * other.loss
-                    }) =>
+    fn new(readings: Vec<Reading>, trace: (f64, f64)) -> Self {
+        // Both kinds of velocity are one here: their losses differ by less than those of two models of one kind.
+        let kinds = readings
+            .iter()
+            .filter(|reading| reading.prediction != Prediction::VZeroSnr);
+        let mut by_loss: Vec<&Reading> = kinds.collect();
+        by_loss.sort_by(|a, b| a.loss.total_cmp(&b.loss));
+        let kind = match by_loss.as_slice() {
+            [best, next, ..]
+                if best.loss <= LOSS_SHARE * next.loss
+                    && (best.noise - best.expected_noise).abs() <= NEAR =>
             {
-                Some(nearest.prediction)
+                Some(best.prediction)
             }
             _ => None,
         };
-        Self { readings, is }
+        let (earlier, last) = trace;
+        let is_blind = earlier >= USES_TRACE && last <= IGNORES_TRACE * earlier;
+        let is = match kind {
+            Some(Prediction::V) if is_blind => Some(Prediction::VZeroSnr),
+            kind => kind,
+        };
+        Self { readings, trace, is }
     }
 }
 
@@ -237,31 +256,25 @@ fn shares(answer: &[f32], first: &[f32], second: &[f32]) -> (f64, f64) {
     )
 }
 
-/// A face before a background, `[1, 3, side, side]` in [−1, 1].
+/// The portrait, `[1, 3, side, side]` in [−1, 1], with its pixels interpolated linearly.
 fn picture(side: usize) -> candle_core::Result<Tensor> {
-    /// Center, radii and color of ellipses in shares of the side, later ones over earlier ones.
-    const SHAPES: [([f32; 4], [f32; 3]); 8] = [
-        ([0.5, 1.0, 0.38, 0.28], [0.2, 0.3, 0.7]),
-        ([0.5, 0.42, 0.31, 0.33], [0.25, 0.13, 0.08]),
-        ([0.5, 0.5, 0.24, 0.29], [0.95, 0.78, 0.66]),
-        ([0.41, 0.47, 0.045, 0.035], [1.0, 1.0, 1.0]),
-        ([0.59, 0.47, 0.045, 0.035], [1.0, 1.0, 1.0]),
-        ([0.41, 0.47, 0.02, 0.025], [0.05, 0.05, 0.1]),
-        ([0.59, 0.47, 0.02, 0.025], [0.05, 0.05, 0.1]),
-        ([0.5, 0.63, 0.08, 0.025], [0.75, 0.2, 0.22]),
-    ];
+    // Where a pixel is in the portrait: its neighbors, and how far it is from the first to the second.
+    let place = |x: usize| {
+        let at = ((x as f32 + 0.5) * PORTRAIT_SIDE as f32 / side as f32 - 0.5).max(0.0);
+        let first = (at as usize).min(PORTRAIT_SIDE - 1);
+        (first, (first + 1).min(PORTRAIT_SIDE - 1), at - first as f32)
+    };
     let mut values = vec![0.0; 3 * side * side];
     for y in 0..side {
+        let (top, bottom, down) = place(y);
         for x in 0..side {
-            let (u, v) = ((x as f32 + 0.5) / side as f32, (y as f32 + 0.5) / side as f32);
-            let mut color = [0.9 - 0.3 * v, 0.85 - 0.1 * u, 0.6 + 0.3 * v];
-            for ([cx, cy, rx, ry], paint) in SHAPES {
-                if ((u - cx) / rx).powi(2) + ((v - cy) / ry).powi(2) <= 1.0 {
-                    color = paint;
-                }
-            }
-            for (channel, value) in color.into_iter().enumerate() {
-                values[(channel * side + y) * side + x] = 2.0 * value - 1.0;
+            let (left, right, along) = place(x);
+            for channel in 0..3 {
+                let at = |y: usize, x: usize| f32::from(PORTRAIT[(y * PORTRAIT_SIDE + x) * 3 + channel]);
+                let above = at(top, left) * (1.0 - along) + at(top, right) * along;
+                let below = at(bottom, left) * (1.0 - along) + at(bottom, right) * along;
+                let value = above * (1.0 - down) + below * down;
+                values[(channel * side + y) * side + x] = value / 127.5 - 1.0;
             }
         }
     }

@@ -61,7 +61,11 @@ fn problem(
     list: &Shapes,
 ) -> Option<String> {
     if part.is_empty() {
-        let help = if i == 3 { " (name one with --vae)" } else { "" };
+        let help = if i == 3 {
+            " (name one: --vae, or the VAE of a registered base model)"
+        } else {
+            ""
+        };
         return Some(format!("the {what} is missing{help}"));
     }
     let (mut missing, mut wrong, mut unread) = (BTreeSet::new(), Vec::new(), BTreeMap::new());

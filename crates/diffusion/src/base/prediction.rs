@@ -72,7 +72,7 @@ pub(super) fn find(
                 path: file.path().to_owned(),
                 reason: format!(
                     "its header has `{key}` = `{word}`, which is not supported, expected epsilon, v or flow; if the header \
-                     is wrong, set what the U-Net predicts with --prediction"
+                     is wrong, set what the U-Net predicts: --prediction, or the prediction of a registered base model"
                 ),
             });
         }

@@ -7,7 +7,7 @@ fn long_texts_have_one_begin_and_one_end() {
     // Two texts of two chunks; each position holds its own number.
     let numbers: Vec<f32> = (0..4 * CHUNK).map(|i| i as f32).collect();
     let hidden = Tensor::from_vec(numbers, (4, CHUNK, 1), &HOST).unwrap();
-    let stitched = stitch(&hidden, 2).unwrap();
+    let stitched = stitch(&mut Eager::new(&Cpu), hidden, 2).unwrap();
     assert_eq!(stitched.dims(), [2, 152, 1]);
     let second = stitched
         .get(1)

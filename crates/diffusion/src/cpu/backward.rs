@@ -2,7 +2,7 @@
 
 use candle_core::{Error, Result, Tensor, bail};
 
-use super::{CpuWeight, last, rows_of, update_in_place, with_last};
+use super::{CpuWeight, last, matrix_shape, rows_of, update_in_place, with_last};
 use crate::{
     device::{Affine, Matrix, Saved, floats, tensor},
     kernels::{
@@ -109,6 +109,61 @@ pub(super) fn conv2d(dy: &Tensor, x: &[usize], weight: &CpuWeight, geometry: Con
         }
         _ => conv::backward(shape, &dy, &values),
     };
+    tensor(dx, x)
+}
+
+/// `dx` plus the gradient of `convolve` with respect to its input.
+pub(super) fn add_convolve(
+    dx: &Tensor,
+    dy: &Tensor,
+    matrix: Matrix<'_, Vec<f32>>,
+    geometry: ConvGeometry,
+) -> Result<()> {
+    let shape = matrix_shape(dx.dims(), matrix.place, geometry)?;
+    check_output(shape, dy)?;
+    let through = tensor(conv::backward(shape, &floats(dy)?, rows_of(matrix)?), dx.dims())?;
+    accumulate(dx, &through)
+}
+
+/// `gradients[place] += dyᵀ · patches of x`.
+pub(super) fn add_kernel(
+    gradients: &mut [f32],
+    place: Place,
+    dy: &Tensor,
+    x: &Tensor,
+    geometry: ConvGeometry,
+) -> Result<()> {
+    let shape = matrix_shape(x.dims(), place, geometry)?;
+    check_output(shape, dy)?;
+    let n = gradients.len();
+    let Some(gradient) = gradients.get_mut(place.range()) else {
+        bail!("{place:?} is not in a buffer of {n}");
+    };
+    conv::add_kernel_gradient(shape, &floats(x)?, &floats(dy)?, gradient);
+    Ok(())
+}
+
+fn check_output(shape: ConvShape, dy: &Tensor) -> Result<()> {
+    let (h, w) = shape.output;
+    if dy.dims() != [shape.batch, h, w, shape.out_channels] {
+        bail!("the gradient is not that of this convolution's result");
+    }
+    Ok(())
+}
+
+/// Gradient of `gather` with respect to its input, which had shape `x`.
+pub(super) fn gather(dy: &Tensor, x: &[usize], rows: &[usize]) -> Result<Tensor> {
+    let width = last(dy);
+    if dy.dims() != [rows.len(), width] || x.last() != Some(&width) {
+        bail!("the gradient is not that of these rows");
+    }
+    let mut dx = vec![0.0; x.iter().product()];
+    for (row, dy) in rows.iter().zip(floats(dy)?.chunks_exact(width)) {
+        let Some(dx) = dx.get_mut(row * width..(row + 1) * width) else {
+            bail!("there is no row {row}");
+        };
+        elementwise::accumulate(dx, dy);
+    }
     tensor(dx, x)
 }
 

@@ -2,7 +2,7 @@
 
 use candle_core::{Error, Result, Tensor, bail};
 
-use super::{CpuWeight, last, rows_of, update_in_place, with_last};
+use super::{CpuWeight, last, matrix_shape, rows_of, update_in_place, with_last};
 use crate::{
     device::{Affine, Matrix, floats, tensor},
     kernels::{
@@ -60,7 +60,7 @@ pub(super) fn add_projected(y: &Tensor, x: &Tensor, matrix: Matrix<'_, Vec<f32>>
 }
 
 /// `x [rows, in] × weightᵀ [in, out]`.
-fn matmul_transposed(x: &[f32], weight: &[f32], n_in: usize) -> Vec<f32> {
+pub(super) fn matmul_transposed(x: &[f32], weight: &[f32], n_in: usize) -> Vec<f32> {
     let size = Size {
         m: x.len() / n_in,
         n: weight.len() / n_in,
@@ -88,6 +88,40 @@ pub(super) fn conv2d(
     };
     let (h, w) = shape.output;
     tensor(y, [shape.batch, h, w, shape.out_channels])
+}
+
+/// Convolution of `[B, H, W, C]` with the kernels in the rows of a matrix.
+pub(super) fn convolve(x: &Tensor, matrix: Matrix<'_, Vec<f32>>, geometry: ConvGeometry) -> Result<Tensor> {
+    let shape = matrix_shape(x.dims(), matrix.place, geometry)?;
+    let y = conv::forward(shape, &floats(x)?, rows_of(matrix)?, None);
+    let (h, w) = shape.output;
+    tensor(y, [shape.batch, h, w, shape.out_channels])
+}
+
+/// Some rows of `x [.., C]`.
+pub(super) fn gather(x: &Tensor, rows: &[usize]) -> Result<Tensor> {
+    let (width, x) = (last(x), floats(x)?);
+    let mut y = Vec::with_capacity(rows.len() * width);
+    for row in rows {
+        let Some(values) = x.get(row * width..(row + 1) * width) else {
+            bail!("there is no row {row}");
+        };
+        y.extend_from_slice(values);
+    }
+    tensor(y, [rows.len(), width])
+}
+
+/// Each row of `x [.., C]` times a number of its own.
+pub(super) fn weigh(x: &Tensor, weights: &[f32]) -> Result<Tensor> {
+    let width = last(x);
+    let mut y = floats(x)?.to_vec();
+    if y.len() != weights.len() * width {
+        bail!("a weight for each row is expected");
+    }
+    for (row, weight) in y.chunks_exact_mut(width).zip(weights) {
+        row.iter_mut().for_each(|value| *value *= weight);
+    }
+    tensor(y, x.dims())
 }
 
 /// Group norm of `[B, .., C]`.

@@ -221,6 +221,11 @@ impl<D: Device> AdapterSet<D> {
         self.modules.is_empty() && self.replaced.is_empty()
     }
 
+    /// Whether a module is changed.
+    pub fn changes(&self, key: &str) -> bool {
+        self.modules.contains_key(key) || self.replaced.contains_key(key)
+    }
+
     /// The names of the modules that are changed.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         let beside = self

@@ -129,4 +129,12 @@ impl<D: Device> Graph for Eager<'_, D> {
     fn reshape(&mut self, x: &D::Tensor, shape: &[usize]) -> Result<D::Tensor> {
         Ok(self.device.reshape(x, shape)?)
     }
+
+    fn gather(&mut self, x: &D::Tensor, rows: &[usize]) -> Result<D::Tensor> {
+        Ok(self.device.gather(x, rows)?)
+    }
+
+    fn weigh(&mut self, x: &D::Tensor, weights: &[f32]) -> Result<D::Tensor> {
+        Ok(self.device.weigh(x, weights)?)
+    }
 }

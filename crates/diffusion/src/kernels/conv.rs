@@ -269,6 +269,31 @@ pub fn backward(shape: ConvShape, dy: &[f32], weight: &[f32]) -> Vec<f32> {
     dx
 }
 
+/// Adds the gradient of [`forward`] with respect to its weight, `dyᵀ` times the unrolled patches, to
+/// `gradient [O, kh · kw · C]`. Patches are unrolled a few picture rows at a time, and summed in their order.
+pub fn add_kernel_gradient(shape: ConvShape, x: &[f32], dy: &[f32], gradient: &mut [f32]) {
+    let (out_h, out_w) = shape.output;
+    let k = shape.patch();
+    let rows = PATCHES.div_ceil(out_w);
+    let n_rows = shape.batch * out_h;
+    let mut patches = vec![0.0; rows.min(n_rows) * out_w * k];
+    for first in (0..n_rows).step_by(rows) {
+        let n_patches = rows.min(n_rows - first) * out_w;
+        let size = Size {
+            m: shape.out_channels,
+            n: k,
+            k: n_patches,
+        };
+        let dy = &dy[first * out_w * shape.out_channels..][..n_patches * shape.out_channels];
+        let dy = Mat::rows(dy, shape.out_channels).transposed();
+        let patches = &mut patches[..n_patches * k];
+        for (i, row) in patches.chunks_exact_mut(out_w * k).enumerate() {
+            unroll_row(&shape, x, first + i, row);
+        }
+        gemm::add(gradient, k, size, 1.0, dy, Mat::rows(patches, k), Threads::All);
+    }
+}
+
 /// Copies the input rows under one output row (counted through the whole batch) one after another, padding included.
 fn lay_row(shape: &ConvShape, x: &[f32], batch_row: usize, laid: &mut [f32]) {
     let c = shape.in_channels;

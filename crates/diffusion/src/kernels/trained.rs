@@ -1,7 +1,4 @@
-//! Loops over what is trained: the loss, gradients as a whole, and the optimizers' updates.
-
-use super::simd::{Kernel, dispatch};
-use crate::operation::AdamWUpdate;
+//! Loops over what is trained: losses, and gradients as a whole.
 
 /// Sum over samples of weight times mean squared error, divided by `n_samples`, and its gradient with respect to `p`.
 pub fn squared_error(p: &[f32], t: &[f32], weights: &[f32], n_samples: usize) -> (f64, Vec<f32>) {
@@ -22,10 +19,74 @@ pub fn squared_error(p: &[f32], t: &[f32], weights: &[f32], n_samples: usize) ->
     (value, gradient)
 }
 
+/// Sum over samples of weight times mean magnitude of the error, divided by `n_samples`, and its gradient with respect to `p`.
+pub fn absolute_error(p: &[f32], t: &[f32], weights: &[f32], n_samples: usize) -> (f64, Vec<f32>) {
+    pointwise_error(p, t, weights, n_samples, |_, difference| {
+        let slope = if difference == 0.0 {
+            0.0
+        } else {
+            difference.signum()
+        };
+        (f64::from(difference.abs()), slope)
+    })
+}
+
+/// Sum over samples of weight times the mean of `√(error² + c²) − c`, divided by `n_samples`, and its gradient with respect
+/// to `p`.
+pub fn pseudo_huber_error(
+    p: &[f32],
+    t: &[f32],
+    weights: &[f32],
+    corners: &[f32],
+    n_samples: usize,
+) -> (f64, Vec<f32>) {
+    assert_eq!(weights.len(), corners.len());
+    pointwise_error(p, t, weights, n_samples, |sample, difference| {
+        let (c, square) = (f64::from(corners[sample]), f64::from(difference).powi(2));
+        let root = (square + c * c).sqrt();
+        // Without the difference of two numbers that are nearly the same.
+        (square / (root + c), (f64::from(difference) / root) as f32)
+    })
+}
+
+/// A mean over each sample of a function of each error, which is given with its slope.
+fn pointwise_error(
+    p: &[f32],
+    t: &[f32],
+    weights: &[f32],
+    n_samples: usize,
+    error: impl Fn(usize, f32) -> (f64, f32),
+) -> (f64, Vec<f32>) {
+    assert_eq!(p.len(), t.len());
+    let len = p.len() / weights.len();
+    let mut gradient = Vec::with_capacity(p.len());
+    let mut value = 0.0;
+    let samples = p.chunks_exact(len).zip(t.chunks_exact(len)).zip(weights);
+    for (sample, ((p, t), &weight)) in samples.enumerate() {
+        let factor = weight / (len * n_samples) as f32;
+        let mut sum = 0.0;
+        for (p, t) in p.iter().zip(t) {
+            let (error, slope) = error(sample, p - t);
+            sum += error;
+            gradient.push(factor * slope);
+        }
+        value += f64::from(weight) * sum / (len * n_samples) as f64;
+    }
+    (value, gradient)
+}
+
 /// `x *= factor`.
 pub fn scale(x: &mut [f32], factor: f32) {
     for value in x {
         *value *= factor;
+    }
+}
+
+/// `x += (to − x) share`.
+pub fn approach(x: &mut [f32], to: &[f32], share: f32) {
+    assert_eq!(x.len(), to.len());
+    for (x, &to) in x.iter_mut().zip(to) {
+        *x += (to - *x) * share;
     }
 }
 
@@ -39,46 +100,4 @@ pub fn norm(x: &[f32]) -> f64 {
         }
     }
     lanes.iter().sum::<f64>().sqrt()
-}
-
-/// One step of AdamW, with the arithmetic of `torch.optim.AdamW`.
-pub fn adamw(
-    update: &AdamWUpdate,
-    values: &mut [f32],
-    gradients: &[f32],
-    first: &mut [f32],
-    second: &mut [f32],
-) {
-    dispatch(AdamW {
-        update: *update,
-        values,
-        gradients,
-        first,
-        second,
-    });
-}
-
-struct AdamW<'a> {
-    update: AdamWUpdate,
-    values: &'a mut [f32],
-    gradients: &'a [f32],
-    first: &'a mut [f32],
-    second: &'a mut [f32],
-}
-
-impl Kernel for AdamW<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        let f = self.update;
-        let moments = self.first.iter_mut().zip(self.second);
-        let weights = self.values.iter_mut().zip(self.gradients);
-        for ((w, &g), (m, v)) in weights.zip(moments) {
-            *m = (g - *m).mul_add(f.first, *m);
-            *v = (g * g).mul_add(f.second, *v * f.beta2);
-            let denominator = v.sqrt().mul_add(f.inv_root2, f.eps);
-            *w = w.mul_add(f.decay, -f.step * (*m / denominator));
-        }
-    }
 }

@@ -71,18 +71,38 @@ impl Lora {
             applied: Vec::new(),
             leftovers: self.leftovers.clone(),
         };
+        let unseen = unseen(base);
         for (key, module) in &self.modules {
-            match misfit(key, module, layers.get(key)) {
-                None => fit.applied.push(key),
-                Some(reason) => fit.leftovers.push(Leftover {
-                    name: key.clone(),
-                    reason,
-                    needs_consent: true,
-                }),
-            }
+            let (reason, needs_consent) = match misfit(key, module, layers.get(key)) {
+                Some(reason) => (reason, true),
+                None if unseen.iter().any(|unseen| key.starts_with(unseen)) => (
+                    "behind the layer of the first text encoder that SDXL looks at, and without effect"
+                        .to_owned(),
+                    false,
+                ),
+                None => {
+                    fit.applied.push(key);
+                    continue;
+                }
+            };
+            fit.leftovers.push(Leftover {
+                name: key.clone(),
+                reason,
+                needs_consent,
+            });
         }
         fit
     }
+}
+
+/// How the names of modules begin whose output nobody looks at: of its first text encoder, SDXL takes what the last layer
+/// but one says of each token (diffusers' `encode_prompt`), and no vector of the whole text.
+fn unseen<D: Device>(base: &BaseModel<D>) -> [String; 2] {
+    let last = base.text_encoders.first.config().n_layers - 1;
+    [
+        format!("lora_te1_text_model_encoder_layers_{last}_"),
+        "lora_te1_text_model_final_layer_norm".to_owned(),
+    ]
 }
 
 /// Why a module does not fit a layer, in words that follow "is".
@@ -94,7 +114,7 @@ fn misfit(key: &str, module: &LoraModule, layer: Option<&BaseLayer>) -> Option<S
         return Some("for a layer that the base model does not have".to_owned());
     };
     if let Some(change) = &module.change
-        && change.size() != layer.size()
+        && !change.fits(layer.n_out(), layer.n_in(), layer.size().1)
     {
         return Some(format!(
             "for a layer of another size, {:?} where the base model has {:?}",
@@ -192,6 +212,49 @@ impl Lora {
     }
 }
 
+/// A layer's weight with the change of one module added, which need not come from a file.
+///
+/// # Errors
+/// If the base has no such layer or its weight cannot be read again, or the module does not fit it.
+pub fn with_change<D: Device>(
+    base: &BaseModel<D>,
+    key: &str,
+    module: &LoraModule,
+    weight: f32,
+) -> candle_core::Result<Replaced<D>> {
+    let Some(layer) = base.layers().get(key) else {
+        candle_core::bail!("the base model has no layer `{key}`");
+    };
+    let original = base.stored(layer, "weight").map_err(candle_core::Error::wrap)?;
+    let changed = match module.delta_for(&original)? {
+        Some(delta) => (&original + (delta.reshape(original.dims())? * f64::from(weight))?)?,
+        None => original,
+    };
+    uploaded(base.device(), Some(changed), None)
+}
+
+/// A changed weight and bias, laid out as the layer wants them.
+fn uploaded<D: Device>(
+    device: &D,
+    weight: Option<Tensor>,
+    bias: Option<Tensor>,
+) -> candle_core::Result<Replaced<D>> {
+    let mut replaced = Replaced::default();
+    match weight {
+        // The layer wants a patch in one row.
+        Some(weight) if weight.rank() == 4 => {
+            replaced.weight = Some(device.weight(weight.permute((0, 2, 3, 1))?.contiguous()?)?);
+        }
+        Some(weight) if weight.rank() == 2 => {
+            replaced.weight = Some(device.weight(weight.contiguous()?)?);
+        }
+        Some(weight) => replaced.gain = Some(device.upload(&weight)?),
+        None => {}
+    }
+    replaced.bias = bias.map(|bias| device.upload(&bias)).transpose()?;
+    Ok(replaced)
+}
+
 /// The base's weight and bias with everything added that is not applied beside it.
 fn replace<D: Device>(
     base: &BaseModel<D>,
@@ -226,24 +289,7 @@ fn replace<D: Device>(
             bias = Some(changed.map_err(|err| lora.unapplied(key, err))?);
         }
     }
-    let upload = || -> candle_core::Result<Replaced<D>> {
-        let device = base.device();
-        let mut replaced = Replaced::default();
-        match weight {
-            // The layer wants a patch in one row.
-            Some(weight) if weight.rank() == 4 => {
-                replaced.weight = Some(device.weight(weight.permute((0, 2, 3, 1))?.contiguous()?)?);
-            }
-            Some(weight) if weight.rank() == 2 => {
-                replaced.weight = Some(device.weight(weight.contiguous()?)?)
-            }
-            Some(weight) => replaced.gain = Some(device.upload(&weight)?),
-            None => {}
-        }
-        replaced.bias = bias.map(|bias| device.upload(&bias)).transpose()?;
-        Ok(replaced)
-    };
-    upload().map_err(|err| match modules.first() {
+    uploaded(base.device(), weight, bias).map_err(|err| match modules.first() {
         Some((lora, ..)) => lora.unapplied(key, err),
         None => LoraError::Apply {
             path: std::path::PathBuf::new(),

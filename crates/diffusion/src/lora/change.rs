@@ -3,19 +3,25 @@
 //! Every change is a matrix `[out, in · kernel · kernel]`, the layer's weight with its last dimensions taken together,
 //! so that linear layers, convolutions and norms (`[channels, 1]`) are treated alike. Numbers are `f32` on the host.
 
+mod general;
 mod hadamard;
 mod kronecker;
 mod low_rank;
 mod magnitude;
+mod rotation;
+mod scaling;
 
 use candle_core::{Result, Tensor};
 use protocol::lora::LoraKind;
 
 pub use self::{
+    general::General,
     hadamard::{Factor, Hadamard},
     kronecker::{Kronecker, Side},
     low_rank::LowRank,
     magnitude::{Axis, Magnitude},
+    rotation::Rotation,
+    scaling::Scaling,
 };
 
 /// What a file changes in one layer.
@@ -38,6 +44,12 @@ pub enum Change {
     Hadamard(Hadamard),
     /// LoKr: a Kronecker product.
     Kronecker(Kronecker),
+    /// GLoRA: a product with the base's weight, and one beside it.
+    General(Box<General>),
+    /// IA³: the base's weight along its inputs or outputs.
+    Scaling(Scaling),
+    /// OFT and BOFT: the base's weight with its outputs rotated.
+    Rotation(Rotation),
     /// The difference itself, `[out, in · kernel · kernel]`.
     Full(Tensor),
     /// The weight that stands in place of the base's, `[out, in · kernel · kernel]`.
@@ -45,9 +57,12 @@ pub enum Change {
 }
 
 impl Change {
-    /// Rows and columns of the weight that it changes.
+    /// Rows and columns of the weight that it changes; 0 stands for any, where the change does not say it.
     pub fn size(&self) -> (usize, usize) {
         match self {
+            Self::General(general) => general.size(),
+            Self::Scaling(scaling) => scaling.size(),
+            Self::Rotation(rotation) => (rotation.n_out(), 0),
             Self::LowRank(low_rank) => low_rank.size(),
             Self::Hadamard(hadamard) => hadamard.size(),
             Self::Kronecker(kronecker) => kronecker.size(),
@@ -58,9 +73,29 @@ impl Change {
         }
     }
 
+    /// Whether it can change a weight of `n_out` outputs, `n_in` input channels and so many columns.
+    pub fn fits(&self, n_out: usize, n_in: usize, columns: usize) -> bool {
+        match self {
+            Self::General(general) => general.fits(n_out, n_in, columns),
+            Self::Scaling(scaling) => scaling.fits(n_out, n_in),
+            Self::Rotation(rotation) => rotation.n_out() == n_out,
+            _ => self.size() == (n_out, columns),
+        }
+    }
+
+    /// Whether it is a change only beside the base's weight.
+    pub fn needs_base(&self) -> bool {
+        matches!(
+            self,
+            Self::Replacement(_) | Self::General(_) | Self::Scaling(_) | Self::Rotation(_)
+        )
+    }
+
     /// The width of its bottleneck; none if it has none.
     pub fn rank(&self) -> Option<usize> {
         match self {
+            Self::General(general) => Some(general.plain.rank()),
+            Self::Scaling(_) | Self::Rotation(_) => None,
             Self::LowRank(low_rank) => Some(low_rank.rank()),
             Self::Hadamard(hadamard) => Some(hadamard.rank()),
             Self::Kronecker(kronecker) => kronecker.rank(),
@@ -88,6 +123,9 @@ impl LoraModule {
             (Some(Change::LowRank(_)), None) => LoraKind::Locon,
             (Some(Change::Hadamard(_)), None) => LoraKind::Loha,
             (Some(Change::Kronecker(_)), None) => LoraKind::Lokr,
+            (Some(Change::General(_)), None) => LoraKind::Glora,
+            (Some(Change::Scaling(_)), None) => LoraKind::Ia3,
+            (Some(Change::Rotation(_)), None) => LoraKind::Oft,
             (Some(Change::Full(_) | Change::Replacement(_)), None) => LoraKind::Full,
         }
     }
@@ -112,7 +150,8 @@ impl LoraModule {
     /// If memory is short.
     pub fn delta(&self) -> Result<Option<Tensor>> {
         match (&self.change, &self.magnitude) {
-            (None | Some(Change::Replacement(_)), _) | (_, Some(_)) => Ok(None),
+            (None, _) | (_, Some(_)) => Ok(None),
+            (Some(change), None) if change.needs_base() => Ok(None),
             (Some(change), None) => change.delta().map(Some),
         }
     }
@@ -132,6 +171,9 @@ impl LoraModule {
         let base = weight.reshape((rows, weight.elem_count() / rows.max(1)))?;
         let delta = match change {
             Change::Replacement(matrix) => (matrix - &base)?,
+            Change::General(general) => general.delta_for(weight)?,
+            Change::Scaling(scaling) => scaling.delta_for(weight)?,
+            Change::Rotation(rotation) => rotation.delta_for(weight)?,
             change => change.delta()?,
         };
         match &self.magnitude {
@@ -158,6 +200,13 @@ impl LoraModule {
             (None, _) => Ok(true),
             // What it changes shows only beside the base's weight.
             (_, Some(_)) | (Some(Change::Replacement(_)), None) => Ok(false),
+            (Some(Change::General(general)), None) => Ok(any_zero([&general.left, &general.right])?
+                && any_zero([&general.plain.up, &general.plain.down])?),
+            (Some(Change::Scaling(scaling)), None) => Ok(scaling.factors.iter().all(|x| *x == 0.0)),
+            (Some(Change::Rotation(rotation)), None) => {
+                let is_unit = |rescale: &Vec<f32>| rescale.iter().all(|x| *x == 1.0);
+                Ok(rotation.rescale.as_ref().is_none_or(is_unit) && all_zero(&rotation.blocks)?)
+            }
             (Some(Change::LowRank(low_rank)), None) => any_zero([&low_rank.up, &low_rank.down]),
             (Some(Change::Hadamard(hadamard)), None) => {
                 let [first, second] = &hadamard.factors;
@@ -183,6 +232,9 @@ impl Change {
             Self::Hadamard(hadamard) => hadamard.delta(),
             Self::Kronecker(kronecker) => kronecker.delta(),
             Self::Full(matrix) | Self::Replacement(matrix) => Ok(matrix.clone()),
+            Self::General(_) | Self::Scaling(_) | Self::Rotation(_) => {
+                candle_core::bail!("this is a change only beside the base's weight")
+            }
         }
     }
 }

@@ -13,7 +13,9 @@ pub mod merge;
 pub mod resize;
 pub mod weigh;
 
+mod context;
 mod factors;
+mod matrices;
 mod metadata;
 mod source;
 
@@ -25,12 +27,16 @@ use std::{
 use safetensors::Dtype;
 use serde::Serialize;
 
-pub use self::{factors::Factors, source::Source};
+pub use self::{
+    context::{Context, Progress},
+    factors::Factors,
+    source::Source,
+};
 use crate::{
     assets,
     base::BaseModel,
     layers::WeightError,
-    lora::LoraError,
+    lora::{LoraError, name_of},
     weights::{Checkpoint, FileError, Rounding, Stored},
 };
 
@@ -116,6 +122,36 @@ pub enum EditError {
         /// What was asked: `merged`.
         edit: &'static str,
     },
+    /// A change that only the base's weight makes one.
+    #[error(
+        "module `{module}` of `{path}` is a {kind}, whose change depends on the base model's weight: name the base model"
+    )]
+    NeedsBase {
+        /// The file.
+        path: PathBuf,
+        /// The module.
+        module: String,
+        /// What it is.
+        kind: String,
+    },
+    /// No two matrices of a sensible width equal this.
+    #[error(
+        "module `{module}` of `{path}` is a {kind}, which is as wide as its layer or wider than {widest} columns: merge by \
+         SVD with a rank, or resize it first"
+    )]
+    Wide {
+        /// The file.
+        path: PathBuf,
+        /// The module.
+        module: String,
+        /// What it is.
+        kind: String,
+        /// The largest rank that is made.
+        widest: usize,
+    },
+    /// Whoever asked for it wants it no more.
+    #[error("canceled")]
+    Stopped,
     /// A matrix is missing, of the wrong shape, or not finite.
     #[error("module `{module}` of `{path}` {problem}")]
     Module {
@@ -273,10 +309,7 @@ fn summary<'a>(modules: impl Iterator<Item = &'a Factors> + Clone) -> Summary {
 
 /// A file's name without folder and ending, for comments.
 fn stem(path: &Path) -> String {
-    path.file_stem()
-        .unwrap_or(path.as_os_str())
-        .to_string_lossy()
-        .into_owned()
+    name_of(path)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use protocol::lora::{Leftover, LoraFormat};
 use super::{
     LoraError, LoraModule,
     alphas::StoredAlphas,
-    change::{self, Axis, Change, Hadamard, Kronecker, LowRank, Magnitude, Side},
+    change::{self, Axis, Change, General, Hadamard, Kronecker, LowRank, Magnitude, Rotation, Scaling, Side},
     names::{self, Found},
     roles::{self, Factor, Role},
 };
@@ -270,11 +270,12 @@ impl Reader<'_> {
         let has_tensor = numbers.contains_key(&Role::Alpha);
         // sd-scripts: an alpha of 0 counts as the rank.
         let alpha = match numbers.remove(&Role::Alpha) {
-            Some(alpha) => single(&alpha),
+            Some(alpha) => Some(one_of("alpha", &alpha)?),
             None => stored.alpha,
         };
         let alpha = alpha.filter(|alpha| *alpha != 0.0);
-        let scalar = numbers.remove(&Role::Scalar).and_then(|scalar| single(&scalar));
+        let scalar = numbers.remove(&Role::Scalar);
+        let scalar = scalar.map(|scalar| one_of("scalar", &scalar)).transpose()?;
         let magnitude = magnitude(&mut numbers)?;
         let bias = numbers
             .remove(&Role::BiasDiff)
@@ -282,7 +283,10 @@ impl Reader<'_> {
             .transpose()?;
         let mut change = low_rank(&mut numbers, alpha)?
             .or(hadamard(&mut numbers, alpha)?)
-            .or(kronecker(&mut numbers, alpha)?);
+            .or(kronecker(&mut numbers, alpha)?)
+            .or(general(&mut numbers, alpha)?)
+            .or(scaling(&mut numbers)?)
+            .or(rotation(&mut numbers, alpha)?);
         match &mut change {
             Some(Change::LowRank(low_rank)) => {
                 low_rank.is_rank_stabilized = !has_tensor && stored.is_rank_stabilized;
@@ -334,14 +338,30 @@ fn scale(change: &mut Change, by: f64) {
             hadamard.alpha = Some(hadamard.alpha.unwrap_or(rank) * by);
         }
         Change::Kronecker(kronecker) => kronecker.fixed_scale = Some(kronecker.scale() * by),
-        // LyCORIS multiplies differences before it stores them.
-        Change::Full(_) | Change::Replacement(_) => {}
+        // LyCORIS multiplies the others before it stores them.
+        Change::Full(_)
+        | Change::Replacement(_)
+        | Change::General(_)
+        | Change::Scaling(_)
+        | Change::Rotation(_) => {}
     }
 }
 
 fn single(tensor: &Tensor) -> Option<f64> {
     let numbers: Vec<f32> = tensor.flatten_all().ok()?.to_vec1().ok()?;
     numbers.first().map(|number| f64::from(*number))
+}
+
+/// A tensor that is one number.
+fn one_of(what: &str, tensor: &Tensor) -> Unusable<f64> {
+    single(tensor)
+        .filter(|_| tensor.elem_count() == 1)
+        .ok_or_else(|| {
+            misfit(format!(
+                "{what} has shape {:?}, expected one number",
+                tensor.dims()
+            ))
+        })
 }
 
 fn flat_row(tensor: &Tensor) -> Unusable<Tensor> {
@@ -434,6 +454,54 @@ fn kronecker(numbers: &mut BTreeMap<Role, Tensor>, alpha: Option<f64>) -> Unusab
         (None, None) => Ok(None),
         (Some(first), Some(second)) => Ok(Some(Change::Kronecker(Kronecker::new(first, second, alpha)))),
         _ => Err("a LoKr without all of its factors".to_owned()),
+    }
+}
+
+fn general(numbers: &mut BTreeMap<Role, Tensor>, alpha: Option<f64>) -> Unusable<Option<Change>> {
+    let [a1, a2, b1, b2, core] = [
+        Factor::FirstA,
+        Factor::FirstB,
+        Factor::SecondA,
+        Factor::SecondB,
+        Factor::SecondCore,
+    ]
+    .map(|factor| numbers.remove(&Role::Glora(factor)));
+    match (a1, a2, b1, b2) {
+        (None, None, None, None) if core.is_none() => Ok(None),
+        (Some(a1), Some(a2), Some(b1), Some(b2)) => {
+            let plain = LowRank::new(b2, core, b1, alpha).map_err(misfit)?;
+            let general = General::new(a1, a2, plain).map_err(misfit)?;
+            Ok(Some(Change::General(Box::new(general))))
+        }
+        _ => Err("a GLoRA without all of its factors".to_owned()),
+    }
+}
+
+fn scaling(numbers: &mut BTreeMap<Role, Tensor>) -> Unusable<Option<Change>> {
+    let (factors, on_input) = (numbers.remove(&Role::Ia3), numbers.remove(&Role::OnInput));
+    match (factors, on_input) {
+        (None, None) => Ok(None),
+        (Some(factors), Some(on_input)) => {
+            let factors = factors.flatten_all().and_then(|factors| factors.to_vec1());
+            Ok(Some(Change::Scaling(Scaling {
+                factors: factors.map_err(|err| err.to_string())?,
+                on_input: single(&on_input).is_some_and(|on_input| on_input != 0.0),
+            })))
+        }
+        _ => Err("an IA3 without all of its parts".to_owned()),
+    }
+}
+
+fn rotation(numbers: &mut BTreeMap<Role, Tensor>, alpha: Option<f64>) -> Unusable<Option<Change>> {
+    let (blocks, rescale) = (numbers.remove(&Role::OftBlocks), numbers.remove(&Role::Rescale));
+    let rescale = rescale.map(|rescale| rescale.flatten_all().and_then(|rescale| rescale.to_vec1()));
+    let rescale = rescale.transpose().map_err(|err| err.to_string())?;
+    match blocks {
+        None if rescale.is_none() => Ok(None),
+        None => Err("an OFT without its blocks".to_owned()),
+        Some(blocks) => Rotation::new(blocks, alpha.unwrap_or(0.0), rescale)
+            .map(|rotation| Some(Change::Rotation(rotation)))
+            .map_err(misfit),
     }
 }
 

@@ -27,11 +27,21 @@ pub enum Role {
     BiasDiff,
     /// The weight itself.
     SetWeight,
+    /// GLoRA's factors: A's and B's halves, and B's core.
+    Glora(Factor),
+    /// IA³'s factors.
+    Ia3,
+    /// Whether IA³'s factors belong to the inputs: a number.
+    OnInput,
+    /// OFT's and BOFT's blocks.
+    OftBlocks,
+    /// What OFT multiplies outputs by at the end.
+    Rescale,
     /// Part of something that is not applied; its name.
     Other(&'static str),
 }
 
-/// Which of the factors of LoHa or LoKr.
+/// Which of the factors of LoHa, LoKr or GLoRA.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Factor {
     /// The first matrix, whole.
@@ -53,7 +63,7 @@ pub enum Factor {
 }
 
 /// Names of tensors within a module, without a final `.weight`.
-const ROLES: [(&str, Role); 43] = [
+const ROLES: [(&str, Role); 46] = [
     ("lora_down", Role::Down),
     ("lora_up", Role::Up),
     ("lora_mid", Role::Mid),
@@ -89,22 +99,26 @@ const ROLES: [(&str, Role); 43] = [
     ("w_norm", Role::Diff),
     ("b_norm", Role::BiasDiff),
     ("set_weight", Role::SetWeight),
-    ("oft_blocks", Role::Other("an OFT")),
+    ("oft_blocks", Role::OftBlocks),
+    ("rescale", Role::Rescale),
+    ("on_input", Role::OnInput),
     ("oft_diag", Role::Other("an OFT")),
-    ("a1", Role::Other("a GLoRA")),
-    ("a2", Role::Other("a GLoRA")),
-    ("b1", Role::Other("a GLoRA")),
-    ("b2", Role::Other("a GLoRA")),
+    ("a1", Role::Glora(Factor::FirstA)),
+    ("a2", Role::Glora(Factor::FirstB)),
+    ("b1", Role::Glora(Factor::SecondA)),
+    ("b2", Role::Glora(Factor::SecondB)),
+    ("bm", Role::Glora(Factor::SecondCore)),
     ("lora_embedding_A", Role::Other("a LoRA of an embedding")),
     ("lora_embedding_B", Role::Other("a LoRA of an embedding")),
 ];
 
 /// Relatives of LoRA that are not applied, by a part of their tensors' names.
-const RELATIVES: [(&str, &str); 15] = [
+const RELATIVES: [(&str, &str); 16] = [
     (".boft_", "a BOFT"),
-    (".oft_", "an OFT"),
-    (".ia3_", "an IA3"),
-    (".on_input", "an IA3"),
+    (".oft_R", "an OFT of PEFT"),
+    (".oft_r", "an OFT of PEFT"),
+    (".oft_s", "an OFT of PEFT"),
+    (".ia3_", "an IA3 of PEFT"),
     (".q_layer", "a T-LoRA"),
     (".p_layer", "a T-LoRA"),
     (".lambda_layer", "a T-LoRA"),
@@ -134,7 +148,11 @@ pub fn split(key: &str) -> Option<(&str, Role)> {
             .find_map(|end| module.strip_suffix(end))?;
         return Some((module, Role::Other("a LoRA with a bias of its own (lora_bias)")));
     }
-    by_end(bare).or_else(|| {
+    // LyCORIS calls the factors of an IA³ the module's weight.
+    let starts = ["lora_unet_", "lora_te1_", "lora_te2_", "lycoris_"];
+    let is_module = key != bare && !bare.contains('.') && starts.iter().any(|start| bare.starts_with(start));
+    let ia3 = is_module.then_some((bare, Role::Ia3));
+    ia3.or_else(|| by_end(bare)).or_else(|| {
         // PEFT puts the adapter's name between: `lora_A.default.weight`.
         let (bare, adapter) = bare.rsplit_once('.')?;
         let is_peft =

@@ -2,6 +2,7 @@
 
 mod damages;
 mod kinds;
+mod models;
 mod spellings;
 
 use std::fs;
@@ -85,4 +86,48 @@ fn weight_zero_leaves_no_trace() {
             .count(),
         8
     );
+}
+
+/// The change of one module of a file of PEFT, of constant matrices.
+fn peft_change(path: &Path) -> f32 {
+    let lora = Lora::open(path).unwrap();
+    let module = &lora.modules()[PROJ_IN];
+    let delta = module.delta().unwrap().unwrap();
+    delta.flatten_all().unwrap().to_vec1::<f32>().unwrap()[0]
+}
+
+#[test]
+fn a_folder_of_peft_is_opened_as_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let peft = "base_model.model.down_blocks.1.attentions.0.proj_in";
+    let (down, up) = (format!("{peft}.lora_A.weight"), format!("{peft}.lora_B.weight"));
+    let tensors: [(&str, &[usize], f32); 2] = [(&down, &[4, 8], 0.5), (&up, &[8, 4], 1.0)];
+    let ink = folder.path().join("ink");
+    fs::create_dir(&ink).unwrap();
+    write(&ink.join("adapter_model.safetensors"), &tensors);
+    // Without a word on it, alpha is the rank: 4 · 0.5 · 1.
+    assert_eq!(peft_change(&ink), 2.0);
+    let mut pattern = serde_json::json!({ "r": 4, "lora_alpha": 8, "use_rslora": false });
+    let mut says = |key: &str, value: serde_json::Value| {
+        pattern[key] = value;
+        fs::write(ink.join("adapter_config.json"), pattern.to_string()).unwrap();
+        // An import puts the same into the header of a file that stands alone.
+        let header: serde_json::Map<String, serde_json::Value> = pattern
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(key, value)| (format!("unet.{key}"), value.clone()))
+            .collect();
+        let header = serde_json::Value::Object(header).to_string();
+        let alone = folder.path().join("alone.safetensors");
+        write_with(&alone, &tensors, &[("lora_adapter_metadata", &header)]);
+        assert_eq!(peft_change(&alone), peft_change(&ink));
+        peft_change(&ink)
+    };
+    assert_eq!(says("lora_alpha", 8.into()), 4.0);
+    assert_eq!(says("use_rslora", true.into()), 8.0);
+    let special = serde_json::json!({ "attentions.0.proj_in": 2 });
+    assert_eq!(says("alpha_pattern", special), 2.0);
+    let source = edit::Source::open(&ink).unwrap();
+    assert_eq!(name_of(source.path()), "ink");
 }

@@ -243,3 +243,43 @@ fn step_counts_are_bounded() {
         assert_eq!(StepCount::try_from(n_steps), Err(InvalidStepCount(n_steps)));
     }
 }
+
+/// Algorithm 1 of Lin et al. 2023 in double precision. Weights use the ratios of the schedule before it, as in sd-scripts.
+#[test]
+fn zero_terminal_snr_leaves_nothing_at_the_end_and_weights_as_they_were() {
+    let usual = NoiseSchedule::for_training(&SchedulerConfig::default());
+    let config = SchedulerConfig {
+        prediction_type: PredictionType::VPrediction,
+        rescale_betas_zero_snr: true,
+        ..SchedulerConfig::default()
+    };
+    let schedule = NoiseSchedule::for_training(&config);
+    for (timestep, expected) in [
+        (0, 0.999_15),
+        (250, 0.652_457_015),
+        (500, 0.241_018_783),
+        (900, 0.002_960_393),
+        (998, 1.967_9e-7),
+        (999, 0.0),
+    ] {
+        let found = f64::from(schedule.alpha_cumprod(timestep));
+        assert!((found - expected).abs() < 1e-6, "timestep {timestep}: {found}");
+        assert_eq!(schedule.snr(timestep), usual.snr(timestep));
+    }
+    assert_eq!(schedule.mix(999), (0.0, 1.0));
+    // Samplers divide by what is left.
+    assert!(NoiseSchedule::new(&config).alpha_cumprod(999) > 0.0);
+}
+
+#[test]
+fn rectified_flow_mixes_between_timesteps() {
+    let config = SchedulerConfig {
+        prediction_type: PredictionType::Flow,
+        ..SchedulerConfig::default()
+    };
+    let schedule = NoiseSchedule::for_training(&config);
+    assert!(schedule.is_continuous());
+    assert_eq!(schedule.mix_at(250.5), (0.7495, 0.2505));
+    assert_eq!(schedule.mix_at(1000.0), (0.0, 1.0));
+    assert_eq!(schedule.snr_at(500.0), 1.0);
+}

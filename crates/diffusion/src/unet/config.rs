@@ -1,6 +1,9 @@
 //! Sizes of an SDXL U-Net, and the plan of its blocks that follows from them.
 
-use crate::weights::MAX_SIDE;
+use crate::{
+    layers::{ConvGeometry, LoraTarget, lora_key},
+    weights::MAX_SIDE,
+};
 
 /// No model has more blocks of one kind in a row: SDXL has 10 at most.
 const MAX_BLOCKS: usize = 100;
@@ -173,11 +176,11 @@ impl UnetConfig {
         for transformer in blocks.iter().filter_map(|block| block.transformer.as_ref()) {
             let c = transformer.channels;
             let mut push = |path: String, n_in, n_out| {
-                targets.push(LoraTarget {
-                    key: crate::layers::lora_key(super::LORA_PREFIX, &path),
+                targets.push(LoraTarget::linear(
+                    lora_key(super::LORA_PREFIX, &path),
                     n_in,
                     n_out,
-                });
+                ));
             };
             let name = &transformer.name;
             push(format!("{name}.proj_in"), c, c);
@@ -198,17 +201,50 @@ impl UnetConfig {
         }
         targets
     }
-}
 
-/// A linear layer that a LoRA can be trained for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LoraTarget {
-    /// Kohya's module name, prefix included.
-    pub key: String,
-    /// Values in a row of the layer's input.
-    pub n_in: usize,
-    /// Values in a row of the layer's output.
-    pub n_out: usize,
+    /// What kohya's LoRA covers besides where it has a `conv_dim`: every convolution of the residual blocks, the linear
+    /// layer of each that takes the timestep in, and the convolutions that halve and double the picture.
+    pub fn convolution_targets(&self) -> Vec<LoraTarget> {
+        let plan = self.plan();
+        let mut targets = Vec::new();
+        let key = |path: String| lora_key(super::LORA_PREFIX, &path);
+        let res_block = |targets: &mut Vec<LoraTarget>, name: &str, n_in: usize, n_out: usize| {
+            let path = |part: &str| key(format!("{name}.{part}"));
+            let same = ConvGeometry::SAME;
+            targets.push(LoraTarget::convolution(path("in_layers.2"), n_in, n_out, same));
+            targets.push(LoraTarget::linear(path("emb_layers.1"), self.time_dim(), n_out));
+            targets.push(LoraTarget::convolution(path("out_layers.3"), n_out, n_out, same));
+            if n_in != n_out {
+                let skip = path("skip_connection");
+                targets.push(LoraTarget::convolution(
+                    skip,
+                    n_in,
+                    n_out,
+                    ConvGeometry::POINTWISE,
+                ));
+            }
+        };
+        let side = |targets: &mut Vec<LoraTarget>, steps: &[Step], geometry: ConvGeometry| {
+            for step in steps {
+                match step {
+                    Step::Block(block) => {
+                        let name = format!("{}.0", block.name);
+                        res_block(targets, &name, block.in_channels, block.out_channels);
+                    }
+                    Step::Resample { name, channels } => {
+                        let key = key(name.clone());
+                        targets.push(LoraTarget::convolution(key, *channels, *channels, geometry));
+                    }
+                }
+            }
+        };
+        side(&mut targets, &plan.down, ConvGeometry::HALVE);
+        let middle = plan.middle.out_channels;
+        res_block(&mut targets, "middle_block.0", plan.middle.in_channels, middle);
+        res_block(&mut targets, "middle_block.2", middle, middle);
+        side(&mut targets, &plan.up, ConvGeometry::SAME);
+        targets
+    }
 }
 
 pub(super) struct Plan {

@@ -51,12 +51,11 @@ impl<D: Device> Embedding<D> {
         &self,
         graph: &mut G,
         timesteps: &[f32],
-        vector: &Tensor,
+        vector: &G::Value,
     ) -> TensorResult<G::Value> {
         let time = graph.constant(&sinusoids(timesteps, self.time[0].n_in())?)?;
         let time = perceptron(graph, &time, &self.time)?;
-        let vector = graph.constant(vector)?;
-        let vector = perceptron(graph, &vector, &self.vector)?;
+        let vector = perceptron(graph, vector, &self.vector)?;
         let embedding = graph.add(&time, &vector)?;
         graph.activate(&embedding, Activation::Silu)
     }

@@ -5,14 +5,14 @@ use candle_core::Result as TensorResult;
 use super::{UnetConfig, config::Block};
 use crate::{
     device::Device,
-    graph::{After, Graph},
+    graph::{After, Graph, Part},
     layers::{Conv2d, ConvGeometry, GroupNorm, Linear, Loader, WeightError},
 };
 
 /// Group norm of residual blocks and of the output: torch.nn.GroupNorm's default.
 pub(super) const NORM_EPS: f32 = 1e-5;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct ResBlock<D: Device> {
     in_norm: GroupNorm<D>,
     in_conv: Conv2d<D>,
@@ -55,13 +55,14 @@ impl<D: Device> ResBlock<D> {
         let channels = (block.in_channels, block.out_channels);
         Self::load(source, &format!("{}.0", block.name), channels, config)
     }
+}
 
+impl<D: Device> Part<D> for ResBlock<D> {
     /// `x [B, H, W, in]`, `embedding [B, time_dim]`: `[B, H, W, out]`.
-    pub(super) fn forward<G: Graph<Device = D>>(
+    fn forward<G: Graph<Device = D>>(
         &self,
         graph: &mut G,
-        x: &G::Value,
-        embedding: &G::Value,
+        [x, embedding]: [&G::Value; 2],
     ) -> TensorResult<G::Value> {
         let h = graph.group_norm(x, &self.in_norm, After::Silu)?;
         let h = graph.conv2d(&h, &self.in_conv)?;

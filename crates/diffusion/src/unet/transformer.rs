@@ -5,7 +5,7 @@ use candle_core::Result as TensorResult;
 use super::{UnetConfig, config::TransformerPlan};
 use crate::{
     device::Device,
-    graph::{After, Graph, Mask, picture_dims},
+    graph::{After, Graph, Mask, Part, picture_dims},
     layers::{GroupNorm, LayerNorm, Linear, Loader, WeightError},
 };
 
@@ -58,7 +58,7 @@ impl<D: Device> Transformer<D> {
         let h = graph.reshape(&h, &[batch, height * width, channels])?;
         let mut h = graph.linear(&h, &self.proj_in)?;
         for block in &self.blocks {
-            h = block.forward(graph, &h, context)?;
+            h = graph.part(block, [&h, context])?;
         }
         let h = graph.linear(&h, &self.proj_out)?;
         let h = graph.reshape(&h, &dims)?;
@@ -66,7 +66,7 @@ impl<D: Device> Transformer<D> {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Block<D: Device> {
     norm1: LayerNorm<D>,
     attn1: Attention<D>,
@@ -98,12 +98,13 @@ impl<D: Device> Block<D> {
             feed_out: linear("ff.net.2", (4 * c, c))?,
         })
     }
+}
 
+impl<D: Device> Part<D> for Block<D> {
     fn forward<G: Graph<Device = D>>(
         &self,
         graph: &mut G,
-        x: &G::Value,
-        context: &G::Value,
+        [x, context]: [&G::Value; 2],
     ) -> TensorResult<G::Value> {
         let h = graph.layer_norm(x, &self.norm1)?;
         let h = self.attn1.forward(graph, &h, &h)?;
@@ -119,7 +120,7 @@ impl<D: Device> Block<D> {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Attention<D: Device> {
     to_q: Linear<D>,
     to_k: Linear<D>,

@@ -5,7 +5,8 @@ use safetensors::Dtype;
 use super::TensorFile;
 
 /// Something by the beginning of a tensor's name.
-const BY_START: [(&str, &str); 30] = [
+const BY_START: [(&str, &str); 32] = [
+    ("lora_controlnet", "a Control-LoRA (a ControlNet)"),
     ("bundle_emb.", "a textual inversion (an embedding)"),
     ("emb_params", "a textual inversion (an embedding)"),
     ("string_to_param", "a textual inversion (an embedding)"),
@@ -33,7 +34,11 @@ const BY_START: [(&str, &str); 30] = [
     ("cond_stage_model.model.", "a Stable Diffusion 2 checkpoint"),
     ("joint_blocks.", "a Stable Diffusion 3 model"),
     ("double_blocks.", "a Flux model"),
-    ("single_transformer_blocks.", "a Flux model in diffusers' format"),
+    ("joint_transformer_blocks.", "an AuraFlow model"),
+    (
+        "single_transformer_blocks.",
+        "a Flux model or a relative of it, in diffusers' format",
+    ),
     ("model.diffusion_model.", "a U-Net or another denoiser alone"),
     ("first_stage_model.", "a VAE alone"),
     ("text_model.", "a text encoder"),
@@ -42,6 +47,42 @@ const BY_START: [(&str, &str); 30] = [
     ("down_blocks.", "a U-Net alone in diffusers' format"),
     ("model.layers.", "a language model"),
     ("body.", "an upscaler or a T2I-Adapter"),
+];
+
+/// Diffusion transformers and other files without a U-Net, in the same way; what tells one from another comes first.
+const WITHOUT_UNET: [(&str, &str); 17] = [
+    ("model.1.sub.", "an upscaler"),
+    ("model.0.conv.", "a detector (YOLO)"),
+    ("encoder.block.", "a text encoder (T5)"),
+    ("decoder.layers.", "a tiny autoencoder (TAESD)"),
+    ("taesd_", "a tiny autoencoder (TAESD)"),
+    ("latents", "the latents of a picture, as trainers cache them"),
+    (
+        "prompt_embeds",
+        "the encoded text of a caption, as trainers cache it",
+    ),
+    ("blk.", "a model with GGUF's names"),
+    ("state.", "the state of an optimizer"),
+    (
+        "noise_refiner.",
+        "a Lumina or Z-Image model, or a relative of them",
+    ),
+    ("adaln_single.", "a PixArt model or a relative of it"),
+    ("blocks.0.cross_attn.", "a Wan model or a relative of it"),
+    ("blocks.0.attn2.", "a Wan model or a relative of it"),
+    (
+        "transformer_blocks.0.attn.add_q_proj.",
+        "a Stable Diffusion 3 or Qwen-Image model, or a relative of them",
+    ),
+    ("transformer_blocks.", "a diffusion transformer"),
+    ("blocks.", "a diffusion transformer"),
+    ("layers.", "a diffusion transformer or a language model"),
+];
+
+/// Something by a part of a tensor's name, whatever is around it.
+const BY_PART: [(&str, &str); 2] = [
+    ("motion_modules.", "a motion module (AnimateDiff)"),
+    ("temporal_transformer_block", "a Stable Video Diffusion model"),
 ];
 
 /// Says what a file holds.
@@ -55,8 +96,15 @@ pub fn describe(file: &TensorFile) -> String {
     if is_hypernetwork(file) {
         return "a hypernetwork".to_owned();
     }
+    let holds = |part: &str| file.names().any(|name| name.contains(part));
+    if let Some((_, what)) = BY_PART.into_iter().find(|(part, _)| holds(part)) {
+        return what.to_owned();
+    }
     let has = |start: &str| file.names().any(|name| name.starts_with(start));
     if let Some((_, what)) = BY_START.into_iter().find(|(start, _)| has(start)) {
+        return what.to_owned();
+    }
+    if let Some(what) = without_unet(file) {
         return what.to_owned();
     }
     let is_table = |name: &str| {
@@ -70,6 +118,13 @@ pub fn describe(file: &TensorFile) -> String {
         (1, Some(name)) => format!("one tensor, `{name}`"),
         (n, name) => format!("{n} other tensors such as `{}`", name.unwrap_or_default()),
     }
+}
+
+/// What a file is that holds no U-Net, if that is known.
+pub(super) fn without_unet(file: &TensorFile) -> Option<&'static str> {
+    let has = |start: &str| file.names().any(|name| name.starts_with(start));
+    let found = WITHOUT_UNET.into_iter().find(|(start, _)| has(start))?;
+    Some(found.1)
 }
 
 /// A VAE alone, with the channels of its latents where they are not SDXL's 4.

@@ -51,12 +51,20 @@ pub enum FileError {
         /// The file.
         path: PathBuf,
     },
-    /// The file is something else, or a part of it is missing.
-    #[error("`{path}` is {what}")]
+    /// The file is something else.
+    #[error("`{path}` is {what}; expected a safetensors file")]
     Other {
         /// The file.
         path: PathBuf,
-        /// What it is, and what would be right.
+        /// What it is, and what to do about it.
+        what: String,
+    },
+    /// A part of the file is missing, or there is more than its header says.
+    #[error("`{path}` is {what}")]
+    WrongLength {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what to do about it.
         what: String,
     },
     /// The file is not safetensors, or is damaged.

@@ -1,6 +1,6 @@
 //! How single files call the parts of a model, what they hold besides, and what a file is that holds something else.
 
-use super::{Component, Part, TensorFile, names};
+use super::{Component, Part, TensorFile, kind, names};
 
 /// Parts of a base model, in the order of [`PARTS`](protocol::base::weights::PARTS).
 const N_PARTS: usize = 4;
@@ -234,7 +234,9 @@ pub(super) fn spelled(part: usize, name: &str, component: &Component) -> String 
 }
 
 /// Marks of files that are something else: a part of a tensor's name, and what they are. The first that is found counts.
-const OTHERS: [(&str, &str); 41] = [
+const OTHERS: [(&str, &str); 45] = [
+    ("^lora_controlnet", "a Control-LoRA (a ControlNet)"),
+    ("qkv_lora1.", "a LoRA for Flux with XLabs' names"),
     ("lora_down.", "a LoRA"),
     ("lora_up.", "a LoRA"),
     (".lora_A.", "a LoRA"),
@@ -246,7 +248,11 @@ const OTHERS: [(&str, &str); 41] = [
     ("double_blocks.0.img_attn", "a Flux model"),
     ("^double_blocks.", "a Flux model"),
     ("^model.diffusion_model.double_blocks.", "a Flux model"),
-    ("^single_transformer_blocks.", "a Flux model in diffusers' format"),
+    ("^joint_transformer_blocks.", "an AuraFlow model"),
+    (
+        "^single_transformer_blocks.",
+        "a Flux model or a relative of it, in diffusers' format",
+    ),
     ("joint_blocks.", "a Stable Diffusion 3 checkpoint"),
     (
         ".attn.add_q_proj.",
@@ -254,7 +260,7 @@ const OTHERS: [(&str, &str); 41] = [
     ),
     ("cap_embedder.", "a Lumina 2 or Z-Image model"),
     ("individual_token_refiner.", "a HunyuanVideo model"),
-    (".cross_attn.norm_k.", "a Wan model"),
+    (".cross_attn.norm_k.", "a Wan model or a relative of it"),
     (".adaln_modulation_cross_attn.", "a Cosmos or Anima model"),
     ("adaln_single.", "a PixArt or LTX model"),
     ("channelwise", "a Stable Cascade model"),
@@ -263,6 +269,7 @@ const OTHERS: [(&str, &str); 41] = [
         "a Kolors U-Net, whose text encoder is ChatGLM",
     ),
     ("motion_modules.", "a motion module of AnimateDiff"),
+    ("temporal_transformer_block", "a Stable Video Diffusion model"),
     ("^control_model.", "a ControlNet"),
     ("controlnet_", "a ControlNet"),
     ("input_hint_block.", "a ControlNet"),
@@ -318,6 +325,9 @@ pub(super) fn something_else(file: &TensorFile, parts: &[Component; N_PARTS]) ->
         .find(|(mark, _)| is_there(mark) && (!is_sdxl || changes_the_meaning(mark)));
     if let Some((_, what)) = known {
         return Some((*what).to_owned());
+    }
+    if let Some(what) = kind::without_unet(file).filter(|_| !is_sdxl) {
+        return Some(what.to_owned());
     }
     let alone = match parts.each_ref().map(Component::is_empty) {
         [false, true, true, true] => " alone",

@@ -10,7 +10,7 @@ const PREFIX: usize = 8;
 const WINDOW: usize = 4096;
 
 /// Files of other programs by their first bytes.
-const BY_START: [(&[u8], &str); 12] = [
+const BY_START: [(&[u8], &str); 19] = [
     (
         b"GGUF",
         "a GGUF file of quantized weights, which is not read; use the safetensors file of the same model",
@@ -29,7 +29,20 @@ const BY_START: [(&[u8], &str); 12] = [
         "an HDF5 file, which is not read; use the safetensors file of the same model",
     ),
     (b"BZh", "packed with bzip2: unpack it first"),
+    (b"MZ", "a Windows program"),
+    (b"\x7fELF", "a Linux program"),
+    (b"SQLite format 3", "an SQLite database"),
+    (b"\x93NUMPY", "a NumPy array"),
+    (
+        b"\x00\x05\x16\x07",
+        "what macOS keeps beside a file on foreign disks; use the file without `._` before its name",
+    ),
+    (b"d8:announce", "a torrent: download what it is for"),
+    (b"\xd0\xcf\x11\xe0", "a document of Microsoft Office"),
 ];
+
+/// ONNX and other protocol buffers say early by which program they were written.
+const ONNX: [&[u8]; 3] = [b"pytorch", b"onnx", b"tf2onnx"];
 
 /// Says what a file is that is not safetensors; none if it may be.
 pub(super) fn other(path: &Path, bytes: &[u8]) -> Option<FileError> {
@@ -40,9 +53,19 @@ pub(super) fn other(path: &Path, bytes: &[u8]) -> Option<FileError> {
         })
     };
     if bytes.is_empty() {
-        return is("empty: the download broke off, or never began; download it again");
+        return Some(FileError::WrongLength {
+            path: path.to_owned(),
+            what: "empty: the download broke off, or never began; download it again".to_owned(),
+        });
     }
     let window = &bytes[..bytes.len().min(WINDOW)];
+    if window.len() > PREFIX && window.iter().all(|byte| *byte == 0) {
+        return Some(FileError::WrongLength {
+            path: path.to_owned(),
+            what: "zeros where its header should be: the download was not finished; download it again"
+                .to_owned(),
+        });
+    }
     // A safetensors header begins with a brace, whatever the file is called.
     let may_be_whole = bytes.get(PREFIX) == Some(&b'{');
     if bytes.starts_with(b"PK\x03\x04") {
@@ -65,6 +88,14 @@ pub(super) fn other(path: &Path, bytes: &[u8]) -> Option<FileError> {
     }
     if let Some((_, what)) = BY_START.iter().find(|(start, _)| bytes.starts_with(start)) {
         return is(what);
+    }
+    let is_onnx = window.starts_with(b"\x08")
+        && ONNX.iter().any(|name| {
+            let start = &window[..window.len().min(64)];
+            start.windows(name.len()).any(|part| part == *name)
+        });
+    if is_onnx {
+        return is("an ONNX model, which is not read; use the safetensors file of the same model");
     }
     if window.get(257..262) == Some(b"ustar") {
         return is("a tar archive: unpack it first");
@@ -142,7 +173,7 @@ fn text(window: &[u8]) -> Option<&'static str> {
 /// Says how much of a safetensors file is missing, or is there beyond its end; none if its header makes no sense.
 pub(super) fn wrong_length(path: &Path, bytes: &[u8]) -> Option<FileError> {
     let is = |what: String| {
-        Some(FileError::Other {
+        Some(FileError::WrongLength {
             path: path.to_owned(),
             what,
         })

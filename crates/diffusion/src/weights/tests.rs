@@ -50,12 +50,45 @@ fn files_that_are_no_base_model() {
         |p| fs::write(p, b"PK\x03\x04......").unwrap(),
         &["pickled", "convert it to safetensors"],
     );
-    let cases: [(&str, &str); 5] = [
+    let cases: [(&str, &str); 20] = [
         ("lora_unet_x.lora_up.weight", "found a LoRA,"),
         ("cond_stage_model.transformer.x", "Stable Diffusion 1"),
         ("cond_stage_model.model.x", "Stable Diffusion 2"),
         ("conditioner.embedders.0.model.x", "refiner"),
         ("hello", "1 other tensors such as `hello`"),
+        (
+            "transformer_blocks.0.attn1.to_q.weight",
+            "found a diffusion transformer,",
+        ),
+        ("blocks.0.attn2.to_q.weight", "a Wan model or a relative of it"),
+        ("blocks.0.cross_attn.k.weight", "a Wan model or a relative of it"),
+        ("joint_transformer_blocks.0.attn.to_q.weight", "an AuraFlow model"),
+        (
+            "single_transformer_blocks.0.attn.to_q.weight",
+            "a Flux model or a relative of it, in diffusers' format",
+        ),
+        (
+            "noise_refiner.0.attention.to_q.weight",
+            "a Lumina or Z-Image model",
+        ),
+        (
+            "encoder.block.0.layer.0.SelfAttention.q.weight",
+            "a text encoder (T5)",
+        ),
+        ("decoder.layers.0.weight", "a tiny autoencoder (TAESD)"),
+        ("model.0.conv.weight", "a detector (YOLO)"),
+        ("latents_64x64", "the latents of a picture"),
+        ("blk.0.attn_q.weight", "a model with GGUF's names"),
+        ("lora_controlnet", "a Control-LoRA (a ControlNet)"),
+        (
+            "double_blocks.0.processor.qkv_lora1.down.weight",
+            "a LoRA for Flux with XLabs' names",
+        ),
+        (
+            "down_blocks.0.attentions.0.temporal_transformer_blocks.0.attn1.to_q.weight",
+            "a Stable Video Diffusion model",
+        ),
+        ("state.0.exp_avg", "the state of an optimizer"),
     ];
     for (tensor, expected) in cases {
         let write = |path: &Path| write_file(path, &[(tensor, &[1])]);

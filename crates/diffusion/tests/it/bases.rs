@@ -1,7 +1,7 @@
 //! Base models from everywhere: every spelling reads the same numbers, and what is damaged says so.
 
 mod damages;
-mod files;
+pub(crate) mod files;
 mod predictions;
 mod vaes;
 

@@ -173,7 +173,8 @@ fn trained_loras() {
     assert_eq!(trained.ranks(), (4, 4));
     assert_eq!(trained.metadata()["ss_network_dim"], "4");
     let adapters = lora::adapters(&base, [(&trained, 1.0)]).unwrap();
-    assert_eq!(adapters.keys().count(), trained.modules().len());
+    // SDXL does not look at the last layer of the first text encoder: six modules.
+    assert_eq!(adapters.keys().count(), trained.modules().len() - 6);
 
     let error = Lora::open(&folder.join("kohya-nan-lora.safetensors")).unwrap_err();
     assert!(

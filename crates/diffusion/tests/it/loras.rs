@@ -19,7 +19,7 @@ fn every_kind_is_what_its_library_makes_of_it() {
         let (case, key) = name.split_once('/').unwrap();
         cases.entry(case).or_default().push(key);
     }
-    assert_eq!(cases.len(), 24);
+    assert_eq!(cases.len(), 34);
     for (case, keys) in cases {
         let folder = tempfile::tempdir().unwrap();
         if let Some(config) = stored.metadata().get(case) {

@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod bases;
+mod foreign;
 mod golden;
 mod kohya;
 mod loras;
+mod merged;
 mod models;
 mod pictures;
 mod prompts;

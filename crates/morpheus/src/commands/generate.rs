@@ -11,6 +11,7 @@ use std::{
     time::Instant,
 };
 
+use agent::Measurements;
 use anyhow::{Context as _, bail};
 use candle_core::{DType, Tensor};
 use diffusion::{
@@ -33,7 +34,7 @@ use self::{
     options::{Seed, Size},
     prompts::TaggedLora,
 };
-use crate::{bases::BaseFlags, logging, output, progress};
+use crate::{bases::BaseFlags, logging, output, paths, progress};
 
 /// Denoising steps if nothing else is said.
 const DEFAULT_STEPS: u32 = 25;
@@ -160,8 +161,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         base_options.prediction = base_options.prediction.or(recorded.prediction);
     }
     let mut base = BaseModel::open_with(&plan.base, &base_options)?;
-    base.confirm_prediction()
-        .context("failed to find out what the base model predicts")?;
+    Measurements::at(&paths::work_dir()).tell(&mut base)?;
     for warning in base.info.warnings() {
         tracing::warn!(base = base.info.name, warning, "base model");
     }

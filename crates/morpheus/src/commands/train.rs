@@ -14,6 +14,7 @@ use std::{
 };
 
 use agent::{
+    Measurements,
     engine::{self, Base, Ended, Job, TrainEvent, Trained},
     kohya::Kohya,
 };
@@ -21,7 +22,7 @@ use anyhow::{Context as _, anyhow, bail, ensure};
 use diffusion::base::BaseOptions;
 use protocol::{
     agent::Directive,
-    preset::BaseClass,
+    preset::Family,
     recipe::{Engine, Recipe},
 };
 
@@ -29,14 +30,14 @@ use self::{journal::Journal, pictures::Pictures, recipe_file::RecipeFile, report
 use crate::{
     bases::{self, BaseFlags},
     kohya::{self, KohyaFlags},
-    logging, signals,
+    logging, paths, signals,
 };
 
 /// See [`crate::Command::Train`].
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// TOML file: base_model, name, dataset, and optionally trigger_word, preset, held_out, sample_prompts,
-    /// [parameters]
+    /// TOML file: base_model, name, dataset, and optionally trigger_word, preset, held_out, n_epochs, sample_prompts,
+    /// sample_prompts_file, [parameters]
     #[arg(value_name = "RECIPE.toml")]
     recipe: PathBuf,
     /// Folder for the LoRA, its verdict, samples and checkpoints
@@ -52,6 +53,9 @@ pub(crate) struct Args {
     /// Resume from the newest checkpoint in the output folder
     #[arg(long)]
     resume: bool,
+    /// Begin with this LoRA, of the same kind and rank, in place of one that changes nothing
+    #[arg(long, value_name = "FILE")]
+    start_from: Option<PathBuf>,
     /// Print JSON lines: every step, and the results at the end
     #[arg(long)]
     json: bool,
@@ -77,7 +81,13 @@ struct Setup {
     output: PathBuf,
     kohya: KohyaFlags,
     resume: bool,
+    start_from: Option<PathBuf>,
     json: bool,
+}
+
+/// The recipe of a file by itself.
+pub(crate) fn recipe_of(path: &Path) -> anyhow::Result<Recipe> {
+    RecipeFile::alone(path)
 }
 
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
@@ -91,11 +101,11 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         None => {}
     }
     let base_options = args.base.options();
-    let (base, class) = locate(&file.base_model, &base_options)?;
+    let (base, family) = locate(&file.base_model, &base_options)?;
     let pictures = Pictures::read(&file.dataset, file.held_out.as_deref())?;
     let recipe_name = args.recipe.display().to_string();
     let recipe = file
-        .resolve(class, pictures.captions())
+        .resolve(family, pictures.captions(), &pictures.manifest.items)
         .with_context(|| format!("the recipe `{recipe_name}` is invalid"))?;
     let output = match args.output {
         Some(output) => output,
@@ -109,6 +119,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         output,
         kohya: args.kohya,
         resume: args.resume,
+        start_from: args.start_from,
         json: args.json,
     };
     match (is_both, args.dry_run) {
@@ -138,6 +149,7 @@ fn one(setup: Setup) -> anyhow::Result<()> {
         .transpose()?;
     let reporter = Reporter::new(setup.json);
     reporter.dataset(&setup.pictures);
+    reporter.recipe(recipe, &setup.pictures);
     let trained = setup.train(recipe.engine(), output, resume_from, &reporter, None)?;
     reporter.finished(&verdict_path(output), &trained)?;
     check_passed(output, &trained)
@@ -163,8 +175,10 @@ impl Setup {
             recipe,
             base: self.base.clone(),
             base_options: self.base_options.clone(),
+            measurements: Measurements::at(&paths::work_dir()),
             manifest: self.pictures.manifest.clone(),
             pictures: self.pictures.finder(),
+            start_from: self.start_from.clone(),
             resume_from,
             folder: folder.to_owned(),
         };
@@ -267,15 +281,16 @@ async fn drive(
     }
 }
 
-/// Location and size class of the base model, without loading it.
-fn locate(base_model: &str, options: &BaseOptions) -> anyhow::Result<(Base, BaseClass)> {
+/// Location and family of the base model, without loading it.
+fn locate(base_model: &str, options: &BaseOptions) -> anyhow::Result<(Base, Family)> {
     if base_model == bases::BUILT_IN {
         let built_in = bases::built_in();
-        return Ok((Base::BuiltIn(base_model.to_owned()), built_in.model.class));
+        return Ok((Base::BuiltIn(base_model.to_owned()), built_in.model.family));
     }
     let path = PathBuf::from(base_model);
     let facts = bases::inspect_with(&path, options).map_err(|problem| anyhow!("base_model: {problem}"))?;
-    Ok((Base::Path(path), facts.class))
+    let family = bases::family(&path, &facts);
+    Ok((Base::Path(path), family))
 }
 
 fn newest_checkpoint(folder: &Path, engine: Engine) -> anyhow::Result<PathBuf> {

@@ -153,6 +153,7 @@ fn lost_files_make_the_command_fail_and_are_named() {
             file_name: "cover.png".to_owned(),
             caption: String::new(),
             split: protocol::dataset::Split::Train,
+            showing: protocol::dataset::Showing::default(),
             width: 8,
             height: 8,
             size_bytes: 1,

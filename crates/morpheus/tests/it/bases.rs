@@ -1,6 +1,10 @@
 //! Base models from elsewhere, with the real server, real agents and a simulated Hugging Face.
 
-use std::{fs::File, path::Path, process::Stdio};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
 
 use serde_json::{Value, json};
 use sim::hub::Hub;
@@ -9,7 +13,7 @@ use crate::{
     api::Api,
     jobs::events,
     pool::Member,
-    support::{Server, morpheus},
+    support::{Server, morpheus, path, run},
 };
 
 /// The built-in base as the folder that it is made from.
@@ -151,6 +155,80 @@ async fn a_folder_of_the_server_reaches_another_machine_by_way_of_the_object_sto
     let kept = data.path().join("attic/bases");
     let folders = std::fs::read_dir(kept).unwrap().flatten();
     assert_eq!(folders.filter(|entry| entry.path().is_dir()).count(), 1);
+}
+
+/// The base is measured once, by the server; whoever needs it later knows it.
+#[tokio::test]
+async fn what_a_base_does_is_said_in_the_same_words_everywhere() {
+    const NOTE: &str =
+        "the setting says v-prediction, but it behaves like epsilon; it is taken as v-prediction";
+    let hub = Hub::start().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let base = copy_of_tiny(folder.path());
+    let data = folder.path().join("data");
+    let declared = format!("here={},prediction=v", base.display());
+    let server = start(&data, &hub, &declared);
+    let api = Api::of(&server);
+    let registered = ready(&api, "here").await;
+    assert_eq!(registered["notes"], json!([NOTE]), "{registered}");
+    assert_eq!(registered["measured"]["is"], "epsilon");
+    assert_eq!(registered["settings"], json!({ "prediction": "v" }));
+    let offered = api.get("/api/v1/base-models").await;
+    assert_eq!(find(&offered, "here")["notes"], json!([NOTE]), "{offered}");
+    assert_eq!(find(&offered, "here")["prediction"], "v");
+
+    let out = folder.path().join("a.png");
+    let drawn = run([
+        "generate",
+        "--base",
+        path(&base),
+        "--prediction",
+        "v",
+        "--prompt",
+        "zora",
+        "--steps",
+        "1",
+        "--out",
+        path(&out),
+    ]);
+    let said = String::from_utf8_lossy(&drawn.stderr).into_owned();
+    assert!(drawn.status.success() && said.contains(NOTE), "{said}");
+    // Which knows what was measured on this machine.
+    let doctor = run(["doctor", "--json", "--data", path(&data), "--base", &declared]);
+    let found = String::from_utf8_lossy(&doctor.stdout).into_owned();
+    assert!(found.contains(NOTE), "{found}");
+}
+
+#[tokio::test]
+async fn a_base_with_numbers_that_are_not_finite_fails_when_it_is_registered() {
+    let hub = Hub::start().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let base = copy_of_tiny(folder.path());
+    let unet = base.join("unet/diffusion_pytorch_model.safetensors");
+    let mut bytes = std::fs::read(&unet).unwrap();
+    let end = bytes.len();
+    // Half precision.
+    bytes[end - 2..].copy_from_slice(&0x7e00_u16.to_le_bytes());
+    std::fs::write(&unet, bytes).unwrap();
+    let server = start(
+        &folder.path().join("data"),
+        &hub,
+        &format!("broken={}", base.display()),
+    );
+    let api = Api::of(&server);
+    let all = api
+        .wait_for("/api/v1/registered-base-models", |bases| {
+            find(bases, "broken")["state"] == "failed"
+        })
+        .await;
+    let problem = find(&all, "broken")["problem"].as_str().unwrap();
+    assert!(problem.contains("the base model is broken"), "{problem}");
+}
+
+fn copy_of_tiny(folder: &Path) -> PathBuf {
+    let to = folder.join("base");
+    diffusion::base::export_built_in("tiny-xl", &to).unwrap();
+    to
 }
 
 #[tokio::test]

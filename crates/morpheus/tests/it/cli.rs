@@ -7,8 +7,8 @@ use crate::support::{fail, morpheus, path, run, succeed};
 #[test]
 fn every_command_explains_itself() {
     for command in [
-        "serve", "agent", "train", "generate", "lora", "dataset", "backup", "restore", "objects", "db",
-        "demo", "doctor", "version",
+        "serve", "agent", "train", "recipe", "generate", "lora", "dataset", "backup", "restore", "objects",
+        "db", "demo", "doctor", "version",
     ] {
         let help = succeed([command, "--help"]);
         assert!(help.contains("Usage: morpheus"), "{command}: {help}");

@@ -11,8 +11,10 @@ use protocol::{
     address::masked,
     agent::{ClaimRequest, Finish, Heartbeat, NewArtifact},
     base::{BaseSource, Prediction},
+    foreign::{self, Format},
     job::CreateJob,
-    preset::BaseClass,
+    parameters::ParameterOverrides,
+    preset::{BaseClass, Family},
     recipe::{Recipe, RecipeRequest},
 };
 use safetensors::{Dtype, serialize, tensor::TensorView};
@@ -325,6 +327,7 @@ fn fuzz_jobs() {
                 preset: job.preset,
                 overrides: job.parameters.clone(),
                 sample_prompts: job.sample_prompts.clone(),
+                start_from: job.start_from,
             };
             match Recipe::resolve(request, class) {
                 Ok(recipe) => {
@@ -332,6 +335,35 @@ fn fuzz_jobs() {
                     assert!(again::<Recipe>(&written).is_some(), "a valid recipe stays valid");
                 }
                 Err(errors) => assert!(errors.0.iter().all(|error| !error.message.is_empty())),
+            }
+        }
+    });
+}
+
+/// Settings of other trainers, which people share.
+#[test]
+fn fuzz_foreign_settings() {
+    let request = |overrides| RecipeRequest {
+        base_model: "sdxl".to_owned(),
+        name: "zora".to_owned(),
+        sample_prompts: vec!["zora, smiling".into()],
+        overrides,
+        ..RecipeRequest::default()
+    };
+    let recipe = Recipe::resolve(request(ParameterOverrides::default()), Family::Sdxl).unwrap();
+    let files = Format::ALL.map(|format| {
+        let text = foreign::export(&recipe, format).text;
+        assert_eq!(foreign::import(&text).unwrap().format, format, "{text}");
+        text.into_bytes()
+    });
+    sim::fuzz::run("foreign_settings", &files, |input| {
+        let Ok(imported) = foreign::import(&String::from_utf8_lossy(input)) else {
+            return;
+        };
+        assert!(imported.left_out.iter().all(|left| !left.reason.is_empty()));
+        if let Ok(recipe) = Recipe::resolve(request(imported.parameters), Family::Sdxl) {
+            for format in Format::ALL {
+                foreign::export(&recipe, format);
             }
         }
     });

@@ -21,6 +21,8 @@ pub(crate) fn morpheus() -> Command {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MORPHEUS_")) {
         command.env_remove(name);
     }
+    // What is kept of base models goes into the folder of the build, not into that of whoever tests.
+    command.env("XDG_CACHE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
     command
 }
 

@@ -3,22 +3,22 @@
 use std::{
     fs,
     io::{self, Read as _},
-    path::{Path, PathBuf},
+    path::Path,
     time::Duration,
 };
 
 use protocol::{
-    base::BaseFacts,
+    base::{BaseFacts, Prediction},
     limits::{BASE_DISK_SILENCE, MAX_BASE_FOLDER_NAMES, MAX_BASE_TEXT_BYTES, MAX_TENSOR_HEADER_BYTES},
     problem::chain,
 };
-use store::bases::File;
+use store::bases::{File, Located};
 
 use super::{
     Inspect,
     files::{self, Prefer},
     places::{By, Opened, OwnFiles, PathError, Places},
-    skeleton::{self, Skeleton},
+    skeleton::{self, NamedVae, Skeleton, Subject},
 };
 
 /// Bytes that are read of a file without a header.
@@ -36,9 +36,18 @@ pub(crate) struct Disk {
 #[derive(Debug)]
 pub(crate) struct Looked {
     pub(crate) facts: BaseFacts,
-    /// The file or folder, with links resolved.
-    pub(crate) place: PathBuf,
+    /// The file or folder and the VAE, with links resolved.
+    pub(crate) located: Located,
+    /// Its files, and the VAE.
     pub(crate) files: Vec<File>,
+}
+
+/// A VAE of this machine that is named beside a base model.
+#[derive(Debug)]
+pub(crate) struct VaeOnDisk {
+    pub(crate) vae: NamedVae,
+    /// The file, with links resolved.
+    pub(crate) place: String,
 }
 
 impl Disk {
@@ -50,8 +59,53 @@ impl Disk {
         }
     }
 
+    /// Reads the first bytes of a VAE, which is a single file.
+    pub(crate) fn look_at_vae(&self, path: &Path) -> Result<VaeOnDisk, String> {
+        let place = self.places.resolve(path, self.by).map_err(|err| chain(&err))?;
+        if place.is_dir() {
+            return Err(format!(
+                "the VAE `{}` is a folder: name the safetensors file in it",
+                path.display()
+            ));
+        }
+        let mut opened = self.open_at(&place).map_err(|err| chain(&err))?;
+        let start = start(&mut opened, true).map_err(|err| unreadable(path, &err))?;
+        let file = File {
+            path: skeleton::file_name(&place.to_string_lossy()),
+            url: None,
+            size_bytes: opened.size_bytes,
+            sha256: None,
+            is_vae: true,
+        };
+        let shown = path.display().to_string();
+        Ok(VaeOnDisk {
+            vae: NamedVae { file, start, shown },
+            place: place.display().to_string(),
+        })
+    }
+
     /// Looks whether there is an SDXL model, and which files it is made of. Only headers are read.
-    pub(crate) fn look(&self, path: &Path, inspect: Inspect) -> Result<Looked, String> {
+    pub(crate) fn look(
+        &self,
+        path: &Path,
+        prediction: Option<Prediction>,
+        vae: Option<&VaeOnDisk>,
+        inspect: Inspect,
+    ) -> Result<Looked, String> {
+        let named = vae.map(|vae| &vae.vae);
+        let mut looked = self.look_beside(path, prediction, named, inspect)?;
+        looked.located.vae_place = vae.map(|vae| vae.place.clone());
+        Ok(looked)
+    }
+
+    /// The same with a VAE that may be elsewhere.
+    pub(crate) fn look_beside(
+        &self,
+        path: &Path,
+        prediction: Option<Prediction>,
+        vae: Option<&NamedVae>,
+        inspect: Inspect,
+    ) -> Result<Looked, String> {
         let place = self.places.resolve(path, self.by).map_err(|err| chain(&err))?;
         let is_folder = place.is_dir();
         let names = if is_folder {
@@ -77,22 +131,35 @@ impl Disk {
                 url: None,
                 size_bytes: opened.size_bytes,
                 sha256: None,
+                is_vae: false,
             });
         }
         let only = files
             .first()
             .filter(|_| !is_folder)
             .map(|file| file.path.as_str());
+        let subject = Subject {
+            file: only,
+            shown: &path.display().to_string(),
+            prediction,
+            vae,
+        };
+        let facts = skeleton.inspect(&subject, inspect)?;
+        files.extend(vae.map(|vae| vae.file.clone()));
+        let located = Located {
+            place: Some(place.display().to_string()),
+            vae_place: None,
+        };
         Ok(Looked {
-            facts: skeleton.inspect(only, &path.display().to_string(), inspect)?,
-            place,
+            facts,
+            located,
             files,
         })
     }
 
     /// Opens a file of a base that was looked at.
     pub(crate) fn open(&self, place: &Path, file: &File) -> Result<Opened, String> {
-        let at = if place.is_dir() {
+        let at = if place.is_dir() && !file.is_vae {
             place.join(&file.path)
         } else {
             place.to_owned()
@@ -133,9 +200,8 @@ fn wanted(folder: &Path) -> io::Result<Vec<String>> {
             }
         }
     }
-    let wanted = files::diffusers(names.iter().map(String::as_str), Prefer::Full);
-    let wanted = wanted.map_err(io::Error::other)?;
-    Ok(wanted.into_iter().map(str::to_owned).collect())
+    let present = files::present(names.iter().map(String::as_str), Prefer::Full);
+    Ok(present.into_iter().map(str::to_owned).collect())
 }
 
 /// The part that describes the file: its header, or all of a text file.

@@ -35,12 +35,21 @@ struct Lfs {
 /// Maximum number of names in a message.
 const MOST_NAMES: usize = 8;
 
+/// What is wanted of a repository.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Wanted<'a> {
+    /// A file; without, its only checkpoint or its diffusers folder.
+    pub(crate) file: Option<&'a str>,
+    /// Parts of a diffusers folder that come from elsewhere.
+    pub(crate) named: &'a [&'a str],
+}
+
 /// The files of a base model in a repository, at the commit that the revision stands for now.
 pub(crate) async fn files(
     web: &Web,
     repository: &str,
     revision: Option<&str>,
-    file: Option<&str>,
+    wanted: Wanted<'_>,
 ) -> Result<Vec<File>, String> {
     let endpoint = &web.hub().endpoint;
     let named = revision.unwrap_or("main");
@@ -56,14 +65,14 @@ pub(crate) async fn files(
         err => err.to_string(),
     })?;
     let paths = found.siblings.iter().map(|sibling| sibling.rfilename.as_str());
-    let wanted = match file {
+    let wanted = match wanted.file {
         Some(file) => vec![
             paths
                 .clone()
                 .find(|path| *path == file)
                 .ok_or_else(|| format!("`{repository}` has no file `{file}`{}", has(paths)))?,
         ],
-        None => choose(repository, paths)?,
+        None => choose(repository, paths, wanted.named)?,
     };
     wanted
         .into_iter()
@@ -77,6 +86,7 @@ pub(crate) async fn files(
                 url: Some(format!("{endpoint}/{repository}/resolve/{}/{path}", found.sha)),
                 size_bytes: lfs.map(|lfs| lfs.size).or(sibling.size).unwrap_or(0),
                 sha256: lfs.map(|lfs| lfs.sha256.to_ascii_lowercase()),
+                is_vae: false,
             })
         })
         .collect()
@@ -85,9 +95,10 @@ pub(crate) async fn files(
 fn choose<'a>(
     repository: &str,
     paths: impl Iterator<Item = &'a str> + Clone,
+    named: &[&str],
 ) -> Result<Vec<&'a str>, String> {
     if paths.clone().any(|path| path == files::INDEX) {
-        return files::diffusers(paths.clone(), Prefer::Half).map_err(|problem| {
+        return files::diffusers(paths.clone(), Prefer::Half, named).map_err(|problem| {
             format!(
                 "the diffusers folder of `{repository}` has {problem}{}",
                 has(paths)

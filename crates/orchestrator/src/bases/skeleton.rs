@@ -8,12 +8,39 @@ use std::{
 };
 
 use protocol::{
-    base::BaseFacts,
+    base::{BaseFacts, Prediction},
     limits::{MAX_BASE_FILE_BYTES, MAX_BASE_FILES},
 };
 use tempfile::TempDir;
 
-use super::{Inspect, files};
+use store::bases::File;
+
+use super::{Beside, Inspect, files};
+
+/// Where a VAE lies that is named beside a base model.
+const VAE_FOLDER: &str = "named-vae";
+
+/// The first bytes of a VAE that is named beside a base model.
+#[derive(Debug)]
+pub(crate) struct NamedVae {
+    pub(crate) file: File,
+    pub(crate) start: Vec<u8>,
+    /// As messages call it.
+    pub(crate) shown: String,
+}
+
+/// What is looked at in a skeleton.
+#[derive(Debug)]
+pub(crate) struct Subject<'a> {
+    /// One of its files, or all of it.
+    pub(crate) file: Option<&'a str>,
+    /// As messages call it.
+    pub(crate) shown: &'a str,
+    /// What its owner says that it predicts.
+    pub(crate) prediction: Option<Prediction>,
+    /// A VAE in place of its own.
+    pub(crate) vae: Option<&'a NamedVae>,
+}
 
 /// The folder; it is deleted when this value is dropped.
 #[derive(Debug)]
@@ -37,18 +64,32 @@ impl Skeleton {
         write(&path, start, size_bytes).map_err(|err| format!("`{}` cannot be used: {err}", path.display()))
     }
 
-    /// Looks at one of its files, or at all of it. What is said of it speaks of `shown`.
-    pub(crate) fn inspect(
-        &self,
-        file: Option<&str>,
-        shown: &str,
-        inspect: Inspect,
-    ) -> Result<BaseFacts, String> {
-        let path = match file {
+    /// Looks at a base model.
+    pub(crate) fn inspect(&self, subject: &Subject<'_>, inspect: Inspect) -> Result<BaseFacts, String> {
+        let path = match subject.file {
             Some(file) => self.0.path().join(file),
             None => self.0.path().to_owned(),
         };
-        inspect(&path).map_err(|problem| problem.replace(&path.display().to_string(), shown))
+        let vae = match subject.vae {
+            Some(vae) => {
+                let name = format!("{VAE_FOLDER}/{}", file_name(&vae.file.path));
+                self.put(&name, &vae.start, vae.file.size_bytes)?;
+                Some(self.0.path().join(name))
+            }
+            None => None,
+        };
+        let beside = Beside {
+            prediction: subject.prediction,
+            vae: vae.as_deref(),
+        };
+        inspect(&path, beside).map_err(|problem| {
+            // The folder of the model is above that of the VAE.
+            let problem = match (&vae, subject.vae) {
+                (Some(path), Some(vae)) => problem.replace(&path.display().to_string(), &vae.shown),
+                _ => problem,
+            };
+            problem.replace(&path.display().to_string(), subject.shown)
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use protocol::{
-    limits::MAX_LORA_BYTES,
+    limits::{MAX_LORA_BYTES, MAX_SAFETENSORS_HEADER_BYTES},
     safetensors::{self, Header},
 };
 use sha2::{Digest as _, Sha256};
@@ -17,7 +17,7 @@ use tempfile::NamedTempFile;
 use super::Scan;
 
 /// Bytes that are read at once.
-const PIECE_BYTES: usize = 1 << 20;
+pub(super) const PIECE_BYTES: usize = 1 << 20;
 
 /// An uploaded file, whole, before it is stored. It goes when this is dropped.
 #[derive(Debug)]
@@ -34,20 +34,31 @@ impl Incoming {
     /// # Errors
     /// If the disk fails.
     pub fn write(folder: &Path, mut next: impl FnMut() -> Option<Bytes>) -> io::Result<Option<Self>> {
-        let mut file = NamedTempFile::new_in(folder)?;
-        let (mut size_bytes, mut hasher) = (0, Sha256::new());
+        let mut written = Writer::new(NamedTempFile::new_in(folder)?);
+        let mut n_bytes = 0;
         while let Some(piece) = next() {
-            size_bytes += piece.len() as u64;
-            if size_bytes <= MAX_LORA_BYTES {
-                hasher.update(&piece);
-                file.write_all(&piece)?;
+            n_bytes += piece.len() as u64;
+            if n_bytes <= MAX_LORA_BYTES {
+                written.write_all(&piece)?;
             }
         }
-        file.flush()?;
-        Ok((size_bytes <= MAX_LORA_BYTES).then(|| Self {
-            file,
-            size_bytes,
-            sha256: hex::encode(hasher.finalize()),
+        let file = written.done()?;
+        Ok((n_bytes <= MAX_LORA_BYTES).then_some(file))
+    }
+
+    /// How a file with a header exceeds the limit for it, whatever else is wrong with the file. Blocks.
+    pub(crate) fn beyond_limits(&self) -> io::Result<Option<String>> {
+        let prefix = read(&mut self.file.reopen()?, safetensors::PREFIX_BYTES)?;
+        let header_bytes = prefix
+            .first_chunk()
+            .map_or(0, |prefix| u64::from_le_bytes(*prefix));
+        let is_there = header_bytes <= self.size_bytes.saturating_sub(safetensors::PREFIX_BYTES);
+        Ok((is_there && header_bytes > MAX_SAFETENSORS_HEADER_BYTES).then(|| {
+            format!(
+                "has a header of {} MiB, which must have at most {} MiB; that of a LoRA for SDXL has less than one",
+                header_bytes >> 20,
+                MAX_SAFETENSORS_HEADER_BYTES >> 20
+            )
         }))
     }
 
@@ -81,12 +92,51 @@ impl Incoming {
     }
 }
 
+/// Writes a file, and hashes it.
+pub(super) struct Writer {
+    file: NamedTempFile,
+    size_bytes: u64,
+    hasher: Sha256,
+}
+
+impl Writer {
+    pub(super) fn new(file: NamedTempFile) -> Self {
+        Self {
+            file,
+            size_bytes: 0,
+            hasher: Sha256::new(),
+        }
+    }
+
+    pub(super) fn done(mut self) -> io::Result<Incoming> {
+        self.file.flush()?;
+        Ok(Incoming {
+            file: self.file,
+            size_bytes: self.size_bytes,
+            sha256: hex::encode(self.hasher.finalize()),
+        })
+    }
+}
+
+impl io::Write for Writer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n_written = self.file.write(bytes)?;
+        self.hasher.update(&bytes[..n_written]);
+        self.size_bytes += n_written as u64;
+        Ok(n_written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
 fn broken(err: &safetensors::HeaderError) -> String {
     format!("is not a whole safetensors file: {err}; download or copy it again")
 }
 
 /// At most so many bytes.
-fn read(file: &mut File, most: u64) -> io::Result<Vec<u8>> {
+pub(super) fn read(file: &mut File, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)

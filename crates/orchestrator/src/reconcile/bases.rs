@@ -7,7 +7,7 @@
 use std::{
     error::Error,
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -18,7 +18,7 @@ use std::{
 use bytes::Bytes;
 use futures::{Stream, stream};
 use protocol::{
-    base::{BaseFacts, BaseSource, BaseState},
+    base::{BaseFacts, BaseSource, BaseState, Measured},
     limits::{
         BASE_DISK_SILENCE, MAX_BASE_TEXT_BYTES, MAX_BASE_WORK, MAX_BASES_AT_ONCE, MAX_TENSOR_HEADER_BYTES,
     },
@@ -27,7 +27,7 @@ use protocol::{
 use sha2::{Digest as _, Sha256};
 use store::{
     BlobKey,
-    bases::{self, Base, File, Learned},
+    bases::{self, Base, File, Learned, Located},
     damage,
 };
 use tokio::{io::AsyncReadExt as _, task::JoinSet, time::timeout};
@@ -35,11 +35,11 @@ use tokio::{io::AsyncReadExt as _, task::JoinSet, time::timeout};
 use crate::{
     Orchestrator, ServiceError, ServiceResult,
     bases::{
-        Inspect,
+        Beside, Inspect, Unmeasured,
         disk::{self, Disk},
         files, hub,
         places::By,
-        skeleton::{self, Skeleton, file_name},
+        skeleton::{self, NamedVae, Skeleton, Subject, file_name},
         web::{Reader, Web},
     },
 };
@@ -160,31 +160,36 @@ impl Orchestrator {
             .inspect_base
             .ok_or("this server looks at no base models")?;
         let disk = self.on_disk(base);
+        let vae = self.named_vae(base, &web, &disk).await?;
+        let vae_place = vae.as_ref().and_then(|(_, place)| place.clone());
+        let vae = vae.map(|(vae, _)| vae);
         let (mut found, facts, place) = match &base.source {
             BaseSource::Path(path) => {
-                let (disk, path) = (Arc::clone(&disk), PathBuf::from(path));
+                let (disk, path, prediction) = (Arc::clone(&disk), PathBuf::from(path), base.said.prediction);
                 let looking = path.clone();
-                let looked = disk::patiently(&path, move || disk.look(&looking, inspect)).await?;
-                (looked.files, looked.facts, Some(looked.place))
+                let looked = disk::patiently(&path, move || {
+                    disk.look_beside(&looking, prediction, vae.as_ref(), inspect)
+                })
+                .await?;
+                (looked.files, looked.facts, looked.located.place)
             }
             BaseSource::Url { url, sha256 } => {
-                let file = File {
-                    path: file_name(url),
-                    url: Some(url.clone()),
-                    size_bytes: 0,
-                    sha256: sha256.clone(),
-                };
-                let mut found = vec![file];
+                let mut found = vec![on_the_web(url, sha256.clone())];
                 let skeleton = fetched(&web, &mut found).await?;
                 let only = Some(found[0].path.clone());
-                (found, look(skeleton, only, base, inspect).await?, None)
+                found.extend(vae.as_ref().map(|vae| vae.file.clone()));
+                (found, look(skeleton, only, base, vae, inspect).await?, None)
             }
             BaseSource::Hub {
                 repository,
                 revision,
                 file,
             } => {
-                let mut found = hub::files(&web, repository, revision.as_deref(), file.as_deref()).await?;
+                let wanted = hub::Wanted {
+                    file: file.as_deref(),
+                    named: if vae.is_some() { &["vae"] } else { &[] },
+                };
+                let mut found = hub::files(&web, repository, revision.as_deref(), wanted).await?;
                 let skeleton = fetched(&web, &mut found).await?;
                 let only = match found.as_mut_slice() {
                     // Its folder in the repository says nothing.
@@ -195,16 +200,18 @@ impl Orchestrator {
                     }
                     _ => None,
                 };
-                (found, look(skeleton, only, base, inspect).await?, None)
+                found.extend(vae.as_ref().map(|vae| vae.file.clone()));
+                (found, look(skeleton, only, base, vae, inspect).await?, None)
             }
         };
-        let place = place.map(|place| place.display().to_string());
+        let located = Located { place, vae_place };
         if !base.is_hashed() {
             // Jobs on this machine may begin before the hash is known.
-            self.learn(base, facts.clone(), place.clone(), &found).await?;
+            self.learn(base, facts.clone(), located.clone(), &found).await?;
         }
         let base = &Base {
-            place: place.clone(),
+            place: located.place.clone(),
+            vae_place: located.vae_place.clone(),
             ..base.clone()
         };
         for file in &mut found {
@@ -212,19 +219,118 @@ impl Orchestrator {
                 file.sha256 = Some(hash(open(base, file, &web, &disk).await?, file, n_bytes).await?);
             }
         }
-        self.learn(base, facts, place, &found).await
+        self.learn(base, facts, located, &found).await?;
+        self.measure(base).await
+    }
+
+    /// The first bytes of a VAE that is named beside a base, and where it is if on this machine.
+    async fn named_vae(
+        &self,
+        base: &Base,
+        web: &Web,
+        disk: &Arc<Disk>,
+    ) -> Result<Option<(NamedVae, Option<String>)>, String> {
+        let Some(source) = &base.said.vae else {
+            return Ok(None);
+        };
+        let mut found = match source {
+            BaseSource::Path(path) => {
+                let (disk, path) = (Arc::clone(disk), PathBuf::from(path));
+                let looking = path.clone();
+                let looked = disk::patiently(&path, move || disk.look_at_vae(&looking)).await?;
+                return Ok(Some((looked.vae, Some(looked.place))));
+            }
+            BaseSource::Url { url, sha256 } => on_the_web(url, sha256.clone()),
+            BaseSource::Hub {
+                repository,
+                revision,
+                file,
+            } => {
+                let wanted = hub::Wanted {
+                    file: file.as_deref(),
+                    ..hub::Wanted::default()
+                };
+                let found = hub::files(web, repository, revision.as_deref(), wanted).await?;
+                let [found] = <[File; 1]>::try_from(found)
+                    .map_err(|_| "the VAE is a folder: name the file, hf:OWNER/REPOSITORY:FILE".to_owned())?;
+                found
+            }
+        };
+        let start = head(web, &mut found).await?;
+        found.path = file_name(&found.path);
+        found.is_vae = true;
+        let vae = NamedVae {
+            file: found,
+            start,
+            shown: source.shown(),
+        };
+        Ok(Some((vae, None)))
+    }
+
+    /// Measures what the U-Net of a base on this machine does, once for the same weights. It is an error if its numbers
+    /// cannot be used.
+    async fn measure(&self, base: &Base) -> Result<(), String> {
+        let Some(measure) = self.options.measure_base else {
+            return Ok(());
+        };
+        let known = bases::get(&self.store, &base.name)
+            .await
+            .map_err(|err| chain(&err))?;
+        let is_known = known
+            .measured
+            .is_some_and(|measured| measured.method == Measured::METHOD);
+        let (false, Some(place)) = (is_known, base.place.clone()) else {
+            return Ok(());
+        };
+        // The picture that is shown to it can be encoded by the model's own VAE if the other is elsewhere.
+        let (vae, prediction) = (base.vae_place.clone(), base.said.prediction);
+        let measuring = tokio::task::spawn_blocking(move || {
+            let beside = Beside {
+                prediction,
+                vae: vae.as_deref().map(Path::new),
+            };
+            measure(Path::new(&place), beside)
+        });
+        match measuring
+            .await
+            .map_err(|panic| format!("the file broke the reader: {panic}"))?
+        {
+            Ok(measured) => {
+                let keep = async {
+                    let tx = self.store.begin().await?;
+                    bases::measured(&tx, base.id, &measured).await?;
+                    tx.commit().await?;
+                    Ok(())
+                };
+                keep.await.map_err(|err: ServiceError| chain(&err))
+            }
+            Err(Unmeasured::Broken(problem)) => Err(problem),
+            Err(Unmeasured::NotHere(reason)) => {
+                tracing::info!(
+                    base = base.name,
+                    reason,
+                    "what the base model predicts was not measured"
+                );
+                Ok(())
+            }
+        }
     }
 
     async fn learn(
         &self,
         base: &Base,
         facts: BaseFacts,
-        place: Option<String>,
+        located: Located,
         files: &[File],
     ) -> Result<(), String> {
         let keep = async {
             let tx = self.store.begin().await?;
-            bases::learn(&tx, base, Learned { facts, place, files }).await?;
+            let learned = Learned {
+                facts,
+                located,
+                files,
+            };
+            bases::learn(&tx, base, learned).await?;
             tx.commit().await?;
             Ok(())
         };
@@ -285,54 +391,83 @@ impl Orchestrator {
     }
 }
 
+/// A file at an address.
+fn on_the_web(url: &str, sha256: Option<String>) -> File {
+    File {
+        path: file_name(url),
+        url: Some(url.to_owned()),
+        size_bytes: 0,
+        sha256,
+        is_vae: false,
+    }
+}
+
 /// A folder with what describes the files; sizes are filled in, and the hashes of short ones.
 async fn fetched(web: &Web, found: &mut [File]) -> Result<Skeleton, String> {
     skeleton::check_number(found.len())?;
     let skeleton = Skeleton::new()?;
     for file in found {
-        let url = file.url.clone().unwrap_or_default();
-        let cannot =
-            |err: &dyn std::error::Error| format!("`{}` cannot be downloaded: {}", file.path, chain(err));
-        let (bytes, size_bytes) = if file.path.ends_with(files::TENSORS) {
-            let (start, _) = web.head(&url, 8).await.map_err(|err| cannot(&err))?;
-            let length = start.try_into().map(u64::from_le_bytes);
-            let length = length.ok().filter(|length| *length <= MAX_TENSOR_HEADER_BYTES).ok_or_else(|| {
+        let start = head(web, file).await?;
+        skeleton.put(&file.path, &start, file.size_bytes)?;
+    }
+    Ok(skeleton)
+}
+
+/// What describes a file: its header, or all of a text. Its size is filled in, and the hash of a text.
+async fn head(web: &Web, file: &mut File) -> Result<Vec<u8>, String> {
+    let url = file.url.clone().unwrap_or_default();
+    let cannot =
+        |err: &dyn std::error::Error| format!("`{}` cannot be downloaded: {}", file.path, chain(err));
+    let (bytes, size_bytes) = if file.path.ends_with(files::TENSORS) {
+        let (start, _) = web.head(&url, 8).await.map_err(|err| cannot(&err))?;
+        let length = start.try_into().map(u64::from_le_bytes);
+        let length = length
+            .ok()
+            .filter(|length| *length <= MAX_TENSOR_HEADER_BYTES)
+            .ok_or_else(|| {
                 format!(
                     "`{}` is not a safetensors file: it may be a web page (does the download require signing in?) or \
-                         a .ckpt file with another name",
+                     a .ckpt file with another name",
                     file.path
                 )
             })?;
-            web.head(&url, 8 + length).await.map_err(|err| cannot(&err))?
-        } else {
-            let (bytes, size) = web
-                .head(&url, MAX_BASE_TEXT_BYTES)
-                .await
-                .map_err(|err| cannot(&err))?;
-            if size > MAX_BASE_TEXT_BYTES {
-                return Err(format!(
-                    "`{}` has {size} bytes, too many for a text file",
-                    file.path
-                ));
-            }
-            file.sha256 = Some(hex::encode(Sha256::digest(&bytes)));
-            (bytes, size)
-        };
-        file.size_bytes = size_bytes;
-        skeleton.put(&file.path, &bytes, size_bytes)?;
-    }
-    Ok(skeleton)
+        web.head(&url, 8 + length).await.map_err(|err| cannot(&err))?
+    } else {
+        let (bytes, size) = web
+            .head(&url, MAX_BASE_TEXT_BYTES)
+            .await
+            .map_err(|err| cannot(&err))?;
+        if size > MAX_BASE_TEXT_BYTES {
+            return Err(format!(
+                "`{}` has {size} bytes, too many for a text file",
+                file.path
+            ));
+        }
+        file.sha256 = Some(hex::encode(Sha256::digest(&bytes)));
+        (bytes, size)
+    };
+    file.size_bytes = size_bytes;
+    Ok(bytes)
 }
 
 async fn look(
     skeleton: Skeleton,
     only: Option<String>,
     base: &Base,
+    vae: Option<NamedVae>,
     inspect: Inspect,
 ) -> Result<BaseFacts, String> {
-    let shown = base.source.shown();
-    let looked =
-        tokio::task::spawn_blocking(move || skeleton.inspect(only.as_deref(), &shown, inspect)).await;
+    let (shown, prediction) = (base.source.shown(), base.said.prediction);
+    let looked = tokio::task::spawn_blocking(move || {
+        let subject = Subject {
+            file: only.as_deref(),
+            shown: &shown,
+            prediction,
+            vae: vae.as_ref(),
+        };
+        skeleton.inspect(&subject, inspect)
+    })
+    .await;
     looked.map_err(|panic| format!("the file broke the reader: {panic}"))?
 }
 
@@ -350,7 +485,8 @@ async fn open(base: &Base, file: &File, web: &Web, disk: &Arc<Disk>) -> Result<S
             path: file.path.clone(),
         });
     }
-    let Some(place) = base.place.as_ref().map(PathBuf::from) else {
+    let place = if file.is_vae { &base.vae_place } else { &base.place };
+    let Some(place) = place.as_ref().map(PathBuf::from) else {
         return Err(format!(
             "`{}` was not found yet: check the base model again",
             file.path

@@ -1,4 +1,4 @@
-//! Generations: a worker is started when one is waiting, and generations of a crashed worker are queued again.
+//! Generations and edits: a worker is started when one is waiting, and those of a crashed worker are queued again.
 
 use std::time::Duration;
 
@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use protocol::phase::Outcome;
 use store::{
     attempts::{self, Attempt, Subject},
+    edits::{self, EditEnd},
     generations::{self, GenerationEnd},
     tokens,
 };
@@ -15,12 +16,12 @@ use super::{ReconcileError, instances::terminate};
 use crate::{
     Orchestrator,
     providers::{Instance, LaunchRequest, Provider, Purpose},
-    services::again_or_failed,
+    services::{again_or_failed, edit_again_or_failed},
     time::time_delta,
     watches::Aspect,
 };
 
-/// Workers started for the oldest waiting generation before it and those after it fail.
+/// Workers started for the oldest waiting generation or edit before it and those after it fail.
 const MAX_WORKER_STARTS: u64 = 5;
 
 /// A worker's token outlives any worker: it exits when there is nothing to do, at the latest with the machine.
@@ -41,9 +42,9 @@ impl Orchestrator {
             .collect();
         let mut n_running = 0;
         for attempt in attempts::alive(&self.store).await? {
-            let Subject::Generation(_) = attempt.subject else {
+            if let Subject::Job(_) = attempt.subject {
                 continue;
-            };
+            }
             let mark = (attempt.fence, attempt.lease_until);
             let unrenewed_for = self.watches.unchanged_for(attempt.id.0, Aspect::Lease, mark);
             let is_ours = self.is_ours(&attempt);
@@ -59,13 +60,13 @@ impl Orchestrator {
                 n_running += 1;
             }
         }
-        let Some(oldest) = generations::oldest_queued(&self.store).await? else {
+        let Some(oldest) = self.oldest_waiting().await? else {
             return Ok(());
         };
         if self.disk.is_short() {
             return Ok(());
         }
-        let waiting_for = self.watches.unchanged_for(oldest.0, Aspect::Waiting, (0, None));
+        let waiting_for = self.watches.unchanged_for(oldest, Aspect::Waiting, (0, None));
         if workers.is_empty() {
             return self.start_worker(provider.as_ref(), waiting_for).await;
         }
@@ -84,15 +85,31 @@ impl Orchestrator {
     }
 
     async fn end_lost(&self, attempt: &Attempt) -> Result<(), ReconcileError> {
-        let Subject::Generation(id) = attempt.subject else {
-            return Ok(());
-        };
         let tx = self.store.begin().await?;
-        attempts::end(&tx, attempt, Outcome::Lost, None).await?;
-        generations::end_attempt(&tx, id, again_or_failed(attempt)).await?;
+        match attempt.subject {
+            Subject::Job(_) => return Ok(()),
+            Subject::Generation(id) => {
+                attempts::end(&tx, attempt, Outcome::Lost, None).await?;
+                generations::end_attempt(&tx, id, again_or_failed(attempt)).await?;
+            }
+            Subject::Edit(id) => {
+                let edit = edits::state(&tx, id).await?;
+                attempts::end(&tx, attempt, Outcome::Lost, None).await?;
+                edits::end_attempt(&tx, id, edit_again_or_failed(attempt, &edit)).await?;
+            }
+        }
         tx.commit().await?;
-        tracing::info!(attempt.id = %attempt.id, generation.id = %id, "the worker is gone");
+        tracing::info!(attempt.id = %attempt.id, subject = ?attempt.subject, "the worker is gone");
         Ok(())
+    }
+
+    /// The generation or edit that waits for longest.
+    async fn oldest_waiting(&self) -> Result<Option<Uuid>, ReconcileError> {
+        if let Some(generation) = generations::oldest_queued(&self.store).await? {
+            return Ok(Some(generation.0));
+        }
+        let edit = edits::oldest_queued(&self.store).await?;
+        Ok(edit.map(|edit| edit.0))
     }
 
     async fn start_worker(
@@ -134,16 +151,19 @@ impl Orchestrator {
         Ok(())
     }
 
-    /// No worker stays alive: waiting generations fail with the reason.
+    /// No worker stays alive: waiting generations and edits fail with the reason.
     async fn fail_waiting(&self, last_words: Option<String>) -> Result<(), ReconcileError> {
         let reason = format!(
-            "the program that renders pictures exited {MAX_WORKER_STARTS} times before it asked for work; its last \
+            "the program that renders pictures and edits LoRAs exited {MAX_WORKER_STARTS} times before it asked for work; its last \
                  output: {}",
             last_words.unwrap_or_else(|| "none".to_owned())
         );
         let tx = self.store.begin().await?;
         while let Some(generation) = store::queue::claim_generation(&tx).await? {
             generations::end_attempt(&tx, generation.id, GenerationEnd::Failed(reason.clone())).await?;
+        }
+        while let Some(edit) = store::queue::claim_edit(&tx).await? {
+            edits::end_attempt(&tx, edit.id, EditEnd::Failed(reason.clone())).await?;
         }
         tx.commit().await?;
         tracing::error!(reason, "no worker can be kept alive");

@@ -4,7 +4,7 @@
 use protocol::{
     MicroUsd,
     preset::BaseClass,
-    recipe::Recipe,
+    recipe::{Parameters, Recipe},
     spend::{OfferEstimate, Spread},
 };
 use rental::Offer;
@@ -61,28 +61,40 @@ const OVERHEAD_S: Spread<f64> = Spread {
 };
 
 /// GPU memory that a training needs, in GB: weights in bf16 (7), activations for each picture with gradient
-/// checkpointing (2 at 1024x1024), and the LoRA with gradients and AdamW's moments (1.5 at rank 32).
+/// checkpointing (2 at 1024x1024), and the LoRA with gradients and AdamW's moments (1.5 at rank 32, half of that for its
+/// convolutions, a quarter more for an average of it). Text encoders that are trained stay in memory (2).
 pub(crate) fn memory_gb(recipe: &Recipe, class: BaseClass) -> u32 {
     if class == BaseClass::Tiny {
         return 1;
     }
     let p = recipe.parameters();
     let area = (f64::from(p.resolution) / 1024.0).powi(2);
-    let gb = 7.0 + 2.0 * f64::from(p.batch_size) * area + 1.5 * f64::from(p.rank) / 32.0;
+    let lora = 1.5 * (f64::from(p.rank) + 0.5 * f64::from(p.conv_rank)) / 32.0;
+    let average = if p.ema_decay > 0.0 { 0.25 * lora } else { 0.0 };
+    let text = if trains_text(p) { 2.0 } else { 0.0 };
+    let gb = 7.0 + 2.0 * f64::from(p.batch_size) * area + lora + average + text;
     gb.ceil() as u32
+}
+
+fn trains_text(p: &Parameters) -> bool {
+    p.text_encoder_1_learning_rate > 0.0 || p.text_encoder_2_learning_rate > 0.0
 }
 
 /// The time of an optimizer step on a GPU, in seconds.
 pub(crate) fn step_seconds(gpu: &str, recipe: &Recipe, class: BaseClass) -> Spread<f64> {
     let p = recipe.parameters();
-    let n_batches = f64::from(p.gradient_accumulation);
+    // Preserving what the base draws is a second pass with every picture.
+    let n_passes = if p.output_preservation > 0.0 { 2.0 } else { 1.0 };
+    let n_batches = f64::from(p.gradient_accumulation) * n_passes;
     if class == BaseClass::Tiny {
         return TINY_STEP_S.times(n_batches);
     }
     let known = TFLOPS.iter().find(|(part, _)| gpu.contains(part));
     let peak = known.map_or(UNKNOWN_TFLOPS, |(_, tflops)| *tflops);
     let area = (f64::from(p.resolution) / 1024.0).powi(2);
-    let work = SDXL_TFLOP * f64::from(p.batch_size) * area * n_batches;
+    // Both text encoders are a tenth of a U-Net's work at most.
+    let text = if trains_text(p) { 1.1 } else { 1.0 };
+    let work = SDXL_TFLOP * text * f64::from(p.batch_size) * area * n_batches;
     Spread {
         low: work / (peak * UTILIZATION.high),
         likely: work / (peak * UTILIZATION.likely),
@@ -150,5 +162,40 @@ pub(crate) fn offer(
         least_limit_micro_usd: times.least(offer.rate_cap),
         is_measured,
         unfit,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::recipe::{ParameterOverrides, RecipeRequest};
+
+    use super::*;
+
+    #[test]
+    fn what_is_trained_besides_the_unet_takes_memory_and_time() {
+        let resolved = |overrides| {
+            let request = RecipeRequest {
+                base_model: "sdxl".to_owned(),
+                name: "zora".to_owned(),
+                trigger_word: Some("zora".to_owned()),
+                overrides,
+                ..RecipeRequest::default()
+            };
+            Recipe::resolve(request, BaseClass::Sdxl).unwrap()
+        };
+        let likely = |recipe: &Recipe| step_seconds("H100", recipe, BaseClass::Sdxl).likely;
+        let plain = resolved(ParameterOverrides::default());
+        assert_eq!(memory_gb(&plain, BaseClass::Sdxl), 11);
+        let text = resolved(ParameterOverrides {
+            text_encoder_1_learning_rate: Some(1e-5),
+            ..ParameterOverrides::default()
+        });
+        assert_eq!(memory_gb(&text, BaseClass::Sdxl), 13);
+        assert!((likely(&text) / likely(&plain) - 1.1).abs() < 1e-9);
+        let preserved = resolved(ParameterOverrides {
+            output_preservation: Some(1.0),
+            ..ParameterOverrides::default()
+        });
+        assert!((likely(&preserved) / likely(&plain) - 2.0).abs() < 1e-9);
     }
 }

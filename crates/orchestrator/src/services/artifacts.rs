@@ -14,7 +14,7 @@ use store::{
     BlobKey, Tx,
     artifacts::{self, Artifact},
     attempts::{Attempt, Subject},
-    damage,
+    damage, edits,
     events::{self, NewEvent},
     generations, jobs,
     tokens::AgentCredential,
@@ -43,6 +43,7 @@ impl Orchestrator {
                 job.owner
             }
             Subject::Generation(id) => generations::state(&tx, id).await?.owner,
+            Subject::Edit(id) => edits::state(&tx, id).await?.owner,
         };
         let artifact = artifacts::announce(&tx, owner, &attempt, &announced).await?;
         if let Subject::Job(job) = attempt.subject {
@@ -141,7 +142,8 @@ async fn tell(tx: &Tx, attempt: &Attempt, file: &Artifact) -> ServiceResult<()> 
         ArtifactKind::Lora { .. }
         | ArtifactKind::PictureBefore
         | ArtifactKind::PictureAfter
-        | ArtifactKind::Picture => return Ok(()),
+        | ArtifactKind::Picture
+        | ArtifactKind::Edited => return Ok(()),
     };
     let new = NewEvent::of_attempt(store::now(), attempt.id, event);
     events::append(tx, job, vec![new]).await?;
@@ -174,7 +176,10 @@ fn check_recipe(kind: &ArtifactKind, recipe: &Recipe) -> ServiceResult<()> {
             (*step, 0)
         }
         ArtifactKind::Checkpoint { step } | ArtifactKind::Lora { step } => (*step, 1),
-        ArtifactKind::PictureBefore | ArtifactKind::PictureAfter | ArtifactKind::Picture => return Ok(()),
+        ArtifactKind::PictureBefore
+        | ArtifactKind::PictureAfter
+        | ArtifactKind::Picture
+        | ArtifactKind::Edited => return Ok(()),
     };
     if (first..=n_steps).contains(&step) {
         return Ok(());
@@ -188,7 +193,8 @@ fn check_recipe(kind: &ArtifactKind, recipe: &Recipe) -> ServiceResult<()> {
 /// Maximum size of a file of this kind.
 fn most_bytes(kind: &ArtifactKind, max_bytes: u64) -> u64 {
     match kind {
-        ArtifactKind::Checkpoint { .. } => max_bytes,
+        // A base model with LoRAs in it is as large as a checkpoint.
+        ArtifactKind::Checkpoint { .. } | ArtifactKind::Edited => max_bytes,
         ArtifactKind::Lora { .. } => max_bytes.min(MAX_LORA_BYTES),
         ArtifactKind::Sample { .. }
         | ArtifactKind::PictureBefore
@@ -232,15 +238,17 @@ fn check(announced: &NewArtifact, max_bytes: u64) -> ServiceResult<()> {
 }
 
 fn check_subject(attempt: &Attempt, kind: &ArtifactKind) -> ServiceResult<()> {
-    let is_generation = matches!(attempt.subject, Subject::Generation(_));
-    if is_generation == (*kind == ArtifactKind::Picture) {
+    let (is_right, right) = match attempt.subject {
+        Subject::Job(_) => (
+            !matches!(kind, ArtifactKind::Picture | ArtifactKind::Edited),
+            "anything but `picture` and `edited`",
+        ),
+        Subject::Generation(_) => (*kind == ArtifactKind::Picture, "`picture`"),
+        Subject::Edit(_) => (*kind == ArtifactKind::Edited, "`edited`"),
+    };
+    if is_right {
         return Ok(());
     }
-    let right = if is_generation {
-        "`picture`"
-    } else {
-        "anything but `picture`"
-    };
     Err(ServiceError::field(
         "kind",
         format!("must be {right} for this attempt"),

@@ -5,17 +5,19 @@ use std::path::Path;
 
 use protocol::{
     OwnerId,
-    agent::{BaseFile, BaseLocation, StoredFile},
+    agent::{BaseFile, BaseLocation, KnownOfBase, StoredFile},
     audit::AuditAction,
-    base::{self, BaseCopy, BaseSource, BaseState, RegisterBase, RegisteredBase},
+    base::{
+        self, BaseCopy, BaseFacts, BaseSettings, BaseSource, BaseState, RegisterBase, RegisteredBase, Traces,
+    },
     job::BaseModel,
-    preset::BaseClass,
+    preset::{BaseClass, Family},
     problem::chain,
     recipe::Recipe,
 };
 use store::{
     BlobKey, Read, StoreError, audit,
-    bases::{self, NewBase},
+    bases::{self, NewBase, Said},
     jobs,
     objects::UrlOptions,
 };
@@ -30,10 +32,32 @@ pub(crate) struct Offered {
     place: Place,
 }
 
+/// What a base model asks of the machine that works with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BaseDemand {
+    /// How large it is.
+    pub(crate) class: BaseClass,
+    /// Whether its owner says something about it that an agent has to heed.
+    pub(crate) is_spoken_of: bool,
+}
+
 #[derive(Debug, Clone)]
 enum Place {
     Fixed(BaseLocation),
     Registered(Box<bases::Base>),
+}
+
+impl Offered {
+    pub(crate) fn demand(&self) -> BaseDemand {
+        let is_spoken_of = match &self.place {
+            Place::Fixed(_) => false,
+            Place::Registered(base) => base.said != Said::default(),
+        };
+        BaseDemand {
+            class: self.model.class,
+            is_spoken_of,
+        }
+    }
 }
 
 impl Orchestrator {
@@ -82,60 +106,94 @@ impl Orchestrator {
 
     /// How large a job's base model is, as far as it can be used.
     pub(crate) async fn class(&self, recipe: &Recipe) -> ServiceResult<BaseClass> {
-        match self.base(&self.store, recipe.base_model()).await {
-            Ok(base) => Ok(base.model.class),
+        Ok(self.base_demand(&self.store, recipe.base_model()).await?.class)
+    }
+
+    /// What a base model asks of the machine that works with it, as far as it can be used.
+    pub(super) async fn base_demand(&self, db: &impl Read, name: &str) -> ServiceResult<BaseDemand> {
+        match self.base(db, name).await {
+            Ok(base) => Ok(base.demand()),
             // The job says so when it starts.
-            Err(ServiceError::Conflict(_)) => Ok(BaseClass::Sdxl),
+            Err(ServiceError::Conflict(_)) => Ok(BaseDemand {
+                class: BaseClass::Sdxl,
+                is_spoken_of: false,
+            }),
             Err(err) => Err(err),
         }
     }
 
-    /// Where a machine of this provider gets a base model; a conflict says what is missing.
-    pub(crate) fn base_location(&self, base: &Offered, provider: &str) -> ServiceResult<BaseLocation> {
+    /// Where a machine of this provider gets a base model, and what it has to know of it; a conflict says what is
+    /// missing.
+    pub(crate) fn base_location(
+        &self,
+        base: &Offered,
+        provider: &str,
+    ) -> ServiceResult<(BaseLocation, KnownOfBase)> {
         let base = match &base.place {
-            Place::Fixed(location) => return Ok(location.clone()),
+            Place::Fixed(location) => return Ok((location.clone(), KnownOfBase::default())),
             Place::Registered(base) => base,
         };
-        if provider == local::NAME
-            && let Some(path) = &base.place
-        {
-            // What was checked, wherever its links lead to by now.
-            return Ok(BaseLocation::Path { path: path.clone() });
-        }
-        let files = base.files.iter().map(|file| {
-            let sha256 = file.sha256.clone()?;
-            let (url, is_foreign) = if base.copy == BaseCopy::Stored {
-                let key = BlobKey::from_sha256(&sha256).ok()?;
-                let objects = self.store.objects();
-                (objects.get_url(&key, &UrlOptions::fetch(FETCH_TIME)), false)
-            } else {
-                (file.url.clone()?, true)
-            };
-            let file_size = file.size_bytes;
-            Some(BaseFile {
-                path: file.path.clone(),
-                is_foreign,
-                file: StoredFile {
-                    url,
-                    sha256,
-                    size_bytes: file_size,
-                },
-            })
-        });
-        match files.collect::<Option<Vec<_>>>() {
-            Some(files) if !files.is_empty() => Ok(BaseLocation::Files { files }),
-            _ => Err(ServiceError::Conflict(format!(
-                "`{}` is a file of the server's machine, which `{provider}` cannot read: copy it to the object store \
-                     first (Settings, Base models), or register it by URL or Hugging Face id",
-                base.name
-            ))),
-        }
+        let (vae, own): (Vec<_>, Vec<_>) = base.files.iter().partition(|file| file.is_vae);
+        let at = |place: &Option<String>, files: &[&bases::File]| {
+            if provider == local::NAME
+                && let Some(path) = place
+            {
+                // What was checked, wherever its links lead to by now.
+                return Some(BaseLocation::Path { path: path.clone() });
+            }
+            let files = files.iter().map(|file| self.fetchable(base, file));
+            let files = files
+                .collect::<Option<Vec<_>>>()
+                .filter(|files| !files.is_empty())?;
+            Some(BaseLocation::Files { files })
+        };
+        let unreachable = |what: &str| {
+            ServiceError::Conflict(format!(
+                "{what} is a file of the server's machine, which `{provider}` cannot read: copy it to the object store \
+                 first (Settings, Base models), or register it by URL or Hugging Face id"
+            ))
+        };
+        let location = at(&base.place, &own).ok_or_else(|| unreachable(&format!("`{}`", base.name)))?;
+        let vae = match &base.said.vae {
+            Some(_) => Some(
+                at(&base.vae_place, &vae)
+                    .ok_or_else(|| unreachable(&format!("the VAE of `{}`", base.name)))?,
+            ),
+            None => None,
+        };
+        let known = KnownOfBase {
+            prediction: base.said.prediction,
+            vae,
+            measured: base.measured.clone(),
+        };
+        Ok((location, known))
+    }
+
+    /// A file that machines download.
+    fn fetchable(&self, base: &bases::Base, file: &bases::File) -> Option<BaseFile> {
+        let sha256 = file.sha256.clone()?;
+        let (url, is_foreign) = if base.copy == BaseCopy::Stored {
+            let key = BlobKey::from_sha256(&sha256).ok()?;
+            let objects = self.store.objects();
+            (objects.get_url(&key, &UrlOptions::fetch(FETCH_TIME)), false)
+        } else {
+            (file.url.clone()?, true)
+        };
+        Some(BaseFile {
+            path: file.path.clone(),
+            is_foreign,
+            file: StoredFile {
+                url,
+                sha256,
+                size_bytes: file.size_bytes,
+            },
+        })
     }
 
     /// Every base model that was registered, and how far it is.
     pub async fn registered_bases(&self) -> ServiceResult<Vec<RegisteredBase>> {
         let bases = bases::list(&self.store).await?;
-        Ok(bases.into_iter().map(shown).collect())
+        Ok(bases.into_iter().map(shown_base).collect())
     }
 
     /// Registers a base model; it is looked at and hashed from now on.
@@ -153,22 +211,18 @@ impl Orchestrator {
             .source
             .parse()
             .map_err(|err: base::InvalidSource| ServiceError::field("source", err.to_string()))?;
-        if let BaseSource::Path(path) = &source {
-            if owner != self.store.default_owner() {
-                return Err(ServiceError::field(
-                    "source",
-                    "only the owner of the installation may register files on its machine: use https://… or \
-                         hf:OWNER/REPOSITORY",
-                ));
-            }
-            let permitted = self.places.permit(Path::new(path), By::Request);
-            permitted.map_err(|err| ServiceError::field("source", chain(&err)))?;
-        }
+        self.permit(owner, "source", &source)?;
+        let settings = BaseSettings {
+            prediction: request.prediction,
+            vae: request.vae,
+        };
+        let said = self.said(owner, &settings)?;
         let tx = self.store.begin().await?;
         let shown_source = source.shown();
         let new = NewBase {
             name: name.clone(),
             source,
+            said,
             from_settings: false,
             looked: None,
         };
@@ -185,10 +239,86 @@ impl Orchestrator {
             &format!("from {shown_source}"),
         )
         .await?;
-        let base = shown(bases::get(&tx, &name).await?);
+        let base = shown_base(bases::get(&tx, &name).await?);
         let base = tx.commit_with(base).await?;
         tracing::info!(base = name, "base model registered");
         Ok(base)
+    }
+
+    /// Whether this owner may name a source.
+    fn permit(&self, owner: OwnerId, field: &'static str, source: &BaseSource) -> ServiceResult<()> {
+        let BaseSource::Path(path) = source else {
+            return Ok(());
+        };
+        if owner != self.store.default_owner() {
+            return Err(ServiceError::field(
+                field,
+                "only the owner of the installation may register files on its machine: use https://… or \
+                     hf:OWNER/REPOSITORY",
+            ));
+        }
+        let permitted = self.places.permit(Path::new(path), By::Request);
+        permitted.map_err(|err| ServiceError::field(field, chain(&err)))
+    }
+
+    /// What an owner says about a base model.
+    fn said(&self, owner: OwnerId, settings: &BaseSettings) -> ServiceResult<Said> {
+        let text = settings
+            .vae
+            .as_deref()
+            .map(str::trim)
+            .filter(|text| !text.is_empty());
+        let vae = text
+            .map(base::vae_source)
+            .transpose()
+            .map_err(|reason| ServiceError::field("vae", reason))?;
+        if let Some(vae) = &vae {
+            self.permit(owner, "vae", vae)?;
+        }
+        Ok(Said {
+            prediction: settings.prediction,
+            vae,
+        })
+    }
+
+    /// Changes what is said about a base model, whatever its files say; it is checked again.
+    pub async fn set_base(
+        &self,
+        owner: OwnerId,
+        name: &str,
+        settings: BaseSettings,
+    ) -> ServiceResult<RegisteredBase> {
+        let tx = self.store.begin().await?;
+        let base = bases::get(&tx, name).await?;
+        if base.from_settings {
+            return Err(ServiceError::Conflict(format!(
+                "`{name}` is defined in the server's settings: set its prediction and VAE there, and restart the server"
+            )));
+        }
+        // Addresses are shown without their secrets: what was shown stands for what there is.
+        let shown = base.said.vae.as_ref().map(BaseSource::shown);
+        let said = if settings.vae.is_some() && settings.vae == shown {
+            Said {
+                prediction: settings.prediction,
+                vae: base.said.vae.clone(),
+            }
+        } else {
+            self.said(owner, &settings)?
+        };
+        if said != base.said {
+            bases::say(&tx, base.id, &said).await?;
+        }
+        let detail = format!(
+            "prediction: {}, VAE: {}",
+            said.prediction
+                .map_or("what its files say", |prediction| prediction.describe()),
+            said.vae
+                .as_ref()
+                .map_or_else(|| "its own".to_owned(), BaseSource::shown)
+        );
+        audit::record(&tx, AuditAction::BaseSet, name, &detail).await?;
+        tx.commit().await?;
+        Ok(shown_base(bases::get(&self.store, name).await?))
     }
 
     /// Forgets a base model that no open job needs. Files that agents keep of it are dropped in time.
@@ -222,7 +352,7 @@ impl Orchestrator {
         }
         audit::record(&tx, AuditAction::BaseChecked, name, "").await?;
         tx.commit().await?;
-        Ok(shown(bases::get(&self.store, name).await?))
+        Ok(shown_base(bases::get(&self.store, name).await?))
     }
 
     /// Copies a base model into the object store, from where every machine can fetch it.
@@ -239,7 +369,7 @@ impl Orchestrator {
         }
         audit::record(&tx, AuditAction::BaseCopied, name, "").await?;
         tx.commit().await?;
-        Ok(shown(bases::get(&self.store, name).await?))
+        Ok(shown_base(bases::get(&self.store, name).await?))
     }
 
     /// Makes the bases of the settings those that stand in them now.
@@ -267,30 +397,72 @@ fn usable(base: &bases::Base) -> Result<BaseModel, String> {
         let problem = base.problem.as_deref().unwrap_or("it failed its check");
         return Err(format!("the base model `{name}` cannot be used: {problem}"));
     }
-    let is_here = base.place.is_some();
+    let is_here = base.place.is_some() && (base.said.vae.is_none() || base.vae_place.is_some());
     match &base.facts {
-        Some(facts) if is_here || base.is_hashed() => Ok(BaseModel {
-            name: name.clone(),
-            class: facts.class,
-            native_resolution: facts.native_resolution,
-            built_in: false,
-        }),
+        Some(facts) if is_here || base.is_hashed() => {
+            let (family, family_reason) = family(base, facts);
+            Ok(BaseModel {
+                name: name.clone(),
+                class: facts.class,
+                family,
+                family_reason,
+                native_resolution: facts.native_resolution,
+                built_in: false,
+                prediction: facts.prediction,
+                notes: notes(base),
+            })
+        }
         _ => Err(format!(
             "the base model `{name}` is still being checked: wait until it is ready"
         )),
     }
 }
 
-fn shown(base: bases::Base) -> RegisteredBase {
+/// Which base models are trained like this one, and what tells it.
+fn family(base: &bases::Base, facts: &BaseFacts) -> (Family, String) {
+    let own: Vec<_> = base.files.iter().filter(|file| !file.is_vae).collect();
+    let sha256 = match own.as_slice() {
+        [file] => file.sha256.as_deref(),
+        _ => None,
+    };
+    let source = base.source.shown();
+    let title = facts.title.as_deref();
+    let traces = Traces {
+        class: Some(facts.class),
+        prediction: facts.prediction,
+        sha256,
+        names: title
+            .into_iter()
+            .chain([base.name.as_str(), source.as_str()])
+            .collect(),
+    };
+    traces.family()
+}
+
+/// What one should know before using a base: what its files say, and what contradicts what it was measured to do.
+fn notes(base: &bases::Base) -> Vec<String> {
+    let Some(facts) = &base.facts else {
+        return Vec::new();
+    };
+    let contradiction = base.measured.as_ref().zip(facts.prediction);
+    let contradiction =
+        contradiction.and_then(|(measured, taken)| measured.contradiction(taken, facts.said_by.as_deref()));
+    facts.notes.iter().cloned().chain(contradiction).collect()
+}
+
+fn shown_base(base: bases::Base) -> RegisteredBase {
     let size_bytes = base.size_bytes();
     let is_stored = base.copy == BaseCopy::Stored;
     let is_fetchable = base.is_hashed() && (is_stored || base.files.iter().all(|file| file.url.is_some()));
-    let sha256 = match base.files.as_slice() {
+    let own: Vec<_> = base.files.iter().filter(|file| !file.is_vae).collect();
+    let sha256 = match own.as_slice() {
         [file] => file.sha256.clone(),
         _ => None,
     };
     RegisteredBase {
         source: base.source.shown(),
+        notes: notes(&base),
+        n_files: u32::try_from(own.len()).unwrap_or(u32::MAX),
         name: base.name,
         from_settings: base.from_settings,
         state: base.state,
@@ -298,10 +470,14 @@ fn shown(base: bases::Base) -> RegisteredBase {
         class: base.facts.as_ref().map(|facts| facts.class),
         native_resolution: base.facts.as_ref().map(|facts| facts.native_resolution),
         prediction: base.facts.as_ref().and_then(|facts| facts.prediction),
-        notes: base.facts.map(|facts| facts.notes).unwrap_or_default(),
+        said_by: base.facts.and_then(|facts| facts.said_by),
+        settings: BaseSettings {
+            prediction: base.said.prediction,
+            vae: base.said.vae.as_ref().map(BaseSource::shown),
+        },
+        measured: base.measured,
         size_bytes: (size_bytes > 0).then_some(size_bytes),
         done_bytes: base.done_bytes,
-        n_files: u32::try_from(base.files.len()).unwrap_or(u32::MAX),
         sha256,
         is_fetchable,
         copy: base.copy,

@@ -15,6 +15,7 @@ use store::{
     attempts::{self, Attempt, Subject},
     bases, damage, datasets,
     dependents::{self, Dependent},
+    edits,
     events::{self, NewEvent},
     generations, jobs, metrics, models,
     tokens::AgentCredential,
@@ -124,6 +125,18 @@ impl Orchestrator {
                 let mut is_needed = has_copy(tx, &generation.request.base_model, &hash).await?;
                 for lora in &generation.request.loras {
                     let file = models::file(tx, generation.owner, lora.model_version_id).await?;
+                    is_needed |= file.sha256 == hash;
+                }
+                is_needed
+            }
+            Subject::Edit(id) => {
+                let edit = edits::state(tx, id).await?;
+                let mut is_needed = has_copy(tx, &edit.plan.base_model, &hash).await?;
+                if let Some(tuned) = &edit.plan.tuned_model {
+                    is_needed |= has_copy(tx, tuned, &hash).await?;
+                }
+                for from in &edit.plan.from {
+                    let file = models::file(tx, edit.owner, from.model_version_id).await?;
                     is_needed |= file.sha256 == hash;
                 }
                 is_needed
@@ -273,6 +286,7 @@ fn reason(found: &[Dependent], damage: Damage) -> String {
         | Dependent::VersionPicture { .. }
         | Dependent::Sample { .. }
         | Dependent::JobFile { .. }
+        | Dependent::Edit { .. }
         | Dependent::Generation { .. } => "restore it from a backup",
     };
     format!("{first} is {damage}: {remedy}")

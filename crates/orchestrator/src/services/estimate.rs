@@ -1,12 +1,12 @@
 //! Says what a job would be: its epochs, its buckets, how long it would take, and what it would cost.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use dataset::buckets::{Buckets, Size};
+use dataset::epoch::Epoch;
 use protocol::{
     JobId, OwnerId,
     api::{EstimatedBucket, JobEstimate},
-    dataset::{Manifest, Split},
+    dataset::Manifest,
     job::{CreateJob, Job},
     phase::Phase,
     recipe::Recipe,
@@ -92,29 +92,22 @@ impl StepTimes {
     }
 }
 
-/// Epochs and buckets. A batch holds pictures of one bucket, so each bucket may end with an incomplete one.
+/// Epochs, buckets, and what has no effect.
 fn outline(recipe: Recipe, manifest: &Manifest, seconds: Option<f64>, pricing: Pricing) -> JobEstimate {
     let parameters = recipe.parameters();
-    let grid = Buckets::new(parameters.resolution, parameters.bucket_step);
-    let mut buckets: BTreeMap<Size, u32> = BTreeMap::new();
-    for item in manifest.items.iter().filter(|item| item.split == Split::Train) {
-        let placement = grid.place(Size::new(item.width, item.height));
-        *buckets.entry(placement.bucket).or_default() += 1;
-    }
-    let batch_size = u32::from(parameters.batch_size);
-    let n_batches: u32 = buckets.values().map(|n_items| n_items.div_ceil(batch_size)).sum();
-    let n_steps_per_epoch = n_batches
-        .div_ceil(u32::from(parameters.gradient_accumulation))
-        .max(1);
-    let n_train_items = buckets.values().sum();
+    let epoch = Epoch::of(&manifest.items, parameters);
+    let n_train_items = epoch.n_items();
     JobEstimate {
         n_train_items,
         n_held_out_items: u32::try_from(manifest.items.len()).unwrap_or(u32::MAX) - n_train_items,
-        n_steps_per_epoch,
-        n_epochs: parameters.n_steps.div_ceil(n_steps_per_epoch),
-        buckets: buckets
+        n_steps_per_epoch: epoch.n_steps,
+        n_epochs: parameters.n_steps.div_ceil(epoch.n_steps),
+        n_views: parameters.n_steps.saturating_mul(parameters.pictures_per_step()),
+        notes: parameters.notes(),
+        buckets: epoch
+            .buckets
             .into_iter()
-            .map(|(size, n_items)| EstimatedBucket {
+            .map(|(size, (n_items, _))| EstimatedBucket {
                 width: size.width,
                 height: size.height,
                 n_items,

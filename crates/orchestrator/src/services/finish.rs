@@ -3,7 +3,7 @@
 use std::{pin::pin, time::Duration};
 
 use protocol::{
-    ArtifactId, AttemptId,
+    AttemptId,
     agent::{ArtifactKind, Finish, TrainResult},
     event::Event,
     model::{VALIDATION_CHECK, Verdict},
@@ -11,7 +11,6 @@ use protocol::{
 };
 use store::{
     StoreError, Tx,
-    artifacts::{self, Artifact},
     attempts::{self, Attempt, Subject},
     events::{self, NewEvent},
     generations::{self, GenerationEnd},
@@ -22,11 +21,12 @@ use store::{
 
 use tokio::time::{Instant, interval_at};
 
-use super::{AttemptEnd, end_job_attempt, reports};
+use super::{
+    AttemptEnd,
+    edits::{MAX_WORKER_ATTEMPTS, finish_edit, stored},
+    end_job_attempt, reports,
+};
 use crate::{Orchestrator, ServiceError, ServiceResult, disk::PAUSED};
-
-/// Attempts of a generation before it fails.
-const MAX_GENERATION_ATTEMPTS: u32 = 3;
 
 /// Beginning of the reason of a job that waits because the disk of its machine takes no writes.
 const NO_ROOM: &str = "paused because a disk of the agent's machine takes no writes";
@@ -47,6 +47,11 @@ impl Orchestrator {
         if let (Outcome::Completed, Some(result)) = (finish.outcome, &mut finish.result) {
             let checking = self.check_result(agent, id, result);
             self.holding(id, finish.fence, checking).await?;
+        }
+        let mut header = None;
+        if let (Outcome::Completed, Some(result)) = (finish.outcome, &finish.edited) {
+            let checking = self.check_edited(agent, id, result);
+            header = self.holding(id, finish.fence, checking).await?;
         }
         let tx = self.store.begin().await?;
         let attempt = attempts::get(&tx, id).await?;
@@ -70,6 +75,7 @@ impl Orchestrator {
                 self.finish_job(&tx, &attempt, &job, finish).await?;
             }
             Subject::Generation(_) => finish_generation(&tx, &attempt, finish).await?,
+            Subject::Edit(_) => finish_edit(&tx, &attempt, finish, header).await?,
         }
         tx.commit().await?;
         tracing::info!(attempt.id = %id, ?outcome, "attempt finished");
@@ -241,29 +247,12 @@ async fn finish_generation(tx: &Tx, attempt: &Attempt, finish: Finish) -> Servic
 
 /// Handles a generation whose agent is gone.
 pub(crate) fn again_or_failed(attempt: &Attempt) -> GenerationEnd {
-    if attempt.n < MAX_GENERATION_ATTEMPTS {
+    if attempt.n < MAX_WORKER_ATTEMPTS {
         return GenerationEnd::Again;
     }
     GenerationEnd::Failed(format!(
-        "the agent was lost {MAX_GENERATION_ATTEMPTS} times while it rendered this picture"
+        "the agent was lost {MAX_WORKER_ATTEMPTS} times while it rendered this picture"
     ))
-}
-
-/// A file of this attempt whose bytes are stored.
-async fn stored(tx: &Tx, attempt: &Attempt, field: &str, id: ArtifactId) -> ServiceResult<Artifact> {
-    let wrong = |message: &str| ServiceError::field(field, message);
-    let file = match artifacts::find(tx, id).await {
-        Ok(file) => file,
-        Err(store::StoreError::NotFound { .. }) => return Err(wrong("must be an announced file")),
-        Err(err) => return Err(err.into()),
-    };
-    if file.attempt_id != attempt.id {
-        return Err(wrong("must be a file of this attempt"));
-    }
-    if !file.is_stored {
-        return Err(wrong("must be uploaded and completed first"));
-    }
-    Ok(file)
 }
 
 #[cfg(test)]

@@ -74,6 +74,7 @@ impl Orchestrator {
             (true, true) => words::of_metadata(&header.metadata),
         };
         let imported = Imported {
+            made: None,
             allow_partial: request.allow_partial,
             format: summary.format,
             left_out: LeftOut::of(&summary.leftovers),
@@ -126,6 +127,10 @@ fn look(
     class: BaseClass,
     read: ReadLora,
 ) -> std::io::Result<Result<(Header, LoraSummary), String>> {
+    // That reader also serves files of its own user, and has no limits for those of others.
+    if let Some(problem) = incoming.beyond_limits()? {
+        return Ok(Err(problem));
+    }
     let summary = match read(incoming.file.path(), class) {
         Ok(summary) => summary,
         Err(problem) => return Ok(Err(problem)),

@@ -1,21 +1,24 @@
 //! Creating and controlling jobs, for their owner.
 
-use dataset::caption::with_trigger;
+use dataset::{caption::rules::CaptionRules, epoch::Epoch};
 use protocol::{
     DatasetId, DatasetVersionId, JobId, MicroUsd, OwnerId,
     audit::AuditAction,
-    dataset::{Manifest, ManifestItem, Split},
+    dataset::{Manifest, ManifestItem, Showing},
     job::{CreateJob, Job, PRIORITIES},
     limits::MAX_PROMPT_CHARS,
     preset::BaseClass,
-    recipe::{Engine, Recipe, RecipeRequest},
+    problem::{FieldError, InvalidFields},
+    recipe::{Engine, Recipe, RecipeRequest, steps_of_epochs},
+    sample::SamplePrompt,
     spend::{RentalWish, ResumeJob},
 };
 use store::{
-    Read,
+    Read, StoreError,
     audit::{self, named},
     datasets,
     jobs::{self, NewJob, Requested},
+    models,
 };
 
 use super::{
@@ -36,6 +39,8 @@ pub(super) struct JobPlan {
     pub(super) recipe: Recipe,
     /// How large its base model is.
     pub(super) class: BaseClass,
+    /// Whether its owner says something about the base model that an agent has to heed.
+    pub(super) is_base_spoken_of: bool,
     /// The pictures, split into those trained on and those held out.
     pub(super) manifest: Manifest,
 }
@@ -66,27 +71,56 @@ impl Orchestrator {
         let base = self.base(db, &request.base_model).await.map_err(wrong)?;
         self.base_location(&base, &request.provider).map_err(wrong)?;
         let class = base.model.class;
-        let mut sample_prompts = request.sample_prompts.clone();
-        if sample_prompts.is_empty() {
-            // Captions are letters, brackets among them.
-            sample_prompts = default_prompts(&manifest, request.trigger_word.as_deref().unwrap_or_default());
+        let family = request.family.unwrap_or(base.model.family);
+        check_prompts(&request.sample_prompts)?;
+        if let Some(version) = request.start_from {
+            match models::file(db, owner, version).await {
+                Ok(_) => {}
+                Err(StoreError::NotFound { .. }) => {
+                    let problem = format!("there is no model version `{version}`");
+                    return Err(ServiceError::field("start_from", problem));
+                }
+                Err(err) => return Err(err.into()),
+            }
         }
-        check_prompts(&sample_prompts)?;
-        let recipe = Recipe::resolve(
-            RecipeRequest {
-                engine: request.engine,
-                base_model: request.base_model.clone(),
-                name: request.name.clone(),
-                trigger_word: request.trigger_word.clone(),
-                preset: request.preset,
-                overrides: request.parameters.clone(),
-                sample_prompts,
-            },
-            class,
-        )?;
+        let mut wish = RecipeRequest {
+            engine: request.engine,
+            base_model: request.base_model.clone(),
+            name: request.name.clone(),
+            trigger_word: request.trigger_word.clone(),
+            preset: request.preset,
+            overrides: request.parameters.clone(),
+            sample_prompts: request.sample_prompts.clone(),
+            start_from: request.start_from,
+        };
+        if let Some(n_epochs) = request.n_epochs {
+            // How many steps an epoch has follows from the batch size, which may be the preset's.
+            let recipe = Recipe::resolve(wish.clone(), family)?;
+            let epoch = Epoch::of(&manifest.items, recipe.parameters());
+            let n_steps = steps_of_epochs(n_epochs, epoch.n_steps, &wish.overrides)?;
+            wish.overrides.n_steps = Some(i64::from(n_steps));
+        }
+        let mut recipe = Recipe::resolve(wish.clone(), family)?;
+        if wish.sample_prompts.is_empty() {
+            wish.sample_prompts = default_prompts(&manifest, &recipe);
+            check_prompts(&wish.sample_prompts)?;
+            recipe = Recipe::resolve(wish, family)?;
+        }
+        if let Some(prediction) = base.model.prediction {
+            let misfits = prediction
+                .misfits(request.engine, recipe.parameters())
+                .into_iter();
+            let wrong: Vec<FieldError> = misfits
+                .map(|misfit| FieldError::new(misfit.field, misfit.reason))
+                .collect();
+            if !wrong.is_empty() {
+                return Err(InvalidFields(wrong).into());
+            }
+        }
         Ok(JobPlan {
             recipe,
             class,
+            is_base_spoken_of: base.demand().is_spoken_of,
             manifest,
         })
     }
@@ -255,6 +289,7 @@ impl Orchestrator {
         let plan = JobPlan {
             recipe,
             class: base.model.class,
+            is_base_spoken_of: base.demand().is_spoken_of,
             manifest,
         };
         self.check_affordable(owner, &order, &plan).await?;
@@ -370,25 +405,41 @@ async fn read_manifest(db: &impl Read, owner: OwnerId, dataset: DatasetId) -> Se
             height: item.height,
             caption: item.caption,
             split: item.split,
+            showing: Showing {
+                group: item.group,
+                repeats: item.repeats,
+                regularization: item.regularization,
+            },
         })
         .collect();
     dataset::split::freeze(DatasetVersionId::new(), items)
         .map_err(|err| ServiceError::field("dataset_id", err.to_string()))
 }
 
-/// The first distinct captions of the training pictures.
-fn default_prompts(manifest: &Manifest, trigger_word: &str) -> Vec<String> {
+/// The first distinct captions of the training pictures, with nothing drawn.
+fn default_prompts(manifest: &Manifest, recipe: &Recipe) -> Vec<SamplePrompt> {
+    let rules = CaptionRules::of(recipe);
     let mut prompts: Vec<String> = Vec::new();
-    for item in manifest.items.iter().filter(|item| item.split == Split::Train) {
-        let prompt = with_trigger(&item.caption, trigger_word).trim().to_owned();
+    for item in manifest.items.iter().filter(|item| item.is_subject()) {
+        let prompt = rules.settled(&rules.written(&item.caption)).trim().to_owned();
         if !prompt.is_empty() && !prompts.contains(&prompt) {
-            prompts.push(prompt::escaped(&prompt).chars().take(MAX_PROMPT_CHARS).collect());
+            prompts.push(prompt);
         }
         if prompts.len() == N_DEFAULT_PROMPTS {
             break;
         }
     }
-    prompts
+    // Captions are letters, brackets among them, unless they are read with emphasis.
+    let has_emphasis = recipe.parameters().weighted_captions;
+    let as_prompt = |caption: String| {
+        let prompt = if has_emphasis {
+            caption.replace('<', "\\<")
+        } else {
+            prompt::escaped(&caption)
+        };
+        SamplePrompt::from(prompt.chars().take(MAX_PROMPT_CHARS).collect::<String>())
+    };
+    prompts.into_iter().map(as_prompt).collect()
 }
 
 pub(crate) fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use dataset::{ingest::IngestReport, picture::NormalizedPicture};
+use dataset::{
+    ingest::{IngestReport, showing},
+    picture::NormalizedPicture,
+};
 use protocol::{
     DatasetId, OwnerId,
     audit::AuditAction,
@@ -100,6 +103,7 @@ impl Orchestrator {
         for item in items {
             let item = NewItem {
                 split: splits.get(&item.sha256).copied().unwrap_or_default(),
+                showing: showing(&item.file_name),
                 file_name: item.file_name,
                 caption: item.caption,
                 width: item.width,

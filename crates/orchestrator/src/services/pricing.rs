@@ -2,6 +2,7 @@
 
 use protocol::{
     MicroUsd, OwnerId,
+    dataset::Showing,
     job::CreateJob,
     recipe::Recipe,
     spend::{Budget, OfferEstimate, RentalWish},
@@ -61,7 +62,7 @@ pub(super) struct Pricing {
 #[derive(Serialize)]
 struct Bound<'a> {
     recipe: &'a Recipe,
-    pictures: Vec<(&'a str, &'a str)>,
+    pictures: Vec<(&'a str, &'a str, &'a Showing)>,
     provider: &'a str,
     rental: &'a RentalWish,
     rates: Vec<(&'a str, u32, MicroUsd)>,
@@ -217,7 +218,7 @@ fn hash(order: &Order<'_>, plan: &JobPlan, offers: &[OfferEstimate]) -> String {
     let bound = Bound {
         recipe: &plan.recipe,
         pictures: items
-            .map(|item| (item.sha256.as_str(), item.caption.as_str()))
+            .map(|item| (item.sha256.as_str(), item.caption.as_str(), &item.showing))
             .collect(),
         provider: order.provider,
         rental: order.rental,

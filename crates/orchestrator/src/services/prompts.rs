@@ -8,6 +8,7 @@ use protocol::{
     model::{ModelVersion, Stage},
     problem::{FieldError, InvalidFields},
     prompt::{CountPrompts, CountedPrompt, PromptCount, PromptCounts, PromptLora},
+    sample::SamplePrompt,
 };
 use store::{Read, models};
 
@@ -116,21 +117,38 @@ pub(super) async fn resolve(
 }
 
 /// Refuses preview prompts that cannot be drawn.
-pub(super) fn check_prompts(sample_prompts: &[String]) -> ServiceResult<()> {
-    let errors = sample_prompts.iter().enumerate().filter_map(|(index, text)| {
-        let read = Prompt::read(text, Reading::Language);
-        let tag = read.first_tag().map(|tag| {
-            format!("`{tag}` names a LoRA, and previews show the LoRA that is trained alone: remove the tag")
-        });
-        let message = tag.or_else(|| too_long(&read))?;
-        Some(FieldError::new(format!("sample_prompts[{index}]"), message))
-    });
-    let errors: Vec<FieldError> = errors.collect();
+pub(super) fn check_prompts(samples: &[SamplePrompt]) -> ServiceResult<()> {
+    let mut errors = Vec::new();
+    for (index, sample) in samples.iter().enumerate() {
+        let at = format!("sample_prompts[{index}]");
+        let prompt = if sample.is_plain() {
+            at.clone()
+        } else {
+            format!("{at}.prompt")
+        };
+        let texts = [
+            (prompt, Some(&sample.prompt)),
+            (format!("{at}.negative_prompt"), sample.negative_prompt.as_ref()),
+        ];
+        for (field, text) in texts {
+            if let Some(message) = text.and_then(|text| undrawable(text)) {
+                errors.push(FieldError::new(field, message));
+            }
+        }
+    }
     if errors.is_empty() {
         Ok(())
     } else {
         Err(InvalidFields(errors).into())
     }
+}
+
+fn undrawable(text: &str) -> Option<String> {
+    let read = Prompt::read(text, Reading::Language);
+    let tag = read.first_tag().map(|tag| {
+        format!("`{tag}` names a LoRA, and previews show the LoRA that is trained alone: remove the tag")
+    });
+    tag.or_else(|| too_long(&read))
 }
 
 fn too_long(prompt: &Prompt) -> Option<String> {

@@ -6,10 +6,11 @@
 use chrono::{DateTime, SubsecRound as _, Utc};
 use protocol::{
     agent::{AgentEvent, Finish, Report},
+    base::Prediction,
     event::StepMetrics,
     limits::{
-        MAX_DETAIL_BYTES, MAX_EVENTS_PER_HEARTBEAT, MAX_LOG_BYTES, MAX_METADATA_BYTES, MAX_MODULE_NORMS,
-        MAX_STAGE_BYTES, MAX_VALIDATION_TIMESTEPS, MAX_VERDICT_CHECKS,
+        MAX_DETAIL_BYTES, MAX_EDIT_NOTE_CHARS, MAX_EDIT_NOTES, MAX_EVENTS_PER_HEARTBEAT, MAX_LOG_BYTES,
+        MAX_METADATA_BYTES, MAX_MODULE_NORMS, MAX_STAGE_BYTES, MAX_VALIDATION_TIMESTEPS, MAX_VERDICT_CHECKS,
     },
     model::Verdict,
     problem::{FieldError, InvalidFields},
@@ -40,6 +41,7 @@ pub(super) fn fit_events(events: &mut [AgentEvent]) -> ServiceResult<()> {
             Report::Validated { verdict } => {
                 fit_verdict(verdict, &format!("events[{index}].report.verdict"), &mut errors);
             }
+            Report::Measured { measured } => measured.losses.truncate(Prediction::ALL.len()),
             Report::ValidationLoss { .. } | Report::Finalizing | Report::Unknown => {}
         }
     }
@@ -92,6 +94,15 @@ pub(super) fn fit_finish(finish: &mut Finish) -> ServiceResult<()> {
             let message = format!("must have at most {MAX_METADATA_BYTES} bytes in all, not {n_bytes}");
             errors.push(FieldError::new("result.metadata", message));
         }
+    }
+    if let Some(edited) = &mut finish.edited {
+        edited.notes.truncate(MAX_EDIT_NOTES);
+        for text in edited.notes.iter_mut().chain([&mut edited.done]) {
+            if text.chars().count() > MAX_EDIT_NOTE_CHARS {
+                *text = text.chars().take(MAX_EDIT_NOTE_CHARS).collect();
+            }
+        }
+        edited.kept = edited.kept.filter(|kept| (0.0..=1.0).contains(kept));
     }
     refuse(errors)
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use protocol::phase::Outcome;
 use store::{
     attempts::{self, Subject},
-    generations,
+    edits, generations,
 };
 
-use super::{AttemptEnd, again_or_failed, end_job_attempt};
+use super::{AttemptEnd, again_or_failed, edit_again_or_failed, end_job_attempt};
 use crate::{Orchestrator, ServiceResult};
 
 /// The message at the job.
@@ -30,6 +30,11 @@ impl Orchestrator {
                 Subject::Generation(id) => {
                     attempts::end(&tx, attempt, Outcome::Lost, Some(SEEN.to_owned())).await?;
                     generations::end_attempt(&tx, id, again_or_failed(attempt)).await?;
+                }
+                Subject::Edit(id) => {
+                    let edit = edits::state(&tx, id).await?;
+                    attempts::end(&tx, attempt, Outcome::Lost, Some(SEEN.to_owned())).await?;
+                    edits::end_attempt(&tx, id, edit_again_or_failed(attempt, &edit)).await?;
                 }
             }
             tx.commit().await?;

@@ -35,8 +35,9 @@ impl Orchestrator {
             | ArtifactKind::PictureBefore
             | ArtifactKind::PictureAfter
             | ArtifactKind::Picture => self.picture_problem(file).await?,
-            // The agent that resumes from it reads all of it, and reports it if it is unusable.
-            ArtifactKind::Checkpoint { .. } => None,
+            // The agent that resumes from it reads all of it, and reports it if it is unusable. What is made of an edit's
+            // result is looked at when it ends.
+            ArtifactKind::Checkpoint { .. } | ArtifactKind::Edited => None,
         };
         match problem {
             None => Ok(()),
@@ -58,7 +59,7 @@ impl Orchestrator {
     }
 
     /// The header of a safetensors file, or what is wrong with it.
-    async fn header(&self, file: &Artifact) -> ServiceResult<Result<Header, String>> {
+    pub(super) async fn header(&self, file: &Artifact) -> ServiceResult<Result<Header, String>> {
         let prefix = self.part(file, 0, safetensors::PREFIX_BYTES).await?;
         let range = match safetensors::header_range(&prefix, file.size_bytes) {
             Ok(range) => range,

@@ -213,7 +213,7 @@ async fn files_are_taken_once_and_only_whole() -> anyhow::Result<()> {
         .await;
     assert_eq!(
         refused.err().map(|err| err.to_string()).as_deref(),
-        Some("kind: must be anything but `picture` for this attempt")
+        Some("kind: must be anything but `picture` and `edited` for this attempt")
     );
     Ok(())
 }

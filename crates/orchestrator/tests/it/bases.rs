@@ -1,14 +1,15 @@
 //! Base models by path, address and id: looked at, hashed, copied, and where jobs get them.
 
 mod hostile;
+mod said;
 
 use std::path::Path;
 
 use chrono::TimeDelta;
-use orchestrator::{HubOptions, Pass, ServiceError, ServiceResult};
+use orchestrator::{Beside, HubOptions, Pass, ServiceError, ServiceResult};
 use protocol::{
     agent::{BaseLocation, Work, WorkKind},
-    base::{BaseCopy, BaseFacts, BaseState, RegisterBase, RegisteredBase},
+    base::{BaseCopy, BaseFacts, BaseState, Prediction, RegisterBase, RegisteredBase},
     phase::Phase,
     preset::BaseClass,
 };
@@ -27,7 +28,7 @@ fn tensors(what: &str, n_bytes: usize) -> Vec<u8> {
 }
 
 /// Stands for the real reader, which `morpheus` brings: it reads nothing behind the header either.
-fn inspect(path: &Path) -> Result<BaseFacts, String> {
+fn inspect(path: &Path, beside: Beside<'_>) -> Result<BaseFacts, String> {
     let weights = if path.is_dir() {
         path.join("unet/diffusion_pytorch_model.fp16.safetensors")
     } else {
@@ -35,11 +36,27 @@ fn inspect(path: &Path) -> Result<BaseFacts, String> {
     };
     let bytes = std::fs::read(&weights).map_err(|err| format!("`{}`: {err}", weights.display()))?;
     let text = String::from_utf8_lossy(&bytes[..bytes.len().min(100)]).into_owned();
+    if let Some(vae) = beside.vae {
+        let bytes = std::fs::read(vae).map_err(|err| format!("`{}`: {err}", vae.display()))?;
+        if !String::from_utf8_lossy(&bytes).contains("vae") {
+            return Err(format!(
+                "`{}`: found something else, expected a VAE",
+                vae.display()
+            ));
+        }
+    }
     if text.contains("sdxl") {
+        let said = text.contains("sdxl v").then_some(Prediction::V);
         Ok(BaseFacts {
             class: BaseClass::Tiny,
             native_resolution: 128,
-            prediction: None,
+            prediction: Some(beside.prediction.or(said).unwrap_or(Prediction::Epsilon)),
+            said_by: match (beside.prediction, said) {
+                (Some(_), _) => Some("the setting".to_owned()),
+                (None, Some(_)) => Some("its header".to_owned()),
+                (None, None) => None,
+            },
+            title: None,
             notes: Vec::new(),
         })
     } else {
@@ -64,6 +81,8 @@ async fn register(bench: &Bench, name: &str, source: &str) -> ServiceResult<Regi
     let request = RegisterBase {
         name: name.into(),
         source: source.into(),
+        prediction: None,
+        vae: None,
     };
     bench.orchestrator.register_base(bench.owner(), request).await
 }

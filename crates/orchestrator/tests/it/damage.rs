@@ -281,6 +281,7 @@ async fn a_lost_picture_is_named_and_its_return_is_seen() -> anyhow::Result<()> 
         file_name: "waving.png".to_owned(),
         caption: "waving".to_owned(),
         split: protocol::dataset::Split::Train,
+        showing: protocol::dataset::Showing::default(),
         width: 128,
         height: 128,
         size_bytes: 7,

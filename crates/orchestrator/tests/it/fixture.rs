@@ -24,7 +24,7 @@ use protocol::{
     machine::{DeviceKind, LoraKind, Machine, Protocol},
     model::{REQUIRED_CHECKS, VALIDATION_CHECK, Verdict, VerdictCheck},
     phase::{Outcome, Phase},
-    preset::BaseClass,
+    preset::{BaseClass, Family},
     recipe::Engine,
 };
 use sha2::{Digest as _, Sha256};
@@ -69,8 +69,12 @@ impl Bench {
             model: BaseModel {
                 name: "tiny-xl".to_owned(),
                 class: BaseClass::Tiny,
+                family: Family::Tiny,
+                family_reason: "it is as small as tiny-xl".to_owned(),
                 native_resolution: 128,
                 built_in: true,
+                prediction: None,
+                notes: Vec::new(),
             },
             location: BaseLocation::BuiltIn {
                 name: "tiny-xl".to_owned(),
@@ -265,6 +269,7 @@ async fn pictures(store: &Store) -> anyhow::Result<DatasetId> {
             file_name: format!("{n}.png"),
             caption: format!("standing, {n}"),
             split: Split::Train,
+            showing: protocol::dataset::Showing::default(),
             width: 128,
             height: 128,
             size_bytes: 100,
@@ -314,7 +319,7 @@ impl Held {
                 fence: assignment.fence,
                 work: *work,
             },
-            Work::Generate(_) => panic!("no training: {assignment:?}"),
+            Work::Generate(_) | Work::Edit(_) => panic!("no training: {assignment:?}"),
         }
     }
 }
@@ -381,6 +386,7 @@ impl Agent {
             detail: Some("as it was".to_owned()),
             result: None,
             picture: None,
+            edited: None,
             disk_fault: false,
         };
         self.orchestrator.finish(&self.credential, held.id, finish).await
@@ -394,6 +400,7 @@ impl Agent {
             detail: Some("failed to write `checkpoint`: No space left on device".to_owned()),
             result: None,
             picture: None,
+            edited: None,
             disk_fault: true,
         };
         self.orchestrator.finish(&self.credential, held.id, finish).await
@@ -420,6 +427,7 @@ impl Agent {
                 after: Some(after),
             }),
             picture: None,
+            edited: None,
             disk_fault: false,
         })
     }

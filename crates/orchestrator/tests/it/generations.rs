@@ -62,6 +62,7 @@ async fn deliver(agent: &Agent, work: &Assignment) -> anyhow::Result<()> {
         detail: None,
         result: None,
         picture: Some(ticket.artifact_id),
+        edited: None,
         disk_fault: false,
     };
     orchestrator
@@ -234,5 +235,44 @@ async fn loras_are_checked_and_handed_out() -> anyhow::Result<()> {
         .create_generation(bench.owner(), with(version))
         .await;
     assert!(retired.is_err_and(|err| err.to_string().contains("retired")));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_job_can_begin_with_a_lora_of_the_library() -> anyhow::Result<()> {
+    let bench = Bench::new().await?;
+    let (job, agent, held) = bench.claimed().await?;
+    assert_eq!(held.work.start_from, None);
+    let finish = agent.completed(&held, verdict(&[])).await?;
+    bench
+        .orchestrator
+        .finish(&agent.credential, held.id, finish)
+        .await?;
+    bench.machines.kill_all();
+    let version = bench.job(job.id).await?.model_version_id;
+    let version = version.ok_or_else(|| anyhow::anyhow!("a result"))?;
+    let with = |id: ModelVersionId| protocol::job::CreateJob {
+        start_from: Some(id),
+        ..bench.request()
+    };
+    let unknown = bench
+        .orchestrator
+        .create_job(bench.owner(), with(ModelVersionId::new()))
+        .await;
+    let message = unknown.err().map(|err| err.to_string()).unwrap_or_default();
+    assert!(message.contains("start_from"), "{message}");
+
+    let job = bench
+        .orchestrator
+        .create_job(bench.owner(), with(version))
+        .await?;
+    assert_eq!(job.recipe.start_from(), Some(version));
+    bench.pass().await?;
+    let held = bench.agent().await?.claim_train().await?;
+    let file = held
+        .work
+        .start_from
+        .ok_or_else(|| anyhow::anyhow!("a LoRA to begin with"))?;
+    assert_eq!(file.size_bytes, lora().len() as u64);
     Ok(())
 }

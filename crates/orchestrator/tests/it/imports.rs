@@ -224,6 +224,7 @@ async fn what_is_no_lora_for_sdxl_is_said_by_name() -> anyhow::Result<()> {
         ),
         (vec![7; 4000], "file: is not a whole safetensors file"),
         (sim::files::lora(4, "for-flux"), "file: is a LoRA for Flux"),
+        (long_header("for-flux"), "file: has a header of 17 MiB"),
         (
             broken(),
             "file: is broken: its tensor `lora_unet_middle_block_1_proj_in.lora_up.weight` holds NaN",
@@ -244,6 +245,15 @@ async fn what_is_no_lora_for_sdxl_is_said_by_name() -> anyhow::Result<()> {
     assert_eq!(refused, "base_model: must be one of `tiny-xl`, not `sdxl`");
     assert_eq!(models::list(bench.store(), bench.owner(), None, 10).await?, []);
     Ok(())
+}
+
+/// A file that the reader of the data plane would take minutes and gigabytes for, if it were asked.
+fn long_header(text: &str) -> Vec<u8> {
+    let header = format!(
+        "{{\"__metadata__\":{{\"a\":\"{text}\"}}}}{}",
+        " ".repeat(17 << 20)
+    );
+    [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat()
 }
 
 #[tokio::test]

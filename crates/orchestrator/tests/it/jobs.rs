@@ -8,6 +8,7 @@ use protocol::{
     agent::{ArtifactKind, Directive},
     event::Event,
     phase::{Outcome, Phase},
+    sample::SamplePrompt,
 };
 use store::metrics;
 
@@ -49,8 +50,35 @@ async fn bad_requests_name_the_field() -> anyhow::Result<()> {
         "parameters.learning_rate",
     )
     .await?;
+    check(
+        |request| request.n_epochs = Some(3),
+        "n_epochs: says the length of the training, and so does parameters.n_steps: leave one out",
+    )
+    .await?;
+    check(
+        |request| {
+            request.parameters.n_steps = None;
+            request.n_epochs = Some(0);
+        },
+        "n_epochs: must be from 1 to 100000, not 0",
+    )
+    .await?;
     let listed = store::jobs::list(bench.store(), bench.owner(), None, 10).await?;
     assert_eq!(listed, [], "nothing half-made stays");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_length_in_epochs_becomes_steps() -> anyhow::Result<()> {
+    let bench = Bench::new().await?;
+    let mut request = bench.request();
+    request.parameters.n_steps = None;
+    request.n_epochs = Some(7);
+    let estimate = bench.orchestrator.estimate_job(bench.owner(), &request).await?;
+    assert_eq!(estimate.n_epochs, 7);
+    let p = estimate.recipe.parameters();
+    assert_eq!(p.n_steps, 7 * estimate.n_steps_per_epoch);
+    assert_eq!(estimate.n_views, p.n_steps * p.pictures_per_step());
     Ok(())
 }
 
@@ -60,7 +88,14 @@ async fn prompts_come_from_captions() -> anyhow::Result<()> {
     let job = bench.queue().await?;
     assert_eq!(
         job.recipe.sample_prompts(),
-        ["zora, standing, 1", "zora, standing, 2"]
+        ["zora, standing, 1", "zora, standing, 2"].map(SamplePrompt::from)
+    );
+    let mut request = bench.request();
+    request.parameters.caption_suffix = Some("(ink)".into());
+    let job = bench.orchestrator.create_job(bench.owner(), request).await?;
+    assert_eq!(
+        job.recipe.sample_prompts()[0],
+        SamplePrompt::from(r"zora, standing, 1 \(ink\)")
     );
     Ok(())
 }
@@ -310,6 +345,7 @@ async fn cancel_ends_a_job_wherever_it_stands() -> anyhow::Result<()> {
                 detail: None,
                 result: None,
                 picture: None,
+                edited: None,
                 disk_fault: false,
             },
         )

@@ -25,6 +25,7 @@ mod bases;
 mod crashes;
 mod damage;
 mod disk;
+mod edits;
 mod fixture;
 mod generations;
 mod imports;

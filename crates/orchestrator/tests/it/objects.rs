@@ -78,6 +78,7 @@ async fn pictures_stay_as_long_as_a_dataset_or_a_version_has_them() -> anyhow::R
         file_name: "a.png".into(),
         caption: "zora".into(),
         split: protocol::dataset::Split::Train,
+        showing: protocol::dataset::Showing::default(),
         width: 128,
         height: 128,
         size_bytes: 7,
@@ -103,6 +104,7 @@ async fn pictures_stay_as_long_as_a_dataset_or_a_version_has_them() -> anyhow::R
             height: 128,
             caption: "zora".into(),
             split: protocol::dataset::Split::Train,
+            showing: protocol::dataset::Showing::default(),
         }],
     };
     datasets::freeze(&tx, dataset.id, manifest).await?;

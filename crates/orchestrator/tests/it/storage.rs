@@ -73,6 +73,7 @@ async fn add_picture(bench: &Bench, dataset: DatasetId) -> store::Result<AddedIt
         file_name: "new.png".to_owned(),
         caption: "standing".to_owned(),
         split: Split::Train,
+        showing: protocol::dataset::Showing::default(),
         width: 128,
         height: 128,
         size_bytes: 100,

@@ -27,6 +27,7 @@ async fn any_number_of_objects_is_marked_and_healed() -> anyhow::Result<()> {
         height: 128,
         caption: String::new(),
         split: Split::Train,
+        showing: protocol::dataset::Showing::default(),
     });
     let manifest = Manifest {
         id: DatasetVersionId::new(),

@@ -93,13 +93,27 @@ fn work_to_train() {
         assert!(reply.stay);
         match reply.assignment.expect("work").work {
             Work::Train(work) => work,
-            Work::Generate(work) => panic!("no training: {work:?}"),
+            other => panic!("no training: {other:?}"),
         }
     });
     assert_eq!(old.recipe, new.recipe);
     assert_eq!(old.manifest, new.manifest);
     assert_eq!(old.base, new.base);
+    assert!(old.base_known.is_nothing());
     assert_eq!(old.resume_from, new.resume_from);
+}
+
+#[test]
+fn what_is_known_of_a_base_model() {
+    assert!(KnownOfBase::default().is_nothing());
+    let said = KnownOfBase {
+        prediction: Some(Prediction::VZeroSnr),
+        ..KnownOfBase::default()
+    };
+    assert!(!said.is_nothing());
+    let text = serde_json::to_string(&said).expect("it is written");
+    assert_eq!(text, r#"{"prediction":"v-zero-snr"}"#);
+    assert_eq!(read::<KnownOfBase>(&text), said);
 }
 
 #[test]
@@ -107,7 +121,7 @@ fn work_to_render() {
     let [old, new] = recorded!("generate").map(read::<ClaimReply>).map(|reply| {
         match reply.assignment.expect("work").work {
             Work::Generate(work) => work,
-            Work::Train(work) => panic!("no picture: {work:?}"),
+            other => panic!("no picture: {other:?}"),
         }
     });
     assert_eq!(old.request, new.request);

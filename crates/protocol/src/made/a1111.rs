@@ -92,9 +92,11 @@ pub fn write(made: &Made) -> String {
         ("Size", format!("{}x{}", made.width, made.height)),
         ("Model hash", made.base.short_hash().to_owned()),
         ("Model", stem(&made.base.name).to_owned()),
-        // A1111's word for noise drawn as PyTorch does on the CPU.
-        ("RNG", "CPU".to_owned()),
     ];
+    if !made.is_of_sd_scripts() {
+        // A1111's word for noise drawn as PyTorch does on the CPU.
+        pairs.push(("RNG", "CPU".to_owned()));
+    }
     let hashes: Vec<String> = made
         .loras
         .iter()

@@ -1,10 +1,10 @@
 //! What an entry of a table of hyperparameters expands to.
 
-/// An enum whose values are words in a recipe.
+/// An enum whose values are words in a recipe. A word is a `tt`: utoipa reads no `literal` of a macro.
 macro_rules! words {
     (
         $(#[$about:meta])*
-        pub enum $Name:ident { $( $(#[$help:meta])* $Variant:ident = $word:literal, )+ }
+        pub enum $Name:ident { $( $(#[$help:meta])* $Variant:ident = $word:tt, )+ }
     ) => {
         $(#[$about])*
         #[derive(
@@ -15,6 +15,7 @@ macro_rules! words {
 
         impl $crate::parameters::Words for $Name {
             const WORDS: &'static [&'static str] = &[$($word),+];
+            const ALL: &'static [Self] = &[$(Self::$Variant),+];
 
             fn word(self) -> &'static str {
                 match self { $( Self::$Variant => $word, )+ }
@@ -26,10 +27,13 @@ macro_rules! words {
 /// A table of hyperparameters: the complete set, and the one in which every field may be left out.
 ///
 /// Of an entry, `default` and `range` are needed. The rest may be left out, and stands in this order: `presets` (defaults
-/// by class of base model and preset; not for every case, which would leave no use for `default`), `follows` (the value when nobody chose one, of the preset and of what was
+/// by family of base models and preset), `follows` (the value when nobody chose one, of the preset and of what was
 /// chosen), `rule` with `beside` (what is wrong with it beside the fields that are named), and `about` (fields of
 /// [`Definition`](super::Definition)).
 macro_rules! hyperparameters {
+    // After the last part of a table.
+    ({} $($table:tt)*) => { $crate::parameters::define::hyperparameters! { $($table)* } };
+
     (
         $(#[doc = $about:literal])+
         pub struct $Parameters:ident;
@@ -60,7 +64,11 @@ macro_rules! hyperparameters {
         #[derive(Debug, Clone, Default, PartialEq, ::serde::Serialize, ::serde::Deserialize)]
         #[serde(deny_unknown_fields, default)]
         pub struct $Overrides {
-            $( $(#[doc = $help])+ pub $name: Option<<$Type as $crate::parameters::Hyperparameter>::Raw>, )+
+            $(
+                $(#[doc = $help])+
+                #[serde(skip_serializing_if = "Option::is_none")]
+                pub $name: Option<<$Type as $crate::parameters::Hyperparameter>::Raw>,
+            )+
         }
 
         impl $Parameters {
@@ -72,12 +80,16 @@ macro_rules! hyperparameters {
                 } ),+
             ];
 
-            /// The defaults of a preset for a class of base model.
-            pub fn of(preset: $crate::preset::Preset, base: $crate::preset::BaseClass) -> Self {
-                use $crate::{parameters::Hyperparameter, preset::{BaseClass::*, Preset::*}};
+            /// The defaults of a preset for a family of base models.
+            pub fn of(preset: $crate::preset::Preset, base: impl Into<$crate::preset::Family>) -> Self {
+                use $crate::{parameters::Hyperparameter, preset::{Family::*, Preset::*}};
+                // A condition that always holds: with it, a table may list every case, and keep the default that recipes
+                // from before mean.
+                let is_listed = true;
+                let family: $crate::preset::Family = base.into();
                 Self {
-                    $( $name: <$Type as Hyperparameter>::of(match (base, preset) {
-                        $( $($case => $value,)+ )?
+                    $( $name: <$Type as Hyperparameter>::of(match (family, preset) {
+                        $( $($case if is_listed => $value,)+ )?
                         _ => $default,
                     }), )+
                 }

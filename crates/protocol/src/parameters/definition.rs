@@ -11,17 +11,27 @@ pub struct Definition {
     pub name: &'static str,
     /// What it does, for a person, as lines of a comment.
     pub help: &'static [&'static str],
+    /// Why its default is what it is, as a sentence.
+    pub why: &'static str,
+    /// When somebody would change it, as a sentence.
+    pub when: &'static str,
     /// Which values it takes.
     pub range: Range,
     /// What it is counted in; empty for bare numbers.
     pub unit: &'static str,
     /// Where the form has it.
     pub group: Group,
+    /// What the texts of a list may be, for forms.
+    pub items: Option<fn() -> serde_json::Value>,
     /// The engines that honor it. Others refuse every value but the default.
     pub engines: &'static [Engine],
+    /// Of a choice among words: those that not all of these engines have, each with the engines that do.
+    pub only: &'static [(&'static str, &'static [Engine])],
     /// The first version of the agent protocol ([`Protocol`](crate::machine::Protocol)) whose agents know it. Older agents
     /// ignore the field, so they get no job in which it is not at its default.
     pub since: u32,
+    /// Of a choice among words: those that came later, each with its first version.
+    pub newer: &'static [(&'static str, u32)],
     /// What it changes, so that a checkpoint can be told from one of another training.
     pub effect: Effect,
     /// The value at which sd-scripts gets no option, and the metadata say `None`.
@@ -37,8 +47,26 @@ pub struct Definition {
 pub enum Group {
     /// Always shown: what most people change.
     Basic,
-    /// Shown on demand.
-    Advanced,
+    /// How long the training is, and how the learning rate moves meanwhile.
+    Schedule,
+    /// What is trained: the kind of LoRA, its size and its place.
+    Network,
+    /// The text encoders.
+    TextEncoders,
+    /// How the weights move against their gradients.
+    Optimizer,
+    /// What the network is compared with, and how much a difference counts.
+    Loss,
+    /// The noise that the pictures are trained with.
+    Noise,
+    /// How captions are changed before they are read.
+    Captions,
+    /// How pictures are cut.
+    Pictures,
+    /// Checkpoints and preview pictures.
+    Samples,
+    /// What saves memory.
+    Memory,
 }
 
 impl Group {
@@ -46,7 +74,16 @@ impl Group {
     pub fn word(self) -> &'static str {
         match self {
             Self::Basic => "basic",
-            Self::Advanced => "advanced",
+            Self::Schedule => "schedule",
+            Self::Network => "network",
+            Self::TextEncoders => "text_encoders",
+            Self::Optimizer => "optimizer",
+            Self::Loss => "loss",
+            Self::Noise => "noise",
+            Self::Captions => "captions",
+            Self::Pictures => "pictures",
+            Self::Samples => "samples",
+            Self::Memory => "memory",
         }
     }
 }
@@ -276,11 +313,16 @@ impl Definition {
         Self {
             name,
             help,
+            why: "",
+            when: "",
             range,
             unit: "",
-            group: Group::Advanced,
+            group: Group::Network,
+            items: None,
             engines: Engine::ALL,
+            only: &[],
             since: 1,
+            newer: &[],
             effect: Effect::Weights,
             off: None,
             kohya: None,
@@ -294,17 +336,41 @@ impl Definition {
         lines.join(" ")
     }
 
+    /// The first version of the agent protocol whose agents know this value.
+    pub(crate) fn since(&self, value: Value<'_>) -> u32 {
+        let newer = self.newer.iter().find(|(word, _)| Value::Text(word) == value);
+        newer.map_or(self.since, |(_, version)| *version)
+    }
+
     /// Checks a value, and that the engine honors it unless it is the default.
     pub(crate) fn check(&self, value: Value<'_>, default: Value<'_>, engine: Engine) -> Result<(), String> {
         self.range.check(value)?;
-        if self.engines.contains(&engine) || value == default {
+        if value == default {
             return Ok(());
         }
-        let others: Vec<&str> = self.engines.iter().map(|engine| engine.word()).collect();
-        Err(format!(
-            "must be {default} for the {} engine, which does not have it, not {value}; the {} engine has it",
-            engine.word(),
-            others.join(" or ")
-        ))
+        if !self.engines.contains(&engine) {
+            return Err(format!(
+                "must be {default} for the {} engine, which does not have it, not {value}; {}",
+                engine.word(),
+                having(self.engines)
+            ));
+        }
+        match self.only.iter().find(|(word, _)| Value::Text(word) == value) {
+            Some((_, engines)) if !engines.contains(&engine) => Err(format!(
+                "must not be {value} for the {} engine, which does not have it; {}",
+                engine.word(),
+                having(engines)
+            )),
+            _ => Ok(()),
+        }
     }
+}
+
+/// Which engines have something: the last part of a refusal.
+fn having(engines: &[Engine]) -> String {
+    if engines.is_empty() {
+        return "no engine has it".to_owned();
+    }
+    let words: Vec<&str> = engines.iter().map(|engine| engine.word()).collect();
+    format!("the {} engine has it", words.join(" or "))
 }

@@ -23,9 +23,11 @@ pub trait Hyperparameter: Sized {
 }
 
 /// An enum whose values are words in a recipe.
-pub trait Words: Copy {
+pub trait Words: Copy + 'static {
     /// All of them.
     const WORDS: &'static [&'static str];
+    /// All values, in the same order.
+    const ALL: &'static [Self];
 
     /// The word of a value.
     fn word(self) -> &'static str;

@@ -1,7 +1,7 @@
 //! Tables of hyperparameters in the OpenAPI document.
 //!
-//! What JSON Schema has no word for stands under `x-form`: the order and the group of the form, the unit, and the
-//! engines of a field that not all of them honor.
+//! What JSON Schema has no word for stands under `x-form`: the order and the group of the form, the unit, why the default
+//! is what it is, when somebody would change it, what the texts of a list may be, and the engines of a field, or of a word, that not all of them honor.
 
 use serde_json::{Value as Json, json};
 use utoipa::{
@@ -150,9 +150,23 @@ fn for_forms(definition: &Definition, order: usize) -> Extensions {
     if !definition.unit.is_empty() {
         form["unit"] = definition.unit.into();
     }
+    for (key, sentence) in [("why", definition.why), ("when", definition.when)] {
+        if !sentence.is_empty() {
+            form[key] = sentence.into();
+        }
+    }
+    if let Some(items) = definition.items {
+        form["items"] = items();
+    }
     if definition.engines != Engine::ALL {
-        let engines: Vec<&str> = definition.engines.iter().map(|engine| engine.word()).collect();
-        form["engines"] = engines.into();
+        form["engines"] = words(definition.engines);
+    }
+    for (word, engines) in definition.only {
+        form["only"][*word] = words(engines);
     }
     [("x-form", form)].into_iter().collect()
+}
+
+fn words(engines: &[Engine]) -> Json {
+    engines.iter().map(|engine| engine.word()).collect()
 }

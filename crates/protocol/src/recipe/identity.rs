@@ -35,6 +35,7 @@ impl fmt::Display for Difference {
 }
 
 const TRIGGER_WORD: &str = "trigger_word";
+const START_FROM: &str = "start_from";
 const PARAMETERS: &str = "parameters.";
 
 impl Identity {
@@ -48,7 +49,11 @@ impl Identity {
         let parameters = recipe.parameters.values();
         let changing = parameters.filter(|(definition, _)| definition.effect != Effect::None);
         let fields = changing.map(|(definition, value)| (path(definition), value.to_json().to_string()));
-        Self(fields.chain([(TRIGGER_WORD.to_owned(), trigger_word)]).collect())
+        let start_from = recipe
+            .start_from
+            .map(|id| (START_FROM.to_owned(), id.to_string()));
+        let fields = fields.chain([(TRIGGER_WORD.to_owned(), trigger_word)]);
+        Self(fields.chain(start_from).collect())
     }
 
     /// Every field in which a checkpoint differs, in the order of the table.
@@ -76,9 +81,25 @@ impl Identity {
                 });
             }
         }
+        let start = |identity: &Self| {
+            identity
+                .0
+                .get(START_FROM)
+                .cloned()
+                .unwrap_or("nothing".to_owned())
+        };
+        let (then, now) = (start(checkpoint), start(self));
+        if then != now {
+            differences.push(Difference {
+                field: START_FROM.to_owned(),
+                then,
+                now,
+                effect: Effect::Weights,
+            });
+        }
         let unknown = checkpoint.0.iter().filter(|(field, _)| {
             let is_known = |definition: &Definition| field.strip_prefix(PARAMETERS) == Some(definition.name);
-            *field != TRIGGER_WORD && !Parameters::ALL.iter().any(is_known)
+            *field != TRIGGER_WORD && *field != START_FROM && !Parameters::ALL.iter().any(is_known)
         });
         differences.extend(unknown.map(|(field, then)| Difference {
             field: field.clone(),

@@ -3,6 +3,7 @@
 use expect_test::{Expect, expect};
 
 use super::*;
+use crate::preset::BaseClass;
 
 fn request(overrides: &str) -> RecipeRequest {
     RecipeRequest {
@@ -52,7 +53,7 @@ fn all_errors_at_once() {
     check(
         "resolution = 100\nn_warmup_steps = 500\nmax_tokens = 77",
         expect![[
-            "parameters.n_warmup_steps: must be less than n_steps (465), not 500; parameters.resolution: must be a multiple of 8, not 100; parameters.max_tokens: must be 75, 150 or 225, not 77"
+            "parameters.n_warmup_steps: must be less than n_steps (465), not 500; parameters.max_tokens: must be 75, 150 or 225, not 77; parameters.resolution: must be a multiple of 8, not 100"
         ]],
     );
     // Whole numbers and others, and texts, do not wait for each other.
@@ -111,10 +112,28 @@ fn a_recipe_from_the_wire_is_checked() {
 
 #[test]
 fn an_older_agent_gets_no_recipe_with_a_field_that_it_would_ignore() {
-    let unknown = |recipe: &Recipe, version| recipe.unknown_to(version).map(|definition| definition.name);
-    // All hyperparameters so far are as old as the protocol.
+    let unknown = |recipe: &Recipe, version| {
+        let unknown = recipe.unknown_to(version);
+        unknown.map(|(definition, since)| (definition.name, since))
+    };
     assert_eq!(unknown(&recipe("noise_offset = 0.1"), 1), None);
-    assert_eq!(unknown(&recipe("noise_offset = 0.1"), 0), Some("n_steps"));
+    assert_eq!(unknown(&recipe("noise_offset = 0.1"), 0), Some(("n_steps", 1)));
+    let kohya = |overrides| {
+        let request = RecipeRequest {
+            engine: Engine::Kohya,
+            ..request(overrides)
+        };
+        Recipe::resolve(request, BaseClass::Sdxl).unwrap()
+    };
+    assert_eq!(
+        unknown(&kohya("shuffle_tags = true"), 3),
+        Some(("shuffle_tags", 4))
+    );
+    assert_eq!(unknown(&kohya("shuffle_tags = true"), 4), None);
+    // The field is old, the word is not.
+    let linear = kohya("lr_schedule = \"linear\"");
+    assert_eq!(unknown(&linear, 3), Some(("lr_schedule", 4)));
+    assert_eq!(unknown(&kohya("lr_schedule = \"constant\""), 1), None);
     let json = serde_json::json!({
         "engine": "native", "base_model": "sdxl", "name": "zora", "preset": "style", "parameters": {},
         "sample_prompts": [],
@@ -131,7 +150,7 @@ fn a_recipe_without_hyperparameters_means_what_it_always_did() {
         "sample_prompts": [],
     });
     let recipe: Recipe = serde_json::from_value(json).unwrap();
-    expect![[r#"{"n_steps":1600,"learning_rate":0.0001,"rank":16,"alpha":16.0,"lr_schedule":"cosine","n_warmup_steps":0,"batch_size":1,"gradient_accumulation":1,"max_gradient_norm":1.0,"weight_decay":0.01,"min_snr_gamma":5.0,"noise_offset":0.0,"caption_dropout":0.0,"resolution":1024,"bucket_step":64,"max_tokens":75,"checkpoint_every_n_steps":200,"sample_every_n_steps":200,"seed":42}"#]]
+    expect![[r#"{"n_steps":1600,"n_views":0,"learning_rate":0.0001,"lr_schedule":"cosine","n_warmup_steps":0,"n_cycles":1,"polynomial_power":1.0,"min_lr_ratio":0.0,"batch_size":1,"gradient_accumulation":1,"rank":16,"alpha":16.0,"kind":"lora","lokr_factor":8,"t_lora_min_rank":8,"t_lora_power":1.0,"conv_rank":0,"conv_alpha":1.0,"trained_blocks":[],"block_ranks":[],"block_learning_rates":[],"network_dropout":0.0,"rank_dropout":0.0,"module_dropout":0.0,"max_weight_norm":0.0,"text_encoder_1_learning_rate":0.0,"text_encoder_2_learning_rate":0.0,"optimizer":"adamw","beta1":0.9,"beta2":0.999,"epsilon":1e-8,"weight_decay":0.01,"optimizer_arguments":[],"max_gradient_norm":1.0,"ema_decay":0.0,"gradient_checkpointing":false,"loss":"l2","huber_c":0.1,"huber_schedule":"snr","huber_scale":1.0,"min_snr_gamma":5.0,"debiased":false,"scale_v_loss":false,"v_like_loss":0.0,"output_preservation":0.0,"min_timestep":0,"max_timestep":1000,"timestep_distribution":"uniform","timestep_bias":0.0,"timestep_scale":1.0,"timestep_shift":1.0,"noise_offset":0.0,"noise_offset_random":false,"adaptive_noise_scale":0.0,"multires_noise_iterations":0,"multires_noise_discount":0.3,"input_perturbation":0.0,"input_perturbation_random":false,"seed":42,"max_tokens":75,"caption_dropout":0.0,"caption_dropout_every_n_epochs":0,"shuffle_tags":false,"keep_tokens":0,"keep_tokens_separator":"","tag_separator":",","secondary_separator":"","tag_dropout":0.0,"caption_prefix":"","caption_suffix":"","wildcards":false,"weighted_captions":false,"token_warmup_min":1,"token_warmup_steps":0,"n_prior_pictures":0,"prior_prompt":"","prior_loss_weight":1.0,"masked_loss":false,"resolution":1024,"bucket_step":64,"checkpoint_every_n_steps":200,"sample_every_n_steps":200,"sample_at_start":false}"#]]
     .assert_eq(&serde_json::to_string(recipe.parameters()).unwrap());
 }
 
@@ -191,5 +210,51 @@ fn a_checkpoint_from_before_a_field_had_its_default() {
         &recipe(""),
         &Identity::from_fields(then),
         expect!["`parameters.warp` was 9 and is unknown to this version now (Weights)"],
+    );
+}
+
+#[test]
+fn what_has_no_effect_is_noted_and_not_refused() {
+    let notes = |overrides: &str| {
+        let request = RecipeRequest {
+            engine: Engine::Kohya,
+            ..request(overrides)
+        };
+        let recipe = Recipe::resolve(request, BaseClass::Sdxl).unwrap();
+        let notes = recipe.parameters().notes();
+        let notes: Vec<String> = notes.iter().map(ToString::to_string).collect();
+        notes.join("; ")
+    };
+    assert_eq!(notes(""), "");
+    assert_eq!(notes("keep_tokens = 1\nshuffle_tags = true"), "");
+    assert_eq!(
+        notes("keep_tokens = 1\nn_cycles = 3\nhuber_c = 0.2"),
+        "parameters.n_cycles: has no effect unless lr_schedule is `cosine_with_restarts`; parameters.huber_c: has no \
+         effect unless loss is `huber` or `smooth_l1`; parameters.keep_tokens: has no effect unless tags are shuffled, \
+         dropped or warmed up"
+    );
+}
+
+#[test]
+fn epochs_are_as_many_steps() {
+    let mut chosen = ParameterOverrides::default();
+    assert_eq!(steps_of_epochs(3, 25, &chosen), Ok(75));
+    let check = |n_epochs, per_epoch, chosen: &ParameterOverrides, expected: &str| {
+        let err = steps_of_epochs(n_epochs, per_epoch, chosen).unwrap_err();
+        assert_eq!(err.to_string(), expected);
+    };
+    check(
+        1000,
+        2000,
+        &chosen,
+        "n_epochs: would be 2000000 steps of the optimizer, and a training has at most 1000000: choose fewer epochs or a \
+         larger batch",
+    );
+    chosen.n_views = Some(1000);
+    check(
+        3,
+        25,
+        &chosen,
+        "n_epochs: says the length of the training, and so does parameters.n_views: leave one out",
     );
 }

@@ -14,13 +14,17 @@ use super::describe::SHOWN_CHARS;
 
 /// Fields with more than one line, whatever body they are in: captions, prompts, what somebody notes. Every other
 /// text is a name of something, and stays on its line.
-pub(crate) const TEXTS: [&str; 5] = [
+pub(crate) const TEXTS: [&str; 6] = [
     "caption",
     "expected_caption",
     "prompt",
     "negative_prompt",
     "sample_prompts",
+    "text",
 ];
+
+/// Is only compared. It may hold what an earlier version took from a caption file, which could not be replaced otherwise.
+const EXPECTED: &str = "expected_caption";
 
 /// Maximum number of reported errors.
 const MOST_FINDINGS: usize = 20;
@@ -149,7 +153,13 @@ impl<'de> Visitor<'de> for Step<'_> {
 }
 
 fn check(field: &str, text: &str) -> Result<(), Unfit> {
-    if TEXTS.contains(&field) {
+    if field == EXPECTED {
+        if text.contains('\0') {
+            Err(Unfit('\0'))
+        } else {
+            Ok(())
+        }
+    } else if TEXTS.contains(&field) {
         text::check_text(text)
     } else {
         text::check_line(text)

@@ -37,6 +37,8 @@ const HARMLESS_TWICE: &[(&str, &str)] = &[
     ),
     ("/api/v1/jobs/estimate", "makes nothing"),
     ("/api/v1/prompts/count", "makes nothing"),
+    ("/api/v1/recipes/import", "makes nothing"),
+    ("/api/v1/edits/{id}/cancel", "an edit ends once"),
     ("/api/v1/jobs/{id}/cancel", "a job ends once"),
     ("/api/v1/jobs/{id}/stop", "a job stops once"),
     (
@@ -85,18 +87,32 @@ fn every_creating_route_takes_an_idempotency_key() {
 /// Texts of requests that stay on one line. Those with more are in `TEXTS`.
 const LINES: &[(&str, &str)] = &[
     ("base_model", "a name"),
+    ("block_learning_rates", "blocks with factors"),
+    ("block_ranks", "blocks with ranks"),
+    ("blocks", "numbers, or names of blocks with numbers"),
+    ("caption_prefix", "the beginning of a line"),
+    ("caption_suffix", "the end of a line"),
     ("data_centers", "names of the provider's"),
     ("estimate_hash", "as the server gave it out"),
     ("gpus", "names of the provider's"),
+    ("group", "a name"),
+    ("keep_tokens_separator", "characters between tags"),
     ("key", "what a budget is for: a name"),
     ("labels", "names"),
     ("name", "a name"),
+    ("optimizer_arguments", "names with numbers"),
+    ("prior_prompt", "a caption on one line"),
     ("project", "a name"),
     ("provider", "a name"),
+    ("secondary_separator", "characters between tags"),
     ("seed", "digits"),
     ("source", "an address or a path"),
+    ("tag_separator", "characters between tags"),
     ("token", "a secret"),
+    ("trained_blocks", "names of blocks"),
     ("trigger_word", "a word"),
+    ("tuned_model", "a name"),
+    ("vae", "an address or a path"),
 ];
 
 /// Adds the names of free texts, at any depth: no ids, times or choices, which are types of their own.

@@ -2,7 +2,7 @@
 
 use axum::{extract::State, http::StatusCode};
 use protocol::{
-    base::{RegisterBase, RegisteredBase},
+    base::{BaseSettings, RegisterBase, RegisteredBase},
     job::BaseModel,
 };
 
@@ -43,7 +43,8 @@ pub(crate) async fn list_registered_bases(
 /// on Hugging Face. URLs in private networks are fetched only if the settings allow them (`--allow-fetch-from`). The
 /// server checks that it is an SDXL
 /// model and hashes it; of one on the web it reads only the header if the hash is known. Machines that train on it
-/// download it from there.
+/// download it from there. What its U-Net predicts is read from its files, unless it is said here; of a file on the
+/// server's machine it is also measured, and a contradiction is among the notes.
 #[utoipa::path(
     post,
     path = "/registered-base-models",
@@ -58,6 +59,28 @@ pub(crate) async fn register_base(
     Json(request): Json<RegisterBase>,
 ) -> ApiResult<(StatusCode, axum::Json<RegisteredBase>)> {
     let base = state.orchestrator.register_base(user.owner, request).await?;
+    Ok((StatusCode::ACCEPTED, axum::Json(base)))
+}
+
+/// Set what the U-Net of a registered base model predicts, and its VAE
+///
+/// What is left out is as its files say. The base model is checked again. One from the server's settings can only be
+/// set there.
+#[utoipa::path(
+    put,
+    path = "/registered-base-models/{name}/settings",
+    tag = "models",
+    params(("name" = String, Path, description = "Its name")),
+    request_body = BaseSettings,
+    responses((status = 202, body = RegisteredBase))
+)]
+pub(crate) async fn set_base(
+    State(state): State<AppState>,
+    user: User,
+    Path(name): Path<String>,
+    Json(settings): Json<BaseSettings>,
+) -> ApiResult<(StatusCode, axum::Json<RegisteredBase>)> {
+    let base = state.orchestrator.set_base(user.owner, &name, settings).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(base)))
 }
 

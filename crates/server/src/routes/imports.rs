@@ -9,7 +9,7 @@ use dataset::ingest::displayable;
 use orchestrator::{ImportedVersion, Incoming};
 use protocol::{
     imported::{ImportLora, trigger_words},
-    limits::MAX_LORA_BYTES,
+    limits::{MAX_ADAPTER_CONFIG_BYTES, MAX_LORA_BYTES},
     model::ModelVersion,
 };
 use tokio::sync::mpsc;
@@ -27,6 +27,8 @@ const N_WAITING: usize = 4;
 /// Characters of a model's name.
 const MAX_NAME_CHARS: usize = 80;
 const ENDING: &str = ".safetensors";
+/// Of a PEFT folder that was sent as an archive.
+const ZIP: &str = ".zip";
 
 /// The parts of an import, in any order.
 #[derive(ToSchema)]
@@ -35,9 +37,12 @@ const ENDING: &str = ".safetensors";
     reason = "describes a multipart form, whose parts are read as a stream"
 )]
 struct ImportForm {
-    /// The LoRA, a safetensors file.
+    /// The LoRA: a safetensors file, or a PEFT folder as a zip archive.
     #[schema(format = Binary, content_media_type = "application/octet-stream")]
     file: String,
+    /// The `adapter_config.json` that lies beside a file of PEFT, sent with a file name: it has the alphas.
+    #[schema(format = Binary, content_media_type = "application/json")]
+    config: Option<String>,
     /// Name of a base model that it is for. It can be used with all of that size.
     base_model: String,
     /// Name of the model that it becomes a version of; if omitted, that of the file.
@@ -53,6 +58,8 @@ struct ImportForm {
 }
 
 /// Import a LoRA that was made elsewhere
+///
+/// Of a PEFT folder, what its `adapter_config.json` says goes into the header of the stored file.
 ///
 /// A file of which a part cannot be applied is refused, with what that is, unless `allow_partial` is set. The version has
 /// no verdict: nothing has judged it. It can be used at once. The same file again gives the version that there is.
@@ -74,7 +81,7 @@ pub(crate) async fn import_model(
     let n_bytes: u64 = n_bytes.unwrap_or(0);
     state.orchestrator.check_room(n_bytes)?;
     let mut request = ImportLora::default();
-    let mut file = None;
+    let (mut file, mut config) = (None, None);
     while let Some(part) = multipart.next_part().await? {
         match (part.name.as_str(), part.file_name) {
             ("file", Some(_)) if file.is_some() => {
@@ -86,6 +93,7 @@ pub(crate) async fn import_model(
             ("file", Some(file_name)) => {
                 file = Some((named(&file_name), spool(&state, &mut multipart).await?));
             }
+            ("config", Some(_)) => config = Some(small(&mut multipart).await?),
             ("file", None) => return Err(ApiError::field("file", NO_FILE)),
             ("base_model", None) => request.base_model = line(&mut multipart).await?,
             ("name", None) => request.name = line(&mut multipart).await?,
@@ -96,7 +104,7 @@ pub(crate) async fn import_model(
             (other, _) => {
                 return Err(ApiError::field(
                     shortened(other),
-                    "is not a known part; valid parts are `file`, `base_model`, `name`, `allow_partial`, \
+                    "is not a known part; valid parts are `file`, `config`, `base_model`, `name`, `allow_partial`, \
                      `trigger_words`, `source`, `license`",
                 ));
             }
@@ -105,6 +113,15 @@ pub(crate) async fn import_model(
     let Some((file_name, incoming)) = file else {
         return Err(ApiError::field("file", NO_FILE));
     };
+    // A header takes many times its size while it is read.
+    let _turn = state.checking.acquire().await.map_err(ApiError::internal)?;
+    let folder = state.store().data_dir().to_owned();
+    let preparing = tokio::task::spawn_blocking(move || incoming.prepared(&folder, config));
+    let prepared = preparing
+        .await
+        .map_err(ApiError::internal)?
+        .map_err(ApiError::file)?;
+    let incoming = prepared.map_err(|err| ApiError::field(err.field, err.message))?;
     if request.name.is_empty() {
         let stem = file_name.strip_suffix(ENDING).unwrap_or(&file_name);
         request.name = stem.chars().take(MAX_NAME_CHARS).collect();
@@ -143,10 +160,32 @@ async fn spool(state: &AppState, multipart: &mut Multipart) -> ApiResult<Incomin
     })
 }
 
+/// A configuration.
+async fn small(multipart: &mut Multipart) -> ApiResult<Vec<u8>> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = multipart.chunk().await? {
+        if (bytes.len() + piece.len()) as u64 > MAX_ADAPTER_CONFIG_BYTES {
+            let most = MAX_ADAPTER_CONFIG_BYTES >> 20;
+            return Err(ApiError::field("config", format!("must have at most {most} MiB")));
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes)
+}
+
 /// A file's name for people and for downloads, which is that of a safetensors file whatever it was called.
 fn named(file_name: &str) -> String {
     let last = file_name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let name = displayable(last.trim());
+    let last = last.trim();
+    let without_zip = last
+        .len()
+        .checked_sub(ZIP.len())
+        .and_then(|at| last.split_at_checked(at));
+    let last = match without_zip {
+        Some((stem, end)) if end.eq_ignore_ascii_case(ZIP) => stem,
+        _ => last,
+    };
+    let name = displayable(last);
     match name.to_lowercase().ends_with(ENDING) {
         true => name,
         false if name.is_empty() => format!("lora{ENDING}"),
@@ -184,6 +223,7 @@ mod tests {
             ("Ink.SafeTensors", "Ink.SafeTensors"),
             ("C:\\loras\\ink.safetensors", "ink.safetensors"),
             ("../../etc/ink", "ink.safetensors"),
+            ("ink-peft.ZIP", "ink-peft.safetensors"),
             ("", "lora.safetensors"),
         ] {
             assert_eq!(named(sent), name, "{sent}");

@@ -8,7 +8,7 @@ use protocol::{
     DatasetId, ItemId,
     api::Page,
     audit::AuditAction,
-    dataset::{Item, Split, UpdateItem, UploadReport},
+    dataset::{Dataset, Item, Split, UpdateGroups, UpdateItem, UploadReport},
 };
 use store::audit::{self, named};
 use utoipa::ToSchema;
@@ -86,6 +86,42 @@ pub(crate) async fn upload_items(
     ))
 }
 
+/// Change how often all pictures of groups are shown, and as what
+///
+/// All changes are made together, or none.
+#[utoipa::path(
+    patch,
+    path = "/datasets/{id}/groups",
+    tag = "datasets",
+    params(("id" = Uuid, Path, description = "The dataset")),
+    request_body = UpdateGroups,
+    responses((status = 200, body = Dataset))
+)]
+pub(crate) async fn update_groups(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<DatasetId>,
+    Json(request): Json<UpdateGroups>,
+) -> ApiResult<axum::Json<Dataset>> {
+    request.validate()?;
+    let tx = state.store().begin().await?;
+    let dataset = store::datasets::get(&tx, user.owner, id).await?;
+    let mut n_items = 0;
+    for change in &request.groups {
+        n_items += store::datasets::update_group(&tx, user.owner, id, change).await?;
+    }
+    let detail = format!("{} groups with {n_items} pictures", request.groups.len());
+    audit::record(
+        &tx,
+        AuditAction::GroupsChanged,
+        &named(&dataset.name, id),
+        &detail,
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(axum::Json(dataset))
+}
+
 /// Change a picture's caption or use
 #[utoipa::path(
     patch,
@@ -117,6 +153,7 @@ pub(crate) async fn update_item(
             ));
         }
     }
+    request.validate()?;
     let tx = state.store().begin().await?;
     let before = store::datasets::item(&tx, user.owner, id, item_id).await?;
     if request.conflicts_with(&before.caption) {

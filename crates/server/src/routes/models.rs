@@ -5,7 +5,7 @@ use protocol::{
     ModelId, ModelVersionId,
     api::Page,
     model::{Model, ModelVersion, Promote},
-    preset::Preset,
+    preset::{Family, Preset},
     recipe::PresetInfo,
 };
 use serde::Deserialize;
@@ -27,6 +27,8 @@ use crate::{
 pub(crate) struct PresetsQuery {
     /// Name of the base model.
     base_model: String,
+    /// The family of base models; absent for the one that the base was recognized as.
+    family: Option<Family>,
 }
 
 /// List presets with their parameters for a base model
@@ -43,9 +45,8 @@ pub(crate) async fn list_presets(
     Query(query): Query<PresetsQuery>,
 ) -> ApiResult<axum::Json<Vec<PresetInfo>>> {
     let base = state.orchestrator.base_model(&query.base_model).await?;
-    let presets = Preset::ALL
-        .iter()
-        .map(|preset| PresetInfo::of(*preset, base.class));
+    let family = query.family.unwrap_or(base.family);
+    let presets = Preset::ALL.iter().map(|preset| PresetInfo::of(*preset, family));
     Ok(axum::Json(presets.collect()))
 }
 

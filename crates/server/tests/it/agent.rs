@@ -224,6 +224,7 @@ pub(crate) fn trained(
             after: None,
         }),
         picture: None,
+        edited: None,
         disk_fault: false,
     }
 }

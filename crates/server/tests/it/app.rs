@@ -15,7 +15,7 @@ use protocol::{
     agent::BaseLocation,
     dataset::{CreateDataset, Dataset, UploadReport},
     job::{BaseModel, Job},
-    preset::BaseClass,
+    preset::{BaseClass, Family},
     problem::Problem,
 };
 use reqwest::{
@@ -320,8 +320,12 @@ fn bases() -> Vec<Base> {
         model: BaseModel {
             name: "tiny-xl".into(),
             class: BaseClass::Tiny,
+            family: Family::Tiny,
+            family_reason: "it is as small as tiny-xl".to_owned(),
             native_resolution: 128,
             built_in: true,
+            prediction: None,
+            notes: Vec::new(),
         },
         location: BaseLocation::BuiltIn {
             name: "tiny-xl".into(),

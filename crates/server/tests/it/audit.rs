@@ -27,6 +27,7 @@ const EXEMPT: &[(&str, &str)] = &[
     ),
     ("POST /api/v1/jobs/estimate", "changes nothing"),
     ("POST /api/v1/prompts/count", "changes nothing"),
+    ("POST /api/v1/recipes/import", "changes nothing"),
     (
         "POST /api/v1/agent/claim",
         "a machine's work; the job's events tell of it",
@@ -164,7 +165,7 @@ async fn every_change_is_written_down() {
     let id = dataset["id"].as_str().unwrap();
     changes
         .change(
-            patch,
+            patch.clone(),
             "/datasets/{id}",
             id,
             json!({ "name": "b" }),
@@ -176,6 +177,15 @@ async fn every_change_is_written_down() {
     let upload = upload.multipart(multipart::Form::new().part("files", part));
     let report = changes
         .check("POST /api/v1/datasets/{id}/items", upload, PicturesUploaded)
+        .await;
+    changes
+        .change(
+            patch,
+            "/datasets/{id}/groups",
+            id,
+            json!({ "groups": [{ "group": "", "repeats": 3 }] }),
+            GroupsChanged,
+        )
         .await;
     let item = report["accepted"][0]["id"].as_str().unwrap();
     let path = format!("/api/v1/datasets/{id}/items/{item}");
@@ -217,7 +227,9 @@ async fn every_change_is_written_down() {
         .change(put.clone(), "/jobs/{id}/limit", &id, limit, JobLimitSet)
         .await;
     let budget = json!({ "scope": "user", "limit_micro_usd": 50_000_000 });
-    changes.change(put, "/spend/budgets", "", budget, BudgetSet).await;
+    changes
+        .change(put.clone(), "/spend/budgets", "", budget, BudgetSet)
+        .await;
     let kind = ArtifactKind::Lora { step: 4 };
     let lora = agent
         .upload(&assignment, kind, "zora.safetensors", &sim::files::lora(4, ""))
@@ -249,8 +261,20 @@ async fn every_change_is_written_down() {
         .part("file", crate::imports::file("a"))
         .text("base_model", "tiny-xl");
     let request = app.request(post.clone(), "/api/v1/models/import").multipart(form);
-    changes
+    let imported = changes
         .check("POST /api/v1/models/import", request, LoraImported)
+        .await;
+    let edit = json!({ "kind": "resize", "loras": [{ "model_version_id": imported["id"] }], "rank": 2 });
+    let edit = changes.change(post.clone(), "/edits", "", edit, EditMade).await;
+    let edit = edit["id"].as_str().unwrap();
+    changes
+        .change(
+            post.clone(),
+            "/edits/{id}/cancel",
+            edit,
+            Value::Null,
+            EditCancelled,
+        )
         .await;
     let other = app.small_job().await.id.to_string();
     changes
@@ -274,6 +298,23 @@ async fn every_change_is_written_down() {
         .change(post.clone(), "/generations", "", picture, GenerationMade)
         .await;
 
+    // Presets.
+    let preset = json!({ "name": "mine", "preset": "style", "parameters": { "rank": 8 } });
+    changes
+        .change(post.clone(), "/own-presets", "", preset, PresetSaved)
+        .await;
+    let kept: Value = app.get("/api/v1/own-presets").await;
+    let kept = kept[0]["id"].as_str().unwrap().to_owned();
+    changes
+        .change(
+            delete.clone(),
+            "/own-presets/{id}",
+            &kept,
+            Value::Null,
+            PresetDeleted,
+        )
+        .await;
+
     // Base models.
     let base = json!({ "name": "big", "source": "https://example.com/big.safetensors?key=hidden" });
     changes
@@ -281,6 +322,9 @@ async fn every_change_is_written_down() {
         .await;
     let route = "/registered-base-models/{name}/check";
     changes.change(post, route, "big", Value::Null, BaseChecked).await;
+    let route = "/registered-base-models/{name}/settings";
+    let settings = json!({ "prediction": "v", "vae": "https://example.com/vae.safetensors?key=hidden" });
+    changes.change(put, route, "big", settings, BaseSet).await;
     changes
         .change(
             delete,

@@ -95,10 +95,22 @@ async fn every_creating_route_makes_one_thing_of_requests_with_one_key() {
             "/api/v1/generations",
         ),
         creating(
+            "/api/v1/edits",
+            json!({"kind": "extract", "base_model": "tiny-xl", "tuned_model": "tiny-xl", "rank": 4}),
+            json!({"kind": "extract", "base_model": "tiny-xl", "tuned_model": "tiny-xl", "rank": 8}),
+            "/api/v1/edits",
+        ),
+        creating(
             "/api/v1/registered-base-models",
             json!({"name": "sdxl", "source": "hf:owner/repository"}),
             json!({"name": "sdxl-2", "source": "hf:owner/repository"}),
             "/api/v1/registered-base-models",
+        ),
+        creating(
+            "/api/v1/own-presets",
+            json!({"name": "a", "parameters": {"rank": 8}}),
+            json!({"name": "b", "parameters": {"rank": 8}}),
+            "/api/v1/own-presets",
         ),
     ];
     for case in &all {
@@ -135,6 +147,7 @@ async fn every_creating_route_makes_one_thing_of_requests_with_one_key() {
         detail: None,
         result: None,
         picture: None,
+        edited: None,
         disk_fault: false,
     };
     agent.finish(&assignment, finish).await;
@@ -238,6 +251,9 @@ async fn a_caption_of_several_lines_can_be_expected() {
     assert_eq!(item.caption, "zora,\nat night");
     let refused = problem(StatusCode::BAD_REQUEST, patch(change("zora\u{0}"))).await;
     assert_eq!(refused.errors[0].field, "expected_caption");
+    // What an earlier version took from a file can still be named, to be replaced.
+    let refused = problem(StatusCode::PRECONDITION_FAILED, patch(change("zora\u{85}"))).await;
+    assert_eq!(refused.current.as_deref(), Some("zora,\nat night"));
 }
 
 #[tokio::test]

@@ -90,6 +90,32 @@ async fn a_file_becomes_a_version_and_comes_back() {
 }
 
 #[tokio::test]
+async fn a_configuration_of_peft_goes_into_the_file() {
+    let app = app().await;
+    let config = |text: &str| Part::bytes(text.as_bytes().to_vec()).file_name("adapter_config.json");
+    let form = |text: &str| {
+        Form::new()
+            .text("base_model", "tiny-xl")
+            .text("name", "ink")
+            .part("config", config(text))
+            .part(
+                "file",
+                Part::bytes(sim::files::lora(4, "a")).file_name("adapter_model.safetensors"),
+            )
+    };
+    let sent = form(r#"{"peft_type": "LORA", "r": 4, "lora_alpha": 8}"#);
+    let version: ModelVersion = take(StatusCode::CREATED, import(&app, sent)).await;
+    assert_eq!(version.metadata["salt"], "a");
+    let said: Value = serde_json::from_str(&version.metadata["lora_adapter_metadata"]).unwrap();
+    assert_eq!(
+        (&said["unet.r"], &said["unet.lora_alpha"]),
+        (&json!(4), &json!(8))
+    );
+    let refused = problem(StatusCode::BAD_REQUEST, import(&app, form("not JSON"))).await;
+    assert_eq!(refused.errors[0].field, "config");
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_form_is_said_by_its_field() {
     let app = app().await;
     let base = || Form::new().text("base_model", "tiny-xl");

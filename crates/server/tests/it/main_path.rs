@@ -213,6 +213,7 @@ async fn generate(app: &TestApp, job: &Job) {
         detail: None,
         result: None,
         picture: Some(id),
+        edited: None,
         disk_fault: false,
     };
     worker.finish(&assignment, finish).await;

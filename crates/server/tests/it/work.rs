@@ -34,6 +34,7 @@ async fn a_stale_fence_loses_the_lease() {
         detail: None,
         result: None,
         picture: None,
+        edited: None,
         disk_fault: false,
     };
     let request = agent.post(&format!("attempts/{attempt}/finish")).json(&finish);
@@ -120,6 +121,7 @@ async fn a_job_is_stopped_and_resumed() {
         detail: None,
         result: None,
         picture: None,
+        edited: None,
         disk_fault: false,
     };
     agent.finish(&assignment, finish).await;

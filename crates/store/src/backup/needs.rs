@@ -63,10 +63,11 @@ pub(super) fn describe(table: &str, row: &Row) -> String {
         ),
         "dataset_versions" => format!("dataset version {}", text("id")),
         "artifacts" => {
-            let of = match field::<Option<String>>(row, "job_id") {
-                Ok(Some(job)) => format!("job {job}"),
-                _ => format!("generation {}", text("generation_id")),
-            };
+            let of = ["job", "generation", "edit"].into_iter().find_map(|of| {
+                let id = field::<Option<String>>(row, &format!("{of}_id")).ok()??;
+                Some(format!("{of} {id}"))
+            });
+            let of = of.unwrap_or_default();
             format!("{} `{}` of {of}", text("kind"), text("file_name"))
         }
         "model_versions" => format!(

@@ -2,7 +2,7 @@
 
 use protocol::{
     DatasetId, ItemId, OwnerId,
-    dataset::{Item, Split, UpdateItem},
+    dataset::{GroupChange, Item, Showing, Split, UpdateItem},
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
 
@@ -24,6 +24,8 @@ pub struct NewItem {
     pub caption: String,
     /// See [`Item::split`].
     pub split: Split,
+    /// See [`Item::group`], [`Item::repeats`] and [`Item::regularization`].
+    pub showing: Showing,
     /// See [`Item::width`].
     pub width: u32,
     /// See [`Item::height`].
@@ -69,6 +71,9 @@ pub async fn add_item(tx: &Tx, owner: OwnerId, id: DatasetId, item: NewItem) -> 
         sha256: item.sha256,
         notes: json(&item.notes),
         created_at: now(),
+        group_name: item.showing.group,
+        repeats: item.showing.repeats.cast_signed(),
+        regularization: item.showing.regularization,
     };
     insert(tx.connection(), row.clone(), "store a picture").await?;
     touch(tx, id).await?;
@@ -110,15 +115,49 @@ pub async fn update_item(
     let before = self::item(tx, owner, id, item).await?;
     let caption = change.caption.unwrap_or(before.caption);
     let split = change.split.unwrap_or(before.split);
+    let group = change.group.unwrap_or(before.group);
+    let repeats = change.repeats.unwrap_or(before.repeats);
+    let regularization = change.regularization.unwrap_or(before.regularization);
     dataset_item::Entity::update_many()
         .col_expr(dataset_item::Column::Caption, Expr::value(clean(&caption)))
         .col_expr(dataset_item::Column::Split, Expr::value(word(&split)))
+        .col_expr(dataset_item::Column::GroupName, Expr::value(clean(group.trim())))
+        .col_expr(dataset_item::Column::Repeats, Expr::value(repeats.cast_signed()))
+        .col_expr(dataset_item::Column::Regularization, Expr::value(regularization))
         .filter(dataset_item::Column::Id.eq(item.0))
         .exec(tx.connection())
         .await
         .doing("change a picture")?;
     touch(tx, id).await?;
     self::item(tx, owner, id, item).await
+}
+
+/// Changes all pictures of a group; returns how many there are.
+///
+/// # Errors
+/// If the dataset has no picture in the group.
+pub async fn update_group(tx: &Tx, owner: OwnerId, id: DatasetId, change: &GroupChange) -> Result<u64> {
+    row(tx, owner, id).await?;
+    let mut update = dataset_item::Entity::update_many()
+        // An update that sets nothing is not a statement.
+        .col_expr(dataset_item::Column::GroupName, Expr::value(clean(&change.group)))
+        .filter(dataset_item::Column::DatasetId.eq(id.0))
+        .filter(dataset_item::Column::GroupName.eq(&change.group));
+    if let Some(repeats) = change.repeats {
+        update = update.col_expr(dataset_item::Column::Repeats, Expr::value(repeats.cast_signed()));
+    }
+    if let Some(regularization) = change.regularization {
+        update = update.col_expr(dataset_item::Column::Regularization, Expr::value(regularization));
+    }
+    let done = update
+        .exec(tx.connection())
+        .await
+        .doing("change a group of pictures")?;
+    if done.rows_affected == 0 {
+        return Err(StoreError::not_found("group", &change.group));
+    }
+    touch(tx, id).await?;
+    Ok(done.rows_affected)
 }
 
 /// Takes a picture out of a dataset.
@@ -153,6 +192,9 @@ async fn to_items(db: &impl Read, rows: Vec<dataset_item::Model>) -> Result<Vec<
                 file_name: row.file_name,
                 caption: row.caption,
                 split: unword("dataset_items.split", &row.split)?,
+                group: row.group_name,
+                repeats: row.repeats.unsigned_abs(),
+                regularization: row.regularization,
                 width: row.width.unsigned_abs(),
                 height: row.height.unsigned_abs(),
                 size_bytes: row.size_bytes.cast_unsigned(),

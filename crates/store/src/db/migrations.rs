@@ -11,6 +11,10 @@ mod m0008_integrity;
 mod m0009_idempotency;
 mod m0010_recipe_columns;
 mod m0011_imports;
+mod m0012_base_settings;
+mod m0013_edits;
+mod m0014_groups;
+mod m0015_own_presets;
 mod row_security;
 
 use sea_orm::ConnectionTrait;
@@ -36,6 +40,10 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_idempotency::Migration),
             Box::new(m0010_recipe_columns::Migration),
             Box::new(m0011_imports::Migration),
+            Box::new(m0012_base_settings::Migration),
+            Box::new(m0013_edits::Migration),
+            Box::new(m0014_groups::Migration),
+            Box::new(m0015_own_presets::Migration),
         ]
     }
 }

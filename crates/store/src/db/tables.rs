@@ -6,8 +6,8 @@ use sea_orm::{ColumnTrait, ColumnType, EntityTrait, IdenStatic, Iterable, Primar
 use super::{
     entities::{
         api_token, artifact, attempt, audit_entry, base_model, budget, damaged_object, dataset, dataset_item,
-        dataset_version, generation, idempotency_key, job, job_event, job_metric, job_metric_tile,
-        ledger_entry, model, model_version, owner, pool_machine, rented_instance, setting,
+        dataset_version, edit, generation, idempotency_key, job, job_event, job_metric, job_metric_tile,
+        ledger_entry, model, model_version, own_preset, owner, pool_machine, rented_instance, setting,
     },
     migrations::FORMER,
 };
@@ -85,6 +85,11 @@ pub(crate) const TABLES: &[Table] = &[
         "Machines where somebody runs an agent, as they were last seen",
         OF_OWNER,
     ),
+    table::<own_preset::Entity>(
+        "own_presets",
+        "Hyperparameters that users keep under a name",
+        OF_OWNER,
+    ),
     table::<dataset::Entity>("training_datasets", "Uploaded pictures with captions", OF_OWNER),
     table::<dataset_item::Entity>("dataset_items", "One picture of a dataset", OF_DATASET),
     table::<dataset_version::Entity>(
@@ -98,10 +103,15 @@ pub(crate) const TABLES: &[Table] = &[
         OF_OWNER,
     ),
     table::<generation::Entity>("generations", "Text-to-image requests", OF_OWNER),
+    table::<edit::Entity>(
+        "edits",
+        "Files that are made out of LoRAs and base models",
+        OF_OWNER,
+    ),
     // It holds hashes of agents' tokens; what a user may know of attempts is in job_events.
     table::<attempt::Entity>(
         "attempts",
-        "One try of a job or a generation on one machine",
+        "One try of a job, a generation or an edit on one machine",
         SeenBy::Nobody,
     ),
     table::<budget::Entity>(
@@ -126,7 +136,11 @@ pub(crate) const TABLES: &[Table] = &[
         "Lowest and highest loss of equal ranges of steps, for charts of long jobs",
         OF_JOB,
     ),
-    table::<artifact::Entity>("artifacts", "Files kept from jobs and generations", OF_OWNER),
+    table::<artifact::Entity>(
+        "artifacts",
+        "Files kept from jobs, generations and edits",
+        OF_OWNER,
+    ),
     table::<damaged_object::Entity>(
         "damaged_objects",
         "What turned out missing or damaged in the object store, by the hash of its bytes",
@@ -171,6 +185,17 @@ pub(crate) const COLUMNS: &[(&str, &str, &str)] = &[
         "base_models",
         "leased_until",
         "Until then a server is checking or copying it, unless it says otherwise",
+    ),
+    (
+        "base_models",
+        "prediction",
+        "What its owner says that its U-Net predicts; null to take what its files say",
+    ),
+    ("base_models", "vae", "Source of a VAE in place of its own"),
+    (
+        "base_models",
+        "measured",
+        "What its U-Net was measured to do: the loss of one picture under each reading",
     ),
     (
         "training_jobs",
@@ -241,6 +266,16 @@ pub(crate) const COLUMNS: &[(&str, &str, &str)] = &[
         "attempts",
         "lease_until",
         "After this, without a heartbeat, the attempt is lost",
+    ),
+    (
+        "edits",
+        "plan",
+        "The request with what was found out about its LoRAs and base models",
+    ),
+    (
+        "edits",
+        "artifact_id",
+        "The file; of one that became a model version, the version keeps its bytes",
     ),
     ("job_metrics", "average_loss", "Running average of the loss"),
     (

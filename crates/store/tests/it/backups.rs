@@ -104,6 +104,7 @@ pub(crate) async fn add_picture(
         file_name: name.to_owned(),
         caption: format!("zora, as {name}"),
         split: Split::Train,
+        showing: protocol::dataset::Showing::default(),
         width: 8,
         height: 8,
         size_bytes: blob.size_bytes,

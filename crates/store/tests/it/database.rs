@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use protocol::{
     DatasetId, OwnerId,
     agent::{ArtifactKind, NewArtifact},
-    dataset::{Split, UpdateItem},
+    dataset::{GroupChange, Split, UpdateItem},
     model::Stage,
     parameters::{Parameters, Value},
     phase::Phase,
@@ -25,6 +25,7 @@ fn picture(seed: u8, caption: &str) -> NewItem {
         file_name: format!("{seed}.png"),
         caption: caption.to_owned(),
         split: Split::Train,
+        showing: protocol::dataset::Showing::default(),
         width: 128,
         height: 96,
         size_bytes: 1234,
@@ -60,6 +61,36 @@ pub(crate) async fn keeps_datasets(test: TestStore) -> anyhow::Result<()> {
         (changed.caption.as_str(), changed.split),
         ("zora", Split::HeldOut)
     );
+    let change = UpdateItem {
+        group: Some(" outfit ".to_owned()),
+        regularization: Some(true),
+        ..UpdateItem::default()
+    };
+    let changed = datasets::update_item(&tx, owner, id, item.id, change).await?;
+    assert_eq!(
+        (changed.group.as_str(), changed.repeats, changed.regularization),
+        ("outfit", 1, true)
+    );
+    let change = |group: &str| GroupChange {
+        group: group.to_owned(),
+        repeats: Some(12),
+        regularization: None,
+    };
+    assert_eq!(
+        datasets::update_group(&tx, owner, id, &change("outfit")).await?,
+        1
+    );
+    let missing = datasets::update_group(&tx, owner, id, &change("hat")).await;
+    assert!(
+        matches!(missing, Err(StoreError::NotFound { what: "group", .. })),
+        "{missing:?}"
+    );
+    let repeats: Vec<_> = datasets::items(&tx, owner, id)
+        .await?
+        .iter()
+        .map(|item| item.repeats)
+        .collect();
+    assert_eq!(repeats, [12, 1]);
     datasets::rename(&tx, owner, id, "zora 2").await?;
     tx.commit().await?;
     assert_eq!(datasets::items(&test.store, owner, id).await?.len(), 2);
@@ -137,6 +168,11 @@ pub(crate) async fn keeps_the_recipe_in_columns(test: TestStore) -> anyhow::Resu
         match value {
             Value::Number(value) => assert_eq!(column.parse::<f64>()?, value, "{name}"),
             Value::Text(value) => assert_eq!(column, value, "{name}"),
+            // SQLite has no truth values of their own.
+            Value::Switch(value) => {
+                let texts = [value.to_string(), u8::from(value).to_string()];
+                assert!(texts.contains(column), "{name}: {column}");
+            }
             value => assert_eq!(*column, value.to_string(), "{name}"),
         }
     }

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use protocol::{
     DatasetId, DatasetVersionId, ItemId, JobId, OwnerId,
     dataset::{Manifest, ManifestItem, Split},
+    edit::{CreateEdit, Edit, MadeFrom},
     event::StepMetrics,
     generation::CreateGeneration,
     model::{Verdict, VerdictCheck},
@@ -17,6 +18,7 @@ use store::{
     Store, StoreBuilder, Tx,
     attempts::{self, Attempt, Claimant, NewAttempt, Subject},
     datasets,
+    edits::EditPlan,
     jobs::{self, NewJob},
     tokens::NewToken,
 };
@@ -194,7 +196,8 @@ pub(crate) fn recipe() -> anyhow::Result<Recipe> {
                 n_steps: Some(100),
                 ..ParameterOverrides::default()
             },
-            sample_prompts: vec!["zora waves".to_owned()],
+            sample_prompts: vec!["zora waves".into()],
+            start_from: None,
         },
         BaseClass::Tiny,
     )?)
@@ -209,6 +212,7 @@ pub(crate) fn manifest(seed: u8) -> Manifest {
         height: 128,
         caption: "zora, standing".to_owned(),
         split: Split::Train,
+        showing: protocol::dataset::Showing::default(),
     };
     Manifest {
         id: DatasetVersionId::new(),
@@ -247,6 +251,31 @@ pub(crate) fn verdict(passed: bool) -> Verdict {
 
 pub(crate) fn metadata() -> BTreeMap<String, String> {
     BTreeMap::from([("ss_network_dim".to_owned(), "8".to_owned())])
+}
+
+/// A request for an edit, and what becomes of it.
+pub(crate) fn edit() -> (CreateEdit, EditPlan) {
+    let id = protocol::ModelVersionId::new();
+    let request =
+        serde_json::json!({ "kind": "weigh", "loras": [{ "model_version_id": id }], "blocks": "style" });
+    let plan = EditPlan {
+        edit: Edit::Weigh {
+            blocks: "style".to_owned(),
+        },
+        name: "zora".to_owned(),
+        base_model: "tiny-xl".to_owned(),
+        base_class: BaseClass::Tiny,
+        tuned_model: None,
+        from: vec![MadeFrom {
+            model_version_id: id,
+            name: "zora".to_owned(),
+            version: 2,
+            weight: 1.0,
+        }],
+        trigger_words: vec!["zora".to_owned()],
+        makes_version: true,
+    };
+    (serde_json::from_value(request).expect("a valid request"), plan)
 }
 
 pub(crate) fn generation() -> CreateGeneration {

@@ -18,6 +18,7 @@ use crate::fixture::{TestStore, metadata};
 
 pub(crate) fn imported() -> Imported {
     Imported {
+        made: None,
         format: LoraFormat::Diffusers,
         kinds: vec![KindCount {
             kind: LoraKind::Lora,

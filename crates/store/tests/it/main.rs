@@ -8,6 +8,7 @@ mod backups;
 mod blobs;
 mod buckets;
 mod database;
+mod edits;
 mod events;
 mod faults;
 mod fixture;
@@ -17,6 +18,7 @@ mod leases;
 mod maintenance;
 mod marks;
 mod older_data;
+mod own_presets;
 mod populate;
 mod postgres_only;
 mod queue;
@@ -61,6 +63,8 @@ on_every_backend! {
     access::signing_in_and_out_do_not_pass_each_other,
     access::the_log_is_kept_for_its_time,
     database::versions_follow_jobs,
+    edits::go_from_phase_to_phase,
+    edits::keep_what_they_made,
     events::are_gapless_under_concurrent_writers,
     events::vanish_with_their_transaction,
     events::followers_hear_of_commits,
@@ -84,6 +88,8 @@ on_every_backend! {
     together::number_versions,
     together::keep_text_of_any_kind,
     events::leave_out_what_is_not_wanted,
+    own_presets::are_kept_by_name,
+    own_presets::have_a_name_once,
     queue::counts_jobs_by_phase,
     queue::says_once_why_a_job_waits,
     queue::hands_each_job_out_once,

@@ -4,30 +4,33 @@ use protocol::{
     MicroUsd, OwnerId,
     agent::{ArtifactKind, NewArtifact},
     audit::AuditAction,
+    base::{Measured, Prediction},
     damage::Damage,
     dataset::Split,
     event::Event,
     machine::{DeviceKind, LoraKind, Machine, Protocol},
+    parameters::ParameterOverrides,
     phase::Outcome,
+    preset::{Family, Preset},
     recipe::Engine,
     spend::{CloudTier, RentalWish},
 };
 use store::{
     BlobKey, Store, artifacts, attempts,
     audit::{self, Actor},
-    bases::{self, NewBase},
+    bases::{self, NewBase, Said},
     damage,
     datasets::{self, NewItem},
-    generations, idempotency,
+    edits, generations, idempotency,
     jobs::{self, NewJob},
     metrics,
     models::{self, NewVersion},
-    pool,
+    own_presets, pool,
     spend::{self, NewInstance},
     tokens::{self, NewToken},
 };
 
-use crate::fixture::{generation, manifest, metadata, open_attempt, recipe, step, verdict};
+use crate::fixture::{edit, generation, manifest, metadata, open_attempt, recipe, step, verdict};
 
 /// Steps of the job, more than one page of an export.
 pub(crate) const N_STEPS: u32 = 2500;
@@ -50,6 +53,7 @@ pub(crate) async fn populate_with(
         file_name: "1.png".to_owned(),
         caption: "line one\nline two\t'quoted' 漫画".to_owned(),
         split: Split::Train,
+        showing: protocol::dataset::Showing::default(),
         width: 128,
         height: 96,
         size_bytes: 1234,
@@ -119,6 +123,8 @@ pub(crate) async fn populate_with(
     models::create_version(&tx, new).await?;
     attempts::end(&tx, &attempt, Outcome::Completed, None).await?;
     generations::create(&tx, owner, &generation()).await?;
+    let (request, plan) = edit();
+    edits::create(&tx, owner, &request, &plan).await?;
     let demo = tokens::create_user(&tx, owner, "demo", None).await?;
     let end = store::now() + chrono::TimeDelta::days(1);
     let browser = tokens::Browser {
@@ -150,11 +156,34 @@ pub(crate) async fn populate_with(
     let base = NewBase {
         name: format!("sdxl-{seed}"),
         source: "hf:stabilityai/stable-diffusion-xl-base-1.0".parse()?,
+        said: Said {
+            prediction: Some(Prediction::VZeroSnr),
+            vae: Some("hf:owner/vae:sdxl_vae.safetensors".parse()?),
+        },
         from_settings: false,
         looked: None,
     };
     assert!(bases::insert(&tx, base.clone()).await?);
-    assert!(!bases::insert(&tx, base).await?);
+    assert!(!bases::insert(&tx, base.clone()).await?);
+    let measured = Measured {
+        method: Measured::METHOD,
+        losses: Vec::new(),
+        is: Some(Prediction::V),
+    };
+    let registered = bases::get(&tx, &base.name).await?;
+    assert_eq!(registered.said, base.said);
+    bases::measured(&tx, registered.id, &measured).await?;
+    assert_eq!(bases::get(&tx, &base.name).await?.measured, Some(measured));
+    let preset = own_presets::NewPreset {
+        name: format!("Zora's own {seed}"),
+        preset: Preset::Style,
+        family: Family::Pony,
+        parameters: ParameterOverrides {
+            learning_rate: Some(0.1),
+            ..ParameterOverrides::default()
+        },
+    };
+    own_presets::create(&tx, owner, preset).await?;
     let lost = BlobKey::from_sha256(&hex::encode([!seed; 32]))?;
     damage::mark(&tx, &lost, Damage::Missing).await?;
     let request = idempotency::Request {

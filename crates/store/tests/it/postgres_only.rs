@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{fixture::TestStore, populate::populate};
 
-const VISIBLE: [&str; 17] = [
+const VISIBLE: [&str; 18] = [
     "owners",
     "audit_log",
     "pool_machines",
@@ -18,6 +18,7 @@ const VISIBLE: [&str; 17] = [
     "dataset_versions",
     "training_jobs",
     "generations",
+    "edits",
     "budgets",
     "rented_instances",
     "ledger_entries",

@@ -66,6 +66,7 @@ pub(crate) async fn add_a_picture_once(test: TestStore) -> anyhow::Result<()> {
             file_name: format!("{n}.png"),
             caption: String::new(),
             split: Split::Train,
+            showing: protocol::dataset::Showing::default(),
             width: 128,
             height: 128,
             size_bytes: 1,

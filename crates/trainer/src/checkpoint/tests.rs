@@ -1,4 +1,4 @@
-use diffusion::{cpu::Cpu, random::Random, unet::LoraTarget};
+use diffusion::{cpu::Cpu, layers::LoraTarget, random::Random};
 use protocol::{
     DatasetVersionId, ItemId,
     dataset::{Manifest, ManifestItem, Split},
@@ -7,7 +7,10 @@ use protocol::{
 };
 
 use super::*;
-use crate::{network::Gradients, optimizers::AdamWConfig};
+use crate::{
+    network::Gradients,
+    optimizers::{AdamWConfig, Rates},
+};
 
 const ADAMW: OptimizerConfig = OptimizerConfig::AdamW(AdamWConfig::DEFAULT);
 
@@ -29,6 +32,7 @@ fn manifest(caption: &str) -> Manifest {
         height: 128,
         caption: caption.into(),
         split: Split::Train,
+        showing: protocol::dataset::Showing::default(),
     };
     Manifest {
         id: DatasetVersionId::new(),
@@ -45,11 +49,7 @@ fn training() -> Training {
 }
 
 fn network() -> LoraNetwork {
-    let target = LoraTarget {
-        key: "lora_unet_a".into(),
-        n_in: 3,
-        n_out: 5,
-    };
+    let target = LoraTarget::linear("lora_unet_a", 3, 5);
     LoraNetwork::new(
         vec![target],
         2.try_into().unwrap(),
@@ -65,7 +65,7 @@ fn trained(optimizer: &mut dyn Optimizer<Cpu>, network: &mut LoraNetwork, n_step
         for (index, value) in gradients.values_mut().iter_mut().enumerate() {
             *value = (index as f32).sin();
         }
-        optimizer.step(network, &gradients, 1e-3).unwrap();
+        optimizer.step(network, &gradients, Rates::same(1e-3)).unwrap();
     }
 }
 
@@ -81,6 +81,7 @@ fn checkpoint() -> Checkpoint {
         training().origin().clone(),
         progress,
         &network,
+        None,
         optimizer.as_ref(),
     )
     .unwrap()

@@ -7,22 +7,32 @@ use protocol::recipe::Parameters;
 
 use crate::seeds;
 
+/// One of the times that an epoch shows a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct View {
+    /// The picture, by its index.
+    pub picture: usize,
+    /// 0 for the first time in an epoch; less than the picture's repeats.
+    pub turn: u32,
+}
+
 /// The batches of every step of a training, as a function of the seed and the step alone.
 #[derive(Debug, Clone)]
 pub struct BatchPlan {
-    /// Pictures by bucket, by their index.
-    buckets: Vec<Vec<usize>>,
+    /// Views by bucket.
+    buckets: Vec<Vec<View>>,
     batch_size: usize,
     n_batches_per_step: usize,
     seed: u32,
 }
 
 impl BatchPlan {
-    /// Plans for pictures with these buckets, in their order.
-    pub fn new(buckets: impl IntoIterator<Item = Size>, parameters: &Parameters) -> Self {
-        let mut by_size: BTreeMap<Size, Vec<usize>> = BTreeMap::new();
-        for (index, size) in buckets.into_iter().enumerate() {
-            by_size.entry(size).or_default().push(index);
+    /// Plans for pictures with these buckets and repeats, in their order.
+    pub fn new(pictures: impl IntoIterator<Item = (Size, u32)>, parameters: &Parameters) -> Self {
+        let mut by_size: BTreeMap<Size, Vec<View>> = BTreeMap::new();
+        for (picture, (size, n_repeats)) in pictures.into_iter().enumerate() {
+            let views = (0..n_repeats).map(|turn| View { picture, turn });
+            by_size.entry(size).or_default().extend(views);
         }
         Self {
             buckets: by_size.into_values().collect(),
@@ -32,7 +42,8 @@ impl BatchPlan {
         }
     }
 
-    /// Batches of an epoch: every picture is in one of them. The last one of a bucket may be short.
+    /// Batches of an epoch: every picture is in as many as it has repeats, or in some of them more than once. The last one
+    /// of a bucket may be short.
     pub fn n_batches_per_epoch(&self) -> usize {
         self.buckets
             .iter()
@@ -51,7 +62,7 @@ impl BatchPlan {
     }
 
     /// The batches of a step, counted from 0. No batch mixes buckets.
-    pub fn step(&self, step: u32) -> Vec<Vec<usize>> {
+    pub fn step(&self, step: u32) -> Vec<Vec<View>> {
         let first = (step % self.n_steps_per_epoch()) as usize * self.n_batches_per_step;
         self.shuffled(self.epoch(step))
             .into_iter()
@@ -60,12 +71,12 @@ impl BatchPlan {
             .collect()
     }
 
-    fn shuffled(&self, epoch: u32) -> Vec<Vec<usize>> {
+    fn shuffled(&self, epoch: u32) -> Vec<Vec<View>> {
         let mut batches = Vec::with_capacity(self.n_batches_per_epoch());
         for (index, bucket) in self.buckets.iter().enumerate() {
             let mut bucket = bucket.clone();
             seeds::random(format_args!("bucket {} {epoch} {index}", self.seed)).shuffle(&mut bucket);
-            batches.extend(bucket.chunks(self.batch_size).map(<[usize]>::to_vec));
+            batches.extend(bucket.chunks(self.batch_size).map(<[View]>::to_vec));
         }
         seeds::random(format_args!("epoch {} {epoch}", self.seed)).shuffle(&mut batches);
         batches

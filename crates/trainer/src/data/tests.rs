@@ -15,15 +15,37 @@ fn prepare(fixture: &Fixture) -> Result<TrainingData, DataError> {
     )
 }
 
+/// A batch of an epoch's first views.
+fn batch(data: &TrainingData, recipe: &Recipe, step: u32, n_before: usize, pictures: &[usize]) -> Batch {
+    let views: Vec<View> = pictures
+        .iter()
+        .map(|&picture| View { picture, turn: 0 })
+        .collect();
+    let at = Place {
+        step,
+        epoch: 0,
+        n_before,
+    };
+    data.batch(recipe, &BASE.text_encoders, at, &views).unwrap()
+}
+
 fn values(tensor: &Tensor) -> Vec<f32> {
     tensor.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+/// What the U-Net is told of the captions.
+fn context(batch: Batch) -> Vec<f32> {
+    match batch.told {
+        Told::Encoded(conditioning) => values(&conditioning.context),
+        Told::Tokens { .. } => panic!("no text encoder is trained"),
+    }
 }
 
 #[test]
 fn batches_are_functions_of_seed_step_and_place() {
     let fixture = Fixture::new(|_| ());
     let data = prepare(&fixture).unwrap();
-    let batch = |step, place, members: &[usize]| data.batch(&fixture.recipe, step, place, members).unwrap();
+    let batch = |step, place, members: &[usize]| batch(&data, &fixture.recipe, step, place, members);
     let both = batch(3, 0, &[0, 2]);
     let second = batch(3, 1, &[2]);
     assert_eq!(both.noisy.dims(), [2, 4, 8, 8]);
@@ -37,21 +59,21 @@ fn batches_are_functions_of_seed_step_and_place() {
 fn noise_is_mixed_in_by_the_schedule() {
     let fixture = Fixture::new(|o| o.noise_offset = Some(0.0));
     let data = prepare(&fixture).unwrap();
-    let batch = data.batch(&fixture.recipe, 0, 0, &[0]).unwrap();
-    let (signal, noise) = data.noise_schedule.mix(batch.timesteps[0] as usize);
+    let first = batch(&data, &fixture.recipe, 0, 0, &[0]);
+    let (signal, noise) = data.noise_schedule.mix_at(first.timesteps[0]);
     let latents = values(&data.trained[0].latents);
-    for ((noisy, target), latent) in values(&batch.noisy)
+    for ((noisy, target), latent) in values(&first.noisy)
         .iter()
-        .zip(values(&batch.target))
+        .zip(values(&first.target))
         .zip(latents)
     {
         assert!((f64::from(*noisy) - signal * f64::from(latent) - noise * f64::from(target)).abs() < 1e-5);
     }
     let offset = Fixture::new(|o| o.noise_offset = Some(1.0));
-    let with_offset = data.batch(&offset.recipe, 0, 0, &[0]).unwrap();
+    let with_offset = batch(&data, &offset.recipe, 0, 0, &[0]);
     let shift: Vec<f32> = values(&with_offset.target)
         .iter()
-        .zip(values(&batch.target))
+        .zip(values(&first.target))
         .map(|(a, b)| a - b)
         .collect();
     for channel in shift.chunks_exact(64) {
@@ -70,18 +92,117 @@ fn captions_have_the_trigger_word_and_are_dropped_as_often_as_asked() {
     assert_eq!(data.trained[1].caption, "zora, picture number 1");
     let empty = values(&data.empty.context);
     let n_dropped = (0..400)
-        .filter(|&step| {
-            values(
-                &data
-                    .batch(&fixture.recipe, step, 0, &[0])
-                    .unwrap()
-                    .conditioning
-                    .context,
-            ) == empty
-        })
+        .filter(|&step| context(batch(&data, &fixture.recipe, step, 0, &[0])) == empty)
         .count();
     // Four standard deviations of a binomial with 400 draws.
     assert!((65..=135).contains(&n_dropped), "{n_dropped}");
+}
+
+#[test]
+fn regularization_pictures_come_last_without_the_trigger_word_and_with_their_weight() {
+    let mut fixture = Fixture::new(|o| {
+        o.prior_loss_weight = Some(0.25);
+        o.min_snr_gamma = Some(0.0);
+    });
+    let items = &mut fixture.drawn.manifest.items;
+    items[0].showing.regularization = true;
+    items[1].showing.repeats = 3;
+    let data = prepare(&fixture).unwrap();
+    let captions: Vec<&str> = data
+        .trained
+        .iter()
+        .map(|sample| sample.caption.as_str())
+        .collect();
+    assert_eq!(captions[0], "zora, picture number 1");
+    assert_eq!(captions[4], "picture number 0");
+    assert_eq!(batch(&data, &fixture.recipe, 0, 0, &[1, 4]).weights, [1.0, 0.25]);
+
+    // Six views of four pictures, and one picture that is repeated until there are as many of it.
+    let plan = data.plan(&fixture.recipe);
+    let steps = 0..plan.n_steps_per_epoch();
+    let views: Vec<View> = steps.flat_map(|step| plan.step(step).concat()).collect();
+    let shown = |picture| views.iter().filter(|view| view.picture == picture).count();
+    assert_eq!([0, 1, 2, 3, 4].map(shown), [3, 1, 1, 1, 6]);
+
+    fixture
+        .drawn
+        .manifest
+        .items
+        .iter_mut()
+        .for_each(|item| item.showing.regularization = true);
+    assert!(matches!(prepare(&fixture), Err(DataError::NothingToTrainOn(_))));
+}
+
+#[test]
+fn the_base_draws_regularization_pictures_of_its_own() {
+    let fixture = Fixture::new(|o| {
+        o.n_prior_pictures = Some(2);
+        o.prior_prompt = Some("a portrait".into());
+        o.prior_loss_weight = Some(0.5);
+        o.min_snr_gamma = Some(0.0);
+        o.shuffle_tags = Some(true);
+    });
+    let data = prepare(&fixture).unwrap();
+    let captions: Vec<&str> = data.trained[5..]
+        .iter()
+        .map(|sample| sample.caption.as_str())
+        .collect();
+    assert_eq!(captions, ["a portrait", "a portrait"]);
+    assert_eq!(data.subjects().len(), 5);
+    let [first, second] = [5, 6].map(|index| values(&data.trained[index].latents));
+    assert_eq!(data.trained[5].bucket, Size::new(64, 64));
+    assert_ne!(first, second);
+    assert_eq!(batch(&data, &fixture.recipe, 0, 0, &[0, 5]).weights, [1.0, 0.5]);
+    // As many views as of the five pictures.
+    assert_eq!(
+        data.trained[5..]
+            .iter()
+            .map(|sample| sample.repeats)
+            .collect::<Vec<_>>(),
+        [3, 2]
+    );
+    // They are what the base draws at a seed of their own, each time.
+    let again = prepare(&fixture).unwrap();
+    assert_eq!(values(&again.trained[5].latents), first);
+}
+
+#[test]
+fn the_alpha_of_a_picture_is_its_mask() {
+    let of = |masked_loss| Fixture::new(|o| o.masked_loss = Some(masked_loss));
+    let mut fixture = of(true);
+    // The left half of picture 2 is transparent.
+    let pixels = image::RgbaImage::from_fn(64, 64, |x, y| {
+        image::Rgba([(3 * x) as u8, y as u8, 90, if x < 32 { 0 } else { 255 }])
+    });
+    let mut file = std::io::Cursor::new(Vec::new());
+    image::DynamicImage::from(pixels)
+        .write_to(&mut file, image::ImageFormat::Png)
+        .unwrap();
+    let normal = picture::normalize(file.get_ref()).unwrap();
+    fixture.drawn.manifest.items[2].sha256 = normal.sha256.clone();
+    let files = |item: &ManifestItem| {
+        if item.sha256 == normal.sha256 {
+            Ok(normal.png.to_vec())
+        } else {
+            fixture.file(item)
+        }
+    };
+    let prepare = |recipe: &Recipe| {
+        let mut go_on = |_| ControlFlow::Continue(());
+        TrainingData::prepare(&BASE, recipe, &fixture.drawn.manifest, &files, &mut go_on).unwrap()
+    };
+    let data = prepare(&fixture.recipe);
+    assert_eq!(batch(&data, &fixture.recipe, 0, 0, &[0]).mask, Vec::<f32>::new());
+    let mask = batch(&data, &fixture.recipe, 0, 0, &[0, 2]).mask;
+    assert_eq!(mask[..64], [1.0; 64]);
+    for row in mask[64..].chunks(8) {
+        assert_eq!(row, [0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0]);
+    }
+    let without = of(false);
+    assert_eq!(
+        batch(&prepare(&without.recipe), &without.recipe, 0, 0, &[2]).mask,
+        Vec::<f32>::new()
+    );
 }
 
 #[test]
@@ -126,13 +247,13 @@ fn a_picture_that_changed_is_refused() {
 
 proptest! {
     #[test]
-    fn every_epoch_shows_every_picture_once(
-        buckets in prop::collection::vec(0_u32..4, 1..40),
+    fn every_epoch_shows_every_picture_as_often_as_it_has_repeats(
+        buckets in prop::collection::vec((0_u32..4, 1_u32..4), 1..40),
         batch_size in 1_u16..9, gradient_accumulation in 1_u16..5, seed: u32, epoch in 0_u32..5,
     ) {
         let parameters = Parameters { batch_size, gradient_accumulation, seed, ..Parameters::default() };
-        let sizes = buckets.iter().map(|&bucket| Size::new(64 + 32 * bucket, 64));
-        let plan = BatchPlan::new(sizes, &parameters);
+        let pictures = buckets.iter().map(|&(bucket, n_repeats)| (Size::new(64 + 32 * bucket, 64), n_repeats));
+        let plan = BatchPlan::new(pictures, &parameters);
         let first = epoch * plan.n_steps_per_epoch();
         let steps: Vec<_> = (first..first + plan.n_steps_per_epoch()).map(|step| plan.step(step)).collect();
         prop_assert_eq!(plan.epoch(first), epoch);
@@ -140,11 +261,14 @@ proptest! {
         prop_assert_eq!(batches.len(), plan.n_batches_per_epoch());
         for batch in &batches {
             prop_assert!((1..=usize::from(batch_size)).contains(&batch.len()));
-            prop_assert!(batch.iter().all(|&member| buckets[member] == buckets[batch[0]]), "buckets are mixed");
+            let bucket = |view: &View| buckets[view.picture].0;
+            prop_assert!(batch.iter().all(|view| bucket(view) == bucket(&batch[0])), "buckets are mixed");
         }
-        let mut members = batches.concat();
-        members.sort_unstable();
-        prop_assert_eq!(members, (0..buckets.len()).collect::<Vec<_>>());
+        let mut views = batches.concat();
+        views.sort_unstable();
+        let repeats = buckets.iter().map(|(_, n_repeats)| *n_repeats).enumerate();
+        let expected = repeats.flat_map(|(picture, n)| (0..n).map(move |turn| View { picture, turn }));
+        prop_assert_eq!(views, expected.collect::<Vec<_>>());
         prop_assert!(steps.iter().all(|step| (1..=usize::from(gradient_accumulation)).contains(&step.len())));
     }
 }
@@ -152,8 +276,72 @@ proptest! {
 #[test]
 fn epochs_differ_in_order() {
     let parameters = Parameters::of(Preset::Character, protocol::preset::BaseClass::Tiny);
-    let plan = BatchPlan::new(vec![Size::new(128, 128); 16], &parameters);
+    let plan = BatchPlan::new(vec![(Size::new(128, 128), 1); 16], &parameters);
     assert_eq!(plan.n_steps_per_epoch(), 2);
     assert_ne!(plan.step(0), plan.step(2));
     assert_eq!(plan.step(0), plan.step(0));
+}
+
+/// The change that a caption is drawn with is the picture's and the epoch's, not the batch's.
+#[test]
+fn captions_change_by_epoch_and_turn_and_are_encoded_as_they_read() {
+    let fixture = Fixture::new(|o| {
+        o.caption_dropout = Some(0.0);
+        o.shuffle_tags = Some(true);
+        o.caption_suffix = Some(", red, blue, green, white".into());
+    });
+    let data = prepare(&fixture).unwrap();
+    assert!(data.has_changing_captions());
+    assert_eq!(
+        data.trained[1].caption,
+        "zora, picture number 1, red, blue, green, white"
+    );
+    let context = |step: u32, epoch: u32, turn: u32, pictures: &[usize]| {
+        let views: Vec<View> = pictures.iter().map(|&picture| View { picture, turn }).collect();
+        let at = Place {
+            step,
+            epoch,
+            n_before: 0,
+        };
+        let batch = data.batch(&fixture.recipe, &BASE.text_encoders, at, &views);
+        context(batch.unwrap())
+    };
+    let alone = context(7, 0, 0, &[1]);
+    assert_eq!(context(7, 0, 0, &[1]), alone);
+    assert_eq!(context(9, 0, 0, &[2, 1])[alone.len()..], alone);
+    assert_ne!(context(7, 1, 0, &[1]), alone);
+    assert_ne!(context(7, 0, 1, &[1]), alone);
+
+    let at = Place {
+        step: 7,
+        epoch: 0,
+        n_before: 0,
+    };
+    let sample = &data.trained[1];
+    let said = data
+        .captions
+        .draw(sample.changing.as_ref().unwrap(), &sample.sha256, at, 0);
+    assert!(said.starts_with("zora, ") && said != sample.caption, "{said}");
+    let encoded = data.captions.encode(&BASE.text_encoders, &said).unwrap();
+    assert_eq!(values(&encoded.context), alone);
+}
+
+#[test]
+fn every_second_epoch_may_have_no_captions() {
+    let fixture = Fixture::new(|o| {
+        o.caption_dropout = Some(0.0);
+        o.caption_dropout_every_n_epochs = Some(2);
+    });
+    let data = prepare(&fixture).unwrap();
+    let is_empty = |epoch| {
+        let at = Place {
+            step: 0,
+            epoch,
+            n_before: 0,
+        };
+        let view = View { picture: 0, turn: 0 };
+        let batch = data.batch(&fixture.recipe, &BASE.text_encoders, at, &[view]);
+        context(batch.unwrap()) == values(&data.empty.context)
+    };
+    assert_eq!([0, 1, 2, 3].map(is_empty), [false, true, false, true]);
 }

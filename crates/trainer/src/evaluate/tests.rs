@@ -46,7 +46,7 @@ fn judged(write: impl FnOnce(PathBuf)) -> Evaluation {
         seed: 1,
         initial_noise: None,
     };
-    evaluate(&BASE, &path, &data, &picture).unwrap()
+    evaluate(&Subject::of(&BASE, &fixture.recipe), &path, &data, &picture).unwrap()
 }
 
 fn written(tensors: Vec<(String, Tensor)>) -> Evaluation {

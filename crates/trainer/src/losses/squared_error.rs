@@ -13,6 +13,7 @@ pub(super) fn compute<D: TrainingDevice>(
         target,
         weights,
         n_samples,
+        ..
     } = compared;
     device.squared_error(prediction, target, weights, n_samples)
 }

@@ -1,12 +1,22 @@
 use std::path::PathBuf;
 
 use diffusion::device::HOST;
-use protocol::{ItemId, parameters::Parameters, preset::BaseClass, recipe::RecipeRequest};
+use protocol::{
+    ItemId,
+    dataset::Split,
+    parameters::{ParameterOverrides, Parameters},
+    preset::BaseClass,
+    recipe::RecipeRequest,
+};
+use serde_json::Value as Json;
 
 use super::*;
 
-fn recipe() -> Recipe {
+fn recipe(change: impl FnOnce(&mut ParameterOverrides)) -> Recipe {
+    let mut overrides = ParameterOverrides::default();
+    change(&mut overrides);
     let request = RecipeRequest {
+        overrides,
         name: "zora".into(),
         base_model: "tiny-xl".into(),
         trigger_word: Some("zora".into()),
@@ -23,11 +33,19 @@ fn item(caption: &str, split: Split) -> ManifestItem {
         height: 100,
         caption: caption.into(),
         split,
+        showing: protocol::dataset::Showing::default(),
     }
 }
 
 fn described(items: &[ManifestItem]) -> BTreeMap<String, String> {
-    let recipe = recipe();
+    described_as(items, |_| ())
+}
+
+fn described_as(
+    items: &[ManifestItem],
+    change: impl FnOnce(&mut ParameterOverrides),
+) -> BTreeMap<String, String> {
+    let recipe = recipe(change);
     describe(&Facts {
         recipe: &recipe,
         base: BaseFacts {
@@ -41,7 +59,7 @@ fn described(items: &[ManifestItem]) -> BTreeMap<String, String> {
         n_epochs: 233,
         started_at: 1_795_352_338.524_418,
         finished_at: 1_795_352_389.617_59,
-        predicts_velocity: false,
+        scheduler: &SchedulerConfig::default(),
     })
 }
 
@@ -114,6 +132,71 @@ fn says_what_was_trained() {
         "{}",
         metadata["ss_datasets"]
     );
+}
+
+#[test]
+fn groups_are_the_folders_of_sd_scripts() {
+    let mut items = [
+        item("pink hair", Split::Train),
+        item("zora, hat", Split::Train),
+        item("1girl, hat", Split::Train),
+        item("zora", Split::HeldOut),
+    ];
+    items[1].showing.group = "outfit".into();
+    items[1].showing.repeats = 4;
+    items[2].showing.regularization = true;
+    items[2].showing.repeats = 2;
+    let metadata = described_as(&items, |o| {
+        o.shuffle_tags = Some(true);
+        o.secondary_separator = Some(";;;".into());
+        o.caption_prefix = Some("ink".into());
+        o.prior_loss_weight = Some(0.5);
+    });
+    for (key, value) in [
+        ("ss_num_train_images", "5"),
+        ("ss_num_reg_images", "2"),
+        ("ss_num_validation_images", "1"),
+        ("ss_prior_loss_weight", "0.5"),
+        (
+            "ss_tag_frequency",
+            r#"{"1_zora": {"pink hair": 1, "zora": 1}, "2_regularization": {"1girl": 1, "hat": 1}, "4_outfit": {"hat": 1, "zora": 1}}"#,
+        ),
+        (
+            "ss_dataset_dirs",
+            r#"{"1_zora": {"img_count": 1, "n_repeats": 1}, "2_regularization": {"img_count": 1, "n_repeats": 2}, "4_outfit": {"img_count": 1, "n_repeats": 4}}"#,
+        ),
+    ] {
+        assert_eq!(metadata[key], value, "{key}");
+    }
+    let datasets: Json = serde_json::from_str(&metadata["ss_datasets"]).unwrap();
+    let subsets: Vec<Json> = datasets[0]["subsets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|subset| {
+            let keys = [
+                "image_dir",
+                "num_repeats",
+                "is_reg",
+                "shuffle_caption",
+                "keep_tokens",
+                "secondary_separator",
+                "caption_prefix",
+                "caption_suffix",
+            ];
+            keys.map(|key| subset[key].clone()).to_vec().into()
+        })
+        .collect();
+    assert_eq!(
+        subsets,
+        [
+            json!(["1_zora", 1, false, true, 1, ";;;", "ink", null]),
+            json!(["4_outfit", 4, false, true, 1, ";;;", "ink", null]),
+            json!(["2_regularization", 2, true, true, 0, ";;;", "ink", null]),
+        ]
+    );
+    // Five views, and as many of the regularization picture.
+    assert_eq!(datasets[0]["bucket_info"]["buckets"]["0"]["count"], 10);
 }
 
 fn golden() -> Option<PathBuf> {
@@ -191,4 +274,31 @@ fn stores_half_precision_unless_a_number_is_too_large() {
             "files below a mebibyte hash to nothing"
         );
     }
+}
+
+#[test]
+fn the_module_of_sd_scripts_and_its_arguments_are_named() {
+    let described = |change: &dyn Fn(&mut Parameters)| {
+        let mut p = Parameters::default();
+        change(&mut p);
+        let args = network::args(&p).map(|args| dumps(&args));
+        (network::module(&p), args, network::text_encoder_rates(&p))
+    };
+    assert_eq!(described(&|_| ()), ("networks.lora", None, "None".to_owned()));
+    let (module, args, rates) = described(&|p| {
+        (p.conv_rank, p.conv_alpha) = (4, 2.0);
+        (p.text_encoder_1_learning_rate, p.text_encoder_2_learning_rate) = (5e-5, 5e-5);
+    });
+    assert_eq!((module, rates.as_str()), ("networks.lora", "5e-05"));
+    let expected = r#"{"conv_alpha": "2.0", "conv_dim": "4", "dropout": null}"#;
+    assert_eq!(args.unwrap(), expected);
+    let (module, args, rates) = described(&|p| {
+        (p.kind, p.lokr_factor) = (protocol::parameters::LoraKind::Lokr, 0);
+        p.text_encoder_2_learning_rate = 1e-4;
+    });
+    assert_eq!((module, rates.as_str()), ("lycoris.kohya", "[0.0, 0.0001]"));
+    assert_eq!(
+        args.unwrap(),
+        r#"{"algo": "lokr", "dropout": null, "factor": "-1"}"#
+    );
 }

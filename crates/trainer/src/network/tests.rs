@@ -3,20 +3,13 @@
 use std::{collections::HashMap, num::NonZeroU16};
 
 use candle_core::Tensor;
-use diffusion::{
-    random::Random,
-    unet::{LoraTarget, UnetConfig},
-};
+use diffusion::{layers::LoraTarget, random::Random, unet::UnetConfig};
 use sha2::{Digest, Sha256};
 
 use super::{Accumulator, Gradients, LoraNetwork, StateError};
 
 fn target(key: &str, n_in: usize, n_out: usize) -> LoraTarget {
-    LoraTarget {
-        key: key.into(),
-        n_in,
-        n_out,
-    }
+    LoraTarget::linear(key, n_in, n_out)
 }
 
 fn network(rank: u16, alpha: f64) -> LoraNetwork {

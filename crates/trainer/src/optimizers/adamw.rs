@@ -3,11 +3,14 @@
 use candle_core::Tensor;
 use diffusion::{
     cpu::Cpu,
-    device::{Device, DeviceError, HOST, TrainingDevice},
-    operation::AdamWUpdate,
+    device::{Device, DeviceError, TrainingDevice},
+    operation::{AdamWUpdate, Span},
 };
 
-use super::Optimizer;
+use super::{
+    Optimizer, Rates,
+    saved::{Export, Import},
+};
 use crate::{
     network::{Gradients, LoraNetwork},
     state::{Lookup, StateError},
@@ -88,40 +91,27 @@ impl<D: TrainingDevice> AdamW<D> {
         config: AdamWConfig,
         lookup: Lookup<'_>,
     ) -> Result<Self, StateError> {
-        let n_steps = lookup(N_STEPS).ok_or_else(|| StateError::Missing { name: N_STEPS.into() })?;
-        let n_steps = n_steps.to_scalar().map_err(|err| StateError::Read {
-            name: N_STEPS.into(),
-            err,
-        })?;
-        let moments = |prefix: &str| {
-            let moments = network
-                .collect(&|name| lookup(&format!("{prefix}.{name}")))
-                .map_err(|err| match err {
-                    StateError::Missing { name } => StateError::Missing {
-                        name: format!("{prefix}.{name}"),
-                    },
-                    err => err,
-                })?;
-            network.device().buffer(moments).map_err(StateError::Device)
-        };
+        let import = Import::of(network, lookup);
         Ok(Self {
             config,
-            n_steps,
-            first: moments(FIRST)?,
-            second: moments(SECOND)?,
+            n_steps: import.count(N_STEPS)?,
+            first: import.parallel(FIRST)?,
+            second: import.parallel(SECOND)?,
         })
     }
+}
 
-    /// What the step whose number is counted already does to each weight.
-    fn update(&self, learning_rate: f64) -> AdamWUpdate {
-        let AdamWConfig {
+impl AdamWConfig {
+    /// What a step, counted from 1, does to each weight.
+    pub(super) fn update(&self, step: u32, learning_rate: f64) -> AdamWUpdate {
+        let Self {
             beta1,
             beta2,
             eps,
             weight_decay,
-        } = self.config;
-        let correction1 = 1.0 - beta1.powf(f64::from(self.n_steps));
-        let correction2 = 1.0 - beta2.powf(f64::from(self.n_steps));
+        } = *self;
+        let correction1 = 1.0 - beta1.powf(f64::from(step));
+        let correction2 = 1.0 - beta2.powf(f64::from(step));
         AdamWUpdate {
             decay: (1.0 - learning_rate * weight_decay) as f32,
             first: (1.0 - beta1) as f32,
@@ -143,21 +133,24 @@ impl<D: TrainingDevice> Optimizer<D> for AdamW<D> {
         &mut self,
         network: &mut LoraNetwork<D>,
         gradients: &Gradients<D>,
-        learning_rate: f64,
+        rates: Rates<'_>,
     ) -> Result<(), DeviceError> {
         self.n_steps += 1;
-        let update = self.update(learning_rate);
-        let moments = [&mut self.first, &mut self.second];
         let device = network.device().clone();
-        device.adamw(&update, network.values_mut(), gradients.values(), moments)
+        for (range, factor) in rates.moving(network.n_parameters()) {
+            let update = self.config.update(self.n_steps, rates.rate * factor);
+            let moments = [&mut self.first, &mut self.second];
+            let (span, values) = (Span::parallel(range), network.values_mut());
+            device.adamw(&update, span, values, gradients.values(), moments)?;
+        }
+        Ok(())
     }
 
     fn export(&self, network: &LoraNetwork<D>) -> candle_core::Result<Vec<(String, Tensor)>> {
-        let mut tensors = vec![(N_STEPS.to_owned(), Tensor::new(self.n_steps, &HOST)?)];
-        for (prefix, moments) in [(FIRST, &self.first), (SECOND, &self.second)] {
-            let named = network.named(moments)?.into_iter();
-            tensors.extend(named.map(|(name, tensor)| (format!("{prefix}.{name}"), tensor)));
-        }
-        Ok(tensors)
+        let export = Export::of(network).count(N_STEPS, self.n_steps)?;
+        let export = export
+            .parallel(FIRST, &self.first)?
+            .parallel(SECOND, &self.second)?;
+        Ok(export.into_tensors())
     }
 }

@@ -3,17 +3,13 @@
 use std::{collections::HashMap, num::NonZeroU16};
 
 use candle_core::Tensor;
-use diffusion::{random::Random, unet::LoraTarget};
+use diffusion::{layers::LoraTarget, random::Random};
 
-use super::{AdamW, AdamWConfig, Optimizer as _};
+use super::{AdamW, AdamWConfig, Optimizer as _, Rates};
 use crate::network::{Gradients, LoraNetwork, StateError};
 
 fn network() -> LoraNetwork {
-    let target = LoraTarget {
-        key: "m".into(),
-        n_in: 2,
-        n_out: 2,
-    };
+    let target = LoraTarget::linear("m", 2, 2);
     let rank = NonZeroU16::new(1).unwrap();
     let mut network = LoraNetwork::new(vec![target], rank, 1.0, &mut Random::from_seed(1));
     network.values_mut().copy_from_slice(&[0.5, -0.25, 1.0, 0.0]);
@@ -38,7 +34,9 @@ fn three_steps_of_pytorch() {
     let mut optimizer = AdamW::new(&network, AdamWConfig::default()).unwrap();
     for (gradients, expected) in GRADIENTS.iter().zip(EXPECTED) {
         let gradients = Gradients::from_values(&network, gradients.to_vec()).unwrap();
-        optimizer.step(&mut network, &gradients, 1e-2).unwrap();
+        optimizer
+            .step(&mut network, &gradients, Rates::same(1e-2))
+            .unwrap();
         for (found, expected) in network.values().iter().zip(expected) {
             assert!((found - expected).abs() < 2e-7, "{found} {expected}");
         }
@@ -51,15 +49,23 @@ fn goes_on_from_a_saved_state() {
     let mut network = network();
     let mut optimizer = AdamW::new(&network, AdamWConfig::default()).unwrap();
     let gradients = GRADIENTS.map(|values| Gradients::from_values(&network, values.to_vec()).unwrap());
-    optimizer.step(&mut network, &gradients[0], 1e-2).unwrap();
-    optimizer.step(&mut network, &gradients[1], 1e-2).unwrap();
+    optimizer
+        .step(&mut network, &gradients[0], Rates::same(1e-2))
+        .unwrap();
+    optimizer
+        .step(&mut network, &gradients[1], Rates::same(1e-2))
+        .unwrap();
 
     let state: HashMap<String, Tensor> = optimizer.export(&network).unwrap().into_iter().collect();
     let mut resumed_network = network.clone();
     let config = AdamWConfig::default();
     let mut resumed = AdamW::import(&network, config, &|name| state.get(name).cloned()).unwrap();
-    optimizer.step(&mut network, &gradients[2], 1e-2).unwrap();
-    resumed.step(&mut resumed_network, &gradients[2], 1e-2).unwrap();
+    optimizer
+        .step(&mut network, &gradients[2], Rates::same(1e-2))
+        .unwrap();
+    resumed
+        .step(&mut resumed_network, &gradients[2], Rates::same(1e-2))
+        .unwrap();
     assert_eq!(network.values(), resumed_network.values());
 
     let error = AdamW::import(&network, config, &|name| {

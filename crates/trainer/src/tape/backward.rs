@@ -7,7 +7,7 @@ use diffusion::{
 };
 
 use super::{Node, Op, Tape, Var, VarId};
-use crate::network::Gradients;
+use crate::{kinds::Passed, network::Gradients};
 
 /// Gradients of the variables that the caller brought in.
 pub struct Slots<D: Device = Cpu> {
@@ -43,7 +43,7 @@ impl<D: TrainingDevice> Tape<'_, D> {
     /// # Errors
     /// If `dy` has another shape than `output`, or the device fails.
     pub fn backward(self, output: &Var<D>, dy: D::Tensor, gradients: &mut Gradients<D>) -> Result<Slots<D>> {
-        let (network, device) = (self.network, self.device());
+        let device = self.device();
         if device.dims(&output.tensor) != device.dims(&dy) {
             bail!(
                 "a gradient of shape {:?} for a value of shape {:?}",
@@ -51,23 +51,38 @@ impl<D: TrainingDevice> Tape<'_, D> {
                 device.dims(&output.tensor)
             );
         }
-        let mut slots = Slots {
+        let slots = Slots {
             device: device.clone(),
             gradients: vec![None; self.n_vars],
         };
+        self.backward_into(output, dy, slots, gradients)
+    }
+
+    /// Runs back with gradients that have come from elsewhere in their slots already.
+    fn backward_into(
+        mut self,
+        output: &Var<D>,
+        dy: D::Tensor,
+        mut slots: Slots<D>,
+        gradients: &mut Gradients<D>,
+    ) -> Result<Slots<D>> {
+        let (network, device) = (self.network, self.device());
         slots.put(output.id, || Ok(dy))?;
-        for Node { op, inputs, output } in self.nodes.into_iter().rev() {
+        for Node { op, inputs, output } in std::mem::take(&mut self.nodes).into_iter().rev() {
             let Some(dy) = slots.gradients[output].take() else {
                 continue; // its result was never used
             };
             let [first, second, third] = inputs;
             match op {
                 Op::Linear { layer } => slots.put(first, || device.linear_grad(&dy, layer.weight()))?,
-                Op::LoraLinear { layer, module, saved } => {
-                    let through_layer = first.map(|_| device.linear_grad(&dy, layer.weight()));
+                Op::Trained { layer, module, saved } => {
+                    let passed = Passed {
+                        layer: &layer,
+                        saved: &saved,
+                        wants_input: first.is_some(),
+                    };
                     let (module, numbers) = (network.module(module), network.numbers());
-                    let sums = gradients.values_mut();
-                    let dx = module.backward(numbers, &saved, &dy, sums, through_layer.transpose()?)?;
+                    let dx = module.backward(numbers, passed, &dy, gradients.values_mut())?;
                     if let Some(dx) = dx {
                         slots.put(first, || Ok(dx))?;
                     }
@@ -132,6 +147,30 @@ impl<D: TrainingDevice> Tape<'_, D> {
                 Op::Upsample { input } => slots.put(first, || device.upsample_2x_grad(&dy, input))?,
                 // The output's slot is empty by now, so the input may have its storage.
                 Op::Reshape { input } => slots.put(first, || device.reshape(&dy, &input))?,
+                Op::Part { again, inputs } => {
+                    let ids = [first, second];
+                    let needs = [0, 1].map(|i| (&inputs[i], ids[i].is_some()));
+                    let (mut inner, vars) = self.inner(needs);
+                    let y = again(&mut inner, vars.each_ref())?;
+                    let mut inside = Slots {
+                        device: device.clone(),
+                        gradients: vec![None; inner.n_vars],
+                    };
+                    // What has come from elsewhere goes in and comes out again, so that sums are added in the order that
+                    // they have without parts.
+                    let pairs = || ids.iter().zip(&vars).filter_map(|(id, var)| (*id).zip(var.id));
+                    for (outer, inner) in pairs() {
+                        inside.gradients[inner] = slots.gradients[outer].take();
+                    }
+                    let mut inside = inner.backward_into(&y, dy, inside, gradients)?;
+                    for (outer, inner) in pairs() {
+                        slots.gradients[outer] = inside.gradients[inner].take();
+                    }
+                }
+                Op::Weigh { weights } => slots.put(first, || device.weigh(&dy, &weights))?,
+                Op::Gather { input, rows } => {
+                    slots.put(first, || device.gather_grad(&dy, &input, &rows))?;
+                }
             }
         }
         Ok(slots)

@@ -6,10 +6,11 @@ use candle_core::Tensor;
 use diffusion::{
     cpu::Cpu,
     device::{HOST, floats, tensor},
-    graph::{Activation, After, Graph, Mask},
-    layers::{Conv2d, ConvGeometry, GroupNorm, LayerNorm, Linear, Loader, WeightError, WeightSource},
+    graph::{Activation, After, Graph, Mask, Part},
+    layers::{
+        Conv2d, ConvGeometry, GroupNorm, LayerNorm, Linear, Loader, LoraTarget, WeightError, WeightSource,
+    },
     random::Random,
-    unet::LoraTarget,
 };
 
 use super::{Tape, Var};
@@ -215,6 +216,11 @@ fn sums_and_shapes() {
     check([&[2, 2, 3, 2]], |tape, [x]| tape.upsample_2x(x, (4, 6)).unwrap());
     check([&[1, 2, 3, 2]], |tape, [x]| tape.upsample_2x(x, (3, 5)).unwrap());
     check([&[2, 6]], |tape, [x]| tape.reshape(x, &[3, 4]).unwrap());
+    // The second row twice, and one not at all.
+    check([&[2, 2, 3]], |tape, [x]| tape.gather(x, &[1, 3, 1]).unwrap());
+    check([&[1, 3, 2]], |tape, [x]| {
+        tape.weigh(x, &[1.0, -0.5, 2.0]).unwrap()
+    });
 }
 
 /// One value used several times: gradients add up, and none is overwritten by another's sum.
@@ -248,11 +254,7 @@ fn lora_linear() {
     let layer = Linear::load(&weights.on_cpu(), "l", (4, 5))
         .unwrap()
         .with_lora_key("m".into());
-    let target = LoraTarget {
-        key: "m".into(),
-        n_in: 4,
-        n_out: 5,
-    };
+    let target = LoraTarget::linear("m", 4, 5);
     let mut network = LoraNetwork::new(
         vec![target],
         NonZeroU16::new(2).unwrap(),
@@ -293,6 +295,101 @@ fn lora_linear() {
     let mut without_input = Gradients::zeros(&network).unwrap();
     tape.backward(&y, dy, &mut without_input).unwrap();
     assert_eq!(without_input.values(), gradients.values());
+}
+
+/// Input and both LoRA matrices of convolutions of every geometry.
+#[test]
+fn lora_convolutions() {
+    for (geometry, side) in [
+        (ConvGeometry::SAME, 4),
+        (ConvGeometry::HALVE, 5),
+        (ConvGeometry::POINTWISE, 3),
+    ] {
+        let k = geometry.kernel;
+        let weights = Weights::of([("c.weight", &[3, 2, k, k]), ("c.bias", &[3])]);
+        let loader = weights.on_cpu().keyed("lora_unet");
+        let layer = Conv2d::load(&loader, "c", (2, 3), geometry).unwrap();
+        let target = LoraTarget::convolution("lora_unet_c", 2, 3, geometry);
+        let rank = NonZeroU16::new(2).unwrap();
+        let mut network = LoraNetwork::new(vec![target], rank, 3.0, &mut Random::from_seed(1));
+        let values = Random::from_seed(2).normal(network.n_parameters());
+        network.values_mut().copy_from_slice(&values);
+        let shape = [2, side, side + 1, 2];
+        let x = random(&shape, 3);
+        let loss = |network: &LoraNetwork, x: &Tensor| {
+            let mut tape = Tape::new(network);
+            let x = tape.constant(x).unwrap();
+            let y = tape.conv2d(&x, &layer).unwrap();
+            score(y.tensor()).0
+        };
+        let mut tape = Tape::new(&network);
+        let input = tape.variable(&x).unwrap();
+        let y = tape.conv2d(&input, &layer).unwrap();
+        let (_, dy) = score(y.tensor());
+        let mut gradients = Gradients::zeros(&network).unwrap();
+        let slots = tape.backward(&y, dy, &mut gradients).unwrap();
+        let dx = slots.of(&input).unwrap();
+        check_gradient(&floats(&x).unwrap(), &floats(dx).unwrap(), |values| {
+            loss(&network, &tensor(values.to_vec(), shape).unwrap())
+        });
+        check_gradient(network.values(), gradients.values(), |values| {
+            let mut moved = network.clone();
+            moved.values_mut().copy_from_slice(values);
+            loss(&moved, &x)
+        });
+    }
+}
+
+/// A part of a model whose inputs are used more than once, inside and outside.
+#[derive(Debug, Clone)]
+struct Gated(Linear);
+
+impl Part<Cpu> for Gated {
+    fn forward<G: Graph<Device = Cpu>>(
+        &self,
+        graph: &mut G,
+        [x, told]: [&G::Value; 2],
+    ) -> candle_core::Result<G::Value> {
+        let h = graph.linear(x, &self.0)?;
+        let h = graph.activate(&h, Activation::Silu)?;
+        let h = graph.add(&h, told)?;
+        let h = graph.add(&h, x)?;
+        graph.add(&h, told)
+    }
+}
+
+/// Gradients are added in the same order whether or not parts are computed again, so that not a bit differs; and far
+/// less is kept.
+#[test]
+fn parts_that_are_computed_again_change_no_bit() {
+    let weights = Weights::of([("l.weight", &[4, 4]), ("l.bias", &[4])]);
+    let layer = Linear::load(&weights.on_cpu(), "l", (4, 4)).unwrap();
+    let part = Gated(layer.with_lora_key("m".into()));
+    let target = LoraTarget::linear("m", 4, 4);
+    let rank = NonZeroU16::new(2).unwrap();
+    let mut network = LoraNetwork::new(vec![target], rank, 3.0, &mut Random::from_seed(1));
+    let values = Random::from_seed(2).normal(network.n_parameters());
+    network.values_mut().copy_from_slice(&values);
+    let pass = |recomputes: bool| {
+        let mut tape = Tape::new(&network).recomputing(recomputes);
+        let [x, told] = [3, 4].map(|seed| tape.variable(&random(&[2, 3, 4], seed)).unwrap());
+        let first = tape.part(&part, [&x, &told]).unwrap();
+        let second = tape.part(&part, [&first, &told]).unwrap();
+        // As a skip connection does.
+        let y = tape.add(&second, &first).unwrap();
+        let y = tape.add(&y, &x).unwrap();
+        let n_nodes = tape.n_nodes();
+        let mut gradients = Gradients::zeros(&network).unwrap();
+        let slots = tape.backward(&y, score(y.tensor()).1, &mut gradients).unwrap();
+        let bits = |tensor: &Tensor| floats(tensor).unwrap().iter().map(|x| x.to_bits()).collect();
+        let dx: Vec<u32> = bits(slots.of(&x).unwrap());
+        let dtold: Vec<u32> = bits(slots.of(&told).unwrap());
+        let of_network: Vec<u32> = gradients.values().iter().map(|x| x.to_bits()).collect();
+        (n_nodes, dx, dtold, of_network)
+    };
+    let (kept, again) = (pass(false), pass(true));
+    assert_eq!((kept.0, again.0), (12, 4));
+    assert_eq!((kept.1, kept.2, kept.3), (again.1, again.2, again.3));
 }
 
 #[test]

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use diffusion::{
     device::DeviceError,
-    graph::AdapterError,
     pipeline::{InvalidPictureSize, PipelineError},
 };
 use protocol::ItemId;
 
+use super::start::StartError;
 use crate::{
     checkpoint::CheckpointError, data::DataError, evaluate::EvaluateError, network::StateError,
     tensor_file::WriteError,
@@ -17,15 +17,12 @@ use crate::{
 /// Why a training fails.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
-    /// The base model is of a kind that cannot be trained.
-    #[error(
-        "the base model predicts rectified flow, which Morpheus draws with but cannot train yet: choose a base that predicts \
-         epsilon or velocity"
-    )]
-    Flow,
     /// The pictures could not be prepared.
     #[error(transparent)]
     Data(DataError),
+    /// The training cannot begin with a LoRA.
+    #[error(transparent)]
+    Start(StartError),
     /// The checkpoint cannot be gone on from.
     #[error(transparent)]
     Checkpoint(CheckpointError),
@@ -88,7 +85,7 @@ pub enum TrainError {
     Evaluate(#[source] EvaluateError),
     /// The network could not be applied to the base.
     #[error("failed to apply the LoRA to the base")]
-    Apply(#[source] AdapterError),
+    Apply(#[source] candle_core::Error),
     /// An operation on what is trained failed.
     #[error("failed to move the network")]
     Device(#[from] DeviceError),

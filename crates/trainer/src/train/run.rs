@@ -1,6 +1,10 @@
 //! What a training carries from step to step: network, optimizer and progress.
 
-use std::{path::PathBuf, time::Instant};
+use std::{
+    borrow::Cow,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use diffusion::{base::BaseModel, device::TrainingDevice, graph::AdapterSet};
 use protocol::{
@@ -9,17 +13,18 @@ use protocol::{
     recipe::{Parameters, Recipe},
 };
 
-use super::{TrainError, TrainJob};
+use super::{TrainError, TrainJob, start::begin_with};
 use crate::{
     checkpoint::{Checkpoint, Progress},
-    data::{BatchPlan, TrainingData},
-    kinds::{Kind, Sizes},
-    network::{Accumulator, Gradients, LoraNetwork},
-    optimizers::{Optimizer, OptimizerConfig},
+    data::{BatchPlan, Place, TrainingData, View},
+    ema::Ema,
+    network::{Accumulator, Gradients, LoraNetwork, StateError},
+    optimizers::{Optimizer, OptimizerConfig, Part, Rates},
     origin::Training,
     schedule::LearningRate,
     seeds,
-    step::forward_backward,
+    step::{Batch, Models, StepGradients, forward_backward},
+    targets,
     validation::{mean, validation_losses},
 };
 
@@ -28,13 +33,17 @@ pub(super) struct Run<'a, D: TrainingDevice> {
     job: &'a TrainJob<'a, D>,
     data: &'a TrainingData,
     pub(super) plan: BatchPlan,
-    pub(super) network: LoraNetwork<D>,
+    network: LoraNetwork<D>,
     optimizer: Box<dyn Optimizer<D>>,
+    ema: Option<Ema<D>>,
     learning_rate: LearningRate,
+    /// Where the learning rate counts for how much.
+    parts: Vec<Part>,
     progress: Progress,
     training: Training,
-    /// What to say about a schedule that is not the one of the checkpoint.
-    pub(super) new_schedule: Option<String>,
+    /// What to say about how it begins: a schedule that is not the one of the checkpoint, or modules that the LoRA to
+    /// begin with does not have.
+    pub(super) remark: Option<String>,
     last_checkpoint: Option<PathBuf>,
     /// Steps that another run had done, and since when this one does its own.
     begun: (u32, Instant),
@@ -44,41 +53,71 @@ impl<'a, D: TrainingDevice> Run<'a, D> {
     /// A fresh network, or that of the checkpoint to go on from.
     pub(super) fn begin(job: &'a TrainJob<'a, D>, data: &'a TrainingData) -> Result<Self, TrainError> {
         let p = job.recipe.parameters();
-        let targets = job.base.unet.config().lora_targets();
+        let planned = targets::measured(job.base, targets::planned(job.base, job.recipe));
+        let planned = planned.map_err(computing("the lengths that the LoRA begins with"))?;
         let mut random = seeds::random(format_args!("network {}", p.seed));
-        let sizes = Sizes {
-            rank: usize::from(job.recipe.rank().get()),
-            alpha: p.alpha,
+        let mut network = LoraNetwork::start(job.base.device(), planned, &mut random)?;
+        let remark = match job.start_from {
+            Some(path) if job.resume_from.is_none() => begun_with(&mut network, path)?,
+            _ => None,
         };
-        let network = LoraNetwork::start(job.base.device(), Kind::default(), targets, sizes, &mut random)?;
         let optimizer = OptimizerConfig::of(p);
         let mut run = Self {
             job,
             data,
             plan: data.plan(job.recipe),
             optimizer: optimizer.start(&network)?,
+            ema: (p.ema_decay > 0.0).then(|| Ema::start(&network, p.ema_decay)),
+            parts: Part::of(&network, |module| module.rate),
             network,
             learning_rate: LearningRate::of(p),
             progress: Progress::default(),
             training: Training::of(job.recipe, job.manifest, job.base.fingerprint()),
-            new_schedule: None,
+            remark,
             last_checkpoint: None,
             begun: (0, Instant::now()),
         };
         if let Some(path) = job.resume_from {
             let checkpoint = Checkpoint::load(path, &run.training).map_err(TrainError::Checkpoint)?;
-            let restored = checkpoint.restore(&mut run.network, optimizer);
-            run.optimizer = restored.map_err(|err| TrainError::Restore {
-                path: path.to_owned(),
-                err,
-            })?;
+            run.restore(&checkpoint, optimizer)
+                .map_err(|err| TrainError::Restore {
+                    path: path.to_owned(),
+                    err,
+                })?;
             let step = checkpoint.progress.step;
-            run.new_schedule = run.training.new_schedule(&checkpoint.origin, step);
+            run.remark = run.training.new_schedule(&checkpoint.origin, step);
             run.progress = checkpoint.progress;
             run.last_checkpoint = Some(path.to_owned());
             run.begun = (run.progress.step, Instant::now());
         }
         Ok(run)
+    }
+
+    /// Takes network, optimizer and mean from a checkpoint.
+    fn restore(&mut self, checkpoint: &Checkpoint, optimizer: OptimizerConfig) -> Result<(), StateError> {
+        self.optimizer = checkpoint.restore(&mut self.network, optimizer)?;
+        let decay = self.parameters().ema_decay;
+        if self.ema.is_some() {
+            let values = checkpoint.lora(&self.network)?;
+            self.ema = Some(Ema::resume(&self.network, decay, values)?);
+        }
+        Ok(())
+    }
+
+    /// The network that the training is for: that of the averaged weights, where there are some.
+    pub(super) fn result(&self) -> Result<Cow<'_, LoraNetwork<D>>, TrainError> {
+        let averaged = match &self.ema {
+            Some(ema) => Some(ema.values().clone()),
+            None => self.optimizer.averaged(&self.network)?,
+        };
+        Ok(match averaged {
+            Some(values) => {
+                let mut network = self.network.clone();
+                *network.values_mut() = values;
+                Cow::Owned(network)
+            }
+            None => Cow::Borrowed(&self.network),
+        })
     }
 
     /// Steps done.
@@ -103,12 +142,21 @@ impl<'a, D: TrainingDevice> Run<'a, D> {
         if p.max_gradient_norm > 0.0 {
             gradients.clip(gradient_norm, p.max_gradient_norm)?;
         }
-        let learning_rate = self.learning_rate.at(self.progress.step);
-        self.optimizer
-            .step(&mut self.network, &gradients, learning_rate)?;
+        let rates = Rates {
+            rate: self.learning_rate.at(self.progress.step),
+            parts: &self.parts,
+        };
+        self.optimizer.step(&mut self.network, &gradients, rates)?;
+        if p.max_weight_norm > 0.0 {
+            self.network.limit_norms(p.max_weight_norm)?;
+        }
+        let learning_rate = self.optimizer.effective_rate(rates.rate);
 
         let epoch = self.plan.epoch(self.progress.step) + 1;
         self.progress.advance(loss, self.plan.n_steps_per_epoch());
+        if let Some(ema) = &mut self.ema {
+            ema.update(&self.network, self.progress.step)?;
+        }
         let (n_before, since) = self.begun;
         let seconds_per_step = since.elapsed().as_secs_f64() / f64::from(self.progress.step - n_before);
         Ok(StepMetrics {
@@ -126,16 +174,22 @@ impl<'a, D: TrainingDevice> Run<'a, D> {
     }
 
     /// Mean loss and mean gradients of the batches of one step.
-    fn gradients(&self, batches: &[Vec<usize>]) -> Result<(f64, Gradients<D>), TrainError> {
+    fn gradients(&self, batches: &[Vec<View>]) -> Result<(f64, Gradients<D>), TrainError> {
         let mut accumulator = Accumulator::new(self.parameters().gradient_accumulation);
         let mut summed = None;
         let mut loss = 0.0;
         let mut n_seen = 0;
+        let step = self.progress.step;
         for members in batches {
+            let at = Place {
+                step,
+                epoch: self.plan.epoch(step),
+                n_before: n_seen,
+            };
             let batch = self
                 .data
-                .batch(self.job.recipe, self.progress.step, n_seen, members);
-            let pass = batch.and_then(|batch| forward_backward(&self.base().unet, &self.network, &batch));
+                .batch(self.job.recipe, &self.base().text_encoders, at, members);
+            let pass = batch.and_then(|batch| self.pass(at, members, &batch));
             let pass = pass.map_err(computing("the gradients"))?;
             summed = accumulator.add(pass.gradients)?;
             loss += pass.loss / batches.len() as f64;
@@ -146,7 +200,22 @@ impl<'a, D: TrainingDevice> Run<'a, D> {
         Ok((loss, summed.expect("a step has a batch")))
     }
 
-    fn check_finite(&self, what: &'static str, value: f64, batches: &[Vec<usize>]) -> Result<(), TrainError> {
+    /// Loss and gradients of a batch, with those of what it is to preserve.
+    fn pass(&self, at: Place, members: &[View], batch: &Batch) -> candle_core::Result<StepGradients<D>> {
+        let models = Models::from(self.base()).recomputing(self.parameters().gradient_checkpointing);
+        let mut pass = forward_backward(models, &self.network, batch)?;
+        let preserved = self
+            .data
+            .preserved(self.job.recipe, self.base(), (at, members), batch)?;
+        if let Some(preserved) = preserved {
+            let more = forward_backward(models, &self.network, &preserved)?;
+            pass.loss += more.loss;
+            pass.gradients.add(&more.gradients)?;
+        }
+        Ok(pass)
+    }
+
+    fn check_finite(&self, what: &'static str, value: f64, batches: &[Vec<View>]) -> Result<(), TrainError> {
         if value.is_finite() {
             return Ok(());
         }
@@ -158,7 +227,7 @@ impl<'a, D: TrainingDevice> Run<'a, D> {
         Err(TrainError::NotFinite {
             what,
             step: self.progress.step + 1,
-            items: members.map(|&member| self.data.trained[member].id).collect(),
+            items: members.map(|view| self.data.trained[view.picture].id).collect(),
             last_checkpoint: self.last_checkpoint.clone(),
         })
     }
@@ -167,10 +236,15 @@ impl<'a, D: TrainingDevice> Run<'a, D> {
     pub(super) fn save_checkpoint(&mut self) -> Result<(ArtifactKind, PathBuf), TrainError> {
         let step = self.progress.step;
         let path = self.job.folder.join(format!("checkpoint-{step:06}.safetensors"));
+        let averaged = match self.result()? {
+            Cow::Owned(network) => Some(network),
+            Cow::Borrowed(_) => None,
+        };
         let checkpoint = Checkpoint::new(
             self.training.origin().clone(),
             self.progress.clone(),
             &self.network,
+            averaged.as_ref(),
             self.optimizer.as_ref(),
         );
         let checkpoint = checkpoint.map_err(computing("the checkpoint"))?;
@@ -184,7 +258,7 @@ impl<'a, D: TrainingDevice> Run<'a, D> {
         if self.data.held_out.is_empty() {
             return Ok(None);
         }
-        let adapters = applied(&self.network)?;
+        let adapters = applied(self.base(), self.result()?.as_ref(), 1.0)?;
         let losses = validation_losses(self.base(), &adapters, self.data, &self.data.held_out);
         Ok(Some(mean(&losses.map_err(computing("the validation loss"))?)))
     }
@@ -199,6 +273,20 @@ impl<'a, D: TrainingDevice> Run<'a, D> {
     }
 }
 
+/// Begins with a LoRA; says how many modules it does not have.
+fn begun_with<D: TrainingDevice>(
+    network: &mut LoraNetwork<D>,
+    path: &Path,
+) -> Result<Option<String>, TrainError> {
+    let n_fresh = begin_with(network, path).map_err(TrainError::Start)?;
+    let n_modules = network.n_modules();
+    Ok((n_fresh > 0).then(|| {
+        format!(
+            "{n_fresh} of {n_modules} modules are not in the LoRA to begin with: they begin without a change"
+        )
+    }))
+}
+
 impl Progress {
     /// One more step is done; keeps the losses of the last `n_recent`.
     fn advance(&mut self, loss: f64, n_recent: u32) {
@@ -209,11 +297,13 @@ impl Progress {
     }
 }
 
-/// The network as something to render and measure with.
-pub(super) fn applied<D: TrainingDevice>(network: &LoraNetwork<D>) -> Result<AdapterSet<D>, TrainError> {
-    let mut adapters = AdapterSet::new();
-    adapters.add(network.adapters().map_err(TrainError::Apply)?, 1.0);
-    Ok(adapters)
+/// The network as something to render and measure with, applied this strongly.
+pub(super) fn applied<D: TrainingDevice>(
+    base: &BaseModel<D>,
+    network: &LoraNetwork<D>,
+    weight: f64,
+) -> Result<AdapterSet<D>, TrainError> {
+    network.applied(base, weight as f32).map_err(TrainError::Apply)
 }
 
 pub(super) fn computing(what: &'static str) -> impl Fn(candle_core::Error) -> TrainError {

@@ -10,7 +10,6 @@ use std::{
 use diffusion::{
     device::{Device, TrainingDevice},
     pipeline::{self, PictureRequest, PictureSize},
-    schedulers::Sampler,
     tokenizer::TokenLength,
 };
 use image::RgbImage;
@@ -18,23 +17,19 @@ use prompt::{Prompt, Reading};
 use protocol::{
     agent::ArtifactKind,
     made::{MadeBase, MadeLora},
+    sample::{Sample, SamplePrompt},
 };
 
 use super::{TrainError, TrainEvent, TrainJob, run::applied};
 use crate::{data::TrainingData, made, network::LoraNetwork, tensor_file::write_atomically};
 
-/// Denoising steps of samples and of the verdict's pictures: enough for Euler to show what was learned.
-const N_SAMPLE_STEPS: u32 = 20;
-/// Classifier-free guidance of samples: the default of diffusers' SDXL pipeline.
-const SAMPLE_GUIDANCE: f64 = 5.0;
 /// Captions that stand in for sample prompts when the recipe has none.
 const N_DEFAULT_PROMPTS: usize = 2;
 
 /// Renders the sample prompts.
 pub(super) struct Studio<'a, D: Device> {
     job: &'a TrainJob<'a, D>,
-    prompts: Vec<String>,
-    size: PictureSize,
+    samples: Vec<Sample>,
     /// The base model as pictures name it; its hashes are made with the first picture.
     base: OnceCell<MadeBase>,
     /// Previews read what training reads.
@@ -44,7 +39,7 @@ pub(super) struct Studio<'a, D: Device> {
 impl<'a, D: TrainingDevice> Studio<'a, D> {
     pub(super) fn new(job: &'a TrainJob<'a, D>, data: &TrainingData) -> Result<Self, TrainError> {
         let recipe = job.recipe;
-        let prompts = match recipe.sample_prompts() {
+        let prompts: Vec<SamplePrompt> = match recipe.sample_prompts() {
             [] => {
                 // Captions of held-out pictures first: what they show was not learned by heart.
                 let captions = data
@@ -52,18 +47,22 @@ impl<'a, D: TrainingDevice> Studio<'a, D> {
                     .iter()
                     .chain(&data.trained)
                     // Captions are letters, brackets among them.
-                    .map(|sample| prompt::escaped(&sample.caption));
+                    .map(|sample| prompt::escaped(&sample.caption).into());
                 captions.take(N_DEFAULT_PROMPTS).collect()
             }
             prompts => prompts.to_vec(),
         };
-        let side = recipe.parameters().resolution;
-        let size = PictureSize::new(side, side).map_err(TrainError::SampleSize)?;
+        let samples = prompts.iter().enumerate();
+        let samples: Vec<Sample> = samples
+            .map(|(index, prompt)| prompt.resolve(index, recipe.parameters()))
+            .collect();
+        for sample in &samples {
+            PictureSize::new(sample.width, sample.height).map_err(TrainError::SampleSize)?;
+        }
         let length = u32::from(recipe.parameters().max_tokens).try_into();
         Ok(Self {
             job,
-            prompts,
-            size,
+            samples,
             base: OnceCell::new(),
             length: length.expect("recipes are valid"),
         })
@@ -71,19 +70,20 @@ impl<'a, D: TrainingDevice> Studio<'a, D> {
 
     /// The fixed-seed picture of a prompt.
     pub(super) fn request(&self, prompt_index: usize) -> PictureRequest {
-        let prompt = self.prompts[prompt_index].clone();
+        let sample = &self.samples[prompt_index];
+        let has_tag = |text: &str| Prompt::read(text, Reading::Language).first_tag().is_some();
         // A recipe of before prompts were read may hold a LoRA tag; those that are made now are refused with one.
-        let has_tag = Prompt::read(&prompt, Reading::Language).first_tag().is_some();
+        let is_literal = has_tag(&sample.prompt) || sample.negative_prompt.as_deref().is_some_and(has_tag);
         PictureRequest {
-            prompt,
-            negative: None,
-            reading: Reading::of(has_tag),
+            prompt: sample.prompt.clone(),
+            negative: sample.negative_prompt.clone(),
+            reading: Reading::of(is_literal),
             length: self.length,
-            guidance: SAMPLE_GUIDANCE,
-            n_steps: N_SAMPLE_STEPS.try_into().expect("within what samplers take"),
-            size: self.size,
-            sampler: Sampler::Euler,
-            seed: u64::from(self.job.recipe.parameters().seed) + prompt_index as u64,
+            guidance: sample.guidance,
+            n_steps: sample.n_steps.try_into().expect("recipes are valid"),
+            size: PictureSize::new(sample.width, sample.height).expect("checked by new"),
+            sampler: made::sampler(sample.sampler),
+            seed: sample.seed,
             initial_noise: None,
         }
     }
@@ -122,12 +122,14 @@ impl<'a, D: TrainingDevice> Studio<'a, D> {
         step: u32,
         events: &mut impl FnMut(TrainEvent),
     ) -> Result<(), TrainError> {
-        let adapters = applied(network)?;
-        let lora = MadeLora {
-            trained_steps: Some(step),
-            ..self.lora()
-        };
-        for (index, prompt) in self.prompts.iter().enumerate() {
+        for (index, sample) in self.samples.iter().enumerate() {
+            let weight = sample.lora_weight;
+            let adapters = applied(self.job.base, network, weight)?;
+            let lora = MadeLora {
+                trained_steps: Some(step),
+                weight,
+                ..self.lora()
+            };
             let request = self.request(index);
             let go_on = &mut |_, _| ControlFlow::Continue(());
             let pictures = pipeline::generate(self.job.base, &adapters, &request, go_on);
@@ -136,12 +138,12 @@ impl<'a, D: TrainingDevice> Studio<'a, D> {
             let kind = ArtifactKind::Sample {
                 step,
                 prompt_index: index as u32,
-                prompt: prompt.clone(),
+                prompt: sample.prompt.clone(),
                 seed: request.seed,
             };
             events(TrainEvent::Wrote {
                 kind,
-                path: self.write(path, &pictures[0], &request, vec![lora.clone()])?,
+                path: self.write(path, &pictures[0], &request, vec![lora])?,
             });
         }
         Ok(())

@@ -1,4 +1,10 @@
-use protocol::{agent::Report, event::StepMetrics};
+use candle_core::{DType, Tensor};
+use diffusion::device::HOST;
+use protocol::{
+    agent::Report,
+    event::StepMetrics,
+    parameters::{LossKind, Optimizer, ParameterOverrides, TimestepDistribution},
+};
 
 use super::*;
 use crate::{
@@ -9,6 +15,8 @@ use crate::{
     origin::Training,
     seeds,
 };
+
+mod targets;
 
 fn steps(events: &[TrainEvent]) -> Vec<StepMetrics> {
     let step = |event: &TrainEvent| match event {
@@ -90,6 +98,120 @@ fn a_resumed_training_is_bit_for_bit_the_uninterrupted_one() {
         completed(ended).metadata["sshs_model_hash"],
         whole_file.metadata["sshs_model_hash"]
     );
+}
+
+/// Everything that is drawn of a caption is a function of the seed, the epoch and the picture.
+#[test]
+fn a_resumed_training_draws_the_captions_of_the_uninterrupted_one() {
+    let fixture = Fixture::new(|o| {
+        o.shuffle_tags = Some(true);
+        o.tag_dropout = Some(0.3);
+        o.token_warmup_steps = Some(4);
+        o.caption_dropout_every_n_epochs = Some(3);
+        o.caption_suffix = Some(", {red|blue|green}, (big:1.3), white, wide".into());
+        o.wildcards = Some(true);
+        o.weighted_captions = Some(true);
+        o.checkpoint_every_n_steps = Some(1);
+    });
+    let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let (ended, whole) = fixture.train(folders[0].path(), None);
+    let whole_file = completed(ended);
+    for step in [1, 3, 5] {
+        let checkpoint = folders[0]
+            .path()
+            .join(format!("checkpoint-{step:06}.safetensors"));
+        let (ended, rest) = fixture.train(folders[1].path(), Some(&checkpoint));
+        assert_eq!(numbers(&rest), numbers(&whole)[step..]);
+        assert_eq!(
+            completed(ended).metadata["sshs_model_hash"],
+            whole_file.metadata["sshs_model_hash"]
+        );
+    }
+}
+
+/// With accumulation, as the fixture has it. What the training is for is not what is trained in the first two.
+#[test]
+fn a_training_with_averages_or_another_optimizer_is_resumed_bit_for_bit() {
+    let changes: [fn(&mut ParameterOverrides); 4] = [
+        |o| o.ema_decay = Some(0.9),
+        |o| {
+            o.optimizer = Some(Optimizer::ProdigyScheduleFree);
+            o.optimizer_arguments = Some(vec!["d0=1e-4".into()]);
+        },
+        |o| {
+            o.optimizer = Some(Optimizer::Adamw8bit);
+            o.optimizer_arguments = Some(vec!["min_8bit_size=64".into()]);
+            o.input_perturbation = Some(0.1);
+            o.multires_noise_iterations = Some(4);
+            o.loss = Some(LossKind::SmoothL1);
+        },
+        |o| {
+            o.optimizer = Some(Optimizer::Prodigy);
+            o.noise_offset_random = Some(true);
+            o.timestep_distribution = Some(TimestepDistribution::LogitNormal);
+        },
+    ];
+    // Stopped before the end, since judging the files takes longer than the steps.
+    for change in changes {
+        let fixture = Fixture::new(change);
+        let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let (ended, whole) = fixture.train_ordered(folders[0].path(), None, once(4, Directive::Stop));
+        assert!(matches!(ended, Ok(Ended::Stopped)));
+        let checkpoint = folders[0].path().join("checkpoint-000002.safetensors");
+        let (ended, rest) =
+            fixture.train_ordered(folders[1].path(), Some(&checkpoint), once(2, Directive::Stop));
+        assert!(matches!(ended, Ok(Ended::Stopped)));
+        assert_eq!(numbers(&rest), numbers(&whole)[2..]);
+        let last = |folder: usize| {
+            std::fs::read(folders[folder].path().join("checkpoint-000004.safetensors")).unwrap()
+        };
+        assert!(last(0) == last(1), "{:?}", fixture.recipe.parameters().optimizer);
+    }
+}
+
+#[test]
+fn a_mean_of_the_weights_changes_the_result_and_not_the_training() {
+    let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let (ended, plain) = Fixture::new(|_| ()).train(folders[0].path(), None);
+    let plain_file = completed(ended);
+    let (ended, events) = Fixture::new(|o| o.ema_decay = Some(0.9)).train(folders[1].path(), None);
+    let file = completed(ended);
+    assert_eq!(numbers(&events), numbers(&plain));
+    assert_ne!(
+        file.metadata["sshs_model_hash"],
+        plain_file.metadata["sshs_model_hash"]
+    );
+
+    // The checkpoint holds both, and the LoRA in it is what the file holds.
+    let tensors = |path: &Path| candle_core::safetensors::load(path, &HOST).unwrap();
+    let checkpoint = tensors(&folders[1].path().join("checkpoint-000006.safetensors"));
+    let plain_checkpoint = tensors(&folders[0].path().join("checkpoint-000006.safetensors"));
+    let lora = tensors(&file.lora);
+    let values = |tensor: &Tensor| -> Vec<f32> {
+        let tensor = tensor.to_dtype(DType::F32).unwrap().flatten_all().unwrap();
+        tensor.to_vec1().unwrap()
+    };
+    let mut n_means = 0;
+    for (name, kept) in &lora {
+        let (mean, trained) = (
+            &checkpoint[&format!("lora.{name}")],
+            checkpoint.get(&format!("weights.{name}")),
+        );
+        let mean: Vec<f32> = values(mean)
+            .into_iter()
+            .map(|x| half::f16::from_f32(x).to_f32())
+            .collect();
+        assert_eq!(values(kept), mean, "{name}");
+        if let Some(trained) = trained {
+            assert_eq!(
+                values(trained),
+                values(&plain_checkpoint[&format!("lora.{name}")]),
+                "{name}"
+            );
+            n_means += 1;
+        }
+    }
+    assert!(n_means > 0);
 }
 
 /// The losses that `examples/fingerprint.rs` prints. On the machine that they were recorded on they are the same to the
@@ -205,10 +327,16 @@ fn stops_at_a_loss_that_is_not_finite_and_names_the_last_good_checkpoint() {
         recent_losses: vec![0.1],
     };
     let path = folder.path().join("checkpoint-000001.safetensors");
-    Checkpoint::new(training.origin().clone(), progress, &network, optimizer.as_ref())
-        .unwrap()
-        .save(&path)
-        .unwrap();
+    Checkpoint::new(
+        training.origin().clone(),
+        progress,
+        &network,
+        None,
+        optimizer.as_ref(),
+    )
+    .unwrap()
+    .save(&path)
+    .unwrap();
 
     let (ended, events) = fixture.train(folder.path(), Some(&path));
     let err = ended.unwrap_err();

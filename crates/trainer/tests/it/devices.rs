@@ -5,18 +5,20 @@
 use candle_core::Tensor;
 use diffusion::{
     base::{BaseModel, BaseOptions},
+    conditioning::{PictureSizes, embedded_sizes, vector},
     cpu::Cpu,
     device::{Device, TrainingDevice, floats},
-    graph::AdapterSet,
     random::Random,
+    tokenizer::Tokenizer,
     unet::Conditioning,
 };
 use trainer::{
-    kinds::{Kind, Sizes},
+    kinds::{Kind, Planned, Sizes},
     losses::{Compared, Loss},
     network::LoraNetwork,
-    optimizers::{AdamWConfig, OptimizerConfig},
-    step::{Batch, forward_backward},
+    optimizers::{AdamWConfig, OptimizerConfig, Rates},
+    step::{Batch, Models, Told, forward_backward},
+    targets::{measured, of_text_encoder, of_unet},
 };
 
 use crate::reference::Reference;
@@ -31,19 +33,36 @@ const OPTIMIZERS: [OptimizerConfig; 1] = [OptimizerConfig::AdamW(AdamWConfig {
     ..AdamWConfig::DEFAULT
 })];
 
-/// Two samples whose sides are odd at the second level.
-fn batch(random: &mut Random) -> Batch {
+const SIZES: [PictureSizes; 2] = [
+    PictureSizes {
+        original: (96, 64),
+        crop: (0, 4),
+        target: (48, 32),
+    },
+    PictureSizes {
+        original: (48, 32),
+        crop: (0, 0),
+        target: (48, 32),
+    },
+];
+
+/// Two samples whose sides are odd at the second level, with texts of two chunks.
+fn batch<D: Device>(base: &BaseModel<D>, random: &mut Random) -> Batch {
     let mut normal = |shape: &[usize]| random.normal_tensor(shape).unwrap();
+    let texts = ["zora in the rain", ""].map(|text| Tokenizer.encode(text));
     Batch {
         noisy: normal(&[2, 4, 6, 4]),
-        timesteps: vec![17, 640],
-        conditioning: Conditioning {
-            context: normal(&[2, 77, 96]),
-            vector: normal(&[2, 1600]),
+        timesteps: vec![17.0, 640.0],
+        told: Told::Tokens {
+            texts: base.text_encoders.lay_out(&texts, 150.try_into().unwrap()),
+            sizes: embedded_sizes(&SIZES).unwrap(),
         },
         target: normal(&[2, 4, 6, 4]),
         loss: Loss::SquaredError,
         weights: vec![1.0, 0.25],
+        corners: vec![0.5, 0.1],
+        mask: Vec::new(),
+        draws: None,
     }
 }
 
@@ -63,23 +82,28 @@ struct Outcome {
 fn outcome<D: TrainingDevice>(device: &D) -> Outcome {
     let base = BaseModel::built_in_on(device, "tiny-xl", &BaseOptions::default()).unwrap();
     let mut random = Random::from_seed(5);
-    let batch = batch(&mut random);
-    let sizes = Sizes { rank: 3, alpha: 2.0 };
-    let targets = base.unet.config().lora_targets();
-    let mut network = LoraNetwork::start(device, Kind::Lora, targets, sizes, &mut random).unwrap();
+    let batch = batch(&base, &mut random);
+    let mut network = LoraNetwork::start(device, everything(&base), &mut random).unwrap();
     // A fresh LoRA changes nothing, and half of its gradients are zero.
     let values = random.normal(network.n_parameters());
     let values = values.into_iter().map(|value| 0.05 * value).collect();
     *network.values_mut() = device.buffer(values).unwrap();
 
-    let mut adapters = AdapterSet::new();
-    adapters.add(network.adapters().unwrap(), 0.5);
+    let adapters = network.applied(&base, 0.5).unwrap();
+    let Told::Tokens { texts, .. } = &batch.told else {
+        panic!("texts are tokens here");
+    };
+    let text = base.text_encoders.encode_laid_out(texts, &adapters).unwrap();
+    let told = Conditioning {
+        vector: vector(&text.pooled, &SIZES).unwrap(),
+        context: text.context,
+    };
     let prediction = base
         .unet
-        .predict(&adapters, &batch.noisy, &[17.0, 640.0], &batch.conditioning)
+        .predict(&adapters, &batch.noisy, &batch.timesteps, &told)
         .unwrap();
 
-    let mut pass = forward_backward(&base.unet, &network, &batch).unwrap();
+    let mut pass = forward_backward(&base, &network, &batch).unwrap();
     let gradients = network.named(pass.gradients.values()).unwrap();
     let norm = pass.gradients.norm().unwrap();
     pass.gradients.clip(norm, norm / 2.0).unwrap();
@@ -87,7 +111,9 @@ fn outcome<D: TrainingDevice>(device: &D) -> Outcome {
     for config in OPTIMIZERS {
         let mut network = network.clone();
         let mut optimizer = config.start(&network).unwrap();
-        optimizer.step(&mut network, &pass.gradients, 0.5).unwrap();
+        optimizer
+            .step(&mut network, &pass.gradients, Rates::same(0.5))
+            .unwrap();
         let named = network.named(network.values()).unwrap().into_iter();
         weights.extend(named.map(|(name, tensor)| (format!("{} {name}", config.name()), tensor)));
     }
@@ -101,6 +127,22 @@ fn outcome<D: TrainingDevice>(device: &D) -> Outcome {
     }
 }
 
+/// All that a recipe can train, but for modules that get no gradient.
+fn everything<D: TrainingDevice>(base: &BaseModel<D>) -> Vec<Planned> {
+    let sizes = Sizes { rank: 3, alpha: 2.0 };
+    let of_kernels = Sizes { rank: 2, alpha: 1.0 };
+    let mut planned = of_unet(base, Kind::Lora, sizes, Some(of_kernels));
+    planned.extend(of_text_encoder(&base.text_encoders.first, Kind::Lora, sizes, 1.0));
+    planned.extend(of_text_encoder(
+        &base.text_encoders.second,
+        Kind::Lora,
+        sizes,
+        1.0,
+    ));
+    planned.retain(|module| module.rate > 0.0);
+    planned
+}
+
 /// A loss of the batch's noise against its target.
 fn compared<D: TrainingDevice>(device: &D, loss: Loss, batch: &Batch) -> (f64, Tensor) {
     let upload = |tensor: &Tensor| device.upload(tensor).unwrap();
@@ -108,6 +150,7 @@ fn compared<D: TrainingDevice>(device: &D, loss: Loss, batch: &Batch) -> (f64, T
         prediction: &upload(&batch.noisy),
         target: &upload(&batch.target),
         weights: &batch.weights,
+        corners: &batch.corners,
         n_samples: 2,
     };
     let (value, gradient) = loss.compute(device, compared).unwrap();
@@ -144,6 +187,40 @@ fn the_cpu_computes_what_plain_loops_compute() {
     }
     pairs(&cpu.gradients, &reference.gradients);
     pairs(&cpu.weights, &reference.weights);
+}
+
+/// Kinds that change the weight itself, of linear layers and convolutions.
+#[test]
+fn both_devices_train_every_kind_alike() {
+    fn pass<D: TrainingDevice>(device: &D, kind: Kind) -> (f64, Vec<(String, Tensor)>) {
+        let base = BaseModel::built_in_on(device, "tiny-xl", &BaseOptions::default()).unwrap();
+        let mut random = Random::from_seed(5);
+        let batch = batch(&base, &mut random);
+        let sizes = Sizes { rank: 2, alpha: 2.0 };
+        let planned = of_unet(&base, kind, sizes, Some(sizes));
+        let planned = planned.into_iter().step_by(7).collect();
+        let planned = measured(&base, planned).unwrap();
+        let mut network = LoraNetwork::start(device, planned, &mut random).unwrap();
+        // Away from where a fresh one changes nothing.
+        let values = device.values(network.values()).unwrap();
+        let moved = random.normal(values.len());
+        let values = values
+            .iter()
+            .zip(moved)
+            .map(|(value, moved)| value + 0.02 * moved);
+        *network.values_mut() = device.buffer(values.collect()).unwrap();
+        let models = Models::from(&base).recomputing(true);
+        let pass = forward_backward(models, &network, &batch).unwrap();
+        (pass.loss, network.named(pass.gradients.values()).unwrap())
+    }
+    for kind in [Kind::Dora, Kind::Loha, Kind::Lokr { factor: 4 }] {
+        let ((loss, found), (expected_loss, expected)) = (pass(&Cpu, kind), pass(&Reference, kind));
+        assert!((loss / expected_loss - 1.0).abs() < 1e-6, "{kind:?}: {loss}");
+        assert_eq!(found.len(), expected.len());
+        for ((name, found), (_, expected)) in found.iter().zip(&expected) {
+            assert_close(name, found, expected);
+        }
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ use diffusion::{
 use trainer::{
     losses::Loss,
     network::LoraNetwork,
-    step::{Batch, forward_backward},
+    step::{Batch, Told, forward_backward},
 };
 
 /// f32 sums in another order through a dozen layers and back.
@@ -36,14 +36,17 @@ fn batch() -> Batch {
     let sizes = [sizes((96, 64), (0, 4)), sizes((200, 100), (8, 0))];
     Batch {
         noisy: randn(21, &[2, 4, 8, 12]),
-        timesteps: vec![3, 801],
-        conditioning: Conditioning {
+        timesteps: vec![3.0, 801.0],
+        told: Told::Encoded(Conditioning {
             context: randn(22, &[2, 77, 96]),
             vector: conditioning::vector(&randn(23, &[2, 64]), &sizes).unwrap(),
-        },
+        }),
         target: randn(24, &[2, 4, 8, 12]),
         loss: Loss::SquaredError,
         weights: vec![1.0; 2],
+        corners: vec![1.0; 2],
+        mask: Vec::new(),
+        draws: None,
     }
 }
 

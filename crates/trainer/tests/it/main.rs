@@ -4,6 +4,8 @@
 
 mod devices;
 mod gradients;
+mod optimizers;
+mod packages;
 mod predictions;
 mod reference;
 mod replay;

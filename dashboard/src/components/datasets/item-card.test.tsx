@@ -12,6 +12,9 @@ const item: Item = {
   file_name: "001.png",
   caption: "zora, smiling",
   split: "train",
+  group: "",
+  repeats: 1,
+  regularization: false,
   width: 128,
   height: 96,
   size_bytes: 9000,
@@ -24,15 +27,23 @@ function setup() {
   localStorage.clear();
   const send = vi.fn(async () => {});
   const onSplit = vi.fn();
+  const onGroup = vi.fn();
   const onDelete = vi.fn();
   const saver = new CaptionSaver({ send, onSaved: () => {}, onSignedOut: () => {} });
   render(
     <CaptionsProvider value={saver}>
-      <ItemCard dataset="d" item={item} onSplit={onSplit} onDelete={onDelete} />
+      <ItemCard
+        dataset="d"
+        item={item}
+        groups="groups"
+        onSplit={onSplit}
+        onGroup={onGroup}
+        onDelete={onDelete}
+      />
     </CaptionsProvider>,
   );
   const caption = screen.getByLabelText("Caption of 001.png");
-  return { send, onSplit, onDelete, user: userEvent.setup(), caption };
+  return { send, onSplit, onGroup, onDelete, user: userEvent.setup(), caption };
 }
 
 test("a caption is saved on Enter, trimmed, and says so", async () => {
@@ -84,6 +95,15 @@ test("the use can be changed, and deleting asks first", async () => {
   expect(onDelete).toHaveBeenCalledOnce();
 });
 
+test("a group is saved on Enter, trimmed", async () => {
+  const { onGroup, user } = setup();
+  const group = screen.getByLabelText("Group of 001.png");
+  await user.type(group, "x{Escape}");
+  expect(onGroup).not.toHaveBeenCalled();
+  await user.type(group, " outfit {Enter}");
+  expect(onGroup).toHaveBeenCalledExactlyOnceWith("outfit");
+});
+
 test("notes can be read", () => {
   setup();
   expect(screen.getByRole("button", { name: /rotated as its EXIF tag says/ })).toBeDefined();
@@ -93,7 +113,14 @@ test("a lost file is told, with what to do", () => {
   const saver = new CaptionSaver({ send: vi.fn(), onSaved: () => {}, onSignedOut: () => {} });
   const card = (item: Item) => (
     <CaptionsProvider value={saver}>
-      <ItemCard dataset="d" item={item} onSplit={vi.fn()} onDelete={vi.fn()} />
+      <ItemCard
+        dataset="d"
+        item={item}
+        groups="groups"
+        onSplit={vi.fn()}
+        onGroup={vi.fn()}
+        onDelete={vi.fn()}
+      />
     </CaptionsProvider>
   );
   const { rerender } = render(card({ ...item, damage: "missing" }));

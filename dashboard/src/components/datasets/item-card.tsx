@@ -7,15 +7,19 @@ import { Segmented } from "~/components/ui/segmented";
 import { Tooltip } from "~/components/ui/tooltip";
 import { formatBytes } from "~/lib/format";
 import { CaptionField } from "./caption-field";
+import { GroupField } from "./groups/group-field";
 
 interface Props {
   dataset: string;
   item: Item;
+  /** The list of known groups, by the id of its element. */
+  groups: string;
   onSplit: (split: Split) => void;
+  onGroup: (group: string) => void;
   onDelete: () => void;
 }
 
-export function ItemCard({ dataset, item, onSplit, onDelete }: Props) {
+export function ItemCard({ dataset, item, groups, onSplit, onGroup, onDelete }: Props) {
   return (
     <li className="flex min-w-0 flex-col overflow-hidden rounded-lg border bg-surface">
       <div className="relative border-b bg-sunken">
@@ -47,6 +51,7 @@ export function ItemCard({ dataset, item, onSplit, onDelete }: Props) {
           </p>
         )}
         <CaptionField dataset={dataset} item={item} />
+        <GroupField item={item} known={groups} onGroup={onGroup} />
         <div className="mt-auto flex items-center gap-1">
           <Segmented<Split>
             label={`Use of ${item.file_name}`}

@@ -4,10 +4,12 @@ import { Link } from "@tanstack/react-router";
 import { fields } from "~/api/fields";
 import { providersQuery } from "~/api/spend";
 import type { Job } from "~/api/types";
+import { promptOf, settingsOf } from "~/components/new-job/samples/samples";
 import { providerName } from "~/components/spend/provider-name";
 import { Property } from "~/components/ui/misc";
 import { Panel } from "~/components/ui/panel";
 import { formatCount, formatDate, formatName, formatParameter } from "~/lib/format";
+import { RecipePanel } from "./recipe-panel";
 
 export function JobConfig({ job }: { job: Job }) {
   const { recipe } = job;
@@ -51,22 +53,33 @@ export function JobConfig({ job }: { job: Job }) {
         <dl>
           {Object.entries(recipe.parameters).map(([name, value]) => (
             <Property key={name} name={formatName(name)} {...help(name)}>
-              {typeof value === "string" ? formatName(value) : formatParameter(value)}
+              {shown(value)}
             </Property>
           ))}
         </dl>
       </Panel>
+      <RecipePanel job={job} />
       {recipe.sample_prompts.length > 0 && (
         <Panel title="Sample prompts" className="lg:col-span-2">
           <ol className="list-inside list-decimal space-y-1">
-            {recipe.sample_prompts.map((prompt) => (
-              <li key={prompt}>{prompt}</li>
+            {recipe.sample_prompts.map((sample) => (
+              <li key={JSON.stringify(sample)}>
+                {promptOf(sample)}
+                {settingsOf(sample) && <span className="text-muted"> ({settingsOf(sample)})</span>}
+              </li>
             ))}
           </ol>
         </Panel>
       )}
     </div>
   );
+}
+
+function shown(value: string | number | boolean | string[]): string {
+  if (typeof value === "boolean") return value ? "on" : "off";
+  if (Array.isArray(value)) return value.join(", ") || "none";
+  if (value === "") return "none";
+  return typeof value === "string" && /^[a-z0-9_]+$/.test(value) ? formatName(value) : formatParameter(value);
 }
 
 function help(name: string): { title?: string } {

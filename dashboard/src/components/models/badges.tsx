@@ -1,5 +1,14 @@
 // How far a model version has come, and whether its file is fit for use.
-import { Archive, BadgeCheck, CircleAlert, CircleCheck, FileX, Import, PencilLine } from "lucide-react";
+import {
+  Archive,
+  BadgeCheck,
+  CircleAlert,
+  CircleCheck,
+  FileX,
+  Import,
+  Layers,
+  PencilLine,
+} from "lucide-react";
 import type { Damage, Stage, Verdict } from "~/api/types";
 import { Badge } from "~/components/phase";
 
@@ -35,12 +44,18 @@ export function DamageBadge({ damage }: { damage: Damage }) {
   );
 }
 
-/** Without a verdict, the version was imported. */
-export function VerdictBadge({ verdict }: { verdict: Verdict | null | undefined }) {
+interface VerdictProps {
+  verdict: Verdict | null | undefined;
+  /** It was made out of others here. */
+  isMade?: boolean;
+}
+
+/** Without a verdict, the version was imported, or made out of others. */
+export function VerdictBadge({ verdict, isMade = false }: VerdictProps) {
   if (!verdict)
     return (
-      <Badge icon={Import} tone="idle">
-        Imported, not judged
+      <Badge icon={isMade ? Layers : Import} tone="idle">
+        {isMade ? "Made of others, not judged" : "Imported, not judged"}
       </Badge>
     );
   return verdict.passed ? (

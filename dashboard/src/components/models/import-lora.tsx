@@ -19,30 +19,30 @@ interface Props {
   open: boolean;
   onOpenChange: (open: boolean) => void;
   file: File | null;
-  onFile: (file: File | null) => void;
+  /** PEFT's configuration for it. */
+  config: File | null;
+  onFiles: (files: File[]) => void;
 }
 
-export function ImportLora({ open, onOpenChange, file, onFile }: Props) {
+export function ImportLora({ open, onOpenChange, ...files }: Props) {
   return (
     <Dialog
       open={open}
       onOpenChange={onOpenChange}
       title="Import a LoRA"
-      description="A safetensors file for SDXL, from any program. It can be used in the playground at once."
+      description="A safetensors file for SDXL from any program, or a folder of PEFT. It can be used in the playground at once."
       className="max-w-xl"
     >
-      <Form file={file} onFile={onFile} onClose={() => onOpenChange(false)} />
+      <Form {...files} onClose={() => onOpenChange(false)} />
     </Dialog>
   );
 }
 
-interface FormProps {
-  file: File | null;
-  onFile: (file: File | null) => void;
+interface FormProps extends Pick<Props, "file" | "config" | "onFiles"> {
   onClose: () => void;
 }
 
-function Form({ file, onFile, onClose }: FormProps) {
+function Form({ file, config, onFiles, onClose }: FormProps) {
   const navigate = useNavigate();
   const { data: bases } = useSuspenseQuery(baseModelsQuery());
   const draft = useDraft("import-lora", () => ({
@@ -69,14 +69,14 @@ function Form({ file, onFile, onClose }: FormProps) {
     sending.current = new AbortController();
     sent.mutate(
       {
-        wanted: { file, ...draft.values, base_model, allow_partial: agreed === file },
+        wanted: { file, config, ...draft.values, base_model, allow_partial: agreed === file },
         onProgress: setShare,
         signal: sending.current.signal,
       },
       {
         onSuccess: ({ model_id, version, name }) => {
           draft.discard();
-          onFile(null);
+          onFiles([]);
           announce(`${name} is imported`);
           void navigate({ to: "/models/$modelId", params: { modelId: model_id }, search: { version } });
         },
@@ -97,12 +97,12 @@ function Form({ file, onFile, onClose }: FormProps) {
   const cancel = () => {
     if (sent.isPending) return sending.current?.abort();
     draft.discard();
-    onFile(null);
+    onFiles([]);
     onClose();
   };
   return (
     <form onSubmit={submit} noValidate className="flex flex-col gap-4 p-4">
-      <Picker file={file} error={errors.file} onFile={onFile} />
+      <Picker file={file} config={config} errors={errors} onFiles={onFiles} />
       <Field
         label="Base model"
         help="It can be used with every base model of this size."
@@ -160,42 +160,55 @@ function Form({ file, onFile, onClose }: FormProps) {
   );
 }
 
-interface PickerProps {
-  file: File | null;
-  error: string | undefined;
-  onFile: (file: File | null) => void;
+interface PickerProps extends Pick<Props, "file" | "config" | "onFiles"> {
+  errors: Record<string, string>;
 }
 
 /** Where the file is chosen; one that is dropped on the page arrives here too. */
-function Picker({ file, error, onFile }: PickerProps) {
+function Picker({ file, config, errors, onFiles }: PickerProps) {
   const input = useRef<HTMLInputElement>(null);
   return (
     <div className="flex flex-col gap-1">
       <div className="flex flex-wrap items-center gap-x-4 gap-y-2 rounded-lg border border-line-strong border-dashed bg-surface px-4 py-3">
         <FileUp aria-hidden className="size-5 shrink-0 text-accent" />
         <div className="mr-auto min-w-0">
-          <p className="wrap-anywhere font-medium">{file ? file.name : "Drop a file, or choose one"}</p>
+          <p className="wrap-anywhere font-medium">
+            {file
+              ? [file, config]
+                  .map((one) => one?.name)
+                  .filter(Boolean)
+                  .join(" with ")
+              : "Drop a file, or choose one"}
+          </p>
           <p className="text-muted text-xs">
-            {file ? formatBytes(file.size) : "Of kohya, diffusers, PEFT, ComfyUI and others"}
+            {file
+              ? formatBytes(file.size)
+              : "Of kohya, diffusers, ComfyUI and others; of PEFT a zip, or both files of its folder"}
           </p>
         </div>
         <Button onClick={() => input.current?.click()}>{file ? "Choose another" : "Choose a file"}</Button>
         <input
           ref={input}
           type="file"
-          accept=".safetensors"
+          multiple
+          accept=".safetensors,.json,.zip"
           aria-label="LoRA file"
           tabIndex={-1}
           className="sr-only"
           onChange={(event) => {
-            onFile(event.target.files?.[0] ?? null);
+            onFiles([...(event.target.files ?? [])]);
             event.target.value = "";
           }}
         />
       </div>
-      {error && (
+      {errors.file && (
         <p role="alert" className="wrap-anywhere text-bad text-xs">
-          {formatSentence(`this file ${error}`)}
+          {formatSentence(`this file ${errors.file}`)}
+        </p>
+      )}
+      {errors.config && (
+        <p role="alert" className="wrap-anywhere text-bad text-xs">
+          {formatSentence(`the configuration ${errors.config}`)}
         </p>
       )}
     </div>

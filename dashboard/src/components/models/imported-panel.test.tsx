@@ -1,6 +1,6 @@
 import { render, screen } from "@testing-library/react";
 import { expect, test } from "vitest";
-import { importForm } from "~/api/models";
+import { asImport, importForm } from "~/api/models";
 import type { Imported } from "~/api/types";
 import { ImportedPanel } from "./imported-panel";
 
@@ -39,10 +39,30 @@ test("of a file that is applied as a whole, nothing is said to be missing", () =
 
 test("an import sends what was filled in, and a yes only where one was given", () => {
   const file = new File(["x"], "ink.safetensors");
-  const wanted = { file, base_model: "sdxl", name: " ", trigger_words: " ink ", source: "", license: "" };
+  const wanted = {
+    file,
+    config: null,
+    base_model: "sdxl",
+    name: " ",
+    trigger_words: " ink ",
+    source: "",
+    license: "",
+  };
   const sent = [...importForm({ ...wanted, allow_partial: false }).keys()];
   expect(sent).toEqual(["base_model", "trigger_words", "file"]);
   const form = importForm({ ...wanted, allow_partial: true });
   expect(form.get("allow_partial")).toBe("true");
   expect(form.get("trigger_words")).toBe("ink");
+});
+
+test("a folder of PEFT is its LoRA with its configuration", () => {
+  const [lora, config, zip] = ["adapter_model.safetensors", "adapter_config.json", "ink.zip"].map(
+    (name) => new File(["x"], name),
+  ) as [File, File, File];
+  expect(asImport([config, lora])).toEqual({ file: lora, config });
+  expect(asImport([zip])).toEqual({ file: zip, config: null });
+  expect(asImport([])).toEqual({ file: null, config: null });
+  const wanted = { base_model: "sdxl", name: "", trigger_words: "", source: "", license: "" };
+  const form = importForm({ ...wanted, file: lora, config, allow_partial: false });
+  expect([...form.keys()]).toEqual(["base_model", "config", "file"]);
 });

@@ -5,6 +5,7 @@ import { Property } from "~/components/ui/misc";
 import { Panel } from "~/components/ui/panel";
 import { formatCount, formatPlural } from "~/lib/format";
 import { VerdictBadge } from "./badges";
+import { MadeOf } from "./made-of";
 
 const KINDS: Record<LoraFileKind, string> = {
   lora: "LoRA",
@@ -12,6 +13,9 @@ const KINDS: Record<LoraFileKind, string> = {
   loha: "LoHa",
   lokr: "LoKr",
   dora: "DoRA",
+  glora: "GLoRA",
+  ia3: "IA3",
+  oft: "OFT",
   full: "full difference",
   bias: "bias difference",
 };
@@ -33,12 +37,16 @@ export function ImportedPanel({ imported }: { imported: Imported }) {
     trained_on,
     source,
     license,
+    made,
     left_out = [],
     trigger_words = [],
   } = imported;
   const what = kinds.map(({ kind, n_modules }) => `${formatPlural(n_modules, "module")} of ${KINDS[kind]}`);
   return (
-    <Panel title="Imported file" aside={<VerdictBadge verdict={null} />}>
+    <Panel
+      title={made ? "Made out of others" : "Imported file"}
+      aside={<VerdictBadge verdict={null} isMade={made != null} />}
+    >
       {left_out.length > 0 && <LeftOut parts={left_out} />}
       <dl>
         <Property name="Applied">
@@ -51,8 +59,14 @@ export function ImportedPanel({ imported }: { imported: Imported }) {
         )}
         {trained_on && <Property name="Trained on">{trained_on}</Property>}
         {trigger_words.length > 0 && <Property name="Trigger words">{trigger_words.join(", ")}</Property>}
-        <Property name="From">{source || "not said"}</Property>
-        <Property name="License">{license || "not said"}</Property>
+        {made ? (
+          <MadeOf made={made} />
+        ) : (
+          <>
+            <Property name="From">{source || "not said"}</Property>
+            <Property name="License">{license || "not said"}</Property>
+          </>
+        )}
       </dl>
     </Panel>
   );

@@ -4,7 +4,7 @@ import type { Dataset, JobEstimate } from "~/api/types";
 import { Mosaic } from "~/components/datasets/mosaic";
 import { Property } from "~/components/ui/misc";
 import { Panel } from "~/components/ui/panel";
-import { formatClock, formatCount, formatDuration } from "~/lib/format";
+import { formatClock, formatCount, formatDuration, formatName, formatSentence } from "~/lib/format";
 
 interface Props {
   dataset: Dataset | undefined;
@@ -26,7 +26,8 @@ export function EstimatePanel({ dataset, estimate, problem, rented, children }: 
             <Property name="Trained on">{count(estimate.n_train_items, "picture")}</Property>
             <Property name="Held out">{count(estimate.n_held_out_items, "picture")}</Property>
             <Property name="Length">
-              {count(estimate.recipe.parameters.n_steps, "step")}, {count(estimate.n_epochs, "epoch")}
+              {count(estimate.n_views, "view")}, {count(estimate.recipe.parameters.n_steps, "step")},{" "}
+              {count(estimate.n_epochs, "epoch")}
             </Property>
             <Property name="Sizes">
               {estimate.buckets
@@ -34,6 +35,11 @@ export function EstimatePanel({ dataset, estimate, problem, rented, children }: 
                 .join(", ")}
             </Property>
             {rented ?? <TimeHere seconds={estimate.seconds ?? null} />}
+            {estimate.notes?.map(({ field, message }) => (
+              <Property key={field} name={formatName(field.replace(/^parameters\./, ""))}>
+                <span className="text-warning">{formatSentence(message)}</span>
+              </Property>
+            ))}
           </dl>
         ) : (
           <p className="py-2 text-muted">{problem ?? "Choose a dataset and a base model."}</p>

@@ -1,37 +1,52 @@
 import { expect, test } from "vitest";
-import {
-  ADVANCED,
-  BASICS,
-  PARAMETERS,
-  parameterError,
-  priorityError,
-  range,
-  toRequest,
-  type Values,
-} from "./form";
+import type { Parameters } from "~/api/types";
+import { aJob } from "~/testing";
+import { answered, epochsError, lengthOf, priorityError, toRequest, type Values } from "./form";
+import { BASICS, GROUPS, LENGTH, lack, PARAMETERS, parameterError, range } from "./parameters";
 
 const values: Values = {
   dataset_id: "d",
   base_model: "tiny-xl",
   preset: "character",
+  family: "",
   engine: "kohya",
   name: " Zora ",
   trigger_word: " ",
   priority: "-3",
   sample_prompts: "one\n\n two \n",
-  parameters: { rank: "8", learning_rate: "1e-4", lr_schedule: "constant" },
+  n_epochs: "",
+  parameters: {
+    rank: "8",
+    learning_rate: "1e-4",
+    lr_schedule: "constant",
+    shuffle_tags: "true",
+    trained_blocks: "IN04, MID",
+  },
+  answers: {},
 };
+const preset: Parameters = { ...aJob().recipe.parameters, n_views: 1600, n_steps: 400, batch_size: 4 };
 
-test("every parameter of the API is on the form, once", () => {
-  expect([...BASICS, ...ADVANCED].toSorted()).toEqual(Object.keys(PARAMETERS).toSorted());
+test("every parameter of the API that an engine has is on the form, once", () => {
+  const shown = [...BASICS, ...LENGTH, ...GROUPS.flatMap(({ fields }) => fields)];
+  const known = Object.entries(PARAMETERS).filter(([, { engines }]) => engines?.length !== 0);
+  expect(shown.toSorted()).toEqual(known.map(([name]) => name).toSorted());
 });
 
-test("what most people change comes first", () => {
-  expect(BASICS).toEqual(["n_steps", "learning_rate", "rank", "batch_size", "resolution"]);
+test("what most people change comes first, and the rest has names", () => {
+  expect([...BASICS].toSorted()).toEqual(["batch_size", "learning_rate", "rank", "resolution"]);
+  expect(GROUPS.map(({ title }) => title)).toContain("Text encoders");
+});
+
+test("every field says why its default is what it is, and when to change it", () => {
+  for (const [name, { why, when }] of Object.entries(PARAMETERS)) {
+    expect(why, name).toMatch(/\.$/);
+    expect(when, name).toMatch(/\.$/);
+  }
 });
 
 // The server checks the same numbers: `the_ranges_of_the_document_are_the_ones_that_are_checked` in crates/protocol.
-test.each(Object.entries(PARAMETERS).filter(([, schema]) => schema.type !== "string"))(
+const NUMBERS = Object.entries(PARAMETERS).filter(([, { type }]) => type === "integer" || type === "number");
+test.each(NUMBERS)(
   "%s ends where the document says",
   (name, { type, minimum, maximum = Number.NaN, exclusiveMinimum, multipleOf }) => {
     const error = (value: number) => parameterError(name as keyof typeof PARAMETERS, String(value));
@@ -47,6 +62,65 @@ test.each(Object.entries(PARAMETERS).filter(([, schema]) => schema.type !== "str
     }
   },
 );
+
+test("texts and lists end where the document says", () => {
+  const { maxLength = 0 } = PARAMETERS.caption_prefix;
+  expect(parameterError("caption_prefix", "a".repeat(maxLength))).toBeUndefined();
+  expect(parameterError("caption_prefix", "a".repeat(maxLength + 1))).toBe(
+    `Enter at most ${maxLength} characters.`,
+  );
+  const { maxItems = 0 } = PARAMETERS.trained_blocks;
+  expect(parameterError("trained_blocks", "MID,".repeat(maxItems))).toBeUndefined();
+  expect(parameterError("trained_blocks", "MID,".repeat(maxItems + 1))).toBe(
+    `Enter at most ${maxItems}, with commas between them.`,
+  );
+});
+
+test("one length follows from another", () => {
+  expect(lengthOf({}, preset)).toEqual({ n_views: 1600, n_steps: 400 });
+  expect(lengthOf({ batch_size: "3", gradient_accumulation: "2" }, preset)).toEqual({
+    n_views: 1600,
+    n_steps: 267,
+  });
+  expect(lengthOf({ n_steps: "100" }, preset)).toEqual({ n_views: 400, n_steps: 100 });
+  expect(lengthOf({ n_views: "1001" }, preset)).toEqual({ n_views: 1001, n_steps: 251 });
+  expect(lengthOf({ batch_size: "many" }, preset)).toEqual({ n_views: 1600, n_steps: null });
+  expect(lengthOf({}, { ...preset, n_views: 0 })).toEqual({ n_views: null, n_steps: 400 });
+});
+
+test.each([
+  ["", undefined],
+  ["10", undefined],
+  ["0", "Enter at least 1."],
+  ["1.5", "Enter a whole number."],
+])("a length of %j epochs %s", (text, error) => {
+  expect(epochsError(text)).toBe(error);
+});
+
+test("an answer changes what differs from the preset, and takes back what another changed", () => {
+  const question = {
+    text: "What are your captions?",
+    why: "It matters.",
+    answers: [
+      { text: "Tags", parameters: { shuffle_tags: true, max_tokens: 225 } },
+      { text: "Sentences", parameters: { shuffle_tags: false, max_tokens: 75 } },
+    ],
+  };
+  const tagged = { ...preset, shuffle_tags: true, max_tokens: 225 };
+  const sentences = answered({ rank: "8" }, question, 1, tagged);
+  expect(sentences).toEqual({ rank: "8", shuffle_tags: "false", max_tokens: "75" });
+  expect(answered(sentences, question, 0, tagged)).toEqual({ rank: "8" });
+});
+
+test("what an engine lacks is said with the engine that has it", () => {
+  expect(lack("rank", "native")).toBeUndefined();
+  for (const [name, { engines = ["native", "kohya"] }] of Object.entries(PARAMETERS)) {
+    for (const engine of ["native", "kohya"] as const) {
+      const found = lack(name as keyof typeof PARAMETERS, engine);
+      expect(found === undefined, `${name} ${engine}`).toBe(engines.includes(engine));
+    }
+  }
+});
 
 test.each([
   ["rank", "0", "Enter at least 1."],
@@ -91,7 +165,13 @@ test("sends what differs from the preset, trimmed and typed", () => {
     trigger_word: null,
     provider: "local",
     priority: -3,
-    parameters: { rank: 8, learning_rate: 1e-4, lr_schedule: "constant" },
+    parameters: {
+      rank: 8,
+      learning_rate: 1e-4,
+      lr_schedule: "constant",
+      shuffle_tags: true,
+      trained_blocks: ["IN04", "MID"],
+    },
     sample_prompts: ["one", "two"],
   });
 });
@@ -100,4 +180,13 @@ test("makes no request while something is missing or wrong", () => {
   expect(toRequest({ ...values, dataset_id: "" })).toBeNull();
   expect(toRequest({ ...values, parameters: { rank: "0" } })).toBeNull();
   expect(toRequest({ ...values, priority: "11" })).toBeNull();
+  expect(toRequest({ ...values, n_epochs: "0" })).toBeNull();
+});
+
+test("sends a length in epochs and a family only when they were chosen", () => {
+  expect(toRequest(values)).not.toHaveProperty("n_epochs");
+  expect(toRequest({ ...values, n_epochs: "10", family: "pony" })).toMatchObject({
+    n_epochs: 10,
+    family: "pony",
+  });
 });

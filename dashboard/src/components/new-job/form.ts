@@ -1,16 +1,24 @@
 // The new-job form's values, and the request they make.
 import { fields } from "~/api/fields";
-import type { CreateJob, Parameters, Preset } from "~/api/types";
-import { formatCount } from "~/lib/format";
-
-export type ParameterName = keyof typeof fields.Parameters & keyof Parameters;
-
-export type Engine = (typeof fields.CreateJob.engine.options)[number];
+import type {
+  CreateJob,
+  Family,
+  ImportedRecipe,
+  ParameterOverrides,
+  Parameters,
+  Preset,
+  Question,
+} from "~/api/types";
+import { fieldError } from "./field-error";
+import { type Engine, type ParameterName, parameterError, type Typed, toText, toValue } from "./parameters";
+import { type SampleDraft, toSamples } from "./samples/samples";
 
 export interface Values {
   dataset_id: string;
   base_model: string;
   preset: Preset;
+  /** The family whose preset is taken; empty for the one that the base was recognized as. */
+  family: Family | "";
   engine: Engine;
   name: string;
   trigger_word: string;
@@ -18,39 +26,14 @@ export interface Values {
   priority: string;
   /** One prompt on each line. */
   sample_prompts: string;
+  /** Previews with settings of their own; none in what was kept before there were any. */
+  samples?: SampleDraft[];
+  /** Length in epochs, as it was typed; empty if views or steps say it. */
+  n_epochs: string;
   /** What differs from the preset, as it was typed. */
-  parameters: Partial<Record<ParameterName, string>>;
-}
-
-export interface ParameterSchema {
-  type?: string;
-  description?: string;
-  minimum?: number;
-  maximum?: number;
-  exclusiveMinimum?: number;
-  multipleOf?: number;
-  default?: string | number;
-  options?: readonly string[];
-  group: "basic" | "advanced";
-  order: number;
-  unit?: string;
-}
-
-export const PARAMETERS: Record<ParameterName, ParameterSchema> = fields.Parameters;
-
-/** What most people change; everything else is under Advanced. */
-export const BASICS = group("basic");
-export const ADVANCED = group("advanced");
-
-function group(wanted: ParameterSchema["group"]): ParameterName[] {
-  return (Object.keys(PARAMETERS) as ParameterName[])
-    .filter((name) => PARAMETERS[name].group === wanted)
-    .toSorted((a, b) => PARAMETERS[a].order - PARAMETERS[b].order);
-}
-
-/** Checks the text typed for a parameter against the ranges in the API description. */
-export function parameterError(name: ParameterName, text: string): string | undefined {
-  return fieldError(PARAMETERS[name], text);
+  parameters: Typed;
+  /** Which answer was chosen to a question of the preset, by the question's text. */
+  answers: Record<string, number>;
 }
 
 /** Checks the text typed for the priority. */
@@ -58,59 +41,93 @@ export function priorityError(text: string): string | undefined {
   return fieldError(fields.CreateJob.priority, text);
 }
 
-function fieldError(schema: Partial<ParameterSchema>, text: string): string | undefined {
-  const { type, minimum, maximum, exclusiveMinimum, multipleOf } = schema;
-  if (type === "string") return undefined;
-  const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value)) return "Enter a number.";
-  if (type === "integer" && !Number.isInteger(value)) return "Enter a whole number.";
-  if (exclusiveMinimum !== undefined && value <= exclusiveMinimum)
-    return `Enter a number above ${exclusiveMinimum}.`;
-  if (minimum !== undefined && value < minimum) return `Enter at least ${minimum}.`;
-  if (maximum !== undefined && value > maximum) return `Enter at most ${maximum}.`;
-  if (multipleOf !== undefined && value % multipleOf !== 0) return `Enter a multiple of ${multipleOf}.`;
-  return undefined;
+/** Checks the text typed for a length in epochs. */
+export function epochsError(text: string): string | undefined {
+  return text === "" ? undefined : fieldError(fields.CreateJob.n_epochs, text);
 }
 
-/** `1 to 256`, from the API description. */
-export function range(name: ParameterName): string | undefined {
-  const { minimum, maximum, exclusiveMinimum, multipleOf } = PARAMETERS[name];
-  const low = minimum ?? exclusiveMinimum;
-  if (low === undefined && maximum === undefined) return undefined;
-  const top = maximum === undefined ? "" : formatCount(maximum);
-  const from = exclusiveMinimum !== undefined ? `above ${exclusiveMinimum}` : `${low ?? ""}`;
-  const to =
-    maximum === undefined ? "or more" : exclusiveMinimum === undefined ? `to ${top}` : `up to ${top}`;
-  return `${from} ${to}${multipleOf === undefined ? "" : `, in steps of ${multipleOf}`}`;
+/** How long a training is, in two of its units; null where what was typed says nothing. */
+export interface Length {
+  n_views: number | null;
+  n_steps: number | null;
 }
 
-/** One prompt on each line. */
-export function promptLines(text: string): string[] {
-  return text
-    .split("\n")
-    .map((line) => line.trim())
-    .filter((line) => line !== "");
+/** The length that follows from what was typed and the preset; epochs take a dataset, so the server counts them. */
+export function lengthOf(typed: Typed, preset: Parameters | undefined): Length {
+  const number = (name: ParameterName): number | null => {
+    const text = typed[name];
+    if (text !== undefined) return parameterError(name, text) ? null : Number(text);
+    return preset ? Number(preset[name]) : null;
+  };
+  const [size, accumulation] = [number("batch_size"), number("gradient_accumulation")];
+  const perStep = size === null || accumulation === null ? null : size * accumulation;
+  if (typed.n_steps !== undefined) {
+    const n_steps = number("n_steps");
+    return { n_steps, n_views: n_steps === null || perStep === null ? null : n_steps * perStep };
+  }
+  const n_views = number("n_views");
+  // A recipe without views says its steps.
+  if (n_views === 0) return { n_steps: number("n_steps"), n_views: null };
+  return { n_views, n_steps: n_views === null || perStep === null ? null : Math.ceil(n_views / perStep) };
+}
+
+/** What was typed after an answer: its values, unless they are the preset's, and none of the other answers'. */
+export function answered(typed: Typed, question: Question, index: number, preset: Parameters): Typed {
+  const others = question.answers.flatMap(({ parameters }) => Object.keys(parameters));
+  const kept = Object.entries(typed).filter(([name]) => !others.includes(name));
+  const chosen = Object.entries(question.answers[index]?.parameters ?? {}) as [
+    ParameterName,
+    Parameters[ParameterName] | null,
+  ][];
+  const changed = chosen.flatMap(([name, value]) =>
+    value === null || toText(value) === toText(preset[name]) ? [] : [[name, toText(value)]],
+  );
+  return Object.fromEntries([...kept, ...changed]);
 }
 
 /** The request; null while something required is missing or invalid. */
 export function toRequest(values: Values): CreateJob | null {
   if (!values.dataset_id || !values.base_model || priorityError(values.priority)) return null;
-  const parameters: Record<string, string | number> = {};
+  if (epochsError(values.n_epochs)) return null;
+  const parameters: Record<string, unknown> = {};
   for (const [name, text] of Object.entries(values.parameters) as [ParameterName, string][]) {
     if (parameterError(name, text)) return null;
-    parameters[name] = PARAMETERS[name].type === "string" ? text : Number(text);
+    parameters[name] = toValue(name, text);
   }
-  const sample_prompts = promptLines(values.sample_prompts);
+  const sample_prompts = toSamples(values.sample_prompts, values.samples ?? []);
+  if (!sample_prompts) return null;
   return {
     dataset_id: values.dataset_id,
     base_model: values.base_model,
     name: values.name.trim(),
     trigger_word: values.trigger_word.trim() || null,
     preset: values.preset,
+    ...(values.family && { family: values.family }),
     engine: values.engine,
     provider: fields.CreateJob.provider.default,
     priority: Number(values.priority),
+    ...(values.n_epochs !== "" && { n_epochs: Number(values.n_epochs) }),
     parameters,
     sample_prompts,
+  };
+}
+
+/** What a preset of one's own, or settings of another trainer, put in place of what was typed. */
+export function typedOf(parameters: ParameterOverrides): Typed {
+  const said = Object.entries(parameters) as [ParameterName, Parameters[ParameterName] | null][];
+  return Object.fromEntries(said.flatMap(([name, value]) => (value === null ? [] : [[name, toText(value)]])));
+}
+
+/** The form's values after settings of another trainer. What they do not say stays. */
+export function imported(values: Values, recipe: ImportedRecipe): Partial<Values> {
+  return {
+    parameters: typedOf(recipe.parameters),
+    answers: {},
+    n_epochs: recipe.n_epochs == null ? "" : String(recipe.n_epochs),
+    name: values.name || (recipe.name ?? ""),
+    trigger_word: recipe.trigger_word ?? values.trigger_word,
+    ...(recipe.sample_prompts?.length && {
+      sample_prompts: recipe.sample_prompts.map(({ prompt }) => prompt.replaceAll("\n", " ")).join("\n"),
+    }),
   };
 }

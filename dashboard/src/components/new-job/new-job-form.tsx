@@ -1,24 +1,23 @@
 // The new-job form: what to learn from, what for, and how.
-import { ChevronDown } from "lucide-react";
 import type { ChangeEvent, ReactNode } from "react";
 import { fields } from "~/api/fields";
-import type { BaseModel, Dataset, PresetInfo } from "~/api/types";
-import { PromptCounter } from "~/components/prompt/counter";
-import { MoreBasesLink } from "~/components/settings/bases/more-bases-link";
-import { Field, Input, Textarea } from "~/components/ui/field";
+import type { BaseModel, Dataset, JobEstimate, PresetInfo } from "~/api/types";
+import { Field, Input } from "~/components/ui/field";
 import { Select } from "~/components/ui/select";
-import { formatName, formatPlural } from "~/lib/format";
-import {
-  ADVANCED,
-  BASICS,
-  type Engine,
-  type ParameterName,
-  priorityError,
-  promptLines,
-  type Values,
-} from "./form";
+import { formatName, formatPlural, formatSentence } from "~/lib/format";
+import { BaseField } from "./base-field";
+import { FamilyField } from "./family-field";
+import { answered, imported, priorityError, typedOf, type Values } from "./form";
+import { ImportSettings } from "./import-settings";
+import { LengthFields } from "./length-fields";
+import { OptimizerArguments } from "./optimizer-arguments";
+import { OwnPresets } from "./own-presets";
 import { ParameterField } from "./parameter-field";
+import { ParameterGroups } from "./parameter-groups";
+import { BASICS, type Engine, lack, type ParameterName, toText, withParameter } from "./parameters";
 import { PresetCards } from "./preset-cards";
+import { Questions } from "./questions";
+import { SampleFields } from "./samples/sample-fields";
 
 /** What each engine is, for somebody who has to choose. */
 const ENGINES: Record<Engine, string> = {
@@ -32,12 +31,15 @@ interface Props {
   datasets: Dataset[];
   bases: BaseModel[];
   presets: PresetInfo[];
+  /** Of these values. */
+  estimate: JobEstimate | undefined;
   errors: Record<string, string>;
   /** Sections below. */
   children?: ReactNode;
 }
 
-export function NewJobForm({ values, onChange, datasets, bases, presets, errors, children }: Props) {
+export function NewJobForm(props: Props) {
+  const { values, onChange, datasets, bases, presets, estimate, errors, children } = props;
   const preset = presets.find((info) => info.preset === values.preset);
   const chooseDataset = (id: string) => {
     const nameOf = (dataset: string) => datasets.find((one) => one.id === dataset)?.name;
@@ -45,22 +47,34 @@ export function NewJobForm({ values, onChange, datasets, bases, presets, errors,
     const isOwn = values.name !== "" && values.name !== nameOf(values.dataset_id);
     onChange({ dataset_id: id, name: isOwn ? values.name : (nameOf(id) ?? "") });
   };
-  const text = (name: "name" | "trigger_word" | "sample_prompts" | "priority") => ({
+  const text = (name: "name" | "trigger_word" | "priority") => ({
     name,
     value: values[name],
-    onChange: ({ target }: ChangeEvent<HTMLInputElement | HTMLTextAreaElement>) =>
-      onChange({ [name]: target.value }),
+    onChange: ({ target }: ChangeEvent<HTMLInputElement>) => onChange({ [name]: target.value }),
   });
-  const parameter = (name: ParameterName) => (
-    <ParameterField
-      key={name}
-      name={name}
-      preset={preset?.parameters[name]}
-      override={values.parameters[name]}
-      serverError={errors[`parameters.${name}`]}
-      onChange={(text) => onChange({ parameters: withParameter(values.parameters, name, text) })}
-    />
-  );
+  const set = (name: ParameterName, text: string | undefined) =>
+    onChange({ parameters: withParameter(values.parameters, name, text) });
+  const parameter = (name: ParameterName) =>
+    name === "optimizer_arguments" ? (
+      <OptimizerArguments
+        key={name}
+        optimizer={values.parameters.optimizer ?? preset?.parameters.optimizer ?? ""}
+        text={values.parameters[name] ?? toText(preset?.parameters[name] ?? [])}
+        disabled={lack(name, values.engine) !== undefined}
+        error={errors[`parameters.${name}`] && formatSentence(errors[`parameters.${name}`] ?? "")}
+        onChange={(text) => set(name, text === toText(preset?.parameters[name] ?? []) ? undefined : text)}
+      />
+    ) : (
+      <ParameterField
+        key={name}
+        name={name}
+        engine={values.engine}
+        preset={preset?.parameters[name]}
+        override={values.parameters[name]}
+        serverError={errors[`parameters.${name}`]}
+        onChange={(text) => set(name, text)}
+      />
+    );
 
   return (
     <div className="flex min-w-0 flex-col gap-7">
@@ -86,32 +100,53 @@ export function NewJobForm({ values, onChange, datasets, bases, presets, errors,
               />
             )}
           </Field>
-          <Field
-            label="Base model"
+          <BaseField
+            bases={bases}
+            value={values.base_model}
             error={errors.base_model}
-            aside={<MoreBasesLink offered={bases} />}
-            help="The model to train on. The LoRA works with this model and ones derived from it."
-          >
-            {(control) => (
-              <Select
-                id={control.id}
-                describedBy={control["aria-describedby"]}
-                value={values.base_model || null}
-                invalid={errors.base_model !== undefined}
-                onValueChange={(base_model) => onChange({ base_model })}
-                placeholder="Choose a base model"
-                options={bases.map(({ name, native_resolution, built_in }) => ({
-                  value: name,
-                  label: name,
-                  detail: `${native_resolution} px${built_in ? ", built in" : ""}`,
-                }))}
-              />
-            )}
-          </Field>
+            onChange={(base_model) => onChange({ base_model, family: "", answers: {} })}
+          />
         </div>
       </Section>
-      <Section title="Purpose">
-        <PresetCards presets={presets} value={values.preset} onChange={(preset) => onChange({ preset })} />
+      <Section
+        title="Purpose"
+        aside={<ImportSettings onImport={(recipe) => onChange(imported(values, recipe))} />}
+      >
+        <PresetCards
+          presets={presets}
+          value={values.preset}
+          onChange={(preset) => onChange({ preset, answers: {} })}
+        />
+        <FamilyField
+          base={bases.find(({ name }) => name === values.base_model)}
+          value={values.family}
+          onChange={(family) => onChange({ family, answers: {} })}
+        />
+        <OwnPresets
+          onChoose={({ preset, family, parameters }) => {
+            const base = bases.find(({ name }) => name === values.base_model);
+            onChange({
+              preset,
+              // Its numbers are meant for that family, unless the base is of another size.
+              family: base?.family === family || base?.class === "tiny" ? "" : family,
+              parameters: typedOf(parameters),
+              n_epochs: "",
+              answers: {},
+            });
+          }}
+        />
+        {preset?.questions && (
+          <Questions
+            questions={preset.questions}
+            answers={values.answers}
+            onAnswer={(question, index) =>
+              onChange({
+                answers: { ...values.answers, [question.text]: index },
+                parameters: answered(values.parameters, question, index, preset.parameters),
+              })
+            }
+          />
+        )}
       </Section>
       <Section title="Naming">
         <div className="grid gap-4 sm:grid-cols-2">
@@ -130,7 +165,14 @@ export function NewJobForm({ values, onChange, datasets, bases, presets, errors,
         </div>
       </Section>
       <Section title="Training">
-        <div className="grid grid-cols-2 gap-x-4 gap-y-5 xl:grid-cols-3">
+        <LengthFields
+          values={values}
+          preset={preset?.parameters}
+          estimate={estimate}
+          errors={errors}
+          onChange={onChange}
+        />
+        <div className="grid gap-x-4 gap-y-5 sm:grid-cols-2 xl:grid-cols-3">
           <Field label="Engine" error={errors.engine} help={fields.CreateJob.engine.description}>
             {(control) => (
               <Select
@@ -148,28 +190,15 @@ export function NewJobForm({ values, onChange, datasets, bases, presets, errors,
           </Field>
           {BASICS.map(parameter)}
         </div>
-        <Field
-          label="Sample prompts"
-          className="mt-5"
-          error={promptError(errors)}
-          help={`One on each line. ${fields.CreateJob.sample_prompts.description}`}
-        >
-          {(control) => <Textarea {...control} {...text("sample_prompts")} rows={3} />}
-        </Field>
-        <PromptCounter prompts={promptLines(values.sample_prompts)} />
-        <details className="group mt-5 rounded-lg border">
-          <summary className="flex h-10 list-none items-center gap-2 rounded-lg px-3 font-medium hover:bg-hover">
-            <ChevronDown
-              aria-hidden
-              className="-rotate-90 size-4 text-muted transition-transform group-open:rotate-0"
-            />
-            Advanced
-            <span className="text-muted">{summary(values.parameters)}</span>
-          </summary>
-          <div className="grid gap-x-4 gap-y-5 border-t p-3 sm:grid-cols-2 xl:grid-cols-3">
-            {ADVANCED.map(parameter)}
-          </div>
-        </details>
+        <SampleFields
+          text={values.sample_prompts}
+          samples={values.samples ?? []}
+          onChange={onChange}
+          errors={errors}
+        />
+        <ParameterGroups typed={values.parameters} errors={errors}>
+          {parameter}
+        </ParameterGroups>
       </Section>
       <Section title="Scheduling">
         <Field
@@ -186,25 +215,14 @@ export function NewJobForm({ values, onChange, datasets, bases, presets, errors,
   );
 }
 
-function Section({ title, children }: { title: string; children: ReactNode }) {
+function Section({ title, aside, children }: { title: string; aside?: ReactNode; children: ReactNode }) {
   return (
     <section aria-label={title}>
-      <h2 className="display mb-3 text-lg">{title}</h2>
+      <div className="mb-3 flex flex-wrap items-center justify-between gap-2">
+        <h2 className="display text-lg">{title}</h2>
+        {aside}
+      </div>
       {children}
     </section>
   );
-}
-
-function withParameter(before: Values["parameters"], name: ParameterName, text: string | undefined) {
-  const { [name]: _, ...others } = before;
-  return text === undefined ? others : { ...others, [name]: text };
-}
-
-function summary(parameters: Values["parameters"]): string {
-  const n = ADVANCED.filter((name) => parameters[name] !== undefined).length;
-  return n > 0 ? `${n} changed` : `${ADVANCED.length} parameters from the preset`;
-}
-
-function promptError(errors: Record<string, string>): string | undefined {
-  return Object.entries(errors).find(([field]) => field.startsWith("sample_prompts"))?.[1];
 }

@@ -1,59 +1,78 @@
-// One hyperparameter: label, help and range from the server's documentation, value from the preset.
+// One hyperparameter: label, help and range from the server's documentation, value from the preset, and why.
 import { RotateCcw } from "lucide-react";
 import { Field, Input } from "~/components/ui/field";
 import { Select } from "~/components/ui/select";
-import { formatName, formatParameter } from "~/lib/format";
-import { PARAMETERS, type ParameterName, parameterError, range } from "./form";
+import { formatName, formatSentence } from "~/lib/format";
+import {
+  type Engine,
+  lack,
+  PARAMETERS,
+  type ParameterName,
+  type ParameterValue,
+  parameterError,
+  range,
+  toText,
+} from "./parameters";
 
 interface Props {
   name: ParameterName;
+  engine: Engine;
   /** The preset's value. */
-  preset: string | number | undefined;
+  preset: ParameterValue | undefined;
   /** What was typed instead of it. */
   override: string | undefined;
   serverError: string | undefined;
   onChange: (override: string | undefined) => void;
 }
 
-export function ParameterField({ name, preset, override, serverError, onChange }: Props) {
-  const { description, options, type, default: standard } = PARAMETERS[name];
-  const base = formatParameter(preset ?? standard ?? "");
+const SWITCH = ["false", "true"];
+
+export function ParameterField({ name, engine, preset, override, serverError, onChange }: Props) {
+  const { options, type, default: standard } = PARAMETERS[name];
+  const base = toText(preset ?? (standard as ParameterValue | undefined) ?? "");
   const changed = override !== undefined && override !== base;
   const set = (text: string) => onChange(text === base ? undefined : text);
-  const limits = range(name);
+  const missing = lack(name, engine);
+  const words = type === "boolean" ? SWITCH : options;
   return (
     <Field
       label={formatName(name)}
-      help={[description, limits && `${limits.charAt(0).toUpperCase()}${limits.slice(1)}.`]
-        .filter(Boolean)
-        .join(" ")}
+      help={<Help name={name} base={shown(type, base)} />}
       error={(override !== undefined && parameterError(name, override)) || serverError}
       aside={
-        changed && (
+        changed ? (
           <button
             type="button"
             onClick={() => onChange(undefined)}
             className="inline-flex items-center gap-1 rounded-sm text-accent underline-offset-2 hover:underline"
           >
             <RotateCcw aria-hidden className="size-3" />
-            Preset: {base}
+            Preset: {shown(type, base)}
           </button>
+        ) : (
+          missing
         )
       }
     >
       {(control) =>
-        options ? (
+        words ? (
           <Select
             id={control.id}
             describedBy={control["aria-describedby"]}
             value={override ?? base}
+            disabled={missing !== undefined && !changed}
             onValueChange={set}
-            options={options.map((value) => ({ value, label: formatName(value) }))}
+            options={words.map((value) => {
+              const detail = lack(name, engine, value);
+              return { value, label: shown(type, value), ...(detail && { detail, disabled: true }) };
+            })}
           />
         ) : (
           <Input
             {...control}
-            inputMode={type === "integer" ? "numeric" : "decimal"}
+            inputMode={inputMode(type)}
+            placeholder={type === "array" || type === "string" ? "none" : undefined}
+            disabled={missing !== undefined && !changed}
             value={override ?? base}
             onChange={(event) => set(event.target.value)}
           />
@@ -61,4 +80,37 @@ export function ParameterField({ name, preset, override, serverError, onChange }
       }
     </Field>
   );
+}
+
+/** What it does, which values it takes, why it is what it is, and when to change it. */
+function Help({ name, base }: { name: ParameterName; base: string }) {
+  const { description, type, why, when } = PARAMETERS[name];
+  const limits = range(name);
+  return (
+    <>
+      {[description, limits && formatSentence(limits), type === "array" && "Commas between them."]
+        .filter(Boolean)
+        .join(" ")}
+      {why && (
+        <span className="mt-0.5 block">
+          <b className="font-medium">Why {base === "" ? "none" : base}:</b> {why}
+        </span>
+      )}
+      {when && (
+        <span className="mt-0.5 block">
+          <b className="font-medium">When to change it:</b> {when}
+        </span>
+      )}
+    </>
+  );
+}
+
+function shown(type: string | undefined, text: string): string {
+  if (type === "boolean") return text === "true" ? "On" : "Off";
+  return type === "string" && /^[a-z0-9_]+$/.test(text) ? formatName(text) : text;
+}
+
+function inputMode(type: string | undefined): "numeric" | "decimal" | "text" {
+  if (type === "integer") return "numeric";
+  return type === "number" ? "decimal" : "text";
 }

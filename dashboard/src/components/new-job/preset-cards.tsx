@@ -18,7 +18,7 @@ export function PresetCards({ presets, value, onChange }: Props) {
       <div className="grid gap-2 sm:grid-cols-3">
         {presets.map((info) => {
           const Icon = ICONS[info.preset];
-          const { n_steps, learning_rate, rank } = info.parameters;
+          const { n_views, learning_rate, rank } = info.parameters;
           return (
             <label
               key={info.preset}
@@ -38,7 +38,7 @@ export function PresetCards({ presets, value, onChange }: Props) {
               </span>
               <span>{info.description}</span>
               <span className="mt-auto pt-1 text-xs">
-                {formatCount(n_steps)} steps · {formatParameter(learning_rate)} · rank {rank}
+                {formatCount(n_views)} views · {formatParameter(learning_rate)} · rank {rank}
               </span>
             </label>
           );

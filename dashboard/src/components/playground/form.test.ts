@@ -9,6 +9,7 @@ import {
   offered,
   reaching,
   sizes,
+  stillWrong,
   toRequests,
   withLora,
 } from "./form";
@@ -116,4 +117,16 @@ test("a large seed is taken up from the server's string, and a small one from it
 test("a slider reaches what a picture was made with", () => {
   expect(reaching(-0.5, 0, 2)).toEqual({ min: -0.5, max: 2 });
   expect(reaching(100, 1, 60)).toEqual({ min: 1, max: 100 });
+});
+
+test("what was wrong with a field is said until the field changes", () => {
+  const sent = toRequests(values);
+  const errors = { prompt: "must have at most 4000 characters", "loras[0].weight": "is too large" };
+  expect(stillWrong(errors, sent, toRequests({ ...values, n_steps: 9 }))).toEqual(errors);
+  expect(stillWrong(errors, sent, toRequests({ ...values, prompt: "zora" }))).toEqual({
+    "loras[0].weight": "is too large",
+  });
+  const lighter = toRequests({ ...values, loras: [{ id: "a", weight: 0.1 }] });
+  expect(stillWrong(errors, sent, lighter)).toEqual({ prompt: errors.prompt });
+  expect(stillWrong(errors, undefined, sent)).toEqual(errors);
 });

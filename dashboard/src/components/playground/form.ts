@@ -158,3 +158,19 @@ export function sizes(native: number): { label: string; width: number; height: n
     { label: "Wide panel", ...size(16 / 9) },
   ];
 }
+
+/** What was wrong with a request, without the fields that were changed since. */
+export function stillWrong(
+  errors: Record<string, string>,
+  sent: CreateGeneration[] | undefined,
+  now: CreateGeneration[],
+): Record<string, string> {
+  const before = sent?.at(-1);
+  const after = now.at(-1);
+  if (!before || !after) return errors;
+  const isSame = ([path]: [string, string]) => {
+    const field = path.split(/[.[]/)[0] as keyof CreateGeneration;
+    return JSON.stringify(before[field]) === JSON.stringify(after[field]);
+  };
+  return Object.fromEntries(Object.entries(errors).filter(isSame));
+}

@@ -58,7 +58,10 @@ export function LoraList({ loras, offered, onChange }: Props) {
           options={free.map((version) => ({
             value: version.id,
             label: `${version.name} v${version.version}`,
-            detail: [version.imported ? "imported" : version.stage, version.trigger_word]
+            detail: [
+              version.imported ? (version.imported.made ? "made" : "imported") : version.stage,
+              version.trigger_word,
+            ]
               .filter(Boolean)
               .join(", "),
           }))}

@@ -9,6 +9,7 @@ export interface Option<T extends string> {
   value: T;
   label: string;
   detail?: ReactNode;
+  disabled?: boolean;
 }
 
 interface Props<T extends string> {
@@ -20,15 +21,18 @@ interface Props<T extends string> {
   options: Option<T>[];
   placeholder?: string;
   invalid?: boolean;
+  disabled?: boolean;
   className?: string;
 }
 
 export function Select<T extends string>(props: Props<T>) {
-  const { id, label, describedBy, value, onValueChange, options, placeholder, invalid, className } = props;
+  const { id, label, describedBy, value, onValueChange, options, placeholder, invalid, disabled, className } =
+    props;
   return (
     <Base.Root
       items={options}
       value={value}
+      disabled={disabled ?? false}
       onValueChange={(next) => {
         if (next !== null) onValueChange(next);
       }}
@@ -40,7 +44,7 @@ export function Select<T extends string>(props: Props<T>) {
         aria-invalid={invalid || undefined}
         className={cn(
           CONTROL,
-          "flex h-8 w-full items-center justify-between gap-2 px-2.5 text-left",
+          "flex h-8 w-full items-center justify-between gap-2 px-2.5 text-left data-disabled:opacity-50",
           className,
         )}
       >
@@ -56,7 +60,8 @@ export function Select<T extends string>(props: Props<T>) {
               <Base.Item
                 key={option.value}
                 value={option.value}
-                className="grid cursor-default select-none grid-cols-[1rem_1fr] items-center gap-x-2 rounded-sm px-1.5 py-1.5 outline-none data-highlighted:bg-hover"
+                disabled={option.disabled ?? false}
+                className="grid cursor-default select-none grid-cols-[1rem_1fr] items-center gap-x-2 rounded-sm px-1.5 py-1.5 outline-none data-disabled:text-muted data-highlighted:bg-hover"
               >
                 <Base.ItemIndicator>
                   <Check aria-hidden className="size-3.5 text-accent" />

@@ -40,6 +40,7 @@ fn manifest(caption: &str) -> Manifest {
             width: 128,
             height: 128,
             split: Split::Train,
+            showing: protocol::dataset::Showing::default(),
         }],
     }
 }

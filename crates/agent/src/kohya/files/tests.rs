@@ -1,5 +1,7 @@
 //! Files are handed over when they are complete, and once.
 
+use protocol::{recipe::Parameters, sample::SamplePrompt};
+
 use super::*;
 
 fn plan(folder: &Path) -> Plan {
@@ -11,18 +13,19 @@ fn plan(folder: &Path) -> Plan {
         pictures: vec![crate::kohya::plan::Picture {
             sha256: "abc".into(),
             stem: "00000".into(),
+            repeats: 1,
+            is_regularization: false,
             caption: Some("zora".into()),
         }],
         picture_folder: folder.join("pictures"),
         output: folder.join("output"),
         logs: folder.join("logs"),
         n_before: 0,
+        module: None,
+        samples_first: false,
         sample_every: 30,
         looks_every: 30,
-        sample_prompts: vec![SamplePrompt {
-            prompt: "zora".into(),
-            seed: 42,
-        }],
+        sample_prompts: vec![SamplePrompt::from("zora").resolve(0, &Parameters::default())],
     }
 }
 
@@ -51,6 +54,24 @@ fn caches_that_may_be_cut_off_are_removed() {
     caches_are_whole(&plan);
     lay_out();
     assert!(cache.exists());
+}
+
+#[test]
+fn a_transparent_picture_is_laid_on_white() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = plan(folder.path());
+    let pixels = image::RgbaImage::from_pixel(64, 64, image::Rgba([0, 100, 0, 128]));
+    let mut png = std::io::Cursor::new(Vec::new());
+    image::DynamicImage::from(pixels)
+        .write_to(&mut png, image::ImageFormat::Png)
+        .unwrap();
+    let normal = picture::normalize(png.get_ref()).unwrap();
+    let source = folder.path().join("source.png");
+    fs::write(&source, &normal.png).unwrap();
+    lay_out_pictures(&plan, &|_| source.clone()).unwrap();
+    let laid = fs::read(plan.picture_folder.join("00000.png")).unwrap();
+    assert_ne!(laid, normal.png);
+    assert_eq!(laid, picture::laid_on_white(&normal.png).unwrap());
 }
 
 #[test]
@@ -108,6 +129,11 @@ fn a_sample_is_handed_over_when_its_end_is_written() {
     };
     assert_eq!(outputs.look(false), [Found::Sample { kind, path }]);
     assert_eq!(outputs.look(true), []);
+    let first = outputs.sample(&samples.join("zo_ra_e000000_00_20261122124739_42.png"));
+    assert!(
+        matches!(first, Some(ArtifactKind::Sample { step: 0, .. })),
+        "{first:?}"
+    );
 }
 
 #[test]
@@ -125,6 +151,11 @@ fn names_of_a_run_that_goes_on_count_from_where_it_was() {
     assert!(
         matches!(sample, Some(ArtifactKind::Sample { step: 20, .. })),
         "{sample:?}"
+    );
+    let of_base = outputs.sample(&plan.output.join("zo_ra_e000000_00_20261122124900_42.png"));
+    assert!(
+        matches!(of_base, Some(ArtifactKind::Sample { step: 16, .. })),
+        "{of_base:?}"
     );
     assert_eq!(
         outputs.state(&plan.output.join("zo_ra-step4294967295-state")),

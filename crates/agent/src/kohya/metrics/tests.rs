@@ -56,6 +56,25 @@ fn a_step_is_the_mean_of_its_batches_at_the_rate_before_it() {
 }
 
 #[test]
+fn rates_that_were_found_or_differ_by_block_are_told() {
+    let mut metrics = metrics();
+    for (tag, value) in [("lr/unet", 1.0), ("lr/d*lr/unet", 0.25), ("lr/textencoder", 0.5)] {
+        assert!(metrics.scalar(&scalar(tag, 0, value)).is_none());
+    }
+    let first = metrics.scalar(&scalar("loss/current", 1, 2.0)).unwrap();
+    assert_eq!(first.learning_rate, 0.25);
+    for (tag, value) in [
+        ("lr/unet_block4", 0.5),
+        ("lr/unet_block5", 1.0),
+        ("lr/unet_block6", 0.0),
+    ] {
+        assert!(metrics.scalar(&scalar(tag, 1, value)).is_none());
+    }
+    let second = metrics.scalar(&scalar("loss/current", 2, 2.0)).unwrap();
+    assert_eq!(second.learning_rate, 1.0);
+}
+
+#[test]
 fn the_bar_counts_only_without_scalars() {
     let mut metrics = metrics();
     let mut steps = Vec::new();

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use dataset::caption::rules::CaptionRules;
 use protocol::{
     base::Prediction,
-    parameters::Value,
-    recipe::{LrSchedule, Parameters},
+    foreign::sd_scripts::{self, Options, Setting},
+    generation::Sampler,
 };
 
-use super::{Memory, Plan, Precision, Request};
+use super::{Memory, Plan, Precision, Request, sampler};
 
 /// Every argument, in the order: model, data, network, hyperparameters that sd-scripts takes as they are, optimizer,
 /// precision, output.
@@ -37,51 +38,34 @@ pub(super) fn list(request: &Request<'_>, plan: &Plan) -> Vec<String> {
     args.value("resolution", format!("{0},{0}", p.resolution));
     args.flag("cache_latents");
     args.flag("cache_latents_to_disk");
-    // Cached text encodings cannot be dropped.
-    if p.caption_dropout == 0.0 {
+    // A cached text encoding is that of the caption's file, whatever is to be drawn, by encoders that are not trained.
+    if CaptionRules::of(recipe).change_nothing() && !p.trains_text_encoders() {
         args.flag("cache_text_encoder_outputs");
         args.flag("cache_text_encoder_outputs_to_disk");
     }
     args.value("max_data_loader_n_workers", 2);
     args.flag("persistent_data_loader_workers");
 
-    args.value("network_module", "networks.lora");
-    // The text encoders are trained by default; the native engine trains the unet alone.
-    args.flag("network_train_unet_only");
+    args.options(&sd_scripts::network(p));
 
-    for (definition, value) in p.values() {
-        if let Some(option) = definition.kohya
-            && definition.off != Some(value)
-        {
-            args.hyperparameter(option, value);
-        }
-    }
-
-    args.value("optimizer_type", "AdamW");
-    args.values(
-        "optimizer_args",
-        [
-            format!("weight_decay={:?}", p.weight_decay),
-            "betas=0.9,0.999".to_owned(),
-            "eps=1e-08".to_owned(),
-        ],
-    );
-    args.value("lr_scheduler", scheduler(p.lr_schedule, p.n_warmup_steps));
+    args.options(&sd_scripts::hyperparameters(p));
+    args.options(&sd_scripts::optimizer(p));
     // With `--skip_until_initial_step` it loses count after an epoch, and trains too long. Without it, it takes the
     // weights, the optimizer and the place in the schedule from the state, and trains what it is told, counting from 0.
     if let Some(resume) = request.resume {
-        schedule_of_all_steps(&mut args, p);
+        args.options(&sd_scripts::schedule_of_all_steps(p));
         args.path("resume", resume.state);
         // Else it refuses a state that has more steps than are left.
         args.value("initial_step", 0);
         args.value("max_train_steps", p.n_steps - resume.step);
     } else {
-        args.value("lr_warmup_steps", p.n_warmup_steps);
+        args.options(&sd_scripts::schedule(p));
         args.value("max_train_steps", p.n_steps);
+        if let Some(lora) = request.start_from {
+            args.path("network_weights", lora);
+        }
     }
     args.value("gradient_accumulation_steps", request.memory.batches(p).1);
-
-    args.value("loss_type", "l2");
 
     args.value("mixed_precision", request.precision.word());
     args.flag("no_half_vae");
@@ -112,7 +96,10 @@ pub(super) fn list(request: &Request<'_>, plan: &Plan) -> Vec<String> {
     if let Some((path, _)) = &plan.prompts {
         args.path("sample_prompts", path);
         args.value("sample_every_n_steps", plan.looks_every);
-        args.value("sample_sampler", "euler");
+        args.value("sample_sampler", sampler(Sampler::default()));
+        if plan.samples_first {
+            args.flag("sample_at_first");
+        }
     }
     if let Some(trigger) = recipe.trigger_word() {
         args.value("metadata_trigger_phrase", trigger);
@@ -123,36 +110,7 @@ pub(super) fn list(request: &Request<'_>, plan: &Plan) -> Vec<String> {
     args.0
 }
 
-/// A cosine falls over `--max_train_steps`, which are only those that are left. Named by its function, it takes the
-/// numbers from us, and sd-scripts wants no warm-up beside it; the option that it replaces stays for the metadata.
-fn schedule_of_all_steps(args: &mut Arguments, p: &Parameters) {
-    if p.lr_schedule != LrSchedule::Cosine {
-        args.value("lr_warmup_steps", p.n_warmup_steps);
-        return;
-    }
-    args.value("lr_warmup_steps", 0);
-    args.value(
-        "lr_scheduler_type",
-        "transformers.get_cosine_schedule_with_warmup",
-    );
-    args.values(
-        "lr_scheduler_args",
-        [
-            format!("num_warmup_steps={}", p.n_warmup_steps),
-            format!("num_training_steps={}", p.n_steps),
-        ],
-    );
-}
-
-/// sd-scripts' `constant` takes no warm-up.
-fn scheduler(schedule: LrSchedule, n_warmup_steps: u32) -> &'static str {
-    match (schedule, n_warmup_steps) {
-        (LrSchedule::Constant, 0) => "constant",
-        (LrSchedule::Constant, _) => "constant_with_warmup",
-        (LrSchedule::Cosine, _) => "cosine",
-    }
-}
-
+/// A command line in the making.
 #[derive(Default)]
 struct Arguments(Vec<String>);
 
@@ -171,15 +129,13 @@ impl Arguments {
         }
     }
 
-    fn hyperparameter(&mut self, name: &str, value: Value<'_>) {
-        match value {
-            Value::Whole(value) => self.value(name, value),
-            // Always with a point, else alpha is stored as an integer tensor, which other programs stumble over.
-            Value::Number(value) => self.value(name, format!("{value:?}")),
-            Value::Switch(true) => self.flag(name),
-            Value::Switch(false) => {}
-            Value::Text(value) => self.value(name, value),
-            Value::List(values) => self.values(name, values.iter().cloned()),
+    fn options(&mut self, options: &Options) {
+        for (name, setting) in options.iter() {
+            match setting {
+                Setting::Flag => self.flag(name),
+                Setting::Value(value) => self.value(name, value),
+                Setting::Values(values) => self.values(name, values.iter().cloned()),
+            }
         }
     }
 

@@ -1,19 +1,23 @@
 //! The file that `--dataset_config` names: which pictures, in which sizes, with which captions.
 //!
 //! Every switch that would change what is trained on is written out, also where sd-scripts' default is the same: a
-//! value that is absent falls through to the command line, and from there to a default that may change.
+//! value that is absent falls through to the command line, and from there to a default that may change. Prefix and suffix
+//! are not here: they are in the caption files, since sd-scripts leaves them out where it caches text encodings.
 
+use std::collections::BTreeMap;
+
+use dataset::caption::rules::CaptionRules;
 use serde::Serialize;
 
 use super::{Plan, Request, limits};
 
 #[derive(Serialize)]
-struct DatasetFile {
-    datasets: [Dataset; 1],
+struct DatasetFile<'a> {
+    datasets: [Dataset<'a>; 1],
 }
 
 #[derive(Serialize)]
-struct Dataset {
+struct Dataset<'a> {
     resolution: u32,
     batch_size: u16,
     enable_bucket: bool,
@@ -21,20 +25,28 @@ struct Dataset {
     max_bucket_reso: u32,
     bucket_reso_steps: u32,
     bucket_no_upscale: bool,
-    subsets: [Subset; 1],
+    subsets: Vec<Subset<'a>>,
 }
 
+/// Empty separators are those that there are not.
 #[derive(Serialize)]
-struct Subset {
+struct Subset<'a> {
     image_dir: String,
     num_repeats: u32,
+    is_reg: bool,
+    alpha_mask: bool,
     caption_extension: &'static str,
+    caption_separator: &'a str,
     shuffle_caption: bool,
-    keep_tokens: u32,
+    keep_tokens: usize,
+    keep_tokens_separator: &'a str,
+    secondary_separator: &'a str,
     enable_wildcard: bool,
     caption_dropout_rate: f64,
     caption_dropout_every_n_epochs: u32,
     caption_tag_dropout_rate: f64,
+    token_warmup_min: u16,
+    token_warmup_step: u32,
     color_aug: bool,
     flip_aug: bool,
     random_crop: bool,
@@ -43,6 +55,43 @@ struct Subset {
 pub(super) fn write(request: &Request<'_>, plan: &Plan) -> String {
     let p = request.recipe.parameters();
     let limits = limits(request);
+    let subjects = CaptionRules::of(request.recipe);
+    let others = subjects.without_trigger_word();
+    // Pictures of one folder are shown equally often.
+    let folders: BTreeMap<(bool, u32), String> = plan
+        .pictures
+        .iter()
+        .map(|picture| ((picture.is_regularization, picture.repeats), picture.folder()))
+        .collect();
+    let subset = |((is_regularization, num_repeats), folder): ((bool, u32), String)| {
+        let rules = if is_regularization { &others } else { &subjects };
+        let image_dir = match folder.as_str() {
+            "" => plan.picture_folder.clone(),
+            folder => plan.picture_folder.join(folder),
+        };
+        Subset {
+            image_dir: image_dir.display().to_string(),
+            num_repeats,
+            is_reg: is_regularization,
+            alpha_mask: p.masked_loss,
+            caption_extension: ".txt",
+            caption_separator: rules.separator(),
+            shuffle_caption: p.shuffle_tags,
+            keep_tokens: rules.n_kept_tags(),
+            keep_tokens_separator: &p.keep_tokens_separator,
+            secondary_separator: &p.secondary_separator,
+            enable_wildcard: p.wildcards,
+            caption_dropout_rate: p.caption_dropout,
+            caption_dropout_every_n_epochs: p.caption_dropout_every_n_epochs,
+            caption_tag_dropout_rate: p.tag_dropout,
+            token_warmup_min: p.token_warmup_min,
+            // It counts the steps of a run, not those before.
+            token_warmup_step: p.token_warmup_steps.saturating_sub(plan.n_before),
+            color_aug: false,
+            flip_aug: false,
+            random_crop: false,
+        }
+    };
     let file = DatasetFile {
         datasets: [Dataset {
             resolution: p.resolution,
@@ -52,20 +101,7 @@ pub(super) fn write(request: &Request<'_>, plan: &Plan) -> String {
             max_bucket_reso: limits.max_side,
             bucket_reso_steps: limits.step,
             bucket_no_upscale: false,
-            subsets: [Subset {
-                image_dir: plan.picture_folder.display().to_string(),
-                num_repeats: 1,
-                caption_extension: ".txt",
-                shuffle_caption: false,
-                keep_tokens: 0,
-                enable_wildcard: false,
-                caption_dropout_rate: p.caption_dropout,
-                caption_dropout_every_n_epochs: 0,
-                caption_tag_dropout_rate: 0.0,
-                color_aug: false,
-                flip_aug: false,
-                random_crop: false,
-            }],
+            subsets: folders.into_iter().map(subset).collect(),
         }],
     };
     toml::to_string(&file).expect("numbers, texts and lists of tables are TOML")

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use protocol::base::Prediction;
+use protocol::{base::Misfit, recipe::Engine};
 
 use super::{MAX_NAME_BYTES, Picture, Request};
 
@@ -20,12 +20,9 @@ pub enum Refusal {
         /// The recipe's resolution.
         resolution: u32,
     },
-    /// It would train it on another target.
-    #[error(
-        "predicts rectified flow: sd-scripts' SDXL script trains on noise or v-prediction only, which would destroy what the \
-         base has learned; choose a base that predicts one of them"
-    )]
-    Flow,
+    /// It contradicts what the base predicts.
+    #[error("{}", .0.reason)]
+    Misfit(Misfit),
     /// sd-scripts would end with exit code 0 and no file.
     #[error("has no picture to train on: sd-scripts would exit silently without a file")]
     NoPictures,
@@ -52,7 +49,7 @@ impl Refusal {
     pub fn field(&self) -> &'static str {
         match self {
             Self::BucketStepAboveResolution { .. } => "parameters.bucket_step",
-            Self::Flow => "base_model",
+            Self::Misfit(misfit) => misfit.field,
             Self::NoPictures => "dataset",
             Self::NameTooLong { .. } => "name",
             Self::PathNotText { field, .. } => field,
@@ -77,9 +74,8 @@ pub(super) fn check(request: &Request<'_>, pictures: &[Picture]) -> Result<(), R
             resolution: p.resolution,
         });
     }
-    if request.prediction == Prediction::Flow {
-        refusals.push(Refusal::Flow);
-    }
+    let misfits = request.prediction.misfits(Engine::Kohya, p);
+    refusals.extend(misfits.into_iter().map(Refusal::Misfit));
     if pictures.is_empty() {
         refusals.push(Refusal::NoPictures);
     }

@@ -1,14 +1,15 @@
 //! Plans against sd-scripts' own table of options, against the types of its dataset file, and as a whole.
 
+mod captions;
+mod options;
 mod table;
 
 use expect_test::expect;
 use protocol::{
     DatasetVersionId, ItemId,
     base::Prediction,
-    parameters::{Definition, Range},
     preset::{BaseClass, Preset},
-    recipe::{Engine, ParameterOverrides, RecipeRequest},
+    recipe::{Engine, RecipeRequest},
 };
 
 use self::table::Table;
@@ -39,6 +40,7 @@ fn manifest() -> Manifest {
         height: 768,
         caption: caption.into(),
         split,
+        showing: protocol::dataset::Showing::default(),
     };
     Manifest {
         id: DatasetVersionId::new(),
@@ -62,6 +64,7 @@ fn request<'a>(recipe: &'a Recipe, manifest: &'a Manifest) -> Request<'a> {
         tokenizers: Path::new("/tokenizers"),
         precision: Precision::Bf16,
         memory: Memory::Planned,
+        start_from: None,
         resume: None,
     }
 }
@@ -100,15 +103,20 @@ fn a_whole_command_line() {
         --network_dim 32
         --network_alpha 16.0
         --max_grad_norm 1.0
+        --loss_type l2
+        --huber_c 0.1
+        --huber_schedule snr
+        --huber_scale 1.0
         --min_snr_gamma 5.0
+        --multires_noise_discount 0.3
         --seed 42
+        --prior_loss_weight 1.0
         --optimizer_type AdamW
-        --optimizer_args weight_decay=0.01 betas=0.9,0.999 eps=1e-08
+        --optimizer_args weight_decay=0.01 betas=0.9,0.999 eps=1e-8
         --lr_scheduler cosine
         --lr_warmup_steps 80
         --max_train_steps 1600
         --gradient_accumulation_steps 1
-        --loss_type l2
         --mixed_precision bf16
         --no_half_vae
         --sdpa
@@ -190,6 +198,27 @@ fn samples_come_at_steps_of_the_training_and_when_they_are_asked_for() {
 }
 
 #[test]
+fn a_run_can_begin_with_a_lora_unless_it_goes_on() {
+    let (recipe, manifest) = (recipe(|_| ()), manifest());
+    let state = Path::new("/run/resume/state");
+    let with = |resume| {
+        let plan = Plan::new(&Request {
+            start_from: Some(Path::new("/loras/zora.safetensors")),
+            resume,
+            ..request(&recipe, &manifest)
+        });
+        lines(&plan.unwrap().args)
+    };
+    let begun = with(None);
+    assert!(
+        begun.contains("--network_weights /loras/zora.safetensors"),
+        "{begun}"
+    );
+    let resumed = with(Some(Resume { state, step: 600 }));
+    assert!(!resumed.contains("--network_weights"), "{resumed}");
+}
+
+#[test]
 fn a_run_that_goes_on_trains_what_is_left_on_the_schedule_of_all_steps() {
     let arguments = |change: fn(&mut RecipeRequest), step| {
         let (recipe, manifest) = (recipe(change), manifest());
@@ -247,13 +276,20 @@ fn a_whole_dataset_file() {
         [[datasets.subsets]]
         image_dir = "PICTURES"
         num_repeats = 1
+        is_reg = false
+        alpha_mask = false
         caption_extension = ".txt"
+        caption_separator = ","
         shuffle_caption = false
         keep_tokens = 0
+        keep_tokens_separator = ""
+        secondary_separator = ""
         enable_wildcard = false
         caption_dropout_rate = 0.0
         caption_dropout_every_n_epochs = 0
         caption_tag_dropout_rate = 0.0
+        token_warmup_min = 1
+        token_warmup_step = 0
         color_aug = false
         flip_aug = false
         random_crop = false
@@ -269,13 +305,14 @@ fn recipes() -> Vec<(Recipe, Prediction, Precision, Memory)> {
             recipes.push(recipe_for(class, |request| request.preset = preset));
         }
     }
-    let changes: [fn(&mut RecipeRequest); 7] = [
+    let changes: [fn(&mut RecipeRequest); 8] = [
         |r| r.overrides.lr_schedule = Some(protocol::recipe::LrSchedule::Constant),
         |r| {
             r.overrides.lr_schedule = Some(protocol::recipe::LrSchedule::Constant);
             r.overrides.n_warmup_steps = Some(0);
         },
         |r| r.overrides.caption_dropout = Some(0.1),
+        |r| r.overrides.masked_loss = Some(true),
         |r| r.overrides.min_snr_gamma = Some(0.0),
         |r| r.overrides.checkpoint_every_n_steps = Some(0),
         |r| r.overrides.sample_every_n_steps = Some(0),
@@ -289,14 +326,16 @@ fn recipes() -> Vec<(Recipe, Prediction, Precision, Memory)> {
         },
     ];
     recipes.extend(changes.map(recipe));
-    // Each option that is left out at some value.
-    let optional = Parameters::ALL
-        .iter()
-        .filter(|definition| definition.off.is_some());
-    recipes.extend(optional.map(|definition| recipe(|r| r.overrides = largest(definition))));
+    recipes.extend(options::recipes());
     let mut all = Vec::new();
     for recipe in recipes {
-        for prediction in [Prediction::Epsilon, Prediction::V, Prediction::VZeroSnr] {
+        let p = recipe.parameters();
+        let all_predictions = [Prediction::Epsilon, Prediction::V, Prediction::VZeroSnr];
+        let fits = |prediction: &Prediction| match prediction {
+            Prediction::Epsilon => !p.scale_v_loss,
+            _ => p.v_like_loss == 0.0,
+        };
+        for prediction in all_predictions.into_iter().filter(fits) {
             for precision in [Precision::Bf16, Precision::Fp16, Precision::Full] {
                 let mut memory = Some(Memory::Planned);
                 while let Some(setting) = memory {
@@ -307,19 +346,6 @@ fn recipes() -> Vec<(Recipe, Prediction, Precision, Memory)> {
         }
     }
     all
-}
-
-/// The largest value of a hyperparameter.
-fn largest(definition: &Definition) -> ParameterOverrides {
-    let value: serde_json::Value = match definition.range {
-        Range::Whole { max, .. } => max.into(),
-        Range::Number { max, .. } => max.into(),
-        Range::Switch => true.into(),
-        Range::Words(_) | Range::Text { .. } | Range::List { .. } => {
-            panic!("add a recipe with `{}` to `recipes`", definition.name)
-        }
-    };
-    serde_json::from_value(serde_json::json!({ definition.name: value })).unwrap()
 }
 
 #[test]
@@ -371,7 +397,7 @@ fn sd_scripts_takes_every_argument() {
         let parsed = table
             .parse(&plan.args)
             .unwrap_or_else(|err| panic!("{err}\n{}", lines(&plan.args)));
-        check_combinations(&parsed, &plan);
+        options::check_combinations(&parsed, &plan);
         used.extend(parsed.into_keys());
     }
     // Every option that a plan can hold was seen, those that depend on the recipe among them.
@@ -381,28 +407,16 @@ fn sd_scripts_takes_every_argument() {
         "zero_terminal_snr",
         "fp8_base_unet",
         "sample_prompts",
+        "sample_at_first",
+        "text_encoder_lr",
+        "network_args",
+        "lr_scheduler_num_cycles",
+        "lr_scheduler_power",
+        "lr_scheduler_min_lr_ratio",
     ];
     for option in hyperparameters.chain(others) {
         assert!(used.contains(option), "{option}");
     }
-}
-
-/// sd-scripts' own assertions on combinations (table 1.2 of the notes on it).
-fn check_combinations(args: &table::Parsed, plan: &Plan) {
-    let has = |name: &str| args.contains_key(name);
-    let dataset: toml::Table = plan.dataset_toml.parse().unwrap();
-    let dataset = &dataset["datasets"][0];
-    let dropout = dataset["subsets"][0]["caption_dropout_rate"].as_float().unwrap();
-    assert!(!has("cache_text_encoder_outputs") || (has("network_train_unet_only") && dropout == 0.0));
-    assert!(args["lr_scheduler"] != ["constant"] || args["lr_warmup_steps"] == ["0"]);
-    assert!(!has("fp8_base_unet") || args["mixed_precision"] != ["no"]);
-    assert_eq!(has("sample_prompts"), has("sample_every_n_steps"));
-    assert!(has("logging_dir"));
-    let side = |key: &str| dataset[key].as_integer().unwrap();
-    assert!(side("min_bucket_reso") <= side("resolution") && side("resolution") <= side("max_bucket_reso"));
-    assert_eq!(side("bucket_reso_steps") % 32, 0);
-    assert_eq!(side("min_bucket_reso") % side("bucket_reso_steps"), 0);
-    assert_eq!(side("max_bucket_reso") % side("bucket_reso_steps"), 0);
 }
 
 #[test]
@@ -436,13 +450,20 @@ fn the_dataset_file_has_the_types_that_sd_scripts_asks_for() {
     let of_subset = [
         ("image_dir", "string"),
         ("num_repeats", "integer"),
+        ("is_reg", "boolean"),
+        ("alpha_mask", "boolean"),
         ("caption_extension", "string"),
+        ("caption_separator", "string"),
         ("shuffle_caption", "boolean"),
         ("keep_tokens", "integer"),
+        ("keep_tokens_separator", "string"),
+        ("secondary_separator", "string"),
         ("enable_wildcard", "boolean"),
         ("caption_dropout_rate", "float"),
         ("caption_dropout_every_n_epochs", "integer"),
         ("caption_tag_dropout_rate", "float"),
+        ("token_warmup_min", "integer"),
+        ("token_warmup_step", "integer"),
         ("color_aug", "boolean"),
         ("flip_aug", "boolean"),
         ("random_crop", "boolean"),
@@ -457,8 +478,13 @@ fn the_dataset_file_has_the_types_that_sd_scripts_asks_for() {
         assert!(found.iter().all(|entry| known.contains(entry)), "{found:?}");
         assert_eq!(found.len(), known.len());
     };
-    for (recipe, ..) in recipes() {
-        let file: toml::Table = plan(&recipe).dataset_toml.parse().unwrap();
+    for (recipe, prediction, ..) in recipes() {
+        let manifest = manifest();
+        let request = Request {
+            prediction,
+            ..request(&recipe, &manifest)
+        };
+        let file: toml::Table = Plan::new(&request).unwrap().dataset_toml.parse().unwrap();
         assert_eq!(file.len(), 1);
         check(&file["datasets"][0], &of_dataset);
         check(&file["datasets"][0]["subsets"][0], &of_subset);

@@ -1,6 +1,9 @@
 //! sd-scripts as a child process, in a group of its own that never outlives us.
 
-use std::process::{ExitStatus, Stdio};
+use std::{
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
@@ -16,6 +19,30 @@ use crate::kohya::{Kohya, failure::Failure, log::Stream, plan::Plan};
 /// Variables that the child keeps. By the first, the local provider finds and ends every process of an instance whose
 /// agent was killed. The others configure Python and accelerate.
 const KEPT: [&str; 3] = ["MORPHEUS_INSTANCE", "PYTHONPATH", "ACCELERATE_CONFIG_FILE"];
+
+/// Python on a slow disk.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Ends with [`ABSENT`] if there is no such module. Nothing of it is loaded.
+const FIND: &str =
+    "import importlib.util, sys; sys.exit(93 if importlib.util.find_spec(sys.argv[1]) is None else 0)";
+const ABSENT: i32 = 93;
+
+/// Whether Python surely has no module of this name. It takes a moment; loading the base model takes minutes.
+pub(super) async fn is_absent(module: &str, kohya: &Kohya) -> bool {
+    let mut command = Command::new(&kohya.python);
+    let status = command
+        .args(["-c", FIND, module])
+        .current_dir(&kohya.dir)
+        .env_clear()
+        .envs(environment::of_machine(std::env::vars_os(), &KEPT))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .status();
+    let status = tokio::time::timeout(PATIENCE, status).await;
+    matches!(status, Ok(Ok(status)) if status.code() == Some(ABSENT))
+}
 
 /// The child. Dropped, its whole group is killed: its data loaders are processes too.
 pub(super) struct Child {

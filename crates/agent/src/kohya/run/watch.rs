@@ -9,6 +9,7 @@ use std::{
 use protocol::{
     agent::{ArtifactKind, Directive, Report},
     event::LogLevel,
+    made::MadeBase,
     problem::chain,
     recipe::Recipe,
 };
@@ -19,15 +20,19 @@ use trainer::{
 };
 
 use super::{Teller, child::Child};
-use crate::kohya::{
-    Kohya, checkpoint,
-    failure::{Failure, Seen, diagnose, stalled},
-    files::{self, Found, Outputs},
-    header,
-    log::{self, Line, Reader, Stream},
-    metrics::Metrics,
-    plan::{Plan, Precision},
-    tensorboard::Follower,
+use crate::{
+    job::Job,
+    kohya::{
+        Kohya, checkpoint,
+        failure::{Failure, Seen, diagnose, stalled},
+        files::{self, Found, Outputs},
+        header,
+        log::{self, Line, Reader, Stream},
+        metrics::Metrics,
+        plan::{Plan, Precision},
+        samples,
+        tensorboard::Follower,
+    },
 };
 
 /// Between two looks at its files.
@@ -65,6 +70,7 @@ pub(super) struct Watch<'a> {
     tell: &'a mut Teller,
     recipe: &'a Recipe,
     origin: &'a Origin,
+    base: &'a MadeBase,
     metrics: Metrics,
     outputs: Outputs,
     scalars: Scalars,
@@ -89,18 +95,20 @@ impl<'a> Watch<'a> {
     pub(super) fn new(
         kohya: &'a Kohya,
         plan: &'a Plan,
-        recipe: &'a Recipe,
+        job: &'a Job,
         origin: &'a Origin,
-        folder: &'a Path,
+        base: &'a MadeBase,
         tell: &'a mut Teller,
     ) -> Self {
+        let recipe = &job.recipe;
         Self {
             kohya,
             plan,
-            folder,
+            folder: &job.folder,
             tell,
             recipe,
             origin,
+            base,
             metrics: Metrics::new(recipe.parameters(), plan.n_before),
             outputs: Outputs::new(plan, recipe.name(), recipe.parameters().n_steps),
             scalars: Scalars::Awaited,
@@ -417,7 +425,8 @@ impl<'a> Watch<'a> {
         );
     }
 
-    /// Gives a sample the name that every engine gives it: sd-scripts names it by the steps of this run.
+    /// Gives a sample the name that every engine gives it, since sd-scripts names it by the steps of this run, and the
+    /// record of how it was made.
     fn keep_sample(&self, kind: &ArtifactKind, path: PathBuf) -> PathBuf {
         let ArtifactKind::Sample {
             step, prompt_index, ..
@@ -426,7 +435,17 @@ impl<'a> Watch<'a> {
             return path;
         };
         let to = sample_path(self.folder, *step, *prompt_index);
-        // What cannot be moved is as good where it is.
+        if let Some(sample) = self.plan.sample_prompts.get(*prompt_index as usize)
+            && samples::keep(
+                &path,
+                &to,
+                &samples::record(self.base, self.recipe, sample, *step),
+            )
+            .is_ok()
+        {
+            return to;
+        }
+        // What cannot be written is kept as it is, and what cannot be moved is as good where it is.
         std::fs::rename(&path, &to).map_or(path, |()| to)
     }
 }

@@ -2,11 +2,13 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use agent::{
+    Measurements,
     engine::{Base, Ended, Engine, Job, TrainEvent},
     kohya::{Kohya, Precision},
 };
@@ -237,6 +239,7 @@ impl Stage {
                 height: 64,
                 caption: "zora".into(),
                 split: Split::Train,
+                showing: protocol::dataset::Showing::default(),
             }
         });
         let manifest = Manifest {
@@ -249,8 +252,10 @@ impl Stage {
                 recipe: self.recipe.clone(),
                 base: Base::BuiltIn("tiny-xl".into()),
                 base_options: BaseOptions::default(),
+                measurements: Measurements::at(self.folder.path()),
                 manifest,
                 pictures: Box::new(move |sha256| pictures.join(sha256)),
+                start_from: None,
                 resume_from: self.resume_from.clone(),
                 folder: self.output(),
             },
@@ -347,6 +352,14 @@ impl Stage {
         let args: Vec<String> = serde_json::from_slice(&args).unwrap();
         let at = args.iter().position(|arg| arg == name).unwrap();
         args[at + 1].clone()
+    }
+
+    /// One that finds no module that is asked for.
+    pub(crate) fn python_without_modules(&self) -> PathBuf {
+        let path = self.folder.path().join("python");
+        fs::write(&path, "#!/bin/sh\nexit 93\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
     }
 
     pub(crate) fn n_runs(&self) -> usize {

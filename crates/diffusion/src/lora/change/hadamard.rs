@@ -105,13 +105,17 @@ impl Hadamard {
         self.factors[0].size()
     }
 
+    /// What the product is multiplied by.
+    pub fn scale(&self) -> f64 {
+        self.alpha.map_or(1.0, |alpha| alpha / self.rank() as f64)
+    }
+
     /// The change.
     ///
     /// # Errors
     /// If memory is short.
     pub fn delta(&self) -> Result<Tensor> {
         let [first, second] = &self.factors;
-        let scale = self.alpha.map_or(1.0, |alpha| alpha / self.rank() as f64);
-        (first.product()? * second.product()?)? * scale
+        (first.product()? * second.product()?)? * self.scale()
     }
 }

@@ -1,11 +1,8 @@
 //! LoRA files merged into a base model: its files with changed weights.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    path::PathBuf,
-};
+use std::{collections::HashMap, path::PathBuf};
 
-use super::{EditError, merge::Weighted};
+use super::{EditError, context::layers, merge::Weighted};
 use crate::{
     device::{floats, tensor},
     lora::LoraModule,
@@ -36,24 +33,6 @@ struct Change<'a> {
     weight: f64,
     /// Whether it is the bias that is changed.
     is_bias: bool,
-}
-
-/// kohya's name of every layer of a base model, with its place: the part of the model, and its canonical name.
-pub(super) fn layers(base: &Checkpoint) -> BTreeMap<String, (&Component, &str)> {
-    let parts = [
-        ("lora_unet_", &base.unet),
-        ("lora_te1_", &base.text_encoder),
-        ("lora_te2_", &base.text_encoder_2),
-    ];
-    let mut layers = BTreeMap::new();
-    for (prefix, component) in parts {
-        for name in component.names() {
-            if let Some(layer) = name.strip_suffix(".weight") {
-                layers.insert(format!("{prefix}{}", layer.replace('.', "_")), (component, name));
-            }
-        }
-    }
-    layers
 }
 
 impl<'a> Applied<'a> {
@@ -105,7 +84,8 @@ impl<'a> Applied<'a> {
                     let shape = component.shape(weight_name).unwrap_or_default();
                     let n_out = shape.first().copied().unwrap_or(0);
                     let matrix = (n_out, shape.iter().skip(1).product());
-                    if change.size() != matrix {
+                    let n_in = shape.get(1).copied().unwrap_or(1);
+                    if !change.fits(matrix.0, n_in, matrix.1) {
                         let found = change.size();
                         return Err(sizes([found.0, found.1], [matrix.0, matrix.1]));
                     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{EditError, Edited, Source, metadata, summary};
+use super::{EditError, Edited, Factors, Source, metadata, summary};
 use crate::{
     lora::{names, roles::Role},
     weights::{Rounding, Stored},
@@ -51,7 +51,33 @@ pub struct Converted {
 /// # Errors
 /// If a module is no plain LoRA or has no such name, or PEFT's names are asked for a file with several parts.
 pub fn convert(source: &Source, to: Names) -> Result<Converted, EditError> {
-    let factors = source.factors("converted")?;
+    of_factors(source, to, &source.factors("converted")?)
+}
+
+/// With PEFT's names, a file for each part of the model that the LoRA changes, by diffusers' name of the part.
+///
+/// # Errors
+/// If a module is no plain LoRA, or has no such name.
+pub fn peft_folders(source: &Source) -> Result<Vec<(&'static str, Converted)>, EditError> {
+    let all = source.factors("converted")?;
+    let mut folders = Vec::new();
+    for (part, prefix) in PARTS.into_iter().zip(["lora_unet_", "lora_te1_", "lora_te2_"]) {
+        let of_part = all.iter().filter(|(name, _)| name.starts_with(prefix));
+        let of_part: BTreeMap<String, Factors> = of_part
+            .map(|(name, factors)| (name.clone(), factors.clone()))
+            .collect();
+        if !of_part.is_empty() {
+            folders.push((part, of_factors(source, Names::Peft, &of_part)?));
+        }
+    }
+    Ok(folders)
+}
+
+fn of_factors(
+    source: &Source,
+    to: Names,
+    factors: &BTreeMap<String, Factors>,
+) -> Result<Converted, EditError> {
     let mut metadata = metadata::of_one(source, &format!("converted to {}", to.title()));
     metadata.remove(HEADER);
     let mut tensors = BTreeMap::new();

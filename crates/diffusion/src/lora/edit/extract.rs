@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use super::{
-    EditError, Edited, Factors, Kept, Storage, apply::layers, factors::Layer, kohya_tensors, metadata, stem,
-    summary,
+    EditError, Edited, Factors, Kept, Storage, context::layers, factors::Layer, kohya_tensors, metadata,
+    stem, summary,
 };
 use crate::{
     device::floats,

@@ -37,10 +37,13 @@ impl Energy {
         }
     }
 
-    fn rank(&self, values: &[f64]) -> usize {
+    /// `square` is that of all values, of which `values` may be the largest alone.
+    fn rank(&self, values: &[f64], square: f64) -> usize {
         match *self {
-            Self::Frobenius(share) => reaching(values.iter().map(|value| value * value), share * share),
-            Self::Sum(share) => reaching(values.iter().copied(), share),
+            Self::Frobenius(share) => {
+                reaching(values.iter().map(|value| value * value), square, share * share)
+            }
+            Self::Sum(share) => reaching(values.iter().copied(), values.iter().sum(), share),
             Self::Ratio(ratio) => {
                 let bound = values.first().copied().unwrap_or(0.0) / ratio;
                 values.iter().filter(|value| **value > bound).count()
@@ -49,9 +52,8 @@ impl Energy {
     }
 }
 
-/// How many numbers from the first on reach a share of their sum.
-fn reaching(numbers: impl Iterator<Item = f64> + Clone, share: f64) -> usize {
-    let whole: f64 = numbers.clone().sum();
+/// How many numbers from the first on reach a share of the whole.
+fn reaching(numbers: impl Iterator<Item = f64>, whole: f64, share: f64) -> usize {
     let mut sum = 0.0;
     let before = numbers.take_while(|number| {
         sum += number;
@@ -81,6 +83,13 @@ impl Keep {
 
     /// The rank for a module with these singular values, the largest first: at least 1, and no value of 0 is kept.
     pub fn rank(&self, values: &[f64], layer: Layer) -> usize {
+        let square = values.iter().map(|value| value * value).sum();
+        self.rank_within(values, square, layer)
+    }
+
+    /// The same where only the largest values are known: the sum of the squares of all is `square`. A share of the sum
+    /// of values is then one of the sum of those that are known.
+    pub(super) fn rank_within(&self, values: &[f64], square: f64, layer: Layer) -> usize {
         let largest = values.first().copied().unwrap_or(0.0);
         if largest <= NONE {
             return 1;
@@ -89,7 +98,7 @@ impl Keep {
             .iter()
             .filter(|value| **value > f64::EPSILON * largest)
             .count();
-        let wanted = self.energy.map_or(n_real, |energy| energy.rank(values));
+        let wanted = self.energy.map_or(n_real, |energy| energy.rank(values, square));
         wanted.min(self.at_most(layer)).clamp(1, n_real.max(1))
     }
 }

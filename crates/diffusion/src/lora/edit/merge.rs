@@ -1,12 +1,21 @@
 //! Several LoRA files into one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use rayon::prelude::*;
 
 use super::{
-    EditError, Edited, Factors, Kept, Source, Storage, keep::Keep, kohya_tensors, metadata, stem, summary,
+    Context, EditError, Edited, Factors, Kept, Source, Storage,
+    factors::Layer,
+    keep::Keep,
+    kohya_tensors,
+    matrices::{Matrices, WIDEST},
+    metadata, stem, summary,
 };
+use crate::lora::LoraModule;
 
 /// A file and how strongly it is applied.
 #[derive(Debug, Clone, Copy)]
@@ -29,9 +38,11 @@ pub enum Method {
 }
 
 /// NP-LoRA (Chen, Zhou, Zhang and Huang, "NP-LoRA: Null Space Projection for Subject-Style LoRA Fusion", arXiv
-/// 2511.11051): the first file is a style ΔWₛ = UΣVᵀ, and every other one loses what it does along the style's leading
-/// input directions Vₖ, so that both do not disturb each other:
-/// ΔW = ΔWₛ + ΔW꜀ · (I + μVₖVₖᵀ)⁻¹ = ΔWₛ + ΔW꜀ · (I − μ/(1+μ) · VₖVₖᵀ).
+/// 2511.11051v3, equation 12): the first file is a style ΔWₛ = UΣVᵀ, and every other one loses what it does along the
+/// style's leading input directions Vₖ, so that both do not disturb each other:
+/// ΔW = ΔWₛ + ΔW꜀ · (I − μ/(1+μ) · VₖVₖᵀ), the minimum of ‖X − ΔW꜀‖² + μ‖X Vₖ‖² over X. The paper takes all directions
+/// of the style (k is its rank) and μ = ½, layer by layer; its figure 7 and table IV say why the style is the one that
+/// is protected, and what a hard projection costs the subject.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Projection {
     /// μ: 0 is a plain sum, infinity the hard projection.
@@ -40,36 +51,45 @@ pub struct Projection {
     pub share: f64,
 }
 
+impl Default for Projection {
+    /// As in the paper's experiments.
+    fn default() -> Self {
+        Self {
+            strength: 0.5,
+            share: 1.0,
+        }
+    }
+}
+
 /// Merges files. Modules that are not in all of them are kept.
 ///
 /// # Errors
-/// If one of them is no plain LoRA, modules of one name have different sizes, or every weight is 0.
-pub fn merge(files: &[Weighted<'_>], method: Method, storage: Storage) -> Result<Edited, EditError> {
+/// If a change of a bias or a norm is among them, one is a change only beside a base that `context` does not have, one
+/// is too wide for the method, modules of one name have different sizes, or every weight is 0.
+pub fn merge(
+    files: &[Weighted<'_>],
+    method: Method,
+    storage: Storage,
+    context: &Context<'_>,
+) -> Result<Edited, EditError> {
     let used: Vec<&Weighted<'_>> = files.iter().filter(|file| file.weight != 0.0).collect();
     if used.is_empty() {
         return Err(EditError::Nothing {
             reason: "every weight is 0".to_owned(),
         });
     }
-    let factors = used
-        .iter()
-        .map(|file| file.source.factors("merged"))
-        .collect::<Result<Vec<_>, _>>()?;
-    check_sizes(&used, &factors)?;
-    let names: BTreeSet<&String> = factors.iter().flat_map(BTreeMap::keys).collect();
-    let names: Vec<&String> = names.into_iter().collect();
-    let merged: Vec<(String, Factors, f64, f64)> = names
+    check_sizes(&used)?;
+    let names: BTreeSet<&str> = used.iter().flat_map(|file| file.source.names()).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    let merged = names
         .par_iter()
-        .filter_map(|name| {
-            let parts = used
-                .iter()
-                .zip(&factors)
-                .enumerate()
-                .filter_map(|(index, (file, modules))| Some((index, modules.get(*name)?, file.weight)));
-            let (module, share, square) = one(&parts.collect::<Vec<_>>(), method)?;
-            Some(((*name).clone(), module, share, square))
+        .map(|name| {
+            let merged = one(name, &used, method, context)?;
+            context.done_one_of(names.len())?;
+            Ok(merged.map(|(module, share, square)| ((*name).to_owned(), module, share, square)))
         })
-        .collect();
+        .collect::<Result<Vec<Option<_>>, EditError>>()?;
+    let merged: Vec<(String, Factors, f64, f64)> = merged.into_iter().flatten().collect();
     let least = merged.iter().map(|(_, _, share, _)| *share).fold(1.0, f64::min);
     let whole: f64 = merged.iter().map(|(.., square)| square).sum();
     let left: f64 = merged
@@ -90,45 +110,97 @@ pub fn merge(files: &[Weighted<'_>], method: Method, storage: Storage) -> Result
     let sources: Vec<&Source> = used.iter().map(|file| file.source).collect();
     let mut metadata = metadata::of_several(&sources, &describe(&used, method));
     metadata::sizes(&mut metadata, modules.values());
-    metadata
-        .entry("ss_network_module".to_owned())
-        .or_insert_with(|| "networks.lora".to_owned());
+    metadata.insert("ss_network_module".to_owned(), "networks.lora".to_owned());
     Ok(Edited {
         tensors: kohya_tensors(&modules, storage)?,
         metadata,
         summary,
-        notes: notes(files, &factors),
+        notes: notes(files, &used),
     })
 }
 
 /// The merged module, the share of its norm that is left, and the square of the norm before.
-fn one(parts: &[(usize, &Factors, f64)], method: Method) -> Option<(Factors, f64, f64)> {
-    let style = parts.iter().find(|(index, ..)| *index == 0);
-    let projected: Vec<(Factors, f64)> = match (method, style) {
-        (Method::Project(projection), Some((_, style, _))) => {
-            let directions = projection.directions(style);
-            let factor = projection.factor();
-            let part = |(index, part, weight): &(usize, &Factors, f64)| match index {
-                0 => ((*part).clone(), *weight),
-                _ => (part.without(&directions, factor), *weight),
-            };
-            parts.iter().map(part).collect()
-        }
-        _ => parts
+fn one(
+    name: &str,
+    files: &[&Weighted<'_>],
+    method: Method,
+    context: &Context<'_>,
+) -> Result<Option<(Factors, f64, f64)>, EditError> {
+    let mut parts = Vec::with_capacity(files.len());
+    for (index, file) in files.iter().enumerate() {
+        let Some(module) = file.source.lora().modules().get(name) else {
+            continue;
+        };
+        let matrices = file.source.matrices(name, module, "merged", context)?;
+        parts.push((index, matrices, file.weight));
+    }
+    if let Method::Svd(keep) = method
+        && parts
             .iter()
-            .map(|(_, part, weight)| ((*part).clone(), *weight))
-            .collect(),
+            .any(|(_, part, _)| !matches!(part, Matrices::Thin(_)))
+    {
+        return sum(&parts, &keep).map(Some).map_err(|err| EditError::Compute {
+            module: name.to_owned(),
+            err,
+        });
+    }
+    let mut exact = Vec::with_capacity(parts.len());
+    for (index, part, weight) in parts {
+        let Some(factors) = part.exact() else {
+            let source = files[index].source;
+            let kind = source.lora().modules().get(name).map(LoraModule::kind);
+            return Err(EditError::Wide {
+                path: source.path().to_owned(),
+                module: name.to_owned(),
+                kind: kind.map(|kind| kind.to_string()).unwrap_or_default(),
+                widest: WIDEST,
+            });
+        };
+        exact.push((index, factors, weight));
+    }
+    if let Method::Project(projection) = method
+        && let [(0, style, _), subjects @ ..] = &mut exact[..]
+    {
+        let (directions, factor) = (projection.directions(style), projection.factor());
+        for (_, subject, _) in subjects {
+            *subject = subject.without(&directions, factor);
+        }
+    }
+    let parts: Vec<(&Factors, f64)> = exact.iter().map(|(_, part, weight)| (part, *weight)).collect();
+    let Some(sum) = Factors::concatenated(&parts) else {
+        return Ok(None);
     };
-    let borrowed: Vec<(&Factors, f64)> = projected.iter().map(|(part, weight)| (part, *weight)).collect();
-    let sum = Factors::concatenated(&borrowed)?;
-    match method {
+    Ok(Some(match method {
         Method::Svd(keep) => {
             let square = sum.square();
             let (module, share) = sum.resized(&keep);
-            Some((module, share, square))
+            (module, share, square)
         }
-        Method::Concatenate | Method::Project(_) => Some((sum, 1.0, 0.0)),
+        Method::Concatenate | Method::Project(_) => (sum, 1.0, 0.0),
+    }))
+}
+
+/// The weighted sum of changes of any kind, cut to what `keep` allows.
+fn sum(parts: &[(usize, Matrices, f64)], keep: &Keep) -> candle_core::Result<(Factors, f64, f64)> {
+    let mut sum: Vec<f32> = Vec::new();
+    let mut layer = None;
+    for (_, part, weight) in parts {
+        let change = part.change()?;
+        sum.resize(change.len(), 0.0);
+        let weight = *weight as f32;
+        for (sum, change) in sum.iter_mut().zip(&change) {
+            *sum += weight * change;
+        }
+        layer.get_or_insert(part.layer());
     }
+    let layer = layer.unwrap_or(Layer {
+        n_out: 0,
+        n_in: 0,
+        kernel: None,
+    });
+    let sum = Matrices::Full(sum, layer);
+    let (module, share) = sum.resized(keep)?;
+    Ok((module, share, sum.square()))
 }
 
 impl Projection {
@@ -159,17 +231,20 @@ impl Projection {
     }
 }
 
-fn check_sizes(files: &[&Weighted<'_>], factors: &[BTreeMap<String, Factors>]) -> Result<(), EditError> {
-    let mut seen = BTreeMap::new();
-    for (file, modules) in files.iter().zip(factors) {
-        for (name, module) in modules {
-            let (other, layer) = *seen.entry(name).or_insert((file.source.path(), module.layer));
-            if layer != module.layer {
+fn check_sizes(files: &[&Weighted<'_>]) -> Result<(), EditError> {
+    let mut seen: BTreeMap<&str, (&Path, Layer)> = BTreeMap::new();
+    for file in files {
+        for (name, module) in file.source.lora().modules() {
+            let found = file.source.layer_of(name, module);
+            let (other, layer) = *seen.entry(name.as_str()).or_insert((file.source.path(), found));
+            let is_any = layer.matrix().contains(&0) || found.matrix().contains(&0);
+            // A linear layer and a 1×1 convolution are alike.
+            if !is_any && layer.matrix() != found.matrix() {
                 return Err(EditError::Sizes {
                     module: name.clone(),
                     path: file.source.path().to_owned(),
                     other: other.to_owned(),
-                    found: module.layer.matrix(),
+                    found: found.matrix(),
                     expected: layer.matrix(),
                 });
             }
@@ -196,7 +271,7 @@ fn describe(files: &[&Weighted<'_>], method: Method) -> String {
     }
 }
 
-fn notes(files: &[Weighted<'_>], factors: &[BTreeMap<String, Factors>]) -> Vec<String> {
+fn notes(files: &[Weighted<'_>], used: &[&Weighted<'_>]) -> Vec<String> {
     let mut notes: Vec<String> = files.iter().flat_map(|file| file.source.notes()).collect();
     for file in files.iter().filter(|file| file.weight == 0.0) {
         notes.push(format!(
@@ -204,11 +279,15 @@ fn notes(files: &[Weighted<'_>], factors: &[BTreeMap<String, Factors>]) -> Vec<S
             file.source.path().display()
         ));
     }
-    let all: BTreeSet<&String> = factors.iter().flat_map(BTreeMap::keys).collect();
-    let n_partial = all
-        .iter()
-        .filter(|name| !factors.iter().all(|modules| modules.contains_key(**name)))
-        .count();
+    for file in used {
+        notes.extend(file.source.note_of_kinds());
+    }
+    let all: BTreeSet<&str> = used.iter().flat_map(|file| file.source.names()).collect();
+    let is_everywhere = |name: &&&str| {
+        used.iter()
+            .all(|file| file.source.lora().modules().contains_key(**name))
+    };
+    let n_partial = all.len() - all.iter().filter(is_everywhere).count();
     if n_partial > 0 {
         notes.push(format!(
             "{n_partial} of {} modules are not in every file",

@@ -2,18 +2,19 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use candle_core::Tensor;
 use protocol::lora::LoraKind;
 
 use super::{
-    EditError,
+    Context, EditError,
     factors::{Factors, Layer},
+    matrices::{self, Matrices},
 };
 use crate::{
     device::floats,
     lora::{
-        Lora, LoraModule, LowRank,
+        Lora, LoraModule,
         change::{Change, flat},
+        file_of,
         names::{self, Found},
         roles::{self, Role},
     },
@@ -35,7 +36,7 @@ impl Source {
     /// # Errors
     /// If it cannot be read, or has something that no base model uses and that would be lost.
     pub fn open(path: &Path) -> Result<Self, EditError> {
-        let file = TensorFile::open(path)?;
+        let file = TensorFile::open(&file_of(path))?;
         let lora = Lora::from_file(&file)?;
         let mut notes = Vec::new();
         for leftover in lora.leftovers() {
@@ -131,7 +132,118 @@ impl Source {
             .collect()
     }
 
-    /// The matrices of one module.
+    /// The change of one module, of any kind.
+    ///
+    /// # Errors
+    /// If it changes a bias, or is a change only beside the weight of a base that `context` does not have.
+    pub(super) fn matrices(
+        &self,
+        name: &str,
+        module: &LoraModule,
+        edit: &'static str,
+        context: &Context<'_>,
+    ) -> Result<Matrices, EditError> {
+        let Some(change) = module.change.as_ref().filter(|_| module.bias.is_none()) else {
+            return Err(self.kind(name, module, edit));
+        };
+        let compute = |err| EditError::Compute {
+            module: name.to_owned(),
+            err,
+        };
+        if module.magnitude.is_none()
+            && let Change::LowRank(_) = change
+        {
+            return Ok(Matrices::Thin(self.module(name, module, edit)?));
+        }
+        let layer = self.layer_of(name, module);
+        if !change.needs_base() && layer.fan_in() <= 1 {
+            return Err(EditError::Kind {
+                path: self.path().to_owned(),
+                module: name.to_owned(),
+                kind: "a change of a norm".to_owned(),
+                edit,
+            });
+        }
+        if module.magnitude.is_none() {
+            match change {
+                Change::Hadamard(hadamard) => {
+                    return matrices::of_hadamard(hadamard, layer).map_err(compute);
+                }
+                Change::Kronecker(kronecker) => {
+                    return matrices::of_kronecker(kronecker, layer).map_err(compute);
+                }
+                Change::Full(matrix) => return matrices::full(matrix, layer).map_err(compute),
+                _ => {}
+            }
+        }
+        let Some(weight) = context.weight(name)? else {
+            return Err(EditError::NeedsBase {
+                path: self.path().to_owned(),
+                module: name.to_owned(),
+                kind: module.kind().to_string(),
+            });
+        };
+        let rows = weight.dims().first().copied().unwrap_or(0);
+        let size = [rows, weight.elem_count() / rows.max(1)];
+        let n_in = weight.dims().get(1).copied().unwrap_or(1);
+        if !change.fits(rows, n_in, size[1]) {
+            return Err(EditError::Sizes {
+                module: name.to_owned(),
+                path: self.path().to_owned(),
+                other: context.base_path(),
+                found: layer.matrix(),
+                expected: size,
+            });
+        }
+        let layer = Layer::of_weight(weight.dims()).unwrap_or(layer);
+        match module.delta_for(&weight).map_err(compute)? {
+            Some(delta) => matrices::full(&delta, layer).map_err(compute),
+            None => Err(self.kind(name, module, edit)),
+        }
+    }
+
+    /// Whether a module is a change only beside the base's weight.
+    pub fn needs_base(&self) -> bool {
+        self.lora.modules().values().any(|module| {
+            module.magnitude.is_some() || module.change.as_ref().is_some_and(Change::needs_base)
+        })
+    }
+
+    /// Says which modules are no plain LoRA, and become one.
+    pub(super) fn note_of_kinds(&self) -> Option<String> {
+        let mut kinds: BTreeMap<LoraKind, usize> = BTreeMap::new();
+        for module in self.lora.modules().values() {
+            let kind = module.kind();
+            if !matches!(kind, LoraKind::Lora | LoraKind::Locon) {
+                *kinds.entry(kind).or_default() += 1;
+            }
+        }
+        let kinds: Vec<String> = kinds.iter().map(|(kind, n)| format!("{n} of {kind}")).collect();
+        (!kinds.is_empty()).then(|| {
+            format!(
+                "modules of `{}` that become plain LoRA: {}",
+                self.path().display(),
+                kinds.join(", ")
+            )
+        })
+    }
+
+    fn kind(&self, name: &str, module: &LoraModule, edit: &'static str) -> EditError {
+        let kind = match module.kind() {
+            LoraKind::Lora | LoraKind::Locon if module.bias.is_some() => {
+                "a LoRA with a change of the bias".to_owned()
+            }
+            kind => format!("a {kind}"),
+        };
+        EditError::Kind {
+            path: self.path().to_owned(),
+            module: name.to_owned(),
+            kind,
+            edit,
+        }
+    }
+
+    /// The matrices of one module that is a plain LoRA.
     pub(super) fn module(
         &self,
         name: &str,
@@ -140,20 +252,7 @@ impl Source {
     ) -> Result<Factors, EditError> {
         let low_rank = match (&module.change, &module.magnitude, &module.bias) {
             (Some(Change::LowRank(low_rank)), None, None) => low_rank,
-            (_, _, bias) => {
-                let kind = match module.kind() {
-                    LoraKind::Lora | LoraKind::Locon if bias.is_some() => {
-                        "a LoRA with a change of the bias".to_owned()
-                    }
-                    kind => format!("a {kind}"),
-                };
-                return Err(EditError::Kind {
-                    path: self.path().to_owned(),
-                    module: name.to_owned(),
-                    kind,
-                    edit,
-                });
-            }
+            _ => return Err(self.kind(name, module, edit)),
         };
         let compute = |err| EditError::Compute {
             module: name.to_owned(),
@@ -161,7 +260,7 @@ impl Source {
         };
         let down = match &low_rank.mid {
             None => flat(&low_rank.down).map_err(compute)?,
-            Some(mid) => with_core(&low_rank.down, mid).map_err(compute)?,
+            Some(mid) => matrices::with_core(&low_rank.down, mid).map_err(compute)?,
         };
         let down = floats(&down.contiguous().map_err(compute)?)
             .map_err(compute)?
@@ -172,43 +271,29 @@ impl Source {
             down,
             up,
             scale: low_rank.scale(),
-            layer: self.layer(name, low_rank),
+            layer: self.layer_of(name, module),
         })
     }
 
-    /// The layer, with the kernel that the file has: the reader takes that of a 1×1 convolution away.
-    fn layer(&self, name: &str, low_rank: &LowRank) -> Layer {
-        let (n_out, fan_in) = low_rank.size();
-        let keys = self.keys.get(name);
+    /// The layer. A kernel is as the file has it, since the reader takes that of a 1×1 convolution away, or else as
+    /// SDXL has it.
+    pub(super) fn layer_of(&self, name: &str, module: &LoraModule) -> Layer {
+        let (n_out, fan_in) = module.change.as_ref().map_or((0, 0), Change::size);
         let shape = |role| {
-            let info = self.file.info(keys?.get(&role)?)?;
+            let info = self.file.info(self.keys.get(name)?.get(&role)?)?;
             Layer::of_weight(&info.shape)
         };
-        let kernel = shape(Role::Mid)
-            .or_else(|| shape(Role::Down))
-            .and_then(|layer| layer.kernel);
+        let kernel = match &module.change {
+            Some(Change::LowRank(_)) => shape(Role::Mid)
+                .or_else(|| shape(Role::Down))
+                .and_then(|layer| layer.kernel),
+            _ => matrices::kernel_of(name)
+                .filter(|[height, width]| fan_in > 0 && fan_in % (height * width) == 0),
+        };
         Layer {
             n_out,
             n_in: fan_in / kernel.map_or(1, |[height, width]| height * width).max(1),
             kernel,
         }
     }
-}
-
-/// `down` `[rank, in]` and the core `[rank, rank, height, width]` of a Tucker decomposition as one matrix
-/// `[rank, in · height · width]`.
-fn with_core(down: &Tensor, core: &Tensor) -> candle_core::Result<Tensor> {
-    let (rank, n_in) = down.dims2()?;
-    let n_pixels = core.elem_count() / (rank * rank).max(1);
-    // [rank · pixels, rank] × [rank, in]
-    let core = core
-        .reshape((rank, rank, n_pixels))?
-        .transpose(1, 2)?
-        .contiguous()?;
-    let product = core.reshape((rank * n_pixels, rank))?.matmul(down)?;
-    let product = product
-        .reshape((rank, n_pixels, n_in))?
-        .transpose(1, 2)?
-        .contiguous()?;
-    product.reshape((rank, n_in * n_pixels))
 }

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use super::{
-    convert::{Names, convert},
+    convert::{Names, convert, peft_folders},
     keep::{Energy, Keep},
     merge::{Method, Projection, Weighted, merge},
     resize::resize,
@@ -11,6 +11,8 @@ use super::{
     *,
 };
 use crate::weights::TensorFile;
+
+mod kinds;
 
 const LINEAR: &str = "lora_unet_input_blocks_4_1_proj_in";
 const CONV: &str = "lora_unet_input_blocks_1_0_in_layers_2";
@@ -115,7 +117,7 @@ fn merges_are_numpys() {
                 weight: weight_b,
             },
         ];
-        merge(&files, method, EXACT).unwrap()
+        merge(&files, method, EXACT, &Context::default()).unwrap()
     };
     let hard = Method::Project(Projection {
         strength: f64::INFINITY,
@@ -162,7 +164,7 @@ fn a_merge_keeps_modules_that_only_one_file_has() {
         input(folder.path(), "b", &[LINEAR]),
     );
     let files = [&a, &b].map(|source| Weighted { source, weight: 1.0 });
-    let edited = merge(&files, Method::Concatenate, EXACT).unwrap();
+    let edited = merge(&files, Method::Concatenate, EXACT, &Context::default()).unwrap();
     assert_eq!(edited.summary.n_modules, 2);
     assert_eq!(edited.notes, ["1 of 2 modules are not in every file"]);
     // Nothing is rounded where weights are 1 and scales alike.
@@ -199,7 +201,7 @@ fn files_that_cannot_be_merged_are_named() {
         let files: Vec<_> = files
             .map(|(source, weight)| Weighted { source, weight })
             .collect();
-        merge(&files, Method::Concatenate, EXACT)
+        merge(&files, Method::Concatenate, EXACT, &Context::default())
     };
     let err = merged([1.0, 1.0]).unwrap_err().to_string();
     assert!(
@@ -214,7 +216,7 @@ fn files_that_cannot_be_merged_are_named() {
 fn a_file_is_cut_as_numpy_cuts_it() {
     let folder = tempfile::tempdir().unwrap();
     let a = input(folder.path(), "a", &MODULES);
-    let edited = resize(&a, &Keep::rank_of(2), EXACT).unwrap();
+    let edited = resize(&a, &Keep::rank_of(2), EXACT, &Context::default()).unwrap();
     let found = changes(&edited);
     for module in MODULES {
         assert_close(&found[module], &format!("resized.{module}"));
@@ -235,7 +237,7 @@ fn a_file_is_cut_as_numpy_cuts_it() {
     );
     assert_eq!(edited.metadata["ss_seed"], "a");
     // What is no wider than asked stays to the bit.
-    let same = resize(&a, &Keep::rank_of(4), EXACT).unwrap();
+    let same = resize(&a, &Keep::rank_of(4), EXACT, &Context::default()).unwrap();
     assert_eq!(same.tensors, stored(&a));
 }
 
@@ -257,7 +259,7 @@ fn shares_of_energy_are_sd_scripts() {
             rank: usize::MAX,
             conv_rank: usize::MAX,
         };
-        let edited = resize(&a, &keep, EXACT).unwrap();
+        let edited = resize(&a, &keep, EXACT, &Context::default()).unwrap();
         for module in MODULES {
             let rank = edited.tensors[&format!("{module}.lora_down.weight")].shape[0];
             assert_eq!(rank, expected[module][name], "{name} of {module}");
@@ -268,7 +270,7 @@ fn shares_of_energy_are_sd_scripts() {
             rank: usize::MAX,
             conv_rank: 1,
         };
-        let edited = resize(&a, &keep, EXACT).unwrap();
+        let edited = resize(&a, &keep, EXACT, &Context::default()).unwrap();
         assert_eq!(edited.tensors[&format!("{CONV}.lora_down.weight")].shape[0], 1);
     }
 }
@@ -302,6 +304,7 @@ fn numbers_too_large_for_half_precision() {
             }],
             Method::Concatenate,
             storage,
+            &Context::default(),
         )
     };
     assert_eq!(merged(Storage::Fitting).unwrap().tensors[&key].dtype, Dtype::F32);
@@ -370,6 +373,11 @@ fn conversions_come_back_to_the_bit() {
     // One part of a model to a PEFT folder.
     let err = convert(&kohya, Names::Peft).unwrap_err();
     assert!(matches!(err, EditError::NoName { .. }), "{err}");
+    let folders = peft_folders(&kohya).unwrap();
+    let parts: Vec<&str> = folders.iter().map(|(part, _)| *part).collect();
+    assert_eq!(parts, ["unet", "text_encoder_2"]);
+    assert_eq!(folders[1].1.file.tensors, peft.file.tensors);
+    assert_eq!(folders[0].1.config.as_ref().unwrap()["r"], 4);
 }
 
 #[test]

@@ -86,12 +86,24 @@ fn loras_that_cannot_be_used() {
         &["a LoHa without all of its four factors"],
     );
     refused(
-        &[("lora_unet_input_blocks_4_1_proj_in.oft_blocks", &[2, 2, 2], 1.0)],
-        &["an OFT, which is not applied"],
+        &[("lora_unet_input_blocks_4_1_proj_in.oft_blocks", &[2, 2, 3], 1.0)],
+        &["oft_blocks has shape [2, 2, 3]"],
     );
     refused(
         &[("lora_unet_input_blocks_4_1_proj_in.a1.weight", &[2, 2], 1.0)],
-        &["a GLoRA, which is not applied"],
+        &["a GLoRA without all of its factors"],
+    );
+    refused(
+        &[("lora_unet_input_blocks_4_1_proj_in.weight", &[64], 1.0)],
+        &["an IA3 without all of its parts"],
+    );
+    refused(
+        &[(
+            "lora_unet_input_blocks_4_1_proj_in.oft_R.default.weight",
+            &[2, 2],
+            1.0,
+        )],
+        &["an OFT of PEFT, which is not applied"],
     );
 }
 
@@ -203,6 +215,38 @@ fn a_part_needs_a_yes() {
     let up = "lora_te1_text_model_encoder_layers_0_mlp_fc1.lora_up.weight";
     let words = refused(&[(up, &[64, 2], 1.0)]);
     assert!(words.contains("without its down matrix"), "{words}");
+
+    // So is what changes nothing: nobody looks at the last layer of the first text encoder.
+    let layer = |encoder: u8, layer: u8, matrix: &str| {
+        format!("lora_te{encoder}_text_model_encoder_layers_{layer}_self_attn_q_proj.lora_{matrix}.weight")
+    };
+    let names = [(1, 10), (1, 11), (2, 3)].map(|(encoder, i)| {
+        let width = if encoder == 1 { 32 } else { 64 };
+        (
+            layer(encoder, i, "down"),
+            [1, width],
+            layer(encoder, i, "up"),
+            [width, 1],
+        )
+    });
+    let tensors: Vec<(&str, &[usize], f32)> = names
+        .iter()
+        .flat_map(|(down, of_down, up, of_up)| {
+            [(down.as_str(), &of_down[..], 1.0), (up.as_str(), &of_up[..], 1.0)]
+        })
+        .collect();
+    write(&path, &tensors);
+    let lora = Lora::open(&path).unwrap();
+    lora.check(&base).unwrap();
+    let summary = lora.summary_for(&base);
+    assert_eq!(summary.n_modules, 2);
+    assert_eq!(
+        summary.notes(),
+        [
+            "`lora_te1_text_model_encoder_layers_11_self_attn_q_proj` is behind the layer of the first text encoder that \
+             SDXL looks at, and without effect"
+        ]
+    );
 
     // An embedding beside a whole LoRA is told, no more.
     write(

@@ -26,7 +26,7 @@ fn what_is_no_safetensors_file_is_named() {
         zip.extend([0; 40]);
         zip
     };
-    let cases: [(&[u8], &str); 24] = [
+    let cases: [(&[u8], &str); 33] = [
         (b"", "is empty"),
         (
             b"<!DOCTYPE html><html><head>",
@@ -46,7 +46,10 @@ fn what_is_no_safetensors_file_is_named() {
         ),
         (b"Unauthorized", "is a text, and no tensors"),
         (b"GGUF\x03\0\0\0\0\0\0\0", "is a GGUF file"),
-        (b"\x89PNG\r\n\x1a\n....", "is a PNG picture"),
+        (
+            b"\x89PNG\r\n\x1a\n....",
+            "is a PNG picture; expected a safetensors file",
+        ),
         (b"\xff\xd8\xff\xe0....", "is a JPEG picture"),
         (b"RIFF....WEBP", "is a WebP picture"),
         (b"GIF89a......", "is a GIF picture"),
@@ -59,6 +62,27 @@ fn what_is_no_safetensors_file_is_named() {
         (&tar, "is a tar archive"),
         (&archive("archive/data.pkl"), "is a pickled checkpoint"),
         (&archive("zora.safetensors"), "is a zip archive: unpack it first"),
+        (b"MZ\x90\0\x03\0\0\0\x04\0", "is a Windows program"),
+        (b"\x7fELF\x02\x01\x01\0\0", "is a Linux program"),
+        (b"SQLite format 3\0", "is an SQLite database"),
+        (b"\x93NUMPY\x01\0v\0{'descr'", "is a NumPy array"),
+        (
+            b"\0\x05\x16\x07\0\x02\0\0Mac OS X",
+            "use the file without `._` before its name",
+        ),
+        (b"d8:announce35:udp://x", "is a torrent"),
+        (
+            b"\x08\x07\x12\x07pytorch\x1a\x052.0.0",
+            "is an ONNX model, which is not read; use the safetensors file",
+        ),
+        (
+            &[0; 5000],
+            "is zeros where its header should be: the download was not finished",
+        ),
+        (
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0",
+            "is a document of Microsoft Office",
+        ),
         (&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], "is not a whole safetensors file"),
     ];
     for (bytes, expected) in cases {

@@ -234,15 +234,14 @@ fn the_file_of_a_folders_scheduler_says_it() {
 #[test]
 fn what_it_does_is_measured() {
     let mut base = BaseModel::built_in("tiny-xl").unwrap();
-    let behavior = base.observe().unwrap();
-    assert_eq!(behavior.is, Some(PredictionType::Epsilon), "{behavior:#?}");
-    base.confirm_prediction().unwrap();
+    let measured = base.measure().unwrap();
+    assert_eq!(measured.is, Some(Prediction::Epsilon), "{measured:#?}");
+    let predictions: Vec<Prediction> = measured.losses.iter().map(|reading| reading.prediction).collect();
+    assert_eq!(predictions, Prediction::ALL);
+    base.info.measured = Some(measured.clone());
     assert_eq!(base.info.warnings(), Vec::<String>::new());
     // A file that says something else is reported; what it says counts.
-    base.scheduler.prediction_type = PredictionType::VPrediction;
     base.info.predicts.prediction = Prediction::V;
-    base.confirm_prediction().unwrap();
-    assert_eq!(base.scheduler.prediction(), Prediction::V);
     assert_eq!(
         base.info.warnings(),
         ["scheduler_config.json says v-prediction, but it behaves like epsilon; it is taken as v-prediction"]
@@ -253,7 +252,10 @@ fn what_it_does_is_measured() {
         vae: None,
     };
     let mut set = BaseModel::open_with("tiny-xl", &options).unwrap();
-    set.confirm_prediction().unwrap();
+    // It does what it does, whatever it is taken for.
+    let again = set.measure().unwrap();
+    assert_eq!(again.is, measured.is);
+    set.info.measured = Some(again);
     assert_eq!(set.scheduler.prediction(), Prediction::Flow);
     assert_eq!(
         set.info.warnings(),

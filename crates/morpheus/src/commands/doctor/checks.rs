@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use agent::Measurements;
 use anyhow::Context as _;
 use dataset::decoder::Confinement;
 use orchestrator::{disk::Gauge, look_at_base};
@@ -19,7 +20,7 @@ use protocol::{
     system::default_min_free,
 };
 
-use crate::{bases, decoding, settings::Settings};
+use crate::{bases, decoding, paths, settings::Settings};
 
 const GIB: u64 = 1 << 30;
 /// The demo stays below this (server and agent together).
@@ -306,22 +307,32 @@ pub(super) fn bases(settings: &Settings) -> Vec<Finding> {
         // Database and objects have findings of their own.
         Err(_) => return vec![built_in],
     };
-    let others = settings.bases.iter().map(|(name, source)| {
+    let measurements = Measurements::at(&paths::work_dir());
+    let others = settings.bases.iter().map(|(name, base)| {
         let title = format!("base {name}");
-        let BaseSource::Path(path) = source else {
+        let (BaseSource::Path(path), None | Some(BaseSource::Path(_))) = (&base.source, &base.said.vae) else {
             return Finding::ok(
                 title,
-                format!("from {}; the server will check it", source.shown()),
+                format!("from {}; the server will check it", base.source.shown()),
             );
         };
-        match look_at_base(&places, Path::new(path), bases::inspect) {
-            Ok((base, _)) if base.notes.is_empty() => Finding::ok(title, described(path, &base)),
-            Ok((base, _)) => Finding::warning(
+        let looked = look_at_base(&places, Path::new(path), &base.said, bases::inspect);
+        let (facts, located) = match looked {
+            Ok(looked) => looked,
+            Err(problem) => {
+                return Finding::problem(title, problem, "correct the path, or remove this base model");
+            }
+        };
+        let contradiction = bases::contradiction(&located, &base.said, &measurements);
+        let notes: Vec<String> = facts.notes.iter().cloned().chain(contradiction).collect();
+        if notes.is_empty() {
+            Finding::ok(title, described(path, &facts))
+        } else {
+            Finding::warning(
                 title,
-                format!("{}; {}", described(path, &base), base.notes.join("; ")),
-                "check whether this is the file that you mean",
-            ),
-            Err(problem) => Finding::problem(title, problem, "correct the path, or remove this base model"),
+                format!("{}; {}", described(path, &facts), notes.join("; ")),
+                "check whether this is the file that you mean, or set what it predicts: NAME=SOURCE,prediction=…",
+            )
         }
     });
     std::iter::once(built_in).chain(others).collect()

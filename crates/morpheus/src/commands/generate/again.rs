@@ -110,10 +110,15 @@ fn read(picture: &Path) -> anyhow::Result<Found> {
     );
 }
 
-/// A picture of Morpheus: equal to the bit unless an option replaces something.
+/// A picture of Morpheus: equal to the bit unless an option replaces something, or sd-scripts drew it.
 fn ours(picture: &Path, made: Made, args: &Args) -> anyhow::Result<Plan> {
     let mut again = Again::default();
-    if made.program != PROGRAM {
+    if made.is_of_sd_scripts() {
+        again.notes.push(
+            "sd-scripts drew the picture, from noise that a GPU draws: it will be similar, not equal"
+                .to_owned(),
+        );
+    } else if made.program != PROGRAM {
         again.notes.push(format!(
             "the picture was drawn by {}, and this is {PROGRAM}: single bits may differ",
             made.program

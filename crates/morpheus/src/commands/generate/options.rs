@@ -1,7 +1,12 @@
 //! Options of `morpheus generate` that are more than a word or a number.
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
+use diffusion::lora::file_of;
 use protocol::seed::{self, InvalidSeed};
 
 /// A LoRA file and how strongly it is applied.
@@ -26,7 +31,8 @@ impl FromStr for LoraFile {
             parsed.ok_or_else(|| format!("the weight must be a number from -4 to 4, not `{weight}`"))
         };
         Ok(Self {
-            path: PathBuf::from(path),
+            // Of a folder that PEFT wrote, the file in it.
+            path: file_of(Path::new(path)),
             weight: weight.map(read).transpose()?,
         })
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use diffusion::{
     lora::edit::{
-        Edited, Source, Storage, Summary,
+        Context, Edited, Source, Storage, Summary,
         apply::Applied,
         blocks::BlockWeights,
         convert::{self, Names},
@@ -14,7 +14,7 @@ use diffusion::{
         merge::{self, Method, Projection, Weighted},
         open_base, resize, weigh,
     },
-    weights::Rounding,
+    weights::{Checkpoint, Rounding},
 };
 use serde::Serialize;
 use trainer::{merged_base::write_merged, metadata::write_stored_lora, tensor_file::write_atomically};
@@ -111,12 +111,15 @@ pub(super) struct MergeArgs {
     method: Option<MethodName>,
     #[command(flatten)]
     keep: KeepArgs,
-    /// Strength of NP-LoRA's projection: 0 is a plain sum, `inf` removes all that the style does [default: inf]
+    /// Strength of NP-LoRA's projection: 0 is a plain sum, `inf` removes all along the style's directions [default: 0.5]
     #[arg(long, value_name = "MU", value_parser = strength)]
     strength: Option<f64>,
     /// Share of the style's Frobenius norm whose directions NP-LoRA protects [default: 1]
     #[arg(long, value_name = "SHARE", value_parser = share)]
     protect: Option<f64>,
+    /// Base model that a DoRA's change is computed beside: `tiny-xl`, a single-file SDXL checkpoint, or a diffusers folder
+    #[arg(long, value_name = "NAME|PATH", conflicts_with = "into")]
+    base: Option<String>,
     /// Merge into this base model instead: `tiny-xl`, a single-file SDXL checkpoint, or a diffusers folder
     #[arg(long, value_name = "NAME|PATH", conflicts_with_all = ["method", "rank", "conv_rank", "energy", "strength", "protect", "dtype"])]
     into: Option<String>,
@@ -135,10 +138,13 @@ enum MethodName {
 
 #[derive(clap::Args)]
 pub(super) struct ResizeArgs {
-    /// A LoRA file
+    /// A LoRA file; of a LoHa, LoKr, DoRA or full difference it makes a plain LoRA
     file: PathBuf,
     #[command(flatten)]
     keep: KeepArgs,
+    /// Base model that a DoRA's change is computed beside: `tiny-xl`, a single-file SDXL checkpoint, or a diffusers folder
+    #[arg(long, value_name = "NAME|PATH")]
+    base: Option<String>,
     #[command(flatten)]
     dtype: DtypeArgs,
     #[command(flatten)]
@@ -290,7 +296,13 @@ pub(super) fn merge(args: &MergeArgs) -> anyhow::Result<()> {
     if let Some(base) = &args.into {
         return merge_into(base, &weighted, &args.out);
     }
-    let edited = merge::merge(&weighted, args.method()?, args.dtype.storage())?;
+    let base = args.base.as_deref().map(open_base).transpose()?;
+    let edited = merge::merge(
+        &weighted,
+        args.method()?,
+        args.dtype.storage(),
+        &beside(base.as_ref()),
+    )?;
     args.out.write(edited)
 }
 
@@ -310,10 +322,13 @@ impl MergeArgs {
             (MethodName::Svd, None) => {
                 bail!("--method svd needs --rank, --frobenius, --cumulative or --ratio")
             }
-            (MethodName::NpLora, None) if self.loras.len() >= 2 => Ok(Method::Project(Projection {
-                strength: self.strength.unwrap_or(f64::INFINITY),
-                share: self.protect.unwrap_or(1.0),
-            })),
+            (MethodName::NpLora, None) if self.loras.len() >= 2 => {
+                let paper = Projection::default();
+                Ok(Method::Project(Projection {
+                    strength: self.strength.unwrap_or(paper.strength),
+                    share: self.protect.unwrap_or(paper.share),
+                }))
+            }
             (MethodName::NpLora, None) => {
                 bail!(
                     "--method np-lora needs at least two files: the style first, then what it must not disturb"
@@ -348,8 +363,17 @@ pub(super) fn resize(args: &ResizeArgs) -> anyhow::Result<()> {
     let keep = args.keep.keep();
     let keep = keep.context("say how much is kept: --rank, --frobenius, --cumulative or --ratio")?;
     let source = Source::open(&args.file)?;
-    args.out
-        .write(resize::resize(&source, &keep, args.dtype.storage())?)
+    let base = args.base.as_deref().map(open_base).transpose()?;
+    let resized = resize::resize(&source, &keep, args.dtype.storage(), &beside(base.as_ref()))?;
+    args.out.write(resized)
+}
+
+/// What an edit has beside the files.
+fn beside(base: Option<&Checkpoint>) -> Context<'_> {
+    match base {
+        None => Context::default(),
+        Some(base) => Context::default().with_base(base),
+    }
 }
 
 pub(super) fn extract(args: &ExtractArgs) -> anyhow::Result<()> {

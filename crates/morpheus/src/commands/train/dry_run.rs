@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
-use agent::kohya::{
-    base::Located,
-    plan::{Memory, Plan, Request},
+use agent::{
+    Measurements,
+    kohya::{
+        base::Located,
+        plan::{Memory, Plan, Request},
+    },
 };
 use anyhow::Context as _;
 use serde_json::json;
@@ -35,8 +38,8 @@ pub(super) fn plan(setup: &Setup, folder: &Path) -> anyhow::Result<Plan> {
     let base = Located::find(
         &setup.base,
         &setup.base_options,
-        setup.recipe.base_model(),
-        &folder,
+        &Measurements::at(&paths::work_dir()),
+        (setup.recipe.base_model(), &folder),
     )
     .context("base_model")?;
     Plan::new(&Request {
@@ -50,6 +53,7 @@ pub(super) fn plan(setup: &Setup, folder: &Path) -> anyhow::Result<Plan> {
         tokenizers: &setup.kohya.tokenizers(),
         precision: setup.kohya.kohya_precision,
         memory: Memory::Planned,
+        start_from: setup.start_from.as_deref(),
         resume: None,
     })
     .context("sd-scripts cannot train this recipe")

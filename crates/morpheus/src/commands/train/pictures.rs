@@ -51,6 +51,7 @@ impl Pictures {
                 height: item.height,
                 caption: item.caption,
                 split,
+                showing: dataset::ingest::showing(&item.file_name),
             }));
         }
         let manifest = split::freeze(DatasetVersionId::new(), items)?;
@@ -70,7 +71,8 @@ impl Pictures {
     /// Captions to render previews of; of held-out pictures if there are any.
     pub(super) fn captions(&self) -> Vec<String> {
         let of = |split| {
-            let items = self.manifest.items.iter().filter(move |item| item.split == split);
+            let is_meant = move |item: &&ManifestItem| item.split == split && !item.showing.regularization;
+            let items = self.manifest.items.iter().filter(is_meant);
             items
                 .map(|item| item.caption.clone())
                 .filter(|caption| !caption.is_empty())
@@ -101,21 +103,30 @@ fn ingest(path: &Path, folder: &Path, decoder: &Decoder) -> anyhow::Result<Inges
     Ok(batch.finish())
 }
 
-/// The files of a folder by name, or a single file.
+/// The files below a folder by their names there, or a single file. Links to folders are not followed.
 fn files(path: &Path) -> anyhow::Result<BTreeMap<String, PathBuf>> {
-    let named = |path: PathBuf| Some((path.file_name()?.to_string_lossy().into_owned(), path));
-    if !path.is_dir() {
-        return Ok(named(path.to_owned()).into_iter().collect());
-    }
-    let failed = || format!("failed to read the folder `{}`", path.display());
     let mut files = BTreeMap::new();
-    for entry in fs::read_dir(path).with_context(failed)? {
-        let entry = entry.with_context(failed)?.path();
-        if entry.is_file() {
-            files.extend(named(entry));
-        }
+    if path.is_dir() {
+        list(path, "", &mut files)?;
+    } else {
+        let name = path.file_name().unwrap_or_default();
+        files.insert(name.to_string_lossy().into_owned(), path.to_owned());
     }
     Ok(files)
+}
+
+fn list(folder: &Path, within: &str, files: &mut BTreeMap<String, PathBuf>) -> anyhow::Result<()> {
+    let failed = || format!("failed to read the folder `{}`", folder.display());
+    for entry in fs::read_dir(folder).with_context(failed)? {
+        let entry = entry.with_context(failed)?;
+        let name = format!("{within}{}", entry.file_name().to_string_lossy());
+        if entry.file_type().with_context(failed)?.is_dir() {
+            list(&entry.path(), &format!("{name}/"), files)?;
+        } else if entry.path().is_file() {
+            files.insert(name, entry.path());
+        }
+    }
+    Ok(())
 }
 
 fn nothing_taken(report: &IngestReport) -> String {

@@ -2,11 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
+use dataset::epoch::Epoch;
 use prompt::{Prompt, Reading};
 use protocol::{
-    preset::{BaseClass, Preset},
-    recipe::{Engine, ParameterOverrides, Recipe, RecipeRequest},
+    base::Traces,
+    dataset::ManifestItem,
+    preset::{BaseClass, Family, Preset},
+    recipe::{Engine, ParameterOverrides, Recipe, RecipeRequest, steps_of_epochs},
+    sample::{PromptLine, SamplePrompt},
 };
 use serde::Deserialize;
 
@@ -24,6 +28,9 @@ pub(super) struct RecipeFile {
     /// What the LoRA is for.
     #[serde(default)]
     preset: Preset,
+    /// The family of base models whose preset is taken. Left out: the one that the base is recognized as.
+    #[serde(default)]
+    family: Option<Family>,
     /// What computes it.
     #[serde(default)]
     pub(super) engine: Engine,
@@ -32,21 +39,50 @@ pub(super) struct RecipeFile {
     /// Another one, whose pictures are never trained on. Left out: some of the dataset are held out.
     #[serde(default)]
     pub(super) held_out: Option<PathBuf>,
-    /// Prompts of the preview pictures. Left out: captions of the dataset.
+    /// Length in epochs, in place of n_views and n_steps of the parameters.
     #[serde(default)]
-    sample_prompts: Vec<String>,
+    n_epochs: Option<u32>,
+    /// The preview pictures: prompts, or tables with a prompt and what else is chosen. Left out: captions of the dataset.
+    #[serde(default, deserialize_with = "protocol::sample::deserialize_request")]
+    sample_prompts: Vec<SamplePrompt>,
+    /// A file with more of them, one on a line, as sd-scripts has them: `zora --n blurry --w 832 --h 1216 --d 7 --l 5 --s 28`.
+    #[serde(default)]
+    sample_prompts_file: Option<PathBuf>,
     /// Replaces the preset's hyperparameters.
     #[serde(default)]
     parameters: ParameterOverrides,
 }
 
 impl RecipeFile {
-    pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
+    /// What the file says, with its paths as they stand in it.
+    fn parse(path: &Path) -> anyhow::Result<Self> {
         let shown = path.display();
         let text =
             std::fs::read_to_string(path).with_context(|| format!("failed to read the recipe `{shown}`"))?;
-        let mut file: Self =
-            toml::from_str(&text).with_context(|| format!("the recipe `{shown}` is invalid"))?;
+        toml::from_str(&text).with_context(|| format!("the recipe `{shown}` is invalid"))
+    }
+
+    /// The recipe of a file by itself: neither its pictures nor its base model are looked at. The family of the base is
+    /// told by its name.
+    pub(super) fn alone(path: &Path) -> anyhow::Result<Recipe> {
+        let file = Self::parse(path)?;
+        if file.n_epochs.is_some() {
+            bail!(
+                "n_epochs: says nothing without the pictures: replace it by n_views or n_steps of [parameters]"
+            );
+        }
+        let traces = Traces {
+            class: (file.base_model == "tiny-xl").then_some(BaseClass::Tiny),
+            names: vec![file.base_model.as_str()],
+            ..Traces::default()
+        };
+        let family = traces.family().0;
+        file.resolve(family, Vec::new(), &[])
+    }
+
+    pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
+        let shown = path.display();
+        let mut file = Self::parse(path)?;
         // Paths in a file are relative to the file.
         let folder = path.parent().unwrap_or(Path::new(""));
         for (field, path) in [
@@ -62,19 +98,28 @@ impl RecipeFile {
                 );
             }
         }
+        if let Some(prompts) = &file.sample_prompts_file {
+            file.sample_prompts.extend(read_prompts(&folder.join(prompts))?);
+        }
         if file.base_model != "tiny-xl" {
             file.base_model = folder.join(&file.base_model).to_string_lossy().into_owned();
         }
         Ok(file)
     }
 
-    /// Completes the file with its preset and checks every field. `captions` stand in for missing prompts.
-    pub(super) fn resolve(self, base: BaseClass, captions: Vec<String>) -> anyhow::Result<Recipe> {
+    /// Completes the file with its preset and checks every field. `captions` stand in for missing prompts, and `items`
+    /// tell how long an epoch is.
+    pub(super) fn resolve(
+        self,
+        base: impl Into<Family>,
+        captions: Vec<String>,
+        items: &[ManifestItem],
+    ) -> anyhow::Result<Recipe> {
         let base_name = Path::new(&self.base_model).file_stem().map_or_else(
             || self.base_model.clone(),
             |stem| stem.to_string_lossy().into_owned(),
         );
-        let request = RecipeRequest {
+        let mut request = RecipeRequest {
             engine: self.engine,
             base_model: base_name,
             name: self.name,
@@ -83,24 +128,64 @@ impl RecipeFile {
             overrides: self.parameters,
             sample_prompts: if self.sample_prompts.is_empty() {
                 // Captions are letters, brackets among them.
-                captions.iter().map(|caption| prompt::escaped(caption)).collect()
+                captions
+                    .iter()
+                    .map(|caption| prompt::escaped(caption).into())
+                    .collect()
             } else {
                 check_prompts(&self.sample_prompts)?;
                 self.sample_prompts
             },
+            // The file of a LoRA beside, not a version that a server knows.
+            start_from: None,
         };
-        Ok(Recipe::resolve(request, base)?)
+        let family = self.family.unwrap_or(base.into());
+        if let Some(n_epochs) = self.n_epochs {
+            // How many steps an epoch has follows from the batch size, which may be the preset's.
+            let recipe = Recipe::resolve(request.clone(), family)?;
+            let epoch = Epoch::of(items, recipe.parameters());
+            let n_steps = steps_of_epochs(n_epochs, epoch.n_steps, &request.overrides)?;
+            request.overrides.n_steps = Some(i64::from(n_steps));
+        }
+        Ok(Recipe::resolve(request, family)?)
     }
 }
 
-/// Previews are drawn with the LoRA that is trained alone.
-fn check_prompts(prompts: &[String]) -> anyhow::Result<()> {
-    for (index, text) in prompts.iter().enumerate() {
-        if let Some(tag) = Prompt::read(text, Reading::Language).first_tag() {
+/// Reads prompts as sd-scripts' `--sample_prompts` has them in a text file.
+fn read_prompts(path: &Path) -> anyhow::Result<Vec<SamplePrompt>> {
+    let shown = path.display();
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("failed to read the prompts `{shown}`"))?;
+    let mut samples = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let number = number + 1;
+        let line =
+            PromptLine::read(line).map_err(|err| anyhow!("line {number} of the prompts `{shown}`: {err}"))?;
+        let Some(PromptLine { sample, left_out }) = line else {
+            continue;
+        };
+        if !left_out.is_empty() {
             bail!(
-                "sample_prompts[{index}]: `{tag}` names a LoRA, and previews show the LoRA that is trained alone: remove \
-                 the tag, or write `\\{tag}` for letters"
+                "line {number} of the prompts `{shown}`: {} has no counterpart here: remove it",
+                left_out.join(", ")
             );
+        }
+        samples.push(sample);
+    }
+    Ok(samples)
+}
+
+/// Previews are drawn with the LoRA that is trained alone.
+fn check_prompts(samples: &[SamplePrompt]) -> anyhow::Result<()> {
+    for (index, sample) in samples.iter().enumerate() {
+        let negative = sample.negative_prompt.as_deref().unwrap_or_default();
+        for text in [sample.prompt.as_str(), negative] {
+            if let Some(tag) = Prompt::read(text, Reading::Language).first_tag() {
+                bail!(
+                    "sample_prompts[{index}]: `{tag}` names a LoRA, and previews show the LoRA that is trained alone: \
+                     remove the tag, or write `\\{tag}` for letters"
+                );
+            }
         }
     }
     Ok(())

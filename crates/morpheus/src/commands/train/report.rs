@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use agent::engine::Trained;
+use dataset::epoch::Epoch;
 use protocol::{
     agent::{ArtifactKind, Report},
     dataset::Split,
+    recipe::Recipe,
 };
 use serde_json::{Value, json};
 
@@ -43,6 +45,22 @@ impl Reporter {
         ));
     }
 
+    /// The length of a training in each of its units, and what was chosen without effect.
+    pub(super) fn recipe(&self, recipe: &Recipe, pictures: &Pictures) {
+        let p = recipe.parameters();
+        let per_epoch = Epoch::of(&pictures.manifest.items, p).n_steps;
+        self.screen.say(format_args!(
+            "{} steps of {} pictures: {} views, {} epochs",
+            p.n_steps,
+            p.pictures_per_step(),
+            p.n_steps.saturating_mul(p.pictures_per_step()),
+            p.n_steps.div_ceil(per_epoch)
+        ));
+        for note in p.notes() {
+            self.screen.say(format_args!("note: {note}"));
+        }
+    }
+
     pub(super) fn report(&self, report: &Report) -> anyhow::Result<()> {
         if self.json {
             return output::json(report);
@@ -58,7 +76,7 @@ impl Reporter {
                 self.screen.training_is_over();
                 verdict::show(verdict, &self.screen);
             }
-            Report::Stage { .. } | Report::Finalizing | Report::Unknown => {}
+            Report::Stage { .. } | Report::Finalizing | Report::Measured { .. } | Report::Unknown => {}
         }
         Ok(())
     }

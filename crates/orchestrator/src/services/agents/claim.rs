@@ -14,6 +14,7 @@ use store::{
     artifacts::Artifact,
     attempts::{self, Claimant, NewAttempt, Subject},
     datasets,
+    edits::{self, EditEnd},
     generations::{self, GenerationEnd, GenerationState},
     jobs, metrics, models,
     objects::UrlOptions,
@@ -24,7 +25,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     Granted,
-    fit::{lack, out_of_step},
+    fit::{ignores, lack, may_ignore, out_of_step},
     own_attempt,
 };
 use crate::{
@@ -43,12 +44,22 @@ const MAX_WAIT_SECONDS: u32 = 60;
 /// Signed URLs in an assignment are valid for this long; the agent downloads its files when it begins.
 pub(crate) const FETCH_TIME: TimeDelta = TimeDelta::hours(6);
 
-/// Whether its pictures show all of a prompt.
-fn reads_prompts(machine: &Machine) -> bool {
-    machine.protocol.version >= Protocol::READS_PROMPTS
+/// What a machine gets wrong about pictures.
+fn misreads(machine: &Machine) -> Option<&'static str> {
+    let version = machine.protocol.version;
+    if version < Protocol::READS_PROMPTS {
+        Some("this machine runs a version of morpheus that reads prompts in another way: update it")
+    } else if version < Protocol::KNOWS_OF_BASES {
+        Some(
+            "this machine runs a version of morpheus that does not heed the prediction and the VAE that are set for a base \
+             model: update it",
+        )
+    } else {
+        None
+    }
 }
 
-/// The agent that renders pictures here is one that the provider `local` started.
+/// The agent that renders pictures and makes files out of others here is one that the provider `local` started.
 const WORKER_PROVIDER: &str = "local";
 
 impl Orchestrator {
@@ -91,14 +102,20 @@ impl Orchestrator {
                 };
                 self.claim_of_pool(agent, owner, token, machine).await
             }
-            AgentWork::Generations if wants(WorkKind::Generate) => {
+            AgentWork::Generations if wants(WorkKind::Generate) || wants(WorkKind::Edit) => {
                 if let Some(mismatch) = out_of_step(request.machine.as_ref()) {
                     return Err(ServiceError::Conflict(format!("this machine {mismatch}")));
                 }
-                if !request.machine.as_ref().is_some_and(reads_prompts) {
-                    return Err(ServiceError::Conflict(
-                        "this machine runs a version of morpheus that reads prompts in another way: update it".into(),
-                    ));
+                if wants(WorkKind::Edit)
+                    && let Some(assignment) = self.claim_edit(agent).await?
+                {
+                    return Ok(Some(assignment));
+                }
+                if !wants(WorkKind::Generate) {
+                    return Ok(None);
+                }
+                if let Some(mistake) = request.machine.as_ref().and_then(misreads) {
+                    return Err(ServiceError::Conflict(mistake.to_owned()));
                 }
                 self.claim_generation(agent).await
             }
@@ -116,9 +133,22 @@ impl Orchestrator {
     ) -> ServiceResult<Option<Assignment>> {
         let tx = self.store.begin().await?;
         let attempt = own_attempt(&tx, agent, id).await?;
-        if let Subject::Job(job) = attempt.subject
-            && let Some(lack) = lack(machine, &jobs::state(&tx, job).await?.recipe)
-        {
+        let lack = match attempt.subject {
+            Subject::Job(job) => {
+                let state = jobs::state(&tx, job).await?;
+                let base = self.base_demand(&tx, state.recipe.base_model()).await?;
+                let lack = match lack(machine, &state.recipe, base) {
+                    None if may_ignore(machine) => {
+                        let manifest = datasets::manifest(&tx, state.dataset_version_id).await?;
+                        ignores(machine, &manifest)
+                    }
+                    lack => lack,
+                };
+                lack.map(|lack| (job, lack))
+            }
+            Subject::Generation(_) | Subject::Edit(_) => None,
+        };
+        if let Some((job, lack)) = lack {
             let detail = format!("the machine of `{}` {lack}", attempt.provider);
             tracing::warn!(job.id = %job, attempt.id = %id, detail, "an agent cannot do its attempt");
             let end = AttemptEnd::new(Outcome::Failed, detail.clone());
@@ -145,8 +175,12 @@ impl Orchestrator {
             // Nothing was started: the reconciler ends it.
             return Ok(None);
         }
+        let start_from = match job.recipe.start_from() {
+            Some(version) => Some(models::file(&tx, job.owner, version).await?),
+            None => None,
+        };
         let base = self.base(&tx, job.recipe.base_model()).await?;
-        let base = self.base_location(&base, &attempt.provider)?;
+        let (base, base_known) = self.base_location(&base, &attempt.provider)?;
         let granted = self.grant(&tx, &attempt).await?;
         let fence = attempts::claim(&tx, id, granted.until).await?;
         apply(&tx, &job, Input::Claimed, None).await?;
@@ -163,10 +197,14 @@ impl Orchestrator {
         let work = TrainWork {
             job_id,
             base,
+            base_known,
             recipe: job.recipe,
             manifest,
             picture_urls,
             resume_from: checkpoint.as_ref().map(|file| self.stored_file(file)),
+            start_from: start_from
+                .filter(|_| checkpoint.is_none())
+                .map(|file| self.fetched(&file.key, file.size_bytes)),
         };
         tx.commit().await?;
         tracing::info!(job.id = %job_id, attempt.id = %id, fence, start_step, "attempt claimed");
@@ -207,6 +245,41 @@ impl Orchestrator {
         }
     }
 
+    async fn claim_edit(&self, agent: &AgentCredential) -> ServiceResult<Option<Assignment>> {
+        loop {
+            if self.disk.is_short() || edits::n_queued(&self.store).await? == 0 {
+                return Ok(None);
+            }
+            let tx = self.store.begin().await?;
+            let Some(edit) = queue::claim_edit(&tx).await? else {
+                return Ok(None);
+            };
+            let work = match self.edit_work(&tx, &edit, WORKER_PROVIDER).await {
+                Ok(work) => work,
+                Err(ServiceError::Conflict(reason)) => {
+                    edits::end_attempt(&tx, edit.id, EditEnd::Failed(reason)).await?;
+                    tx.commit().await?;
+                    continue;
+                }
+                Err(err) => return Err(err),
+            };
+            let new = NewAttempt {
+                subject: Subject::Edit(edit.id),
+                n: edit.n_attempts,
+                provider: WORKER_PROVIDER,
+                claimant: Claimant::Worker(agent),
+                start_step: 0,
+            };
+            let attempt = attempts::open(&tx, new).await?;
+            let granted = self.grant(&tx, &attempt).await?;
+            let fence = attempts::claim(&tx, attempt.id, granted.until).await?;
+            tx.commit().await?;
+            tracing::info!(edit.id = %edit.id, attempt.id = %attempt.id, "edit claimed");
+            let work = Work::Edit(Box::new(work));
+            return Ok(Some(assignment(attempt.id, fence, granted, work)));
+        }
+    }
+
     async fn generate_work(&self, tx: &Tx, generation: &GenerationState) -> ServiceResult<GenerateWork> {
         let unfilled = || StoreError::Corrupt {
             what: "generations.request",
@@ -214,7 +287,7 @@ impl Orchestrator {
         };
         let mut request = generation.request.filled_in().ok_or_else(unfilled)?;
         let base = self.base(tx, &request.base_model).await?;
-        let base = self.base_location(&base, WORKER_PROVIDER)?;
+        let (base, base_known) = self.base_location(&base, WORKER_PROVIDER)?;
         let mut lora_files = Vec::with_capacity(request.loras.len());
         for lora in &mut request.loras {
             let file = models::file(tx, generation.owner, lora.model_version_id).await?;
@@ -226,6 +299,7 @@ impl Orchestrator {
             generation_id: generation.id,
             request,
             base,
+            base_known,
             lora_files,
         })
     }
@@ -248,7 +322,7 @@ impl Orchestrator {
         self.fetched(&file.key, file.size_bytes)
     }
 
-    fn fetched(&self, key: &BlobKey, size_bytes: u64) -> StoredFile {
+    pub(in crate::services) fn fetched(&self, key: &BlobKey, size_bytes: u64) -> StoredFile {
         StoredFile {
             url: self.store.objects().get_url(key, &UrlOptions::fetch(FETCH_TIME)),
             sha256: key.sha256(),

@@ -1,12 +1,16 @@
 //! Whether an agent can do a training: pure decisions based on the description of its machine.
 
 use protocol::{
-    machine::{DeviceKind, LoraKind, Machine, Protocol},
+    dataset::Manifest,
+    machine::{DeviceKind, Machine, Protocol},
+    parameters::Words as _,
     preset::BaseClass,
     recipe::{Engine, Recipe},
+    sample::SamplePrompt,
     spend::RentalWish,
 };
 
+use super::super::BaseDemand;
 use crate::rentals::estimate;
 
 /// Why an agent gets no work at all; the text follows the name of the machine. An agent that does not describe its
@@ -18,7 +22,7 @@ pub(super) fn out_of_step(machine: Option<&Machine>) -> Option<String> {
 }
 
 /// What a machine of any provider lacks for this training; the text follows the name of the machine.
-pub(super) fn lack(machine: Option<&Machine>, recipe: &Recipe) -> Option<String> {
+pub(super) fn lack(machine: Option<&Machine>, recipe: &Recipe, base: BaseDemand) -> Option<String> {
     if let Some(mismatch) = out_of_step(machine) {
         return Some(mismatch);
     }
@@ -34,20 +38,61 @@ pub(super) fn lack(machine: Option<&Machine>, recipe: &Recipe) -> Option<String>
     if let Some(unknown) = unknown(machine.protocol.version, recipe) {
         return Some(unknown);
     }
-    // The only kind that a recipe can ask for.
-    if !machine.lora_kinds.contains(&LoraKind::Lora) {
-        return Some("cannot train a LoRA of this kind (`lora`)".to_owned());
+    if base.is_spoken_of && machine.protocol.version < Protocol::KNOWS_OF_BASES {
+        return Some(format!(
+            "runs a version of morpheus that does not heed the prediction and the VAE that are set for `{}` (it speaks \
+             version {} of the agent protocol, and this training needs at least {}): update morpheus there",
+            recipe.base_model(),
+            machine.protocol.version,
+            Protocol::KNOWS_OF_BASES
+        ));
     }
-    None
+    let kind = recipe.parameters().kind;
+    let is_able = machine.lora_kinds.contains(&kind);
+    (!is_able).then(|| format!("cannot train a LoRA of this kind (`{}`)", kind.word()))
 }
 
-/// Which hyperparameter of the training agents of this version of the protocol would ignore.
+/// What a machine's agent would ignore of the pictures of a training.
+pub(super) fn ignores(machine: Option<&Machine>, manifest: &Manifest) -> Option<String> {
+    let version = machine
+        .map_or(Protocol::UNSAID, |machine| machine.protocol)
+        .version;
+    (version < Protocol::READS_REPEATS && manifest.is_uneven()).then(|| {
+        format!(
+            "runs a version of morpheus that knows neither repeats nor regularization pictures (it speaks version {version} of \
+             the agent protocol, and this training needs at least {}): update morpheus there",
+            Protocol::READS_REPEATS
+        )
+    })
+}
+
+/// Whether only the pictures can tell if a machine's agent would ignore something of them.
+pub(super) fn may_ignore(machine: Option<&Machine>) -> bool {
+    machine.is_none_or(|machine| machine.protocol.version < Protocol::READS_REPEATS)
+}
+
+/// What of the training agents of this version of the protocol would ignore or not read.
 fn unknown(version: u32, recipe: &Recipe) -> Option<String> {
-    let unknown = recipe.unknown_to(version)?;
+    let are_plain = recipe.sample_prompts().iter().all(SamplePrompt::is_plain);
+    if version < Protocol::READS_SAMPLES && !are_plain {
+        return Some(format!(
+            "runs a version of morpheus that knows no settings of single previews (it speaks version {version} of the agent \
+             protocol, and this training needs at least {}): update morpheus there",
+            Protocol::READS_SAMPLES
+        ));
+    }
+    if version < Protocol::STARTS_FROM_LORAS && recipe.start_from().is_some() {
+        return Some(format!(
+            "runs a version of morpheus that begins every training with a LoRA that changes nothing (it speaks version \
+             {version} of the agent protocol, and this training needs at least {}): update morpheus there",
+            Protocol::STARTS_FROM_LORAS
+        ));
+    }
+    let (unknown, since) = recipe.unknown_to(version)?;
     Some(format!(
         "runs a version of morpheus that does not know `{}` (it speaks version {version} of the agent protocol, and this \
          training needs at least {}): update morpheus there",
-        unknown.name, unknown.since
+        unknown.name, since
     ))
 }
 
@@ -55,10 +100,10 @@ fn unknown(version: u32, recipe: &Recipe) -> Option<String> {
 pub(super) fn unfit(
     machine: &Machine,
     recipe: &Recipe,
-    class: BaseClass,
+    base: BaseDemand,
     wish: &RentalWish,
 ) -> Option<String> {
-    if let Some(lack) = lack(Some(machine), recipe) {
+    if let Some(lack) = lack(Some(machine), recipe, base) {
         return Some(lack);
     }
     let missing: Vec<&str> = wish
@@ -70,13 +115,13 @@ pub(super) fn unfit(
     if !missing.is_empty() {
         return Some(format!("is not labeled {}", missing.join(", ")));
     }
-    if class == BaseClass::Tiny {
+    if base.class == BaseClass::Tiny {
         return None;
     }
     if recipe.engine() == Engine::Kohya && !machine.devices.contains(&DeviceKind::Cuda) {
         return Some("has no GPU".to_owned());
     }
-    let needed = estimate::memory_gb(recipe, class);
+    let needed = estimate::memory_gb(recipe, base.class);
     let memory_gb = machine.memory_gb.filter(|memory_gb| *memory_gb < needed)?;
     Some(format!(
         "has {memory_gb} GB of GPU memory, and this training needs about {needed}"
@@ -87,22 +132,25 @@ pub(super) fn unfit(
 mod tests {
     use protocol::{
         machine::{DeviceKind, LoraKind, Machine, Protocol},
-        preset::{BaseClass, Preset},
-        recipe::{Engine, ParameterOverrides, Recipe, RecipeRequest},
+        preset::BaseClass,
+        recipe::{Engine, Recipe, RecipeRequest},
+        sample::SamplePrompt,
         spend::RentalWish,
     };
 
-    use super::{lack, unfit, unknown};
+    use super::{BaseDemand, lack, unfit, unknown};
+
+    const PLAIN: BaseDemand = BaseDemand {
+        class: BaseClass::Sdxl,
+        is_spoken_of: false,
+    };
 
     fn recipe(engine: Engine) -> Recipe {
         let request = RecipeRequest {
             engine,
             base_model: "sdxl".to_owned(),
             name: "zora".to_owned(),
-            trigger_word: None,
-            preset: Preset::default(),
-            overrides: ParameterOverrides::default(),
-            sample_prompts: Vec::new(),
+            ..RecipeRequest::default()
         };
         Recipe::resolve(request, BaseClass::Sdxl).unwrap()
     }
@@ -126,7 +174,7 @@ mod tests {
         let mut machine = attic();
         let mut wish = RentalWish::default();
         let why = |machine: &Machine, recipe: &Recipe, wish: &RentalWish| {
-            unfit(machine, recipe, BaseClass::Sdxl, wish).unwrap_or_default()
+            unfit(machine, recipe, PLAIN, wish).unwrap_or_default()
         };
         assert_eq!(why(&machine, &native, &wish), "");
         wish.labels = vec!["quiet".to_owned(), "large".to_owned()];
@@ -145,7 +193,7 @@ mod tests {
     #[test]
     fn what_an_agent_cannot_do_is_named_wherever_it_is() {
         let native = recipe(Engine::Native);
-        let why = |machine: &Machine| lack(Some(machine), &native).unwrap_or_default();
+        let why = |machine: &Machine| lack(Some(machine), &native, PLAIN).unwrap_or_default();
         assert_eq!(why(&attic()), "");
         let other_kinds = Machine {
             lora_kinds: Vec::new(),
@@ -173,7 +221,7 @@ mod tests {
             "{}",
             why(&new)
         );
-        assert!(lack(None, &native).is_some_and(|why| why.contains("too old")));
+        assert!(lack(None, &native, PLAIN).is_some_and(|why| why.contains("too old")));
     }
 
     #[test]
@@ -182,8 +230,47 @@ mod tests {
         assert_eq!(unknown(Protocol::CURRENT.version, &native), None);
         let why = unknown(0, &native).unwrap_or_default();
         assert!(
-            why.contains("does not know `rank` (it speaks version 0 of the agent protocol, and this training needs at least 1)"),
+            why.contains("does not know `n_warmup_steps` (it speaks version 0 of the agent protocol, and this training needs at least 1)"),
             "{why}"
         );
+    }
+
+    #[test]
+    fn an_agent_that_does_not_heed_what_is_said_of_a_base_gets_no_training_on_it() {
+        let native = recipe(Engine::Native);
+        let spoken_of = BaseDemand {
+            is_spoken_of: true,
+            ..PLAIN
+        };
+        let mut machine = attic();
+        assert_eq!(lack(Some(&machine), &native, spoken_of), None);
+        machine.protocol.version = Protocol::KNOWS_OF_BASES - 1;
+        assert_eq!(lack(Some(&machine), &native, PLAIN), None);
+        let why = lack(Some(&machine), &native, spoken_of).unwrap_or_default();
+        assert!(
+            why.contains("does not heed the prediction and the VAE that are set for `sdxl`"),
+            "{why}"
+        );
+    }
+
+    #[test]
+    fn previews_with_settings_go_to_agents_that_read_them() {
+        let with = |sample_prompts: Vec<SamplePrompt>| {
+            let request = RecipeRequest {
+                base_model: "sdxl".to_owned(),
+                name: "zora".to_owned(),
+                sample_prompts,
+                ..RecipeRequest::default()
+            };
+            Recipe::resolve(request, BaseClass::Sdxl).unwrap()
+        };
+        assert_eq!(unknown(3, &with(vec!["zora".into()])), None);
+        let wide = SamplePrompt {
+            width: Some(1216),
+            ..SamplePrompt::from("zora")
+        };
+        let why = unknown(3, &with(vec![wide.clone()])).unwrap_or_default();
+        assert!(why.contains("this training needs at least 4"), "{why}");
+        assert_eq!(unknown(4, &with(vec![wide])), None);
     }
 }

@@ -3,12 +3,15 @@
 use protocol::{
     AttemptId, JobId,
     agent::{AgentEvent, Directive, Heartbeat, HeartbeatReply, Report},
+    base::Measured,
+    edit::EditProgress,
     event::Event,
     phase::Phase,
 };
 use store::{
-    Tx,
+    StoreError, Tx,
     attempts::{self, Attempt, Subject},
+    bases, edits,
     events::{self, NewEvent},
     jobs::{self, JobState, Requested},
     metrics,
@@ -62,6 +65,23 @@ impl Orchestrator {
                 directives(&state, pauses)
             }
             Subject::Generation(_) => Vec::new(),
+            Subject::Edit(edit) => {
+                let newest = news.iter().rev().find_map(|event| match &event.report {
+                    Report::Stage { name, done, total } => Some(EditProgress {
+                        stage: name.clone(),
+                        done: *done,
+                        total: *total,
+                    }),
+                    _ => None,
+                });
+                if let Some(progress) = newest {
+                    edits::set_progress(&tx, edit, &progress).await?;
+                }
+                match edits::state(&tx, edit).await?.wants_cancel {
+                    true => vec![Directive::Cancel],
+                    false => Vec::new(),
+                }
+            }
         };
         tx.commit().await?;
         Ok(HeartbeatReply {
@@ -73,9 +93,9 @@ impl Orchestrator {
     }
 }
 
-fn stale_is_lost(err: store::StoreError) -> ServiceError {
+fn stale_is_lost(err: StoreError) -> ServiceError {
     match err {
-        store::StoreError::Stale { .. } => ServiceError::LeaseLost,
+        StoreError::Stale { .. } => ServiceError::LeaseLost,
         err => err.into(),
     }
 }
@@ -106,6 +126,10 @@ async fn take_reports(tx: &Tx, job: JobId, attempt: &Attempt, news: Vec<AgentEve
             Report::Log { level, message } => Event::Log { level, message },
             Report::Validated { verdict } => Event::Validated { verdict },
             Report::Unknown => continue,
+            Report::Measured { measured } => {
+                learn_of_base(tx, job, attempt, &measured).await?;
+                continue;
+            }
             Report::Finalizing => {
                 append(tx, job, std::mem::take(&mut batch)).await?;
                 let state = jobs::state(tx, job).await?;
@@ -121,6 +145,22 @@ async fn take_reports(tx: &Tx, job: JobId, attempt: &Attempt, news: Vec<AgentEve
         });
     }
     append(tx, job, batch).await
+}
+
+/// Keeps what an agent measured of a job's base, if nobody has and it is the one that the agent got.
+async fn learn_of_base(tx: &Tx, job: JobId, attempt: &Attempt, measured: &Measured) -> ServiceResult<()> {
+    let recipe = jobs::state(tx, job).await?.recipe;
+    let base = match bases::get(tx, recipe.base_model()).await {
+        Ok(base) => base,
+        // It is built in, or was removed meanwhile.
+        Err(StoreError::NotFound { .. }) => return Ok(()),
+        Err(err) => return Err(err.into()),
+    };
+    let is_news = base.measured.is_none() && measured.method == Measured::METHOD;
+    if is_news && base.created_at < attempt.created_at {
+        bases::measured(tx, base.id, measured).await?;
+    }
+    Ok(())
 }
 
 async fn append(tx: &Tx, job: JobId, batch: Vec<NewEvent>) -> ServiceResult<()> {

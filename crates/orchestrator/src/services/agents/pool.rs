@@ -7,13 +7,13 @@ use protocol::{
     agent::Assignment,
     machine::Machine,
     phase::Phase,
-    preset::BaseClass,
     recipe::Recipe,
     spend::{PoolMember, RentalWish},
 };
 use store::{
     StoreError, Tx,
     attempts::{self, Claimant, NewAttempt, Subject},
+    datasets,
     jobs::{self, JobState, PhaseChange},
     pool, queue,
     tokens::{self, AgentCredential},
@@ -21,10 +21,10 @@ use store::{
 
 use super::{
     super::{
-        JobPlan,
+        BaseDemand, JobPlan,
         pricing::{Order, check_labels},
     },
-    fit::{out_of_step, unfit},
+    fit::{ignores, may_ignore, out_of_step, unfit},
 };
 use crate::{
     Orchestrator, ServiceError, ServiceResult,
@@ -73,10 +73,16 @@ impl Orchestrator {
             if job.owner != owner {
                 continue;
             }
-            let class = self.class(&job.recipe).await?;
+            let base = self.base_demand(&self.store, job.recipe.base_model()).await?;
             let wish = job.rental.clone().unwrap_or_default();
-            if unfit(machine, &job.recipe, class, &wish).is_some() {
+            if unfit(machine, &job.recipe, base, &wish).is_some() {
                 continue;
+            }
+            if may_ignore(Some(machine)) {
+                let manifest = datasets::manifest(&self.store, job.dataset_version_id).await?;
+                if ignores(Some(machine), &manifest).is_some() {
+                    continue;
+                }
             }
             let on = OnMachine {
                 pool_machine: seen,
@@ -167,7 +173,11 @@ impl Orchestrator {
                  --server … --token …` on one",
             ));
         }
-        match nobody_fits(&members, &plan.recipe, plan.class, order.rental) {
+        let base = BaseDemand {
+            class: plan.class,
+            is_spoken_of: plan.is_base_spoken_of,
+        };
+        match nobody_fits(&members, &plan.recipe, base, order.rental) {
             None => Ok(()),
             Some(reason) => Err(ServiceError::field("provider", reason)),
         }
@@ -184,9 +194,9 @@ impl Orchestrator {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(unknown) => unknown.insert(self.pool_members(job.owner).await?),
             };
-            let class = self.class(&job.recipe).await?;
+            let base = self.base_demand(&self.store, job.recipe.base_model()).await?;
             let wish = job.rental.clone().unwrap_or_default();
-            let reason = nobody_fits(members, &job.recipe, class, &wish);
+            let reason = nobody_fits(members, &job.recipe, base, &wish);
             let is_told = job.reason.as_deref().is_some_and(|told| told.starts_with(NOBODY));
             if reason != job.reason && (reason.is_some() || is_told) {
                 let tx = self.store.begin().await?;
@@ -207,7 +217,7 @@ impl Orchestrator {
 fn nobody_fits(
     members: &[PoolMember],
     recipe: &Recipe,
-    class: BaseClass,
+    base: BaseDemand,
     wish: &RentalWish,
 ) -> Option<String> {
     let mut reasons = Vec::with_capacity(members.len());
@@ -215,7 +225,7 @@ fn nobody_fits(
         reasons.push(format!(
             "`{}` {}",
             machine.name,
-            unfit(machine, recipe, class, wish)?
+            unfit(machine, recipe, base, wish)?
         ));
     }
     if reasons.is_empty() {

@@ -31,6 +31,7 @@ fn manifest(sizes: &[(u32, u32, Split)]) -> Manifest {
         height,
         caption: String::new(),
         split,
+        showing: protocol::dataset::Showing::default(),
     });
     Manifest {
         id: DatasetVersionId::new(),
@@ -72,6 +73,8 @@ fn gradient_accumulation_joins_batches() {
     let estimate = outline(recipe, &manifest(&[(128, 128, Split::Train); 6]), None, pricing());
     assert_eq!(estimate.n_steps_per_epoch, 2);
     assert_eq!(estimate.n_epochs, 5);
+    assert_eq!(estimate.n_views, 40);
+    assert_eq!(estimate.notes, []);
 }
 
 fn finished(recipe: Recipe, seconds: i64) -> Job {

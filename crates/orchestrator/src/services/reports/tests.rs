@@ -129,6 +129,7 @@ fn verdicts_and_details_have_bounds() {
         detail: Some("x".repeat(200_000)),
         result: None,
         picture: None,
+        edited: None,
         disk_fault: false,
     };
     fit_finish(&mut finish).unwrap();

@@ -83,14 +83,14 @@ async fn a_pipe_and_a_silent_server_hold_up_no_other_check() -> anyhow::Result<(
 static CHANGING: OnceLock<PathBuf> = OnceLock::new();
 
 /// As somebody who writes to the file while the server reads it.
-fn inspect_and_change(path: &Path) -> Result<BaseFacts, String> {
+fn inspect_and_change(path: &Path, beside: Beside<'_>) -> Result<BaseFacts, String> {
     let folder = CHANGING.get().ok_or("there is no folder")?;
     for (name, n_bytes) in [("grows.safetensors", 5000), ("shrinks.safetensors", 500)] {
         let file = std::fs::File::options().write(true).open(folder.join(name));
         let changed = file.and_then(|file| file.set_len(n_bytes));
         changed.map_err(|err| err.to_string())?;
     }
-    inspect(path)
+    inspect(path, beside)
 }
 
 #[tokio::test]
@@ -208,6 +208,8 @@ async fn only_the_owner_of_the_installation_names_files_of_its_machine() -> anyh
     let request = |source: &str| RegisterBase {
         name: "mine".into(),
         source: source.into(),
+        prediction: None,
+        vae: None,
     };
     let path = std::env::temp_dir().join("x.safetensors").display().to_string();
     let other = OwnerId::new();

@@ -10,6 +10,7 @@ pub struct Model {
     pub owner_id: Uuid,
     pub job_id: Option<Uuid>,
     pub generation_id: Option<Uuid>,
+    pub edit_id: Option<Uuid>,
     pub attempt_id: Uuid,
     pub kind: String,
     pub step: Option<i64>,

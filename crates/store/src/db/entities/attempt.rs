@@ -9,6 +9,7 @@ pub struct Model {
     pub id: Uuid,
     pub job_id: Option<Uuid>,
     pub generation_id: Option<Uuid>,
+    pub edit_id: Option<Uuid>,
     pub n: i32,
     pub provider: String,
     pub server: Option<Uuid>,

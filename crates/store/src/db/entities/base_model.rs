@@ -18,6 +18,9 @@ pub struct Model {
     pub done_bytes: i64,
     pub leased_until: Option<DateTimeUtc>,
     pub created_at: DateTimeUtc,
+    pub prediction: Option<String>,
+    pub vae: Option<String>,
+    pub measured: Option<Json>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -17,6 +17,9 @@ pub struct Model {
     pub sha256: String,
     pub notes: Json,
     pub created_at: DateTimeUtc,
+    pub group_name: String,
+    pub repeats: i32,
+    pub regularization: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

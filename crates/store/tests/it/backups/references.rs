@@ -10,7 +10,7 @@ use protocol::{
 };
 use store::{
     BlobKey, Store, artifacts,
-    bases::{self, File, Learned, NewBase},
+    bases::{self, File, Learned, Located, NewBase, Said},
     datasets, dependents,
     jobs::{self, NewJob},
     tokens::NewToken,
@@ -105,6 +105,7 @@ async fn fill(store: &Store) -> anyhow::Result<()> {
         let new = NewBase {
             name: name.clone(),
             source: "hf:a/b".parse()?,
+            said: Said::default(),
             from_settings: false,
             looked: None,
         };
@@ -115,15 +116,18 @@ async fn fill(store: &Store) -> anyhow::Result<()> {
             url: None,
             size_bytes: 5,
             sha256: Some(hash(seed)),
+            is_vae: false,
         }];
         let learned = Learned {
             facts: BaseFacts {
                 class: BaseClass::Sdxl,
                 native_resolution: 1024,
                 prediction: None,
+                said_by: None,
+                title: None,
                 notes: Vec::new(),
             },
-            place: None,
+            located: Located::default(),
             files: &files,
         };
         bases::learn(&tx, &base, learned).await?;

@@ -3,9 +3,11 @@
 //! It shares nothing with the CPU's kernels but the checks of shapes, and shows what another device has to write.
 
 mod attention;
+mod dense;
 mod math;
 mod norms;
 mod training;
+mod updates;
 
 use std::sync::Arc;
 
@@ -60,6 +62,13 @@ impl Array {
 /// The matrix that lies at a place of a buffer.
 fn rows_of(matrix: Matrix<'_, Vec<f64>>) -> Rows<'_> {
     Rows::new(&matrix.buffer[matrix.place.range()], matrix.place.columns)
+}
+
+/// The kernels in the rows of a matrix, as a convolution's weight.
+fn kernels_of(matrix: Matrix<'_, Vec<f64>>, geometry: ConvGeometry) -> Array {
+    let (k, place) = (geometry.kernel, matrix.place);
+    let values = matrix.buffer[place.range()].to_vec();
+    Array::new([place.rows, k, k, place.columns / (k * k)], values)
 }
 
 impl Reference {
@@ -234,5 +243,26 @@ impl Device for Reference {
             dims: shape.to_vec(),
             values: Arc::clone(&x.values),
         })
+    }
+
+    fn gather(&self, x: &Array, rows: &[usize]) -> Result<Array> {
+        let width = x.width();
+        let rows_of_x = rows
+            .iter()
+            .flat_map(|row| &x.values[row * width..(row + 1) * width]);
+        Ok(Array::new([rows.len(), width], rows_of_x.copied().collect()))
+    }
+
+    fn weigh(&self, x: &Array, weights: &[f32]) -> Result<Array> {
+        let width = x.width();
+        let values = x.values.iter().enumerate();
+        let weighed = values.map(|(i, x)| x * f64::from(weights[i / width]));
+        Ok(Array::new(&*x.dims, weighed.collect()))
+    }
+
+    fn convolve(&self, x: &Array, matrix: Matrix<'_, Vec<f64>>, geometry: ConvGeometry) -> Result<Array> {
+        let weight = kernels_of(matrix, geometry);
+        let bias = Array::new([matrix.place.rows], vec![0.0; matrix.place.rows]);
+        self.conv2d(x, &weight, &bias, geometry)
     }
 }

@@ -3,18 +3,23 @@
 use std::sync::Arc;
 
 use diffusion::{
-    device::{Affine, Matrix, Result, Saved, TrainingDevice},
-    operation::{Activation, AdamWUpdate, ConvGeometry, ConvShape, Grouping, Mask, Place},
+    device::{Adapting, Affine, Blocks, Matrix, Result, Saved, TrainingDevice, Wandering},
+    operation::{
+        Activation, AdafactorUpdate, AdamMove, AdamWUpdate, AdaptUpdate, CameUpdate, ConvGeometry, ConvShape,
+        Estimate, Grouping, LionUpdate, Mask, Place, ProdigyScheduleFreeUpdate, ScheduleFreeUpdate, Span,
+    },
 };
 
 use super::{
-    Array, Reference, attention, math,
+    Array, Reference, attention, kernels_of, math,
     math::Rows,
     norms::{self, Moments},
-    rows_of,
+    rows_of, updates,
 };
 
 impl TrainingDevice for Reference {
+    type Codes = Vec<u8>;
+
     fn n_parts(&self, _n_samples: usize, _activation_len: usize) -> usize {
         1
     }
@@ -153,6 +158,52 @@ impl TrainingDevice for Reference {
         Ok(Array::new([batch, size.0, size.1, channels], dx))
     }
 
+    fn gather_grad(&self, dy: &Array, x: &[usize], rows: &[usize]) -> Result<Array> {
+        let width = dy.width();
+        let mut dx = vec![0.0; x.iter().product()];
+        for (row, dy) in rows.iter().zip(dy.values.chunks_exact(width)) {
+            math::add_scaled(&mut dx[row * width..(row + 1) * width], 1.0, dy);
+        }
+        Ok(Array::new(x, dx))
+    }
+
+    fn add_convolve_grad(
+        &self,
+        mut dx: Array,
+        dy: &Array,
+        matrix: Matrix<'_, Vec<f64>>,
+        geometry: ConvGeometry,
+    ) -> Result<Array> {
+        let weight = kernels_of(matrix, geometry);
+        let through = self.conv2d_grad(dy, &dx.dims, &weight, geometry)?;
+        self.accumulate(&mut dx, &through)?;
+        Ok(dx)
+    }
+
+    fn add_kernel_grad(
+        &self,
+        gradients: &mut Vec<f64>,
+        place: Place,
+        dy: &Array,
+        x: &Array,
+        geometry: ConvGeometry,
+    ) -> Result<()> {
+        let k = geometry.kernel;
+        let weight = [place.rows, k, k, place.columns / (k * k)];
+        let operation = "the gradient of a kernel";
+        let shape = ConvShape::of(&x.dims, &weight, geometry).map_err(self.wrong(operation, x))?;
+        let gradient = &mut gradients[place.range()];
+        math::for_each_tap(shape, |pixel, input, tap| {
+            let dy = &dy.values[pixel * shape.out_channels..][..shape.out_channels];
+            let x = &x.values[input * shape.in_channels..][..shape.in_channels];
+            for (o, dy) in dy.iter().enumerate() {
+                let row = (o * k * k + tap) * shape.in_channels;
+                math::add_scaled(&mut gradient[row..row + shape.in_channels], *dy, x);
+            }
+        });
+        Ok(())
+    }
+
     fn copy(&self, x: &Array) -> Result<Array> {
         Ok(Array::new(&*x.dims, x.values.to_vec()))
     }
@@ -171,17 +222,35 @@ impl TrainingDevice for Reference {
         weights: &[f32],
         n_samples: usize,
     ) -> Result<(f64, Array)> {
-        let len = prediction.values.len() / weights.len();
-        let share = |i: usize| f64::from(weights[i / len]) / (len * n_samples) as f64;
-        let differences = prediction.values.iter().zip(&*target.values).map(|(p, t)| p - t);
-        let differences: Vec<f64> = differences.collect();
-        let value = differences
-            .iter()
-            .enumerate()
-            .map(|(i, d)| share(i) * d * d)
-            .sum();
-        let gradient = differences.iter().enumerate().map(|(i, d)| 2.0 * share(i) * d);
-        Ok((value, Array::new(&*prediction.dims, gradient.collect())))
+        Ok(loss([prediction, target], weights, n_samples, |_, d| {
+            (d * d, 2.0 * d)
+        }))
+    }
+
+    fn absolute_error(
+        &self,
+        prediction: &Array,
+        target: &Array,
+        weights: &[f32],
+        n_samples: usize,
+    ) -> Result<(f64, Array)> {
+        let error = |_, d: f64| (d.abs(), d.signum());
+        Ok(loss([prediction, target], weights, n_samples, error))
+    }
+
+    fn pseudo_huber_error(
+        &self,
+        prediction: &Array,
+        target: &Array,
+        weights: &[f32],
+        corners: &[f32],
+        n_samples: usize,
+    ) -> Result<(f64, Array)> {
+        let error = |sample: usize, d: f64| {
+            let c = f64::from(corners[sample]);
+            (d.hypot(c) - c, d / d.hypot(c))
+        };
+        Ok(loss([prediction, target], weights, n_samples, error))
     }
 
     fn add_buffer(&self, sum: &mut Vec<f64>, x: &Vec<f64>) -> Result<()> {
@@ -198,20 +267,169 @@ impl TrainingDevice for Reference {
         Ok(math::dot(x, x).sqrt())
     }
 
+    fn approach(&self, x: &mut Vec<f64>, to: &Vec<f64>, share: f32) -> Result<()> {
+        let share = f64::from(share);
+        let pairs = x.iter_mut().zip(to);
+        pairs.for_each(|(x, to)| *x = (1.0 - share) * *x + share * to);
+        Ok(())
+    }
+
+    fn codes(&self, codes: Vec<u8>) -> Result<Vec<u8>> {
+        Ok(codes)
+    }
+
+    fn code_values(&self, codes: &Vec<u8>) -> Result<Vec<u8>> {
+        Ok(codes.clone())
+    }
+
     fn adamw(
         &self,
         update: &AdamWUpdate,
+        span: Span,
         values: &mut Vec<f64>,
         gradients: &Vec<f64>,
-        [first, second]: [&mut Vec<f64>; 2],
+        moments: [&mut Vec<f64>; 2],
     ) -> Result<()> {
-        let number = f64::from;
-        for (i, g) in gradients.iter().enumerate() {
-            first[i] += (g - first[i]) * number(update.first);
-            second[i] = second[i] * number(update.beta2) + g * g * number(update.second);
-            let denominator = second[i].sqrt() * number(update.inv_root2) + number(update.eps);
-            values[i] = values[i] * number(update.decay) - number(update.step) * first[i] / denominator;
-        }
+        updates::adamw(update, span, values, gradients, moments);
         Ok(())
     }
+
+    fn adamw_8bit(
+        &self,
+        update: &AdamWUpdate,
+        span: Span,
+        values: &mut Vec<f64>,
+        gradients: &Vec<f64>,
+        moments: [Blocks<'_, Self>; 2],
+    ) -> Result<()> {
+        let moments = moments.map(|Blocks { codes, scales }| (codes, scales));
+        updates::adamw_8bit(update, span, values, gradients, moments);
+        Ok(())
+    }
+
+    fn lion(
+        &self,
+        update: &LionUpdate,
+        span: Span,
+        values: &mut Vec<f64>,
+        gradients: &Vec<f64>,
+        momentum: &mut Vec<f64>,
+    ) -> Result<()> {
+        updates::lion(update, span, values, gradients, momentum);
+        Ok(())
+    }
+
+    fn adafactor(
+        &self,
+        update: &AdafactorUpdate,
+        place: Place,
+        values: &mut Vec<f64>,
+        gradients: &Vec<f64>,
+        momentum: Option<&mut Vec<f64>>,
+        means: (&mut Vec<f64>, usize),
+    ) -> Result<()> {
+        updates::adafactor(update, place, values, gradients, momentum, means);
+        Ok(())
+    }
+
+    fn came(
+        &self,
+        update: &CameUpdate,
+        place: Place,
+        values: &mut Vec<f64>,
+        gradients: &Vec<f64>,
+        momentum: &mut Vec<f64>,
+        means: (&mut Vec<f64>, usize),
+    ) -> Result<()> {
+        updates::came(update, place, values, gradients, momentum, means);
+        Ok(())
+    }
+
+    fn prodigy(
+        &self,
+        update: &AdaptUpdate,
+        span: Span,
+        values: &Vec<f64>,
+        gradients: &Vec<f64>,
+        origin: &Vec<f64>,
+        state: Adapting<'_, Vec<f64>>,
+    ) -> Result<Estimate> {
+        let state = [state.first, state.second, state.sum];
+        let way_back = |w: f64, at: usize, _, _| origin[at] - w;
+        Ok(updates::adapt(update, span, values, gradients, state, way_back))
+    }
+
+    fn d_adaptation(
+        &self,
+        update: &AdaptUpdate,
+        span: Span,
+        values: &Vec<f64>,
+        gradients: &Vec<f64>,
+        state: Adapting<'_, Vec<f64>>,
+    ) -> Result<Estimate> {
+        let state = [state.first, state.second, state.sum];
+        let summed = |_, _, second: f64, sum: f64| sum / (second.sqrt() + f64::from(update.eps));
+        Ok(updates::adapt(update, span, values, gradients, state, summed))
+    }
+
+    fn adam_move(
+        &self,
+        step: &AdamMove,
+        span: Span,
+        values: &mut Vec<f64>,
+        moments: [&Vec<f64>; 2],
+    ) -> Result<()> {
+        updates::adam_move(step, span, values, moments);
+        Ok(())
+    }
+
+    fn adamw_schedule_free(
+        &self,
+        update: &ScheduleFreeUpdate,
+        span: Span,
+        values: &mut Vec<f64>,
+        gradients: &Vec<f64>,
+        second: &mut Vec<f64>,
+        z: &mut Vec<f64>,
+    ) -> Result<()> {
+        updates::adamw_schedule_free(update, span, values, gradients, [second, z]);
+        Ok(())
+    }
+
+    fn prodigy_schedule_free(
+        &self,
+        update: &ProdigyScheduleFreeUpdate,
+        place: Place,
+        values: &mut Vec<f64>,
+        gradients: &Vec<f64>,
+        state: Wandering<'_, Vec<f64>>,
+    ) -> Result<Estimate> {
+        let changing = [state.z, state.second, state.sum];
+        Ok(updates::prodigy_schedule_free(
+            update,
+            place,
+            values,
+            gradients,
+            state.origin,
+            changing,
+        ))
+    }
+}
+
+/// A mean over each sample of a function of each error, which is given with its slope.
+fn loss(
+    [prediction, target]: [&Array; 2],
+    weights: &[f32],
+    n_samples: usize,
+    error: impl Fn(usize, f64) -> (f64, f64),
+) -> (f64, Array) {
+    let len = prediction.values.len() / weights.len();
+    let (mut value, mut gradient) = (0.0, Vec::new());
+    for (i, (p, t)) in prediction.values.iter().zip(&*target.values).enumerate() {
+        let share = f64::from(weights[i / len]) / (len * n_samples) as f64;
+        let (error, slope) = error(i / len, p - t);
+        value += share * error;
+        gradient.push(share * slope);
+    }
+    (value, Array::new(&*prediction.dims, gradient))
 }

@@ -47,6 +47,7 @@ function anEstimate(change: Partial<JobEstimate>): JobEstimate {
     n_held_out_items: 0,
     n_steps_per_epoch: 1,
     n_epochs: 1,
+    n_views: 1,
     buckets: [],
     memory_gb: 11,
     offers: [],

@@ -1,6 +1,8 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { render, screen } from "@testing-library/react";
-import { expect, test } from "vitest";
+import { render, screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { expect, test, vi } from "vitest";
+import { client } from "~/api/client";
 import type { RegisteredBase } from "~/api/types";
 import { aRegisteredBase } from "~/testing";
 import { BaseRow } from "./base-row";
@@ -18,6 +20,7 @@ function show(change: Partial<RegisteredBase>): string {
 const button = (name: string) => screen.queryByRole("button", { name });
 const COPY = "Copy sdxl-base to the object store";
 const REMOVE = "Remove sdxl-base";
+const SET = "Set the prediction and VAE of sdxl-base";
 
 test("a file of the server that is ready says what it is, and may be copied", () => {
   const text = show({});
@@ -70,8 +73,55 @@ test("a failed copy says why, and may be tried again", () => {
 });
 
 test("one from the settings cannot be removed here, and says where", () => {
-  expect(show({ from_settings: true })).toContain("To remove it, delete it there");
+  expect(show({ from_settings: true })).toContain(
+    "To remove it, or to set its prediction and VAE, change it there",
+  );
   expect(button(REMOVE)).toBeNull();
+});
+
+test("what it predicts is among its facts, and what one should know is noted", () => {
+  const note =
+    "nothing says what the U-Net predicts, but it behaves like v-prediction; it is taken as epsilon";
+  const text = show({ prediction: "epsilon", notes: [note] });
+  expect(text).toContain("1024 px · epsilon · 6.9 GB");
+  const notes = screen.getByRole("list", { name: "Notes on sdxl-base" });
+  expect(notes.textContent).toBe(`${note.replace("nothing", "Nothing")}.`);
+});
+
+test("what is set by hand is said", () => {
+  const settings = { prediction: "v-zero-snr", vae: "/models/vae.safetensors" } as const;
+  const text = show({ prediction: "v-zero-snr", said_by: "the setting", settings });
+  expect(text).toContain("v-prediction with zero terminal SNR (set by hand)");
+  expect(text).toContain("VAE /models/vae.safetensors");
+});
+
+test("prediction and VAE are set where the base was registered", async () => {
+  const user = userEvent.setup();
+  const put = vi.fn().mockResolvedValue({ data: aRegisteredBase() });
+  vi.spyOn(client, "PUT").mockImplementation(put as never);
+  show({
+    prediction: "epsilon",
+    said_by: "scheduler_config.json",
+    measured: { method: 2, losses: [], is: "flow" },
+  });
+  await user.click(screen.getByRole("button", { name: SET }));
+  const form = screen.getByRole("form", { name: "Prediction and VAE of sdxl-base" });
+  expect(form.textContent).toContain(
+    "It is taken as epsilon, as scheduler_config.json says. It behaves like rectified flow.",
+  );
+  await user.click(within(form).getByLabelText("VAE"));
+  await user.paste(" /models/vae.safetensors ");
+  await user.click(within(form).getByRole("button", { name: "Save and check" }));
+  await waitFor(() => expect(screen.queryByRole("form")).toBeNull());
+  expect(put).toHaveBeenCalledWith("/api/v1/registered-base-models/{name}/settings", {
+    params: { path: { name: "sdxl-base" } },
+    body: { vae: "/models/vae.safetensors" },
+  });
+});
+
+test("one from the settings is set there too", () => {
+  show({ from_settings: true });
+  expect(screen.queryByRole("button", { name: SET })).toBeNull();
 });
 
 test("forms ask again when a base becomes ready or fetchable, not while its bytes are counted", () => {

@@ -1,5 +1,15 @@
 // A registered base model: what it is, how far it is, and what can be done with it.
-import { CircleAlert, CircleCheck, CloudUpload, Copy, LoaderCircle, RotateCw, Trash2 } from "lucide-react";
+import {
+  CircleAlert,
+  CircleCheck,
+  CloudUpload,
+  Copy,
+  LoaderCircle,
+  RotateCw,
+  SlidersHorizontal,
+  Trash2,
+} from "lucide-react";
+import { useState } from "react";
 import { useCheckBase, useCopyBase, useRemoveBase } from "~/api/bases";
 import type { RegisteredBase } from "~/api/types";
 import { Badge } from "~/components/phase";
@@ -8,11 +18,14 @@ import { Confirm } from "~/components/ui/confirm";
 import { Progress } from "~/components/ui/progress";
 import { announce, announceError } from "~/components/ui/toast";
 import { formatBytes, formatSentence } from "~/lib/format";
+import { BaseNotes } from "./base-notes";
+import { SaidForm } from "./said-form";
 import { factsOf, isCopyOffered, workOf } from "./state";
 
 export function BaseRow({ base }: { base: RegisteredBase }) {
   const { name, sha256, problem, from_settings } = base;
   const check = useCheckBase();
+  const [isSaying, setSaying] = useState(false);
   const work = workOf(base);
   const facts = factsOf(base);
   return (
@@ -36,10 +49,29 @@ export function BaseRow({ base }: { base: RegisteredBase }) {
           >
             <RotateCw aria-hidden />
           </Button>
-          {!from_settings && <Remove name={name} />}
+          {!from_settings && (
+            <>
+              <Button
+                variant="ghost"
+                size="icon-sm"
+                aria-label={`Set the prediction and VAE of ${name}`}
+                aria-expanded={isSaying}
+                title="Prediction and VAE"
+                onClick={() => setSaying(!isSaying)}
+              >
+                <SlidersHorizontal aria-hidden />
+              </Button>
+              <Remove name={name} />
+            </>
+          )}
         </div>
       </div>
       <p className="wrap-anywhere font-mono text-muted text-xs">{base.source}</p>
+      {base.settings.vae && (
+        <p className="wrap-anywhere text-muted text-xs">
+          VAE <span className="font-mono">{base.settings.vae}</span>
+        </p>
+      )}
       {facts.length > 0 && <p className="mt-1 text-muted text-xs">{facts.join(" · ")}</p>}
       {sha256 && (
         <div className="flex items-center gap-1 text-muted text-xs">
@@ -59,6 +91,8 @@ export function BaseRow({ base }: { base: RegisteredBase }) {
           </Button>
         </div>
       )}
+      <BaseNotes of={name} notes={base.notes} />
+      {isSaying && <SaidForm base={base} onDone={() => setSaying(false)} />}
       {work && (
         <div className="mt-1.5">
           <p className="mb-1 text-xs">{work.words}</p>
@@ -73,7 +107,8 @@ export function BaseRow({ base }: { base: RegisteredBase }) {
       {isCopyOffered(base) && <OfferCopy base={base} />}
       {from_settings && (
         <p className="mt-1 text-muted text-xs">
-          It is set in the server's configuration. To remove it, delete it there and restart the server.
+          It is set in the server's configuration. To remove it, or to set its prediction and VAE, change it
+          there and restart the server.
         </p>
       )}
     </li>

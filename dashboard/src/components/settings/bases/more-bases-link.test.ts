@@ -3,8 +3,15 @@ import type { BaseModel, RegisteredBase } from "~/api/types";
 import { aRegisteredBase } from "~/testing";
 import { describeMore } from "./more-bases-link";
 
-const TINY: BaseModel = { name: "tiny-xl", class: "tiny", native_resolution: 128, built_in: true };
-const SDXL: BaseModel = { ...TINY, name: "sdxl", class: "sdxl", built_in: false };
+const TINY: BaseModel = {
+  name: "tiny-xl",
+  class: "tiny",
+  family: "tiny",
+  family_reason: "it is small",
+  native_resolution: 128,
+  built_in: true,
+};
+const SDXL: BaseModel = { ...TINY, name: "sdxl", class: "sdxl", family: "sdxl", built_in: false };
 
 const of = (name: string, state: RegisteredBase["state"]) => aRegisteredBase({ name, state });
 

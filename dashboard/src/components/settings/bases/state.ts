@@ -1,13 +1,17 @@
 // What the list says of a registered base model.
 import type { RegisteredBase } from "~/api/types";
 import { formatBytes, formatPlural } from "~/lib/format";
+import { describePrediction } from "./prediction";
 
 /** What is known of it, from what matters most. */
 export function factsOf(base: RegisteredBase): string[] {
-  const { state, size_bytes, n_files, native_resolution } = base;
+  const { state, size_bytes, n_files, native_resolution, prediction, settings } = base;
   const facts: string[] = [];
   if (base.class) facts.push(base.class === "sdxl" ? "SDXL" : "Tiny SDXL");
   if (native_resolution) facts.push(`${native_resolution} px`);
+  if (prediction) {
+    facts.push(`${describePrediction(prediction)}${settings.prediction ? " (set by hand)" : ""}`);
+  }
   if (size_bytes) facts.push(formatBytes(size_bytes));
   if (n_files > 1) facts.push(formatPlural(n_files, "file"));
   if (state === "ready") facts.push(base.is_fetchable ? "every machine can use it" : "this server only");
@@ -43,5 +47,7 @@ export function isCopyOffered({ state, copy, is_fetchable }: RegisteredBase): bo
 
 /** Changes when something changes that forms elsewhere depend on. */
 export function usableKey(bases: RegisteredBase[]): string {
-  return JSON.stringify(bases.map((base) => [base.name, base.state, base.class ?? null, base.is_fetchable]));
+  return JSON.stringify(
+    bases.map((base) => [base.name, base.state, base.class ?? null, base.is_fetchable, base.notes ?? []]),
+  );
 }

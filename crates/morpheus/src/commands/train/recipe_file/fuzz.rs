@@ -12,7 +12,7 @@ preset = "character"
 engine = "native"
 dataset = "pictures"
 held_out = "pictures"
-sample_prompts = ["zora, smiling", "zora,\nat noon"]
+sample_prompts = ["zora, smiling", { prompt = "zora,\nat noon", negative_prompt = "blurry", seed = 7, width = 64, n_steps = 5 }]
 
 [parameters]
 rank = 8
@@ -38,7 +38,7 @@ fn fuzz_recipes() {
     let captions = || vec!["zora".to_owned()];
     read(FULL.as_bytes())
         .unwrap()
-        .resolve(BaseClass::Tiny, captions())
+        .resolve(BaseClass::Tiny, captions(), &[])
         .unwrap();
     let short = b"base_model = 'models/sdxl.safetensors'\nname = 'x'\ndataset = 'pictures'\n";
     sim::fuzz::run("recipes", &[FULL.as_bytes().to_vec(), short.to_vec()], |input| {
@@ -52,7 +52,7 @@ fn fuzz_recipes() {
         };
         assert!(file.dataset.exists());
         for class in [BaseClass::Tiny, BaseClass::Sdxl] {
-            match file.clone().resolve(class, captions()) {
+            match file.clone().resolve(class, captions(), &[]) {
                 Ok(recipe) => {
                     let written = serde_json::to_vec(&recipe).unwrap();
                     let again = serde_json::from_slice::<Recipe>(&written);

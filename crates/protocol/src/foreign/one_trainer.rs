@@ -1,0 +1,598 @@
+//! OneTrainer: its configuration files.
+//!
+//! Names, defaults and meaning as of commit 23df3832 of Nerogar/OneTrainer (`modules/util/config`).
+
+use serde_json::{Map, Value as Json, json};
+
+use super::{
+    Exported, Format, Imported, NotSettings,
+    draft::{Draft, stem},
+    left_out,
+};
+use crate::{
+    parameters::{HuberSchedule, LoraKind, LossKind, LrSchedule, Optimizer, Parameters, Words as _},
+    recipe::Recipe,
+    sample::SamplePrompt,
+};
+
+/// What stands there for each optimizer.
+const OPTIMIZERS: [(&str, Optimizer); 9] = [
+    ("ADAMW", Optimizer::Adamw),
+    ("ADAMW_8BIT", Optimizer::Adamw8bit),
+    ("ADAFACTOR", Optimizer::Adafactor),
+    ("LION", Optimizer::Lion),
+    ("PRODIGY", Optimizer::Prodigy),
+    ("PRODIGY_PLUS_SCHEDULE_FREE", Optimizer::ProdigyScheduleFree),
+    ("DADAPT_ADAM", Optimizer::DAdaptation),
+    ("SCHEDULE_FREE_ADAMW", Optimizer::AdamwScheduleFree),
+    ("CAME", Optimizer::Came),
+];
+
+const SCHEDULES: [(&str, LrSchedule); 5] = [
+    ("CONSTANT", LrSchedule::Constant),
+    ("LINEAR", LrSchedule::Linear),
+    ("COSINE", LrSchedule::Cosine),
+    ("COSINE_WITH_HARD_RESTARTS", LrSchedule::CosineWithRestarts),
+    ("REX", LrSchedule::Rex),
+];
+
+/// Parts of other models, and what must not be shown.
+const OTHER_PARTS: &[&str] = &[
+    "prior",
+    "transformer",
+    "unconditional_transformer",
+    "text_encoder_3",
+    "text_encoder_4",
+    "text_encoder_3_layer_skip",
+    "text_encoder_4_layer_skip",
+    "effnet_encoder",
+    "decoder",
+    "decoder_text_encoder",
+    "decoder_vqgan",
+    "embedding",
+    "additional_embeddings",
+    "cloud",
+    "secrets",
+    "quantization",
+];
+
+/// Reads a configuration.
+pub(super) fn import(fields: Map<String, Json>) -> Result<Imported, NotSettings> {
+    let word = |key: &str| {
+        fields
+            .get(key)
+            .and_then(Json::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let (method, model) = (word("training_method"), word("model_type"));
+    if method != "LORA" {
+        return Err(NotSettings::OtherTraining(format!(
+            "training_method is {method}, not LORA"
+        )));
+    }
+    if !model.starts_with("STABLE_DIFFUSION_XL") {
+        return Err(NotSettings::OtherTraining(format!(
+            "model_type is {model}, not SDXL"
+        )));
+    }
+    let mut draft = Draft::new(Format::OneTrainer);
+    for (key, value) in fields {
+        draft.put_all(&key, value);
+    }
+    draft.forget(OTHER_PARTS);
+    for key in ["training_method", "model_type", "optimizer_defaults", "__version"] {
+        draft.take(key);
+    }
+    draft.base_model = draft.text("base_model_name").map(|path| stem(&path));
+    draft.name = draft.text("output_model_destination").map(|path| stem(&path));
+    network(&mut draft);
+    rates(&mut draft);
+    optimizer(&mut draft);
+    schedule(&mut draft);
+    loss(&mut draft);
+    noise(&mut draft);
+    captions(&mut draft);
+    files(&mut draft);
+    Ok(draft.finish())
+}
+
+fn network(draft: &mut Draft) {
+    draft.set("rank", 16);
+    draft.set("alpha", 1.0);
+    draft.set_whole("lora_rank", "rank");
+    draft.set_number("lora_alpha", "alpha");
+    let is_dora = draft.switch("lora_decompose");
+    let kind = draft.text("peft_type").unwrap_or_else(|| "LORA".to_owned());
+    let kind = match kind.as_str() {
+        "LORA" if is_dora => "dora",
+        "LORA" => "lora",
+        "LOHA" => "loha",
+        "LOKR" => {
+            draft.set_whole("lokr_dim", "rank");
+            let factor = draft.whole("lokr_decompose_factor").unwrap_or(-1);
+            draft.set("lokr_factor", factor.max(0));
+            "lokr"
+        }
+        _ => {
+            draft.leave(
+                "peft_type",
+                &json!(kind),
+                "is a kind of network that Morpheus does not train",
+            );
+            "lora"
+        }
+    };
+    draft.set("kind", kind);
+    for key in [
+        "lokr_dim",
+        "lokr_decompose_factor",
+        "lora_decompose_norm_epsilon",
+        "lokr_dora_on_output",
+        "lokr_vec_trick",
+    ] {
+        draft.take(key);
+    }
+    draft.set_number("dropout_probability", "network_dropout");
+    draft.refuse(
+        "lora_model_name",
+        "starts from another LoRA: choose it as the one to start from",
+    );
+    if draft
+        .text("layer_filter_preset")
+        .is_some_and(|preset| preset != "full")
+    {
+        draft.notes.push(
+            "the filter of layers was left out: all layers of the U-Net's blocks are trained".to_owned(),
+        );
+    }
+}
+
+fn rates(draft: &mut Draft) {
+    let rate = draft.number("learning_rate").unwrap_or(3e-6);
+    let of_part = |draft: &mut Draft, part: &str| {
+        let own = draft.number(&format!("{part}.learning_rate"));
+        // Trained unless it is said.
+        let key = format!("{part}.train");
+        let is_trained = !draft.has(&key) || draft.switch(&key);
+        if is_trained { own.unwrap_or(rate) } else { 0.0 }
+    };
+    let of_unet = of_part(draft, "unet");
+    if of_unet == 0.0 {
+        draft.leave(
+            "unet.train",
+            &json!(false),
+            "trains no U-Net, which Morpheus always trains",
+        );
+    }
+    draft.set("learning_rate", if of_unet == 0.0 { rate } else { of_unet });
+    for (part, name) in [
+        ("text_encoder", "text_encoder_1_learning_rate"),
+        ("text_encoder_2", "text_encoder_2_learning_rate"),
+    ] {
+        let of_text = of_part(draft, part);
+        draft.set(name, of_text);
+        draft.refuse(&format!("{part}_layer_skip"), "has no effect on SDXL here");
+    }
+    let checkpoints = draft.switch("unet.gradient_checkpointing");
+    draft.set("gradient_checkpointing", checkpoints);
+    if let Some(n_epochs) = draft
+        .whole("epochs")
+        .and_then(|epochs| u32::try_from(epochs).ok())
+    {
+        draft.n_epochs = Some(n_epochs);
+    }
+    draft.set_whole("batch_size", "batch_size");
+    draft.set_whole("gradient_accumulation_steps", "gradient_accumulation");
+    match draft.text("ema").as_deref() {
+        Some("GPU" | "CPU") => draft.set_number("ema_decay", "ema_decay"),
+        _ => drop(draft.take("ema_decay")),
+    }
+    draft.take("ema_update_step_interval");
+    // Null switches it off.
+    let standard = if draft.has("clip_grad_norm") { 0.0 } else { 1.0 };
+    let norm = draft.number("clip_grad_norm");
+    draft.set("max_gradient_norm", norm.unwrap_or(standard));
+}
+
+fn optimizer(draft: &mut Draft) {
+    let name = draft
+        .text("optimizer.optimizer")
+        .unwrap_or_else(|| "ADAMW".to_owned());
+    let Some((_, optimizer)) = OPTIMIZERS.iter().find(|(word, _)| *word == name) else {
+        draft.leave(
+            "optimizer.optimizer",
+            &json!(name),
+            "is an optimizer that Morpheus does not have",
+        );
+        return;
+    };
+    draft.set("optimizer", optimizer.word());
+    let has = |name: &str| optimizer.arguments().iter().any(|argument| argument.name == name);
+    for name in ["beta1", "beta2", "weight_decay"] {
+        if !has(name) {
+            draft.set_number(&format!("optimizer.{name}"), name);
+        }
+    }
+    let (eps, eps2) = (draft.number("optimizer.eps"), draft.number("optimizer.eps2"));
+    let mut own = Vec::new();
+    if has("eps1") {
+        own.extend(eps.map(|eps| format!("eps1={eps:?}")));
+        own.extend(eps2.map(|eps2| format!("eps2={eps2:?}")));
+    } else if let Some(eps) = eps {
+        draft.set("epsilon", eps);
+    }
+    for argument in optimizer.arguments() {
+        let key = format!("optimizer.{}", argument.name);
+        match draft.take(&key) {
+            Some(Json::Bool(value)) => own.push(format!("{}={value}", argument.name)),
+            Some(Json::Number(value)) => own.push(format!("{}={value}", argument.name)),
+            // `inf` is no limit, which is the default.
+            Some(Json::String(_)) | None => {}
+            Some(other) => draft.leave(&key, &other, "is not a number"),
+        }
+    }
+    draft.set("optimizer_arguments", own);
+    // On unless they are switched off, and without effect on what is trained here.
+    for key in [
+        "stochastic_rounding",
+        "foreach",
+        "decouple",
+        "split_groups",
+        "split_groups_mean",
+        "factored",
+        "factored_fp32",
+        "use_stableadamw",
+        "weight_decay_by_lr",
+        "rms_rescaling",
+        "d_limiter",
+        "use_schedulefree",
+    ] {
+        draft.take(&format!("optimizer.{key}"));
+    }
+}
+
+fn schedule(draft: &mut Draft) {
+    let name = draft
+        .text("learning_rate_scheduler")
+        .unwrap_or_else(|| "CONSTANT".to_owned());
+    let found = SCHEDULES.iter().find(|(word, _)| *word == name);
+    match found {
+        Some((_, schedule)) => draft.set("lr_schedule", schedule.word()),
+        None => {
+            draft.leave(
+                "learning_rate_scheduler",
+                &json!(name),
+                "is a schedule that Morpheus does not have",
+            );
+            draft.set("lr_schedule", "constant");
+        }
+    }
+    let is_free = draft
+        .now("optimizer")
+        .and_then(Json::as_str)
+        .is_some_and(|word| word.ends_with("schedule_free"));
+    if is_free {
+        draft.set("lr_schedule", "constant");
+    }
+    if let Some(cycles) = draft
+        .number("learning_rate_cycles")
+        .filter(|_| name.contains("RESTARTS"))
+    {
+        draft.set("n_cycles", cycles.max(1.0) as i64);
+    }
+    if name != "CONSTANT" {
+        draft.set_number("learning_rate_min_factor", "min_lr_ratio");
+    }
+    if let Some(steps) = draft
+        .number("learning_rate_warmup_steps")
+        .filter(|steps| *steps > 0.0)
+    {
+        if steps > 1.0 {
+            draft.set("n_warmup_steps", steps as i64);
+        } else {
+            draft.leave(
+                "learning_rate_warmup_steps",
+                &json!(steps),
+                "is a share of the steps, which follow from the epochs: set the warm-up by hand",
+            );
+        }
+    }
+    draft.refuse(
+        "learning_rate_scaler",
+        "scales the learning rate by the batch: write the scaled one",
+    );
+}
+
+fn loss(draft: &mut Draft) {
+    let mut strength = |key: &str, standard: f64| draft.number(key).unwrap_or(standard);
+    let strengths = [
+        ("l2", strength("mse_strength", 1.0)),
+        ("l1", strength("mae_strength", 0.0)),
+        ("huber", strength("huber_strength", 0.0)),
+    ];
+    let used: Vec<_> = strengths.iter().filter(|(_, strength)| *strength > 0.0).collect();
+    match used.as_slice() {
+        [(word, _)] => draft.set("loss", *word),
+        _ => draft
+            .notes
+            .push("several losses were mixed: the squared error alone is kept".to_owned()),
+    }
+    if draft.now("loss").and_then(Json::as_str) == Some("huber") {
+        draft.set_number("huber_delta", "huber_c");
+        draft.set("huber_schedule", "constant");
+    } else {
+        draft.take("huber_delta");
+    }
+    draft.take("vb_loss_strength");
+    let gamma = draft.number("loss_weight_strength").unwrap_or(5.0);
+    match draft.text("loss_weight_fn").as_deref() {
+        None | Some("CONSTANT") => {}
+        Some("MIN_SNR_GAMMA") => draft.set("min_snr_gamma", gamma),
+        Some("DEBIASED_ESTIMATION") => draft.set("debiased", true),
+        Some(other) => {
+            let other = json!(other);
+            draft.leave(
+                "loss_weight_fn",
+                &other,
+                "is a weighting that Morpheus does not have",
+            );
+        }
+    }
+}
+
+fn noise(draft: &mut Draft) {
+    draft.set_number("offset_noise_weight", "noise_offset");
+    // Shares of all timesteps.
+    if let Some(least) = draft.number("min_noising_strength") {
+        draft.set("min_timestep", (least * 1000.0) as i64);
+    }
+    if let Some(most) = draft.number("max_noising_strength") {
+        draft.set("max_timestep", (most * 1000.0).ceil() as i64);
+    }
+    let (weight, bias) = (draft.number("noising_weight"), draft.number("noising_bias"));
+    match draft.text("timestep_distribution").as_deref() {
+        None | Some("UNIFORM") => {}
+        Some("LOGIT_NORMAL") => {
+            draft.set("timestep_distribution", "logit_normal");
+            draft.set("timestep_bias", bias.unwrap_or(0.0));
+            draft.set("timestep_scale", weight.unwrap_or(0.0) + 1.0);
+        }
+        Some(other) => {
+            let other = json!(other);
+            draft.leave(
+                "timestep_distribution",
+                &other,
+                "is a distribution that Morpheus does not have",
+            );
+        }
+    }
+    draft.set_number("timestep_shift", "timestep_shift");
+    for key in [
+        "rescale_noise_scheduler_to_zero_terminal_snr",
+        "force_v_prediction",
+        "force_epsilon_prediction",
+    ] {
+        draft.refuse(key, "follows from what the base model predicts");
+    }
+}
+
+/// Captions are settings of a concept there; those of the first that stands in the file are taken.
+fn captions(draft: &mut Draft) {
+    let resolution = draft.text("resolution").unwrap_or_else(|| "512".to_owned());
+    let side: Vec<&str> = resolution.split(',').map(str::trim).collect();
+    match side.first().and_then(|side| side.parse::<i64>().ok()) {
+        Some(pixels) => draft.set("resolution", pixels),
+        None => draft.leave("resolution", &json!(resolution), "is not a number of pixels"),
+    }
+    if side.len() > 1 {
+        draft
+            .notes
+            .push("of several resolutions, the first is kept".to_owned());
+    }
+    draft.take("aspect_ratio_bucketing");
+    let Some(Json::Array(concepts)) = draft.take("concepts") else {
+        return;
+    };
+    for (index, concept) in concepts.iter().enumerate() {
+        if index > 0 {
+            draft.leave(
+                &format!("concepts[{index}]"),
+                &concept["path"],
+                "is another folder: upload its pictures to the dataset",
+            );
+            continue;
+        }
+        let text = &concept["text"];
+        draft.set(
+            "shuffle_tags",
+            text["enable_tag_shuffling"].as_bool().unwrap_or(false),
+        );
+        draft.set("keep_tokens", text["keep_tags_count"].as_i64().unwrap_or(0));
+        if let Some(delimiter) = text["tag_delimiter"]
+            .as_str()
+            .filter(|delimiter| !delimiter.is_empty())
+        {
+            draft.set("tag_separator", delimiter);
+        }
+    }
+}
+
+fn files(draft: &mut Draft) {
+    for (key, name) in [
+        ("sample_after", "sample_every_n_steps"),
+        ("save_every", "checkpoint_every_n_steps"),
+    ] {
+        let unit = draft.text(&format!("{key}_unit")).unwrap_or_default();
+        match (unit.as_str(), draft.number(key)) {
+            ("STEP", Some(n_steps)) => draft.set(name, n_steps as i64),
+            ("NEVER" | "", _) | (_, None) => {}
+            (unit, Some(n)) => {
+                let value = json!(format!("{n} {}", unit.to_lowercase()));
+                draft.leave(key, &value, "is counted in steps here");
+            }
+        }
+    }
+    let Some(Json::Array(samples)) = draft.take("samples") else {
+        return;
+    };
+    for sample in samples {
+        let whole = |key: &str| sample[key].as_u64().and_then(|value| u32::try_from(value).ok());
+        draft.sample_prompts.push(SamplePrompt {
+            prompt: sample["prompt"].as_str().unwrap_or_default().to_owned(),
+            negative_prompt: sample["negative_prompt"]
+                .as_str()
+                .filter(|text| !text.is_empty())
+                .map(str::to_owned),
+            seed: sample["seed"].as_u64(),
+            width: whole("width"),
+            height: whole("height"),
+            n_steps: whole("diffusion_steps"),
+            guidance: sample["cfg_scale"].as_f64(),
+            ..SamplePrompt::default()
+        });
+    }
+}
+
+/// As a configuration that the form loads; what stands in it replaces the program's defaults.
+pub(super) fn export(recipe: &Recipe) -> Exported {
+    let p = recipe.parameters();
+    let optimizer = OPTIMIZERS.iter().find(|(_, optimizer)| *optimizer == p.optimizer);
+    let schedule = SCHEDULES.iter().find(|(_, schedule)| *schedule == p.lr_schedule);
+    let mut own = json!({
+        "optimizer": optimizer.map_or("ADAMW", |(word, _)| word),
+        "beta1": p.beta1, "beta2": p.beta2, "eps": p.epsilon, "weight_decay": p.weight_decay,
+    });
+    for (argument, value) in p.optimizer_values() {
+        match (argument.name, value.to_json()) {
+            // No limit.
+            (_, Json::Null) => {}
+            ("eps1", value) => own["eps"] = value,
+            // None is the default there.
+            ("beta1", value) if value.as_f64() == Some(0.0) => own["beta1"] = Json::Null,
+            (name, value) => own[name] = value,
+        }
+    }
+    let part = |rate: f64| json!({ "train": rate > 0.0, "learning_rate": rate });
+    let value = json!({
+        "__version": 10,
+        "training_method": "LORA",
+        "model_type": "STABLE_DIFFUSION_XL_10_BASE",
+        "base_model_name": recipe.base_model(),
+        "output_model_destination": format!("{}.safetensors", recipe.name()),
+        "peft_type": match p.kind {
+            LoraKind::Loha => "LOHA",
+            LoraKind::Lokr => "LOKR",
+            LoraKind::Lora | LoraKind::Dora | LoraKind::TLora => "LORA",
+        },
+        "lora_rank": p.rank, "lora_alpha": p.alpha, "lora_decompose": p.kind == LoraKind::Dora,
+        "lokr_dim": p.rank,
+        "lokr_decompose_factor": if p.lokr_factor == 0 { -1 } else { i64::from(p.lokr_factor) },
+        "dropout_probability": p.network_dropout,
+        "learning_rate": p.learning_rate,
+        "unet": { "train": true, "learning_rate": p.learning_rate, "gradient_checkpointing": p.gradient_checkpointing },
+        "text_encoder": part(p.text_encoder_1_learning_rate),
+        "text_encoder_2": part(p.text_encoder_2_learning_rate),
+        "learning_rate_scheduler": schedule.map_or("CONSTANT", |(word, _)| word),
+        "learning_rate_warmup_steps": p.n_warmup_steps, "learning_rate_cycles": p.n_cycles,
+        "learning_rate_min_factor": p.min_lr_ratio,
+        "batch_size": p.batch_size, "gradient_accumulation_steps": p.gradient_accumulation,
+        "ema": if p.ema_decay > 0.0 { "GPU" } else { "OFF" },
+        "ema_decay": if p.ema_decay > 0.0 { p.ema_decay } else { 0.999 },
+        "resolution": p.resolution.to_string(),
+        "mse_strength": strength(p, LossKind::L2), "mae_strength": strength(p, LossKind::L1),
+        "huber_strength": strength(p, LossKind::Huber), "huber_delta": p.huber_c,
+        "loss_weight_fn": if p.debiased {
+            "DEBIASED_ESTIMATION"
+        } else if p.min_snr_gamma > 0.0 {
+            "MIN_SNR_GAMMA"
+        } else {
+            "CONSTANT"
+        },
+        "loss_weight_strength": if p.min_snr_gamma > 0.0 { p.min_snr_gamma } else { 5.0 },
+        "clip_grad_norm": if p.max_gradient_norm > 0.0 { json!(p.max_gradient_norm) } else { Json::Null },
+        "offset_noise_weight": p.noise_offset,
+        "min_noising_strength": f64::from(p.min_timestep) / 1000.0,
+        "max_noising_strength": f64::from(p.max_timestep) / 1000.0,
+        "optimizer": own,
+        "sample_after": p.sample_every_n_steps,
+        "sample_after_unit": if p.sample_every_n_steps > 0 { "STEP" } else { "NEVER" },
+        "save_every": p.checkpoint_every_n_steps,
+        "save_every_unit": if p.checkpoint_every_n_steps > 0 { "STEP" } else { "NEVER" },
+    });
+    let mut left_out = left_out(recipe, |definition, _| {
+        let is_known = match definition.name {
+            "optimizer" => optimizer.is_some(),
+            "lr_schedule" => schedule.is_some(),
+            "loss" => p.loss != LossKind::SmoothL1,
+            "kind" => p.kind != LoraKind::TLora,
+            _ => true,
+        };
+        is_known && COVERED.contains(&definition.name)
+    });
+    // Its files say epochs, and how many pictures those have is not said.
+    left_out.insert(
+        0,
+        super::LeftOut::of(
+            "n_steps",
+            p.n_steps,
+            "a configuration says epochs: set them for your pictures",
+        ),
+    );
+    if p.loss == LossKind::Huber && p.huber_schedule != HuberSchedule::Constant {
+        let reason = "has no counterpart there: its width is constant";
+        left_out.push(super::LeftOut::of(
+            "huber_schedule",
+            p.huber_schedule.word(),
+            reason,
+        ));
+    }
+    Exported {
+        format: Format::OneTrainer,
+        file_name: format!("{}.json", recipe.name()),
+        text: serde_json::to_string_pretty(&value).unwrap_or_default() + "\n",
+        left_out,
+    }
+}
+
+fn strength(p: &Parameters, loss: LossKind) -> f64 {
+    if p.loss == loss { 1.0 } else { 0.0 }
+}
+
+const COVERED: &[&str] = &[
+    "n_steps",
+    "n_views",
+    "learning_rate",
+    "lr_schedule",
+    "n_warmup_steps",
+    "n_cycles",
+    "min_lr_ratio",
+    "batch_size",
+    "gradient_accumulation",
+    "rank",
+    "alpha",
+    "kind",
+    "lokr_factor",
+    "network_dropout",
+    "text_encoder_1_learning_rate",
+    "text_encoder_2_learning_rate",
+    "optimizer",
+    "beta1",
+    "beta2",
+    "epsilon",
+    "weight_decay",
+    "optimizer_arguments",
+    "max_gradient_norm",
+    "ema_decay",
+    "gradient_checkpointing",
+    "loss",
+    "huber_c",
+    "min_snr_gamma",
+    "debiased",
+    "min_timestep",
+    "max_timestep",
+    "noise_offset",
+    "resolution",
+    "checkpoint_every_n_steps",
+    "sample_every_n_steps",
+];

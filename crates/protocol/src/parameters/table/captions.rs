@@ -1,0 +1,355 @@
+//! How captions are changed before they are read, how pictures are cut, and when files are written.
+
+macro_rules! captions {
+    ({ $next:ident $($rest:ident)* } $($before:tt)*) => { $next! { { $($rest)* } $($before)*
+    /// Tokens of a caption that are read; the rest is cut.
+    max_tokens: u16 {
+        default: 75,
+        range: Range::multiples(75, 75, 225),
+        presets: {
+            (Illustrious | Noobai | NoobaiV | NoobaiFlow | Pony, _) => 225,
+        },
+        about: {
+            group: Group::Captions,
+            unit: "tokens",
+            // What an absent option means; sd-scripts does not take the number.
+            off: Some(Value::Whole(75)),
+            kohya: Some("max_token_length"),
+            metadata: &["ss_max_token_length"],
+            why: "One chunk is enough for a sentence or two.",
+            when: "225 for captions of many tags.",
+        },
+    }
+
+    /// Share of the training pictures shown with an empty caption.
+    caption_dropout: f64 {
+        default: 0.0,
+        range: Range::number(0.0, 1.0),
+        presets: {
+            (Sdxl, Style) => 0.05,
+            (Illustrious | Noobai | NoobaiV | NoobaiFlow | Pony, Style) => 0.05,
+        },
+        about: {
+            group: Group::Captions,
+            metadata: &["ss_caption_dropout_rate"],
+            why: "A figure belongs to its trigger word.",
+            when: "0.05 to 0.1 for a style, which then does not depend on words.",
+        },
+    }
+
+    /// Shows every picture with an empty caption in each such epoch, counted from 1. 0 switches it off.
+    caption_dropout_every_n_epochs: u32 {
+        default: 0,
+        range: Range::whole(0, 100_000),
+        about: {
+            group: Group::Captions,
+            since: 4,
+            unit: "epochs",
+            metadata: &["ss_caption_dropout_every_n_epochs"],
+            why: "caption_dropout does the same evenly.",
+            when: "If the settings that you follow give it.",
+        },
+    }
+
+    /// Puts the tags of a caption into another order each time.
+    shuffle_tags: bool {
+        default: false,
+        range: Range::Switch,
+        presets: {
+            (Illustrious | Noobai | NoobaiV | NoobaiFlow | Pony, _) => true,
+        },
+        about: {
+            group: Group::Captions,
+            since: 4,
+            why: "Sentences must stay as they are.",
+            when: "For captions of tags, as Illustrious, NoobAI and Pony use them: no tag gets its meaning from its place.",
+        },
+    }
+
+    /// So many tags at the start stay in place when tags are shuffled or dropped.
+    keep_tokens: u16 {
+        default: 0,
+        range: Range::whole(0, 255),
+        presets: {
+            (Illustrious | Noobai | NoobaiV | NoobaiFlow | Pony, _) => 1,
+        },
+        about: {
+            group: Group::Captions,
+            since: 4,
+            unit: "tags",
+            why: "It has no effect unless tags are shuffled or dropped.",
+            when: "To keep more than the trigger word, which is always kept in front.",
+        },
+    }
+
+    /// What stands between the tags that stay and the rest, in place of a number of tags: `|||`.
+    keep_tokens_separator: String {
+        default: "",
+        range: Range::Text { max_chars: 16 },
+        rule: |p| text::check_line(&p.keep_tokens_separator).err().map(|unfit| unfit.to_string()),
+        beside: [keep_tokens_separator],
+        about: {
+            group: Group::Captions,
+            since: 4,
+            why: "A number is enough if all captions begin alike.",
+            when: "If the captions have such a mark. What follows a second one stays at the end.",
+        },
+    }
+
+    /// What stands between tags.
+    tag_separator: String {
+        default: ",",
+        range: Range::Text { max_chars: 16 },
+        rule: |p| separator(&p.tag_separator),
+        beside: [tag_separator],
+        about: {
+            group: Group::Captions,
+            since: 4,
+            why: "Nearly all captions have commas.",
+            when: "If yours have something else.",
+        },
+    }
+
+    /// What stands between tags that are shuffled and dropped together; afterwards it is read as a comma.
+    secondary_separator: String {
+        default: "",
+        range: Range::Text { max_chars: 16 },
+        rule: |p| text::check_line(&p.secondary_separator).err().map(|unfit| unfit.to_string()),
+        beside: [secondary_separator],
+        about: {
+            group: Group::Captions,
+            since: 4,
+            why: "Few captions have groups of tags.",
+            when: "`;;;` is in use, to keep the tags of one figure together.",
+        },
+    }
+
+    /// Chance of each tag to be left out, each time a caption is read.
+    tag_dropout: f64 {
+        default: 0.0,
+        range: Range::number(0.0, 1.0),
+        about: {
+            group: Group::Captions,
+            since: 4,
+            metadata: &["ss_caption_tag_dropout_rate"],
+            why: "No settings in common use have it.",
+            when: "0.1 if a figure comes only when all its tags are said.",
+        },
+    }
+
+    /// Written in front of every caption.
+    caption_prefix: String {
+        default: "",
+        range: Range::Text { max_chars: 500 },
+        rule: |p| text::check_line(&p.caption_prefix).err().map(|unfit| unfit.to_string()),
+        beside: [caption_prefix],
+        about: {
+            group: Group::Captions,
+            since: 4,
+            why: "The trigger word is added by its own field.",
+            when: "For words that the base expects in front, such as its quality tags.",
+        },
+    }
+
+    /// Written behind every caption.
+    caption_suffix: String {
+        default: "",
+        range: Range::Text { max_chars: 500 },
+        rule: |p| text::check_line(&p.caption_suffix).err().map(|unfit| unfit.to_string()),
+        beside: [caption_suffix],
+        about: {
+            group: Group::Captions,
+            since: 4,
+            why: "Captions say by themselves what is to be seen.",
+            when: "For words that all pictures share.",
+        },
+    }
+
+    /// Reads `{a|b}` in a caption as one of the two, and one line of several, drawn each time.
+    wildcards: bool {
+        default: false,
+        range: Range::Switch,
+        about: {
+            group: Group::Captions,
+            since: 4,
+            why: "Braces may be meant as they are.",
+            when: "For captions that were written so.",
+        },
+    }
+
+    /// Reads `(word:1.3)` in a caption as emphasis.
+    weighted_captions: bool {
+        default: false,
+        range: Range::Switch,
+        about: {
+            group: Group::Captions,
+            since: 4,
+            kohya: Some("weighted_captions"),
+            why: "Brackets are part of many names of figures.",
+            when: "For captions that were written so.",
+        },
+    }
+
+    /// Tags that are read at the start, while the others come in one after another.
+    token_warmup_min: u16 {
+        default: 1,
+        range: Range::whole(1, 255),
+        about: {
+            group: Group::Captions,
+            since: 4,
+            unit: "tags",
+            why: "It has no effect without token_warmup_steps.",
+            when: "If the settings that you follow give it.",
+        },
+    }
+
+    /// Steps until all tags of a caption are read. 0 reads all from the start.
+    token_warmup_steps: u32 {
+        default: 0,
+        range: Range::whole(0, 1_000_000),
+        about: {
+            group: Group::Captions,
+            since: 4,
+            unit: "steps",
+            why: "Few settings use it.",
+            when: "A tenth of the steps, if the trigger word at the start of the captions is not learned.",
+        },
+    }
+
+    /// Regularization pictures that the base model draws itself, of `prior_prompt`, before it is trained.
+    n_prior_pictures: u16 {
+        default: 0,
+        range: Range::whole(0, 1000),
+        rule: |p| (p.n_prior_pictures > 0 && p.prior_prompt.trim().is_empty())
+            .then(|| "must be 0 without a prior_prompt, which says what they show".to_owned()),
+        beside: [prior_prompt],
+        about: {
+            group: Group::Pictures,
+            engines: NATIVE,
+            since: 4,
+            unit: "pictures",
+            why: "Pictures without the trigger word take half of the training's time.",
+            when: "As many as there are pictures, if other figures begin to look like the one that is trained.",
+        },
+    }
+
+    /// What the pictures show that the base model draws itself: the kind of figure, without the trigger word.
+    prior_prompt: String {
+        default: "",
+        range: Range::Text { max_chars: 500 },
+        rule: |p| text::check_line(&p.prior_prompt).err().map(|unfit| unfit.to_string()),
+        beside: [prior_prompt],
+        about: {
+            group: Group::Pictures,
+            engines: NATIVE,
+            since: 4,
+            why: "It has no effect without n_prior_pictures.",
+            when: "`1girl, solo` for a girl, for instance.",
+        },
+    }
+
+    /// How much a regularization picture counts beside the others.
+    prior_loss_weight: f64 {
+        default: 1.0,
+        range: Range::number(0.0, 100.0),
+        about: {
+            group: Group::Pictures,
+            since: 4,
+            kohya: Some("prior_loss_weight"),
+            metadata: &["ss_prior_loss_weight"],
+            why: "It has no effect without regularization pictures; with them, they count as much as the others.",
+            when: "Less if the LoRA learns too little beside them.",
+        },
+    }
+
+    /// Trains on a picture where it is not transparent: its alpha is the mask of the loss.
+    masked_loss: bool {
+        default: false,
+        range: Range::Switch,
+        about: {
+            group: Group::Pictures,
+            since: 4,
+            kohya: Some("masked_loss"),
+            why: "It has no effect on opaque pictures. Transparent areas are white, which is learned too.",
+            when: "If backgrounds or other figures were cut out, or made transparent so that they are not learned.",
+        },
+    }
+
+    /// Side of a square picture with the area that buckets aim for, in pixels.
+    resolution: u32 {
+        default: 1024,
+        // The VAE halves a picture three times.
+        range: Range::multiples(8, 64, 2048),
+        presets: { (Tiny, _) => 128 },
+        about: {
+            group: Group::Basic,
+            unit: "pixels",
+            why: "What the base model was trained with.",
+            when: "768 to save time and memory for a first try; it costs detail.",
+        },
+    }
+
+    /// Bucket sides are multiples of this, in pixels.
+    bucket_step: u32 {
+        default: 64,
+        // The VAE halves a picture three times, the U-Net twice more.
+        range: Range::multiples(32, 32, 256),
+        presets: { (Tiny, _) => 32 },
+        about: {
+            group: Group::Pictures,
+            unit: "pixels",
+            why: "The step of SDXL's own sizes.",
+            when: "32 cuts less off, and makes more buckets with fewer pictures in each.",
+        },
+    }
+
+    /// A checkpoint is stored each time this many steps are done. 0 stores only the last.
+    checkpoint_every_n_steps: u32 {
+        default: 200,
+        range: Range::whole(0, 1_000_000),
+        presets: {
+            (Tiny, _) => 100,
+            (Illustrious | Noobai | NoobaiV | NoobaiFlow | Pony, _) => 100,
+        },
+        about: {
+            group: Group::Samples,
+            unit: "steps",
+            effect: Effect::None,
+            why: "Little is lost with a machine, and there are several to choose from.",
+            when: "Fewer steps for a short training, more if storage is short.",
+        },
+    }
+
+    /// Preview pictures are rendered each time this many steps are done. 0 renders none.
+    sample_every_n_steps: u32 {
+        default: 200,
+        range: Range::whole(0, 1_000_000),
+        presets: {
+            (Tiny, _) => 100,
+            (Illustrious | Noobai | NoobaiV | NoobaiFlow | Pony, _) => 100,
+        },
+        about: {
+            group: Group::Samples,
+            unit: "steps",
+            effect: Effect::None,
+            why: "Often enough to see where it begins to overcook.",
+            when: "More steps if rendering takes too much of the time.",
+        },
+    }
+
+    /// Also renders the preview pictures before the first step, which shows the base model alone.
+    sample_at_start: bool {
+        default: false,
+        range: Range::Switch,
+        about: {
+            group: Group::Samples,
+            since: 4,
+            effect: Effect::None,
+            why: "The base model is the same every time.",
+            when: "To see what the training changes.",
+        },
+    }
+    } };
+}
+
+pub(in super::super) use captions;

@@ -1,0 +1,140 @@
+//! How the weights move against their gradients.
+
+macro_rules! optimizer {
+    ({ $next:ident $($rest:ident)* } $($before:tt)*) => { $next! { { $($rest)* } $($before)*
+    /// The optimizer.
+    optimizer: Optimizer {
+        default: Optimizer::Adamw,
+        range: Range::words::<Optimizer>(),
+        presets: {
+            (Pony, _) => Optimizer::Prodigy,
+        },
+        about: {
+            group: Group::Optimizer,
+            since: 4,
+            why: "AdamW is the best understood, and the state of a LoRA is small.",
+            when: "Prodigy if you do not want to choose a learning rate; 8-bit AdamW or Adafactor to save memory.",
+        },
+    }
+
+    /// How slowly the mean of the gradients moves.
+    beta1: f64 {
+        default: 0.9,
+        range: Range::number(0.0, 0.9999),
+        about: {
+            group: Group::Optimizer,
+            since: 4,
+            why: "The default of all these optimizers. Adafactor has one among its own arguments.",
+            when: "If the settings that you follow give it.",
+        },
+    }
+
+    /// How slowly the mean of the squared gradients moves.
+    beta2: f64 {
+        default: 0.999,
+        range: Range::number(0.0, 0.999_999),
+        presets: {
+            (Illustrious | Noobai | NoobaiV | NoobaiFlow | Pony, _) => 0.99,
+        },
+        follows: |preset, now| {
+            let is_lion = now.optimizer == Optimizer::Lion && preset.optimizer != Optimizer::Lion;
+            if is_lion { 0.99 } else { preset.beta2 }
+        },
+        about: {
+            group: Group::Optimizer,
+            since: 4,
+            why: "The default of Adam and its like; Lion's is 0.99.",
+            when: "0.99 for short trainings, as many settings for SDXL have it.",
+        },
+    }
+
+    /// Added to the divisor, against a division by zero.
+    epsilon: f64 {
+        default: 1e-8,
+        range: Range::above(0.0, 0.1),
+        about: {
+            group: Group::Optimizer,
+            since: 4,
+            why: "The default of Adam and its like. Lion, Adafactor and CAME do not use it.",
+            when: "1e-6 if a training in low precision becomes unstable.",
+        },
+    }
+
+    /// Weight decay, decoupled from the gradients.
+    weight_decay: f64 {
+        default: 0.01,
+        range: Range::number(0.0, 1.0),
+        presets: {
+            (Illustrious | Noobai | NoobaiV | NoobaiFlow, _) => 0.1,
+            (Pony, _) => 0.5,
+        },
+        about: {
+            group: Group::Optimizer,
+            why: "PyTorch's default.",
+            when: "0.1 to hold back overcooking, as many settings for SDXL have it.",
+        },
+    }
+
+    /// What an optimizer has of its own, each as `name=value`: `d_coef=2` for Prodigy.
+    optimizer_arguments: Vec<String> {
+        default: &[],
+        range: Range::List { max_items: 32, max_chars: 80 },
+        rule: |p| optimizers::wrong(p.optimizer, &p.optimizer_arguments),
+        beside: [optimizer, optimizer_arguments],
+        about: {
+            group: Group::Optimizer,
+            items: Some(optimizers::described),
+            since: 4,
+            why: "The defaults of the authors, but for Adafactor, which takes its learning rate from the recipe.",
+            when: "If the settings that you follow give them.",
+        },
+    }
+
+    /// Gradients are scaled down to this norm when they are longer. 0 switches clipping off.
+    max_gradient_norm: f64 {
+        default: 1.0,
+        range: Range::number(0.0, 100.0),
+        about: {
+            group: Group::Optimizer,
+            kohya: Some("max_grad_norm"),
+            metadata: &["ss_max_grad_norm"],
+            why: "sd-scripts' default.",
+            when: "0 with Adafactor, which clips by itself.",
+        },
+    }
+
+    /// Also keeps a running mean of the weights, which moves this slowly, and saves it in place of the weights. 0 keeps
+    /// none.
+    ema_decay: f64 {
+        default: 0.0,
+        range: Range::number(0.0, 0.999_99),
+        rule: |p| (p.ema_decay > 0.0 && p.optimizer.is_schedule_free()).then(|| format!(
+            "must be 0 for the optimizer `{}`, which averages the weights itself", p.optimizer.word()
+        )),
+        beside: [optimizer],
+        about: {
+            group: Group::Optimizer,
+            engines: NATIVE,
+            since: 4,
+            why: "A learning rate that falls to zero has the same effect.",
+            when: "0.99 to 0.999 with a constant learning rate.",
+        },
+    }
+
+    /// Recomputes in the backward pass what it does not keep of the forward pass: less memory, more time, the same
+    /// numbers. The kohya engine always does.
+    gradient_checkpointing: bool {
+        default: false,
+        range: Range::Switch,
+        about: {
+            group: Group::Memory,
+            since: 4,
+            effect: Effect::None,
+            why: "It takes about a third more time.",
+            when: "If the machine runs out of memory.",
+        },
+    }
+    } };
+}
+
+pub(in super::super) use optimizer;
