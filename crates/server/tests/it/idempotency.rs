@@ -252,7 +252,8 @@ async fn a_caption_of_several_lines_can_be_expected() {
     let refused = problem(StatusCode::BAD_REQUEST, patch(change("zora\u{0}"))).await;
     assert_eq!(refused.errors[0].field, "expected_caption");
     // What an earlier version took from a file can still be named, to be replaced.
-    let refused = problem(StatusCode::PRECONDITION_FAILED, patch(change("zora\u{85}"))).await;
+    let other = json!({ "caption": "zora at noon", "expected_caption": "zora\u{85}" });
+    let refused = problem(StatusCode::PRECONDITION_FAILED, patch(other)).await;
     assert_eq!(refused.current.as_deref(), Some("zora,\nat night"));
 }
 
