@@ -17,9 +17,10 @@ test("groups are set on pictures, balanced with one click, and kept", async ({ a
     headers,
   });
   expect(uploaded.ok()).toBe(true);
-  const repeatsOf = async () => {
+  type Showing = { repeats: number; regularization: boolean };
+  const kept = async () => {
     const { items } = await get(`/datasets/${dataset.id}/items`);
-    return items.map((item: { repeats: number }) => item.repeats);
+    return items.map((item: Showing) => `${item.repeats}${item.regularization ? " reg" : ""}`);
   };
 
   await page.goto(`${server.url}/datasets/${dataset.id}`);
@@ -36,18 +37,21 @@ test("groups are set on pictures, balanced with one click, and kept", async ({ a
   await page.getByRole("button", { name: "Show every group about as often" }).click();
   await expect(repeats).toHaveValue("3");
   await expect(page.getByRole("button", { name: "Every group is shown about as often" })).toBeDisabled();
-  expect(await repeatsOf()).toEqual([3, 1, 1, 1]);
+  await expect.poll(kept).toEqual(["3", "1", "1", "1"]);
 
   await repeats.fill("0");
   await expect(page.getByRole("alert")).toHaveText("Enter at least 1.");
   await repeats.fill("5");
   await repeats.press("Enter");
-  await page.getByLabel("No group is for regularization").click();
-  await expect(page.getByText("as often as the others")).toBeVisible();
+  const regularization = page.getByLabel("No group is for regularization");
+  await regularization.click();
+  await expect(regularization).toBeChecked();
+  await expect(page.getByText("5 views in an epoch, and as many for regularization")).toBeVisible();
+  await expect.poll(kept).toEqual(["5", "1 reg", "1 reg", "1 reg"]);
 
   await page.reload();
   await page.getByText("Groups and repeats").click();
   await expect(repeats).toHaveValue("5");
-  await expect(page.getByLabel("No group is for regularization")).toBeChecked();
+  await expect(regularization).toBeChecked();
   await expect(group).toHaveValue("hat");
 });

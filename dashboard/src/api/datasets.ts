@@ -66,9 +66,10 @@ export function useSetGroup(dataset: string) {
   });
 }
 
-/** Changes how often all pictures of groups are shown, and as what. */
+/** Changes how often all pictures of groups are shown, and as what. It is shown before the server answers. */
 export function useUpdateGroups(dataset: string) {
   const queries = useQueryClient();
+  const queryKey = ["datasets", dataset, "items"];
   return useMutation({
     mutationFn: (groups: GroupChange[]) =>
       body(
@@ -77,14 +78,17 @@ export function useUpdateGroups(dataset: string) {
           body: { groups },
         }),
       ),
-    onSuccess: (_dataset, groups) =>
-      queries.setQueryData<Item[]>(["datasets", dataset, "items"], (items) =>
+    onMutate: async (groups) => {
+      await queries.cancelQueries({ queryKey });
+      queries.setQueryData<Item[]>(queryKey, (items) =>
         items?.map((one) => {
           const change = groups.find(({ group }) => group === one.group);
           const repeats = change?.repeats ?? one.repeats;
           return { ...one, repeats, regularization: change?.regularization ?? one.regularization };
         }),
-      ),
+      );
+    },
+    onError: () => queries.invalidateQueries({ queryKey }),
   });
 }
 

@@ -140,8 +140,8 @@ function GroupRow({ group, onChange }: RowProps) {
 
 function summary(groups: Group[]): string {
   const named = groups.filter((group) => group.name !== "");
-  const subjects = groups.filter((group) => group.regularization !== true);
-  const n_views = subjects.reduce((sum, group) => sum + group.n_views, 0);
-  const shown = `${formatPlural(n_views, "view")} in an epoch`;
+  const n_views = groups.reduce((sum, group) => sum + group.n_views, 0);
+  const others = groups.some((group) => group.n_items > 0 && group.regularization !== false);
+  const shown = `${formatPlural(n_views, "view")} in an epoch${others ? ", and as many for regularization" : ""}`;
   return named.length === 0 ? shown : `${formatPlural(named.length, "group")} · ${shown}`;
 }

@@ -26,10 +26,15 @@ test("groups are counted without held-out pictures, those of no group last", () 
     ...items("", 2),
     ...items("hat", 3, { repeats: 4 }),
     ...items("hat", 1, { split: "held_out" }),
+    ...items("people", 2, { repeats: 3 }),
+    ...items("people", 5, { repeats: 3, regularization: true }),
+    ...items("others", 5, { regularization: true }),
   ];
   expect(groupsOf([...all, ...items("armor", 1), ...items("armor", 1, { repeats: 2 })])).toEqual([
     { name: "armor", n_items: 2, repeats: null, n_views: 3, regularization: false },
     { name: "hat", n_items: 3, repeats: 4, n_views: 12, regularization: false },
+    { name: "others", n_items: 5, repeats: 1, n_views: 0, regularization: true },
+    { name: "people", n_items: 7, repeats: 3, n_views: 6, regularization: null },
     { name: "", n_items: 2, repeats: 1, n_views: 2, regularization: false },
   ]);
 });

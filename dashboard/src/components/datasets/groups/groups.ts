@@ -8,7 +8,7 @@ export interface Group {
   n_items: number;
   /** How often each is shown; null if they differ. */
   repeats: number | null;
-  /** How often all of them are shown together. */
+  /** How often all of them are shown together, without regularization pictures. */
   n_views: number;
   /** Whether they are regularization pictures; null if only some are. */
   regularization: boolean | null;
@@ -25,7 +25,7 @@ export function groupsOf(items: Item[]): Group[] {
       name,
       n_items: own.length,
       repeats: common(own.map((item) => item.repeats)),
-      n_views: own.reduce((sum, item) => sum + item.repeats, 0),
+      n_views: own.reduce((sum, item) => sum + (item.regularization ? 0 : item.repeats), 0),
       regularization: common(own.map((item) => item.regularization)),
     };
   });
