@@ -305,7 +305,7 @@ pub(super) fn plain(name: &str) -> String {
     }
 }
 
-/// Paths of this machine mean nothing to whoever asked: files go by their names.
+/// Names files instead of their paths on this machine, which mean nothing to the person who asked for the edit.
 fn told(err: &EditError) -> String {
     let text = chain(err);
     let mut said = String::with_capacity(text.len());

@@ -5,7 +5,7 @@
 //! out. And the trigger word is never shuffled, dropped or left for later: its tag is moved to the front of the caption
 //! and kept there ([`CaptionRules::written`]).
 //!
-//! Nothing is drawn here. Whoever asks passes a source of uniform numbers, one for each time that a picture is shown.
+//! No random numbers are made here. The caller passes a source of uniform ones for each time that a picture is shown.
 
 use std::{borrow::Cow, ops::Range};
 

@@ -2,8 +2,8 @@
 
 /// A caption with a choice made for each wildcard. `choose` gets how many choices there are.
 ///
-/// As in sd-scripts, a wildcard ends at the first brace that closes, so there is none within another; one that is never
-/// closed, or is empty, is letters.
+/// As in sd-scripts, a wildcard ends at the first closing brace, so wildcards cannot be nested. One that is never closed,
+/// or is empty, stays in the text as it is.
 pub(super) fn resolve(text: &str, choose: &mut dyn FnMut(usize) -> usize) -> String {
     let mut resolved = String::with_capacity(text.len());
     for part in parts(text) {
