@@ -169,8 +169,7 @@ fn unpacked(archive: &File, folder: &Path) -> io::Result<Result<Option<Unpacked>
         Ok(file) => {
             let most = MAX_RATIO
                 .saturating_mul(file.compressed_size())
-                .max(RATIO_FROM_BYTES)
-                .min(MAX_LORA_BYTES);
+                .clamp(RATIO_FROM_BYTES, MAX_LORA_BYTES);
             (file.take(most + 1), most)
         }
         Err(err) => {
