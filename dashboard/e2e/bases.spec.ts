@@ -5,6 +5,7 @@ import { checkLooks } from "./checks";
 import { expect, test } from "./fixtures";
 import { TINY_XL, ZORA } from "./server";
 
+const VAE = join(TINY_XL, "vae/diffusion_pytorch_model.safetensors");
 const THEMES = ["light", "dark"] as const;
 
 test("a base model is registered by its path, makes a picture, and is removed", async ({
@@ -69,9 +70,11 @@ test("a base model is registered by its path, makes a picture, and is removed", 
     await form.getByLabel("Prediction").click();
     await page.getByRole("option", { name: "Rectified flow" }).click();
     await form.getByLabel("VAE").fill("hf:a/b");
-    await form.getByRole("button", { name: "Save and check" }).click();
     await expect(form.getByRole("alert")).toContainText("Name the file of the VAE");
-    await form.getByLabel("VAE").fill(join(TINY_XL, "vae/diffusion_pytorch_model.safetensors"));
+    await form.getByLabel("VAE").fill("/etc/passwd");
+    await form.getByRole("button", { name: "Save and check" }).click();
+    await expect(form.getByRole("alert")).toContainText("not in a folder that is allowed");
+    await form.getByLabel("VAE").fill(VAE);
     await form.getByRole("button", { name: "Save and check" }).click();
     await expect(row.getByRole("form")).toBeHidden();
     await expect(row).toContainText("rectified flow (set by hand)");
@@ -90,6 +93,24 @@ test("a base model is registered by its path, makes a picture, and is removed", 
     await row.getByRole("button", { name: "Save and check" }).click();
     await expect(notes).toBeHidden();
     await expect(row).toContainText("Ready", { timeout: 60_000 });
+  });
+
+  await test.step("one is added with a prediction and a VAE of its own", async () => {
+    await panel.getByLabel("Prediction", { exact: true }).click();
+    await page.getByRole("option", { name: "V-prediction", exact: true }).click();
+    const vae = panel.getByLabel("VAE, if not its own");
+    await vae.fill("/etc/passwd");
+    await register(panel, "own-vae", TINY_XL);
+    await expect(panel.getByRole("alert").filter({ hasText: "not in a folder" })).toBeVisible();
+    await expect(vae).toHaveAttribute("aria-invalid", "true");
+    await vae.fill(VAE);
+    await expect(vae).not.toHaveAttribute("aria-invalid");
+    await panel.getByRole("button", { name: "Add and check" }).click();
+    const row = rowOf(panel, "own-vae");
+    await expect(row).toContainText("v-prediction (set by hand)", { timeout: 30_000 });
+    await expect(row).toContainText(VAE);
+    await expect(vae).toHaveValue("");
+    await expect(panel.getByLabel("Prediction", { exact: true })).toHaveText("As its files say");
   });
 
   await test.step("a name is taken once", async () => {
@@ -147,7 +168,7 @@ test("a base model is registered by its path, makes a picture, and is removed", 
 
   await test.step("it is removed, and no form offers it", async () => {
     await page.goto(`${server.url}/settings#base-models`);
-    for (const name of ["zora-base", "missing", "picture", "part"]) {
+    for (const name of ["zora-base", "own-vae", "missing", "picture", "part"]) {
       await panel.getByRole("button", { name: `Remove ${name}` }).click();
       await page.getByRole("alertdialog").getByRole("button", { name: "Remove" }).click();
       await expect(rowOf(panel, name)).toBeHidden();

@@ -3,24 +3,10 @@ import { writeFile } from "node:fs/promises";
 import { checkLooks } from "./checks";
 import { expect, test } from "./fixtures";
 import { drop } from "./page";
-import { writeSafetensors } from "./safetensors";
-
-const MODULE = "unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q";
+import { LAYER, loraFile, writeZip } from "./safetensors";
 
 /** Diffusers' names for one layer of tiny-xl, and one that no model has. */
-function inPart(): Buffer {
-  const half = (name: string, shape: number[]) => ({
-    name,
-    shape,
-    value: (index: number) => Math.sin(index) * 1.4,
-  });
-  return writeSafetensors([
-    half(`${MODULE}.lora_A.weight`, [1, 128]),
-    half(`${MODULE}.lora_B.weight`, [128, 1]),
-    half("unet.weird.0.lora_A.weight", [1, 128]),
-    half("unet.weird.0.lora_B.weight", [128, 1]),
-  ]);
-}
+const inPart = () => loraFile("unet.", [LAYER, "weird.0"]);
 
 test("a foreign LoRA that is applied in part is imported by a yes, and used in the playground", async ({
   app: page,
@@ -93,4 +79,50 @@ test("a foreign LoRA that is applied in part is imported by a yes, and used in t
     await page.getByRole("alertdialog").getByRole("button", { name: "Approve without a verdict" }).click();
     await expect(page.getByText("Approved", { exact: true })).toBeVisible();
   });
+});
+
+test("a folder of PEFT is imported in one step, as a zip or by its two files", async ({
+  app: page,
+  server,
+}) => {
+  const lora = loraFile("base_model.model.");
+  const config = Buffer.from(JSON.stringify({ peft_type: "LORA", r: 1, lora_alpha: 4 }));
+  const zip = test.info().outputPath("peft-ink.zip");
+  await writeFile(
+    zip,
+    writeZip([
+      ["peft-ink/adapter_model.safetensors", lora],
+      ["peft-ink/adapter_config.json", config],
+    ]),
+  );
+  await page.goto(`${server.url}/models`);
+  const dialog = page.getByRole("dialog", { name: "Import a LoRA" });
+  const importIt = dialog.getByRole("button", { name: "Import", exact: true });
+
+  await drop(page, page.getByRole("main"), [zip]);
+  await expect(dialog).toContainText("peft-ink.zip");
+  await dialog.getByLabel("Name", { exact: true }).fill("peft-ink");
+  await importIt.click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("peft-ink");
+  await expect(page.getByRole("region", { name: "Imported file" })).toContainText("1 module of LoRA");
+  // Without it, the LoRA would be a quarter as strong.
+  await expect(page.getByRole("region", { name: "File metadata" })).toContainText('"unet.lora_alpha":4');
+  const model = page.url();
+
+  await page.goto(`${server.url}/models`);
+  await page.getByRole("button", { name: "Import a LoRA" }).click();
+  const file = (name: string, buffer: Buffer) => ({ name, mimeType: "application/octet-stream", buffer });
+  const adapter = file("adapter_model.safetensors", lora);
+  await dialog
+    .getByLabel("LoRA file")
+    .setInputFiles([file("adapter_config.json", Buffer.from("{}")), adapter]);
+  await expect(dialog).toContainText("adapter_model.safetensors with adapter_config.json");
+  await importIt.click();
+  await expect(dialog.getByRole("alert")).toContainText("The configuration is not PEFT's");
+  await dialog.getByLabel("LoRA file").setInputFiles([file("adapter_config.json", config), adapter]);
+  await expect(dialog.getByRole("alert")).toBeHidden();
+  // It is the file that came out of the zip, bit by bit, and so the same version of that model.
+  await dialog.getByLabel("Name", { exact: true }).fill("peft-ink");
+  await importIt.click();
+  await expect(page).toHaveURL(model);
 });

@@ -313,6 +313,8 @@ const PLACES: Place[] = [
       - paragraph
       - textbox "Name"
       - textbox "Path"
+      - combobox "Prediction"
+      - textbox "VAE, if not its own"
       - button "Add and check" [disabled]
   - region "API tokens":
     - group "Who uses the token"

@@ -1,8 +1,10 @@
-"""Checks what setup.sh has installed: the training script loads, and both tokenizers number words as CLIP does.
+"""Checks what setup.sh has installed: the training script loads, the optimizers' packages are there, and both tokenizers
+number words as CLIP does.
 
 Usage: check.py FOLDER
 """
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -14,6 +16,8 @@ IDS = [49406, 320, 1125, 539, 89, 46442, 1844, 267, 320, 2368, 49407]
 # What pads: the end's mark for the first text encoder, 0 for the second.
 PADDING = (49407, 0)
 N_IDS = 77
+# Packages of optimizers: sd-scripts imports one when a training names it, and so late that it is no longer cheap.
+OPTIMIZERS = ("bitsandbytes", "lion_pytorch", "prodigyopt", "prodigyplus", "pytorch_optimizer", "schedulefree")
 
 
 def main(folder: Path) -> None:
@@ -23,6 +27,10 @@ def main(folder: Path) -> None:
     shown = subprocess.run(command, cwd=scripts, capture_output=True, text=True)
     if shown.returncode != 0 or "--tokenizer_cache_dir" not in shown.stdout:
         sys.exit(f"sdxl_train_network.py does not load:\n{shown.stderr}")
+
+    absent = [name for name in OPTIMIZERS if importlib.util.find_spec(name) is None]
+    if absent:
+        sys.exit(f"packages of optimizers are missing: {', '.join(absent)}")
 
     os.environ["HF_HUB_OFFLINE"] = "1"
     sys.path.insert(0, str(scripts))

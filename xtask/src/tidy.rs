@@ -9,6 +9,7 @@ use anyhow::{Result, bail};
 
 mod circles;
 mod directions;
+mod documents;
 mod manifests;
 mod promises;
 mod providers;
@@ -34,6 +35,7 @@ fn findings(root: &Path) -> Result<Vec<Finding>> {
     let mut findings: Vec<Finding> = files.iter().flat_map(sources::check).collect();
     findings.extend(manifests::check(&files));
     findings.extend(promises::check(&files));
+    findings.extend(documents::check(&files));
     findings.extend(providers::check(&files));
     findings.extend(directions::check(&workspace));
     findings.extend(circles::check(&files));

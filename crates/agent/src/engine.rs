@@ -14,7 +14,7 @@ use protocol::{
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 pub use trainer::train::{Ended, TrainEvent, Trained};
-use trainer::train::{TrainError, train};
+use trainer::train::{TrainError, train_on_cpu};
 
 pub use crate::job::{Base, Job, Pictures};
 use crate::{
@@ -142,8 +142,9 @@ pub fn native(job: &Job, tell: Tell<'_>, next_order: Next<'_>) -> Result<Ended, 
             message,
         }));
     }
+    let mut events = tell;
     let trained = job.train_job(&base, job.resume_from.as_deref(), |job| {
-        train(job, tell, next_order)
+        train_on_cpu(job, &mut events, next_order)
     });
     trained.map_err(|err| match err {
         TrainError::Checkpoint(ref of) if of.is_of_this_file() => EngineError::Checkpoint(chain(&err)),

@@ -12,31 +12,28 @@ use std::{
 };
 
 use diffusion::{
-    base::{BaseModel, BaseOptions},
+    base::{BaseInfo, BaseModel, BaseOptions, Layers, Outline},
     lora::{self, Lora, LoraError, Weighted},
-    pipeline::{self, PictureRequest, PictureSize},
+    pipeline::{self, OnStep, PictureRequest, PictureSize},
     schedulers,
     tokenizer::TokenLength,
 };
+use image::RgbImage;
 use prompt::Reading;
 use protocol::{
-    ArtifactId,
-    agent::{ArtifactKind, Assignment, Finish, GenerateWork},
+    agent::{ArtifactKind, Assignment, GenerateWork, Report},
     generation::Rendering,
     made::{MadeBase, MadeLora},
-    phase::Outcome,
     problem::chain,
 };
 use trainer::made::{self, LoraHashes};
 
 use crate::{
-    break_off::{BreakOff, end_ordered},
+    attempt::{Attempt, Made, compute},
     client::{Client, ClientError, Patience},
-    instead::{self, Fetched, Holder},
+    diffusers::{self, Diffusers, Engine},
     job::Base,
-    lease::Lease,
     measured::Measurements,
-    uploads::HandIn,
     work_dir::WorkDir,
 };
 
@@ -44,17 +41,17 @@ use crate::{
 const MAX_LORAS: usize = 8;
 
 /// Renders pictures, one after the other.
-#[derive(Default)]
 pub(crate) struct Renderer {
     loaded: Arc<Mutex<Loaded>>,
 }
 
 /// What stays in memory between pictures.
-#[derive(Default)]
 struct Loaded {
     base: Option<LoadedBase>,
     /// By SHA-256.
     loras: HashMap<String, LoadedLora>,
+    /// Draws in place of the native engine, if there is one.
+    diffusers: Option<Engine>,
 }
 
 /// A base model in memory.
@@ -62,9 +59,32 @@ struct Loaded {
 struct LoadedBase {
     source: Base,
     options: BaseOptions,
-    model: Arc<BaseModel>,
+    model: Model,
     /// As pictures name it.
     made: MadeBase,
+}
+
+/// A base model as the engine that draws needs it.
+#[derive(Clone)]
+enum Model {
+    Native(Arc<BaseModel>),
+    Diffusers(Arc<Outline>),
+}
+
+impl Model {
+    fn info(&self) -> &BaseInfo {
+        match self {
+            Self::Native(base) => &base.info,
+            Self::Diffusers(outline) => &outline.info,
+        }
+    }
+
+    fn layers(&self) -> &Layers {
+        match self {
+            Self::Native(base) => (**base).as_ref(),
+            Self::Diffusers(outline) => outline.layers(),
+        }
+    }
 }
 
 /// A LoRA in memory.
@@ -76,6 +96,30 @@ struct LoadedLora {
 }
 
 impl Renderer {
+    /// Draws with diffusers if that is there, or else with the native engine.
+    ///
+    /// # Errors
+    /// If there is no room for files.
+    pub(crate) fn new(diffusers: Option<Diffusers>) -> Result<Self, diffusers::Failure> {
+        let loaded = Loaded {
+            base: None,
+            loras: HashMap::new(),
+            diffusers: diffusers.map(Engine::new).transpose()?,
+        };
+        Ok(Self {
+            loaded: Arc::new(Mutex::new(loaded)),
+        })
+    }
+
+    /// Gives the memory of diffusers' device back, until the next picture. While one is drawn it does nothing.
+    pub(crate) fn rest(&self) {
+        if let Ok(mut loaded) = self.loaded.try_lock()
+            && let Some(engine) = &mut loaded.diffusers
+        {
+            engine.unload();
+        }
+    }
+
     /// Renders and uploads one picture. Errors are those of requests to the server; a picture that
     /// fails is reported to it.
     pub(crate) async fn run(
@@ -85,115 +129,55 @@ impl Renderer {
         assignment: &Assignment,
         work: &GenerateWork,
     ) -> Result<(), ClientError> {
-        let (lease, mut orders) = Lease::hold(client.clone(), assignment);
-        let lost = lease.lost();
-        // Dropping the drawing tells the thread that renders to break off.
-        let mut left = None;
-        let drawn = tokio::select! {
-            drawn = self.draw(client, work_dir, &lease, work) => drawn,
-            () = end_ordered(&mut orders) => Ok(None),
-            leave = client.link().leave() => {
-                left = Some(leave.reason);
-                Ok(None)
-            }
-            () = lost.cancelled() => {
-                lease.close().await?;
-                return Err(ClientError::LeaseLost);
-            }
-        };
-        lease.close().await?;
-        let (outcome, detail, picture) = match drawn {
-            Ok(Some(picture)) => (Outcome::Completed, None, Some(picture)),
-            Ok(None) if left.is_some() => (Outcome::Lost, left, None),
-            Ok(None) => (Outcome::Cancelled, None, None),
-            Err(detail) => (Outcome::Failed, Some(detail), None),
-        };
-        let finish = Finish {
-            fence: assignment.fence,
-            outcome,
-            detail,
-            result: None,
-            picture,
-            edited: None,
-            disk_fault: false,
-        };
-        client
-            .finish(assignment.attempt_id, &finish, Patience::WORKING)
-            .await
+        let (attempt, interruptions) = Attempt::hold(client, work_dir, assignment);
+        let end = interruptions.limit(self.draw(&attempt, work)).await;
+        attempt.finish(end).await
     }
 
     /// The error is text for people.
-    async fn draw(
-        &self,
-        client: &Client,
-        work_dir: &WorkDir,
-        lease: &Lease,
-        work: &GenerateWork,
-    ) -> Result<Option<ArtifactId>, String> {
-        let folder = work_dir.attempt(lease.attempt).map_err(|err| chain(&err))?;
-        let holder = Holder {
-            attempt: lease.attempt,
-            fence: lease.fence,
-        };
+    async fn draw(&self, attempt: &Attempt<'_>, work: &GenerateWork) -> Result<Made, String> {
+        let folder = attempt.folder()?;
         let mut loras = Vec::new();
         for (file, lora) in work.lora_files.iter().zip(&work.request.loras) {
-            let path = work_dir.lora(&file.sha256);
-            if !path.exists() {
-                work_dir.make_room();
-            }
-            match instead::fetch(client, holder, file, &path).await {
-                Ok(Fetched::Here) => {}
-                Ok(Fetched::Instead(_)) => {
-                    return Err("the server sent a checkpoint in place of a LoRA".into());
-                }
-                Err(err) => return Err(err.into_detail()),
-            }
             loras.push(WeightedFile {
+                path: attempt.lora(file).await?,
                 sha256: file.sha256.clone(),
-                path,
                 weight: lora.weight as f32,
                 partial: lora.partial,
             });
         }
-        let located = work_dir
+        let located = attempt
+            .work_dir
             .bases()
             .furnish(
-                client,
+                attempt.client,
                 (&work.base, &work.base_known),
                 Patience::WORKING,
                 &|_, _| {},
             )
             .await
             .map_err(|err| chain(&err))?;
+        let measurements = attempt.work_dir.measurements();
+        let wanted = Wanted {
+            base: located.base.clone(),
+            options: located.options.clone(),
+            measurements: measurements.said(work.base_known.measured.clone()),
+        };
+        let loaded = Arc::clone(&self.loaded);
+        let request = work.request.clone();
         let picture = folder.path().join("picture.png");
-        let break_off = BreakOff::default();
-        let task = {
-            let loaded = Arc::clone(&self.loaded);
-            let wanted = Wanted {
-                base: located.base.clone(),
-                options: located.options.clone(),
-                measurements: work_dir.measurements().said(work.base_known.measured.clone()),
-            };
-            let request = work.request.clone();
-            let (picture, asked) = (picture.clone(), break_off.flag());
-            tokio::task::spawn_blocking(move || {
-                let mut loaded = loaded.lock().unwrap_or_else(PoisonError::into_inner);
-                loaded.render(&wanted, &loras, &request, &picture, &asked)
-            })
-        };
-        task.await
-            .unwrap_or_else(|panic| Err(format!("the engine panicked: {panic}")))?;
-        let hand_in = HandIn {
-            client: client.clone(),
-            attempt: lease.attempt,
-            fence: lease.fence,
-            lora_name: work.generation_id.to_string(),
-        };
-        let artifact = hand_in
-            .file(ArtifactKind::Picture, &picture)
-            .await
-            .map_err(|err| chain(&err))?;
-        Ok(Some(artifact))
+        let path = picture.clone();
+        let news = compute(move |is_dropped| {
+            let mut loaded = loaded.lock().unwrap_or_else(PoisonError::into_inner);
+            loaded.render(&wanted, &loras, &request, &path, is_dropped)
+        })
+        .await?;
+        if let Some(news) = news {
+            attempt.reporter().report(news);
+        }
+        let file_name = format!("{}.png", work.generation_id);
+        let artifact = attempt.upload(ArtifactKind::Picture, &picture, file_name).await?;
+        Ok(Made::Picture(artifact))
     }
 }
 
@@ -213,7 +197,7 @@ struct WeightedFile {
 }
 
 impl Loaded {
-    /// Renders one picture to `path`. The error is text for people.
+    /// Renders one picture to `path`; returns what the server has to be told of the base. The error is text for people.
     fn render(
         &mut self,
         wanted: &Wanted,
@@ -221,9 +205,9 @@ impl Loaded {
         request: &Rendering,
         path: &Path,
         is_dropped: &AtomicBool,
-    ) -> Result<(), String> {
+    ) -> Result<Option<Report>, String> {
         let LoadedBase {
-            model: base,
+            model,
             made: made_base,
             ..
         } = self.base(wanted)?;
@@ -236,7 +220,10 @@ impl Loaded {
             weight: file.weight,
             partial: file.partial,
         });
-        let adapters = lora::adapters(&base, weighted).map_err(|err| {
+        let weighted: Vec<Weighted> = weighted.collect();
+        // What does not fit is refused before anything is computed.
+        let fitting = lora::changes(model.layers(), weighted.iter().copied()).map(drop);
+        fitting.map_err(|err| {
             let hint = match err {
                 LoraError::LeftOut { .. } => "; to use it all the same, ask with `partial`",
                 _ => "",
@@ -266,12 +253,44 @@ impl Loaded {
                 ControlFlow::Continue(())
             }
         };
-        let pictures =
-            pipeline::generate(&base, &adapters, &request, &mut go_on).map_err(|err| chain(&err))?;
+        let (pictures, program) = match &model {
+            Model::Native(base) => {
+                let adapters = lora::adapters(base, weighted).map_err(|err| chain(&err))?;
+                let pictures = pipeline::generate_on_cpu(base, &adapters, &request, &mut go_on);
+                (pictures.map_err(|err| chain(&err))?, made::PROGRAM.to_owned())
+            }
+            Model::Diffusers(outline) => {
+                let is_cancelled = || is_dropped.load(Ordering::Relaxed);
+                self.draw_elsewhere(outline, &weighted, &request, (&mut go_on, &is_cancelled))?
+            }
+        };
         let picture = pictures.first().ok_or("the engine rendered nothing")?;
-        let record = made::record(made_base, &request, applied);
+        let mut record = made::record(made_base, &request, applied);
+        record.program = program;
         fs::write(path, made::png(picture, &record))
-            .map_err(|err| format!("failed to write `{}`: {err}", path.display()))
+            .map_err(|err| format!("failed to write `{}`: {err}", path.display()))?;
+        Ok(wanted.measurements.news(model.info()))
+    }
+
+    /// The pictures and the program that they are said to be made with.
+    fn draw_elsewhere(
+        &mut self,
+        outline: &Outline,
+        loras: &[Weighted<'_>],
+        request: &PictureRequest,
+        (on_step, is_cancelled): (OnStep<'_>, diffusers::Cancelled<'_>),
+    ) -> Result<(Vec<RgbImage>, String), String> {
+        let engine = self.diffusers.as_mut().ok_or("this agent has no diffusers")?;
+        let drawing = engine.prepare(outline, loras.iter().copied(), is_cancelled);
+        let mut drawing = drawing.map_err(|err| chain(&err))?;
+        let pictures = pipeline::draw(&mut drawing, request, on_step);
+        for note in engine.take_notes() {
+            tracing::warn!(note, "diffusers");
+        }
+        let pictures = pictures.map_err(|err| chain(&err))?;
+        // It was said when the child started. Asked for before that, it would start it, and nobody could cancel that.
+        let hello = engine.hello().map_err(|err| chain(&err))?;
+        Ok((pictures, made::program_with(&hello.describe())))
     }
 
     fn base(&mut self, wanted: &Wanted) -> Result<LoadedBase, String> {
@@ -281,17 +300,32 @@ impl Loaded {
             return Ok(loaded.clone());
         }
         // Drop the old one first: two full SDXL models rarely fit into memory together.
-        *self = Self::default();
-        let mut model = wanted.base.load(&wanted.options).map_err(|err| chain(&err))?;
-        wanted.measurements.tell(&mut model).map_err(|err| chain(&err))?;
-        for warning in model.info.warnings() {
-            tracing::warn!(base = model.info.name, warning, "base model");
+        self.base = None;
+        self.loras.clear();
+        let (model, made) = match &self.diffusers {
+            None => {
+                let mut model = wanted.base.load(&wanted.options).map_err(|err| chain(&err))?;
+                wanted.measurements.tell(&mut model).map_err(|err| chain(&err))?;
+                let made = made::base(&model);
+                (Model::Native(Arc::new(model)), made)
+            }
+            Some(engine) => {
+                let outline = engine.outline(&wanted.base.to_string(), &wanted.options);
+                let mut outline = outline.map_err(|err| chain(&err))?;
+                outline.info.measured = wanted.measurements.known(&outline.info);
+                let made = made::base_of(&outline.info, outline.hashes());
+                (Model::Diffusers(Arc::new(outline)), made)
+            }
+        };
+        let info = model.info();
+        for warning in info.warnings() {
+            tracing::warn!(base = info.name, warning, "base model");
         }
         let loaded = LoadedBase {
             source: wanted.base.clone(),
             options: wanted.options.clone(),
-            made: made::base(&model),
-            model: Arc::new(model),
+            made,
+            model,
         };
         self.base = Some(loaded.clone());
         Ok(loaded)
@@ -334,3 +368,6 @@ fn picture_request(request: &Rendering) -> Result<PictureRequest, String> {
         initial_noise: None,
     })
 }
+
+#[cfg(test)]
+mod tests;

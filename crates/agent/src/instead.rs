@@ -1,6 +1,6 @@
 //! Lost or damaged stored files: the server is told, checks them itself, and replies what to do without them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use protocol::{
     AttemptId,
@@ -12,10 +12,12 @@ use protocol::{
 use crate::{
     client::{Client, ClientError, Patience},
     transfer::{self, TransferError},
+    work_dir::WorkDir,
 };
 
 /// A file that the server calls whole was damaged on its way, which does not happen often.
 const N_FETCHES: u32 = 3;
+
 /// The attempt that files are fetched for.
 #[derive(Clone, Copy)]
 pub(crate) struct Holder {
@@ -76,6 +78,25 @@ pub(crate) async fn fetch(
             Instead::GoOn { resume_from } => return Ok(Fetched::Instead(resume_from)),
             Instead::GiveUp { reason } => return Err(Unfetched::GiveUp(reason)),
         }
+    }
+}
+
+/// Downloads a LoRA into the cache, unless it is there.
+pub(crate) async fn fetch_lora(
+    client: &Client,
+    holder: Holder,
+    work_dir: &WorkDir,
+    file: &StoredFile,
+) -> Result<PathBuf, Unfetched> {
+    let path = work_dir.lora(&file.sha256);
+    if !path.exists() {
+        work_dir.make_room();
+    }
+    match fetch(client, holder, file, &path).await? {
+        Fetched::Here => Ok(path),
+        Fetched::Instead(_) => Err(Unfetched::GiveUp(
+            "the server sent a checkpoint in place of a LoRA".to_owned(),
+        )),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The inputs of a training on this machine, whichever engine computes it.
 
 use std::{
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
 };
 
@@ -27,6 +27,16 @@ pub enum Base {
     BuiltIn(String),
     /// A single-file checkpoint or a diffusers folder.
     Path(PathBuf),
+}
+
+/// As a person names it: the name of a built-in one, or the path.
+impl fmt::Display for Base {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BuiltIn(name) => f.write_str(name),
+            Self::Path(path) => write!(f, "{}", path.display()),
+        }
+    }
 }
 
 impl Base {

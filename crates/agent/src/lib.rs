@@ -3,16 +3,18 @@
 //! The agent only makes outgoing connections and has only its token and signed URLs. It has no database and no
 //! HTTP server. A server restart does not end its work: it keeps retrying, and training continues.
 
+mod attempt;
 mod bases;
-mod break_off;
 mod client;
 pub mod deadman;
+pub mod diffusers;
 mod disk_fault;
 mod edit;
 pub mod engine;
 #[cfg(test)]
 mod fake_server;
 mod generate;
+mod group;
 mod instead;
 pub mod job;
 pub mod kohya;

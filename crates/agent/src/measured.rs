@@ -27,6 +27,11 @@ impl Measurements {
         }
     }
 
+    /// Where they are kept.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The same for work on a base of which the server may have said what it was measured to do.
     pub(crate) fn said(self, said: Option<Measured>) -> Self {
         Self { said, ..self }

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     client::{Client, ClientError, MailboxAddress, Patience, USER_AGENT},
+    diffusers::{self, Diffusers},
     edit,
     engine::Train,
     generate::Renderer,
@@ -46,6 +47,8 @@ pub struct Config {
     pub machine: Machine,
     /// The installation of sd-scripts, if there is one.
     pub kohya: Option<Kohya>,
+    /// The Python with diffusers, if there is one: it renders pictures in place of the native engine.
+    pub diffusers: Option<Diffusers>,
     /// The training engine: [`engine::native`](crate::engine::native).
     pub engine: Train,
     /// The supervisor, on a rented machine.
@@ -75,6 +78,9 @@ pub enum AgentError {
     /// The download client could not be created.
     #[error("failed to prepare downloads of base models")]
     Fetch(#[from] fetch::FetchError),
+    /// There is no room for the files that are exchanged with diffusers.
+    #[error(transparent)]
+    Diffusers(#[from] diffusers::Failure),
 }
 
 /// A claim waits this long on the server, less than proxies usually allow a request.
@@ -91,7 +97,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
         .by(config.mailbox, |time| config.link.real(time));
     let web = fetch::Client::new(USER_AGENT, config.hub, config.fetch_from)?;
     let work_dir = WorkDir::open(&config.work_dir, config.base_cache_bytes, web)?;
-    let renderer = Renderer::default();
+    let renderer = Renderer::new(config.diffusers)?;
     let kinds: &[WorkKind] = match config.role {
         Role::Train => &[WorkKind::Train],
         Role::Generate => &[WorkKind::Generate, WorkKind::Edit],
@@ -143,6 +149,9 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
             if !stays && idle_since.elapsed() >= config.idle_exit {
                 tracing::info!("no work for a while, exiting");
                 return Ok(());
+            }
+            if idle_since.elapsed() >= config.idle_exit {
+                renderer.rest();
             }
             tokio::time::sleep_until(asked + CLAIM_PAUSE).await;
             continue;

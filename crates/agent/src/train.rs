@@ -372,16 +372,8 @@ impl Training<'_> {
         let Some(file) = &self.work.start_from else {
             return Ok(None);
         };
-        let path = self.work_dir.lora(&file.sha256);
-        if !path.exists() {
-            self.work_dir.make_room();
-        }
-        match instead::fetch(self.client, self.holder(), file, &path).await? {
-            Fetched::Here => Ok(Some(path)),
-            Fetched::Instead(_) => Err(Failure::Work(
-                "the server sent a checkpoint in place of the LoRA to begin with".to_owned(),
-            )),
-        }
+        let fetched = instead::fetch_lora(self.client, self.holder(), self.work_dir, file).await?;
+        Ok(Some(fetched))
     }
 
     /// The same after the engine could not go on from a checkpoint that came whole.

@@ -130,8 +130,7 @@ impl HandIn {
             ArtifactKind::Lora { .. } => format!("{name}.safetensors"),
             ArtifactKind::PictureBefore => format!("{name}-before.png"),
             ArtifactKind::PictureAfter => format!("{name}-after.png"),
-            ArtifactKind::Picture => format!("{name}.png"),
-            ArtifactKind::Edited => format!("{name}.{extension}"),
+            ArtifactKind::Picture | ArtifactKind::Edited => format!("{name}.{extension}"),
         }
     }
 }

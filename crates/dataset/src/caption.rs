@@ -9,7 +9,8 @@ pub mod rules;
 /// A caption read from a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caption {
-    /// The text on one line, without white space at its ends; never empty.
+    /// The text without white space at the ends of its lines; never empty. Its lines are one text, of which the tokenizers
+    /// see white space between them, or with wildcards one is drawn ([`rules`]).
     pub text: String,
     /// Notes on changes: `caption converted from UTF-16`.
     pub notes: Vec<String>,
@@ -52,10 +53,16 @@ pub enum CaptionError {
 /// Longest caption file that is read, in bytes. 225 tokens, the most that any engine reads, are about 1 kB.
 pub const MAX_BYTES: u64 = 64 * 1024;
 
+/// What is noted of a caption with several lines.
+pub const SEVERAL_LINES: &str = "its caption has several lines, which are read as one text, or with wildcards one of them \
+                                 each time; sd-scripts by itself would read only the first";
+
 /// Reads a caption file: UTF-8 with or without a byte order mark, or UTF-16 with one.
 ///
-/// Lines are joined by a space, and invisible characters are dropped: engines differ in how they treat
-/// both, and all of them have to train on the same words.
+/// Lines are kept and empty ones left out. sd-scripts by itself reads the first line only, and all of them with wildcards.
+/// Which it will be is not known yet, and words that somebody wrote about a picture are not dropped: without wildcards,
+/// both engines train on all lines as one text ([`rules::CaptionRules::written`]). Invisible characters are dropped, since
+/// engines differ in how they treat them.
 pub fn decode(bytes: &[u8]) -> Result<Caption, CaptionError> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(CaptionError::TooLong(bytes.len() as u64));
@@ -85,10 +92,10 @@ pub fn decode(bytes: &[u8]) -> Result<Caption, CaptionError> {
         return Err(CaptionError::Empty);
     }
     if lines.len() > 1 {
-        notes.push(format!("{} lines of the caption joined into one", lines.len()));
+        notes.push(SEVERAL_LINES.to_owned());
     }
     Ok(Caption {
-        text: lines.join(" "),
+        text: lines.join("\n"),
         notes,
     })
 }
@@ -157,10 +164,10 @@ pub fn holds_word(caption: &str, word: &str) -> bool {
     })
 }
 
-/// The tags of a caption, as `ss_tag_frequency` counts them: split at commas, lower case.
+/// The tags of a caption, as `ss_tag_frequency` counts them: split at commas and line breaks, lower case.
 pub fn tags(caption: &str) -> impl Iterator<Item = String> {
     caption
-        .split(',')
+        .split([',', '\n'])
         .map(|tag| tag.trim().to_lowercase())
         .filter(|tag| !tag.is_empty())
 }

@@ -1,8 +1,8 @@
 //! Processes an upload of pictures, captions and archives into normalized pictures with captions.
 //!
 //! An upload is one [`Batch`]. Files are added one by one; each picture is passed on as soon as it is decoded,
-//! so that they are never all in memory at the same time. At the end captions are matched with pictures by
-//! name (`zora.txt` belongs to `zora.png`), and every rejected file is reported with the reason.
+//! so that they are never all in memory at the same time. At the end captions and loss masks are matched with pictures by
+//! name (`zora.txt` and `zora-masklabel.png` belong to `zora.png`), and every rejected file is reported with the reason.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -28,6 +28,7 @@
 use std::{
     collections::HashMap,
     io::{self, Read, Seek, SeekFrom},
+    mem,
 };
 
 use protocol::{dataset::RefusedFile, limits};
@@ -35,14 +36,20 @@ use protocol::{dataset::RefusedFile, limits};
 use crate::{
     caption::{self, Caption},
     decoder::{DecodeError, Decoder},
-    picture::NormalizedPicture,
+    picture::{self, NormalizedPicture},
     sniff::{self, Kind},
 };
 
 mod archive;
+mod masks;
 mod name;
 
 pub use archive::{ArchiveError, Limits, open_archive};
+pub use masks::{JoinedFile, Mask, NewMask, note_mask};
+use masks::{
+    MaskPlace::{Beside, Within},
+    PendingMask,
+};
 pub use name::{displayable, showing};
 
 /// Largest single file that is read, in bytes.
@@ -60,7 +67,11 @@ pub struct Batch {
     /// Pictures of this batch by where they lie and what they are called.
     by_stem: HashMap<Stem, usize>,
     captions: HashMap<Stem, PendingCaption>,
+    /// By the picture that they belong to.
+    masks: HashMap<Stem, PendingMask>,
     again: Vec<SamePicture>,
+    /// Hashes of pictures that the dataset has, by the names that they have in this upload.
+    again_by_stem: HashMap<Stem, String>,
     n_caption_bytes: usize,
     /// Files so far, those of archives among them.
     n_files: usize,
@@ -85,6 +96,8 @@ pub struct IngestReport {
     pub again: Vec<SamePicture>,
     /// Captions for pictures that are already in the dataset.
     pub captions: Vec<NewCaption>,
+    /// Loss masks for pictures that are already in the dataset.
+    pub masks: Vec<NewMask>,
     /// Rejected files.
     pub refused: Vec<RefusedFile>,
 }
@@ -100,10 +113,14 @@ pub struct IngestedItem {
     pub width: u32,
     /// Height in pixels.
     pub height: u32,
-    /// Size of the normalized picture in bytes.
+    /// Size of the file in bytes.
     pub size_bytes: u64,
-    /// SHA-256 of the normalized picture, in hexadecimal.
+    /// SHA-256 of the file, in hexadecimal: the normalized picture, after [`Batch::finish_with`] with its mask.
     pub sha256: String,
+    /// SHA-256 of the normalized picture without its mask.
+    pub pixels_sha256: String,
+    /// Its loss mask.
+    pub mask: Option<Mask>,
     /// Notes on changes of it and its caption.
     pub notes: Vec<String>,
 }
@@ -133,6 +150,8 @@ pub struct NewCaption {
     pub sha256: String,
     /// The caption.
     pub caption: String,
+    /// Notes on changes of it.
+    pub notes: Vec<String>,
 }
 
 /// Why an upload failed as a whole. Invalid files are rejected in the report instead.
@@ -261,8 +280,13 @@ impl Batch {
         )
     }
 
-    /// Finishes the upload: matches captions with pictures.
+    /// Finishes the upload: matches captions and masks with pictures. Masks stay files of their own.
     pub fn finish(mut self) -> IngestReport {
+        self.matched()
+    }
+
+    fn matched(&mut self) -> IngestReport {
+        let masks = self.match_masks();
         for picture in &mut self.pictures {
             if let Some(PendingCaption { caption, .. }) = self.captions.remove(&picture.stem) {
                 picture.item.caption = caption.text;
@@ -271,34 +295,36 @@ impl Batch {
         }
         let mut left: Vec<_> = self.captions.drain().collect();
         left.sort_by(|(_, a), (_, b)| a.shown_name.cmp(&b.shown_name));
+        let known = by_stem(&self.known);
         let mut captions = Vec::new();
         for ((_, stem), PendingCaption { shown_name, caption }) in left {
-            let mut owners = self
-                .known
-                .iter()
-                .filter(|known| name::stem(&known.file_name) == stem);
-            match (owners.next(), owners.next()) {
-                (Some(owner), None) => {
-                    captions.push(NewCaption { sha256: owner.sha256.clone(), caption: caption.text });
+            match known.get(&stem).map(Vec::as_slice).unwrap_or_default() {
+                [owner] => {
+                    captions.push(NewCaption {
+                        sha256: owner.sha256.clone(),
+                        caption: caption.text,
+                        notes: caption.notes,
+                    });
                 }
-                (Some(_), Some(_)) => self.refused.push(RefusedFile {
-                    file_name: shown_name,
-                    reason: "belongs to more than one picture of the dataset: edit the captions there".into(),
-                }),
-                (None, _) => self.refused.push(RefusedFile {
+                [] => self.refused.push(RefusedFile {
                     file_name: shown_name,
                     reason: format!(
                         "is a caption without a picture: no picture named `{stem}` was accepted; give both the same \
                              name"
                     ),
                 }),
+                _ => self.refused.push(RefusedFile {
+                    file_name: shown_name,
+                    reason: "belongs to more than one picture of the dataset: edit the captions there".into(),
+                }),
             }
         }
         IngestReport {
-            items: self.pictures.into_iter().map(|picture| picture.item).collect(),
+            items: self.pictures.drain(..).map(|picture| picture.item).collect(),
             captions,
-            again: self.again,
-            refused: self.refused,
+            masks,
+            again: mem::take(&mut self.again),
+            refused: mem::take(&mut self.refused),
         }
     }
 
@@ -315,6 +341,11 @@ impl Batch {
             return Ok(());
         }
         if matches!(kind, Kind::Picture(_))
+            && let Some(picture) = name::masked_stem(&name)
+        {
+            return self.add_mask(shown_name, (stem.0, picture), &bytes, Beside, store);
+        }
+        if matches!(kind, Kind::Picture(_))
             && let Some(&other) = self.by_stem.get(&stem)
         {
             let other = &self.pictures[other].shown_name;
@@ -325,19 +356,11 @@ impl Batch {
             self.refuse(shown_name, reason);
             return Ok(());
         }
-        let picture = match self.decoder.normalize(&bytes) {
-            Ok(picture) => picture,
-            Err(DecodeError::Refused(reason)) => {
-                self.refuse(shown_name, reason);
-                return Ok(());
-            }
-            Err(err @ DecodeError::Unavailable(_)) => {
-                return Err(IngestError::Decode {
-                    file_name: shown_name,
-                    err,
-                });
-            }
+        let Some(picture) = self.decoded::<E>(&shown_name, &bytes)? else {
+            return Ok(());
         };
+        // A file of ours that comes back has its mask with it.
+        let own_mask = picture::mask_in(&bytes).map(<[u8]>::to_vec);
         drop(bytes);
         if let Some(other) = self.by_pixels.get(&picture.sha256) {
             let reason = same_pixels(&self.pictures[*other].shown_name);
@@ -348,12 +371,18 @@ impl Batch {
             file_name: shown_name.clone(),
             err,
         })?;
+        if let Some(mask) = own_mask
+            && !self.masks.contains_key(&stem)
+        {
+            self.add_mask(shown_name.clone(), stem.clone(), &mask, Within, store)?;
+        }
         if let Some(known) = self.known.iter().find(|known| known.sha256 == picture.sha256) {
             self.again.push(SamePicture {
                 file_name: shown_name,
                 known_as: known.file_name.clone(),
-                sha256: picture.sha256,
+                sha256: picture.sha256.clone(),
             });
+            self.again_by_stem.insert(stem, picture.sha256);
             return Ok(());
         }
         let index = self.pictures.len();
@@ -373,7 +402,9 @@ impl Batch {
             width,
             height,
             size_bytes,
+            pixels_sha256: sha256.clone(),
             sha256,
+            mask: None,
             notes,
         };
         self.pictures.push(Pending {
@@ -382,6 +413,25 @@ impl Batch {
             stem,
         });
         Ok(())
+    }
+
+    /// Decodes a picture; one that is refused is noted.
+    fn decoded<E>(
+        &mut self,
+        shown_name: &str,
+        bytes: &[u8],
+    ) -> Result<Option<NormalizedPicture>, IngestError<E>> {
+        match self.decoder.normalize(bytes) {
+            Ok(picture) => Ok(Some(picture)),
+            Err(DecodeError::Refused(reason)) => {
+                self.refuse(shown_name.to_owned(), reason);
+                Ok(None)
+            }
+            Err(err @ DecodeError::Unavailable(_)) => Err(IngestError::Decode {
+                file_name: shown_name.to_owned(),
+                err,
+            }),
+        }
     }
 
     fn add_caption(&mut self, shown_name: String, stem: Stem, bytes: &[u8]) {
@@ -420,7 +470,20 @@ impl Batch {
         self.by_pixels.retain(|_, index| *index < n_pictures);
         self.by_stem.retain(|_, index| *index < n_pictures);
         self.captions.retain(|(holder, _), _| holder != archive);
+        self.masks.retain(|(holder, _), _| holder != archive);
+        self.again_by_stem.retain(|(holder, _), _| holder != archive);
     }
+}
+
+/// Pictures of the dataset by their [stems](name::stem). An upload and a dataset may have thousands, so that nothing looks
+/// through all of one for each of the other.
+fn by_stem(known: &[KnownPicture]) -> HashMap<String, Vec<&KnownPicture>> {
+    let mut named: HashMap<String, Vec<&KnownPicture>> = HashMap::new();
+    for picture in known {
+        let stem = name::stem(&picture.file_name);
+        named.entry(stem).or_default().push(picture);
+    }
+    named
 }
 
 fn same_pixels(other: &str) -> String {

@@ -1,7 +1,7 @@
 //! Decodes a picture of any kind and normalizes it: plain sRGB pixels, upright, in a PNG.
 //!
 //! A picture that is transparent somewhere keeps its alpha. Engines see it laid on white, and the alpha as a mask that says
-//! where a training looks ([`read_masked`]).
+//! where a training looks ([`read_masked`]), unless it has a mask picture for that ([`with_mask`]).
 //!
 //! This folder owns every picture decoder of the workspace; `cargo xtask tidy` finds one that is named elsewhere.
 //! A file goes through [`facts`] first, which knows its sizes before any decoder makes room for them.
@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use bytes::Bytes;
 use image::{
     ColorType, DynamicImage, ExtendedColorType, GenericImageView as _, GrayImage, ImageEncoder as _,
-    ImageError, ImageFormat, RgbImage, Rgba, RgbaImage,
+    ImageError, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage,
     codecs::png::{CompressionType, FilterType, PngEncoder},
     metadata::Orientation,
 };
@@ -23,12 +23,17 @@ use crate::sniff::{self, Kind, format_name};
 mod color;
 mod decode;
 mod facts;
+mod mask;
 mod pieces;
 mod texts;
 
 pub use protocol::limits::{MAX_PICTURE_PIXELS as MAX_PIXELS, MAX_PICTURE_SIDE as MAX_SIDE};
 
-pub use self::texts::{PictureText, TextError, add_texts, read_texts};
+pub(crate) use self::mask::joined;
+pub use self::{
+    mask::{HEADER_BYTES, is_masked, mask_in, with_mask, without_mask},
+    texts::{PictureText, TextError, add_texts, read_texts},
+};
 
 /// Minimum side for training, in pixels.
 pub const MIN_SIDE: u32 = 64;
@@ -187,8 +192,21 @@ pub fn read_normalized(png: &[u8]) -> Result<RgbImage, PictureError> {
     Ok(read_masked(png)?.0)
 }
 
-/// Reads a picture that [`normalize`] made, laid on white, and its alpha if some of it is transparent.
+/// Reads a picture that [`normalize`] made, laid on white, and its mask: the mask picture that it was given
+/// ([`with_mask`]), or else its alpha if some of it is transparent.
 pub fn read_masked(png: &[u8]) -> Result<(RgbImage, Option<GrayImage>), PictureError> {
+    let (picture, alpha) = laid(png)?;
+    match mask_in(png) {
+        Some(mask) => {
+            let mask = mask::read(mask, picture.dimensions())?;
+            Ok((picture, Some(mask)))
+        }
+        None => Ok((picture, alpha)),
+    }
+}
+
+/// A picture laid on white, and its alpha if it has one.
+fn laid(png: &[u8]) -> Result<(RgbImage, Option<GrayImage>), PictureError> {
     let picture = decoded(png, ImageFormat::Png, &mut Vec::new())?.0;
     if !picture.color().has_alpha() {
         return Ok((picture.into_rgb8(), None));
@@ -200,22 +218,20 @@ pub fn read_masked(png: &[u8]) -> Result<(RgbImage, Option<GrayImage>), PictureE
     Ok((DynamicImage::ImageRgba8(rgba).into_rgb8(), Some(mask)))
 }
 
-/// The bytes of a PNG file that [`is_transparent`] looks at.
-pub const HEADER_BYTES: usize = 26;
-
-/// Whether a picture that [`normalize`] made has an alpha, by the beginning of its file.
-pub fn is_transparent(header: &[u8]) -> bool {
-    // The color type is the tenth byte of the first chunk, behind the signature, a length and a name; 6 is RGBA.
-    header.get(HEADER_BYTES - 1) == Some(&6)
-}
-
 /// A picture that [`normalize`] made, for programs that drop the alpha, or take it as a mask, and look at the colors alone:
-/// they are laid on white.
-pub fn laid_on_white(png: &[u8]) -> Result<Vec<u8>, PictureError> {
-    let picture = decoded(png, ImageFormat::Png, &mut Vec::new())?.0;
+/// they are laid on white, and the alpha is what [`read_masked`] says, but at least `least`.
+pub fn laid_on_white(png: &[u8], least: u8) -> Result<Vec<u8>, PictureError> {
+    let (picture, mask) = read_masked(png)?;
+    let (width, height) = picture.dimensions();
+    let rgba = RgbaImage::from_fn(width, height, |x, y| {
+        let Rgb([red, green, blue]) = *picture.get_pixel(x, y);
+        let alpha = mask
+            .as_ref()
+            .map_or(255, |mask| mask.get_pixel(x, y)[0].max(least));
+        Rgba([red, green, blue, alpha])
+    });
     let mut laid = Vec::new();
-    let picture = DynamicImage::ImageRgba8(on_white(picture.into_rgba8()));
-    write_png(&picture, &mut laid).expect("memory takes all of it");
+    write_png(&DynamicImage::ImageRgba8(rgba), &mut laid).expect("memory takes all of it");
     Ok(laid)
 }
 

@@ -5,6 +5,7 @@ mod config;
 mod contents;
 mod export;
 mod layers;
+mod outline;
 mod prediction;
 
 use std::{
@@ -20,7 +21,8 @@ pub use self::{
     behavior::{Behavior, Reading},
     contents::Extras,
     export::{ExportError, export_built_in},
-    layers::BaseLayer,
+    layers::{BaseLayer, Layers},
+    outline::{Outline, OutlineError, OutlinedPart},
     prediction::Predicts,
 };
 use crate::{
@@ -31,6 +33,7 @@ use crate::{
     layers::{Loader, WeightError},
     schedulers::SchedulerConfig,
     text_encoder::TextEncoder,
+    tokenizer::Padding,
     unet::Unet,
     vae::Vae,
     weights::{Checkpoint, Component, FileError, Folder, TensorFile},
@@ -50,10 +53,7 @@ pub struct BaseModel<D: Device = Cpu> {
     /// Facts about it.
     pub info: BaseInfo,
     files: Vec<Arc<TensorFile>>,
-    /// U-Net and text encoders as they are stored.
-    parts: [Component; 3],
-    /// Their layers, by kohya's names.
-    layers: HashMap<String, BaseLayer>,
+    layers: Layers,
 }
 
 /// Facts about a base model.
@@ -80,6 +80,19 @@ pub struct BaseInfo {
     pub extras: Extras,
     /// The files with its tensors, and the VAE in place of its own; none that are part of the program.
     pub files: Vec<PathBuf>,
+}
+
+/// What a sampler must know about a base model.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// See [`BaseInfo::absent_negative_is_zero`](BaseInfo::absent_negative_is_zero).
+    pub absent_negative_is_zero: bool,
+    /// How it was noised, and how its samplers choose timesteps.
+    pub scheduler: SchedulerConfig,
+    /// Channels of the latents.
+    pub n_channels: usize,
+    /// What fills the second text encoder's chunks; the first one's are filled with the end token.
+    pub second_padding: Padding,
 }
 
 /// What a person says about a base model.
@@ -188,6 +201,7 @@ impl<D: Device> BaseModel<D> {
             &checkpoint.text_encoder_2,
         ]
         .map(Component::clone);
+        let layers = Layers::new(info.name.clone(), parts, sizes.text_encoder.n_layers);
         Ok(Self {
             unet: Unet::load(&unet, sizes.unet)?,
             text_encoders: TextEncoders {
@@ -199,9 +213,18 @@ impl<D: Device> BaseModel<D> {
             scheduler: sizes.scheduler,
             info,
             files: checkpoint.files,
-            layers: layers::list(&parts),
-            parts,
+            layers,
         })
+    }
+
+    /// What a sampler must know about it.
+    pub fn facts(&self) -> Facts {
+        Facts {
+            absent_negative_is_zero: self.info.absent_negative_is_zero,
+            scheduler: self.scheduler.clone(),
+            n_channels: self.unet.config().in_channels,
+            second_padding: self.text_encoders.second_padding,
+        }
     }
 
     /// What computes.

@@ -1,14 +1,13 @@
 //! What the U-Net is told: the prompt's tokens, the prompt as a whole, and the sizes of the picture.
 
 use candle_core::Tensor;
-use prompt::{Chunk, Prompt};
 
 use crate::{
     cpu::Cpu,
-    device::{Device, HOST},
+    device::Device,
     graph::{AdapterSet, Eager, Graph},
     layers::Linear,
-    text_encoder::{EncodedText, TextEncoder},
+    text_encoder::TextEncoder,
     tokenizer::{self, CHUNK, Padding, TokenLength, Tokenizer},
     unet::sinusoids,
 };
@@ -212,92 +211,6 @@ impl<D: Device> TextEncoders<D> {
         }
         Ok(TextValues { context, pooled })
     }
-
-    /// Encodes a prompt chunk by chunk and puts the chunks behind each other, `[1, 77 · n, context]`, as A1111, ComfyUI
-    /// and compel do; a shorter prompt is filled up with empty chunks to `n_chunks`. The pooled output is the first
-    /// chunk's, without its emphasis, as in A1111 (`sd_hijack_clip.py`) and ComfyUI (`sd1_clip.py`).
-    ///
-    /// # Errors
-    /// If a LoRA does not fit.
-    pub fn encode_prompt(
-        &self,
-        prompt: &Prompt,
-        n_chunks: usize,
-        adapters: &AdapterSet<D>,
-    ) -> candle_core::Result<TextConditioning> {
-        let empty = Chunk::default();
-        let n_chunks = n_chunks.max(prompt.chunks.len());
-        let chunks: Vec<&Chunk> = prompt
-            .chunks
-            .iter()
-            .chain(std::iter::repeat(&empty))
-            .take(n_chunks)
-            .collect();
-        let has_emphasis = prompt.chunks.iter().any(Chunk::has_emphasis);
-        let run = |encoder: &TextEncoder<D>, padding| -> candle_core::Result<EncodedText> {
-            let mut ids: Vec<[u32; CHUNK]> = chunks.iter().map(|chunk| chunk.ids(padding)).collect();
-            if has_emphasis {
-                ids.push(empty.ids(padding));
-            }
-            let encoded = encoder.encode(&ids, adapters)?;
-            let hidden = if has_emphasis {
-                emphasize(&encoded.hidden, &chunks)?
-            } else {
-                encoded.hidden
-            };
-            let (_, _, width) = hidden.dims3()?;
-            Ok(EncodedText {
-                hidden: hidden.reshape((1, n_chunks * CHUNK, width))?,
-                pooled: encoded.pooled,
-            })
-        };
-        let first = run(&self.first, Padding::End)?;
-        let second = run(&self.second, self.second_padding)?;
-        let Some(pooled) = second.pooled else {
-            candle_core::bail!("the second text encoder has no projection");
-        };
-        Ok(TextConditioning {
-            context: Tensor::cat(&[&first.hidden, &second.hidden], 2)?,
-            pooled: pooled.narrow(0, 0, 1)?,
-        })
-    }
-
-    /// Zeros in place of an absent text: what diffusers takes for an absent negative prompt with SDXL
-    /// (`force_zeros_for_empty_prompt`). An empty text that is encoded is something else. `n_positions` is that of the
-    /// prompt.
-    ///
-    /// # Errors
-    /// If memory is short.
-    pub fn absent(&self, n_positions: usize) -> candle_core::Result<TextConditioning> {
-        let zeros = |shape: &[usize]| Tensor::zeros(shape, candle_core::DType::F32, &HOST);
-        Ok(TextConditioning {
-            context: zeros(&[1, n_positions, self.context_width()])?,
-            pooled: zeros(&[1, self.pooled_width()])?,
-        })
-    }
-}
-
-/// Applies the weights of the chunks to their hidden states `[n + 1, 77, C]`, the last row of which is the empty text's;
-/// the result is `[n, 77, C]`.
-///
-/// ComfyUI's formula (`ClipTokenWeightEncoder` in `sd1_clip.py`): `z' = z_empty + (z − z_empty) · w`, at the same
-/// position, for each encoder by itself. A1111's is another: `z · w`, scaled so that the mean over the chunk stays what
-/// it was, which makes a weight depend on everything else in the chunk.
-fn emphasize(hidden: &Tensor, chunks: &[&Chunk]) -> candle_core::Result<Tensor> {
-    let (_, _, width) = hidden.dims3()?;
-    let mut states: Vec<f32> = hidden.flatten_all()?.to_vec1()?;
-    let empty = states.split_off(chunks.len() * CHUNK * width);
-    let weights = chunks.iter().flat_map(|chunk| chunk.weights());
-    let at_empty = empty.chunks_exact(width).cycle();
-    for ((state, empty), weight) in states.chunks_exact_mut(width).zip(at_empty).zip(weights) {
-        if weight != 1.0 {
-            let weight = weight as f32;
-            for (z, empty) in state.iter_mut().zip(empty) {
-                *z = empty + (*z - empty) * weight;
-            }
-        }
-    }
-    Tensor::from_vec(states, (chunks.len(), CHUNK, width), &HOST)
 }
 
 /// Puts the chunks of a text behind each other, `[B · n, 77, C]` to `[B, 75 · n + 2, C]`: one begin, one end.

@@ -10,6 +10,7 @@ pub mod graph;
 pub mod kernels;
 pub mod layers;
 pub mod lora;
+pub mod networks;
 pub mod operation;
 pub mod pipeline;
 pub mod random;

@@ -25,12 +25,11 @@ use std::{
 use protocol::lora::{KindCount, Leftover, LoraFormat, LoraSummary};
 
 pub use self::{
-    apply::{Fit, Weighted, adapters, with_change},
+    apply::{Fit, LayerChange, Product, Weighted, adapters, changes, with_change},
     change::{Change, LoraModule, LowRank},
 };
 use crate::{
-    base::BaseModel,
-    device::Device,
+    base::Layers,
     weights::{FileError, TensorFile, describe},
 };
 
@@ -132,6 +131,15 @@ pub enum LoraError {
         base: String,
         /// What is left out and why.
         words: String,
+    },
+    /// A device does not take a changed layer.
+    #[error("failed to hand over the changed layer `{module}`")]
+    Upload {
+        /// The layer.
+        module: String,
+        /// What failed.
+        #[source]
+        err: candle_core::Error,
     },
     /// A weight of the base cannot be read again, or changed.
     #[error("failed to apply module `{module}` of `{path}`")]
@@ -250,7 +258,7 @@ impl Lora {
     }
 
     /// What of it is used with a base.
-    pub fn summary_for<D: Device>(&self, base: &BaseModel<D>) -> LoraSummary {
+    pub fn summary_for(&self, base: &impl AsRef<Layers>) -> LoraSummary {
         let fit = self.fit(base);
         let applied = fit.applied.iter().filter_map(|key| self.modules.get(*key));
         self.summary_of(applied, fit.leftovers)
@@ -319,8 +327,8 @@ impl Lora {
     ///
     /// # Errors
     /// If a module is unknown or has another size, or the file has leftovers that need a yes.
-    pub fn check<D: Device>(&self, base: &BaseModel<D>) -> Result<(), LoraError> {
-        self.fit(base).consented(self, &base.info.name, false)
+    pub fn check(&self, base: &impl AsRef<Layers>) -> Result<(), LoraError> {
+        self.fit(base).consented(self, base.as_ref().base(), false)
     }
 }
 

@@ -1,16 +1,19 @@
 //! Text to picture, from the prompt to pixels, as diffusers' `StableDiffusionXLPipeline` does it.
 
-use std::ops::ControlFlow;
+mod text;
+
+use std::{error::Error, ops::ControlFlow};
 
 use candle_core::Tensor;
 use image::RgbImage;
 use prompt::{Prompt, Reading};
 
 use crate::{
-    base::BaseModel,
+    base::{BaseInfo, BaseModel, Facts},
     conditioning::{self, PictureSizes, TextConditioning},
     device::{Device, tensor},
     graph::AdapterSet,
+    networks::{Native, NetworkError, Networks},
     random::Random,
     schedulers::{Sampler, StepCount},
     tokenizer::TokenLength,
@@ -76,7 +79,12 @@ impl PictureSize {
 
     /// The square that a base model was trained for.
     pub fn native<D: Device>(base: &BaseModel<D>) -> Self {
-        let side = base.info.native_resolution.clamp(64, 2048) / 8 * 8;
+        Self::native_of(&base.info)
+    }
+
+    /// The same of a base model that is not loaded.
+    pub fn native_of(base: &BaseInfo) -> Self {
+        let side = base.native_resolution.clamp(64, 2048) / 8 * 8;
         Self {
             width: side,
             height: side,
@@ -136,7 +144,7 @@ pub enum PipelineError {
         what: &'static str,
         /// Why it failed.
         #[source]
-        err: candle_core::Error,
+        err: Box<dyn Error + Send + Sync>,
     },
 }
 
@@ -155,12 +163,21 @@ pub fn generate<D: Device>(
     request: &PictureRequest,
     on_step: OnStep,
 ) -> Result<Vec<RgbImage>, PipelineError> {
-    let latents = denoise(base, adapters, request, on_step)?;
-    let pictures = base
-        .vae
-        .decode(&latents)
-        .map_err(computing("decode the latents"))?;
-    to_rgb(&pictures).map_err(computing("convert the picture"))
+    draw(&mut Native { base, adapters }, request, on_step)
+}
+
+/// [`generate`] on the processor. Nothing about it is generic, so that what computes is compiled with this crate, once
+/// and optimized, and not with each crate that calls it.
+///
+/// # Errors
+/// As [`generate`].
+pub fn generate_on_cpu(
+    base: &BaseModel,
+    adapters: &AdapterSet,
+    request: &PictureRequest,
+    on_step: OnStep,
+) -> Result<Vec<RgbImage>, PipelineError> {
+    generate(base, adapters, request, on_step)
 }
 
 /// The latents `[B, 4, H/8, W/8]` of the picture, scaled as the U-Net sees them.
@@ -173,15 +190,49 @@ pub fn denoise<D: Device>(
     request: &PictureRequest,
     on_step: OnStep,
 ) -> Result<Tensor, PipelineError> {
-    let mut random = Random::from_seed(request.seed);
-    let noise = initial_noise(base, request, &mut random)?;
-    let shape = noise.dims().to_vec();
-    let prompts = Prompts::read(base, request)?;
-    let told =
-        conditioning(base, adapters, request, &prompts, shape[0]).map_err(computing("encode the prompt"))?;
+    sample(&mut Native { base, adapters }, request, on_step)
+}
 
-    let mut scheduler = request.sampler.plan(&base.scheduler, request.n_steps);
+/// Like [`generate`], with networks that any engine computes.
+///
+/// # Errors
+/// If it is cancelled, the engine fails, or the numbers break down.
+pub fn draw(
+    networks: &mut dyn Networks,
+    request: &PictureRequest,
+    on_step: OnStep,
+) -> Result<Vec<RgbImage>, PipelineError> {
+    let latents = sample(networks, request, on_step)?;
+    let n_steps = request.n_steps.get();
+    let pictures = networks
+        .decode(&latents)
+        .map_err(failing("decode the latents", n_steps, n_steps))?;
+    to_rgb(&pictures).map_err(computing("convert the picture"))
+}
+
+/// Like [`denoise`], with networks that any engine computes.
+///
+/// # Errors
+/// If it is cancelled, the engine fails, or the numbers break down.
+pub fn sample(
+    networks: &mut dyn Networks,
+    request: &PictureRequest,
+    on_step: OnStep,
+) -> Result<Tensor, PipelineError> {
+    let facts = networks.facts();
+    let mut random = Random::from_seed(request.seed);
+    let noise = initial_noise(facts.n_channels, request, &mut random)?;
+    let shape = noise.dims().to_vec();
+    let prompts = Prompts::read(&facts, request)?;
+    let mut scheduler = request.sampler.plan(&facts.scheduler, request.n_steps);
     let timesteps = scheduler.timesteps().to_vec();
+    let n_steps = timesteps.len();
+    let told = conditioning(networks, &facts, request, &prompts, shape[0]).map_err(failing(
+        "encode the prompt",
+        0,
+        n_steps,
+    ))?;
+
     let scale = scheduler.initial_noise_scale() as f32;
     let mut latents: Vec<f32> = noise
         .flatten_all()
@@ -193,31 +244,28 @@ pub fn denoise<D: Device>(
         let scale = scheduler.input_scale(step) as f32;
         let input: Vec<f32> = latents.iter().map(|x| x * scale).collect();
         let output = tensor(input, &shape)
-            .and_then(|input| predict(base, adapters, &told, &input, *timestep))
-            .map_err(computing("predict the noise"))?;
+            .map_err(NetworkError::from)
+            .and_then(|input| predict(networks, &told, &input, *timestep))
+            .map_err(failing("predict the noise", step, n_steps))?;
         scheduler.step(step, &output, &mut latents, &mut random);
 
         let n_done = step + 1;
         if !latents.iter().all(|x| x.is_finite()) {
             return Err(PipelineError::NotFinite { n_done });
         }
-        if on_step(n_done, timesteps.len()).is_break() && n_done < timesteps.len() {
-            return Err(PipelineError::Cancelled {
-                n_done,
-                n_steps: timesteps.len(),
-            });
+        if on_step(n_done, n_steps).is_break() && n_done < n_steps {
+            return Err(PipelineError::Cancelled { n_done, n_steps });
         }
     }
     tensor(latents, shape).map_err(computing("collect the latents"))
 }
 
-fn initial_noise<D: Device>(
-    base: &BaseModel<D>,
+fn initial_noise(
+    channels: usize,
     request: &PictureRequest,
     random: &mut Random,
 ) -> Result<Tensor, PipelineError> {
     let (height, width) = request.size.latent();
-    let channels = base.unet.config().in_channels;
     let Some(noise) = &request.initial_noise else {
         return random
             .normal_tensor((1, channels, height, width))
@@ -247,7 +295,7 @@ struct Prompts {
 }
 
 impl Prompts {
-    fn read<D: Device>(base: &BaseModel<D>, request: &PictureRequest) -> Result<Self, PipelineError> {
+    fn read(facts: &Facts, request: &PictureRequest) -> Result<Self, PipelineError> {
         let read = |text: &str| {
             let prompt = Prompt::read(text, request.reading);
             match prompt.first_tag() {
@@ -258,7 +306,7 @@ impl Prompts {
         let negative = match &request.negative {
             _ if request.guidance <= 1.0 => None,
             Some(negative) => Some(read(negative)?),
-            None if base.info.absent_negative_is_zero => None,
+            None if facts.absent_negative_is_zero => None,
             None => Some(read("")?),
         };
         Ok(Self {
@@ -282,23 +330,23 @@ impl Prompts {
     }
 }
 
-fn conditioning<D: Device>(
-    base: &BaseModel<D>,
-    adapters: &AdapterSet<D>,
+fn conditioning(
+    networks: &mut dyn Networks,
+    facts: &Facts,
     request: &PictureRequest,
     prompts: &Prompts,
     n_pictures: usize,
-) -> candle_core::Result<Told> {
-    let encoders = &base.text_encoders;
+) -> Result<Told, NetworkError> {
+    let padding = facts.second_padding;
     let n_chunks = prompts.n_chunks();
     let as_trained = prompts.fit(request.length);
-    let encode = |prompt: &Prompt| {
+    let mut encode = |prompt: &Prompt| {
         if as_trained {
             let tokens = prompt.chunks.iter().flat_map(|chunk| &chunk.tokens);
-            let tokens = tokens.map(|token| token.id).collect();
-            encoders.encode_tokens(&[tokens], request.length, adapters)
+            let tokens: Vec<u32> = tokens.map(|token| token.id).collect();
+            text::encode_as_trained(networks, padding, &tokens, request.length)
         } else {
-            encoders.encode_prompt(prompt, n_chunks, adapters)
+            text::encode_prompt(networks, padding, prompt, n_chunks)
         }
     };
     let PictureSize { width, height } = request.size;
@@ -314,7 +362,7 @@ fn conditioning<D: Device>(
     let negative = if request.guidance > 1.0 {
         let negative = match &prompts.negative {
             Some(negative) => encode(negative)?,
-            None => encoders.absent(prompt.context.dim(1)?)?,
+            None => text::absent(&prompt)?,
         };
         Some((tell(negative)?, request.guidance as f32))
     } else {
@@ -327,28 +375,24 @@ fn conditioning<D: Device>(
 }
 
 /// The U-Net's answer for all pictures, guidance applied.
-///
-/// The negative prompt goes beside the prompt rather than in one batch with it: two passes keep two threads busy
-/// without waiting for each other at every layer.
-fn predict<D: Device>(
-    base: &BaseModel<D>,
-    adapters: &AdapterSet<D>,
+fn predict(
+    networks: &mut dyn Networks,
     told: &Told,
     input: &Tensor,
     timestep: f64,
-) -> candle_core::Result<Vec<f32>> {
-    let timesteps = vec![timestep as f32; input.dim(0)?];
-    let ask = |told: &Conditioning| -> candle_core::Result<Vec<f32>> {
-        let output = base.unet.predict(adapters, input, &timesteps, told)?;
-        output.flatten_all()?.to_vec1()
-    };
+) -> Result<Vec<f32>, NetworkError> {
     let Some((negative, guidance)) = &told.negative else {
-        return ask(&told.prompt);
+        let answers = networks.predict(input, timestep, &[&told.prompt])?;
+        return Ok(answers.into_iter().flatten().collect());
     };
-    let (negative, positive) = rayon::join(|| ask(negative), || ask(&told.prompt));
-    Ok(negative?
-        .iter()
-        .zip(positive?)
+    let answers = networks.predict(input, timestep, &[negative, &told.prompt])?;
+    let [negative, positive] = answers.as_slice() else {
+        return Err(NetworkError::Failed(
+            "the engine did not answer for both prompts".into(),
+        ));
+    };
+    let both = negative.iter().zip(positive);
+    Ok(both
         .map(|(negative, positive)| negative + guidance * (positive - negative))
         .collect())
 }
@@ -370,5 +414,16 @@ fn to_rgb(pictures: &Tensor) -> candle_core::Result<Vec<RgbImage>> {
 }
 
 fn computing(what: &'static str) -> impl Fn(candle_core::Error) -> PipelineError {
-    move |err| PipelineError::Compute { what, err }
+    move |err| PipelineError::Compute {
+        what,
+        err: err.into(),
+    }
+}
+
+/// Of an engine that fails, or stops, while it computes step `n_done + 1`.
+fn failing(what: &'static str, n_done: usize, n_steps: usize) -> impl FnOnce(NetworkError) -> PipelineError {
+    move |err| match err {
+        NetworkError::Cancelled => PipelineError::Cancelled { n_done, n_steps },
+        NetworkError::Failed(err) => PipelineError::Compute { what, err },
+    }
 }

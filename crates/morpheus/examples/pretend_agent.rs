@@ -35,6 +35,7 @@ fn main() -> anyhow::Result<()> {
         idle_exit: Duration::from_secs(30),
         engine: pretend,
         kohya: None,
+        diffusers: None,
         mailbox: None,
         link: agent::link::Link::none(),
     };

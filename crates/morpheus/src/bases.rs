@@ -80,17 +80,34 @@ pub(crate) fn inspect(path: &Path, beside: Beside<'_>) -> Result<BaseFacts, Stri
     inspect_with(path, &options)
 }
 
-/// Says what the U-Net of a base model on this machine was measured to do, if that is known and contradicts what is said.
-pub(crate) fn contradiction(located: &Located, said: &Said, measurements: &Measurements) -> Option<String> {
+/// What is known on this machine of what the U-Net of a base model does.
+pub(crate) enum Behavior {
+    /// Nobody has measured it.
+    Unknown,
+    /// What its files or a person say.
+    AsSaid,
+    /// Something else, in a sentence.
+    Contradicts(String),
+}
+
+/// Looks for what a base model on this machine was measured to do, in one folder after the other.
+pub(crate) fn behavior(located: &Located, said: &Said, folders: &[Measurements]) -> Behavior {
     let options = BaseOptions {
         vae: located.vae_place.as_ref().map(PathBuf::from),
         prediction: said.prediction,
     };
-    let info = BaseInfo::read_with(Path::new(located.place.as_ref()?), &options).ok()?;
-    let predicts = &info.predicts;
-    measurements
-        .known(&info)?
-        .contradiction(predicts.prediction, predicts.said_by.as_deref())
+    let place = located.place.as_ref();
+    let info = place.and_then(|place| BaseInfo::read_with(Path::new(place), &options).ok());
+    let known = info.and_then(|info| {
+        let measured = folders.iter().find_map(|folder| folder.known(&info))?;
+        let predicts = &info.predicts;
+        Some(measured.contradiction(predicts.prediction, predicts.said_by.as_deref()))
+    });
+    match known {
+        None => Behavior::Unknown,
+        Some(None) => Behavior::AsSaid,
+        Some(Some(sentence)) => Behavior::Contradicts(sentence),
+    }
 }
 
 /// Inspects a base model with what a person says about it.

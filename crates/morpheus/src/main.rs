@@ -4,6 +4,7 @@ mod api;
 mod bases;
 mod commands;
 mod decoding;
+mod diffusers;
 mod kohya;
 mod logging;
 mod loras;

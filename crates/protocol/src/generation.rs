@@ -225,6 +225,13 @@ pub enum GenerationPhase {
     Failed,
 }
 
+impl GenerationPhase {
+    /// Whether nothing follows.
+    pub fn is_ended(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed)
+    }
+}
+
 /// One text-to-image request and its picture.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Generation {

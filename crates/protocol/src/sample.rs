@@ -186,8 +186,11 @@ impl SamplePrompt {
 }
 
 fn unfit_weight(weight: f64, engine: Engine) -> Option<String> {
-    let only_one =
-        || "must be 1 for the kohya engine, which has no other; the native engine has it".to_owned();
+    let only_one = || {
+        "must be 1 for the kohya engine, which draws previews with the LoRA at full strength; the native engine \
+         has it"
+            .to_owned()
+    };
     let is_refused = engine == Engine::Kohya && weight != 1.0;
     unfit::weight(weight).or_else(|| is_refused.then(only_one))
 }

@@ -70,20 +70,16 @@ pub(crate) async fn receive(
             "the upload holds no file: send pictures, `.txt` captions or `.zip` archives of them",
         ));
     }
-    let Upload {
-        batch,
-        splits,
-        restored,
-        oversized,
-        ..
-    } = upload;
-    let mut report = batch.finish();
-    report.refused.extend(oversized);
-    let taken = TakenPictures {
-        report,
-        splits,
-        restored,
-    };
+    // Pictures with masks are read and written once more.
+    let turn = Arc::clone(&upload.checking).acquire_owned().await;
+    let turn = turn.map_err(ApiError::internal)?;
+    let runtime = Handle::current();
+    let finishing = tokio::task::spawn_blocking(move || {
+        let taken = upload.finish(&runtime);
+        drop(turn);
+        taken
+    });
+    let taken = finishing.await.map_err(ApiError::internal)??;
     Ok(state
         .orchestrator
         .record_pictures(owner, id, &known, taken)
@@ -170,6 +166,34 @@ impl Upload {
             Ok(Err(error)) => Err(error.into()),
             Err(panic) => Err(ApiError::internal(panic)),
         }
+    }
+
+    /// Matches captions and masks with pictures; stores the files of pictures with their masks.
+    fn finish(self, runtime: &Handle) -> Result<TakenPictures, IngestError<BlobError>> {
+        let Self {
+            batch,
+            orchestrator,
+            splits,
+            known,
+            mut restored,
+            oversized,
+            ..
+        } = self;
+        let load = |sha256: &str| runtime.block_on(orchestrator.whole_picture(sha256));
+        let store = |picture: &NormalizedPicture| {
+            let is_known = known.contains(&picture.sha256);
+            if runtime.block_on(orchestrator.keep_picture(picture, is_known))? {
+                restored.insert(picture.sha256.clone());
+            }
+            Ok::<(), BlobError>(())
+        };
+        let mut report = batch.finish_with(load, store)?;
+        report.refused.extend(oversized);
+        Ok(TakenPictures {
+            report,
+            splits,
+            restored,
+        })
     }
 }
 

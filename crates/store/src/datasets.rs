@@ -12,7 +12,9 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-pub use items::{AddedItem, NewItem, add_item, delete_item, item, items, update_group, update_item};
+pub use items::{
+    AddedItem, MaskedFile, NewItem, add_item, delete_item, item, items, set_masked, update_group, update_item,
+};
 pub use versions::{content_hash, freeze, manifest};
 
 use crate::{

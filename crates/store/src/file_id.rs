@@ -1,12 +1,14 @@
 //! Which file lies at a path.
 
-use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
+use std::{fs, os::unix::fs::MetadataExt as _, path::Path, time::SystemTime};
 
 /// Device and inode of a file or folder: a path that was given another file has another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileId {
     device: u64,
     inode: u64,
+    /// When it was made, where the file system tells: the number of a file that was removed goes to the next one.
+    made_at: Option<SystemTime>,
 }
 
 impl FileId {
@@ -17,6 +19,7 @@ impl FileId {
         Some(Self {
             device: meta.dev(),
             inode: meta.ino(),
+            made_at: meta.created().ok(),
         })
     }
 }

@@ -17,6 +17,7 @@ use sea_orm::{
     QuerySelect, Statement,
     sea_query::{Expr, ExprTrait, LockBehavior, LockType, Order, Query, SelectStatement},
 };
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
@@ -25,7 +26,7 @@ use crate::{
     edits::{self, EditState},
     error::Doing,
     events::{self, NewEvent},
-    generations::{GenerationState, state},
+    generations::{self, GenerationState},
     now,
     words::word,
 };
@@ -117,65 +118,75 @@ pub async fn next_job(
 
 /// Takes the oldest queued generation and counts an attempt; `None` when none waits.
 pub async fn claim_generation(tx: &Tx) -> Result<Option<GenerationState>> {
-    let now = now();
-    let mut oldest = Query::select()
-        .column(generation::Column::Id)
-        .from(generation::Entity)
-        .and_where(generation::Column::Phase.eq(word(&GenerationPhase::Queued)))
-        .order_by(generation::Column::CreatedAt, Order::Asc)
-        .order_by(generation::Column::Id, Order::Asc)
-        .limit(1)
-        .take();
-    skip_locked(tx, &mut oldest);
-    let claim = Query::update()
-        .table(generation::Entity)
-        .value(generation::Column::Phase, word(&GenerationPhase::Running))
-        .value(generation::Column::StartedAt, now)
-        .value(
-            generation::Column::NAttempts,
-            Expr::col(generation::Column::NAttempts).add(1_i32),
-        )
-        .and_where(Expr::col(generation::Column::Id).eq(oldest))
-        .returning_col(generation::Column::Id)
-        .take();
-    let claimed = tx
-        .connection()
-        .query_one(&claim)
-        .await
-        .doing("claim a generation")?;
-    let Some(claimed) = claimed else { return Ok(None) };
-    let id: Uuid = claimed.try_get("", "id").doing("claim a generation")?;
-    let id = GenerationId(id);
-    tx.touch_generation(id);
-    state(tx, id).await.map(Some)
+    let columns = WorkerColumns {
+        id: generation::Column::Id,
+        phase: generation::Column::Phase,
+        n_attempts: generation::Column::NAttempts,
+        created_at: generation::Column::CreatedAt,
+        started_at: generation::Column::StartedAt,
+    };
+    let phases = (GenerationPhase::Queued, GenerationPhase::Running);
+    let Some(id) = take_oldest(tx, generation::Entity, columns, phases, "claim a generation").await? else {
+        return Ok(None);
+    };
+    tx.touch_generation(GenerationId(id));
+    generations::state(tx, GenerationId(id)).await.map(Some)
 }
 
 /// Takes the oldest queued edit and counts an attempt; `None` when none waits.
 pub async fn claim_edit(tx: &Tx) -> Result<Option<EditState>> {
+    let columns = WorkerColumns {
+        id: edit::Column::Id,
+        phase: edit::Column::Phase,
+        n_attempts: edit::Column::NAttempts,
+        created_at: edit::Column::CreatedAt,
+        started_at: edit::Column::StartedAt,
+    };
+    let phases = (EditPhase::Queued, EditPhase::Running);
+    match take_oldest(tx, edit::Entity, columns, phases, "claim an edit").await? {
+        Some(id) => edits::state(tx, EditId(id)).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Columns of a table of what workers make one after the other.
+struct WorkerColumns<C> {
+    id: C,
+    phase: C,
+    n_attempts: C,
+    created_at: C,
+    started_at: C,
+}
+
+/// Moves the oldest row of such a table from the first phase to the second, and counts an attempt.
+async fn take_oldest<E: EntityTrait>(
+    tx: &Tx,
+    table: E,
+    columns: WorkerColumns<E::Column>,
+    (from, to): (impl Serialize, impl Serialize),
+    doing: &'static str,
+) -> Result<Option<Uuid>> {
     let mut oldest = Query::select()
-        .column(edit::Column::Id)
-        .from(edit::Entity)
-        .and_where(edit::Column::Phase.eq(word(&EditPhase::Queued)))
-        .order_by(edit::Column::CreatedAt, Order::Asc)
-        .order_by(edit::Column::Id, Order::Asc)
+        .column(columns.id)
+        .from(table)
+        .and_where(Expr::col(columns.phase).eq(word(&from)))
+        .order_by(columns.created_at, Order::Asc)
+        .order_by(columns.id, Order::Asc)
         .limit(1)
         .take();
     skip_locked(tx, &mut oldest);
     let claim = Query::update()
-        .table(edit::Entity)
-        .value(edit::Column::Phase, word(&EditPhase::Running))
-        .value(edit::Column::StartedAt, now())
-        .value(
-            edit::Column::NAttempts,
-            Expr::col(edit::Column::NAttempts).add(1_i32),
-        )
-        .and_where(Expr::col(edit::Column::Id).eq(oldest))
-        .returning_col(edit::Column::Id)
+        .table(table)
+        .value(columns.phase, word(&to))
+        .value(columns.started_at, now())
+        .value(columns.n_attempts, Expr::col(columns.n_attempts).add(1_i32))
+        // Equal to one sub-select: PostgreSQL may evaluate an `IN` with a limit more than once.
+        .and_where(Expr::col(columns.id).eq(oldest))
+        .returning_col(columns.id)
         .take();
-    let claimed = tx.connection().query_one(&claim).await.doing("claim an edit")?;
+    let claimed = tx.connection().query_one(&claim).await.doing(doing)?;
     let Some(claimed) = claimed else { return Ok(None) };
-    let id: Uuid = claimed.try_get("", "id").doing("claim an edit")?;
-    edits::state(tx, EditId(id)).await.map(Some)
+    claimed.try_get("", "id").map(Some).doing(doing)
 }
 
 /// Not put off, or for longer than anybody would.

@@ -243,9 +243,8 @@ async fn complete(db: &impl Read, rows: Vec<artifact::Model>) -> Result<Vec<File
             },
             (None, Some(shown), _) => {
                 let phase: GenerationPhase = unword("generations.phase", &shown.phase)?;
-                let is_open = matches!(phase, GenerationPhase::Queued | GenerationPhase::Running);
                 Subject::Generation {
-                    ended_at: shown.ended_at.filter(|_| !is_open),
+                    ended_at: shown.ended_at.filter(|_| phase.is_ended()),
                 }
             }
             // All have foreign keys.

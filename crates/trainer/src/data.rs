@@ -4,9 +4,8 @@ use std::{collections::HashMap, io, ops::ControlFlow, sync::Arc};
 
 use candle_core::Tensor;
 use dataset::{
-    buckets::{Buckets, Placement, Size},
-    crop::{TimeIds, crop, crop_mask},
-    picture,
+    buckets::{Buckets, Size},
+    crop::TimeIds,
 };
 use diffusion::{
     base::BaseModel,
@@ -19,9 +18,8 @@ use diffusion::{
 use protocol::{
     ItemId,
     dataset::{Manifest, ManifestItem, Shown, Split},
-    recipe::{Parameters, Recipe},
+    recipe::Recipe,
 };
-use sha2::{Digest as _, Sha256};
 
 use crate::{
     kinds::Draws,
@@ -34,6 +32,7 @@ use crate::{
 
 mod captions;
 mod error;
+mod pictures;
 mod plan;
 mod preserved;
 mod prior;
@@ -41,6 +40,7 @@ mod prior;
 pub use captions::MAX_ENCODING_BYTES;
 use captions::{Captions, Changing};
 pub use error::{DataError, Stage};
+use pictures::{Encoded, Mirrored, encode_picture, is_mirrored, picture_sizes};
 pub use plan::{BatchPlan, View};
 
 /// Gives the file of a picture.
@@ -77,6 +77,8 @@ pub struct Sample {
     prior_loss_weight: Option<f32>,
     /// How much each place of the latents counts, `[h, w]` in rows, if that differs.
     mask: Option<Vec<f32>>,
+    /// The same with left and right swapped, if some views are to be.
+    mirrored: Option<Mirrored>,
     /// What its caption is drawn from, if it changes from view to view.
     changing: Option<Changing>,
     sha256: String,
@@ -153,6 +155,7 @@ impl TrainingData {
                 latents,
                 placement,
                 mask,
+                mirrored,
             } = encode_picture(base, &buckets, p, item, pictures)?;
             let sample = Sample {
                 id: item.id,
@@ -167,6 +170,7 @@ impl TrainingData {
                 }),
                 repeats,
                 mask,
+                mirrored,
                 prior_loss_weight: item.is_regularization().then_some(p.prior_loss_weight as f32),
                 caption,
             };
@@ -214,6 +218,7 @@ impl TrainingData {
                 changing: None,
                 repeats: *repeats,
                 mask: None,
+                mirrored: None,
                 prior_loss_weight: Some(p.prior_loss_weight as f32),
                 caption: p.prior_prompt.clone(),
             });
@@ -279,8 +284,9 @@ impl TrainingData {
             let mut random = spot.random("step");
             let timestep = timesteps.draw(&mut random, spot, &self.noise_schedule);
             let is_dropped = f64::from(random.uniform()) < p.caption_dropout;
+            let mirrored = self.mirrored(p.seed, at, view);
             let (_, channels, height, width) = sample.latents.dims4()?;
-            let latents = floats(&sample.latents)?;
+            let latents = floats(mirrored.map_or(&sample.latents, |mirrored| &mirrored.latents))?;
             let noise = noising.draw(&mut random, spot, &latents, [channels, height, width]);
             let says = self.says(view, at, is_dropped);
             let text = match &says {
@@ -299,6 +305,7 @@ impl TrainingData {
             }
             draws.push(Draw {
                 sample,
+                mirrored,
                 text,
                 timestep,
                 noise,
@@ -336,6 +343,13 @@ impl TrainingData {
         })
     }
 
+    /// The picture of a view with left and right swapped, if the view shows it so.
+    fn mirrored(&self, seed: u32, at: Place, view: View) -> Option<&Mirrored> {
+        let sample = &self.trained[view.picture];
+        let mirrored = sample.mirrored.as_ref();
+        mirrored.filter(|_| is_mirrored(seed, at, &sample.sha256, view))
+    }
+
     /// What the caption of a picture says in one view.
     fn says(&self, view: View, at: Place, is_dropped: bool) -> Says {
         let sample = &self.trained[view.picture];
@@ -361,6 +375,7 @@ impl TrainingData {
             let noise = Noise::plain(random.normal(sample.latents.elem_count()));
             Draw {
                 sample,
+                mirrored: None,
                 text: text.clone(),
                 timestep: timestep as f32,
                 noise,
@@ -392,7 +407,7 @@ impl TrainingData {
         for draw in draws {
             let (signal, noise) = self.noise_schedule.mix_at(draw.timestep);
             let (signal, amount) = (signal as f32, noise as f32);
-            let latents = floats(&draw.sample.latents)?;
+            let latents = floats(draw.latents())?;
             for (at, (&x, &noise)) in latents.iter().zip(&draw.noise.values).enumerate() {
                 noisy.push(signal * x + amount * draw.noise.mixed_in(at));
                 target.push(self.prediction.target((signal, amount), x, noise));
@@ -425,18 +440,36 @@ enum Says {
 /// What is drawn for one picture of a batch.
 struct Draw<'a> {
     sample: &'a Sample,
+    mirrored: Option<&'a Mirrored>,
     text: Arc<TextConditioning>,
     timestep: f32,
     noise: Noise,
 }
 
+impl Draw<'_> {
+    fn latents(&self) -> &Tensor {
+        self.mirrored
+            .map_or(&self.sample.latents, |mirrored| &mirrored.latents)
+    }
+
+    fn sizes(&self) -> PictureSizes {
+        self.mirrored.map_or(self.sample.sizes, |mirrored| mirrored.sizes)
+    }
+
+    fn mask(&self) -> Option<&Vec<f32>> {
+        self.mirrored
+            .map_or(&self.sample.mask, |mirrored| &mirrored.mask)
+            .as_ref()
+    }
+}
+
 /// The masks of the pictures; empty if none has one.
 fn mask_of(draws: &[Draw<'_>]) -> Vec<f32> {
-    if draws.iter().all(|draw| draw.sample.mask.is_none()) {
+    if draws.iter().all(|draw| draw.mask().is_none()) {
         return Vec::new();
     }
     let n_places = |sample: &Sample| sample.latents.dims()[2..].iter().product();
-    let of = |draw: &Draw<'_>| match &draw.sample.mask {
+    let of = |draw: &Draw<'_>| match draw.mask() {
         Some(mask) => mask.clone(),
         None => vec![1.0; n_places(draw.sample)],
     };
@@ -444,7 +477,7 @@ fn mask_of(draws: &[Draw<'_>]) -> Vec<f32> {
 }
 
 fn sizes_of(draws: &[Draw<'_>]) -> Vec<PictureSizes> {
-    draws.iter().map(|draw| draw.sample.sizes).collect()
+    draws.iter().map(Draw::sizes).collect()
 }
 
 /// What frozen text encoders say about the captions, with sizes and crop.
@@ -456,66 +489,6 @@ fn encoded(draws: &[Draw<'_>]) -> candle_core::Result<Told> {
         context: cat(|text| &text.context)?,
         vector: vector(&cat(|text| &text.pooled)?, &sizes_of(draws))?,
     }))
-}
-
-/// A picture as the U-Net takes it.
-struct Encoded {
-    latents: Tensor,
-    placement: Placement,
-    mask: Option<Vec<f32>>,
-}
-
-fn encode_picture<D: Device>(
-    base: &BaseModel<D>,
-    buckets: &Buckets,
-    p: &Parameters,
-    item: &ManifestItem,
-    pictures: Pictures<'_>,
-) -> Result<Encoded, DataError> {
-    let id = item.id;
-    let png = pictures(item).map_err(|err| DataError::Read { id, err })?;
-    let found = hex::encode(Sha256::digest(&png));
-    if found != item.sha256 {
-        return Err(DataError::Changed {
-            id,
-            found,
-            expected: item.sha256.clone(),
-        });
-    }
-    let (picture, alpha) = picture::read_masked(&png).map_err(|err| DataError::Decode { id, err })?;
-    let placement = buckets.place(Size::new(picture.width(), picture.height()));
-    let pixels = crop(&picture, &placement).pixels;
-    let Size { width, height } = placement.bucket;
-    let mut random = seeds::random(format_args!("posterior {} {}", p.seed, item.sha256));
-    let latents = || -> candle_core::Result<Tensor> {
-        let pixels = tensor(pixels, [1, 3, height as usize, width as usize])?;
-        let posterior = base.vae.encode(&pixels)?;
-        let noise = random.normal_tensor(posterior.mean()?.shape())?;
-        posterior.sample(&noise)?.contiguous()
-    };
-    let latents = latents().map_err(|err| DataError::Compute {
-        what: format!("picture {id}"),
-        err,
-    })?;
-    let is_finite = floats(&latents).is_ok_and(|values| values.iter().all(|value| value.is_finite()));
-    if !is_finite {
-        return Err(DataError::NotFinite { id });
-    }
-    let side = base.vae.config().downscale() as u32;
-    let mask = alpha.filter(|_| p.masked_loss);
-    Ok(Encoded {
-        latents,
-        mask: mask.map(|alpha| crop_mask(&alpha, &placement, side)),
-        placement,
-    })
-}
-
-fn picture_sizes(ids: TimeIds) -> PictureSizes {
-    PictureSizes {
-        original: (ids.original.height, ids.original.width),
-        crop: (ids.crop_top, ids.crop_left),
-        target: (ids.target.height, ids.target.width),
-    }
 }
 
 fn check_bucket_step(found: u32, expected: u32) -> Result<(), DataError> {

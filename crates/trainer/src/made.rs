@@ -6,7 +6,12 @@ use std::{
     path::Path,
 };
 
-use diffusion::{base::BaseModel, device::Device, pipeline::PictureRequest, schedulers};
+use diffusion::{
+    base::{BaseHashes, BaseInfo, BaseModel},
+    device::Device,
+    pipeline::PictureRequest,
+    schedulers,
+};
 use image::RgbImage;
 use prompt::Reading;
 use protocol::{
@@ -18,6 +23,19 @@ use sha2::{Digest as _, Sha256};
 
 /// The program, as records name it.
 pub const PROGRAM: &str = concat!("Morpheus ", env!("CARGO_PKG_VERSION"));
+
+/// Between the program and an engine that is not its own.
+const WITH: &str = " with ";
+
+/// The program, as records of pictures name it that another engine has computed for it.
+pub fn program_with(engine: &str) -> String {
+    format!("{PROGRAM}{WITH}{engine}")
+}
+
+/// Whether another engine than our own has computed a picture.
+pub fn is_of_another_engine(made: &Made) -> bool {
+    made.program.starts_with("Morpheus ") && made.program.contains(WITH)
+}
 
 /// Characters of a base model's or a LoRA's name.
 const MAX_NAME_CHARS: usize = 200;
@@ -65,12 +83,16 @@ impl LoraHashes {
 
 /// The base model of a record, by the name of its file. Reads all of its weights.
 pub fn base<D: Device>(base: &BaseModel<D>) -> MadeBase {
-    let hashes = base.hashes();
+    base_of(&base.info, base.hashes())
+}
+
+/// The same of a base model that need not be loaded.
+pub fn base_of(info: &BaseInfo, hashes: BaseHashes) -> MadeBase {
     MadeBase {
-        name: plain_name(&base.info.name),
+        name: plain_name(&info.name),
         fingerprint: hashes.fingerprint,
         sha256: hashes.file_sha256,
-        prediction: Some(base.info.predicts.prediction),
+        prediction: Some(info.predicts.prediction),
     }
 }
 

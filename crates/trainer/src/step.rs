@@ -135,6 +135,44 @@ impl Batch {
             },
         })
     }
+
+    /// What modules depend on beside their input.
+    fn moment(&self) -> Moment {
+        Moment {
+            timesteps: self.timesteps.clone(),
+            draws: self.draws,
+        }
+    }
+
+    /// What the U-Net says, `[B, h, w, 4]`.
+    fn predict<D: TrainingDevice>(&self, tape: &mut Tape<'_, D>, models: Models<'_, D>) -> Result<Var<D>> {
+        let [context, vector] = self.told.bring(tape, models)?;
+        let told = [&context, &vector];
+        models.unet.forward_told(tape, &self.noisy, &self.timesteps, told)
+    }
+
+    /// How far off a prediction is, and the gradient of that.
+    fn compare<D: TrainingDevice>(
+        &self,
+        device: &D,
+        prediction: &D::Tensor,
+        n_samples: usize,
+    ) -> Result<(f64, D::Tensor)> {
+        let target = self.target.permute((0, 2, 3, 1))?.contiguous()?;
+        let compared = Compared {
+            prediction,
+            target: &device.upload(&target)?,
+            weights: &self.weights,
+            corners: &self.corners,
+            n_samples,
+        };
+        let loss = if self.mask.is_empty() {
+            self.loss.compute(device, compared)
+        } else {
+            self.loss.compute_masked(device, compared, &self.mask)
+        };
+        Ok(loss?)
+    }
 }
 
 impl Told {
@@ -206,36 +244,16 @@ pub fn forward_backward<'a, D: TrainingDevice>(
     Ok(sum)
 }
 
+/// Loss and gradients of a part of a batch of `n_samples`.
 fn part_backward<D: TrainingDevice>(
     models: Models<'_, D>,
     network: &LoraNetwork<D>,
     part: &Batch,
     n_samples: usize,
 ) -> Result<StepGradients<D>> {
-    let device = network.device();
-    let moment = Moment {
-        timesteps: part.timesteps.clone(),
-        draws: part.draws,
-    };
-    let mut tape = Tape::at(network, moment).recomputing(models.recomputes);
-    let [context, vector] = part.told.bring(&mut tape, models)?;
-    let told = [&context, &vector];
-    let prediction = models
-        .unet
-        .forward_told(&mut tape, &part.noisy, &part.timesteps, told)?;
-    let target = part.target.permute((0, 2, 3, 1))?.contiguous()?;
-    let compared = Compared {
-        prediction: prediction.tensor(),
-        target: &device.upload(&target)?,
-        weights: &part.weights,
-        corners: &part.corners,
-        n_samples,
-    };
-    let (loss, dy) = if part.mask.is_empty() {
-        part.loss.compute(device, compared)?
-    } else {
-        part.loss.compute_masked(device, compared, &part.mask)?
-    };
+    let mut tape = Tape::at(network, part.moment()).recomputing(models.recomputes);
+    let prediction = part.predict(&mut tape, models)?;
+    let (loss, dy) = part.compare(network.device(), prediction.tensor(), n_samples)?;
     let mut gradients = Gradients::zeros(network)?;
     tape.backward(&prediction, dy, &mut gradients)?;
     Ok(StepGradients { loss, gradients })

@@ -1,15 +1,16 @@
 //! The training loop: events out, commands in.
 
 mod error;
+mod finish;
 mod run;
 mod samples;
 mod start;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     ops::ControlFlow,
     path::{Path, PathBuf},
-    time::{SystemTime, UNIX_EPOCH},
+    time::SystemTime,
 };
 
 use diffusion::{
@@ -21,22 +22,17 @@ use protocol::{
     agent::{ArtifactKind, Directive, Report},
     dataset::Manifest,
     event::LogLevel,
-    made::MadeLora,
-    model::Verdict,
     recipe::Recipe,
 };
 
-pub use self::{error::TrainError, samples::sample_path, start::StartError};
-use self::{
-    run::{Run, computing},
-    samples::Studio,
+pub use self::{
+    error::TrainError,
+    finish::{Judged, Trained, judge, judge_on_cpu},
+    samples::sample_path,
+    start::StartError,
 };
-use crate::{
-    data::{DataError, MAX_ENCODING_BYTES, Pictures, Stage, TrainingData},
-    evaluate::{Subject, evaluate},
-    made::LoraHashes,
-    metadata::{self, BaseFacts, Facts},
-};
+use self::{finish::finish, run::Run, samples::Studio};
+use crate::data::{DataError, MAX_ENCODING_BYTES, Pictures, Stage, TrainingData};
 
 /// One training.
 pub struct TrainJob<'a, D: Device = Cpu> {
@@ -70,6 +66,18 @@ pub enum TrainEvent {
     },
 }
 
+impl TrainEvent {
+    fn log(message: String) -> Self {
+        let level = LogLevel::Info;
+        Self::Report(Report::Log { level, message })
+    }
+
+    fn stage(Stage { name, done, total }: Stage) -> Self {
+        let name = name.to_owned();
+        Self::Report(Report::Stage { name, done, total })
+    }
+}
+
 /// How a training ends when nothing goes wrong.
 #[derive(Debug)]
 pub enum Ended {
@@ -79,34 +87,6 @@ pub enum Ended {
     Stopped,
     /// As it was told, with nothing.
     Cancelled,
-}
-
-/// The result of a training.
-#[derive(Debug)]
-pub struct Trained {
-    /// The LoRA file.
-    pub lora: PathBuf,
-    /// Optimizer steps done.
-    pub n_steps: u32,
-    /// Whether the file is fit for use.
-    pub verdict: Verdict,
-    /// The file's metadata.
-    pub metadata: BTreeMap<String, String>,
-    /// The fixed-seed picture without the LoRA.
-    pub before: Option<PathBuf>,
-    /// The fixed-seed picture with the LoRA.
-    pub after: Option<PathBuf>,
-}
-
-/// What was found out about a LoRA file.
-#[derive(Debug)]
-pub struct Judged {
-    /// Whether it is fit for use.
-    pub verdict: Verdict,
-    /// The fixed-seed picture without the LoRA.
-    pub before: Option<PathBuf>,
-    /// The fixed-seed picture with the LoRA.
-    pub after: Option<PathBuf>,
 }
 
 /// Trains a LoRA, from the pictures to the judged file.
@@ -122,35 +102,30 @@ pub fn train<D: TrainingDevice>(
     mut commands: impl FnMut() -> Option<Directive>,
 ) -> Result<Ended, TrainError> {
     let p = job.recipe.parameters();
-    let started_at = seconds_since_1970();
+    let started_at = SystemTime::now();
     let mut orders = VecDeque::new();
     let data = match prepare(job, &mut events, &mut commands, &mut orders)? {
         ControlFlow::Continue(data) => data,
         ControlFlow::Break(ended) => return Ok(ended),
     };
     if data.has_changing_captions() {
-        events(TrainEvent::Report(Report::Log {
-            level: LogLevel::Info,
-            message: format!(
-                "captions change from view to view: each is encoded when it is shown, and the newest encodings are kept, in at \
-                 most {} MiB",
-                MAX_ENCODING_BYTES >> 20
-            ),
-        }));
+        let message = format!(
+            "captions change from view to view: each is encoded when it is shown, and the newest encodings are kept, in at \
+             most {} MiB",
+            MAX_ENCODING_BYTES >> 20
+        );
+        events(TrainEvent::log(message));
     }
     let mut run = Run::begin(job, &data)?;
     if let Some(message) = run.remark.take() {
-        events(TrainEvent::Report(Report::Log {
-            level: LogLevel::Info,
-            message,
-        }));
+        events(TrainEvent::log(message));
     }
     let studio = Studio::new(job, &data)?;
     if run.n_done() == 0 {
         report_validation_loss(&run, &mut events)?;
         if p.sample_at_start {
             // A LoRA that has learned nothing leaves the base as it is.
-            studio.render_all(run.result()?.as_ref(), 0, &mut events)?;
+            render_samples(&run, &studio, &mut events)?;
         }
     }
 
@@ -164,7 +139,7 @@ pub fn train<D: TrainingDevice>(
                     return Ok(Ended::Stopped);
                 }
                 Directive::Checkpoint => save_checkpoint(&mut run, &mut events)?,
-                Directive::Sample => studio.render_all(run.result()?.as_ref(), run.n_done(), &mut events)?,
+                Directive::Sample => render_samples(&run, &studio, &mut events)?,
             }
         }
 
@@ -176,17 +151,30 @@ pub fn train<D: TrainingDevice>(
             save_checkpoint(&mut run, &mut events)?;
             report_validation_loss(&run, &mut events)?;
         }
+        // At 0 there are none, not even of the last step.
         if p.sample_every_n_steps > 0 && (is_last || run.is_due(p.sample_every_n_steps)) {
-            studio.render_all(run.result()?.as_ref(), run.n_done(), &mut events)?;
+            render_samples(&run, &studio, &mut events)?;
         }
     }
 
     events(TrainEvent::Report(Report::Finalizing));
     let trained = finish(job, &data, &run, &studio, started_at)?;
-    events(TrainEvent::Report(Report::Validated {
-        verdict: trained.verdict.clone(),
-    }));
+    let verdict = trained.verdict.clone();
+    events(TrainEvent::Report(Report::Validated { verdict }));
     Ok(Ended::Completed(Box::new(trained)))
+}
+
+/// [`train`] on the processor. Nothing about it is generic, so that what computes is compiled with this crate, once and
+/// optimized, and not with each crate that calls it.
+///
+/// # Errors
+/// As [`train`].
+pub fn train_on_cpu(
+    job: &TrainJob<'_>,
+    events: &mut dyn FnMut(TrainEvent),
+    commands: &mut dyn FnMut() -> Option<Directive>,
+) -> Result<Ended, TrainError> {
+    train(job, events, commands)
 }
 
 /// Pictures and captions into memory. An order to end is obeyed here already; others wait in `orders`.
@@ -196,12 +184,8 @@ fn prepare<D: Device>(
     commands: &mut impl FnMut() -> Option<Directive>,
     orders: &mut VecDeque<Directive>,
 ) -> Result<ControlFlow<Ended, TrainingData>, TrainError> {
-    let mut on_stage = |Stage { name, done, total }: Stage| {
-        events(TrainEvent::Report(Report::Stage {
-            name: name.to_owned(),
-            done,
-            total,
-        }));
+    let mut on_stage = |stage| {
+        events(TrainEvent::stage(stage));
         orders.extend(std::iter::from_fn(&mut *commands));
         let is_end = |order: &Directive| matches!(order, Directive::Stop | Directive::Cancel);
         if orders.iter().any(is_end) {
@@ -229,132 +213,37 @@ fn save_checkpoint<D: TrainingDevice>(
     Ok(())
 }
 
+fn render_samples<D: TrainingDevice>(
+    run: &Run<'_, D>,
+    studio: &Studio<'_, D>,
+    events: &mut impl FnMut(TrainEvent),
+) -> Result<(), TrainError> {
+    studio.render_all(run.result()?.as_ref(), run.n_done(), events)
+}
+
 fn report_validation_loss<D: TrainingDevice>(
     run: &Run<'_, D>,
     events: &mut impl FnMut(TrainEvent),
 ) -> Result<(), TrainError> {
-    if let Some(loss) = run.validation_loss()? {
-        let step = run.n_done();
-        events(TrainEvent::Report(Report::ValidationLoss { step, loss }));
-    }
-    Ok(())
-}
-
-/// Writes the LoRA and judges the written file.
-fn finish<D: TrainingDevice>(
-    job: &TrainJob<'_, D>,
-    data: &TrainingData,
-    run: &Run<'_, D>,
-    studio: &Studio<'_, D>,
-    started_at: f64,
-) -> Result<Trained, TrainError> {
-    let lora = job.folder.join(format!("{}.safetensors", job.recipe.name()));
-    let tensors = run
-        .result()?
-        .file_tensors()
-        .map_err(computing("the LoRA's tensors"))?;
-    let described = metadata::describe(&facts(job, data, run, started_at));
-    let metadata = metadata::write_lora(&lora, &tensors, described).map_err(TrainError::Write)?;
-    let Judged {
-        verdict,
-        before,
-        after,
-    } = judge_file(job, data, studio, &lora)?;
-    Ok(Trained {
-        lora,
-        n_steps: run.n_done(),
-        verdict,
-        metadata,
-        before,
-        after,
-    })
-}
-
-/// Judges a LoRA file that another program trained for this job, as the native engine's own files are judged.
-///
-/// # Errors
-/// If the pictures cannot be prepared, or the judging itself fails. A bad file gets a verdict that says so.
-pub fn judge<D: TrainingDevice>(
-    job: &TrainJob<'_, D>,
-    lora: &Path,
-    mut events: impl FnMut(TrainEvent),
-) -> Result<Judged, TrainError> {
-    let mut on_stage = |Stage { name, done, total }: Stage| {
-        events(TrainEvent::Report(Report::Stage {
-            name: name.to_owned(),
-            done,
-            total,
-        }));
-        ControlFlow::Continue(())
+    let Some(loss) = run.validation_loss()? else {
+        return Ok(());
     };
-    let data = TrainingData::prepare(job.base, job.recipe, job.manifest, job.pictures, &mut on_stage);
-    let data = data.map_err(TrainError::Data)?;
-    judge_file(job, &data, &Studio::new(job, &data)?, lora)
-}
-
-fn judge_file<D: TrainingDevice>(
-    job: &TrainJob<'_, D>,
-    data: &TrainingData,
-    studio: &Studio<'_, D>,
-    lora: &Path,
-) -> Result<Judged, TrainError> {
-    let request = studio.request(0);
-    let subject = Subject::of(job.base, job.recipe);
-    let evaluation = evaluate(&subject, lora, data, &request).map_err(TrainError::Evaluate)?;
-    let (mut before, mut after) = (None, None);
-    if let Some(pictures) = &evaluation.pictures {
-        let hashes = LoraHashes::of(lora).map_err(|err| TrainError::ReadAgain {
-            path: lora.to_owned(),
-            err,
-        })?;
-        let applied = MadeLora {
-            sha256: Some(hashes.sha256),
-            data_sha256: Some(hashes.data_sha256),
-            ..studio.lora()
-        };
-        before = Some(studio.write(job.folder.join("before.png"), &pictures[0], &request, Vec::new())?);
-        after = Some(studio.write(
-            job.folder.join("after.png"),
-            &pictures[1],
-            &request,
-            vec![applied],
-        )?);
+    let step = run.n_done();
+    if loss.is_finite() {
+        events(TrainEvent::Report(Report::ValidationLoss { step, loss }));
+        return Ok(());
     }
-    Ok(Judged {
-        verdict: evaluation.verdict,
-        before,
-        after,
-    })
-}
-
-fn facts<'a, D: TrainingDevice>(
-    job: &TrainJob<'a, D>,
-    data: &'a TrainingData,
-    run: &Run<'_, D>,
-    started_at: f64,
-) -> Facts<'a> {
-    Facts {
-        recipe: job.recipe,
-        base: BaseFacts {
-            file_name: job.base.info.name.clone(),
-            legacy_hash: job.base.short_hash(),
-            sha256: job.base.file_sha256(),
-        },
-        items: &job.manifest.items,
-        buckets: &data.buckets,
-        n_steps: run.n_done(),
-        n_batches_per_epoch: run.plan.n_batches_per_epoch(),
-        n_epochs: run.plan.epoch(run.n_done() - 1) + 1,
-        started_at,
-        finished_at: seconds_since_1970(),
-        scheduler: &job.base.scheduler,
+    if run.changes_nothing() {
+        return Err(TrainError::BrokenBase {
+            what: "validation loss",
+        });
     }
-}
-
-fn seconds_since_1970() -> f64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0.0, |elapsed| elapsed.as_secs_f64())
+    // No message can carry the number, and the training may recover.
+    events(TrainEvent::Report(Report::Log {
+        level: LogLevel::Warning,
+        message: format!("the validation loss after step {step} is not finite: lower the learning rate"),
+    }));
+    Ok(())
 }
 
 #[cfg(test)]

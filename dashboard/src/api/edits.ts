@@ -1,12 +1,8 @@
 // Files that are made out of LoRAs and base models.
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { body, client } from "./client";
-import type { CreateEdit, LoraEdit } from "./types";
-
-/** Whether it is still in progress. */
-export function isEditing({ phase }: LoraEdit): boolean {
-  return phase === "queued" || phase === "running";
-}
+import type { CreateEdit } from "./types";
+import { isUnderWay } from "./under-way";
 
 /** The newest edits. */
 export const editsQuery = () =>
@@ -14,7 +10,7 @@ export const editsQuery = () =>
     queryKey: ["edits"],
     queryFn: async () =>
       (await body(client.GET("/api/v1/edits", { params: { query: { limit: 60 } } }))).items,
-    refetchInterval: ({ state }) => (state.data?.some(isEditing) ? 1000 : false),
+    refetchInterval: ({ state }) => (state.data?.some(isUnderWay) ? 1000 : false),
     refetchOnWindowFocus: "always",
   });
 

@@ -85,7 +85,7 @@ export const fields = {
       "multipleOf": 32,
       "default": 64,
       "group": "pictures",
-      "order": 79,
+      "order": 81,
       "unit": "pixels",
       "when": "32 cuts less off, and makes more buckets with fewer pictures in each.",
       "why": "The step of SDXL's own sizes."
@@ -140,7 +140,7 @@ export const fields = {
       "maximum": 1000000,
       "default": 200,
       "group": "samples",
-      "order": 80,
+      "order": 82,
       "unit": "steps",
       "when": "Fewer steps for a short training, more if storage is short.",
       "why": "Little is lost with a machine, and there are several to choose from."
@@ -394,12 +394,12 @@ export const fields = {
     },
     "masked_loss": {
       "type": "boolean",
-      "description": "Trains on a picture where it is not transparent: its alpha is the mask of the loss.",
+      "description": "Trains on a picture where its mask picture is white, or without one where it is not transparent.",
       "default": false,
       "group": "pictures",
       "order": 77,
-      "when": "If backgrounds or other figures were cut out, or made transparent so that they are not learned.",
-      "why": "It has no effect on opaque pictures. Transparent areas are white, which is learned too."
+      "when": "If backgrounds or other figures were cut out, made transparent, or painted black in a mask picture so that they are not learned.",
+      "why": "It has no effect on opaque pictures without a mask picture. Transparent areas are white, which is learned too."
     },
     "max_gradient_norm": {
       "type": "number",
@@ -775,6 +775,11 @@ export const fields = {
             "default": 0,
             "help": "How slowly the mean moves that the learning rate is found by; 0 is the square root of beta2.",
             "name": "beta3"
+          },
+          {
+            "default": 1,
+            "help": "The learning rate is found by every value of a matrix, or with 11 by each 11th, which saves memory (kohya engine).",
+            "name": "slice_p"
           }
         ],
         "prodigy_schedule_free": [
@@ -848,6 +853,15 @@ export const fields = {
       "when": "`1girl, solo` for a girl, for instance.",
       "why": "It has no effect without n_prior_pictures."
     },
+    "random_flip": {
+      "type": "boolean",
+      "description": "Shows a picture mirrored, with left and right swapped, half of the times; with its mask.",
+      "default": false,
+      "group": "pictures",
+      "order": 79,
+      "when": "For styles, and for subjects that look the same from both sides: it is like twice the pictures.",
+      "why": "A character loses what is on one side: a scar, a parting, an emblem. Letters are mirrored, too."
+    },
     "rank": {
       "type": "integer",
       "description": "Rank of the LoRA matrices: how much it can learn, and how large the file gets.",
@@ -878,7 +892,7 @@ export const fields = {
       "multipleOf": 8,
       "default": 1024,
       "group": "basic",
-      "order": 78,
+      "order": 80,
       "unit": "pixels",
       "when": "768 to save time and memory for a first try; it costs detail.",
       "why": "What the base model was trained with."
@@ -888,7 +902,7 @@ export const fields = {
       "description": "Also renders the preview pictures before the first step, which shows the base model alone.",
       "default": false,
       "group": "samples",
-      "order": 82,
+      "order": 84,
       "when": "To see what the training changes.",
       "why": "The base model is the same every time."
     },
@@ -899,7 +913,7 @@ export const fields = {
       "maximum": 1000000,
       "default": 200,
       "group": "samples",
-      "order": 81,
+      "order": 83,
       "unit": "steps",
       "when": "More steps if rendering takes too much of the time.",
       "why": "Often enough to see where it begins to overcook."
@@ -1107,6 +1121,17 @@ export const fields = {
       "order": 18,
       "when": "b_lora_content for a figure and b_lora_style for a style, if the two are to be combined freely.",
       "why": "All blocks learn together what belongs together."
+    },
+    "unmasked_weight": {
+      "type": "number",
+      "description": "The least that a place of a masked picture counts, however dark the mask is there.",
+      "minimum": 0,
+      "maximum": 1,
+      "default": 0,
+      "group": "pictures",
+      "order": 78,
+      "when": "0.1, OneTrainer's default, if figures grow parts where nothing was ever learned.",
+      "why": "As in sd-scripts, what is masked out does not count at all."
     },
     "v_like_loss": {
       "type": "number",

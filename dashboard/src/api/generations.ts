@@ -1,12 +1,7 @@
 // Requesting pictures.
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { body, client } from "./client";
-import type { CreateGeneration, Generation } from "./types";
-
-/** Whether it is still in progress. */
-export function isLive(generation: Generation): boolean {
-  return generation.phase === "queued" || generation.phase === "running";
-}
+import type { CreateGeneration } from "./types";
 
 /** Requests one picture each. */
 export function useGenerate() {

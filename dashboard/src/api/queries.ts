@@ -2,8 +2,8 @@
 import { queryOptions } from "@tanstack/react-query";
 import { catchUp } from "~/live/recent";
 import { body, client } from "./client";
-import { isLive } from "./generations";
 import type { Family } from "./types";
+import { isUnderWay } from "./under-way";
 
 interface Page<T> {
   items: T[];
@@ -138,6 +138,6 @@ export const generationQuery = (id: string) =>
     queryKey: ["generations", id],
     queryFn: () =>
       body(client.GET("/api/v1/generations/{id}", { params: { path: { id }, query: { wait_seconds: 20 } } })),
-    refetchInterval: ({ state }) => (state.data && isLive(state.data) ? 100 : false),
-    staleTime: ({ state }) => (state.data && isLive(state.data) ? 0 : 1_800_000),
+    refetchInterval: ({ state }) => (state.data && isUnderWay(state.data) ? 100 : false),
+    staleTime: ({ state }) => (state.data && isUnderWay(state.data) ? 0 : 1_800_000),
   });

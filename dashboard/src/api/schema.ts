@@ -3267,7 +3267,7 @@ export interface components {
              * @enum {string|null}
              */
             lr_schedule?: "constant" | "linear" | "cosine" | "cosine_with_restarts" | "polynomial" | "inverse_sqrt" | "rex" | null;
-            /** @description Trains on a picture where it is not transparent: its alpha is the mask of the loss. */
+            /** @description Trains on a picture where its mask picture is white, or without one where it is not transparent. */
             masked_loss?: boolean | null;
             /**
              * Format: double
@@ -3380,6 +3380,8 @@ export interface components {
             prior_loss_weight?: number | null;
             /** @description What the pictures show that the base model draws itself: the kind of figure, without the trigger word. */
             prior_prompt?: string | null;
+            /** @description Shows a picture mirrored, with left and right swapped, half of the times; with its mask. */
+            random_flip?: boolean | null;
             /**
              * Format: int64
              * @description Rank of the LoRA matrices: how much it can learn, and how large the file gets.
@@ -3472,6 +3474,11 @@ export interface components {
             token_warmup_steps?: number | null;
             /** @description The only blocks of the U-Net that are trained, by name: `IN04`, `MID`, `OUT00`, or as diffusers has them, `up_blocks.0.attentions.0`. `b_lora_content` and `b_lora_style` stand for the blocks of B-LoRA. None trains all. */
             trained_blocks?: string[] | null;
+            /**
+             * Format: double
+             * @description The least that a place of a masked picture counts, however dark the mask is there.
+             */
+            unmasked_weight?: number | null;
             /**
              * Format: double
              * @description Adds this much of a loss as if the base predicted v, for a base that predicts noise. 0 adds nothing.
@@ -3674,7 +3681,7 @@ export interface components {
              */
             lr_schedule: "constant" | "linear" | "cosine" | "cosine_with_restarts" | "polynomial" | "inverse_sqrt" | "rex";
             /**
-             * @description Trains on a picture where it is not transparent: its alpha is the mask of the loss.
+             * @description Trains on a picture where its mask picture is white, or without one where it is not transparent.
              * @default false
              */
             masked_loss: boolean;
@@ -3820,6 +3827,11 @@ export interface components {
              */
             prior_prompt: string;
             /**
+             * @description Shows a picture mirrored, with left and right swapped, half of the times; with its mask.
+             * @default false
+             */
+            random_flip: boolean;
+            /**
              * Format: int32
              * @description Rank of the LoRA matrices: how much it can learn, and how large the file gets.
              * @default 16
@@ -3945,6 +3957,12 @@ export interface components {
              * @default []
              */
             trained_blocks: string[];
+            /**
+             * Format: double
+             * @description The least that a place of a masked picture counts, however dark the mask is there.
+             * @default 0
+             */
+            unmasked_weight: number;
             /**
              * Format: double
              * @description Adds this much of a loss as if the base predicted v, for a base that predicts noise. 0 adds nothing.
@@ -4800,8 +4818,9 @@ export interface components {
         /** @description The parts of an upload, any number in any order. */
         Upload: {
             /**
-             * @description Pictures (PNG, JPEG, WebP, BMP, GIF, TIFF), captions (`.txt`, named like their picture) and `.zip`
-             *     archives of both. The part's own name does not matter.
+             * @description Pictures (PNG, JPEG, WebP, BMP, GIF, TIFF), captions (`.txt`, named like their picture), loss masks
+             *     (`NAME-masklabel.png`, or the picture's name in a folder `masks` or `conditioning_data` beside it) and `.zip`
+             *     archives of all. The part's own name does not matter.
              */
             files: string[];
             split?: components["schemas"]["Split"] | null;

@@ -12,6 +12,7 @@ import { GroupsPanel } from "~/components/datasets/groups/groups-panel";
 import { ItemCard } from "~/components/datasets/item-card";
 import { LostCaptions } from "~/components/datasets/lost-captions";
 import { RefusedFiles } from "~/components/datasets/refused-files";
+import { UploadNotes } from "~/components/datasets/upload-notes";
 import { Button, ButtonLink } from "~/components/ui/button";
 import { Confirm } from "~/components/ui/confirm";
 import { Empty } from "~/components/ui/empty";
@@ -100,6 +101,7 @@ function DatasetPage() {
       {uploads.report && uploads.report.refused.length > 0 && (
         <RefusedFiles files={uploads.report.refused} onDismiss={() => uploader.dismiss(id)} />
       )}
+      {uploads.report && <UploadNotes report={uploads.report} onDismiss={() => uploader.dismiss(id)} />}
       <LostCaptions dataset={id} items={items} />
       {items.length > 0 && (
         <>

@@ -29,6 +29,7 @@ import { Empty } from "~/components/ui/empty";
 import { Page } from "~/components/ui/page";
 import { StartButton } from "~/components/ui/start-button";
 import { announceError } from "~/components/ui/toast";
+import { stillWrong } from "~/lib/still-wrong";
 import { useDraft } from "~/lib/use-draft";
 import { useSettled } from "~/lib/use-settled";
 
@@ -68,6 +69,8 @@ function NewJob() {
     engine: fields.CreateJob.engine.options[0],
     priority: String(fields.CreateJob.priority.default),
     sample_prompts: "",
+    samples: [],
+    start_from: "",
     n_epochs: "",
     parameters: {},
     answers: {},
@@ -89,7 +92,10 @@ function NewJob() {
   const complete = request && withMoney(request, where.limit, isOfThis ? seen : undefined);
   const hasBasis = values.dataset_id !== "" && values.base_model !== "";
   const missing = hasBasis ? whatIsMissing(request, where.limit, seen) : null;
-  const errors = { ...fieldErrors(estimate.error), ...fieldErrors(create.error) };
+  const errors = {
+    ...fieldErrors(estimate.error),
+    ...stillWrong(fieldErrors(create.error), create.variables, complete, BESIDE),
+  };
 
   const start = () => {
     if (!complete || create.isPending) return;
@@ -130,14 +136,14 @@ function NewJob() {
           Make a dataset and upload pictures with captions; then come back.
         </Empty>
       ) : (
-        <CarefulForm className="grid items-start gap-x-8 gap-y-6 lg:grid-cols-[minmax(0,1fr)_20rem]">
+        <CarefulForm className="grid items-start gap-x-8 gap-y-6 min-[60rem]:grid-cols-[minmax(0,1fr)_17rem] xl:grid-cols-[minmax(0,1fr)_20rem]">
           <DraftNotice
             from={draft.restoredFrom}
             onDiscard={() => {
               create.reset();
               draft.discard();
             }}
-            className="lg:col-span-2"
+            className="min-[60rem]:col-span-2"
           />
           <NewJobForm
             values={values}
@@ -159,7 +165,7 @@ function NewJob() {
               />
             )}
           </NewJobForm>
-          <div className="lg:sticky lg:top-5">
+          <div className="min-[60rem]:sticky min-[60rem]:top-5">
             <EstimatePanel
               dataset={datasets.find((dataset) => dataset.id === values.dataset_id)}
               estimate={seen}
@@ -219,6 +225,9 @@ function offered(
         : { ...where, provider: HERE.provider },
   };
 }
+
+/** What is right for these depends on more than themselves. */
+const BESIDE = { base_model: ["provider"], start_from: ["base_model"] };
 
 function fieldErrors(error: unknown): Record<string, string> {
   return error instanceof ProblemError ? error.fields : {};

@@ -13,7 +13,7 @@ import {
   initial,
   nextSeed,
   offered,
-  stillWrong,
+  refusedStill,
   toRequests,
   withLora,
 } from "~/components/playground/form";
@@ -91,7 +91,7 @@ function Playground() {
   };
 
   const refused = generate.error instanceof ProblemError ? generate.error.fields : {};
-  const errors = stillWrong(refused, generate.variables, toRequests(values));
+  const errors = refusedStill(refused, generate.variables, toRequests(values));
 
   return (
     <Page

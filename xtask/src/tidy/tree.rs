@@ -21,7 +21,7 @@ impl TextFile {
     }
 }
 
-/// Folders that hold what tools make; `assets` holds data that no rule here is about.
+/// What tools make, mostly folders (`.git` is a file in a worktree); `assets` holds data that no rule here is about.
 const LEFT_OUT: [&str; 8] = [
     ".git",
     ".tools",
@@ -47,7 +47,10 @@ pub(super) fn text_files(root: &Path) -> Result<Vec<TextFile>> {
                 .file_type()
                 .with_context(|| format!("failed to look at {}", path.display()))?;
             let name = entry.file_name();
-            if kind.is_dir() && !LEFT_OUT.iter().any(|left_out| name == *left_out) {
+            if LEFT_OUT.iter().any(|left_out| name == *left_out) {
+                continue;
+            }
+            if kind.is_dir() {
                 folders.push(path);
             } else if kind.is_file() {
                 let bytes = fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;

@@ -30,15 +30,14 @@ const LORA: &str = "lora.safetensors";
 /// Folder of the state in the archive.
 const STATE: &str = "state/";
 /// What accelerate writes into every state, in its order.
-pub(super) const STATE_FILES: [&str; 5] = [
+pub(super) const STATE_FILES: [&str; 4] = [
     "train_state.json",
     "model.safetensors",
     "optimizer.bin",
-    "scheduler.bin",
     "random_states_0.pkl",
 ];
-/// And with fp16.
-const SCALER: &str = "scaler.pt";
+/// And before the last of them the schedule, which schedule-free optimizers do not have, and with fp16 the scaler.
+const MORE_FILES: [&str; 2] = ["scheduler.bin", "scaler.pt"];
 
 /// Why a training cannot resume from a checkpoint.
 #[derive(Debug, thiserror::Error)]
@@ -150,7 +149,7 @@ pub(super) fn archive(origin: &Origin, step: u32, lora: &Path, state: &Path, to:
     serde_json::to_writer(&mut archive, &note)?;
     archive.start_file(LORA, options)?;
     io::copy(&mut File::open(lora)?, &mut archive)?;
-    for name in STATE_FILES.into_iter().chain([SCALER]) {
+    for name in STATE_FILES.into_iter().chain(MORE_FILES) {
         let path = state.join(name);
         if path.exists() {
             archive.start_file(format!("{STATE}{name}"), options)?;
@@ -201,7 +200,7 @@ pub(super) fn unpack(path: &Path, training: &Training, to: &Path) -> Result<Resu
             continue;
         }
         let file = match name.strip_prefix(STATE) {
-            Some(file) if file == SCALER || STATE_FILES.contains(&file) => state.join(file),
+            Some(file) if STATE_FILES.contains(&file) || MORE_FILES.contains(&file) => state.join(file),
             None if name == LORA => to.join(LORA),
             _ => {
                 return Err(refused(format!(

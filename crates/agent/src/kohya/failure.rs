@@ -142,7 +142,7 @@ impl Tail {
 
     /// The last traceback with its error, or else the last lines: of the stream for errors, if it said anything. A
     /// traceback's first line may be lost behind a progress bar. The streams arrive in any order, so only one counts.
-    fn excerpt(&self) -> Excerpt {
+    pub(crate) fn excerpt(&self) -> Excerpt {
         let traceback = self
             .0
             .iter()

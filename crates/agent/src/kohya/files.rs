@@ -39,7 +39,7 @@ pub(super) fn lay_out_pictures(plan: &Plan, file_of: &dyn Fn(&str) -> PathBuf) -
         let folder = folder_of(plan, picture);
         let file = folder.join(format!("{}.png", picture.stem));
         if !file.exists() {
-            put(&file_of(&picture.sha256), &file)?;
+            put(&file_of(&picture.sha256), &file, plan.least_alpha)?;
         }
         if let Some(caption) = &picture.caption {
             fs::write(folder.join(format!("{}.txt", picture.stem)), caption)?;
@@ -48,15 +48,16 @@ pub(super) fn lay_out_pictures(plan: &Plan, file_of: &dyn Fn(&str) -> PathBuf) -
     Ok(())
 }
 
-/// Puts a picture where sd-scripts finds it, which drops the alpha of one that is transparent, or takes it for a mask.
-fn put(source: &Path, file: &Path) -> io::Result<()> {
+/// Puts a picture where sd-scripts finds it, which drops the alpha of one that is transparent, or takes it for a mask. A mask
+/// picture becomes the alpha, which saves a `conditioning_data_dir`: the colors stay, and the loss is the same.
+fn put(source: &Path, file: &Path, least_alpha: u8) -> io::Result<()> {
     let mut header = Vec::new();
     let mut beginning = File::open(source)?.take(picture::HEADER_BYTES as u64);
     beginning.read_to_end(&mut header)?;
-    if !picture::is_transparent(&header) {
+    if !picture::is_masked(&header) {
         return fs::hard_link(source, file).or_else(|_| fs::copy(source, file).map(drop));
     }
-    let laid = picture::laid_on_white(&fs::read(source)?).map_err(io::Error::other)?;
+    let laid = picture::laid_on_white(&fs::read(source)?, least_alpha).map_err(io::Error::other)?;
     let part = file.with_extension("part");
     fs::write(&part, laid)?;
     fs::rename(part, file)

@@ -6,7 +6,7 @@ use protocol::{agent::Report, problem::chain};
 use tokio::sync::mpsc;
 use trainer::{
     evaluate::{Subject, inspect},
-    train::{TrainEvent, Trained, judge},
+    train::{TrainEvent, Trained, judge_on_cpu},
 };
 
 use super::{failure::Failure, header};
@@ -21,7 +21,7 @@ pub(super) fn judged(
     lora: PathBuf,
     events: &mpsc::UnboundedSender<TrainEvent>,
 ) -> Result<Trained, Failure> {
-    let tell = |event| drop(events.send(event));
+    let mut tell = |event| drop(events.send(event));
     let broken = |err: &dyn std::error::Error| Failure::BrokenFile(chain(err));
     let base = job
         .base
@@ -32,7 +32,7 @@ pub(super) fn judged(
         return Err(Failure::BrokenFile(check.detail.clone()));
     }
     let metadata = header::metadata(&lora).map_err(|err| broken(&err))?;
-    let judged = job.train_job(&base, None, |job| judge(job, &lora, tell));
+    let judged = job.train_job(&base, None, |job| judge_on_cpu(job, &lora, &mut tell));
     let judged = judged.map_err(|err| Failure::Machine(chain(&err)))?;
     tell(TrainEvent::Report(Report::Validated {
         verdict: judged.verdict.clone(),

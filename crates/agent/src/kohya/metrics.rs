@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use protocol::{event::StepMetrics, recipe::Parameters};
+use protocol::{event::StepMetrics, parameters::Optimizer, recipe::Parameters};
 use trainer::schedule::LearningRate;
 
 use super::{log::StepBar, tensorboard::Scalar};
@@ -26,6 +26,8 @@ pub struct Metrics {
     /// Steps that were done before this run; sd-scripts counts its own only.
     n_before: u32,
     learning_rate: LearningRate,
+    /// Where Prodigy starts to look for a factor of the learning rate, which only grows; 1 for other optimizers.
+    least_factor: f64,
     epoch: (u32, u32),
     n_batches: Option<u32>,
     accumulation: u32,
@@ -37,6 +39,8 @@ pub struct Metrics {
     step: u32,
     /// What `lr/unet` said last: it is written after a step, and belongs to the next.
     next_rate: Option<f64>,
+    /// What Prodigy made of it, which counts wherever it is told.
+    found_rate: Option<f64>,
     bar: Option<StepBar>,
     has_scalars: bool,
     /// When the newest step was done, by the event file.
@@ -56,6 +60,10 @@ impl Metrics {
             n_steps: p.n_steps,
             n_before,
             learning_rate: LearningRate::of(p),
+            least_factor: match p.optimizer {
+                Optimizer::Prodigy | Optimizer::ProdigyScheduleFree => p.optimizer_number("d0"),
+                _ => 1.0,
+            },
             epoch: (1, 1),
             n_batches: None,
             accumulation: u32::from(p.gradient_accumulation),
@@ -63,6 +71,7 @@ impl Metrics {
             recent: VecDeque::new(),
             step: n_before,
             next_rate: None,
+            found_rate: None,
             bar: None,
             has_scalars: false,
             done_at: None,
@@ -131,9 +140,14 @@ impl Metrics {
                 self.take_time(step, scalar.wall_time);
                 self.step_done(step, loss, None)
             }
-            // The second is what an optimizer made of the first that finds its own.
-            "lr/unet" | "lr/d*lr/unet" => {
+            "lr/unet" => {
                 self.next_rate = Some(value);
+                None
+            }
+            // Of the schedule-free Prodigy it is told without a part, and where text encoders are trained before the
+            // one above.
+            "lr/d*lr/unet" | "lr/d*lr" => {
+                self.found_rate = Some(value);
                 None
             }
             // With factors of its own for each block, the largest.
@@ -203,7 +217,7 @@ impl Metrics {
 
     fn step_done(&mut self, step: u32, loss: f64, average: Option<f64>) -> Option<StepMetrics> {
         self.step = step;
-        let measured = self.next_rate.take();
+        let (said, found) = (self.next_rate.take(), self.found_rate.take());
         if !loss.is_finite() {
             self.n_broken += 1;
             self.first_broken.get_or_insert(step);
@@ -225,7 +239,10 @@ impl Metrics {
             n_epochs,
             loss,
             average_loss: average.unwrap_or(mean),
-            learning_rate: measured.unwrap_or_else(|| self.learning_rate.at(step - 1)),
+            // None is told before the first step of a run. What Prodigy had found when a run goes on is not known.
+            learning_rate: found
+                .or(said)
+                .unwrap_or_else(|| self.least_factor * self.learning_rate.at(step - 1)),
             // sd-scripts does not tell.
             gradient_norm: 0.0,
             step_ms: seconds * 1000.0,

@@ -151,6 +151,8 @@ pub struct Plan {
     pub prompts: Option<(PathBuf, String)>,
     /// The pictures that are trained on, each with its caption.
     pub pictures: Vec<Picture>,
+    /// The least alpha of a transparent or masked picture, from 0 to 255: sd-scripts takes the alpha as it is for the mask.
+    pub least_alpha: u8,
     /// Where they belong. sd-scripts writes its caches there; the name is made of the content.
     pub picture_folder: PathBuf,
     /// Where sd-scripts writes LoRAs, states and samples.
@@ -222,6 +224,7 @@ impl Plan {
             dataset_toml: String::new(),
             dataset_file: folder.join("dataset.toml"),
             prompts: None,
+            least_alpha: least_alpha(p),
             picture_folder: folder.join(format!("pictures-{key}")),
             pictures,
             output: own("output"),
@@ -334,6 +337,12 @@ fn content_key(request: &Request<'_>, pictures: &[Picture]) -> String {
     if p.masked_loss {
         hasher.update("masks\n");
     }
+    if p.random_flip {
+        hasher.update("mirrored\n");
+    }
+    if least_alpha(p) > 0 {
+        hasher.update(format!("least alpha {}\n", least_alpha(p)));
+    }
     for picture in pictures {
         hasher.update(format!("{} {:?}\n", picture.sha256, picture.caption));
         let folder = picture.folder();
@@ -342,6 +351,15 @@ fn content_key(request: &Request<'_>, pictures: &[Picture]) -> String {
         }
     }
     hex::encode(&hasher.finalize()[..8])
+}
+
+/// `unmasked_weight` in steps of a picture's alpha.
+fn least_alpha(p: &Parameters) -> u8 {
+    if p.masked_loss {
+        (255.0 * p.unmasked_weight).round() as u8
+    } else {
+        0
+    }
 }
 
 fn sample_prompts(request: &Request<'_>, pictures: &[Picture]) -> Vec<Sample> {

@@ -89,6 +89,14 @@ pub async fn run(
     if let Some(message) = resumed.as_mut().and_then(|resumed| resumed.new_schedule.take()) {
         tell.log(LogLevel::Info, message);
     }
+    let p = job.recipe.parameters();
+    if let Some(Resumed { step, .. }) = &resumed
+        && p.token_warmup_steps > *step
+    {
+        let message = "sd-scripts begins the warm-up of tags anew in each run: it goes on with as many tags in every \
+                       caption as the average one had";
+        tell.log(LogLevel::Info, message.to_owned());
+    }
     let plan_for = |memory, resumed: Option<&Resumed>| {
         let plan = Plan::new(&Request {
             recipe: &job.recipe,

@@ -155,6 +155,14 @@ impl CaptionRules {
         [head, flexible, tail].concat().join(", ")
     }
 
+    /// How many tags of a written caption are used after so many steps, beside those that are kept; nothing if it has no
+    /// more than are used from the first step on.
+    pub fn n_warm_tags(&self, written: &str, n_steps: u32) -> Option<usize> {
+        let line = lines(written).next().unwrap_or_default();
+        let n_tags = self.parts(line).flexible.len();
+        (n_tags > usize::from(self.parameters.token_warmup_min)).then(|| self.n_warm(n_tags, n_steps))
+    }
+
     /// How many of the flexible tags are used after so many steps.
     fn n_warm(&self, n_tags: usize, n_steps: u32) -> usize {
         let p = &self.parameters;

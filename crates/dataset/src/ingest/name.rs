@@ -36,6 +36,31 @@ pub(super) fn stem(name: &str) -> String {
     stem.to_lowercase().nfc().collect()
 }
 
+/// The end of the name of a loss mask, as OneTrainer has it: `zora-masklabel.png` belongs to `zora.png` beside it.
+pub(super) const MASK_SUFFIX: &str = "-masklabel";
+
+/// Folders of loss masks, like those for sd-scripts' `conditioning_data_dir`: `masks/zora.png` belongs to `zora.png` in the
+/// folder that has the folder `masks`.
+pub(super) const MASK_FOLDERS: [&str; 2] = ["masks", "conditioning_data"];
+
+/// The [stem] of the picture that a file is the loss mask of, if it is one by its name.
+pub(super) fn masked_stem(name: &str) -> Option<String> {
+    let stem = stem(name);
+    let (folder, base) = stem.rsplit_once('/').unwrap_or(("", &stem));
+    let within = |folder: &str, base: &str| match folder {
+        "" => base.to_owned(),
+        folder => format!("{folder}/{base}"),
+    };
+    if let Some(picture) = base
+        .strip_suffix(MASK_SUFFIX)
+        .filter(|picture| !picture.is_empty())
+    {
+        return Some(within(folder, picture));
+    }
+    let (outer, inner) = folder.rsplit_once('/').unwrap_or(("", folder));
+    MASK_FOLDERS.contains(&inner).then(|| within(outer, base))
+}
+
 /// Whether the name says that the file is a caption: `.txt`, or `.caption` as sd-scripts has it.
 pub(super) fn is_caption(name: &str) -> bool {
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);

@@ -140,7 +140,8 @@ fn captions_find_pictures_of_an_earlier_upload() {
         report.captions,
         [NewCaption {
             sha256: first.items[0].sha256.clone(),
-            caption: "zora".into()
+            caption: "zora".into(),
+            notes: Vec::new(),
         }]
     );
     let again = SamePicture {
@@ -197,6 +198,32 @@ fn hands_each_picture_on_at_once_and_stops_when_it_cannot_be_stored() {
     let err = batch.add("last.png", Cursor::new(png(9)), full).unwrap_err();
     assert_eq!(err.to_string(), "failed to store the picture `last.png`");
     assert_eq!(names(&batch.finish()).len(), 3);
+}
+
+#[test]
+fn masks_of_an_archive_belong_to_its_pictures() {
+    let archive = zip(&[
+        ("10_zora/1.png", png(1)),
+        ("10_zora/masks/1.png", png(2)),
+        ("10_zora/2.png", png(3)),
+    ]);
+    let report = report_on(&[("set.zip", archive), ("10_zora/2-masklabel.png", png(4))]);
+    assert_eq!(names(&report), ["10_zora/1.png", "10_zora/2.png"]);
+    let masks = report
+        .items
+        .iter()
+        .map(|item| item.mask.as_ref().map(|mask| &*mask.file_name));
+    assert_eq!(
+        masks.collect::<Vec<_>>(),
+        [Some("set.zip/10_zora/masks/1.png"), None]
+    );
+    refused(
+        &report,
+        &[(
+            "10_zora/2-masklabel.png",
+            "is the loss mask of a picture named `10_zora/2`",
+        )],
+    );
 }
 
 #[test]

@@ -131,8 +131,8 @@ fn lays_transparency_on_white() {
     // What was normalized once stays as it is.
     assert_eq!(normalize(&picture.png).unwrap().png, picture.png);
     // A program that drops the alpha sees the same colors.
-    assert!(is_transparent(&picture.png[..HEADER_BYTES]) && !is_transparent(&encode_png(&pixels)));
-    let laid = laid_on_white(&picture.png).unwrap();
+    assert!(is_masked(&picture.png[..HEADER_BYTES]) && !is_masked(&encode_png(&pixels)));
+    let laid = laid_on_white(&picture.png, 0).unwrap();
     let (laid, _) = decoded(&laid, ImageFormat::Png, &mut Vec::new()).unwrap();
     assert_eq!(laid.to_rgba8().get_pixel(1, 0), &Rgba([127, 177, 127, 128]));
     assert_eq!(laid.into_rgb8(), pixels);
@@ -144,6 +144,54 @@ fn lays_transparency_on_white() {
         encode_png(&RgbImage::from_pixel(64, 64, Rgb([1, 2, 3])))
     );
     assert_eq!(read_masked(&picture.png).unwrap().1, None);
+}
+
+/// White in the left half.
+fn half_mask() -> RgbImage {
+    RgbImage::from_fn(64, 64, |x, _| Rgb([if x < 32 { 255 } else { 0 }; 3]))
+}
+
+#[test]
+fn a_mask_picture_is_kept_in_the_file_of_its_picture() {
+    let pixels = gradient(64, 64);
+    let (plain, mask) = (encode_png(&pixels), encode_png(&half_mask()));
+    let masked = with_mask(&plain, &mask).unwrap();
+    assert_eq!(mask_in(&masked), Some(&mask[..]));
+    assert_eq!(without_mask(&masked), plain);
+    assert_eq!(with_mask(&masked, &mask).unwrap(), masked, "one mask at most");
+    assert!(is_masked(&masked[..HEADER_BYTES]) && !is_masked(&plain[..HEADER_BYTES]));
+    let (read, values) = read_masked(&masked).unwrap();
+    assert_eq!(read, pixels);
+    let values = values.unwrap();
+    assert_eq!([31, 32].map(|x| values.get_pixel(x, 9)[0]), [255, 0]);
+    // What shows pictures shows all of it, and an upload of it is that picture.
+    let (shown, _) = decoded(&masked, ImageFormat::Png, &mut Vec::new()).unwrap();
+    assert_eq!(shown.into_rgb8(), pixels);
+    assert_eq!(normalize(&masked).unwrap().png, plain);
+    // sd-scripts gets colors that are not changed, and the mask as alpha.
+    let laid = laid_on_white(&masked, 0).unwrap();
+    let (laid, _) = decoded(&laid, ImageFormat::Png, &mut Vec::new()).unwrap();
+    let laid = laid.into_rgba8();
+    assert_eq!(laid.get_pixel(40, 9), &Rgba([40, 9, 128, 0]));
+    assert_eq!(laid.get_pixel(20, 9), &Rgba([20, 9, 128, 255]));
+    let raised = laid_on_white(&masked, 26).unwrap();
+    let (raised, _) = decoded(&raised, ImageFormat::Png, &mut Vec::new()).unwrap();
+    let raised = raised.into_rgba8();
+    assert_eq!([40, 20].map(|x| raised.get_pixel(x, 9)[3]), [26, 255]);
+
+    assert_eq!(with_mask(&plain, &encode_png(&gradient(64, 65))), None);
+    assert_eq!(mask_in(&plain), None);
+    assert_eq!(mask_in(b"text"), None);
+}
+
+#[test]
+fn a_mask_picture_takes_the_place_of_an_alpha() {
+    let rgba = RgbaImage::from_fn(64, 64, |_, y| Rgba([0, 0, 0, if y < 32 { 0 } else { 255 }]));
+    let picture = normalize(&written(&rgba.into(), ImageFormat::Png)).unwrap();
+    let masked = with_mask(&picture.png, &encode_png(&half_mask())).unwrap();
+    let (read, values) = read_masked(&masked).unwrap();
+    assert_eq!(read.get_pixel(0, 0), &Rgb([255; 3]), "still laid on white");
+    assert_eq!(values.unwrap().get_pixel(0, 0)[0], 255);
 }
 
 #[test]

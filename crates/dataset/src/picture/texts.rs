@@ -9,7 +9,7 @@ use protocol::limits::{MAX_PICTURE_TEXT_BYTES, MAX_PICTURE_TEXTS};
 use super::facts::png::{SIGNATURE, walk};
 
 /// Bytes of the signature and the header, which every file begins with.
-const HEAD_BYTES: usize = 33;
+pub(super) const HEAD_BYTES: usize = 33;
 
 /// A text of a PNG file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,8 +171,9 @@ fn written(keyword: &str, text: &str) -> Vec<u8> {
     }
 }
 
-fn chunk(name: [u8; 4], data: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(data.len()).expect("settings have less than 4 GiB");
+/// A chunk of a PNG file.
+pub(super) fn chunk(name: [u8; 4], data: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(data.len()).expect("settings and masks have less than 4 GiB");
     let mut checksum = Crc::new();
     checksum.update(&name);
     checksum.update(data);

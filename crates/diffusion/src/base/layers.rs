@@ -28,6 +28,11 @@ pub struct BaseLayer {
 }
 
 impl BaseLayer {
+    /// Which part of the model it is in (U-Net, first, second text encoder), and its canonical name there.
+    pub(super) fn place(&self) -> (usize, &str) {
+        (self.part, &self.path)
+    }
+
     /// Outputs, or channels of a norm.
     pub fn n_out(&self) -> usize {
         self.shape.first().copied().unwrap_or(0)
@@ -49,8 +54,72 @@ impl BaseLayer {
     }
 }
 
+/// All layers of a base model that a LoRA can change, without the model.
+#[derive(Debug)]
+pub struct Layers {
+    /// What messages call the base model.
+    base: String,
+    /// U-Net and text encoders as they are stored.
+    parts: [Component; 3],
+    by_key: HashMap<String, BaseLayer>,
+    /// Layers of the first text encoder's transformer.
+    n_first: usize,
+}
+
+impl Layers {
+    pub(super) fn new(base: String, parts: [Component; 3], n_first: usize) -> Self {
+        Self {
+            base,
+            by_key: list(&parts),
+            parts,
+            n_first,
+        }
+    }
+
+    /// What messages call the base model.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Layers of the first text encoder's transformer.
+    pub(crate) fn n_first(&self) -> usize {
+        self.n_first
+    }
+
+    /// The layers by kohya's names.
+    pub fn by_key(&self) -> &HashMap<String, BaseLayer> {
+        &self.by_key
+    }
+
+    /// A layer's `weight` or `bias` in `f32`, read from the base's files.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn stored(&self, layer: &BaseLayer, name: &str) -> Result<Tensor, WeightError> {
+        let (part, name) = (&self.parts[layer.part], format!("{}.{name}", layer.path));
+        let read = part.get(&name)?.to_dtype(DType::F32);
+        read.map_err(|err| WeightError::Read {
+            origin: part.origin(),
+            name,
+            err,
+        })
+    }
+}
+
+impl AsRef<Layers> for Layers {
+    fn as_ref(&self) -> &Layers {
+        self
+    }
+}
+
+impl<D: Device> AsRef<Layers> for BaseModel<D> {
+    fn as_ref(&self) -> &Layers {
+        &self.layers
+    }
+}
+
 /// By kohya's names.
-pub(super) fn list(parts: &[Component; 3]) -> HashMap<String, BaseLayer> {
+fn list(parts: &[Component; 3]) -> HashMap<String, BaseLayer> {
     let mut layers = HashMap::new();
     for (part, (component, prefix)) in parts.iter().zip(LORA_PREFIXES).enumerate() {
         for name in component.names() {
@@ -75,7 +144,7 @@ pub(super) fn list(parts: &[Component; 3]) -> HashMap<String, BaseLayer> {
 impl<D: Device> BaseModel<D> {
     /// Every layer that a LoRA can change, by kohya's name.
     pub fn layers(&self) -> &HashMap<String, BaseLayer> {
-        &self.layers
+        self.layers.by_key()
     }
 
     /// A layer's `weight` or `bias` in `f32`, read again from the base's files.
@@ -83,12 +152,6 @@ impl<D: Device> BaseModel<D> {
     /// # Errors
     /// If the file cannot be read.
     pub fn stored(&self, layer: &BaseLayer, name: &str) -> Result<Tensor, WeightError> {
-        let (part, name) = (&self.parts[layer.part], format!("{}.{name}", layer.path));
-        let read = part.get(&name)?.to_dtype(DType::F32);
-        read.map_err(|err| WeightError::Read {
-            origin: part.origin(),
-            name,
-            err,
-        })
+        self.layers.stored(layer, name)
     }
 }

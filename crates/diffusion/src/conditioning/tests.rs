@@ -1,6 +1,7 @@
 //! Stitching of long texts and the embedded sizes.
 
 use super::*;
+use crate::device::HOST;
 
 #[test]
 fn long_texts_have_one_begin_and_one_end() {

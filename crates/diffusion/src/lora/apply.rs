@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use candle_core::Tensor;
 use protocol::lora::{Leftover, left_out};
 
-use super::{Lora, LoraError, LoraModule};
+use super::{Lora, LoraError, LoraModule, LowRank};
 use crate::{
-    base::{BaseLayer, BaseModel},
+    base::{BaseLayer, BaseModel, Layers},
     device::Device,
     graph::{Adapter, AdapterSet, Replaced},
 };
@@ -65,8 +65,9 @@ impl Fit<'_> {
 
 impl Lora {
     /// Which modules fit a base, and what does not and why.
-    pub fn fit<D: Device>(&self, base: &BaseModel<D>) -> Fit<'_> {
-        let layers = base.layers();
+    pub fn fit(&self, base: &impl AsRef<Layers>) -> Fit<'_> {
+        let base = base.as_ref();
+        let layers = base.by_key();
         let mut fit = Fit {
             applied: Vec::new(),
             leftovers: self.leftovers.clone(),
@@ -97,8 +98,8 @@ impl Lora {
 
 /// How the names of modules begin whose output nobody looks at: of its first text encoder, SDXL takes what the last layer
 /// but one says of each token (diffusers' `encode_prompt`), and no vector of the whole text.
-fn unseen<D: Device>(base: &BaseModel<D>) -> [String; 2] {
-    let last = base.text_encoders.first.config().n_layers - 1;
+fn unseen(base: &Layers) -> [String; 2] {
+    let last = base.n_first() - 1;
     [
         format!("lora_te1_text_model_encoder_layers_{last}_"),
         "lora_te1_text_model_final_layer_norm".to_owned(),
@@ -147,6 +148,88 @@ fn misfit(key: &str, module: &LoraModule, layer: Option<&BaseLayer>) -> Option<S
     None
 }
 
+/// What LoRAs change in one layer, before any device has it.
+#[derive(Debug)]
+pub struct LayerChange<'a> {
+    /// Kohya's name of the layer.
+    pub key: &'a str,
+    /// Products of two matrices that are added to the weight of a linear layer.
+    pub products: Vec<Product<'a>>,
+    /// The weight that stands in place of the base's, with everything added that is no such product.
+    pub weight: Option<Tensor>,
+    /// The bias that stands in place of the base's.
+    pub bias: Option<Tensor>,
+}
+
+/// A product of two matrices that is added to a weight.
+#[derive(Debug, Clone, Copy)]
+pub struct Product<'a> {
+    /// The matrices.
+    pub low_rank: &'a LowRank,
+    /// What it is multiplied by beside its own [scale](LowRank::scale).
+    pub weight: f32,
+    /// Where it comes from.
+    lora: &'a Lora,
+}
+
+/// What several LoRAs change by weight, layer by layer, in alphabetical order; each is computed when its turn comes, since
+/// whole weights fill gigabytes. Weight 0 changes nothing.
+///
+/// # Errors
+/// If one of them does not fit the base, or only in part and nobody has allowed that; or later, if a weight of the base
+/// cannot be read again.
+pub fn changes<'a, W: Into<Weighted<'a>>>(
+    base: &Layers,
+    loras: impl IntoIterator<Item = W>,
+) -> Result<impl Iterator<Item = Result<LayerChange<'a>, LoraError>>, LoraError> {
+    let layers = base.by_key();
+    let mut products: BTreeMap<&str, Vec<Product<'a>>> = BTreeMap::new();
+    let mut others: BTreeMap<&str, Vec<(&'a Lora, &'a LoraModule, f32)>> = BTreeMap::new();
+    for weighted in loras {
+        let Weighted {
+            lora,
+            weight,
+            partial,
+        } = weighted.into();
+        let fit = lora.fit(base);
+        fit.consented(lora, base.base(), partial)?;
+        if weight == 0.0 {
+            continue;
+        }
+        for key in fit.applied {
+            let Some((module, layer)) = lora.modules.get(key).zip(layers.get(key)) else {
+                continue;
+            };
+            let of_layer = products.entry(key).or_default();
+            match module.plain().filter(|_| layer.is_linear()) {
+                Some(low_rank) => {
+                    of_layer.push(Product {
+                        low_rank,
+                        weight,
+                        lora,
+                    });
+                    if module.bias.is_some() {
+                        others.entry(key).or_default().push((lora, module, weight));
+                    }
+                }
+                None => others.entry(key).or_default().push((lora, module, weight)),
+            }
+        }
+    }
+    Ok(products.into_iter().map(move |(key, products)| {
+        let (weight, bias) = match (others.get(key), layers.get(key)) {
+            (Some(modules), Some(layer)) => replace(base, key, layer, modules)?,
+            _ => (None, None),
+        };
+        Ok(LayerChange {
+            key,
+            products,
+            weight,
+            bias,
+        })
+    }))
+}
+
 /// The set that applies several LoRAs by weight. Weight 0 gives the base's picture to the last bit.
 ///
 /// # Errors
@@ -156,48 +239,32 @@ pub fn adapters<'a, D: Device, W: Into<Weighted<'a>>>(
     loras: impl IntoIterator<Item = W>,
 ) -> Result<AdapterSet<D>, LoraError> {
     let mut set = AdapterSet::new();
-    let mut others: BTreeMap<&str, Vec<(&Lora, &LoraModule, f32)>> = BTreeMap::new();
-    for weighted in loras {
-        let Weighted {
-            lora,
+    for change in changes(base.as_ref(), loras)? {
+        let change = change?;
+        let key = change.key;
+        for Product {
+            low_rank,
             weight,
-            partial,
-        } = weighted.into();
-        let fit = lora.fit(base);
-        fit.consented(lora, &base.info.name, partial)?;
-        if weight == 0.0 {
-            continue;
+            lora,
+        } in change.products
+        {
+            let adapter = Adapter::on(
+                base.device(),
+                &low_rank.down,
+                &low_rank.up,
+                low_rank.effective_alpha(),
+            )
+            .map_err(|err| lora.unapplied(key, candle_core::Error::wrap(err)))?;
+            set.add([(key.to_owned(), adapter)], weight);
         }
-        let layers = base.layers();
-        let mut beside = Vec::new();
-        for key in fit.applied {
-            let Some((module, layer)) = lora.modules.get(key).zip(layers.get(key)) else {
-                continue;
-            };
-            match module.plain().filter(|_| layer.is_linear()) {
-                Some(low_rank) => {
-                    let adapter = Adapter::on(
-                        base.device(),
-                        &low_rank.down,
-                        &low_rank.up,
-                        low_rank.effective_alpha(),
-                    )
-                    .map_err(|err| lora.unapplied(key, candle_core::Error::wrap(err)))?;
-                    beside.push((key.to_owned(), adapter));
-                    if module.bias.is_some() {
-                        others.entry(key).or_default().push((lora, module, weight));
-                    }
-                }
-                None => others.entry(key).or_default().push((lora, module, weight)),
-            }
+        if change.weight.is_some() || change.bias.is_some() {
+            let replaced = uploaded(base.device(), change.weight, change.bias);
+            let replaced = replaced.map_err(|err| LoraError::Upload {
+                module: key.to_owned(),
+                err,
+            })?;
+            set.replace(key.to_owned(), replaced);
         }
-        set.add(beside, weight);
-    }
-    let layers = base.layers();
-    for (key, modules) in others {
-        let Some(layer) = layers.get(key) else { continue };
-        let replaced = replace(base, key, layer, &modules)?;
-        set.replace(key.to_owned(), replaced);
     }
     Ok(set)
 }
@@ -256,12 +323,12 @@ fn uploaded<D: Device>(
 }
 
 /// The base's weight and bias with everything added that is not applied beside it.
-fn replace<D: Device>(
-    base: &BaseModel<D>,
+fn replace(
+    base: &Layers,
     key: &str,
     layer: &BaseLayer,
     modules: &[(&Lora, &LoraModule, f32)],
-) -> Result<Replaced<D>, LoraError> {
+) -> Result<(Option<Tensor>, Option<Tensor>), LoraError> {
     let stored = |name: &str, lora: &Lora| {
         let stored = base.stored(layer, name).map_err(candle_core::Error::wrap);
         stored.map_err(|err| lora.unapplied(key, err))
@@ -289,12 +356,5 @@ fn replace<D: Device>(
             bias = Some(changed.map_err(|err| lora.unapplied(key, err))?);
         }
     }
-    uploaded(base.device(), weight, bias).map_err(|err| match modules.first() {
-        Some((lora, ..)) => lora.unapplied(key, err),
-        None => LoraError::Apply {
-            path: std::path::PathBuf::new(),
-            module: key.to_owned(),
-            err,
-        },
-    })
+    Ok((weight, bias))
 }

@@ -122,6 +122,20 @@ pub enum EditError {
         /// What was asked: `merged`.
         edit: &'static str,
     },
+    /// Another program's file cannot say what a module is.
+    #[error("module `{module}` of `{path}` is {kind}, which {names} cannot hold: {instead}")]
+    NotHeld {
+        /// The file.
+        path: PathBuf,
+        /// The module.
+        module: String,
+        /// What it is.
+        kind: String,
+        /// Whose names.
+        names: &'static str,
+        /// What would work.
+        instead: &'static str,
+    },
     /// A change that only the base's weight makes one.
     #[error(
         "module `{module}` of `{path}` is a {kind}, whose change depends on the base model's weight: name the base model"

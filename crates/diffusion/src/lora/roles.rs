@@ -161,6 +161,24 @@ pub fn split(key: &str) -> Option<(&str, Role)> {
     })
 }
 
+/// The end of a tensor's name after its module's, as LyCORIS writes it: without the name of an adapter.
+pub(super) fn end(key: &str) -> String {
+    let Some((module, role)) = split(key) else {
+        return key.to_owned();
+    };
+    let own = key.get(module.len() + 1..).unwrap_or_default();
+    let mut of_role = ROLES
+        .into_iter()
+        .filter(|(_, of)| *of == role)
+        .map(|(end, _)| end);
+    // Those of norms are two names for one thing; those of a GLoRA and an IA³ end in `weight`.
+    let is_theirs = matches!(role, Role::Ia3 | Role::Glora(_)) || of_role.clone().any(|end| end == own);
+    match is_theirs {
+        true => own.to_owned(),
+        false => of_role.next().unwrap_or(own).to_owned(),
+    }
+}
+
 fn by_end(bare: &str) -> Option<(&str, Role)> {
     ROLES.into_iter().find_map(|(end, role)| {
         let module = bare.strip_suffix(end)?;

@@ -10,7 +10,7 @@ use std::fs;
 use safetensors::{Dtype, tensor::TensorView};
 
 use super::{names::Found, *};
-use crate::weights::TensorFile;
+use crate::{base::BaseModel, weights::TensorFile};
 
 /// A LoRA file of constant numbers.
 fn write(path: &Path, tensors: &[(&str, &[usize], f32)]) {

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    diffusers::DiffusersFlags,
     kohya::{KohyaFlags, check_dir},
     logging, paths, private,
 };
@@ -63,6 +64,8 @@ pub(crate) struct Args {
     fetch_from: Vec<fetch::Range>,
     #[command(flatten)]
     kohya: KohyaFlags,
+    #[command(flatten)]
+    diffusers: DiffusersFlags,
     /// Run as the worker of a rented machine; standard input is a socket to the supervisor
     #[arg(long, hide = true)]
     supervised: bool,
@@ -118,6 +121,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         fetch_from: args.fetch_from.into_iter().collect(),
         idle_exit: Duration::from_secs(args.idle_exit),
         kohya,
+        diffusers: args.diffusers.setup(),
         engine: agent::engine::native,
         link,
         mailbox: agent::MailboxAddress::read(|name| std::env::var(name).ok())?,

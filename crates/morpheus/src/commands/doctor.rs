@@ -1,6 +1,7 @@
 //! `morpheus doctor`: checks this machine and the settings, and says how to fix problems.
 
 mod checks;
+mod diffusers;
 mod objects;
 mod rented;
 mod sd_scripts;
@@ -9,6 +10,7 @@ use rental::{Kind, providers};
 use serde::Serialize;
 
 use crate::{
+    diffusers::DiffusersFlags,
     kohya::KohyaFlags,
     output,
     settings::{Flags, Settings, variable},
@@ -21,6 +23,8 @@ pub(crate) struct Args {
     settings: Flags,
     #[command(flatten)]
     kohya: KohyaFlags,
+    #[command(flatten)]
+    diffusers: DiffusersFlags,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -126,6 +130,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     findings.extend(objects::check(&settings));
     findings.extend(checks::bases(&settings));
     findings.extend(sd_scripts::check(&args.kohya));
+    findings.extend(diffusers::check(&args.diffusers));
     findings.extend(settings.rentals.iter().map(rented::check));
     report(&findings, args.json)
 }

@@ -1,6 +1,7 @@
 //! `morpheus generate`: text to image on this machine, without a server.
 
 mod again;
+mod engines;
 mod options;
 mod prompts;
 
@@ -11,14 +12,12 @@ use std::{
     time::Instant,
 };
 
-use agent::Measurements;
 use anyhow::{Context as _, bail};
 use candle_core::{DType, Tensor};
 use diffusion::{
-    base::BaseModel,
     device::HOST,
     lora::{self, Lora, Weighted},
-    pipeline::{self, PictureRequest, PictureSize},
+    pipeline::{PictureRequest, PictureSize},
     schedulers::Sampler,
     tokenizer::TokenLength,
 };
@@ -31,10 +30,11 @@ use trainer::made::{self, LoraHashes};
 pub(super) use self::options::LoraFile;
 use self::{
     again::Again,
+    engines::{Drawer, PictureEngine},
     options::{Seed, Size},
     prompts::TaggedLora,
 };
-use crate::{bases::BaseFlags, logging, output, paths, progress};
+use crate::{bases::BaseFlags, diffusers::DiffusersFlags, logging, output, progress};
 
 /// Denoising steps if nothing else is said.
 const DEFAULT_STEPS: u32 = 25;
@@ -49,6 +49,11 @@ pub(crate) struct Args {
     base: Option<String>,
     #[command(flatten)]
     base_flags: BaseFlags,
+    /// What computes the picture. Prompts, noise, samplers and LoRAs are the same for both
+    #[arg(long, value_enum, default_value_t = PictureEngine::Native)]
+    engine: PictureEngine,
+    #[command(flatten)]
+    diffusers: DiffusersFlags,
     /// What the picture should show. `(x)`, `[x]` and `(x:1.3)` set emphasis, `BREAK` begins a new chunk of 75 tokens,
     /// and `<lora:NAME:WEIGHT>` applies `NAME.safetensors` of --lora-dir or --lora
     #[arg(long, required_unless_present = "again")]
@@ -160,13 +165,23 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     if let DrawnWith::Weights(recorded) = &plan.drawn_with {
         base_options.prediction = base_options.prediction.or(recorded.prediction);
     }
-    let mut base = BaseModel::open_with(&plan.base, &base_options)?;
-    Measurements::at(&paths::work_dir()).tell(&mut base)?;
-    for warning in base.info.warnings() {
-        tracing::warn!(base = base.info.name, warning, "base model");
+    let mut drawer = Drawer::open(args.engine, &args.diffusers, &plan.base, &base_options)?;
+    let info = drawer.info();
+    for warning in info.warnings() {
+        tracing::warn!(base = info.name, warning, "base model");
     }
-    let made_base = made::base(&base);
+    let made_base = drawer.made();
     plan.drawn_with.check(&made_base, &mut plan.again)?;
+    if let Some(again) = plan
+        .again
+        .as_mut()
+        .filter(|_| args.engine == PictureEngine::Diffusers)
+    {
+        again.exact = false;
+        again
+            .notes
+            .push("diffusers computes in another order: the picture will be similar, not equal".to_owned());
+    }
     for note in plan
         .again
         .iter()
@@ -179,13 +194,17 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         weight: made.weight as f32,
         partial: made.partial,
     });
-    let adapters = lora::adapters(&base, weighted).map_err(super::lora::with_hint)?;
+    let weighted: Vec<Weighted> = weighted.collect();
+    // What does not fit is refused before it is told what is left out.
+    lora::changes(drawer.layers(), weighted.iter().copied())
+        .map(drop)
+        .map_err(super::lora::with_hint)?;
     for (lora, _) in &loras {
-        super::lora::tell(lora, &base);
+        super::lora::tell(lora, drawer.layers());
     }
     let size = match plan.size {
         Some((width, height)) => PictureSize::new(width, height)?,
-        None => PictureSize::native(&base),
+        None => PictureSize::native_of(drawer.info()),
     };
     let seed = plan.seed.unwrap_or_else(random_seed);
     let request = PictureRequest {
@@ -203,7 +222,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
 
     let started = Instant::now();
     let bar = progress::steps(args.json);
-    let pictures = pipeline::generate(&base, &adapters, &request, &mut |done, total| {
+    let pictures = drawer.draw(&weighted, &request, &mut |done, total| {
         bar.set_length(total as u64);
         bar.set_position(done as u64);
         ControlFlow::Continue(())
@@ -211,6 +230,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     bar.finish_and_clear();
     let made_loras: Vec<MadeLora> = plan.loras.iter().map(|lora| lora.made.clone()).collect();
     let mut record = made::record(made_base, &request, made_loras);
+    record.program = drawer.program();
     let pictures: Vec<_> = (0..)
         .zip(pictures)
         .filter(|(index, _)| plan.only.is_none_or(|only| only == *index))

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::bail;
 use diffusion::{
-    base::BaseModel,
+    base::{BaseModel, Layers},
     lora::{Lora, LoraError},
 };
 use protocol::lora::LoraSummary;
@@ -231,7 +231,7 @@ fn words(summary: &LoraSummary) -> Vec<String> {
 }
 
 /// Tells a person what of a LoRA is not used with a base.
-pub(super) fn tell(lora: &Lora, base: &BaseModel) {
+pub(super) fn tell(lora: &Lora, base: &Layers) {
     for words in words(&lora.summary_for(base)) {
         output::note(format_args!("`{}`: {words}", lora.path().display()));
     }

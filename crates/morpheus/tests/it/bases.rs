@@ -157,6 +157,29 @@ async fn a_folder_of_the_server_reaches_another_machine_by_way_of_the_object_sto
     assert_eq!(folders.filter(|entry| entry.path().is_dir()).count(), 1);
 }
 
+/// The server has no files of it: the machine that draws says what the base does.
+#[tokio::test]
+async fn a_base_of_the_web_that_is_only_drawn_with_is_measured_too() {
+    let hub = hub_with_tiny().await;
+    let data = tempfile::tempdir().unwrap();
+    let server = start(data.path(), &hub, &format!("mine=hf:{REPOSITORY},prediction=v"));
+    let api = Api::of(&server);
+    assert_eq!(ready(&api, "mine").await["measured"], Value::Null);
+    let request = json!({ "base_model": "mine", "prompt": "zora", "seed": 7, "n_steps": 1 });
+    api.generated(request).await;
+    let all = api
+        .wait_for("/api/v1/registered-base-models", |bases| {
+            !find(bases, "mine")["measured"].is_null()
+        })
+        .await;
+    let base = find(&all, "mine");
+    assert_eq!(base["measured"]["is"], "epsilon", "{base}");
+    assert_eq!(
+        base["notes"][0],
+        "the setting says v-prediction, but it behaves like epsilon; it is taken as v-prediction"
+    );
+}
+
 /// The base is measured once, by the server; whoever needs it later knows it.
 #[tokio::test]
 async fn what_a_base_does_is_said_in_the_same_words_everywhere() {
@@ -177,6 +200,23 @@ async fn what_a_base_does_is_said_in_the_same_words_everywhere() {
     assert_eq!(find(&offered, "here")["notes"], json!([NOTE]), "{offered}");
     assert_eq!(find(&offered, "here")["prediction"], "v");
 
+    // The server keeps it in its own account's cache folder, which a doctor of another account does not know.
+    let doctor = || {
+        let output = run(["doctor", "--json", "--data", path(&data), "--base", &declared]);
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let (cache, of_agents) = (data.join("cache/morpheus/measured"), data.join("agent/measured"));
+    let found = doctor();
+    let words = "whether it does what its files say is not known here (looked in `";
+    assert!(found.contains(words) && !found.contains(NOTE), "{found}");
+    assert!(found.contains(path(&of_agents)), "{found}");
+    // It knows that of the server's agents.
+    std::fs::create_dir_all(data.join("agent")).unwrap();
+    std::fs::rename(&cache, &of_agents).unwrap();
+    let found = doctor();
+    assert!(found.contains(NOTE) && !found.contains(words), "{found}");
+    std::fs::rename(&of_agents, &cache).unwrap();
+
     let out = folder.path().join("a.png");
     let drawn = run([
         "generate",
@@ -194,8 +234,7 @@ async fn what_a_base_does_is_said_in_the_same_words_everywhere() {
     let said = String::from_utf8_lossy(&drawn.stderr).into_owned();
     assert!(drawn.status.success() && said.contains(NOTE), "{said}");
     // Which knows what was measured on this machine.
-    let doctor = run(["doctor", "--json", "--data", path(&data), "--base", &declared]);
-    let found = String::from_utf8_lossy(&doctor.stdout).into_owned();
+    let found = doctor();
     assert!(found.contains(NOTE), "{found}");
 }
 

@@ -224,6 +224,58 @@ fn a_conversion_and_back_is_the_same_file() {
     assert!(err.contains("adapter_model.safetensors"), "{err}");
 }
 
+/// A LoHa has a place in PEFT's names, and none in diffusers'.
+#[test]
+fn a_converted_loha_draws_what_it_drew() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    let loha = place("loha.safetensors");
+    let factors = ["hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"].map(|end| format!("{FIRST}.{end}"));
+    let alpha = format!("{FIRST}.alpha");
+    let [first_a, first_b, second_a, second_b] = &factors;
+    let file = tensors([
+        (first_a, vec![128, 1], wave(128)),
+        (first_b, vec![1, 128], wave(128)),
+        (second_a, vec![128, 1], wave(128)),
+        (second_b, vec![1, 128], wave(128)),
+        (&alpha, vec![], vec![0.5]),
+    ]);
+    fs::write(&loha, file).unwrap();
+    let (peft, back) = (place("peft/adapter_model.safetensors"), place("back.safetensors"));
+    fs::create_dir(place("peft")).unwrap();
+    let convert = |from: &Path, to: &str, out: &Path| {
+        succeed(["lora", "convert", path(from), "--to", to, "--out", path(out)])
+    };
+    convert(&loha, "peft", &peft);
+    convert(&peft, "kohya", &back);
+    assert_eq!(contents(&loha), contents(&back));
+    let config: Value =
+        serde_json::from_slice(&fs::read(place("peft/adapter_config.json")).unwrap()).unwrap();
+    assert_eq!(
+        (&config["peft_type"], &config["alpha"]),
+        (&Value::from("LOHA"), &Value::from(0.5))
+    );
+    let out = place("a.png");
+    let drawn = |lora: &Path| picture(&out, &["--seed", "1", "--lora", path(lora)]);
+    let expected = drawn(&loha);
+    assert!(expected != picture(&out, &["--seed", "1"]));
+    assert!(drawn(&peft) == expected);
+    let err = fail([
+        "lora",
+        "convert",
+        path(&loha),
+        "--to",
+        "diffusers",
+        "--out",
+        path(&place("d.safetensors")),
+    ]);
+    assert!(
+        err.contains("is a LoHa, which diffusers' names cannot hold: convert to PEFT's or kohya's names"),
+        "{err}"
+    );
+    assert!(!place("d.safetensors").exists());
+}
+
 #[test]
 fn resized_and_weighed_files_say_what_was_done() {
     let folder = tempfile::tempdir().unwrap();

@@ -10,6 +10,7 @@ mod cli;
 mod damaged_bases;
 mod db;
 mod deadman;
+mod diffusers;
 mod edits;
 mod full;
 mod fuzz;

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use serde_json::Value;
 
-use crate::support::{fail, path, succeed};
+use crate::support::{fail, path, run, succeed};
 
 const ZORA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/demo-datasets/zora");
 
@@ -47,6 +47,62 @@ fn a_training_leaves_a_lora_and_its_verdict() {
     assert_eq!(inspected["metadata"]["ss_network_dim"], "4");
     let verdict: Value = serde_json::from_slice(&fs::read(out.join("verdict.json")).unwrap()).unwrap();
     assert!(verdict["checks"].is_array());
+}
+
+#[test]
+fn masks_are_no_pictures_and_notes_name_their_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let pictures = folder.path().join("pictures");
+    fs::create_dir(&pictures).unwrap();
+    for name in ["000", "001", "002", "003", "004"] {
+        fs::copy(
+            Path::new(ZORA).join(format!("{name}.png")),
+            pictures.join(format!("{name}.png")),
+        )
+        .unwrap();
+        fs::write(pictures.join(format!("{name}.txt")), "zora\nin a red hat").unwrap();
+    }
+    let mask = image::RgbImage::from_fn(128, 128, |x, _| image::Rgb([if x < 64 { 0 } else { 255 }; 3]));
+    mask.save(pictures.join("001-masklabel.png")).unwrap();
+    fs::create_dir(pictures.join("masks")).unwrap();
+    mask.save(pictures.join("masks/007.png")).unwrap();
+
+    let checked = run(["dataset", "check", path(&pictures)]);
+    let checked = String::from_utf8(checked.stdout).unwrap();
+    assert!(
+        checked.contains("001.png: has a loss mask, which counts where masked_loss is on"),
+        "{checked}"
+    );
+    assert!(
+        checked.contains("masks/007.png: is the loss mask of a picture named `007`"),
+        "{checked}"
+    );
+
+    fs::remove_dir_all(pictures.join("masks")).unwrap();
+    let losses = |masked_loss: bool| {
+        let recipe = folder.path().join("recipe.toml");
+        let text = format!(
+            "base_model = 'tiny-xl'\nname = 'zora'\ndataset = '{}'\n[parameters]\nn_steps = 4\nbatch_size = 5\n\
+             rank = 4\nsample_every_n_steps = 0\nmasked_loss = {masked_loss}\n",
+            pictures.display()
+        );
+        fs::write(&recipe, text).unwrap();
+        let out = folder.path().join(masked_loss.to_string());
+        let output = run(["train", path(&recipe), "--output", path(&out), "--json"]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{said}");
+        for part in [
+            "note: 001.png: has a loss mask, which counts where masked_loss is on\n",
+            "note: 000.png, 001.png, 002.png and 2 more: its caption has several lines",
+            "5 pictures to train on, 0 held out",
+        ] {
+            assert!(said.contains(part), "`{said}` should contain `{part}`");
+        }
+        let steps = lines(&String::from_utf8(output.stdout).unwrap()).into_iter();
+        let steps = steps.filter(|line| line["type"] == "step");
+        steps.map(|line| line["loss"].to_string()).collect::<Vec<_>>()
+    };
+    assert_ne!(losses(true), losses(false), "the mask changes what is learned");
 }
 
 #[test]

@@ -3,11 +3,8 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use protocol::phase::Outcome;
 use store::{
     attempts::{self, Attempt, Subject},
-    edits::{self, EditEnd},
-    generations::{self, GenerationEnd},
     tokens,
 };
 use uuid::Uuid;
@@ -16,7 +13,7 @@ use super::{ReconcileError, instances::terminate};
 use crate::{
     Orchestrator,
     providers::{Instance, LaunchRequest, Provider, Purpose},
-    services::{again_or_failed, edit_again_or_failed},
+    services::{WorkerQueue, end_lost},
     time::time_delta,
     watches::Aspect,
 };
@@ -86,18 +83,7 @@ impl Orchestrator {
 
     async fn end_lost(&self, attempt: &Attempt) -> Result<(), ReconcileError> {
         let tx = self.store.begin().await?;
-        match attempt.subject {
-            Subject::Job(_) => return Ok(()),
-            Subject::Generation(id) => {
-                attempts::end(&tx, attempt, Outcome::Lost, None).await?;
-                generations::end_attempt(&tx, id, again_or_failed(attempt)).await?;
-            }
-            Subject::Edit(id) => {
-                let edit = edits::state(&tx, id).await?;
-                attempts::end(&tx, attempt, Outcome::Lost, None).await?;
-                edits::end_attempt(&tx, id, edit_again_or_failed(attempt, &edit)).await?;
-            }
-        }
+        end_lost(&tx, attempt, None).await?;
         tx.commit().await?;
         tracing::info!(attempt.id = %attempt.id, subject = ?attempt.subject, "the worker is gone");
         Ok(())
@@ -105,11 +91,12 @@ impl Orchestrator {
 
     /// The generation or edit that waits for longest.
     async fn oldest_waiting(&self) -> Result<Option<Uuid>, ReconcileError> {
-        if let Some(generation) = generations::oldest_queued(&self.store).await? {
-            return Ok(Some(generation.0));
+        for queue in WorkerQueue::ALL {
+            if let Some(id) = queue.oldest(&self.store).await? {
+                return Ok(Some(id));
+            }
         }
-        let edit = edits::oldest_queued(&self.store).await?;
-        Ok(edit.map(|edit| edit.0))
+        Ok(None)
     }
 
     async fn start_worker(
@@ -159,11 +146,10 @@ impl Orchestrator {
             last_words.unwrap_or_else(|| "none".to_owned())
         );
         let tx = self.store.begin().await?;
-        while let Some(generation) = store::queue::claim_generation(&tx).await? {
-            generations::end_attempt(&tx, generation.id, GenerationEnd::Failed(reason.clone())).await?;
-        }
-        while let Some(edit) = store::queue::claim_edit(&tx).await? {
-            edits::end_attempt(&tx, edit.id, EditEnd::Failed(reason.clone())).await?;
+        for queue in WorkerQueue::ALL {
+            while let Some(taken) = queue.take(&tx).await? {
+                taken.fail(&tx, reason.clone()).await?;
+            }
         }
         tx.commit().await?;
         tracing::error!(reason, "no worker can be kept alive");

@@ -11,7 +11,7 @@ use protocol::{
     recipe::Recipe,
 };
 use store::{
-    BlobKey, Tx,
+    BlobKey, StoreError, Tx,
     artifacts::{self, Artifact},
     attempts::{Attempt, Subject},
     damage, edits,
@@ -56,7 +56,7 @@ impl Orchestrator {
             && objects
                 .has_fresh(&artifact.key, artifact.size_bytes)
                 .await
-                .map_err(store::StoreError::from)?;
+                .map_err(StoreError::from)?;
         let address = (!is_there).then(|| objects.put_url(&artifact.key, artifact.size_bytes));
         let (upload_url, upload_headers) = match address {
             Some(address) => (Some(address.url), address.headers),
@@ -84,12 +84,12 @@ impl Orchestrator {
         let mut is_there = objects
             .confirm(&announced.key, announced.size_bytes)
             .await
-            .map_err(store::StoreError::from)?;
+            .map_err(StoreError::from)?;
         // The size of a damaged file may be right.
         let was_damaged = damage::of(&self.store, &announced.key).await?.is_some();
         if is_there && was_damaged {
             let seen = objects.inspect(&announced.key).await;
-            is_there = seen.map_err(store::StoreError::from)?.is_none();
+            is_there = seen.map_err(StoreError::from)?.is_none();
         }
         if !is_there {
             return Err(ServiceError::Conflict(format!(
@@ -235,6 +235,28 @@ fn check(announced: &NewArtifact, max_bytes: u64) -> ServiceResult<()> {
     } else {
         Err(InvalidFields(errors).into())
     }
+}
+
+/// A file of this attempt whose bytes are stored.
+pub(super) async fn stored(
+    tx: &Tx,
+    attempt: &Attempt,
+    field: &str,
+    id: ArtifactId,
+) -> ServiceResult<Artifact> {
+    let wrong = |message: &str| ServiceError::field(field, message);
+    let file = match artifacts::find(tx, id).await {
+        Ok(file) => file,
+        Err(StoreError::NotFound { .. }) => return Err(wrong("must be an announced file")),
+        Err(err) => return Err(err.into()),
+    };
+    if file.attempt_id != attempt.id {
+        return Err(wrong("must be a file of this attempt"));
+    }
+    if !file.is_stored {
+        return Err(wrong("must be uploaded and completed first"));
+    }
+    Ok(file)
 }
 
 fn check_subject(attempt: &Attempt, kind: &ArtifactKind) -> ServiceResult<()> {

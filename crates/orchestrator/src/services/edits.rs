@@ -1,17 +1,17 @@
 //! Files that are made out of LoRAs of the library and base models: as their owner asks for them, and as an agent hands
 //! them in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use futures::StreamExt as _;
 use protocol::{
-    ArtifactId, AttemptId, EditId, OwnerId,
+    AttemptId, EditId, OwnerId,
     agent::{ArtifactKind, EditResult, EditWork, Finish, NamedBase, NamedFile},
     audit::AuditAction,
-    edit::{CreateEdit, EditKind, LoraEdit, Made, MadeFrom},
+    edit::{CreateEdit, EditKind, LoraEdit, LoraNames, Made, MadeFrom},
     imported::{Imported, LeftOut},
     lora::LoraKind,
-    model::{ModelVersion, Stage},
+    model::ModelVersion,
     phase::{AttemptPhase, Outcome},
     problem::{FieldError, InvalidFields},
     safetensors::Header,
@@ -26,13 +26,12 @@ use store::{
     tokens::AgentCredential,
 };
 
+use super::{artifacts::stored, models::usable_version, reports::reason, workers::lost_edit};
 use crate::{
     Orchestrator, ServiceError, ServiceResult,
     lora_file::{Scan, words},
 };
 
-/// Attempts of a generation or an edit before it fails.
-pub(super) const MAX_WORKER_ATTEMPTS: u32 = 3;
 /// Name of the result of an extraction that nobody named.
 const EXTRACTED: &str = "extracted";
 const ENDING: &str = ".safetensors";
@@ -43,11 +42,8 @@ impl Orchestrator {
     pub async fn create_edit(&self, owner: OwnerId, request: CreateEdit) -> ServiceResult<LoraEdit> {
         let edit = request.parse()?;
         for (index, lora) in request.loras.iter().enumerate() {
-            // That there is none is said below, with everything else that is wrong.
-            if let Ok(file) = models::file(&self.store, owner, lora.model_version_id).await {
-                let whole = self.check_whole(BTreeSet::from([file.key])).await;
-                whole.map_err(|err| err.at(&format!("loras[{index}].model_version_id")))?;
-            }
+            self.check_whole_version(owner, &field_of_lora(index), lora.model_version_id)
+                .await?;
         }
         let tx = self.store.begin().await?;
         let versions = chosen(&tx, owner, &request).await?;
@@ -262,28 +258,16 @@ pub(super) async fn finish_edit(
             ));
         }
         (Outcome::Cancelled, _) if edit.wants_cancel => EditEnd::Cancelled,
-        (Outcome::Failed, _) => {
-            let detail = finish.detail.clone();
-            EditEnd::Failed(detail.unwrap_or_else(|| "no details were reported".to_owned()))
-        }
-        _ => edit_again_or_failed(attempt, &edit),
+        (Outcome::Failed, _) => EditEnd::Failed(reason(finish.detail.clone())),
+        _ => lost_edit(attempt, &edit),
     };
     attempts::end(tx, attempt, finish.outcome, finish.detail).await?;
     edits::end_attempt(tx, id, end).await?;
     Ok(())
 }
 
-/// Handles an edit whose agent is gone.
-pub(crate) fn edit_again_or_failed(attempt: &Attempt, edit: &EditState) -> EditEnd {
-    if edit.wants_cancel {
-        EditEnd::Cancelled
-    } else if attempt.n < MAX_WORKER_ATTEMPTS {
-        EditEnd::Again
-    } else {
-        EditEnd::Failed(format!(
-            "the agent was lost {MAX_WORKER_ATTEMPTS} times while it made this file"
-        ))
-    }
+fn field_of_lora(index: usize) -> String {
+    format!("loras[{index}].model_version_id")
 }
 
 /// The LoRAs of a request; all that is wrong with them is said at once.
@@ -291,40 +275,52 @@ async fn chosen(tx: &Tx, owner: OwnerId, request: &CreateEdit) -> ServiceResult<
     let mut versions: Vec<ModelVersion> = Vec::with_capacity(request.loras.len());
     let mut errors = Vec::new();
     for (index, lora) in request.loras.iter().enumerate() {
-        let field = format!("loras[{index}].model_version_id");
-        match models::version(tx, owner, lora.model_version_id).await {
-            Ok(version) if version.stage == Stage::Retired => errors.push(FieldError::new(
-                field,
-                "this model version is retired: choose another",
-            )),
-            Ok(version) => {
-                let holds = |kind| {
-                    let kinds = version.imported.iter().flat_map(|imported| &imported.kinds);
-                    kinds.into_iter().any(|count| count.kind == kind)
-                };
-                if request.kind == EditKind::Convert && (holds(LoraKind::Loha) || holds(LoraKind::Lokr)) {
-                    errors.push(FieldError::new(
-                        field,
-                        "holds modules that other programs' names have no place for: resize it to a plain LoRA first",
-                    ));
-                }
-                versions.push(version);
+        let field = field_of_lora(index);
+        let version = match usable_version(tx, owner, &field, lora.model_version_id).await? {
+            Ok(version) => version,
+            Err(wrong) => {
+                errors.push(wrong);
+                continue;
             }
-            Err(StoreError::NotFound { .. }) => {
-                let id = lora.model_version_id;
-                errors.push(FieldError::new(
-                    field,
-                    format!("there is no model version `{id}`"),
-                ));
-            }
-            Err(err) => return Err(err.into()),
+        };
+        let to = request.to.filter(|_| request.kind == EditKind::Convert);
+        if let Some(problem) = to.and_then(|to| not_held(&version, to)) {
+            errors.push(FieldError::new(field, problem));
         }
+        versions.push(version);
     }
     if errors.is_empty() {
         Ok(versions)
     } else {
         Err(InvalidFields(errors).into())
     }
+}
+
+/// What of a version another program's names cannot hold, as far as the kinds of its modules tell. What they do not tell the
+/// agent says when it makes the file.
+fn not_held(version: &ModelVersion, to: LoraNames) -> Option<String> {
+    let is_lora = |kind| matches!(kind, LoraKind::Lora | LoraKind::Locon | LoraKind::Dora);
+    let is_held = |kind: LoraKind| match to {
+        LoraNames::Kohya => true,
+        LoraNames::Diffusers => is_lora(kind),
+        LoraNames::Peft => is_lora(kind) || matches!(kind, LoraKind::Loha | LoraKind::Lokr),
+    };
+    let kinds = version.imported.iter().flat_map(|imported| &imported.kinds);
+    let kind = kinds.map(|count| count.kind).find(|kind| !is_held(*kind))?;
+    let names = match to {
+        LoraNames::Kohya => "kohya's names",
+        LoraNames::Diffusers => "diffusers' names",
+        LoraNames::Peft => "PEFT's names",
+    };
+    let instead = match kind {
+        LoraKind::Loha | LoraKind::Lokr => {
+            "convert to PEFT's or kohya's names, or resize it to a plain LoRA first"
+        }
+        _ => "keep kohya's names, or resize it to a plain LoRA first",
+    };
+    Some(format!(
+        "holds modules of the kind {kind}, which {names} cannot hold: {instead}"
+    ))
 }
 
 fn trigger_words(versions: &[ModelVersion]) -> Vec<String> {
@@ -395,28 +391,6 @@ async fn make_version(
     let (id, _) = models::create_imported(tx, new).await?;
     tracing::info!(edit.id = %edit.id, model_version.id = %id, "version made out of others");
     Ok(id)
-}
-
-/// A file of this attempt whose bytes are stored.
-pub(super) async fn stored(
-    tx: &Tx,
-    attempt: &Attempt,
-    field: &str,
-    id: ArtifactId,
-) -> ServiceResult<Artifact> {
-    let wrong = |message: &str| ServiceError::field(field, message);
-    let file = match artifacts::find(tx, id).await {
-        Ok(file) => file,
-        Err(store::StoreError::NotFound { .. }) => return Err(wrong("must be an announced file")),
-        Err(err) => return Err(err.into()),
-    };
-    if file.attempt_id != attempt.id {
-        return Err(wrong("must be a file of this attempt"));
-    }
-    if !file.is_stored {
-        return Err(wrong("must be uploaded and completed first"));
-    }
-    Ok(file)
 }
 
 fn stem(file_name: &str) -> &str {

@@ -13,7 +13,6 @@ use store::{
     StoreError, Tx,
     attempts::{self, Attempt, Subject},
     events::{self, NewEvent},
-    generations::{self, GenerationEnd},
     jobs::{self, JobState},
     models::{self, NewVersion},
     tokens::AgentCredential,
@@ -22,9 +21,8 @@ use store::{
 use tokio::time::{Instant, interval_at};
 
 use super::{
-    AttemptEnd,
-    edits::{MAX_WORKER_ATTEMPTS, finish_edit, stored},
-    end_job_attempt, reports,
+    AttemptEnd, artifacts::stored, edits::finish_edit, end_job_attempt, generations::finish_generation,
+    reports,
 };
 use crate::{Orchestrator, ServiceError, ServiceResult, disk::PAUSED};
 
@@ -121,7 +119,7 @@ impl Orchestrator {
         // since each of them costs money.
         if finish.outcome == Outcome::Lost && finish.disk_fault && job.rental.is_none() {
             let n_before = attempts::n_ended_alike(tx, attempt, NO_ROOM).await?;
-            let told = detail.unwrap_or_else(|| "no details were reported".to_owned());
+            let told = reports::reason(detail);
             tracing::warn!(attempt.id = %attempt.id, detail = told, "a job waits for room on its machine's disk");
             return Ok(AttemptEnd::again(
                 Outcome::Lost,
@@ -218,41 +216,6 @@ fn unsound(verdict: &Verdict) -> Option<String> {
         .map(|check| format!("{}: {}", check.name, check.detail))
         .collect();
     (!failed.is_empty()).then(|| format!("the trained file did not pass its checks: {}", failed.join("; ")))
-}
-
-async fn finish_generation(tx: &Tx, attempt: &Attempt, finish: Finish) -> ServiceResult<()> {
-    let Subject::Generation(id) = attempt.subject else {
-        return Err(ServiceError::Forbidden);
-    };
-    let end = match (finish.outcome, finish.picture) {
-        (Outcome::Completed, Some(picture)) => {
-            GenerationEnd::Picture(stored(tx, attempt, "picture", picture).await?.id)
-        }
-        (Outcome::Completed, None) => {
-            return Err(ServiceError::field(
-                "picture",
-                "must be given when the outcome is `completed`",
-            ));
-        }
-        (Outcome::Failed, _) => {
-            let detail = finish.detail.clone();
-            GenerationEnd::Failed(detail.unwrap_or_else(|| "no details were reported".to_owned()))
-        }
-        _ => again_or_failed(attempt),
-    };
-    attempts::end(tx, attempt, finish.outcome, finish.detail).await?;
-    generations::end_attempt(tx, id, end).await?;
-    Ok(())
-}
-
-/// Handles a generation whose agent is gone.
-pub(crate) fn again_or_failed(attempt: &Attempt) -> GenerationEnd {
-    if attempt.n < MAX_WORKER_ATTEMPTS {
-        return GenerationEnd::Again;
-    }
-    GenerationEnd::Failed(format!(
-        "the agent was lost {MAX_WORKER_ATTEMPTS} times while it rendered this picture"
-    ))
 }
 
 #[cfg(test)]

@@ -1,18 +1,29 @@
-//! Generations, as their owner asks for them.
-
-use std::collections::BTreeSet;
+//! Generations: as their owner asks for them, and as an agent hands them in.
 
 use protocol::{
     OwnerId,
+    agent::{Finish, GenerateWork},
     audit::AuditAction,
     generation::{CreateGeneration, Generation},
-    model::{ModelVersion, Stage},
+    phase::Outcome,
     problem::{FieldError, InvalidFields},
 };
-use store::{StoreError, audit, generations, models};
+use store::{
+    StoreError, Tx,
+    attempts::{self, Attempt, Subject},
+    audit,
+    generations::{self, GenerationEnd, GenerationState},
+    models,
+};
 
-use super::prompts::{field_of_lora, resolve};
-use crate::{Orchestrator, ServiceResult};
+use super::{
+    artifacts::stored,
+    models::usable_version,
+    prompts::{field_of_lora, resolve},
+    reports::reason,
+    workers::lost_generation,
+};
+use crate::{Orchestrator, ServiceError, ServiceResult};
 
 /// A random seed is one that JavaScript can hold exactly: below 2^53.
 const SEED_BITS: u32 = 53;
@@ -36,52 +47,32 @@ impl Orchestrator {
             return Err(InvalidFields(wrong).into());
         }
         for (index, lora) in request.loras.iter().enumerate() {
-            // That there is none is said below, with everything else that is wrong.
-            if let Ok(file) = models::file(&self.store, owner, lora.model_version_id).await {
-                let whole = self.check_whole(BTreeSet::from([file.key])).await;
-                whole.map_err(|err| err.at(&field_of_lora(index, n_given)))?;
-            }
+            self.check_whole_version(owner, &field_of_lora(index, n_given), lora.model_version_id)
+                .await?;
         }
         let tx = self.store.begin().await?;
         let mut errors = Vec::new();
         for (index, lora) in request.loras.iter().enumerate() {
             let field = field_of_lora(index, n_given);
-            match models::version(&tx, owner, lora.model_version_id).await {
-                Ok(version) if version.stage == Stage::Retired => {
-                    errors.push(FieldError::new(
-                        field,
-                        "this model version is retired: choose another",
-                    ));
+            let version = match usable_version(&tx, owner, &field, lora.model_version_id).await? {
+                Ok(version) => version,
+                Err(wrong) => {
+                    errors.push(wrong);
+                    continue;
                 }
+            };
+            let name = version.base_model;
+            match version.imported {
                 // It fits every base model of its class, and nobody here knows which one it was trained on.
-                Ok(ModelVersion {
-                    imported: Some(imported),
-                    base_model: name,
-                    ..
-                }) => {
-                    if imported.base_class != base.class {
-                        errors.push(FieldError::new(
-                            field,
-                            format!("is for base models of the size of `{name}`: use one of them"),
-                        ));
-                    }
-                }
-                Ok(version) if version.base_model != request.base_model => {
-                    let trained_on = version.base_model;
-                    errors.push(FieldError::new(
-                        field,
-                        format!("was trained on `{trained_on}`: use that base model"),
-                    ));
-                }
-                Ok(_) => {}
-                Err(StoreError::NotFound { .. }) => {
-                    let id = lora.model_version_id;
-                    errors.push(FieldError::new(
-                        field,
-                        format!("there is no model version `{id}`"),
-                    ));
-                }
-                Err(err) => return Err(err.into()),
+                Some(imported) if imported.base_class != base.class => errors.push(FieldError::new(
+                    field,
+                    format!("is for base models of the size of `{name}`: use one of them"),
+                )),
+                None if name != request.base_model => errors.push(FieldError::new(
+                    field,
+                    format!("was trained on `{name}`: use that base model"),
+                )),
+                Some(_) | None => {}
             }
         }
         if !errors.is_empty() {
@@ -94,6 +85,59 @@ impl Orchestrator {
         tracing::info!(generation.id = %id, "generation queued");
         Ok(generation)
     }
+
+    /// What an agent of this provider is told to do; a conflict says what is missing.
+    pub(super) async fn generate_work(
+        &self,
+        tx: &Tx,
+        generation: &GenerationState,
+        provider: &str,
+    ) -> ServiceResult<GenerateWork> {
+        let unfilled = || StoreError::Corrupt {
+            what: "generations.request",
+            detail: "seed and size are not filled in".to_owned(),
+        };
+        let mut request = generation.request.filled_in().ok_or_else(unfilled)?;
+        let base = self.base(tx, &request.base_model).await?;
+        let (base, base_known) = self.base_location(&base, provider)?;
+        let mut lora_files = Vec::with_capacity(request.loras.len());
+        for lora in &mut request.loras {
+            let file = models::file(tx, generation.owner, lora.model_version_id).await?;
+            lora.name = Some(file.file_name.trim_end_matches(".safetensors").to_owned());
+            lora.partial |= file.allow_partial;
+            lora_files.push(self.fetched(&file.key, file.size_bytes));
+        }
+        Ok(GenerateWork {
+            generation_id: generation.id,
+            request,
+            base,
+            base_known,
+            lora_files,
+        })
+    }
+}
+
+/// Ends an attempt of a generation.
+pub(super) async fn finish_generation(tx: &Tx, attempt: &Attempt, finish: Finish) -> ServiceResult<()> {
+    let Subject::Generation(id) = attempt.subject else {
+        return Err(ServiceError::Forbidden);
+    };
+    let end = match (finish.outcome, finish.picture) {
+        (Outcome::Completed, Some(picture)) => {
+            GenerationEnd::Picture(stored(tx, attempt, "picture", picture).await?.id)
+        }
+        (Outcome::Completed, None) => {
+            return Err(ServiceError::field(
+                "picture",
+                "must be given when the outcome is `completed`",
+            ));
+        }
+        (Outcome::Failed, _) => GenerationEnd::Failed(reason(finish.detail.clone())),
+        _ => lost_generation(attempt),
+    };
+    attempts::end(tx, attempt, finish.outcome, finish.detail).await?;
+    generations::end_attempt(tx, id, end).await?;
+    Ok(())
 }
 
 fn random_seed() -> u64 {

@@ -2,7 +2,7 @@
 
 use dataset::{caption::rules::CaptionRules, epoch::Epoch};
 use protocol::{
-    DatasetId, DatasetVersionId, JobId, MicroUsd, OwnerId,
+    DatasetId, DatasetVersionId, JobId, MicroUsd, ModelVersionId, OwnerId,
     audit::AuditAction,
     dataset::{Manifest, ManifestItem, Showing},
     job::{CreateJob, Job, PRIORITIES},
@@ -14,15 +14,15 @@ use protocol::{
     spend::{RentalWish, ResumeJob},
 };
 use store::{
-    Read, StoreError,
+    Read,
     audit::{self, named},
     datasets,
     jobs::{self, NewJob, Requested},
-    models,
 };
 
 use super::{
     POOL, apply,
+    models::usable_version,
     pricing::{Order, check_order, check_rental},
     prompts::check_prompts,
     spend::check_limit,
@@ -74,14 +74,7 @@ impl Orchestrator {
         let family = request.family.unwrap_or(base.model.family);
         check_prompts(&request.sample_prompts)?;
         if let Some(version) = request.start_from {
-            match models::file(db, owner, version).await {
-                Ok(_) => {}
-                Err(StoreError::NotFound { .. }) => {
-                    let problem = format!("there is no model version `{version}`");
-                    return Err(ServiceError::field("start_from", problem));
-                }
-                Err(err) => return Err(err.into()),
-            }
+            self.check_start(db, owner, version, class).await?;
         }
         let mut wish = RecipeRequest {
             engine: request.engine,
@@ -123,6 +116,36 @@ impl Orchestrator {
             is_base_spoken_of: base.demand().is_spoken_of,
             manifest,
         })
+    }
+
+    /// Checks that a training on base models of this size may go on from a LoRA. Whether its kind, ranks and layers fit
+    /// is seen when its file is read.
+    async fn check_start(
+        &self,
+        db: &impl Read,
+        owner: OwnerId,
+        id: ModelVersionId,
+        class: BaseClass,
+    ) -> ServiceResult<()> {
+        let version = usable_version(db, owner, "start_from", id).await?;
+        let version = version.map_err(|wrong| InvalidFields(vec![wrong]))?;
+        let trained_on = match &version.imported {
+            Some(imported) => Some(imported.base_class),
+            // That base model may be gone; then nobody here knows its size.
+            None => self
+                .base(db, &version.base_model)
+                .await
+                .ok()
+                .map(|base| base.model.class),
+        };
+        if trained_on.is_some_and(|of| of != class) {
+            let problem = format!(
+                "is for base models of the size of `{}`: choose another",
+                version.base_model
+            );
+            return Err(ServiceError::field("start_from", problem));
+        }
+        Ok(())
     }
 
     /// Freezes the dataset, resolves the recipe and queues the job.

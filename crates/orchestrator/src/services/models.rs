@@ -1,11 +1,14 @@
 //! Model versions, as their owner approves and retires them.
 
+use std::collections::BTreeSet;
+
 use protocol::{
     ModelVersionId, OwnerId,
     audit::AuditAction,
     model::{ModelVersion, Promote, Stage},
+    problem::FieldError,
 };
-use store::{Tx, audit, models};
+use store::{Read, StoreError, Tx, audit, models};
 
 use super::look;
 use crate::{Orchestrator, ServiceError, ServiceResult};
@@ -64,6 +67,41 @@ impl Orchestrator {
         tx.commit().await?;
         tracing::info!(model_version.id = %id, "model version retired");
         Ok(models::version(&self.store, owner, id).await?)
+    }
+
+    /// Refuses a version that a request names in this field and whose file is lost or damaged. That there is no such
+    /// version, [`usable_version`] says.
+    pub(super) async fn check_whole_version(
+        &self,
+        owner: OwnerId,
+        field: &str,
+        id: ModelVersionId,
+    ) -> ServiceResult<()> {
+        match models::file(&self.store, owner, id).await {
+            Ok(file) => {
+                let whole = self.check_whole(BTreeSet::from([file.key])).await;
+                whole.map_err(|err| err.at(field))
+            }
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+/// A version that a request names in this field, or what is wrong with it.
+pub(super) async fn usable_version(
+    db: &impl Read,
+    owner: OwnerId,
+    field: &str,
+    id: ModelVersionId,
+) -> ServiceResult<Result<ModelVersion, FieldError>> {
+    let wrong = |message: String| Ok(Err(FieldError::new(field, message)));
+    match models::version(db, owner, id).await {
+        Ok(version) if version.stage == Stage::Retired => {
+            wrong("this model version is retired: choose another".to_owned())
+        }
+        Ok(version) => Ok(Ok(version)),
+        Err(StoreError::NotFound { .. }) => wrong(format!("there is no model version `{id}`")),
+        Err(err) => Err(err.into()),
     }
 }
 

@@ -9,6 +9,7 @@ use store::{
     jobs::{self, JobState, PhaseChange},
 };
 
+use super::reports;
 use crate::{
     Orchestrator, ServiceError, ServiceResult,
     lifecycle::{Input, next},
@@ -148,7 +149,7 @@ fn retry_reason(outcome: Outcome, checkpoint_step: Option<u32>) -> String {
 }
 
 fn failure_reason(outcome: Outcome, n_fruitless: u32, detail: Option<String>) -> String {
-    let detail = detail.unwrap_or_else(|| "no details were reported".to_owned());
+    let detail = reports::reason(detail);
     match outcome {
         Outcome::Failed => detail,
         _ => {

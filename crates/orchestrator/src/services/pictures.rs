@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use bytes::Bytes;
 use dataset::{
-    ingest::{IngestReport, showing},
+    ingest::{IngestReport, NewMask, note_mask, showing},
     picture::NormalizedPicture,
 };
 use protocol::{
@@ -11,9 +12,10 @@ use protocol::{
     audit::AuditAction,
     dataset::{Item, RefusedFile, Split, UpdateItem, UploadReport},
 };
+use sha2::{Digest as _, Sha256};
 use store::{
     BlobKey, StoreError, audit, damage,
-    datasets::{self, AddedItem, NewItem},
+    datasets::{self, AddedItem, MaskedFile, NewItem},
     objects::BlobError,
 };
 
@@ -24,7 +26,7 @@ use crate::{Orchestrator, ServiceResult};
 pub struct TakenPictures {
     /// What was taken of it, and what was not.
     pub report: IngestReport,
-    /// What each new picture is used for, by its hash.
+    /// What each new picture is used for, by the hash that it has without a mask.
     pub splits: HashMap<String, Split>,
     /// Hashes of the pictures that the dataset had already, and whose lost or damaged file is whole again.
     pub restored: BTreeSet<String>,
@@ -45,6 +47,16 @@ impl Orchestrator {
         Ok(is_known)
     }
 
+    /// Reads the stored file of a picture; nothing if it is missing or damaged.
+    pub async fn whole_picture(&self, sha256: &str) -> Result<Option<Bytes>, BlobError> {
+        let key = BlobKey::from_sha256(sha256).expect("a digest is a valid hash");
+        match self.store.objects().get(&key).await {
+            Ok(file) => Ok((hex::encode(Sha256::digest(&file)) == sha256).then_some(file)),
+            Err(BlobError::NotFound { .. }) => Ok(None),
+            Err(err) => Err(err),
+        }
+    }
+
     /// Puts what an upload brought into the database, all at once; `known` are the pictures that the dataset had when
     /// it began.
     pub async fn record_pictures(
@@ -63,12 +75,14 @@ impl Orchestrator {
             items,
             again,
             captions,
+            masks,
             mut refused,
         } = report;
         let hashes = items
             .iter()
             .map(|item| &item.sha256)
-            .chain(again.iter().map(|same| &same.sha256));
+            .chain(again.iter().map(|same| &same.sha256))
+            .chain(masks.iter().filter_map(|new| Some(&new.joined.as_ref()?.sha256)));
         let keys: Vec<BlobKey> = hashes
             .map(|hash| BlobKey::from_sha256(hash).expect("a digest is a valid hash"))
             .collect();
@@ -102,7 +116,7 @@ impl Orchestrator {
         let mut accepted = Vec::with_capacity(items.len() + captions.len());
         for item in items {
             let item = NewItem {
-                split: splits.get(&item.sha256).copied().unwrap_or_default(),
+                split: splits.get(&item.pixels_sha256).copied().unwrap_or_default(),
                 showing: showing(&item.file_name),
                 file_name: item.file_name,
                 caption: item.caption,
@@ -118,11 +132,38 @@ impl Orchestrator {
                 // Another upload was quicker.
                 AddedItem::Duplicate(same) => refused.push(RefusedFile {
                     file_name,
-                    reason: format!(
-                        "shows the same pixels as `{}`: a picture counts once",
-                        same.file_name
-                    ),
+                    reason: same_pixels(&same),
                 }),
+            }
+        }
+        for NewMask { sha256, mask, joined } in masks {
+            let item = known.iter().find(|item| item.sha256 == sha256);
+            let Some((item, joined)) = item.zip(joined) else {
+                continue;
+            };
+            let mut notes = item.notes.clone();
+            note_mask(&mut notes);
+            let file = MaskedFile {
+                sha256: joined.sha256,
+                size_bytes: joined.size_bytes,
+                notes,
+            };
+            match datasets::set_masked(&tx, owner, id, item.id, file).await {
+                Ok(AddedItem::Added(item)) => {
+                    // Two archives may have a mask of its name.
+                    accepted.retain(|other: &Item| other.id != item.id);
+                    accepted.push(item);
+                }
+                Ok(AddedItem::Duplicate(same)) => refused.push(RefusedFile {
+                    file_name: mask.file_name,
+                    reason: match same.id == item.id {
+                        true => "is the loss mask that its picture has already".to_owned(),
+                        false => same_pixels(&same),
+                    },
+                }),
+                // Deleted while this came.
+                Err(StoreError::NotFound { .. }) => {}
+                Err(err) => return Err(err.into()),
             }
         }
         for caption in captions {
@@ -134,7 +175,16 @@ impl Orchestrator {
                 ..UpdateItem::default()
             };
             match datasets::update_item(&tx, owner, id, owner_item.id, change).await {
-                Ok(item) => accepted.push(item),
+                Ok(mut item) => {
+                    for note in caption.notes {
+                        if !item.notes.contains(&note) {
+                            item.notes.push(note);
+                        }
+                    }
+                    // It may have a new mask as well.
+                    accepted.retain(|other| other.id != item.id);
+                    accepted.push(item);
+                }
                 // Deleted while this came.
                 Err(StoreError::NotFound { .. }) => {}
                 Err(err) => return Err(err.into()),
@@ -152,4 +202,11 @@ impl Orchestrator {
             refused,
         })
     }
+}
+
+fn same_pixels(other: &Item) -> String {
+    format!(
+        "shows the same pixels as `{}`: a picture counts once",
+        other.file_name
+    )
 }

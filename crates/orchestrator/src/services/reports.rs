@@ -77,6 +77,11 @@ pub(super) fn fit_time(at: DateTime<Utc>, attempt_began: DateTime<Utc>) -> DateT
     at.clamp(attempt_began, now).trunc_subsecs(6)
 }
 
+/// What an agent said of its failure, for a person.
+pub(super) fn reason(detail: Option<String>) -> String {
+    detail.unwrap_or_else(|| "no details were reported".to_owned())
+}
+
 /// The end of an attempt.
 pub(super) fn fit_finish(finish: &mut Finish) -> ServiceResult<()> {
     if let Some(detail) = &mut finish.detail {

@@ -3,12 +3,9 @@
 use std::time::Duration;
 
 use protocol::phase::Outcome;
-use store::{
-    attempts::{self, Subject},
-    edits, generations,
-};
+use store::attempts::{self, Subject};
 
-use super::{AttemptEnd, again_or_failed, edit_again_or_failed, end_job_attempt};
+use super::{AttemptEnd, end_job_attempt, end_lost};
 use crate::{Orchestrator, ServiceResult};
 
 /// The message at the job.
@@ -27,14 +24,8 @@ impl Orchestrator {
                     let end = AttemptEnd::again(Outcome::Lost, SEEN, Duration::ZERO);
                     end_job_attempt(self, &tx, attempt, end).await?;
                 }
-                Subject::Generation(id) => {
-                    attempts::end(&tx, attempt, Outcome::Lost, Some(SEEN.to_owned())).await?;
-                    generations::end_attempt(&tx, id, again_or_failed(attempt)).await?;
-                }
-                Subject::Edit(id) => {
-                    let edit = edits::state(&tx, id).await?;
-                    attempts::end(&tx, attempt, Outcome::Lost, Some(SEEN.to_owned())).await?;
-                    edits::end_attempt(&tx, id, edit_again_or_failed(attempt, &edit)).await?;
+                Subject::Generation(_) | Subject::Edit(_) => {
+                    end_lost(&tx, attempt, Some(SEEN.to_owned())).await?;
                 }
             }
             tx.commit().await?;

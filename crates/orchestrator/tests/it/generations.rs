@@ -8,6 +8,7 @@ use protocol::{
     agent::{ArtifactKind, Assignment, Finish, Work, WorkKind},
     generation::{CreateGeneration, Generation, GenerationPhase},
     phase::Outcome,
+    preset::BaseClass,
 };
 use store::generations;
 
@@ -240,7 +241,13 @@ async fn loras_are_checked_and_handed_out() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_job_can_begin_with_a_lora_of_the_library() -> anyhow::Result<()> {
-    let bench = Bench::new().await?;
+    let bench = Bench::with(|options| {
+        let mut large = options.bases[0].clone();
+        large.model.name = "large".to_owned();
+        large.model.class = BaseClass::Sdxl;
+        options.bases.push(large);
+    })
+    .await?;
     let (job, agent, held) = bench.claimed().await?;
     assert_eq!(held.work.start_from, None);
     let finish = agent.completed(&held, verdict(&[])).await?;
@@ -255,12 +262,24 @@ async fn a_job_can_begin_with_a_lora_of_the_library() -> anyhow::Result<()> {
         start_from: Some(id),
         ..bench.request()
     };
-    let unknown = bench
-        .orchestrator
-        .create_job(bench.owner(), with(ModelVersionId::new()))
-        .await;
-    let message = unknown.err().map(|err| err.to_string()).unwrap_or_default();
-    assert!(message.contains("start_from"), "{message}");
+    let refused = async |request| {
+        let made = bench.orchestrator.create_job(bench.owner(), request).await;
+        made.err().map(|err| err.to_string()).unwrap_or_default()
+    };
+    let message = refused(with(ModelVersionId::new())).await;
+    assert!(
+        message.contains("start_from: there is no model version"),
+        "{message}"
+    );
+    let message = refused(protocol::job::CreateJob {
+        base_model: "large".to_owned(),
+        ..with(version)
+    })
+    .await;
+    assert!(
+        message.contains("start_from: is for base models of the size of `tiny-xl`"),
+        "{message}"
+    );
 
     let job = bench
         .orchestrator
@@ -274,5 +293,12 @@ async fn a_job_can_begin_with_a_lora_of_the_library() -> anyhow::Result<()> {
         .start_from
         .ok_or_else(|| anyhow::anyhow!("a LoRA to begin with"))?;
     assert_eq!(file.size_bytes, lora().len() as u64);
+
+    bench.orchestrator.retire(bench.owner(), version).await?;
+    let message = refused(with(version)).await;
+    assert!(
+        message.contains("start_from: this model version is retired"),
+        "{message}"
+    );
     Ok(())
 }

@@ -39,10 +39,16 @@ fn read(path: &Path, class: BaseClass) -> Result<LoraSummary, String> {
     if text.contains("with-a-note") {
         leftovers = vec![leftover("zora", false)];
     }
+    let kinds = [
+        ("of-loha", LoraKind::Loha),
+        ("of-dora", LoraKind::Dora),
+        ("of-glora", LoraKind::Glora),
+    ];
+    let kind = kinds.into_iter().find(|(word, _)| text.contains(word));
     Ok(LoraSummary {
         format: LoraFormat::Kohya,
         kinds: vec![KindCount {
-            kind: LoraKind::Lora,
+            kind: kind.map_or(LoraKind::Lora, |(_, kind)| kind),
             n_modules: 1,
         }],
         n_modules: 1,
@@ -295,4 +301,41 @@ fn with_metadata(metadata: &serde_json::Value) -> Vec<u8> {
     file.extend_from_slice(header.as_bytes());
     file.extend_from_slice(&1_f32.to_le_bytes());
     file
+}
+
+/// What names cannot hold is said when it is asked for, as far as the file's kinds tell.
+#[tokio::test]
+async fn a_conversion_to_names_that_cannot_hold_a_file_is_refused_at_once() -> anyhow::Result<()> {
+    let bench = bench().await?;
+    let mut answers = Vec::new();
+    for kind in ["of-loha", "of-dora", "of-glora"] {
+        let wanted = ImportLora {
+            name: kind.to_owned(),
+            ..request()
+        };
+        let file = sim::files::lora(4, kind);
+        let (version, _) = import(&bench, wanted, &file).await?.map_err(anyhow::Error::msg)?;
+        for to in ["kohya", "diffusers", "peft"] {
+            let edit = serde_json::from_value(serde_json::json!({
+                "kind": "convert", "to": to, "loras": [{ "model_version_id": version.id }],
+            }))?;
+            match bench.orchestrator.create_edit(bench.owner(), edit).await {
+                Ok(_) => {}
+                Err(ServiceError::Invalid(fields)) => answers.push(format!("{kind} {to}: {fields}")),
+                Err(err) => return Err(err.into()),
+            }
+        }
+    }
+    assert_eq!(
+        answers,
+        [
+            "of-loha diffusers: loras[0].model_version_id: holds modules of the kind LoHa, which diffusers' names cannot \
+             hold: convert to PEFT's or kohya's names, or resize it to a plain LoRA first",
+            "of-glora diffusers: loras[0].model_version_id: holds modules of the kind GLoRA, which diffusers' names \
+             cannot hold: keep kohya's names, or resize it to a plain LoRA first",
+            "of-glora peft: loras[0].model_version_id: holds modules of the kind GLoRA, which PEFT's names cannot hold: \
+             keep kohya's names, or resize it to a plain LoRA first",
+        ]
+    );
+    Ok(())
 }

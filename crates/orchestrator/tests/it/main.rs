@@ -31,6 +31,7 @@ mod generations;
 mod imports;
 mod jobs;
 mod machines;
+mod masks;
 mod objects;
 mod pool;
 mod prompts;

@@ -91,6 +91,13 @@ impl Draft {
         });
     }
 
+    /// Takes a value, and lists it unless it is the one that changes nothing.
+    pub(super) fn leave_unless(&mut self, key: &str, without_effect: &Json, reason: &str) {
+        if let Some(value) = self.take(key).filter(|value| value != without_effect) {
+            self.leave(key, &value, reason);
+        }
+    }
+
     /// Whether a key is there, and nobody took it yet.
     pub(super) fn has(&self, key: &str) -> bool {
         self.keys.contains_key(key)

@@ -251,6 +251,10 @@ fn beyond(recipe: &Recipe) -> Vec<super::LeftOut> {
         if definition.name == "text_encoder_2_learning_rate" {
             return p.text_encoder_1_learning_rate == p.text_encoder_2_learning_rate;
         }
+        // It is in the pictures.
+        if definition.name == "unmasked_weight" {
+            return false;
+        }
         let is_word = definition
             .only
             .iter()

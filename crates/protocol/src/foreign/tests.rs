@@ -167,11 +167,11 @@ fn a_configuration_of_one_trainer_is_read() {
             "text_encoder": { "train": true, "learning_rate": 3e-5 }, "text_encoder_2": { "train": false },
             "unet": { "learning_rate": null, "gradient_checkpointing": true },
             "optimizer": { "optimizer": "PRODIGY", "beta1": 0.9, "beta2": 0.99, "d_coef": 2.0, "safeguard_warmup": true,
-                           "growth_rate": "inf", "decouple": true, "weight_decay": 0.01, "nesterov": true },
+                           "growth_rate": "inf", "decouple": true, "weight_decay": 0.01, "nesterov": true, "slice_p": 11 },
             "loss_weight_fn": "MIN_SNR_GAMMA", "loss_weight_strength": 5.0, "offset_noise_weight": 0.05,
             "perturbation_noise_weight": 0.1, "masked_training": true, "prior": { "learning_rate": 1.0 },
             "secrets": { "huggingface_token": "abc" }, "sample_after": 100, "sample_after_unit": "STEP",
-            "concepts": [{ "path": "/a", "text": { "enable_tag_shuffling": true, "keep_tags_count": 1 } }, { "path": "/b" }],
+            "concepts": [{ "path": "/a", "image": { "enable_random_flip": true }, "text": { "enable_tag_shuffling": true, "keep_tags_count": 1 } }, { "path": "/b" }],
             "samples": [{ "prompt": "zora waves", "width": 1024, "height": 1024, "seed": 7, "diffusion_steps": 28, "cfg_scale": 6.5 }]
         }"#,
         expect![[r#"
@@ -192,11 +192,14 @@ fn a_configuration_of_one_trainer_is_read() {
             noise_offset 0.05
             shuffle_tags true
             keep_tokens 1
+            masked_loss true
+            unmasked_weight 0.1
+            random_flip true
             checkpoint_every_n_steps 100
             sample_every_n_steps 100
             sample zora waves
+            left out: `optimizer.slice_p` = 11 is for the kohya engine alone
             left out: `concepts[1]` = /b is another folder: upload its pictures to the dataset
-            left out: `masked_training` = true has no counterpart
             left out: `optimizer.nesterov` = true has no counterpart
             left out: `perturbation_noise_weight` = 0.1 has no counterpart"#]],
     );
@@ -322,7 +325,8 @@ fn recipes() -> Vec<Recipe> {
             "keep_tokens": 2, "caption_prefix": "best quality,", "secondary_separator": ";;;", "tag_dropout": 0.1,
             "min_snr_gamma": 0, "noise_offset": 0.05, "max_tokens": 225, "min_timestep": 100, "batch_size": 4, "seed": 7,
             "loss": "huber", "huber_c": 0.2, "network_dropout": 0.1, "rank_dropout": 0.2, "caption_dropout": 0.25,
-            "resolution": 768, "sample_at_start": true, "token_warmup_steps": 50, "weighted_captions": true,
+            "resolution": 768, "sample_at_start": true, "token_warmup_steps": 50, "weighted_captions": true, "random_flip": true,
+            "masked_loss": true,
         }),
         serde_json::json!({ "lr_schedule": "cosine_with_restarts", "n_cycles": 3 }),
         serde_json::json!({ "lr_schedule": "polynomial", "polynomial_power": 2, "n_warmup_steps": 0 }),
@@ -398,7 +402,7 @@ fn a_recipe_that_goes_out_comes_back() {
 fn what_the_other_has_no_counterpart_for_is_listed() {
     let native = recipe(
         Engine::Native,
-        serde_json::json!({ "ema_decay": 0.99, "lr_schedule": "rex", "tag_dropout": 0.1 }),
+        serde_json::json!({ "ema_decay": 0.99, "lr_schedule": "rex", "tag_dropout": 0.1, "unmasked_weight": 0.1 }),
     );
     let listed = |format| {
         let left_out = export(&native, format).left_out;
@@ -408,10 +412,13 @@ fn what_the_other_has_no_counterpart_for_is_listed() {
             .collect::<Vec<_>>()
             .join(" ")
     };
-    assert_eq!(listed(Format::SdScripts), "lr_schedule ema_decay");
-    assert_eq!(listed(Format::KohyaSs), "lr_schedule ema_decay tag_dropout");
-    assert_eq!(listed(Format::OneTrainer), "n_steps tag_dropout");
-    assert_eq!(listed(Format::AiToolkit), "lr_schedule");
+    assert_eq!(listed(Format::SdScripts), "lr_schedule ema_decay unmasked_weight");
+    assert_eq!(
+        listed(Format::KohyaSs),
+        "lr_schedule ema_decay tag_dropout unmasked_weight"
+    );
+    assert_eq!(listed(Format::OneTrainer), "n_steps tag_dropout unmasked_weight");
+    assert_eq!(listed(Format::AiToolkit), "lr_schedule unmasked_weight");
 }
 
 #[test]

@@ -130,6 +130,9 @@ const ADAFACTOR: &[Argument] = &[
     ),
 ];
 
+/// An argument that only the kohya engine has.
+pub(super) const SLICE_P: &str = "slice_p";
+
 /// Of prodigyopt's Prodigy.
 const PRODIGY: &[Argument] = &[
     D_COEF,
@@ -147,6 +150,12 @@ const PRODIGY: &[Argument] = &[
         Range::number(0.0, 0.999_999),
         0.0,
         "How slowly the mean moves that the learning rate is found by; 0 is the square root of beta2.",
+    ),
+    whole(
+        SLICE_P,
+        Range::whole(1, 1000),
+        1,
+        "The learning rate is found by every value of a matrix, or with 11 by each 11th, which saves memory (kohya engine).",
     ),
 ];
 
@@ -212,6 +221,12 @@ impl Optimizer {
             Self::AdamwScheduleFree => ADAMW_SCHEDULE_FREE,
             Self::Came => CAME,
         }
+    }
+
+    /// What it has of its own in every engine.
+    pub(crate) fn common_arguments(self) -> impl Iterator<Item = &'static Argument> {
+        let is_common = |argument: &&Argument| argument.name != SLICE_P;
+        self.arguments().iter().filter(is_common)
     }
 }
 

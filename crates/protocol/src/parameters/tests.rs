@@ -305,6 +305,15 @@ fn arguments_of_an_optimizer_are_checked_by_their_names() {
         Some("`d_coef` must be a name and a value: `d_coef=2`"),
     );
 
+    check("prodigy", &["slice_p=11"], None);
+    let sliced = json!({ "optimizer": "prodigy", "optimizer_arguments": ["slice_p=11"] });
+    let refusal = resolve(sliced, Engine::Native).map(|_| ()).unwrap_err();
+    assert_eq!(
+        refusal,
+        "parameters.optimizer_arguments: `slice_p` must be 1 for the native engine, which finds the learning rate by every \
+         value, not 11; the kohya engine has it"
+    );
+
     let chosen =
         json!({ "optimizer": "prodigy", "optimizer_arguments": ["d_coef=2", "safeguard_warmup=True"] });
     let recipe = resolve(chosen, Engine::Kohya).unwrap();

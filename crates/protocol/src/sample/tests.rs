@@ -114,7 +114,8 @@ fn each_wrong_field_is_named() {
     assert_eq!(
         told(&whole(), Engine::Kohya),
         [
-            "sample_prompts[1].lora_weight: must be 1 for the kohya engine, which has no other; the native engine has it"
+            "sample_prompts[1].lora_weight: must be 1 for the kohya engine, which draws previews with the LoRA at full \
+             strength; the native engine has it"
         ]
     );
     assert_eq!(

@@ -10,7 +10,7 @@ use axum::{
 use protocol::{
     GenerationId,
     api::Page,
-    generation::{CreateGeneration, Generation, GenerationPhase},
+    generation::{CreateGeneration, Generation},
 };
 use serde::Deserialize;
 use store::signals::{Change, Follower};
@@ -96,11 +96,7 @@ pub(crate) async fn get_generation(
     let mut changes = state.store().signals().subscribe_all();
     loop {
         let generation = store::generations::get(state.store(), user.owner, id).await?;
-        let has_ended = matches!(
-            generation.phase,
-            GenerationPhase::Succeeded | GenerationPhase::Failed
-        );
-        if has_ended || wait == 0 {
+        if generation.phase.is_ended() || wait == 0 {
             return Ok(axum::Json(generation));
         }
         tokio::select! {

@@ -32,8 +32,9 @@ use crate::{
 struct Upload {
     /// What the files after this part are used for.
     split: Option<Split>,
-    /// Pictures (PNG, JPEG, WebP, BMP, GIF, TIFF), captions (`.txt`, named like their picture) and `.zip`
-    /// archives of both. The part's own name does not matter.
+    /// Pictures (PNG, JPEG, WebP, BMP, GIF, TIFF), captions (`.txt`, named like their picture), loss masks
+    /// (`NAME-masklabel.png`, or the picture's name in a folder `masks` or `conditioning_data` beside it) and `.zip`
+    /// archives of all. The part's own name does not matter.
     #[schema(format = Binary, content_media_type = "application/octet-stream")]
     files: Vec<String>,
 }

@@ -18,6 +18,7 @@ mod hostile;
 mod idempotency;
 mod imports;
 mod main_path;
+mod masks;
 mod own_presets;
 mod pictures;
 mod platform;

@@ -38,6 +38,17 @@ pub struct NewItem {
     pub notes: Vec<String>,
 }
 
+/// The file of a picture with its loss mask.
+#[derive(Debug, Clone)]
+pub struct MaskedFile {
+    /// See [`Item::sha256`].
+    pub sha256: String,
+    /// See [`Item::size_bytes`].
+    pub size_bytes: u64,
+    /// See [`Item::notes`].
+    pub notes: Vec<String>,
+}
+
 /// What became of a picture that was to be added.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AddedItem {
@@ -50,14 +61,8 @@ pub enum AddedItem {
 /// Adds a picture to a dataset.
 pub async fn add_item(tx: &Tx, owner: OwnerId, id: DatasetId, item: NewItem) -> Result<AddedItem> {
     row(tx, owner, id).await?;
-    let same = dataset_item::Entity::find()
-        .filter(dataset_item::Column::DatasetId.eq(id.0))
-        .filter(dataset_item::Column::Sha256.eq(&item.sha256))
-        .one(tx.connection())
-        .await
-        .doing("look for the same picture")?;
-    if let Some(same) = same {
-        return Ok(AddedItem::Duplicate(to_item(tx, same).await?));
+    if let Some(same) = with_hash(tx, id, &item.sha256).await? {
+        return Ok(AddedItem::Duplicate(same));
     }
     let row = dataset_item::Model {
         id: ItemId::new().0,
@@ -78,6 +83,46 @@ pub async fn add_item(tx: &Tx, owner: OwnerId, id: DatasetId, item: NewItem) -> 
     insert(tx.connection(), row.clone(), "store a picture").await?;
     touch(tx, id).await?;
     Ok(AddedItem::Added(to_item(tx, row).await?))
+}
+
+/// Gives a picture another file, with the same pixels and a loss mask. Frozen versions keep the file that they have.
+pub async fn set_masked(
+    tx: &Tx,
+    owner: OwnerId,
+    id: DatasetId,
+    item: ItemId,
+    file: MaskedFile,
+) -> Result<AddedItem> {
+    self::item(tx, owner, id, item).await?;
+    if let Some(same) = with_hash(tx, id, &file.sha256).await? {
+        return Ok(AddedItem::Duplicate(same));
+    }
+    dataset_item::Entity::update_many()
+        .col_expr(dataset_item::Column::Sha256, Expr::value(file.sha256))
+        .col_expr(
+            dataset_item::Column::SizeBytes,
+            Expr::value(file.size_bytes.cast_signed()),
+        )
+        .col_expr(dataset_item::Column::Notes, Expr::value(json(&file.notes)))
+        .filter(dataset_item::Column::Id.eq(item.0))
+        .exec(tx.connection())
+        .await
+        .doing("give a picture a loss mask")?;
+    touch(tx, id).await?;
+    Ok(AddedItem::Added(self::item(tx, owner, id, item).await?))
+}
+
+async fn with_hash(tx: &Tx, id: DatasetId, sha256: &str) -> Result<Option<Item>> {
+    let same = dataset_item::Entity::find()
+        .filter(dataset_item::Column::DatasetId.eq(id.0))
+        .filter(dataset_item::Column::Sha256.eq(sha256))
+        .one(tx.connection())
+        .await
+        .doing("look for the same picture")?;
+    match same {
+        Some(same) => Ok(Some(to_item(tx, same).await?)),
+        None => Ok(None),
+    }
 }
 
 /// All pictures of a dataset, in the order they were added.

@@ -1,5 +1,7 @@
+use dataset::picture;
 use proptest::prelude::*;
 use protocol::{preset::Preset, recipe::Parameters};
+use sha2::{Digest as _, Sha256};
 
 use super::*;
 use crate::fixture::{BASE, Fixture};
@@ -179,30 +181,132 @@ fn the_alpha_of_a_picture_is_its_mask() {
         .write_to(&mut file, image::ImageFormat::Png)
         .unwrap();
     let normal = picture::normalize(file.get_ref()).unwrap();
-    fixture.drawn.manifest.items[2].sha256 = normal.sha256.clone();
-    let files = |item: &ManifestItem| {
-        if item.sha256 == normal.sha256 {
-            Ok(normal.png.to_vec())
-        } else {
-            fixture.file(item)
-        }
-    };
-    let prepare = |recipe: &Recipe| {
-        let mut go_on = |_| ControlFlow::Continue(());
-        TrainingData::prepare(&BASE, recipe, &fixture.drawn.manifest, &files, &mut go_on).unwrap()
-    };
-    let data = prepare(&fixture.recipe);
+    let data = prepare_with(&mut fixture, &normal.png);
     assert_eq!(batch(&data, &fixture.recipe, 0, 0, &[0]).mask, Vec::<f32>::new());
     let mask = batch(&data, &fixture.recipe, 0, 0, &[0, 2]).mask;
     assert_eq!(mask[..64], [1.0; 64]);
     for row in mask[64..].chunks(8) {
         assert_eq!(row, [0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0]);
     }
-    let without = of(false);
-    assert_eq!(
-        batch(&prepare(&without.recipe), &without.recipe, 0, 0, &[2]).mask,
-        Vec::<f32>::new()
-    );
+    let mut without = of(false);
+    let data = prepare_with(&mut without, &normal.png);
+    assert_eq!(batch(&data, &without.recipe, 0, 0, &[2]).mask, Vec::<f32>::new());
+}
+
+/// With this file in the place of picture 2.
+fn prepare_with(fixture: &mut Fixture, file: &[u8]) -> TrainingData {
+    let sha256 = hex::encode(Sha256::digest(file));
+    fixture.drawn.manifest.items[2].sha256 = sha256.clone();
+    let pictures = |item: &ManifestItem| match item.sha256 == sha256 {
+        true => Ok(file.to_vec()),
+        false => fixture.file(item),
+    };
+    let mut go_on = |_| ControlFlow::Continue(());
+    TrainingData::prepare(
+        &BASE,
+        &fixture.recipe,
+        &fixture.drawn.manifest,
+        &pictures,
+        &mut go_on,
+    )
+    .unwrap()
+}
+
+#[test]
+fn a_mask_picture_is_the_mask_of_its_picture() {
+    let gray = |value: fn(u32) -> u8| {
+        let pixels = image::RgbImage::from_fn(64, 64, |x, y| image::Rgb([value(x), value(x), value(y)]));
+        picture::encode_png(&pixels)
+    };
+    let plain = gray(|at| (3 * at) as u8);
+    // The first quarter counts a third.
+    let mask = gray(|x| if x < 16 { 85 } else { 255 });
+    let masked = picture::with_mask(&plain, &mask).unwrap();
+    let of = |masked_loss, file: &[u8]| {
+        let mut fixture = Fixture::new(|o| o.masked_loss = Some(masked_loss));
+        let data = prepare_with(&mut fixture, file);
+        batch(&data, &fixture.recipe, 0, 0, &[2])
+    };
+    let with = of(true, &masked);
+    for row in with.mask.chunks(8) {
+        for (value, expected) in row
+            .iter()
+            .zip([1.0 / 3.0, 1.0 / 3.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+        {
+            assert!((value - expected).abs() < 1e-6, "{row:?}");
+        }
+    }
+    assert_eq!(with.mask.len(), 64);
+    let mut raised = Fixture::new(|o| {
+        o.masked_loss = Some(true);
+        o.unmasked_weight = Some(0.5);
+    });
+    let data = prepare_with(&mut raised, &masked);
+    let raised = batch(&data, &raised.recipe, 0, 0, &[2]).mask;
+    assert_eq!(raised[..8], [0.5, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]);
+    assert_eq!(of(false, &masked).mask, Vec::<f32>::new());
+    assert_eq!(of(true, &plain).mask, Vec::<f32>::new());
+}
+
+#[test]
+fn half_of_the_views_are_mirrored_with_their_mask() {
+    // Dark at the left, and counted a third there.
+    let gray = |value: fn(u32) -> u8, is_swapped: bool| {
+        let at = |x: u32| if is_swapped { 63 - x } else { x };
+        picture::encode_png(&image::RgbImage::from_fn(64, 64, |x, _| {
+            image::Rgb([value(at(x)); 3])
+        }))
+    };
+    let file = |is_swapped| {
+        let plain = gray(|x| (4 * x) as u8, is_swapped);
+        picture::with_mask(&plain, &gray(|x| if x < 16 { 85 } else { 255 }, is_swapped)).unwrap()
+    };
+    let of = |random_flip, file: &[u8]| {
+        let mut fixture = Fixture::new(|o| {
+            o.masked_loss = Some(true);
+            o.random_flip = Some(random_flip);
+        });
+        let data = prepare_with(&mut fixture, file);
+        (data, fixture)
+    };
+    let (plain, _) = of(false, &file(false));
+    assert!(plain.trained.iter().all(|sample| sample.mirrored.is_none()));
+    let (data, fixture) = of(true, &file(false));
+    let [sample, alone] = [&data.trained[2], &plain.trained[2]];
+    assert_eq!(values(&sample.latents), values(&alone.latents));
+
+    // Mirrored, it is what a mirrored file gives, but for the noise of the encoding.
+    let mirrored = sample.mirrored.as_ref().unwrap();
+    let (swapped, _) = of(false, &file(true));
+    assert_eq!(mirrored.mask, swapped.trained[2].mask);
+    let expected = values(&swapped.trained[2].latents);
+    let distance = |latents: &Tensor| {
+        let differences = values(latents).into_iter().zip(&expected);
+        differences.map(|(a, b)| (a - b).abs()).sum::<f32>()
+    };
+    assert!(distance(&mirrored.latents) < distance(&sample.latents));
+
+    // Which views are is a function of seed, epoch, picture and turn.
+    let masks = || {
+        let of_epoch = |epoch| {
+            let at = Place {
+                step: 0,
+                epoch,
+                n_before: 0,
+            };
+            let views = [View { picture: 2, turn: 0 }];
+            let batch = data.batch(&fixture.recipe, &BASE.text_encoders, at, &views);
+            batch.unwrap().mask
+        };
+        (0..40).map(of_epoch).collect::<Vec<_>>()
+    };
+    let shown = masks();
+    assert_eq!(shown, masks());
+    let n_mirrored = shown
+        .iter()
+        .filter(|mask| **mask == *mirrored.mask.as_ref().unwrap());
+    assert!((10..=30).contains(&n_mirrored.count()));
+    assert!(shown.contains(sample.mask.as_ref().unwrap()));
 }
 
 #[test]

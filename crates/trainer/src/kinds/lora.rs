@@ -143,7 +143,6 @@ pub(super) fn forward<D: TrainingDevice>(
     Pass { layer, x, moment }: Pass<'_, D>,
 ) -> Result<(D::Tensor, Saved<D>), DeviceError> {
     let device = numbers.device;
-    let y = layer.forward(device, x)?;
     let [down, up] = matrices(module, numbers);
     let mut t = match convolution(&module.target) {
         None => device.project(x, down)?,
@@ -153,6 +152,8 @@ pub(super) fn forward<D: TrainingDevice>(
     for mask in &masks {
         t = mask.apply(device, &t)?;
     }
+    // Last, so that the sum finds it in the cache.
+    let y = layer.forward(device, x)?;
     let y = device.add_projected(y, &t, up, scale(module))?;
     let x = x.clone();
     Ok((y, Saved { x, t, masks }))
@@ -166,27 +167,27 @@ pub(super) fn backward<D: TrainingDevice>(
     gradients: &mut D::Buffer,
 ) -> Result<Option<D::Tensor>, DeviceError> {
     let (device, scale) = (numbers.device, scale(module));
-    let dx = passed
-        .wants_input
-        .then(|| passed.layer.grad(device, dy, &saved.x))
-        .transpose()?;
     let [down, up] = matrices(module, numbers);
     let mut dt = device.project_grad(dy, up, scale)?;
     for mask in saved.masks.iter().rev() {
         dt = mask.apply(device, &dt)?;
     }
     device.add_matrix_grad(gradients, up.place, dy, &saved.t, scale)?;
-    match convolution(&module.target) {
-        None => {
-            device.add_matrix_grad(gradients, down.place, &dt, &saved.x, 1.0)?;
-            dx.map(|dx| device.add_project_grad(dx, &dt, down)).transpose()
-        }
-        Some(geometry) => {
-            device.add_kernel_grad(gradients, down.place, &dt, &saved.x, geometry)?;
-            dx.map(|dx| device.add_convolve_grad(dx, &dt, down, geometry))
-                .transpose()
-        }
+    let convolution = convolution(&module.target);
+    match convolution {
+        None => device.add_matrix_grad(gradients, down.place, &dt, &saved.x, 1.0)?,
+        Some(geometry) => device.add_kernel_grad(gradients, down.place, &dt, &saved.x, geometry)?,
     }
+    if !passed.wants_input {
+        return Ok(None);
+    }
+    // Last, so that the sum finds it in the cache.
+    let dx = passed.layer.grad(device, dy, &saved.x)?;
+    let dx = match convolution {
+        None => device.add_project_grad(dx, &dt, down)?,
+        Some(geometry) => device.add_convolve_grad(dx, &dt, down, geometry)?,
+    };
+    Ok(Some(dx))
 }
 
 pub(super) fn change(module: &Module, values: &[f32]) -> candle_core::Result<LoraModule> {

@@ -111,7 +111,7 @@ pub(super) fn dataset(facts: &Facts<'_>) -> Json {
             "img_count": folder.items.len(),
             "num_repeats": folder.repeats,
             "color_aug": false,
-            "flip_aug": false,
+            "flip_aug": p.random_flip,
             "random_crop": false,
             "shuffle_caption": p.shuffle_tags,
             "keep_tokens": rules.n_kept_tags(),

@@ -71,7 +71,7 @@ pub enum TrainError {
          was merged or converted badly"
     )]
     BrokenBase {
-        /// `loss` or `gradient`.
+        /// `loss`, `gradient` or `validation loss`.
         what: &'static str,
     },
     /// The recipe's resolution cannot be rendered.

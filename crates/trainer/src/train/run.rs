@@ -215,12 +215,16 @@ impl<'a, D: TrainingDevice> Run<'a, D> {
         Ok(pass)
     }
 
+    /// Whether the network leaves the base as it is: every LoRA begins with zeros at its end, unless it begins as another.
+    pub(super) fn changes_nothing(&self) -> bool {
+        self.progress.step == 0 && self.job.start_from.is_none()
+    }
+
     fn check_finite(&self, what: &'static str, value: f64, batches: &[Vec<View>]) -> Result<(), TrainError> {
         if value.is_finite() {
             return Ok(());
         }
-        // Every LoRA begins with zeros at its end.
-        if self.progress.step == 0 {
+        if self.changes_nothing() {
             return Err(TrainError::BrokenBase { what });
         }
         let members = batches.iter().flatten();

@@ -1,10 +1,11 @@
 use candle_core::{DType, Tensor};
-use diffusion::device::HOST;
+use diffusion::{base::export_built_in, device::HOST};
 use protocol::{
     agent::Report,
     event::StepMetrics,
     parameters::{LossKind, Optimizer, ParameterOverrides, TimestepDistribution},
 };
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use super::*;
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
     optimizers::OptimizerConfig,
     origin::Training,
     seeds,
+    tensor_file::{Precision, TensorFile, write_atomically},
 };
 
 mod targets;
@@ -358,6 +360,90 @@ fn stops_at_a_loss_that_is_not_finite_and_names_the_last_good_checkpoint() {
     assert!(err.to_string().contains("lower the learning rate"), "{err}");
     assert_eq!(steps(&events).len(), 0);
     assert_eq!(written(&events).len(), 0, "nothing of a broken training is kept");
+}
+
+/// A file of which each number is finite, and nothing is that is computed with them.
+#[test]
+fn a_broken_base_is_not_taken_for_a_broken_training() {
+    let fixture = Fixture::new(|_| ());
+    let folder = tempfile::tempdir().unwrap();
+    let base = folder.path().join("base");
+    export_built_in("tiny-xl", &base).unwrap();
+    let unet = base.join("unet/diffusion_pytorch_model.safetensors");
+    let bytes = std::fs::read(&unet).unwrap();
+    let read = SafeTensors::deserialize(&bytes).unwrap();
+    let huge = 3e38_f32.to_le_bytes();
+    let tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = read
+        .tensors()
+        .into_iter()
+        .map(|(name, view)| {
+            let shape = view.shape().to_vec();
+            if name == "conv_out.weight" {
+                let n = shape.iter().product();
+                let data = std::iter::repeat_n(huge, n).flatten().collect();
+                (name, Dtype::F32, shape, data)
+            } else {
+                (name, view.dtype(), shape, view.data().to_vec())
+            }
+        })
+        .collect();
+    let views = tensors.iter().map(|(name, dtype, shape, data)| {
+        let view = TensorView::new(*dtype, shape.clone(), data).unwrap();
+        (name.as_str(), view)
+    });
+    std::fs::write(&unet, safetensors::serialize(views, None).unwrap()).unwrap();
+    let base = BaseModel::load(&base).unwrap();
+    let job = TrainJob {
+        recipe: &fixture.recipe,
+        base: &base,
+        manifest: &fixture.drawn.manifest,
+        pictures: &|item| fixture.file(item),
+        folder: folder.path(),
+        start_from: None,
+        resume_from: None,
+    };
+    let err = train(&job, |_| (), || None).unwrap_err();
+    assert!(matches!(err, TrainError::BrokenBase { .. }), "{err}");
+    let words =
+        "the base model is broken: with a LoRA that changes nothing yet, its validation loss is not finite";
+    assert!(err.to_string().starts_with(words), "{err}");
+}
+
+/// The base is whole; what the training begins with is not nothing.
+#[test]
+fn a_lora_to_begin_with_that_breaks_everything_is_not_blamed_on_the_base() {
+    let fixture = Fixture::new(|_| ());
+    let folder = tempfile::tempdir().unwrap();
+    let targets = BASE.unet.config().lora_targets();
+    let mut random = seeds::random(format_args!("any"));
+    let mut network = LoraNetwork::new(targets, fixture.recipe.rank(), 4.0, &mut random);
+    network.values_mut().fill(1e30);
+    let lora = folder.path().join("lora.safetensors");
+    let tensors = network.file_tensors().unwrap();
+    let file = TensorFile::new(&tensors, Precision::F32);
+    write_atomically(&lora, |out| file.write(&Default::default(), out)).unwrap();
+    let job = TrainJob {
+        recipe: &fixture.recipe,
+        base: &BASE,
+        manifest: &fixture.drawn.manifest,
+        pictures: &|item| fixture.file(item),
+        folder: folder.path(),
+        start_from: Some(&lora),
+        resume_from: None,
+    };
+    let mut events = Vec::new();
+    let err = train(&job, |event| events.push(event), || None).unwrap_err();
+    assert!(matches!(err, TrainError::NotFinite { step: 1, .. }), "{err}");
+    // A number that is not one is told in words.
+    let told = events.iter().any(|event| match event {
+        TrainEvent::Report(Report::Log { message, .. }) => {
+            message.starts_with("the validation loss after step 0 is not finite")
+        }
+        _ => false,
+    });
+    assert!(told, "{events:?}");
+    let is_number = |event: &TrainEvent| matches!(event, TrainEvent::Report(Report::ValidationLoss { .. }));
+    assert!(!events.iter().any(is_number), "{events:?}");
 }
 
 #[test]

@@ -43,7 +43,7 @@ export function Dropzone({ uploads, large, onFiles, onCancel, onRetry, onDismiss
             <p className="font-medium">Drop pictures, captions, folders or zips anywhere on this page</p>
             <p className="text-muted text-xs">
               PNG, JPEG, WebP and other pictures of at least 64 px; a <code>.txt</code> of the same name is
-              its caption
+              its caption, a picture <code>…-masklabel.png</code> its loss mask
             </p>
           </div>
           <Button variant={large ? "primary" : "outline"} onClick={() => input.current?.click()}>

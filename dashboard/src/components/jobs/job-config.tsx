@@ -2,9 +2,11 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { fields } from "~/api/fields";
+import { modelsQuery } from "~/api/queries";
 import { providersQuery } from "~/api/spend";
 import type { Job } from "~/api/types";
 import { promptOf, settingsOf } from "~/components/new-job/samples/samples";
+import { titleOf } from "~/components/new-job/start-from";
 import { providerName } from "~/components/spend/provider-name";
 import { Property } from "~/components/ui/misc";
 import { Panel } from "~/components/ui/panel";
@@ -19,6 +21,11 @@ export function JobConfig({ job }: { job: Job }) {
       <Panel title="Job">
         <dl>
           <Property name="Base model">{recipe.base_model}</Property>
+          {recipe.start_from && (
+            <Property name="Started from">
+              <StartedFrom version={recipe.start_from} />
+            </Property>
+          )}
           <Property name="Trigger word">{recipe.trigger_word || "none"}</Property>
           <Property name="Preset">{formatName(recipe.preset)}</Property>
           <Property name="Engine">{formatName(recipe.engine)}</Property>
@@ -72,6 +79,23 @@ export function JobConfig({ job }: { job: Job }) {
         </Panel>
       )}
     </div>
+  );
+}
+
+/** The LoRA that the training went on from; it may have been deleted since. */
+function StartedFrom({ version: id }: { version: string }) {
+  const { data: models } = useQuery(modelsQuery());
+  const version = models?.flatMap(({ versions }) => versions).find((one) => one.id === id);
+  if (!version) return <code className="wrap-anywhere font-mono text-xs">{id}</code>;
+  return (
+    <Link
+      to="/models/$modelId"
+      params={{ modelId: version.model_id }}
+      search={{ version: version.version }}
+      className="text-accent underline underline-offset-2"
+    >
+      {titleOf(version)}
+    </Link>
   );
 }
 

@@ -46,7 +46,15 @@ function SavePreset({ job }: { job: Job }) {
     >
       <Field label="Name of the preset" help="Keeps what differs from the preset of this job." error={error}>
         {(control) => (
-          <Input {...control} value={name} maxLength={80} onChange={({ target }) => setName(target.value)} />
+          <Input
+            {...control}
+            value={name}
+            maxLength={80}
+            onChange={({ target }) => {
+              setName(target.value);
+              save.reset();
+            }}
+          />
         )}
       </Field>
       <Button type="submit" className="self-start" disabled={name.trim() === "" || save.isPending}>

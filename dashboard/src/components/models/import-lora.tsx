@@ -13,6 +13,7 @@ import { Progress } from "~/components/ui/progress";
 import { Select } from "~/components/ui/select";
 import { announce } from "~/components/ui/toast";
 import { formatBytes, formatSentence } from "~/lib/format";
+import { stillWrong } from "~/lib/still-wrong";
 import { useDraft } from "~/lib/use-draft";
 
 interface Props {
@@ -38,6 +39,9 @@ export function ImportLora({ open, onOpenChange, ...files }: Props) {
   );
 }
 
+/** What a file holds is judged for base models of a size. */
+const BESIDE = { file: ["base_model"], config: ["base_model"], allow_partial: ["base_model"] };
+
 interface FormProps extends Pick<Props, "file" | "config" | "onFiles"> {
   onClose: () => void;
 }
@@ -59,7 +63,13 @@ function Form({ file, config, onFiles, onClose }: FormProps) {
   const sent = useImportLora();
   // What was wrong with another file says nothing of this one.
   const error = sent.variables?.wanted.file === file ? sent.error : null;
-  const errors = error instanceof ProblemError ? error.fields : {};
+  const refused = error instanceof ProblemError ? error.fields : {};
+  const errors = stillWrong(
+    refused,
+    sent.variables?.wanted,
+    sent.variables && { ...sent.variables.wanted, ...draft.values, base_model },
+    BESIDE,
+  );
   const partial = errors.allow_partial?.replace(/; set it to `true` to use the rest$/, "");
   const isReady = file !== null && !sent.isPending && (!partial || agreed === file);
   const submit = (event: FormEvent) => {
@@ -141,7 +151,7 @@ function Form({ file, config, onFiles, onClose }: FormProps) {
           </label>
         </div>
       )}
-      {error && Object.keys(errors).length === 0 && (
+      {error && Object.keys(refused).length === 0 && (
         <p role="alert" className="text-bad">
           {formatSentence(describeError(error))}
         </p>

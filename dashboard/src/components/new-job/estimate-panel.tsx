@@ -18,9 +18,15 @@ interface Props {
 
 export function EstimatePanel({ dataset, estimate, problem, rented, children }: Props) {
   return (
-    <Panel title="This job">
-      {dataset && <Mosaic urls={dataset.preview_urls} className="mb-2" />}
-      <div aria-live="polite">
+    // Beside the form it is as tall as the window at most, so that the button stays in view.
+    <Panel
+      title="This job"
+      className="flex flex-col min-[60rem]:max-h-[calc(100dvh-2.5rem)]"
+      bodyClassName="flex min-h-0 flex-col p-3"
+    >
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard */}
+      <div aria-live="polite" tabIndex={0} className="-outline-offset-2 min-h-0 overflow-y-auto">
+        {dataset && <Mosaic urls={dataset.preview_urls} className="mb-2" />}
         {estimate ? (
           <dl>
             <Property name="Trained on">{count(estimate.n_train_items, "picture")}</Property>
@@ -45,7 +51,7 @@ export function EstimatePanel({ dataset, estimate, problem, rented, children }: 
           <p className="py-2 text-muted">{problem ?? "Choose a dataset and a base model."}</p>
         )}
       </div>
-      <div className="mt-3">{children}</div>
+      <div className="mt-3 shrink-0">{children}</div>
     </Panel>
   );
 }

@@ -9,7 +9,7 @@ interface Props {
   onChange: (family: Family | "") => void;
 }
 
-const TITLES: Record<Family, string> = {
+export const FAMILY_TITLES: Record<Family, string> = {
   tiny: "tiny-xl",
   sdxl: "SDXL 1.0",
   illustrious: "Illustrious",
@@ -21,16 +21,16 @@ const TITLES: Record<Family, string> = {
 
 export function FamilyField({ base, value, onChange }: Props) {
   // The numbers for a tiny model fit no other, and those of others do not fit it.
-  const known = (Object.keys(TITLES) as Family[]).filter((family) =>
+  const known = (Object.keys(FAMILY_TITLES) as Family[]).filter((family) =>
     base?.class === "tiny" ? family === "tiny" : family !== "tiny",
   );
   return (
     <Field
       label="Settings for"
-      className="mt-4 sm:max-w-1/2 sm:pr-2"
+      className="mt-4 @lg:max-w-1/2 @lg:pr-2"
       help={
         base && value === ""
-          ? `Recognized as ${TITLES[base.family]}, because ${base.family_reason}.`
+          ? `Recognized as ${FAMILY_TITLES[base.family]}, because ${base.family_reason}.`
           : "Chosen by hand, in place of what the base was recognized as."
       }
     >
@@ -41,7 +41,7 @@ export function FamilyField({ base, value, onChange }: Props) {
           value={value || (base?.family ?? null)}
           onValueChange={(family) => onChange(family === base?.family ? "" : family)}
           placeholder="Choose a base model first"
-          options={known.map((family) => ({ value: family, label: TITLES[family] }))}
+          options={known.map((family) => ({ value: family, label: FAMILY_TITLES[family] }))}
         />
       )}
     </Field>

@@ -14,6 +14,7 @@ const values: Values = {
   trigger_word: " ",
   priority: "-3",
   sample_prompts: "one\n\n two \n",
+  start_from: "",
   n_epochs: "",
   parameters: {
     rank: "8",
@@ -183,10 +184,10 @@ test("makes no request while something is missing or wrong", () => {
   expect(toRequest({ ...values, n_epochs: "0" })).toBeNull();
 });
 
-test("sends a length in epochs and a family only when they were chosen", () => {
-  expect(toRequest(values)).not.toHaveProperty("n_epochs");
-  expect(toRequest({ ...values, n_epochs: "10", family: "pony" })).toMatchObject({
-    n_epochs: 10,
-    family: "pony",
-  });
+test("sends a length in epochs, a family and a LoRA to start from only when they were chosen", () => {
+  for (const name of ["n_epochs", "family", "start_from"]) {
+    expect(toRequest(values)).not.toHaveProperty(name);
+  }
+  const chosen = { n_epochs: 10, family: "pony", start_from: "v" } as const;
+  expect(toRequest({ ...values, ...chosen, n_epochs: "10" })).toMatchObject(chosen);
 });

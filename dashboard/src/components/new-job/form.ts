@@ -28,6 +28,8 @@ export interface Values {
   sample_prompts: string;
   /** Previews with settings of their own; none in what was kept before there were any. */
   samples?: SampleDraft[];
+  /** Id of the model version that the training goes on from; empty for none. */
+  start_from: string;
   /** Length in epochs, as it was typed; empty if views or steps say it. */
   n_epochs: string;
   /** What differs from the preset, as it was typed. */
@@ -109,6 +111,7 @@ export function toRequest(values: Values): CreateJob | null {
     ...(values.n_epochs !== "" && { n_epochs: Number(values.n_epochs) }),
     parameters,
     sample_prompts,
+    ...(values.start_from && { start_from: values.start_from }),
   };
 }
 

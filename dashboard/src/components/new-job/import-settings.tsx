@@ -6,8 +6,9 @@ import { useReadRecipe } from "~/api/recipes";
 import type { ImportedRecipe } from "~/api/types";
 import { Button } from "~/components/ui/button";
 import { Dialog } from "~/components/ui/dialog";
-import { Field, Textarea } from "~/components/ui/field";
+import { FILE, Field, Textarea } from "~/components/ui/field";
 import { announce } from "~/components/ui/toast";
+import { cn } from "~/lib/cn";
 import { formatSentence } from "~/lib/format";
 import { LeftOutList } from "./left-out";
 
@@ -60,7 +61,7 @@ function Form({ onImport }: Props) {
           <input
             type="file"
             aria-label="Choose a file"
-            className="max-w-56 text-xs"
+            className={cn(FILE, "max-w-60 text-xs")}
             onChange={async ({ target }) => change((await target.files?.[0]?.text()) ?? "")}
           />
         }

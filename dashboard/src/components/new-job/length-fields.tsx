@@ -3,6 +3,7 @@ import type { JobEstimate, Parameters } from "~/api/types";
 import { Field, Input } from "~/components/ui/field";
 import { epochsError, lengthOf, type Values } from "./form";
 import { PARAMETERS, parameterError, withParameter } from "./parameters";
+import { Reset } from "./reset";
 
 interface Props {
   values: Values;
@@ -50,10 +51,22 @@ export function LengthFields({ values, preset, estimate, errors, onChange }: Pro
     const isPreset = unit === "n_views" && preset !== undefined && to === String(preset.n_views);
     onChange({ n_epochs: "", parameters: isPreset ? others : withParameter(others, unit, to) });
   };
+  const usual = preset && (preset.n_views > 0 ? `${preset.n_views} views` : `${preset.n_steps} steps`);
+  const reset = usual && (
+    <Reset
+      to={usual}
+      onReset={() =>
+        onChange({
+          n_epochs: "",
+          parameters: withParameter(withParameter(typed, "n_steps", undefined), "n_views", undefined),
+        })
+      }
+    />
+  );
   const unit = (name: Unit, label: string) => (
     <Field
       label={label}
-      aside={own[name] === undefined && shown[name] !== "" ? "follows" : undefined}
+      aside={own[name] === undefined ? shown[name] !== "" && "follows" : reset}
       error={error(name) ?? errors[name === "n_epochs" ? name : `parameters.${name}`]}
       help={HELP[name]}
     >
@@ -71,11 +84,11 @@ export function LengthFields({ values, preset, estimate, errors, onChange }: Pro
   return (
     <fieldset className="mb-5 min-w-0">
       <legend className="mb-1 font-medium">Length</legend>
-      <div className="grid gap-x-4 gap-y-3 rounded-lg border p-3 sm:grid-cols-3">
+      <div className="grid gap-x-4 gap-y-3 rounded-lg border p-3 @lg:grid-cols-3">
         {unit("n_views", "Views")}
         {unit("n_steps", "Steps")}
         {unit("n_epochs", "Epochs")}
-        <p className="text-muted text-xs sm:col-span-3">
+        <p className="text-muted text-xs @lg:col-span-3">
           Enter any one of the three. {why} {when}
         </p>
       </div>

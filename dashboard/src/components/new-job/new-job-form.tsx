@@ -14,10 +14,19 @@ import { OptimizerArguments } from "./optimizer-arguments";
 import { OwnPresets } from "./own-presets";
 import { ParameterField } from "./parameter-field";
 import { ParameterGroups } from "./parameter-groups";
-import { BASICS, type Engine, lack, type ParameterName, toText, withParameter } from "./parameters";
+import {
+  BASICS,
+  type Engine,
+  isChanged,
+  lack,
+  type ParameterName,
+  presetText,
+  withParameter,
+} from "./parameters";
 import { PresetCards } from "./preset-cards";
 import { Questions } from "./questions";
 import { SampleFields } from "./samples/sample-fields";
+import { StartFromField } from "./start-from-field";
 
 /** What each engine is, for somebody who has to choose. */
 const ENGINES: Record<Engine, string> = {
@@ -59,10 +68,11 @@ export function NewJobForm(props: Props) {
       <OptimizerArguments
         key={name}
         optimizer={values.parameters.optimizer ?? preset?.parameters.optimizer ?? ""}
-        text={values.parameters[name] ?? toText(preset?.parameters[name] ?? [])}
+        text={values.parameters[name] ?? presetText(name, preset?.parameters[name])}
+        preset={presetText(name, preset?.parameters[name])}
         disabled={lack(name, values.engine) !== undefined}
         error={errors[`parameters.${name}`] && formatSentence(errors[`parameters.${name}`] ?? "")}
-        onChange={(text) => set(name, text === toText(preset?.parameters[name] ?? []) ? undefined : text)}
+        onChange={(text) => set(name, isChanged(name, text, preset?.parameters[name]) ? text : undefined)}
       />
     ) : (
       <ParameterField
@@ -77,9 +87,9 @@ export function NewJobForm(props: Props) {
     );
 
   return (
-    <div className="flex min-w-0 flex-col gap-7">
+    <div className="@container flex min-w-0 flex-col gap-7">
       <Section title="Data and model">
-        <div className="grid gap-4 sm:grid-cols-2">
+        <div className="grid gap-4 @lg:grid-cols-2">
           <Field
             label="Dataset"
             error={errors.dataset_id}
@@ -149,7 +159,7 @@ export function NewJobForm(props: Props) {
         )}
       </Section>
       <Section title="Naming">
-        <div className="grid gap-4 sm:grid-cols-2">
+        <div className="grid gap-4 @lg:grid-cols-2">
           <Field label="Name" error={errors.name} help={fields.CreateJob.name.description}>
             {(control) => (
               <Input {...control} {...text("name")} maxLength={fields.CreateJob.name.maxLength} required />
@@ -172,7 +182,7 @@ export function NewJobForm(props: Props) {
           errors={errors}
           onChange={onChange}
         />
-        <div className="grid gap-x-4 gap-y-5 sm:grid-cols-2 xl:grid-cols-3">
+        <div className="grid gap-x-4 gap-y-5 @lg:grid-cols-2 @min-[44rem]:grid-cols-3">
           <Field label="Engine" error={errors.engine} help={fields.CreateJob.engine.description}>
             {(control) => (
               <Select
@@ -196,14 +206,36 @@ export function NewJobForm(props: Props) {
           onChange={onChange}
           errors={errors}
         />
-        <ParameterGroups typed={values.parameters} errors={errors}>
+        <ParameterGroups
+          typed={values.parameters}
+          preset={preset?.parameters}
+          errors={errors}
+          extras={[
+            {
+              group: "network",
+              label: "Start from",
+              isChanged: values.start_from !== "",
+              isWrong: errors.start_from !== undefined,
+              field: (
+                <StartFromField
+                  key="start_from"
+                  base={bases.find(({ name }) => name === values.base_model)}
+                  bases={bases}
+                  value={values.start_from}
+                  error={errors.start_from}
+                  onChange={(start_from) => onChange({ start_from })}
+                />
+              ),
+            },
+          ]}
+        >
           {parameter}
         </ParameterGroups>
       </Section>
       <Section title="Scheduling">
         <Field
           label="Priority"
-          className="sm:max-w-1/2 sm:pr-2"
+          className="@lg:max-w-1/2 @lg:pr-2"
           error={priorityError(values.priority) ?? errors.priority}
           help={fields.CreateJob.priority.description}
         >

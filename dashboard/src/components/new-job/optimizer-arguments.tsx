@@ -2,17 +2,20 @@
 import { Field, Input } from "~/components/ui/field";
 import { formatParameter } from "~/lib/format";
 import { type Argument, listed, PARAMETERS } from "./parameters";
+import { Reset } from "./reset";
 
 interface Props {
   optimizer: string;
   /** As in its hyperparameter: `d_coef=2, safeguard_warmup=true`. */
   text: string;
+  /** The preset's. */
+  preset: string;
   disabled: boolean;
   error: string | undefined;
   onChange: (text: string) => void;
 }
 
-export function OptimizerArguments({ optimizer, text, disabled, error, onChange }: Props) {
+export function OptimizerArguments({ optimizer, text, preset, disabled, error, onChange }: Props) {
   const known = PARAMETERS.optimizer_arguments.items?.[optimizer] ?? [];
   const said = new Map(listed(text).map(split));
   const names = new Set(known.map(({ name }) => name));
@@ -26,14 +29,19 @@ export function OptimizerArguments({ optimizer, text, disabled, error, onChange 
   };
   if (known.length === 0 && strange.length === 0) return null;
   return (
-    <fieldset className="min-w-0 sm:col-span-2 xl:col-span-3">
+    <fieldset className="min-w-0 @lg:col-span-2 @min-[44rem]:col-span-3">
       <legend className="mb-1 font-medium">Optimizer arguments</legend>
+      {text !== preset && (
+        <p className="mb-2 text-xs">
+          <Reset to={preset || "none"} onReset={() => onChange(preset)} />
+        </p>
+      )}
       {error && (
         <p role="alert" className="mb-2 text-bad text-xs">
           {error}
         </p>
       )}
-      <div className="grid gap-x-4 gap-y-3 sm:grid-cols-2 xl:grid-cols-3">
+      <div className="grid gap-x-4 gap-y-3 @lg:grid-cols-2 @min-[44rem]:grid-cols-3">
         {known.map((argument) => (
           <Field key={argument.name} label={argument.name} help={argument.help}>
             {(control) => (

@@ -6,9 +6,12 @@ import { ownPresetsQuery, useDeletePreset, useSavePreset } from "~/api/recipes";
 import type { OwnPreset } from "~/api/types";
 import { Button } from "~/components/ui/button";
 import { Confirm } from "~/components/ui/confirm";
+import { FILE } from "~/components/ui/field";
 import { announce, announceError } from "~/components/ui/toast";
+import { cn } from "~/lib/cn";
 import { formatName } from "~/lib/format";
 import { saveFile } from "~/lib/save-file";
+import { FAMILY_TITLES } from "./family-field";
 import { presetFile, readPresetFile } from "./preset-file";
 
 interface Props {
@@ -40,7 +43,7 @@ export function OwnPresets({ onChoose }: Props) {
               <span className="wrap-anywhere min-w-0 flex-1">
                 {preset.name}
                 <span className="block text-muted text-xs">
-                  {formatName(preset.preset)}, {formatName(preset.family)}
+                  {formatName(preset.preset)}, {FAMILY_TITLES[preset.family]}
                 </span>
               </span>
               <Button size="sm" onClick={() => onChoose(preset)}>
@@ -78,7 +81,7 @@ export function OwnPresets({ onChoose }: Props) {
         <input
           type="file"
           accept=".json,application/json"
-          className="max-w-56"
+          className={cn(FILE, "max-w-60")}
           onChange={({ target }) => {
             void bringIn(target.files?.[0]);
             target.value = "";

@@ -1,18 +1,19 @@
 // One hyperparameter: label, help and range from the server's documentation, value from the preset, and why.
-import { RotateCcw } from "lucide-react";
 import { Field, Input } from "~/components/ui/field";
 import { Select } from "~/components/ui/select";
 import { formatName, formatSentence } from "~/lib/format";
 import {
   type Engine,
+  isChanged,
   lack,
   PARAMETERS,
   type ParameterName,
   type ParameterValue,
   parameterError,
+  presetText,
   range,
-  toText,
 } from "./parameters";
+import { Reset } from "./reset";
 
 interface Props {
   name: ParameterName;
@@ -28,9 +29,9 @@ interface Props {
 const SWITCH = ["false", "true"];
 
 export function ParameterField({ name, engine, preset, override, serverError, onChange }: Props) {
-  const { options, type, default: standard } = PARAMETERS[name];
-  const base = toText(preset ?? (standard as ParameterValue | undefined) ?? "");
-  const changed = override !== undefined && override !== base;
+  const { options, type } = PARAMETERS[name];
+  const base = presetText(name, preset);
+  const changed = isChanged(name, override, preset);
   const set = (text: string) => onChange(text === base ? undefined : text);
   const missing = lack(name, engine);
   const words = type === "boolean" ? SWITCH : options;
@@ -40,18 +41,7 @@ export function ParameterField({ name, engine, preset, override, serverError, on
       help={<Help name={name} base={shown(type, base)} />}
       error={(override !== undefined && parameterError(name, override)) || serverError}
       aside={
-        changed ? (
-          <button
-            type="button"
-            onClick={() => onChange(undefined)}
-            className="inline-flex items-center gap-1 rounded-sm text-accent underline-offset-2 hover:underline"
-          >
-            <RotateCcw aria-hidden className="size-3" />
-            Preset: {shown(type, base)}
-          </button>
-        ) : (
-          missing
-        )
+        changed ? <Reset to={shown(type, base) || "none"} onReset={() => onChange(undefined)} /> : missing
       }
     >
       {(control) =>

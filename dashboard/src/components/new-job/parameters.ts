@@ -75,6 +75,20 @@ export function toText(value: ParameterValue): string {
   return Array.isArray(value) ? value.join(", ") : formatParameter(value);
 }
 
+/** The preset's value as it stands in its field; the default before there is a preset. */
+export function presetText(name: ParameterName, preset: ParameterValue | undefined): string {
+  return toText(preset ?? (PARAMETERS[name].default as ParameterValue | undefined) ?? "");
+}
+
+/** Whether what was typed differs from the preset. */
+export function isChanged(
+  name: ParameterName,
+  typed: string | undefined,
+  preset: ParameterValue | undefined,
+): boolean {
+  return typed !== undefined && typed !== presetText(name, preset);
+}
+
 /** The value of what was typed, once it was checked. */
 export function toValue(name: ParameterName, text: string): ParameterValue {
   switch (PARAMETERS[name].type) {

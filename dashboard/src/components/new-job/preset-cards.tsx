@@ -15,7 +15,7 @@ export function PresetCards({ presets, value, onChange }: Props) {
   return (
     <fieldset>
       <legend className="sr-only">Preset</legend>
-      <div className="grid gap-2 sm:grid-cols-3">
+      <div className="grid gap-2 @xl:grid-cols-3">
         {presets.map((info) => {
           const Icon = ICONS[info.preset];
           const { n_views, learning_rate, rank } = info.parameters;

@@ -10,7 +10,7 @@ interface Props {
 
 export function Questions({ questions, answers, onAnswer }: Props) {
   return (
-    <div className="mt-4 grid gap-4 sm:grid-cols-2">
+    <div className="mt-4 grid gap-4 @lg:grid-cols-2">
       {questions.map((question) => {
         const chosen = answers[question.text] ?? 0;
         return (

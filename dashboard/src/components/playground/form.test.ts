@@ -8,8 +8,8 @@ import {
   nextSeed,
   offered,
   reaching,
+  refusedStill,
   sizes,
-  stillWrong,
   toRequests,
   withLora,
 } from "./form";
@@ -122,11 +122,14 @@ test("a slider reaches what a picture was made with", () => {
 test("what was wrong with a field is said until the field changes", () => {
   const sent = toRequests(values);
   const errors = { prompt: "must have at most 4000 characters", "loras[0].weight": "is too large" };
-  expect(stillWrong(errors, sent, toRequests({ ...values, n_steps: 9 }))).toEqual(errors);
-  expect(stillWrong(errors, sent, toRequests({ ...values, prompt: "zora" }))).toEqual({
+  expect(refusedStill(errors, sent, toRequests({ ...values, n_steps: 9 }))).toEqual(errors);
+  expect(refusedStill(errors, sent, toRequests({ ...values, prompt: "zora" }))).toEqual({
     "loras[0].weight": "is too large",
   });
   const lighter = toRequests({ ...values, loras: [{ id: "a", weight: 0.1 }] });
-  expect(stillWrong(errors, sent, lighter)).toEqual({ prompt: errors.prompt });
-  expect(stillWrong(errors, undefined, sent)).toEqual(errors);
+  expect(refusedStill(errors, sent, lighter)).toEqual({ prompt: errors.prompt });
+  for (const change of [{ literal: true }, { base_model: "noob" }]) {
+    expect(refusedStill(errors, sent, toRequests({ ...values, ...change }))).not.toHaveProperty("prompt");
+  }
+  expect(refusedStill(errors, undefined, sent)).toEqual(errors);
 });

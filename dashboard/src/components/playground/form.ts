@@ -2,6 +2,7 @@
 import { fields } from "~/api/fields";
 import type { BaseModel, CreateGeneration, ModelVersion, Sampler } from "~/api/types";
 import { atZero, hasTag } from "~/components/prompt/words";
+import { stillWrong } from "~/lib/still-wrong";
 import { parseSeed, randomSeed } from "./seed";
 
 const GENERATION = fields.CreateGeneration;
@@ -159,18 +160,15 @@ export function sizes(native: number): { label: string; width: number; height: n
   ];
 }
 
-/** What was wrong with a request, without the fields that were changed since. */
-export function stillWrong(
+/** Whether a tag names a LoRA follows from these. */
+const OF_PROMPTS = ["literal", "base_model"];
+const BESIDE = { prompt: OF_PROMPTS, negative_prompt: OF_PROMPTS, loras: ["base_model"] };
+
+/** What was wrong with the pictures that were asked for, as far as nothing about it was changed since. */
+export function refusedStill(
   errors: Record<string, string>,
   sent: CreateGeneration[] | undefined,
   now: CreateGeneration[],
 ): Record<string, string> {
-  const before = sent?.at(-1);
-  const after = now.at(-1);
-  if (!before || !after) return errors;
-  const isSame = ([path]: [string, string]) => {
-    const field = path.split(/[.[]/)[0] as keyof CreateGeneration;
-    return JSON.stringify(before[field]) === JSON.stringify(after[field]);
-  };
-  return Object.fromEntries(Object.entries(errors).filter(isSame));
+  return stillWrong(errors, sent?.at(-1), now.at(-1), BESIDE);
 }

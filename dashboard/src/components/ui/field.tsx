@@ -6,6 +6,10 @@ import { formatSentence } from "~/lib/format";
 export const CONTROL =
   "rounded-md border border-line-strong/55 bg-surface text-text placeholder:text-muted transition-colors hover:border-line-strong focus-visible:border-accent focus-visible:outline-offset-0 aria-invalid:border-bad disabled:opacity-50";
 
+/** A browser's own field for a file, in the look of the small buttons. */
+export const FILE =
+  "text-muted file:mr-2 file:h-7 file:cursor-pointer file:rounded-md file:border file:border-line-strong/55 file:border-solid file:bg-surface file:px-2 file:text-text file:text-xs hover:file:bg-hover";
+
 interface Props {
   label: string;
   help?: ReactNode;

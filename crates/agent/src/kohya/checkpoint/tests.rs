@@ -55,7 +55,7 @@ fn checkpoint(folder: &Path) -> PathBuf {
     let (lora, state) = (folder.join("zora-step00000008.safetensors"), folder.join("saved"));
     fs::write(&lora, safetensors()).unwrap();
     fs::create_dir(&state).unwrap();
-    for file in STATE_FILES {
+    for file in STATE_FILES.into_iter().chain(["scheduler.bin"]) {
         fs::write(state.join(file), file).unwrap();
     }
     fs::write(state.join("model.safetensors"), safetensors()).unwrap();
@@ -80,7 +80,7 @@ fn a_state_goes_to_another_folder_as_it_was() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     files.sort();
-    let mut wanted = STATE_FILES;
+    let mut wanted: Vec<_> = STATE_FILES.into_iter().chain(["scheduler.bin"]).collect();
     wanted.sort_unstable();
     assert_eq!(files, wanted);
     assert_eq!(
@@ -225,6 +225,17 @@ fn names_that_leave_the_folder_are_refused() {
         );
         assert!(!folder.path().join("escaped").exists());
     }
+}
+
+#[test]
+fn a_schedule_free_optimizer_has_no_schedule_in_its_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = copy(&checkpoint(folder.path()), |name, content| {
+        (name != "state/scheduler.bin").then(|| (name.to_owned(), content.to_owned()))
+    });
+    let resumed = unpack(&path, &training(), &folder.path().join("resume")).unwrap();
+    assert!(resumed.state.join("optimizer.bin").exists());
+    assert!(!resumed.state.join("scheduler.bin").exists());
 }
 
 #[test]

@@ -17,6 +17,7 @@ fn plan(folder: &Path) -> Plan {
             is_regularization: false,
             caption: Some("zora".into()),
         }],
+        least_alpha: 0,
         picture_folder: folder.join("pictures"),
         output: folder.join("output"),
         logs: folder.join("logs"),
@@ -71,7 +72,25 @@ fn a_transparent_picture_is_laid_on_white() {
     lay_out_pictures(&plan, &|_| source.clone()).unwrap();
     let laid = fs::read(plan.picture_folder.join("00000.png")).unwrap();
     assert_ne!(laid, normal.png);
-    assert_eq!(laid, picture::laid_on_white(&normal.png).unwrap());
+    assert_eq!(laid, picture::laid_on_white(&normal.png, 0).unwrap());
+}
+
+#[test]
+fn a_mask_picture_becomes_the_alpha_of_its_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = plan(folder.path());
+    let of = |value: u8| picture::encode_png(&image::RgbImage::from_pixel(64, 64, image::Rgb([value; 3])));
+    let source = folder.path().join("source.png");
+    fs::write(&source, picture::with_mask(&of(200), &of(64)).unwrap()).unwrap();
+    lay_out_pictures(&plan, &|_| source.clone()).unwrap();
+    let laid = fs::read(plan.picture_folder.join("00000.png")).unwrap();
+    assert_eq!(picture::mask_in(&laid), None);
+    let (colors, alpha) = picture::read_masked(&laid).unwrap();
+    // Laid on white once more, as `read_masked` does: 200 · 64/255 + 255 · 191/255.
+    assert_eq!(
+        (colors.get_pixel(5, 5)[0], alpha.unwrap().get_pixel(5, 5)[0]),
+        (241, 64)
+    );
 }
 
 #[test]
@@ -106,6 +125,21 @@ fn a_state_is_handed_over_when_it_is_whole_and_still() {
         state: state.clone(),
     };
     assert_eq!((outputs.look(false), outputs.look(true)), (vec![found], vec![]));
+}
+
+#[test]
+fn a_state_without_a_schedule_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = plan(folder.path());
+    prepare(&plan).unwrap();
+    let mut outputs = Outputs::new(&plan, "zo_ra", 8);
+    let state = plan.output.join("zo_ra-step00000004-state");
+    fs::create_dir(&state).unwrap();
+    for file in STATE_FILES {
+        fs::write(state.join(file), file).unwrap();
+    }
+    fs::write(plan.output.join("zo_ra-step00000004.safetensors"), safetensors()).unwrap();
+    assert_eq!(outputs.look(true).len(), 1);
 }
 
 #[test]

@@ -75,6 +75,33 @@ fn rates_that_were_found_or_differ_by_block_are_told() {
 }
 
 #[test]
+fn the_rate_that_prodigy_found_counts_from_the_first_step() {
+    for optimizer in [Optimizer::Prodigy, Optimizer::ProdigyScheduleFree] {
+        let parameters = Parameters {
+            n_steps: 10,
+            learning_rate: 1.0,
+            optimizer,
+            optimizer_arguments: vec!["d0=0.125".into()],
+            ..Parameters::default()
+        };
+        let mut metrics = Metrics::new(&parameters, 0);
+        let first = metrics.scalar(&scalar("loss/current", 1, 2.0)).unwrap();
+        assert_eq!(first.learning_rate, 0.125, "{optimizer:?}");
+        // As sd-scripts writes them for the schedule-free one with text encoders.
+        for (tag, value) in [
+            ("lr/textencoder", 1.0),
+            ("lr/d*lr", 0.25),
+            ("lr/unet", 1.0),
+            ("lr/d*lr/group1", 0.5),
+        ] {
+            assert!(metrics.scalar(&scalar(tag, 1, value)).is_none());
+        }
+        let second = metrics.scalar(&scalar("loss/current", 2, 2.0)).unwrap();
+        assert_eq!(second.learning_rate, 0.25, "{optimizer:?}");
+    }
+}
+
+#[test]
 fn the_bar_counts_only_without_scalars() {
     let mut metrics = metrics();
     let mut steps = Vec::new();

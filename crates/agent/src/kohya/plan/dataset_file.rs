@@ -52,6 +52,18 @@ struct Subset<'a> {
     random_crop: bool,
 }
 
+/// Tags of a caption that the warm-up has got to when a run goes on, which begins it anew. sd-scripts takes one number for a
+/// folder: that of the average caption.
+fn warm_tags(plan: &Plan, folder: &str, rules: &CaptionRules) -> Option<u16> {
+    let pictures = plan.pictures.iter().filter(|picture| picture.folder() == folder);
+    let captions = pictures.filter_map(|picture| picture.caption.as_deref());
+    let counts: Vec<usize> = captions
+        .filter_map(|caption| rules.n_warm_tags(caption, plan.n_before))
+        .collect();
+    let mean = counts.iter().sum::<usize>().checked_div(counts.len())?;
+    u16::try_from(mean).ok()
+}
+
 pub(super) fn write(request: &Request<'_>, plan: &Plan) -> String {
     let p = request.recipe.parameters();
     let limits = limits(request);
@@ -65,6 +77,8 @@ pub(super) fn write(request: &Request<'_>, plan: &Plan) -> String {
         .collect();
     let subset = |((is_regularization, num_repeats), folder): ((bool, u32), String)| {
         let rules = if is_regularization { &others } else { &subjects };
+        let is_warming = plan.n_before > 0 && plan.n_before < p.token_warmup_steps;
+        let begun_tags = is_warming.then(|| warm_tags(plan, &folder, rules)).flatten();
         let image_dir = match folder.as_str() {
             "" => plan.picture_folder.clone(),
             folder => plan.picture_folder.join(folder),
@@ -84,11 +98,11 @@ pub(super) fn write(request: &Request<'_>, plan: &Plan) -> String {
             caption_dropout_rate: p.caption_dropout,
             caption_dropout_every_n_epochs: p.caption_dropout_every_n_epochs,
             caption_tag_dropout_rate: p.tag_dropout,
-            token_warmup_min: p.token_warmup_min,
+            token_warmup_min: begun_tags.unwrap_or(p.token_warmup_min),
             // It counts the steps of a run, not those before.
             token_warmup_step: p.token_warmup_steps.saturating_sub(plan.n_before),
             color_aug: false,
-            flip_aug: false,
+            flip_aug: p.random_flip,
             random_crop: false,
         }
     };

@@ -5,7 +5,6 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _},
     process::{self, Command},
@@ -14,11 +13,10 @@ use tokio::{
 
 use protocol::environment;
 
-use crate::kohya::{Kohya, failure::Failure, log::Stream, plan::Plan};
-
-/// Variables that the child keeps. By the first, the local provider finds and ends every process of an instance whose
-/// agent was killed. The others configure Python and accelerate.
-const KEPT: [&str; 3] = ["MORPHEUS_INSTANCE", "PYTHONPATH", "ACCELERATE_CONFIG_FILE"];
+use crate::{
+    group::{Group, KEPT},
+    kohya::{Kohya, failure::Failure, log::Stream, plan::Plan},
+};
 
 /// Python on a slow disk.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -47,7 +45,7 @@ pub(super) async fn is_absent(module: &str, kohya: &Kohya) -> bool {
 /// The child. Dropped, its whole group is killed: its data loaders are processes too.
 pub(super) struct Child {
     child: process::Child,
-    group: Option<Pid>,
+    group: Option<Group>,
 }
 
 /// Both streams, in the order of arrival; closed when both are.
@@ -81,7 +79,7 @@ impl Child {
             let python = kohya.python.display();
             Failure::Machine(format!("failed to start `{python}` (--kohya-python): {err}"))
         })?;
-        let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        let group = child.id().map(Group::of);
         let (sender, output) = mpsc::channel(64);
         forward(Stream::Out, child.stdout.take(), sender.clone());
         forward(Stream::Err, child.stderr.take(), sender);
@@ -95,31 +93,23 @@ impl Child {
 
     /// Asks the whole group to end.
     pub(super) fn terminate(&self) {
-        self.signal(Signal::TERM);
+        if let Some(group) = &self.group {
+            group.terminate();
+        }
     }
 
     /// Ends the whole group.
     pub(super) fn kill(&self) {
-        self.signal(Signal::KILL);
-    }
-
-    /// Ends what it left behind, once it is reaped; its number may belong to somebody else later.
-    pub(super) fn end_stragglers(&mut self) {
-        self.kill();
-        self.group = None;
-    }
-
-    fn signal(&self, signal: Signal) {
-        if let Some(group) = self.group {
-            // It may have ended by itself at this moment.
-            let _ = kill_process_group(group, signal);
+        if let Some(group) = &self.group {
+            group.kill();
         }
     }
-}
 
-impl Drop for Child {
-    fn drop(&mut self) {
-        self.kill();
+    /// Ends what it left behind, once it is reaped.
+    pub(super) fn end_stragglers(&mut self) {
+        if let Some(group) = &mut self.group {
+            group.end_stragglers();
+        }
     }
 }
 

@@ -204,6 +204,11 @@ fn tags_come_one_after_the_other() {
         check_draw(&warming, caption, n_steps, &[0.0], expected);
     }
     check_draw(&warming, "a", 0, &[0.0], "a");
+    assert_eq!(
+        [0, 5, 10].map(|n_steps| warming.n_warm_tags(caption, n_steps)),
+        [Some(2), Some(4), Some(6)]
+    );
+    assert_eq!(warming.n_warm_tags("a, b", 5), None);
 }
 
 #[test]

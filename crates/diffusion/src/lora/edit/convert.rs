@@ -1,19 +1,28 @@
 //! A LoRA file under another program's names.
+//!
+//! | | kohya | diffusers | PEFT |
+//! |---|---|---|---|
+//! | LoRA, LoCon | yes | without a core | without a core |
+//! | DoRA of a LoRA | yes | one length per output, of all modules of a part | the same |
+//! | LoHa | yes | no | of all modules |
+//! | LoKr | yes | no | of all modules, if one factor gives all of their shapes |
+//! | what else LyCORIS has | yes | no | no |
+
+mod member;
+mod peft;
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::{EditError, Edited, Factors, Source, metadata, summary};
-use crate::{
-    lora::{names, roles::Role},
-    weights::{Rounding, Stored},
-};
+use self::member::{Member, Strength};
+use super::{EditError, Edited, Source, Summary, metadata};
+use crate::lora::{LoraModule, names};
 
 /// Whose names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Names {
-    /// sd-scripts, ComfyUI, A1111: `lora_unet_….lora_down.weight`, alphas as tensors.
+    /// sd-scripts, LyCORIS, ComfyUI, A1111: `lora_unet_….lora_down.weight`, alphas as tensors.
     Kohya,
     /// diffusers since 0.34: `unet.….lora_A.weight`, alphas in the header (`lora_adapter_metadata`).
     Diffusers,
@@ -46,141 +55,123 @@ pub struct Converted {
     pub config: Option<Value>,
 }
 
-/// Renames all tensors; matrices stay as they are to the bit. Alphas move between tensors and header.
+/// Renames all tensors; their numbers stay as they are to the bit. Alphas move between tensors and header, and DoRA's
+/// lengths get the shape that goes with the names.
 ///
 /// # Errors
-/// If a module is no plain LoRA or has no such name, or PEFT's names are asked for a file with several parts.
+/// If the names cannot hold a module, or have none for it, or PEFT's are asked for a file with several parts.
 pub fn convert(source: &Source, to: Names) -> Result<Converted, EditError> {
-    of_factors(source, to, &source.factors("converted")?)
+    of_modules(source, to, source.lora().modules())
 }
 
 /// With PEFT's names, a file for each part of the model that the LoRA changes, by diffusers' name of the part.
 ///
 /// # Errors
-/// If a module is no plain LoRA, or has no such name.
+/// If PEFT's names cannot hold a module, or have none for it.
 pub fn peft_folders(source: &Source) -> Result<Vec<(&'static str, Converted)>, EditError> {
-    let all = source.factors("converted")?;
     let mut folders = Vec::new();
     for (part, prefix) in PARTS.into_iter().zip(["lora_unet_", "lora_te1_", "lora_te2_"]) {
-        let of_part = all.iter().filter(|(name, _)| name.starts_with(prefix));
-        let of_part: BTreeMap<String, Factors> = of_part
-            .map(|(name, factors)| (name.clone(), factors.clone()))
-            .collect();
+        let all = source.lora().modules().iter();
+        let of_part: Vec<_> = all.filter(|(name, _)| name.starts_with(prefix)).collect();
         if !of_part.is_empty() {
-            folders.push((part, of_factors(source, Names::Peft, &of_part)?));
+            folders.push((part, of_modules(source, Names::Peft, of_part)?));
         }
     }
     Ok(folders)
 }
 
-fn of_factors(
-    source: &Source,
+fn of_modules<'a>(
+    source: &'a Source,
     to: Names,
-    factors: &BTreeMap<String, Factors>,
+    modules: impl IntoIterator<Item = (&'a String, &'a LoraModule)>,
 ) -> Result<Converted, EditError> {
     let mut metadata = metadata::of_one(source, &format!("converted to {}", to.title()));
     metadata.remove(HEADER);
     let mut tensors = BTreeMap::new();
-    let mut configs: BTreeMap<&'static str, Vec<(String, usize, f64)>> = BTreeMap::new();
+    let mut parts: BTreeMap<&'static str, Vec<(String, Member<'a>)>> = BTreeMap::new();
+    let mut strengths: Vec<Strength> = Vec::new();
+    let mut n_modules = 0;
     let mut notes = Notes::default();
-    for module in factors.keys() {
-        let keys = source.keys(module, "converted")?;
-        let (rank, scale) = factors
-            .get(module)
-            .map_or((1, 1.0), |module| (module.rank(), module.scale));
-        let alpha = scale * rank as f64;
-        let diffusers = || {
-            names::kohya_to_diffusers(module).ok_or_else(|| EditError::NoName {
-                path: source.path().to_owned(),
-                module: module.clone(),
-                names: to.title(),
-            })
-        };
-        let prefix = match to {
-            Names::Kohya => module.clone(),
-            Names::Diffusers | Names::Peft => diffusers()?,
-        };
-        let (part, path) = prefix.split_once('.').unwrap_or(("", &prefix));
-        if to != Names::Kohya {
-            let part = PARTS.into_iter().find(|known| *known == part).unwrap_or("unet");
-            configs
-                .entry(part)
-                .or_default()
-                .push((path.to_owned(), rank, alpha));
-        }
-        for (role, key) in keys {
-            let (end, peft_end) = match role {
-                Role::Alpha => continue,
-                Role::Down => ("lora_down", Some("lora_A")),
-                Role::Up => ("lora_up", Some("lora_B")),
-                Role::Mid => ("lora_mid", None),
-                _ => ("", None),
-            };
-            let kind = || EditError::Kind {
-                path: source.path().to_owned(),
-                module: module.clone(),
-                kind: format!("a LoRA with `{key}`"),
-                edit: "converted",
-            };
-            let name = match to {
-                Names::Kohya if end.is_empty() => return Err(kind()),
-                Names::Kohya => format!("{prefix}.{end}.weight"),
-                Names::Diffusers => format!("{prefix}.{}.weight", peft_end.ok_or_else(kind)?),
-                Names::Peft => format!("{WRAPPED}{path}.{}.weight", peft_end.ok_or_else(kind)?),
-            };
-            tensors.insert(name, source.stored(key)?);
-        }
-        let stored = keys.get(&Role::Alpha).map(|key| source.stored(key)).transpose()?;
-        let down = keys.get(&Role::Down).map(|key| source.stored(key)).transpose()?;
-        let rounding = down
-            .and_then(|down| Rounding::of(down.dtype))
-            .unwrap_or(Rounding::F32);
-        let usual = Stored::number(alpha as f32, rounding);
+    for (name, module) in modules {
+        n_modules += 1;
+        let member = Member::new(source, name, module)?;
+        strengths.extend(member.strength);
         if to == Names::Kohya {
-            let is_same = |key: &String| Ok::<_, EditError>(source.read(key)? == [alpha as f32]);
-            let holds = keys.get(&Role::Alpha).map(is_same).transpose()?;
-            if holds != Some(true) {
-                notes.n_alphas_added += 1;
+            for (end, stored) in member.tensors(to)? {
+                tensors.insert(format!("{name}.{end}"), stored);
             }
-            let stored = stored.filter(|_| holds == Some(true));
-            tensors.insert(format!("{prefix}.alpha"), stored.unwrap_or(usual));
-        } else if stored.is_none() {
-            notes.n_without_alpha += 1;
-        } else if stored.is_some_and(|stored| stored != usual) {
-            notes.n_alphas_rounded += 1;
+            if let Some((alpha, is_as_stored)) = member.alpha()? {
+                notes.n_alphas_added += usize::from(!is_as_stored);
+                tensors.insert(format!("{name}.alpha"), alpha);
+            }
+            continue;
         }
+        let Some(theirs) = names::kohya_to_diffusers(name) else {
+            return Err(EditError::NoName {
+                path: source.path().to_owned(),
+                module: name.clone(),
+                names: to.title(),
+            });
+        };
+        let (part, path) = theirs.split_once('.').unwrap_or(("unet", &theirs));
+        let part = PARTS.into_iter().find(|known| *known == part).unwrap_or("unet");
+        let prefix = match to {
+            Names::Peft => format!("{WRAPPED}{path}"),
+            Names::Diffusers | Names::Kohya => theirs.clone(),
+        };
+        for (end, stored) in member.tensors(to)? {
+            tensors.insert(format!("{prefix}.{end}"), stored);
+        }
+        parts.entry(part).or_default().push((path.to_owned(), member));
+    }
+    if let (Names::Peft, Some(second)) = (to, parts.keys().nth(1)) {
+        return Err(EditError::NoName {
+            path: source.path().to_owned(),
+            module: (*second).to_owned(),
+            names: "one PEFT folder, which holds one part of a model",
+        });
+    }
+    let mut configs: BTreeMap<&'static str, Map<String, Value>> = BTreeMap::new();
+    for (part, members) in &parts {
+        let (config, of_config) = peft::config(members, to)?;
+        for ((_, member), strength) in members.iter().zip(of_config) {
+            notes.count(member, strength)?;
+        }
+        configs.insert(*part, config);
     }
     let mut config = None;
     match to {
-        Names::Kohya => metadata::sizes(&mut metadata, factors.values()),
+        Names::Kohya if strengths.is_empty() => {}
+        Names::Kohya => {
+            let ranks = strengths.iter().map(|strength| strength.rank as f64);
+            let alphas = strengths.iter().map(|strength| strength.alpha);
+            metadata::ranks(&mut metadata, ranks, alphas);
+        }
         Names::Diffusers => {
-            let mut header = Map::new();
-            for (part, modules) in &configs {
-                for (key, value) in peft_config(modules) {
-                    header.insert(format!("{part}.{key}"), value);
-                }
-            }
+            let fields = configs.into_iter().flat_map(|(part, config)| {
+                config
+                    .into_iter()
+                    .map(move |(key, value)| (format!("{part}.{key}"), value))
+            });
+            let header: Map<String, Value> = fields.collect();
             metadata.insert(HEADER.to_owned(), Value::Object(header).to_string());
         }
         Names::Peft => {
-            let parts: Vec<&'static str> = configs.keys().copied().collect();
-            if let [_, other, ..] = parts[..] {
-                return Err(EditError::NoName {
-                    path: source.path().to_owned(),
-                    module: other.to_owned(),
-                    names: "one PEFT folder, which holds one part of a model",
-                });
-            }
-            let modules = configs.values().next().map(Vec::as_slice).unwrap_or_default();
-            config = Some(Value::Object(peft_config(modules)));
-            notes.unnamed_part = parts.first().copied().filter(|part| *part != "unet");
+            notes.unnamed_part = configs.keys().next().copied().filter(|part| *part != "unet");
+            config = configs.into_values().next().map(Value::Object);
         }
     }
+    let ranks = strengths.iter().map(|strength| strength.rank);
     Ok(Converted {
         file: Edited {
             tensors,
             metadata,
-            summary: summary(factors.values()),
+            summary: Summary {
+                n_modules,
+                rank_min: ranks.clone().min().unwrap_or(0),
+                rank_max: ranks.max().unwrap_or(0),
+                kept: None,
+            },
             notes: source.notes().chain(notes.sentences()).collect(),
         },
         config,
@@ -196,30 +187,49 @@ struct Notes {
     n_alphas_added: usize,
     n_without_alpha: usize,
     n_alphas_rounded: usize,
+    n_alphas_lost: usize,
     /// The part of the model that the names do not say.
     unnamed_part: Option<&'static str>,
 }
 
 impl Notes {
+    /// Counts what becomes of a module's alpha in a header or configuration.
+    fn count(&mut self, member: &Member<'_>, strength: Strength) -> Result<(), EditError> {
+        match member.stored_alpha()? {
+            None => self.n_without_alpha += 1,
+            Some(stored) if stored == member.number(strength.alpha)? => {}
+            Some(_) if member.strength.is_none() => self.n_alphas_lost += 1,
+            Some(_) => self.n_alphas_rounded += 1,
+        }
+        Ok(())
+    }
+
     fn sentences(&self) -> Vec<String> {
         let mut sentences = Vec::new();
         if self.n_alphas_added > 0 {
             sentences.push(format!(
-                "{} modules got an alpha tensor of their own, which these names need",
+                "modules that got an alpha tensor, which these names need: {}",
                 self.n_alphas_added
             ));
         }
         if self.n_without_alpha > 0 {
             sentences.push(format!(
-                "{} modules have no alpha tensor, so that their rank is their alpha; converted back they get one",
+                "modules without an alpha tensor, whose rank is their alpha: {}; converted back they get one",
                 self.n_without_alpha
             ));
         }
         if self.n_alphas_rounded > 0 {
             sentences.push(format!(
-                "{} alphas are stored in another kind of number than their matrices; converted back they have the \
-                 same value, but not the same bytes",
+                "alphas stored in another kind of number than their matrices: {}; converted back they have the same \
+                 value, but not the same bytes",
                 self.n_alphas_rounded
+            ));
+        }
+        if self.n_alphas_lost > 0 {
+            sentences.push(format!(
+                "alphas of whole matrices, where they mean nothing: {}; converted back they have another value, with the \
+                 same effect",
+                self.n_alphas_lost
             ));
         }
         if let Some(part) = self.unnamed_part {
@@ -230,55 +240,4 @@ impl Notes {
         }
         sentences
     }
-}
-
-/// The fields of PEFT's `LoraConfig` that ranks and alphas need.
-fn peft_config(modules: &[(String, usize, f64)]) -> Map<String, Value> {
-    let rank = most_common(modules.iter().map(|(_, rank, _)| *rank as f64));
-    let alpha = most_common(modules.iter().map(|(.., alpha)| *alpha));
-    let mut ranks = Map::new();
-    let mut alphas = Map::new();
-    for (path, of_module, alpha_of_module) in modules {
-        if *of_module as f64 != rank {
-            ranks.insert(path.clone(), json!(of_module));
-        }
-        if *alpha_of_module != alpha {
-            alphas.insert(path.clone(), number(*alpha_of_module));
-        }
-    }
-    let targets: Vec<&str> = modules.iter().map(|(path, ..)| path.as_str()).collect();
-    let fields = [
-        ("peft_type", json!("LORA")),
-        ("r", json!(rank as usize)),
-        ("lora_alpha", number(alpha)),
-        ("rank_pattern", Value::Object(ranks)),
-        ("alpha_pattern", Value::Object(alphas)),
-        ("target_modules", json!(targets)),
-        ("lora_dropout", json!(0.0)),
-        ("bias", json!("none")),
-        ("use_dora", json!(false)),
-        ("use_rslora", json!(false)),
-    ];
-    fields
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), value))
-        .collect()
-}
-
-/// A whole number without a point, as PEFT writes alphas.
-fn number(value: f64) -> Value {
-    if value.fract() == 0.0 && value.abs() < 1e9 {
-        json!(value as i64)
-    } else {
-        json!(value)
-    }
-}
-
-/// Of several numbers that are equally common, the smallest.
-fn most_common(numbers: impl Iterator<Item = f64>) -> f64 {
-    let mut numbers: Vec<f64> = numbers.collect();
-    numbers.sort_by(f64::total_cmp);
-    let runs = numbers.chunk_by(|a, b| a == b);
-    let longest = runs.rev().max_by_key(|run| run.len());
-    longest.and_then(|run| run.first()).copied().unwrap_or(1.0)
 }

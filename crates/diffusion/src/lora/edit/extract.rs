@@ -110,7 +110,7 @@ pub fn extract(
     }
     if let Some(first) = left_out.first() {
         notes.push(format!(
-            "{} weights differ, but a LoRA of this kind does not change them, the first is `{first}`",
+            "weights that differ, but that a LoRA of this kind does not change: {}, the first is `{first}`",
             left_out.len()
         ));
     }

@@ -74,9 +74,18 @@ pub(super) fn sizes<'a>(
     metadata: &mut BTreeMap<String, String>,
     modules: impl Iterator<Item = &'a Factors> + Clone,
 ) {
-    let ranks = modules.clone().map(|module| module.rank() as f64);
+    let numbers = modules.clone().map(|module| module.rank() as f64);
+    ranks(metadata, numbers, modules.map(Factors::alpha));
+}
+
+/// The same of ranks and alphas.
+pub(super) fn ranks(
+    metadata: &mut BTreeMap<String, String>,
+    ranks: impl Iterator<Item = f64>,
+    alphas: impl Iterator<Item = f64>,
+) {
     metadata.insert("ss_network_dim".to_owned(), common(ranks));
-    metadata.insert("ss_network_alpha".to_owned(), common(modules.map(Factors::alpha)));
+    metadata.insert("ss_network_alpha".to_owned(), common(alphas));
 }
 
 fn common(mut numbers: impl Iterator<Item = f64>) -> String {

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::weights::TensorFile;
 
+mod conversions;
 mod kinds;
 
 const LINEAR: &str = "lora_unet_input_blocks_4_1_proj_in";
@@ -392,7 +393,7 @@ fn what_a_conversion_loses_is_said() {
     let source = write(folder.path(), "odd.safetensors", &tensors, &BTreeMap::new());
     let there = convert(&source, Names::Diffusers).unwrap().file;
     assert!(
-        there.notes[0].starts_with("1 alphas are stored in another kind of number"),
+        there.notes[0].starts_with("alphas stored in another kind of number than their matrices: 1;"),
         "{:?}",
         there.notes
     );
@@ -400,13 +401,13 @@ fn what_a_conversion_loses_is_said() {
     let source = write(folder.path(), "none.safetensors", &tensors, &BTreeMap::new());
     let there = convert(&source, Names::Diffusers).unwrap().file;
     assert!(
-        there.notes[0].starts_with("1 modules have no alpha tensor"),
+        there.notes[0].starts_with("modules without an alpha tensor, whose rank is their alpha: 1;"),
         "{:?}",
         there.notes
     );
     let same = convert(&source, Names::Kohya).unwrap().file;
     assert!(
-        same.notes[0].starts_with("1 modules got an alpha tensor"),
+        same.notes[0].starts_with("modules that got an alpha tensor, which these names need: 1"),
         "{:?}",
         same.notes
     );

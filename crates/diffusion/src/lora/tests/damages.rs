@@ -107,6 +107,52 @@ fn loras_that_cannot_be_used() {
     );
 }
 
+/// Downloads that went wrong, and other files with the name of one.
+#[test]
+fn what_is_no_safetensors_file_is_called_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("zora.safetensors");
+    let files: [(&[u8], &str); 12] = [
+        (
+            b"<!DOCTYPE html><html><body>Sign in</body></html>",
+            "is a web page: the download needs signing in",
+        ),
+        (
+            b"\n <html lang=\"en\">",
+            "is a web page: the download needs signing in",
+        ),
+        // A brace where that of a header would be.
+        (
+            b"<script>{\"x\":1}</script>",
+            "is a web page: the download needs signing in",
+        ),
+        (
+            b"<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>",
+            "is an XML text, as a server answers when it refuses a download",
+        ),
+        (
+            b"{\"error\":\"Unauthorized\",\"message\":\"log in\"}",
+            "is a JSON text, as a server answers when it refuses a download",
+        ),
+        (b"{\"data\":{\"status\":401}}", "is a JSON text"),
+        (b"[]", "is a JSON text"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n",
+            "is a pointer of Git LFS, not the file itself",
+        ),
+        (b"Not found", "is a text, and no tensors"),
+        (b"PK\x03\x04......", "is a pickled checkpoint"),
+        (b"GGUF\x03\0\0\0", "is a GGUF file"),
+        (b"", "is empty: the download broke off"),
+    ];
+    for (bytes, expected) in files {
+        fs::write(&path, bytes).unwrap();
+        let words = Lora::open(&path).unwrap_err().to_string();
+        let expected = format!("`{}` {expected}", path.display());
+        assert!(words.starts_with(&expected), "{words}");
+    }
+}
+
 /// A LoRA for another model, by names, sizes or header.
 #[test]
 fn loras_for_other_models() {

@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 
 use super::*;
-use crate::{device::tensor, graph::AdapterSet, random::Random, unet::Conditioning};
+use crate::{device::tensor, graph::AdapterSet, random::Random, tokenizer::TokenLength, unet::Conditioning};
 
 fn normal(seed: u64, shape: &[usize]) -> Tensor {
     let n = shape.iter().product();
@@ -221,6 +221,65 @@ fn every_kind_is_applied() {
             // Two halves are a whole, whatever stands between them.
             let halves = predict(&base, &adapters(&base, [(&lora, 0.5), (&lora, 0.5)]).unwrap());
             assert!(distance(&halves, &with) < 2e-4, "{module} {tensors:?}");
+        }
+    }
+}
+
+/// What the text encoders say of a caption: the context and the pooled output.
+fn encoded(base: &BaseModel, set: &AdapterSet) -> [Vec<f32>; 2] {
+    let text = base
+        .text_encoders
+        .encode(&["zora waves"], TokenLength::T75, set)
+        .unwrap();
+    [text.context, text.pooled].map(|x| x.flatten_all().unwrap().to_vec1().unwrap())
+}
+
+/// transformers has left `text_model.` out of its names since version 5, and the projection is no part of a layer.
+#[test]
+fn text_encoders_are_changed_under_every_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.safetensors");
+    let base = BaseModel::built_in("tiny-xl").unwrap();
+    let none = encoded(&base, &AdapterSet::new());
+    let (first, second) = (
+        base.text_encoders.first.config(),
+        base.text_encoders.second.config(),
+    );
+    let cases = [
+        (
+            first.width,
+            first.width,
+            [
+                "lora_te1_text_model_encoder_layers_0_self_attn_out_proj",
+                "text_encoder.text_model.encoder.layers.0.self_attn.out_proj",
+                "text_encoder.encoder.layers.0.self_attn.out_proj",
+            ],
+            // The first encoder has no pooled output.
+            [true, false],
+        ),
+        (
+            second.width,
+            base.text_encoders.pooled_width(),
+            [
+                "lora_te2_text_projection",
+                "text_encoder_2.text_projection",
+                "clip_g.text_projection",
+            ],
+            [false, true],
+        ),
+    ];
+    for (n_in, n_out, names, changes) in cases {
+        let (down, up) = ([2, n_in], [n_out, 2]);
+        let of_names = names.map(|module| {
+            let lora = random(&path, module, &[("lora_A.weight", &down), ("lora_B.weight", &up)]);
+            lora.check(&base).unwrap();
+            assert_eq!(lora.summary_for(&base).n_modules, 1, "{module}");
+            encoded(&base, &adapters(&base, [(&lora, 1.0)]).unwrap())
+        });
+        for (found, module) in of_names.iter().zip(names) {
+            assert_eq!(*found, of_names[0], "{module}");
+            let is_changed = [0, 1].map(|part| distance(&found[part], &none[part]) > 1e-4);
+            assert_eq!(is_changed, changes, "{module}");
         }
     }
 }

@@ -20,7 +20,11 @@ use protocol::{
     system::default_min_free,
 };
 
-use crate::{bases, decoding, paths, settings::Settings};
+use crate::{
+    bases::{self, Behavior},
+    decoding, paths,
+    settings::Settings,
+};
 
 const GIB: u64 = 1 << 30;
 /// The demo stays below this (server and agent together).
@@ -307,7 +311,10 @@ pub(super) fn bases(settings: &Settings) -> Vec<Finding> {
         // Database and objects have findings of their own.
         Err(_) => return vec![built_in],
     };
-    let measurements = Measurements::at(&paths::work_dir());
+    let measurements: Vec<Measurements> = caches(settings)
+        .iter()
+        .map(|cache| Measurements::at(cache))
+        .collect();
     let others = settings.bases.iter().map(|(name, base)| {
         let title = format!("base {name}");
         let (BaseSource::Path(path), None | Some(BaseSource::Path(_))) = (&base.source, &base.said.vae) else {
@@ -323,19 +330,45 @@ pub(super) fn bases(settings: &Settings) -> Vec<Finding> {
                 return Finding::problem(title, problem, "correct the path, or remove this base model");
             }
         };
-        let contradiction = bases::contradiction(&located, &base.said, &measurements);
-        let notes: Vec<String> = facts.notes.iter().cloned().chain(contradiction).collect();
+        let mut detail = described(path, &facts);
+        let mut notes = facts.notes;
+        match bases::behavior(&located, &base.said, &measurements) {
+            Behavior::AsSaid => {}
+            Behavior::Contradicts(sentence) => notes.push(sentence),
+            Behavior::Unknown => {
+                let folders: Vec<String> = measurements
+                    .iter()
+                    .map(|folder| format!("`{}`", folder.folder().display()))
+                    .collect();
+                detail.push_str(&format!(
+                    "; whether it does what its files say is not known here (looked in {}): it is measured when it is \
+                     registered or first used",
+                    folders.join(", ")
+                ));
+            }
+        }
         if notes.is_empty() {
-            Finding::ok(title, described(path, &facts))
+            Finding::ok(title, detail)
         } else {
             Finding::warning(
                 title,
-                format!("{}; {}", described(path, &facts), notes.join("; ")),
+                format!("{detail}; {}", notes.join("; ")),
                 "check whether this is the file that you mean, or set what it predicts: NAME=SOURCE,prediction=…",
             )
         }
     });
     std::iter::once(built_in).chain(others).collect()
+}
+
+/// Where measurements of base models may be: that of commands and of the server's own measurements, that of an agent on this
+/// machine, and that of the agents that the server starts.
+fn caches(settings: &Settings) -> Vec<PathBuf> {
+    let named = std::env::var_os("MORPHEUS_WORK").filter(|work| !work.is_empty());
+    let mut caches = vec![paths::work_dir()];
+    caches.extend(named.map(PathBuf::from));
+    caches.push(settings.data.join("agent"));
+    caches.dedup();
+    caches
 }
 
 fn described(path: &str, base: &BaseFacts) -> String {

@@ -20,7 +20,7 @@ use protocol::{
     text::shown,
 };
 use serde::Serialize;
-use trainer::made::PROGRAM;
+use trainer::made::{self as trained, PROGRAM};
 
 use super::{
     Args, DEFAULT_GUIDANCE, DEFAULT_STEPS, DrawnWith, Plan, PlannedLora, Seed, options::LoraFile, sha256,
@@ -113,11 +113,17 @@ fn read(picture: &Path) -> anyhow::Result<Found> {
 /// A picture of Morpheus: equal to the bit unless an option replaces something, or sd-scripts drew it.
 fn ours(picture: &Path, made: Made, args: &Args) -> anyhow::Result<Plan> {
     let mut again = Again::default();
+    let of_another_engine = trained::is_of_another_engine(&made);
     if made.is_of_sd_scripts() {
         again.notes.push(
             "sd-scripts drew the picture, from noise that a GPU draws: it will be similar, not equal"
                 .to_owned(),
         );
+    } else if of_another_engine {
+        again.notes.push(format!(
+            "the picture was drawn by {}: it will be similar, not equal",
+            made.program
+        ));
     } else if made.program != PROGRAM {
         again.notes.push(format!(
             "the picture was drawn by {}, and this is {PROGRAM}: single bits may differ",
@@ -228,7 +234,7 @@ fn ours(picture: &Path, made: Made, args: &Args) -> anyhow::Result<Plan> {
         again: None,
         drawn_with: DrawnWith::Weights(made.base),
     };
-    again.exact = again.differs.is_empty();
+    again.exact = again.differs.is_empty() && !of_another_engine;
     plan.again = Some(again);
     Ok(plan)
 }

@@ -24,6 +24,7 @@ use crate::decoding;
 pub(super) struct Pictures {
     pub(super) manifest: Manifest,
     pub(super) refused: Vec<RefusedFile>,
+    notes: BTreeMap<String, Vec<String>>,
     folder: tempfile::TempDir,
 }
 
@@ -37,6 +38,7 @@ impl Pictures {
         let decoder = decoding::decoder()?;
         let mut items = Vec::new();
         let mut refused = Vec::new();
+        let mut notes: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (path, split) in [(Some(dataset), Split::Train), (held_out, Split::HeldOut)] {
             let Some(path) = path else { continue };
             let report = ingest(path, folder.path(), &decoder)?;
@@ -44,6 +46,12 @@ impl Pictures {
                 bail!("{}: {}", path.display(), nothing_taken(&report));
             }
             refused.extend(report.refused);
+            for item in &report.items {
+                for note in &item.notes {
+                    let files = notes.entry(note.clone()).or_default();
+                    files.push(item.file_name.clone());
+                }
+            }
             items.extend(report.items.into_iter().map(|item| ManifestItem {
                 id: id_of(&item.sha256),
                 sha256: item.sha256,
@@ -58,8 +66,16 @@ impl Pictures {
         Ok(Self {
             manifest,
             refused,
+            notes,
             folder,
         })
+    }
+
+    /// What was changed or found about pictures and captions, each behind the files that it is about.
+    pub(super) fn notes(&self) -> impl Iterator<Item = String> {
+        self.notes
+            .iter()
+            .map(|(note, files)| format!("{}: {note}", in_words(files)))
     }
 
     /// Finds the file of a picture by its SHA-256.
@@ -95,12 +111,13 @@ impl Pictures {
 
 fn ingest(path: &Path, folder: &Path, decoder: &Decoder) -> anyhow::Result<IngestReport> {
     let mut batch = Batch::default().with_decoder(decoder.clone());
+    let store = |picture: &NormalizedPicture| fs::write(file_of(folder, &picture.sha256), &picture.png);
     for (name, path) in files(path)? {
         let file = File::open(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
-        let store = |picture: &NormalizedPicture| fs::write(file_of(folder, &picture.sha256), &picture.png);
         batch.add(&name, file, store)?;
     }
-    Ok(batch.finish())
+    let load = |sha256: &str| fs::read(file_of(folder, sha256)).map(|file| Some(file.into()));
+    Ok(batch.finish_with(load, store)?)
 }
 
 /// The files below a folder by their names there, or a single file. Links to folders are not followed.
@@ -127,6 +144,16 @@ fn list(folder: &Path, within: &str, files: &mut BTreeMap<String, PathBuf>) -> a
         }
     }
     Ok(())
+}
+
+/// The first few names, and how many more there are.
+fn in_words(files: &[String]) -> String {
+    const N_SHOWN: usize = 3;
+    let shown = files[..files.len().min(N_SHOWN)].join(", ");
+    match files.len().saturating_sub(N_SHOWN) {
+        0 => shown,
+        n_more => format!("{shown} and {n_more} more"),
+    }
 }
 
 fn nothing_taken(report: &IngestReport) -> String {

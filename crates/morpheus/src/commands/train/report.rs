@@ -38,6 +38,9 @@ impl Reporter {
                 refused.file_name, refused.reason
             ));
         }
+        for note in pictures.notes() {
+            self.screen.say(format_args!("note: {note}"));
+        }
         self.screen.say(format_args!(
             "{} pictures to train on, {} held out",
             pictures.count(Split::Train),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use chrono::TimeDelta;
 use protocol::{
     AttemptId,
-    agent::{Assignment, ClaimReply, ClaimRequest, GenerateWork, StoredFile, TrainWork, Work, WorkKind},
+    agent::{Assignment, ClaimReply, ClaimRequest, StoredFile, TrainWork, Work, WorkKind},
     machine::{Machine, Protocol},
     phase::{Outcome, Phase},
 };
@@ -13,12 +13,8 @@ use store::{
     BlobKey, StoreError, Tx,
     artifacts::Artifact,
     attempts::{self, Claimant, NewAttempt, Subject},
-    datasets,
-    edits::{self, EditEnd},
-    generations::{self, GenerationEnd, GenerationState},
-    jobs, metrics, models,
+    datasets, jobs, metrics, models,
     objects::UrlOptions,
-    queue,
     tokens::{AgentCredential, AgentWork},
 };
 use tokio::time::{Instant, timeout_at};
@@ -35,6 +31,7 @@ use crate::{
         AttemptEnd, apply,
         damage::{checkpoint_step, settle_checkpoint},
         end_job_attempt,
+        workers::{Taken, WorkerQueue},
     },
 };
 
@@ -107,7 +104,7 @@ impl Orchestrator {
                     return Err(ServiceError::Conflict(format!("this machine {mismatch}")));
                 }
                 if wants(WorkKind::Edit)
-                    && let Some(assignment) = self.claim_edit(agent).await?
+                    && let Some(assignment) = self.claim_for_worker(agent, WorkerQueue::Edits).await?
                 {
                     return Ok(Some(assignment));
                 }
@@ -117,7 +114,7 @@ impl Orchestrator {
                 if let Some(mistake) = request.machine.as_ref().and_then(misreads) {
                     return Err(ServiceError::Conflict(mistake.to_owned()));
                 }
-                self.claim_generation(agent).await
+                self.claim_for_worker(agent, WorkerQueue::Generations).await
             }
             _ => Ok(None),
         }
@@ -211,27 +208,31 @@ impl Orchestrator {
         Ok(Some(assignment(id, fence, granted, Work::Train(Box::new(work)))))
     }
 
-    async fn claim_generation(&self, agent: &AgentCredential) -> ServiceResult<Option<Assignment>> {
+    async fn claim_for_worker(
+        &self,
+        agent: &AgentCredential,
+        queue: WorkerQueue,
+    ) -> ServiceResult<Option<Assignment>> {
         loop {
-            if self.disk.is_short() || generations::n_queued(&self.store).await? == 0 {
+            if self.disk.is_short() || queue.is_empty(&self.store).await? {
                 return Ok(None);
             }
             let tx = self.store.begin().await?;
-            let Some(generation) = queue::claim_generation(&tx).await? else {
+            let Some(taken) = queue.take(&tx).await? else {
                 return Ok(None);
             };
-            let work = match self.generate_work(&tx, &generation).await {
+            let work = match self.work_of(&tx, &taken).await {
                 Ok(work) => work,
                 Err(ServiceError::Conflict(reason)) => {
-                    generations::end_attempt(&tx, generation.id, GenerationEnd::Failed(reason)).await?;
+                    taken.fail(&tx, reason).await?;
                     tx.commit().await?;
                     continue;
                 }
                 Err(err) => return Err(err),
             };
             let new = NewAttempt {
-                subject: Subject::Generation(generation.id),
-                n: generation.n_attempts,
+                subject: taken.subject(),
+                n: taken.n_attempts(),
                 provider: WORKER_PROVIDER,
                 claimant: Claimant::Worker(agent),
                 start_step: 0,
@@ -240,67 +241,18 @@ impl Orchestrator {
             let granted = self.grant(&tx, &attempt).await?;
             let fence = attempts::claim(&tx, attempt.id, granted.until).await?;
             tx.commit().await?;
-            tracing::info!(generation.id = %generation.id, attempt.id = %attempt.id, "generation claimed");
-            return Ok(Some(assignment(attempt.id, fence, granted, Work::Generate(work))));
-        }
-    }
-
-    async fn claim_edit(&self, agent: &AgentCredential) -> ServiceResult<Option<Assignment>> {
-        loop {
-            if self.disk.is_short() || edits::n_queued(&self.store).await? == 0 {
-                return Ok(None);
-            }
-            let tx = self.store.begin().await?;
-            let Some(edit) = queue::claim_edit(&tx).await? else {
-                return Ok(None);
-            };
-            let work = match self.edit_work(&tx, &edit, WORKER_PROVIDER).await {
-                Ok(work) => work,
-                Err(ServiceError::Conflict(reason)) => {
-                    edits::end_attempt(&tx, edit.id, EditEnd::Failed(reason)).await?;
-                    tx.commit().await?;
-                    continue;
-                }
-                Err(err) => return Err(err),
-            };
-            let new = NewAttempt {
-                subject: Subject::Edit(edit.id),
-                n: edit.n_attempts,
-                provider: WORKER_PROVIDER,
-                claimant: Claimant::Worker(agent),
-                start_step: 0,
-            };
-            let attempt = attempts::open(&tx, new).await?;
-            let granted = self.grant(&tx, &attempt).await?;
-            let fence = attempts::claim(&tx, attempt.id, granted.until).await?;
-            tx.commit().await?;
-            tracing::info!(edit.id = %edit.id, attempt.id = %attempt.id, "edit claimed");
-            let work = Work::Edit(Box::new(work));
+            tracing::info!(subject = ?attempt.subject, attempt.id = %attempt.id, "attempt claimed");
             return Ok(Some(assignment(attempt.id, fence, granted, work)));
         }
     }
 
-    async fn generate_work(&self, tx: &Tx, generation: &GenerationState) -> ServiceResult<GenerateWork> {
-        let unfilled = || StoreError::Corrupt {
-            what: "generations.request",
-            detail: "seed and size are not filled in".to_owned(),
-        };
-        let mut request = generation.request.filled_in().ok_or_else(unfilled)?;
-        let base = self.base(tx, &request.base_model).await?;
-        let (base, base_known) = self.base_location(&base, WORKER_PROVIDER)?;
-        let mut lora_files = Vec::with_capacity(request.loras.len());
-        for lora in &mut request.loras {
-            let file = models::file(tx, generation.owner, lora.model_version_id).await?;
-            lora.name = Some(file.file_name.trim_end_matches(".safetensors").to_owned());
-            lora.partial |= file.allow_partial;
-            lora_files.push(self.fetched(&file.key, file.size_bytes));
-        }
-        Ok(GenerateWork {
-            generation_id: generation.id,
-            request,
-            base,
-            base_known,
-            lora_files,
+    /// What a worker is told to do; a conflict says what is missing.
+    async fn work_of(&self, tx: &Tx, taken: &Taken) -> ServiceResult<Work> {
+        Ok(match taken {
+            Taken::Generation(generation) => {
+                Work::Generate(self.generate_work(tx, generation, WORKER_PROVIDER).await?)
+            }
+            Taken::Edit(edit) => Work::Edit(Box::new(self.edit_work(tx, edit, WORKER_PROVIDER).await?)),
         })
     }
 

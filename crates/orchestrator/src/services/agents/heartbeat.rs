@@ -13,6 +13,7 @@ use store::{
     attempts::{self, Attempt, Subject},
     bases, edits,
     events::{self, NewEvent},
+    generations,
     jobs::{self, JobState, Requested},
     metrics,
     tokens::AgentCredential,
@@ -64,7 +65,15 @@ impl Orchestrator {
                 }
                 directives(&state, pauses)
             }
-            Subject::Generation(_) => Vec::new(),
+            Subject::Generation(generation) => {
+                for event in &news {
+                    if let Report::Measured { measured } = &event.report {
+                        let request = generations::state(&tx, generation).await?.request;
+                        learn_of_base(&tx, &request.base_model, &attempt, measured).await?;
+                    }
+                }
+                Vec::new()
+            }
             Subject::Edit(edit) => {
                 let newest = news.iter().rev().find_map(|event| match &event.report {
                     Report::Stage { name, done, total } => Some(EditProgress {
@@ -127,7 +136,8 @@ async fn take_reports(tx: &Tx, job: JobId, attempt: &Attempt, news: Vec<AgentEve
             Report::Validated { verdict } => Event::Validated { verdict },
             Report::Unknown => continue,
             Report::Measured { measured } => {
-                learn_of_base(tx, job, attempt, &measured).await?;
+                let recipe = jobs::state(tx, job).await?.recipe;
+                learn_of_base(tx, recipe.base_model(), attempt, &measured).await?;
                 continue;
             }
             Report::Finalizing => {
@@ -147,10 +157,9 @@ async fn take_reports(tx: &Tx, job: JobId, attempt: &Attempt, news: Vec<AgentEve
     append(tx, job, batch).await
 }
 
-/// Keeps what an agent measured of a job's base, if nobody has and it is the one that the agent got.
-async fn learn_of_base(tx: &Tx, job: JobId, attempt: &Attempt, measured: &Measured) -> ServiceResult<()> {
-    let recipe = jobs::state(tx, job).await?.recipe;
-    let base = match bases::get(tx, recipe.base_model()).await {
+/// Keeps what an agent measured of the base that it works with, if nobody has and it is the one that the agent got.
+async fn learn_of_base(tx: &Tx, base: &str, attempt: &Attempt, measured: &Measured) -> ServiceResult<()> {
+    let base = match bases::get(tx, base).await {
         Ok(base) => base,
         // It is built in, or was removed meanwhile.
         Err(StoreError::NotFound { .. }) => return Ok(()),

@@ -4,6 +4,7 @@ use protocol::generation::CreateGeneration;
 use store::{
     Store,
     attempts::{Claimant, NewAttempt},
+    generations,
     tokens::NewToken,
 };
 

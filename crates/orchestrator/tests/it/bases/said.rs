@@ -2,7 +2,7 @@
 
 use orchestrator::Unmeasured;
 use protocol::{
-    agent::{AgentEvent, Report},
+    agent::{AgentEvent, Heartbeat, Report},
     base::{BaseSettings, Measured},
     generation::CreateGeneration,
 };
@@ -277,5 +277,64 @@ async fn what_the_first_agent_measures_of_a_base_elsewhere_is_kept() -> anyhow::
         base.notes[0].contains("but it behaves like rectified flow"),
         "{base:?}"
     );
+    Ok(())
+}
+
+/// A base that nobody trains on is measured by the first machine that draws with it.
+#[tokio::test]
+async fn what_is_measured_while_a_picture_is_drawn_is_kept_too() -> anyhow::Result<()> {
+    let hub = Hub::start().await?;
+    let bench = bench(&hub).await?;
+    hub.put("a/b", "model.safetensors", tensors("sdxl", 100));
+    assert_eq!(checked(&bench, "far", "hf:a/b").await?.measured, None);
+    let request: CreateGeneration =
+        serde_json::from_value(serde_json::json!({ "base_model": "far", "prompt": "zora" }))?;
+    bench
+        .orchestrator
+        .create_generation(bench.owner(), request)
+        .await?;
+    bench
+        .wait_passing_until(async || Ok(bench.machines.alive().len() == 1))
+        .await?;
+    let agent = bench.agent_of(bench.machines.alive()[0].id).await?;
+    let Some(assignment) = agent.claim(WorkKind::Generate).await? else {
+        anyhow::bail!("nothing to draw");
+    };
+    let Work::Generate(work) = &assignment.work else {
+        anyhow::bail!("no picture: {assignment:?}");
+    };
+    assert_eq!(work.base_known.measured, None);
+    // The first word counts.
+    for (n, is) in [(1, Prediction::Flow), (2, Prediction::V)] {
+        let measured = Measured {
+            method: Measured::METHOD,
+            losses: Vec::new(),
+            is: Some(is),
+        };
+        let event = AgentEvent {
+            n,
+            at: chrono::Utc::now(),
+            report: Report::Measured { measured },
+        };
+        let heartbeat = Heartbeat {
+            fence: assignment.fence,
+            events: vec![event],
+        };
+        let reply = bench
+            .orchestrator
+            .heartbeat(&agent.credential, assignment.attempt_id, heartbeat)
+            .await?;
+        assert_eq!(reply.acknowledged, n);
+        let base = shown(&bench, "far").await?;
+        assert_eq!(
+            base.measured.and_then(|measured| measured.is),
+            Some(Prediction::Flow)
+        );
+        assert!(
+            base.notes[0].contains("but it behaves like rectified flow"),
+            "{:?}",
+            base.notes
+        );
+    }
     Ok(())
 }

@@ -131,7 +131,7 @@ async fn no_interleaving_leads_past_a_limit_or_forgets_a_machine(start: Start, p
             Part::Any(_) => Killers::random(&mut random),
             Part::Alone(killers) => killers,
         };
-        run(&mut office, random, killers, log).await;
+        Box::pin(run(&mut office, random, killers, log)).await;
         drop(told);
     }
 }

@@ -75,6 +75,8 @@ fn own(p: &Parameters) -> Vec<String> {
         match value {
             // No limit is the default, and not a literal in Python.
             Value::Number(value) if value.is_infinite() => {}
+            // Versions of prodigyopt before 1.1 do not have it.
+            Value::Whole(1) if name == "slice_p" => {}
             // None is the default.
             Value::Number(0.0) if matches!(name, "beta1" | "beta3") => {}
             Value::Number(value) => own.push(format!("{name}={value:?}")),
@@ -85,4 +87,30 @@ fn own(p: &Parameters) -> Vec<String> {
         }
     }
     own
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parameters::Words as _;
+
+    const INSTALLED: &str = include_str!("../../../../../deploy/worker/requirements.txt");
+
+    #[test]
+    fn the_image_of_workers_has_the_packages_of_all_optimizers() {
+        for &optimizer in Optimizer::ALL {
+            // Some packages are not called as their modules are.
+            let package = match module(optimizer) {
+                None => continue,
+                Some("lion_pytorch") => "lion-pytorch",
+                Some("prodigyplus") => "prodigy-plus-schedule-free",
+                Some(name) => name,
+            };
+            let installed = format!("{package}==");
+            assert!(
+                INSTALLED.lines().any(|line| line.starts_with(&installed)),
+                "{optimizer:?} needs `{package}`, which deploy/worker/requirements.in does not ask for"
+            );
+        }
+    }
 }

@@ -262,7 +262,7 @@ macro_rules! captions {
         },
     }
 
-    /// Trains on a picture where it is not transparent: its alpha is the mask of the loss.
+    /// Trains on a picture where its mask picture is white, or without one where it is not transparent.
     masked_loss: bool {
         default: false,
         range: Range::Switch,
@@ -270,8 +270,33 @@ macro_rules! captions {
             group: Group::Pictures,
             since: 4,
             kohya: Some("masked_loss"),
-            why: "It has no effect on opaque pictures. Transparent areas are white, which is learned too.",
-            when: "If backgrounds or other figures were cut out, or made transparent so that they are not learned.",
+            why: "It has no effect on opaque pictures without a mask picture. Transparent areas are white, which is learned too.",
+            when: "If backgrounds or other figures were cut out, made transparent, or painted black in a mask picture so that they are not learned.",
+        },
+    }
+
+    /// The least that a place of a masked picture counts, however dark the mask is there.
+    unmasked_weight: f64 {
+        default: 0.0,
+        range: Range::number(0.0, 1.0),
+        about: {
+            group: Group::Pictures,
+            since: 4,
+            why: "As in sd-scripts, what is masked out does not count at all.",
+            when: "0.1, OneTrainer's default, if figures grow parts where nothing was ever learned.",
+        },
+    }
+
+    /// Shows a picture mirrored, with left and right swapped, half of the times; with its mask.
+    random_flip: bool {
+        default: false,
+        range: Range::Switch,
+        about: {
+            group: Group::Pictures,
+            since: 4,
+            kohya: Some("flip_aug"),
+            why: "A character loses what is on one side: a scar, a parting, an emblem. Letters are mirrored, too.",
+            when: "For styles, and for subjects that look the same from both sides: it is like twice the pictures.",
         },
     }
 

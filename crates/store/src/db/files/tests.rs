@@ -37,3 +37,24 @@ fn a_file_that_is_open_must_stay_where_it_is() {
     files.check().unwrap_err();
     drop(held);
 }
+
+/// As when the last connection ends the log, and the next one makes another and the memory that it shares.
+#[test]
+fn the_number_of_a_log_that_was_ended_may_belong_to_another_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, log) = (folder.path().join("a.db"), folder.path().join("a.db-wal"));
+    let _held = File::create(&database).unwrap();
+    let files = Files::of(&database);
+    for n in 0..20 {
+        let held_log = File::create(&log).unwrap();
+        files.check().unwrap();
+        drop(held_log);
+        fs::remove_file(&log).unwrap();
+        // On most file systems, the first of these has the number of the log that was removed.
+        let _others: Vec<File> = (0..3)
+            .map(|other| File::create(folder.path().join(format!("{n}-{other}"))).unwrap())
+            .collect();
+        let _next_log = File::create(&log).unwrap();
+        files.check().unwrap();
+    }
+}

@@ -7,6 +7,7 @@ import { Button } from "~/components/ui/button";
 import { Dialog } from "~/components/ui/dialog";
 import { announce } from "~/components/ui/toast";
 import { formatSentence } from "~/lib/format";
+import { stillWrong } from "~/lib/still-wrong";
 
 interface Props {
   title: string;
@@ -27,7 +28,8 @@ interface Props {
 export function EditDialog(props: Props) {
   const { title, description, action, begun, onClose, request, onBegun, disabled = false, children } = props;
   const make = useMakeEdit();
-  const errors = make.error instanceof ProblemError ? make.error.fields : {};
+  const refused = make.error instanceof ProblemError ? make.error.fields : {};
+  const errors = make.error ? stillWrong(refused, make.variables, request()) : {};
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (disabled || make.isPending) return;
@@ -53,7 +55,7 @@ export function EditDialog(props: Props) {
     >
       <form onSubmit={submit} noValidate className="flex flex-col gap-4 p-4">
         {children(errors)}
-        {make.error && (others.length > 0 || Object.keys(errors).length === 0) && (
+        {make.error && (others.length > 0 || Object.keys(refused).length === 0) && (
           <p role="alert" className="wrap-anywhere text-bad">
             {others.length > 0
               ? others.map(([, message]) => formatSentence(`a LoRA ${message}`)).join(" ")

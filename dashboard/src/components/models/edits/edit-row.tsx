@@ -2,9 +2,10 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Download } from "lucide-react";
-import { editHref, isEditing, useCancelEdit } from "~/api/edits";
+import { editHref, useCancelEdit } from "~/api/edits";
 import { modelVersionQuery } from "~/api/queries";
 import type { LoraEdit } from "~/api/types";
+import { isUnderWay } from "~/api/under-way";
 import { Button, buttonClass } from "~/components/ui/button";
 import { Progress } from "~/components/ui/progress";
 import { announceError } from "~/components/ui/toast";
@@ -13,7 +14,7 @@ import { inWords } from "./form";
 
 export function EditRow({ edit }: { edit: LoraEdit }) {
   const cancel = useCancelEdit();
-  const isLive = isEditing(edit);
+  const isLive = isUnderWay(edit);
   const { progress } = edit;
   const share = progress && progress.total > 0 ? progress.done / progress.total : null;
   return (

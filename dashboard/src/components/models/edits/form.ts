@@ -1,6 +1,6 @@
 // What the forms of the model page ask for, and the requests that they make.
-import { isEditing } from "~/api/edits";
 import type { CreateEdit, KeepBy, LoraEdit, LoraNames, MergeMethod, ModelVersion } from "~/api/types";
+import { isUnderWay } from "~/api/under-way";
 
 export interface Part {
   id: string;
@@ -131,7 +131,7 @@ export function extractRequest({ base_model, tuned_model, rank, name }: ExtractV
 /** Extractions in progress, and the newest one. */
 export function openExtractions(edits: LoraEdit[]): LoraEdit[] {
   const all = edits.filter(({ request }) => request.kind === "extract");
-  return all.filter((edit, at) => at === 0 || isEditing(edit));
+  return all.filter((edit, at) => at === 0 || isUnderWay(edit));
 }
 
 export const PROGRAMS: Record<LoraNames, string> = {

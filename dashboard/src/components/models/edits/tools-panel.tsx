@@ -2,8 +2,9 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { FileOutput, Layers, Scaling, SlidersVertical } from "lucide-react";
 import { type ReactNode, useEffect, useRef, useState } from "react";
-import { editsQuery, isEditing } from "~/api/edits";
+import { editsQuery } from "~/api/edits";
 import type { ModelVersion } from "~/api/types";
+import { isUnderWay } from "~/api/under-way";
 import { Button } from "~/components/ui/button";
 import { Panel } from "~/components/ui/panel";
 import { ConvertDialog } from "./convert-dialog";
@@ -28,7 +29,7 @@ export function ToolsPanel({ version }: { version: ModelVersion }) {
   const [open, setOpen] = useState<Tool | null>(null);
   const { data: edits = [] } = useQuery(editsQuery());
   const shown = editsOf(edits, version);
-  useNewVersions(edits.filter(isEditing).length);
+  useNewVersions(edits.filter(isUnderWay).length);
   const Shown = open && DIALOGS[open];
   return (
     <Panel title="Make something of it" bodyClassName="p-0">

@@ -64,7 +64,7 @@ export function SampleCard({ number, sample, errors, onChange, onRemove }: Props
           />
         )}
       </Field>
-      <div className="grid grid-cols-2 gap-3 sm:grid-cols-4">
+      <div className="grid grid-cols-2 gap-3 @xl:grid-cols-4">
         {NUMBERS.map((name) => (
           <Field key={name} label={LABELS[name]} error={numberError(name, sample[name]) ?? errors[name]}>
             {(control) => (

@@ -37,13 +37,13 @@ export function OfferTable({ offers, gpus, error, onToggle, onClear }: Props) {
       ) : (
         <table className="w-full border-separate border-spacing-0 rounded-lg border bg-surface text-left">
           <thead className="eyebrow">
-            <tr className="h-8 [&>th]:whitespace-nowrap [&>th]:px-1.5 [&>th]:font-medium sm:[&>th]:px-3">
+            <tr className="h-8 [&>th]:whitespace-nowrap [&>th]:px-1.5 [&>th]:font-medium @xl:[&>th]:px-3">
               <th scope="col">GPU</th>
               <th scope="col">Tier</th>
               <th scope="col" className="text-right">
                 Per hour
               </th>
-              <th scope="col" className="hidden text-right sm:table-cell">
+              <th scope="col" className="hidden text-right @xl:table-cell">
                 Time
               </th>
               <th scope="col" className="text-right">
@@ -51,7 +51,7 @@ export function OfferTable({ offers, gpus, error, onToggle, onClear }: Props) {
               </th>
             </tr>
           </thead>
-          <tbody className="[&>tr>td]:px-1.5 sm:[&>tr>td]:px-3">
+          <tbody className="[&>tr>td]:px-1.5 @xl:[&>tr>td]:px-3">
             {kinds.map((kind) => (
               <Rows
                 key={kind.gpu}
@@ -129,14 +129,14 @@ function Tier({ offer, isFirst }: { offer: OfferEstimate; isFirst: boolean }) {
       <td className={cn(cell, "text-right")} title={formatUsd(rate_micro_usd)}>
         {formatUsdUp(rate_micro_usd)}
       </td>
-      <td className={cn(cell, "hidden whitespace-nowrap text-right sm:table-cell")}>
+      <td className={cn(cell, "hidden whitespace-nowrap text-right @xl:table-cell")}>
         {unfit ? "–" : formatTime(seconds)}
         {!unfit && <span className="block text-muted text-xs">{basis}</span>}
       </td>
       <td className={cn(cell, "whitespace-nowrap text-right")}>
         {unfit ? "–" : formatCost(cost_micro_usd)}
         {!unfit && (
-          <span className="block text-muted text-xs sm:hidden">
+          <span className="block text-muted text-xs @xl:hidden">
             <span className="block">{formatTime(seconds)}</span>
             {basis}
           </span>

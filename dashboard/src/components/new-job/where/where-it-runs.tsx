@@ -33,7 +33,7 @@ export function WhereItRuns({ where, onChange, providers, estimate, everyGpu, er
       <h2 className="display mb-3 text-lg">Where it runs</h2>
       <fieldset>
         <legend className="sr-only">Provider</legend>
-        <div className="grid gap-2 sm:grid-cols-2">
+        <div className="grid gap-2 @lg:grid-cols-2">
           {providers.map((info) => (
             <ProviderCard
               key={info.name}
@@ -65,7 +65,7 @@ export function WhereItRuns({ where, onChange, providers, estimate, everyGpu, er
       )}
       {isRented(where.provider, providers) && (
         <div className="mt-4 flex flex-col gap-5">
-          <div className="grid gap-4 sm:grid-cols-2">
+          <div className="grid gap-4 @lg:grid-cols-2">
             <UsdField
               label="Cost limit in dollars"
               value={where.limit}

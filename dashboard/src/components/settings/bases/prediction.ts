@@ -1,4 +1,4 @@
-// What the U-Net of a base model predicts, in words. The server has the same ones.
+// What the owner of a base model may say of it: what its U-Net predicts, in the server's words, and its VAE.
 import type { Prediction } from "~/api/types";
 
 const WORDS: Record<Prediction, string> = {
@@ -20,3 +20,6 @@ export const PREDICTION_OPTIONS: { value: Prediction | "files"; label: string }[
     label: WORDS[value].charAt(0).toUpperCase() + WORDS[value].slice(1),
   })),
 ];
+
+export const VAE_HELP =
+  "A .safetensors file: a path on the server, an https:// address, or hf:OWNER/REPOSITORY:FILE. If empty: the base model's own.";

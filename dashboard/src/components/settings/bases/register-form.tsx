@@ -6,7 +6,9 @@ import { Button } from "~/components/ui/button";
 import { DraftNotice } from "~/components/ui/draft-notice";
 import { Field, Input } from "~/components/ui/field";
 import { Segmented } from "~/components/ui/segmented";
+import { Select } from "~/components/ui/select";
 import { useDraft } from "~/lib/use-draft";
+import { PREDICTION_OPTIONS, VAE_HELP } from "./prediction";
 import {
   type Draft,
   type DraftField,
@@ -16,7 +18,7 @@ import {
   type Kind,
   readSource,
   serverErrors,
-  toSource,
+  toRequest,
   withoutSecrets,
 } from "./source";
 
@@ -43,15 +45,12 @@ export function RegisterForm() {
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (!isComplete(draft) || register.isPending) return;
-    register.mutate(
-      { name: draft.name.trim(), source: toSource(draft) },
-      {
-        onSuccess: () => {
-          kept.change({ ...EMPTY, kind: draft.kind });
-          kept.done();
-        },
+    register.mutate(toRequest(draft), {
+      onSuccess: () => {
+        kept.change({ ...EMPTY, kind: draft.kind });
+        kept.done();
       },
-    );
+    });
   };
   // A whole source that is pasted is taken apart, whichever field it lands in.
   const paste = (event: ClipboardEvent<HTMLInputElement>) => {
@@ -73,7 +72,7 @@ export function RegisterForm() {
           {...control}
           value={draft[field]}
           onChange={(event) => change({ [field]: event.target.value })}
-          onPaste={field === "name" ? undefined : paste}
+          onPaste={field === "name" || field === "vae" ? undefined : paste}
           placeholder={placeholder}
           spellCheck={false}
           autoCapitalize="off"
@@ -131,6 +130,24 @@ export function RegisterForm() {
             )}
           </>
         )}
+        <Field
+          label="Prediction"
+          className="sm:col-start-1"
+          error={errors.prediction}
+          help="What its U-Net predicts. Its files usually say so, and it is measured; set it only if both are wrong."
+        >
+          {(control) => (
+            <Select
+              id={control.id}
+              describedBy={control["aria-describedby"]}
+              value={draft.prediction}
+              invalid={errors.prediction !== undefined}
+              onValueChange={(prediction) => change({ prediction })}
+              options={PREDICTION_OPTIONS}
+            />
+          )}
+        </Field>
+        {text("vae", "VAE, if not its own", "/models/sdxl_vae.safetensors", VAE_HELP)}
       </div>
       <div className="flex flex-wrap items-center gap-3">
         <Button type="submit" disabled={!isComplete(draft) || register.isPending}>

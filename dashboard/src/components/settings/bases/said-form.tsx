@@ -6,10 +6,8 @@ import type { Prediction, RegisteredBase } from "~/api/types";
 import { Button } from "~/components/ui/button";
 import { Field, Input } from "~/components/ui/field";
 import { Select } from "~/components/ui/select";
-import { describePrediction, PREDICTION_OPTIONS } from "./prediction";
-
-export const VAE_HELP =
-  "A .safetensors file: a path on the server, an https:// address, or hf:OWNER/REPOSITORY:FILE. If empty: the base model's own.";
+import { describePrediction, PREDICTION_OPTIONS, VAE_HELP } from "./prediction";
+import { toVae, vaeError } from "./source";
 
 export function SaidForm({ base, onDone }: { base: RegisteredBase; onDone: () => void }) {
   const [prediction, setPrediction] = useState<Prediction | "files">(base.settings.prediction ?? "files");
@@ -19,10 +17,10 @@ export function SaidForm({ base, onDone }: { base: RegisteredBase; onDone: () =>
   const elsewhere = save.error && Object.keys(refused).length === 0;
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (save.isPending) return;
+    if (save.isPending || vaeError(vae)) return;
     const settings = {
       ...(prediction !== "files" && { prediction }),
-      ...(vae.trim() !== "" && { vae: vae.trim() }),
+      ...(vae.trim() !== "" && { vae: toVae(vae) }),
     };
     save.mutate({ name: base.name, settings }, { onSuccess: onDone });
   };
@@ -40,17 +38,24 @@ export function SaidForm({ base, onDone }: { base: RegisteredBase; onDone: () =>
               id={control.id}
               describedBy={control["aria-describedby"]}
               value={prediction}
-              onValueChange={setPrediction}
+              invalid={refused.prediction !== undefined}
+              onValueChange={(next) => {
+                setPrediction(next);
+                save.reset();
+              }}
               options={PREDICTION_OPTIONS}
             />
           )}
         </Field>
-        <Field label="VAE" error={refused.vae} help={VAE_HELP}>
+        <Field label="VAE" error={vaeError(vae) ?? refused.vae} help={VAE_HELP}>
           {(control) => (
             <Input
               {...control}
               value={vae}
-              onChange={(event) => setVae(event.target.value)}
+              onChange={(event) => {
+                setVae(event.target.value);
+                save.reset();
+              }}
               placeholder="/models/sdxl_vae.safetensors"
               spellCheck={false}
               autoCapitalize="off"
@@ -59,7 +64,7 @@ export function SaidForm({ base, onDone }: { base: RegisteredBase; onDone: () =>
         </Field>
       </div>
       <div className="flex flex-wrap items-center gap-3">
-        <Button type="submit" size="sm" disabled={save.isPending}>
+        <Button type="submit" size="sm" disabled={save.isPending || vaeError(vae) !== undefined}>
           {save.isPending ? "Saving…" : "Save and check"}
         </Button>
         <Button type="button" size="sm" variant="ghost" onClick={onDone}>

@@ -6,7 +6,9 @@ import {
   isComplete,
   readSource,
   serverErrors,
+  toRequest,
   toSource,
+  vaeError,
   withoutSecrets,
 } from "./source";
 
@@ -85,9 +87,37 @@ test("the server's words on the source stand at the first field of its kind", ()
   expect(serverErrors("path", errors)).toEqual({ name: "is taken", path: "is wrong" });
   expect(serverErrors("url", errors)).toEqual({ name: "is taken", url: "is wrong" });
   expect(serverErrors("hub", { source: "is wrong" })).toEqual({ repository: "is wrong" });
+  const own = { vae: "is not there", prediction: "is unknown" };
+  expect(serverErrors("url", own)).toEqual(own);
+});
+
+test("what its owner says is sent, and nothing of it that was left empty", () => {
+  const base = { name: "sdxl", source: "/models/sdxl.safetensors" };
+  const draft = aDraft({ path: base.source });
+  expect(toRequest(draft)).toEqual(base);
+  expect(toRequest({ ...draft, prediction: "v-zero-snr", vae: " /models/vae.safetensors " })).toEqual({
+    ...base,
+    prediction: "v-zero-snr",
+    vae: "/models/vae.safetensors",
+  });
+  const vae = "https://huggingface.co/owner/name/blob/main/sdxl_vae.safetensors";
+  expect(toRequest({ ...draft, vae })).toEqual({ ...base, vae: "hf:owner/name:sdxl_vae.safetensors" });
+});
+
+test.each([
+  ["", undefined],
+  ["/models/vae.safetensors", undefined],
+  ["https://example.org/vae.safetensors", undefined],
+  ["hf:owner/name:vae.safetensors", undefined],
+  ["models/vae.safetensors", "Enter an absolute path, an https:// address, or hf:OWNER/REPOSITORY:FILE."],
+  ["hf:owner/name", "Name the file of the VAE: hf:OWNER/REPOSITORY:FILE."],
+])("a VAE %j is said to be wrong as %j", (vae, error) => {
+  expect(vaeError(vae)).toBe(error);
+  expect(isComplete(aDraft({ path: "/a", vae }))).toBe(error === undefined);
 });
 
 test("what may be a secret in an address is not kept in the browser", () => {
   const url = "https://user:password@example.org/sdxl.safetensors?token=x";
-  expect(withoutSecrets(aDraft({ kind: "url", url })).url).toBe("https://example.org/sdxl.safetensors");
+  const kept = withoutSecrets(aDraft({ kind: "url", url, vae: url }));
+  expect([kept.url, kept.vae]).toEqual(Array(2).fill("https://example.org/sdxl.safetensors"));
 });

@@ -1,4 +1,6 @@
-// Where a base model comes from: as fields to fill in, and as the line of text that the server takes.
+// A base model to register: where it comes from as fields to fill in and as the line of text that the server takes, and
+// what its owner says of it.
+import type { Prediction, RegisterBase } from "~/api/types";
 
 export type Kind = "path" | "url" | "hub";
 
@@ -12,9 +14,13 @@ export interface Draft {
   repository: string;
   revision: string;
   file: string;
+  /** What it predicts; that of its files, unless its owner says otherwise. */
+  prediction: Prediction | "files";
+  /** A VAE in place of its own, as the server takes it; empty for its own. */
+  vae: string;
 }
 
-export type DraftField = Exclude<keyof Draft, "kind">;
+export type DraftField = Exclude<keyof Draft, "kind" | "prediction">;
 
 export const EMPTY: Draft = {
   name: "",
@@ -25,6 +31,8 @@ export const EMPTY: Draft = {
   repository: "",
   revision: "",
   file: "",
+  prediction: "files",
+  vae: "",
 };
 
 const FIELDS: Record<Kind, [DraftField, ...DraftField[]]> = {
@@ -42,6 +50,23 @@ export function toSource(draft: Draft): string {
   if (kind === "path") return path;
   if (kind === "url") return sha256 === "" ? url : `${url}#sha256=${sha256.toLowerCase()}`;
   return `hf:${repository}${revision && `@${revision}`}${file && `:${file}`}`;
+}
+
+/** The request; what was left empty is left out. */
+export function toRequest(draft: Draft): RegisterBase {
+  const { name, prediction, vae } = trimmed(draft);
+  return {
+    name,
+    source: toSource(draft),
+    ...(prediction !== "files" && { prediction }),
+    ...(vae !== "" && { vae: toVae(vae) }),
+  };
+}
+
+/** The line of text for a VAE: the address of a page on Hugging Face is taken for its file. */
+export function toVae(text: string): string {
+  const source = readSource(text);
+  return source?.kind === "hub" ? toSource({ ...EMPTY, ...source }) : text.trim();
 }
 
 /** The fields that a line of text fills in: that of the server, or the address of a page on Hugging Face. Null where
@@ -72,7 +97,7 @@ export function readSource(text: string): Partial<Draft> | null {
 export function draftErrors(draft: Draft): Partial<Record<DraftField, string>> {
   const typed = trimmed(draft);
   const errors: Partial<Record<DraftField, string>> = {};
-  for (const field of ["name", ...FIELDS[draft.kind]] as const) {
+  for (const field of ["name", ...FIELDS[draft.kind], "vae"] as const) {
     const wrong = typed[field] === "" ? undefined : CHECKS[field](typed[field]);
     if (wrong) errors[field] = wrong;
   }
@@ -81,7 +106,11 @@ export function draftErrors(draft: Draft): Partial<Record<DraftField, string>> {
 
 /** What the browser may store: the query of a URL (after ?) may be a secret. */
 export function withoutSecrets(draft: Draft): Draft {
-  return { ...draft, url: draft.url.replace(/[?].*$/s, "").replace(/\/\/[^/]*@/, "//") };
+  return { ...draft, url: publicPart(draft.url), vae: publicPart(draft.vae) };
+}
+
+function publicPart(address: string): string {
+  return address.replace(/[?].*$/s, "").replace(/\/\/[^/]*@/, "//");
 }
 
 /** Whether it can be sent. */
@@ -96,9 +125,12 @@ export function isComplete(draft: Draft): boolean {
 export function serverErrors(
   kind: Kind,
   errors: Record<string, string>,
-): Partial<Record<DraftField, string>> {
+): Partial<Record<DraftField | "prediction", string>> {
+  const same = ["name", "prediction", "vae"] as const;
   return {
-    ...(errors.name !== undefined && { name: errors.name }),
+    ...Object.fromEntries(
+      same.flatMap((field) => (errors[field] === undefined ? [] : [[field, errors[field]]])),
+    ),
     ...(errors.source !== undefined && { [FIELDS[kind][0]]: errors.source }),
   };
 }
@@ -130,7 +162,18 @@ const CHECKS: Record<DraftField, (text: string) => string | undefined> = {
     file.split("/").some((part) => ["", ".", ".."].includes(part)) || /[\\?#%\p{Cc}]/u.test(file)
       ? "Enter a path within the repository, such as folder/model.safetensors."
       : undefined,
+  vae: vaeError,
 };
+
+/** What is wrong with the name of a VAE's file. The server says the rest. */
+export function vaeError(text: string): string | undefined {
+  const vae = text.trim();
+  const source = readSource(vae);
+  if (vae === "") return undefined;
+  if (!source) return "Enter an absolute path, an https:// address, or hf:OWNER/REPOSITORY:FILE.";
+  if (source.kind === "hub" && !source.file) return "Name the file of the VAE: hf:OWNER/REPOSITORY:FILE.";
+  return undefined;
+}
 
 function isHubName(name: string): boolean {
   return HUB_NAME.test(name) && name !== "." && name !== "..";

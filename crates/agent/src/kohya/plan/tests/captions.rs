@@ -84,6 +84,25 @@ fn a_resumed_run_counts_the_warm_up_from_its_own_first_step() {
     assert_eq!(after(600), "keep_tokens = 1");
 }
 
+/// By sd-scripts' formula, of seven tags four are used at half the warm-up, and of three tags two.
+#[test]
+fn a_resumed_run_goes_on_with_as_many_tags_as_the_average_caption_had() {
+    let recipe = recipe(|r| r.overrides.token_warmup_steps = Some(500));
+    let mut manifest = manifest();
+    manifest.items[0].caption = "a, b, c, d, e, f, g".into();
+    manifest.items[2].caption = "zora, h, i, j".into();
+    let state = Path::new("/run/resume/state");
+    let resume = Some(Resume { state, step: 250 });
+    let plan = Plan::new(&Request {
+        resume,
+        ..request(&recipe, &manifest)
+    });
+    assert_eq!(
+        new_lines(&plan.unwrap()),
+        "keep_tokens = 1\ntoken_warmup_min = 3\ntoken_warmup_step = 250"
+    );
+}
+
 /// sd-scripts repeats regularization pictures by itself until they are as many as the others.
 #[test]
 fn pictures_with_other_repeats_lie_in_folders_of_their_own() {
@@ -151,4 +170,29 @@ fn masks_are_the_alpha_of_the_pictures_and_have_caches_of_their_own() {
     assert_eq!(new_lines(&masked), "alpha_mask = true");
     assert!(masked.args.iter().any(|arg| arg == "--masked_loss"));
     assert_ne!(masked.picture_folder, plan(&recipe(|_| ())).picture_folder);
+}
+
+#[test]
+fn what_is_masked_out_counts_by_the_alpha_that_is_written() {
+    let of = |masked_loss| {
+        plan(&recipe(|r| {
+            r.overrides.masked_loss = Some(masked_loss);
+            r.overrides.unmasked_weight = Some(0.1);
+        }))
+    };
+    let masked = plan(&recipe(|r| r.overrides.masked_loss = Some(true)));
+    assert_eq!(
+        [of(true), of(false), masked.clone()].map(|plan| plan.least_alpha),
+        [26, 0, 0]
+    );
+    assert_ne!(of(true).picture_folder, masked.picture_folder);
+}
+
+#[test]
+fn mirrored_pictures_have_caches_of_their_own() {
+    let mirrored = plan(&recipe(|r| r.overrides.random_flip = Some(true)));
+    assert_eq!(new_lines(&mirrored), "flip_aug = true");
+    // It is cached as a second encoding of each picture.
+    assert!(mirrored.args.iter().any(|arg| arg == "--cache_latents"));
+    assert_ne!(mirrored.picture_folder, plan(&recipe(|_| ())).picture_folder);
 }

@@ -31,6 +31,7 @@ pub(super) fn recipes() -> Vec<Recipe> {
         json!({ "sample_at_start": true, "gradient_checkpointing": true }),
         json!({ "optimizer": "adafactor", "optimizer_arguments": ["relative_step=true", "beta1=0.9"] }),
         json!({ "min_lr_ratio": 0.1 }),
+        json!({ "random_flip": true }),
     ];
     all.extend(
         Optimizer::WORDS
@@ -186,6 +187,7 @@ fn optimizers_get_their_arguments_as_python_reads_them() {
         "growth_rate=1.02",
         "safeguard_warmup=true",
         "beta3=0.99",
+        "slice_p=11",
     ];
     all += &arguments(json!({ "optimizer": "prodigy", "weight_decay": 0, "optimizer_arguments": said }));
     expect![[r#"
@@ -207,7 +209,7 @@ fn optimizers_get_their_arguments_as_python_reads_them() {
         type pytorch_optimizer.CAME
         args weight_decay=0.0 betas=0.9,0.999,0.9999 clip_threshold=1.0 eps1=1e-30 eps2=1e-16
         type Prodigy
-        args weight_decay=0.0 betas=0.9,0.999 eps=1e-8 d_coef=2.0 d0=1e-6 growth_rate=1.02 safeguard_warmup=True use_bias_correction=False decouple=True beta3=0.99"#]]
+        args weight_decay=0.0 betas=0.9,0.999 eps=1e-8 d_coef=2.0 d0=1e-6 growth_rate=1.02 safeguard_warmup=True use_bias_correction=False decouple=True beta3=0.99 slice_p=11"#]]
     .assert_eq(&all);
 }
 
