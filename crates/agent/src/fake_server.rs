@@ -2,8 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
+use protocol::{
+    AttemptId, GenerationId,
+    agent::{Assignment, BaseLocation, GenerateWork, KnownOfBase, Work},
+};
 use reqwest::Url;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{TcpListener, TcpStream},
@@ -121,4 +125,26 @@ async fn serve(
         reply
     };
     let _ = stream.write_all(&reply).await;
+}
+
+/// An attempt of a picture, for tests that do not look at what is made.
+pub(crate) fn assignment() -> Assignment {
+    let request = json!({
+        "base_model": "tiny-xl", "prompt": "", "seed": 1, "n_steps": 4, "guidance": 1.0, "width": 64, "height": 64,
+    });
+    Assignment {
+        attempt_id: AttemptId::new(),
+        fence: 7,
+        lease_seconds: 20,
+        work: Work::Generate(GenerateWork {
+            generation_id: GenerationId::new(),
+            request: serde_json::from_value(request).unwrap(),
+            base: BaseLocation::BuiltIn {
+                name: "tiny-xl".into(),
+            },
+            base_known: KnownOfBase::default(),
+            lora_files: Vec::new(),
+        }),
+        terms: None,
+    }
 }

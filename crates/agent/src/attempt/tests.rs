@@ -2,37 +2,12 @@
 
 use std::{sync::mpsc, time::Duration};
 
-use protocol::{
-    AttemptId, GenerationId,
-    agent::{BaseLocation, GenerateWork, KnownOfBase, Work},
-};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::fake_server::FakeServer;
+use crate::fake_server::{FakeServer, assignment};
 
 const DEADLINE: Duration = Duration::from_secs(20);
-
-fn assignment() -> Assignment {
-    let request = json!({
-        "base_model": "tiny-xl", "prompt": "", "seed": 1, "n_steps": 4, "guidance": 1.0, "width": 64, "height": 64,
-    });
-    Assignment {
-        attempt_id: AttemptId::new(),
-        fence: 7,
-        lease_seconds: 20,
-        work: Work::Generate(GenerateWork {
-            generation_id: GenerationId::new(),
-            request: serde_json::from_value(request).unwrap(),
-            base: BaseLocation::BuiltIn {
-                name: "tiny-xl".into(),
-            },
-            base_known: KnownOfBase::default(),
-            lora_files: Vec::new(),
-        }),
-        terms: None,
-    }
-}
 
 /// A server that answers heartbeats with this status and this body, and takes everything else.
 async fn server(status: u16, heartbeat: Value) -> FakeServer {

@@ -196,7 +196,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The child; started if there is none.
+    /// The running child, which is started first where none runs.
     fn running(&mut self, is_cancelled: Cancelled) -> Result<&mut Running, Failure> {
         let running = match self.running.take() {
             Some(running) => running,

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use protocol::{
-    AttemptId, GenerationId,
-    agent::{Assignment, BaseLocation, Directive, GenerateWork, KnownOfBase, Report, Work},
+    agent::{Directive, Report},
     event::LogLevel,
 };
 use serde_json::{Value, json};
@@ -12,31 +11,10 @@ use serde_json::{Value, json};
 use super::Lease;
 use crate::{
     client::ClientError,
-    fake_server::{FakeServer, Request},
+    fake_server::{FakeServer, Request, assignment},
 };
 
 const DEADLINE: Duration = Duration::from_secs(20);
-
-fn assignment() -> Assignment {
-    let request = json!({
-        "base_model": "tiny-xl", "prompt": "", "seed": 1, "n_steps": 4, "guidance": 1.0, "width": 64, "height": 64,
-    });
-    Assignment {
-        attempt_id: AttemptId::new(),
-        fence: 7,
-        lease_seconds: 20,
-        work: Work::Generate(GenerateWork {
-            generation_id: GenerationId::new(),
-            request: serde_json::from_value(request).unwrap(),
-            base: BaseLocation::BuiltIn {
-                name: "tiny-xl".into(),
-            },
-            base_known: KnownOfBase::default(),
-            lora_files: Vec::new(),
-        }),
-        terms: None,
-    }
-}
 
 fn numbers(request: &Request) -> Vec<u64> {
     let body = request.json();

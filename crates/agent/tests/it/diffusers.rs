@@ -55,7 +55,7 @@ impl Stage {
         self.draw_unless(loras, &|_| false)
     }
 
-    /// The same until the log of requests says that it shall be cancelled.
+    /// Like `draw`, but cancels the picture as soon as the function says so, given the requests that the child has got.
     fn draw_unless(
         &mut self,
         loras: &[Weighted],

@@ -37,8 +37,9 @@ fn names(report: &IngestReport) -> Vec<&str> {
     report.items.iter().map(|item| item.file_name.as_str()).collect()
 }
 
+/// Checks which files were refused, and a part of each reason.
 #[track_caller]
-fn refused(report: &IngestReport, expected: &[(&str, &str)]) {
+pub(super) fn refused(report: &IngestReport, expected: &[(&str, &str)]) {
     let refused: Vec<_> = report
         .refused
         .iter()

@@ -3,7 +3,10 @@ use std::{cell::RefCell, collections::HashMap, convert::Infallible, io::Cursor, 
 use image::{Rgb, RgbImage, Rgba, RgbaImage};
 
 use super::*;
-use crate::picture::{encode_png, mask_in, without_mask};
+use crate::{
+    ingest::tests::refused,
+    picture::{encode_png, mask_in, without_mask},
+};
 
 fn zora() -> Vec<u8> {
     encode_png(&RgbImage::from_fn(64, 64, |x, y| Rgb([x as u8, y as u8, 7])))
@@ -50,20 +53,6 @@ fn known(file_name: &str, sha256: &str) -> KnownPicture {
     KnownPicture {
         file_name: file_name.to_owned(),
         sha256: sha256.to_owned(),
-    }
-}
-
-#[track_caller]
-fn refused(report: &IngestReport, expected: &[(&str, &str)]) {
-    let refused: Vec<_> = report
-        .refused
-        .iter()
-        .map(|file| (file.file_name.as_str(), file.reason.as_str()))
-        .collect();
-    assert_eq!(refused.len(), expected.len(), "{refused:?}");
-    for ((name, reason), (expected_name, part)) in refused.into_iter().zip(expected) {
-        assert_eq!(name, *expected_name);
-        assert!(reason.contains(part), "`{reason}` should contain `{part}`");
     }
 }
 
