@@ -15,7 +15,7 @@ demo: ## train a LoRA on the shipped pictures, in the terminal and live in a bro
 	@cargo run --quiet --package morpheus -- demo $(DEMO_ARGS)
 
 test: ## run every check and every test
-	@scripts/setup.sh rust cc node chromium nextest postgres redis sqlite shellcheck worker
+	@scripts/setup.sh rust cc node chromium nextest postgres redis sqlite shellcheck worker openai
 	@scripts/test.sh
 
 test-replicas: ## three servers, 200 jobs, and kills at random (MORPHEUS_REPLICAS_SEED=N repeats one)

@@ -20,6 +20,7 @@ export default defineConfig({
     host: "127.0.0.1",
     proxy: {
       "/api": proxy,
+      "/v1": proxy,
       "/blob": proxy,
       // The page itself is ours; only signing in is the server's.
       "/login": {

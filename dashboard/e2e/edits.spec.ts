@@ -32,7 +32,7 @@ async function importLora(page: Page, url: string, name: string, bytes: Buffer):
 }
 
 test("a LoRA is merged, resized, weighed and converted on its page", async ({ app: page, server }) => {
-  test.setTimeout(240_000);
+  test.setTimeout(300_000);
   await page.setViewportSize({ width: 1360, height: 860 });
   await importLora(page, server.url, "edit-ink", lora(4, 0));
   await importLora(page, server.url, "edit-zora", lora(4, 1));
@@ -120,5 +120,52 @@ test("a LoRA is merged, resized, weighed and converted on its page", async ({ ap
       await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
       await checkLooks(page, `edits-${theme}`);
     }
+    await page.setViewportSize({ width: 1360, height: 860 });
+  });
+
+  await test.step("a base model with it is used without a download", async () => {
+    await tools.getByRole("button", { name: "Merge with…" }).click();
+    const merge = page.getByRole("dialog", { name: "Merge edit-zora with…" });
+    await merge.getByRole("button", { name: "A base model with it" }).click();
+    await merge.getByRole("button", { name: "Merge", exact: true }).click();
+    await expect(merge).toBeHidden();
+    await made.getByRole("button", { name: "Use as a base model" }).click({ timeout: 60_000 });
+    const dialog = page.getByRole("dialog", { name: "Use it as a base model" });
+    const name = dialog.getByRole("textbox", { name: "Name" });
+    await expect(name).toHaveValue("tiny-xl-edit-zora");
+    await name.fill("tiny-xl");
+    await dialog.getByRole("button", { name: "Use it" }).click();
+    await expect(dialog.getByRole("alert")).toContainText("is built in");
+    for (const theme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
+      await checkLooks(page, `use-as-base-${theme}`);
+    }
+    await page.setViewportSize({ width: 1360, height: 860 });
+    await name.fill("edit-merged");
+    await expect(dialog.getByRole("alert")).toBeHidden();
+    await dialog.getByRole("button", { name: "Use it" }).click();
+    await expect(dialog).toBeHidden();
+    await made.getByRole("link", { name: "Base model edit-merged" }).click();
+    const row = page.getByRole("listitem", { name: "edit-merged", exact: true });
+    await expect(row).toContainText("Ready", { timeout: 30_000 });
+    await expect(row).toContainText("merged here");
+    await expect(row).toContainText("every machine can use it");
+
+    // An agent fetches it from the object store and draws with it.
+    await page.goto(`${server.url}/playground`);
+    await page.getByLabel("Base model").click();
+    await page.getByRole("option", { name: "edit-merged" }).click();
+    await page.getByRole("textbox", { name: "Prompt", exact: true }).fill("lorelei ink comic portrait");
+    const asked = page.waitForRequest(
+      (request) => request.method() === "POST" && request.url().endsWith("/api/v1/generations"),
+    );
+    await page.getByRole("button", { name: "Generate" }).click();
+    expect((await asked).postDataJSON()).toMatchObject({ base_model: "edit-merged" });
+    const picture = page.getByRole("main").getByRole("img", { name: "lorelei ink comic portrait" });
+    await expect(picture.first()).toBeVisible({ timeout: 90_000 });
+    const answer = await page.request.delete(`${server.url}/api/v1/registered-base-models/edit-merged`, {
+      headers: { origin: server.url },
+    });
+    expect(answer.ok()).toBe(true);
   });
 });

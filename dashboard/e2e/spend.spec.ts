@@ -412,7 +412,7 @@ const SPEND = `
   - region "Machines":
     - table:
       - rowgroup:
-        - row "Machine Job Phase Per hour Cost Deadline"
+        - row "Machine For Phase Per hour Cost Deadline"
       - rowgroup:
         - row /NVIDIA L40S .* Zora attempt 1 Live \\$0\\.\\d+ .* not billed yet Must end by/:
           - cell /NVIDIA L40S/
@@ -422,7 +422,7 @@ const SPEND = `
     - region "Entries":
       - table:
         - rowgroup:
-          - row "Time What Movement Job Amount"
+          - row "Time What Movement For Amount"
         - rowgroup:
           - row /Accrue reserved .*to spent Zora/
   - region "Budgets":

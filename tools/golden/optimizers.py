@@ -180,6 +180,7 @@ CASES = [
     ("adamw_schedule_free", adam(weight_decay=0.1), {}, 10),
     ("came", adam(learning_rate=1e-3), {}),
     ("came", adam(learning_rate=1e-3, weight_decay=0.1), dict(beta3=0.999, clip_threshold=0.5, eps2=1e-8)),
+    ("prodigy", adam(learning_rate=0.5, weight_decay=0.01), dict(slice_p=3, d0=1e-4)),
     ("adamw_8bit", adam(learning_rate=1e-3), {}),
     ("adamw_8bit", adam(learning_rate=1e-3, weight_decay=0.1), {}),
     ("adamw_8bit", adam(learning_rate=3e-3, beta1=0.95, beta2=0.99), {}),

@@ -2,10 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::AtomicBool,
 };
 
 use protocol::{
@@ -22,6 +19,7 @@ use crate::{
     instead::{self, Holder, Unfetched},
     lease::{Lease, Reporter},
     link::Link,
+    thread,
     transfer::{self, Upload},
     work_dir::{AttemptDir, WorkDir},
 };
@@ -185,23 +183,9 @@ async fn end_ordered(orders: &mut mpsc::UnboundedReceiver<Directive>) {
 pub(crate) async fn compute<T: Send + 'static>(
     work: impl FnOnce(&AtomicBool) -> Result<T, String> + Send + 'static,
 ) -> Result<T, String> {
-    let waiting = Waiting::default();
-    let is_dropped = Arc::clone(&waiting.is_dropped);
-    tokio::task::spawn_blocking(move || work(&is_dropped))
+    thread::apart(work)
         .await
         .unwrap_or_else(|panic| Err(format!("the engine panicked: {panic}")))
-}
-
-/// Tells a thread when nobody waits for it any more.
-#[derive(Default)]
-struct Waiting {
-    is_dropped: Arc<AtomicBool>,
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.is_dropped.store(true, Ordering::Relaxed);
-    }
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use protocol::{
     problem::Problem,
     spend::RentalTerms,
 };
-use rental::deadman::{Contact, Moment};
+use rental::deadman::{Contact, Moment, Progress};
 use reqwest::{StatusCode, Url};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::Instant;
@@ -247,6 +247,14 @@ impl Client {
         let answered: Answered<Claimed> = self
             .post("api/v1/agent/claim", &body, wait + ANSWER_TIMEOUT, patience)
             .await?;
+        if let Some(lease) = &answered.value.drawing {
+            self.link
+                .claimed(&self.server, &self.token, lease.attempt_id, lease.fence);
+            self.link
+                .heard(answered.contact(lease.lease_seconds, Some(lease.terms)));
+            // It waits for pictures, or goes on to the next one.
+            self.link.progressed(Progress::Other);
+        }
         if let Some(Ok(work)) = &answered.value.work {
             self.link
                 .claimed(&self.server, &self.token, work.attempt_id, work.fence);

@@ -33,8 +33,12 @@ pub struct Diffusers {
     pub python: PathBuf,
     /// It is killed if an answer takes longer: [`QUIET`].
     pub quiet: Duration,
+    /// It is killed if it takes longer to read a request.
+    pub heed: Duration,
     /// It is killed if it does not stop this soon when it is told to.
     pub grace: Duration,
+    /// It is ended if nothing was drawn for so long, and the memory of its device is free for others.
+    pub rest_after: Duration,
 }
 
 impl Diffusers {
@@ -43,7 +47,9 @@ impl Diffusers {
         Self {
             python,
             quiet: QUIET,
+            heed: Duration::from_secs(60),
             grace: Duration::from_secs(10),
+            rest_after: Duration::from_secs(120),
         }
     }
 }

@@ -1,20 +1,24 @@
 //! Pictures for a server: keeps the base model loaded, and applies LoRAs by weight without reloading it.
 
+mod previews;
+
 use std::{
     collections::HashMap,
     fs,
     ops::ControlFlow,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, PoisonError, TryLockError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use diffusion::{
     base::{BaseInfo, BaseModel, BaseOptions, Layers, Outline},
     lora::{self, Lora, LoraError, Weighted},
-    pipeline::{self, OnStep, PictureRequest, PictureSize},
+    pipeline::{self, PictureRequest, PictureSize, Step},
+    preview::Colors,
     schedulers,
     tokenizer::TokenLength,
 };
@@ -22,17 +26,24 @@ use image::RgbImage;
 use prompt::Reading;
 use protocol::{
     agent::{ArtifactKind, Assignment, GenerateWork, Report},
+    event::LogLevel,
     generation::Rendering,
     made::{MadeBase, MadeLora},
     problem::chain,
 };
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
 use trainer::made::{self, LoraHashes};
 
+use self::previews::Previews;
 use crate::{
     attempt::{Attempt, Made, compute},
     client::{Client, ClientError, Patience},
     diffusers::{self, Diffusers, Engine},
+    gpu::{Gpu, Hold},
     job::Base,
+    lease::Reporter,
+    link::Pulse,
     measured::Measurements,
     work_dir::WorkDir,
 };
@@ -40,18 +51,33 @@ use crate::{
 /// Number of LoRAs kept in memory; each takes tens to hundreds of megabytes for a full SDXL.
 const MAX_LORAS: usize = 8;
 
+/// Said while a training has the GPU.
+const WAITING: &str = "waiting for the training on this machine's GPU to end, which goes first";
+/// Said from then on.
+const RENDERING: &str = "rendering";
+
 /// Renders pictures, one after the other.
 pub(crate) struct Renderer {
     loaded: Arc<Mutex<Loaded>>,
+    /// What diffusers draws on; none without it.
+    gpu: Option<Gpu>,
+    /// Tells the keeper of each picture that is done, or has failed.
+    drawn: Arc<watch::Sender<()>>,
+    /// Gives the GPU's memory back.
+    _keeper: Option<AbortOnDropHandle<()>>,
 }
 
 /// What stays in memory between pictures.
 struct Loaded {
     base: Option<LoadedBase>,
+    /// Of its latents, for previews.
+    colors: Option<Colors>,
     /// By SHA-256.
     loras: HashMap<String, LoadedLora>,
     /// Draws in place of the native engine, if there is one.
     diffusers: Option<Engine>,
+    /// As long as that may have something in the GPU's memory.
+    hold: Option<Hold>,
 }
 
 /// A base model in memory.
@@ -96,27 +122,57 @@ struct LoadedLora {
 }
 
 impl Renderer {
-    /// Draws with diffusers if that is there, or else with the native engine.
+    /// Draws with diffusers if that is there, or else with the native engine. Call from within a Tokio runtime.
     ///
     /// # Errors
     /// If there is no room for files.
-    pub(crate) fn new(diffusers: Option<Diffusers>) -> Result<Self, diffusers::Failure> {
-        let loaded = Loaded {
+    pub(crate) fn new(diffusers: Option<Diffusers>, gpu: Gpu) -> Result<Self, diffusers::Failure> {
+        let rest_after = diffusers.as_ref().map(|settings| settings.rest_after);
+        let loaded = Arc::new(Mutex::new(Loaded {
             base: None,
+            colors: None,
             loras: HashMap::new(),
             diffusers: diffusers.map(Engine::new).transpose()?,
-        };
+            hold: None,
+        }));
+        let (drawn, news) = watch::channel(());
+        let keeper = rest_after.map(|rest_after| {
+            let keeping = keep(Arc::clone(&loaded), gpu.clone(), (news, rest_after));
+            AbortOnDropHandle::new(tokio::spawn(keeping))
+        });
         Ok(Self {
-            loaded: Arc::new(Mutex::new(loaded)),
+            loaded,
+            gpu: keeper.is_some().then_some(gpu),
+            drawn: Arc::new(drawn),
+            _keeper: keeper,
         })
     }
 
-    /// Gives the memory of diffusers' device back, until the next picture. While one is drawn it does nothing.
-    pub(crate) fn rest(&self) {
-        if let Ok(mut loaded) = self.loaded.try_lock()
-            && let Some(engine) = &mut loaded.diffusers
-        {
-            engine.unload();
+    /// Waits until no training needs the GPU that diffusers draws on, and says so. What is in its memory is given back
+    /// meanwhile.
+    async fn turn(&self, say: impl Fn(&str)) -> Option<Hold> {
+        let gpu = self.gpu.as_ref()?;
+        let mut has_waited = false;
+        loop {
+            match gpu.draw() {
+                Ok(None) => {}
+                Ok(Some(hold)) => {
+                    if has_waited {
+                        say(RENDERING);
+                    }
+                    return Some(hold);
+                }
+                Err(err) => {
+                    tracing::warn!(error = %err, "the GPU cannot be locked, so a training may run on it too");
+                    return None;
+                }
+            }
+            rest(&self.loaded);
+            if !has_waited {
+                say(WAITING);
+            }
+            has_waited = true;
+            gpu.until_unwanted().await;
         }
     }
 
@@ -137,6 +193,8 @@ impl Renderer {
     /// The error is text for people.
     async fn draw(&self, attempt: &Attempt<'_>, work: &GenerateWork) -> Result<Made, String> {
         let folder = attempt.folder()?;
+        // A base model comes and is loaded over minutes, and some pictures take long.
+        let pulse = Pulse::new(attempt.client.link().clone());
         let mut loras = Vec::new();
         for (file, lora) in work.lora_files.iter().zip(&work.request.loras) {
             loras.push(WeightedFile {
@@ -145,6 +203,7 @@ impl Renderer {
                 weight: lora.weight as f32,
                 partial: lora.partial,
             });
+            pulse.beat();
         }
         let located = attempt
             .work_dir
@@ -153,7 +212,7 @@ impl Renderer {
                 attempt.client,
                 (&work.base, &work.base_known),
                 Patience::WORKING,
-                &|_, _| {},
+                &|_, _| pulse.beat(),
             )
             .await
             .map_err(|err| chain(&err))?;
@@ -163,22 +222,83 @@ impl Renderer {
             options: located.options.clone(),
             measurements: measurements.said(work.base_known.measured.clone()),
         };
-        let loaded = Arc::clone(&self.loaded);
+        let reporter = attempt.reporter();
+        let hold = self.turn(|name| stage(reporter, name)).await;
+        let (loaded, drawn) = (Arc::clone(&self.loaded), Arc::clone(&self.drawn));
         let request = work.request.clone();
         let picture = folder.path().join("picture.png");
         let path = picture.clone();
+        let told = reporter.clone();
         let news = compute(move |is_dropped| {
             let mut loaded = loaded.lock().unwrap_or_else(PoisonError::into_inner);
-            loaded.render(&wanted, &loras, &request, &path, is_dropped)
+            loaded.hold = hold;
+            let tell = |preview| told.report(Report::Preview { preview });
+            let mut previews = Previews::new(&tell);
+            let news = loaded.render(
+                &wanted,
+                &loras,
+                &request,
+                &path,
+                (&mut previews, is_dropped, &pulse),
+            );
+            for note in loaded.diffusers.iter_mut().flat_map(Engine::take_notes) {
+                told.log(LogLevel::Warning, note);
+            }
+            drop(loaded);
+            drawn.send_replace(());
+            news
         })
         .await?;
         if let Some(news) = news {
-            attempt.reporter().report(news);
+            reporter.report(news);
         }
         let file_name = format!("{}.png", work.generation_id);
         let artifact = attempt.upload(ArtifactKind::Picture, &picture, file_name).await?;
         Ok(Made::Picture(artifact))
     }
+}
+
+/// Ends diffusers' child when nothing was drawn for a while, and as soon as a training needs the GPU.
+async fn keep(
+    loaded: Arc<Mutex<Loaded>>,
+    gpu: Gpu,
+    (mut drawn, rest_after): (watch::Receiver<()>, Duration),
+) {
+    let mut news = drawn.changed().await;
+    while news.is_ok() {
+        tokio::select! {
+            next = drawn.changed() => {
+                news = next;
+                continue;
+            }
+            () = tokio::time::sleep(rest_after) => {}
+            () = gpu.until_wanted() => {}
+        }
+        rest(&loaded);
+        news = drawn.changed().await;
+    }
+}
+
+/// Gives the memory of diffusers' device back, until the next picture. While one is drawn it does nothing: the end of
+/// that is told.
+fn rest(loaded: &Mutex<Loaded>) {
+    let mut loaded = match loaded.try_lock() {
+        Ok(loaded) => loaded,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        Err(TryLockError::WouldBlock) => return,
+    };
+    if let Some(engine) = &mut loaded.diffusers {
+        engine.unload();
+    }
+    loaded.hold = None;
+}
+
+fn stage(reporter: &Reporter, name: &str) {
+    reporter.report(Report::Stage {
+        name: name.to_owned(),
+        done: 0,
+        total: 0,
+    });
 }
 
 /// A base model on this machine, and what is known of it.
@@ -204,16 +324,21 @@ impl Loaded {
         files: &[WeightedFile],
         request: &Rendering,
         path: &Path,
-        is_dropped: &AtomicBool,
+        (previews, is_dropped, pulse): (&mut Previews<'_>, &AtomicBool, &Pulse),
     ) -> Result<Option<Report>, String> {
         let LoadedBase {
             model,
             made: made_base,
             ..
         } = self.base(wanted)?;
+        pulse.beat();
         let loras = files
             .iter()
-            .map(|file| Ok((self.lora(file)?, file)))
+            .map(|file| {
+                let loaded = self.lora(file)?;
+                pulse.beat();
+                Ok((loaded, file))
+            })
             .collect::<Result<Vec<_>, String>>()?;
         let weighted = loras.iter().map(|(loaded, file)| Weighted {
             lora: &loaded.lora,
@@ -246,22 +371,20 @@ impl Loaded {
         };
         let applied: Vec<MadeLora> = applied.collect();
         let request = picture_request(request)?;
-        let mut go_on = |_, _| {
-            if is_dropped.load(Ordering::Relaxed) {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        };
+        let is_cancelled = || is_dropped.load(Ordering::Relaxed);
         let (pictures, program) = match &model {
             Model::Native(base) => {
                 let adapters = lora::adapters(base, weighted).map_err(|err| chain(&err))?;
-                let pictures = pipeline::generate_on_cpu(base, &adapters, &request, &mut go_on);
+                previews.color(&mut self.colors, || Colors::of_base(base));
+                let pictures = pipeline::show_on_cpu(base, &adapters, &request, &mut |step: &Step<'_>| {
+                    pulse.beat();
+                    previews.show(step);
+                    go_on_unless(is_cancelled())
+                });
                 (pictures.map_err(|err| chain(&err))?, made::PROGRAM.to_owned())
             }
             Model::Diffusers(outline) => {
-                let is_cancelled = || is_dropped.load(Ordering::Relaxed);
-                self.draw_elsewhere(outline, &weighted, &request, (&mut go_on, &is_cancelled))?
+                self.draw_elsewhere(outline, &weighted, &request, (previews, &is_cancelled, pulse))?
             }
         };
         let picture = pictures.first().ok_or("the engine rendered nothing")?;
@@ -278,15 +401,17 @@ impl Loaded {
         outline: &Outline,
         loras: &[Weighted<'_>],
         request: &PictureRequest,
-        (on_step, is_cancelled): (OnStep<'_>, diffusers::Cancelled<'_>),
+        (previews, is_cancelled, pulse): (&mut Previews<'_>, diffusers::Cancelled<'_>, &Pulse),
     ) -> Result<(Vec<RgbImage>, String), String> {
         let engine = self.diffusers.as_mut().ok_or("this agent has no diffusers")?;
         let drawing = engine.prepare(outline, loras.iter().copied(), is_cancelled);
         let mut drawing = drawing.map_err(|err| chain(&err))?;
-        let pictures = pipeline::draw(&mut drawing, request, on_step);
-        for note in engine.take_notes() {
-            tracing::warn!(note, "diffusers");
-        }
+        previews.color(&mut self.colors, || Colors::of(&mut drawing, &outline.info));
+        let pictures = pipeline::show(&mut drawing, request, &mut |step: &Step<'_>| {
+            pulse.beat();
+            previews.show(step);
+            go_on_unless(is_cancelled())
+        });
         let pictures = pictures.map_err(|err| chain(&err))?;
         // It was said when the child started. Asked for before that, it would start it, and nobody could cancel that.
         let hello = engine.hello().map_err(|err| chain(&err))?;
@@ -301,6 +426,7 @@ impl Loaded {
         }
         // Drop the old one first: two full SDXL models rarely fit into memory together.
         self.base = None;
+        self.colors = None;
         self.loras.clear();
         let (model, made) = match &self.diffusers {
             None => {
@@ -347,6 +473,14 @@ impl Loaded {
         };
         self.loras.insert(file.sha256.clone(), loaded.clone());
         Ok(loaded)
+    }
+}
+
+fn go_on_unless(is_cancelled: bool) -> ControlFlow<()> {
+    if is_cancelled {
+        ControlFlow::Break(())
+    } else {
+        ControlFlow::Continue(())
     }
 }
 

@@ -23,11 +23,13 @@ mod checkpoint;
 mod files;
 mod header;
 mod judge;
+mod painter;
 mod samples;
 
 use std::{path::PathBuf, time::Duration};
 
 pub use self::plan::Precision;
+use crate::{diffusers::Diffusers, gpu::Gpu};
 
 /// The script that trains LoRAs for SDXL, in sd-scripts' folder.
 pub const SCRIPT: &str = "sdxl_train_network.py";
@@ -54,6 +56,11 @@ pub struct Kohya {
     pub precision: Precision,
     /// It is stopped after this long without output: [`QUIET`].
     pub quiet: Duration,
+    /// The Python with diffusers, which is sd-scripts' own unless another is named: it draws the pictures of verdicts, on
+    /// the GPU that has trained.
+    pub diffusers: Diffusers,
+    /// The GPU that it trains on, unless its precision is for the processor.
+    pub gpu: Gpu,
 }
 
 impl Kohya {

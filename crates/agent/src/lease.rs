@@ -71,7 +71,8 @@ impl Reporter {
             Report::Stage { .. }
             | Report::ValidationLoss { .. }
             | Report::Validated { .. }
-            | Report::Measured { .. } => {
+            | Report::Measured { .. }
+            | Report::Preview { .. } => {
                 self.link.progressed(Progress::Other);
             }
             // A line may also say that nothing happens.
@@ -244,6 +245,9 @@ impl Renewal {
                 return false;
             };
             self.n_numbered += 1;
+            if matches!(report, Report::Preview { .. }) {
+                self.forget_previews();
+            }
             self.pending.push_back(AgentEvent {
                 n: self.n_numbered,
                 at,
@@ -253,6 +257,14 @@ impl Renewal {
                 return true;
             }
             due = due.min(Instant::now() + BATCH_DELAY);
+        }
+    }
+
+    /// Only the newest counts, and an outage must not gather them.
+    fn forget_previews(&mut self) {
+        let pending = self.pending.iter_mut();
+        for event in pending.filter(|event| matches!(event.report, Report::Preview { .. })) {
+            event.report = Report::Unknown;
         }
     }
 

@@ -14,6 +14,7 @@ pub mod engine;
 #[cfg(test)]
 mod fake_server;
 mod generate;
+pub mod gpu;
 mod group;
 mod instead;
 pub mod job;
@@ -23,6 +24,8 @@ pub mod link;
 pub mod machine;
 mod measured;
 mod run;
+pub mod tail;
+mod thread;
 mod train;
 mod transfer;
 mod uploads;

@@ -6,9 +6,9 @@ use std::{
         fd::{AsFd as _, OwnedFd},
         unix::net::UnixStream,
     },
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use protocol::AttemptId;
@@ -172,6 +172,34 @@ impl Link {
     }
 }
 
+/// Signs of progress that may come many times in a second. The supervisor is told of one in [`TELL_EVERY`].
+#[derive(Debug, Clone)]
+pub(crate) struct Pulse {
+    link: Link,
+    told_at: Arc<Mutex<Option<Instant>>>,
+}
+
+/// See [`Pulse`]; far less than the supervisor's limits.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+
+impl Pulse {
+    pub(crate) fn new(link: Link) -> Self {
+        Self {
+            link,
+            told_at: Arc::default(),
+        }
+    }
+
+    /// There was progress.
+    pub(crate) fn beat(&self) {
+        let mut told_at = self.told_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if told_at.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
+            *told_at = Some(Instant::now());
+            self.link.progressed(Progress::Other);
+        }
+    }
+}
+
 /// A supervisor that ended before this process asked to end with it hangs up all the same.
 fn end_abandoned() {
     // As the signal of its death does. It read our log, so that a line of it now would be the end of this thread.
@@ -213,7 +241,7 @@ mod tests {
     use protocol::AttemptId;
     use rental::deadman::Progress;
 
-    use super::{Leave, Link, Said, Scale};
+    use super::{Leave, Link, Pulse, Said, Scale};
 
     #[tokio::test]
     async fn both_ends_understand_each_other() {
@@ -233,6 +261,16 @@ mod tests {
             said(),
             Said::Progress {
                 what: Progress::Step,
+                ..
+            }
+        ));
+
+        let pulse = Pulse::new(link.clone());
+        pulse.beat();
+        assert!(matches!(
+            said(),
+            Said::Progress {
+                what: Progress::Other,
                 ..
             }
         ));

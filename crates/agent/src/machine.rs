@@ -11,7 +11,12 @@ use protocol::{
 };
 
 /// Describes this machine.
-pub fn describe(name: Option<String>, labels: Vec<String>, has_sd_scripts: bool) -> Machine {
+pub fn describe(
+    name: Option<String>,
+    labels: Vec<String>,
+    has_sd_scripts: bool,
+    has_diffusers: bool,
+) -> Machine {
     let gpu = first_gpu();
     let mut engines = vec![Engine::Native];
     let mut devices = vec![DeviceKind::Cpu];
@@ -35,6 +40,7 @@ pub fn describe(name: Option<String>, labels: Vec<String>, has_sd_scripts: bool)
             LoraKind::Lokr,
             LoraKind::TLora,
         ],
+        has_diffusers: Some(has_diffusers),
         protocol: Protocol::CURRENT,
     }
 }
@@ -112,11 +118,12 @@ mod tests {
 
     #[test]
     fn a_machine_has_a_name() {
-        let machine = describe(None, vec!["quiet".to_owned()], true);
+        let machine = describe(None, vec!["quiet".to_owned()], true, true);
         assert!(!machine.name.is_empty());
         assert_eq!(machine.engines.len(), 2);
+        assert_eq!(machine.has_diffusers, Some(true));
         assert_eq!(
-            describe(Some("attic".to_owned()), Vec::new(), false).name,
+            describe(Some("attic".to_owned()), Vec::new(), false, false).name,
             "attic"
         );
     }

@@ -4,8 +4,9 @@ use std::{path::PathBuf, time::Duration};
 
 use fetch::{HubOptions, Ranges};
 use protocol::{
-    agent::{Work, WorkKind},
+    agent::{DrawingLease, Finish, Work, WorkKind},
     machine::Machine,
+    phase::Outcome,
     problem::chain,
 };
 use reqwest::Url;
@@ -18,6 +19,7 @@ use crate::{
     edit,
     engine::Train,
     generate::Renderer,
+    gpu::Gpu,
     kohya::Kohya,
     link::Link,
     train,
@@ -97,7 +99,9 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
         .by(config.mailbox, |time| config.link.real(time));
     let web = fetch::Client::new(USER_AGENT, config.hub, config.fetch_from)?;
     let work_dir = WorkDir::open(&config.work_dir, config.base_cache_bytes, web)?;
-    let renderer = Renderer::new(config.diffusers)?;
+    let gpu = Gpu::of(&config.work_dir);
+    let renderer = Renderer::new(config.diffusers, gpu.clone())?;
+    let kohya = config.kohya.map(|kohya| Kohya { gpu, ..kohya });
     let kinds: &[WorkKind] = match config.role {
         Role::Train => &[WorkKind::Train],
         Role::Generate => &[WorkKind::Generate, WorkKind::Edit],
@@ -110,11 +114,19 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
         Patience::WITHOUT_WORK
     };
     let mut idle_since = Instant::now();
-    // Whether it is one of the pool's, which the server knows by its token.
+    // Whether it is one of the pool's or draws for a session, which the server knows by its token.
     let mut stays = false;
+    let mut drawing: Option<DrawingLease> = None;
     let mut was_short = false;
     loop {
         if stays && work_dir.is_short(was_short) {
+            if let Some(lease) = &drawing {
+                // Nothing frees a rented disk, and to wait for it costs money.
+                let reason = "the disk of its machine is nearly full";
+                tracing::warn!(path = %config.work_dir.display(), "leaving the drawing session: {reason}");
+                say_left(&client, lease, reason.to_owned()).await;
+                return Ok(());
+            }
             if !was_short {
                 tracing::warn!(path = %config.work_dir.display(), "the disk is nearly full: waiting for space");
             }
@@ -127,10 +139,25 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
         was_short = false;
         let asked = Instant::now();
         let left = config.idle_exit.saturating_sub(idle_since.elapsed());
-        let wait = if stays { CLAIM_WAIT } else { CLAIM_WAIT.min(left) };
+        let wait = match &drawing {
+            // Each claim renews the lease.
+            Some(lease) => {
+                let lease = Duration::from_secs(lease.lease_seconds.into());
+                CLAIM_WAIT.min(config.link.real(lease) / 3)
+            }
+            // The server has to hear of it before the machine's switch gives up.
+            None if config.link.is_rented() && config.role == Role::Generate => Duration::ZERO,
+            None if stays => CLAIM_WAIT,
+            None => CLAIM_WAIT.min(left),
+        };
         let reply = tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
-            _ = config.link.leave() => return Ok(()),
+            leave = config.link.leave() => {
+                if let Some(lease) = &drawing {
+                    say_left(&client, lease, leave.reason).await;
+                }
+                return Ok(());
+            }
             reply = client.claim(kinds, &config.machine, wait, patience) => reply,
         };
         let reply = match reply {
@@ -138,9 +165,14 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
                 tracing::warn!(error = chain(&err), "waiting for the server to come back");
                 continue;
             }
+            Err(ClientError::LeaseLost) if drawing.is_some() => {
+                tracing::info!("the drawing session is over");
+                return Ok(());
+            }
             reply => reply?,
         };
-        if reply.stay && !stays {
+        drawing = reply.drawing;
+        if reply.stay && !stays && drawing.is_none() {
             let machine = &config.machine;
             tracing::info!(name = machine.name, labels = ?machine.labels, gpu = machine.gpu, "in the pool, waiting for work");
         }
@@ -149,9 +181,6 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
             if !stays && idle_since.elapsed() >= config.idle_exit {
                 tracing::info!("no work for a while, exiting");
                 return Ok(());
-            }
-            if idle_since.elapsed() >= config.idle_exit {
-                renderer.rest();
             }
             tokio::time::sleep_until(asked + CLAIM_PAUSE).await;
             continue;
@@ -162,7 +191,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
                 let work_dir = work_dir.guarded(stays || config.link.is_rented());
                 let outcome = match &assignment.work {
                     Work::Train(work) => {
-                        let (engine, kohya) = (config.engine, config.kohya.as_ref());
+                        let (engine, kohya) = (config.engine, kohya.as_ref());
                         train::run(&client, &work_dir, &assignment, work, engine, kohya, &shutdown).await
                     }
                     Work::Edit(work) => edit::run(&client, &work_dir, &assignment, work).await,
@@ -189,5 +218,25 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
             return Ok(());
         }
         idle_since = Instant::now();
+    }
+}
+
+/// Tells the server that this machine leaves its drawing session. If that fails, the machine's end tells it.
+async fn say_left(client: &Client, lease: &DrawingLease, reason: String) {
+    let finish = Finish {
+        fence: lease.fence,
+        outcome: Outcome::Lost,
+        detail: Some(reason),
+        result: None,
+        picture: None,
+        edited: None,
+        disk_fault: false,
+    };
+    let told = client.finish(lease.attempt_id, &finish, Patience::WITHOUT_WORK);
+    if let Err(err) = told.await {
+        tracing::warn!(
+            error = chain(&err),
+            "failed to report the end of the drawing session"
+        );
     }
 }

@@ -1,8 +1,9 @@
 //! Aspect-ratio buckets: the few sizes to which pictures are scaled and cropped, so that batches can be formed.
 //!
-//! The algorithm is that of kohya-ss/sd-scripts with `enable_bucket` and upscaling (its defaults), so that
-//! both engines train on the same crops.
+//! The algorithms are those of kohya-ss/sd-scripts with `enable_bucket`, with and without `bucket_no_upscale`, so that both
+//! engines train on the same crops.
 
+use protocol::{parameters, recipe::Parameters};
 use serde::{Deserialize, Serialize};
 
 /// Width and height in pixels.
@@ -82,28 +83,92 @@ pub struct BucketLimits {
     pub min_side: u32,
     /// Longest side.
     pub max_side: u32,
+    /// Whether pictures that are smaller than the area are enlarged. Else each has a bucket of its own size, and the two
+    /// sides above do not count.
+    pub enlarges: bool,
 }
 
 impl BucketLimits {
-    /// The limits for a resolution: a quarter of it to twice of it, which for 1024 are the 256 and 2048
-    /// that SDXL was trained with (sd-scripts' defaults, but for its `max_bucket_reso` of 1024, which
-    /// leaves no wide buckets).
+    /// The usual limits for a resolution ([`parameters::bucket_sides`]).
     pub fn new(resolution: u32, step: u32) -> Self {
-        let step = step.max(1);
-        let min_side = (resolution / 4 / step * step).max(step);
-        let max_side = (resolution * 2).div_ceil(step) * step;
+        let (min_side, max_side) = parameters::bucket_sides(resolution, step);
         Self {
             resolution,
-            step,
+            step: step.max(1),
             min_side,
             max_side,
+            enlarges: true,
+        }
+    }
+
+    /// The limits that a recipe asks for.
+    pub fn of(p: &Parameters) -> Self {
+        let (min_side, max_side) = p.bucket_sides();
+        Self {
+            min_side,
+            max_side,
+            enlarges: !p.bucket_no_upscale,
+            ..Self::new(p.resolution, p.bucket_step)
         }
     }
 
     /// The size of a square picture.
     fn square(&self) -> Size {
-        let side = (self.resolution / self.step * self.step).max(self.step);
+        let side = self.rounded_down(self.resolution);
         Size::new(side, side)
+    }
+
+    /// A side of a bucket, which has at least one step.
+    fn rounded_down(&self, side: u32) -> u32 {
+        (side / self.step * self.step).max(self.step)
+    }
+
+    /// `BucketManager.select_bucket` with `no_upscale`: a picture within the area keeps its size; a larger one is brought to
+    /// the area, with the width or the height a multiple of the step, whichever keeps the aspect ratio better.
+    ///
+    /// A picture that is smaller than one step is enlarged to it; sd-scripts fails on it.
+    fn place_unenlarged(&self, original: Size) -> Placement {
+        let ratio = original.aspect_ratio();
+        let area = f64::from(self.resolution).powi(2);
+        let nearest = |side: f64| (side + 0.5) as u32;
+        let rounded = |side: f64| self.rounded_down(nearest(side));
+        let resized = if f64::from(original.width) * f64::from(original.height) <= area {
+            original
+        } else {
+            let width = (area * ratio).sqrt();
+            let by_width = {
+                let width = rounded(width);
+                Size::new(width, rounded(f64::from(width) / ratio))
+            };
+            let by_height = {
+                let height = rounded(area / width);
+                Size::new(rounded(f64::from(height) * ratio), height)
+            };
+            let error = |size: Size| (size.aspect_ratio() - ratio).abs();
+            if error(by_width) < error(by_height) {
+                Size::new(by_width.width, nearest(f64::from(by_width.width) / ratio))
+            } else {
+                Size::new(nearest(f64::from(by_height.height) * ratio), by_height.height)
+            }
+        };
+        let bucket = Size::new(
+            self.rounded_down(resized.width),
+            self.rounded_down(resized.height),
+        );
+        // Only where a side has less than one step.
+        let by_width = f64::from(bucket.width) / f64::from(resized.width.max(1));
+        let scale = by_width
+            .max(f64::from(bucket.height) / f64::from(resized.height.max(1)))
+            .max(1.0);
+        let covering = |side: u32, least: u32| nearest(f64::from(side) * scale).max(least);
+        Placement {
+            original,
+            resized: Size::new(
+                covering(resized.width, bucket.width),
+                covering(resized.height, bucket.height),
+            ),
+            bucket,
+        }
     }
 }
 
@@ -113,6 +178,11 @@ impl Buckets {
         Self::within(BucketLimits::new(resolution, step))
     }
 
+    /// The buckets that a recipe asks for.
+    pub fn of(p: &Parameters) -> Self {
+        Self::within(BucketLimits::of(p))
+    }
+
     /// The buckets within explicit limits.
     pub fn within(limits: BucketLimits) -> Self {
         let BucketLimits {
@@ -120,6 +190,7 @@ impl Buckets {
             step,
             min_side,
             max_side,
+            ..
         } = limits;
         let area = u64::from(resolution) * u64::from(resolution);
         let mut sizes = vec![limits.square()];
@@ -140,7 +211,7 @@ impl Buckets {
         self.limits.square()
     }
 
-    /// The sizes, ascending by width, then by height.
+    /// The sizes, ascending by width, then by height. Pictures that are not enlarged have others.
     pub fn sizes(&self) -> &[Size] {
         &self.sizes
     }
@@ -150,8 +221,12 @@ impl Buckets {
         self.limits
     }
 
-    /// The bucket for a picture: its own size if there is one, else the nearest aspect ratio.
+    /// The bucket for a picture: its own size if there is one, else the nearest aspect ratio. Where pictures are not
+    /// enlarged, its own size rounded down.
     pub fn place(&self, original: Size) -> Placement {
+        if !self.limits.enlarges {
+            return self.limits.place_unenlarged(original);
+        }
         let ratio = original.aspect_ratio();
         let bucket = if self.sizes.binary_search(&original).is_ok() {
             original

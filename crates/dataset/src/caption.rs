@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use protocol::text;
 
+pub mod edits;
 pub mod rules;
 
 /// A caption read from a file.
@@ -79,25 +80,46 @@ pub fn decode(bytes: &[u8]) -> Result<Caption, CaptionError> {
         }
         _ => Cow::Borrowed(utf8(bytes)?),
     };
-    let visible: String = raw.chars().filter_map(kept).collect();
-    if visible != raw.trim_start_matches('\u{feff}') {
+    if visible(&raw) != raw.trim_start_matches('\u{feff}') {
         notes.push("invisible characters removed from the caption".to_owned());
     }
+    let text = cleaned(&raw);
+    if text.is_empty() {
+        return Err(CaptionError::Empty);
+    }
+    if text.contains('\n') {
+        notes.push(SEVERAL_LINES.to_owned());
+    }
+    Ok(Caption { text, notes })
+}
+
+/// A caption as it is stored, however it came: without invisible characters, white space at the ends of its lines and
+/// empty lines; empty if nothing but commas is left.
+pub fn cleaned(text: &str) -> String {
+    if says_nothing(text) {
+        return String::new();
+    }
+    let visible = visible(text);
     let lines: Vec<&str> = visible
         .lines()
         .map(str::trim)
         .filter(|line| !line.is_empty())
         .collect();
-    if lines.is_empty() {
-        return Err(CaptionError::Empty);
+    let cleaned = lines.join("\n");
+    match says_nothing(&cleaned) {
+        true => String::new(),
+        false => cleaned,
     }
-    if lines.len() > 1 {
-        notes.push(SEVERAL_LINES.to_owned());
-    }
-    Ok(Caption {
-        text: lines.join("\n"),
-        notes,
-    })
+}
+
+/// A tag as it is compared with others: in lower case, with spaces for underscores, and without the backslashes that keep
+/// brackets from being emphasis.
+pub fn plain_tag(tag: &str) -> String {
+    tag.to_lowercase()
+        .replace('_', " ")
+        .replace('\\', "")
+        .trim()
+        .to_owned()
 }
 
 /// The caption with the trigger word prepended, unless it already contains the word.
@@ -154,6 +176,25 @@ fn place_of_word(text: &str, word: &str) -> Option<(usize, usize)> {
     })
 }
 
+/// Where a word stands in a text as a separate word, in bytes.
+pub fn places_of_word(text: &str, word: &str) -> Vec<usize> {
+    let word = word.trim();
+    let mut places = Vec::new();
+    let mut from = 0;
+    while !word.is_empty()
+        && let Some((start, end)) = place_of_word(&text[from..], word)
+    {
+        places.push(from + start);
+        from += end;
+    }
+    places
+}
+
+/// Whether a caption has nothing but white space and commas.
+pub fn says_nothing(caption: &str) -> bool {
+    tags(caption).next().is_none()
+}
+
 /// Whether the caption contains the word (or words) as a separate word.
 pub fn holds_word(caption: &str, word: &str) -> bool {
     let (caption, word) = (caption.to_lowercase(), word.to_lowercase());
@@ -191,10 +232,31 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, CaptionError>
     String::from_utf16(&units).map_err(|_| CaptionError::NotUtf16)
 }
 
-/// None for zero-width characters, byte order marks, and what no field may hold; of the last, white space becomes a
-/// space.
+/// A text without invisible characters. Joiners stay between letters that they join or keep apart: in Persian, in Indic
+/// scripts, and in pictographs of several parts.
+fn visible(text: &str) -> String {
+    let joins = |c: Option<&char>| c.is_some_and(|c| !c.is_ascii() && !c.is_whitespace());
+    let chars: Vec<char> = text.chars().collect();
+    let kept = chars.iter().enumerate().filter_map(|(at, &c)| {
+        let is_joiner = matches!(c, '\u{200c}' | '\u{200d}');
+        let is_between = at > 0 && joins(chars.get(at - 1)) && joins(chars.get(at + 1));
+        if is_joiner && is_between { Some(c) } else { kept(c) }
+    });
+    kept.collect()
+}
+
+/// None for zero-width characters, byte order marks, what reverses the direction of text, and what no field may hold; of
+/// the last, white space becomes a space.
 fn kept(c: char) -> Option<char> {
-    if matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{ad}') {
+    if matches!(
+        c,
+        '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{2064}'
+            | '\u{2066}'..='\u{2069}'
+            | '\u{feff}'
+            | '\u{ad}'
+    ) {
         return None;
     }
     match text::check_text(c.encode_utf8(&mut [0; 4])) {

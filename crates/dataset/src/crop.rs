@@ -6,6 +6,7 @@ use fast_image_resize::{
     pixels::U8x3,
 };
 use image::{GrayImage, Luma, Rgb, RgbImage};
+use protocol::parameters::Interpolation;
 
 use crate::buckets::{Placement, Size};
 
@@ -64,18 +65,16 @@ impl TimeIds {
 
 /// Resizes a picture to cover its bucket, and cuts the center out.
 ///
-/// By area averaging where the picture shrinks and Lanczos where it grows, as sd-scripts chooses.
-///
 /// # Panics
 ///
 /// If the placement was made for a picture of another size.
-pub fn crop(picture: &RgbImage, placement: &Placement) -> Crop {
+pub fn crop(picture: &RgbImage, placement: &Placement, interpolation: Interpolation) -> Crop {
     let original = Size::new(picture.width(), picture.height());
     assert_eq!(
         original, placement.original,
         "the placement is for another picture"
     );
-    let resized = resize(picture, placement.resized);
+    let resized = resize(picture, placement.resized, interpolation);
     let Size { width, height } = placement.bucket;
     let time_ids = TimeIds::of(placement);
     let (left, top) = (time_ids.crop_left, time_ids.crop_top);
@@ -106,12 +105,17 @@ pub fn crop(picture: &RgbImage, placement: &Placement) -> Crop {
 /// # Panics
 ///
 /// If the placement was made for a picture of another size, or its bucket is no multiple of `side`.
-pub fn crop_mask(alpha: &GrayImage, placement: &Placement, side: u32) -> Vec<f32> {
+pub fn crop_mask(
+    alpha: &GrayImage,
+    placement: &Placement,
+    side: u32,
+    interpolation: Interpolation,
+) -> Vec<f32> {
     let opaque = |pixel: &Luma<u8>| Rgb([pixel[0]; 3]);
     let alpha = RgbImage::from_fn(alpha.width(), alpha.height(), |x, y| {
         opaque(alpha.get_pixel(x, y))
     });
-    let Crop { pixels, size, .. } = crop(&alpha, placement);
+    let Crop { pixels, size, .. } = crop(&alpha, placement, interpolation);
     assert!(
         size.width.is_multiple_of(side) && size.height.is_multiple_of(side),
         "a bucket of {size} has no squares of {side} pixels"
@@ -132,19 +136,27 @@ pub fn crop_mask(alpha: &GrayImage, placement: &Placement, side: u32) -> Vec<f32
     mask
 }
 
+/// How a picture is resized, as sd-scripts does it (`resize_image` in `library/utils.py`): Lanczos averages over more pixels
+/// the more a picture shrinks, as Pillow has it; the others look at as many as they always do, as OpenCV has it.
+fn algorithm(interpolation: Interpolation, shrinks: bool) -> ResizeAlg {
+    match interpolation {
+        Interpolation::Auto if shrinks => algorithm(Interpolation::Area, shrinks),
+        Interpolation::Auto | Interpolation::Lanczos => ResizeAlg::Convolution(FilterType::Lanczos3),
+        // A box filter as wide as the scale averages over the area that a pixel covers.
+        Interpolation::Area if shrinks => ResizeAlg::Convolution(FilterType::Box),
+        Interpolation::Area | Interpolation::Bilinear => ResizeAlg::Interpolation(FilterType::Bilinear),
+        Interpolation::Bicubic => ResizeAlg::Interpolation(FilterType::CatmullRom),
+        Interpolation::Nearest => ResizeAlg::Nearest,
+    }
+}
+
 /// Resizes a picture, stretching it if the aspect ratio differs.
-pub fn resize(picture: &RgbImage, size: Size) -> RgbImage {
+pub fn resize(picture: &RgbImage, size: Size, interpolation: Interpolation) -> RgbImage {
     if (picture.width(), picture.height()) == (size.width, size.height) {
         return picture.clone();
     }
     let shrinks = size.width <= picture.width() && size.height <= picture.height();
-    // A box filter as wide as the scale averages over the area that a pixel covers.
-    let filter = if shrinks {
-        FilterType::Box
-    } else {
-        FilterType::Lanczos3
-    };
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
+    let options = ResizeOptions::new().resize_alg(algorithm(interpolation, shrinks));
     let source = TypedImageRef::<U8x3>::from_buffer(picture.width(), picture.height(), picture.as_raw())
         .expect("an RGB picture has three bytes per pixel");
     let mut target = RgbImage::new(size.width, size.height);

@@ -106,7 +106,8 @@ impl Decoder {
                 let mut png = Vec::new();
                 picture::write_png(&pixels, &mut png).expect("memory takes all of it");
                 let size = (pixels.width(), pixels.height());
-                Ok(NormalizedPicture::new(png, size, notes))
+                let picture = NormalizedPicture::new(png, size, notes);
+                Ok(picture.with_measures(Some(picture::measure(&pixels))))
             }
         }
     }

@@ -21,7 +21,7 @@ pub struct Epoch {
 impl Epoch {
     /// Of these pictures; those that are held out do not count. Each bucket may end with an incomplete batch.
     pub fn of(items: &[ManifestItem], p: &Parameters) -> Self {
-        let grid = Buckets::new(p.resolution, p.bucket_step);
+        let grid = Buckets::of(p);
         let mut buckets: BTreeMap<Size, (u32, u32)> = BTreeMap::new();
         let shown = Shown::of(items, p.n_prior_pictures);
         for (item, repeats) in shown.items {

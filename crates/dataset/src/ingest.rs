@@ -26,12 +26,11 @@
 //! ```
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     io::{self, Read, Seek, SeekFrom},
-    mem,
 };
 
-use protocol::{dataset::RefusedFile, limits};
+use protocol::{dataset::RefusedFile, finding::Measures, limits};
 
 use crate::{
     caption::{self, Caption},
@@ -41,7 +40,9 @@ use crate::{
 };
 
 mod archive;
+mod lists;
 mod masks;
+mod matching;
 mod name;
 
 pub use archive::{ArchiveError, Limits, open_archive};
@@ -61,12 +62,18 @@ pub struct Batch {
     limits: Limits,
     decoder: Decoder,
     known: Vec<KnownPicture>,
+    /// What the pictures of the dataset are called.
+    known_stems: HashSet<String>,
     pictures: Vec<Pending>,
     /// Pictures of this batch by the hash of their pixels.
     by_pixels: HashMap<String, usize>,
     /// Pictures of this batch by where they lie and what they are called.
     by_stem: HashMap<Stem, usize>,
     captions: HashMap<Stem, PendingCaption>,
+    /// Those of lists, which count where a picture has no file of its own.
+    listed: HashMap<Stem, PendingCaption>,
+    /// What other trainers keep beside pictures, and nobody wants here.
+    side_files: Vec<String>,
     /// By the picture that they belong to.
     masks: HashMap<Stem, PendingMask>,
     again: Vec<SamePicture>,
@@ -76,6 +83,8 @@ pub struct Batch {
     /// Files so far, those of archives among them.
     n_files: usize,
     refused: Vec<RefusedFile>,
+    /// Width and height of the pictures of the dataset that have a mask, by the hashes of their files.
+    masked: HashMap<String, (u32, u32)>,
 }
 
 /// A picture that is already in the dataset.
@@ -83,7 +92,7 @@ pub struct Batch {
 pub struct KnownPicture {
     /// Its file name at upload.
     pub file_name: String,
-    /// SHA-256 of the normalized picture, in hexadecimal.
+    /// SHA-256 of its stored file, in hexadecimal.
     pub sha256: String,
 }
 
@@ -123,6 +132,8 @@ pub struct IngestedItem {
     pub mask: Option<Mask>,
     /// Notes on changes of it and its caption.
     pub notes: Vec<String>,
+    /// What its pixels were measured to be.
+    pub measures: Option<Measures>,
 }
 
 /// A picture that is already in the dataset.
@@ -186,6 +197,9 @@ pub enum IngestError<E> {
     },
 }
 
+/// How a note begins at a picture that another of the dataset is called like.
+const NAMESAKE: &str = "the dataset has another picture named";
+
 /// Where a file lies and what it is called, without its extension; upper and lower case are the same.
 type Stem = (String, String);
 
@@ -216,9 +230,16 @@ impl Batch {
     /// arrives after its picture is matched with it.
     pub fn into_dataset(known: Vec<KnownPicture>) -> Self {
         Self {
+            known_stems: known.iter().map(|known| name::stem(&known.file_name)).collect(),
             known,
             ..Self::default()
         }
+    }
+
+    /// Names the pictures of the dataset that have a mask, by the hashes of their files, with width and height in pixels:
+    /// their hashes are not those of their pixels alone.
+    pub fn with_masked(self, masked: HashMap<String, (u32, u32)>) -> Self {
+        Self { masked, ..self }
     }
 
     /// Replaces the limits for archives.
@@ -247,6 +268,11 @@ impl Batch {
             err,
         };
         if name::is_clutter(&name) {
+            return Ok(());
+        }
+        if name::is_side_file(&name) {
+            self.n_files += 1;
+            self.side_files.push(name);
             return Ok(());
         }
         let mut head = Vec::new();
@@ -285,49 +311,6 @@ impl Batch {
         self.matched()
     }
 
-    fn matched(&mut self) -> IngestReport {
-        let masks = self.match_masks();
-        for picture in &mut self.pictures {
-            if let Some(PendingCaption { caption, .. }) = self.captions.remove(&picture.stem) {
-                picture.item.caption = caption.text;
-                picture.item.notes.extend(caption.notes);
-            }
-        }
-        let mut left: Vec<_> = self.captions.drain().collect();
-        left.sort_by(|(_, a), (_, b)| a.shown_name.cmp(&b.shown_name));
-        let known = by_stem(&self.known);
-        let mut captions = Vec::new();
-        for ((_, stem), PendingCaption { shown_name, caption }) in left {
-            match known.get(&stem).map(Vec::as_slice).unwrap_or_default() {
-                [owner] => {
-                    captions.push(NewCaption {
-                        sha256: owner.sha256.clone(),
-                        caption: caption.text,
-                        notes: caption.notes,
-                    });
-                }
-                [] => self.refused.push(RefusedFile {
-                    file_name: shown_name,
-                    reason: format!(
-                        "is a caption without a picture: no picture named `{stem}` was accepted; give both the same \
-                             name"
-                    ),
-                }),
-                _ => self.refused.push(RefusedFile {
-                    file_name: shown_name,
-                    reason: "belongs to more than one picture of the dataset: edit the captions there".into(),
-                }),
-            }
-        }
-        IngestReport {
-            items: self.pictures.drain(..).map(|picture| picture.item).collect(),
-            captions,
-            masks,
-            again: mem::take(&mut self.again),
-            refused: mem::take(&mut self.refused),
-        }
-    }
-
     fn add_file<E>(
         &mut self,
         File { archive, name, bytes }: File<'_>,
@@ -340,6 +323,10 @@ impl Batch {
             self.add_caption(shown_name, stem, &bytes);
             return Ok(());
         }
+        if kind == Kind::Unknown && name::is_list(&name) {
+            self.add_list(shown_name, archive, &name, &bytes);
+            return Ok(());
+        }
         if matches!(kind, Kind::Picture(_))
             && let Some(picture) = name::masked_stem(&name)
         {
@@ -348,10 +335,14 @@ impl Batch {
         if matches!(kind, Kind::Picture(_))
             && let Some(&other) = self.by_stem.get(&stem)
         {
-            let other = &self.pictures[other].shown_name;
+            let other = &self.pictures[other];
+            let what = match other.item.file_name.to_lowercase() == name.to_lowercase() {
+                true => "upper and lower case",
+                false => "the extension",
+            };
             let reason = format!(
-                "has the same name as `{other}` apart from the extension, so a caption could belong to either: \
-                     rename one"
+                "has the same name as `{}` apart from {what}, so a caption could belong to either: rename one",
+                other.shown_name
             );
             self.refuse(shown_name, reason);
             return Ok(());
@@ -393,8 +384,15 @@ impl Batch {
             width,
             height,
             sha256,
-            notes,
+            mut notes,
+            measures,
         } = picture;
+        if self.known_stems.contains(&stem.1) {
+            notes.push(format!(
+                "{NAMESAKE} `{}`: delete the older one if this replaces it",
+                stem.1
+            ));
+        }
         let size_bytes = png.len() as u64;
         let item = IngestedItem {
             file_name: name,
@@ -406,6 +404,7 @@ impl Batch {
             sha256,
             mask: None,
             notes,
+            measures,
         };
         self.pictures.push(Pending {
             item,
@@ -470,6 +469,8 @@ impl Batch {
         self.by_pixels.retain(|_, index| *index < n_pictures);
         self.by_stem.retain(|_, index| *index < n_pictures);
         self.captions.retain(|(holder, _), _| holder != archive);
+        self.listed.retain(|(holder, _), _| holder != archive);
+        self.side_files.retain(|name| !name.starts_with(&inside));
         self.masks.retain(|(holder, _), _| holder != archive);
         self.again_by_stem.retain(|(holder, _), _| holder != archive);
     }

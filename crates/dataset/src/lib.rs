@@ -3,7 +3,7 @@
 //! A picture passes through here once, at upload ([`ingest`]), and comes out as plain sRGB pixels in a PNG
 //! that every engine then trains on. Untrusted input is decoded in sandboxed processes ([`decoder`]). [`split`]
 //! freezes pictures into a dataset version, [`buckets`] and
-//! [`crop`] define the pixels that an engine sees, and [`check`] reports all problems beforehand.
+//! [`crop`] define the pixels that an engine sees, and [`findings`] are the problems that anybody is told of beforehand; [`check`] reads a folder for them.
 //!
 //! This crate has no async code, no HTTP and no tensors.
 
@@ -13,6 +13,7 @@ pub mod check;
 pub mod crop;
 pub mod decoder;
 pub mod epoch;
+pub mod findings;
 pub mod ingest;
 pub mod picture;
 pub mod split;

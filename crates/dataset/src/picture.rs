@@ -15,7 +15,7 @@ use image::{
     codecs::png::{CompressionType, FilterType, PngEncoder},
     metadata::Orientation,
 };
-use protocol::limits::MAX_DECODING_BYTES;
+use protocol::{finding::Measures, limits::MAX_DECODING_BYTES};
 use sha2::{Digest as _, Sha256};
 
 use crate::sniff::{self, Kind, format_name};
@@ -24,12 +24,16 @@ mod color;
 mod decode;
 mod facts;
 mod mask;
+mod measure;
 mod pieces;
 mod texts;
 
 pub use protocol::limits::{MAX_PICTURE_PIXELS as MAX_PIXELS, MAX_PICTURE_SIDE as MAX_SIDE};
 
-pub(crate) use self::mask::joined;
+pub(crate) use self::{
+    mask::joined,
+    measure::{is_near, measure},
+};
 pub use self::{
     mask::{HEADER_BYTES, is_masked, mask_in, with_mask, without_mask},
     texts::{PictureText, TextError, add_texts, read_texts},
@@ -51,6 +55,8 @@ pub struct NormalizedPicture {
     pub sha256: String,
     /// Notes on changes: `rotated as its EXIF tag says`.
     pub notes: Vec<String>,
+    /// What its pixels were measured to be; absent for one that was not decoded just now.
+    pub measures: Option<Measures>,
 }
 
 /// Why a picture is rejected. Each message says what is wrong and what is valid.
@@ -142,7 +148,8 @@ pub fn normalize(bytes: &[u8]) -> Result<NormalizedPicture, PictureError> {
     let Upright { pixels, notes } = upright(bytes)?;
     let mut png = Vec::new();
     write_png(&pixels, &mut png).expect("memory takes all of it");
-    Ok(NormalizedPicture::new(png, pixels.dimensions(), notes))
+    let picture = NormalizedPicture::new(png, pixels.dimensions(), notes);
+    Ok(picture.with_measures(Some(measure(&pixels))))
 }
 
 impl NormalizedPicture {
@@ -154,7 +161,12 @@ impl NormalizedPicture {
             height,
             sha256,
             notes,
+            measures: None,
         }
+    }
+
+    pub(crate) fn with_measures(self, measures: Option<Measures>) -> Self {
+        Self { measures, ..self }
     }
 }
 

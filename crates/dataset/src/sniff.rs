@@ -38,10 +38,14 @@ pub(crate) fn sniff(head: &[u8]) -> Kind {
     let starts = |magic: &[u8]| head.starts_with(magic);
     let unsupported = |what, advice| Kind::Unsupported { what, advice };
     match image::guess_format(head) {
-        // A text may begin with "BM" as well: then come the file's size and four reserved bytes that are zero.
-        Ok(ImageFormat::Bmp) if head.get(6..10) != Some(&[0; 4]) => {}
+        // A text may begin with "BM" as well: then come the file's size and four reserved bytes, which most programs set
+        // to zero.
+        Ok(ImageFormat::Bmp) if head.get(6..10) != Some(&[0; 4]) && !has_bmp_header(head) => {}
         Ok(format) if PICTURES.contains(&format) => return Kind::Picture(format),
         _ => {}
+    }
+    if let Some(what) = packed_document(head) {
+        return unsupported(what, AS_PICTURE);
     }
     if starts(b"PK\x03\x04") || starts(b"PK\x05\x06") {
         return Kind::Zip;
@@ -61,10 +65,31 @@ pub(crate) fn sniff(head: &[u8]) -> Kind {
     if starts(b"8BPS") {
         return unsupported("a Photoshop document", AS_PICTURE);
     }
+    if starts(b"CSFCHUNK") {
+        return unsupported("a Clip Studio document", AS_PICTURE);
+    }
+    if starts(b"gimp xcf") {
+        return unsupported("a GIMP document", AS_PICTURE);
+    }
+    if starts(b"\0\0\0\x0cjP  \r\n\x87\n") || starts(b"\xff\x4f\xff\x51") {
+        return unsupported("a JPEG 2000 picture", AS_PICTURE);
+    }
+    if starts(b"\0\0\x01\0") {
+        return unsupported("an icon", AS_PICTURE);
+    }
     if starts(b"%PDF") {
         return unsupported("a PDF document", AS_PICTURE);
     }
-    if starts(b"Rar!") || starts(b"7z\xbc\xaf\x27\x1c") || starts(b"\x1f\x8b") || starts(b"\xfd7zXZ\0") {
+    let is_tar = head.get(257..262) == Some(b"ustar");
+    let is_bzip2 = starts(b"BZh") && head.get(4..10) == Some(b"1AY&SY");
+    let magics: [&[u8]; 5] = [
+        b"Rar!",
+        b"7z\xbc\xaf\x27\x1c",
+        b"\x1f\x8b",
+        b"\xfd7zXZ\0",
+        b"\x28\xb5\x2f\xfd",
+    ];
+    if is_tar || is_bzip2 || magics.iter().any(|magic| starts(magic)) {
         return unsupported("an archive, but not a zip archive", AS_ZIP);
     }
     if starts(b"PK") {
@@ -90,6 +115,38 @@ pub(crate) fn format_name(format: ImageFormat) -> &'static str {
         ImageFormat::Bmp => "BMP",
         _ => "picture",
     }
+}
+
+/// Documents of painting programs are zip archives, whose first entry says what they are: their layers are no pictures of
+/// a dataset.
+fn packed_document(head: &[u8]) -> Option<&'static str> {
+    let rest = head.strip_prefix(b"PK\x03\x04")?;
+    let two = |at: usize| {
+        Some(usize::from(u16::from_le_bytes(
+            rest.get(at..at + 2)?.try_into().ok()?,
+        )))
+    };
+    // Lengths of the name and of what follows it, behind fields of 22 bytes.
+    let (n_name, n_extra) = (two(22)?, two(24)?);
+    if rest.get(26..26 + n_name)? != b"mimetype" {
+        return None;
+    }
+    let kind = rest.get(26 + n_name + n_extra..)?;
+    if kind.starts_with(b"application/x-krita") {
+        Some("a Krita document")
+    } else if kind.starts_with(b"image/openraster") {
+        Some("an OpenRaster document")
+    } else {
+        None
+    }
+}
+
+/// Whether a size of BMP's second header stands where it belongs, which is no text.
+fn has_bmp_header(head: &[u8]) -> bool {
+    let size = head
+        .get(14..18)
+        .and_then(|size| Some(u32::from_le_bytes(size.try_into().ok()?)));
+    matches!(size, Some(12 | 16 | 40 | 52 | 56 | 64 | 108 | 124))
 }
 
 fn is_svg(head: &[u8]) -> bool {

@@ -30,7 +30,10 @@ fn main() -> anyhow::Result<()> {
         length: TokenLength::default(),
         guidance: arguments.cfg,
         n_steps: arguments.steps.try_into()?,
-        size: PictureSize::native(&base),
+        size: match arguments.size {
+            Some(side) => PictureSize::new(side, side)?,
+            None => PictureSize::native(&base),
+        },
         sampler: Sampler::Euler,
         seed: 0,
         initial_noise: None,
@@ -42,16 +45,27 @@ fn main() -> anyhow::Result<()> {
         anyhow::ensure!(pictures.len() == 1, "no picture");
         Ok(started.elapsed().as_secs_f64() * 1000.0)
     };
-    run()?; // the first one fills caches
+    if arguments.warms_up {
+        run()?; // the first one fills caches
+    }
     let mut times = (0..arguments.n).map(|_| run()).collect::<Result<Vec<_>, _>>()?;
     times.sort_by(f64::total_cmp);
     let result = serde_json::json!({
         "median_ms": times[times.len() / 2],
         "times_ms": times,
         "steps": arguments.steps,
+        "peak_mib": peak_mib(),
     });
     writeln!(stdout(), "{result}")?;
     Ok(())
+}
+
+/// The most memory that the process has had, in MiB; none where the system does not say.
+fn peak_mib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib / 1024)
 }
 
 struct Arguments {
@@ -60,6 +74,10 @@ struct Arguments {
     steps: u32,
     cfg: f64,
     n: usize,
+    /// Side in pixels; the base model's if it is not given.
+    size: Option<u32>,
+    /// Whether a picture that is not timed comes first.
+    warms_up: bool,
 }
 
 impl Arguments {
@@ -70,6 +88,8 @@ impl Arguments {
             steps: 25,
             cfg: 5.0,
             n: 3,
+            size: None,
+            warms_up: true,
         };
         while let Some(flag) = words.next() {
             let value = words.next().with_context(|| format!("{flag} needs a value"))?;
@@ -79,7 +99,11 @@ impl Arguments {
                 "--steps" => arguments.steps = value.parse().context("--steps")?,
                 "--cfg" => arguments.cfg = value.parse().context("--cfg")?,
                 "--n" => arguments.n = value.parse().context("--n")?,
-                _ => bail!("unknown option {flag}, expected --base, --prompt, --steps, --cfg or --n"),
+                "--size" => arguments.size = Some(value.parse().context("--size")?),
+                "--warm-up" => arguments.warms_up = value.parse().context("--warm-up")?,
+                _ => bail!(
+                    "unknown option {flag}, expected --base, --prompt, --steps, --cfg, --n, --size or --warm-up"
+                ),
             }
         }
         if arguments.n == 0 {

@@ -10,6 +10,7 @@ mod prediction;
 
 use std::{
     collections::HashMap,
+    ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -38,6 +39,10 @@ use crate::{
     vae::Vae,
     weights::{Checkpoint, Component, FileError, Folder, TensorFile},
 };
+
+/// The parts that the U-Net and the text encoders are, in the order of [`Layers`].
+const UNET: Range<usize> = 0..1;
+const TEXT_ENCODERS: Range<usize> = 1..3;
 
 /// A base model in memory. Nothing ever changes it: LoRAs are applied beside it.
 #[derive(Debug)]
@@ -202,14 +207,21 @@ impl<D: Device> BaseModel<D> {
         ]
         .map(Component::clone);
         let layers = Layers::new(info.name.clone(), parts, sizes.text_encoder.n_layers);
+        // Loading looks at every number once. What it read need not stay in memory until it is computed with.
+        let unet = Unet::load(&unet, sizes.unet)?;
+        layers.release(UNET);
+        let text_encoders = TextEncoders {
+            first: TextEncoder::load(&first, sizes.text_encoder)?,
+            second: TextEncoder::load(&second, sizes.text_encoder_2)?,
+            second_padding: sizes.second_padding,
+        };
+        layers.release(TEXT_ENCODERS);
+        let vae = Vae::load(&Loader::new(device, &checkpoint.vae), sizes.vae)?;
+        checkpoint.vae.release();
         Ok(Self {
-            unet: Unet::load(&unet, sizes.unet)?,
-            text_encoders: TextEncoders {
-                first: TextEncoder::load(&first, sizes.text_encoder)?,
-                second: TextEncoder::load(&second, sizes.text_encoder_2)?,
-                second_padding: sizes.second_padding,
-            },
-            vae: Vae::load(&Loader::new(device, &checkpoint.vae), sizes.vae)?,
+            unet,
+            text_encoders,
+            vae,
             scheduler: sizes.scheduler,
             info,
             files: checkpoint.files,
@@ -230,6 +242,17 @@ impl<D: Device> BaseModel<D> {
     /// What computes.
     pub fn device(&self) -> &D {
         self.unet.device()
+    }
+
+    /// Gives back the memory that holds the weights of the text encoders, as far as they are computed with where their
+    /// file is mapped. They can be used again at any time, and are read from the file then.
+    pub fn release_text_encoders(&self) {
+        self.layers.release(TEXT_ENCODERS);
+    }
+
+    /// The same for the U-Net.
+    pub fn release_unet(&self) {
+        self.layers.release(UNET);
     }
 
     /// The layers that a LoRA can address: kohya's names, inputs and outputs.

@@ -6,14 +6,13 @@ mod backward;
 mod dense;
 mod forward;
 mod training;
-
-use std::sync::{Arc, OnceLock};
+mod weight;
 
 use candle_core::{CpuStorage, InplaceOp2, Layout, Tensor, bail};
 
 use crate::{
-    device::{Affine, Device, DeviceError, Matrix, Result},
-    kernels::{norm::Moments, packed::Packed},
+    device::{Affine, Device, DeviceError, Frozen, Matrix, Result},
+    kernels::norm::Moments,
     operation::{Activation, ConvGeometry, ConvShape, Grouping, Mask, Place},
 };
 
@@ -21,38 +20,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Cpu;
 
-/// Weights of up to this many numbers get layouts of their own.
-///
-/// Larger ones meet many rows, which hides the cost of copying them for each product; and copies of them would
-/// multiply the memory of a large model.
-const SMALL_WEIGHT: usize = 1 << 19;
-
-/// A frozen weight, and what it looks like laid out for products.
-#[derive(Debug, Clone)]
-pub struct CpuWeight {
-    tensor: Tensor,
-    /// Of small weights.
-    layouts: Option<Arc<Layouts>>,
-}
-
-/// A weight laid out for products, each way when it is first needed.
-#[derive(Debug, Default)]
-struct Layouts {
-    forward: OnceLock<Packed>,
-    backward: OnceLock<Packed>,
-}
-
-impl Layouts {
-    /// For the layer's result.
-    fn forward(&self, pack: impl FnOnce() -> Packed) -> &Packed {
-        self.forward.get_or_init(pack)
-    }
-
-    /// For the gradient of the layer's input.
-    fn backward(&self, pack: impl FnOnce() -> Packed) -> &Packed {
-        self.backward.get_or_init(pack)
-    }
-}
+pub use self::weight::CpuWeight;
 
 /// Turns what went wrong into an error that says what was computed.
 fn failed<'a>(
@@ -93,10 +61,11 @@ impl Device for Cpu {
     }
 
     fn weight(&self, host: Tensor) -> Result<CpuWeight> {
-        Ok(CpuWeight {
-            layouts: (host.elem_count() <= SMALL_WEIGHT).then(Arc::default),
-            tensor: host,
-        })
+        Ok(CpuWeight::host(host))
+    }
+
+    fn frozen_weight(&self, frozen: Frozen) -> Result<CpuWeight> {
+        Ok(CpuWeight::frozen(frozen))
     }
 
     fn buffer(&self, values: Vec<f32>) -> Result<Vec<f32>> {
@@ -108,7 +77,7 @@ impl Device for Cpu {
     }
 
     fn linear(&self, x: &Tensor, weight: &CpuWeight, bias: Option<&Tensor>) -> Result<Tensor> {
-        let shapes = [x.dims(), weight.tensor.dims()];
+        let shapes = [x.dims(), weight.dims()];
         forward::linear(x, weight, bias).map_err(failed("a linear layer", &shapes))
     }
 
@@ -136,7 +105,7 @@ impl Device for Cpu {
         bias: &Tensor,
         geometry: ConvGeometry,
     ) -> Result<Tensor> {
-        let shapes = [x.dims(), weight.tensor.dims()];
+        let shapes = [x.dims(), weight.dims()];
         forward::conv2d(x, weight, bias, geometry).map_err(failed("a convolution", &shapes))
     }
 

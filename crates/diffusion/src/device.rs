@@ -10,6 +10,7 @@
 
 mod dense;
 mod error;
+mod frozen;
 mod host;
 mod training;
 
@@ -20,6 +21,7 @@ use candle_core::Tensor;
 pub use self::{
     dense::{DenseDevice, LENGTH_EPSILON},
     error::DeviceError,
+    frozen::{Frozen, in_rows},
     host::{Floats, HOST, floats, tensor},
     training::{Adapting, Blocks, Saved, TrainingDevice, Wandering},
 };
@@ -82,6 +84,14 @@ pub trait Device: Clone + fmt::Debug + Send + Sync + 'static {
 
     /// Takes in the weight of a linear layer `[out, in]` or of a convolution `[out, kernel, kernel, in]`.
     fn weight(&self, host: Tensor) -> Result<Self::Weight>;
+
+    /// Takes in such a weight that lies in a file. A device that cannot multiply with it as it is stored takes a copy.
+    fn frozen_weight(&self, frozen: Frozen) -> Result<Self::Weight> {
+        let widened = frozen.widened();
+        let host =
+            widened.map_err(|err| DeviceError::new(self, "a weight of a file", &[frozen.shape()], err))?;
+        self.weight(host)
+    }
 
     /// Takes numbers in that will change.
     fn buffer(&self, values: Vec<f32>) -> Result<Self::Buffer>;

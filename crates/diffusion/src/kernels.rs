@@ -12,6 +12,7 @@ pub mod gemm;
 pub mod norm;
 pub mod packed;
 pub mod simd;
+pub mod streamed;
 pub mod trained;
 pub mod updates;
 

@@ -16,7 +16,7 @@ pub use target::LoraTarget;
 
 use crate::{
     cpu::Cpu,
-    device::{Affine, Device},
+    device::{Affine, Device, in_rows},
     operation::{After, Grouping},
 };
 
@@ -47,7 +47,7 @@ impl<D: Device> Linear<D> {
         (n_in, n_out): (usize, usize),
     ) -> Result<Self, WeightError> {
         Ok(Self {
-            weight: loader.weight(&format!("{name}.weight"), &[n_out, n_in], Ok)?,
+            weight: loader.weight(&format!("{name}.weight"), &[n_out, n_in])?,
             bias: None,
             n_in,
             n_out,
@@ -113,10 +113,9 @@ impl<D: Device> Conv2d<D> {
         geometry: ConvGeometry,
     ) -> Result<Self, WeightError> {
         let k = geometry.kernel;
-        let patches_in_rows = |weight: Tensor| weight.permute((0, 2, 3, 1))?.contiguous();
         let shape = [n_out, n_in, k, k];
         Ok(Self {
-            weight: loader.weight(&format!("{name}.weight"), &shape, patches_in_rows)?,
+            weight: loader.weight(&format!("{name}.weight"), &shape)?,
             bias: loader.tensor(&format!("{name}.bias"), &[n_out])?,
             geometry,
             lora_key: loader.lora_key(name),
@@ -253,15 +252,13 @@ impl<D: Device> Loader<'_, D> {
         uploaded.map_err(|err| self.unreadable(name, err.into()))
     }
 
-    /// Reads a weight of this shape, brings it into the order that products want, and lays it out.
-    fn weight(
-        &self,
-        name: &str,
-        shape: &[usize],
-        reorder: impl Fn(Tensor) -> candle_core::Result<Tensor>,
-    ) -> Result<D::Weight, WeightError> {
-        let reordered = reorder(self.host(name, shape)?);
-        let weight = reordered.and_then(|tensor| Ok(self.device.weight(tensor)?));
+    /// Reads a weight of this shape, if possible where its file holds it, and lays it out.
+    fn weight(&self, name: &str, shape: &[usize]) -> Result<D::Weight, WeightError> {
+        let frozen = self.source.frozen(name)?;
+        let weight = match frozen.filter(|frozen| frozen.shape() == shape) {
+            Some(frozen) => self.device.frozen_weight(frozen).map_err(Into::into),
+            None => in_rows(self.host(name, shape)?).and_then(|tensor| Ok(self.device.weight(tensor)?)),
+        };
         weight.map_err(|err| self.unreadable(name, err))
     }
 

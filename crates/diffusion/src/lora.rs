@@ -13,6 +13,7 @@ pub mod roles;
 mod alphas;
 mod apply;
 mod decomposition;
+mod embedding;
 mod foreign;
 mod read;
 mod spectrum;
@@ -25,11 +26,12 @@ use std::{
 use protocol::lora::{KindCount, Leftover, LoraFormat, LoraSummary};
 
 pub use self::{
-    apply::{Fit, LayerChange, Product, Weighted, adapters, changes, with_change},
+    apply::{Fit, LayerChange, Product, Weighted, adapters, changes, embeddings, with_change},
     change::{Change, LoraModule, LowRank},
 };
 use crate::{
     base::Layers,
+    embeddings::Embedding,
     weights::{FileError, TensorFile, describe},
 };
 
@@ -38,6 +40,7 @@ use crate::{
 pub struct Lora {
     path: PathBuf,
     modules: BTreeMap<String, LoraModule>,
+    embeddings: Vec<Embedding>,
     leftovers: Vec<Leftover>,
     format: LoraFormat,
     metadata: HashMap<String, String>,
@@ -132,6 +135,19 @@ pub enum LoraError {
         /// What is left out and why.
         words: String,
     },
+    /// Two files bring the same word.
+    #[error("`{first}` and `{second}` both have a text embedding for `{word}`: use one of them")]
+    Word {
+        /// The word.
+        word: String,
+        /// The first file.
+        first: PathBuf,
+        /// The second.
+        second: PathBuf,
+    },
+    /// The vectors of words cannot be put together.
+    #[error("failed to use the text embeddings of the LoRAs")]
+    Words(#[source] candle_core::Error),
     /// A device does not take a changed layer.
     #[error("failed to hand over the changed layer `{module}`")]
     Upload {
@@ -190,6 +206,9 @@ impl Lora {
     /// The same.
     pub fn from_file(file: &TensorFile) -> Result<Self, LoraError> {
         let path = file.path().to_owned();
+        if let Some(parts) = embedding::alone(file) {
+            return Self::of_embedding(file, &parts);
+        }
         if let Some(model) = foreign::model_of(file) {
             return Err(LoraError::Foreign { path, model });
         }
@@ -207,10 +226,31 @@ impl Lora {
         Ok(Self {
             path,
             modules: contents.modules,
+            embeddings: contents.embeddings,
             leftovers: contents.leftovers,
             format: contents.format,
             metadata: file.metadata().clone(),
         })
+    }
+
+    /// A text embedding by itself: its file's name is the word that calls it up.
+    fn of_embedding(file: &TensorFile, parts: &embedding::Parts) -> Result<Self, LoraError> {
+        let path = file.path().to_owned();
+        let word = name_of(&path);
+        match embedding::read(file, &word, parts) {
+            Ok(embedding) => Ok(Self {
+                path,
+                modules: BTreeMap::new(),
+                embeddings: vec![embedding],
+                leftovers: Vec::new(),
+                format: LoraFormat::Other,
+                metadata: file.metadata().clone(),
+            }),
+            Err(reason) => Err(LoraError::Nothing {
+                path,
+                words: format!("it is {reason}"),
+            }),
+        }
     }
 
     /// The file.
@@ -226,6 +266,11 @@ impl Lora {
     /// The modules by kohya's names, in alphabetical order.
     pub fn modules(&self) -> &BTreeMap<String, LoraModule> {
         &self.modules
+    }
+
+    /// Words that it brings along, with vectors of their own.
+    pub fn embeddings(&self) -> &[Embedding] {
+        &self.embeddings
     }
 
     /// What of the file cannot be used with any base, and why.
@@ -249,7 +294,7 @@ impl Lora {
                 return Ok(false);
             }
         }
-        Ok(true)
+        Ok(self.embeddings.is_empty())
     }
 
     /// What it holds, without regard to a base.
@@ -314,8 +359,9 @@ impl Lora {
             .into_iter()
             .filter_map(|key| self.metadata.get(key))
             .flat_map(|words| words.split(','));
+        let own = self.embeddings.iter().map(|embedding| embedding.word.as_str());
         let mut found = Vec::new();
-        for word in words.map(|word| word.trim().to_owned()) {
+        for word in own.chain(words).map(|word| word.trim().to_owned()) {
             if !word.is_empty() && !found.contains(&word) {
                 found.push(word);
             }

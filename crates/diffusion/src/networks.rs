@@ -4,6 +4,7 @@
 //! timesteps, guidance and samplers.
 
 use candle_core::Tensor;
+use prompt::OwnWord;
 
 use crate::{
     base::{BaseModel, Facts},
@@ -19,11 +20,17 @@ pub trait Networks {
     /// What a sampler must know about the base model.
     fn facts(&self) -> Facts;
 
+    /// Words that the LoRAs bring along, with tokens that [`encode`](Self::encode) knows beside CLIP's.
+    fn words(&self) -> &[OwnWord];
+
     /// What a text encoder says about chunks of tokens.
     ///
     /// # Errors
     /// If the engine fails, or is asked to stop.
     fn encode(&mut self, encoder: Encoder, chunks: &[[u32; CHUNK]]) -> Result<EncodedText, NetworkError>;
+
+    /// Says that all texts of a picture are encoded: what encoded them may give its memory back until the next picture.
+    fn encoded(&mut self) {}
 
     /// The U-Net's answer about the same latents `[B, 4, h, w]` to each of the conditionings, flat.
     ///
@@ -83,6 +90,10 @@ impl<D: Device> Networks for Native<'_, D> {
         self.base.facts()
     }
 
+    fn words(&self) -> &[OwnWord] {
+        self.adapters.embeddings().words()
+    }
+
     fn encode(&mut self, encoder: Encoder, chunks: &[[u32; CHUNK]]) -> Result<EncodedText, NetworkError> {
         let encoders = &self.base.text_encoders;
         let encoder = match encoder {
@@ -90,6 +101,10 @@ impl<D: Device> Networks for Native<'_, D> {
             Encoder::Second => &encoders.second,
         };
         Ok(encoder.encode(chunks, self.adapters)?)
+    }
+
+    fn encoded(&mut self) {
+        self.base.release_text_encoders();
     }
 
     /// The negative prompt goes beside the prompt rather than in one batch with it: two passes keep two threads busy
@@ -114,6 +129,8 @@ impl<D: Device> Networks for Native<'_, D> {
     }
 
     fn decode(&mut self, latents: &Tensor) -> Result<Tensor, NetworkError> {
+        // The last use of the U-Net for this picture; decoding takes the most memory beside weights.
+        self.base.release_unet();
         Ok(self.base.vae.decode(latents)?)
     }
 }

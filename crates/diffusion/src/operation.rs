@@ -2,8 +2,10 @@
 //! the checks that every device makes before it computes.
 
 pub mod blockwise;
+mod number;
 mod updates;
 
+pub use self::number::Number;
 pub use self::updates::{
     AdafactorUpdate, AdamMove, AdamWUpdate, AdaptUpdate, CameUpdate, Estimate, LionUpdate,
     ProdigyScheduleFreeUpdate, Running, ScheduleFreeMove, ScheduleFreeUpdate, Span,

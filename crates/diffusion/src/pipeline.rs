@@ -6,7 +6,7 @@ use std::{error::Error, ops::ControlFlow};
 
 use candle_core::Tensor;
 use image::RgbImage;
-use prompt::{Prompt, Reading};
+use prompt::{OwnWord, Prompt, Reading};
 
 use crate::{
     base::{BaseInfo, BaseModel, Facts},
@@ -15,7 +15,7 @@ use crate::{
     graph::AdapterSet,
     networks::{Native, NetworkError, Networks},
     random::Random,
-    schedulers::{Sampler, StepCount},
+    schedulers::{Sampler, SchedulerConfig, StepCount, predicted_picture},
     tokenizer::TokenLength,
     unet::Conditioning,
 };
@@ -151,6 +151,34 @@ pub enum PipelineError {
 /// How far a picture is: `(steps done, steps in all)`. Breaking off cancels it.
 pub type OnStep<'a> = &'a mut dyn FnMut(usize, usize) -> ControlFlow<()>;
 
+/// A step that is done, for those who want to see the picture come into being.
+#[derive(Debug)]
+pub struct Step<'a> {
+    /// Steps done.
+    pub n_done: usize,
+    /// Steps in all.
+    pub n_steps: usize,
+    scheduler: &'a SchedulerConfig,
+    timestep: f64,
+    shape: &'a [usize],
+    noisy: &'a [f32],
+    output: &'a [f32],
+}
+
+impl Step<'_> {
+    /// The latents `[B, 4, H/8, W/8]` that the picture would have if it were finished by the U-Net's last answer.
+    ///
+    /// # Errors
+    /// If there is no memory for them.
+    pub fn picture(&self) -> candle_core::Result<Tensor> {
+        let latents = predicted_picture(self.scheduler, self.timestep, self.noisy, self.output);
+        tensor(latents, self.shape)
+    }
+}
+
+/// Looks at a step; breaking off cancels the picture.
+pub type OnSeen<'a> = &'a mut dyn FnMut(&Step<'_>) -> ControlFlow<()>;
+
 /// Makes the picture, or as many as there is initial noise for. The same request gives the same pixels.
 ///
 /// `adapters` are the LoRAs of U-Net and text encoders, see [`lora`](crate::lora).
@@ -180,6 +208,19 @@ pub fn generate_on_cpu(
     generate(base, adapters, request, on_step)
 }
 
+/// [`generate_on_cpu`] for somebody who looks at each step.
+///
+/// # Errors
+/// As [`generate`].
+pub fn show_on_cpu(
+    base: &BaseModel,
+    adapters: &AdapterSet,
+    request: &PictureRequest,
+    on_seen: OnSeen,
+) -> Result<Vec<RgbImage>, PipelineError> {
+    show(&mut Native { base, adapters }, request, on_seen)
+}
+
 /// The latents `[B, 4, H/8, W/8]` of the picture, scaled as the U-Net sees them.
 ///
 /// # Errors
@@ -202,7 +243,21 @@ pub fn draw(
     request: &PictureRequest,
     on_step: OnStep,
 ) -> Result<Vec<RgbImage>, PipelineError> {
-    let latents = sample(networks, request, on_step)?;
+    show(networks, request, &mut |step: &Step<'_>| {
+        on_step(step.n_done, step.n_steps)
+    })
+}
+
+/// Like [`draw`], for somebody who looks at each step.
+///
+/// # Errors
+/// If it is cancelled, the engine fails, or the numbers break down.
+pub fn show(
+    networks: &mut dyn Networks,
+    request: &PictureRequest,
+    on_seen: OnSeen,
+) -> Result<Vec<RgbImage>, PipelineError> {
+    let latents = sample_seen(networks, request, on_seen)?;
     let n_steps = request.n_steps.get();
     let pictures = networks
         .decode(&latents)
@@ -219,11 +274,21 @@ pub fn sample(
     request: &PictureRequest,
     on_step: OnStep,
 ) -> Result<Tensor, PipelineError> {
+    sample_seen(networks, request, &mut |step: &Step<'_>| {
+        on_step(step.n_done, step.n_steps)
+    })
+}
+
+fn sample_seen(
+    networks: &mut dyn Networks,
+    request: &PictureRequest,
+    on_seen: OnSeen,
+) -> Result<Tensor, PipelineError> {
     let facts = networks.facts();
     let mut random = Random::from_seed(request.seed);
     let noise = initial_noise(facts.n_channels, request, &mut random)?;
     let shape = noise.dims().to_vec();
-    let prompts = Prompts::read(&facts, request)?;
+    let prompts = Prompts::read(&facts, request, networks.words())?;
     let mut scheduler = request.sampler.plan(&facts.scheduler, request.n_steps);
     let timesteps = scheduler.timesteps().to_vec();
     let n_steps = timesteps.len();
@@ -232,6 +297,7 @@ pub fn sample(
         0,
         n_steps,
     ))?;
+    networks.encoded();
 
     let scale = scheduler.initial_noise_scale() as f32;
     let mut latents: Vec<f32> = noise
@@ -242,8 +308,8 @@ pub fn sample(
 
     for (step, timestep) in timesteps.iter().enumerate() {
         let scale = scheduler.input_scale(step) as f32;
-        let input: Vec<f32> = latents.iter().map(|x| x * scale).collect();
-        let output = tensor(input, &shape)
+        let noisy: Vec<f32> = latents.iter().map(|x| x * scale).collect();
+        let output = tensor(noisy.clone(), shape.as_slice())
             .map_err(NetworkError::from)
             .and_then(|input| predict(networks, &told, &input, *timestep))
             .map_err(failing("predict the noise", step, n_steps))?;
@@ -253,7 +319,16 @@ pub fn sample(
         if !latents.iter().all(|x| x.is_finite()) {
             return Err(PipelineError::NotFinite { n_done });
         }
-        if on_step(n_done, n_steps).is_break() && n_done < n_steps {
+        let seen = Step {
+            n_done,
+            n_steps,
+            scheduler: &facts.scheduler,
+            timestep: *timestep,
+            shape: &shape,
+            noisy: &noisy,
+            output: &output,
+        };
+        if on_seen(&seen).is_break() && n_done < n_steps {
             return Err(PipelineError::Cancelled { n_done, n_steps });
         }
     }
@@ -295,9 +370,9 @@ struct Prompts {
 }
 
 impl Prompts {
-    fn read(facts: &Facts, request: &PictureRequest) -> Result<Self, PipelineError> {
+    fn read(facts: &Facts, request: &PictureRequest, words: &[OwnWord]) -> Result<Self, PipelineError> {
         let read = |text: &str| {
-            let prompt = Prompt::read(text, request.reading);
+            let prompt = Prompt::read_with(text, request.reading, words);
             match prompt.first_tag() {
                 Some(tag) => Err(PipelineError::LoraTag { tag: tag.to_owned() }),
                 None => Ok(prompt),

@@ -7,10 +7,10 @@ use serde::Deserialize;
 
 use crate::{
     cpu::Cpu,
-    device::{Device, HOST},
+    device::{Device, Frozen, HOST, tensor},
     graph::{Activation, AdapterSet, Eager, Graph, Mask},
-    layers::{LayerNorm, Linear, Loader, LoraTarget, WeightError, WeightSource as _, get_shaped},
-    tokenizer::{CHUNK, END},
+    layers::{LayerNorm, Linear, Loader, LoraTarget, WeightError, WeightSource, get_shaped},
+    tokenizer::{CHUNK, END, FIRST_OWN},
     weights::{Component, MAX_SIDE},
 };
 
@@ -120,11 +120,42 @@ pub struct TextEncoder<D: Device = Cpu> {
     device: D,
     config: TextEncoderConfig,
     /// `[vocabulary, width]`, looked up on the host.
-    tokens: Tensor,
+    tokens: Vocabulary,
     /// `[77, width]`
     positions: Tensor,
     layers: Vec<Layer<D>>,
     head: Option<Head<D>>,
+}
+
+/// Embeddings of all tokens.
+#[derive(Debug, Clone)]
+enum Vocabulary {
+    File(Frozen),
+    Host(Tensor),
+}
+
+impl Vocabulary {
+    fn load(source: &dyn WeightSource, name: &str) -> Result<Self, WeightError> {
+        Ok(match source.frozen(name)? {
+            Some(frozen) => Self::File(frozen),
+            None => Self::Host(source.get(name)?),
+        })
+    }
+
+    fn dims(&self) -> &[usize] {
+        match self {
+            Self::File(frozen) => frozen.shape(),
+            Self::Host(tensor) => tensor.dims(),
+        }
+    }
+
+    /// `[tokens, width]`
+    fn look_up(&self, tokens: &[u32]) -> candle_core::Result<Tensor> {
+        match self {
+            Self::File(frozen) => tensor(frozen.rows(tokens), [tokens.len(), self.dims()[1]]),
+            Self::Host(table) => table.index_select(&Tensor::from_slice(tokens, tokens.len(), &HOST)?, 0),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -171,10 +202,10 @@ impl<D: Device> TextEncoder<D> {
     /// If a tensor is missing or has another shape than `config` says.
     pub fn load(source: &Loader<'_, D>, config: TextEncoderConfig) -> Result<Self, WeightError> {
         let width = config.width;
-        let tokens = source.get("text_model.embeddings.token_embedding.weight")?;
+        let tokens = Vocabulary::load(source, "text_model.embeddings.token_embedding.weight")?;
         // Texts cannot hold a token beyond the end token, so a larger vocabulary does no harm.
         let n_tokens = tokens.dims().first().copied().unwrap_or(0);
-        if tokens.rank() != 2 || n_tokens <= END as usize || tokens.dims()[1] != width {
+        if tokens.dims().len() != 2 || n_tokens <= END as usize || tokens.dims()[1] != width {
             return Err(WeightError::Shape {
                 origin: source.origin(),
                 name: "text_model.embeddings.token_embedding.weight".to_owned(),
@@ -232,7 +263,13 @@ impl<D: Device> TextEncoder<D> {
         adapters: &AdapterSet<D>,
     ) -> candle_core::Result<EncodedText> {
         let mut graph = Eager::with_adapters(&self.device, adapters);
-        let Encoding { hidden, pooled } = self.forward(&mut graph, chunks)?;
+        let embeddings = adapters.embeddings();
+        let own = match self.head {
+            None => embeddings.first(),
+            Some(_) => embeddings.second(),
+        };
+        let embedded = self.embed(chunks, own)?;
+        let Encoding { hidden, pooled } = self.forward_embedded(&mut graph, chunks, &embedded)?;
         Ok(EncodedText {
             hidden: self.device.download(&hidden)?,
             pooled: pooled.map(|pooled| self.device.download(&pooled)).transpose()?,
@@ -248,8 +285,18 @@ impl<D: Device> TextEncoder<D> {
         graph: &mut G,
         chunks: &[[u32; CHUNK]],
     ) -> candle_core::Result<Encoding<G::Value>> {
+        self.forward_embedded(graph, chunks, &self.embed(chunks, None)?)
+    }
+
+    /// The same from the embeddings of the chunks, `[chunks, 77, width]`, on.
+    fn forward_embedded<G: Graph<Device = D>>(
+        &self,
+        graph: &mut G,
+        chunks: &[[u32; CHUNK]],
+        embedded: &Tensor,
+    ) -> candle_core::Result<Encoding<G::Value>> {
         let (last, upper) = self.layers.split_last().expect("a config has 2 layers or more");
-        let mut hidden = graph.constant(&self.embed(chunks)?)?;
+        let mut hidden = graph.constant(embedded)?;
         for layer in upper {
             hidden = layer.forward(graph, &hidden, &self.config)?;
         }
@@ -292,12 +339,43 @@ impl<D: Device> TextEncoder<D> {
         })
     }
 
-    /// Embeddings of tokens and positions: `[chunks, 77, width]`.
-    fn embed(&self, chunks: &[[u32; CHUNK]]) -> candle_core::Result<Tensor> {
-        let ids = Tensor::from_slice(chunks.as_flattened(), chunks.len() * CHUNK, &HOST)?;
-        let tokens = self.tokens.index_select(&ids, 0)?;
+    /// Embeddings of tokens and positions: `[chunks, 77, width]`. Tokens behind CLIP's are rows of `own`
+    /// `[vectors, width]`.
+    fn embed(&self, chunks: &[[u32; CHUNK]], own: Option<&Tensor>) -> candle_core::Result<Tensor> {
+        let ids = chunks.as_flattened();
+        let known: Vec<u32> = ids.iter().map(|id| (*id).min(END)).collect();
+        let mut tokens = self.look_up(known)?;
+        if ids.iter().any(|id| *id >= FIRST_OWN) {
+            tokens = self.with_own(&tokens, ids, own)?;
+        }
         let tokens = tokens.reshape((chunks.len(), CHUNK, self.config.width))?;
         tokens.broadcast_add(&self.positions)
+    }
+
+    /// The vectors of CLIP's tokens, `[tokens, width]`.
+    pub(crate) fn look_up(&self, ids: Vec<u32>) -> candle_core::Result<Tensor> {
+        self.tokens.look_up(&ids)
+    }
+
+    /// Puts the vectors of tokens behind CLIP's in their places.
+    fn with_own(&self, tokens: &Tensor, ids: &[u32], own: Option<&Tensor>) -> candle_core::Result<Tensor> {
+        let width = self.config.width;
+        let mut rows: Vec<f32> = tokens.flatten_all()?.to_vec1()?;
+        let own: Vec<f32> = match own {
+            Some(own) => own.flatten_all()?.to_vec1()?,
+            None => Vec::new(),
+        };
+        for (row, id) in rows.chunks_exact_mut(width).zip(ids) {
+            let Some(index) = id.checked_sub(FIRST_OWN) else {
+                continue;
+            };
+            let start = index as usize * width;
+            let Some(vector) = own.get(start..start + width) else {
+                candle_core::bail!("token {id} is in no vocabulary");
+            };
+            row.copy_from_slice(vector);
+        }
+        Tensor::from_vec(rows, (ids.len(), width), &HOST)
     }
 }
 

@@ -29,7 +29,7 @@ fn main() -> anyhow::Result<()> {
             .parse()
             .context("the server's address is not a valid URL")?,
         token: std::env::var("MORPHEUS_TOKEN").context("MORPHEUS_TOKEN is missing")?,
-        machine: agent::machine::describe(None, Vec::new(), false),
+        machine: agent::machine::describe(None, Vec::new(), false, false),
         role: agent::Role::Train,
         work_dir: PathBuf::from(std::env::var_os("MORPHEUS_WORK").context("MORPHEUS_WORK is missing")?),
         idle_exit: Duration::from_secs(30),
@@ -71,7 +71,8 @@ fn pretend(job: &Job, tell: Tell<'_>, next_order: Next<'_>) -> Result<Ended, Eng
             step,
             parameters.n_steps,
         ))));
-        let every = parameters.checkpoint_every_n_steps;
+        // A pretended epoch has one step.
+        let every = parameters.checkpoint_every(1);
         if every > 0 && step % every == 0 && step < parameters.n_steps {
             checkpoint(step)?;
         }

@@ -5,11 +5,15 @@ use std::{
     time::Duration,
 };
 
-use agent::kohya::{Kohya, Precision, QUIET};
+use agent::{
+    diffusers::Diffusers,
+    gpu::Gpu,
+    kohya::{Kohya, Precision, QUIET},
+};
 use anyhow::ensure;
 use protocol::recipe::Engine;
 
-use crate::paths;
+use crate::{diffusers::DiffusersFlags, paths};
 
 /// Flags of every command that can run sd-scripts.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -62,17 +66,29 @@ impl KohyaFlags {
             let own = dir.join("venv/bin/python");
             if own.exists() { own } else { "python3".into() }
         });
+        // A bare name is looked up in PATH.
+        let python = if python.components().count() > 1 {
+            paths::absolute(&python)
+        } else {
+            python
+        };
         Some(Kohya {
-            // A bare name is looked up in PATH.
-            python: if python.components().count() > 1 {
-                paths::absolute(&python)
-            } else {
-                python
-            },
+            diffusers: Diffusers::new(python.clone()),
+            python,
             dir,
             tokenizers: self.tokenizers(),
             precision: self.kohya_precision,
             quiet: Duration::from_secs(self.kohya_quiet_seconds),
+            gpu: Gpu::of(&paths::work_dir()),
+        })
+    }
+
+    /// The same, with another Python for diffusers if one is named.
+    pub(crate) fn setup_with(&self, diffusers: &DiffusersFlags) -> Option<Kohya> {
+        let kohya = self.setup()?;
+        Some(match diffusers.setup() {
+            Some(diffusers) => Kohya { diffusers, ..kohya },
+            None => kohya,
         })
     }
 

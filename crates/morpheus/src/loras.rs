@@ -12,6 +12,12 @@ const SDXL_CONTEXT: usize = 2048;
 /// Reads what a LoRA holds, and what of it base models of a class use.
 pub(crate) fn read(path: &Path, class: BaseClass) -> Result<LoraSummary, String> {
     let lora = Lora::open(path).map_err(|err| without_path(&chain(&err), path))?;
+    if lora.modules().is_empty() {
+        return Err(
+            "is a text embedding by itself, which the library does not keep: use it with `morpheus generate --lora FILE`"
+                .to_owned(),
+        );
+    }
     check_class(&lora, class)?;
     Ok(lora.summary())
 }

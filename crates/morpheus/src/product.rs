@@ -68,6 +68,7 @@ pub(crate) async fn bind(settings: Settings) -> anyhow::Result<Bound> {
         hub: HubOptions::read(|name| std::env::var(name).ok()),
         fetch_from: settings.fetch_from,
         base_folders: settings.base_folders,
+        lora_folder: settings.lora_folder,
         ..server::Config::new(settings.data, vec![bases::built_in()])
     };
     Ok(server::bind(config).await?)
@@ -91,6 +92,7 @@ fn declared_bases(settings: &Settings) -> anyhow::Result<Vec<NewBase>> {
             said: base.said.clone(),
             from_settings: true,
             looked,
+            files: Vec::new(),
         })
     });
     declared.collect()

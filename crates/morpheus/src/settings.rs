@@ -117,6 +117,10 @@ pub(crate) struct Flags {
     /// jobs pause until space is free; 0 for no limit [default: 2 % of the disk, from 1 to 20 GiB, at most a fifth]
     #[arg(long, env = "MORPHEUS_MIN_FREE_MB", value_name = "N")]
     min_free_mb: Option<u64>,
+    /// Folder of ComfyUI or another program, into which approved LoRAs are copied, with a preview picture and their
+    /// trigger words [default: none]
+    #[arg(long, env = "MORPHEUS_LORA_FOLDER", value_name = "DIR")]
+    lora_folder: Option<PathBuf>,
     /// Program to start as agent instead of this one, for tests of the control plane
     #[arg(long, env = "MORPHEUS_AGENT_PROGRAM", value_name = "FILE", hide = true)]
     agent_program: Option<PathBuf>,
@@ -157,6 +161,8 @@ pub(crate) struct Settings {
     pub(crate) max_running: BTreeMap<String, usize>,
     /// Minimum free bytes on the disks.
     pub(crate) min_free_bytes: Option<u64>,
+    /// Folder into which approved LoRAs are copied.
+    pub(crate) lora_folder: Option<PathBuf>,
     /// Program of agents, if not this one.
     pub(crate) agent_program: Option<PathBuf>,
 }
@@ -219,6 +225,7 @@ struct File {
     allow_fetch_from: Vec<Range>,
     max_running: BTreeMap<String, usize>,
     min_free_mb: Option<u64>,
+    lora_folder: Option<PathBuf>,
 }
 
 impl Settings {
@@ -289,6 +296,10 @@ impl Settings {
                 .min_free_mb
                 .or(file.min_free_mb)
                 .map(|megabytes| megabytes.saturating_mul(1_000_000)),
+            lora_folder: flags
+                .lora_folder
+                .or(file.lora_folder)
+                .map(|folder| paths::absolute(&folder)),
             agent_program: flags.agent_program,
         })
     }
@@ -353,6 +364,7 @@ impl File {
         }
         file.data = file.data.map(|data| folder.join(data));
         file.queue_ca = file.queue_ca.map(|ca| folder.join(ca));
+        file.lora_folder = file.lora_folder.map(|loras| folder.join(loras));
         for base_folder in &mut file.base_folders {
             *base_folder = folder.join(&*base_folder);
         }
@@ -399,7 +411,7 @@ mod tests {
         let file = folder.path().join("morpheus.toml");
         std::fs::write(
             &file,
-            "listen = '127.0.0.1:1'\ndata = 'here'\nqueue_ca = 'ca.pem'\n[bases]\nbig = 'big.safetensors'\n",
+            "listen = '127.0.0.1:1'\ndata = 'here'\nqueue_ca = 'ca.pem'\nlora_folder = 'loras'\n[bases]\nbig = 'big.safetensors'\n",
         )
         .unwrap();
         let file = file.to_str().unwrap();
@@ -407,6 +419,7 @@ mod tests {
         assert_eq!(settings.listen.port(), 2);
         assert_eq!(settings.data, folder.path().join("here"));
         assert_eq!(settings.queue_ca, Some(folder.path().join("ca.pem")));
+        assert_eq!(settings.lora_folder, Some(folder.path().join("loras")));
         let big = folder.path().join("big.safetensors").display().to_string();
         assert_eq!(settings.bases["big"].source, BaseSource::Path(big));
         assert_eq!(settings.bases["other"].source, BaseSource::Path("/x".into()));

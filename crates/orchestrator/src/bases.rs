@@ -5,6 +5,7 @@ pub(crate) mod files;
 pub(crate) mod hub;
 pub(crate) mod places;
 pub(crate) mod skeleton;
+pub(crate) mod stored;
 pub(crate) mod web;
 
 use std::path::Path;
@@ -69,7 +70,7 @@ pub fn look_at_base(
     let disk = Disk::new(places, By::Settings);
     let vae = match &said.vae {
         Some(BaseSource::Path(path)) => Some(disk.look_at_vae(Path::new(path))?),
-        Some(BaseSource::Url { .. } | BaseSource::Hub { .. }) | None => None,
+        Some(BaseSource::Url { .. } | BaseSource::Hub { .. } | BaseSource::Edit(_)) | None => None,
     };
     let looked = disk.look(path, said.prediction, vae.as_ref(), inspect)?;
     Ok((looked.facts, looked.located))

@@ -5,12 +5,14 @@
 //! reconcilers. Each group stands in its own file under `services/`.
 
 mod bases;
+mod copies;
 pub mod disk;
 mod error;
 mod failpoint;
 pub mod lifecycle;
 mod lora_file;
 mod orchestrator;
+mod previews;
 pub mod providers;
 pub mod reap;
 mod reconcile;
@@ -25,10 +27,15 @@ pub use crate::{
         Base, Beside, HubOptions, Inspect, InvalidRange, Measure, Places, Range, Ranges, Unmeasured,
         look_at_base,
     },
+    copies::check_lora_folder,
     error::{ServiceError, ServiceResult},
     lora_file::{Incoming, ReadLora},
     orchestrator::{Options, Orchestrator},
+    previews::Newest,
     reconcile::objects::{Collected, Collection, Pass},
     rules::{Reason, Rules},
-    services::{DamagedObject, ImportedVersion, TakenPictures, UnreadObject, Verification, import_recipe},
+    services::{
+        DamagedObject, ImportedVersion, TakenPictures, UnmeasuredPicture, UnreadObject, Verification,
+        import_recipe,
+    },
 };

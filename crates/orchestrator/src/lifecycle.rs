@@ -1,4 +1,6 @@
-//! The life cycle of a job: one pure function. No phase changes anywhere else.
+//! The life cycle of a job: one pure function. No phase changes anywhere else. Drawing sessions have one of their own.
+
+pub mod drawing;
 
 #[cfg(test)]
 mod tests;

@@ -3,12 +3,14 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use protocol::system::SystemStatus;
+use protocol::{copies::LoraCopies, system::SystemStatus};
 use store::Store;
 
 use crate::{
     Base, HubOptions, Inspect, Measure, Places, Ranges, ReadLora, Rules, ServiceResult,
+    copies::Copies,
     disk::{Disk, DiskOptions},
+    previews::{Newest, Previews},
     providers::Provider,
     rentals::{Rental, RentalOptions},
     time::time_delta,
@@ -54,6 +56,8 @@ pub struct Options {
     pub rules: Rules,
     /// Disks that must not become full.
     pub disk: DiskOptions,
+    /// Folder of another program, into which approved LoRAs are copied.
+    pub lora_folder: Option<PathBuf>,
 }
 
 impl Options {
@@ -78,6 +82,7 @@ impl Options {
             max_running: BTreeMap::new(),
             rules: Rules::default(),
             disk: DiskOptions::default(),
+            lora_folder: None,
         }
     }
 }
@@ -89,10 +94,14 @@ pub struct Orchestrator {
     pub(crate) options: Arc<Options>,
     /// A lease that expired while no server could renew it does not count as lost.
     pub(crate) watches: Arc<Watches>,
+    /// Of pictures that are being rendered.
+    pub(crate) previews: Arc<Previews>,
     pub(crate) rentals: Arc<Vec<Rental>>,
     /// Places that may hold base models.
     pub(crate) places: Places,
     pub(crate) disk: Arc<Disk>,
+    /// Copies of approved LoRAs for other programs.
+    pub(crate) copies: Arc<Copies>,
 }
 
 impl Orchestrator {
@@ -103,10 +112,17 @@ impl Orchestrator {
             rentals: Arc::new(rentals.into_iter().map(Rental::new).collect()),
             places: Places::new(options.base_folders.clone(), store.local_paths().to_vec()),
             disk: Arc::new(Disk::new(options.disk.clone())),
+            copies: Arc::new(Copies::new(options.lora_folder.as_ref())),
             store,
             options: Arc::new(options),
+            previews: Arc::default(),
             watches: Arc::default(),
         }
+    }
+
+    /// Follows the previews of a generation that agents send to this server.
+    pub fn previews(&self, id: protocol::GenerationId) -> Newest {
+        self.previews.follow(id)
     }
 
     /// The store.
@@ -119,6 +135,11 @@ impl Orchestrator {
         SystemStatus {
             disk: self.disk.look(),
         }
+    }
+
+    /// The folder into which approved LoRAs are copied, and the copies, as this server saw them last.
+    pub fn lora_copies(&self) -> LoraCopies {
+        self.copies.known()
     }
 
     /// Refuses bytes for which the server's disk has no room.

@@ -4,6 +4,7 @@
 //! signal costs one tick.
 
 mod bases;
+mod copies;
 mod decide;
 mod disk;
 mod generations;
@@ -66,6 +67,7 @@ impl Orchestrator {
         self.reconcile_pool().await?;
         self.reconcile_generations().await?;
         self.reconcile_instances().await?;
+        self.copy_loras().await?;
         for rental in self.rentals.iter() {
             self.reconcile_rental(rental).await?;
         }
@@ -99,6 +101,13 @@ async fn run(orchestrator: &Orchestrator, shutdown: CancellationToken) {
         again(shutdown, || repeat(orchestrator, shutdown, "instances", || {
             orchestrator.reconcile_instances()
         })),
+        // A copy takes as long as a download, and begins anew after a restart.
+        again(shutdown, || async {
+            let copying = repeat(orchestrator, shutdown, "copies", || {
+                orchestrator.reconcile_copies()
+            });
+            shutdown.run_until_cancelled(Box::pin(copying)).await;
+        }),
         again(shutdown, || objects::repeat(orchestrator, shutdown)),
         join_all(
             orchestrator

@@ -3,13 +3,18 @@
 mod agents;
 mod artifacts;
 mod bases;
+mod captions;
+mod checks;
 mod damage;
+mod drawing;
 mod edits;
 mod estimate;
 mod finish;
 mod generations;
+mod images;
 mod imports;
 mod jobs;
+mod merged_bases;
 mod models;
 mod phases;
 mod pictures;
@@ -25,7 +30,11 @@ mod workers;
 
 pub(crate) use agents::{FETCH_TIME, POOL};
 use bases::BaseDemand;
+pub use checks::UnmeasuredPicture;
 pub(crate) use damage::look;
+pub(crate) use drawing::{
+    SILENCE, close_drawing, end_rented_attempt, is_silent, launch_drawing, refuse_drawing, silent_for,
+};
 use estimate::StepTimes;
 pub use imports::ImportedVersion;
 use jobs::JobPlan;

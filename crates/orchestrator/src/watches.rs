@@ -29,6 +29,10 @@ pub(crate) enum Aspect {
     End,
     /// Which generation has been waiting the longest.
     Waiting,
+    /// When a drawing session was asked for.
+    Asked,
+    /// When a drawing session was last used.
+    Use,
 }
 
 /// A value that changes whenever this aspect of the row changes.

@@ -22,6 +22,9 @@
 //! A backslash before anything else is a letter (A1111 drops it). A1111's `[from:to:when]`, `[a|b]` and `AND` are not
 //! read; they get a warning.
 //!
+//! A word that stands for vectors of its own (a textual inversion) is found in any case, with or without ComfyUI's
+//! `embedding:` before it.
+//!
 //! Tokens are cut into chunks of 75 wherever the 75th token is, as A1111 does with a "comma backtrack" of 0; ComfyUI
 //! moves a short word that would be cut to the next chunk. Every chunk is padded by itself.
 #![warn(missing_docs)]
@@ -29,6 +32,7 @@
 mod caption;
 mod language;
 mod near;
+mod own_words;
 mod reading;
 mod tags;
 pub mod tokenizer;
@@ -38,6 +42,7 @@ pub use self::{
     caption::CaptionTokens,
     language::escaped,
     near::{near, near_in_words},
+    own_words::OwnWord,
     reading::{Chunk, Prompt, Reading, Token},
     tags::{BadTag, LoraTag},
     warning::Warning,

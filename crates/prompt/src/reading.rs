@@ -2,6 +2,7 @@
 
 use crate::{
     language::{self, Letter, Piece},
+    own_words::{self, OwnWord, Part},
     tags::{BadTag, LoraTag},
     tokenizer::{BEGIN, CHUNK, END, Padding, TEXT, Tokenizer},
     warning::Warning,
@@ -27,7 +28,7 @@ impl Reading {
 /// A token of a prompt.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Token {
-    /// Its number in CLIP's vocabulary.
+    /// Its number in CLIP's vocabulary, or behind it if it is one of a word of its own.
     pub id: u32,
     /// How strongly it counts: 1 without emphasis.
     pub weight: f64,
@@ -89,6 +90,11 @@ pub struct Prompt {
 impl Prompt {
     /// Reads a prompt. Every text can be read.
     pub fn read(text: &str, reading: Reading) -> Self {
+        Self::read_with(text, reading, &[])
+    }
+
+    /// Like [`read`](Self::read), where some words have tokens of their own.
+    pub fn read_with(text: &str, reading: Reading, words: &[OwnWord]) -> Self {
         let parsed = match reading {
             Reading::Language => language::parse(text),
             Reading::Literal => language::literally(text),
@@ -110,7 +116,7 @@ impl Prompt {
         Self {
             text: without_tags,
             has_break: pieces.contains(&Piece::Break),
-            chunks: chunks(&pieces),
+            chunks: chunks(&pieces, words),
             loras: parsed.loras,
             bad_tags: parsed.bad_tags,
             warnings: parsed.warnings,
@@ -149,19 +155,26 @@ impl Prompt {
     }
 }
 
-/// Cuts after every [`TEXT`] tokens and at every `BREAK`.
-fn chunks(pieces: &[Piece]) -> Vec<Chunk> {
+/// Cuts after every [`TEXT`] tokens and at every `BREAK`, and before a word of its own that would be cut, as A1111 does.
+fn chunks(pieces: &[Piece], words: &[OwnWord]) -> Vec<Chunk> {
     let mut chunks = Vec::new();
     let mut chunk = Chunk::default();
     for piece in pieces {
         match piece {
             Piece::Break => chunks.push(std::mem::take(&mut chunk)),
             Piece::Letters { letters, weight } => {
-                for token in tokens(letters, *weight) {
-                    if chunk.tokens.len() == TEXT {
-                        chunks.push(std::mem::take(&mut chunk));
+                for part in own_words::split(letters, words) {
+                    let (tokens, n_together): (Vec<Token>, usize) = match part {
+                        Part::Letters(letters) => (tokens(letters, *weight).collect(), 1),
+                        Part::Word(word, end) => (own_tokens(word, *weight, end), word.n_tokens),
+                    };
+                    for (index, token) in tokens.into_iter().enumerate() {
+                        let n_next = if index == 0 { n_together.min(TEXT) } else { 1 };
+                        if chunk.tokens.len() + n_next > TEXT {
+                            chunks.push(std::mem::take(&mut chunk));
+                        }
+                        chunk.tokens.push(token);
                     }
-                    chunk.tokens.push(token);
                 }
             }
         }
@@ -170,6 +183,12 @@ fn chunks(pieces: &[Piece]) -> Vec<Chunk> {
         chunks.push(chunk);
     }
     chunks
+}
+
+/// The tokens of a word that stands for vectors of its own.
+fn own_tokens(word: &OwnWord, weight: f64, end: usize) -> Vec<Token> {
+    let ids = (0..word.n_tokens).map(|index| word.token + index as u32);
+    ids.map(|id| Token { id, weight, end }).collect()
 }
 
 pub(crate) fn tokens(letters: &[Letter], weight: f64) -> impl Iterator<Item = Token> {

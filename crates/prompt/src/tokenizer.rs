@@ -8,6 +8,8 @@ pub const CHUNK: usize = 77;
 pub const BEGIN: u32 = 49406;
 /// Ends a text.
 pub const END: u32 = 49407;
+/// The first token that is not CLIP's: from here on are those of words that stand for vectors of their own.
+pub const FIRST_OWN: u32 = END + 1;
 
 /// Tokens of text in a chunk.
 pub const TEXT: usize = CHUNK - 2;

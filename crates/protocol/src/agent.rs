@@ -26,7 +26,7 @@ use crate::{
     dataset::Manifest,
     edit::Edit,
     event::{LogLevel, StepMetrics},
-    generation::Rendering,
+    generation::{Preview, Rendering},
     lora::LoraSummary,
     machine::{Machine, known},
     model::Verdict,
@@ -67,9 +67,25 @@ pub enum WorkKind {
 pub struct ClaimReply {
     /// The work.
     pub assignment: Option<Assignment>,
-    /// The agent's machine belongs to the pool: the agent keeps running when there is no work.
+    /// The agent keeps running when there is no work: its machine belongs to the pool, or to a drawing session.
     #[serde(default)]
     pub stay: bool,
+    /// On the machine of a drawing session: its lease, which each claim renews.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawing: Option<DrawingLease>,
+}
+
+/// The lease of a drawing session's machine. Pictures that it draws meanwhile have attempts of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DrawingLease {
+    /// The session's attempt.
+    pub attempt_id: AttemptId,
+    /// Proves ownership of it.
+    pub fence: i64,
+    /// The lease ends this long after the claim was sent.
+    pub lease_seconds: u32,
+    /// Limits for the agent.
+    pub terms: RentalTerms,
 }
 
 /// Work that this agent now owns, for as long as it renews the lease by heartbeats.
@@ -308,7 +324,7 @@ pub struct AgentEvent {
     pub report: Report,
 }
 
-/// What an agent reports while it trains.
+/// What an agent reports while it works. Of a generation, `stage`, `log`, `measured` and `preview` count.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Report {
@@ -348,6 +364,12 @@ pub enum Report {
     Measured {
         /// The measurement.
         measured: Measured,
+    },
+    /// What the picture of a generation looks like so far. Only the newest counts, and an agent makes a few in a second at
+    /// most; nothing keeps them.
+    Preview {
+        /// The preview.
+        preview: Preview,
     },
     /// What an agent of a newer version reports and this server does not know: it is acknowledged and left out.
     #[serde(other)]

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use crate::{
     ArtifactId, JobId, MicroUsd, TokenId,
     agent::ArtifactKind,
+    finding::Finding,
     problem::FieldError,
     recipe::Recipe,
     spend::{Budget, OfferEstimate},
@@ -90,6 +91,9 @@ pub struct JobEstimate {
     /// Hyperparameters that were chosen and have no effect, and what it would take.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<FieldError>,
+    /// What the checks of the dataset find for this training, errors first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
     /// Sizes at which the pictures would be trained.
     pub buckets: Vec<EstimatedBucket>,
     /// Expected training time, based on this installation's finished jobs; absent without a similar job.

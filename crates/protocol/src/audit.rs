@@ -81,7 +81,11 @@ actions! {
     DatasetDeleted, Data, "Deleted a dataset";
     PicturesUploaded, Data, "Uploaded files";
     PictureDeleted, Data, "Deleted a picture";
+    MaskDeleted, Data, "Deleted a loss mask";
     GroupsChanged, Data, "Changed groups of pictures";
+    CaptionsEdited, Data, "Edited captions";
+    CaptionsRestored, Data, "Undid an edit of captions";
+    FindingsAcknowledged, Data, "Acknowledged findings of a dataset";
     JobMade, Work, "Started a job";
     JobCancelled, Work, "Canceled a job";
     JobStopped, Work, "Stopped a job";
@@ -103,6 +107,8 @@ actions! {
     BaseSet, Models, "Set the prediction or VAE of a base model";
     BudgetSet, Money, "Set a budget";
     JobLimitSet, Money, "Set the limit of a job";
+    DrawingMade, Money, "Rented a machine for pictures";
+    DrawingEnded, Money, "Ended a drawing session";
     ProviderResumed, Money, "Resumed a provider";
     ServerStarted, Installation, "Started the server";
     DatabaseExported, Installation, "Exported the database";

@@ -15,6 +15,7 @@ pub use self::{
     prediction::{Measured, Misfit, Prediction, ReadingLoss, UnknownPrediction},
 };
 use crate::{
+    EditId,
     address::{Masked, masked},
     preset::BaseClass,
 };
@@ -29,6 +30,7 @@ pub const HUGGING_FACE: &str = "https://huggingface.co";
 /// | `/models/sdxl.safetensors` | a single-file checkpoint or a diffusers folder on the server's machine |
 /// | `https://host/sdxl.safetensors`, with `#sha256=HEX` if its hash is known | a single-file checkpoint on the web |
 /// | `hf:OWNER/REPOSITORY[@REVISION][:FILE]` | on Hugging Face: that file, or the repository's only one, or its diffusers folder |
+/// | `edit:ID` | in the object store: the file of an edit that merged LoRAs into a base model |
 #[derive(Clone, PartialEq, Eq)]
 pub enum BaseSource {
     /// On the server's machine.
@@ -49,6 +51,8 @@ pub enum BaseSource {
         /// A single-file checkpoint in it.
         file: Option<String>,
     },
+    /// In the object store: what an edit has made.
+    Edit(EditId),
 }
 
 /// Why a text is not a valid source.
@@ -62,6 +66,11 @@ pub enum InvalidSource {
         "`{0}` is not a valid Hugging Face id: use hf:OWNER/REPOSITORY, optionally followed by @REVISION and :FILE"
     )]
     Hub(String),
+    /// Not the id of an edit.
+    #[error(
+        "`{0}` is not a valid id of an edit: use edit:ID, with the id of one that merged LoRAs into a base model"
+    )]
+    Edit(String),
     /// The URL has no host.
     #[error("`{}` has no host: use a URL such as https://example.org/models/sdxl.safetensors", masked(.0))]
     Url(String),
@@ -82,17 +91,28 @@ impl FromStr for BaseSource {
             return Err(InvalidSource::Empty);
         }
         if let Some(id) = text.strip_prefix("hf:") {
-            return hub(id).ok_or_else(|| {
-                // A whole address may have been put there.
-                let is_address = id.contains("://");
-                InvalidSource::Hub(if is_address { masked(id) } else { id.to_owned() })
-            });
+            return hub(id).ok_or_else(|| InvalidSource::Hub(no_id(id)));
+        }
+        if let Some(id) = text.strip_prefix("edit:") {
+            return id
+                .parse()
+                .map(Self::Edit)
+                .map_err(|_| InvalidSource::Edit(no_id(id)));
         }
         match text.split_once("://") {
             Some(("http" | "https", rest)) => url(text, rest),
             Some((scheme, _)) => Err(InvalidSource::Scheme(scheme.to_owned())),
             None => Ok(Self::Path(text.to_owned())),
         }
+    }
+}
+
+/// What stands in the place of an id, for a message. A whole address may have been put there.
+fn no_id(text: &str) -> String {
+    if text.contains("://") {
+        masked(text)
+    } else {
+        text.to_owned()
     }
 }
 
@@ -179,6 +199,7 @@ impl fmt::Display for BaseSource {
                 }
                 Ok(())
             }
+            Self::Edit(id) => write!(f, "edit:{id}"),
         }
     }
 }
@@ -320,7 +341,8 @@ pub struct RegisterBase {
     #[schema(min_length = 1, max_length = 80)]
     pub name: String,
     /// An absolute path on the server's machine, in a folder that its settings allow (`--base-folder`), an `https://`
-    /// address (with `#sha256=HEX` after it if the hash is known), or `hf:OWNER/REPOSITORY[@REVISION][:FILE]`.
+    /// address (with `#sha256=HEX` after it if the hash is known), `hf:OWNER/REPOSITORY[@REVISION][:FILE]`, or `edit:ID` for
+    /// what an edit has merged LoRAs into, which is then kept for as long as the base model.
     #[schema(max_length = 2000)]
     pub source: String,
     /// What its U-Net predicts, whatever its files say; absent to take what they say.
@@ -376,6 +398,7 @@ pub fn vae_source(text: &str) -> Result<BaseSource, String> {
         BaseSource::Hub { file: None, .. } => {
             Err("name the file of the VAE: hf:OWNER/REPOSITORY[@REVISION]:FILE".to_owned())
         }
+        BaseSource::Edit(_) => Err("must be a VAE of its own: an edit makes whole base models".to_owned()),
         _ => Ok(source),
     }
 }
@@ -396,7 +419,7 @@ pub fn check_name(name: &str) -> Result<(), &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BaseSource, InvalidSource};
+    use super::{BaseSource, InvalidSource, vae_source};
 
     #[test]
     fn sources_are_told_apart_and_written_as_they_were_read() {
@@ -408,6 +431,7 @@ mod tests {
             &format!("https://example.org/a.safetensors#sha256={hash}"),
             "hf:stabilityai/stable-diffusion-xl-base-1.0",
             "hf:owner/name@refs/pr/1:folder/file.safetensors",
+            "edit:0195d1a0-0000-7000-8000-000000000001",
         ] {
             let source: BaseSource = text.parse().unwrap();
             assert_eq!(source.to_string(), text);
@@ -434,6 +458,7 @@ mod tests {
             "https://?token=secret",
             "https://user:secret@example.org/a#secret",
             "hf:https://user:secret@huggingface.co/a/b?secret",
+            "edit:https://user:secret@example.org/a?secret",
             "secret://user:secret@example.org",
         ] {
             let said = text.parse::<BaseSource>().unwrap_err().to_string();
@@ -452,5 +477,8 @@ mod tests {
         assert_eq!(parse("https:///x"), InvalidSource::Url("https:///x".into()));
         assert_eq!(parse("https://a/b#c"), InvalidSource::Fragment);
         assert_eq!(parse("ftp://a/b"), InvalidSource::Scheme("ftp".into()));
+        assert_eq!(parse("edit:mine"), InvalidSource::Edit("mine".into()));
+        let edit = "edit:0195d1a0-0000-7000-8000-000000000001";
+        assert!(vae_source(edit).unwrap_err().contains("a VAE of its own"));
     }
 }

@@ -51,6 +51,9 @@ pub struct CreateDataset {
     pub name: String,
 }
 
+/// What is noted at a picture that has a mask picture.
+pub const MASK_NOTE: &str = "has a loss mask, which counts where masked_loss is on";
+
 /// One picture of a dataset.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Item {
@@ -75,6 +78,10 @@ pub struct Item {
     #[serde(default)]
     #[schema(default = false)]
     pub regularization: bool,
+    /// It has a mask picture, which says where it is learned: `GET …/items/{item_id}/mask`.
+    #[serde(default)]
+    #[schema(default = false)]
+    pub has_mask: bool,
     /// Width of the normalized picture in pixels.
     pub width: u32,
     /// Height of the normalized picture in pixels.

@@ -91,6 +91,33 @@ pub enum LoraNames {
     Peft,
 }
 
+impl LoraNames {
+    /// What they are called in a sentence.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Kohya => "kohya's names",
+            Self::Diffusers => "diffusers' names",
+            Self::Peft => "PEFT's names",
+        }
+    }
+
+    /// What somebody can do with a module that these names cannot hold; PEFT's may hold it.
+    pub fn instead(self, is_held_by_peft: bool) -> &'static str {
+        match (self, is_held_by_peft) {
+            (Self::Kohya, _) => "resize it to a plain LoRA first",
+            (Self::Diffusers, true) => {
+                "convert to PEFT's or kohya's names, or resize it to a plain LoRA first"
+            }
+            _ => "keep kohya's names, or resize it to a plain LoRA first",
+        }
+    }
+
+    /// The end of a sentence about a module that they cannot hold, as `instead` has it.
+    pub fn not_held(self, instead: &str) -> String {
+        format!("which {} cannot hold: {instead}", self.title())
+    }
+}
+
 /// Asks for a file that is made out of others. Fields that `kind` does not use must be left out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    GenerationId, ModelVersionId,
+    DrawingSessionId, GenerationId, ModelVersionId,
     limits::{MAX_LORAS, MAX_PROMPT_CHARS},
     problem::{FieldError, InvalidFields},
     unfit,
@@ -68,11 +68,11 @@ pub struct CreateGeneration {
     #[schema(schema_with = crate::seed::schema)]
     pub seed: Option<u64>,
     /// Denoising steps.
-    #[serde(default = "default_steps")]
+    #[serde(default = "CreateGeneration::default_steps")]
     #[schema(minimum = 1, maximum = 150, default = 25)]
     pub n_steps: u32,
     /// Classifier-free guidance: how closely the prompt is followed. 1 switches it off.
-    #[serde(default = "default_guidance")]
+    #[serde(default = "CreateGeneration::default_guidance")]
     #[schema(minimum = 1, maximum = 30, default = 5.0)]
     pub guidance: f64,
     /// Width in pixels. If omitted, that of the base model.
@@ -86,17 +86,22 @@ pub struct CreateGeneration {
     /// How noise is turned into a picture.
     #[serde(default)]
     pub sampler: Sampler,
-}
-
-fn default_steps() -> u32 {
-    25
-}
-
-fn default_guidance() -> f64 {
-    5.0
+    /// The drawing session whose machine draws it; if omitted, the machine of the server does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawing_session_id: Option<DrawingSessionId>,
 }
 
 impl CreateGeneration {
+    /// Steps of a request that says nothing of them.
+    pub(crate) fn default_steps() -> u32 {
+        25
+    }
+
+    /// Guidance of a request that says nothing of it.
+    pub(crate) fn default_guidance() -> f64 {
+        5.0
+    }
+
     /// What an agent renders; `None` until seed and size are filled in.
     pub fn filled_in(&self) -> Option<Rendering> {
         let loras = self.loras.iter().map(|lora| AppliedLora {
@@ -244,6 +249,13 @@ pub struct Generation {
     /// Signed URL of the picture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_url: Option<String>,
+    /// What its agent does or waits for; only while that runs, and only where there is something to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
+    /// What a person should know of how it was rendered, such as a memory that was too small for the quickest way.
+    #[serde(default)]
+    #[schema(max_items = 20)]
+    pub notes: Vec<String>,
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -252,4 +264,65 @@ pub struct Generation {
     pub duration_ms: Option<u64>,
     /// When it was requested.
     pub created_at: DateTime<Utc>,
+}
+
+/// A picture that comes into being: small, and its colors are nearly right. Nobody keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Preview {
+    /// Denoising steps done.
+    pub step: u32,
+    /// All denoising steps.
+    pub n_steps: u32,
+    /// A PNG file in base64.
+    #[schema(max_length = 98304)]
+    pub png: String,
+}
+
+impl Preview {
+    /// Whether it is small, and may be shown by a browser.
+    pub fn is_fit(&self) -> bool {
+        // The first eight bytes of every PNG file, and of the ninth what they leave undecided.
+        let is_png = self.png.starts_with("iVBORw0KGgo");
+        let mut bytes = self.png.bytes();
+        self.png.len() <= crate::limits::MAX_PREVIEW_BYTES
+            && is_png
+            && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte))
+    }
+}
+
+/// A message of `WS /api/v1/generations/{id}/live`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum GenerationNews {
+    /// How it stands: the first message, and whenever that changes. After the one that says that it has ended, the server
+    /// closes the connection.
+    State {
+        /// The generation.
+        generation: Box<Generation>,
+    },
+    /// What the picture looks like now.
+    Preview {
+        /// The newest preview; those before it may be left out.
+        preview: Preview,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_small_png_files_are_previews() {
+        let preview = |png: String| Preview {
+            step: 1,
+            n_steps: 2,
+            png,
+        };
+        let png = "iVBORw0KGgoAAAANSUhEUg+/==";
+        assert!(preview(png.to_owned()).is_fit());
+        for wrong in ["", "PHN2Zz4=", "iVBORw0KGgo\"><script>"] {
+            assert!(!preview(wrong.to_owned()).is_fit(), "{wrong}");
+        }
+        assert!(!preview(format!("{png}{}", "A".repeat(crate::limits::MAX_PREVIEW_BYTES))).is_fit());
+    }
 }

@@ -22,6 +22,12 @@ macro_rules! ids {
             }
         }
 
+        impl From<$name> for Uuid {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.0.fmt(f)
@@ -60,10 +66,14 @@ ids! {
     GenerationId,
     /// A file that is made out of others.
     EditId,
+    /// A rented machine that draws pictures.
+    DrawingSessionId,
     /// A token of the HTTP API, or a browser session.
     TokenId,
     /// An entry of the audit log.
     AuditId,
     /// A preset of a user's own.
     PresetId,
+    /// An edit of many captions.
+    CaptionEditId,
 }

@@ -52,6 +52,10 @@ limits! {
     pub const MAX_HEAD_BYTES: usize = 64 << 10;
     /// A message from a WebSocket client; our clients send none.
     pub const MAX_SOCKET_MESSAGE_BYTES: usize = 4 << 10;
+    /// The base64 text of a preview of a picture that is being rendered; a larger one is left out.
+    pub const MAX_PREVIEW_BYTES: usize = 96 << 10;
+    /// Notes on a picture that an agent rendered; more are left out.
+    pub const MAX_GENERATION_NOTES: usize = 20;
     /// A connection that has not sent a complete request head after this time is closed.
     pub const HEADER_TIME: Duration = Duration::from_secs(15);
     /// An idle connection is kept open for this long. Proxies keep theirs for a minute.
@@ -73,6 +77,10 @@ limits! {
     pub const WANTED_DESCRIPTORS: u64 = 65_536;
     /// LoRAs in one picture.
     pub const MAX_LORAS: usize = 64;
+    /// Pictures that one request in the shape of OpenAI's API may ask for.
+    pub const MAX_IMAGES: u32 = 10;
+    /// Such a request waits this long for its pictures; then they are canceled.
+    pub const IMAGES_TIME: Duration = Duration::from_secs(3600);
     /// Events in one heartbeat; more are rejected and must be sent with later heartbeats.
     pub const MAX_EVENTS_PER_HEARTBEAT: usize = 1000;
     /// A log line of an agent; a longer one is shortened and says so.

@@ -21,6 +21,7 @@ use crate::recipe::Engine;
 /// | 2 | claims carry the version and what the machine can do; unknown fields are ignored |
 /// | 3 | prompts of pictures are chunks of 75 tokens with emphasis; before, the rest was cut and brackets were letters |
 /// | 4 | hyperparameters for all that sd-scripts can do: targets, kinds, optimizers, schedules, losses, noise, captions. Previews may have settings of their own, and pictures repeats. A VAE in place of a base model's own, and what its U-Net predicts, whatever its files say |
+/// | 5 | hyperparameters for the sides of buckets and how pictures are scaled to them, and for intervals in epochs |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Protocol {
     /// The newest version that it understands, which it speaks.
@@ -32,7 +33,7 @@ pub struct Protocol {
 impl Protocol {
     /// Of this program.
     pub const CURRENT: Self = Self {
-        version: 4,
+        version: 5,
         oldest: 2,
     };
 
@@ -140,6 +141,9 @@ pub struct Machine {
     /// The kinds of LoRA that it can train.
     #[serde(default, deserialize_with = "known")]
     pub lora_kinds: Vec<LoraKind>,
+    /// Whether it has diffusers, which draws pictures on its GPU; absent if its agent does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub has_diffusers: Option<bool>,
     /// Which messages its agent understands.
     #[serde(default = "Protocol::unsaid")]
     pub protocol: Protocol,

@@ -17,14 +17,16 @@ mod schema;
 mod table;
 
 pub use blocks::Block;
-pub use choices::{HuberSchedule, LoraKind, LossKind, LrSchedule, Optimizer, TimestepDistribution};
+pub use choices::{
+    HuberSchedule, Interpolation, LoraKind, LossKind, LrSchedule, Optimizer, TimestepDistribution,
+};
 pub(crate) use define::Wrong;
 use define::hyperparameters;
 pub use definition::{Definition, Effect, Group, Range, Value};
 pub use kinds::{Hyperparameter, Words};
 pub use optimizers::Argument;
 use serde::{Deserialize, Serialize};
-use table::{captions, loss, network, optimizer, schedule};
+use table::{captions, loss, network, optimizer, pictures, schedule};
 use utoipa::ToSchema;
 
 use crate::text;
@@ -56,8 +58,11 @@ impl Engine {
 /// Of what sd-scripts does not have.
 const NATIVE: &[Engine] = &[Engine::Native];
 
+/// Of what our own engine does not have.
+const KOHYA: &[Engine] = &[Engine::Kohya];
+
 // Each of these adds its entries and hands on to the next; the order is that of the form.
-schedule! { { network optimizer loss captions hyperparameters }
+schedule! { { network optimizer loss captions pictures hyperparameters }
     /// Hyperparameters, complete.
     pub struct Parameters;
 
@@ -69,6 +74,41 @@ impl Parameters {
     /// Pictures in one optimizer step.
     pub fn pictures_per_step(&self) -> u32 {
         u32::from(self.batch_size) * u32::from(self.gradient_accumulation)
+    }
+
+    /// The shortest and the longest side of buckets, in pixels.
+    pub fn bucket_sides(&self) -> (u32, u32) {
+        let (min, max) = bucket_sides(self.resolution, self.bucket_step);
+        let or = |chosen: u32, usual: u32| if chosen > 0 { chosen } else { usual };
+        (or(self.min_bucket_side, min), or(self.max_bucket_side, max))
+    }
+
+    /// Steps from one checkpoint to the next, with so many steps in an epoch; 0 if only the last is stored.
+    pub fn checkpoint_every(&self, n_steps_per_epoch: u32) -> u32 {
+        interval(
+            self.checkpoint_every_n_epochs,
+            self.checkpoint_every_n_steps,
+            n_steps_per_epoch,
+        )
+    }
+
+    /// Steps from one row of previews to the next, with so many steps in an epoch; 0 if there are none.
+    pub fn sample_every(&self, n_steps_per_epoch: u32) -> u32 {
+        interval(
+            self.sample_every_n_epochs,
+            self.sample_every_n_steps,
+            n_steps_per_epoch,
+        )
+    }
+
+    /// Steps from one measurement of the validation loss to the next, with so many steps in an epoch; 0 if checkpoints
+    /// decide.
+    pub fn validate_every(&self, n_steps_per_epoch: u32) -> u32 {
+        interval(
+            self.validate_every_n_epochs,
+            self.validate_every_n_steps,
+            n_steps_per_epoch,
+        )
     }
 
     /// Whether a text encoder is trained.
@@ -104,6 +144,14 @@ impl Parameters {
     }
 }
 
+fn interval(n_epochs: u32, n_steps: u32, n_steps_per_epoch: u32) -> u32 {
+    if n_epochs > 0 {
+        n_epochs.saturating_mul(n_steps_per_epoch)
+    } else {
+        n_steps
+    }
+}
+
 fn number_of(items: &[String], block: Block) -> Option<f64> {
     let numbers = blocks::numbers(items);
     let found = numbers.iter().find(|(of, _)| *of == block)?;
@@ -125,6 +173,33 @@ fn beside_learning_rate(rate: f64, preset: &Parameters, now: &Parameters) -> f64
     } else {
         rate / preset.learning_rate * now.learning_rate
     }
+}
+
+/// The shortest and the longest side of buckets for a resolution, in pixels, when a recipe names none: a quarter of it
+/// and twice of it, which for 1024 are the 256 and 2048 that SDXL was trained with. Multiples of `step`.
+pub fn bucket_sides(resolution: u32, step: u32) -> (u32, u32) {
+    let step = step.max(1);
+    let min = (resolution / 4 / step * step).max(step);
+    let max = (resolution * 2).div_ceil(step) * step;
+    (min, max)
+}
+
+/// What is wrong with a limit of buckets' sides; 0 is none.
+fn wrong_bucket_side(p: &Parameters, side: u32, is_beyond: bool, than: &str) -> Option<String> {
+    let step = p.bucket_step;
+    if side == 0 {
+        None
+    } else if !side.is_multiple_of(step) {
+        Some(format!("must be a multiple of bucket_step ({step}), not {side}"))
+    } else {
+        is_beyond.then(|| format!("must be {than} the resolution ({}), not {side}", p.resolution))
+    }
+}
+
+/// What is wrong with an interval in epochs beside the same one in steps.
+fn twice(n_epochs: u32, steps: &str, n_steps: u32) -> Option<String> {
+    (n_epochs > 0 && n_steps > 0)
+        .then(|| format!("says how often, and so does {steps} ({n_steps}): leave one of the two out"))
 }
 
 /// What is wrong with a separator of tags.

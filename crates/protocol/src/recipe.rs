@@ -223,7 +223,13 @@ impl Recipe {
         let default = Parameters::default();
         let changed = self.parameters.values().zip(default.values());
         let changed = changed.filter(|((_, value), (_, default))| value != default);
-        let mut since = changed.map(|((definition, value), _)| (definition, definition.since(value)));
+        let mut since = changed.map(|((definition, value), _)| {
+            let since = match definition.name {
+                "optimizer_arguments" => self.parameters.arguments_since(self.engine),
+                _ => definition.since(value),
+            };
+            (definition, since)
+        });
         since.find(|(_, since)| *since > version)
     }
 

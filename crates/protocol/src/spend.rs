@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{JobId, MicroUsd, machine::Machine};
+use crate::{DrawingSessionId, JobId, MicroUsd, machine::Machine};
 
 /// Environment variables that give the agent on a rented machine its terms before its first contact.
 pub mod env {
@@ -26,6 +26,8 @@ pub mod env {
     pub const PROVIDER_URL: &str = "MORPHEUS_PROVIDER_URL";
     /// Speed of the provider's clock relative to the real one; differs from 1 only for a simulated provider.
     pub const TIME_SCALE: &str = "MORPHEUS_TIME_SCALE";
+    /// `true` on a machine that draws pictures instead of training.
+    pub const GENERATE: &str = "MORPHEUS_GENERATE";
     /// Signed URL to put requests to, if the server cannot be reached; see [`mailbox`](crate::mailbox).
     pub const MAILBOX_REQUESTS: &str = "MORPHEUS_MAILBOX_REQUESTS";
     /// Signed URL to get responses from.
@@ -154,6 +156,8 @@ pub struct JobSpend {
 pub enum BudgetScope {
     /// One job.
     Job,
+    /// One drawing session.
+    Drawing,
     /// All jobs of one project.
     Project,
     /// All spending of a user, without end date.
@@ -167,7 +171,7 @@ pub enum BudgetScope {
 pub struct Budget {
     /// Its scope.
     pub scope: BudgetScope,
-    /// A job's id, a project's name or a month such as `2026-11`; empty for a user.
+    /// The id of a job or a drawing session, a project's name or a month such as `2026-11`; empty for a user.
     pub key: String,
     /// Limit in micro-dollars; absent without a limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -251,9 +255,16 @@ pub struct RentedInstance {
     /// The provider's id, once it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handle: Option<String>,
-    /// The job it was rented for.
-    pub job_id: JobId,
-    /// Number of the job's attempt.
+    /// The job it was rented for; absent for a machine of a drawing session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<JobId>,
+    /// The drawing session it was rented for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawing_session_id: Option<DrawingSessionId>,
+    /// What its drawing session is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawing_session: Option<String>,
+    /// Number of the attempt.
     pub attempt: u32,
     /// Its phase.
     pub phase: InstancePhase,
@@ -314,8 +325,15 @@ pub struct LedgerEntry {
     pub at: DateTime<Utc>,
     /// Name of the machine.
     pub instance: String,
-    /// The job.
-    pub job_id: JobId,
+    /// The job that paid; absent for a drawing session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<JobId>,
+    /// The drawing session that paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawing_session_id: Option<DrawingSessionId>,
+    /// What that drawing session is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawing_session: Option<String>,
     /// Kind of the entry.
     pub kind: LedgerKind,
     /// Account that the money left.

@@ -18,7 +18,6 @@ mod tests;
 use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, Utc};
-use protocol::JobId;
 use uuid::Uuid;
 
 const DEPLOYMENT_LETTERS: usize = 6;
@@ -89,13 +88,19 @@ pub struct MachineName {
 pub struct ForeignName;
 
 impl MachineName {
-    /// A fresh name. The deadline is rounded up to whole minutes.
-    pub fn new(form: NameForm, deployment: Uuid, job: JobId, attempt: u32, deadline: DateTime<Utc>) -> Self {
+    /// A fresh name, for the id of a job or a drawing session. The deadline is rounded up to whole minutes.
+    pub fn new(
+        form: NameForm,
+        deployment: Uuid,
+        job: impl Into<Uuid>,
+        attempt: u32,
+        deadline: DateTime<Utc>,
+    ) -> Self {
         let minutes = u64::try_from(deadline.timestamp()).unwrap_or(0).div_ceil(60);
         Self {
             form,
             deployment: deployment_mark(deployment),
-            job: letters(job.0.as_u128(), form.job_letters()),
+            job: letters(job.into().as_u128(), form.job_letters()),
             attempt: match form {
                 NameForm::Long => attempt,
                 NameForm::Short => attempt.min(MOST_SHORT_ATTEMPTS),
@@ -110,9 +115,9 @@ impl MachineName {
         &self.deployment
     }
 
-    /// Whether it was rented for this job.
-    pub fn is_for(&self, job: JobId) -> bool {
-        self.job == letters(job.0.as_u128(), self.form.job_letters())
+    /// Whether it was rented for this job, or drawing session.
+    pub fn is_for(&self, job: impl Into<Uuid>) -> bool {
+        self.job == letters(job.into().as_u128(), self.form.job_letters())
     }
 
     /// Which attempt of the job.

@@ -20,7 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::{
     auth, dashboard,
     error::ApiError,
-    idempotency, layers, openapi,
+    idempotency, layers, openai, openapi,
     routes::{self, access, blobs, health},
     state::AppState,
 };
@@ -37,9 +37,17 @@ pub(crate) fn app(state: AppState) -> Router {
         .route_layer(from_fn_with_state(state.clone(), auth::require))
         // Bodies are limited where they are read: JSON by its extractor, uploads file by file.
         .layer(DefaultBodyLimit::disable());
+    let (openai_shaped, _) = OpenApiRouter::new()
+        .nest("/v1", routes::openai_shaped())
+        .split_for_parts();
+    let openai_shaped = openai_shaped
+        .route_layer(from_fn_with_state(state.clone(), openai::answer_once))
+        .route_layer(from_fn_with_state(state.clone(), auth::require))
+        .layer(DefaultBodyLimit::disable());
     Router::new()
         .merge(open)
         .merge(protected)
+        .merge(openai_shaped)
         .route("/login", get(access::follow_login_address))
         .route("/blob/{*key}", get(blobs::get_blob).put(blobs::put_blob))
         .route("/api/openapi.json", get(openapi::serve))
@@ -52,6 +60,7 @@ pub(crate) fn app(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), layers::check_host))
         .layer(from_fn(layers::limit_head))
         .layer(CatchPanicLayer::custom(layers::panicked))
+        .layer(from_fn(openai::shape_errors))
         .layer(from_fn_with_state(state.clone(), layers::safe_headers))
         .layer(from_fn_with_state(state.clone(), layers::trace))
         .with_state(state)

@@ -456,6 +456,7 @@ fn options(
         hub: config.hub.clone(),
         fetch_from: config.fetch_from.clone(),
         base_folders: config.base_folders.clone(),
+        lora_folder: config.lora_folder.clone(),
         ..Options::new(config.base_models.clone(), providers)
     })
 }

@@ -68,6 +68,8 @@ pub struct Config {
     pub max_running: BTreeMap<String, usize>,
     /// Bytes that stay free of the disks with the data folder and the objects; left out: a share of each. 0: any.
     pub min_free_bytes: Option<u64>,
+    /// Folder of another program, into which approved LoRAs are copied; left out: none are.
+    pub lora_folder: Option<PathBuf>,
     /// Measures the disks.
     pub gauge: Gauge,
     /// Times that matter to tests only.
@@ -102,6 +104,7 @@ impl Config {
             rentals: Vec::new(),
             max_running: BTreeMap::new(),
             min_free_bytes: None,
+            lora_folder: None,
             gauge: Gauge::default(),
             timing: Timing::default(),
         }

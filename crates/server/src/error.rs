@@ -94,6 +94,12 @@ pub(crate) enum ApiError {
     /// An external service did not respond.
     #[error("{0}")]
     Unavailable(String),
+    /// A picture that the request waited for could not be drawn.
+    #[error("{0}")]
+    PictureFailed(String),
+    /// What the request waited for took too long.
+    #[error("{0}")]
+    TimedOut(String),
     /// The server is shutting down.
     #[error("the server is shutting down: try again in a moment")]
     ShuttingDown,
@@ -101,6 +107,11 @@ pub(crate) enum ApiError {
     #[error("internal error: see the server's log under the x-request-id of this response")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
+
+/// Kind of [`ApiError::PictureFailed`].
+const PICTURE_FAILED: &str = "picture_failed";
+/// Kind of [`ApiError::TimedOut`].
+const TIMED_OUT: &str = "timed_out";
 
 impl ApiError {
     /// An error in one field.
@@ -163,8 +174,15 @@ impl ApiError {
             Self::Storage(fault, _) => of_fault(*fault),
             Self::NoRoom(_) => (StatusCode::INSUFFICIENT_STORAGE, "insufficient_storage"),
             Self::Unavailable(_) | Self::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::PictureFailed(_) => (StatusCode::INTERNAL_SERVER_ERROR, PICTURE_FAILED),
+            Self::TimedOut(_) => (StatusCode::GATEWAY_TIMEOUT, TIMED_OUT),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
+    }
+
+    /// Whether the same request would fail in the same way, although the status says that the server is at fault.
+    pub(crate) fn is_final(kind: &str) -> bool {
+        [PICTURE_FAILED, TIMED_OUT].contains(&kind)
     }
 
     /// The response body.
@@ -210,7 +228,9 @@ impl IntoResponse for ApiError {
         }
         let problem = self.problem();
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, axum::Json(problem)).into_response();
+        let mut response = (status, axum::Json(&problem)).into_response();
+        // For routes whose errors have another shape.
+        response.extensions_mut().insert(problem);
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,

@@ -1,23 +1,28 @@
-//! WebSockets for events: first stored events, then new ones.
+//! WebSockets for events: first stored events, then new ones; and for a picture that is being rendered.
 //!
 //! A socket pulls: it takes a page of events, sends it, and takes the next; when there is none it waits for a
 //! signal. So a slow reader uses no memory, and one that reads nothing is disconnected. Sockets that follow the same
 //! job share its reads (see [`crate::feed`]).
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures::{
     SinkExt, StreamExt,
     stream::{SplitSink, SplitStream},
 };
+use orchestrator::Newest;
 use protocol::{
-    JobId, OwnerId, TokenId,
+    GenerationId, JobId, OwnerId, TokenId,
     event::{AnyJobEvent, EventKind, JobEvent},
+    generation::{GenerationNews, Preview},
     problem::chain,
 };
 use serde::Serialize;
-use store::{StoreError, signals::Change};
+use store::{
+    StoreError,
+    signals::{Change, Follower},
+};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{auth::User, feed::Line, state::AppState, telemetry::OpenSocket};
@@ -34,6 +39,9 @@ enum End {
     /// The session or token that it was opened with has ended.
     SignedOut,
     NoSuchJob,
+    NoSuchGeneration,
+    /// Nothing follows.
+    Over,
     SlowReader,
     Failed(StoreError),
 }
@@ -48,6 +56,8 @@ impl End {
             ),
             Self::SignedOut => (4401, "signed out; sign in again"),
             Self::NoSuchJob => (4404, "there is no such job"),
+            Self::NoSuchGeneration => (4404, "there is no such generation"),
+            Self::Over => (1000, "the generation has ended"),
             Self::SlowReader => (4008, "too slow; reconnect with the last seq as after"),
             Self::Failed(_) => (1011, "the server failed; reconnect with the last seq as after"),
         };
@@ -153,6 +163,77 @@ async fn follow_all(
             };
             let wrap = |event| AnyJobEvent { job_id: id, event };
             seen.insert(id, connection.send_events(id, after, wrap).await?);
+        }
+    }
+}
+
+/// Sends how a generation stands until it has ended, and previews of its picture.
+pub(crate) async fn one_generation(state: AppState, socket: WebSocket, user: User, id: GenerationId) {
+    let mut connection = Connection::new(&state, socket, user.token);
+    let end = match follow_generation(&state, &mut connection, user.owner, id).await {
+        Ok(()) => End::Over,
+        Err(end) => end,
+    };
+    connection.end(end).await;
+}
+
+async fn follow_generation(
+    state: &AppState,
+    connection: &mut Connection<'_>,
+    owner: OwnerId,
+    id: GenerationId,
+) -> Result<(), End> {
+    // Subscribed before the first read, so that no change is missed.
+    let mut changes = state.store().signals().subscribe_all();
+    let mut newest = state.orchestrator.previews(id);
+    loop {
+        let found = store::generations::get(state.store(), owner, id).await;
+        let generation = found.map_err(|error| match error {
+            StoreError::NotFound { .. } => End::NoSuchGeneration,
+            error => End::Failed(error),
+        })?;
+        let has_ended = generation.phase.is_ended();
+        let generation = Box::new(generation);
+        connection
+            .send_news(&GenerationNews::State { generation })
+            .await?;
+        if has_ended {
+            return Ok(());
+        }
+        loop {
+            let next = async {
+                tokio::select! {
+                    () = generation_changed(&mut changes, id) => None,
+                    preview = next_preview(&mut newest) => Some(preview),
+                }
+            };
+            let Some(preview) = connection.wait_for(next).await? else {
+                break;
+            };
+            let preview = Preview::clone(&preview);
+            connection.send_news(&GenerationNews::Preview { preview }).await?;
+        }
+    }
+}
+
+/// Waits until a generation may have changed.
+pub(crate) async fn generation_changed(changes: &mut Follower, id: GenerationId) {
+    while let Some(change) = changes.next().await {
+        if change == Change::Generation(id) {
+            return;
+        }
+    }
+}
+
+async fn next_preview(newest: &mut Newest) -> Arc<Preview> {
+    loop {
+        if newest.changed().await.is_err() {
+            // The server ends.
+            std::future::pending::<()>().await;
+        }
+        let preview = newest.borrow_and_update().clone();
+        if let Some(preview) = preview {
+            return preview;
         }
     }
 }
@@ -280,6 +361,12 @@ impl<'a> Connection<'a> {
         within(limit, self.sender.flush(), &self.ending).await
     }
 
+    async fn send_news(&mut self, news: &GenerationNews) -> Result<(), End> {
+        let text = serde_json::to_string(news).expect("news are plain data");
+        self.send(Message::text(text), self.state.timing.send_timeout)
+            .await
+    }
+
     async fn send(&mut self, message: Message, limit: Duration) -> Result<(), End> {
         within(limit, self.sender.send(message), &self.ending).await
     }
@@ -311,7 +398,12 @@ impl<'a> Connection<'a> {
                 tracing::info!("a reader of events was too slow");
             }
             End::Failed(error) => tracing::error!(error = chain(error), "events could not be read"),
-            End::Gone | End::ServerEnds | End::SignedOut | End::NoSuchJob => {}
+            End::Gone
+            | End::ServerEnds
+            | End::SignedOut
+            | End::NoSuchJob
+            | End::NoSuchGeneration
+            | End::Over => {}
         }
         let Some(frame) = end.close_frame() else { return };
         // Tells the client why and waits for its reply; drops clients that do not respond in time.

@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// Marks the response as that of an earlier request.
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// Whether an operation takes a key.
 pub(crate) fn takes_key(operation: &Operation) -> bool {
@@ -87,13 +87,15 @@ pub(crate) async fn answer_once(
     }
 }
 
-struct Identified {
+/// A request, and the key that it carries.
+pub(crate) struct Identified {
     /// `None` if the request has no key, or its response is not stored.
-    wanted: Option<idempotency::Request>,
-    request: Request,
+    pub(crate) wanted: Option<idempotency::Request>,
+    pub(crate) request: Request,
 }
 
-async fn identify(request: Request) -> ApiResult<Identified> {
+/// Reads the key of a request.
+pub(crate) async fn identify(request: Request) -> ApiResult<Identified> {
     let plain = |request| {
         Ok(Identified {
             wanted: None,
@@ -143,15 +145,20 @@ fn parse(key: &HeaderValue) -> ApiResult<String> {
     }
 }
 
-fn answer_again(wanted: &idempotency::Request, kept: Kept) -> ApiResult<Response> {
+/// The stored body, if it is that of the same request and holds no secret.
+pub(crate) fn same(wanted: &idempotency::Request, kept: Kept) -> ApiResult<String> {
     if (&kept.route, &kept.body_sha256) != (&wanted.route, &wanted.body_sha256) {
         return Err(ApiError::KeyReused { route: kept.route });
     }
-    let body = match kept.answer {
-        Answer::Json(body) => body,
-        Answer::Secret(refusal) => return Err(ApiError::Conflict(refusal)),
-    };
+    match kept.answer {
+        Answer::Json(body) => Ok(body),
+        Answer::Secret(refusal) => Err(ApiError::Conflict(refusal)),
+    }
+}
+
+fn answer_again(wanted: &idempotency::Request, kept: Kept) -> ApiResult<Response> {
     let status = StatusCode::from_u16(kept.status).map_err(ApiError::internal)?;
+    let body = same(wanted, kept)?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
         (REPLAYED, HeaderValue::from_static("true")),

@@ -20,6 +20,7 @@ mod idempotency;
 mod layers;
 mod mailbox;
 mod multipart;
+mod openai;
 pub mod openapi;
 mod readiness;
 mod routes;

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use axum::{http::header, response::IntoResponse};
-use protocol::{event, problem::Problem, sample};
+use protocol::{event, openai::ErrorResponse, problem::Problem, sample};
 use utoipa::{
     OpenApi,
     openapi::{
@@ -27,12 +27,13 @@ use crate::routes;
              `Idempotency-Key`, which makes it safe to repeat a request that got no response. Uploads of pictures \
              need none: a picture that already exists is not added again."
     ),
-    components(schemas(event::JobEvent, event::AnyJobEvent, event::EventKind, Problem, sample::SamplePrompt)),
+    components(schemas(event::JobEvent, event::AnyJobEvent, event::EventKind, Problem, ErrorResponse, sample::SamplePrompt)),
     tags(
         (name = "datasets", description = "Uploaded pictures with captions"),
         (name = "jobs", description = "Training jobs, their events and files"),
         (name = "models", description = "Trained LoRAs and base models"),
         (name = "generations", description = "Text to image"),
+        (name = "openai", description = "Text to image in the shape of OpenAI's API, for programs that are written for it"),
         (name = "spend", description = "Rented machines, budgets and the ledger"),
         (name = "access", description = "Sessions and API tokens"),
         (name = "agent", description = "Routes for agents; require an agent's token"),
@@ -58,7 +59,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
             refer_to_entries(schema, entry);
         }
     }
-    for item in document.paths.paths.values_mut() {
+    for (path, item) in &mut document.paths.paths {
         let operations = [
             &mut item.get,
             &mut item.post,
@@ -67,7 +68,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
             &mut item.delete,
         ];
         for operation in operations.into_iter().flatten() {
-            complete(operation);
+            complete(path, operation);
         }
     }
     document
@@ -94,12 +95,14 @@ fn refer_to_entries(page: &mut RefOr<Schema>, entry: &str) {
 }
 
 /// Adds what all operations have in common: the error response and authentication.
-fn complete(operation: &mut Operation) {
-    let problem = Content::new(Some(RefOr::Ref(Ref::from_schema_name("Problem"))));
+fn complete(path: &str, operation: &mut Operation) {
+    let (content_type, schema) = match routes::is_openai_shaped(path) {
+        true => ("application/json", "ErrorResponse"),
+        false => ("application/problem+json", "Problem"),
+    };
+    let problem = Content::new(Some(RefOr::Ref(Ref::from_schema_name(schema))));
     let mut response = Response::new("What is wrong and how to fix it");
-    response
-        .content
-        .insert("application/problem+json".into(), problem.into());
+    response.content.insert(content_type.into(), problem.into());
     operation
         .responses
         .responses

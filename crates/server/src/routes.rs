@@ -12,7 +12,10 @@ pub(crate) mod agent;
 pub(crate) mod audit;
 pub(crate) mod bases;
 pub(crate) mod blobs;
+pub(crate) mod captions;
+pub(crate) mod checks;
 pub(crate) mod datasets;
+pub(crate) mod drawing_sessions;
 pub(crate) mod edits;
 pub(crate) mod generations;
 pub(crate) mod health;
@@ -22,6 +25,7 @@ pub(crate) mod job_events;
 pub(crate) mod jobs;
 pub(crate) mod key;
 pub(crate) mod models;
+pub(crate) mod openai;
 mod page;
 pub(crate) mod prompts;
 pub(crate) mod recipes;
@@ -30,7 +34,21 @@ pub(crate) mod system;
 
 /// Every documented route.
 pub(crate) fn documented() -> OpenApiRouter<AppState> {
-    open().nest("/api/v1", protected())
+    open().nest("/api/v1", protected()).nest("/v1", openai_shaped())
+}
+
+/// Whether a path is of the routes in the shape of OpenAI's API.
+pub(crate) fn is_openai_shaped(path: &str) -> bool {
+    path.strip_prefix("/v1")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Routes below `/v1`, in the shape of OpenAI's API, which `app` protects.
+pub(crate) fn openai_shaped() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(openai::create_images))
+        .routes(routes!(openai::list_image_models))
+        .routes(routes!(openai::get_image_model))
 }
 
 /// Routes without authentication.
@@ -67,7 +85,12 @@ pub(crate) fn protected() -> OpenApiRouter<AppState> {
         ))
         .routes(routes!(items::list_items, items::upload_items))
         .routes(routes!(items::update_item, items::delete_item))
+        .routes(routes!(items::get_mask, items::delete_mask))
         .routes(routes!(items::update_groups))
+        .routes(routes!(checks::check_dataset))
+        .routes(routes!(checks::acknowledge_findings))
+        .routes(routes!(captions::list_caption_edits, captions::edit_captions))
+        .routes(routes!(captions::undo_caption_edit))
         .routes(routes!(jobs::list_jobs, jobs::create_job))
         .routes(routes!(jobs::estimate_job))
         .routes(routes!(jobs::get_job))
@@ -89,6 +112,7 @@ pub(crate) fn protected() -> OpenApiRouter<AppState> {
         .routes(routes!(job_events::all_events))
         .routes(routes!(models::list_models))
         .routes(routes!(models::get_model))
+        .routes(routes!(models::list_lora_copies))
         .routes(routes!(imports::import_model))
         .routes(routes!(models::get_model_version))
         .routes(routes!(models::download_model_version))
@@ -102,8 +126,16 @@ pub(crate) fn protected() -> OpenApiRouter<AppState> {
             generations::list_generations,
             generations::create_generation
         ))
+        .routes(routes!(
+            drawing_sessions::list_drawing_sessions,
+            drawing_sessions::create_drawing_session
+        ))
+        .routes(routes!(drawing_sessions::price_drawing_session))
+        .routes(routes!(drawing_sessions::get_drawing_session))
+        .routes(routes!(drawing_sessions::end_drawing_session))
         .routes(routes!(prompts::count_prompts))
         .routes(routes!(generations::get_generation))
+        .routes(routes!(generations::follow_generation))
         .routes(routes!(generations::download_generation))
         .routes(routes!(agent::claim))
         .routes(routes!(agent::heartbeat))

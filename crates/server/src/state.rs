@@ -54,7 +54,7 @@ pub(crate) struct Inner {
     pub(crate) noted_uses: Mutex<HashMap<TokenId, Instant>>,
     /// Long requests end when this is cancelled.
     pub(crate) shutdown: CancellationToken,
-    /// Open WebSockets, which the HTTP server does not wait for by itself.
+    /// Open WebSockets and what requests leave to do behind them, which the HTTP server does not wait for by itself.
     pub(crate) sockets: TaskTracker,
 }
 

@@ -5,6 +5,7 @@ use prometheus::{
     IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, Result, TextEncoder, core::Collector,
 };
 use protocol::{
+    drawing::DrawingPhase,
     phase::Phase,
     system::{DiskStatus, FolderStatus},
 };
@@ -94,13 +95,24 @@ impl Drop for OpenSocket<'_> {
 }
 
 /// The metrics in Prometheus text format: what was counted, and the present state.
-pub(crate) fn prometheus(counters: &Counters, jobs: &[Tally], disk: &DiskStatus) -> Result<String> {
+pub(crate) fn prometheus(
+    counters: &Counters,
+    jobs: &[Tally],
+    drawing: &[(DrawingPhase, u64)],
+    disk: &DiskStatus,
+) -> Result<String> {
     let now = registry()?;
     let by_phase = Phase::ALL.map(|phase| {
         let n_jobs = jobs.iter().find(|tally| tally.phase == phase);
         (phase.as_str(), n_jobs.map_or(0, |tally| tally.n_jobs))
     });
     gauges(&now, ("jobs", "Jobs by phase."), "phase", by_phase)?;
+    let by_phase = DrawingPhase::ALL.map(|phase| {
+        let n_sessions = drawing.iter().find(|(of, _)| *of == phase);
+        (phase.as_str(), n_sessions.map_or(0, |(_, n)| *n))
+    });
+    let about = ("drawing_sessions", "Rented machines for pictures by phase.");
+    gauges(&now, about, "phase", by_phase)?;
     let events = IntCounter::new("job_events_total", "Events of all jobs.")?;
     events.inc_by(jobs.iter().map(|tally| tally.n_events).sum());
     register(&now, events)?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::limits::{BODY_TIME, HEADER_TIME, IDLE_TIME, WRITE_TIME};
+use protocol::limits::{BODY_TIME, HEADER_TIME, IDLE_TIME, IMAGES_TIME, WRITE_TIME};
 
 /// Time limits.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +23,8 @@ pub struct Timing {
     pub body_time: Duration,
     /// A client that reads nothing of a response for this long is disconnected.
     pub write_time: Duration,
+    /// A request in the shape of OpenAI's API waits this long for its pictures.
+    pub images_time: Duration,
 }
 
 impl Default for Timing {
@@ -37,6 +39,7 @@ impl Default for Timing {
             idle_time: IDLE_TIME,
             body_time: BODY_TIME,
             write_time: WRITE_TIME,
+            images_time: IMAGES_TIME,
         }
     }
 }

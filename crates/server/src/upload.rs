@@ -111,8 +111,12 @@ impl Upload {
             file_name: item.file_name.clone(),
             sha256: item.sha256.clone(),
         });
+        let masked = known.iter().filter(|item| item.has_mask);
+        let masked = masked.map(|item| (item.sha256.clone(), (item.width, item.height)));
         Self {
-            batch: Batch::into_dataset(pictures.collect()).with_decoder(state.decoder.clone()),
+            batch: Batch::into_dataset(pictures.collect())
+                .with_masked(masked.collect())
+                .with_decoder(state.decoder.clone()),
             known: known.iter().map(|item| item.sha256.clone()).collect(),
             restored: BTreeSet::new(),
             orchestrator: state.orchestrator.clone(),

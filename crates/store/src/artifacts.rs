@@ -85,6 +85,19 @@ pub async fn find(db: &impl Read, id: ArtifactId) -> Result<Artifact> {
     to_artifact(row)
 }
 
+/// One stored file, which is not forgotten before the transaction ends.
+pub async fn keep(tx: &Tx, owner: OwnerId, id: ArtifactId) -> Result<Artifact> {
+    let row = tx
+        .hold(artifact::Entity::find_by_id(id.0))
+        .filter(artifact::Column::OwnerId.eq(owner.0))
+        .filter(artifact::Column::State.eq(STORED))
+        .one(tx.connection())
+        .await
+        .doing("keep a file")?
+        .ok_or_else(|| StoreError::not_found("file", id))?;
+    to_artifact(row)
+}
+
 /// The latest stored checkpoint of a job that is not known to be damaged or unusable.
 pub async fn newest_checkpoint(db: &impl Read, job: JobId) -> Result<Option<Artifact>> {
     Ok(whole_checkpoints(db, job, 1).await?.pop())

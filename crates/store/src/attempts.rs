@@ -1,11 +1,11 @@
-//! Attempts: one try of a job, a generation or an edit on one machine, with its lease and fence.
+//! Attempts: one try of a job, a generation, an edit or a drawing session on one machine, with its lease and fence.
 //!
 //! Claiming an attempt gives a fence, a number that grows with each claim and at the end. A change
 //! by an agent carries its fence; an outdated one changes nothing ([`StoreError::Stale`]).
 
 use chrono::{DateTime, Utc};
 use protocol::{
-    AttemptId, EditId, GenerationId, JobId,
+    AttemptId, DrawingSessionId, EditId, GenerationId, JobId,
     event::Event,
     phase::{AttemptPhase, Outcome},
 };
@@ -39,15 +39,25 @@ pub enum Subject {
     Generation(GenerationId),
     /// A file that is made out of others.
     Edit(EditId),
+    /// A drawing session. The pictures that it draws meanwhile have attempts of their own, by the same agent.
+    Drawing(DrawingSessionId),
 }
 
 impl Subject {
-    /// The columns that refer to it: of jobs, generations and edits.
+    /// The columns of files that refer to it: of jobs, generations and edits. A drawing session has no files.
     pub(crate) fn columns(self) -> (Option<Uuid>, Option<Uuid>, Option<Uuid>) {
         match self {
             Self::Job(id) => (Some(id.0), None, None),
             Self::Generation(id) => (None, Some(id.0), None),
             Self::Edit(id) => (None, None, Some(id.0)),
+            Self::Drawing(_) => (None, None, None),
+        }
+    }
+
+    fn drawing(self) -> Option<Uuid> {
+        match self {
+            Self::Drawing(id) => Some(id.0),
+            Self::Job(_) | Self::Generation(_) | Self::Edit(_) => None,
         }
     }
 }
@@ -135,6 +145,7 @@ pub async fn open(tx: &Tx, new: NewAttempt<'_>) -> Result<Attempt> {
         job_id,
         generation_id,
         edit_id,
+        drawing_session_id: new.subject.drawing(),
         n: new.n.cast_signed(),
         provider: new.provider.to_owned(),
         server: Some(tx.server()),
@@ -187,12 +198,26 @@ pub async fn alive(db: &impl Read) -> Result<Vec<Attempt>> {
     rows.into_iter().map(to_attempt).collect()
 }
 
+/// The living attempts of the agent that this attempt was opened for, itself among them, the oldest first.
+pub async fn alive_of_agent(db: &impl Read, own: &Attempt) -> Result<Vec<Attempt>> {
+    let rows = db
+        .hold(attempt::Entity::find())
+        .filter(attempt::Column::TokenHash.eq(&own.token_hash))
+        .filter(is_alive())
+        .order_by_asc(attempt::Column::Id)
+        .all(db.connection())
+        .await
+        .doing("list the attempts of an agent")?;
+    rows.into_iter().map(to_attempt).collect()
+}
+
 /// The attempt of a job or generation that is not gone.
 pub async fn alive_of(db: &impl Read, subject: Subject) -> Result<Option<Attempt>> {
     let of_subject = match subject {
         Subject::Job(id) => attempt::Column::JobId.eq(id.0),
         Subject::Generation(id) => attempt::Column::GenerationId.eq(id.0),
         Subject::Edit(id) => attempt::Column::EditId.eq(id.0),
+        Subject::Drawing(id) => attempt::Column::DrawingSessionId.eq(id.0),
     };
     let row = attempt::Entity::find()
         .filter(of_subject)
@@ -345,11 +370,12 @@ async fn change(
 }
 
 fn to_attempt(row: attempt::Model) -> Result<Attempt> {
-    let subject = match (row.job_id, row.generation_id, row.edit_id) {
+    let subject = match (row.job_id, row.generation_id, row.edit_id, row.drawing_session_id) {
         (Some(id), ..) => Subject::Job(JobId(id)),
-        (None, Some(id), _) => Subject::Generation(GenerationId(id)),
-        (None, None, Some(id)) => Subject::Edit(EditId(id)),
-        (None, None, None) => return Err(StoreError::corrupt("attempts", "of nothing")),
+        (None, Some(id), ..) => Subject::Generation(GenerationId(id)),
+        (None, None, Some(id), _) => Subject::Edit(EditId(id)),
+        (None, None, None, Some(id)) => Subject::Drawing(DrawingSessionId(id)),
+        (None, None, None, None) => return Err(StoreError::corrupt("attempts", "of nothing")),
     };
     Ok(Attempt {
         id: AttemptId(row.id),

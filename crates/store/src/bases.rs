@@ -85,6 +85,9 @@ pub struct File {
     /// Whether it is the VAE in place of the model's own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_vae: bool,
+    /// Whether the object store is where it comes from: it was made here. It is kept for as long as the base.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_object: bool,
 }
 
 impl fmt::Debug for File {
@@ -95,6 +98,7 @@ impl fmt::Debug for File {
             .field("size_bytes", &self.size_bytes)
             .field("sha256", &self.sha256)
             .field("is_vae", &self.is_vae)
+            .field("is_object", &self.is_object)
             .finish()
     }
 }
@@ -135,6 +139,11 @@ impl Base {
     pub fn is_hashed(&self) -> bool {
         !self.files.is_empty() && self.files.iter().all(|file| file.sha256.is_some())
     }
+
+    /// Whether one of its files is in the object store.
+    pub fn is_stored(&self, file: &File) -> bool {
+        file.is_object || self.copy == BaseCopy::Stored
+    }
 }
 
 /// A base model to register.
@@ -150,6 +159,8 @@ pub struct NewBase {
     pub from_settings: bool,
     /// Properties from its header and its resolved paths, if already checked.
     pub looked: Option<(BaseFacts, Located)>,
+    /// Its files, if they are objects of the store.
+    pub files: Vec<File>,
 }
 
 /// Current properties of a base.
@@ -195,7 +206,7 @@ pub async fn insert(tx: &Tx, new: NewBase) -> Result<bool> {
         copy: word(&BaseCopy::None),
         problem: None,
         facts: new.looked.map(|(facts, located)| described(facts, located)),
-        files: json(&Vec::<File>::new()),
+        files: json(&new.files),
         done_bytes: 0,
         leased_until: None,
         created_at: now(),
@@ -387,8 +398,12 @@ pub(crate) async fn referred(db: &impl Read, keys: &[BlobKey]) -> Result<Vec<Str
     let bases = list(db).await?;
     let hashes = bases
         .into_iter()
-        .filter(|base| matches!(base.copy, BaseCopy::Copying | BaseCopy::Stored))
-        .flat_map(|base| base.files)
+        .flat_map(|base| {
+            let is_copied = matches!(base.copy, BaseCopy::Copying | BaseCopy::Stored);
+            base.files
+                .into_iter()
+                .filter(move |file| file.is_object || is_copied)
+        })
         .filter_map(|file| file.sha256);
     Ok(hashes
         .filter(|hash| keys.iter().any(|key| key.sha256() == *hash))

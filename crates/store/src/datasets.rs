@@ -1,5 +1,7 @@
 //! Datasets, their pictures, and the frozen versions that jobs train on.
 
+mod caption_edits;
+mod checks;
 mod items;
 mod versions;
 
@@ -12,8 +14,12 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+pub use caption_edits::{
+    CaptionChange, find_caption_edit, keep_caption_edit, list_caption_edits, set_captions, undo_caption_edit,
+};
+pub use checks::{acknowledge, acknowledged, measures, set_measures};
 pub use items::{
-    AddedItem, MaskedFile, NewItem, add_item, delete_item, item, items, set_masked, update_group, update_item,
+    AddedItem, NewItem, PictureFile, add_item, delete_item, item, items, set_file, update_group, update_item,
 };
 pub use versions::{content_hash, freeze, manifest};
 
@@ -92,6 +98,8 @@ pub async fn rename(tx: &Tx, owner: OwnerId, id: DatasetId, name: &str) -> Resul
 /// Deletes a dataset with its pictures; versions that jobs were trained on stay.
 pub async fn delete(tx: &Tx, owner: OwnerId, id: DatasetId) -> Result<()> {
     row(tx, owner, id).await?;
+    caption_edits::delete_all(tx, id).await?;
+    checks::delete_all(tx, id).await?;
     dataset_item::Entity::delete_many()
         .filter(dataset_item::Column::DatasetId.eq(id.0))
         .exec(tx.connection())

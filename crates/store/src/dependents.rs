@@ -93,12 +93,14 @@ pub enum Dependent {
         /// Its id.
         id: Uuid,
     },
-    /// A copy of a base model.
+    /// A file of a base model: a copy, or the only one.
     Base {
         /// Its name.
         name: String,
         /// Path of the file within it.
         path: String,
+        /// Whether it was made here, so that there is no other place to copy it from.
+        is_only: bool,
     },
 }
 
@@ -135,7 +137,7 @@ impl fmt::Display for Dependent {
             Self::JobFile { job, file_name, .. } => write!(f, "the file `{file_name}` of the job `{job}`"),
             Self::Generation { id } => write!(f, "the picture of the generation {id}"),
             Self::Edit { id } => write!(f, "the file of the edit {id}"),
-            Self::Base { name, path } => write!(f, "the file `{path}` of the base model `{name}`"),
+            Self::Base { name, path, .. } => write!(f, "the file `{path}` of the base model `{name}`"),
         }
     }
 }
@@ -171,8 +173,12 @@ pub async fn all_keys(db: &impl Read) -> Result<BTreeSet<BlobKey>> {
     let bases = bases::list(db).await?;
     let bases = bases
         .into_iter()
-        .filter(|base| base.copy == BaseCopy::Stored)
-        .flat_map(|base| base.files)
+        .flat_map(|base| {
+            let is_copied = base.copy == BaseCopy::Stored;
+            base.files
+                .into_iter()
+                .filter(move |file| file.is_object || is_copied)
+        })
         .filter_map(|file| file.sha256);
     let mut keys: BTreeSet<BlobKey> = references::frozen(db, None).await?.into_iter().collect();
     for hash in pictures.into_iter().chain(files).chain(imports).chain(bases) {
@@ -196,16 +202,14 @@ pub async fn of(db: &impl Read, keys: &BTreeSet<BlobKey>) -> Result<BTreeMap<Blo
         imports(db, &part, &mut found).await?;
     }
     for base in bases::list(db).await? {
-        if base.copy != BaseCopy::Stored {
-            continue;
-        }
-        for file in base.files {
-            let Some(hash) = file.sha256 else { continue };
-            let key = references::key_of(&hash)?;
+        for file in base.files.iter().filter(|file| base.is_stored(file)) {
+            let Some(hash) = &file.sha256 else { continue };
+            let key = references::key_of(hash)?;
             if keys.contains(&key) {
                 found.entry(key).or_default().push(Dependent::Base {
                     name: base.name.clone(),
-                    path: file.path,
+                    path: file.path.clone(),
+                    is_only: file.is_object,
                 });
             }
         }

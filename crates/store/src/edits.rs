@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    BlobKey, Read, Result, StoreError, Tx, artifacts,
+    BlobKey, Read, Result, StoreError, Tx,
+    artifacts::{self, Artifact},
     db::{
         entities::{artifact, edit},
         insert,
@@ -122,6 +123,17 @@ pub async fn file(db: &impl Read, owner: OwnerId, id: EditId) -> Result<(BlobKey
         Ok(file) => Ok((file.key, file.file_name)),
         Err(StoreError::NotFound { .. }) => Err(missing()),
         Err(err) => Err(err),
+    }
+}
+
+/// The same file, which is not forgotten before the transaction ends.
+pub async fn keep_file(tx: &Tx, owner: OwnerId, id: EditId) -> Result<Artifact> {
+    let row = row(tx, id).await?;
+    let missing = || StoreError::not_found("file of edit", id);
+    let artifact = row.artifact_id.filter(|_| row.owner_id == owner.0);
+    match artifacts::keep(tx, owner, ArtifactId(artifact.ok_or_else(missing)?)).await {
+        Err(StoreError::NotFound { .. }) => Err(missing()),
+        kept => kept,
     }
 }
 

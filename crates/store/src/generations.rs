@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use protocol::{
-    ArtifactId, GenerationId, OwnerId,
+    ArtifactId, DrawingSessionId, GenerationId, OwnerId,
     generation::{CreateGeneration, Generation, GenerationPhase},
 };
 use sea_orm::{
-    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
+    ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -36,6 +37,8 @@ pub struct GenerationState {
     pub request: CreateGeneration,
     /// Number of attempts.
     pub n_attempts: u32,
+    /// The drawing session whose machine draws it; absent for the server's own machine.
+    pub drawing: Option<DrawingSessionId>,
 }
 
 /// How an attempt of a generation ended.
@@ -95,24 +98,67 @@ pub async fn state(db: &impl Read, id: GenerationId) -> Result<GenerationState> 
     to_state(row(db, id).await?)
 }
 
-/// Number of queued generations.
-pub async fn n_queued(db: &impl Read) -> Result<u64> {
+/// Number of queued generations of a drawing session, or of the server's own machine.
+pub async fn n_queued(db: &impl Read, drawing: Option<DrawingSessionId>) -> Result<u64> {
     generation::Entity::find()
         .filter(generation::Column::Phase.eq(word(&GenerationPhase::Queued)))
+        .filter(of_drawing(drawing))
         .count(db.connection())
         .await
         .doing("count queued generations")
 }
 
-/// The oldest queued generation.
+/// The oldest queued generation of the server's own machine.
 pub async fn oldest_queued(db: &impl Read) -> Result<Option<GenerationId>> {
     let row = generation::Entity::find()
         .filter(generation::Column::Phase.eq(word(&GenerationPhase::Queued)))
+        .filter(of_drawing(None))
         .order_by_asc(generation::Column::CreatedAt)
         .one(db.connection())
         .await
         .doing("look for queued generations")?;
     Ok(row.map(|row| GenerationId(row.id)))
+}
+
+/// The generations of a drawing session that have not ended, the oldest first.
+pub async fn open_of(db: &impl Read, drawing: DrawingSessionId) -> Result<Vec<GenerationState>> {
+    let open = [GenerationPhase::Queued, GenerationPhase::Running].map(|phase| word(&phase));
+    let rows = db
+        .hold(generation::Entity::find())
+        .filter(of_drawing(Some(drawing)))
+        .filter(generation::Column::Phase.is_in(open))
+        .order_by_asc(generation::Column::Id)
+        .all(db.connection())
+        .await
+        .doing("list the open generations of a drawing session")?;
+    rows.into_iter().map(to_state).collect()
+}
+
+/// Fails a generation that has not ended, whether or not somebody draws it.
+pub async fn fail_open(tx: &Tx, id: GenerationId, error: &str) -> Result<()> {
+    let open = [GenerationPhase::Queued, GenerationPhase::Running].map(|phase| word(&phase));
+    generation::Entity::update_many()
+        .col_expr(
+            generation::Column::Phase,
+            Expr::value(word(&GenerationPhase::Failed)),
+        )
+        .col_expr(generation::Column::Error, Expr::value(clean(error)))
+        .col_expr(generation::Column::EndedAt, Expr::value(now()))
+        .filter(generation::Column::Id.eq(id.0))
+        .filter(generation::Column::Phase.is_in(open))
+        .exec(tx.connection())
+        .await
+        .doing("fail a generation")?;
+    tx.touch_generation(id);
+    Ok(())
+}
+
+/// Generations of this drawing session; without one, those of the server's own machine.
+pub(crate) fn of_drawing(drawing: Option<DrawingSessionId>) -> Condition {
+    Condition::all().add(match drawing {
+        Some(drawing) => generation::Column::DrawingSessionId.eq(drawing.0),
+        None => generation::Column::DrawingSessionId.is_null(),
+    })
 }
 
 /// Queues a generation.
@@ -127,16 +173,48 @@ pub async fn create(tx: &Tx, owner: OwnerId, request: &CreateGeneration) -> Resu
         request: json(request),
         n_attempts: 0,
         artifact_id: None,
+        drawing_session_id: request.drawing_session_id.map(|id| id.0),
         error: None,
         duration_ms: None,
         created_at: now(),
         started_at: None,
         ended_at: None,
+        stage: None,
+        notes: None,
     };
     insert(tx.connection(), row, "store a generation").await?;
     tx.touch_generation(id);
     tx.wake_on_commit();
     Ok(id)
+}
+
+/// Notes what the agent of a running generation does or waits for, and what it has to say, in addition to what it said
+/// before; what is too much is left out.
+pub async fn note(tx: &Tx, id: GenerationId, stage: Option<&str>, notes: &[String]) -> Result<()> {
+    let row = row(tx, id).await?;
+    let mut update = generation::Entity::update_many();
+    if let Some(stage) = stage {
+        update = update.col_expr(generation::Column::Stage, Expr::value(clean(stage)));
+    }
+    if !notes.is_empty() {
+        let mut all = read_notes(row.notes)?;
+        all.extend(notes.iter().map(|note| clean(note)));
+        all.truncate(protocol::limits::MAX_GENERATION_NOTES);
+        update = update.col_expr(generation::Column::Notes, Expr::value(json(&all)));
+    }
+    update
+        .filter(generation::Column::Id.eq(id.0))
+        .filter(generation::Column::Phase.eq(word(&GenerationPhase::Running)))
+        .exec(tx.connection())
+        .await
+        .doing("note how a generation stands")?;
+    tx.touch_generation(id);
+    Ok(())
+}
+
+fn read_notes(notes: Option<sea_orm::prelude::Json>) -> Result<Vec<String>> {
+    let notes = notes.map(|notes| from_json("generations.notes", notes));
+    Ok(notes.transpose()?.unwrap_or_default())
 }
 
 /// Ends an attempt of a running generation.
@@ -165,6 +243,7 @@ pub async fn end_attempt(tx: &Tx, id: GenerationId, end: GenerationEnd) -> Resul
     };
     let done = update
         .col_expr(generation::Column::Phase, Expr::value(word(&phase)))
+        .col_expr(generation::Column::Stage, Expr::value(None::<String>))
         .filter(generation::Column::Id.eq(id.0))
         .filter(generation::Column::Phase.eq(word(&GenerationPhase::Running)))
         .exec(tx.connection())
@@ -173,6 +252,26 @@ pub async fn end_attempt(tx: &Tx, id: GenerationId, end: GenerationEnd) -> Resul
     if done.rows_affected == 0 {
         return Err(StoreError::stale("generation", id));
     }
+    tx.touch_generation(id);
+    tx.wake_on_commit();
+    Ok(())
+}
+
+/// Ends a generation that has not ended, for a reason that is not its agent's.
+pub async fn abandon(tx: &Tx, id: GenerationId, reason: &str) -> Result<()> {
+    let open = [GenerationPhase::Queued, GenerationPhase::Running];
+    generation::Entity::update_many()
+        .col_expr(
+            generation::Column::Phase,
+            Expr::value(word(&GenerationPhase::Failed)),
+        )
+        .col_expr(generation::Column::Error, Expr::value(clean(reason)))
+        .col_expr(generation::Column::EndedAt, Expr::value(now()))
+        .filter(generation::Column::Id.eq(id.0))
+        .filter(generation::Column::Phase.is_in(open.map(|phase| word(&phase))))
+        .exec(tx.connection())
+        .await
+        .doing("abandon a generation")?;
     tx.touch_generation(id);
     tx.wake_on_commit();
     Ok(())
@@ -193,6 +292,7 @@ pub(crate) fn to_state(row: generation::Model) -> Result<GenerationState> {
         phase: unword("generations.phase", &row.phase)?,
         request: from_json("generations.request", row.request)?,
         n_attempts: row.n_attempts.unsigned_abs(),
+        drawing: row.drawing_session_id.map(DrawingSessionId),
     })
 }
 
@@ -220,11 +320,14 @@ async fn to_generations(db: &impl Read, rows: Vec<generation::Model>) -> Result<
                 }
                 None => None,
             };
+            let phase: GenerationPhase = unword("generations.phase", &row.phase)?;
             Ok(Generation {
                 id: GenerationId(row.id),
-                phase: unword("generations.phase", &row.phase)?,
+                phase,
                 request: from_json("generations.request", row.request)?,
                 image_url,
+                stage: row.stage.filter(|_| phase == GenerationPhase::Running),
+                notes: read_notes(row.notes)?,
                 error: row.error,
                 duration_ms: row.duration_ms.map(i64::cast_unsigned),
                 created_at: row.created_at,

@@ -18,6 +18,7 @@ pub mod damage;
 pub mod datasets;
 mod db;
 pub mod dependents;
+pub mod drawing;
 pub mod edits;
 mod error;
 pub mod events;

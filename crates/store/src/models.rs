@@ -80,6 +80,19 @@ pub struct VersionFile {
     pub allow_partial: bool,
 }
 
+/// A version that its owner approved.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Approved {
+    /// Whose it is.
+    pub owner: OwnerId,
+    /// The version.
+    pub version: ModelVersion,
+    /// Key of its file.
+    pub file: BlobKey,
+    /// Key of the fixed-seed picture with it.
+    pub picture: Option<BlobKey>,
+}
+
 /// An owner's models with their versions, the newest first: at most `limit` that are older than `after`.
 pub async fn list(db: &impl Read, owner: OwnerId, after: Option<ModelId>, limit: u64) -> Result<Vec<Model>> {
     let mut query = model::Entity::find().filter(model::Column::OwnerId.eq(owner.0));
@@ -120,6 +133,52 @@ pub async fn names(db: &impl Read, owner: OwnerId) -> Result<Vec<(ModelId, Strin
         .await
         .doing("list the names of models")?;
     Ok(found.into_iter().map(|(id, name)| (ModelId(id), name)).collect())
+}
+
+/// Every approved version: by model, the newest version first.
+pub async fn approved(db: &impl Read) -> Result<Vec<Approved>> {
+    let rows = model_version::Entity::find()
+        .filter(model_version::Column::Stage.eq(word(&Stage::Approved)))
+        .order_by_asc(model_version::Column::ModelId)
+        .order_by_desc(model_version::Column::Version)
+        .all(db.connection())
+        .await
+        .doing("list approved model versions")?;
+    let pictures = rows.iter().filter_map(|row| row.after_artifact_id).collect();
+    let pictures = picture_keys(db, pictures).await?;
+    let mut beside = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let file = BlobKey::from_sha256(&row.sha256)
+            .map_err(|err| StoreError::corrupt("model_versions.sha256", err))?;
+        let picture = row.after_artifact_id.and_then(|id| pictures.get(&id));
+        let picture = picture.map(|key| key.parse()).transpose();
+        let picture = picture.map_err(|err| StoreError::corrupt("artifacts.blob_key", err))?;
+        beside.push((OwnerId(row.owner_id), file, picture));
+    }
+    let versions = to_versions(db, rows).await?;
+    let approved = versions.into_iter().zip(beside);
+    Ok(approved
+        .map(|(version, (owner, file, picture))| Approved {
+            owner,
+            version,
+            file,
+            picture,
+        })
+        .collect())
+}
+
+/// Ids of all approved versions, in their order.
+pub async fn approved_ids(db: &impl Read) -> Result<Vec<ModelVersionId>> {
+    let ids: Vec<Uuid> = model_version::Entity::find()
+        .select_only()
+        .column(model_version::Column::Id)
+        .filter(model_version::Column::Stage.eq(word(&Stage::Approved)))
+        .order_by_asc(model_version::Column::Id)
+        .into_tuple()
+        .all(db.connection())
+        .await
+        .doing("list the ids of approved model versions")?;
+    Ok(ids.into_iter().map(ModelVersionId).collect())
 }
 
 /// One model version.
@@ -335,13 +394,8 @@ async fn complete(db: &impl Read, models: Vec<model::Model>) -> Result<Vec<Model
         .collect())
 }
 
-async fn to_versions(db: &impl Read, rows: Vec<model_version::Model>) -> Result<Vec<ModelVersion>> {
-    let pictures: Vec<Uuid> = rows
-        .iter()
-        .flat_map(|row| [row.before_artifact_id, row.after_artifact_id])
-        .flatten()
-        .collect();
-    let keys: BTreeMap<Uuid, String> = artifact::Entity::find()
+async fn picture_keys(db: &impl Read, pictures: Vec<Uuid>) -> Result<BTreeMap<Uuid, String>> {
+    let keys: Vec<(Uuid, String)> = artifact::Entity::find()
         .select_only()
         .column(artifact::Column::Id)
         .column(artifact::Column::BlobKey)
@@ -349,9 +403,17 @@ async fn to_versions(db: &impl Read, rows: Vec<model_version::Model>) -> Result<
         .into_tuple()
         .all(db.connection())
         .await
-        .doing("read the pictures of model versions")?
-        .into_iter()
+        .doing("read the pictures of model versions")?;
+    Ok(keys.into_iter().collect())
+}
+
+async fn to_versions(db: &impl Read, rows: Vec<model_version::Model>) -> Result<Vec<ModelVersion>> {
+    let pictures = rows
+        .iter()
+        .flat_map(|row| [row.before_artifact_id, row.after_artifact_id])
+        .flatten()
         .collect();
+    let keys = picture_keys(db, pictures).await?;
     let picture_url = |id: Option<Uuid>| -> Result<Option<String>> {
         let Some(key) = id.and_then(|id| keys.get(&id)) else {
             return Ok(None);

@@ -7,7 +7,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use protocol::{
-    EditId, GenerationId, JobId,
+    DrawingSessionId, EditId, GenerationId, JobId,
     edit::EditPhase,
     generation::GenerationPhase,
     phase::{AttemptPhase, Phase},
@@ -116,8 +116,9 @@ pub async fn next_job(
     Ok(id.map(JobId))
 }
 
-/// Takes the oldest queued generation and counts an attempt; `None` when none waits.
-pub async fn claim_generation(tx: &Tx) -> Result<Option<GenerationState>> {
+/// Takes the oldest queued generation of a drawing session, or of the server's own machine, and counts an attempt; `None`
+/// when none waits.
+pub async fn claim_generation(tx: &Tx, drawing: Option<DrawingSessionId>) -> Result<Option<GenerationState>> {
     let columns = WorkerColumns {
         id: generation::Column::Id,
         phase: generation::Column::Phase,
@@ -126,7 +127,15 @@ pub async fn claim_generation(tx: &Tx) -> Result<Option<GenerationState>> {
         started_at: generation::Column::StartedAt,
     };
     let phases = (GenerationPhase::Queued, GenerationPhase::Running);
-    let Some(id) = take_oldest(tx, generation::Entity, columns, phases, "claim a generation").await? else {
+    let own = generations::of_drawing(drawing);
+    let taken = take_oldest(
+        tx,
+        generation::Entity,
+        columns,
+        (phases, own),
+        "claim a generation",
+    );
+    let Some(id) = taken.await? else {
         return Ok(None);
     };
     tx.touch_generation(GenerationId(id));
@@ -143,7 +152,8 @@ pub async fn claim_edit(tx: &Tx) -> Result<Option<EditState>> {
         started_at: edit::Column::StartedAt,
     };
     let phases = (EditPhase::Queued, EditPhase::Running);
-    match take_oldest(tx, edit::Entity, columns, phases, "claim an edit").await? {
+    let all = Condition::all();
+    match take_oldest(tx, edit::Entity, columns, (phases, all), "claim an edit").await? {
         Some(id) => edits::state(tx, EditId(id)).await.map(Some),
         None => Ok(None),
     }
@@ -158,18 +168,20 @@ struct WorkerColumns<C> {
     started_at: C,
 }
 
-/// Moves the oldest row of such a table from the first phase to the second, and counts an attempt.
+/// Moves the oldest row of such a table that fulfills the condition from the first phase to the second, and counts an
+/// attempt.
 async fn take_oldest<E: EntityTrait>(
     tx: &Tx,
     table: E,
     columns: WorkerColumns<E::Column>,
-    (from, to): (impl Serialize, impl Serialize),
+    ((from, to), which): ((impl Serialize, impl Serialize), Condition),
     doing: &'static str,
 ) -> Result<Option<Uuid>> {
     let mut oldest = Query::select()
         .column(columns.id)
         .from(table)
         .and_where(Expr::col(columns.phase).eq(word(&from)))
+        .cond_where(which)
         .order_by(columns.created_at, Order::Asc)
         .order_by(columns.id, Order::Asc)
         .limit(1)

@@ -115,7 +115,7 @@ impl TrainingData {
         // The VAE and each level of the U-Net but the last halve the sides once more.
         let expected = (base.vae.config().downscale() << (base.unet.config().levels.len() - 1)) as u32;
         check_bucket_step(p.bucket_step, expected)?;
-        let buckets = Buckets::new(p.resolution, p.bucket_step);
+        let buckets = Buckets::of(p);
         let captions = Captions::of(recipe);
         let mut encoded: HashMap<String, Arc<TextConditioning>> = HashMap::new();
         let mut encode =

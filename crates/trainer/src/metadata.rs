@@ -150,11 +150,9 @@ fn spoken(definition: &Definition, value: Value<'_>) -> String {
 const UNUSED: &[(&str, &str)] = &[
     ("ss_face_crop_aug_range", "None"),
     ("ss_fp8_base", "False"),
-    ("ss_fp8_base_unet", "False"),
     ("ss_full_fp16", "False"),
     ("ss_lowram", "False"),
     ("ss_max_validation_steps", "None"),
-    ("ss_resize_interpolation", "None"),
     ("ss_sd_scripts_commit_hash", "(unknown)"),
     ("ss_validate_every_n_epochs", "None"),
     ("ss_validate_every_n_steps", "None"),

@@ -129,6 +129,10 @@ pub fn train<D: TrainingDevice>(
         }
     }
 
+    let per_epoch = run.plan.n_steps_per_epoch();
+    let checkpoint_every = p.checkpoint_every(per_epoch);
+    let validate_every = p.validate_every(per_epoch);
+    let sample_every = p.sample_every(per_epoch);
     while run.n_done() < p.n_steps {
         orders.extend(std::iter::from_fn(&mut commands));
         while let Some(order) = orders.pop_front() {
@@ -147,12 +151,16 @@ pub fn train<D: TrainingDevice>(
         events(TrainEvent::Report(Report::Step(metrics)));
 
         let is_last = run.n_done() == p.n_steps;
-        if is_last || run.is_due(p.checkpoint_every_n_steps) {
+        let is_checkpoint = is_last || run.is_due(checkpoint_every);
+        if is_checkpoint {
             save_checkpoint(&mut run, &mut events)?;
+        }
+        // At 0 it is measured with each checkpoint.
+        if is_last || run.is_due(validate_every) || validate_every == 0 && is_checkpoint {
             report_validation_loss(&run, &mut events)?;
         }
         // At 0 there are none, not even of the last step.
-        if p.sample_every_n_steps > 0 && (is_last || run.is_due(p.sample_every_n_steps)) {
+        if sample_every > 0 && (is_last || run.is_due(sample_every)) {
             render_samples(&run, &studio, &mut events)?;
         }
     }
@@ -195,7 +203,11 @@ fn prepare<D: Device>(
         }
     };
     match TrainingData::prepare(job.base, job.recipe, job.manifest, job.pictures, &mut on_stage) {
-        Ok(data) => Ok(ControlFlow::Continue(data)),
+        Ok(data) => {
+            // What is not trained has said what it had to say; samples read it from the file again.
+            job.base.release_text_encoders();
+            Ok(ControlFlow::Continue(data))
+        }
         Err(DataError::Interrupted) if orders.contains(&Directive::Cancel) => {
             Ok(ControlFlow::Break(Ended::Cancelled))
         }

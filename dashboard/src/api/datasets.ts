@@ -1,7 +1,7 @@
 // Changing datasets.
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { body, client } from "./client";
-import type { GroupChange, Item, Split } from "./types";
+import type { EditCaptions, Finding, GroupChange, Item, Split } from "./types";
 
 export function useCreateDataset() {
   const queries = useQueryClient();
@@ -89,6 +89,68 @@ export function useUpdateGroups(dataset: string) {
       );
     },
     onError: () => queries.invalidateQueries({ queryKey }),
+  });
+}
+
+/** Takes a picture's loss mask away; the picture stays. */
+export function useDeleteMask(dataset: string) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (item: string) =>
+      body(
+        client.DELETE("/api/v1/datasets/{id}/items/{item_id}/mask", {
+          params: { path: { id: dataset, item_id: item } },
+        }),
+      ),
+    onSuccess: ({ id, ...changed }) =>
+      queries.setQueryData<Item[]>(["datasets", dataset, "items"], (items) =>
+        // The caption may be saved at the same time.
+        items?.map((one) => (one.id === id ? { ...one, ...changed, caption: one.caption } : one)),
+      ),
+  });
+}
+
+/** Edits many captions, or shows what the edit would do. */
+export function useEditCaptions(dataset: string) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (edit: EditCaptions) =>
+      body(
+        client.POST("/api/v1/datasets/{id}/caption-edits", {
+          params: { path: { id: dataset } },
+          body: edit,
+        }),
+      ),
+    onSuccess: (_, { dry_run }) =>
+      dry_run ? undefined : queries.invalidateQueries({ queryKey: ["datasets", dataset] }),
+  });
+}
+
+/** Undoes an edit of many captions. */
+export function useUndoCaptionEdit(dataset: string) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: ({ edit, skip_changed }: { edit: string; skip_changed: boolean }) =>
+      body(
+        client.POST("/api/v1/datasets/{id}/caption-edits/{edit_id}/undo", {
+          params: { path: { id: dataset, edit_id: edit } },
+          body: { skip_changed },
+        }),
+      ),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ["datasets", dataset] }),
+  });
+}
+
+/** Acknowledges a finding of the checks, for what it is about now. */
+export function useAcknowledge(dataset: string) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: ({ code, content }: Pick<Finding, "code" | "content">) =>
+      client.POST("/api/v1/datasets/{id}/acknowledgements", {
+        params: { path: { id: dataset } },
+        body: { findings: [{ code, content }] },
+      }),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ["estimate"] }),
   });
 }
 

@@ -8,7 +8,7 @@ export const fields = {
       "maximum": 1,
       "default": 0,
       "group": "noise",
-      "order": 53,
+      "order": 55,
       "when": "About a tenth of the noise offset, if the settings that you follow give it.",
       "why": "Few settings use it."
     },
@@ -42,7 +42,7 @@ export const fields = {
       "maximum": 0.9999,
       "default": 0.9,
       "group": "optimizer",
-      "order": 28,
+      "order": 29,
       "when": "If the settings that you follow give it.",
       "why": "The default of all these optimizers. Adafactor has one among its own arguments."
     },
@@ -53,7 +53,7 @@ export const fields = {
       "maximum": 0.999999,
       "default": 0.999,
       "group": "optimizer",
-      "order": 29,
+      "order": 30,
       "when": "0.99 for short trainings, as many settings for SDXL have it.",
       "why": "The default of Adam and its like; Lion's is 0.99."
     },
@@ -77,6 +77,15 @@ export const fields = {
       "when": "If a resized LoRA shows that some blocks need little.",
       "why": "One rank for all is what almost all LoRAs have."
     },
+    "bucket_no_upscale": {
+      "type": "boolean",
+      "description": "Makes a bucket of each picture's own size, rounded down to the step, where the picture has less than the area of the resolution, instead of enlarging it.",
+      "default": false,
+      "group": "pictures",
+      "order": 86,
+      "when": "If some pictures are small and their blur must not be learned. It makes more buckets with fewer pictures in each.",
+      "why": "SDXL draws badly at sizes that it was hardly trained with."
+    },
     "bucket_step": {
       "type": "integer",
       "description": "Bucket sides are multiples of this, in pixels.",
@@ -85,7 +94,7 @@ export const fields = {
       "multipleOf": 32,
       "default": 64,
       "group": "pictures",
-      "order": 81,
+      "order": 83,
       "unit": "pixels",
       "when": "32 cuts less off, and makes more buckets with fewer pictures in each.",
       "why": "The step of SDXL's own sizes."
@@ -97,7 +106,7 @@ export const fields = {
       "maximum": 1,
       "default": 0,
       "group": "captions",
-      "order": 60,
+      "order": 62,
       "when": "0.05 to 0.1 for a style, which then does not depend on words.",
       "why": "A figure belongs to its trigger word."
     },
@@ -108,7 +117,7 @@ export const fields = {
       "maximum": 100000,
       "default": 0,
       "group": "captions",
-      "order": 61,
+      "order": 63,
       "unit": "epochs",
       "when": "If the settings that you follow give it.",
       "why": "caption_dropout does the same evenly."
@@ -119,7 +128,7 @@ export const fields = {
       "maxLength": 500,
       "default": "",
       "group": "captions",
-      "order": 68,
+      "order": 70,
       "when": "For words that the base expects in front, such as its quality tags.",
       "why": "The trigger word is added by its own field."
     },
@@ -129,9 +138,21 @@ export const fields = {
       "maxLength": 500,
       "default": "",
       "group": "captions",
-      "order": 69,
+      "order": 71,
       "when": "For words that all pictures share.",
       "why": "Captions say by themselves what is to be seen."
+    },
+    "checkpoint_every_n_epochs": {
+      "type": "integer",
+      "description": "A checkpoint is stored each time this many epochs are done. 0 counts in steps.",
+      "minimum": 0,
+      "maximum": 100000,
+      "default": 0,
+      "group": "samples",
+      "order": 89,
+      "unit": "epochs",
+      "when": "1 if you compare epochs, as many guides do. It takes the place of the steps.",
+      "why": "Steps mean the same time between two checkpoints, whatever the pictures."
     },
     "checkpoint_every_n_steps": {
       "type": "integer",
@@ -140,7 +161,7 @@ export const fields = {
       "maximum": 1000000,
       "default": 200,
       "group": "samples",
-      "order": 82,
+      "order": 88,
       "unit": "steps",
       "when": "Fewer steps for a short training, more if storage is short.",
       "why": "Little is lost with a machine, and there are several to choose from."
@@ -172,9 +193,21 @@ export const fields = {
       "description": "Weights the loss by the noise, so that noisy timesteps count as much as others (debiased estimation).",
       "default": false,
       "group": "loss",
-      "order": 41,
+      "order": 43,
       "when": "For bases that predict v, in place of min-SNR. Rectified flow has no such weights.",
       "why": "Min-SNR serves the same purpose."
+    },
+    "eight_bit_base": {
+      "type": "boolean",
+      "description": "Keeps the frozen U-Net in eight bits (fp8) from the start. Without it, the kohya engine does so when the memory of the GPU is full.",
+      "default": false,
+      "engines": [
+        "kohya"
+      ],
+      "group": "memory",
+      "order": 37,
+      "when": "If the GPU has too little memory without, so that no time is lost with a try that fails. It needs mixed precision.",
+      "why": "Eight bits round the weights that the LoRA is learned beside."
     },
     "ema_decay": {
       "type": "number",
@@ -186,7 +219,7 @@ export const fields = {
         "native"
       ],
       "group": "optimizer",
-      "order": 34,
+      "order": 35,
       "when": "0.99 to 0.999 with a constant learning rate.",
       "why": "A learning rate that falls to zero has the same effect."
     },
@@ -197,7 +230,7 @@ export const fields = {
       "exclusiveMinimum": 0,
       "default": 1e-8,
       "group": "optimizer",
-      "order": 30,
+      "order": 31,
       "when": "1e-6 if a training in low precision becomes unstable.",
       "why": "The default of Adam and its like. Lion, Adafactor and CAME do not use it."
     },
@@ -217,7 +250,7 @@ export const fields = {
       "description": "Recomputes in the backward pass what it does not keep of the forward pass: less memory, more time, the same numbers. The kohya engine always does.",
       "default": false,
       "group": "memory",
-      "order": 35,
+      "order": 36,
       "when": "If the machine runs out of memory.",
       "why": "It takes about a third more time."
     },
@@ -228,7 +261,7 @@ export const fields = {
       "exclusiveMinimum": 0,
       "default": 0.1,
       "group": "loss",
-      "order": 37,
+      "order": 39,
       "when": "Smaller is closer to L1. Other losses ignore it.",
       "why": "sd-scripts' default."
     },
@@ -239,7 +272,7 @@ export const fields = {
       "exclusiveMinimum": 0,
       "default": 1,
       "group": "loss",
-      "order": 39,
+      "order": 41,
       "when": "If the settings that you follow give it. Other losses ignore it.",
       "why": "sd-scripts' default."
     },
@@ -253,7 +286,7 @@ export const fields = {
         "snr"
       ],
       "group": "loss",
-      "order": 38,
+      "order": 40,
       "when": "If the settings that you follow give it. Other losses ignore it.",
       "why": "sd-scripts' default: wide where there is little noise, and details count."
     },
@@ -264,7 +297,7 @@ export const fields = {
       "maximum": 1,
       "default": 0,
       "group": "noise",
-      "order": 56,
+      "order": 58,
       "when": "0.05 to 0.1 against overcooking.",
       "why": "Most LoRAs are trained without."
     },
@@ -273,7 +306,7 @@ export const fields = {
       "description": "Draws the strength of the input perturbation at each step, between 0 and its value.",
       "default": false,
       "group": "noise",
-      "order": 57,
+      "order": 59,
       "when": "If the settings that you follow give it.",
       "why": "sd-scripts' default."
     },
@@ -284,7 +317,7 @@ export const fields = {
       "maximum": 255,
       "default": 0,
       "group": "captions",
-      "order": 63,
+      "order": 65,
       "unit": "tags",
       "when": "To keep more than the trigger word, which is always kept in front.",
       "why": "It has no effect unless tags are shuffled or dropped."
@@ -295,7 +328,7 @@ export const fields = {
       "maxLength": 16,
       "default": "",
       "group": "captions",
-      "order": 64,
+      "order": 66,
       "when": "If the captions have such a mark. What follows a second one stays at the end.",
       "why": "A number is enough if all captions begin alike."
     },
@@ -354,6 +387,17 @@ export const fields = {
       "when": "4 learns more and makes a larger file, 16 less. Other kinds ignore it.",
       "why": "In use for characters: a file of a few megabytes."
     },
+    "lora_plus_ratio": {
+      "type": "number",
+      "description": "Factor of the learning rate of a LoRA's second matrix, which begins at zero, beside that of its first (LoRA+, Hayou et al. 2024). 1 trains both alike.",
+      "minimum": 1,
+      "maximum": 100,
+      "default": 1,
+      "group": "network",
+      "order": 25,
+      "when": "16 is its paper's value, with a lower learning rate, if a LoRA learns too slowly.",
+      "why": "The learning rates of presets and guides are for matrices that learn alike."
+    },
     "loss": {
       "type": "string",
       "description": "What a difference between the prediction and its target costs.",
@@ -365,7 +409,7 @@ export const fields = {
         "smooth_l1"
       ],
       "group": "loss",
-      "order": 36,
+      "order": 38,
       "when": "Huber or smooth L1 if single odd pictures spoil a style.",
       "why": "What the base model was trained with."
     },
@@ -397,9 +441,22 @@ export const fields = {
       "description": "Trains on a picture where its mask picture is white, or without one where it is not transparent.",
       "default": false,
       "group": "pictures",
-      "order": 77,
+      "order": 79,
       "when": "If backgrounds or other figures were cut out, made transparent, or painted black in a mask picture so that they are not learned.",
       "why": "It has no effect on opaque pictures without a mask picture. Transparent areas are white, which is learned too."
+    },
+    "max_bucket_side": {
+      "type": "integer",
+      "description": "Longest side of a bucket, in pixels. 0 is twice the resolution.",
+      "minimum": 0,
+      "maximum": 4096,
+      "multipleOf": 32,
+      "default": 0,
+      "group": "pictures",
+      "order": 85,
+      "unit": "pixels",
+      "when": "Lower if your settings say so: sd-scripts' own 1024 cuts off what is left and right of wide pictures. bucket_no_upscale ignores it.",
+      "why": "Twice the resolution, 2048 of 1024, is what SDXL was trained with."
     },
     "max_gradient_norm": {
       "type": "number",
@@ -408,7 +465,7 @@ export const fields = {
       "maximum": 100,
       "default": 1,
       "group": "optimizer",
-      "order": 33,
+      "order": 34,
       "when": "0 with Adafactor, which clips by itself.",
       "why": "sd-scripts' default."
     },
@@ -419,7 +476,7 @@ export const fields = {
       "maximum": 1000,
       "default": 1000,
       "group": "loss",
-      "order": 46,
+      "order": 48,
       "when": "Lower to learn surfaces without composition.",
       "why": "All timesteps are needed for a picture."
     },
@@ -431,7 +488,7 @@ export const fields = {
       "multipleOf": 75,
       "default": 75,
       "group": "captions",
-      "order": 59,
+      "order": 61,
       "unit": "tokens",
       "when": "225 for captions of many tags.",
       "why": "One chunk is enough for a sentence or two."
@@ -446,6 +503,19 @@ export const fields = {
       "order": 24,
       "when": "1 if a LoRA does not go together with others, or breaks pictures at a weight of 1.",
       "why": "A LoRA that is not overcooked stays below by itself."
+    },
+    "min_bucket_side": {
+      "type": "integer",
+      "description": "Shortest side of a bucket, in pixels. 0 is a quarter of the resolution.",
+      "minimum": 0,
+      "maximum": 2048,
+      "multipleOf": 32,
+      "default": 0,
+      "group": "pictures",
+      "order": 84,
+      "unit": "pixels",
+      "when": "Higher if very long pictures are to be cut instead of shown as narrow strips. bucket_no_upscale ignores it.",
+      "why": "A quarter of the resolution, 256 of 1024, is what SDXL was trained with."
     },
     "min_lr_ratio": {
       "type": "number",
@@ -465,7 +535,7 @@ export const fields = {
       "maximum": 20,
       "default": 5,
       "group": "loss",
-      "order": 40,
+      "order": 42,
       "when": "0 for Pony and for bases that predict v, where the guides leave it out. Rectified flow has no such weights.",
       "why": "Its paper's value: the training converges faster and more evenly."
     },
@@ -476,7 +546,7 @@ export const fields = {
       "maximum": 999,
       "default": 0,
       "group": "loss",
-      "order": 45,
+      "order": 47,
       "when": "Higher to learn composition without surfaces.",
       "why": "All timesteps are needed for a picture."
     },
@@ -498,7 +568,7 @@ export const fields = {
       "maximum": 1,
       "default": 0.3,
       "group": "noise",
-      "order": 55,
+      "order": 57,
       "when": "If the settings that you follow give it. Ignored without levels of noise.",
       "why": "sd-scripts' default."
     },
@@ -509,7 +579,7 @@ export const fields = {
       "maximum": 32,
       "default": 0,
       "group": "noise",
-      "order": 54,
+      "order": 56,
       "when": "6 to 10 in place of a noise offset.",
       "why": "It changes the brightness and the large shapes of everything that is drawn."
     },
@@ -534,7 +604,7 @@ export const fields = {
         "native"
       ],
       "group": "pictures",
-      "order": 74,
+      "order": 76,
       "unit": "pictures",
       "when": "As many as there are pictures, if other figures begin to look like the one that is trained.",
       "why": "Pictures without the trigger word take half of the training's time."
@@ -593,7 +663,7 @@ export const fields = {
       "maximum": 1,
       "default": 0,
       "group": "noise",
-      "order": 51,
+      "order": 53,
       "when": "0.03 to 0.1 for night scenes and flat white; never for bases with zero terminal SNR.",
       "why": "It shifts the brightness of everything that is drawn."
     },
@@ -602,7 +672,7 @@ export const fields = {
       "description": "Draws the strength of the noise offset for each picture, between 0 and its value.",
       "default": false,
       "group": "noise",
-      "order": 52,
+      "order": 54,
       "when": "If a noise offset makes all pictures too contrasty.",
       "why": "sd-scripts' default."
     },
@@ -622,7 +692,7 @@ export const fields = {
         "came"
       ],
       "group": "optimizer",
-      "order": 27,
+      "order": 28,
       "when": "Prodigy if you do not want to choose a learning rate; 8-bit AdamW or Adafactor to save memory.",
       "why": "AdamW is the best understood, and the state of a LoRA is small."
     },
@@ -778,7 +848,7 @@ export const fields = {
           },
           {
             "default": 1,
-            "help": "The learning rate is found by every value of a matrix, or with 11 by each 11th, which saves memory (kohya engine).",
+            "help": "The learning rate is found by every value of a matrix, or with 11 by each 11th, which saves memory in the kohya engine.",
             "name": "slice_p"
           }
         ],
@@ -800,7 +870,7 @@ export const fields = {
           }
         ]
       },
-      "order": 32,
+      "order": 33,
       "when": "If the settings that you follow give them.",
       "why": "The defaults of the authors, but for Adafactor, which takes its learning rate from the recipe."
     },
@@ -814,7 +884,7 @@ export const fields = {
         "native"
       ],
       "group": "loss",
-      "order": 44,
+      "order": 46,
       "when": "1 if other figures begin to look like the trained one.",
       "why": "It doubles the time of a step."
     },
@@ -836,7 +906,7 @@ export const fields = {
       "maximum": 100,
       "default": 1,
       "group": "pictures",
-      "order": 76,
+      "order": 78,
       "when": "Less if the LoRA learns too little beside them.",
       "why": "It has no effect without regularization pictures; with them, they count as much as the others."
     },
@@ -849,7 +919,7 @@ export const fields = {
         "native"
       ],
       "group": "pictures",
-      "order": 75,
+      "order": 77,
       "when": "`1girl, solo` for a girl, for instance.",
       "why": "It has no effect without n_prior_pictures."
     },
@@ -858,7 +928,7 @@ export const fields = {
       "description": "Shows a picture mirrored, with left and right swapped, half of the times; with its mask.",
       "default": false,
       "group": "pictures",
-      "order": 79,
+      "order": 81,
       "when": "For styles, and for subjects that look the same from both sides: it is like twice the pictures.",
       "why": "A character loses what is on one side: a scar, a parting, an emblem. Letters are mirrored, too."
     },
@@ -884,6 +954,23 @@ export const fields = {
       "when": "0.1 against overcooking, in place of network_dropout.",
       "why": "Most LoRAs are trained without."
     },
+    "resize_interpolation": {
+      "type": "string",
+      "description": "How pictures are scaled to their buckets.",
+      "default": "auto",
+      "options": [
+        "auto",
+        "lanczos",
+        "bicubic",
+        "bilinear",
+        "area",
+        "nearest"
+      ],
+      "group": "pictures",
+      "order": 87,
+      "when": "nearest for pixel art; others if the settings that you follow give them.",
+      "why": "Averaging over areas loses nothing when a picture shrinks, and Lanczos is the sharpest when it grows."
+    },
     "resolution": {
       "type": "integer",
       "description": "Side of a square picture with the area that buckets aim for, in pixels.",
@@ -892,7 +979,7 @@ export const fields = {
       "multipleOf": 8,
       "default": 1024,
       "group": "basic",
-      "order": 80,
+      "order": 82,
       "unit": "pixels",
       "when": "768 to save time and memory for a first try; it costs detail.",
       "why": "What the base model was trained with."
@@ -902,9 +989,21 @@ export const fields = {
       "description": "Also renders the preview pictures before the first step, which shows the base model alone.",
       "default": false,
       "group": "samples",
-      "order": 84,
+      "order": 94,
       "when": "To see what the training changes.",
       "why": "The base model is the same every time."
+    },
+    "sample_every_n_epochs": {
+      "type": "integer",
+      "description": "Preview pictures are rendered each time this many epochs are done. 0 counts in steps.",
+      "minimum": 0,
+      "maximum": 100000,
+      "default": 0,
+      "group": "samples",
+      "order": 91,
+      "unit": "epochs",
+      "when": "1 if you compare epochs, as many guides do. It takes the place of the steps.",
+      "why": "Steps mean the same time between two rows of previews, whatever the pictures."
     },
     "sample_every_n_steps": {
       "type": "integer",
@@ -913,7 +1012,7 @@ export const fields = {
       "maximum": 1000000,
       "default": 200,
       "group": "samples",
-      "order": 83,
+      "order": 90,
       "unit": "steps",
       "when": "More steps if rendering takes too much of the time.",
       "why": "Often enough to see where it begins to overcook."
@@ -923,7 +1022,7 @@ export const fields = {
       "description": "Weights the loss of a base that predicts v as if it predicted noise.",
       "default": false,
       "group": "loss",
-      "order": 42,
+      "order": 44,
       "when": "For such a base, if structure is learned and detail is not; in place of the debiased loss.",
       "why": "Only bases that predict v have a use for it."
     },
@@ -933,7 +1032,7 @@ export const fields = {
       "maxLength": 16,
       "default": "",
       "group": "captions",
-      "order": 66,
+      "order": 68,
       "when": "`;;;` is in use, to keep the tags of one figure together.",
       "why": "Few captions have groups of tags."
     },
@@ -944,7 +1043,7 @@ export const fields = {
       "maximum": 4294967295,
       "default": 42,
       "group": "noise",
-      "order": 58,
+      "order": 60,
       "when": "Change it to see whether a result was luck.",
       "why": "The same seed gives the same training again."
     },
@@ -953,7 +1052,7 @@ export const fields = {
       "description": "Puts the tags of a caption into another order each time.",
       "default": false,
       "group": "captions",
-      "order": 62,
+      "order": 64,
       "when": "For captions of tags, as Illustrious, NoobAI and Pony use them: no tag gets its meaning from its place.",
       "why": "Sentences must stay as they are."
     },
@@ -992,7 +1091,7 @@ export const fields = {
       "maximum": 1,
       "default": 0,
       "group": "captions",
-      "order": 67,
+      "order": 69,
       "when": "0.1 if a figure comes only when all its tags are said.",
       "why": "No settings in common use have it."
     },
@@ -1002,7 +1101,7 @@ export const fields = {
       "maxLength": 16,
       "default": ",",
       "group": "captions",
-      "order": 65,
+      "order": 67,
       "when": "If yours have something else.",
       "why": "Nearly all captions have commas."
     },
@@ -1013,7 +1112,7 @@ export const fields = {
       "maximum": 1,
       "default": 0,
       "group": "text_encoders",
-      "order": 25,
+      "order": 26,
       "when": "About a tenth of the learning rate if a new trigger word is not learned, mostly for characters.",
       "why": "Frozen text encoders keep understanding everything else, and cost no time."
     },
@@ -1024,7 +1123,7 @@ export const fields = {
       "maximum": 1,
       "default": 0,
       "group": "text_encoders",
-      "order": 26,
+      "order": 27,
       "when": "The same as the first, which is all that the kohya engine can do.",
       "why": "Frozen text encoders keep understanding everything else, and cost no time."
     },
@@ -1038,7 +1137,7 @@ export const fields = {
         "native"
       ],
       "group": "loss",
-      "order": 48,
+      "order": 50,
       "when": "Above 0 for composition, below 0 for detail. Other distributions ignore it.",
       "why": "As in the paper on Stable Diffusion 3."
     },
@@ -1056,7 +1155,7 @@ export const fields = {
         "native"
       ],
       "group": "loss",
-      "order": 47,
+      "order": 49,
       "when": "logit_normal for a base with rectified flow, as Stable Diffusion 3 was trained.",
       "why": "As SDXL was trained."
     },
@@ -1070,7 +1169,7 @@ export const fields = {
         "native"
       ],
       "group": "loss",
-      "order": 49,
+      "order": 51,
       "when": "If the settings that you follow give it. Other distributions ignore it.",
       "why": "As in the paper on Stable Diffusion 3."
     },
@@ -1084,7 +1183,7 @@ export const fields = {
         "native"
       ],
       "group": "loss",
-      "order": 50,
+      "order": 52,
       "when": "2.5 or 3 for a base with rectified flow, if its authors say so.",
       "why": "As SDXL was trained."
     },
@@ -1095,7 +1194,7 @@ export const fields = {
       "maximum": 255,
       "default": 1,
       "group": "captions",
-      "order": 72,
+      "order": 74,
       "unit": "tags",
       "when": "If the settings that you follow give it.",
       "why": "It has no effect without token_warmup_steps."
@@ -1107,7 +1206,7 @@ export const fields = {
       "maximum": 1000000,
       "default": 0,
       "group": "captions",
-      "order": 73,
+      "order": 75,
       "unit": "steps",
       "when": "A tenth of the steps, if the trigger word at the start of the captions is not learned.",
       "why": "Few settings use it."
@@ -1129,7 +1228,7 @@ export const fields = {
       "maximum": 1,
       "default": 0,
       "group": "pictures",
-      "order": 78,
+      "order": 80,
       "when": "0.1, OneTrainer's default, if figures grow parts where nothing was ever learned.",
       "why": "As in sd-scripts, what is masked out does not count at all."
     },
@@ -1140,9 +1239,39 @@ export const fields = {
       "maximum": 10,
       "default": 0,
       "group": "loss",
-      "order": 43,
+      "order": 45,
       "when": "If the settings that you follow give it.",
       "why": "Few settings use it."
+    },
+    "validate_every_n_epochs": {
+      "type": "integer",
+      "description": "The loss on the pictures that are held out is measured each time this many epochs are done. 0 counts in steps.",
+      "minimum": 0,
+      "maximum": 100000,
+      "default": 0,
+      "engines": [
+        "native"
+      ],
+      "group": "samples",
+      "order": 93,
+      "unit": "epochs",
+      "when": "1 for a curve that has a point for each epoch.",
+      "why": "It is measured with every checkpoint."
+    },
+    "validate_every_n_steps": {
+      "type": "integer",
+      "description": "The loss on the pictures that are held out is measured each time this many steps are done. 0 measures it with every checkpoint.",
+      "minimum": 0,
+      "maximum": 1000000,
+      "default": 0,
+      "engines": [
+        "native"
+      ],
+      "group": "samples",
+      "order": 92,
+      "unit": "steps",
+      "when": "Fewer steps for a finer curve: each time, the network is asked about each of these pictures five times.",
+      "why": "A checkpoint is what you would choose by it."
     },
     "weight_decay": {
       "type": "number",
@@ -1151,7 +1280,7 @@ export const fields = {
       "maximum": 1,
       "default": 0.01,
       "group": "optimizer",
-      "order": 31,
+      "order": 32,
       "when": "0.1 to hold back overcooking, as many settings for SDXL have it.",
       "why": "PyTorch's default."
     },
@@ -1160,7 +1289,7 @@ export const fields = {
       "description": "Reads `(word:1.3)` in a caption as emphasis.",
       "default": false,
       "group": "captions",
-      "order": 71,
+      "order": 73,
       "when": "For captions that were written so.",
       "why": "Brackets are part of many names of figures."
     },
@@ -1169,7 +1298,7 @@ export const fields = {
       "description": "Reads `{a|b}` in a caption as one of the two, and one line of several, drawn each time.",
       "default": false,
       "group": "captions",
-      "order": 70,
+      "order": 72,
       "when": "For captions that were written so.",
       "why": "Braces may be meant as they are."
     }
@@ -1277,6 +1406,9 @@ export const fields = {
     "base_model": {
       "type": "string",
       "description": "Name of the base model."
+    },
+    "drawing_session_id": {
+      "type": "string"
     },
     "guidance": {
       "type": "number",

@@ -77,6 +77,7 @@ export function useStageAction(id: string) {
       Promise.all([
         queries.invalidateQueries({ queryKey: ["models"] }),
         queries.invalidateQueries({ queryKey: ["model-versions", id] }),
+        queries.invalidateQueries({ queryKey: ["lora-copies"] }),
       ]),
   });
 }

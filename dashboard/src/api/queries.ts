@@ -62,6 +62,13 @@ export const itemsQuery = (id: string) =>
       whole((query) => body(client.GET("/api/v1/datasets/{id}/items", { params: { path: { id }, query } }))),
   });
 
+/** The edits of a dataset's captions that can be undone, the newest first. */
+export const captionEditsQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["datasets", id, "caption-edits"],
+    queryFn: () => body(client.GET("/api/v1/datasets/{id}/caption-edits", { params: { path: { id } } })),
+  });
+
 export const jobsQuery = () =>
   queryOptions({
     queryKey: ["jobs"],
@@ -132,12 +139,16 @@ export const generationsQuery = () =>
       (await body(client.GET("/api/v1/generations", { params: { query: { limit: 60 } } }))).items,
   });
 
-/** A generation; the server delays the response until the picture is ready. */
+/** A generation: how it stands, and then, as the server delays its response until the picture is ready, that. */
 export const generationQuery = (id: string) =>
   queryOptions({
     queryKey: ["generations", id],
-    queryFn: () =>
-      body(client.GET("/api/v1/generations/{id}", { params: { path: { id }, query: { wait_seconds: 20 } } })),
+    queryFn: ({ client: cache, queryKey }) => {
+      const wait_seconds = cache.getQueryData(queryKey) === undefined ? 0 : 20;
+      return body(
+        client.GET("/api/v1/generations/{id}", { params: { path: { id }, query: { wait_seconds } } }),
+      );
+    },
     refetchInterval: ({ state }) => (state.data && isUnderWay(state.data) ? 100 : false),
     staleTime: ({ state }) => (state.data && isUnderWay(state.data) ? 0 : 1_800_000),
   });

@@ -182,6 +182,93 @@ export interface paths {
         patch: operations["update_dataset"];
         trace?: never;
     };
+    "/api/v1/datasets/{id}/acknowledgements": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Acknowledge findings
+         * @description A finding that is acknowledged says so as long as the pictures and captions that it is about stay as they are.
+         */
+        post: operations["acknowledge_findings"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{id}/caption-edits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List edits of captions
+         * @description The newest first; the last 50 are kept.
+         */
+        get: operations["list_caption_edits"];
+        put?: never;
+        /**
+         * Edit many captions
+         * @description All captions are changed together, or none. With `dry_run`, the response says what would change, and nothing does.
+         */
+        post: operations["edit_captions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{id}/caption-edits/{edit_id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undo an edit of captions
+         * @description Each caption becomes what it was before. A caption that was changed since is never overwritten: it is a conflict (409),
+         *     or is left as it is with `skip_changed`.
+         */
+        post: operations["undo_caption_edit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{id}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check a dataset
+         * @description Finds what is wrong with pictures and captions for a purpose, with a repair for each. The same checks are made for a
+         *     job's estimate and by `morpheus dataset check` and `morpheus train`. Changes nothing but what is known of pictures that
+         *     an older version took: some of them are measured with each request.
+         */
+        post: operations["check_dataset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/datasets/{id}/groups": {
         parameters: {
             query?: never;
@@ -239,6 +326,110 @@ export interface paths {
         head?: never;
         /** Change a picture's caption or use */
         patch: operations["update_item"];
+        trace?: never;
+    };
+    "/api/v1/datasets/{id}/items/{item_id}/mask": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The loss mask of a picture
+         * @description White where the picture is learned, black where it is not. Only a mask picture is one; a picture's own alpha is not.
+         */
+        get: operations["get_mask"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete the loss mask of a picture
+         * @description The picture stays. Versions that jobs have frozen keep the mask.
+         */
+        delete: operations["delete_mask"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/drawing-sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List drawing sessions */
+        get: operations["list_drawing_sessions"];
+        put?: never;
+        /**
+         * Rent a machine for pictures
+         * @description It costs money from the order until its termination is confirmed, and never more than the limit: the worst case is
+         *     reserved in every budget before it is ordered. Send pictures to it with `drawing_session_id`. It is terminated when
+         *     nobody has asked for a picture for `idle_minutes`, when the limit is near, or when the session is ended.
+         */
+        post: operations["create_drawing_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/drawing-sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a drawing session */
+        get: operations["get_drawing_session"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/drawing-sessions/{id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a drawing session
+         * @description Its machine is terminated, and pictures that are not drawn yet fail. One that has ended stays as it is.
+         */
+        post: operations["end_drawing_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/drawing-sessions/prices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Price a machine for pictures
+         * @description What such a machine would cost by the hour, and the smallest limit with which one could be rented.
+         */
+        post: operations["price_drawing_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/edits": {
@@ -387,6 +578,28 @@ export interface paths {
          * @description Supports `Range`. A server with its files in a bucket redirects to a URL there.
          */
         get: operations["download_generation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/generations/{id}/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow a generation
+         * @description A WebSocket that sends how the generation stands, previews of its picture, and how it has ended: one
+         *     `GenerationNews` in each text message. Close codes: 1000 it has ended; 4404 there is no such generation; 4401 the
+         *     session or token has ended; 1001 the server shuts down. Previews come from the server that the agent speaks with.
+         */
+        get: operations["follow_generation"];
         put?: never;
         post?: never;
         delete?: never;
@@ -658,6 +871,26 @@ export interface paths {
         put?: never;
         /** Estimate a job without creating it */
         post: operations["estimate_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/lora-copies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the folder into which approved versions are copied, and the copies
+         * @description The folder is that of the setting `--lora-folder`, on the machine of the server that answers.
+         */
+        get: operations["list_lora_copies"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -945,8 +1178,8 @@ export interface paths {
         put?: never;
         /**
          * Register a base model
-         * @description The source is a path on the server's machine, in a folder that its settings allow (`--base-folder`), a URL, or an id
-         *     on Hugging Face. URLs in private networks are fetched only if the settings allow them (`--allow-fetch-from`). The
+         * @description The source is a path on the server's machine, in a folder that its settings allow (`--base-folder`), a URL, an id
+         *     on Hugging Face, or an edit that has merged LoRAs into a base model (`edit:ID`), whose file is then kept. URLs in private networks are fetched only if the settings allow them (`--allow-fetch-from`). The
          *     server checks that it is an SDXL
          *     model and hashes it; of one on the web it reads only the header if the hash is known. Machines that train on it
          *     download it from there. What its U-Net predicts is read from its files, unless it is said here; of a file on the
@@ -1228,10 +1461,83 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/images/generations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Draw pictures, in the shape of OpenAI's API
+         * @description Waits until all of them are drawn, for at most an hour. They are canceled if the client closes the connection before;
+         *     with an `Idempotency-Key` they go on, and the repeated request gets them. What OpenAI's API has and this one has no
+         *     use for is accepted (`quality`, `style`, `moderation`, `user`) or refused with the reason. Errors have OpenAI's shape.
+         */
+        post: operations["create_images"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what pictures can be drawn with, in the shape of OpenAI's API */
+        get: operations["list_image_models"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get something that pictures can be drawn with, in the shape of OpenAI's API */
+        get: operations["get_image_model"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * @description What a finding is about.
+         * @enum {string}
+         */
+        About: "dataset" | "pictures" | "captions";
+        /** @description A finding that is acknowledged. */
+        AcknowledgedFinding: {
+            /** @description See [`Finding::code`]. */
+            code: components["schemas"]["FindingCode"];
+            /** @description See [`Finding::content`]. */
+            content: string;
+        };
+        /** @description Acknowledges findings for what they are about now. */
+        AcknowledgeFindings: {
+            /** @description The findings, at most 100. */
+            findings: components["schemas"]["AcknowledgedFinding"][];
+        };
         /** @description One event, numbered by the agent. */
         AgentEvent: {
             /**
@@ -1406,7 +1712,7 @@ export interface components {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "signed_in" | "sign_in_failed" | "signed_out" | "session_ended" | "signed_out_everywhere" | "login_address_made" | "token_made" | "token_deleted" | "dataset_made" | "dataset_renamed" | "dataset_deleted" | "pictures_uploaded" | "picture_deleted" | "groups_changed" | "job_made" | "job_cancelled" | "job_stopped" | "job_resumed" | "checkpoint_asked" | "samples_asked" | "generation_made" | "preset_saved" | "preset_deleted" | "lora_imported" | "edit_made" | "edit_cancelled" | "version_approved" | "version_retired" | "base_registered" | "base_removed" | "base_checked" | "base_copied" | "base_set" | "budget_set" | "job_limit_set" | "provider_resumed" | "server_started" | "database_exported" | "database_imported" | "objects_collected" | "objects_verified" | "backup_made" | "backup_restored";
+        AuditAction: "signed_in" | "sign_in_failed" | "signed_out" | "session_ended" | "signed_out_everywhere" | "login_address_made" | "token_made" | "token_deleted" | "dataset_made" | "dataset_renamed" | "dataset_deleted" | "pictures_uploaded" | "picture_deleted" | "mask_deleted" | "groups_changed" | "captions_edited" | "captions_restored" | "findings_acknowledged" | "job_made" | "job_cancelled" | "job_stopped" | "job_resumed" | "checkpoint_asked" | "samples_asked" | "generation_made" | "preset_saved" | "preset_deleted" | "lora_imported" | "edit_made" | "edit_cancelled" | "version_approved" | "version_retired" | "base_registered" | "base_removed" | "base_checked" | "base_copied" | "base_set" | "budget_set" | "job_limit_set" | "drawing_made" | "drawing_ended" | "provider_resumed" | "server_started" | "database_exported" | "database_imported" | "objects_collected" | "objects_verified" | "backup_made" | "backup_restored";
         /**
          * @description Category of an entry, for filtering.
          * @enum {string}
@@ -1549,7 +1855,7 @@ export interface components {
         };
         /** @description A budget: its limit and usage. */
         Budget: {
-            /** @description A job's id, a project's name or a month such as `2026-11`; empty for a user. */
+            /** @description The id of a job or a drawing session, a project's name or a month such as `2026-11`; empty for a user. */
             key: string;
             limit_micro_usd?: components["schemas"]["MicroUsd"] | null;
             /** @description Reserved for the worst case of running machines, in micro-dollars. */
@@ -1563,11 +1869,149 @@ export interface components {
          * @description Scope of a budget.
          * @enum {string}
          */
-        BudgetScope: "job" | "project" | "user" | "month";
+        BudgetScope: "job" | "drawing" | "project" | "user" | "month";
+        /** @description An edit of captions that was made. */
+        CaptionEdit: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            created_at: string;
+            /** @description What was done, in words. */
+            description: string;
+            /** @description Its id. */
+            id: components["schemas"]["CaptionEditId"];
+            /**
+             * Format: int64
+             * @description Number of captions that it changed.
+             */
+            n_changed: number;
+            /** @description What was done. */
+            operation: components["schemas"]["CaptionOperation"];
+            /**
+             * Format: date-time
+             * @description When it was undone.
+             */
+            undone_at?: string | null;
+        };
+        /**
+         * Format: uuid
+         * @description An edit of many captions.
+         */
+        CaptionEditId: string;
+        /** @description What an edit changes. */
+        CaptionEditReport: {
+            /** @description The first of them, at most 50. */
+            changes: components["schemas"]["ChangedCaption"][];
+            edit?: components["schemas"]["CaptionEdit"] | null;
+            /**
+             * Format: int64
+             * @description Number of captions that change.
+             */
+            n_changed: number;
+        };
+        /** @description What is done to each caption. */
+        CaptionOperation: {
+            /** @enum {string} */
+            kind: "add_first";
+            /** @description What is added. */
+            text: string;
+        } | {
+            /** @enum {string} */
+            kind: "add_last";
+            /** @description What is added. */
+            text: string;
+        } | {
+            /** @enum {string} */
+            kind: "remove_tag";
+            /** @description The tag. */
+            tag: string;
+        } | {
+            /** @description The text. */
+            find: string;
+            /** @description Upper and lower case are the same. */
+            ignore_case?: boolean;
+            /** @enum {string} */
+            kind: "replace";
+            /** @description What takes its place; empty to remove it. */
+            replacement: string;
+        } | {
+            /** @description Upper and lower case are the same. */
+            ignore_case?: boolean;
+            /** @enum {string} */
+            kind: "replace_pattern";
+            /** @description The expression. */
+            pattern: string;
+            /** @description What takes its place: `$1` or `${name}` is what a group has matched, `$$` a dollar sign. */
+            replacement: string;
+        } | {
+            /** @enum {string} */
+            kind: "rename_tag";
+            /** @description Its new name. */
+            new_tag: string;
+            /** @description The tag. */
+            tag: string;
+        } | {
+            /** @enum {string} */
+            kind: "merge_tags";
+            /** @description The tag that they become. */
+            new_tag: string;
+            /** @description The tags, 1 to 100. */
+            tags: string[];
+        };
+        /** @description A caption that an edit changes. */
+        ChangedCaption: {
+            /** @description Its caption after. */
+            after: string;
+            /** @description Its caption before. */
+            before: string;
+            /** @description Its file name. */
+            file_name: string;
+            /** @description The picture. */
+            item_id: components["schemas"]["ItemId"];
+        };
+        /** @description What the pictures of a dataset are checked for. */
+        CheckDataset: {
+            /**
+             * Format: int32
+             * @description Pictures in a batch.
+             * @default 1
+             */
+            batch_size: number;
+            /**
+             * Format: int32
+             * @description Bucket sides are multiples of this, in pixels.
+             * @default 64
+             */
+            bucket_step: number;
+            /**
+             * Format: int32
+             * @description Tokens of a caption that are read: 75, 150 or 225.
+             * @default 75
+             */
+            max_tokens: number;
+            /**
+             * @description What the LoRA is for.
+             * @default character
+             */
+            preset: components["schemas"]["Preset"];
+            /**
+             * Format: int32
+             * @description Resolution of the training, in pixels.
+             * @default 1024
+             */
+            resolution: number;
+            /**
+             * @description The word that activates the LoRA; empty for none.
+             * @default
+             */
+            trigger_word: string;
+        };
         /** @description Work, if there is any. */
         ClaimReply: {
             assignment?: components["schemas"]["Assignment"] | null;
-            /** @description The agent's machine belongs to the pool: the agent keeps running when there is no work. */
+            drawing?: components["schemas"]["DrawingLease"] | null;
+            /** @description The agent keeps running when there is no work: its machine belongs to the pool, or to a drawing session. */
             stay?: boolean;
         };
         /** @description Asks for work. The server holds the request until there is work or `wait_seconds` have passed. */
@@ -1611,6 +2055,26 @@ export interface components {
         CreateDataset: {
             /** @description Its name, 1 to 80 characters. */
             name: string;
+        };
+        /** @description Rents a machine for pictures. */
+        CreateDrawingSession: {
+            /**
+             * Format: int32
+             * @description The session ends after this many minutes without a picture.
+             * @default 10
+             */
+            idle_minutes: number;
+            /**
+             * Format: int64
+             * @description Total cost limit, in micro-dollars. The machine is terminated before its cost exceeds it.
+             */
+            limit_micro_usd: number;
+            /** @description What it is called where its cost is shown. */
+            name: string;
+            /** @description Who rents the machine out. */
+            provider: string;
+            /** @description Requirements for the machine. */
+            rental?: components["schemas"]["RentalWish"];
         };
         /** @description A new API token. */
         CreatedToken: components["schemas"]["ApiToken"] & {
@@ -1672,6 +2136,7 @@ export interface components {
         CreateGeneration: {
             /** @description Name of the base model. */
             base_model: string;
+            drawing_session_id?: components["schemas"]["DrawingSessionId"] | null;
             /**
              * Format: double
              * @description Classifier-free guidance: how closely the prompt is followed. 1 switches it off.
@@ -1823,6 +2288,17 @@ export interface components {
             /** @description A few pictures for a preview: signed URLs, valid for one hour. */
             preview_urls: string[];
         };
+        /** @description What the checks of a dataset find. */
+        DatasetFindings: {
+            /** @description Findings, errors first. */
+            findings: components["schemas"]["Finding"][];
+            /**
+             * Format: int64
+             * @description Number of pictures whose pixels were not measured yet: the next request measures more. A picture whose stored file
+             *     is lost or damaged cannot be measured and does not count.
+             */
+            n_unmeasured: number;
+        };
         /**
          * Format: uuid
          * @description Uploaded pictures with captions.
@@ -1850,6 +2326,134 @@ export interface components {
             /** @description Whether space is low: uploads are rejected, jobs on this machine pause, and nothing starts until there is space. */
             is_short: boolean;
         };
+        /** @description The lease of a drawing session's machine. Pictures that it draws meanwhile have attempts of their own. */
+        DrawingLease: {
+            /** @description The session's attempt. */
+            attempt_id: components["schemas"]["AttemptId"];
+            /**
+             * Format: int64
+             * @description Proves ownership of it.
+             */
+            fence: number;
+            /**
+             * Format: int32
+             * @description The lease ends this long after the claim was sent.
+             */
+            lease_seconds: number;
+            /** @description Limits for the agent. */
+            terms: components["schemas"]["RentalTerms"];
+        };
+        /** @description A kind of machine for pictures. */
+        DrawingOffer: {
+            /** @description Tier. */
+            cloud: components["schemas"]["CloudTier"];
+            /** @description Id of the GPU type. */
+            gpu: string;
+            /** @description Display name. */
+            gpu_name: string;
+            /** @description Whether the provider reports it as available. */
+            is_in_stock: boolean;
+            /** @description The smallest limit with which it could be rented, in micro-dollars. */
+            least_limit_micro_usd: components["schemas"]["MicroUsd"];
+            /**
+             * Format: int32
+             * @description Memory of each GPU, in GB.
+             */
+            memory_gb: number;
+            /**
+             * Format: int32
+             * @description Number of GPUs in the machine.
+             */
+            n_gpus: number;
+            /** @description Price per hour, in micro-dollars. */
+            rate_micro_usd: components["schemas"]["MicroUsd"];
+        };
+        /**
+         * @description Phase of a drawing session.
+         * @enum {string}
+         */
+        DrawingPhase: "ordered" | "starting" | "ready" | "ending" | "ended";
+        /** @description What a drawing session would cost. */
+        DrawingPrices: {
+            /** @description Budgets that it keeps to besides its own limit. */
+            budgets: components["schemas"]["Budget"][];
+            least_limit_micro_usd?: components["schemas"]["MicroUsd"] | null;
+            /** @description Every kind of machine that may be asked for, those that are asked for first at the front. */
+            offers: components["schemas"]["DrawingOffer"][];
+        };
+        /** @description A drawing session. */
+        DrawingSession: {
+            /**
+             * Format: date-time
+             * @description When it was asked for.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When its machine must be terminated, once one is ordered, by the provider's clock.
+             */
+            deadline_at?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was over.
+             */
+            ended_at?: string | null;
+            /** @description Id of the GPU type of its machine, once one is ordered. */
+            gpu?: string | null;
+            /** @description Its id. */
+            id: components["schemas"]["DrawingSessionId"];
+            /**
+             * Format: int32
+             * @description It ends after this many minutes without a picture.
+             */
+            idle_minutes: number;
+            /** @description Total cost limit, in micro-dollars. */
+            limit_micro_usd: components["schemas"]["MicroUsd"];
+            /**
+             * Format: int32
+             * @description Pictures that wait for it or are being drawn.
+             */
+            n_open: number;
+            /** @description What it is called. */
+            name: string;
+            /** @description Its phase. */
+            phase: components["schemas"]["DrawingPhase"];
+            /** @description Who rents its machine out. */
+            provider: string;
+            /** @description Cost per hour of its machine, in micro-dollars. */
+            rate_micro_usd: components["schemas"]["MicroUsd"];
+            /** @description Why it is ending or has ended. */
+            reason?: string | null;
+            /** @description Reserved for the worst case of its machine, in micro-dollars. */
+            reserved_micro_usd: components["schemas"]["MicroUsd"];
+            /**
+             * Format: int32
+             * @description Seconds until its limit or its longest time ends it, while its machine is ready.
+             */
+            seconds_to_limit?: number | null;
+            /**
+             * Format: int32
+             * @description Seconds until it ends without another picture, while its machine is ready and draws none.
+             */
+            seconds_to_silence?: number | null;
+            /** @description Cost so far, in micro-dollars; an upper bound until the provider has billed it. */
+            spent_micro_usd: components["schemas"]["MicroUsd"];
+            /**
+             * Format: date-time
+             * @description When its machine became ready.
+             */
+            started_at?: string | null;
+            /**
+             * Format: date-time
+             * @description When the newest picture was asked for or ended, or the machine became ready.
+             */
+            used_at?: string | null;
+        };
+        /**
+         * Format: uuid
+         * @description A rented machine that draws pictures.
+         */
+        DrawingSessionId: string;
         /** @description An edit with everything that it needs and nothing else. */
         Edit: {
             /** @enum {string} */
@@ -1891,6 +2495,15 @@ export interface components {
             blocks: string;
             /** @enum {string} */
             kind: "weigh";
+        };
+        /** @description Edits captions, or shows what an edit would do. */
+        EditCaptions: {
+            /** @description Only show what would change. */
+            dry_run?: boolean;
+            /** @description The pictures, at most 10 000; all of the dataset if absent. */
+            items?: components["schemas"]["ItemId"][] | null;
+            /** @description What is done. */
+            operation: components["schemas"]["CaptionOperation"];
         };
         /** @description A LoRA of the library in an edit. */
         EditedLora: {
@@ -1966,6 +2579,22 @@ export interface components {
          * @enum {string}
          */
         Engine: "native" | "kohya";
+        /** @description What is wrong, as OpenAI's clients read it. */
+        ErrorDetail: {
+            /** @description Stable, machine-readable kind. */
+            code?: string | null;
+            /** @description What is wrong and how to fix it. */
+            message: string;
+            /** @description The first field that is wrong. */
+            param?: string | null;
+            /** @description `invalid_request_error`, `authentication_error`, `permission_error`, `rate_limit_error` or `server_error`. */
+            type: string;
+        };
+        /** @description The body of every error response below `/v1`. */
+        ErrorResponse: {
+            /** @description The error. */
+            error: components["schemas"]["ErrorDetail"];
+        };
         /** @description One size at which pictures would be trained. */
         EstimatedBucket: {
             /**
@@ -2122,6 +2751,30 @@ export interface components {
             /** @description What is wrong and how to fix it. */
             message: string;
         };
+        /** @description One problem of a dataset, with the pictures that have it. */
+        Finding: {
+            /** @description What it is about. */
+            about: components["schemas"]["About"];
+            /** @description Whether a user has acknowledged it for just this content. */
+            acknowledged?: boolean;
+            /** @description What was found. */
+            code: components["schemas"]["FindingCode"];
+            /** @description Hash of what the finding is about, in hexadecimal: it changes when a picture or caption that it names does. */
+            content: string;
+            /** @description What is wrong, in one sentence. */
+            message: string;
+            /** @description The pictures that have the problem; empty if it is about the whole dataset. */
+            pictures?: components["schemas"]["FoundPicture"][];
+            /** @description What to do about it. */
+            repair: string;
+            /** @description Severity. */
+            severity: components["schemas"]["Severity"];
+        };
+        /**
+         * @description Every problem that the checks know.
+         * @enum {string}
+         */
+        FindingCode: "cannot_train" | "file_refused" | "few_pictures" | "unbalanced_groups" | "small_bucket" | "enlarged" | "cropped_away" | "blurred" | "too_dark" | "too_bright" | "blank" | "framed" | "near_duplicate" | "held_out_duplicate" | "no_caption" | "caption_too_long" | "caption_encoding" | "same_caption" | "contradicting_tags" | "dominating_tag" | "trigger_missing" | "trigger_late" | "trigger_repeated" | "trigger_tokens" | "changed";
         /** @description Ends an attempt. */
         Finish: {
             /** @description What went wrong, for a person; for a failure. */
@@ -2171,6 +2824,14 @@ export interface components {
              */
             total_bytes: number;
         };
+        /** @description A picture with a problem. */
+        FoundPicture: {
+            /** @description What is wrong with it, without a subject: `is 64×80 and will be enlarged 2.0 times to 128×160`. */
+            detail: string;
+            /** @description Its file name. */
+            file_name: string;
+            id?: components["schemas"]["ItemId"] | null;
+        };
         /** @description One picture to render. */
         GenerateWork: {
             /** @description Where this machine finds the base model. */
@@ -2202,16 +2863,32 @@ export interface components {
             id: components["schemas"]["GenerationId"];
             /** @description Signed URL of the picture. */
             image_url?: string | null;
+            /** @description What a person should know of how it was rendered, such as a memory that was too small for the quickest way. */
+            notes?: string[];
             /** @description Its phase. */
             phase: components["schemas"]["GenerationPhase"];
             /** @description The request, with the seed that was used. */
             request: components["schemas"]["CreateGeneration"];
+            /** @description What its agent does or waits for; only while that runs, and only where there is something to say. */
+            stage?: string | null;
         };
         /**
          * Format: uuid
          * @description One text-to-image request.
          */
         GenerationId: string;
+        /** @description A message of `WS /api/v1/generations/{id}/live`. */
+        GenerationNews: {
+            /** @description The generation. */
+            generation: components["schemas"]["Generation"];
+            /** @enum {string} */
+            type: "state";
+        } | {
+            /** @description The newest preview; those before it may be left out. */
+            preview: components["schemas"]["Preview"];
+            /** @enum {string} */
+            type: "preview";
+        };
         /**
          * @description Where a generation stands.
          * @enum {string}
@@ -2254,6 +2931,97 @@ export interface components {
              */
             lease_seconds: number;
             terms?: components["schemas"]["RentalTerms"] | null;
+        };
+        /** @description A finished picture. */
+        ImageData: {
+            /** @description The PNG file in Base64, if `response_format` is `b64_json`. */
+            b64_json?: string | null;
+            /** @description The prompt that was drawn, if it is another than was sent: LoRA tags are taken out. */
+            revised_prompt?: string | null;
+            /** @description Seed of the initial noise, up to 18446744073709551615. Random if it is omitted or -1. One above 9007199254740991 is written as a string, so that JavaScript keeps all of its digits. */
+            seed?: number | string | null;
+            /** @description Signed URL of the PNG file, if `response_format` is `url`; valid for an hour. */
+            url?: string | null;
+        };
+        /**
+         * @description How a picture is sent.
+         * @enum {string}
+         */
+        ImageFormat: "url" | "b64_json";
+        /**
+         * @description Requests pictures, as clients of OpenAI's API do. `negative_prompt`, `seed`, `steps`, `guidance` and `sampler` are
+         *     additions (`extra_body` of OpenAI's Python client).
+         */
+        ImagesRequest: {
+            /** @description `auto` or `opaque`: pictures have no transparency. */
+            background?: string | null;
+            /**
+             * Format: double
+             * @description Classifier-free guidance: how closely the prompt is followed. 1 switches it off.
+             * @default 5
+             */
+            guidance: number | null;
+            /**
+             * @description A base model, or a model of the library: its newest approved version is then applied to the base model that it was
+             *     trained on. `GET /v1/models` lists both.
+             */
+            model: string;
+            /** @description Has no effect here: nothing judges what pictures show. */
+            moderation?: string | null;
+            /**
+             * Format: int32
+             * @description Number of pictures.
+             * @default 1
+             */
+            n: number | null;
+            /** @description What the pictures should not show. Read like the prompt, without LoRAs. */
+            negative_prompt?: string | null;
+            /**
+             * Format: int32
+             * @description 100, since PNG files are compressed without loss.
+             */
+            output_compression?: number | null;
+            /** @description `png`, the only one. */
+            output_format?: string | null;
+            /**
+             * Format: int32
+             * @description 0: pictures are sent when they are finished.
+             */
+            partial_images?: number | null;
+            /** @description What the pictures should show. Read like the prompt of a generation: `<lora:NAME:WEIGHT>` adds a LoRA. */
+            prompt: string;
+            /** @description Has no effect here; `steps` sets how long a picture is worked on. */
+            quality?: string | null;
+            response_format?: components["schemas"]["ImageFormat"] | null;
+            sampler?: components["schemas"]["Sampler"] | null;
+            /** @description Seed of the initial noise, up to 18446744073709551615. Random if it is omitted or -1. One above 9007199254740991 is written as a string, so that JavaScript keeps all of its digits. */
+            seed?: number | string | null;
+            /** @description `auto` for the size of the base model, or `WIDTHxHEIGHT` in pixels, each a multiple of 8 from 64 to 2048. */
+            size?: string | null;
+            /**
+             * Format: int32
+             * @description Denoising steps.
+             * @default 25
+             */
+            steps: number | null;
+            /** @description `false`: pictures are sent when they are finished. */
+            stream?: boolean | null;
+            /** @description Has no effect here; the prompt and its LoRAs set the style. */
+            style?: string | null;
+            /** @description Has no effect here; the audit log names the token. */
+            user?: string | null;
+        };
+        /** @description Finished pictures. */
+        ImagesResponse: {
+            /**
+             * Format: int64
+             * @description When they were requested, in seconds since 1970.
+             */
+            created: number;
+            /** @description The pictures, in the order of their seeds. */
+            data: components["schemas"]["ImageData"][];
+            /** @description `png`. */
+            output_format: string;
         };
         /**
          * @description What a file is that no job trained, where it is from, and what of it is applied.
@@ -2373,6 +3141,11 @@ export interface components {
              */
             group: string;
             /**
+             * @description It has a mask picture, which says where it is learned: `GET …/items/{item_id}/mask`.
+             * @default false
+             */
+            has_mask: boolean;
+            /**
              * Format: int32
              * @description Height of the normalized picture in pixels.
              */
@@ -2480,6 +3253,8 @@ export interface components {
             buckets: components["schemas"]["EstimatedBucket"][];
             /** @description Budgets that apply in addition to its own limit. */
             budgets: components["schemas"]["Budget"][];
+            /** @description What the checks of the dataset find for this training, errors first. */
+            findings?: components["schemas"]["Finding"][];
             /** @description Identifies the configuration and prices above; required to create a job on a rented machine. */
             hash: string;
             least_limit_micro_usd?: components["schemas"]["MicroUsd"] | null;
@@ -2605,12 +3380,14 @@ export interface components {
              * @description Time of the entry, by the provider's clock.
              */
             at: string;
+            /** @description What that drawing session is called. */
+            drawing_session?: string | null;
+            drawing_session_id?: components["schemas"]["DrawingSessionId"] | null;
             /** @description Account that the money left. */
             from: components["schemas"]["LedgerAccount"];
             /** @description Name of the machine. */
             instance: string;
-            /** @description The job. */
-            job_id: components["schemas"]["JobId"];
+            job_id?: components["schemas"]["JobId"] | null;
             /** @description Kind of the entry. */
             kind: components["schemas"]["LedgerKind"];
             /** @description Account that received the money. */
@@ -2663,6 +3440,24 @@ export interface components {
          * @enum {string}
          */
         LogLevel: "info" | "warning" | "error";
+        /** @description The folder that a setting of the server names, and what was copied there. */
+        LoraCopies: {
+            /** @description Approved versions and their copies. */
+            copies: components["schemas"]["LoraCopy"][];
+            /** @description The folder, on the machine of the server that answers; absent if no setting names one. */
+            folder?: string | null;
+            /** @description Why nothing can be copied there for now; the server tries again by itself. */
+            problem?: string | null;
+        };
+        /** @description The copy of one approved version. */
+        LoraCopy: {
+            /** @description Name of its file in the folder. */
+            file_name: string;
+            /** @description The version. */
+            model_version_id: components["schemas"]["ModelVersionId"];
+            /** @description Why it is not there for now; the server tries again by itself. */
+            problem?: string | null;
+        };
         /** @description A file that is made out of others, or was. */
         LoraEdit: {
             /**
@@ -2758,6 +3553,8 @@ export interface components {
             engines: components["schemas"]["Engine"][];
             /** @description Its first GPU, as its driver calls it; absent when it has none. */
             gpu?: string | null;
+            /** @description Whether it has diffusers, which draws pictures on its GPU; absent if its agent does not say it. */
+            has_diffusers?: boolean | null;
             /** @description What jobs may ask for, at most 16. */
             labels: string[];
             /** @description The kinds of LoRA that it can train. */
@@ -2923,11 +3720,36 @@ export interface components {
             /** @description Its versions, the newest first. */
             versions: components["schemas"]["ModelVersion"][];
         };
+        /** @description Something that a request for pictures may name as its model. */
+        ModelEntry: {
+            /** @description The base model that a model of the library is applied to; an addition to OpenAI's API. */
+            base_model?: string | null;
+            /**
+             * Format: int64
+             * @description When the version that is used was made, in seconds since 1970; 0 for a base model.
+             */
+            created: number;
+            /** @description Its name. */
+            id: string;
+            /** @description `model`. */
+            object: string;
+            /** @description `morpheus`. */
+            owned_by: string;
+            /** @description The word that activates a model of the library in a prompt; an addition to OpenAI's API. */
+            trigger_word?: string | null;
+        };
         /**
          * Format: uuid
          * @description A named LoRA; its files are its versions.
          */
         ModelId: string;
+        /** @description What a request for pictures may name as its model. */
+        ModelsResponse: {
+            /** @description Base models, then models of the library with an approved version. */
+            data: components["schemas"]["ModelEntry"][];
+            /** @description `list`. */
+            object: string;
+        };
         /** @description One LoRA offered for use: a job trained it, or it was imported. */
         ModelVersion: {
             /** @description Signed URL of the fixed-seed picture with the LoRA. */
@@ -3095,6 +3917,13 @@ export interface components {
             next?: string | null;
         };
         /** @description One page of a list, newest first unless the route says otherwise. */
+        Page_DrawingSession: {
+            /** @description The entries. */
+            items: components["schemas"]["DrawingSession"][];
+            /** @description Pass this as `after` to get the next page; absent on the last page. */
+            next?: string | null;
+        };
+        /** @description One page of a list, newest first unless the route says otherwise. */
         Page_Generation: {
             /** @description The entries. */
             items: components["schemas"]["Generation"][];
@@ -3160,6 +3989,8 @@ export interface components {
             block_learning_rates?: string[] | null;
             /** @description Ranks of single blocks: `OUT00=64`. 0 leaves a block out. */
             block_ranks?: string[] | null;
+            /** @description Makes a bucket of each picture's own size, rounded down to the step, where the picture has less than the area of the resolution, instead of enlarging it. */
+            bucket_no_upscale?: boolean | null;
             /**
              * Format: int64
              * @description Bucket sides are multiples of this, in pixels.
@@ -3181,6 +4012,11 @@ export interface components {
             caption_suffix?: string | null;
             /**
              * Format: int64
+             * @description A checkpoint is stored each time this many epochs are done. 0 counts in steps.
+             */
+            checkpoint_every_n_epochs?: number | null;
+            /**
+             * Format: int64
              * @description A checkpoint is stored each time this many steps are done. 0 stores only the last.
              */
             checkpoint_every_n_steps?: number | null;
@@ -3196,6 +4032,8 @@ export interface components {
             conv_rank?: number | null;
             /** @description Weights the loss by the noise, so that noisy timesteps count as much as others (debiased estimation). */
             debiased?: boolean | null;
+            /** @description Keeps the frozen U-Net in eight bits (fp8) from the start. Without it, the kohya engine does so when the memory of the GPU is full. */
+            eight_bit_base?: boolean | null;
             /**
              * Format: double
              * @description Also keeps a running mean of the weights, which moves this slowly, and saves it in place of the weights. 0 keeps none.
@@ -3258,6 +4096,11 @@ export interface components {
              */
             lokr_factor?: number | null;
             /**
+             * Format: double
+             * @description Factor of the learning rate of a LoRA's second matrix, which begins at zero, beside that of its first (LoRA+, Hayou et al. 2024). 1 trains both alike.
+             */
+            lora_plus_ratio?: number | null;
+            /**
              * @description What a difference between the prediction and its target costs.
              * @enum {string|null}
              */
@@ -3269,6 +4112,11 @@ export interface components {
             lr_schedule?: "constant" | "linear" | "cosine" | "cosine_with_restarts" | "polynomial" | "inverse_sqrt" | "rex" | null;
             /** @description Trains on a picture where its mask picture is white, or without one where it is not transparent. */
             masked_loss?: boolean | null;
+            /**
+             * Format: int64
+             * @description Longest side of a bucket, in pixels. 0 is twice the resolution.
+             */
+            max_bucket_side?: number | null;
             /**
              * Format: double
              * @description Gradients are scaled down to this norm when they are longer. 0 switches clipping off.
@@ -3289,6 +4137,11 @@ export interface components {
              * @description After each step, a module's change is scaled down to this norm if it is larger. 0 switches it off.
              */
             max_weight_norm?: number | null;
+            /**
+             * Format: int64
+             * @description Shortest side of a bucket, in pixels. 0 is a quarter of the resolution.
+             */
+            min_bucket_side?: number | null;
             /**
              * Format: double
              * @description The schedule ends at this share of the learning rate instead of zero.
@@ -3393,12 +4246,22 @@ export interface components {
              */
             rank_dropout?: number | null;
             /**
+             * @description How pictures are scaled to their buckets.
+             * @enum {string|null}
+             */
+            resize_interpolation?: "auto" | "lanczos" | "bicubic" | "bilinear" | "area" | "nearest" | null;
+            /**
              * Format: int64
              * @description Side of a square picture with the area that buckets aim for, in pixels.
              */
             resolution?: number | null;
             /** @description Also renders the preview pictures before the first step, which shows the base model alone. */
             sample_at_start?: boolean | null;
+            /**
+             * Format: int64
+             * @description Preview pictures are rendered each time this many epochs are done. 0 counts in steps.
+             */
+            sample_every_n_epochs?: number | null;
             /**
              * Format: int64
              * @description Preview pictures are rendered each time this many steps are done. 0 renders none.
@@ -3485,6 +4348,16 @@ export interface components {
              */
             v_like_loss?: number | null;
             /**
+             * Format: int64
+             * @description The loss on the pictures that are held out is measured each time this many epochs are done. 0 counts in steps.
+             */
+            validate_every_n_epochs?: number | null;
+            /**
+             * Format: int64
+             * @description The loss on the pictures that are held out is measured each time this many steps are done. 0 measures it with every checkpoint.
+             */
+            validate_every_n_steps?: number | null;
+            /**
              * Format: double
              * @description Weight decay, decoupled from the gradients.
              */
@@ -3537,6 +4410,11 @@ export interface components {
              */
             block_ranks: string[];
             /**
+             * @description Makes a bucket of each picture's own size, rounded down to the step, where the picture has less than the area of the resolution, instead of enlarging it.
+             * @default false
+             */
+            bucket_no_upscale: boolean;
+            /**
              * Format: int32
              * @description Bucket sides are multiples of this, in pixels.
              * @default 64
@@ -3566,6 +4444,12 @@ export interface components {
             caption_suffix: string;
             /**
              * Format: int32
+             * @description A checkpoint is stored each time this many epochs are done. 0 counts in steps.
+             * @default 0
+             */
+            checkpoint_every_n_epochs: number;
+            /**
+             * Format: int32
              * @description A checkpoint is stored each time this many steps are done. 0 stores only the last.
              * @default 200
              */
@@ -3587,6 +4471,11 @@ export interface components {
              * @default false
              */
             debiased: boolean;
+            /**
+             * @description Keeps the frozen U-Net in eight bits (fp8) from the start. Without it, the kohya engine does so when the memory of the GPU is full.
+             * @default false
+             */
+            eight_bit_base: boolean;
             /**
              * Format: double
              * @description Also keeps a running mean of the weights, which moves this slowly, and saves it in place of the weights. 0 keeps none.
@@ -3669,6 +4558,12 @@ export interface components {
              */
             lokr_factor: number;
             /**
+             * Format: double
+             * @description Factor of the learning rate of a LoRA's second matrix, which begins at zero, beside that of its first (LoRA+, Hayou et al. 2024). 1 trains both alike.
+             * @default 1
+             */
+            lora_plus_ratio: number;
+            /**
              * @description What a difference between the prediction and its target costs.
              * @default l2
              * @enum {string}
@@ -3685,6 +4580,12 @@ export interface components {
              * @default false
              */
             masked_loss: boolean;
+            /**
+             * Format: int32
+             * @description Longest side of a bucket, in pixels. 0 is twice the resolution.
+             * @default 0
+             */
+            max_bucket_side: number;
             /**
              * Format: double
              * @description Gradients are scaled down to this norm when they are longer. 0 switches clipping off.
@@ -3709,6 +4610,12 @@ export interface components {
              * @default 0
              */
             max_weight_norm: number;
+            /**
+             * Format: int32
+             * @description Shortest side of a bucket, in pixels. 0 is a quarter of the resolution.
+             * @default 0
+             */
+            min_bucket_side: number;
             /**
              * Format: double
              * @description The schedule ends at this share of the learning rate instead of zero.
@@ -3844,6 +4751,12 @@ export interface components {
              */
             rank_dropout: number;
             /**
+             * @description How pictures are scaled to their buckets.
+             * @default auto
+             * @enum {string}
+             */
+            resize_interpolation: "auto" | "lanczos" | "bicubic" | "bilinear" | "area" | "nearest";
+            /**
              * Format: int32
              * @description Side of a square picture with the area that buckets aim for, in pixels.
              * @default 1024
@@ -3854,6 +4767,12 @@ export interface components {
              * @default false
              */
             sample_at_start: boolean;
+            /**
+             * Format: int32
+             * @description Preview pictures are rendered each time this many epochs are done. 0 counts in steps.
+             * @default 0
+             */
+            sample_every_n_epochs: number;
             /**
              * Format: int32
              * @description Preview pictures are rendered each time this many steps are done. 0 renders none.
@@ -3970,6 +4889,18 @@ export interface components {
              */
             v_like_loss: number;
             /**
+             * Format: int32
+             * @description The loss on the pictures that are held out is measured each time this many epochs are done. 0 counts in steps.
+             * @default 0
+             */
+            validate_every_n_epochs: number;
+            /**
+             * Format: int32
+             * @description The loss on the pictures that are held out is measured each time this many steps are done. 0 measures it with every checkpoint.
+             * @default 0
+             */
+            validate_every_n_steps: number;
+            /**
              * Format: double
              * @description Weight decay, decoupled from the gradients.
              * @default 0.01
@@ -4035,6 +4966,28 @@ export interface components {
             questions?: components["schemas"]["Question"][];
             /** @description Where the numbers come from. */
             source: string;
+        };
+        /** @description A picture that comes into being: small, and its colors are nearly right. Nobody keeps it. */
+        Preview: {
+            /**
+             * Format: int32
+             * @description All denoising steps.
+             */
+            n_steps: number;
+            /** @description A PNG file in base64. */
+            png: string;
+            /**
+             * Format: int32
+             * @description Denoising steps done.
+             */
+            step: number;
+        };
+        /** @description Asks what a machine for pictures would cost. */
+        PriceDrawingSession: {
+            /** @description Who would rent the machine out. */
+            provider: string;
+            /** @description Requirements for the machine. */
+            rental?: components["schemas"]["RentalWish"];
         };
         /** @description The body of every error response. */
         Problem: {
@@ -4114,6 +5067,7 @@ export interface components {
          *     | 2 | claims carry the version and what the machine can do; unknown fields are ignored |
          *     | 3 | prompts of pictures are chunks of 75 tokens with emphasis; before, the rest was cut and brackets were letters |
          *     | 4 | hyperparameters for all that sd-scripts can do: targets, kinds, optimizers, schedules, losses, noise, captions. Previews may have settings of their own, and pictures repeats. A VAE in place of a base model's own, and what its U-Net predicts, whatever its files say |
+         *     | 5 | hyperparameters for the sides of buckets and how pictures are scaled to them, and for intervals in epochs |
          */
         Protocol: {
             /**
@@ -4218,7 +5172,8 @@ export interface components {
             prediction?: components["schemas"]["Prediction"] | null;
             /**
              * @description An absolute path on the server's machine, in a folder that its settings allow (`--base-folder`), an `https://`
-             *     address (with `#sha256=HEX` after it if the hash is known), or `hf:OWNER/REPOSITORY[@REVISION][:FILE]`.
+             *     address (with `#sha256=HEX` after it if the hash is known), `hf:OWNER/REPOSITORY[@REVISION][:FILE]`, or `edit:ID` for
+             *     what an edit has merged LoRAs into, which is then kept for as long as the base model.
              */
             source: string;
             /** @description A VAE in place of its own: a safetensors file, named as `source` is. */
@@ -4377,7 +5332,7 @@ export interface components {
             accrued_micro_usd: components["schemas"]["MicroUsd"];
             /**
              * Format: int32
-             * @description Number of the job's attempt.
+             * @description Number of the attempt.
              */
             attempt: number;
             billed_micro_usd?: components["schemas"]["MicroUsd"] | null;
@@ -4386,6 +5341,9 @@ export interface components {
              * @description When it must be terminated.
              */
             deadline_at: string;
+            /** @description What its drawing session is called. */
+            drawing_session?: string | null;
+            drawing_session_id?: components["schemas"]["DrawingSessionId"] | null;
             /**
              * Format: date-time
              * @description When it was confirmed terminated.
@@ -4395,8 +5353,7 @@ export interface components {
             gpu: string;
             /** @description The provider's id, once it is known. */
             handle?: string | null;
-            /** @description The job it was rented for. */
-            job_id: components["schemas"]["JobId"];
+            job_id?: components["schemas"]["JobId"] | null;
             /**
              * Format: int32
              * @description Number of GPUs.
@@ -4418,7 +5375,7 @@ export interface components {
             /** @description Reserved for its worst case, in micro-dollars. */
             reserved_micro_usd: components["schemas"]["MicroUsd"];
         };
-        /** @description What an agent reports while it trains. */
+        /** @description What an agent reports while it works. Of a generation, `stage`, `log`, `measured` and `preview` count. */
         Report: {
             /**
              * Format: int32
@@ -4470,6 +5427,11 @@ export interface components {
             measured: components["schemas"]["Measured"];
             /** @enum {string} */
             type: "measured";
+        } | {
+            /** @description The preview. */
+            preview: components["schemas"]["Preview"];
+            /** @enum {string} */
+            type: "preview";
         } | {
             /** @enum {string} */
             type: "unknown";
@@ -4583,6 +5545,11 @@ export interface components {
              */
             limit_micro_usd: number;
         };
+        /**
+         * @description Severity of a finding.
+         * @enum {string}
+         */
+        Severity: "error" | "warning" | "note";
         /** @description How often a training shows a picture, and as what. */
         Showing: {
             /** @description Its group; empty if it is in none. */
@@ -4771,6 +5738,30 @@ export interface components {
             resume_from?: components["schemas"]["StoredFile"] | null;
             start_from?: components["schemas"]["StoredFile"] | null;
         };
+        /** @description Undoes an edit of captions. */
+        UndoCaptionEdit: {
+            /**
+             * @description Leave captions that were changed since as they are, and undo the others. Without it, such captions are a conflict
+             *     (409), and nothing is undone.
+             * @default false
+             */
+            skip_changed: boolean;
+        };
+        /** @description What was undone. */
+        UndoneCaptionEdit: {
+            /** @description The edit. */
+            edit: components["schemas"]["CaptionEdit"];
+            /**
+             * Format: int64
+             * @description Number of captions that are what they were before it.
+             */
+            n_restored: number;
+            /**
+             * Format: int64
+             * @description Number of captions that were changed since, or whose picture was deleted, and stay as they are.
+             */
+            n_skipped: number;
+        };
         /** @description Reports that a file of the assignment cannot be used. The server checks the file itself. */
         UnusableFile: {
             /** @description The bytes are correct, but the engine cannot resume from them; only for a checkpoint. */
@@ -4818,7 +5809,8 @@ export interface components {
         /** @description The parts of an upload, any number in any order. */
         Upload: {
             /**
-             * @description Pictures (PNG, JPEG, WebP, BMP, GIF, TIFF), captions (`.txt`, named like their picture), loss masks
+             * @description Pictures (PNG, JPEG, WebP, BMP, GIF, TIFF), captions (`.txt`, `.caption` or `.json`, named like their picture, or of
+             *     many pictures in a `.jsonl`, `.csv` or `.json`), loss masks
              *     (`NAME-masklabel.png`, or the picture's name in a folder `masks` or `conditioning_data` beside it) and `.zip`
              *     archives of all. The part's own name does not matter.
              */
@@ -5347,6 +6339,184 @@ export interface operations {
             };
         };
     };
+    acknowledge_findings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The dataset */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcknowledgeFindings"];
+            };
+        };
+        responses: {
+            /** @description Acknowledged */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_caption_edits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The dataset */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaptionEdit"][];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    edit_captions: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to repeat this request. Use a new key, such as a UUID, for each thing to create, and repeat the request with the same key if no response came: the first response is returned again with `Idempotency-Replayed: true`, and nothing is created twice. The same key with another request is rejected (422). Responses are kept for a week; errors are not. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The dataset */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EditCaptions"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaptionEditReport"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    undo_caption_edit: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to repeat this request. Use a new key, such as a UUID, for each thing to create, and repeat the request with the same key if no response came: the first response is returned again with `Idempotency-Replayed: true`, and nothing is created twice. The same key with another request is rejected (422). Responses are kept for a week; errors are not. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The edit */
+                edit_id: string;
+                /** @description The dataset */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UndoCaptionEdit"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UndoneCaptionEdit"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    check_dataset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The dataset */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckDataset"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetFindings"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     update_groups: {
         parameters: {
             query?: never;
@@ -5509,6 +6679,235 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Item"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_mask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The dataset */
+                id: string;
+                /** @description The picture */
+                item_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The mask, a `.png` file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_mask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The dataset */
+                id: string;
+                /** @description The picture */
+                item_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Item"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_drawing_sessions: {
+        parameters: {
+            query?: {
+                /** @description `next` of the previous page. */
+                after?: string;
+                /** @description Number of entries, 1 to 500. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DrawingSession"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_drawing_session: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to repeat this request. Use a new key, such as a UUID, for each thing to create, and repeat the request with the same key if no response came: the first response is returned again with `Idempotency-Replayed: true`, and nothing is created twice. The same key with another request is rejected (422). Responses are kept for a week; errors are not. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateDrawingSession"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DrawingSession"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_drawing_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The drawing session */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DrawingSession"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_drawing_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The drawing session */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DrawingSession"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    price_drawing_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PriceDrawingSession"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DrawingPrices"];
                 };
             };
             /** @description What is wrong and how to fix it */
@@ -5865,6 +7264,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    follow_generation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The generation */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A WebSocket that carries GenerationNews messages */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GenerationNews"];
+                };
             };
             /** @description What is wrong and how to fix it */
             default: {
@@ -6376,6 +7807,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JobEstimate"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_lora_copies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoraCopies"];
                 };
             };
             /** @description What is wrong and how to fix it */
@@ -7279,6 +8738,8 @@ export interface operations {
     list_ledger: {
         parameters: {
             query?: {
+                /** @description Only those of this drawing session. */
+                drawing_session?: components["schemas"]["DrawingSessionId"];
                 /** @description Only those of this job. */
                 job?: components["schemas"]["JobId"];
             };
@@ -7462,6 +8923,100 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_images: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to repeat this request. Use a new key, such as a UUID, for each thing to create, and repeat the request with the same key if no response came: the first response is returned again with `Idempotency-Replayed: true`, and nothing is created twice. The same key with another request is rejected (422). Responses are kept for a week; errors are not. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImagesRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImagesResponse"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    list_image_models: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelsResponse"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    get_image_model: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A base model, or a model of the library */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelEntry"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
                 };
             };
         };

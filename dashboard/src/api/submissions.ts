@@ -9,18 +9,23 @@ const STORAGE = "morpheus.submissions";
 const LIFE_MS = 6 * 24 * 3600 * 1000;
 const MOST = 50;
 
-/** Routes that accept a key, by the API description. */
+/** Routes of this page that accept a key, by the API description. */
 type KeyedPath = {
-  [Path in keyof paths]: paths[Path] extends { post: { parameters: { header?: infer Header } } }
+  [Path in keyof paths & `/api/${string}`]: paths[Path] extends {
+    post: { parameters: { header?: infer Header } };
+  }
     ? [NonNullable<Header>] extends [never]
       ? never
       : Path
     : never;
-}[keyof paths];
+}[keyof paths & `/api/${string}`];
 
 /** A missing route is a type error. */
 const KEYED: Record<KeyedPath, true> = {
   "/api/v1/datasets": true,
+  "/api/v1/datasets/{id}/caption-edits": true,
+  "/api/v1/datasets/{id}/caption-edits/{edit_id}/undo": true,
+  "/api/v1/drawing-sessions": true,
   "/api/v1/edits": true,
   "/api/v1/generations": true,
   "/api/v1/jobs": true,

@@ -3,10 +3,11 @@ import { useSuspenseQuery } from "@tanstack/react-query";
 import { createFileRoute, Link } from "@tanstack/react-router";
 import { Sparkles, Trash2 } from "lucide-react";
 import { useCallback, useRef } from "react";
-import { useDeleteDataset, useDeleteItem, useSetGroup, useSetSplit } from "~/api/datasets";
+import { useDeleteDataset, useDeleteItem, useDeleteMask, useSetGroup, useSetSplit } from "~/api/datasets";
 import { datasetQuery, itemsQuery } from "~/api/queries";
 import type { Item } from "~/api/types";
 import { useCaptions, useTypedCaptions } from "~/captions/captions";
+import { CaptionEditsPanel } from "~/components/datasets/caption-edits/caption-edits-panel";
 import { Dropzone } from "~/components/datasets/dropzone";
 import { GroupsPanel } from "~/components/datasets/groups/groups-panel";
 import { ItemCard } from "~/components/datasets/item-card";
@@ -34,6 +35,7 @@ type Show = (typeof SHOWS)[number];
 interface View {
   show?: Show;
   q?: string;
+  masks?: boolean;
 }
 
 export const Route = createFileRoute("/_app/datasets/$datasetId")({
@@ -42,6 +44,7 @@ export const Route = createFileRoute("/_app/datasets/$datasetId")({
     return {
       ...(show && show !== "all" && { show }),
       ...(typeof search.q === "string" && search.q && { q: search.q }),
+      ...(search.masks === true && { masks: true }),
     };
   },
   loader: ({ context, params }) =>
@@ -54,7 +57,7 @@ export const Route = createFileRoute("/_app/datasets/$datasetId")({
 
 function DatasetPage() {
   const { datasetId: id } = Route.useParams();
-  const { show = "all", q = "" } = Route.useSearch();
+  const { show = "all", q = "", masks = false } = Route.useSearch();
   const navigate = Route.useNavigate();
   const { data: dataset } = useSuspenseQuery(datasetQuery(id));
   const { data: items } = useSuspenseQuery(itemsQuery(id));
@@ -63,6 +66,7 @@ function DatasetPage() {
   const captions = useCaptions();
   const setSplit = useSetSplit(id);
   const setGroup = useSetGroup(id);
+  const removeMask = useDeleteMask(id);
   const remove = useDeleteItem(id);
   const add = useCallback((files: File[]) => uploader.add(id, files), [uploader, id]);
   useFileDrop(dataset.name, add);
@@ -122,8 +126,20 @@ function DatasetPage() {
                 { value: "held_out", label: "Held out" },
               ]}
             />
+            {items.some((item) => item.has_mask) && (
+              <Segmented
+                label="Loss masks"
+                value={masks ? "shown" : "hidden"}
+                onValueChange={(value) => see({ masks: value === "shown" })}
+                options={[
+                  { value: "hidden", label: "Pictures" },
+                  { value: "shown", label: "With their masks" },
+                ]}
+              />
+            )}
             <SearchField label="Search captions" value={q} onValueChange={(value) => see({ q: value })} />
           </div>
+          <CaptionEditsPanel dataset={id} shown={shown} n_items={items.length} />
           {shown.length === 0 ? (
             <Empty title="No picture matches">Change the search or show all pictures.</Empty>
           ) : (
@@ -134,6 +150,13 @@ function DatasetPage() {
                   dataset={id}
                   item={item}
                   groups={GROUPS}
+                  masks={masks}
+                  onDeleteMask={() =>
+                    removeMask.mutate(item.id, {
+                      onError: (error) =>
+                        announceError(`The mask of ${item.file_name} was not deleted`, error),
+                    })
+                  }
                   onGroup={(group) =>
                     setGroup.mutate(
                       { item: item.id, group },

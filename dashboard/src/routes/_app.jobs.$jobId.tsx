@@ -93,7 +93,7 @@ function LiveJob({ id }: { id: string }) {
       >
         <TabPanel value="overview">
           <div className="grid items-start gap-4 xl:grid-cols-[1fr_22rem]">
-            <LossPanel series={series} />
+            <LossPanel series={series} recipe={job.recipe} />
             <NewestSamples job={job} samples={samples} onOpen={setShown} onAll={() => see("samples")} />
           </div>
         </TabPanel>

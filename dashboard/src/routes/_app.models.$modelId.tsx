@@ -8,6 +8,7 @@ import { baseModelsQuery, modelQuery, modelsQuery } from "~/api/queries";
 import type { Model, ModelVersion } from "~/api/types";
 import { DamageBadge, StageBadge } from "~/components/models/badges";
 import { Comparison } from "~/components/models/comparison";
+import { CopyProperty } from "~/components/models/copy-property";
 import { ToolsPanel } from "~/components/models/edits/tools-panel";
 import { ImportedPanel } from "~/components/models/imported-panel";
 import { MetadataPanel } from "~/components/models/metadata-panel";
@@ -105,7 +106,7 @@ function Actions({ model, version }: { model: Model; version: ModelVersion }) {
             </Button>
           }
           title={`Retire version ${version.version}?`}
-          description="It is no longer offered in the playground. The file stays."
+          description="It is no longer offered in the playground. The file stays; copies of it for other programs are removed."
           action="Retire"
           onConfirm={() => act("retire", "The version is retired")}
         />
@@ -159,6 +160,7 @@ function Version({ version }: { version: ModelVersion }) {
         <Panel title="File">
           <dl>
             <Property name="Name">{version.file_name}</Property>
+            <CopyProperty version={version} />
             <Property name="Size">{formatBytes(version.size_bytes)}</Property>
             {version.n_steps != null && (
               <Property name="Trained for">{formatCount(version.n_steps)} steps</Property>

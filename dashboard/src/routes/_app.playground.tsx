@@ -3,6 +3,7 @@ import { useQuery, useQueryClient, useSuspenseQuery } from "@tanstack/react-quer
 import { createFileRoute } from "@tanstack/react-router";
 import { RotateCcw } from "lucide-react";
 import { useEffect, useRef } from "react";
+import { drawingSessionsQuery } from "~/api/drawing";
 import { useGenerate } from "~/api/generations";
 import { isUnanswered, ProblemError } from "~/api/problem";
 import { baseModelsQuery, generationQuery, modelsQuery } from "~/api/queries";
@@ -19,6 +20,8 @@ import {
 } from "~/components/playground/form";
 import { PictureButton, PictureNotice, usePictureSettings } from "~/components/playground/from-picture";
 import { History } from "~/components/playground/history";
+import { SessionPanel } from "~/components/playground/session/session-panel";
+import { places } from "~/components/playground/session/sessions";
 import { Stage } from "~/components/playground/stage";
 import { Button } from "~/components/ui/button";
 import { Page } from "~/components/ui/page";
@@ -59,6 +62,7 @@ function Playground() {
     arrive: (before) => (wanted ? withLora(before, wanted) : before),
   });
   const { change } = draft;
+  const { data: sessions } = useQuery(drawingSessionsQuery());
   const values = offered(draft.values, bases, versions);
   const stage = useRef<HTMLDivElement>(null);
   const generate = useGenerate();
@@ -121,11 +125,13 @@ function Playground() {
           onChange={change}
           bases={bases}
           versions={versions}
+          places={places(sessions, values.session)}
           errors={errors}
           busy={busy}
           onGenerate={start}
         />
         <div ref={stage} className="min-w-0 scroll-mt-14">
+          <SessionPanel sessions={sessions ?? []} onRented={(session) => change({ session })} />
           <Stage ids={show} onReuse={({ request }) => change(fromRequest(values, request))} />
           <History shown={show} onShow={(id) => see([id])} />
         </div>

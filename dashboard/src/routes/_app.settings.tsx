@@ -7,6 +7,7 @@ import { sessionsQuery, useSignOut } from "~/api/access";
 import { registeredBasesQuery } from "~/api/bases";
 import { baseModelsQuery, sessionQuery, tokensQuery } from "~/api/queries";
 import { BasesPanel } from "~/components/settings/bases/bases-panel";
+import { LoraFolder } from "~/components/settings/lora-folder";
 import { SessionsPanel } from "~/components/settings/sessions-panel";
 import { TokensPanel } from "~/components/settings/tokens-panel";
 import { ThemeSwitch } from "~/components/shell/theme-switch";
@@ -78,6 +79,7 @@ function Settings() {
             <Property name="Version">{session.server_version}</Property>
             <Property name="Signed in with">{session.signed_in_with ?? session.token_name}</Property>
             <Property name="Base models">{bases.map((base) => base.name).join(", ")}</Property>
+            <LoraFolder />
             <Property name="Audit log">
               <Link to="/audit" className="text-accent underline underline-offset-2">
                 Who did what, when and from where

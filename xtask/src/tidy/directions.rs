@@ -16,7 +16,7 @@ use crate::cargo;
 const ALLOWED: [(&str, &[&str]); 13] = [
     ("protocol", &[]),
     ("prompt", &[]),
-    ("dataset", &["protocol"]),
+    ("dataset", &["prompt", "protocol"]),
     ("fetch", &["protocol"]),
     ("store", &["protocol"]),
     ("rental", &["protocol"]),

@@ -1,6 +1,9 @@
 //! What ends an attempt, and what its server hears of it.
 
-use std::{sync::mpsc, time::Duration};
+use std::{
+    sync::{atomic::Ordering, mpsc},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 

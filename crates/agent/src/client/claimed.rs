@@ -3,7 +3,7 @@
 
 use protocol::{
     AttemptId,
-    agent::{Assignment, EditWork, Finish, GenerateWork, TrainWork, Work},
+    agent::{Assignment, DrawingLease, EditWork, Finish, GenerateWork, TrainWork, Work},
     machine::Protocol,
     phase::Outcome,
     spend::RentalTerms,
@@ -20,6 +20,8 @@ pub(crate) struct Claimed {
     pub(crate) work: Option<Result<Assignment, UnreadableWork>>,
     /// See [`protocol::agent::ClaimReply::stay`].
     pub(crate) stay: bool,
+    /// See [`protocol::agent::ClaimReply::drawing`].
+    pub(crate) drawing: Option<DrawingLease>,
 }
 
 /// Work that this program does not understand.
@@ -43,6 +45,8 @@ struct Envelope {
     assignment: Option<Head>,
     #[serde(default)]
     stay: bool,
+    #[serde(default)]
+    drawing: Option<DrawingLease>,
 }
 
 #[derive(Deserialize)]
@@ -58,7 +62,11 @@ struct Head {
 
 impl<'de> Deserialize<'de> for Claimed {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Envelope { assignment, stay } = Envelope::deserialize(deserializer)?;
+        let Envelope {
+            assignment,
+            stay,
+            drawing,
+        } = Envelope::deserialize(deserializer)?;
         let work = assignment.map(|head| {
             let (attempt_id, fence) = (head.attempt_id, head.fence);
             head.read().map_err(|problem| UnreadableWork {
@@ -67,7 +75,7 @@ impl<'de> Deserialize<'de> for Claimed {
                 problem,
             })
         });
-        Ok(Self { work, stay })
+        Ok(Self { work, stay, drawing })
     }
 }
 

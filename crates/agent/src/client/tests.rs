@@ -77,7 +77,7 @@ async fn an_unreachable_server_is_named() {
     let err = client
         .claim(
             &[WorkKind::Train],
-            &describe(None, Vec::new(), false),
+            &describe(None, Vec::new(), false, false),
             Duration::ZERO,
             patience,
         )

@@ -6,7 +6,8 @@ use std::{
     process::{self, ChildStdin, Command, ExitStatus, Stdio},
     sync::{
         Arc, Mutex, PoisonError,
-        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -19,7 +20,7 @@ use serde_json::{Map, Value, json};
 use super::{Diffusers, Failure};
 use crate::{
     group::{Group, KEPT},
-    kohya::{failure::Tail, log::Stream},
+    tail::{Stream, Tail},
 };
 
 /// The program, which is part of ours.
@@ -31,6 +32,9 @@ const LOOK: Duration = Duration::from_millis(50);
 /// The longest answer; what is long is in files.
 const MAX_LINE_BYTES: u64 = 1 << 20;
 
+/// From the end of its output to its own end, if it ends.
+const PARTING: Duration = Duration::from_secs(1);
+
 /// Whether an answer is not wanted any more.
 pub type Cancelled<'a> = &'a dyn Fn() -> bool;
 
@@ -39,12 +43,17 @@ pub type Cancelled<'a> = &'a dyn Fn() -> bool;
 pub(super) struct Child {
     child: process::Child,
     group: Group,
-    stdin: ChildStdin,
+    /// Lines for its standard input, which a thread writes: a child that does not read must not hold us up.
+    lines: Sender<String>,
+    n_sent: u64,
+    /// How many of them it has taken.
+    n_taken: Arc<AtomicU64>,
     answers: Receiver<String>,
     readers: Vec<JoinHandle<()>>,
     tail: Arc<Mutex<Tail>>,
     n_asked: u64,
     quiet: Duration,
+    heed: Duration,
     grace: Duration,
 }
 
@@ -85,8 +94,6 @@ impl Child {
             .env("PYTHONIOENCODING", "utf-8")
             // Everything that it needs is in files that it is given.
             .env("HF_HUB_OFFLINE", "1")
-            // Modules are looked for where Python is installed, and not in the working folder.
-            .env("PYTHONSAFEPATH", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -106,15 +113,23 @@ impl Child {
             thread::spawn(move || read_answers(stdout, &sender)),
             thread::spawn(move || read_errors(stderr, &errors)),
         ];
+        let (lines, to_write) = channel();
+        let n_taken = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&n_taken);
+        // It ends with the pipe, or when there is nothing more to write.
+        thread::spawn(move || write_lines(stdin, &to_write, &counted));
         Ok(Self {
             child,
             group,
-            stdin,
+            lines,
+            n_sent: 0,
+            n_taken,
             answers,
             readers,
             tail,
             n_asked: 0,
             quiet: settings.quiet,
+            heed: settings.heed,
             grace: settings.grace,
         })
     }
@@ -130,9 +145,7 @@ impl Child {
         let id = self.n_asked;
         request["op"] = op.into();
         request["id"] = id.into();
-        if self.send(&request).is_err() {
-            return Err(self.ended());
-        }
+        self.send(&request);
         let asked = Instant::now();
         let mut told_to_stop: Option<Instant> = None;
         loop {
@@ -147,17 +160,22 @@ impl Child {
             }
             match told_to_stop {
                 None if is_cancelled() => {
-                    if self.send(&json!({ "op": "cancel", "of": id })).is_err() {
-                        return Err(self.ended());
-                    }
+                    self.send(&json!({ "op": "cancel", "of": id }));
                     told_to_stop = Some(Instant::now());
                 }
                 Some(told) if told.elapsed() >= self.grace => {
-                    self.end();
+                    self.end(LOOK);
                     return Err(Failure::Cancelled);
                 }
+                None if asked.elapsed() >= self.heed && !self.has_taken_all() => {
+                    self.end(LOOK);
+                    return Err(Failure::Deaf {
+                        after: self.heed,
+                        excerpt: self.tail().excerpt(),
+                    });
+                }
                 _ if asked.elapsed() >= self.quiet => {
-                    self.end();
+                    self.end(LOOK);
                     return Err(Failure::Hung {
                         after: self.quiet,
                         excerpt: self.tail().excerpt(),
@@ -178,40 +196,59 @@ impl Child {
         self.tail.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn send(&mut self, request: &Value) -> std::io::Result<()> {
-        let mut line = request.to_string();
-        line.push('\n');
-        self.stdin.write_all(line.as_bytes())?;
-        self.stdin.flush()
+    /// Hands a line to the thread that writes. One that cannot be written any more is not answered either.
+    fn send(&mut self, request: &Value) {
+        self.n_sent += 1;
+        let _ = self.lines.send(format!("{request}\n"));
     }
 
-    /// Why it is gone. It closes its output by ending, or is of no use any more.
+    /// Whether every line has gone into its pipe.
+    fn has_taken_all(&self) -> bool {
+        self.n_taken.load(Ordering::SeqCst) >= self.n_sent
+    }
+
+    /// Why there are no more answers.
     fn ended(&mut self) -> Failure {
-        let status = self.end();
-        Failure::Crashed {
-            how: status.map_or_else(|| "an unknown status".to_owned(), describe),
-            excerpt: self.tail().excerpt(),
+        let ending = self.end(PARTING);
+        let excerpt = self.tail().excerpt();
+        match ending {
+            Ending::Found(status) => Failure::Crashed {
+                how: describe(status),
+                excerpt,
+            },
+            Ending::Killed => Failure::Mute { excerpt },
         }
     }
 
     /// Ends it, and waits until everything that it has printed is read.
-    fn end(&mut self) -> Option<ExitStatus> {
+    fn end(&mut self, patience: Duration) -> Ending {
         // It may be ending by itself, with an exit code that says why.
         let asked = Instant::now();
         let mut status = self.child.try_wait().ok().flatten();
-        while status.is_none() && asked.elapsed() < LOOK {
+        while status.is_none() && asked.elapsed() < patience {
             thread::yield_now();
             status = self.child.try_wait().ok().flatten();
         }
         self.group.kill();
-        let status = status.or_else(|| self.child.wait().ok());
+        if status.is_none() {
+            // Reaped, so that it is no zombie as long as the agent runs.
+            let _ = self.child.wait();
+        }
         self.group.end_stragglers();
         for reader in self.readers.drain(..) {
             // A reader ends with its pipe, and has nothing to say.
             let _ = reader.join();
         }
-        status
+        status.map_or(Ending::Killed, Ending::Found)
     }
+}
+
+/// How a child was when it was to be ended.
+enum Ending {
+    /// It had ended.
+    Found(ExitStatus),
+    /// It lived.
+    Killed,
 }
 
 impl Drop for Child {
@@ -251,6 +288,19 @@ fn read(line: &str, id: u64) -> Result<Option<Answer>, Failure> {
         kind: serde_json::from_value(kind).map_err(|_| wrong())?,
         detail: detail.unwrap_or_default().to_owned(),
     })))
+}
+
+fn write_lines(mut pipe: ChildStdin, lines: &Receiver<String>, n_taken: &AtomicU64) {
+    for line in lines {
+        if pipe
+            .write_all(line.as_bytes())
+            .and_then(|()| pipe.flush())
+            .is_err()
+        {
+            return;
+        }
+        n_taken.fetch_add(1, Ordering::SeqCst);
+    }
 }
 
 fn read_answers(pipe: impl Read, sender: &SyncSender<String>) {

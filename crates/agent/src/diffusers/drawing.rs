@@ -6,12 +6,14 @@ use candle_core::Tensor;
 use diffusion::{
     base::{Facts, Outline},
     device::HOST,
-    lora::Weighted,
+    embeddings::Embeddings,
+    lora::{self, Weighted},
     networks::{Encoder, NetworkError, Networks},
     text_encoder::EncodedText,
-    tokenizer::CHUNK,
+    tokenizer::{CHUNK, FIRST_OWN},
     unet::Conditioning,
 };
+use prompt::OwnWord;
 use serde_json::{Value, json};
 
 use super::{Failure, child::Cancelled, engine::Engine};
@@ -20,6 +22,8 @@ use super::{Failure, child::Cancelled, engine::Engine};
 pub struct Drawing<'a> {
     engine: &'a mut Engine,
     outline: &'a Outline,
+    /// Words that the LoRAs bring along.
+    embeddings: Embeddings,
     is_cancelled: Cancelled<'a>,
 }
 
@@ -34,11 +38,14 @@ impl Engine {
         loras: impl IntoIterator<Item = Weighted<'l>>,
         is_cancelled: Cancelled<'a>,
     ) -> Result<Drawing<'a>, Failure> {
+        let loras: Vec<Weighted> = loras.into_iter().collect();
+        let embeddings = lora::embeddings(outline.layers(), loras.iter().copied())?;
         let outcome = self.get_ready(outline, loras, is_cancelled);
         self.heed(outcome)?;
         Ok(Drawing {
             engine: self,
             outline,
+            embeddings,
             is_cancelled,
         })
     }
@@ -82,16 +89,24 @@ impl Networks for Drawing<'_> {
         self.outline.facts()
     }
 
+    fn words(&self) -> &[OwnWord] {
+        self.embeddings.words()
+    }
+
     fn encode(&mut self, encoder: Encoder, chunks: &[[u32; CHUNK]]) -> Result<EncodedText, NetworkError> {
-        let part = match encoder {
-            Encoder::First => "text_encoder",
-            Encoder::Second => "text_encoder_2",
+        let (part, own) = match encoder {
+            Encoder::First => ("text_encoder", self.embeddings.first()),
+            Encoder::Second => ("text_encoder_2", self.embeddings.second()),
         };
+        // Only if the prompt uses one of the words.
+        let is_used = chunks.as_flattened().iter().any(|id| *id >= FIRST_OWN);
+        let own = own.filter(|_| is_used).map(Tensor::contiguous).transpose()?;
+        let given: HashMap<&str, Tensor> = own.into_iter().map(|own| ("own", own)).collect();
         let chunks: Vec<&[u32]> = chunks.iter().map(<[u32; CHUNK]>::as_slice).collect();
-        let request = json!({ "part": part, "ids": chunks });
+        let request = json!({ "part": part, "ids": chunks, "own": is_used });
         let wanted = ["hidden", "pooled"];
         let mut said = self
-            .ask(("encode", "encode the prompt"), request, HashMap::new(), &wanted)?
+            .ask(("encode", "encode the prompt"), request, given, &wanted)?
             .into_iter();
         let hidden = said.next().ok_or_else(nothing)?;
         Ok(EncodedText {

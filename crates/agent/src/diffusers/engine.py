@@ -5,10 +5,14 @@ add to which weight come from the agent. Each line on stdin is a request, each l
 tensors are in safetensors files that a request names. It ends when stdin does, in the middle of a step too.
 """
 
+import sys
+
+# Modules are looked for where Python is installed, and not in the working folder (`PYTHONSAFEPATH` needs Python 3.11).
+sys.path[:] = [folder for folder in sys.path if folder]
+
 import json
 import os
 import queue
-import sys
 import threading
 
 END_TOKEN = 49407
@@ -193,7 +197,17 @@ class Engine:
         """Hidden states of the last layer but one, and the projection at the first end token."""
         network = self.here(request["part"])
         ids = self.torch.tensor(request["ids"], device=self.device)
-        said = network(ids, output_hidden_states=True)
+        table = network.text_model.embeddings.token_embedding
+        weight = table.weight
+        if request["own"]:
+            # Tokens behind CLIP's are words that LoRAs bring along.
+            own = self.read(request, weight.dtype)["own"]
+            both = self.torch.cat([weight[: END_TOKEN + 1], own])
+            table.weight = self.torch.nn.Parameter(both, requires_grad=False)
+        try:
+            said = network(ids, output_hidden_states=True)
+        finally:
+            table.weight = weight
         self.write(request, hidden=said.hidden_states[-2], pooled=said.text_embeds)
         self.make_room(request, request["part"])
         return {}

@@ -14,7 +14,7 @@ use super::{
     child::{Cancelled, Child, Kind, Refusal},
     handed::{Batch, load_request},
 };
-use crate::kohya::failure::Excerpt;
+use crate::tail::Excerpt;
 
 /// The oldest packages that will do: those of the image for rented machines, with which it is tested.
 const NEEDED: [(&str, &str); 3] = [("torch", "2.6"), ("diffusers", "0.32"), ("transformers", "4.54")];
@@ -130,7 +130,15 @@ impl Engine {
     /// # Errors
     /// If it does not start, or lacks packages.
     pub fn hello(&mut self) -> Result<Hello, Failure> {
-        self.running(&|| false).map(|running| running.hello.clone())
+        self.greet(&|| false)
+    }
+
+    /// The same, for somebody who may not want to wait any more.
+    ///
+    /// # Errors
+    /// If it does not start, or lacks packages.
+    pub fn greet(&mut self, is_cancelled: Cancelled) -> Result<Hello, Failure> {
+        self.running(is_cancelled).map(|running| running.hello.clone())
     }
 
     /// Ends the child, which gives its memory back.
@@ -209,7 +217,13 @@ impl Engine {
     pub(super) fn heed<T>(&mut self, outcome: Result<T, Failure>) -> Result<T, Failure> {
         let is_of_use = match &outcome {
             Err(Failure::Answer { .. }) => false,
-            Err(Failure::Crashed { .. } | Failure::Hung { .. } | Failure::Cancelled) => {
+            Err(
+                Failure::Crashed { .. }
+                | Failure::Mute { .. }
+                | Failure::Deaf { .. }
+                | Failure::Hung { .. }
+                | Failure::Cancelled,
+            ) => {
                 let running = self.running.as_mut();
                 running.is_some_and(|running| running.child.is_well())
             }

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use diffusion::{base::OutlineError, lora::LoraError};
 
-use crate::kohya::failure::Excerpt;
+use crate::tail::Excerpt;
 
 /// Failures of a picture with diffusers.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +88,22 @@ pub enum Failure {
     Crashed {
         /// `exit code 1`, `signal 9`.
         how: String,
+        /// The last output.
+        excerpt: Excerpt,
+    },
+    /// It lives, and its output has ended.
+    #[error(
+        "diffusers runs on but gives no more answers: its standard output was closed, or holds something else; it was ended{excerpt}"
+    )]
+    Mute {
+        /// The last output.
+        excerpt: Excerpt,
+    },
+    /// It does not read.
+    #[error("diffusers did not read a request for {} s, and was ended{excerpt}", .after.as_secs())]
+    Deaf {
+        /// The duration.
+        after: Duration,
         /// The last output.
         excerpt: Excerpt,
     },

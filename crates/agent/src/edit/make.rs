@@ -14,8 +14,7 @@ use diffusion::{
             Context, EditError, Edited, Source, Storage,
             apply::Applied,
             blocks::BlockWeights,
-            convert::{self, Names},
-            extract,
+            convert, extract,
             keep::{Energy, Keep},
             merge::{self, Method, Projection, Weighted},
             open_base, resize, weigh,
@@ -135,14 +134,14 @@ fn lora(inputs: &Inputs, edited: Edited) -> Result<Output, String> {
     })
 }
 
-fn converted(inputs: &Inputs, source: &Source, to: LoraNames) -> Result<Output, String> {
-    let (names, suffix) = match to {
-        LoraNames::Kohya => (Names::Kohya, "kohya"),
-        LoraNames::Diffusers => (Names::Diffusers, "diffusers"),
-        LoraNames::Peft => (Names::Peft, "peft"),
+fn converted(inputs: &Inputs, source: &Source, names: LoraNames) -> Result<Output, String> {
+    let suffix = match names {
+        LoraNames::Kohya => "kohya",
+        LoraNames::Diffusers => "diffusers",
+        LoraNames::Peft => "peft",
     };
     let stem = format!("{}-{suffix}", plain(&inputs.name));
-    if names != Names::Peft {
+    if names != LoraNames::Peft {
         let file = convert::convert(source, names).map_err(|err| told(&err))?.file;
         let path = inputs.folder.join("result.safetensors");
         let (done, notes) = (done(&file), file.notes);

@@ -1,7 +1,6 @@
 //! Names for the ways in which sd-scripts fails, with the relevant lines.
 
 use std::{
-    collections::VecDeque,
     path::{Path, PathBuf},
     process::ExitStatus,
     time::Duration,
@@ -11,13 +10,9 @@ use std::os::unix::process::ExitStatusExt as _;
 
 use protocol::problem::chain;
 
-use super::{checkpoint::CheckpointError, log::Stream};
+use super::checkpoint::CheckpointError;
 use crate::disk_fault;
-
-/// Lines of its output that are kept to tell why it failed.
-const N_KEPT: usize = 200;
-/// Lines of them that a person is shown.
-const N_SHOWN: usize = 12;
+pub use crate::tail::{Excerpt, Tail};
 
 /// Failures of a training with sd-scripts.
 #[derive(Debug, thiserror::Error)]
@@ -113,68 +108,6 @@ impl Failure {
     }
 }
 
-/// The relevant output lines.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Excerpt(Vec<String>);
-
-impl std::fmt::Display for Excerpt {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.0.is_empty() {
-            return Ok(());
-        }
-        write!(f, "; its output:")?;
-        self.0.iter().try_for_each(|line| write!(f, "\n{line}"))
-    }
-}
-
-/// The last lines of a run's output.
-#[derive(Debug, Default)]
-pub struct Tail(VecDeque<(Stream, String)>);
-
-impl Tail {
-    /// Takes the next line.
-    pub fn push(&mut self, stream: Stream, line: String) {
-        if self.0.len() == N_KEPT {
-            self.0.pop_front();
-        }
-        self.0.push_back((stream, line));
-    }
-
-    /// The last traceback with its error, or else the last lines: of the stream for errors, if it said anything. A
-    /// traceback's first line may be lost behind a progress bar. The streams arrive in any order, so only one counts.
-    pub(crate) fn excerpt(&self) -> Excerpt {
-        let traceback = self
-            .0
-            .iter()
-            .rposition(|(_, line)| line.starts_with("Traceback "));
-        let has_errors = self.0.iter().any(|(stream, _)| *stream == Stream::Err);
-        let of = match traceback {
-            Some(at) => Some(self.0[at].0),
-            None => has_errors.then_some(Stream::Err),
-        };
-        let lines = self.0.iter().skip(traceback.unwrap_or(0));
-        let lines: Vec<&String> = lines
-            .filter(|(stream, line)| of.is_none_or(|of| of == *stream) && !is_mark(line))
-            .map(|(_, line)| line)
-            .collect();
-        let shown = lines.iter().rev().take(N_SHOWN).rev();
-        Excerpt(shown.map(|line| line.chars().take(300).collect()).collect())
-    }
-
-    fn find<T>(&self, look: impl Fn(&str) -> Option<T>) -> Option<T> {
-        self.0.iter().rev().find_map(|(_, line)| look(line))
-    }
-
-    fn has(&self, text: &str) -> bool {
-        self.0.iter().any(|(_, line)| line.contains(text))
-    }
-}
-
-/// Whether a line only points at a place in the line above it, as tracebacks do since Python 3.11.
-fn is_mark(line: &str) -> bool {
-    line.chars().all(|character| "^~ ".contains(character))
-}
-
 /// What is known about a run when it ends.
 #[derive(Debug, Default)]
 pub struct Seen {
@@ -202,7 +135,7 @@ pub fn diagnose(status: ExitStatus, seen: &Seen, tokenizers: &Path) -> Option<Fa
     }
     if seen.no_data {
         let line = tail.find(|line| line.starts_with("ignore subset").then(|| line.to_owned()));
-        return Some(Failure::NoPictures(Excerpt(line.into_iter().collect())));
+        return Some(Failure::NoPictures(Excerpt::of(line)));
     }
     if status.success() {
         return (!seen.model_saved).then(|| Failure::Unfinished {

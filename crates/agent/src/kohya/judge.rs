@@ -1,25 +1,32 @@
 //! Evaluates the file that sd-scripts wrote, in the same way as files of the native engine.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::atomic::AtomicBool};
 
 use protocol::{agent::Report, problem::chain};
 use tokio::sync::mpsc;
 use trainer::{
-    evaluate::{Subject, inspect},
+    evaluate::{self, Subject, inspect},
     train::{TrainEvent, Trained, judge_on_cpu},
 };
 
-use super::{failure::Failure, header};
+use super::{
+    Kohya, Precision,
+    failure::Failure,
+    header,
+    painter::{self, Painter},
+};
 use crate::job::Job;
 
-/// Evaluates a LoRA file; takes as long as rendering three pictures on this machine's CPU.
+/// Evaluates a LoRA file. The pictures are drawn by diffusers on the GPU that has trained, if it can, or else on this
+/// machine's CPU, which measures the losses too.
 ///
 /// # Errors
 /// If the file is incomplete, not finite or zero, or the evaluation itself fails.
 pub(super) fn judged(
-    job: &Job,
+    (job, kohya): (&Job, &Kohya),
     lora: PathBuf,
     events: &mpsc::UnboundedSender<TrainEvent>,
+    is_dropped: &AtomicBool,
 ) -> Result<Trained, Failure> {
     let mut tell = |event| drop(events.send(event));
     let broken = |err: &dyn std::error::Error| Failure::BrokenFile(chain(err));
@@ -32,7 +39,20 @@ pub(super) fn judged(
         return Err(Failure::BrokenFile(check.detail.clone()));
     }
     let metadata = header::metadata(&lora).map_err(|err| broken(&err))?;
-    let judged = job.train_job(&base, None, |job| judge_on_cpu(job, &lora, &mut tell));
+    let mut painter = None;
+    // What trains on the processor has no GPU to draw on.
+    if kohya.precision != Precision::Full {
+        match Painter::start(&kohya.diffusers, (job, &lora), events, is_dropped) {
+            Ok(started) => painter = Some(started),
+            Err(why) => tell(TrainEvent::Report(painter::instead(&why))),
+        }
+    }
+    let judged = job.train_job(&base, None, |job| {
+        let painter = painter
+            .as_mut()
+            .map(|painter| painter as &mut dyn evaluate::Painter);
+        judge_on_cpu(job, (&lora, painter), &mut tell)
+    });
     let judged = judged.map_err(|err| Failure::Machine(chain(&err)))?;
     tell(TrainEvent::Report(Report::Validated {
         verdict: judged.verdict.clone(),

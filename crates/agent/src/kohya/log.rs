@@ -5,14 +5,7 @@
 //! moves the cursor. The engine asks for plain lines, but a reader that needs them would be deaf where they are
 //! refused.
 
-/// Which of its streams said something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stream {
-    /// Standard output.
-    Out,
-    /// Standard error.
-    Err,
-}
+pub use crate::tail::Stream;
 
 /// One thing that sd-scripts said.
 #[derive(Debug, Clone, PartialEq)]

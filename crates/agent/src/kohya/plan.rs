@@ -9,12 +9,13 @@ mod refusal;
 
 use std::path::{Path, PathBuf};
 
-use dataset::{buckets::BucketLimits, caption::rules::CaptionRules};
+use dataset::{buckets::BucketLimits, caption::rules::CaptionRules, epoch::Epoch};
 use protocol::{
     base::Prediction,
     dataset::{Manifest, ManifestItem, Split},
     foreign::sd_scripts,
     generation::Sampler,
+    parameters::{Interpolation, Words as _, bucket_sides},
     recipe::{Parameters, Recipe},
     sample::{Sample, SamplePrompt},
 };
@@ -72,7 +73,11 @@ impl Memory {
         match self {
             Self::Planned if parameters.batch_size > 1 => Some(Self::SmallerBatches),
             // sd-scripts takes 8 bits only with mixed precision.
-            Self::Planned | Self::SmallerBatches if precision != Precision::Full => Some(Self::EightBitUnet),
+            Self::Planned | Self::SmallerBatches
+                if precision != Precision::Full && !parameters.eight_bit_base =>
+            {
+                Some(Self::EightBitUnet)
+            }
             _ => None,
         }
     }
@@ -163,8 +168,10 @@ pub struct Plan {
     pub sample_prompts: Vec<Sample>,
     /// Steps that were done before; sd-scripts counts, and names its files, from there.
     pub n_before: u32,
-    /// The module of Python that its optimizer needs beside those that sd-scripts always needs.
-    pub module: Option<&'static str>,
+    /// The modules of Python that its optimizer needs beside those that sd-scripts always needs.
+    pub modules: &'static [&'static str],
+    /// Steps of the training from one checkpoint to the next; 0 if it has only the last.
+    pub(super) checkpoint_every: u32,
     /// Whether samples are rendered before the first step.
     pub(super) samples_first: bool,
     /// Steps of the training from one sample to the next; 0 if it has none by itself.
@@ -213,7 +220,8 @@ impl Plan {
         let sample_prompts = sample_prompts(request, &pictures);
         let n_before = request.resume.map_or(0, |resume| resume.step);
         let p = request.recipe.parameters();
-        let sample_every = p.sample_every_n_steps;
+        let per_epoch = Epoch::of(&request.manifest.items, p).n_steps;
+        let sample_every = p.sample_every(per_epoch);
         // Files of the run that it goes on from have the same names, and stay.
         let own = |name: &str| match n_before {
             0 => folder.join(name),
@@ -231,7 +239,8 @@ impl Plan {
             logs: own("logs"),
             sample_prompts,
             n_before,
-            module: sd_scripts::module(p),
+            modules: sd_scripts::modules(p),
+            checkpoint_every: p.checkpoint_every(per_epoch),
             samples_first: p.sample_at_start && n_before == 0,
             sample_every,
             looks_every: looks_every(sample_every, n_before),
@@ -285,8 +294,7 @@ fn looks_every(sample_every: u32, n_before: u32) -> u32 {
 
 /// The sides that buckets may have: those of the native engine. sd-scripts' own limit of 1024 leaves no wide ones.
 fn limits(request: &Request<'_>) -> BucketLimits {
-    let p = request.recipe.parameters();
-    BucketLimits::new(p.resolution, p.bucket_step)
+    BucketLimits::of(request.recipe.parameters())
 }
 
 fn pictures(request: &Request<'_>) -> Vec<Picture> {
@@ -331,6 +339,16 @@ fn content_key(request: &Request<'_>, pictures: &[Picture]) -> String {
         "{} {} {} {} {}\n",
         p.resolution, p.bucket_step, p.max_tokens, p.seed, request.base_hash
     ));
+    let (min_side, max_side) = p.bucket_sides();
+    if (min_side, max_side) != bucket_sides(p.resolution, p.bucket_step) {
+        hasher.update(format!("sides {min_side} {max_side}\n"));
+    }
+    if p.bucket_no_upscale {
+        hasher.update("not enlarged\n");
+    }
+    if p.resize_interpolation != Interpolation::Auto {
+        hasher.update(format!("interpolation {}\n", p.resize_interpolation.word()));
+    }
     if p.weighted_captions {
         hasher.update("emphasis\n");
     }

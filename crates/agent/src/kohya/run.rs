@@ -10,7 +10,10 @@
 mod child;
 mod watch;
 
-use std::path::{Path, PathBuf};
+use std::{
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
 
 use protocol::{
     agent::{Directive, Report},
@@ -24,7 +27,7 @@ use trainer::{
 
 use self::watch::{Watch, Watched};
 use super::{
-    Kohya,
+    Kohya, Precision,
     base::Located,
     checkpoint::{Resumed, unpack},
     failure::{Excerpt, Failure},
@@ -33,7 +36,7 @@ use super::{
     judge::judged,
     plan::{Memory, Plan, Request, Resume},
 };
-use crate::job::Job;
+use crate::{gpu::Hold, job::Job, thread};
 
 /// Trains a job with sd-scripts, from the pictures to the evaluated file.
 ///
@@ -119,16 +122,22 @@ pub async fn run(
         plan.map_err(|err| Failure::Machine(format!("sd-scripts cannot train this recipe: {err}")))
     };
     let mut plan = plan_for(Memory::Planned, resumed.as_ref())?;
+    // Kept to the end: the verdict's pictures are drawn there too.
+    let _gpu = match take_gpu(&kohya, &tell, &mut orders).await {
+        ControlFlow::Continue(hold) => hold,
+        ControlFlow::Break(ended) => return Ok(ended),
+    };
     if let Some(last) = resumed
         .as_ref()
         .filter(|resumed| resumed.step == job.recipe.parameters().n_steps)
     {
         // It was interrupted between its last step and the evaluation.
-        return finish(job, last.lora.clone(), &tell, &mut orders).await;
+        return finish((job, kohya), last.lora.clone(), &tell, &mut orders).await;
     }
-    if let Some(module) = plan.module
-        && child::is_absent(module, &kohya).await
-    {
+    for module in plan.modules {
+        if !child::is_absent(module, &kohya).await {
+            continue;
+        }
         let python = kohya.python.display();
         return Err(Failure::Machine(format!(
             "this recipe's optimizer needs the Python module `{module}`, which `{python}` lacks: install it there, or \
@@ -167,12 +176,49 @@ pub async fn run(
         }
     }
     let written = plan.output.join(format!("{}.safetensors", job.recipe.name()));
-    finish(job, written, &tell, &mut orders).await
+    finish((job, kohya), written, &tell, &mut orders).await
+}
+
+/// Takes the GPU, as soon as what is being drawn there is done; nothing if it trains on the processor.
+async fn take_gpu(
+    kohya: &Kohya,
+    tell: &Teller,
+    orders: &mut mpsc::UnboundedReceiver<Directive>,
+) -> ControlFlow<Ended, Option<Hold>> {
+    if kohya.precision == Precision::Full {
+        return ControlFlow::Continue(None);
+    }
+    let hold = match kohya.gpu.want() {
+        Ok(hold) => hold,
+        Err(err) => {
+            let message =
+                format!("pictures may be drawn on the GPU meanwhile, since it could not be locked: {err}");
+            tell.log(LogLevel::Warning, message);
+            return ControlFlow::Continue(None);
+        }
+    };
+    if kohya.gpu.is_drawn_on() {
+        tell.report(Report::Stage {
+            name: "waiting for the picture that is being drawn on this GPU".into(),
+            done: 0,
+            total: 0,
+        });
+    }
+    loop {
+        tokio::select! {
+            () = kohya.gpu.until_undrawn() => return ControlFlow::Continue(Some(hold)),
+            order = orders.recv() => match order {
+                Some(Directive::Cancel) | None => return ControlFlow::Break(Ended::Cancelled),
+                Some(Directive::Stop) => return ControlFlow::Break(Ended::Stopped),
+                Some(Directive::Checkpoint | Directive::Sample) => {}
+            },
+        }
+    }
 }
 
 /// Takes the LoRA out of sd-scripts' folder and judges it.
 async fn finish(
-    job: Job,
+    (job, kohya): (Job, Kohya),
     written: PathBuf,
     tell: &Teller,
     orders: &mut mpsc::UnboundedReceiver<Directive>,
@@ -188,11 +234,12 @@ async fn finish(
     std::fs::rename(&written, &lora).map_err(on_disk(&lora))?;
     tell.report(Report::Finalizing);
     let events = tell.0.clone();
-    let mut judging = tokio::task::spawn_blocking(move || judged(&job, lora, &events));
+    let judging = thread::apart(move |is_dropped| judged((&job, &kohya), lora, &events, is_dropped));
+    let mut judging = std::pin::pin!(judging);
     loop {
         tokio::select! {
             judged = &mut judging => {
-                let trained = judged.map_err(|err| Failure::Machine(format!("the evaluation panicked: {err}")))??;
+                let trained = judged.map_err(|panic| Failure::Machine(format!("the evaluation panicked: {panic}")))??;
                 return Ok(Ended::Completed(Box::new(trained)));
             }
             order = orders.recv() => match order {

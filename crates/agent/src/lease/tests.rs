@@ -84,3 +84,47 @@ async fn a_lost_lease_is_told() {
         .unwrap();
     assert!(matches!(lease.close().await, Err(ClientError::LeaseLost)));
 }
+
+#[tokio::test]
+async fn an_outage_gathers_no_previews() {
+    // The first two requests are lost.
+    let server = FakeServer::start(|n, request| match n {
+        0 | 1 => (503, Vec::new()),
+        _ => reply(numbers(request).last().copied().unwrap_or(0), json!([])),
+    })
+    .await;
+    let (lease, _orders) = Lease::hold(server.client(), &assignment());
+    for step in 1..=60 {
+        let preview = protocol::generation::Preview {
+            step,
+            n_steps: 60,
+            png: "iVBORw0KGgo".to_owned(),
+        };
+        lease.reporter().report(Report::Preview { preview });
+    }
+    tokio::time::timeout(DEADLINE, lease.close())
+        .await
+        .unwrap()
+        .unwrap();
+    let requests = server.requests();
+    let mut shown = Vec::new();
+    for request in &requests {
+        let body = request.json();
+        let events = body["events"].as_array().unwrap();
+        let is_preview = |event: &&Value| event["report"]["type"] == "preview";
+        let previews: Vec<&Value> = events.iter().filter(is_preview).collect();
+        assert!(previews.len() <= 1, "{previews:?}");
+        shown.extend(
+            previews
+                .iter()
+                .map(|event| event["report"]["preview"]["step"].clone()),
+        );
+    }
+    assert_eq!(shown.last(), Some(&json!(60)));
+    let n_events: u64 = requests
+        .iter()
+        .filter_map(|request| numbers(request).last().copied())
+        .max()
+        .unwrap();
+    assert_eq!(n_events, 60, "each is numbered, and acknowledged");
+}

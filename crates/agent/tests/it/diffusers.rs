@@ -147,6 +147,15 @@ impl Stage {
         candle_core::safetensors::save(&tensors, &path).unwrap();
         Lora::open(&path).unwrap()
     }
+
+    /// A text embedding of two vectors by itself.
+    fn embedding(&self, word: &str) -> Lora {
+        let path = self.folder.path().join(format!("{word}.safetensors"));
+        let vectors = |width| tensor(vec![0.5; 2 * width], [2, width]).unwrap();
+        let tensors = HashMap::from([("clip_l", vectors(32)), ("clip_g", vectors(64))]);
+        candle_core::safetensors::save(&tensors, &path).unwrap();
+        Lora::open(&path).unwrap()
+    }
 }
 
 fn read_log(path: &Path) -> Vec<Value> {
@@ -219,6 +228,27 @@ fn the_program_itself_names_what_its_python_lacks() {
     );
 }
 
+/// Whatever lies in the folder that it is started in, with every version of Python.
+#[test]
+fn the_program_itself_takes_no_modules_from_the_working_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let python = folder.path().join("python");
+    let here = folder.path().display();
+    let script = format!("#!/bin/sh\nunset PYTHONPATH\ncd '{here}'\nexec python3 -S \"$@\"\n");
+    fs::write(&python, script).unwrap();
+    fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).unwrap();
+    for module in ["json", "queue", "threading", "diffusers"] {
+        let marked = format!("open({module:?} + '.taken', 'w')\nraise SystemExit(9)\n");
+        fs::write(folder.path().join(format!("{module}.py")), marked).unwrap();
+    }
+    let mut engine = Engine::new(Diffusers::new(python)).unwrap();
+    let error = chain(&engine.hello().unwrap_err());
+    says(&error, &["lacks a package: No module named 'diffusers'"]);
+    let files = fs::read_dir(folder.path()).unwrap();
+    let mut names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    assert!(!names.any(|name| name.ends_with(".taken")));
+}
+
 #[test]
 fn the_base_model_stays_loaded_between_pictures() {
     let mut stage = Stage::new(json!({}));
@@ -233,6 +263,33 @@ fn the_base_model_stays_loaded_between_pictures() {
     assert_eq!(stage.draw(&[]), Ok((64, 64)));
     assert_eq!((stage.n_asked("hello"), stage.n_asked("load")), (1, 1));
     assert_eq!(stage.living(), stage.processes());
+}
+
+#[test]
+fn the_vectors_of_a_word_are_handed_over_where_the_prompt_uses_it() {
+    let mut stage = Stage::new(json!({}));
+    let (used, unused) = (stage.embedding("portrait"), stage.embedding("zora"));
+    let weighted = |lora| Weighted {
+        lora,
+        weight: 1.0,
+        partial: false,
+    };
+    for (loras, is_used) in [
+        (vec![&used], true),
+        (vec![&unused], false),
+        (vec![&unused, &used], true),
+    ] {
+        let n_before = stage.log().len();
+        let loras: Vec<Weighted> = loras.into_iter().map(weighted).collect();
+        assert_eq!(stage.draw(&loras), Ok((64, 64)));
+        let log = stage.log();
+        let encoded = log[n_before..].iter().filter(|request| request["op"] == "encode");
+        let own: Vec<&Value> = encoded.map(|request| &request["own"]).collect();
+        assert_eq!(own, [&Value::from(is_used); 2]);
+    }
+    let again = stage.embedding("PORTRAIT");
+    let error = stage.draw(&[weighted(&used), weighted(&again)]).unwrap_err();
+    says(&error, &["both have a text embedding for `PORTRAIT`"]);
 }
 
 #[test]
@@ -384,6 +441,29 @@ fn a_child_that_does_not_answer_is_killed() {
         &["gave no answer for 20 s", "was ended"],
     );
     assert_eq!(stage.n_asked("predict"), 1);
+    assert!(stage.living().is_empty());
+}
+
+#[test]
+fn a_child_that_closes_its_output_and_lives_is_named_as_what_it_is() {
+    let mut stage = Stage::new(json!({ "encode": [{ "closes": true }] }));
+    let error = stage.draw(&[]).unwrap_err();
+    says(&error, &["runs on but gives no more answers", "was ended"]);
+    assert!(!error.contains("signal 9"), "{error}");
+    assert!(stage.living().is_empty());
+}
+
+#[test]
+fn a_child_that_does_not_read_is_killed() {
+    // What loads tiny-xl is larger than a pipe.
+    let mut stage = Stage::with(json!({ "hello": [{ "stops": true }] }), |settings| {
+        settings.heed = Duration::from_secs(1);
+    });
+    stage.engine.hello().unwrap();
+    says(
+        &stage.draw(&[]).unwrap_err(),
+        &["did not read a request for 1 s", "was ended"],
+    );
     assert!(stage.living().is_empty());
 }
 

@@ -2,7 +2,7 @@
 
 mod stage;
 
-use agent::engine::Ended;
+use agent::{engine::Ended, kohya::Precision};
 use protocol::{
     agent::{ArtifactKind, Directive},
     event::LogLevel,
@@ -38,6 +38,85 @@ async fn a_good_run_ends_with_a_judged_file() {
     assert!(told.wrote.contains(&sample), "{told:?}");
     assert!(told.stages.contains(&"caching latents".to_owned()));
     assert!(!stage.child_lives());
+}
+
+#[tokio::test]
+async fn diffusers_draws_the_verdict_on_the_gpu_that_trained() {
+    let mut stage = Stage::new(|_| ());
+    stage.precision = Precision::Bf16;
+    stage.diffusers("{}");
+    stage.plays([stage.good_run()]);
+    let told = stage.run(|_| None).await;
+    let Ok(Ended::Completed(trained)) = &told.ended else {
+        panic!("{told:?}")
+    };
+    // The base is loaded once; the LoRA is applied at weight 0 and at weight 1.
+    assert_eq!(stage.n_asked_of_diffusers("load"), 1);
+    assert_eq!(stage.n_asked_of_diffusers("decode"), 3);
+    // The stand-in's pictures are gray, and brighter with a LoRA.
+    assert!(trained.verdict.picture_change.unwrap() > 10.0, "{trained:?}");
+    let after = std::fs::read(trained.after.as_ref().unwrap()).unwrap();
+    let program = b"with diffusers 0.32.1, torch 2.8.0";
+    assert!(after.windows(program.len()).any(|bytes| bytes == program));
+    assert!(
+        !told.logs.iter().any(|(_, line)| line.contains("diffusers")),
+        "{told:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_processor_draws_the_verdict_where_diffusers_cannot_and_says_why() {
+    for (plan, why) in [
+        (r#"{ "load": [{ "exit": 7 }] }"#, "exit code 7"),
+        (
+            r#"{ "hello": [{ "answers": { "error": "missing_module", "detail": "No module named 'x'" } }] }"#,
+            "'x'",
+        ),
+    ] {
+        let mut stage = Stage::new(|_| ());
+        stage.precision = Precision::Bf16;
+        stage.diffusers(plan);
+        stage.plays([stage.good_run()]);
+        let told = stage.run(|_| None).await;
+        let Ok(Ended::Completed(trained)) = &told.ended else {
+            panic!("{told:?}")
+        };
+        assert!(trained.before.as_ref().unwrap().exists());
+        assert_eq!(stage.n_asked_of_diffusers("decode"), 0);
+        let said = |(level, line): &(LogLevel, String)| {
+            *level == LogLevel::Warning
+                && line.contains("the processor renders the pictures of the verdict")
+                && line.contains(why)
+        };
+        assert!(told.logs.iter().any(said), "{:?}", told.logs);
+    }
+}
+
+#[tokio::test]
+async fn a_training_waits_for_the_picture_on_its_gpu_and_then_goes_first() {
+    let mut stage = Stage::new(|_| ());
+    stage.precision = Precision::Bf16;
+    stage.diffusers("{}");
+    stage.plays([stage.good_run()]);
+    let gpu = stage.gpu();
+    let mut drawing = gpu.draw().unwrap();
+    let waits = "waiting for the picture that is being drawn on this GPU";
+    let mut n_steps_while_drawn = 0;
+    let told = stage
+        .run(|told| {
+            if drawing.is_some() {
+                n_steps_while_drawn += told.metrics.len();
+                assert!(gpu.draw().unwrap().is_none() || told.stages.len() < 2, "{told:?}");
+            }
+            if told.stages.iter().any(|stage| stage == waits) {
+                drawing = None;
+            }
+            None
+        })
+        .await;
+    assert!(matches!(told.ended, Ok(Ended::Completed(_))), "{told:?}");
+    assert_eq!(n_steps_while_drawn, 0);
+    assert!(drawing.is_none() && !gpu.is_wanted());
 }
 
 #[tokio::test]
@@ -197,7 +276,7 @@ async fn a_checkpoint_that_is_none_is_refused() {
 #[tokio::test]
 async fn a_gpu_that_is_not_seen_ends_it_at_once() {
     let mut stage = Stage::new(|_| ());
-    stage.precision = agent::kohya::Precision::Bf16;
+    stage.precision = Precision::Bf16;
     stage.plays([Run {
         out: Some(stage.file("out", "accelerator device: cpu\n")),
         stays: true,
@@ -336,6 +415,16 @@ async fn a_module_that_only_an_optimizer_needs_is_missed_before_anything_is_load
     stage.python = stage.python_without_modules();
     stage
         .fails_with("needs the Python module `bitsandbytes`, which")
+        .await;
+}
+
+/// sd-scripts loads another package beside that of the optimizer.
+#[tokio::test]
+async fn every_module_that_an_optimizer_needs_is_looked_for() {
+    let mut stage = Stage::new(|request| request.overrides.optimizer = Some(Optimizer::ProdigyScheduleFree));
+    stage.python = stage.python_without("schedulefree");
+    stage
+        .fails_with("needs the Python module `schedulefree`, which")
         .await;
 }
 

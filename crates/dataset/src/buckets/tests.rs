@@ -13,7 +13,8 @@ fn places_as_sd_scripts_does() {
             resolution: 1024,
             step: 64,
             min_side: 256,
-            max_side: 2048
+            max_side: 2048,
+            enlarges: true,
         }
     );
     for (original, bucket, resized) in [
@@ -26,6 +27,52 @@ fn places_as_sd_scripts_does() {
         assert_eq!(placement.resized, Size::new(resized.0, resized.1));
     }
     assert_eq!(buckets.place(Size::new(4000, 500)).bucket, Size::new(2048, 256));
+}
+
+/// Golden values seen in sd-scripts with `bucket_no_upscale` (resolution 1024², step 64).
+#[test]
+fn pictures_that_are_not_enlarged_are_placed_as_sd_scripts_does() {
+    let buckets = Buckets::within(BucketLimits {
+        enlarges: false,
+        ..BucketLimits::new(1024, 64)
+    });
+    for (original, bucket, resized) in [
+        ((800, 600), (768, 576), (800, 600)),
+        ((1000, 1001), (960, 960), (1000, 1001)),
+        ((4000, 500), (2560, 320), (2560, 320)),
+    ] {
+        let placement = buckets.place(Size::new(original.0, original.1));
+        assert_eq!(placement.bucket, Size::new(bucket.0, bucket.1));
+        assert_eq!(placement.resized, Size::new(resized.0, resized.1));
+    }
+    let tiny = buckets.place(Size::new(40, 100));
+    assert_eq!(
+        (tiny.bucket, tiny.resized),
+        (Size::new(64, 64), Size::new(64, 160))
+    );
+}
+
+#[test]
+fn limits_of_a_recipe_leave_out_sizes() {
+    let sizes = |min_side, max_side| {
+        let limits = BucketLimits {
+            min_side,
+            max_side,
+            ..BucketLimits::new(1024, 64)
+        };
+        Buckets::within(limits).sizes().to_vec()
+    };
+    assert_eq!(sizes(1024, 1024), [Size::new(1024, 1024)]);
+    // 25 buckets, none wider than high by more than what 1024 pixels allow.
+    let of_sd_scripts = sizes(256, 1024);
+    assert_eq!(of_sd_scripts.len(), 25);
+    assert!(
+        of_sd_scripts
+            .iter()
+            .all(|size| size.width.max(size.height) == 1024)
+    );
+    let narrow = sizes(768, 2048);
+    assert!(narrow.contains(&Size::new(1344, 768)) && !narrow.contains(&Size::new(1408, 704)));
 }
 
 #[test]
@@ -76,6 +123,12 @@ proptest! {
                 || placement.resized.height == placement.bucket.height,
             "only one axis is cropped: {placement:?}"
         );
+        let unenlarged = Buckets::within(BucketLimits { enlarges: false, ..limits }).place(Size::new(width, height));
+        prop_assert!(unenlarged.bucket.width.is_multiple_of(step) && unenlarged.bucket.height.is_multiple_of(step));
+        prop_assert!(unenlarged.resized.width >= unenlarged.bucket.width, "{unenlarged:?}");
+        prop_assert!(unenlarged.resized.height >= unenlarged.bucket.height, "{unenlarged:?}");
+        // Rounding to whole pixels aside.
+        prop_assert!(unenlarged.scale() <= 1.01 || width.min(height) < step, "{unenlarged:?}");
         // Placing a picture that was brought to its bucket changes nothing.
         prop_assert_eq!(buckets.place(placement.bucket).bucket, placement.bucket);
     }

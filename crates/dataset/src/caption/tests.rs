@@ -44,6 +44,7 @@ fn refuses_other_encodings_and_emptiness() {
     assert_eq!(decode(b"z\0o\0"), Err(CaptionError::Nul { position: 1 }));
     assert_eq!(decode(b" \r\n\t"), Err(CaptionError::Empty));
     assert_eq!(decode("\u{200b}".as_bytes()), Err(CaptionError::Empty));
+    assert_eq!(decode(b", ,\n,"), Err(CaptionError::Empty));
     assert_eq!(decode(&[b'a'; 65_537]), Err(CaptionError::TooLong(65_537)));
 }
 
@@ -54,6 +55,27 @@ fn strips_invisible_characters() {
         "zora, smiling",
         &["invisible characters removed from the caption"],
     );
+}
+
+#[test]
+fn keeps_joiners_that_join() {
+    for caption in ["👩\u{200d}🎨, smiling", "می\u{200c}خواهم"] {
+        check(caption.as_bytes(), caption, &[]);
+    }
+    assert_eq!(cleaned("zo\u{200d}ra \u{202e}evil"), "zora evil");
+}
+
+#[test]
+fn a_caption_is_cleaned_however_it_comes() {
+    for (raw, text) in [
+        ("\u{feff}zo\u{200b}ra", "zora"),
+        ("  zora \n\n smiling ", "zora\nsmiling"),
+        ("   ", ""),
+        (", , ,", ""),
+        ("\u{200b},", ""),
+    ] {
+        assert_eq!(cleaned(raw), text);
+    }
 }
 
 #[test]

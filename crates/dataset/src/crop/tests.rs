@@ -1,3 +1,5 @@
+use protocol::parameters::Words as _;
+
 use super::*;
 use crate::buckets::Buckets;
 
@@ -5,7 +7,8 @@ use crate::buckets::Buckets;
 fn maps_black_and_white_to_minus_one_and_one() {
     let mut picture = RgbImage::new(128, 128);
     picture.put_pixel(3, 2, image::Rgb([255, 0, 51]));
-    let crop = crop(&picture, &Buckets::new(128, 32).place(Size::new(128, 128)));
+    let placement = Buckets::new(128, 32).place(Size::new(128, 128));
+    let crop = crop(&picture, &placement, Interpolation::Auto);
     assert_eq!(crop.pixels.len(), 3 * 128 * 128);
     let at = |channel: usize| crop.pixels[channel * 128 * 128 + 2 * 128 + 3];
     assert_eq!((at(0), at(1)), (1.0, -1.0));
@@ -18,7 +21,7 @@ fn cuts_the_center_out_of_a_wide_picture() {
     // Three bands of color; the crop loses the outer parts of the first and the last alike.
     let picture = RgbImage::from_fn(1920, 1080, |x, _| image::Rgb([(x / 640 * 100) as u8; 3]));
     let placement = Buckets::new(1024, 64).place(Size::new(1920, 1080));
-    let crop = crop(&picture, &placement);
+    let crop = crop(&picture, &placement, Interpolation::Auto);
     assert_eq!(crop.size, Size::new(1344, 768));
     assert_eq!(
         crop.time_ids.to_array(),
@@ -33,7 +36,7 @@ fn cuts_the_center_out_of_a_wide_picture() {
 #[test]
 fn shrinking_averages_over_the_area() {
     let picture = RgbImage::from_fn(128, 128, |x, _| image::Rgb([if x % 2 == 0 { 0 } else { 200 }; 3]));
-    let small = resize(&picture, Size::new(64, 64));
+    let small = resize(&picture, Size::new(64, 64), Interpolation::Auto);
     assert!(small.pixels().all(|pixel| pixel[0] == 100));
 }
 
@@ -46,10 +49,39 @@ fn a_mask_is_cropped_like_its_picture_and_averaged() {
         bucket: Size::new(64, 64),
     };
     let alpha = image::GrayImage::from_fn(128, 64, |x, _| image::Luma([if x < 68 { 255 } else { 0 }]));
-    let mask = crop_mask(&alpha, &placement, 8);
+    let mask = crop_mask(&alpha, &placement, 8, Interpolation::Auto);
     assert_eq!(mask.len(), 64);
     // The edge is at 68 - 32 = 36: in the middle of the fifth square.
     for row in mask.chunks(8) {
         assert_eq!(row, [1.0, 1.0, 1.0, 1.0, 0.5, 0.0, 0.0, 0.0]);
+    }
+}
+
+/// A row of four pixels, half as wide and twice as wide.
+#[test]
+fn every_interpolation_is_what_its_name_says() {
+    let columns = [0, 40, 200, 240];
+    let picture = RgbImage::from_fn(4, 4, |x, _| image::Rgb([columns[x as usize]; 3]));
+    let row = |interpolation, side| -> Vec<u8> {
+        let resized = resize(&picture, Size::new(side, side), interpolation);
+        (0..side).map(|x| resized.get_pixel(x, 0)[0]).collect()
+    };
+    assert_eq!(row(Interpolation::Area, 2), [20, 220]);
+    assert_eq!(row(Interpolation::Auto, 2), row(Interpolation::Area, 2));
+    assert_eq!(row(Interpolation::Auto, 8), row(Interpolation::Lanczos, 8));
+    assert_eq!(row(Interpolation::Area, 8), row(Interpolation::Bilinear, 8));
+    // A quarter of the way between neighbors, and beyond the edge the edge.
+    assert_eq!(
+        row(Interpolation::Bilinear, 8),
+        [0, 10, 30, 80, 160, 210, 230, 240]
+    );
+    let nearest = row(Interpolation::Nearest, 8);
+    assert_eq!(nearest, [0, 0, 40, 40, 200, 200, 240, 240]);
+    // Cubic curves and Lanczos swing over an edge, each in its own way.
+    let cubic = row(Interpolation::Bicubic, 8);
+    assert!(cubic[2] < 30 && cubic[5] > 210, "{cubic:?}");
+    assert_ne!(cubic, row(Interpolation::Lanczos, 8));
+    for &interpolation in Interpolation::ALL {
+        assert_eq!(row(interpolation, 4), columns, "{interpolation:?}");
     }
 }

@@ -150,12 +150,17 @@ impl Drop for Worker {
 
 /// A worker's word is checked: the picture is what it says, and nothing but pixels.
 fn normalized(png: Vec<u8>, outline: &[u8]) -> io::Result<NormalizedPicture> {
-    let Outline { width, height, notes } = serde_json::from_slice(outline).map_err(io::Error::other)?;
+    let Outline {
+        width,
+        height,
+        notes,
+        measures,
+    } = serde_json::from_slice(outline).map_err(io::Error::other)?;
     if !picture::is_plain_png(&png, (width, height)) {
         return Err(nonsense());
     }
     let notes = notes.iter().take(16).map(|note| shown(note.as_bytes())).collect();
-    Ok(NormalizedPicture::new(png, (width, height), notes))
+    Ok(NormalizedPicture::new(png, (width, height), notes).with_measures(measures))
 }
 
 fn shown(text: &[u8]) -> String {

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 
+use protocol::finding::Measures;
 use serde::{Deserialize, Serialize};
 
 /// Kinds of frames.
@@ -29,6 +30,8 @@ pub(super) struct Outline {
     pub(super) width: u32,
     pub(super) height: u32,
     pub(super) notes: Vec<String>,
+    #[serde(default)]
+    pub(super) measures: Option<Measures>,
 }
 
 /// The header of a frame.

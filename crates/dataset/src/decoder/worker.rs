@@ -37,6 +37,7 @@ fn answer(bytes: Vec<u8>, output: &mut impl Write) -> io::Result<()> {
     match decoded {
         Ok(upright) => {
             let (width, height) = (upright.pixels.width(), upright.pixels.height());
+            let measures = picture::measure(&upright.pixels);
             let mut png = BufWriter::with_capacity(MAX_ANSWER_BYTES, Frames(output));
             picture::write_png(&upright.pixels, &mut png)?;
             png.flush()?;
@@ -45,6 +46,7 @@ fn answer(bytes: Vec<u8>, output: &mut impl Write) -> io::Result<()> {
                 width,
                 height,
                 notes: upright.notes,
+                measures: Some(measures),
             };
             let outline = serde_json::to_vec(&outline).map_err(io::Error::other)?;
             frame::write(output, kind::OUTLINE, &outline)

@@ -7,7 +7,7 @@ use std::{
 
 use protocol::limits;
 use zip::{
-    ZipArchive,
+    CompressionMethod, ZipArchive,
     read::{Config, ZipFile},
     unstable::read::ZipIterable,
 };
@@ -92,12 +92,24 @@ impl Batch {
             n_unpacked_bytes: 0,
             names: HashSet::new(),
         };
+        let mut holds_nothing = true;
         for index in 0..archive.len() {
             let entry_name = displayable_name(&archive, index);
-            let read = match archive.by_index(index) {
-                Ok(entry) => counted.read(entry),
-                Err(err) => Err(Refusal::Entry(format!("cannot be unpacked: {err}"))),
+            if name::is_side_file(&entry_name) {
+                self.side_files.push(format!("{archive_name}/{entry_name}"));
+                holds_nothing = false;
+                continue;
+            }
+            let read = match unread_method(&mut archive, index) {
+                Some(method) => Err(Refusal::Entry(format!(
+                    "is packed with {method}: pack the archive with Deflate, the usual method of zip"
+                ))),
+                None => match archive.by_index(index) {
+                    Ok(entry) => counted.read(entry),
+                    Err(err) => Err(Refusal::Entry(format!("cannot be unpacked: {err}"))),
+                },
             };
+            holds_nothing &= matches!(read, Ok(None));
             match read {
                 Ok(None) => {}
                 Ok(Some(bytes)) => {
@@ -118,8 +130,30 @@ impl Batch {
                 }
             }
         }
+        if holds_nothing {
+            self.refuse(
+                archive_name.to_owned(),
+                "holds no pictures and no captions".to_owned(),
+            );
+        }
         Ok(())
     }
+}
+
+/// The name of the method that an entry is packed with, if it is one that is not read.
+fn unread_method<R: Read + Seek>(archive: &mut ZipArchive<R>, index: usize) -> Option<&'static str> {
+    const METHODS: [(CompressionMethod, &str); 6] = [
+        (CompressionMethod::DEFLATE64, "Deflate64"),
+        (CompressionMethod::BZIP2, "bzip2"),
+        (CompressionMethod::LZMA, "LZMA"),
+        (CompressionMethod::ZSTD, "Zstandard"),
+        (CompressionMethod::XZ, "XZ"),
+        (CompressionMethod::PPMD, "PPMd"),
+    ];
+    let method = archive.by_index_raw(index).ok()?.compression();
+    let is_read = zip::SUPPORTED_COMPRESSION_METHODS.contains(&method);
+    let (_, name) = METHODS.iter().find(|(known, _)| *known == method)?;
+    (!is_read).then_some(*name)
 }
 
 /// Why an archive is not opened.

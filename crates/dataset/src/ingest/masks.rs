@@ -1,9 +1,12 @@
 //! Loss masks of an upload: which picture each belongs to, and the file that holds both.
 
-use std::io;
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    io,
+};
 
 use bytes::Bytes;
-use protocol::dataset::RefusedFile;
+use protocol::dataset::{MASK_NOTE, RefusedFile};
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -58,13 +61,10 @@ pub struct JoinedFile {
     pub size_bytes: u64,
 }
 
-/// What is noted at a picture with a mask.
-const NOTE: &str = "has a loss mask, which counts where masked_loss is on";
-
 /// Notes at a picture that it has a mask.
 pub fn note_mask(notes: &mut Vec<String>) {
-    if notes.iter().all(|note| note != NOTE) {
-        notes.push(NOTE.to_owned());
+    if notes.iter().all(|note| note != MASK_NOTE) {
+        notes.push(MASK_NOTE.to_owned());
     }
 }
 
@@ -183,11 +183,13 @@ impl Batch {
         mut store: impl FnMut(&NormalizedPicture) -> Result<(), E>,
     ) -> Result<IngestReport, IngestError<E>> {
         let mut report = self.matched();
-        let known = by_stem(&self.known);
+        let mut masked = MaskedPictures {
+            known: &self.known,
+            sizes: &self.masked,
+            pixels: HashMap::new(),
+        };
         for mut item in std::mem::take(&mut report.items) {
-            let namesakes = known.get(&name::stem(&item.file_name));
-            let namesakes = namesakes.map(Vec::as_slice).unwrap_or_default();
-            let same = same_without_mask(namesakes, &item, &mut load).map_err(failed(&item.file_name))?;
+            let same = masked.same(&item, &mut load).map_err(failed(&item.file_name))?;
             if let Some(known) = same {
                 known_again(&mut report, known, item);
                 continue;
@@ -248,22 +250,41 @@ fn failed<E>(file_name: &str) -> impl FnOnce(E) -> IngestError<E> + use<E> {
     move |err| IngestError::Store { file_name, err }
 }
 
-/// The one of these pictures of the dataset that has the same pixels, and a mask.
-fn same_without_mask<'a, E>(
-    namesakes: &[&'a KnownPicture],
-    item: &IngestedItem,
-    load: &mut impl FnMut(&str) -> Result<Option<Bytes>, E>,
-) -> Result<Option<&'a KnownPicture>, E> {
-    for &known in namesakes {
-        let Some(file) = load(&known.sha256)? else {
-            continue;
-        };
-        let pixels = picture::without_mask(&file);
-        if picture::mask_in(&file).is_some() && hex::encode(Sha256::digest(pixels)) == item.pixels_sha256 {
-            return Ok(Some(known));
+/// The pictures of the dataset that have a mask, by their pixels. A file is read at most once, and only if a picture of the
+/// upload has its size.
+struct MaskedPictures<'a> {
+    known: &'a [KnownPicture],
+    sizes: &'a HashMap<String, (u32, u32)>,
+    /// Hash of the pixels by the hash of the file; none for a file that was lost.
+    pixels: HashMap<&'a str, Option<String>>,
+}
+
+impl<'a> MaskedPictures<'a> {
+    /// The one that has the same pixels.
+    fn same<E>(
+        &mut self,
+        item: &IngestedItem,
+        load: &mut impl FnMut(&str) -> Result<Option<Bytes>, E>,
+    ) -> Result<Option<&'a KnownPicture>, E> {
+        let (known, sizes, size) = (self.known, self.sizes, (item.width, item.height));
+        for known in known
+            .iter()
+            .filter(|known| sizes.get(&known.sha256) == Some(&size))
+        {
+            let pixels = match self.pixels.entry(&known.sha256) {
+                Entry::Occupied(read) => read.into_mut(),
+                Entry::Vacant(unread) => {
+                    let file = load(&known.sha256)?;
+                    let hash = |file: Bytes| hex::encode(Sha256::digest(picture::without_mask(&file)));
+                    unread.insert(file.map(hash))
+                }
+            };
+            if pixels.as_ref() == Some(&item.pixels_sha256) {
+                return Ok(Some(known));
+            }
         }
+        Ok(None)
     }
-    Ok(None)
 }
 
 /// Notes that a picture of the upload is one of the dataset, whose caption and mask may be new.
@@ -284,7 +305,12 @@ fn known_again(report: &mut IngestReport, known: &KnownPicture, item: IngestedIt
         report.captions.push(NewCaption {
             sha256: known.sha256.clone(),
             caption: item.caption,
-            notes: item.notes,
+            // It turned out to be the very picture that it is called like.
+            notes: item
+                .notes
+                .into_iter()
+                .filter(|note| !note.starts_with(super::NAMESAKE))
+                .collect(),
         });
     }
 }

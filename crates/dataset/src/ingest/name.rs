@@ -69,6 +69,68 @@ pub(super) fn is_caption(name: &str) -> bool {
         .any(|caption| extension.eq_ignore_ascii_case(caption))
 }
 
+/// Whether the name says that the file may hold captions of several pictures, or of one as JSON.
+pub(super) fn is_list(name: &str) -> bool {
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    ["json", "jsonl", "csv"]
+        .iter()
+        .any(|list| extension.eq_ignore_ascii_case(list))
+}
+
+/// Whether a name ends as that of a picture.
+pub(super) fn has_picture_extension(name: &str) -> bool {
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    [
+        "png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff", "avif", "heic",
+    ]
+    .iter()
+    .any(|picture| extension.eq_ignore_ascii_case(picture))
+}
+
+/// The [stem] of a picture that a list names by a path: relative to the list, or absolute on the machine where the list was
+/// made. Lists of sd-scripts leave the extension out.
+pub(super) fn listed_stem(list: &str, path: &str) -> String {
+    let path = displayable(path);
+    let is_absolute = path.starts_with('/') || path.as_bytes().get(1) == Some(&b':');
+    let within = match is_absolute {
+        true => path.rsplit('/').next().unwrap_or(&path),
+        false => path.trim_start_matches("./"),
+    };
+    let joined = match list.rsplit_once('/') {
+        Some((folder, _)) => format!("{folder}/{within}"),
+        None => within.to_owned(),
+    };
+    if has_picture_extension(&joined) {
+        stem(&joined)
+    } else {
+        joined.to_lowercase().nfc().collect()
+    }
+}
+
+/// Whether the file is a cache that another trainer keeps beside pictures: latents and text embeddings of sd-scripts, sizes
+/// and latents of ai-toolkit, buckets of SimpleTuner.
+pub(super) fn is_side_file(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    let (folders, base) = lower.rsplit_once('/').unwrap_or(("", &lower));
+    let is_cached = folders
+        .split('/')
+        .any(|folder| ["_latent_cache", "_t_e_cache", "_clip_vision_cache"].contains(&folder));
+    base.ends_with(".npz")
+        || base == ".aitk_size.json"
+        || (base.starts_with("aspect_ratio_bucket_") && base.ends_with(".json"))
+        || (is_cached && base.ends_with(".safetensors"))
+}
+
+/// The words of sd-scripts' folders, which caption their pictures: `zora girl` of `10_zora girl/1.png`.
+pub(super) fn class_words(file_name: &str) -> Option<&str> {
+    let (folders, _) = file_name.rsplit_once('/')?;
+    let folder = folders.rsplit('/').next()?;
+    let (repeats, words) = folder.split_once('_')?;
+    let repeats: u32 = repeats.parse().ok()?;
+    let words = words.trim();
+    ((1..=1000).contains(&repeats) && !words.is_empty()).then_some(words)
+}
+
 /// Whether the file is a hidden system file that operating systems create.
 pub(super) fn is_clutter(name: &str) -> bool {
     let base = name.rsplit('/').next().unwrap_or(name);

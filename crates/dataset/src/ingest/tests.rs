@@ -436,3 +436,147 @@ fn a_folder_is_a_group_with_its_repeats() {
     }
     assert_eq!(showing(&format!("{}/0.png", "x".repeat(200))).group.len(), 80);
 }
+
+#[test]
+fn a_caption_may_have_the_full_name_of_its_picture() {
+    let report = report_on(&[
+        ("a.png", png(1)),
+        ("a.png.txt", b"one".to_vec()),
+        ("b.png.txt", b"full".to_vec()),
+        ("b.txt", b"short".to_vec()),
+        ("b.png", png(2)),
+    ]);
+    let captions: Vec<&str> = report.items.iter().map(|item| item.caption.as_str()).collect();
+    assert_eq!(captions, ["one", "short"]);
+    refused(&report, &[("b.png.txt", "or a second one")]);
+}
+
+#[test]
+fn names_that_differ_in_case_are_told_apart() {
+    let report = report_on(&[("Zora.png", png(1)), ("zora.png", png(2))]);
+    refused(
+        &report,
+        &[(
+            "zora.png",
+            "has the same name as `Zora.png` apart from upper and lower case",
+        )],
+    );
+}
+
+#[test]
+fn pictures_without_captions_get_the_words_of_their_folder() {
+    let report = report_on(&[
+        ("10_zora girl/1.png", png(1)),
+        ("10_zora girl/2.png", png(2)),
+        ("10_zora girl/2.txt", b"own words".to_vec()),
+        ("outfit/3.png", png(3)),
+    ]);
+    let captions: Vec<&str> = report.items.iter().map(|item| item.caption.as_str()).collect();
+    assert_eq!(captions, ["zora girl", "own words", ""]);
+    assert_eq!(
+        report.items[0].notes,
+        ["captioned with the words of its folder, as sd-scripts does"]
+    );
+}
+
+#[test]
+fn caches_of_other_trainers_are_left_out_in_one_line() {
+    let archive = zip(&[
+        ("a.npz", b"PK\x03\x04".to_vec()),
+        ("_latent_cache/a.safetensors", vec![0; 9]),
+        ("a.png", png(1)),
+    ]);
+    let report = report_on(&[
+        (".aitk_size.json", b"{}".to_vec()),
+        ("set.zip", archive),
+        ("aspect_ratio_bucket_indices_1.json", b"{}".to_vec()),
+    ]);
+    assert_eq!(names(&report), ["a.png"]);
+    refused(
+        &report,
+        &[(".aitk_size.json", "and 3 more files are caches of other trainers")],
+    );
+}
+
+#[test]
+fn archives_of_nothing_and_of_layers_are_named() {
+    let mut krita = ZipWriter::new(Cursor::new(Vec::new()));
+    let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    krita.start_file("mimetype", stored).unwrap();
+    krita.write_all(b"application/x-krita").unwrap();
+    krita.start_file("layer.png", stored).unwrap();
+    krita.write_all(&png(1)).unwrap();
+    let report = report_on(&[
+        ("zora.kra", krita.finish().unwrap().into_inner()),
+        (
+            "empty.zip",
+            zip(&[("__MACOSX/a.png", png(2)), (".DS_Store", vec![1])]),
+        ),
+    ]);
+    assert_eq!(names(&report), [""; 0]);
+    refused(
+        &report,
+        &[
+            ("zora.kra", "is a Krita document: save it as PNG, JPEG or WebP"),
+            ("empty.zip", "holds no pictures and no captions"),
+        ],
+    );
+}
+
+#[test]
+fn a_method_that_is_not_read_is_named() {
+    let mut archive = zip(&[("a.png", png(1)), ("b.png", png(2))]);
+    // The method of an entry in the list of entries, 10 bytes behind its signature, and in the entry itself.
+    let list = archive
+        .windows(4)
+        .position(|bytes| bytes == b"PK\x01\x02")
+        .unwrap();
+    archive[list + 10] = 9;
+    archive[8] = 9;
+    let report = report_on(&[("set.zip", archive)]);
+    assert_eq!(names(&report), ["b.png"]);
+    refused(
+        &report,
+        &[(
+            "set.zip/a.png",
+            "is packed with Deflate64: pack the archive with Deflate",
+        )],
+    );
+}
+
+#[test]
+fn a_picture_that_may_replace_another_says_so() {
+    let known = KnownPicture {
+        file_name: "Zora.png".into(),
+        sha256: "a".into(),
+    };
+    let report = report_in(Batch::into_dataset(vec![known]), &[("zora.jpg", png(1))]);
+    assert_eq!(
+        report.items[0].notes,
+        ["the dataset has another picture named `zora`: delete the older one if this replaces it"]
+    );
+}
+
+#[test]
+fn documents_and_archives_that_are_not_read_are_named() {
+    let mut tar = vec![0; 512];
+    tar[..5].copy_from_slice(b"a.png");
+    tar[257..262].copy_from_slice(b"ustar");
+    let report = report_on(&[
+        ("a.clip", b"CSFCHUNK\0\0".to_vec()),
+        ("a.jp2", b"\0\0\0\x0cjP  \r\n\x87\n".to_vec()),
+        ("a.ico", b"\0\0\x01\0\x01\0".to_vec()),
+        ("a.tar", tar),
+        ("a.tar.bz2", b"BZh91AY&SY".to_vec()),
+    ]);
+    refused(
+        &report,
+        &[
+            ("a.clip", "is a Clip Studio document"),
+            ("a.jp2", "is a JPEG 2000 picture"),
+            ("a.ico", "is an icon"),
+            ("a.tar", "is an archive, but not a zip archive"),
+            ("a.tar.bz2", "is an archive, but not a zip archive"),
+        ],
+    );
+}

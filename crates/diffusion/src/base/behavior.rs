@@ -125,62 +125,78 @@ impl<D: Device> BaseModel<D> {
             context: text.context,
             vector: vector(&text.pooled, &[PictureSizes::whole(native, native)])?,
         };
-        let ask = |mix: (f64, f64), timestep: usize| -> candle_core::Result<Vec<f32>> {
-            let (signal, amount) = (mix.0 as f32, mix.1 as f32);
-            let noisy = picture.iter().zip(&noise).map(|(x, e)| signal * x + amount * e);
-            let noisy: Tensor = tensor(noisy.collect(), &shape)?;
+        let ask = |noisy: Vec<f32>, timestep: usize| -> candle_core::Result<Vec<f32>> {
+            let noisy: Tensor = tensor(noisy, &shape)?;
             let answer = self
                 .unet
                 .predict(&AdapterSet::new(), &noisy, &[timestep as f32], &conditioning)?;
             answer.flatten_all()?.to_vec1()
         };
-        let answers = |prediction: Prediction| -> candle_core::Result<Vec<Answer>> {
-            let schedule = self.schedule(prediction);
-            let answers = TIMESTEPS.iter().map(|timestep| {
-                let mix = schedule.mix(*timestep);
-                Ok((mix, ask(mix, *timestep)?))
-            });
-            answers.collect()
-        };
-        let (usual, zero, straight) = (
-            answers(Prediction::V)?,
-            answers(Prediction::VZeroSnr)?,
-            answers(Prediction::Flow)?,
-        );
-        let readings = Prediction::ALL.map(|prediction| {
-            let answers = match prediction {
-                Prediction::Epsilon | Prediction::V => &usual,
-                Prediction::VZeroSnr => &zero,
-                Prediction::Flow => &straight,
-            };
-            Reading::new(prediction, answers, &picture, &noise)
-        });
-        let schedule = self.schedule(Prediction::V);
-        let gain = |timestep: usize| -> candle_core::Result<f64> {
-            let (trace, _) = schedule.mix(timestep);
-            let (with, without) = (ask((trace, 1.0), timestep)?, ask((0.0, 1.0), timestep)?);
-            let gained: Vec<f32> = with
-                .iter()
-                .zip(&without)
-                .map(|(with, without)| without - with)
-                .collect();
-            Ok(shares(&gained, &noise, &picture).1)
-        };
-        let trace = (gain(EARLIER)?, gain(schedule.n_timesteps() - 1)?);
-        Ok(Behavior::new(readings.to_vec(), trace))
+        watch(&self.scheduler, (&picture, &noise), &ask)
     }
+}
 
-    fn schedule(&self, prediction: Prediction) -> NoiseSchedule {
-        NoiseSchedule::new(&SchedulerConfig {
-            prediction_type: match prediction {
-                Prediction::Epsilon => PredictionType::Epsilon,
-                Prediction::V | Prediction::VZeroSnr => PredictionType::VPrediction,
-                Prediction::Flow => PredictionType::Flow,
-            },
-            rescale_betas_zero_snr: prediction == Prediction::VZeroSnr,
-            ..self.scheduler.clone()
-        })
-    }
+/// What a model answers to noisy latents at a timestep.
+type Ask<'a> = &'a dyn Fn(Vec<f32>, usize) -> candle_core::Result<Vec<f32>>;
+
+/// Measures a model by what it answers about a picture and noise.
+fn watch(
+    scheduler: &SchedulerConfig,
+    (picture, noise): (&[f32], &[f32]),
+    ask: Ask<'_>,
+) -> candle_core::Result<Behavior> {
+    let ask = |mix: (f64, f64), timestep: usize| {
+        let (signal, amount) = (mix.0 as f32, mix.1 as f32);
+        let noisy = picture.iter().zip(noise).map(|(x, e)| signal * x + amount * e);
+        ask(noisy.collect(), timestep)
+    };
+    let answers = |prediction: Prediction| -> candle_core::Result<Vec<Answer>> {
+        let schedule = schedule(scheduler, prediction);
+        let answers = TIMESTEPS.iter().map(|timestep| {
+            let mix = schedule.mix(*timestep);
+            Ok((mix, ask(mix, *timestep)?))
+        });
+        answers.collect()
+    };
+    let (usual, zero, straight) = (
+        answers(Prediction::V)?,
+        answers(Prediction::VZeroSnr)?,
+        answers(Prediction::Flow)?,
+    );
+    let readings = Prediction::ALL.map(|prediction| {
+        let answers = match prediction {
+            Prediction::Epsilon | Prediction::V => &usual,
+            Prediction::VZeroSnr => &zero,
+            Prediction::Flow => &straight,
+        };
+        Reading::new(prediction, answers, picture, noise)
+    });
+    let schedule = schedule(scheduler, Prediction::V);
+    let gain = |timestep: usize| -> candle_core::Result<f64> {
+        let (trace, _) = schedule.mix(timestep);
+        let (with, without) = (ask((trace, 1.0), timestep)?, ask((0.0, 1.0), timestep)?);
+        let gained: Vec<f32> = with
+            .iter()
+            .zip(&without)
+            .map(|(with, without)| without - with)
+            .collect();
+        Ok(shares(&gained, noise, picture).1)
+    };
+    let trace = (gain(EARLIER)?, gain(schedule.n_timesteps() - 1)?);
+    Ok(Behavior::new(readings.to_vec(), trace))
+}
+
+/// How models that predict this were trained with noise.
+fn schedule(scheduler: &SchedulerConfig, prediction: Prediction) -> NoiseSchedule {
+    NoiseSchedule::new(&SchedulerConfig {
+        prediction_type: match prediction {
+            Prediction::Epsilon => PredictionType::Epsilon,
+            Prediction::V | Prediction::VZeroSnr => PredictionType::VPrediction,
+            Prediction::Flow => PredictionType::Flow,
+        },
+        rescale_betas_zero_snr: prediction == Prediction::VZeroSnr,
+        ..scheduler.clone()
+    })
 }
 
 /// Shares of picture and noise that were shown, and the answer.
@@ -214,22 +230,31 @@ impl Reading {
             expected_noise: mean(&mut expected[high..].iter().map(|part| part.0)),
         }
     }
+
+    fn is_velocity(&self) -> bool {
+        matches!(self.prediction, Prediction::V | Prediction::VZeroSnr)
+    }
 }
 
 impl Behavior {
     fn new(readings: Vec<Reading>, trace: (f64, f64)) -> Self {
-        // Both kinds of velocity are one here: their losses differ by less than those of two models of one kind.
-        let kinds = readings
-            .iter()
-            .filter(|reading| reading.prediction != Prediction::VZeroSnr);
-        let mut by_loss: Vec<&Reading> = kinds.collect();
-        by_loss.sort_by(|a, b| a.loss.total_cmp(&b.loss));
-        let kind = match by_loss.as_slice() {
-            [best, next, ..]
-                if best.loss <= LOSS_SHARE * next.loss
-                    && (best.noise - best.expected_noise).abs() <= NEAR =>
+        // Both kinds of velocity are one here: under the other's noise, a model of one is a worse one of the same kind.
+        let best = readings.iter().min_by(|a, b| a.loss.total_cmp(&b.loss));
+        let next = best.and_then(|best| {
+            let others = readings.iter().filter(|other| {
+                other.prediction != best.prediction && !(best.is_velocity() && other.is_velocity())
+            });
+            others.map(|other| other.loss).min_by(f64::total_cmp)
+        });
+        let kind = match best.zip(next) {
+            Some((best, next))
+                if best.loss <= LOSS_SHARE * next && (best.noise - best.expected_noise).abs() <= NEAR =>
             {
-                Some(best.prediction)
+                Some(if best.is_velocity() {
+                    Prediction::V
+                } else {
+                    best.prediction
+                })
             }
             _ => None,
         };
@@ -280,3 +305,6 @@ fn picture(side: usize) -> candle_core::Result<Tensor> {
     }
     tensor(values, [1, 3, side, side])
 }
+
+#[cfg(test)]
+mod tests;

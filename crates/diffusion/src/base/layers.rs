@@ -76,6 +76,11 @@ impl Layers {
         }
     }
 
+    /// Gives back the memory that holds the bytes of some parts (U-Net, first, second text encoder), where a file is mapped.
+    pub(super) fn release(&self, parts: std::ops::Range<usize>) {
+        self.parts[parts].iter().for_each(Component::release);
+    }
+
     /// What messages call the base model.
     pub(crate) fn base(&self) -> &str {
         &self.base

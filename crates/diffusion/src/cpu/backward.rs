@@ -10,6 +10,7 @@ use crate::{
         gemm::{self, Mat, Size, Threads},
         norm::{self, Moments},
         packed::{self, Packed, Rows},
+        streamed::{self, Way},
     },
     operation::{
         Activation, AttentionShape, ConvGeometry, ConvShape, GroupShape, Grouping, Mask, Place, UpsampleShape,
@@ -18,25 +19,16 @@ use crate::{
 
 /// `dy W`.
 pub(super) fn linear(dy: &Tensor, weight: &CpuWeight) -> Result<Tensor> {
-    let (n_out, n_in) = weight.tensor.dims2()?;
+    let (n_out, n_in) = weight.dims2()?;
     let shape = with_last(dy, n_out, n_in)?;
-    let (dy, values) = (floats(dy)?, floats(&weight.tensor)?);
-    if let Some(layouts) = &weight.layouts {
-        let packed = layouts.backward(|| Packed::new(n_out, n_in, |o, i| values[o * n_in + i]));
-        let mut dx = vec![0.0; dy.len() / n_out * n_in];
-        packed::product(&mut dx, Rows::dense(&dy, n_out), packed, None);
-        return tensor(dx, shape);
+    let dy = floats(dy)?;
+    let mut dx = vec![0.0; dy.len() / n_out * n_in];
+    let pack = |values: &[f32]| Packed::new(n_out, n_in, |o, i| values[o * n_in + i]);
+    match weight.packed_backward(pack)? {
+        Some(packed) => packed::product(&mut dx, Rows::dense(&dy, n_out), packed, None),
+        None => weight.streamed(|weight| streamed::linear(&mut dx, &dy, weight, Way::Backward, None))?,
     }
-    let size = Size {
-        m: dy.len() / n_out,
-        n: n_in,
-        k: n_out,
-    };
-    let weight = Mat::rows(&values, n_in);
-    tensor(
-        gemm::product(size, Mat::rows(&dy, n_out), weight, Threads::All),
-        shape,
-    )
+    tensor(dx, shape)
 }
 
 /// `scale · dy M`.
@@ -100,14 +92,19 @@ pub(super) fn add_matrix(
 
 /// Gradient of `conv2d` with respect to its input, which had shape `x`.
 pub(super) fn conv2d(dy: &Tensor, x: &[usize], weight: &CpuWeight, geometry: ConvGeometry) -> Result<Tensor> {
-    let shape = ConvShape::of(x, weight.tensor.dims(), geometry).map_err(Error::msg)?;
-    let (dy, values) = (floats(dy)?, floats(&weight.tensor)?);
-    let dx = match &weight.layouts {
-        Some(layouts) if shape.is_reversible() => {
-            let packed = layouts.backward(|| conv::pack_backward(shape, &values));
-            conv::backward_packed(shape, &dy, packed)
+    let shape = ConvShape::of(x, weight.dims(), geometry).map_err(Error::msg)?;
+    let dy = floats(dy)?;
+    if !shape.is_reversible() {
+        let values = weight.values()?;
+        return tensor(conv::backward(shape, &dy, &floats(&values)?), x);
+    }
+    let dx = match weight.packed_backward(|values| conv::pack_backward(shape, values))? {
+        Some(packed) => conv::backward_packed(shape, &dy, packed),
+        None if weight.is_worth_widening(shape) => {
+            let values = weight.values()?;
+            conv::backward(shape, &dy, &floats(&values)?)
         }
-        _ => conv::backward(shape, &dy, &values),
+        None => weight.streamed(|weight| conv::backward_streamed(shape, &dy, weight))?,
     };
     tensor(dx, x)
 }

@@ -15,13 +15,11 @@ use crate::{
 
 impl DenseDevice for Cpu {
     fn weight_values(&self, weight: &CpuWeight) -> Result<Tensor> {
-        let dims = weight.tensor.dims();
+        let dims = weight.dims();
         let rows = dims.first().copied().unwrap_or(1);
-        let columns = weight.tensor.elem_count() / rows.max(1);
-        weight
-            .tensor
-            .reshape((rows, columns))
-            .map_err(failed("the numbers of a weight", &[dims]))
+        let columns = dims.iter().product::<usize>() / rows.max(1);
+        let values = weight.values().and_then(|values| values.reshape((rows, columns)));
+        values.map_err(failed("the numbers of a weight", &[dims]))
     }
 
     fn matrix(&self, matrix: Matrix<'_, Vec<f32>>) -> Result<Tensor> {

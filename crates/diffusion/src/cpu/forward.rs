@@ -10,6 +10,7 @@ use crate::{
         gemm::{self, Mat, Size, Threads},
         norm::{self, Moments},
         packed::{self, Packed, Rows},
+        streamed::{self, Way},
     },
     operation::{
         Activation, AttentionShape, ConvGeometry, ConvShape, GroupShape, Grouping, Mask, UpsampleShape,
@@ -18,20 +19,18 @@ use crate::{
 
 /// `x [.., in] Wᵀ + b`: `[.., out]`.
 pub(super) fn linear(x: &Tensor, weight: &CpuWeight, bias: Option<&Tensor>) -> Result<Tensor> {
-    let (n_out, n_in) = weight.tensor.dims2()?;
+    let (n_out, n_in) = weight.dims2()?;
     let shape = with_last(x, n_in, n_out)?;
-    let (x, values) = (floats(x)?, floats(&weight.tensor)?);
+    let x = floats(x)?;
     let bias = bias.map(floats).transpose()?;
-    let Some(layouts) = &weight.layouts else {
-        let mut y = matmul_transposed(&x, &values, n_in);
-        if let Some(bias) = bias {
-            elementwise::add_bias(&mut y, &bias);
-        }
-        return tensor(y, shape);
-    };
-    let packed = layouts.forward(|| Packed::new(n_in, n_out, |i, o| values[o * n_in + i]));
     let mut y = vec![0.0; x.len() / n_in * n_out];
-    packed::product(&mut y, Rows::dense(&x, n_in), packed, bias.as_deref());
+    let pack = |values: &[f32]| Packed::new(n_in, n_out, |i, o| values[o * n_in + i]);
+    match weight.packed_forward(pack)? {
+        Some(packed) => packed::product(&mut y, Rows::dense(&x, n_in), packed, bias.as_deref()),
+        None => {
+            weight.streamed(|weight| streamed::linear(&mut y, &x, weight, Way::Forward, bias.as_deref()))?
+        }
+    }
     tensor(y, shape)
 }
 
@@ -77,14 +76,15 @@ pub(super) fn conv2d(
     bias: &Tensor,
     geometry: ConvGeometry,
 ) -> Result<Tensor> {
-    let shape = ConvShape::of(x.dims(), weight.tensor.dims(), geometry).map_err(Error::msg)?;
-    let (x, bias, values) = (floats(x)?, floats(bias)?, floats(&weight.tensor)?);
-    let y = match &weight.layouts {
-        Some(layouts) => {
-            let packed = layouts.forward(|| conv::pack_forward(shape, &values));
-            conv::forward_packed(shape, &x, packed, Some(&bias))
+    let shape = ConvShape::of(x.dims(), weight.dims(), geometry).map_err(Error::msg)?;
+    let (x, bias) = (floats(x)?, floats(bias)?);
+    let y = match weight.packed_forward(|values| conv::pack_forward(shape, values))? {
+        Some(packed) => conv::forward_packed(shape, &x, packed, Some(&bias)),
+        None if weight.is_worth_widening(shape) => {
+            let values = weight.values()?;
+            conv::forward(shape, &x, &floats(&values)?, Some(&bias))
         }
-        None => conv::forward(shape, &x, &values, Some(&bias)),
+        None => weight.streamed(|weight| conv::forward_streamed(shape, &x, weight, Some(&bias)))?,
     };
     let (h, w) = shape.output;
     tensor(y, [shape.batch, h, w, shape.out_channels])

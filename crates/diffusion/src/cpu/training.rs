@@ -34,7 +34,7 @@ impl TrainingDevice for Cpu {
     }
 
     fn linear_grad(&self, dy: &Tensor, weight: &CpuWeight) -> Result<Tensor> {
-        let shapes = [dy.dims(), weight.tensor.dims()];
+        let shapes = [dy.dims(), weight.dims()];
         backward::linear(dy, weight).map_err(failed("the gradient of a linear layer", &shapes))
     }
 
@@ -70,7 +70,7 @@ impl TrainingDevice for Cpu {
         weight: &CpuWeight,
         geometry: ConvGeometry,
     ) -> Result<Tensor> {
-        let shapes = [dy.dims(), x, weight.tensor.dims()];
+        let shapes = [dy.dims(), x, weight.dims()];
         backward::conv2d(dy, x, weight, geometry).map_err(failed("the gradient of a convolution", &shapes))
     }
 

@@ -279,7 +279,7 @@ pub trait TrainingDevice: DenseDevice {
     ) -> Result<()>;
 
     /// Takes the gradients of one step into Prodigy's state. The product is that of the gradients, as the state takes them
-    /// in, and the way from the parameters back to `origin`.
+    /// in, and the way from the parameters back to `origin`. Only every `stride`-th parameter of the span counts for both sums.
     fn prodigy(
         &self,
         update: &AdaptUpdate,

@@ -7,6 +7,7 @@ use candle_core::{DType, Tensor};
 use crate::{
     cpu::Cpu,
     device::{self, Device, Matrix},
+    embeddings::Embeddings,
     operation::Place,
 };
 
@@ -178,6 +179,7 @@ impl<D: Device> Default for Replaced<D> {
 pub struct AdapterSet<D: Device = Cpu> {
     modules: HashMap<String, Vec<(Adapter<D>, f32)>>,
     replaced: HashMap<String, Replaced<D>>,
+    embeddings: Embeddings,
 }
 
 impl<D: Device> Default for AdapterSet<D> {
@@ -185,6 +187,7 @@ impl<D: Device> Default for AdapterSet<D> {
         Self {
             modules: HashMap::new(),
             replaced: HashMap::new(),
+            embeddings: Embeddings::default(),
         }
     }
 }
@@ -211,6 +214,16 @@ impl<D: Device> AdapterSet<D> {
         self.replaced.insert(key, replaced);
     }
 
+    /// Sets the words that the LoRAs bring along.
+    pub fn set_embeddings(&mut self, embeddings: Embeddings) {
+        self.embeddings = embeddings;
+    }
+
+    /// The words that the LoRAs bring along.
+    pub fn embeddings(&self) -> &Embeddings {
+        &self.embeddings
+    }
+
     /// What stands in place of a layer's own weights.
     pub(super) fn replaced(&self, key: &str) -> Option<&Replaced<D>> {
         self.replaced.get(key)
@@ -218,7 +231,7 @@ impl<D: Device> AdapterSet<D> {
 
     /// Whether nothing would be changed.
     pub fn is_empty(&self) -> bool {
-        self.modules.is_empty() && self.replaced.is_empty()
+        self.modules.is_empty() && self.replaced.is_empty() && self.embeddings.is_empty()
     }
 
     /// Whether a module is changed.

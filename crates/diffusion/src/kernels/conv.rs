@@ -10,6 +10,7 @@ use super::{
     PARALLEL_FLOPS, elementwise,
     gemm::{self, Mat, Size, Threads},
     packed::{self, Packed, Rows},
+    streamed::{self, Way},
     with_scratch,
 };
 pub use crate::operation::ConvShape;
@@ -196,6 +197,94 @@ pub fn forward_packed(shape: ConvShape, x: &[f32], weight: &Packed, bias: Option
     out
 }
 
+/// Patches of a band: enough that widening a weight takes little beside multiplying with it.
+const BAND: std::ops::RangeInclusive<usize> = 512..=4096;
+
+/// [`forward`] with a weight that stays as its file holds it.
+pub fn forward_streamed(
+    shape: ConvShape,
+    x: &[f32],
+    weight: streamed::Weight,
+    bias: Option<&[f32]>,
+) -> Vec<f32> {
+    convolve_streamed(shape, x, weight, Way::Forward, bias)
+}
+
+/// [`backward`] with such a weight, for convolutions that are [reversible](ConvShape::is_reversible).
+pub fn backward_streamed(shape: ConvShape, dy: &[f32], weight: streamed::Weight) -> Vec<f32> {
+    convolve_streamed(shape.reversed(), dy, weight, Way::Backward, None)
+}
+
+/// Bands of picture rows with their padding are copied, and patches read from there.
+fn convolve_streamed(
+    shape: ConvShape,
+    x: &[f32],
+    weight: streamed::Weight,
+    way: Way,
+    bias: Option<&[f32]>,
+) -> Vec<f32> {
+    let (out_h, out_w) = shape.output;
+    let (n_out, c) = (shape.out_channels, shape.in_channels);
+    let mut out = vec![0.0; shape.batch * out_h * out_w * n_out];
+    if shape.is_pointwise() {
+        streamed::linear(&mut out, x, weight, way, bias);
+        return out;
+    }
+    let columns = shape.laid_columns();
+    let taps: Vec<usize> = (0..shape.kernel * shape.kernel)
+        .map(|tap| (tap / shape.kernel * columns + tap % shape.kernel) * c)
+        .collect();
+    let step = shape.stride * columns * c;
+    let start = |pixel: usize| pixel / out_w * step + pixel % out_w * shape.stride * c;
+    let n_threads = rayon::current_num_threads();
+    let patches = (out_h * out_w)
+        .div_ceil(n_threads)
+        .clamp(*BAND.start(), *BAND.end());
+    let rows_at_once = patches.div_ceil(out_w).min(out_h);
+    let pictures = out.chunks_mut(out_h * out_w * n_out).enumerate();
+    let bands: Vec<(usize, usize, &mut [f32])> = pictures
+        .flat_map(|(picture, out)| {
+            let bands = out.chunks_mut(rows_at_once * out_w * n_out).enumerate();
+            bands.map(move |(band, out)| (picture, band * rows_at_once, out))
+        })
+        .collect();
+    let lay = |picture: usize, first: usize, out: &[f32]| {
+        let n_rows = out.len() / (out_w * n_out);
+        let mut laid = vec![0.0; ((n_rows - 1) * shape.stride + shape.kernel) * columns * c];
+        lay_band(&shape, x, picture, first, &mut laid);
+        laid
+    };
+    let is_parallel = n_threads > 1 && shape.flops() >= PARALLEL_FLOPS;
+    if is_parallel && bands.len() < n_threads {
+        // Too few bands to share: each product shares its columns.
+        for (picture, first, out) in bands {
+            let laid = lay(picture, first, out);
+            let rows = streamed::Rows {
+                data: &laid,
+                start,
+                taps: &taps,
+            };
+            streamed::product(out, rows, weight, way, bias);
+        }
+        return out;
+    }
+    let convolve = |(picture, first, out): (usize, usize, &mut [f32])| {
+        let laid = lay(picture, first, out);
+        let rows = streamed::Rows {
+            data: &laid,
+            start,
+            taps: &taps,
+        };
+        streamed::product_on_this_thread(out, 0, rows, weight, way, bias);
+    };
+    if is_parallel {
+        bands.into_par_iter().for_each(convolve);
+    } else {
+        bands.into_iter().for_each(convolve);
+    }
+    out
+}
+
 /// [`backward`] with a packed weight, for convolutions that are [reversible](ConvShape::is_reversible).
 pub fn backward_packed(shape: ConvShape, dy: &[f32], weight: &Packed) -> Vec<f32> {
     forward_packed(shape.reversed(), dy, weight, None)
@@ -311,6 +400,23 @@ fn lay_row(shape: &ConvShape, x: &[f32], batch_row: usize, laid: &mut [f32]) {
                 laid[start + used..].fill(0.0);
             }
             None => laid.fill(0.0),
+        }
+    }
+}
+
+/// Copies the input rows under a band of output rows of a picture, from the row `first` on, padding included. `laid` is
+/// zero before.
+fn lay_band(shape: &ConvShape, x: &[f32], picture: usize, first: usize, laid: &mut [f32]) {
+    let c = shape.in_channels;
+    let row_len = shape.input.1 * c;
+    let x = &x[picture * shape.input.0 * row_len..][..shape.input.0 * row_len];
+    let laid_len = shape.laid_columns() * c;
+    let start = shape.padding * c;
+    let used = row_len.min(laid_len - start);
+    for (y, laid) in laid.chunks_exact_mut(laid_len).enumerate() {
+        let row = (first * shape.stride + y).checked_sub(shape.padding);
+        if let Some(row) = row.filter(|row| *row < shape.input.0) {
+            laid[start..start + used].copy_from_slice(&x[row * row_len..][..used]);
         }
     }
 }

@@ -228,13 +228,19 @@ pub fn prodigy(
     let mut estimate = Estimate::default();
     let parameters = values.iter().zip(gradients).zip(origin);
     let [first, second, sum] = state;
+    // How many until the next that counts.
+    let mut n_until = 0;
     for (((&w, &g), &w0), ((m, v), s)) in parameters.zip(first.iter_mut().zip(second).zip(sum)) {
         let g = g + f.coupled * w;
-        estimate.product += f64::from(g) * f64::from(w0 - w);
         *m = f.first.with(*m, g);
         *v = f.second.with(*v, g * g);
-        *s = f.sum.with(*s, g);
-        estimate.magnitude += f64::from(s.abs());
+        if n_until == 0 {
+            n_until = f.stride;
+            estimate.product += f64::from(g) * f64::from(w0 - w);
+            *s = f.sum.with(*s, g);
+            estimate.magnitude += f64::from(s.abs());
+        }
+        n_until -= 1;
     }
     estimate
 }

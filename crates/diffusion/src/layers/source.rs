@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 
-use crate::device::Device;
+use crate::device::{Device, Frozen};
 
 /// Named tensors of one part of a model (the U-Net, a text encoder, the VAE), under the part's own names.
 ///
@@ -14,6 +14,11 @@ pub trait WeightSource {
 
     /// Reads one tensor in `f32`, in its stored shape.
     fn get(&self, name: &str) -> Result<Tensor, WeightError>;
+
+    /// A tensor where its file holds it, in its stored shape. None if it is kept in no file, or not as it is meant there.
+    fn frozen(&self, _name: &str) -> Result<Option<Frozen>, WeightError> {
+        Ok(None)
+    }
 
     /// Whether there is a tensor of that name.
     fn contains(&self, name: &str) -> bool;
@@ -54,6 +59,10 @@ impl<D: Device> WeightSource for Loader<'_, D> {
 
     fn get(&self, name: &str) -> Result<Tensor, WeightError> {
         self.source.get(name)
+    }
+
+    fn frozen(&self, name: &str) -> Result<Option<Frozen>, WeightError> {
+        self.source.frozen(name)
     }
 
     fn contains(&self, name: &str) -> bool {

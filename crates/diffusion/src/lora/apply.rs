@@ -4,7 +4,7 @@
 //! computed once on the host, `W + Σ weight · ΔW` over all LoRAs, and uploaded; each ΔW is taken against the base's own
 //! W, so that the order of LoRAs does not matter.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use candle_core::Tensor;
 use protocol::lora::{Leftover, left_out};
@@ -12,7 +12,8 @@ use protocol::lora::{Leftover, left_out};
 use super::{Lora, LoraError, LoraModule, LowRank};
 use crate::{
     base::{BaseLayer, BaseModel, Layers},
-    device::Device,
+    device::{Device, in_rows},
+    embeddings::{Embedding, Embeddings},
     graph::{Adapter, AdapterSet, Replaced},
 };
 
@@ -42,6 +43,8 @@ impl<'a> From<(&'a Lora, f32)> for Weighted<'a> {
 pub struct Fit<'a> {
     /// Kohya's names of the modules that are applied.
     pub applied: Vec<&'a str>,
+    /// Words that a prompt may use.
+    pub embeddings: Vec<&'a Embedding>,
     /// Everything else: what the file has that is used with no base, and what this base has no place for.
     pub leftovers: Vec<Leftover>,
 }
@@ -53,7 +56,7 @@ impl Fit<'_> {
             return Ok(());
         };
         let (path, base) = (lora.path.clone(), base.to_owned());
-        if self.applied.is_empty() {
+        if self.applied.is_empty() && self.embeddings.is_empty() {
             Err(LoraError::Unfit { path, base, words })
         } else if partial {
             Ok(())
@@ -70,8 +73,20 @@ impl Lora {
         let layers = base.by_key();
         let mut fit = Fit {
             applied: Vec::new(),
+            embeddings: Vec::new(),
             leftovers: self.leftovers.clone(),
         };
+        for embedding in &self.embeddings {
+            match misfit_embedding(embedding, layers) {
+                None => fit.embeddings.push(embedding),
+                Some(reason) => fit.leftovers.push(Leftover {
+                    name: embedding.word.clone(),
+                    reason,
+                    // Nothing else is asked for with such a file.
+                    needs_consent: self.modules.is_empty(),
+                }),
+            }
+        }
         let unseen = unseen(base);
         for (key, module) in &self.modules {
             let (reason, needs_consent) = match misfit(key, module, layers.get(key)) {
@@ -94,6 +109,22 @@ impl Lora {
         }
         fit
     }
+}
+
+/// Why an embedding does not fit a base model, in words that follow "is".
+fn misfit_embedding(embedding: &Embedding, layers: &HashMap<String, BaseLayer>) -> Option<String> {
+    let of_base = ["te1", "te2"].map(|encoder| {
+        let layer = format!("lora_{encoder}_text_model_encoder_layers_0_self_attn_q_proj");
+        layers.get(&layer).map_or(0, BaseLayer::n_in)
+    });
+    let found =
+        [&embedding.first, &embedding.second].map(|vectors| vectors.dims().last().copied().unwrap_or(0));
+    (found != of_base).then(|| {
+        format!(
+            "a text embedding of {} and {} numbers where the base model has {} and {}",
+            found[0], found[1], of_base[0], of_base[1]
+        )
+    })
 }
 
 /// How the names of modules begin whose output nobody looks at: of its first text encoder, SDXL takes what the last layer
@@ -230,6 +261,40 @@ pub fn changes<'a, W: Into<Weighted<'a>>>(
     }))
 }
 
+/// The words that several LoRAs bring along. One of weight 0 brings none.
+///
+/// # Errors
+/// If two of them bring the same word.
+pub fn embeddings<'a, W: Into<Weighted<'a>>>(
+    base: &Layers,
+    loras: impl IntoIterator<Item = W>,
+) -> Result<Embeddings, LoraError> {
+    let mut found: Vec<(&Embedding, &Lora)> = Vec::new();
+    for weighted in loras {
+        let Weighted { lora, weight, .. } = weighted.into();
+        if weight == 0.0 {
+            continue;
+        }
+        for embedding in lora.fit(base).embeddings {
+            let is_same = |(known, _): &&(&Embedding, &Lora)| {
+                known.word.to_lowercase() == embedding.word.to_lowercase()
+            };
+            match found.iter().find(is_same).copied() {
+                None => found.push((embedding, lora)),
+                Some((_, other)) if other.path == lora.path => {}
+                Some((_, other)) => {
+                    return Err(LoraError::Word {
+                        word: embedding.word.clone(),
+                        first: other.path.clone(),
+                        second: lora.path.clone(),
+                    });
+                }
+            }
+        }
+    }
+    Embeddings::new(found.into_iter().map(|(embedding, _)| embedding)).map_err(LoraError::Words)
+}
+
 /// The set that applies several LoRAs by weight. Weight 0 gives the base's picture to the last bit.
 ///
 /// # Errors
@@ -238,7 +303,9 @@ pub fn adapters<'a, D: Device, W: Into<Weighted<'a>>>(
     base: &BaseModel<D>,
     loras: impl IntoIterator<Item = W>,
 ) -> Result<AdapterSet<D>, LoraError> {
+    let loras: Vec<Weighted<'a>> = loras.into_iter().map(Into::into).collect();
     let mut set = AdapterSet::new();
+    set.set_embeddings(embeddings(base.as_ref(), loras.iter().copied())?);
     for change in changes(base.as_ref(), loras)? {
         let change = change?;
         let key = change.key;
@@ -308,12 +375,8 @@ fn uploaded<D: Device>(
 ) -> candle_core::Result<Replaced<D>> {
     let mut replaced = Replaced::default();
     match weight {
-        // The layer wants a patch in one row.
-        Some(weight) if weight.rank() == 4 => {
-            replaced.weight = Some(device.weight(weight.permute((0, 2, 3, 1))?.contiguous()?)?);
-        }
-        Some(weight) if weight.rank() == 2 => {
-            replaced.weight = Some(device.weight(weight.contiguous()?)?);
+        Some(weight) if matches!(weight.rank(), 2 | 4) => {
+            replaced.weight = Some(device.weight(in_rows(weight)?)?);
         }
         Some(weight) => replaced.gain = Some(device.upload(&weight)?),
         None => {}

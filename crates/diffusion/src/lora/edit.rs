@@ -123,7 +123,7 @@ pub enum EditError {
         edit: &'static str,
     },
     /// Another program's file cannot say what a module is.
-    #[error("module `{module}` of `{path}` is {kind}, which {names} cannot hold: {instead}")]
+    #[error("module `{module}` of `{path}` is {kind}, {reason}")]
     NotHeld {
         /// The file.
         path: PathBuf,
@@ -131,10 +131,8 @@ pub enum EditError {
         module: String,
         /// What it is.
         kind: String,
-        /// Whose names.
-        names: &'static str,
-        /// What would work.
-        instead: &'static str,
+        /// Whose names cannot hold it, and what would work.
+        reason: String,
     },
     /// A change that only the base's weight makes one.
     #[error(

@@ -9,10 +9,11 @@ use super::{
     LoraError, LoraModule,
     alphas::StoredAlphas,
     change::{self, Axis, Change, General, Hadamard, Kronecker, LowRank, Magnitude, Rotation, Scaling, Side},
+    embedding,
     names::{self, Found},
     roles::{self, Factor, Role},
 };
-use crate::{device::tensor, weights::TensorFile};
+use crate::{device::tensor, embeddings::Embedding, weights::TensorFile};
 
 /// Tensors of one module by their roles: their keys in the file.
 type Parts = BTreeMap<Role, String>;
@@ -20,6 +21,7 @@ type Parts = BTreeMap<Role, String>;
 /// What a file holds.
 pub(super) struct Contents {
     pub(super) modules: BTreeMap<String, LoraModule>,
+    pub(super) embeddings: Vec<Embedding>,
     pub(super) leftovers: Vec<Leftover>,
     pub(super) format: LoraFormat,
 }
@@ -53,6 +55,7 @@ pub(super) fn read(file: &TensorFile) -> Result<Contents, LoraError> {
     let alphas = StoredAlphas::new(file.metadata(), file.path(), is_peft)?;
     let mut contents = Contents {
         modules: BTreeMap::new(),
+        embeddings: Vec::new(),
         leftovers: Vec::new(),
         format,
     };
@@ -100,15 +103,23 @@ pub(super) fn read(file: &TensorFile) -> Result<Contents, LoraError> {
             ),
         );
     }
+    let mut words: BTreeMap<String, embedding::Parts> = BTreeMap::new();
     for name in sorted.others {
-        match embedding(&name) {
-            Some(word) => contents.leftovers.push(Leftover {
-                name: word.to_owned(),
-                reason: "a text embedding in the file, which is not used: the word alone will do less than with it"
-                    .to_owned(),
+        let Some((word, part)) = embedding::named(&name) else {
+            contents.leave(name, NOT_KNOWN.to_owned());
+            continue;
+        };
+        let (word, part) = (word.to_owned(), part.to_owned());
+        words.entry(word).or_default().insert(part, name);
+    }
+    for (word, parts) in words {
+        match embedding::read(file, &word, &parts) {
+            Ok(embedding) => contents.embeddings.push(embedding),
+            Err(reason) => contents.leftovers.push(Leftover {
+                name: word,
+                reason: format!("{reason}; it is not used, and the word alone will do less than with it"),
                 needs_consent: false,
             }),
-            None => contents.leave(name, NOT_KNOWN.to_owned()),
         }
     }
     Ok(contents)
@@ -127,19 +138,13 @@ impl Contents {
     }
 }
 
-/// OneTrainer's `bundle_emb.zora.clip_l`, and `emb_params` of A1111: the word that calls it up.
-fn embedding(key: &str) -> Option<&str> {
-    let rest = key.strip_prefix("bundle_emb.")?;
-    Some(rest.split('.').next().unwrap_or(rest))
-}
-
 /// In the order of the names, so that what is said does not change from run to run.
 fn sort(file: &TensorFile) -> Result<Sorted, LoraError> {
     let mut keys: Vec<&str> = file.names().collect();
     keys.sort_unstable();
     let mut sorted = Sorted::default();
     for key in keys {
-        let Some((module, role)) = roles::split(key).filter(|_| embedding(key).is_none()) else {
+        let Some((module, role)) = roles::split(key).filter(|_| embedding::named(key).is_none()) else {
             sorted.others.push(key.to_owned());
             continue;
         };

@@ -1,6 +1,7 @@
 //! Names both ways, formats, kinds, and LoRAs that cannot be used.
 
 mod damages;
+mod embeddings;
 mod kinds;
 mod models;
 mod spellings;

@@ -144,7 +144,8 @@ pub struct CameUpdate {
 
 /// What Prodigy and D-Adaptation take from the gradients of one step, before anything moves.
 ///
-/// With `g' = g + coupled w`, the moments m and v take g' and g'² in, and the weighted sum s takes g' in.
+/// With `g' = g + coupled w`, the moments m and v take g' and g'² in, and the weighted sum s takes g' in. Prodigy may leave
+/// parameters out of the sum, which keep a sum of 0, and out of the estimate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AdaptUpdate {
     /// Share of the weight that is added to its gradient: weight decay that is not decoupled.
@@ -157,6 +158,8 @@ pub struct AdaptUpdate {
     pub sum: Running,
     /// Added to √v before it divides.
     pub eps: f32,
+    /// Only every so many parameters of a span count for the sum and the estimate, from its first.
+    pub stride: usize,
 }
 
 /// A move along moments that were brought up to date before: `w = w decay − step m / (√v + eps)`.

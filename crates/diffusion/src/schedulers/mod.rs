@@ -9,6 +9,7 @@ mod euler;
 mod euler_a;
 mod flow;
 mod noise_schedule;
+mod picture;
 mod spacing;
 
 use std::str::FromStr;
@@ -21,6 +22,7 @@ pub use self::{
     euler::Euler,
     euler_a::EulerA,
     noise_schedule::NoiseSchedule,
+    picture::predicted_picture,
 };
 use crate::random::Random;
 

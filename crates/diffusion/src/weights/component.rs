@@ -6,7 +6,7 @@ use candle_core::Tensor;
 
 use super::TensorFile;
 use crate::{
-    device::tensor,
+    device::{Frozen, tensor},
     layers::{WeightError, WeightSource},
 };
 
@@ -138,6 +138,22 @@ impl Component {
     }
 }
 
+impl Component {
+    /// Gives back the memory that holds its tensors' bytes. They are read from the files again when they are next needed.
+    pub(crate) fn release(&self) {
+        for entry in self.entries.values() {
+            entry.file.release(&entry.key);
+        }
+    }
+
+    fn not_finite(entry: &Entry) -> WeightError {
+        WeightError::NotFinite {
+            origin: entry.file.path().display().to_string(),
+            name: entry.key.clone(),
+        }
+    }
+}
+
 impl WeightSource for Component {
     fn origin(&self) -> String {
         self.path.display().to_string()
@@ -145,6 +161,28 @@ impl WeightSource for Component {
 
     fn contains(&self, name: &str) -> bool {
         self.entries.contains_key(name)
+    }
+
+    fn frozen(&self, name: &str) -> Result<Option<Frozen>, WeightError> {
+        let (Some(entry), Some(shape)) = (self.entries.get(name), self.shape(name)) else {
+            return Ok(None);
+        };
+        let Some((number, mut range)) = entry.file.place(&entry.key) else {
+            return Ok(None);
+        };
+        match entry.part {
+            Part::Whole | Part::Matrix => {}
+            Part::Transposed => return Ok(None),
+            Part::Third(i) => {
+                let third = range.len() / 3;
+                range = range.start + i * third..range.start + (i + 1) * third;
+            }
+        }
+        let file = Arc::clone(&entry.file);
+        match Frozen::new(file, range, number, shape) {
+            Some(frozen) if !frozen.is_finite() => Err(Self::not_finite(entry)),
+            frozen => Ok(frozen),
+        }
     }
 
     fn get(&self, name: &str) -> Result<Tensor, WeightError> {
@@ -156,10 +194,7 @@ impl WeightSource for Component {
         };
         let numbers = self.read(entry, &shape).map_err(candle_core::Error::wrap);
         if numbers.as_ref().is_ok_and(|numbers| !are_finite(numbers)) {
-            return Err(WeightError::NotFinite {
-                origin: entry.file.path().display().to_string(),
-                name: entry.key.clone(),
-            });
+            return Err(Self::not_finite(entry));
         }
         numbers
             .and_then(|numbers| tensor(numbers, shape))

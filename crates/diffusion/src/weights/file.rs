@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -9,9 +10,13 @@ use safetensors::{Dtype, SafeTensors};
 use sha2::{Digest, Sha256};
 
 use super::{FileError, Stored, bytes::Bytes, sniff};
+use crate::operation::Number;
 
 /// Length of the number in front of the header.
 const PREFIX: usize = 8;
+
+/// Bytes that are hashed before the memory that they were read into is given back.
+const HASHED_AT_ONCE: usize = 64 << 20;
 
 /// An open safetensors file: the header is read and checked, tensors are read on demand.
 pub struct TensorFile {
@@ -39,6 +44,12 @@ impl std::fmt::Debug for TensorFile {
             .field("path", &self.path)
             .field("n_tensors", &self.tensors.len())
             .finish_non_exhaustive()
+    }
+}
+
+impl AsRef<[u8]> for TensorFile {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
@@ -126,13 +137,12 @@ impl TensorFile {
     /// sd-scripts stores a LoRA's alpha so).
     pub fn read(&self, name: &str) -> Result<Vec<f32>, FileError> {
         let (info, bytes) = self.find(name)?;
+        if let Some(number) = number_of(info.dtype) {
+            let mut values = vec![0.0; bytes.len() / number.n_bytes()];
+            number.widen(bytes, &mut values);
+            return Ok(values);
+        }
         match info.dtype {
-            Dtype::F32 => Ok(each(bytes, f32::from_le_bytes)),
-            Dtype::F16 => Ok(each(bytes, |b| half::f16::from_le_bytes(b).to_f32())),
-            Dtype::BF16 => Ok(each(bytes, |b| half::bf16::from_le_bytes(b).to_f32())),
-            Dtype::F8_E4M3 => Ok(bytes.iter().map(|byte| e4m3(*byte)).collect()),
-            // The upper half of an f16.
-            Dtype::F8_E5M2 => Ok(each(bytes, |[b]| half::f16::from_le_bytes([0, b]).to_f32())),
             Dtype::F64 => Ok(each(bytes, |b| f64::from_le_bytes(b) as f32)),
             Dtype::I64 if info.shape.iter().product::<usize>() == 1 => {
                 Ok(each(bytes, |b| i64::from_le_bytes(b) as f32))
@@ -142,6 +152,23 @@ impl TensorFile {
                 name: name.to_owned(),
                 found,
             }),
+        }
+    }
+
+    /// Where the numbers of a tensor lie in this file's [bytes](AsRef), and their kind, if weights can be multiplied with
+    /// from there.
+    pub(super) fn place(&self, name: &str) -> Option<(Number, Range<usize>)> {
+        let (info, _) = self.find(name).ok()?;
+        let range = self.data_start + info.start..self.data_start + info.end;
+        Some((number_of(info.dtype)?, range))
+    }
+
+    /// Gives back the memory that the operating system lends for a tensor's bytes. They are read from the file again when
+    /// they are next needed.
+    pub(super) fn release(&self, name: &str) {
+        if let Some(info) = self.tensors.get(name) {
+            self.bytes
+                .release(self.data_start + info.start..self.data_start + info.end);
         }
     }
 
@@ -168,10 +195,7 @@ impl TensorFile {
 
     /// Whether [`read`](Self::read) takes numbers of this kind.
     pub(crate) fn reads(dtype: Dtype) -> bool {
-        matches!(
-            dtype,
-            Dtype::F32 | Dtype::F16 | Dtype::BF16 | Dtype::F64 | Dtype::F8_E4M3 | Dtype::F8_E5M2
-        )
+        dtype == Dtype::F64 || number_of(dtype).is_some()
     }
 
     fn find(&self, name: &str) -> Result<(&TensorInfo, &[u8]), FileError> {
@@ -187,7 +211,13 @@ impl TensorFile {
 
     /// SHA-256 of the whole file in hexadecimal, as `ss_new_sd_model_hash` has it. Reads all of it.
     pub fn sha256(&self) -> String {
-        hex(&Sha256::digest(&*self.bytes))
+        let mut hasher = Sha256::new();
+        for (i, part) in self.bytes.chunks(HASHED_AT_ONCE).enumerate() {
+            hasher.update(part);
+            let start = i * HASHED_AT_ONCE;
+            self.bytes.release(start..start + part.len());
+        }
+        hex(&hasher.finalize())
     }
 
     /// The first 8 digits of the SHA-256 of 64 KiB at 1 MiB: the short hash `ss_sd_model_hash` of old tools.
@@ -208,16 +238,16 @@ fn each<const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> f32) -> Vec<f3
     numbers.iter().map(|bytes| number(*bytes)).collect()
 }
 
-/// An 8-bit float of 4 bits of exponent and 3 of fraction, biased by 7, without infinities: E4M3 of Micikevicius et al.
-/// 2022, *FP8 Formats for Deep Learning*, table 1.
-fn e4m3(byte: u8) -> f32 {
-    let (exponent, fraction) = (i32::from(byte >> 3 & 0xf), f32::from(byte & 7) / 8.0);
-    let size = match (exponent, byte & 7) {
-        (0xf, 7) => f32::NAN,
-        (0, _) => fraction * 2f32.powi(-6),
-        _ => (1.0 + fraction) * 2f32.powi(exponent - 7),
-    };
-    if byte & 0x80 == 0 { size } else { -size }
+/// The kind of numbers that weights can be multiplied with as they are stored.
+fn number_of(dtype: Dtype) -> Option<Number> {
+    match dtype {
+        Dtype::F32 => Some(Number::F32),
+        Dtype::F16 => Some(Number::F16),
+        Dtype::BF16 => Some(Number::Bf16),
+        Dtype::F8_E4M3 => Some(Number::E4m3),
+        Dtype::F8_E5M2 => Some(Number::E5m2),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

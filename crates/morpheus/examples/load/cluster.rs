@@ -218,7 +218,7 @@ impl Agent {
         let request = ClaimRequest {
             kinds: vec![WorkKind::Train],
             wait_seconds: 10,
-            machine: Some(agent::machine::describe(None, Vec::new(), false)),
+            machine: Some(agent::machine::describe(None, Vec::new(), false, false)),
         };
         let url = format!("{}/api/v1/agent", cluster.url);
         let http = reqwest::Client::new();

@@ -37,7 +37,7 @@ pub(crate) struct Args {
     )]
     labels: Vec<String>,
     /// Render pictures instead of training
-    #[arg(long)]
+    #[arg(long, env = "MORPHEUS_GENERATE")]
     generate: bool,
     /// Exit after this many seconds without work
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
@@ -100,14 +100,15 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     } else {
         Link::none()
     };
-    let kohya = args.kohya.setup();
+    let kohya = args.kohya.setup_with(&args.diffusers);
     if let Some(kohya) = &kohya {
         check_dir(kohya)?;
     }
+    let diffusers = args.diffusers.setup();
     let work_dir = paths::absolute(&args.work.unwrap_or_else(paths::work_dir));
     private::own_folder(&work_dir)?;
     let config = agent::Config {
-        machine: agent::machine::describe(args.name, args.labels, kohya.is_some()),
+        machine: agent::machine::describe(args.name, args.labels, kohya.is_some(), diffusers.is_some()),
         server: args.server,
         token: args.token,
         role: if args.generate {
@@ -121,7 +122,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         fetch_from: args.fetch_from.into_iter().collect(),
         idle_exit: Duration::from_secs(args.idle_exit),
         kohya,
-        diffusers: args.diffusers.setup(),
+        diffusers,
         engine: agent::engine::native,
         link,
         mailbox: agent::MailboxAddress::read(|name| std::env::var(name).ok())?,

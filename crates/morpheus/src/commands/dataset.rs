@@ -3,7 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::bail;
-use dataset::check::{CheckOptions, CheckReport, Severity, check};
+use dataset::{
+    check::{CheckOptions, CheckReport, check},
+    findings::Purpose,
+};
+use protocol::{finding::Severity, preset::Preset};
 
 use crate::{decoding, output};
 
@@ -25,6 +29,9 @@ struct CheckArgs {
     /// Folder or zip archive with pictures and captions
     #[arg(value_name = "DIR|ZIP")]
     path: PathBuf,
+    /// What the LoRA is for: character, style or concept
+    #[arg(long, value_name = "PRESET", default_value = "character", value_parser = preset)]
+    preset: Preset,
     /// The word that activates the LoRA
     #[arg(long, value_name = "WORD")]
     trigger_word: Option<String>,
@@ -37,6 +44,9 @@ struct CheckArgs {
     /// Batch size: pictures per forward pass
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     batch_size: u16,
+    /// Tokens of a caption that are read: 75, 150 or 225
+    #[arg(long, value_name = "N", default_value_t = 75, value_parser = max_tokens)]
+    max_tokens: u16,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -46,10 +56,15 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let Command::Check(args) = args.command;
     let options = CheckOptions {
         decoder: decoding::decoder()?,
-        resolution: args.resolution,
-        bucket_step: args.bucket_step,
-        batch_size: args.batch_size,
-        trigger_word: args.trigger_word,
+        purpose: Purpose {
+            preset: args.preset,
+            resolution: args.resolution,
+            bucket_step: args.bucket_step,
+            batch_size: args.batch_size,
+            max_tokens: args.max_tokens,
+            trigger_word: args.trigger_word.unwrap_or_default().trim().to_owned(),
+            rules: None,
+        },
     };
     let report = check(&args.path, &options)?;
     if args.json {
@@ -71,11 +86,14 @@ fn show(report: &CheckReport) {
         let severity = match finding.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
-            Severity::Info => "info",
+            Severity::Note => "note",
         };
-        match &finding.file_name {
-            Some(file_name) => output::line(format_args!("{severity:8} {file_name}: {}", finding.message)),
-            None => output::line(format_args!("{severity:8} {}", finding.message)),
+        output::line(format_args!(
+            "{severity:8} {} {}",
+            finding.message, finding.repair
+        ));
+        for picture in &finding.pictures {
+            output::line(format_args!("         {}: {}", picture.file_name, picture.detail));
         }
     }
     for bucket in &report.buckets {
@@ -89,4 +107,17 @@ fn show(report: &CheckReport) {
         "{} pictures, {} with a caption, {} held out",
         report.n_pictures, report.n_captioned, report.n_held_out
     ));
+}
+
+fn preset(name: &str) -> Result<Preset, String> {
+    serde_json::from_value(name.into()).map_err(|_| "must be character, style or concept".to_owned())
+}
+
+fn max_tokens(text: &str) -> Result<u16, String> {
+    match text {
+        "75" => Ok(75),
+        "150" => Ok(150),
+        "225" => Ok(225),
+        _ => Err("must be 75, 150 or 225".to_owned()),
+    }
 }

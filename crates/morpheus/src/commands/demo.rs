@@ -145,6 +145,7 @@ async fn start(args: &Args, data: PathBuf) -> anyhow::Result<Product> {
         rentals: Vec::new(),
         bases: Default::default(),
         base_folders: Default::default(),
+        lora_folder: None,
         fetch_from: Default::default(),
         max_running: Default::default(),
         min_free_bytes: None,

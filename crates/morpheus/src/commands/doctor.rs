@@ -1,6 +1,7 @@
 //! `morpheus doctor`: checks this machine and the settings, and says how to fix problems.
 
 mod checks;
+mod copies;
 mod diffusers;
 mod objects;
 mod rented;
@@ -129,6 +130,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     findings.extend(checks::queue(&settings)?);
     findings.extend(objects::check(&settings));
     findings.extend(checks::bases(&settings));
+    findings.extend(copies::check(&settings));
     findings.extend(sd_scripts::check(&args.kohya));
     findings.extend(diffusers::check(&args.diffusers));
     findings.extend(settings.rentals.iter().map(rented::check));

@@ -29,6 +29,7 @@ use protocol::{
 use self::{journal::Journal, pictures::Pictures, recipe_file::RecipeFile, report::Reporter};
 use crate::{
     bases::{self, BaseFlags},
+    diffusers::DiffusersFlags,
     kohya::{self, KohyaFlags},
     logging, paths, signals,
 };
@@ -63,6 +64,8 @@ pub(crate) struct Args {
     base: BaseFlags,
     #[command(flatten)]
     kohya: KohyaFlags,
+    #[command(flatten)]
+    diffusers: DiffusersFlags,
 }
 
 /// Value of `--engine`.
@@ -80,6 +83,7 @@ struct Setup {
     pictures: Pictures,
     output: PathBuf,
     kohya: KohyaFlags,
+    diffusers: DiffusersFlags,
     resume: bool,
     start_from: Option<PathBuf>,
     json: bool,
@@ -118,6 +122,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         pictures,
         output,
         kohya: args.kohya,
+        diffusers: args.diffusers,
         resume: args.resume,
         start_from: args.start_from,
         json: args.json,
@@ -149,6 +154,7 @@ fn one(setup: Setup) -> anyhow::Result<()> {
         .transpose()?;
     let reporter = Reporter::new(setup.json);
     reporter.dataset(&setup.pictures);
+    reporter.findings(recipe, &setup.pictures);
     reporter.recipe(recipe, &setup.pictures);
     let trained = setup.train(recipe.engine(), output, resume_from, &reporter, None)?;
     reporter.finished(&verdict_path(output), &trained)?;
@@ -186,9 +192,8 @@ impl Setup {
             .enable_all()
             .build()
             .context("failed to start the runtime")?;
-        let Ended::Completed(trained) =
-            runtime.block_on(drive(job, self.kohya.setup(), reporter, journal))?
-        else {
+        let kohya = self.kohya.setup_with(&self.diffusers);
+        let Ended::Completed(trained) = runtime.block_on(drive(job, kohya, reporter, journal))? else {
             bail!("stopped before the last step; continue with --resume")
         };
         let verdict = verdict_path(folder);

@@ -75,7 +75,7 @@ impl DeclaredBase {
         let sources = [Some(&mut self.source), self.said.vae.as_mut()];
         sources.into_iter().flatten().filter_map(|source| match source {
             BaseSource::Path(path) => Some(path),
-            BaseSource::Url { .. } | BaseSource::Hub { .. } => None,
+            BaseSource::Url { .. } | BaseSource::Hub { .. } | BaseSource::Edit(_) => None,
         })
     }
 
@@ -131,6 +131,12 @@ pub(super) fn complete(
     }
     for (name, base) in &mut bases {
         check_name(name).map_err(|reason| anyhow!("base model name `{name}`: {reason}"))?;
+        if let BaseSource::Edit(_) = base.source {
+            bail!(
+                "base model `{name}`: the result of an edit is registered on its model's page or through the API, not in \
+                 the settings: use a path, https://… or hf:OWNER/REPOSITORY here"
+            );
+        }
         for path in base.paths() {
             *path = paths::absolute(Path::new(path)).display().to_string();
         }
@@ -185,6 +191,10 @@ mod tests {
             ),
             ("x=/x,vae=hf:a/b", "name the file of the VAE"),
             ("x=/x,vae=", "must be a path"),
+            (
+                "x=edit:0195d1a0-0000-7000-8000-000000000001",
+                "not in the settings",
+            ),
         ] {
             let err = format!("{:#}", resolve(&["--base", flag]).map(drop).unwrap_err());
             assert!(err.contains(said), "{flag}: {err}");

@@ -24,6 +24,7 @@ audit_days = 365
 base_folders = ["models"]
 allow_fetch_from = ["10.0.0.0/8", "fd00::/8"]
 min_free_mb = 2000
+lora_folder = "/loras"
 
 [bases]
 mine = "models/mine.safetensors"

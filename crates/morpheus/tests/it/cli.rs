@@ -230,11 +230,14 @@ fn a_picture_that_promises_gigabytes_is_named() {
     let output = run(["dataset", "check", path(folder.path()), "--json"]);
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let finding = &report["findings"][0];
-    assert_eq!(finding["file_name"], "bomb.gif");
-    let message = finding["message"].as_str().unwrap();
+    assert_eq!(finding["code"], "cannot_train");
+    assert_eq!(report["passed"], false);
+    let refused = &report["findings"][1]["pictures"][0];
+    assert_eq!(refused["file_name"], "bomb.gif");
+    let detail = refused["detail"].as_str().unwrap();
     assert!(
-        message.starts_with("is 65352×65535, which is too large"),
-        "{message}"
+        detail.starts_with("is 65352×65535, which is too large"),
+        "{detail}"
     );
 }
 

@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 
 use crate::{
     api::Api,
-    generate::{PROMPT, a_lora, picture},
+    generate::{PROMPT, a_lora, an_embedding, picture},
+    lora::difference,
     support::{Server, fail, kill, path, run, succeed, wait_for},
 };
 
@@ -161,9 +162,10 @@ async fn the_agent_of_a_server_draws_with_it_and_keeps_it() {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     let n_asked = |op: &str| log.iter().filter(|request| request["op"] == op).count();
+    // The colors of previews are found by decoding, once for a base model.
     assert_eq!(
         (n_asked("load"), n_asked("predict"), n_asked("decode")),
-        (1, 4, 2)
+        (1, 4, 1 + 2)
     );
 
     // Nobody tells the child that its agent was killed.
@@ -175,20 +177,42 @@ async fn the_agent_of_a_server_draws_with_it_and_keeps_it() {
     wait_for("the child's end", || (!runs(child)).then_some(()));
 }
 
-/// The mean distance of two pictures' numbers, from 0 to 255.
-fn distance(a: &RgbImage, b: &RgbImage) -> f64 {
-    assert_eq!(a.dimensions(), b.dimensions());
-    let pairs = a.as_raw().iter().zip(b.as_raw());
-    let sum: u64 = pairs.map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
-    sum as f64 / a.as_raw().len() as f64
+/// A Python with the real packages, if there is one.
+fn real_python() -> Option<PathBuf> {
+    let python = std::env::var_os("MORPHEUS_DIFFUSERS_PYTHON").map(PathBuf::from);
+    if python.is_none() {
+        eprintln!("skipped: MORPHEUS_DIFFUSERS_PYTHON does not name a Python with diffusers");
+    }
+    python
+}
+
+/// Draws with both engines, and compares; the native one's picture.
+fn compared(folder: &Path, python: &Path, case: &[&str]) -> RgbImage {
+    let draw = |name: &str, engine: &[&str]| {
+        let out = folder.join(name);
+        let mut args = vec!["generate", "--steps", "8", "--seed", "7", "--out", path(&out)];
+        if !case.contains(&"--prompt") {
+            args.extend(["--prompt", PROMPT]);
+        }
+        args.extend(case);
+        args.extend(engine);
+        succeed(args);
+        image::open(&out).unwrap().into_rgb8()
+    };
+    let native = draw("native.png", &[]);
+    let other = draw(
+        "diffusers.png",
+        &["--engine", "diffusers", "--diffusers-python", path(python)],
+    );
+    let difference = difference(&native, &other);
+    assert!(difference <= 1.0, "{case:?}: {difference}");
+    eprintln!("{case:?}: mean difference {difference:.4} of 255");
+    native
 }
 
 #[test]
 fn both_engines_draw_the_same() {
-    let Some(python) = std::env::var_os("MORPHEUS_DIFFUSERS_PYTHON").map(PathBuf::from) else {
-        eprintln!("skipped: MORPHEUS_DIFFUSERS_PYTHON does not name a Python with diffusers");
-        return;
-    };
+    let Some(python) = real_python() else { return };
     let folder = tempfile::tempdir().unwrap();
     let lora = folder.path().join("lora.safetensors");
     fs::write(&lora, a_lora()).unwrap();
@@ -209,24 +233,46 @@ fn both_engines_draw_the_same() {
         &["--size", "104x168"],
     ];
     for case in cases {
-        let draw = |name: &str, engine: &[&str]| {
-            let out = folder.path().join(name);
-            let mut args = vec!["generate", "--steps", "8", "--seed", "7", "--out", path(&out)];
-            if !case.contains(&"--prompt") {
-                args.extend(["--prompt", PROMPT]);
-            }
-            args.extend(case);
-            args.extend(engine);
-            succeed(args);
-            image::open(&out).unwrap().into_rgb8()
-        };
-        let native = draw("native.png", &[]);
-        let other = draw(
-            "diffusers.png",
-            &["--engine", "diffusers", "--diffusers-python", path(&python)],
-        );
-        let distance = distance(&native, &other);
-        assert!(distance <= 1.0, "{case:?}: {distance}");
-        println!("{case:?}: mean difference {distance:.4} of 255");
+        compared(folder.path(), &python, case);
     }
+}
+
+/// One file for each kind and way to store it, of those that the packages wrote (`tools/golden/foreign.py`).
+const KINDS: [&str; 16] = [
+    "diffusers_lora.safetensors",
+    "diffusers_text.safetensors",
+    "diffusers_stabilized.safetensors",
+    "peft_dora",
+    "lycoris_dora_input.safetensors",
+    "kohya_locon.safetensors",
+    "lycoris_tucker.safetensors",
+    "kohya_loha.safetensors",
+    "kohya_lokr.safetensors",
+    "lycoris_lokr_dora.safetensors",
+    "lycoris_full.safetensors",
+    "lycoris_norms.safetensors",
+    "lycoris_glora.safetensors",
+    "lycoris_ia3.safetensors",
+    "lycoris_oft_rescaled.safetensors",
+    "lycoris_boft.safetensors",
+];
+
+#[test]
+fn both_engines_draw_every_kind_of_lora_the_same() {
+    let Some(python) = real_python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../diffusion/tests/golden/foreign");
+    let small = ["--size", "64x64"];
+    let without = compared(folder.path(), &python, &small);
+    for kind in KINDS {
+        let lora = format!("{}:0.8", files.join(kind).display());
+        let with = compared(folder.path(), &python, &["--size", "64x64", "--lora", &lora]);
+        assert!(with != without, "{kind} changes nothing");
+    }
+    // A word of the prompt.
+    let embedding = folder.path().join("lorelei.safetensors");
+    fs::write(&embedding, an_embedding()).unwrap();
+    let case = ["--size", "64x64", "--lora", path(&embedding)];
+    let with = compared(folder.path(), &python, &case);
+    assert!(with != without, "the embedding changes nothing");
 }

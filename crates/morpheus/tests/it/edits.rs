@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     api::Api,
     generate::{tensors, wave},
+    lora::difference,
     support::{Server, kill},
 };
 
@@ -101,6 +102,48 @@ async fn a_merge_is_a_version_that_draws() {
     let failed = ended(&api, &api.post("/api/v1/edits", extract).await).await;
     let error = failed["error"].as_str().unwrap();
     assert!(error.starts_with("nothing would be left"), "{error}");
+}
+
+/// It draws what the base model draws with the LoRA beside it, although nobody has downloaded it.
+#[tokio::test]
+async fn what_was_merged_into_a_base_model_is_drawn_with_as_one() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path());
+    let api = Api::of(&server);
+    let ink = import(&api, "ink", 2).await;
+    let lora = json!({ "model_version_id": ink["id"], "weight": 0.5 });
+    let into = json!({ "kind": "merge_into", "base_model": "tiny-xl", "loras": [lora] });
+    let edit = ended(&api, &api.post("/api/v1/edits", into).await).await;
+    // A base model in a folder becomes one again.
+    assert_eq!(edit["file_name"], "tiny-xl-ink.zip", "{edit}");
+    let source = format!("edit:{}", edit["id"].as_str().unwrap());
+    let request = json!({ "name": "mine", "source": source });
+    api.post("/api/v1/registered-base-models", request).await;
+    let bases = api
+        .wait_for("/api/v1/registered-base-models", |bases| {
+            bases[0]["state"] != "checking"
+        })
+        .await;
+    let base = &bases[0];
+    assert_eq!(base["state"], "ready", "{base}");
+    assert_eq!(
+        (&base["source"], &base["is_fetchable"], &base["class"]),
+        (&json!(source), &json!(true), &json!("tiny")),
+        "{base}"
+    );
+    let picture = async |base: &str, loras: Value| {
+        let request =
+            json!({ "base_model": base, "prompt": "zora", "seed": 7, "n_steps": 2, "loras": loras });
+        let generation = api.generated(request).await;
+        let bytes = api.bytes(generation["image_url"].as_str().unwrap()).await;
+        image::load_from_memory(&bytes).unwrap().into_rgb8()
+    };
+    let plain = picture("tiny-xl", json!([])).await;
+    let beside = picture("tiny-xl", json!([lora])).await;
+    let merged = picture("mine", json!([])).await;
+    let (change, error) = (difference(&plain, &beside), difference(&merged, &beside));
+    // The base is stored in half precision.
+    assert!(change > 0.01 && error < 0.1 * change, "{error} of {change}");
 }
 
 #[tokio::test]

@@ -127,7 +127,7 @@ async fn files_that_may_not_grow_refuse_writes_and_lose_none() {
     for n in 0..10_000 {
         let (item, caption) = &mut known[n % 4];
         // Many pages each.
-        let text = format!("caption {n} {}", "zora, smiling ".repeat(2000));
+        let text = format!("caption {n} {}", "zora, smiling ".repeat(2000).trim_end());
         let path = format!("/api/v1/datasets/{dataset}/items/{item}");
         let (status, answer) = ask(&api, &server, Method::PATCH, &path, &json!({ "caption": text })).await;
         if status.is_success() {

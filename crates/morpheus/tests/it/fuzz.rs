@@ -377,6 +377,7 @@ fn fuzz_base_sources() {
         format!("https://user:PASSWORD@example.org:8080/a/b?token=SECRET#sha256={hash}"),
         "hf:owner/name@refs/pr/1:folder/file.safetensors".to_owned(),
         "https://[::ffff:127.0.0.1]/a".to_owned(),
+        "edit:0195d1a0-0000-7000-8000-000000000001".to_owned(),
     ];
     sim::fuzz::run("base_sources", &sources.map(String::into_bytes), |input| {
         let text = String::from_utf8_lossy(input);

@@ -140,6 +140,28 @@ pub(crate) fn a_lora() -> Vec<u8> {
     ])
 }
 
+/// A text embedding of two vectors for tiny-xl by itself.
+pub(crate) fn an_embedding() -> Vec<u8> {
+    tensors([
+        ("clip_l", vec![2, 32], wave(64)),
+        ("clip_g", vec![2, 64], wave(128)),
+    ])
+}
+
+#[test]
+fn an_embedding_is_used_where_the_prompt_has_its_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("a.png");
+    let with = |word: &str| {
+        let file = folder.path().join(format!("{word}.safetensors"));
+        std::fs::write(&file, an_embedding()).unwrap();
+        picture(&out, &["--seed", "1", "--lora", path(&file)])
+    };
+    let without = picture(&out, &["--seed", "1"]);
+    assert!(with("zora") == without);
+    assert!(with("Lorelei") != without);
+}
+
 /// Numbers that are not all alike.
 pub(crate) fn wave(n: usize) -> Vec<f32> {
     (0..n).map(|index| (index as f32).sin() * 1.4).collect()

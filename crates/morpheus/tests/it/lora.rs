@@ -56,7 +56,8 @@ fn picture_of(base: &Path, out: &Path) -> RgbImage {
 }
 
 /// Mean difference of two pictures, in steps of 1/255.
-fn difference(a: &RgbImage, b: &RgbImage) -> f64 {
+pub(crate) fn difference(a: &RgbImage, b: &RgbImage) -> f64 {
+    assert_eq!(a.dimensions(), b.dimensions());
     let sum: u64 = a
         .as_raw()
         .iter()

@@ -1,6 +1,7 @@
 //! Jobs on rented machines: the real server, the real agent in place of a container, and a simulated provider whose
 //! clock runs faster than ours. The server is killed at every step between the order and the bill.
 
+mod drawing;
 mod mailbox;
 
 use std::{path::Path, process::Command, time::Duration};
@@ -78,6 +79,12 @@ async fn submit(api: &Api, dataset: &Value, limit: i64, rental: Value, n_steps: 
 
 /// No machine is left, and what the ledger says is what the provider has charged.
 async fn books_are_right(api: &Api, sim: &RunPod, limit: i64) {
+    let bill = books_balance(api, sim, limit).await;
+    assert!(bill > 0, "{bill}");
+}
+
+/// The same; the bill.
+async fn books_balance(api: &Api, sim: &RunPod, limit: i64) -> i64 {
     let is_gone = |spend: &Value| {
         let machines = spend["instances"].as_array().unwrap();
         machines.iter().all(|machine| machine["phase"] == "gone")
@@ -99,7 +106,8 @@ async fn books_are_right(api: &Api, sim: &RunPod, limit: i64) {
     let bill = sim.bill().0;
     assert_eq!(user.unwrap()["spent_micro_usd"], bill, "{spend}");
     assert_eq!(user.unwrap()["reserved_micro_usd"], 0, "{spend}");
-    assert!(bill > 0 && bill <= limit, "{bill} of {limit}");
+    assert!(bill <= limit, "{bill} of {limit}");
+    bill
 }
 
 /// An order that was not answered keeps money for hours, and bills are final when they have not changed for two hours.

@@ -76,6 +76,7 @@ impl Disk {
             size_bytes: opened.size_bytes,
             sha256: None,
             is_vae: true,
+            is_object: false,
         };
         let shown = path.display().to_string();
         Ok(VaeOnDisk {
@@ -132,6 +133,7 @@ impl Disk {
                 size_bytes: opened.size_bytes,
                 sha256: None,
                 is_vae: false,
+                is_object: false,
             });
         }
         let only = files

@@ -87,6 +87,7 @@ pub(crate) async fn files(
                 size_bytes: lfs.map(|lfs| lfs.size).or(sibling.size).unwrap_or(0),
                 sha256: lfs.map(|lfs| lfs.sha256.to_ascii_lowercase()),
                 is_vae: false,
+                is_object: false,
             })
         })
         .collect()

@@ -40,6 +40,7 @@ use crate::{
         files, hub,
         places::By,
         skeleton::{self, NamedVae, Skeleton, Subject, file_name},
+        stored::Made,
         web::{Reader, Web},
     },
 };
@@ -203,6 +204,22 @@ impl Orchestrator {
                 found.extend(vae.as_ref().map(|vae| vae.file.clone()));
                 (found, look(skeleton, only, base, vae, inspect).await?, None)
             }
+            BaseSource::Edit(_) => {
+                let own = base.files.iter().filter(|file| file.is_object);
+                let own: Vec<File> = own.cloned().collect();
+                let made = Made::open(self.store.objects(), &own).await?;
+                let skeleton = Skeleton::new()?;
+                made.describe(&skeleton).await?;
+                let beside = vae.as_ref().map(|vae| vae.file.clone());
+                let facts = look(skeleton, made.only(), base, vae, inspect).await?;
+                let n_new_bytes = made.n_new_bytes();
+                if n_new_bytes > 0 {
+                    self.check_room(n_new_bytes).map_err(|err| chain(&err))?;
+                }
+                let mut found = made.keep(n_bytes).await?;
+                found.extend(beside);
+                (found, facts, None)
+            }
         };
         let located = Located { place, vae_place };
         if !base.is_hashed() {
@@ -255,6 +272,7 @@ impl Orchestrator {
                     .map_err(|_| "the VAE is a folder: name the file, hf:OWNER/REPOSITORY:FILE".to_owned())?;
                 found
             }
+            BaseSource::Edit(_) => return Err("an edit makes no VAE: name the file of one".to_owned()),
         };
         let start = head(web, &mut found).await?;
         found.path = file_name(&found.path);
@@ -347,7 +365,7 @@ impl Orchestrator {
             // It goes on when there is room again.
             tokio::time::sleep(self.options.tick).await;
         }
-        for file in &base.files {
+        for file in base.files.iter().filter(|file| !file.is_object) {
             let hash = file.sha256.as_deref().unwrap_or_default();
             let key = BlobKey::from_sha256(hash).map_err(|err| chain(&err))?;
             let objects = self.store.objects();
@@ -399,6 +417,7 @@ fn on_the_web(url: &str, sha256: Option<String>) -> File {
         size_bytes: 0,
         sha256,
         is_vae: false,
+        is_object: false,
     }
 }
 

@@ -39,7 +39,9 @@ impl Orchestrator {
             .collect();
         let mut n_running = 0;
         for attempt in attempts::alive(&self.store).await? {
-            if let Subject::Job(_) = attempt.subject {
+            // A drawing session's end is that of its pictures' attempts.
+            let is_of_worker = matches!(attempt.subject, Subject::Generation(_) | Subject::Edit(_));
+            if !is_of_worker || attempt.provider != provider.name() {
                 continue;
             }
             let mark = (attempt.fence, attempt.lease_until);

@@ -5,11 +5,13 @@
 //! step is one transaction before or after one call; a pass that dies between them is repaired by the next one.
 
 mod decide;
+mod drawing;
 mod launch;
 mod mailbox;
 mod money;
 mod settle;
 mod strays;
+mod work;
 
 use std::collections::HashMap;
 
@@ -22,19 +24,21 @@ use rental::{CallError, CallFault, Machine};
 use store::{
     Tx,
     attempts::{self, Attempt},
-    jobs::{self, JobState},
     spend::{self, Accrual, Change, Instance},
 };
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use self::decide::{Action, View, decide};
+use self::{
+    decide::{Action, View, decide},
+    work::Work,
+};
 use super::ReconcileError;
 use crate::{
     Orchestrator,
     rentals::{Rental, accrued, missing_money},
-    services::{AttemptEnd, end_job_attempt},
-    watches::Aspect,
+    services::{AttemptEnd, SILENCE, end_rented_attempt, silent_for},
+    watches::{Aspect, Mark},
 };
 
 impl From<CallError> for ReconcileError {
@@ -92,7 +96,7 @@ impl Orchestrator {
         if alive.iter().any(is_unsettled) {
             return Ok(true);
         }
-        // The reason for the wake-up: a job was queued, or an attempt has ended.
+        // The reason for the wake-up: a job was queued, a drawing session asked for, or an attempt has ended.
         if !is_woken {
             return Ok(false);
         }
@@ -101,6 +105,9 @@ impl Orchestrator {
             if attempt.phase == AttemptPhase::Gone {
                 return Ok(true);
             }
+        }
+        if self.drawings_have_business(rental).await? {
+            return Ok(true);
         }
         Ok(
             store::queue::next_job(&self.store, rental.name(), &[], store::now())
@@ -111,6 +118,7 @@ impl Orchestrator {
 
     /// One pass.
     pub(crate) async fn reconcile_rental(&self, rental: &Rental) -> Result<(), ReconcileError> {
+        self.refuse_late_drawings(rental).await?;
         let listed = match rental.landlord.list().await {
             Ok(listed) => listed,
             Err(
@@ -160,6 +168,7 @@ impl Orchestrator {
             }
         }
         self.withdraw_orphans(rental).await?;
+        self.close_drawings(rental).await?;
         self.note_health(rental, &listed.machines);
         self.settle_bills(rental).await?;
         self.fill_rental(rental).await
@@ -173,18 +182,28 @@ impl Orchestrator {
     ) -> Result<(), ReconcileError> {
         let now = rental.clock.now();
         let attempt = attempts::get(&self.store, instance.attempt).await?;
-        let job = jobs::state(&self.store, instance.job).await?;
+        let work = Work::read(&self.store, instance.payer).await?;
         let at = rental.clock.instant();
         let watch = |aspect, mark| rental.watches.unchanged_at(at, attempt.id.0, aspect, mark);
+        let silent_for = match work.newest_use() {
+            Some(used) => silent_for(rental, attempt.id, used),
+            None => std::time::Duration::ZERO,
+        };
+        let lease = match work {
+            Work::Job(_) => (attempt.fence, attempt.lease_until),
+            // While it draws a picture, its agent renews the lease of that.
+            Work::Drawing(..) => newest_lease(&attempts::alive_of_agent(&self.store, &attempt).await?),
+        };
         let view = View {
             times: &rental.times,
             now,
             instance,
             shown,
             attempt: &attempt,
-            job: &job,
-            unrenewed_for: watch(Aspect::Lease, (attempt.fence, attempt.lease_until)),
-            requested_for: watch(Aspect::Request, (0, job.requested_at)),
+            work: &work,
+            unrenewed_for: watch(Aspect::Lease, lease),
+            requested_for: watch(Aspect::Request, (0, work.requested_at())),
+            silent_for,
         };
         match decide(&view) {
             Action::Wait => Ok(()),
@@ -192,14 +211,14 @@ impl Orchestrator {
                 Some(machine) => self.find(rental, instance, machine).await,
                 None => Ok(()),
             },
-            Action::Abandon => self.abandon(rental, instance, &attempt).await,
+            Action::Abandon => self.abandon(rental, instance).await,
             Action::Forget => self.forget(rental, instance).await,
             Action::Keep => match shown {
-                Some(machine) => self.keep(rental, instance, machine, &job).await,
+                Some(machine) => self.keep(rental, instance, machine, &work).await,
                 None => Ok(()),
             },
             Action::LookCloser => self.look_closer(rental, instance).await,
-            Action::End { reason, outcome } => self.end(rental, instance, &attempt, reason, outcome).await,
+            Action::End { reason, outcome } => self.end(rental, instance, &work, (reason, outcome)).await,
             Action::EndAgain => self.end_again(rental, instance, shown).await,
         }
     }
@@ -215,7 +234,7 @@ impl Orchestrator {
             let tx = self.store.begin().await?;
             let attempt = attempts::get(&tx, instance.attempt).await?;
             let end = AttemptEnd::again(Outcome::NeverStarted, TOO_DEAR, std::time::Duration::ZERO);
-            end_job_attempt(self, &tx, &attempt, end).await?;
+            end_rented_attempt(self, &tx, &attempt, end).await?;
             tx.commit().await?;
         }
         Ok(())
@@ -275,14 +294,11 @@ impl Orchestrator {
 
     /// The machine of an unanswered order was not found. Its name is never used again; part of the money stays
     /// reserved until it is certain that it does not exist.
-    async fn abandon(
-        &self,
-        rental: &Rental,
-        instance: &Instance,
-        attempt: &Attempt,
-    ) -> Result<(), ReconcileError> {
+    async fn abandon(&self, rental: &Rental, instance: &Instance) -> Result<(), ReconcileError> {
         let now = rental.clock.now();
         let tx = self.store.begin().await?;
+        // An attempt is locked before what it is a try of.
+        let attempt = attempts::get(&tx, instance.attempt).await?;
         let keep = rental.times.quarantined(instance, now);
         spend::release(&tx, instance, keep, now).await?;
         let reason = "the order was not answered, and the machine was not found";
@@ -294,7 +310,7 @@ impl Orchestrator {
         spend::change(&tx, instance, change).await?;
         if attempt.phase != AttemptPhase::Gone {
             let end = AttemptEnd::again(Outcome::NeverStarted, reason, std::time::Duration::ZERO);
-            end_job_attempt(self, &tx, attempt, end).await?;
+            end_rented_attempt(self, &tx, &attempt, end).await?;
         }
         tx.commit().await?;
         tracing::warn!(name = instance.name, "{reason}");
@@ -307,7 +323,7 @@ impl Orchestrator {
         rental: &Rental,
         instance: &Instance,
         machine: &Machine,
-        job: &JobState,
+        work: &Work,
     ) -> Result<(), ReconcileError> {
         let now = rental.clock.now();
         let tx = self.store.begin().await?;
@@ -324,9 +340,8 @@ impl Orchestrator {
                 );
             }
         }
-        let is_as_told = jobs::state(&tx, job.id).await?.spend == job.spend;
-        if !is_as_told {
-            self.tell_spend(&tx, rental, job.id).await?;
+        if !work.is_as_told(&tx).await? {
+            self.tell_spend(&tx, rental, instance.payer).await?;
         }
         tx.commit().await?;
         Ok(())
@@ -338,8 +353,8 @@ impl Orchestrator {
             return Ok(());
         };
         if let Some(machine) = rental.landlord.get(handle).await? {
-            let job = jobs::state(&self.store, instance.job).await?;
-            return self.keep(rental, instance, &machine, &job).await;
+            let work = Work::read(&self.store, instance.payer).await?;
+            return self.keep(rental, instance, &machine, &work).await;
         }
         let now = rental.clock.now();
         let tx = self.store.begin().await?;
@@ -349,7 +364,7 @@ impl Orchestrator {
             let attempt = attempts::get(&tx, instance.attempt).await?;
             if attempt.phase != AttemptPhase::Gone {
                 let end = AttemptEnd::new(Outcome::Lost, "the rented machine has vanished".to_owned());
-                end_job_attempt(self, &tx, &attempt, end).await?;
+                end_rented_attempt(self, &tx, &attempt, end).await?;
             }
             self.gone(&tx, rental, &instance, "the machine has vanished")
                 .await?;
@@ -363,22 +378,26 @@ impl Orchestrator {
         &self,
         rental: &Rental,
         instance: &Instance,
-        attempt: &Attempt,
-        reason: &'static str,
-        outcome: Outcome,
+        work: &Work,
+        (reason, outcome): (&'static str, Outcome),
     ) -> Result<(), ReconcileError> {
         let now = rental.clock.now();
         let tx = self.store.begin().await?;
-        if attempt.phase != AttemptPhase::Gone {
-            let attempt = attempts::get(&tx, attempt.id).await?;
-            end_job_attempt(self, &tx, &attempt, AttemptEnd::new(outcome, reason.to_owned())).await?;
-        }
+        let attempt = attempts::get(&tx, instance.attempt).await?;
         let change = Change {
             to: InstancePhase::Ending,
             reason: Some(reason.to_owned()),
             at: now,
         };
+        // Before the session, in the order in which a claim locks them.
         spend::change(&tx, instance, change).await?;
+        // From here on, no picture is asked for; one that was since the last look begins the time anew.
+        if reason == SILENCE && Work::read(&tx, instance.payer).await?.newest_use() != work.newest_use() {
+            return Ok(());
+        }
+        if attempt.phase != AttemptPhase::Gone {
+            end_rented_attempt(self, &tx, &attempt, AttemptEnd::new(outcome, reason.to_owned())).await?;
+        }
         tx.commit().await?;
         crate::failpoint::reached("end committed");
         tracing::info!(name = instance.name, reason, "ending a rented machine");
@@ -440,6 +459,13 @@ pub(super) enum Adopted {
 }
 
 pub(super) const TOO_DEAR: &str = "the machine is dearer than it was offered";
+
+/// Changes whenever one of an agent's leases is renewed.
+fn newest_lease(attempts: &[Attempt]) -> Mark {
+    let fences = attempts.iter().map(|attempt| attempt.fence).sum();
+    let until = attempts.iter().filter_map(|attempt| attempt.lease_until).max();
+    (fences, until)
+}
 
 /// A machine as this transaction has left it.
 async fn fresh(tx: &Tx, instance: &Instance) -> Result<Instance, ReconcileError> {

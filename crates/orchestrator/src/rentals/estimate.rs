@@ -60,6 +60,9 @@ const OVERHEAD_S: Spread<f64> = Spread {
     high: 1500.0,
 };
 
+/// GPU memory that pictures of SDXL need, in GB: weights in f16 (7), activations of U-Net and VAE at 1024x1024 (3).
+pub(crate) const DRAWING_MEMORY_GB: u32 = 10;
+
 /// GPU memory that a training needs, in GB: weights in bf16 (7), activations for each picture with gradient
 /// checkpointing (2 at 1024x1024), and the LoRA with gradients and AdamW's moments (1.5 at rank 32, half of that for its
 /// convolutions, a quarter more for an average of it). Text encoders that are trained stay in memory (2).

@@ -8,7 +8,7 @@ use protocol::{
     AttemptId, JobId, MicroUsd, OwnerId,
     spend::{InstancePhase, RentalTerms},
 };
-use store::spend::{Instance, Scopes};
+use store::spend::{Instance, Payer, Scopes};
 use uuid::Uuid;
 
 use super::{Plan, Times, accrued, cost, missing_money, plan, terms, time_left};
@@ -27,7 +27,7 @@ fn instance(plan: Plan, rate: MicroUsd) -> Instance {
             project: None,
             month: "2026-11".to_owned(),
         },
-        job: JobId::new(),
+        payer: Payer::Job(JobId::new()),
         attempt: AttemptId::new(),
         provider: "somebody".to_owned(),
         name: "mph".to_owned(),

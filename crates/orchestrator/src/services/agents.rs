@@ -14,7 +14,8 @@ use protocol::{
 use store::{
     Tx,
     attempts::{self, Attempt, Subject},
-    spend,
+    drawing,
+    spend::{self, Payer},
     tokens::AgentCredential,
 };
 
@@ -93,7 +94,14 @@ impl Orchestrator {
 }
 
 async fn rental_terms(rental: &Rental, tx: &Tx, attempt: &Attempt) -> ServiceResult<RentalTerms> {
-    let machines = spend::of_attempt(tx, attempt.id).await?;
+    let machines = match attempt.subject {
+        // It is drawn on the machine of its session.
+        Subject::Generation(id) => match drawing::of_generation(tx, id).await? {
+            Some(session) => spend::of_payer(tx, Payer::Drawing(session)).await?,
+            None => Vec::new(),
+        },
+        Subject::Job(_) | Subject::Edit(_) | Subject::Drawing(_) => spend::of_attempt(tx, attempt.id).await?,
+    };
     let machine = machines.last().ok_or(ServiceError::LeaseLost)?;
     match machine.phase {
         // An agent may call before the order of its machine was answered.

@@ -14,7 +14,7 @@ use store::{
     BlobKey, StoreError, Tx,
     artifacts::{self, Artifact},
     attempts::{Attempt, Subject},
-    damage, edits,
+    damage, drawing, edits,
     events::{self, NewEvent},
     generations, jobs,
     tokens::AgentCredential,
@@ -44,6 +44,7 @@ impl Orchestrator {
             }
             Subject::Generation(id) => generations::state(&tx, id).await?.owner,
             Subject::Edit(id) => edits::state(&tx, id).await?.owner,
+            Subject::Drawing(id) => drawing::state(&tx, id).await?.owner,
         };
         let artifact = artifacts::announce(&tx, owner, &attempt, &announced).await?;
         if let Subject::Job(job) = attempt.subject {
@@ -267,6 +268,8 @@ fn check_subject(attempt: &Attempt, kind: &ArtifactKind) -> ServiceResult<()> {
         ),
         Subject::Generation(_) => (*kind == ArtifactKind::Picture, "`picture`"),
         Subject::Edit(_) => (*kind == ArtifactKind::Edited, "`edited`"),
+        // Its pictures have attempts of their own.
+        Subject::Drawing(_) => (false, "of another attempt"),
     };
     if is_right {
         return Ok(());

@@ -172,7 +172,7 @@ impl Orchestrator {
     /// A file that machines download.
     fn fetchable(&self, base: &bases::Base, file: &bases::File) -> Option<BaseFile> {
         let sha256 = file.sha256.clone()?;
-        let (url, is_foreign) = if base.copy == BaseCopy::Stored {
+        let (url, is_foreign) = if base.is_stored(file) {
             let key = BlobKey::from_sha256(&sha256).ok()?;
             let objects = self.store.objects();
             (objects.get_url(&key, &UrlOptions::fetch(FETCH_TIME)), false)
@@ -218,6 +218,18 @@ impl Orchestrator {
         };
         let said = self.said(owner, &settings)?;
         let tx = self.store.begin().await?;
+        let (said, files) = match &source {
+            BaseSource::Edit(edit) => {
+                let (file, before) = self.merged_base(&tx, owner, *edit).await?;
+                let is_open = |vae: &BaseSource| self.permit(owner, "vae", vae).is_ok();
+                let said = Said {
+                    prediction: said.prediction.or(before.prediction),
+                    vae: said.vae.or(before.vae.filter(is_open)),
+                };
+                (said, vec![file])
+            }
+            BaseSource::Path(_) | BaseSource::Url { .. } | BaseSource::Hub { .. } => (said, Vec::new()),
+        };
         let shown_source = source.shown();
         let new = NewBase {
             name: name.clone(),
@@ -225,6 +237,7 @@ impl Orchestrator {
             said,
             from_settings: false,
             looked: None,
+            files,
         };
         if !bases::insert(&tx, new).await? {
             return Err(ServiceError::field(
@@ -452,8 +465,8 @@ fn notes(base: &bases::Base) -> Vec<String> {
 
 fn shown_base(base: bases::Base) -> RegisteredBase {
     let size_bytes = base.size_bytes();
-    let is_stored = base.copy == BaseCopy::Stored;
-    let is_fetchable = base.is_hashed() && (is_stored || base.files.iter().all(|file| file.url.is_some()));
+    let is_anywhere = |file: &bases::File| file.url.is_some() || base.is_stored(file);
+    let is_fetchable = base.is_hashed() && base.files.iter().all(is_anywhere);
     let own: Vec<_> = base.files.iter().filter(|file| !file.is_vae).collect();
     let sha256 = match own.as_slice() {
         [file] => file.sha256.clone(),

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use protocol::{
     AttemptId, JobId,
     agent::{ArtifactKind, Instead, UnusableFile},
-    base::BaseCopy,
     damage::Damage,
     event::{Event, LogLevel},
 };
@@ -141,6 +140,7 @@ impl Orchestrator {
                 }
                 is_needed
             }
+            Subject::Drawing(_) => false,
         };
         if is_needed {
             return Ok(Role::Needed);
@@ -156,7 +156,10 @@ impl Orchestrator {
         let keys = BTreeSet::from([key.clone()]);
         let found = dependents::of(tx, &keys).await?.remove(key).unwrap_or_default();
         for dependent in &found {
-            if let Dependent::Base { name, .. } = dependent {
+            if let Dependent::Base {
+                name, is_only: false, ..
+            } = dependent
+            {
                 // Its original source may still have it.
                 let base = bases::get(tx, name).await?;
                 bases::ask_for_copy(tx, base.id).await?;
@@ -213,16 +216,15 @@ async fn note(tx: &Tx, key: &BlobKey, seen: Option<Damage>) -> ServiceResult<()>
     Ok(())
 }
 
-/// Whether a base model's copy in the object store has such a file.
+/// Whether a base model has such a file in the object store.
 async fn has_copy(db: &impl Read, base: &str, hash: &str) -> ServiceResult<bool> {
     let registered = bases::list(db).await?;
     Ok(registered.iter().any(|registered| {
         registered.name == base
-            && registered.copy == BaseCopy::Stored
             && registered
                 .files
                 .iter()
-                .any(|file| file.sha256.as_deref() == Some(hash))
+                .any(|file| file.sha256.as_deref() == Some(hash) && registered.is_stored(file))
     }))
 }
 
@@ -281,7 +283,10 @@ fn reason(found: &[Dependent], damage: Damage) -> String {
             "upload the same picture again, into this or any other dataset, then resume the job"
         }
         Dependent::ModelVersion { .. } => "restore the file from a backup, or train it again",
-        Dependent::Base { .. } => "it is being copied again; try again when that is done",
+        Dependent::Base { is_only: true, .. } => {
+            "restore it from a backup, or merge it again and register the result"
+        }
+        Dependent::Base { is_only: false, .. } => "it is being copied again; try again when that is done",
         Dependent::Checkpoint { .. }
         | Dependent::VersionPicture { .. }
         | Dependent::Sample { .. }

@@ -307,19 +307,10 @@ fn not_held(version: &ModelVersion, to: LoraNames) -> Option<String> {
     };
     let kinds = version.imported.iter().flat_map(|imported| &imported.kinds);
     let kind = kinds.map(|count| count.kind).find(|kind| !is_held(*kind))?;
-    let names = match to {
-        LoraNames::Kohya => "kohya's names",
-        LoraNames::Diffusers => "diffusers' names",
-        LoraNames::Peft => "PEFT's names",
-    };
-    let instead = match kind {
-        LoraKind::Loha | LoraKind::Lokr => {
-            "convert to PEFT's or kohya's names, or resize it to a plain LoRA first"
-        }
-        _ => "keep kohya's names, or resize it to a plain LoRA first",
-    };
+    let instead = to.instead(matches!(kind, LoraKind::Loha | LoraKind::Lokr));
     Some(format!(
-        "holds modules of the kind {kind}, which {names} cannot hold: {instead}"
+        "holds modules of the kind {kind}, {}",
+        to.not_held(instead)
     ))
 }
 

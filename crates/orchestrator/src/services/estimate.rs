@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use dataset::epoch::Epoch;
+use dataset::{epoch::Epoch, findings::Purpose};
 use protocol::{
     JobId, OwnerId,
     api::{EstimatedBucket, JobEstimate},
@@ -31,7 +31,13 @@ impl Orchestrator {
         let pricing = self.price(owner, &Order::of(request), &plan, &times).await?;
         let JobPlan { recipe, manifest, .. } = plan;
         let seconds = times.seconds(&recipe);
-        Ok(outline(recipe, &manifest, seconds, pricing))
+        let findings = self
+            .findings(owner, request.dataset_id, Purpose::of(&recipe))
+            .await?;
+        Ok(JobEstimate {
+            findings,
+            ..outline(recipe, &manifest, seconds, pricing)
+        })
     }
 
     /// Times per step, from this owner's own jobs whose steps cost the same.
@@ -104,6 +110,7 @@ fn outline(recipe: Recipe, manifest: &Manifest, seconds: Option<f64>, pricing: P
         n_epochs: parameters.n_steps.div_ceil(epoch.n_steps),
         n_views: parameters.n_steps.saturating_mul(parameters.pictures_per_step()),
         notes: parameters.notes(),
+        findings: Vec::new(),
         buckets: epoch
             .buckets
             .into_iter()

@@ -21,8 +21,8 @@ use store::{
 use tokio::time::{Instant, interval_at};
 
 use super::{
-    AttemptEnd, artifacts::stored, edits::finish_edit, end_job_attempt, generations::finish_generation,
-    reports,
+    AttemptEnd, artifacts::stored, edits::finish_edit, end_job_attempt, end_rented_attempt,
+    generations::finish_generation, reports,
 };
 use crate::{Orchestrator, ServiceError, ServiceResult, disk::PAUSED};
 
@@ -74,6 +74,10 @@ impl Orchestrator {
             }
             Subject::Generation(_) => finish_generation(&tx, &attempt, finish).await?,
             Subject::Edit(_) => finish_edit(&tx, &attempt, finish, header).await?,
+            Subject::Drawing(_) => {
+                let end = AttemptEnd::new(outcome, finish.detail);
+                end_rented_attempt(self, &tx, &attempt, end).await?;
+            }
         }
         tx.commit().await?;
         tracing::info!(attempt.id = %id, ?outcome, "attempt finished");

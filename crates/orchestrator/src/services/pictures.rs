@@ -5,21 +5,21 @@ use std::collections::{BTreeSet, HashMap};
 use bytes::Bytes;
 use dataset::{
     ingest::{IngestReport, NewMask, note_mask, showing},
-    picture::NormalizedPicture,
+    picture::{NormalizedPicture, mask_in, without_mask},
 };
 use protocol::{
-    DatasetId, OwnerId,
+    DatasetId, ItemId, OwnerId,
     audit::AuditAction,
-    dataset::{Item, RefusedFile, Split, UpdateItem, UploadReport},
+    dataset::{Item, MASK_NOTE, RefusedFile, Split, UpdateItem, UploadReport},
 };
 use sha2::{Digest as _, Sha256};
 use store::{
     BlobKey, StoreError, audit, damage,
-    datasets::{self, AddedItem, MaskedFile, NewItem},
+    datasets::{self, AddedItem, NewItem, PictureFile},
     objects::BlobError,
 };
 
-use crate::{Orchestrator, ServiceResult};
+use crate::{Orchestrator, ServiceError, ServiceResult};
 
 /// What an upload brought.
 #[derive(Debug)]
@@ -55,6 +55,68 @@ impl Orchestrator {
             Err(BlobError::NotFound { .. }) => Ok(None),
             Err(err) => Err(err),
         }
+    }
+
+    /// The mask picture of a picture, as a PNG file.
+    pub async fn mask(&self, owner: OwnerId, dataset: DatasetId, item: ItemId) -> ServiceResult<Bytes> {
+        let item = datasets::item(&self.store, owner, dataset, item).await?;
+        let file = self.masked_file(&item).await?;
+        let mask = mask_in(&file).ok_or_else(|| no_mask(item.id))?;
+        Ok(Bytes::copy_from_slice(mask))
+    }
+
+    /// Takes the mask picture out of a picture's file. Frozen versions keep it.
+    pub async fn remove_mask(&self, owner: OwnerId, dataset: DatasetId, item: ItemId) -> ServiceResult<Item> {
+        let before = datasets::item(&self.store, owner, dataset, item).await?;
+        let file = self.masked_file(&before).await?;
+        if mask_in(&file).is_none() {
+            return Err(no_mask(item));
+        }
+        let stored = self.store.objects().put(without_mask(&file).into()).await;
+        let stored = stored.map_err(StoreError::from)?;
+        let mut notes = before.notes;
+        notes.retain(|note| note != MASK_NOTE);
+        let file = PictureFile {
+            sha256: stored.sha256,
+            size_bytes: stored.size_bytes,
+            notes,
+        };
+        let tx = self.store.begin().await?;
+        if datasets::item(&tx, owner, dataset, item).await?.sha256 != before.sha256 {
+            return Err(ServiceError::Conflict(format!(
+                "`{}` was given another mask in the meantime: reload, then try again",
+                before.file_name
+            )));
+        }
+        damage::clear(&tx, &[stored.key]).await?;
+        let item = match datasets::set_file(&tx, owner, dataset, item, file).await? {
+            AddedItem::Added(item) => item,
+            AddedItem::Duplicate(same) => {
+                return Err(ServiceError::Conflict(format!(
+                    "without its mask, `{}` {}: delete one of the two",
+                    before.file_name,
+                    same_pixels(&same)
+                )));
+            }
+        };
+        let named = audit::named(&datasets::get(&tx, owner, dataset).await?.name, dataset);
+        let detail = format!("of {}", item.file_name);
+        audit::record(&tx, AuditAction::MaskDeleted, &named, &detail).await?;
+        tx.commit().await?;
+        Ok(item)
+    }
+
+    async fn masked_file(&self, item: &Item) -> ServiceResult<Bytes> {
+        if !item.has_mask {
+            return Err(no_mask(item.id));
+        }
+        let file = self.whole_picture(&item.sha256).await.map_err(StoreError::from)?;
+        file.ok_or_else(|| {
+            ServiceError::Conflict(format!(
+                "the file of `{}` is lost or damaged: upload the picture again",
+                item.file_name
+            ))
+        })
     }
 
     /// Puts what an upload brought into the database, all at once; `known` are the pictures that the dataset had when
@@ -115,6 +177,7 @@ impl Orchestrator {
         }
         let mut accepted = Vec::with_capacity(items.len() + captions.len());
         for item in items {
+            let measures = item.measures;
             let item = NewItem {
                 split: splits.get(&item.pixels_sha256).copied().unwrap_or_default(),
                 showing: showing(&item.file_name),
@@ -128,7 +191,12 @@ impl Orchestrator {
             };
             let file_name = item.file_name.clone();
             match datasets::add_item(&tx, owner, id, item).await? {
-                AddedItem::Added(item) => accepted.push(item),
+                AddedItem::Added(item) => {
+                    if let Some(measures) = &measures {
+                        datasets::set_measures(&tx, id, item.id, measures).await?;
+                    }
+                    accepted.push(item);
+                }
                 // Another upload was quicker.
                 AddedItem::Duplicate(same) => refused.push(RefusedFile {
                     file_name,
@@ -143,12 +211,12 @@ impl Orchestrator {
             };
             let mut notes = item.notes.clone();
             note_mask(&mut notes);
-            let file = MaskedFile {
+            let file = PictureFile {
                 sha256: joined.sha256,
                 size_bytes: joined.size_bytes,
                 notes,
             };
-            match datasets::set_masked(&tx, owner, id, item.id, file).await {
+            match datasets::set_file(&tx, owner, id, item.id, file).await {
                 Ok(AddedItem::Added(item)) => {
                     // Two archives may have a mask of its name.
                     accepted.retain(|other: &Item| other.id != item.id);
@@ -201,6 +269,13 @@ impl Orchestrator {
             restored,
             refused,
         })
+    }
+}
+
+fn no_mask(item: ItemId) -> ServiceError {
+    ServiceError::NotFound {
+        what: "loss mask of a picture",
+        id: item.to_string(),
     }
 }
 

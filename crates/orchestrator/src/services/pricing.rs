@@ -156,12 +156,7 @@ impl Orchestrator {
                 ),
             ));
         };
-        if let Some(reason) = store::settings::halted(&self.store, rental.name()).await? {
-            return Err(ServiceError::Conflict(format!(
-                "renting at `{}` is paused until it is resumed: {reason}",
-                rental.name()
-            )));
-        }
+        self.check_not_halted(rental).await?;
         let times = self.step_times(owner, &plan.recipe).await?;
         let pricing = self.price(owner, order, plan, &times).await?;
         let Some(least) = pricing.least_limit else {
@@ -175,23 +170,23 @@ impl Orchestrator {
                 ),
             ));
         }
-        for budget in &pricing.budgets {
-            if let Some(left) = budget.left()
-                && left < least
-            {
-                let left = left.max(MicroUsd::ZERO);
-                return Err(ServiceError::Conflict(format!(
-                    "the budget of {} has {left} left, and the cheapest machine that fits needs {least} to start: raise \
-                     that budget, or wait",
-                    what_for(budget)
-                )));
-            }
-        }
+        check_left(&pricing.budgets, least)?;
         Ok(Some(pricing))
     }
 
+    /// Refuses to rent where that is paused.
+    pub(super) async fn check_not_halted(&self, rental: &Rental) -> ServiceResult<()> {
+        match store::settings::halted(&self.store, rental.name()).await? {
+            None => Ok(()),
+            Some(reason) => Err(ServiceError::Conflict(format!(
+                "renting at `{}` is paused until it is resumed: {reason}",
+                rental.name()
+            ))),
+        }
+    }
+
     /// One offer for each kind of machine, wherever it stands.
-    async fn kinds(&self, rental: &Rental, wish: &RentalWish) -> ServiceResult<Vec<Offer>> {
+    pub(super) async fn kinds(&self, rental: &Rental, wish: &RentalWish) -> ServiceResult<Vec<Offer>> {
         let all = rental.landlord.offers(wish, 0).await.map_err(|err| {
             ServiceError::Unavailable(format!(
                 "{} did not say what it offers: {}",
@@ -253,6 +248,23 @@ fn unfit(wish: &RentalWish, pricing: &Pricing) -> String {
         reasons.join("; "),
         pricing.memory_gb
     )
+}
+
+/// Refuses what the cheapest machine that fits could not be started for.
+pub(super) fn check_left(budgets: &[Budget], least: MicroUsd) -> ServiceResult<()> {
+    for budget in budgets {
+        if let Some(left) = budget.left()
+            && left < least
+        {
+            let left = left.max(MicroUsd::ZERO);
+            return Err(ServiceError::Conflict(format!(
+                "the budget of {} has {left} left, and the cheapest machine that fits needs {least} to start: raise \
+                 that budget, or wait",
+                what_for(budget)
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Errors of labels.

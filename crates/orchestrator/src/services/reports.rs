@@ -42,7 +42,10 @@ pub(super) fn fit_events(events: &mut [AgentEvent]) -> ServiceResult<()> {
                 fit_verdict(verdict, &format!("events[{index}].report.verdict"), &mut errors);
             }
             Report::Measured { measured } => measured.losses.truncate(Prediction::ALL.len()),
-            Report::ValidationLoss { .. } | Report::Finalizing | Report::Unknown => {}
+            // What cannot be shown is left out, and the next one may be fit.
+            Report::Preview { preview } if !preview.is_fit() => event.report = Report::Unknown,
+            Report::ValidationLoss { .. } | Report::Finalizing | Report::Preview { .. } | Report::Unknown => {
+            }
         }
     }
     refuse(errors)

@@ -1,13 +1,16 @@
 //! Showing and limiting costs and machines, for their owner.
 
 use protocol::{
-    JobId, MicroUsd, OwnerId,
+    DrawingSessionId, JobId, MicroUsd, OwnerId,
     audit::AuditAction,
     job::Job,
     phase::Phase,
     spend::{Budget, BudgetScope, LedgerEntry, ProviderInfo, SetBudget, Spend},
 };
-use store::{audit, jobs, settings, spend};
+use store::{
+    audit, jobs, settings,
+    spend::{self, Payer},
+};
 
 use super::POOL;
 use crate::{Orchestrator, ServiceError, ServiceResult};
@@ -33,8 +36,24 @@ impl Orchestrator {
     }
 
     /// The ledger, the newest entries first.
-    pub async fn ledger(&self, owner: OwnerId, job: Option<JobId>) -> ServiceResult<Vec<LedgerEntry>> {
-        Ok(spend::entries(&self.store, owner, job, N_ENTRIES).await?)
+    pub async fn ledger(
+        &self,
+        owner: OwnerId,
+        job: Option<JobId>,
+        drawing: Option<DrawingSessionId>,
+    ) -> ServiceResult<Vec<LedgerEntry>> {
+        let payer = match (job, drawing) {
+            (None, None) => None,
+            (Some(id), None) => Some(Payer::Job(id)),
+            (None, Some(id)) => Some(Payer::Drawing(id)),
+            (Some(_), Some(_)) => {
+                return Err(ServiceError::field(
+                    "drawing_session",
+                    "must be omitted when `job` is given",
+                ));
+            }
+        };
+        Ok(spend::entries(&self.store, owner, payer, N_ENTRIES).await?)
     }
 
     /// Sets the limit of a project, of the user, or of this month and those after it.
@@ -45,6 +64,12 @@ impl Orchestrator {
                 return Err(ServiceError::field(
                     "scope",
                     "set the limit of a job with PUT /api/v1/jobs/{id}/limit",
+                ));
+            }
+            (BudgetScope::Drawing, _) => {
+                return Err(ServiceError::field(
+                    "scope",
+                    "the limit of a drawing session is set when it is started",
                 ));
             }
             (BudgetScope::Project, Some(name)) if (1..=80).contains(&name.chars().count()) => name.to_owned(),
@@ -72,7 +97,7 @@ impl Orchestrator {
             .limit_micro_usd
             .map_or_else(|| "no limit".to_owned(), |limit| limit.to_string());
         let scope = match request.scope {
-            BudgetScope::Job | BudgetScope::Project => format!("project {key}"),
+            BudgetScope::Job | BudgetScope::Drawing | BudgetScope::Project => format!("project {key}"),
             BudgetScope::User => "everything".to_owned(),
             BudgetScope::Month => format!("months from {key}"),
         };
@@ -175,6 +200,7 @@ impl Orchestrator {
 pub(crate) fn what_for(budget: &Budget) -> String {
     match budget.scope {
         BudgetScope::Job => "this job".to_owned(),
+        BudgetScope::Drawing => "this drawing session".to_owned(),
         BudgetScope::Project => format!("the project `{}`", budget.key),
         BudgetScope::User => "the user".to_owned(),
         BudgetScope::Month => format!("the month {}", budget.key),

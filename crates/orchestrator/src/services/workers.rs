@@ -1,6 +1,6 @@
 //! Generations and edits, which workers make one after the other: what is the same for both.
 
-use protocol::phase::Outcome;
+use protocol::{DrawingSessionId, phase::Outcome};
 use store::{
     Store, Tx,
     attempts::{self, Attempt, Subject},
@@ -19,6 +19,8 @@ const MAX_ATTEMPTS: u32 = 3;
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum WorkerQueue {
     Generations,
+    /// Generations that were sent to this session.
+    OfDrawing(DrawingSessionId),
     Edits,
 }
 
@@ -29,20 +31,23 @@ pub(crate) enum Taken {
 }
 
 impl WorkerQueue {
+    /// What waits for a worker of the server's own machine.
     pub(crate) const ALL: [Self; 2] = [Self::Generations, Self::Edits];
 
     pub(crate) async fn is_empty(self, store: &Store) -> ServiceResult<bool> {
         let n_queued = match self {
-            Self::Generations => generations::n_queued(store).await?,
+            Self::Generations => generations::n_queued(store, None).await?,
+            Self::OfDrawing(id) => generations::n_queued(store, Some(id)).await?,
             Self::Edits => edits::n_queued(store).await?,
         };
         Ok(n_queued == 0)
     }
 
-    /// The id of the one that has waited for longest.
+    /// The id of the one that has waited for a worker of the server's own machine for longest.
     pub(crate) async fn oldest(self, store: &Store) -> ServiceResult<Option<Uuid>> {
         Ok(match self {
             Self::Generations => generations::oldest_queued(store).await?.map(|id| id.0),
+            Self::OfDrawing(_) => None,
             Self::Edits => edits::oldest_queued(store).await?.map(|id| id.0),
         })
     }
@@ -50,7 +55,10 @@ impl WorkerQueue {
     /// Takes the one that has waited for longest, and counts an attempt.
     pub(crate) async fn take(self, tx: &Tx) -> ServiceResult<Option<Taken>> {
         Ok(match self {
-            Self::Generations => queue::claim_generation(tx).await?.map(Taken::Generation),
+            Self::Generations => queue::claim_generation(tx, None).await?.map(Taken::Generation),
+            Self::OfDrawing(id) => queue::claim_generation(tx, Some(id))
+                .await?
+                .map(Taken::Generation),
             Self::Edits => queue::claim_edit(tx).await?.map(Taken::Edit),
         })
     }
@@ -83,10 +91,11 @@ impl Taken {
     }
 }
 
-/// Ends the attempt of a generation or an edit whose agent is gone. A job has more to decide: its attempt is left alone.
+/// Ends the attempt of a generation or an edit whose agent is gone. A job or a drawing session has more to decide: its
+/// attempt is left alone.
 pub(crate) async fn end_lost(tx: &Tx, attempt: &Attempt, detail: Option<String>) -> ServiceResult<()> {
     match attempt.subject {
-        Subject::Job(_) => {}
+        Subject::Job(_) | Subject::Drawing(_) => {}
         Subject::Generation(id) => {
             attempts::end(tx, attempt, Outcome::Lost, detail).await?;
             generations::end_attempt(tx, id, lost_generation(attempt)).await?;

@@ -1,6 +1,7 @@
 //! Base models by path, address and id: looked at, hashed, copied, and where jobs get them.
 
 mod hostile;
+mod merged;
 mod said;
 
 use std::path::Path;

@@ -109,7 +109,7 @@ async fn around_the_end_of_a_machine() -> anyhow::Result<()> {
 }
 
 /// Polls a pass only so many times, then drops it, as a kill at that line would.
-async fn killed_after(
+pub(crate) async fn killed_after(
     n_polls: usize,
     pass: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<bool> {

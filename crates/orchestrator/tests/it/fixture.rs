@@ -306,6 +306,7 @@ pub(crate) fn machine(name: &str, labels: &[&str]) -> Machine {
         engines: vec![Engine::Native],
         devices: vec![DeviceKind::Cpu],
         lora_kinds: vec![LoraKind::Lora],
+        has_diffusers: None,
         protocol: Protocol::CURRENT,
     }
 }

@@ -22,6 +22,7 @@ macro_rules! on_every_provider {
 
 mod agents;
 mod bases;
+mod copies;
 mod crashes;
 mod damage;
 mod disk;

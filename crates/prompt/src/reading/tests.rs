@@ -1,7 +1,7 @@
 //! Chunks, weights and borders.
 
 use super::*;
-use crate::tokenizer::TokenLength;
+use crate::tokenizer::{FIRST_OWN, TokenLength};
 
 fn prompt(text: &str) -> Prompt {
     Prompt::read(text, Reading::Language)
@@ -103,4 +103,52 @@ fn many_letters_are_quick() {
     let nested = "(a".repeat(2000) + &")".repeat(2000);
     // 1.1 to the power of 48 is below the largest weight: these letters stay apart, and the others make longer tokens.
     assert!(prompt(&nested).n_tokens() > 48);
+}
+
+/// Two vectors for `Zora`, and one for a word that begins with it.
+fn own_words() -> [OwnWord; 2] {
+    [("Zora", FIRST_OWN, 2), ("zora-ink", FIRST_OWN + 2, 1)].map(|(word, token, n_tokens)| OwnWord {
+        word: word.to_owned(),
+        token,
+        n_tokens,
+    })
+}
+
+fn ids(text: &str) -> Vec<u32> {
+    let read = Prompt::read_with(text, Reading::Language, &own_words());
+    let tokens = read.chunks.iter().flat_map(|chunk| &chunk.tokens);
+    tokens.map(|token| token.id).collect()
+}
+
+#[test]
+fn words_of_their_own_have_their_own_tokens() {
+    let (a, cat) = (Tokenizer.encode("a"), Tokenizer.encode("cat"));
+    let zora = [FIRST_OWN, FIRST_OWN + 1];
+    let around = |own: &[u32]| [a.as_slice(), own, cat.as_slice()].concat();
+    for text in ["a zora cat", "a ZORA cat", "a embedding:Zora cat"] {
+        assert_eq!(ids(text), around(&zora), "{text}");
+    }
+    assert_eq!(ids("a zora-ink cat"), around(&[FIRST_OWN + 2]), "the longer one");
+    for text in ["zorah", "_zora", "a zoracat"] {
+        assert_eq!(ids(text), Tokenizer.encode(text), "{text} is another word");
+    }
+    let read = Prompt::read_with("a (zora:1.5)", Reading::Language, &own_words());
+    let own: Vec<(f64, usize)> = read.chunks[0].tokens[1..]
+        .iter()
+        .map(|token| (token.weight, token.end))
+        .collect();
+    assert_eq!(own, [(1.5, 7); 2]);
+    let literal = Prompt::read_with("(zora)", Reading::Literal, &own_words());
+    assert_eq!(literal.chunks[0].tokens[1].id, FIRST_OWN);
+}
+
+#[test]
+fn a_word_of_its_own_is_not_cut() {
+    let text = format!("{}zora", "cat ".repeat(74));
+    let read = Prompt::read_with(&text, Reading::Language, &own_words());
+    assert_eq!(sizes(&read), [74, 2]);
+    let mut longer = own_words();
+    longer[0].n_tokens = 80;
+    let read = Prompt::read_with("cat zora", Reading::Language, &longer);
+    assert_eq!(sizes(&read), [1, 75, 5], "one that fits into no chunk");
 }

@@ -130,7 +130,7 @@ pub struct Measured {
 
 impl Measured {
     /// The present method.
-    pub const METHOD: u32 = 2;
+    pub const METHOD: u32 = 3;
 
     /// A sentence, if the U-Net clearly does something else than it is `taken` to do, as `said_by` says (none if nothing
     /// does, and epsilon is assumed). A person decides: what is said counts.

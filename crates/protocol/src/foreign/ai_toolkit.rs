@@ -10,7 +10,7 @@ use super::{
     left_out, yaml,
 };
 use crate::{
-    parameters::{LoraKind, LossKind, LrSchedule, Optimizer, Words as _},
+    parameters::{LoraKind, LossKind, LrSchedule, Optimizer, Parameters, Words as _},
     recipe::Recipe,
     sample::SamplePrompt,
 };
@@ -395,7 +395,10 @@ pub(super) fn export(recipe: &Recipe) -> Exported {
         "save",
         vec![
             ("dtype", "float16".to_owned()),
-            ("save_every", p.checkpoint_every_n_steps.max(1).to_string()),
+            (
+                "save_every",
+                or_at_the_end(p.checkpoint_every_n_steps, p).to_string(),
+            ),
         ],
     );
     let mut train = vec![
@@ -469,7 +472,10 @@ pub(super) fn export(recipe: &Recipe) -> Exported {
         format!("          resolution: [{}]", p.resolution),
         "      sample:".to_owned(),
         "        sampler: ddpm".to_owned(),
-        format!("        sample_every: {}", p.sample_every_n_steps.max(1)),
+        format!(
+            "        sample_every: {}",
+            or_at_the_end(p.sample_every_n_steps, p)
+        ),
         format!("        width: {}", p.resolution),
         format!("        height: {}", p.resolution),
         "        prompts:".to_owned(),
@@ -492,9 +498,16 @@ pub(super) fn export(recipe: &Recipe) -> Exported {
             "text_encoder_2_learning_rate" => {
                 p.text_encoder_1_learning_rate == p.text_encoder_2_learning_rate
             }
+            // There is always an interval: that of the whole training stands for none.
+            "checkpoint_every_n_steps" => p.checkpoint_every_n_steps > 0,
+            "sample_every_n_steps" => p.sample_every_n_steps > 0,
             name => COVERED.contains(&name),
         }),
     }
+}
+
+fn or_at_the_end(n_steps: u32, p: &Parameters) -> u32 {
+    if n_steps > 0 { n_steps } else { p.n_steps }
 }
 
 const COVERED: &[&str] = &[

@@ -91,13 +91,6 @@ impl Draft {
         });
     }
 
-    /// Takes a value, and lists it unless it is the one that changes nothing.
-    pub(super) fn leave_unless(&mut self, key: &str, without_effect: &Json, reason: &str) {
-        if let Some(value) = self.take(key).filter(|value| value != without_effect) {
-            self.leave(key, &value, reason);
-        }
-    }
-
     /// Whether a key is there, and nobody took it yet.
     pub(super) fn has(&self, key: &str) -> bool {
         self.keys.contains_key(key)
@@ -169,6 +162,15 @@ impl Draft {
     /// A hyperparameter as it was set so far.
     pub(super) fn now(&self, name: &str) -> Option<&Json> {
         self.parameters.get(name)
+    }
+
+    /// One size for all pictures, which are cut to a square: no other side than the resolution's.
+    pub(super) fn square_buckets_alone(&mut self) {
+        let number = |name: &str| self.now(name).and_then(Json::as_u64).filter(|number| *number > 0);
+        if let (Some(resolution), Some(step)) = (number("resolution"), number("bucket_step")) {
+            self.set("min_bucket_side", resolution / step * step);
+            self.set("max_bucket_side", resolution.next_multiple_of(step));
+        }
     }
 
     /// Sets a hyperparameter to a number that is taken as it is, if it is there.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{Exported, Format, Imported, draft::Draft, left_out, sd_scripts};
 use crate::{
-    parameters::{LoraKind, LrSchedule},
+    parameters::{LoraKind, LrSchedule, Value},
     recipe::Recipe,
 };
 
@@ -37,9 +37,12 @@ pub(super) fn import(fields: Map<String, Json>) -> Imported {
             .notes
             .push("it was not made for SDXL: learning rates and ranks may not fit".to_owned());
     }
-    draft.refuse("clip_skip", "has no effect on SDXL");
-    for key in ["train_on_input", "unit", "additional_parameters"] {
+    for key in ["train_on_input", "unit"] {
         draft.take(key);
+    }
+    // They come last on the command line, and count.
+    if let Some(arguments) = draft.text("additional_parameters") {
+        sd_scripts::read_arguments(&arguments, &mut draft);
     }
     sd_scripts::read(&mut draft);
     draft.finish()
@@ -73,6 +76,7 @@ fn network(draft: &mut Draft) {
         ("conv_alpha", "conv_alpha", has_convolutions),
         ("rank_dropout", "rank_dropout", true),
         ("module_dropout", "module_dropout", true),
+        ("loraplus_lr_ratio", "loraplus_lr_ratio", true),
         ("factor", "factor", algorithm == Some("lokr")),
     ] {
         let value = draft.number(key).filter(|value| is_used && *value != 0.0);
@@ -165,6 +169,9 @@ pub(super) fn export(recipe: &Recipe) -> Exported {
     set("conv_alpha", json!(p.conv_alpha));
     set("rank_dropout", json!(p.rank_dropout));
     set("module_dropout", json!(p.module_dropout));
+    if p.lora_plus_ratio != 1.0 {
+        set("loraplus_lr_ratio", json!(p.lora_plus_ratio));
+    }
     set(
         "factor",
         json!(if p.lokr_factor == 0 {
@@ -174,9 +181,12 @@ pub(super) fn export(recipe: &Recipe) -> Exported {
         }),
     );
     set("max_resolution", json!(format!("{0},{0}", p.resolution)));
+    let (min_side, max_side) = p.bucket_sides();
     set("enable_bucket", json!(true));
     set("bucket_reso_steps", json!(p.bucket_step));
-    set("max_bucket_reso", json!(p.resolution * 2));
+    set("min_bucket_reso", json!(min_side));
+    set("max_bucket_reso", json!(max_side));
+    set("bucket_no_upscale", json!(p.bucket_no_upscale));
     set("train_batch_size", json!(p.batch_size));
     set("gradient_accumulation_steps", json!(p.gradient_accumulation));
     set("gradient_checkpointing", json!(true));
@@ -192,7 +202,9 @@ pub(super) fn export(recipe: &Recipe) -> Exported {
         json!(p.caption_dropout_every_n_epochs),
     );
     set("save_every_n_steps", json!(p.checkpoint_every_n_steps));
+    set("save_every_n_epochs", json!(p.checkpoint_every_n_epochs));
     set("sample_every_n_steps", json!(p.sample_every_n_steps));
+    set("sample_every_n_epochs", json!(p.sample_every_n_epochs));
     set(
         "noise_offset_type",
         json!(if p.multires_noise_iterations > 0 {
@@ -201,12 +213,28 @@ pub(super) fn export(recipe: &Recipe) -> Exported {
             "Original"
         }),
     );
+    // The form has no field for it.
+    let interpolation = fields.remove("resize_interpolation");
+    let interpolation =
+        interpolation.and_then(|word| Some(format!("--resize_interpolation {}", word.as_str()?)));
+    let further = sd_scripts::beyond_the_form(p, |name| fields.contains_key(name));
+    let arguments: Vec<String> = interpolation.into_iter().chain([further]).collect();
+    fields.insert(
+        "additional_parameters".to_owned(),
+        json!(arguments.join(" ").trim()),
+    );
     let text = serde_json::to_string_pretty(&Json::Object(fields)).unwrap_or_default();
     Exported {
         format: Format::KohyaSs,
         file_name: format!("{}.json", recipe.name()),
         text: text + "\n",
-        left_out: left_out(recipe, |definition, _| match definition.name {
+        left_out: left_out(recipe, |definition, value| match definition.name {
+            // Among further arguments, which the form separates at spaces.
+            "keep_tokens_separator"
+            | "tag_separator"
+            | "secondary_separator"
+            | "caption_prefix"
+            | "caption_suffix" => matches!(value, Value::Text(text) if sd_scripts::is_plain(text)),
             "lr_schedule" => p.lr_schedule != LrSchedule::Rex,
             "kind" => p.kind != LoraKind::TLora,
             "text_encoder_2_learning_rate" => {
@@ -232,6 +260,7 @@ const COVERED: &[&str] = &[
     "conv_alpha",
     "rank_dropout",
     "module_dropout",
+    "lora_plus_ratio",
     "text_encoder_1_learning_rate",
     "optimizer",
     "beta1",
@@ -244,10 +273,20 @@ const COVERED: &[&str] = &[
     "caption_dropout_every_n_epochs",
     "shuffle_tags",
     "keep_tokens",
+    "tag_dropout",
+    "wildcards",
+    "token_warmup_min",
+    "token_warmup_steps",
     "resolution",
     "bucket_step",
+    "min_bucket_side",
+    "max_bucket_side",
+    "bucket_no_upscale",
     "checkpoint_every_n_steps",
+    "checkpoint_every_n_epochs",
     "sample_every_n_steps",
+    "sample_every_n_epochs",
+    "sample_at_start",
 ];
 
 fn kind(recipe: &Recipe) -> &'static str {

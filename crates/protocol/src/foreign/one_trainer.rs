@@ -223,8 +223,7 @@ fn optimizer(draft: &mut Draft) {
     } else if let Some(eps) = eps {
         draft.set("epsilon", eps);
     }
-    draft.leave_unless("optimizer.slice_p", &json!(1), "is for the kohya engine alone");
-    for argument in optimizer.common_arguments() {
+    for argument in optimizer.arguments() {
         let key = format!("optimizer.{}", argument.name);
         match draft.take(&key) {
             Some(Json::Bool(value)) => own.push(format!("{}={value}", argument.name)),
@@ -400,7 +399,9 @@ fn captions(draft: &mut Draft) {
             .notes
             .push("of several resolutions, the first is kept".to_owned());
     }
-    draft.take("aspect_ratio_bucketing");
+    if draft.has("aspect_ratio_bucketing") && !draft.switch("aspect_ratio_bucketing") {
+        draft.square_buckets_alone();
+    }
     let Some(Json::Array(concepts)) = draft.take("concepts") else {
         return;
     };
@@ -431,17 +432,21 @@ fn captions(draft: &mut Draft) {
 }
 
 fn files(draft: &mut Draft) {
-    for (key, name) in [
-        ("sample_after", "sample_every_n_steps"),
-        ("save_every", "checkpoint_every_n_steps"),
+    let validates = draft.switch("validation");
+    for (key, name, is_used) in [
+        ("sample_after", "sample", true),
+        ("save_every", "checkpoint", true),
+        ("validate_after", "validate", validates),
     ] {
         let unit = draft.text(&format!("{key}_unit")).unwrap_or_default();
         match (unit.as_str(), draft.number(key)) {
-            ("STEP", Some(n_steps)) => draft.set(name, n_steps as i64),
+            _ if !is_used => {}
+            ("STEP", Some(n)) => draft.set(&format!("{name}_every_n_steps"), n as i64),
+            ("EPOCH", Some(n)) => draft.set(&format!("{name}_every_n_epochs"), n as i64),
             ("NEVER" | "", _) | (_, None) => {}
             (unit, Some(n)) => {
                 let value = json!(format!("{n} {}", unit.to_lowercase()));
-                draft.leave(key, &value, "is counted in steps here");
+                draft.leave(key, &value, "is counted in steps or epochs here");
             }
         }
     }

@@ -3,6 +3,7 @@
 //! Options and defaults as of commit 48d368f of kohya-ss/sd-scripts (`library/train_util.py`, `networks/lora.py`).
 
 mod command_line;
+mod elsewhere;
 mod network;
 mod optimizer;
 mod read;
@@ -14,7 +15,7 @@ use crate::{
     recipe::Recipe,
 };
 
-pub(super) use command_line::words;
+pub(super) use command_line::{is_plain, read as read_arguments, words};
 pub(super) use read::read;
 
 /// Options in their order, without dashes.
@@ -89,9 +90,9 @@ pub fn optimizer(p: &Parameters) -> Options {
     Options::with(|options| optimizer::list(options, p))
 }
 
-/// The module of Python that the optimizer needs beside PyTorch and transformers.
-pub fn module(p: &Parameters) -> Option<&'static str> {
-    optimizer::module(p.optimizer)
+/// The modules of Python that the optimizer needs beside PyTorch and transformers.
+pub fn modules(p: &Parameters) -> &'static [&'static str] {
+    optimizer::modules(p.optimizer)
 }
 
 /// The schedule of a training that starts here.
@@ -115,20 +116,21 @@ fn training(recipe: &Recipe) -> Options {
         }
         options.value("resolution", format!("{0},{0}", p.resolution));
         options.flag("enable_bucket");
-        options.value("bucket_reso_steps", p.bucket_step);
-        options.value("max_bucket_reso", p.resolution * 2);
+        buckets(options, p);
         options.value("train_batch_size", p.batch_size);
         options.value("gradient_accumulation_steps", p.gradient_accumulation);
         options.value("max_train_steps", p.n_steps);
         options.flag("gradient_checkpointing");
         options.value("caption_extension", ".txt");
         captions(options, p);
-        for (name, n_steps) in [
+        for (name, n) in [
             ("save_every_n_steps", p.checkpoint_every_n_steps),
+            ("save_every_n_epochs", p.checkpoint_every_n_epochs),
             ("sample_every_n_steps", p.sample_every_n_steps),
+            ("sample_every_n_epochs", p.sample_every_n_epochs),
         ] {
-            if n_steps > 0 {
-                options.value(name, n_steps);
+            if n > 0 {
+                options.value(name, n);
             }
         }
         if p.sample_at_start {
@@ -139,6 +141,34 @@ fn training(recipe: &Recipe) -> Options {
         all.0.extend(part.0);
     }
     all
+}
+
+fn buckets(options: &mut Options, p: &Parameters) {
+    let (min, max) = p.bucket_sides();
+    options.value("bucket_reso_steps", p.bucket_step);
+    options.value("min_bucket_reso", min);
+    options.value("max_bucket_reso", max);
+    if p.bucket_no_upscale {
+        options.flag("bucket_no_upscale");
+    }
+}
+
+/// What the form of kohya_ss has no field for, as its field for further arguments takes it: without quotes, so that values
+/// with spaces have no place there.
+pub(super) fn beyond_the_form(p: &Parameters, is_field: impl Fn(&str) -> bool) -> String {
+    let mut all = Options::with(|options| {
+        buckets(options, p);
+        captions(options, p);
+        if p.sample_at_start {
+            options.flag("sample_at_first");
+        }
+    });
+    all.0.retain(|(name, setting)| {
+        let is_usual = name == "caption_separator" && p.tag_separator == ",";
+        let is_plain = !matches!(setting, Setting::Value(value) if !is_plain(value));
+        !is_field(name) && !is_usual && is_plain
+    });
+    all.0.into_iter().map(line).collect::<Vec<_>>().join(" ")
 }
 
 fn captions(options: &mut Options, p: &Parameters) {
@@ -201,26 +231,28 @@ pub(super) fn toml(recipe: &Recipe) -> Exported {
 
 /// As arguments of `sdxl_train_network.py`, one option on a line.
 pub(super) fn arguments(recipe: &Recipe) -> Exported {
-    let lines = training(recipe)
-        .0
-        .into_iter()
-        .map(|(name, setting)| match setting {
-            Setting::Flag => format!("--{name}"),
-            // argparse takes a word with a dash for the next option.
-            Setting::Value(value) if value.starts_with('-') => {
-                format!("--{name}={}", command_line::quoted(&value))
-            }
-            Setting::Value(value) => format!("--{name} {}", command_line::quoted(&value)),
-            Setting::Values(values) => {
-                let values: Vec<String> = values.iter().map(|value| command_line::quoted(value)).collect();
-                format!("--{name} {}", values.join(" "))
-            }
-        });
+    let lines = training(recipe).0.into_iter().map(line);
     Exported {
         format: Format::SdScriptsArguments,
         file_name: format!("{}.sh", recipe.name()),
         text: lines.collect::<Vec<_>>().join(" \\\n  ") + "\n",
         left_out: beyond(recipe),
+    }
+}
+
+/// An option as a shell takes it.
+fn line((name, setting): (String, Setting)) -> String {
+    match setting {
+        Setting::Flag => format!("--{name}"),
+        // argparse takes a word with a dash for the next option.
+        Setting::Value(value) if value.starts_with('-') => {
+            format!("--{name}={}", command_line::quoted(&value))
+        }
+        Setting::Value(value) => format!("--{name} {}", command_line::quoted(&value)),
+        Setting::Values(values) => {
+            let values: Vec<String> = values.iter().map(|value| command_line::quoted(value)).collect();
+            format!("--{name} {}", values.join(" "))
+        }
     }
 }
 

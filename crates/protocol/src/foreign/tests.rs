@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 
 use super::*;
 use crate::{
-    parameters::{Engine, Optimizer, Words as _},
+    parameters::{Engine, Interpolation, Optimizer, Words as _},
     preset::{Family, Preset},
     recipe::RecipeRequest,
 };
@@ -157,6 +157,93 @@ fn the_form_of_kohya_ss_hides_what_it_does_not_use() {
 }
 
 #[test]
+fn sides_of_buckets_and_intervals_in_epochs_are_kept() {
+    let set = |text: &str| {
+        let imported = import(text).unwrap();
+        let p = imported.parameters;
+        let left: Vec<String> = imported.left_out.into_iter().map(|left| left.key).collect();
+        (
+            [p.min_bucket_side, p.max_bucket_side],
+            [p.checkpoint_every_n_epochs, p.checkpoint_every_n_steps],
+            [p.sample_every_n_epochs, p.sample_every_n_steps],
+            p.resize_interpolation.unwrap(),
+            left.join(" "),
+        )
+    };
+    let auto = Interpolation::Auto;
+    let (none, off) = (String::new(), Some(0));
+    assert_eq!(
+        set("--resolution 1024 --min_bucket_reso 256 --max_bucket_reso 2048 --save_every_n_epochs 1"),
+        ([off, off], [Some(1), None], [off, None], auto, none.clone()),
+    );
+    assert_eq!(
+        set(
+            "--resolution 1024 --enable_bucket --max_bucket_reso 1024 --sample_every_n_epochs 2 \
+             --sample_every_n_steps 50 --resize_interpolation cubic"
+        ),
+        (
+            [off, Some(1024)],
+            [off, None],
+            [Some(2), None],
+            Interpolation::Bicubic,
+            none.clone()
+        ),
+    );
+    assert_eq!(
+        set(
+            r#"{ "network_dim": 8, "max_resolution": "768,768", "enable_bucket": false, "save_every_n_steps": 100,
+            "save_every_n_epochs": 1, "additional_parameters": "--resize_interpolation area --frobnicate 7" }"#
+        ),
+        (
+            [Some(768), Some(768)],
+            [off, Some(100)],
+            [off, None],
+            Interpolation::Area,
+            "save_every_n_epochs frobnicate".to_owned()
+        ),
+    );
+    let one_trainer = r#"{
+        "training_method": "LORA", "model_type": "STABLE_DIFFUSION_XL_10_BASE", "resolution": "1024",
+        "aspect_ratio_bucketing": false, "sample_after": 2, "sample_after_unit": "EPOCH", "save_every": 30,
+        "save_every_unit": "MINUTE", "validation": true, "validate_after": 1, "validate_after_unit": "EPOCH"
+    }"#;
+    assert_eq!(
+        set(one_trainer),
+        (
+            [Some(1024), Some(1024)],
+            [off, None],
+            [Some(2), None],
+            auto,
+            "save_every".to_owned()
+        ),
+    );
+    let imported = import(one_trainer).unwrap().parameters;
+    assert_eq!(imported.validate_every_n_epochs, Some(1));
+}
+
+#[test]
+fn a_warm_up_of_tags_may_be_a_share_of_the_steps() {
+    let imported = import("--token_warmup_step 0.1 --max_train_steps 400").unwrap();
+    assert_eq!(imported.parameters.token_warmup_steps, Some(40));
+}
+
+#[test]
+fn what_the_dataset_or_the_base_model_says_is_named_with_its_place() {
+    let imported =
+        import("--alpha_mask --num_repeats 10 --vae sdxl.vae --clip_skip 2 --dataset_repeats 1").unwrap();
+    assert_eq!(imported.parameters.masked_loss, Some(true));
+    let left: Vec<String> = imported.left_out.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        left,
+        [
+            "`num_repeats` = 10 is said by the dataset: give its groups repeats",
+            "`clip_skip` = 2 has no effect on SDXL",
+            "`vae` = sdxl.vae is set for the base model",
+        ]
+    );
+}
+
+#[test]
 fn a_configuration_of_one_trainer_is_read() {
     check(
         r#"{
@@ -187,7 +274,7 @@ fn a_configuration_of_one_trainer_is_read() {
             text_encoder_1_learning_rate 0.00003
             optimizer `prodigy`
             beta2 0.99
-            optimizer_arguments ["d_coef=2.0", "safeguard_warmup=true", "decouple=true"]
+            optimizer_arguments ["d_coef=2.0", "safeguard_warmup=true", "decouple=true", "slice_p=11"]
             gradient_checkpointing true
             noise_offset 0.05
             shuffle_tags true
@@ -198,7 +285,6 @@ fn a_configuration_of_one_trainer_is_read() {
             checkpoint_every_n_steps 100
             sample_every_n_steps 100
             sample zora waves
-            left out: `optimizer.slice_p` = 11 is for the kohya engine alone
             left out: `concepts[1]` = /b is another folder: upload its pictures to the dataset
             left out: `optimizer.nesterov` = true has no counterpart
             left out: `perturbation_noise_weight` = 0.1 has no counterpart"#]],
@@ -330,7 +416,12 @@ fn recipes() -> Vec<Recipe> {
         }),
         serde_json::json!({ "lr_schedule": "cosine_with_restarts", "n_cycles": 3 }),
         serde_json::json!({ "lr_schedule": "polynomial", "polynomial_power": 2, "n_warmup_steps": 0 }),
-        serde_json::json!({ "min_lr_ratio": 0.1 }),
+        serde_json::json!({ "min_lr_ratio": 0.1, "lora_plus_ratio": 16 }),
+        serde_json::json!({
+            "checkpoint_every_n_epochs": 1, "sample_every_n_epochs": 2, "min_bucket_side": 320, "max_bucket_side": 1536,
+            "resize_interpolation": "bicubic", "wildcards": true, "tag_separator": "/", "caption_suffix": "ink",
+        }),
+        serde_json::json!({ "bucket_no_upscale": true, "bucket_step": 96, "min_bucket_side": 960, "max_bucket_side": 1056 }),
         serde_json::json!({ "block_learning_rates": ["IN04=0.5", "MID=2.0"] }),
     ];
     for &optimizer in Optimizer::WORDS {
@@ -413,10 +504,7 @@ fn what_the_other_has_no_counterpart_for_is_listed() {
             .join(" ")
     };
     assert_eq!(listed(Format::SdScripts), "lr_schedule ema_decay unmasked_weight");
-    assert_eq!(
-        listed(Format::KohyaSs),
-        "lr_schedule ema_decay tag_dropout unmasked_weight"
-    );
+    assert_eq!(listed(Format::KohyaSs), "lr_schedule ema_decay unmasked_weight");
     assert_eq!(listed(Format::OneTrainer), "n_steps tag_dropout unmasked_weight");
     assert_eq!(listed(Format::AiToolkit), "lr_schedule unmasked_weight");
 }

@@ -94,6 +94,25 @@ words! {
 }
 
 words! {
+    /// How pictures are scaled.
+    pub enum Interpolation {
+        /// By area where a picture shrinks, and Lanczos where it grows.
+        #[default]
+        Auto = "auto",
+        /// A windowed sinc, as wide as three pixels.
+        Lanczos = "lanczos",
+        /// Cubic curves through four pixels.
+        Bicubic = "bicubic",
+        /// Straight lines between two pixels.
+        Bilinear = "bilinear",
+        /// The mean over the area that a pixel covers; straight lines where a picture grows.
+        Area = "area",
+        /// The nearest pixel.
+        Nearest = "nearest",
+    }
+}
+
+words! {
     /// How often each timestep is trained.
     pub enum TimestepDistribution {
         /// All the same.

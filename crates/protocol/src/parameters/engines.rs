@@ -1,31 +1,19 @@
 //! What an engine cannot do of values that it honors one by one.
 
-use super::{Engine, LrSchedule, Optimizer, Parameters, Words as _, define::Wrong, optimizers::SLICE_P};
+use super::{Engine, LrSchedule, Optimizer, Parameters, Words as _, define::Wrong};
 
 impl Parameters {
     /// Refuses values beside others that the engine cannot do together, naming the engine that can.
     pub(crate) fn check_together(&self, engine: Engine, wrong: &mut Wrong) {
+        if engine != Engine::Kohya {
+            return;
+        }
         let p = self;
         let mut refuse = |name: &'static str, message: String| {
             if !wrong.has(name) {
                 wrong.push(name, message);
             }
         };
-        if engine != Engine::Kohya {
-            let part = p.optimizer_number(SLICE_P);
-            if part > 1.0 {
-                refuse(
-                    "optimizer_arguments",
-                    format!(
-                        "`{SLICE_P}` must be 1 for the {} engine, which finds the learning rate by every value, not {part}; \
-                         the kohya engine has it",
-                        engine.word()
-                    ),
-                );
-                wrong.sort(Self::ALL);
-            }
-            return;
-        }
         let (first, second) = (p.text_encoder_1_learning_rate, p.text_encoder_2_learning_rate);
         // sd-scripts' `networks.lora` ignores a second rate.
         if first != second {
@@ -45,6 +33,16 @@ impl Parameters {
                 format!(
                     "must be 0 or {} for the kohya engine, not {first}: `{optimizer}` there takes one learning rate for all",
                     p.learning_rate
+                ),
+            );
+        }
+        if is_adaptive && p.lora_plus_ratio != 1.0 {
+            refuse(
+                "lora_plus_ratio",
+                format!(
+                    "must be 1 for the kohya engine, not {}: `{optimizer}` there takes one learning rate for all; the native \
+                     engine has it",
+                    p.lora_plus_ratio
                 ),
             );
         }

@@ -53,6 +53,9 @@ impl Parameters {
                 matches!(self.loss, LossKind::Huber | LossKind::SmoothL1),
                 "loss is `huber` or `smooth_l1`",
             ),
+            "min_bucket_side" | "max_bucket_side" => {
+                unless(!self.bucket_no_upscale, "bucket_no_upscale is off")
+            }
             "unmasked_weight" => unless(self.masked_loss, "masked_loss is on"),
             "noise_offset_random" => unless(self.noise_offset > 0.0, "noise_offset is above 0"),
             "multires_noise_discount" => unless(

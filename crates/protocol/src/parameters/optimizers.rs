@@ -1,6 +1,6 @@
 //! What optimizers have of their own: arguments by name, each with its range and default.
 
-use super::{Optimizer, Parameters, Range, Value, Words as _};
+use super::{Engine, Optimizer, Parameters, Range, Value, Words as _};
 
 /// An argument that one optimizer has.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -130,9 +130,6 @@ const ADAFACTOR: &[Argument] = &[
     ),
 ];
 
-/// An argument that only the kohya engine has.
-pub(super) const SLICE_P: &str = "slice_p";
-
 /// Of prodigyopt's Prodigy.
 const PRODIGY: &[Argument] = &[
     D_COEF,
@@ -152,10 +149,10 @@ const PRODIGY: &[Argument] = &[
         "How slowly the mean moves that the learning rate is found by; 0 is the square root of beta2.",
     ),
     whole(
-        SLICE_P,
+        "slice_p",
         Range::whole(1, 1000),
         1,
-        "The learning rate is found by every value of a matrix, or with 11 by each 11th, which saves memory (kohya engine).",
+        "The learning rate is found by every value of a matrix, or with 11 by each 11th, which saves memory in the kohya engine.",
     ),
 ];
 
@@ -222,12 +219,6 @@ impl Optimizer {
             Self::Came => CAME,
         }
     }
-
-    /// What it has of its own in every engine.
-    pub(crate) fn common_arguments(self) -> impl Iterator<Item = &'static Argument> {
-        let is_common = |argument: &&Argument| argument.name != SLICE_P;
-        self.arguments().iter().filter(is_common)
-    }
 }
 
 impl Parameters {
@@ -242,6 +233,16 @@ impl Parameters {
             });
             (argument, said.unwrap_or(argument.default))
         })
+    }
+
+    /// The first version of the agent protocol whose agents honor the arguments of the optimizer.
+    pub(crate) fn arguments_since(&self, engine: Engine) -> u32 {
+        if engine == Engine::Native && self.optimizer_number("slice_p") > 1.0 {
+            // The kohya engine had it before.
+            5
+        } else {
+            4
+        }
     }
 
     /// A number among the arguments of the optimizer; 0 for one that it does not have.

@@ -79,7 +79,7 @@ pub enum Reason {
     Budget,
     /// The container restarted too often.
     Restarts,
-    /// Training is stalled.
+    /// The work is stalled.
     Stall,
 }
 
@@ -91,7 +91,7 @@ impl fmt::Display for Reason {
             Self::Deadline => "the machine's time was over",
             Self::Budget => "the machine's budget was used up",
             Self::Restarts => "the machine's container was started again too often",
-            Self::Stall => "training made no progress on the machine",
+            Self::Stall => "the work on the machine made no progress",
         })
     }
 }

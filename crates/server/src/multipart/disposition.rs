@@ -13,7 +13,8 @@ pub(super) fn boundary(content_type: &str) -> Option<String> {
     (1..=MAX_BYTES).contains(&boundary.len()).then_some(boundary)
 }
 
-/// Name and file name of a part, from all of its headers.
+/// Name and file name of a part, from all of its headers. Browsers write a quotation mark of a file name as `%22`, and
+/// nothing else so (HTML, "multipart/form-data").
 pub(super) fn part(headers: &[u8]) -> Part {
     let headers = String::from_utf8_lossy(headers);
     let mut part = Part::default();
@@ -27,7 +28,7 @@ pub(super) fn part(headers: &[u8]) -> Part {
         // The kind comes first, which is always `form-data`.
         let parameters = value.split_once(';').map_or("", |(_, parameters)| parameters);
         part.name = encoded(parameters, "name").unwrap_or_default();
-        part.file_name = encoded(parameters, "filename");
+        part.file_name = encoded(parameters, "filename").map(|name| name.replace("%22", "\""));
     }
     part
 }

@@ -39,8 +39,8 @@ pub(crate) async fn list_registered_bases(
 
 /// Register a base model
 ///
-/// The source is a path on the server's machine, in a folder that its settings allow (`--base-folder`), a URL, or an id
-/// on Hugging Face. URLs in private networks are fetched only if the settings allow them (`--allow-fetch-from`). The
+/// The source is a path on the server's machine, in a folder that its settings allow (`--base-folder`), a URL, an id
+/// on Hugging Face, or an edit that has merged LoRAs into a base model (`edit:ID`), whose file is then kept. URLs in private networks are fetched only if the settings allow them (`--allow-fetch-from`). The
 /// server checks that it is an SDXL
 /// model and hashes it; of one on the web it reads only the header if the hash is known. Machines that train on it
 /// download it from there. What its U-Net predicts is read from its files, unless it is said here; of a file on the

@@ -3,21 +3,25 @@
 use std::time::Duration;
 
 use axum::{
-    extract::State,
+    extract::{
+        State,
+        ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
+    },
     http::{HeaderMap, StatusCode},
     response::Response,
 };
 use protocol::{
     GenerationId,
     api::Page,
-    generation::{CreateGeneration, Generation},
+    generation::{CreateGeneration, Generation, GenerationNews},
 };
 use serde::Deserialize;
-use store::signals::{Change, Follower};
 use tokio::time::Instant;
+use tracing::{Instrument as _, Span};
 use utoipa::IntoParams;
 
 use super::{
+    job_events::socket,
     key::IdempotencyKey,
     page::{PageQuery, within},
 };
@@ -25,7 +29,7 @@ use crate::{
     auth::User,
     error::{ApiError, ApiResult},
     extract::{Json, Path, Query},
-    files,
+    files, follow,
     state::AppState,
 };
 
@@ -100,12 +104,35 @@ pub(crate) async fn get_generation(
             return Ok(axum::Json(generation));
         }
         tokio::select! {
-            () = changed(&mut changes, id) => {}
+            () = follow::generation_changed(&mut changes, id) => {}
             () = tokio::time::sleep_until(deadline) => return Ok(axum::Json(generation)),
             () = state.access.ended(state.store(), user.token) => return Err(ApiError::signed_out()),
             () = state.shutdown.cancelled() => return Ok(axum::Json(generation)),
         }
     }
+}
+
+/// Follow a generation
+///
+/// A WebSocket that sends how the generation stands, previews of its picture, and how it has ended: one
+/// `GenerationNews` in each text message. Close codes: 1000 it has ended; 4404 there is no such generation; 4401 the
+/// session or token has ended; 1001 the server shuts down. Previews come from the server that the agent speaks with.
+#[utoipa::path(
+    get,
+    path = "/generations/{id}/live",
+    tag = "generations",
+    params(("id" = Uuid, Path, description = "The generation")),
+    responses((status = 101, body = GenerationNews, description = "A WebSocket that carries GenerationNews messages"))
+)]
+pub(crate) async fn follow_generation(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<GenerationId>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> ApiResult<Response> {
+    let upgrade = socket(upgrade)?;
+    let span = Span::current();
+    Ok(upgrade.on_upgrade(move |socket| follow::one_generation(state, socket, user, id).instrument(span)))
 }
 
 /// Download the picture
@@ -130,13 +157,4 @@ pub(crate) async fn download_generation(
 ) -> ApiResult<Response> {
     let key = store::generations::picture(state.store(), user.owner, id).await?;
     files::download(state.store().objects(), &key, &headers, format!("{id}.png")).await
-}
-
-/// Waits until the generation may have changed.
-async fn changed(changes: &mut Follower, id: GenerationId) {
-    while let Some(change) = changes.next().await {
-        if change == Change::Generation(id) {
-            return;
-        }
-    }
 }

@@ -3,6 +3,7 @@
 use axum::{
     extract::State,
     http::{HeaderMap, StatusCode, header},
+    response::IntoResponse,
 };
 use protocol::{
     DatasetId, ItemId,
@@ -32,7 +33,8 @@ use crate::{
 struct Upload {
     /// What the files after this part are used for.
     split: Option<Split>,
-    /// Pictures (PNG, JPEG, WebP, BMP, GIF, TIFF), captions (`.txt`, named like their picture), loss masks
+    /// Pictures (PNG, JPEG, WebP, BMP, GIF, TIFF), captions (`.txt`, `.caption` or `.json`, named like their picture, or of
+    /// many pictures in a `.jsonl`, `.csv` or `.json`), loss masks
     /// (`NAME-masklabel.png`, or the picture's name in a folder `masks` or `conditioning_data` beside it) and `.zip`
     /// archives of all. The part's own name does not matter.
     #[schema(format = Binary, content_media_type = "application/octet-stream")]
@@ -139,9 +141,9 @@ pub(crate) async fn update_item(
     State(state): State<AppState>,
     user: User,
     Path((id, item_id)): Path<(DatasetId, ItemId)>,
-    Json(request): Json<UpdateItem>,
+    Json(mut request): Json<UpdateItem>,
 ) -> ApiResult<axum::Json<Item>> {
-    if let Some(caption) = &request.caption {
+    if let Some(caption) = &mut request.caption {
         // The same limit as for a caption file.
         if caption.len() as u64 > dataset::caption::MAX_BYTES {
             return Err(ApiError::field(
@@ -153,10 +155,18 @@ pub(crate) async fn update_item(
                 ),
             ));
         }
+        // And the same text as from a file.
+        *caption = dataset::caption::cleaned(caption);
     }
     request.validate()?;
     let tx = state.store().begin().await?;
     let before = store::datasets::item(&tx, user.owner, id, item_id).await?;
+    // A page knows the caption as it was typed, and here it was cleaned.
+    if let Some(expected) = &mut request.expected_caption
+        && dataset::caption::cleaned(expected) == before.caption
+    {
+        expected.clone_from(&before.caption);
+    }
     if request.conflicts_with(&before.caption) {
         return Err(ApiError::Changed {
             what: "caption",
@@ -191,4 +201,49 @@ pub(crate) async fn delete_item(
     audit::record(&tx, AuditAction::PictureDeleted, &item_id.to_string(), &detail).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// The loss mask of a picture
+///
+/// White where the picture is learned, black where it is not. Only a mask picture is one; a picture's own alpha is not.
+#[utoipa::path(
+    get,
+    path = "/datasets/{id}/items/{item_id}/mask",
+    tag = "datasets",
+    params(
+        ("id" = Uuid, Path, description = "The dataset"),
+        ("item_id" = Uuid, Path, description = "The picture")
+    ),
+    responses((status = 200, content_type = "application/octet-stream", description = "The mask, a `.png` file"))
+)]
+pub(crate) async fn get_mask(
+    State(state): State<AppState>,
+    user: User,
+    Path((id, item_id)): Path<(DatasetId, ItemId)>,
+) -> ApiResult<impl IntoResponse> {
+    let mask = state.orchestrator.mask(user.owner, id, item_id).await?;
+    Ok(([(header::CONTENT_TYPE, "image/png")], mask))
+}
+
+/// Delete the loss mask of a picture
+///
+/// The picture stays. Versions that jobs have frozen keep the mask.
+#[utoipa::path(
+    delete,
+    path = "/datasets/{id}/items/{item_id}/mask",
+    tag = "datasets",
+    params(
+        ("id" = Uuid, Path, description = "The dataset"),
+        ("item_id" = Uuid, Path, description = "The picture")
+    ),
+    responses((status = 200, body = Item))
+)]
+pub(crate) async fn delete_mask(
+    State(state): State<AppState>,
+    user: User,
+    Path((id, item_id)): Path<(DatasetId, ItemId)>,
+) -> ApiResult<axum::Json<Item>> {
+    Ok(axum::Json(
+        state.orchestrator.remove_mask(user.owner, id, item_id).await?,
+    ))
 }

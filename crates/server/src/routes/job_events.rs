@@ -125,7 +125,9 @@ pub(crate) async fn all_events(
 }
 
 /// Accepts only tiny messages: clients only listen.
-fn socket(upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>) -> ApiResult<WebSocketUpgrade> {
+pub(super) fn socket(
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> ApiResult<WebSocketUpgrade> {
     let upgrade = upgrade.map_err(|rejection| {
         ApiError::InvalidRequest(format!("this route is a WebSocket: {}", rejection.body_text()))
     })?;

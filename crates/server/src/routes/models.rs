@@ -4,6 +4,7 @@ use axum::{extract::State, http::HeaderMap, response::Response};
 use protocol::{
     ModelId, ModelVersionId,
     api::Page,
+    copies::LoraCopies,
     model::{Model, ModelVersion, Promote},
     preset::{Family, Preset},
     recipe::PresetInfo,
@@ -48,6 +49,14 @@ pub(crate) async fn list_presets(
     let family = query.family.unwrap_or(base.family);
     let presets = Preset::ALL.iter().map(|preset| PresetInfo::of(*preset, family));
     Ok(axum::Json(presets.collect()))
+}
+
+/// Get the folder into which approved versions are copied, and the copies
+///
+/// The folder is that of the setting `--lora-folder`, on the machine of the server that answers.
+#[utoipa::path(get, path = "/lora-copies", tag = "models", responses((status = 200, body = LoraCopies)))]
+pub(crate) async fn list_lora_copies(State(state): State<AppState>, _user: User) -> axum::Json<LoraCopies> {
+    axum::Json(state.orchestrator.lora_copies())
 }
 
 /// List models with their versions

@@ -2,7 +2,7 @@
 
 use axum::{extract::State, http::StatusCode};
 use protocol::{
-    JobId,
+    DrawingSessionId, JobId,
     job::Job,
     spend::{Budget, LedgerEntry, ProviderInfo, SetBudget, SetJobLimit, Spend},
 };
@@ -23,6 +23,8 @@ use crate::{
 pub(crate) struct LedgerQuery {
     /// Only those of this job.
     job: Option<JobId>,
+    /// Only those of this drawing session.
+    drawing_session: Option<DrawingSessionId>,
 }
 
 /// Show budgets and rented machines
@@ -63,7 +65,10 @@ pub(crate) async fn list_ledger(
     Query(query): Query<LedgerQuery>,
 ) -> ApiResult<axum::Json<Vec<LedgerEntry>>> {
     Ok(axum::Json(
-        state.orchestrator.ledger(user.owner, query.job).await?,
+        state
+            .orchestrator
+            .ledger(user.owner, query.job, query.drawing_session)
+            .await?,
     ))
 }
 

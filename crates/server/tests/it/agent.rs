@@ -163,6 +163,7 @@ fn machine() -> Machine {
         engines: vec![Engine::Native],
         devices: vec![DeviceKind::Cpu],
         lora_kinds: vec![LoraKind::Lora],
+        has_diffusers: None,
         protocol: Protocol::CURRENT,
     }
 }

@@ -36,6 +36,7 @@ const QUICK: Timing = Timing {
     idle_time: Duration::from_millis(700),
     body_time: Duration::from_millis(300),
     write_time: Duration::from_millis(500),
+    images_time: Duration::from_millis(500),
 };
 
 fn quick(config: &mut Config) {

@@ -294,7 +294,10 @@ async fn no_request_is_a_failure_of_the_server() {
             !status.is_server_error() || allowed.contains(&status),
             "{what}: {status} {body}"
         );
-        if status.is_client_error() || status.is_server_error() {
+        if (status.is_client_error() || status.is_server_error()) && what.contains(" /v1/") {
+            assert_eq!(content_type, "application/json", "{what}: {status}");
+            assert!(body["error"]["message"].is_string(), "{what}: {body}");
+        } else if status.is_client_error() || status.is_server_error() {
             assert_eq!(content_type, "application/problem+json", "{what}: {status}");
             assert_eq!(body["status"], status.as_u16(), "{what}");
         }

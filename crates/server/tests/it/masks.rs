@@ -11,7 +11,7 @@ use reqwest::{
 };
 
 use crate::{
-    app::{TestApp, take},
+    app::{TestApp, problem, take},
     pictures::{png, zip},
 };
 
@@ -131,4 +131,63 @@ async fn masks_of_one_name_in_two_archives_are_one_change_of_their_picture() {
     assert_eq!(report.accepted.len(), 1);
     let refused: Vec<_> = report.refused.iter().map(|file| file.reason.as_str()).collect();
     assert_eq!(refused, ["is the loss mask that its picture has already"]);
+}
+
+#[tokio::test]
+async fn a_mask_can_be_seen_and_taken_away_without_its_picture() {
+    let app = TestApp::start().await;
+    let dataset = app.dataset("zora").await;
+    let files = vec![
+        ("a.png", png(1, 128, 128)),
+        ("a-masklabel.png", png(2, 128, 128)),
+        ("b.png", png(3, 128, 128)),
+    ];
+    let report = app.upload(&dataset, files).await;
+    let [masked, plain] = report.accepted.as_slice() else {
+        panic!("two pictures: {:?}", report.accepted);
+    };
+    assert!(masked.has_mask && !plain.has_mask);
+    let path = |item: &Item| format!("/api/v1/datasets/{}/items/{}/mask", dataset.id, item.id);
+    let seen = app.request(Method::GET, &path(masked)).send().await.unwrap();
+    assert_eq!(seen.headers()["content-type"], "image/png");
+    assert_eq!(seen.bytes().await.unwrap(), png(2, 128, 128));
+    for method in [Method::GET, Method::DELETE] {
+        problem(StatusCode::NOT_FOUND, app.request(method, &path(plain))).await;
+    }
+
+    let bare: Item = take(StatusCode::OK, app.request(Method::DELETE, &path(masked))).await;
+    assert_eq!((bare.id, bare.has_mask), (masked.id, false));
+    assert_eq!(bare.notes, [""; 0]);
+    assert_eq!(file(&app, &bare).await, png(1, 128, 128));
+    assert_eq!(items(&app, &dataset).await.len(), 2);
+    problem(StatusCode::NOT_FOUND, app.request(Method::DELETE, &path(masked))).await;
+
+    // The file with the mask is still there for who has frozen it.
+    let response = app.anonymous(Method::GET, &masked.url).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+}
+
+/// Two pictures of one dataset never have the same pixels.
+#[tokio::test]
+async fn a_masked_picture_is_recognized_by_its_pixels() {
+    let app = TestApp::start().await;
+    let dataset = app.dataset("zora").await;
+    let pair = vec![("a.png", png(1, 128, 128)), ("a-masklabel.png", png(2, 128, 128))];
+    let accepted = app.upload(&dataset, pair).await.accepted;
+    assert_eq!(accepted.len(), 1);
+    let report = app
+        .upload(&dataset, vec![("another-name.png", png(1, 128, 128))])
+        .await;
+    assert_eq!(report.accepted, []);
+    assert_eq!(
+        report.refused[0].reason,
+        "shows the same pixels as `a.png`: a picture counts once"
+    );
+    // With another mask it is the mask that is new.
+    let pair = vec![("b.png", png(1, 128, 128)), ("b-masklabel.png", png(5, 128, 128))];
+    let report = app.upload(&dataset, pair).await;
+    assert_eq!(report.accepted.len(), 1);
+    assert_eq!(report.accepted[0].id, accepted[0].id);
+    let stored = file(&app, &report.accepted[0]).await;
+    assert_eq!(mask_in(&stored), Some(&png(5, 128, 128)[..]));
 }

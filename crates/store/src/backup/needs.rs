@@ -41,10 +41,12 @@ pub(super) fn collect(table: &str, row: &Row, keys: &mut BTreeSet<BlobKey>) -> R
         {
             add(&field::<String>(row, "sha256")?)
         }
-        "base_models" if field::<String>(row, "copy")? == word(&BaseCopy::Stored) => {
+        "base_models" => {
+            let is_copied = field::<String>(row, "copy")? == word(&BaseCopy::Stored);
             let files: Vec<File> = field(row, "files")?;
             files
                 .iter()
+                .filter(|file| file.is_object || is_copied)
                 .filter_map(|file| file.sha256.as_deref())
                 .try_for_each(add)
         }

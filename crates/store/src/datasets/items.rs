@@ -2,7 +2,7 @@
 
 use protocol::{
     DatasetId, ItemId, OwnerId,
-    dataset::{GroupChange, Item, Showing, Split, UpdateItem},
+    dataset::{GroupChange, Item, MASK_NOTE, Showing, Split, UpdateItem},
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
 
@@ -38,9 +38,9 @@ pub struct NewItem {
     pub notes: Vec<String>,
 }
 
-/// The file of a picture with its loss mask.
+/// The file of a picture, with its loss mask or without.
 #[derive(Debug, Clone)]
-pub struct MaskedFile {
+pub struct PictureFile {
     /// See [`Item::sha256`].
     pub sha256: String,
     /// See [`Item::size_bytes`].
@@ -79,19 +79,21 @@ pub async fn add_item(tx: &Tx, owner: OwnerId, id: DatasetId, item: NewItem) -> 
         group_name: item.showing.group,
         repeats: item.showing.repeats.cast_signed(),
         regularization: item.showing.regularization,
+        measures: None,
     };
     insert(tx.connection(), row.clone(), "store a picture").await?;
     touch(tx, id).await?;
     Ok(AddedItem::Added(to_item(tx, row).await?))
 }
 
-/// Gives a picture another file, with the same pixels and a loss mask. Frozen versions keep the file that they have.
-pub async fn set_masked(
+/// Gives a picture another file, with the same pixels and another loss mask or none. Frozen versions keep the file that they
+/// have.
+pub async fn set_file(
     tx: &Tx,
     owner: OwnerId,
     id: DatasetId,
     item: ItemId,
-    file: MaskedFile,
+    file: PictureFile,
 ) -> Result<AddedItem> {
     self::item(tx, owner, id, item).await?;
     if let Some(same) = with_hash(tx, id, &file.sha256).await? {
@@ -107,7 +109,7 @@ pub async fn set_masked(
         .filter(dataset_item::Column::Id.eq(item.0))
         .exec(tx.connection())
         .await
-        .doing("give a picture a loss mask")?;
+        .doing("change the loss mask of a picture")?;
     touch(tx, id).await?;
     Ok(AddedItem::Added(self::item(tx, owner, id, item).await?))
 }
@@ -230,6 +232,7 @@ async fn to_items(db: &impl Read, rows: Vec<dataset_item::Model>) -> Result<Vec<
     let damaged = damage::by_hash(db, rows.iter().map(|row| row.sha256.clone())).await?;
     rows.into_iter()
         .map(|row| {
+            let notes: Vec<String> = from_json("dataset_items.notes", row.notes)?;
             Ok(Item {
                 id: ItemId(row.id),
                 url: picture_url(db, &row.sha256)?,
@@ -244,7 +247,8 @@ async fn to_items(db: &impl Read, rows: Vec<dataset_item::Model>) -> Result<Vec<
                 height: row.height.unsigned_abs(),
                 size_bytes: row.size_bytes.cast_unsigned(),
                 sha256: row.sha256,
-                notes: from_json("dataset_items.notes", row.notes)?,
+                has_mask: notes.iter().any(|note| note == MASK_NOTE),
+                notes,
             })
         })
         .collect()

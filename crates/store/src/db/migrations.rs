@@ -15,6 +15,9 @@ mod m0012_base_settings;
 mod m0013_edits;
 mod m0014_groups;
 mod m0015_own_presets;
+mod m0016_drawing_sessions;
+mod m0017_generation_notes;
+mod m0018_dataset_checks;
 mod row_security;
 
 use sea_orm::ConnectionTrait;
@@ -44,6 +47,9 @@ impl MigratorTrait for Migrator {
             Box::new(m0013_edits::Migration),
             Box::new(m0014_groups::Migration),
             Box::new(m0015_own_presets::Migration),
+            Box::new(m0016_drawing_sessions::Migration),
+            Box::new(m0017_generation_notes::Migration),
+            Box::new(m0018_dataset_checks::Migration),
         ]
     }
 }

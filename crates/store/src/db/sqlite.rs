@@ -52,7 +52,8 @@ async fn connect(
                 .pragma("synchronous", "FULL")
                 .pragma("query_only", query_only)
         });
-    sea_orm::Database::connect(options)
+    // On the heap, since everything that opens a database would be as large as it is.
+    Box::pin(sea_orm::Database::connect(options))
         .await
         .map_err(|source| OpenError::Connect {
             url: format!("sqlite://{}", path.display()),

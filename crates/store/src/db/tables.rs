@@ -6,8 +6,9 @@ use sea_orm::{ColumnTrait, ColumnType, EntityTrait, IdenStatic, Iterable, Primar
 use super::{
     entities::{
         api_token, artifact, attempt, audit_entry, base_model, budget, damaged_object, dataset, dataset_item,
-        dataset_version, edit, generation, idempotency_key, job, job_event, job_metric, job_metric_tile,
-        ledger_entry, model, model_version, own_preset, owner, pool_machine, rented_instance, setting,
+        dataset_version, drawing_session, edit, generation, idempotency_key, job, job_event, job_metric,
+        job_metric_tile, ledger_entry, model, model_version, own_preset, owner, pool_machine,
+        rented_instance, setting,
     },
     migrations::FORMER,
 };
@@ -92,6 +93,24 @@ pub(crate) const TABLES: &[Table] = &[
     ),
     table::<dataset::Entity>("training_datasets", "Uploaded pictures with captions", OF_OWNER),
     table::<dataset_item::Entity>("dataset_items", "One picture of a dataset", OF_DATASET),
+    table::<super::entities::finding_acknowledgement::Entity>(
+        "finding_acknowledgements",
+        "What users acknowledged of the checks of a dataset",
+        OF_DATASET,
+    ),
+    table::<super::entities::caption_edit::Entity>(
+        "caption_edits",
+        "Edits of many captions of a dataset, each of which can be undone",
+        OF_DATASET,
+    ),
+    table::<super::entities::caption_change::Entity>(
+        "caption_changes",
+        "What each edit did to each caption",
+        SeenBy::Owner(
+            "EXISTS (SELECT 1 FROM caption_edits e JOIN training_datasets d ON d.id = e.dataset_id \
+             WHERE e.id = edit_id AND d.owner_id = (SELECT morpheus_owner_id()))",
+        ),
+    ),
     table::<dataset_version::Entity>(
         "dataset_versions",
         "The frozen copies of datasets that jobs train on",
@@ -100,6 +119,11 @@ pub(crate) const TABLES: &[Table] = &[
     table::<job::Entity>(
         "training_jobs",
         "One training that a user submitted, with its hyperparameters",
+        OF_OWNER,
+    ),
+    table::<drawing_session::Entity>(
+        "drawing_sessions",
+        "Rented machines that draw pictures, each with its limit and what it has cost",
         OF_OWNER,
     ),
     table::<generation::Entity>("generations", "Text-to-image requests", OF_OWNER),
@@ -111,12 +135,12 @@ pub(crate) const TABLES: &[Table] = &[
     // It holds hashes of agents' tokens; what a user may know of attempts is in job_events.
     table::<attempt::Entity>(
         "attempts",
-        "One try of a job, a generation or an edit on one machine",
+        "One try of a job, a generation, an edit or a drawing session on one machine",
         SeenBy::Nobody,
     ),
     table::<budget::Entity>(
         "budgets",
-        "Limits of projects, users and months, with what is used of them; a job's is in its own row",
+        "Limits of projects, users and months, with what is used of them; that of a job or a drawing session is in its own row",
         OF_OWNER,
     ),
     table::<rented_instance::Entity>(
@@ -198,6 +222,16 @@ pub(crate) const COLUMNS: &[(&str, &str, &str)] = &[
         "What its U-Net was measured to do: the loss of one picture under each reading",
     ),
     (
+        "dataset_items",
+        "measures",
+        "What its pixels were measured to be; null until somebody wants to know",
+    ),
+    (
+        "finding_acknowledgements",
+        "content",
+        "Hash of what the finding was about; another one is acknowledged anew",
+    ),
+    (
         "training_jobs",
         "priority",
         "From -10 to 10; jobs of a higher one go first",
@@ -231,6 +265,21 @@ pub(crate) const COLUMNS: &[(&str, &str, &str)] = &[
         "rented_instances",
         "billed_micro_usd",
         "What the provider has billed, once that no longer changes",
+    ),
+    (
+        "drawing_sessions",
+        "limit_micro_usd",
+        "What it may cost in all, in millionths of a dollar",
+    ),
+    (
+        "drawing_sessions",
+        "idle_minutes",
+        "It ends after this long without a picture",
+    ),
+    (
+        "generations",
+        "drawing_session_id",
+        "The session whose machine draws it; null for the server's own machine",
     ),
     (
         "training_jobs",

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use protocol::{
-    AttemptId, JobId, MicroUsd, OwnerId,
+    AttemptId, DrawingSessionId, JobId, MicroUsd, OwnerId,
     spend::{CloudTier, InstancePhase, RentedInstance},
 };
 use sea_orm::{
@@ -19,11 +19,47 @@ use crate::{
         entities::{attempt, rented_instance as instance},
         insert,
     },
+    drawing,
     error::Doing,
-    jobs::JobState,
     spend::Shortage,
     words::{clean, unword, word},
 };
+
+/// What a machine is rented for, and whose limit pays for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Payer {
+    /// A training.
+    Job(JobId),
+    /// A drawing session.
+    Drawing(DrawingSessionId),
+}
+
+impl Payer {
+    /// The columns that refer to it: of jobs and drawing sessions.
+    pub(super) fn columns(self) -> (Option<Uuid>, Option<Uuid>) {
+        match self {
+            Self::Job(id) => (Some(id.0), None),
+            Self::Drawing(id) => (None, Some(id.0)),
+        }
+    }
+
+    /// What the columns say.
+    fn of(job: Option<Uuid>, drawing: Option<Uuid>) -> Result<Self> {
+        match (job, drawing) {
+            (Some(id), _) => Ok(Self::Job(JobId(id))),
+            (None, Some(id)) => Ok(Self::Drawing(DrawingSessionId(id))),
+            (None, None) => Err(StoreError::corrupt("rented_instances", "for nothing")),
+        }
+    }
+
+    /// Its id, whatever it is.
+    pub fn id(self) -> Uuid {
+        match self {
+            Self::Job(id) => id.0,
+            Self::Drawing(id) => id.0,
+        }
+    }
+}
 
 /// A rented machine.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,7 +69,7 @@ pub struct Instance {
     /// The budgets that it keeps to.
     pub scopes: Scopes,
     /// What it was ordered for.
-    pub job: JobId,
+    pub payer: Payer,
     /// Which try of it.
     pub attempt: AttemptId,
     /// Who rents it out.
@@ -86,7 +122,11 @@ impl Instance {
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewInstance<'a> {
     /// What for.
-    pub job: &'a JobState,
+    pub payer: Payer,
+    /// Who owns that.
+    pub owner: OwnerId,
+    /// The project of that, if it has one.
+    pub project: Option<&'a str>,
     /// Which try of it.
     pub attempt: AttemptId,
     /// Who rents it out.
@@ -116,17 +156,19 @@ pub struct NewInstance<'a> {
 /// Commits the intent and sets its worst case aside; or says which budget has too little, and writes nothing.
 pub async fn open(tx: &Tx, new: NewInstance<'_>) -> Result<std::result::Result<Instance, Shortage>> {
     let scopes = Scopes {
-        owner: new.job.owner,
-        project: new.job.project.clone(),
+        owner: new.owner,
+        project: new.project.map(str::to_owned),
         month: month_of(new.ordered_at),
     };
-    if let Some(shortage) = ledger::shortage(tx, new.job.id, &scopes, new.reserved).await? {
+    if let Some(shortage) = ledger::shortage(tx, new.payer, &scopes, new.reserved).await? {
         return Ok(Err(shortage));
     }
+    let (job_id, drawing_session_id) = new.payer.columns();
     let row = instance::Model {
         id: Uuid::now_v7(),
         owner_id: scopes.owner.0,
-        job_id: new.job.id.0,
+        job_id,
+        drawing_session_id,
         attempt_id: new.attempt.0,
         project: scopes.project.clone(),
         month: scopes.month.clone(),
@@ -172,15 +214,14 @@ pub async fn alive(db: &impl Read, provider: &str) -> Result<Vec<Instance>> {
     .await
 }
 
-/// The machines of a job that are not confirmed gone.
-pub async fn living_of(db: &impl Read, job: JobId) -> Result<Vec<Instance>> {
-    list(
-        db,
-        Condition::all()
-            .add(instance::Column::JobId.eq(job.0))
-            .add(is_alive()),
-    )
-    .await
+/// The machines of a job or a drawing session that are not confirmed gone.
+pub async fn living_of(db: &impl Read, payer: Payer) -> Result<Vec<Instance>> {
+    list(db, Condition::all().add(is_for(payer)).add(is_alive())).await
+}
+
+/// The machines that were ordered for a job or a drawing session, the newest last.
+pub async fn of_payer(db: &impl Read, payer: Payer) -> Result<Vec<Instance>> {
+    list(db, is_for(payer)).await
 }
 
 /// The machines that were ordered for an attempt, the newest last.
@@ -230,6 +271,7 @@ pub async fn gpus_of_jobs(db: &impl Read, owner: OwnerId) -> Result<HashMap<JobI
         .column(instance::Column::JobId)
         .column(instance::Column::Gpu)
         .filter(instance::Column::OwnerId.eq(owner.0))
+        .filter(instance::Column::JobId.is_not_null())
         .filter(instance::Column::Handle.is_not_null())
         .into_tuple()
         .all(db.connection())
@@ -267,13 +309,17 @@ pub async fn overview(db: &impl Read, owner: OwnerId, limit: u64) -> Result<Vec<
         .doing("read the attempts of rented instances")?
         .into_iter()
         .collect();
+    let sessions = rows.iter().filter_map(|row| row.drawing_session_id).collect();
+    let names = drawing::names(db, sessions).await?;
     rows.into_iter()
         .map(|row| {
             Ok(RentedInstance {
                 name: row.name,
                 provider: row.provider,
                 handle: row.handle,
-                job_id: JobId(row.job_id),
+                job_id: row.job_id.map(JobId),
+                drawing_session_id: row.drawing_session_id.map(DrawingSessionId),
+                drawing_session: row.drawing_session_id.and_then(|id| names.get(&id).cloned()),
                 attempt: tries.get(&row.attempt_id).map_or(0, |n| n.unsigned_abs()),
                 phase: unword("rented_instances.phase", &row.phase)?,
                 gpu: row.gpu,
@@ -419,6 +465,13 @@ async fn apply(
     Ok(())
 }
 
+fn is_for(payer: Payer) -> Condition {
+    Condition::all().add(match payer {
+        Payer::Job(id) => instance::Column::JobId.eq(id.0),
+        Payer::Drawing(id) => instance::Column::DrawingSessionId.eq(id.0),
+    })
+}
+
 fn is_alive() -> Condition {
     Condition::all().add(instance::Column::Phase.ne(word(&InstancePhase::Gone)))
 }
@@ -442,7 +495,7 @@ fn to_instance(row: instance::Model) -> Result<Instance> {
             project: row.project,
             month: row.month,
         },
-        job: JobId(row.job_id),
+        payer: Payer::of(row.job_id, row.drawing_session_id)?,
         attempt: AttemptId(row.attempt_id),
         provider: row.provider,
         name: row.name,

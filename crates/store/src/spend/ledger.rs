@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use protocol::{
-    JobId, MicroUsd, OwnerId,
+    DrawingSessionId, JobId, MicroUsd, OwnerId,
     spend::{Budget, BudgetScope, LedgerAccount, LedgerEntry, LedgerKind},
 };
 use sea_orm::{
@@ -13,13 +13,14 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Instance, Scopes, budgets};
+use super::{Instance, Payer, Scopes, budgets};
 use crate::{
     Read, Result, StoreError, Tx,
     db::{
-        entities::{job, ledger_entry, rented_instance as instance},
+        entities::{drawing_session, job, ledger_entry, rented_instance as instance},
         insert,
     },
+    drawing,
     error::Doing,
     words::{unword, word},
 };
@@ -27,7 +28,7 @@ use crate::{
 /// A budget that has too little left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shortage {
-    /// Which; that of the job comes first.
+    /// Which; that of the job or drawing session comes first.
     pub budget: Budget,
     /// What was to be reserved.
     pub wanted: MicroUsd,
@@ -36,11 +37,11 @@ pub struct Shortage {
 /// The first budget that cannot take another reservation. What it reads stays as it is until the transaction ends.
 pub(super) async fn shortage(
     tx: &Tx,
-    job: JobId,
+    payer: Payer,
     scopes: &Scopes,
     wanted: MicroUsd,
 ) -> Result<Option<Shortage>> {
-    let mut all = vec![of_job(tx, job).await?];
+    let mut all = vec![of_payer(tx, payer).await?];
     all.extend(budgets::budgets_for(tx, scopes).await?);
     let short = |budget: &Budget| budget.left().is_some_and(|left| left < wanted);
     Ok(all
@@ -49,12 +50,33 @@ pub(super) async fn shortage(
         .map(|budget| Shortage { budget, wanted }))
 }
 
-/// The budget that leaves least to a job's next machine; `None` when no limit is set.
-pub async fn tightest(db: &impl Read, job: JobId, scopes: &Scopes) -> Result<Option<Budget>> {
-    let mut all = vec![of_job(db, job).await?];
+/// The budget that leaves least to the next machine of a job or drawing session; `None` when no limit is set.
+pub async fn tightest(db: &impl Read, payer: Payer, scopes: &Scopes) -> Result<Option<Budget>> {
+    let mut all = vec![of_payer(db, payer).await?];
     all.extend(budgets::budgets_for(db, scopes).await?);
     all.retain(|budget| budget.limit_micro_usd.is_some());
     Ok(all.into_iter().min_by_key(Budget::left))
+}
+
+/// The own budget of a job or a drawing session.
+async fn of_payer(db: &impl Read, payer: Payer) -> Result<Budget> {
+    let id = match payer {
+        Payer::Job(id) => return of_job(db, id).await,
+        Payer::Drawing(id) => id,
+    };
+    let row = db
+        .hold(drawing_session::Entity::find_by_id(id.0))
+        .one(db.connection())
+        .await
+        .doing("read the budget of a drawing session")?
+        .ok_or_else(|| StoreError::not_found("drawing session", id))?;
+    Ok(Budget {
+        scope: BudgetScope::Drawing,
+        key: id.to_string(),
+        limit_micro_usd: Some(MicroUsd(row.limit_micro_usd)),
+        spent_micro_usd: MicroUsd(row.spent_micro_usd),
+        reserved_micro_usd: MicroUsd(row.reserved_micro_usd),
+    })
 }
 
 /// A job's own budget.
@@ -94,7 +116,7 @@ pub async fn top_up(
     amount: MicroUsd,
     at: DateTime<Utc>,
 ) -> Result<std::result::Result<(), Shortage>> {
-    if let Some(shortage) = shortage(tx, instance.job, &instance.scopes, amount).await? {
+    if let Some(shortage) = shortage(tx, instance.payer, &instance.scopes, amount).await? {
         return Ok(Err(shortage));
     }
     let movement = Movement {
@@ -206,17 +228,19 @@ async fn move_difference(
     post(tx, instance, movement).await
 }
 
-/// Entries of an owner, of one job only if it is given, the newest first.
+/// Entries of an owner, of one job or drawing session only if it is given, the newest first.
 pub async fn entries(
     db: &impl Read,
     owner: OwnerId,
-    job: Option<JobId>,
+    payer: Option<Payer>,
     limit: u64,
 ) -> Result<Vec<LedgerEntry>> {
     let mut query = ledger_entry::Entity::find().filter(ledger_entry::Column::OwnerId.eq(owner.0));
-    if let Some(job) = job {
-        query = query.filter(ledger_entry::Column::JobId.eq(job.0));
-    }
+    query = match payer {
+        Some(Payer::Job(id)) => query.filter(ledger_entry::Column::JobId.eq(id.0)),
+        Some(Payer::Drawing(id)) => query.filter(ledger_entry::Column::DrawingSessionId.eq(id.0)),
+        None => query,
+    };
     let rows = query
         .order_by_desc(ledger_entry::Column::Id)
         .limit(limit)
@@ -234,12 +258,16 @@ pub async fn entries(
         .doing("read the names of rented instances")?
         .into_iter()
         .collect();
+    let sessions = rows.iter().filter_map(|row| row.drawing_session_id).collect();
+    let drawings = drawing::names(db, sessions).await?;
     rows.into_iter()
         .map(|row| {
             Ok(LedgerEntry {
                 at: row.at,
                 instance: names.get(&row.instance_id).cloned().unwrap_or_default(),
-                job_id: JobId(row.job_id),
+                job_id: row.job_id.map(JobId),
+                drawing_session_id: row.drawing_session_id.map(DrawingSessionId),
+                drawing_session: row.drawing_session_id.and_then(|id| drawings.get(&id).cloned()),
                 kind: unword("ledger_entries.kind", &row.kind)?,
                 from: unword("ledger_entries.from_account", &row.from_account)?,
                 to: unword("ledger_entries.to_account", &row.to_account)?,
@@ -258,7 +286,7 @@ struct Movement {
     at: DateTime<Utc>,
 }
 
-/// Writes an entry and changes the sums of the job and of its budgets; nothing for an amount of zero.
+/// Writes an entry and changes the sums of the payer and of its budgets; nothing for an amount of zero.
 async fn post(tx: &Tx, instance: &Instance, movement: Movement) -> Result<()> {
     let Movement {
         kind,
@@ -270,10 +298,12 @@ async fn post(tx: &Tx, instance: &Instance, movement: Movement) -> Result<()> {
     if amount == MicroUsd::ZERO {
         return Ok(());
     }
+    let (job_id, drawing_session_id) = instance.payer.columns();
     let row = ledger_entry::Model {
         id: Uuid::now_v7(),
         owner_id: instance.scopes.owner.0,
-        job_id: instance.job.0,
+        job_id,
+        drawing_session_id,
         instance_id: instance.id,
         at,
         kind: word(&kind),
@@ -288,20 +318,45 @@ async fn post(tx: &Tx, instance: &Instance, movement: Movement) -> Result<()> {
         _ => 0,
     };
     let (reserved, spent) = (change(LedgerAccount::Reserved), change(LedgerAccount::Spent));
-    job::Entity::update_many()
-        .col_expr(
-            job::Column::ReservedMicroUsd,
-            Expr::col(job::Column::ReservedMicroUsd).add(reserved),
-        )
-        .col_expr(
-            job::Column::SpentMicroUsd,
-            Expr::col(job::Column::SpentMicroUsd).add(spent),
-        )
-        .filter(job::Column::Id.eq(instance.job.0))
-        .exec(tx.connection())
-        .await
-        .doing("change the budget of a job")?;
+    add(tx, instance.payer, reserved, spent).await?;
     budgets::add(tx, &instance.scopes, reserved, spent).await
+}
+
+/// Adds to the sums of a job or a drawing session.
+async fn add(tx: &Tx, payer: Payer, reserved: i64, spent: i64) -> Result<()> {
+    match payer {
+        Payer::Job(id) => {
+            job::Entity::update_many()
+                .col_expr(
+                    job::Column::ReservedMicroUsd,
+                    Expr::col(job::Column::ReservedMicroUsd).add(reserved),
+                )
+                .col_expr(
+                    job::Column::SpentMicroUsd,
+                    Expr::col(job::Column::SpentMicroUsd).add(spent),
+                )
+                .filter(job::Column::Id.eq(id.0))
+                .exec(tx.connection())
+                .await
+                .doing("change the budget of a job")?;
+        }
+        Payer::Drawing(id) => {
+            drawing_session::Entity::update_many()
+                .col_expr(
+                    drawing_session::Column::ReservedMicroUsd,
+                    Expr::col(drawing_session::Column::ReservedMicroUsd).add(reserved),
+                )
+                .col_expr(
+                    drawing_session::Column::SpentMicroUsd,
+                    Expr::col(drawing_session::Column::SpentMicroUsd).add(spent),
+                )
+                .filter(drawing_session::Column::Id.eq(id.0))
+                .exec(tx.connection())
+                .await
+                .doing("change the budget of a drawing session")?;
+        }
+    }
+    Ok(())
 }
 
 async fn raise_reservation(tx: &Tx, instance: &Instance, by: MicroUsd) -> Result<()> {

@@ -98,6 +98,10 @@ pub async fn look_up(db: &impl Read, secret: &str) -> Result<Standing> {
     }
     let attempt = attempt::Entity::find()
         .filter(attempt::Column::TokenHash.eq(&hash))
+        // What a worker is handed has attempts with its token: of a drawing session's agent, the one that is left is the
+        // session's.
+        .filter(attempt::Column::GenerationId.is_null())
+        .filter(attempt::Column::EditId.is_null())
         .one(db.connection())
         .await
         .doing("look up a token")?;

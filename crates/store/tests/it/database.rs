@@ -5,6 +5,7 @@ use protocol::{
     DatasetId, OwnerId,
     agent::{ArtifactKind, NewArtifact},
     dataset::{GroupChange, Split, UpdateItem},
+    drawing::CreateDrawingSession,
     model::Stage,
     parameters::{Parameters, Value},
     phase::Phase,
@@ -12,13 +13,15 @@ use protocol::{
 use sea_orm::ConnectionTrait as _;
 use store::{
     Store, StoreError, artifacts,
+    attempts::{self, Claimant, NewAttempt, Subject},
     datasets::{self, AddedItem, NewItem},
+    drawing, generations,
     jobs::{self, PhaseChange, Requested},
     models::{self, NewVersion},
-    tokens::{self, AgentWork, Principal},
+    tokens::{self, AgentWork, NewToken, Principal},
 };
 
-use crate::fixture::{TestStore, manifest, metadata, open_sqlite, verdict};
+use crate::fixture::{TestStore, generation, manifest, metadata, open_sqlite, verdict};
 
 fn picture(seed: u8, caption: &str) -> NewItem {
     NewItem {
@@ -264,6 +267,33 @@ pub(crate) async fn tokens_speak_for_their_owner(test: TestStore) -> anyhow::Res
     };
     assert_eq!(agent.work, AgentWork::Attempt(attempt.id));
     assert!(attempt.belongs_to(&agent));
+
+    // A picture that was handed to a session's agent has its token, and an older id if its server's clock was behind.
+    let request = serde_json::json!({"name": "Covers", "provider": "somebody", "limit_micro_usd": 1});
+    let request: CreateDrawingSession = serde_json::from_value(request)?;
+    let token = NewToken::random();
+    let tx = store.begin().await?;
+    let picture = generations::create(&tx, owner, &generation()).await?;
+    let session = drawing::create(&tx, owner, &request).await?;
+    let open = async |subject| {
+        let new = NewAttempt {
+            subject,
+            n: 1,
+            provider: "somebody",
+            claimant: Claimant::Own(&token),
+            start_step: 0,
+        };
+        attempts::open(&tx, new).await
+    };
+    let drawn = open(Subject::Generation(picture)).await?;
+    let own = open(Subject::Drawing(session)).await?;
+    tx.commit().await?;
+    assert!(drawn.id < own.id);
+    let who = tokens::authenticate(store, &token.secret).await?;
+    assert!(
+        matches!(&who, Some(Principal::Agent(agent)) if agent.work == AgentWork::Attempt(own.id)),
+        "{who:?}"
+    );
 
     let tx = store.begin().await?;
     tokens::touch(&tx, user.token.id).await?;

@@ -103,7 +103,7 @@ impl TestStore {
     pub(crate) async fn sql(&self, query: &str) -> anyhow::Result<Vec<Vec<String>>> {
         let connection = match &self.database {
             None => open_sqlite(self.folder.path()).await?,
-            Some(database) => sea_orm::Database::connect(database.url()).await?,
+            Some(database) => connect(database.url()).await?,
         };
         let statement = Statement::from_string(connection.get_database_backend(), query);
         let rows = connection.query_all_raw(statement).await?;
@@ -118,7 +118,7 @@ impl TestStore {
     pub(crate) async fn execute(&self, sql: &str) -> anyhow::Result<()> {
         let connection = match &self.database {
             None => open_sqlite(self.folder.path()).await?,
-            Some(database) => sea_orm::Database::connect(database.url()).await?,
+            Some(database) => connect(database.url()).await?,
         };
         connection.execute_unprepared(sql).await?;
         Ok(())
@@ -168,8 +168,12 @@ impl TestStore {
 }
 
 pub(crate) async fn open_sqlite(folder: &Path) -> anyhow::Result<DatabaseConnection> {
-    let url = format!("sqlite://{}", folder.join("morpheus.db").display());
-    Ok(sea_orm::Database::connect(url).await?)
+    connect(format!("sqlite://{}", folder.join("morpheus.db").display())).await
+}
+
+async fn connect(url: String) -> anyhow::Result<DatabaseConnection> {
+    // On the heap, since every test that looks past the store would be as large as it is.
+    Ok(Box::pin(sea_orm::Database::connect(url)).await?)
 }
 
 pub(crate) async fn open_attempt(tx: &Tx, job: JobId, n: u32, token: &NewToken) -> store::Result<Attempt> {
@@ -291,5 +295,6 @@ pub(crate) fn generation() -> CreateGeneration {
         width: Some(128),
         height: Some(128),
         sampler: protocol::generation::Sampler::Euler,
+        drawing_session_id: None,
     }
 }

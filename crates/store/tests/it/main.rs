@@ -7,6 +7,7 @@ mod access;
 mod backups;
 mod blobs;
 mod buckets;
+mod checks;
 mod database;
 mod edits;
 mod events;
@@ -67,6 +68,10 @@ on_every_backend! {
     edits::keep_what_they_made,
     events::are_gapless_under_concurrent_writers,
     events::vanish_with_their_transaction,
+    checks::keep_measures_to_the_last_bit,
+    checks::acknowledge_a_content_once,
+    checks::edit_captions_that_nobody_changed_meanwhile,
+    checks::keep_the_newest_edits,
     events::followers_hear_of_commits,
     events::make_charts,
     events::make_charts_of_long_jobs,

@@ -5,9 +5,12 @@ use protocol::{
     agent::{ArtifactKind, NewArtifact},
     audit::AuditAction,
     base::{Measured, Prediction},
+    caption_edit::CaptionOperation,
     damage::Damage,
     dataset::Split,
+    drawing::CreateDrawingSession,
     event::Event,
+    finding::{FindingCode, Measures},
     machine::{DeviceKind, LoraKind, Machine, Protocol},
     parameters::ParameterOverrides,
     phase::Outcome,
@@ -20,13 +23,13 @@ use store::{
     audit::{self, Actor},
     bases::{self, NewBase, Said},
     damage,
-    datasets::{self, NewItem},
-    edits, generations, idempotency,
+    datasets::{self, AddedItem, CaptionChange, NewItem},
+    drawing, edits, generations, idempotency,
     jobs::{self, NewJob},
     metrics,
     models::{self, NewVersion},
     own_presets, pool,
-    spend::{self, NewInstance},
+    spend::{self, NewInstance, Payer},
     tokens::{self, NewToken},
 };
 
@@ -60,7 +63,37 @@ pub(crate) async fn populate_with(
         sha256: sha256.to_owned(),
         notes: vec!["a note".to_owned()],
     };
-    datasets::add_item(&tx, owner, dataset, picture).await?;
+    let caption = picture.caption.clone();
+    let added = datasets::add_item(&tx, owner, dataset, picture).await?;
+    let AddedItem::Added(item) = added else {
+        anyhow::bail!("the picture is new in its dataset");
+    };
+    let measures = Measures {
+        sharpness: Some(500),
+        darkest: 1,
+        brightest: 254,
+        frame: [0; 4],
+        signs: u64::MAX,
+        strong: u64::MAX - 1,
+    };
+    datasets::set_measures(&tx, dataset, item.id, &measures).await?;
+    datasets::acknowledge(
+        &tx,
+        owner,
+        dataset,
+        FindingCode::Blurred,
+        &hex::encode([seed; 32]),
+    )
+    .await?;
+    let operation = CaptionOperation::AddFirst {
+        text: "öther \"zora\"".to_owned(),
+    };
+    let change = CaptionChange {
+        item: item.id,
+        before: "漫画\nother".to_owned(),
+        after: caption,
+    };
+    datasets::keep_caption_edit(&tx, owner, dataset, &operation, &[change]).await?;
     let mut frozen = manifest(seed);
     frozen.items[0].sha256 = sha256.to_owned();
     let version = datasets::freeze(&tx, dataset, frozen).await?;
@@ -80,7 +113,9 @@ pub(crate) async fn populate_with(
     let state = jobs::state(&tx, job).await?;
     let now = store::now();
     let new = NewInstance {
-        job: &state,
+        payer: Payer::Job(job),
+        owner: state.owner,
+        project: state.project.as_deref(),
         attempt: attempt.id,
         provider: "somebody",
         name: format!("mph-{seed}"),
@@ -123,6 +158,17 @@ pub(crate) async fn populate_with(
     models::create_version(&tx, new).await?;
     attempts::end(&tx, &attempt, Outcome::Completed, None).await?;
     generations::create(&tx, owner, &generation()).await?;
+    let session = CreateDrawingSession {
+        name: "Zora's covers".to_owned(),
+        provider: "somebody".to_owned(),
+        limit_micro_usd: MicroUsd(5_000_000),
+        idle_minutes: 10,
+        rental: RentalWish::default(),
+    };
+    let session = drawing::create(&tx, owner, &session).await?;
+    let mut drawn_there = generation();
+    drawn_there.drawing_session_id = Some(session);
+    generations::create(&tx, owner, &drawn_there).await?;
     let (request, plan) = edit();
     edits::create(&tx, owner, &request, &plan).await?;
     let demo = tokens::create_user(&tx, owner, "demo", None).await?;
@@ -149,6 +195,7 @@ pub(crate) async fn populate_with(
         engines: vec![Engine::Native, Engine::Kohya],
         devices: vec![DeviceKind::Cpu, DeviceKind::Cuda],
         lora_kinds: vec![LoraKind::Lora],
+        has_diffusers: None,
         protocol: Protocol::CURRENT,
     };
     let id = pool::note(&tx, owner, machines.token.id, &machine).await?;
@@ -162,6 +209,7 @@ pub(crate) async fn populate_with(
         },
         from_settings: false,
         looked: None,
+        files: Vec::new(),
     };
     assert!(bases::insert(&tx, base.clone()).await?);
     assert!(!bases::insert(&tx, base.clone()).await?);

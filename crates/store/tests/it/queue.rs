@@ -100,12 +100,12 @@ pub(crate) async fn hands_each_generation_out_once(test: TestStore) -> anyhow::R
         queued.insert(generations::create(&tx, test.owner(), &generation()).await?);
     }
     tx.commit().await?;
-    assert_eq!(generations::n_queued(&test.store).await?, N_ROWS as u64);
+    assert_eq!(generations::n_queued(&test.store, None).await?, N_ROWS as u64);
     let claimed = from_all_workers(&test.store, |store| async move {
         let mut claimed = Vec::new();
         loop {
             let tx = store.begin().await?;
-            let Some(generation) = queue::claim_generation(&tx).await? else {
+            let Some(generation) = queue::claim_generation(&tx, None).await? else {
                 return Ok(claimed);
             };
             tx.commit().await?;
@@ -116,7 +116,7 @@ pub(crate) async fn hands_each_generation_out_once(test: TestStore) -> anyhow::R
     .await?;
     assert_eq!(claimed.len(), N_ROWS);
     assert_eq!(claimed.into_iter().collect::<HashSet<_>>(), queued);
-    assert_eq!(generations::n_queued(&test.store).await?, 0);
+    assert_eq!(generations::n_queued(&test.store, None).await?, 0);
     Ok(())
 }
 

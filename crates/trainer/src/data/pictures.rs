@@ -56,11 +56,12 @@ pub(super) fn encode_picture<D: Device>(
     }
     let (picture, alpha) = picture::read_masked(&png).map_err(|err| DataError::Decode { id, err })?;
     let placement = buckets.place(Size::new(picture.width(), picture.height()));
-    let pixels = crop(&picture, &placement).pixels;
+    let pixels = crop(&picture, &placement, p.resize_interpolation).pixels;
     let Size { width, height } = placement.bucket;
     let side = base.vae.config().downscale() as u32;
     let mask = alpha.filter(|_| p.masked_loss);
-    let mask = mask.map(|alpha| counted(crop_mask(&alpha, &placement, side), p));
+    let cropped = |alpha| crop_mask(&alpha, &placement, side, p.resize_interpolation);
+    let mask = mask.map(|alpha| counted(cropped(alpha), p));
     let encoded = |pixels: Vec<f32>, purpose: &str| -> Result<Tensor, DataError> {
         let mut random = seeds::random(format_args!("{purpose} {} {}", p.seed, item.sha256));
         let latents = || -> candle_core::Result<Tensor> {

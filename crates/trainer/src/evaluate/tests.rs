@@ -22,6 +22,10 @@ fn tensors() -> Vec<(String, Tensor)> {
 }
 
 fn judged(write: impl FnOnce(PathBuf)) -> Evaluation {
+    judged_with(write, None)
+}
+
+fn judged_with(write: impl FnOnce(PathBuf), painter: Option<&mut dyn Painter>) -> Evaluation {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lora.safetensors");
     write(path.clone());
@@ -46,7 +50,78 @@ fn judged(write: impl FnOnce(PathBuf)) -> Evaluation {
         seed: 1,
         initial_noise: None,
     };
-    evaluate(&Subject::of(&BASE, &fixture.recipe), &path, &data, &picture).unwrap()
+    let subject = Subject::of(&BASE, &fixture.recipe);
+    evaluate(&subject, &path, &data, (&picture, painter)).unwrap()
+}
+
+/// An engine whose pictures have one brightness each, by the weight.
+struct Flat {
+    brightness: fn(Option<f32>) -> Option<u8>,
+    failure: Option<String>,
+}
+
+impl Flat {
+    fn new(brightness: fn(Option<f32>) -> Option<u8>) -> Self {
+        let failure = None;
+        Self { brightness, failure }
+    }
+
+    /// Judges a good file with it.
+    fn judge(&mut self) -> Evaluation {
+        let write = |path: PathBuf| {
+            write_lora(&path, &tensors(), Default::default()).unwrap();
+        };
+        judged_with(write, Some(self))
+    }
+}
+
+impl Painter for Flat {
+    fn draw(&mut self, picture: &PictureRequest, weight: Option<f32>) -> Result<RgbImage, PipelineError> {
+        let value = (self.brightness)(weight).ok_or(PipelineError::NotFinite { n_done: 1 })?;
+        let (width, height) = (picture.size.width(), picture.size.height());
+        Ok(RgbImage::from_pixel(width, height, image::Rgb([value; 3])))
+    }
+
+    fn failed(&mut self, why: &dyn std::error::Error) {
+        self.failure = Some(why.to_string());
+    }
+
+    fn program(&self) -> String {
+        "another program".to_owned()
+    }
+}
+
+#[test]
+fn another_engine_draws_the_pictures() {
+    let mut painter = Flat::new(|weight| Some(if weight == Some(1.0) { 90 } else { 80 }));
+    let evaluation = painter.judge();
+    assert_eq!(evaluation.verdict.picture_change, Some(10.0));
+    assert_eq!(evaluation.program.as_deref(), Some("another program"));
+    let [before, after] = evaluation.pictures.unwrap();
+    assert_eq!((before.as_raw()[0], after.as_raw()[0]), (80, 90));
+    assert_eq!(painter.failure, None);
+}
+
+#[test]
+fn a_picture_at_weight_0_that_is_another_fails_whoever_draws_it() {
+    let mut painter = Flat::new(|weight| {
+        Some(match weight {
+            None => 80,
+            Some(0.0) => 81,
+            Some(_) => 90,
+        })
+    });
+    failed(&painter.judge(), "weight_zero", "is not the base model's");
+}
+
+#[test]
+fn the_native_engine_draws_all_of_them_where_another_cannot() {
+    let mut painter = Flat::new(|weight| (weight != Some(1.0)).then_some(80));
+    let evaluation = painter.judge();
+    assert!(painter.failure.unwrap().contains("not finite after step 1"));
+    assert_eq!(evaluation.program, None);
+    let [before, after] = evaluation.pictures.unwrap();
+    assert!(before != after && before.as_raw().iter().any(|value| *value != 80));
 }
 
 fn written(tensors: Vec<(String, Tensor)>) -> Evaluation {

@@ -7,7 +7,10 @@ use dataset::{
     buckets::Size,
     caption::{self, rules::CaptionRules},
 };
-use protocol::dataset::{ManifestItem, Shown, Split};
+use protocol::{
+    dataset::{ManifestItem, Shown, Split},
+    parameters::Interpolation,
+};
 use serde_json::{Map, Value as Json, json};
 
 use super::Facts;
@@ -101,6 +104,7 @@ pub(super) fn dataset(facts: &Facts<'_>) -> Json {
     let others = subjects.without_trigger_word();
     // Python's `None` for what is not given.
     let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let interpolation = Some(p.resize_interpolation).filter(|chosen| *chosen != Interpolation::Auto);
     let subset = |folder: &Folder<'_>| {
         let rules = if folder.is_regularization {
             &others
@@ -120,7 +124,7 @@ pub(super) fn dataset(facts: &Facts<'_>) -> Json {
             "enable_wildcard": p.wildcards,
             "caption_prefix": given(&p.caption_prefix),
             "caption_suffix": given(&p.caption_suffix),
-            "resize_interpolation": null,
+            "resize_interpolation": interpolation,
             "image_dir": folder.name,
             "class_tokens": null,
             "is_reg": folder.is_regularization,
@@ -137,7 +141,7 @@ pub(super) fn dataset(facts: &Facts<'_>) -> Json {
         "max_bucket_reso": limits.max_side,
         "tag_frequency": tag_frequency(facts),
         "bucket_info": bucket_info(facts),
-        "resize_interpolation": null,
+        "resize_interpolation": interpolation,
         "subsets": folders(facts).iter().map(subset).collect::<Vec<_>>(),
     })
 }

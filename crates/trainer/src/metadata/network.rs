@@ -21,6 +21,9 @@ pub(super) fn args(p: &Parameters) -> Option<Json> {
         args.insert("conv_dim".into(), p.conv_rank.to_string().into());
         args.insert("conv_alpha".into(), float(p.conv_alpha).into());
     }
+    if p.lora_plus_ratio != 1.0 {
+        args.insert("loraplus_lr_ratio".into(), float(p.lora_plus_ratio).into());
+    }
     match p.kind {
         LoraKind::Lora | LoraKind::TLora => {}
         LoraKind::Dora => {

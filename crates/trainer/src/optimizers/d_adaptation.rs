@@ -137,6 +137,7 @@ impl<D: TrainingDevice> Optimizer<D> for DAdaptation<D> {
                 second: Running::of(config.beta2),
                 sum: Running::scaled(root, rate),
                 eps: config.eps as f32,
+                stride: 1,
             };
             let (span, values) = (Span::parallel(range), network.values());
             let state = Adapting {

@@ -147,6 +147,7 @@ impl OptimizerConfig {
                 d0: argument("d0"),
                 d_coef: argument("d_coef"),
                 growth_rate: argument("growth_rate"),
+                stride: argument("slice_p").max(1.0) as usize,
             }),
             Optimizer::ProdigyScheduleFree => Self::ProdigyScheduleFree(ProdigyScheduleFreeConfig {
                 beta1: p.beta1,

@@ -4,6 +4,8 @@
 //!
 //! d is estimated from all parts that move, as if they had one learning rate; each part then moves with its own share of it.
 
+use std::ops::Range;
+
 use candle_core::Tensor;
 use diffusion::{
     device::{Adapting, Device, DeviceError, TrainingDevice},
@@ -47,6 +49,8 @@ pub struct ProdigyConfig {
     pub d_coef: f64,
     /// Most that d grows by in one step.
     pub growth_rate: f64,
+    /// d is estimated from every so many values of a matrix (`slice_p`).
+    pub stride: usize,
 }
 
 /// Prodigy and its state.
@@ -171,9 +175,18 @@ impl<D: TrainingDevice> Optimizer<D> for Prodigy<D> {
                 take: sum as f32,
             },
             eps: 0.0,
+            stride: config.stride,
         };
         let mut estimate = Estimate::default();
-        for (range, _) in rates.moving(n_parameters) {
+        // Values are counted from the first of each matrix, unless all count.
+        let spans: Vec<Range<usize>> = match config.stride {
+            1 => rates.moving(n_parameters).map(|(range, _)| range).collect(),
+            _ => {
+                let ranges = network.parameters().map(|parameter| parameter.place.range());
+                ranges.filter(|range| rates.factor(range.start) > 0.0).collect()
+            }
+        };
+        for range in spans {
             let (span, values) = (Span::parallel(range), network.values());
             let state = Adapting {
                 first: &mut self.first,

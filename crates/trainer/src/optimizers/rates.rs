@@ -4,7 +4,10 @@ use std::ops::Range;
 
 use diffusion::device::TrainingDevice;
 
-use crate::{kinds::Module, network::LoraNetwork};
+use crate::{
+    kinds::{Module, Parameter},
+    network::LoraNetwork,
+};
 
 /// Neighboring parameters that move with the same share of the learning rate.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +37,29 @@ impl Part {
                     range: module.start..module.end(),
                     factor,
                 }),
+            }
+        }
+        parts
+    }
+
+    /// The same for single parameters.
+    pub fn of_parameters<D: TrainingDevice>(
+        network: &LoraNetwork<D>,
+        factor: impl Fn(&Module, &Parameter) -> f64,
+    ) -> Vec<Self> {
+        let mut parts: Vec<Self> = Vec::new();
+        let modules = (0..network.n_modules()).map(|index| network.module(index));
+        let all = modules.flat_map(|module| {
+            let parameters = module.parameters().into_iter();
+            parameters.map(move |parameter| (module, parameter))
+        });
+        for (module, parameter) in all {
+            let (factor, range) = (factor(module, &parameter), parameter.place.range());
+            match parts.last_mut() {
+                Some(last) if last.factor == factor && last.range.end == range.start => {
+                    last.range.end = range.end;
+                }
+                _ => parts.push(Self { range, factor }),
             }
         }
         parts

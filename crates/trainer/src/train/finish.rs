@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{
     data::TrainingData,
-    evaluate::{Subject, evaluate},
-    made::LoraHashes,
+    evaluate::{Painter, Subject, evaluate},
+    made::{LoraHashes, PROGRAM},
     metadata::{self, BaseFacts, Facts},
 };
 
@@ -69,7 +69,7 @@ pub(super) fn finish<D: TrainingDevice>(
         verdict,
         before,
         after,
-    } = judge_file(job, data, studio, &lora)?;
+    } = judge_file(job, data, studio, (&lora, None))?;
     Ok(Trained {
         lora,
         n_steps: run.n_done(),
@@ -80,13 +80,14 @@ pub(super) fn finish<D: TrainingDevice>(
     })
 }
 
-/// Judges a LoRA file that another program trained for this job, as the native engine's own files are judged.
+/// Judges a LoRA file that another program trained for this job, as the native engine's own files are judged. A painter
+/// draws the pictures in place of the native engine.
 ///
 /// # Errors
 /// If the pictures cannot be prepared, or the judging itself fails. A bad file gets a verdict that says so.
 pub fn judge<D: TrainingDevice>(
     job: &TrainJob<'_, D>,
-    lora: &Path,
+    (lora, painter): (&Path, Option<&mut dyn Painter>),
     mut events: impl FnMut(TrainEvent),
 ) -> Result<Judged, TrainError> {
     let mut on_stage = |stage| {
@@ -95,7 +96,7 @@ pub fn judge<D: TrainingDevice>(
     };
     let data = TrainingData::prepare(job.base, job.recipe, job.manifest, job.pictures, &mut on_stage);
     let data = data.map_err(TrainError::Data)?;
-    judge_file(job, &data, &Studio::new(job, &data)?, lora)
+    judge_file(job, &data, &Studio::new(job, &data)?, (lora, painter))
 }
 
 /// [`judge`] on the processor; see [`train_on_cpu`](super::train_on_cpu).
@@ -104,7 +105,7 @@ pub fn judge<D: TrainingDevice>(
 /// As [`judge`].
 pub fn judge_on_cpu(
     job: &TrainJob<'_>,
-    lora: &Path,
+    lora: (&Path, Option<&mut dyn Painter>),
     events: &mut dyn FnMut(TrainEvent),
 ) -> Result<Judged, TrainError> {
     judge(job, lora, events)
@@ -114,11 +115,11 @@ fn judge_file<D: TrainingDevice>(
     job: &TrainJob<'_, D>,
     data: &TrainingData,
     studio: &Studio<'_, D>,
-    lora: &Path,
+    (lora, painter): (&Path, Option<&mut dyn Painter>),
 ) -> Result<Judged, TrainError> {
     let request = studio.request(0);
     let subject = Subject::of(job.base, job.recipe);
-    let evaluation = evaluate(&subject, lora, data, &request).map_err(TrainError::Evaluate)?;
+    let evaluation = evaluate(&subject, lora, data, (&request, painter)).map_err(TrainError::Evaluate)?;
     let (mut before, mut after) = (None, None);
     if let Some(pictures) = &evaluation.pictures {
         let hashes = LoraHashes::of(lora).map_err(|err| TrainError::ReadAgain {
@@ -130,13 +131,12 @@ fn judge_file<D: TrainingDevice>(
             data_sha256: Some(hashes.data_sha256),
             ..studio.lora()
         };
-        before = Some(studio.write(job.folder.join("before.png"), &pictures[0], &request, Vec::new())?);
-        after = Some(studio.write(
-            job.folder.join("after.png"),
-            &pictures[1],
-            &request,
-            vec![applied],
-        )?);
+        let program = evaluation.program.as_deref().unwrap_or(PROGRAM);
+        let write = |name: &str, picture, loras| {
+            studio.write(job.folder.join(name), picture, &request, (loras, program))
+        };
+        before = Some(write("before.png", &pictures[0], Vec::new())?);
+        after = Some(write("after.png", &pictures[1], vec![applied])?);
     }
     Ok(Judged {
         verdict: evaluation.verdict,

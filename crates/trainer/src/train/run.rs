@@ -68,7 +68,7 @@ impl<'a, D: TrainingDevice> Run<'a, D> {
             plan: data.plan(job.recipe),
             optimizer: optimizer.start(&network)?,
             ema: (p.ema_decay > 0.0).then(|| Ema::start(&network, p.ema_decay)),
-            parts: Part::of(&network, |module| module.rate),
+            parts: parts(&network, p.lora_plus_ratio),
             network,
             learning_rate: LearningRate::of(p),
             progress: Progress::default(),
@@ -275,6 +275,21 @@ impl<'a, D: TrainingDevice> Run<'a, D> {
         let recipe: &'a Recipe = self.job.recipe;
         recipe.parameters()
     }
+}
+
+/// The learning rate of each module, and of the matrices that LoRA+ makes faster.
+fn parts<D: TrainingDevice>(network: &LoraNetwork<D>, plus: f64) -> Vec<Part> {
+    if plus == 1.0 {
+        return Part::of(network, |module| module.rate);
+    }
+    Part::of_parameters(network, |module, parameter| {
+        // As sd-scripts tells them apart (`assemble_params` in `networks/lora.py`).
+        if parameter.name.contains("lora_up") {
+            plus * module.rate
+        } else {
+            module.rate
+        }
+    })
 }
 
 /// Begins with a LoRA; says how many modules it does not have.

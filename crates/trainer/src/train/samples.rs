@@ -101,16 +101,18 @@ impl<'a, D: TrainingDevice> Studio<'a, D> {
         }
     }
 
-    /// Writes a picture of a request, with how it was made.
+    /// Writes a picture of a request, with how it was made: its LoRAs, and the program.
     pub(super) fn write(
         &self,
         path: PathBuf,
         picture: &RgbImage,
         request: &PictureRequest,
-        loras: Vec<MadeLora>,
+        (loras, program): (Vec<MadeLora>, &str),
     ) -> Result<PathBuf, TrainError> {
         let base = self.base.get_or_init(|| made::base(self.job.base));
-        let png = made::png(picture, &made::record(base.clone(), request, loras));
+        let mut record = made::record(base.clone(), request, loras);
+        record.program = program.to_owned();
+        let png = made::png(picture, &record);
         write_atomically(&path, |out: &mut dyn io::Write| out.write_all(&png)).map_err(TrainError::Write)?;
         Ok(path)
     }
@@ -143,7 +145,7 @@ impl<'a, D: TrainingDevice> Studio<'a, D> {
             };
             events(TrainEvent::Wrote {
                 kind,
-                path: self.write(path, &pictures[0], &request, vec![lora])?,
+                path: self.write(path, &pictures[0], &request, (vec![lora], made::PROGRAM))?,
             });
         }
         Ok(())

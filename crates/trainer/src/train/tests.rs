@@ -247,6 +247,15 @@ fn a_short_training_gives_the_recorded_losses() {
     }
 }
 
+/// The steps after which the validation loss was told.
+fn validated(events: &[TrainEvent]) -> Vec<u32> {
+    let step = |event: &TrainEvent| match event {
+        TrainEvent::Report(Report::ValidationLoss { step, .. }) => Some(*step),
+        _ => None,
+    };
+    events.iter().filter_map(step).collect()
+}
+
 #[test]
 fn tells_what_it_does() {
     let fixture = Fixture::new(|o| o.sample_every_n_steps = Some(4));
@@ -269,14 +278,7 @@ fn tells_what_it_does() {
     assert_eq!((last.step, last.n_steps, last.epoch, last.n_epochs), (6, 6, 3, 3));
     assert_eq!(last.average_loss, (last.loss + steps(&events)[4].loss) / 2.0);
     assert_eq!(steps(&events)[0].learning_rate, 0.0, "warm-up begins at zero");
-    let validated: Vec<u32> = events
-        .iter()
-        .filter_map(|event| match event {
-            TrainEvent::Report(Report::ValidationLoss { step, .. }) => Some(*step),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(validated, [0, 2, 4, 6]);
+    assert_eq!(validated(&events), [0, 2, 4, 6]);
     let [
         ..,
         TrainEvent::Report(Report::Finalizing),
@@ -465,6 +467,32 @@ fn refuses_the_checkpoint_of_another_recipe() {
     let (ended, _) = Fixture::new(|o| o.seed = Some(7)).train(folder.path(), Some(&checkpoint));
     let err = ended.unwrap_err().to_string();
     assert!(err.contains("`parameters.seed` was 42 and is 7 now;"), "{err}");
+}
+
+/// An epoch of the fixture has two steps.
+#[test]
+fn intervals_in_epochs_are_those_of_as_many_steps() {
+    let fixture = Fixture::new(|o| {
+        o.checkpoint_every_n_steps = None;
+        o.checkpoint_every_n_epochs = Some(2);
+        o.sample_every_n_steps = None;
+        o.sample_every_n_epochs = Some(1);
+        o.validate_every_n_steps = Some(5);
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let (ended, events) = fixture.train(folder.path(), None);
+    completed(ended);
+    assert_eq!(
+        written(&events),
+        [
+            "sample-000002-0.png",
+            "checkpoint-000004.safetensors",
+            "sample-000004-0.png",
+            "checkpoint-000006.safetensors",
+            "sample-000006-0.png",
+        ]
+    );
+    assert_eq!(validated(&events), [0, 5, 6]);
 }
 
 /// As somebody does whose LoRA is not done after all.

@@ -76,7 +76,8 @@ fn configs() -> impl Iterator<Item = OptimizerConfig> {
     Named::WORDS.iter().map(|&word| {
         let arguments = match word {
             "adafactor" => json!(["beta1=0.9", "scale_parameter=True"]),
-            "prodigy" | "prodigy_schedule_free" | "d_adaptation" => json!(["d0=0.01"]),
+            "prodigy" => json!(["d0=0.01", "slice_p=3"]),
+            "prodigy_schedule_free" | "d_adaptation" => json!(["d0=0.01"]),
             _ => json!([]),
         };
         OptimizerConfig::of(&parameters(json!({
@@ -181,6 +182,43 @@ fn a_part_moves_by_its_share_and_a_frozen_one_stays() {
             );
         }
     }
+}
+
+#[test]
+fn parts_of_parameters_are_those_of_modules_where_all_have_the_same_share() {
+    let network = start(&Cpu);
+    assert_eq!(
+        Part::of_parameters(&network, |_, _| 0.5),
+        Part::of(&network, |_| 0.5)
+    );
+    let parts = Part::of_parameters(&network, |_, parameter| {
+        if parameter.name.contains("lora_up") {
+            16.0
+        } else {
+            1.0
+        }
+    });
+    let [down, up] = parts.as_slice() else {
+        panic!("a part for each matrix: {parts:?}");
+    };
+    assert_eq!((down.factor, up.factor), (1.0, 16.0));
+    assert_eq!(
+        (down.range.clone(), up.range.clone()),
+        (0..16 * 301, 16 * 301..16 * 321)
+    );
+
+    // With Lion, each weight moves by its rate.
+    let config = OptimizerConfig::of(&parameters(json!({ "optimizer": "lion", "weight_decay": 0 })));
+    let mut moved = network.clone();
+    let rates = Rates {
+        rate: 1e-3,
+        parts: &parts,
+    };
+    let gradients = clear_gradients(&network, 1);
+    let mut optimizer = config.start(&network).unwrap();
+    optimizer.step(&mut moved, &gradients, rates).unwrap();
+    let by = |at: usize| (moved.values()[at] - network.values()[at]).abs();
+    assert!((by(0) - 1e-3).abs() < 1e-6 && (by(16 * 301) - 16e-3).abs() < 1e-6);
 }
 
 #[test]

@@ -128,7 +128,7 @@ fn check_close(what: &str, found: &[f32], expected: &[f32], tolerance: f32) {
 #[test]
 fn every_optimizer_moves_as_the_package_that_people_train_with() {
     let cases: Vec<Case> = serde_json::from_str(include_str!("../golden/optimizers.json")).unwrap();
-    assert_eq!(cases.len(), 30);
+    assert_eq!(cases.len(), 31);
     for case in cases {
         let recipe = recipe(&case.overrides);
         let p = recipe.parameters();

@@ -1,17 +1,25 @@
 // The loss curve with its switches, its sentence, and the same numbers as a table.
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useEffect, useState, useSyncExternalStore } from "react";
+import type { Job } from "~/api/types";
 import { Panel } from "~/components/ui/panel";
 import { Segmented } from "~/components/ui/segmented";
 import { Slider } from "~/components/ui/slider";
 import { formatCount, formatLoss } from "~/lib/format";
+import { rateOf } from "~/live/rate";
 import type { Series } from "~/live/series";
 import { smooth, trend } from "~/live/smooth";
 import { LossChart } from "./loss-chart";
 
 export const DEFAULT_SMOOTHING = 0.9;
 
-export function LossPanel({ series, className }: { series: Series; className?: string }) {
+interface Props {
+  series: Series;
+  recipe: Job["recipe"];
+  className?: string;
+}
+
+export function LossPanel({ series, recipe, className }: Props) {
   const {
     smoothing = DEFAULT_SMOOTHING,
     scale = "linear",
@@ -68,7 +76,7 @@ export function LossPanel({ series, className }: { series: Series; className?: s
           The curve starts with the first step.
         </div>
       ) : chart === "table" ? (
-        <LossTable series={series} smoothing={smoothing} />
+        <LossTable series={series} recipe={recipe} smoothing={smoothing} />
       ) : (
         <LossChart series={series} smoothing={smoothing} log={scale === "log"} description={description} />
       )}
@@ -125,25 +133,33 @@ function sentence(series: Series): string {
 
 const MOST_ROWS = 40;
 
-function LossTable({ series, smoothing }: { series: Series; smoothing: number }) {
+interface TableProps {
+  series: Series;
+  recipe: Job["recipe"];
+  smoothing: number;
+}
+
+function LossTable({ series, recipe, smoothing }: TableProps) {
   useSyncExternalStore(
     (listener) => series.subscribe(listener),
     () => series.version,
   );
   const { step, loss, rate } = series.view();
+  const { label, note } = rateOf(recipe);
   const smoothed = smooth(loss, smoothing);
   const every = Math.max(1, Math.ceil(series.length / MOST_ROWS));
   const rows = [...step.keys()].filter((i) => i % every === 0 || i === series.length - 1).reverse();
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard
     <section aria-label="Loss by step" tabIndex={0} className="h-80 overflow-y-auto">
+      {note && <p className="mb-2 text-muted text-xs">{note}</p>}
       <table className="w-full text-right">
         <thead className="eyebrow sticky top-0 bg-surface">
           <tr className="[&>th]:border-b [&>th]:px-2 [&>th]:py-1 [&>th]:font-medium">
             <th scope="col">Step</th>
             <th scope="col">Loss</th>
             <th scope="col">Smoothed</th>
-            <th scope="col">Learning rate</th>
+            <th scope="col">{label}</th>
           </tr>
         </thead>
         <tbody>

@@ -1,4 +1,4 @@
-import { render, screen } from "@testing-library/react";
+import { cleanup, render, screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { expect, test, vi } from "vitest";
 import { ProblemError } from "~/api/problem";
@@ -15,6 +15,7 @@ const item: Item = {
   group: "",
   repeats: 1,
   regularization: false,
+  has_mask: false,
   width: 128,
   height: 96,
   size_bytes: 9000,
@@ -23,27 +24,30 @@ const item: Item = {
   notes: ["rotated as its EXIF tag says"],
 };
 
-function setup() {
+function setup(changed: Partial<Item> = {}, masks = false) {
   localStorage.clear();
   const send = vi.fn(async () => {});
   const onSplit = vi.fn();
   const onGroup = vi.fn();
+  const onDeleteMask = vi.fn();
   const onDelete = vi.fn();
   const saver = new CaptionSaver({ send, onSaved: () => {}, onSignedOut: () => {} });
   render(
     <CaptionsProvider value={saver}>
       <ItemCard
         dataset="d"
-        item={item}
+        item={{ ...item, ...changed }}
         groups="groups"
+        masks={masks}
         onSplit={onSplit}
         onGroup={onGroup}
+        onDeleteMask={onDeleteMask}
         onDelete={onDelete}
       />
     </CaptionsProvider>,
   );
   const caption = screen.getByLabelText("Caption of 001.png");
-  return { send, onSplit, onGroup, onDelete, user: userEvent.setup(), caption };
+  return { send, onSplit, onGroup, onDeleteMask, onDelete, user: userEvent.setup(), caption };
 }
 
 test("a caption is saved on Enter, trimmed, and says so", async () => {
@@ -117,8 +121,10 @@ test("a lost file is told, with what to do", () => {
         dataset="d"
         item={item}
         groups="groups"
+        masks={false}
         onSplit={vi.fn()}
         onGroup={vi.fn()}
+        onDeleteMask={vi.fn()}
         onDelete={vi.fn()}
       />
     </CaptionsProvider>
@@ -127,4 +133,24 @@ test("a lost file is told, with what to do", () => {
   expect(screen.getByText("The file is lost. Upload the picture again.")).toBeDefined();
   rerender(card(item));
   expect(screen.queryByText(/Upload the picture again/)).toBeNull();
+});
+
+test("a mask is laid over its picture on demand, and is deleted without it", async () => {
+  const masked = { has_mask: true, sha256: "ab" };
+  setup(masked);
+  expect(screen.queryByAltText("Loss mask of 001.png")).toBeNull();
+  cleanup();
+  const { onDeleteMask, onDelete, user } = setup(masked, true);
+  const mask = screen.getByAltText("Loss mask of 001.png");
+  expect(mask.getAttribute("src")).toBe("/api/v1/datasets/d/items/i/mask?of=ab");
+  await user.click(screen.getByRole("button", { name: "Delete the loss mask of 001.png" }));
+  await user.click(await screen.findByRole("button", { name: "Delete the mask" }));
+  expect(onDeleteMask).toHaveBeenCalledOnce();
+  expect(onDelete).not.toHaveBeenCalled();
+});
+
+test("a picture without a mask has none to show or delete", () => {
+  setup({}, true);
+  expect(screen.queryByAltText(/Loss mask/)).toBeNull();
+  expect(screen.queryByRole("button", { name: /loss mask/ })).toBeNull();
 });

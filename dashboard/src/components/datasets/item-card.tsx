@@ -1,11 +1,12 @@
 // One picture with its caption, edited in place.
-import { Info, Trash2 } from "lucide-react";
+import { Info, SquareDashed, Trash2 } from "lucide-react";
 import type { Item, Split } from "~/api/types";
 import { Button } from "~/components/ui/button";
 import { Confirm } from "~/components/ui/confirm";
 import { Segmented } from "~/components/ui/segmented";
 import { Tooltip } from "~/components/ui/tooltip";
 import { formatBytes } from "~/lib/format";
+import { maskUrl } from "~/lib/masks";
 import { CaptionField } from "./caption-field";
 import { GroupField } from "./groups/group-field";
 
@@ -14,15 +15,18 @@ interface Props {
   item: Item;
   /** The list of known groups, by the id of its element. */
   groups: string;
+  /** Lays its mask over the picture. */
+  masks: boolean;
   onSplit: (split: Split) => void;
   onGroup: (group: string) => void;
+  onDeleteMask: () => void;
   onDelete: () => void;
 }
 
-export function ItemCard({ dataset, item, groups, onSplit, onGroup, onDelete }: Props) {
+export function ItemCard({ dataset, item, groups, masks, onSplit, onGroup, onDeleteMask, onDelete }: Props) {
   return (
     <li className="flex min-w-0 flex-col overflow-hidden rounded-lg border bg-surface">
-      <div className="relative border-b bg-sunken">
+      <div className="relative isolate border-b bg-sunken">
         <img
           src={item.url}
           alt={item.caption || item.file_name}
@@ -31,6 +35,34 @@ export function ItemCard({ dataset, item, groups, onSplit, onGroup, onDelete }: 
           height={item.height}
           className="aspect-square w-full object-contain"
         />
+        {item.has_mask && masks && (
+          <img
+            src={maskUrl(dataset, item)}
+            alt={`Loss mask of ${item.file_name}`}
+            loading="lazy"
+            // What is black in the mask is dark in the picture.
+            className="absolute inset-0 size-full object-contain opacity-80 mix-blend-multiply"
+          />
+        )}
+        {item.has_mask && (
+          <Confirm
+            trigger={
+              <Button
+                variant="outline"
+                size="icon-sm"
+                aria-label={`Delete the loss mask of ${item.file_name}`}
+                title="Delete the loss mask"
+                className="absolute top-1.5 right-1.5 bg-raised"
+              >
+                <SquareDashed aria-hidden />
+              </Button>
+            }
+            title={`Delete the loss mask of ${item.file_name}?`}
+            description="The picture stays, and all of it is learned. Existing jobs keep their frozen copy with the mask."
+            action="Delete the mask"
+            onConfirm={onDeleteMask}
+          />
+        )}
         {item.notes.length > 0 && (
           <Tooltip label={item.notes.join("; ")}>
             <button

@@ -4,7 +4,7 @@ import { isEnded } from "~/components/phase";
 import { Button } from "~/components/ui/button";
 import { Empty } from "~/components/ui/empty";
 import { Panel } from "~/components/ui/panel";
-import { formatCount } from "~/lib/format";
+import { formatCount, formatPlural } from "~/lib/format";
 import { rows, SampleGrid } from "./sample-grid";
 
 interface SamplesProps {
@@ -15,11 +15,12 @@ interface SamplesProps {
 
 export function Samples({ job, samples, onOpen }: SamplesProps) {
   if (samples.length === 0) {
-    const every = job.recipe.parameters.sample_every_n_steps;
+    const { sample_every_n_steps: nSteps, sample_every_n_epochs: nEpochs } = job.recipe.parameters;
+    const every = nEpochs > 0 ? often(nEpochs, "epoch") : nSteps > 0 && often(nSteps, "step");
     return (
       <Empty title={isEnded(job.phase) ? "No samples" : "No samples yet"}>
-        {every > 0
-          ? `The sample prompts are rendered each time ${formatCount(every)} steps are done, and whenever you press “Sample now”.`
+        {every
+          ? `The sample prompts are rendered ${every}, and whenever you press “Sample now”.`
           : "This job renders no samples automatically. Request them with “Sample now” while it runs."}
       </Empty>
     );
@@ -32,6 +33,10 @@ export function Samples({ job, samples, onOpen }: SamplesProps) {
       <SampleGrid samples={samples} onOpen={onOpen} />
     </Panel>
   );
+}
+
+function often(n: number, noun: string): string {
+  return n === 1 ? `every ${noun}` : `every ${formatPlural(n, noun)}`;
 }
 
 interface NewestProps {

@@ -1,9 +1,12 @@
 // What the job will be, before it exists.
 import type { ReactNode } from "react";
-import type { Dataset, JobEstimate } from "~/api/types";
+import { useAcknowledge } from "~/api/datasets";
+import type { Dataset, Finding, JobEstimate } from "~/api/types";
+import { FindingsList } from "~/components/datasets/findings-list";
 import { Mosaic } from "~/components/datasets/mosaic";
 import { Property } from "~/components/ui/misc";
 import { Panel } from "~/components/ui/panel";
+import { announceError } from "~/components/ui/toast";
 import { formatClock, formatCount, formatDuration, formatName, formatSentence } from "~/lib/format";
 
 interface Props {
@@ -25,34 +28,51 @@ export function EstimatePanel({ dataset, estimate, problem, rented, children }: 
       bodyClassName="flex min-h-0 flex-col p-3"
     >
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard */}
-      <div aria-live="polite" tabIndex={0} className="-outline-offset-2 min-h-0 overflow-y-auto">
+      <div tabIndex={0} className="-outline-offset-2 min-h-0 overflow-y-auto">
         {dataset && <Mosaic urls={dataset.preview_urls} className="mb-2" />}
-        {estimate ? (
-          <dl>
-            <Property name="Trained on">{count(estimate.n_train_items, "picture")}</Property>
-            <Property name="Held out">{count(estimate.n_held_out_items, "picture")}</Property>
-            <Property name="Length">
-              {count(estimate.n_views, "view")}, {count(estimate.recipe.parameters.n_steps, "step")},{" "}
-              {count(estimate.n_epochs, "epoch")}
-            </Property>
-            <Property name="Sizes">
-              {estimate.buckets
-                .map(({ width, height, n_items }) => `${width}×${height} (${n_items})`)
-                .join(", ")}
-            </Property>
-            {rented ?? <TimeHere seconds={estimate.seconds ?? null} />}
-            {estimate.notes?.map(({ field, message }) => (
-              <Property key={field} name={formatName(field.replace(/^parameters\./, ""))}>
-                <span className="text-warning">{formatSentence(message)}</span>
+        <div aria-live="polite">
+          {estimate ? (
+            <dl>
+              <Property name="Trained on">{count(estimate.n_train_items, "picture")}</Property>
+              <Property name="Held out">{count(estimate.n_held_out_items, "picture")}</Property>
+              <Property name="Length">
+                {count(estimate.n_views, "view")}, {count(estimate.recipe.parameters.n_steps, "step")},{" "}
+                {count(estimate.n_epochs, "epoch")}
               </Property>
-            ))}
-          </dl>
-        ) : (
-          <p className="py-2 text-muted">{problem ?? "Choose a dataset and a base model."}</p>
-        )}
+              <Property name="Sizes">
+                {estimate.buckets
+                  .map(({ width, height, n_items }) => `${width}×${height} (${n_items})`)
+                  .join(", ")}
+              </Property>
+              {rented ?? <TimeHere seconds={estimate.seconds ?? null} />}
+              {estimate.notes?.map(({ field, message }) => (
+                <Property key={field} name={formatName(field.replace(/^parameters\./, ""))}>
+                  <span className="text-warning">{formatSentence(message)}</span>
+                </Property>
+              ))}
+            </dl>
+          ) : (
+            <p className="py-2 text-muted">{problem ?? "Choose a dataset and a base model."}</p>
+          )}
+        </div>
+        {dataset && estimate?.findings && <Findings dataset={dataset.id} findings={estimate.findings} />}
       </div>
       <div className="mt-3 shrink-0">{children}</div>
     </Panel>
+  );
+}
+
+function Findings({ dataset, findings }: { dataset: string; findings: Finding[] }) {
+  const acknowledge = useAcknowledge(dataset);
+  return (
+    <FindingsList
+      findings={findings}
+      onAcknowledge={(finding) =>
+        acknowledge.mutate(finding, {
+          onError: (error) => announceError("The finding was not acknowledged", error),
+        })
+      }
+    />
   );
 }
 

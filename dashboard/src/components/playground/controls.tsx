@@ -12,18 +12,24 @@ import { formatName } from "~/lib/format";
 import { fits, hasLora, LIMITS, reaching, SAMPLERS, sizes, type Values } from "./form";
 import { LoraList } from "./lora-list";
 import { SeedField } from "./seed-field";
+import type { Place } from "./session/sessions";
+
+/** The server's own machine, in the list of sessions. */
+const HERE = "here";
 
 interface Props {
   values: Values;
   onChange: (change: Partial<Values>) => void;
   bases: BaseModel[];
   versions: ModelVersion[];
+  /** Sessions that may draw, the chosen one among them. */
+  places: Place[];
   errors: Record<string, string>;
   busy: boolean;
   onGenerate: () => void;
 }
 
-export function Controls({ values, onChange, bases, versions, errors, busy, onGenerate }: Props) {
+export function Controls({ values, onChange, bases, versions, places, errors, busy, onGenerate }: Props) {
   const base = bases.find((one) => one.name === values.base_model);
   const offered = versions.filter((one) => fits(one, base) && one.stage !== "retired");
   return (
@@ -83,6 +89,18 @@ export function Controls({ values, onChange, bases, versions, errors, busy, onGe
           />
           Compare with the picture at weight 0
         </label>
+      )}
+      {places.length > 0 && (
+        <Field label="Draw on" error={errors.drawing_session_id}>
+          {(control) => (
+            <Select
+              id={control.id}
+              value={values.session ?? HERE}
+              onValueChange={(id) => onChange({ session: id === HERE ? null : id })}
+              options={[{ value: HERE, label: "This machine" }, ...places]}
+            />
+          )}
+        </Field>
       )}
       <StartButton
         onStart={onGenerate}

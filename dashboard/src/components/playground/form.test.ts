@@ -50,6 +50,13 @@ test("there is nothing to compare without a LoRA", () => {
   expect(toRequests({ ...values, compare: false })).toHaveLength(1);
 });
 
+test("a picture is sent to the session that is chosen, and nowhere else when that is over", () => {
+  expect(toRequests(values)[0]).not.toHaveProperty("drawing_session_id");
+  const sent = { ...values, session: "s" };
+  expect(toRequests(sent).map((one) => one.drawing_session_id)).toEqual(["s", "s"]);
+  expect(offered(sent, [], []).session).toBe("s");
+});
+
 test("a picture's settings can be taken up again", () => {
   const [request] = toRequests({ ...values, compare: false, side: { width: 96, height: 160 }, n_steps: 9 });
   if (!request) throw new Error("no request was made");

@@ -29,6 +29,8 @@ export interface Values {
   sampler: Sampler;
   /** Render each picture without the LoRAs too. */
   compare: boolean;
+  /** The drawing session whose machine draws it; null for the server's own. */
+  session: string | null;
 }
 
 export const LIMITS = {
@@ -54,10 +56,14 @@ export function initial(base_model: string): Values {
     side: null,
     sampler: "euler",
     compare: true,
+    session: null,
   };
 }
 
-/** What was kept may name a base model or a LoRA that is gone by now. */
+/**
+ * What was kept may name a base model or a LoRA that is gone by now. A session stays chosen when it is over: where a
+ * picture is drawn decides what it costs, so it is not sent elsewhere unasked.
+ */
 export function offered(values: Values, bases: BaseModel[], versions: ModelVersion[]): Values {
   const has = (name: string) => bases.some((base) => base.name === name);
   return {
@@ -98,7 +104,7 @@ export function nextSeed({ seed, locked }: Values, repeats = false): string {
 
 /** One request; two when pictures are compared: without the LoRAs (at weight 0), then with them. */
 export function toRequests(values: Values): CreateGeneration[] {
-  const { base_model, negative_prompt, literal, seed, n_steps, guidance, side, sampler } = values;
+  const { base_model, negative_prompt, literal, seed, n_steps, guidance, side, sampler, session } = values;
   const prompt = values.prompt.trim();
   const at = (factor: 0 | 1): CreateGeneration => ({
     base_model,
@@ -111,6 +117,7 @@ export function toRequests(values: Values): CreateGeneration[] {
     guidance,
     sampler,
     ...(side && { width: side.width, height: side.height }),
+    ...(session && { drawing_session_id: session }),
   });
   return values.compare && hasLora(values) ? [at(0), at(1)] : [at(1)];
 }

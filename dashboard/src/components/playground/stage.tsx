@@ -1,11 +1,10 @@
 // The picture, or the two of them: without the LoRAs and with them.
-import { useQuery } from "@tanstack/react-query";
 import { Download, ImageIcon, SlidersHorizontal } from "lucide-react";
 import { pictureHref } from "~/api/generations";
-import { generationQuery } from "~/api/queries";
-import type { Generation } from "~/api/types";
+import type { Generation, Preview } from "~/api/types";
 import { Button, buttonClass } from "~/components/ui/button";
 import { formatDuration, formatName, formatPlural } from "~/lib/format";
+import { useGeneration } from "~/live/use-generation";
 
 interface Props {
   ids: string[];
@@ -40,7 +39,7 @@ interface PictureProps {
 }
 
 function Picture({ id, label, onReuse }: PictureProps) {
-  const { data } = useQuery(generationQuery(id));
+  const { generation: data, preview } = useGeneration(id);
   return (
     <figure
       aria-label={label}
@@ -63,11 +62,16 @@ function Picture({ id, label, onReuse }: PictureProps) {
             {data.error ?? "The picture could not be rendered."}
           </p>
         ) : (
-          <div role="status" className="hatch grid aspect-square w-full place-items-center text-muted">
-            {data?.phase === "queued" ? "Waiting for an agent…" : "Rendering…"}
-          </div>
+          <Rendering generation={data} preview={preview} />
         )}
       </div>
+      {data?.notes && data.notes.length > 0 && (
+        <ul aria-label="Notes" className="space-y-1 border-t px-3 py-2 text-muted text-xs">
+          {[...new Set(data.notes)].map((note) => (
+            <li key={note}>{capitalized(note)}.</li>
+          ))}
+        </ul>
+      )}
       {data?.image_url && (
         <div className="flex items-center gap-1 border-t p-1">
           <Button variant="ghost" size="sm" onClick={() => onReuse(data)}>
@@ -86,6 +90,46 @@ function Picture({ id, label, onReuse }: PictureProps) {
       )}
     </figure>
   );
+}
+
+interface RenderingProps {
+  generation: Generation | undefined;
+  preview: Preview | null;
+}
+
+/** What the picture looks like so far, and what is done or waited for. */
+function Rendering({ generation, preview }: RenderingProps) {
+  const words =
+    generation?.phase === "queued"
+      ? "Waiting for an agent…"
+      : `${capitalized(generation?.stage ?? "rendering")}…`;
+  return (
+    <div className="relative w-full">
+      {preview ? (
+        <img
+          src={`data:image/png;base64,${preview.png}`}
+          // The words below say it.
+          alt=""
+          className="w-full"
+        />
+      ) : (
+        <div className="hatch aspect-square w-full" />
+      )}
+      <div className="absolute inset-x-0 bottom-0 flex justify-between gap-3 bg-surface px-3 py-1.5 text-muted text-xs">
+        <p role="status">{words}</p>
+        {preview && (
+          <p className="shrink-0 tabular-nums">
+            Step {preview.step} of {preview.n_steps}
+          </p>
+        )}
+      </div>
+    </div>
+  );
+}
+
+/** The beginning of a sentence, of words of an agent. */
+function capitalized(words: string): string {
+  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 function caption({ request, duration_ms }: Generation): string {

@@ -45,6 +45,8 @@ export function budgetName({ scope, key }: Pick<Budget, "scope" | "key">): strin
       return `the project ${key}`;
     case "job":
       return "this job";
+    case "drawing":
+      return "this drawing session";
     case "user":
       return "everything";
   }

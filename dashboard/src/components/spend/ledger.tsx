@@ -82,7 +82,7 @@ function Entries({ entries, name }: { entries: LedgerEntry[]; name: ((id: string
           </th>
           <th scope="col">What</th>
           <th scope="col">Movement</th>
-          {name && <th scope="col">Job</th>}
+          {name && <th scope="col">For</th>}
           <th scope="col" className="text-right">
             Amount
           </th>
@@ -108,14 +108,18 @@ function Entries({ entries, name }: { entries: LedgerEntry[]; name: ((id: string
             </td>
             {name && (
               <td>
-                <Link
-                  to="/spend"
-                  search={{ job: entry.job_id }}
-                  resetScroll={false}
-                  className="text-accent underline underline-offset-2"
-                >
-                  {name(entry.job_id)}
-                </Link>
+                {entry.job_id ? (
+                  <Link
+                    to="/spend"
+                    search={{ job: entry.job_id }}
+                    resetScroll={false}
+                    className="text-accent underline underline-offset-2"
+                  >
+                    {name(entry.job_id)}
+                  </Link>
+                ) : (
+                  entry.drawing_session
+                )}
               </td>
             )}
             <td className="text-right">{formatUsdColumn(entry.amount_micro_usd)}</td>

@@ -33,7 +33,7 @@ export function Machines({ machines, jobs }: Props) {
             <thead className="eyebrow border-b">
               <tr className="h-8 [&>th]:whitespace-nowrap [&>th]:px-3 [&>th]:font-medium">
                 <th scope="col">Machine</th>
-                <th scope="col">Job</th>
+                <th scope="col">For</th>
                 <th scope="col">Phase</th>
                 <th scope="col" className="text-right">
                   Per hour
@@ -133,6 +133,15 @@ function Name({ machine: { gpu, n_gpus, name } }: { machine: RentedInstance }) {
 }
 
 function JobLink({ machine, job }: RowProps) {
+  if (!machine.job_id)
+    return (
+      <>
+        <Link to="/playground" className="text-accent underline underline-offset-2">
+          {machine.drawing_session ?? "Pictures"}
+        </Link>
+        <div className="whitespace-nowrap text-muted text-xs">drawing session</div>
+      </>
+    );
   return (
     <>
       <Link

@@ -28,7 +28,7 @@ const UNREADABLE: [(&str, &str); 3] = [
 ];
 
 async fn claim(server: &FakeServer) -> Result<Claimed, ClientError> {
-    let machine = describe(None, Vec::new(), false);
+    let machine = describe(None, Vec::new(), false, false);
     let patience = Patience(Duration::from_secs(20));
     let client = server.client();
     client

@@ -118,7 +118,7 @@ async fn a_request_that_waits_holds_no_other_up() {
     .await;
     let client = bucket.client();
     let attempt = AttemptId::new();
-    let machine = describe(None, Vec::new(), false);
+    let machine = describe(None, Vec::new(), false, false);
     let claiming = client.claim(&[WorkKind::Train], &machine, Duration::ZERO, PATIENCE);
     let beating = async {
         for _ in 0..2 {

@@ -86,11 +86,12 @@ pub(super) fn list(request: &Request<'_>, plan: &Plan) -> Vec<String> {
             Precision::Bf16 | Precision::Fp16 => "fp16",
         },
     );
-    if p.checkpoint_every_n_steps > 0 {
-        args.value("save_every_n_steps", p.checkpoint_every_n_steps);
+    // In steps also where a recipe says epochs: a run that goes on counts epochs from where it begins.
+    if plan.checkpoint_every > 0 {
+        args.value("save_every_n_steps", plan.checkpoint_every);
         // A distance in steps: the last two are kept.
-        args.value("save_last_n_steps", p.checkpoint_every_n_steps);
-        args.value("save_last_n_steps_state", p.checkpoint_every_n_steps);
+        args.value("save_last_n_steps", plan.checkpoint_every);
+        args.value("save_last_n_steps_state", plan.checkpoint_every);
     }
     args.flag("save_state");
     if let Some((path, _)) = &plan.prompts {

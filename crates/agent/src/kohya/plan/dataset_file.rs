@@ -114,7 +114,7 @@ pub(super) fn write(request: &Request<'_>, plan: &Plan) -> String {
             min_bucket_reso: limits.min_side,
             max_bucket_reso: limits.max_side,
             bucket_reso_steps: limits.step,
-            bucket_no_upscale: false,
+            bucket_no_upscale: !limits.enlarges,
             subsets: folders.into_iter().map(subset).collect(),
         }],
     };

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use protocol::{base::Misfit, recipe::Engine};
+use protocol::{base::Misfit, dataset::Split, recipe::Engine};
 
-use super::{MAX_NAME_BYTES, Picture, Request};
+use super::{MAX_NAME_BYTES, Picture, Precision, Request};
 
 /// Why a recipe cannot be trained with sd-scripts.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +20,23 @@ pub enum Refusal {
         /// The recipe's resolution.
         resolution: u32,
     },
+    /// It divides by zero where a bucket would have no row.
+    #[error(
+        "must be off for the kohya engine: sd-scripts fails on pictures with a side below bucket_step ({step}) that are not \
+         enlarged, and the dataset has {n}; leave them out, or choose the native engine"
+    )]
+    SmallPictures {
+        /// How many.
+        n: usize,
+        /// The recipe's step.
+        step: u32,
+    },
+    /// It takes eight bits only with mixed precision.
+    #[error(
+        "must be off on a machine that trains in full precision (--kohya-precision no): sd-scripts has eight bits with mixed \
+         precision alone"
+    )]
+    EightBitsInFullPrecision,
     /// It contradicts what the base predicts.
     #[error("{}", .0.reason)]
     Misfit(Misfit),
@@ -49,6 +66,8 @@ impl Refusal {
     pub fn field(&self) -> &'static str {
         match self {
             Self::BucketStepAboveResolution { .. } => "parameters.bucket_step",
+            Self::SmallPictures { .. } => "parameters.bucket_no_upscale",
+            Self::EightBitsInFullPrecision => "parameters.eight_bit_base",
             Self::Misfit(misfit) => misfit.field,
             Self::NoPictures => "dataset",
             Self::NameTooLong { .. } => "name",
@@ -73,6 +92,25 @@ pub(super) fn check(request: &Request<'_>, pictures: &[Picture]) -> Result<(), R
             found: p.bucket_step,
             resolution: p.resolution,
         });
+    }
+    if p.bucket_no_upscale {
+        let trained = request
+            .manifest
+            .items
+            .iter()
+            .filter(|item| item.split == Split::Train);
+        let n = trained
+            .filter(|item| item.width.min(item.height) < p.bucket_step)
+            .count();
+        if n > 0 {
+            refusals.push(Refusal::SmallPictures {
+                n,
+                step: p.bucket_step,
+            });
+        }
+    }
+    if p.eight_bit_base && request.precision == Precision::Full {
+        refusals.push(Refusal::EightBitsInFullPrecision);
     }
     let misfits = request.prediction.misfits(Engine::Kohya, p);
     refusals.extend(misfits.into_iter().map(Refusal::Misfit));

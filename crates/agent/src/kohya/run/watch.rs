@@ -412,7 +412,7 @@ impl<'a> Watch<'a> {
     /// It saves at the recipe's steps and at the end, and has no ear for orders.
     fn checkpoint_out_of_turn(&self) {
         let p = self.recipe.parameters();
-        let next = match p.checkpoint_every_n_steps {
+        let next = match self.plan.checkpoint_every {
             0 => p.n_steps,
             every => (self.metrics.newest_step() / every + 1) * every,
         };

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Stands in for a Python with diffusers: speaks the protocol of `engine.py`, computes zeros, and does what `plan.json`
-beside it says: for each request by name, what happens to the first, the second, and so on; the last goes on for good.
-It needs nothing but Python. `log.jsonl` tells what it was asked."""
+"""Stands in for a Python with diffusers: speaks the protocol of `engine.py`, computes zeros, or brighter pictures with a
+LoRA, and does what `plan.json` beside it says: for each request by name, what happens to the first, the second, and so
+on; the last goes on for good. It needs nothing but Python. `log.jsonl` tells what it was asked."""
 
 import json
 import math
 import os
 import queue
+import signal
 import struct
 import sys
 import threading
@@ -24,6 +25,7 @@ HELLO = {
 }
 requests = queue.SimpleQueue()
 cancelled = threading.Event()
+is_changed = False
 
 
 def read():
@@ -43,7 +45,7 @@ def shapes(path):
     return {name: entry["shape"] for name, entry in header.items() if name != "__metadata__"}
 
 
-def write(path, **tensors):
+def write(path, value=0.0, **tensors):
     header, end = {}, 0
     for name, shape in tensors.items():
         start, end = end, end + 4 * math.prod(shape)
@@ -51,22 +53,34 @@ def write(path, **tensors):
     header = json.dumps(header).encode()
     header += b" " * (-len(header) % 8)
     with open(path, "wb") as file:
-        file.write(struct.pack("<Q", len(header)) + header + bytes(end))
+        file.write(struct.pack("<Q", len(header)) + header + struct.pack("<f", value) * (end // 4))
+
+
+def is_change(change):
+    return change["instead"] is not None or any(scale != 0 for _, _, scale in change["products"])
 
 
 def compute(request):
+    global is_changed
     op = request["op"]
     if op == "hello":
         return HELLO
     if op == "encode":
         n, width = len(request["ids"]), {"text_encoder": 32, "text_encoder_2": 64}[request["part"]]
+        n_own = shapes(request["file"])["own"][0] if request["own"] else 0
+        if max(map(max, request["ids"])) >= 49408 + n_own:
+            return {"error": "internal", "detail": "a token is in no vocabulary"}
         write(request["answer"], hidden=[n, 77, width], pooled=[n, width])
     elif op == "predict":
         given = shapes(request["file"])
         write(request["answer"], answers=[given["context"][0], *given["latents"][1:]])
     elif op == "decode":
         n, _, height, width = shapes(request["file"])["latents"]
-        write(request["answer"], pictures=[n, 3, 8 * height, 8 * width])
+        write(request["answer"], 0.5 * is_changed, pictures=[n, 3, 8 * height, 8 * width])
+    elif op == "restore":
+        is_changed = False
+    elif op == "change":
+        is_changed = is_changed or any(is_change(change) for change in request["changes"])
     return {}
 
 
@@ -78,13 +92,16 @@ def main():
         n_asked[op] = n_asked.get(op, 0) + 1
         cancelled.clear()
         with open(os.path.join(FOLDER, "log.jsonl"), "a", encoding="utf-8") as log:
-            shown = {name: request[name] for name in ("op", "thrift", "part", "changes") if name in request}
+            shown = {name: request[name] for name in ("op", "thrift", "part", "changes", "own") if name in request}
             log.write(json.dumps({"pid": os.getpid(), **shown}) + "\n")
         plan = PLAN.get(op, [{}])
         plan = plan[min(n_asked[op], len(plan)) - 1]
         if "exit" in plan:
             print("loading\nTraceback (most recent call last):\n  File \"a\"\nRuntimeError: the planned end", file=sys.stderr)
             os._exit(plan["exit"])
+        if plan.get("closes"):
+            os.close(1)
+            threading.Event().wait()
         if plan.get("says"):
             answer = plan["says"]
         elif plan.get("waits"):
@@ -95,6 +112,8 @@ def main():
         else:
             answer = json.dumps({"id": request["id"], **(plan.get("answers") or compute(request))})
         print(answer, flush=True)
+        if plan.get("stops"):
+            os.kill(os.getpid(), signal.SIGSTOP)
 
 
 threading.Thread(target=read, daemon=True).start()

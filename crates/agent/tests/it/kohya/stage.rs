@@ -9,7 +9,9 @@ use std::{
 
 use agent::{
     Measurements,
+    diffusers::Diffusers,
     engine::{Base, Ended, Engine, Job, TrainEvent},
+    gpu::Gpu,
     kohya::{Kohya, Precision},
 };
 use diffusion::{
@@ -50,6 +52,8 @@ pub(crate) struct Stage {
     folder: tempfile::TempDir,
     recipe: Recipe,
     pub(crate) python: PathBuf,
+    /// The Python with diffusers, if it is another.
+    pub(crate) diffusers: Option<PathBuf>,
     pub(crate) quiet_seconds: u64,
     pub(crate) precision: Precision,
     pub(crate) resume_from: Option<PathBuf>,
@@ -124,6 +128,7 @@ impl Stage {
             folder,
             recipe,
             python,
+            diffusers: None,
             quiet_seconds: 120,
             precision: Precision::Full,
             resume_from: None,
@@ -134,6 +139,11 @@ impl Stage {
         self.folder.path().join("output")
     }
 
+    /// The GPU that it trains on, unless its precision is for the processor.
+    pub(crate) fn gpu(&self) -> Gpu {
+        Gpu::of(self.folder.path())
+    }
+
     fn kohya_dir(&self) -> PathBuf {
         self.folder.path().join("sd-scripts")
     }
@@ -142,6 +152,23 @@ impl Stage {
         let path = self.folder.path().join(name);
         fs::write(&path, content).unwrap();
         path
+    }
+
+    /// Puts a stand-in for Python with diffusers beside, which does as it is planned; see `tests/it/diffusers/child.py`.
+    pub(crate) fn diffusers(&mut self, plan: &str) {
+        let folder = self.folder.path().join("diffusers");
+        fs::create_dir(&folder).unwrap();
+        let python = folder.join("python");
+        fs::write(&python, include_str!("../diffusers/child.py")).unwrap();
+        fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(folder.join("plan.json"), plan).unwrap();
+        self.diffusers = Some(python);
+    }
+
+    /// How often it was asked for something.
+    pub(crate) fn n_asked_of_diffusers(&self, op: &str) -> usize {
+        let log = fs::read_to_string(self.folder.path().join("diffusers/log.jsonl")).unwrap_or_default();
+        log.matches(&format!("\"op\": \"{op}\"")).count()
     }
 
     pub(crate) fn plays<const N: usize>(&self, runs: [Run; N]) {
@@ -265,6 +292,8 @@ impl Stage {
                 tokenizers: self.folder.path().join("tokenizers"),
                 precision: self.precision,
                 quiet: Duration::from_secs(self.quiet_seconds),
+                diffusers: Diffusers::new(self.diffusers.clone().unwrap_or_else(|| self.python.clone())),
+                gpu: self.gpu(),
             }),
         )
     }
@@ -356,8 +385,20 @@ impl Stage {
 
     /// One that finds no module that is asked for.
     pub(crate) fn python_without_modules(&self) -> PathBuf {
+        self.python_that("exit 93")
+    }
+
+    /// One that finds every module but this.
+    pub(crate) fn python_without(&self, module: &str) -> PathBuf {
+        // The module is the last argument.
+        self.python_that(&format!(
+            "for last; do :; done; [ \"$last\" != {module} ] || exit 93"
+        ))
+    }
+
+    fn python_that(&self, does: &str) -> PathBuf {
         let path = self.folder.path().join("python");
-        fs::write(&path, "#!/bin/sh\nexit 93\n").unwrap();
+        fs::write(&path, format!("#!/bin/sh\n{does}\n")).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         path
     }

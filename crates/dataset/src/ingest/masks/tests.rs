@@ -41,7 +41,17 @@ impl Shelf {
     }
 
     fn upload(&self, known: &[KnownPicture], files: &[(&str, Vec<u8>)]) -> IngestReport {
-        let mut batch = Batch::into_dataset(known.to_vec());
+        let has_mask = |known: &&KnownPicture| {
+            let files = self.0.borrow();
+            files
+                .get(&known.sha256)
+                .is_some_and(|file| mask_in(file).is_some())
+        };
+        let masked = known
+            .iter()
+            .filter(has_mask)
+            .map(|known| (known.sha256.clone(), (64, 64)));
+        let mut batch = Batch::into_dataset(known.to_vec()).with_masked(masked.collect());
         for (name, bytes) in files {
             batch.add(name, Cursor::new(bytes), self.store()).unwrap();
         }
@@ -205,6 +215,8 @@ fn a_picture_that_the_dataset_has_with_a_mask_counts_once() {
         pair.to_vec(),
         vec![("zora.png", zora())],
         vec![("exported.png", exported.clone())],
+        vec![("10_zora/elsewhere.png", zora())],
+        vec![("b.png", zora()), ("b-masklabel.png", mask(0))],
     ] {
         let report = shelf.upload(from_ref(&masked), &files);
         assert_eq!(report.items, []);
@@ -214,6 +226,10 @@ fn a_picture_that_the_dataset_has_with_a_mask_counts_once() {
     // Elsewhere it keeps its mask.
     let elsewhere = shelf.upload(&[], &[("exported.png", exported.clone())]);
     assert_eq!(shelf.file(&elsewhere.items[0].sha256), exported);
+    // Pictures of its size are others by their pixels.
+    let other = encode_png(&RgbImage::from_pixel(64, 64, Rgb([9; 3])));
+    let report = shelf.upload(from_ref(&masked), &[("zora.png", other)]);
+    assert_eq!((report.items.len(), report.again.len()), (1, 0));
     // A mask that changed is taken, and the picture stays one.
     let changed = shelf.upload(
         from_ref(&masked),

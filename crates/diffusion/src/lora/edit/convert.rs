@@ -19,27 +19,10 @@ use self::member::{Member, Strength};
 use super::{EditError, Edited, Source, Summary, metadata};
 use crate::lora::{LoraModule, names};
 
-/// Whose names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Names {
-    /// sd-scripts, LyCORIS, ComfyUI, A1111: `lora_unet_….lora_down.weight`, alphas as tensors.
-    Kohya,
-    /// diffusers since 0.34: `unet.….lora_A.weight`, alphas in the header (`lora_adapter_metadata`).
-    Diffusers,
-    /// PEFT: `base_model.model.….lora_A.weight` of one part of the model, alphas in an `adapter_config.json` beside it.
-    Peft,
-}
-
-impl Names {
-    /// What they are called in a sentence.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Kohya => "kohya's names",
-            Self::Diffusers => "diffusers' names",
-            Self::Peft => "PEFT's names",
-        }
-    }
-}
+/// Whose names. kohya's are those of sd-scripts, LyCORIS, ComfyUI and A1111: `lora_unet_….lora_down.weight`, alphas as tensors.
+/// diffusers' since 0.34: `unet.….lora_A.weight`, alphas in the header (`lora_adapter_metadata`). PEFT's:
+/// `base_model.model.….lora_A.weight` of one part of the model, alphas in an `adapter_config.json` beside it.
+pub use protocol::edit::LoraNames as Names;
 
 /// Where diffusers keeps ranks and alphas.
 const HEADER: &str = "lora_adapter_metadata";

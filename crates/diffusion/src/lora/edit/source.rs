@@ -53,6 +53,20 @@ impl Source {
                 leftover.name, leftover.reason
             ));
         }
+        for embedding in lora.embeddings() {
+            if lora.modules().is_empty() {
+                return Err(EditError::Leftover {
+                    path: path.to_owned(),
+                    name: embedding.word.clone(),
+                    reason: "a text embedding, of which no LoRA can be made".to_owned(),
+                    n: 1,
+                });
+            }
+            notes.push(format!(
+                "the text embedding of the word `{}` is left out",
+                embedding.word
+            ));
+        }
         let mut keys: BTreeMap<String, BTreeMap<Role, String>> = BTreeMap::new();
         for key in file.names() {
             if let Some((module, role)) = roles::split(key)

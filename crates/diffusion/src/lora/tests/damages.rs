@@ -39,7 +39,11 @@ fn loras_that_cannot_be_used() {
     refused(&[("ip_adapter.1.to_k_ip.weight", &[1], 0.0)], &["an IP-Adapter"]);
     refused(
         &[("clip_l", &[4, 768], 0.0), ("clip_g", &[4, 1280], 0.0)],
-        &["a textual inversion"],
+        &["a text embedding of 768 and 1280 numbers where the base model has 32 and 64"],
+    );
+    refused(
+        &[("clip_l", &[4, 768], 0.0), ("clip_g", &[3, 1280], 0.0)],
+        &["a text embedding of 4 and 3 vectors"],
     );
     refused(&[("768.0.linear.0.weight", &[4, 768], 0.0)], &["a hypernetwork"]);
     refused(
@@ -294,7 +298,7 @@ fn a_part_needs_a_yes() {
         ]
     );
 
-    // An embedding beside a whole LoRA is told, no more.
+    // Half of an embedding beside a whole LoRA is told, no more.
     write(
         &path,
         &[

@@ -1,6 +1,7 @@
 //! The checks, each of one thing.
 
 use std::{
+    collections::HashSet,
     fs,
     net::{SocketAddr, TcpListener},
     os::unix::fs::MetadataExt as _,
@@ -367,8 +368,16 @@ fn caches(settings: &Settings) -> Vec<PathBuf> {
     let mut caches = vec![paths::work_dir()];
     caches.extend(named.map(PathBuf::from));
     caches.push(settings.data.join("agent"));
-    caches.dedup();
-    caches
+    distinct(caches)
+}
+
+/// Each path once, in the order in which they came first.
+fn distinct(paths: Vec<PathBuf>) -> Vec<PathBuf> {
+    let mut seen = HashSet::new();
+    paths
+        .into_iter()
+        .filter(|path| seen.insert(path.clone()))
+        .collect()
 }
 
 fn described(path: &str, base: &BaseFacts) -> String {
@@ -392,3 +401,6 @@ fn nearest_existing(path: &Path) -> PathBuf {
 fn bytes(n_bytes: u64) -> String {
     format!("{:.1} GiB", n_bytes as f64 / GIB as f64)
 }
+
+#[cfg(test)]
+mod tests;

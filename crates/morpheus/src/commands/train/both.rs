@@ -76,6 +76,7 @@ pub(super) fn run(setup: &Setup) -> anyhow::Result<()> {
     }
     let reporter = Reporter::new(setup.json);
     reporter.dataset(&setup.pictures);
+    reporter.findings(&setup.recipe, &setup.pictures);
     reporter.recipe(&setup.recipe, &setup.pictures);
     for engine in ENGINES {
         train(setup, &layout, engine, &reporter)?;

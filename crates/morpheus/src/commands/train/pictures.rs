@@ -9,13 +9,17 @@ use std::{
 use anyhow::{Context as _, bail};
 use dataset::{
     decoder::Decoder,
-    ingest::{Batch, IngestReport},
+    findings::{self, Purpose, Subject},
+    ingest::{Batch, IngestReport, IngestedItem},
     picture::NormalizedPicture,
     split,
 };
 use protocol::{
     DatasetVersionId, ItemId,
     dataset::{Manifest, ManifestItem, RefusedFile, Split},
+    finding::Finding,
+    limits::MAX_PROMPT_CHARS,
+    recipe::Recipe,
 };
 
 use crate::decoding;
@@ -25,6 +29,8 @@ pub(super) struct Pictures {
     pub(super) manifest: Manifest,
     pub(super) refused: Vec<RefusedFile>,
     notes: BTreeMap<String, Vec<String>>,
+    /// What was accepted, and what it was given for.
+    accepted: Vec<(Split, IngestedItem)>,
     folder: tempfile::TempDir,
 }
 
@@ -39,6 +45,7 @@ impl Pictures {
         let mut items = Vec::new();
         let mut refused = Vec::new();
         let mut notes: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut accepted = Vec::new();
         for (path, split) in [(Some(dataset), Split::Train), (held_out, Split::HeldOut)] {
             let Some(path) = path else { continue };
             let report = ingest(path, folder.path(), &decoder)?;
@@ -52,21 +59,23 @@ impl Pictures {
                     files.push(item.file_name.clone());
                 }
             }
-            items.extend(report.items.into_iter().map(|item| ManifestItem {
+            items.extend(report.items.iter().map(|item| ManifestItem {
                 id: id_of(&item.sha256),
-                sha256: item.sha256,
+                sha256: item.sha256.clone(),
                 width: item.width,
                 height: item.height,
-                caption: item.caption,
+                caption: item.caption.clone(),
                 split,
                 showing: dataset::ingest::showing(&item.file_name),
             }));
+            accepted.extend(report.items.into_iter().map(|item| (split, item)));
         }
         let manifest = split::freeze(DatasetVersionId::new(), items)?;
         Ok(Self {
             manifest,
             refused,
             notes,
+            accepted,
             folder,
         })
     }
@@ -76,6 +85,19 @@ impl Pictures {
         self.notes
             .iter()
             .map(|(note, files)| format!("{}: {note}", in_words(files)))
+    }
+
+    /// What the checks find for this training: the same as `dataset check` and the job form.
+    pub(super) fn findings(&self, recipe: &Recipe) -> Vec<Finding> {
+        let subjects: Vec<Subject<'_>> = self
+            .accepted
+            .iter()
+            .map(|(split, item)| Subject {
+                id: Some(id_of(&item.sha256)),
+                ..Subject::ingested(item, *split)
+            })
+            .collect();
+        findings::find(&subjects, &Purpose::of(recipe))
     }
 
     /// Finds the file of a picture by its SHA-256.
@@ -90,7 +112,7 @@ impl Pictures {
             let is_meant = move |item: &&ManifestItem| item.split == split && !item.showing.regularization;
             let items = self.manifest.items.iter().filter(is_meant);
             items
-                .map(|item| item.caption.clone())
+                .map(|item| item.caption.chars().take(MAX_PROMPT_CHARS).collect::<String>())
                 .filter(|caption| !caption.is_empty())
         };
         of(Split::HeldOut)
@@ -147,7 +169,7 @@ fn list(folder: &Path, within: &str, files: &mut BTreeMap<String, PathBuf>) -> a
 }
 
 /// The first few names, and how many more there are.
-fn in_words(files: &[String]) -> String {
+pub(super) fn in_words(files: &[String]) -> String {
     const N_SHOWN: usize = 3;
     let shown = files[..files.len().min(N_SHOWN)].join(", ");
     match files.len().saturating_sub(N_SHOWN) {

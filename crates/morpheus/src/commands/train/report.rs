@@ -7,11 +7,12 @@ use dataset::epoch::Epoch;
 use protocol::{
     agent::{ArtifactKind, Report},
     dataset::Split,
+    finding::{FindingCode, Severity},
     recipe::Recipe,
 };
 use serde_json::{Value, json};
 
-use super::pictures::Pictures;
+use super::pictures::{Pictures, in_words};
 use crate::{output, screen::Screen, verdict};
 
 pub(super) struct Reporter {
@@ -48,6 +49,30 @@ impl Reporter {
         ));
     }
 
+    /// What the checks of the dataset find. Notes on single files are said by [`Reporter::dataset`].
+    pub(super) fn findings(&self, recipe: &Recipe, pictures: &Pictures) {
+        for finding in pictures.findings(recipe) {
+            let severity = match finding.severity {
+                Severity::Error | Severity::Warning => "warning",
+                Severity::Note => "note",
+            };
+            if finding.code == FindingCode::Changed {
+                continue;
+            }
+            let mut line = format!("{severity}: {} {}", finding.message, finding.repair);
+            let mut names: Vec<String> = finding
+                .pictures
+                .into_iter()
+                .map(|picture| picture.file_name)
+                .collect();
+            names.dedup();
+            if !names.is_empty() {
+                line.push_str(&format!(" ({})", in_words(&names)));
+            }
+            self.screen.say(line);
+        }
+    }
+
     /// The length of a training in each of its units, and what was chosen without effect.
     pub(super) fn recipe(&self, recipe: &Recipe, pictures: &Pictures) {
         let p = recipe.parameters();
@@ -79,7 +104,11 @@ impl Reporter {
                 self.screen.training_is_over();
                 verdict::show(verdict, &self.screen);
             }
-            Report::Stage { .. } | Report::Finalizing | Report::Measured { .. } | Report::Unknown => {}
+            Report::Stage { .. }
+            | Report::Finalizing
+            | Report::Measured { .. }
+            | Report::Preview { .. }
+            | Report::Unknown => {}
         }
         Ok(())
     }

@@ -8,10 +8,12 @@ use protocol::{
     spend::InstancePhase,
 };
 use rental::Machine;
-use store::{attempts::Attempt, jobs::JobState, spend::Instance};
+use store::{attempts::Attempt, spend::Instance};
 
+use super::work::Work;
 use crate::{
     rentals::{Times, time_left},
+    services::{SILENCE, is_silent},
     time::time_delta,
 };
 
@@ -28,11 +30,13 @@ pub(super) struct View<'a> {
     /// As the provider lists it.
     pub(super) shown: Option<&'a Machine>,
     pub(super) attempt: &'a Attempt,
-    pub(super) job: &'a JobState,
+    pub(super) work: &'a Work,
     /// Time since the lease was last renewed.
     pub(super) unrenewed_for: Duration,
     /// Time since its owner asked for its end.
     pub(super) requested_for: Duration,
+    /// Time since a drawing session was last used.
+    pub(super) silent_for: Duration,
 }
 
 /// The next step.
@@ -95,7 +99,6 @@ fn end(view: &View<'_>, shown: Option<&Machine>) -> Option<(&'static str, Outcom
         now,
         instance,
         attempt,
-        job,
         ..
     } = view;
     if attempt.phase == AttemptPhase::Gone {
@@ -108,11 +111,8 @@ fn end(view: &View<'_>, shown: Option<&Machine>) -> Option<(&'static str, Outcom
         return Some(("the rented machine has failed", Outcome::Lost));
     }
     let was_claimed = attempt.claimed_at.is_some();
-    if matches!(job.phase, Phase::Stopping | Phase::Cancelling) && !was_claimed {
-        return Some(("the job was ended before its agent called", Outcome::Cancelled));
-    }
-    if job.phase == Phase::Cancelling && view.requested_for > times.stop {
-        return Some(("the agent did not carry out the cancellation", Outcome::Cancelled));
+    if let Some(end) = end_of_work(view, was_claimed) {
+        return Some(end);
     }
     if !was_claimed && *now - instance.ordered_at > time_delta(times.create + times.boot) {
         return Some(("the agent did not connect in time", Outcome::NeverStarted));
@@ -125,6 +125,37 @@ fn end(view: &View<'_>, shown: Option<&Machine>) -> Option<(&'static str, Outcom
     }
     None
 }
+
+/// Why what it works for does not want a living machine any more.
+fn end_of_work(view: &View<'_>, was_claimed: bool) -> Option<(&'static str, Outcome)> {
+    let View {
+        times, now, instance, ..
+    } = view;
+    match view.work {
+        Work::Job(job) => {
+            if matches!(job.phase, Phase::Stopping | Phase::Cancelling) && !was_claimed {
+                return Some(("the job was ended before its agent called", Outcome::Cancelled));
+            }
+            if job.phase == Phase::Cancelling && view.requested_for > times.stop {
+                return Some(("the agent did not carry out the cancellation", Outcome::Cancelled));
+            }
+        }
+        Work::Drawing(session, used) => {
+            // There is no checkpoint to write: it ends before its agent's own switch would leave.
+            let left = time_left(times, instance, *now);
+            if left <= time_delta(times.stop) {
+                return Some((LIMIT_REACHED, Outcome::Stopped));
+            }
+            if is_silent(session, *used, view.silent_for) {
+                return Some((SILENCE, Outcome::Stopped));
+            }
+        }
+    }
+    None
+}
+
+/// Why a drawing session ends.
+const LIMIT_REACHED: &str = "its limit is reached, or its longest time";
 
 /// Whether a machine that is not listed counts as gone: several checks over some time, since the list may be out of
 /// date.

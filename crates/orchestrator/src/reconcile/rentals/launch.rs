@@ -14,7 +14,7 @@ use store::{
     attempts::{self, Attempt, Claimant, NewAttempt, Subject},
     jobs::{self, JobState, PhaseChange},
     queue, settings,
-    spend::{self, Change, Instance, NewInstance, Scopes},
+    spend::{self, Change, Instance, NewInstance, Payer, Scopes},
     tokens::NewToken,
 };
 
@@ -24,19 +24,19 @@ use crate::{
     lifecycle::{Input, next},
     reconcile::ReconcileError,
     rentals::{Plan, Rental, estimate, plan},
-    services::{AttemptEnd, apply, end_job_attempt, what_for},
+    services::{AttemptEnd, apply, end_rented_attempt, what_for},
     time::time_delta,
 };
 
-/// Maximum number of orders for a job in one pass; then it waits a while.
-const MOST_ORDERS: usize = 12;
+/// Maximum number of orders for a job in one pass, after which it waits a while, and for a drawing session.
+pub(super) const MOST_ORDERS: usize = 12;
 /// A job that found no machine, or no money, waits this long before it is looked at again.
 const PAUSE: Duration = Duration::from_secs(60);
 /// Factor by which forecasts are raised to set a deadline.
 const ROOM_PERCENT: u32 = 130;
 
 /// The result of an order.
-enum Ordered {
+pub(super) enum Ordered {
     /// There is a machine, or there may be one.
     Yes,
     /// The next offer, for this reason.
@@ -54,18 +54,12 @@ impl Orchestrator {
     pub(super) async fn fill_rental(&self, rental: &Rental) -> Result<(), ReconcileError> {
         let mut seen = Vec::new();
         loop {
-            // What they bring may have to be kept here.
-            if self.disk.is_short() || settings::halted(&self.store, rental.name()).await?.is_some() {
+            if self.obstacle(rental).await?.is_some() {
                 return Ok(());
             }
-            let alive = spend::alive(&self.store, rental.name()).await?;
-            // Machines that were not found take no other machine's place.
-            let n_alive = alive
-                .iter()
-                .filter(|instance| instance.phase != InstancePhase::Abandoned)
-                .count();
-            if n_alive >= self.max_rented(rental) {
-                return Ok(());
+            // Somebody waits in front of the page for it.
+            if self.launch_next_drawing(rental).await? {
+                continue;
             }
             let Some(id) = queue::next_job(&self.store, rental.name(), &seen, store::now()).await? else {
                 return Ok(());
@@ -75,6 +69,28 @@ impl Orchestrator {
             let job = jobs::state(&self.store, id).await?;
             self.launch_rented(rental, &job).await?;
         }
+    }
+
+    /// Why no machine is ordered now, for a person.
+    pub(super) async fn obstacle(&self, rental: &Rental) -> Result<Option<String>, ReconcileError> {
+        // What they bring may have to be kept here.
+        if self.disk.is_short() {
+            return Ok(Some("the server's disk is nearly full".to_owned()));
+        }
+        if let Some(reason) = settings::halted(&self.store, rental.name()).await? {
+            let provider = rental.name();
+            return Ok(Some(format!(
+                "renting at `{provider}` is paused until it is resumed: {reason}"
+            )));
+        }
+        let alive = spend::alive(&self.store, rental.name()).await?;
+        // Machines that were not found take no other machine's place.
+        let n_alive = alive
+            .iter()
+            .filter(|instance| instance.phase != InstancePhase::Abandoned)
+            .count();
+        let is_full = n_alive >= self.max_rented(rental);
+        Ok(is_full.then(|| "as many machines as may be rented at a time are in use".to_owned()))
     }
 
     pub(crate) fn max_rented(&self, rental: &Rental) -> usize {
@@ -119,7 +135,7 @@ impl Orchestrator {
                 Committed::Overtaken => return Ok(()),
             };
             attempt = Some(*intent);
-            match self.order(rental, job, &instance, offer, token).await? {
+            match self.order(rental, &instance, offer, token).await? {
                 Ordered::Yes => return Ok(()),
                 Ordered::Next(reason) => refusals.push(format!("{}: {reason}", offer.gpu_name)),
                 Ordered::Wait(pause, reason) => return self.withdraw(attempt, pause, reason).await,
@@ -170,7 +186,7 @@ impl Orchestrator {
                 // Stopped or cancelled while it was looking for a machine: the attempt is withdrawn.
                 Some(attempt) => {
                     let end = AttemptEnd::new(Outcome::Cancelled, None);
-                    end_job_attempt(self, &tx, attempt, end).await?;
+                    end_rented_attempt(self, &tx, attempt, end).await?;
                     tx.commit().await?;
                     Committed::Overtaken
                 }
@@ -182,7 +198,7 @@ impl Orchestrator {
             project: state.project.clone(),
             month: spend::month_of(now),
         };
-        let tightest = spend::tightest(&tx, job, &scopes).await?;
+        let tightest = spend::tightest(&tx, Payer::Job(job), &scopes).await?;
         let left = tightest.as_ref().and_then(Budget::left);
         let Some(Plan {
             reserved,
@@ -219,7 +235,9 @@ impl Orchestrator {
         let form = rental.landlord.kind().names();
         let name = MachineName::new(form, self.store.deployment(), job, attempt.n, deadline_at);
         let new = NewInstance {
-            job: &state,
+            payer: Payer::Job(job),
+            owner: state.owner,
+            project: state.project.as_deref(),
             attempt: attempt.id,
             provider: rental.name(),
             name: name.to_string(),
@@ -248,10 +266,9 @@ impl Orchestrator {
     }
 
     /// Orders the machine, once, and records the result.
-    async fn order(
+    pub(super) async fn order(
         &self,
         rental: &Rental,
-        job: &JobState,
         instance: &Instance,
         offer: &Offer,
         token: String,
@@ -276,7 +293,7 @@ impl Orchestrator {
             Err(err) => err,
         };
         let reason = chain(&err);
-        tracing::warn!(job.id = %job.id, name = instance.name, error = reason, "no machine");
+        tracing::warn!(payer = ?instance.payer, name = instance.name, error = reason, "no machine");
         let step = err.next_step();
         let now = rental.clock.now();
         let tx = self.store.begin().await?;
@@ -336,7 +353,7 @@ impl Orchestrator {
         let attempt = attempts::get(&tx, attempt.id).await?;
         if attempt.phase != AttemptPhase::Gone {
             let end = AttemptEnd::again(Outcome::NeverStarted, reason, pause);
-            end_job_attempt(self, &tx, &attempt, end).await?;
+            end_rented_attempt(self, &tx, &attempt, end).await?;
         }
         tx.commit().await?;
         Ok(())
@@ -347,7 +364,7 @@ impl Orchestrator {
         let tx = self.store.begin().await?;
         let attempt = attempts::get(&tx, attempt.id).await?;
         if attempt.phase != AttemptPhase::Gone {
-            end_job_attempt(self, &tx, &attempt, AttemptEnd::new(Outcome::Failed, reason)).await?;
+            end_rented_attempt(self, &tx, &attempt, AttemptEnd::new(Outcome::Failed, reason)).await?;
         }
         tx.commit().await?;
         Ok(())
@@ -416,7 +433,7 @@ impl Orchestrator {
     }
 }
 
-enum Committed {
+pub(super) enum Committed {
     Yes(Box<Instance>, Box<Attempt>, String),
     Short(Budget),
     Overtaken,
@@ -433,7 +450,7 @@ fn wanted_run(job: &JobState, step: Spread<f64>) -> Duration {
     run * ROOM_PERCENT / 100
 }
 
-fn no_offer(wish: &RentalWish, memory_gb: u32) -> String {
+pub(super) fn no_offer(wish: &RentalWish, memory_gb: u32) -> String {
     let gpus = if wish.gpus.is_empty() {
         "any GPU".to_owned()
     } else {
@@ -451,6 +468,9 @@ fn agent_env(rental: &Rental, instance: &Instance, token: String) -> BTreeMap<St
     let mut tell = |name: &str, value: String| told.insert(name.to_owned(), value);
     tell("MORPHEUS_SERVER", rental.server_url.clone());
     tell("MORPHEUS_TOKEN", token);
+    if let Payer::Drawing(_) = instance.payer {
+        tell(env::GENERATE, true.to_string());
+    }
     tell(env::DEADLINE, instance.deadline_at.timestamp().to_string());
     tell(env::BOOT_GRACE, times.boot_grace.as_secs().to_string());
     tell(env::STOP, times.stop.as_secs().to_string());

@@ -2,15 +2,15 @@
 //! is gone.
 
 use protocol::{
-    JobId, MicroUsd,
+    MicroUsd,
     event::{Event, LogLevel},
     spend::InstancePhase,
 };
 use store::{
-    Tx,
+    Tx, drawing,
     events::{self, NewEvent},
     jobs,
-    spend::{self, Accrual, Change, Instance},
+    spend::{self, Accrual, Change, Instance, Payer},
 };
 
 use super::fresh;
@@ -47,8 +47,15 @@ impl Orchestrator {
         fresh(tx, instance).await
     }
 
-    /// Reports the cost in the job's event stream; warns its owner once when most of the limit is used.
-    pub(super) async fn tell_spend(&self, tx: &Tx, rental: &Rental, id: JobId) -> Result<(), ReconcileError> {
+    /// Reports the cost in the job's event stream; warns its owner once when most of the limit is used. A drawing session
+    /// has no stream: its row says what it has cost.
+    pub(super) async fn tell_spend(
+        &self,
+        tx: &Tx,
+        rental: &Rental,
+        payer: Payer,
+    ) -> Result<(), ReconcileError> {
+        let Payer::Job(id) = payer else { return Ok(()) };
         let job = jobs::state(tx, id).await?;
         let spend = job.spend;
         let now = store::now();
@@ -89,11 +96,15 @@ impl Orchestrator {
         Ok(())
     }
 
-    /// What an hour of the job's living machines costs.
+    /// What an hour of the living machines of a job or a drawing session costs.
     pub(super) async fn note_rate(&self, tx: &Tx, instance: &Instance) -> Result<(), ReconcileError> {
-        let living = spend::living_of(tx, instance.job).await?;
+        let living = spend::living_of(tx, instance.payer).await?;
         let seen = living.iter().filter(|instance| instance.handle.is_some());
-        jobs::set_rate(tx, instance.job, seen.map(|instance| instance.rate).sum()).await?;
+        let rate = seen.map(|instance| instance.rate).sum();
+        match instance.payer {
+            Payer::Job(id) => jobs::set_rate(tx, id, rate).await?,
+            Payer::Drawing(id) => drawing::set_rate(tx, id, rate).await?,
+        }
         Ok(())
     }
 
@@ -132,7 +143,7 @@ impl Orchestrator {
         spend::change(tx, &instance, change).await?;
         self.note_rate(tx, &instance).await?;
         if instance.handle.is_some() {
-            self.tell_spend(tx, rental, instance.job).await?;
+            self.tell_spend(tx, rental, instance.payer).await?;
         }
         tx.wake_on_commit();
         tracing::info!(name = instance.name, cost = %instance.accrued, reason, "rented machine gone");

@@ -5,15 +5,15 @@ use std::{collections::BTreeMap, time::Duration};
 use chrono::TimeDelta;
 use protocol::{
     AttemptId,
-    agent::{Assignment, ClaimReply, ClaimRequest, StoredFile, TrainWork, Work, WorkKind},
+    agent::{Assignment, ClaimReply, ClaimRequest, DrawingLease, StoredFile, TrainWork, Work, WorkKind},
     machine::{Machine, Protocol},
-    phase::{Outcome, Phase},
+    phase::{AttemptPhase, Outcome, Phase},
 };
 use store::{
     BlobKey, StoreError, Tx,
     artifacts::Artifact,
-    attempts::{self, Claimant, NewAttempt, Subject},
-    datasets, jobs, metrics, models,
+    attempts::{self, Attempt, Claimant, NewAttempt, Subject},
+    datasets, drawing, jobs, metrics, models,
     objects::UrlOptions,
     tokens::{AgentCredential, AgentWork},
 };
@@ -21,16 +21,17 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     Granted,
-    fit::{ignores, lack, may_ignore, out_of_step},
+    fit::{ignores, lack, lack_for_pictures, may_ignore, out_of_step},
     own_attempt,
 };
 use crate::{
     Orchestrator, ServiceError, ServiceResult,
     lifecycle::Input,
     services::{
-        AttemptEnd, apply,
+        AttemptEnd, SILENCE, apply,
         damage::{checkpoint_step, settle_checkpoint},
-        end_job_attempt,
+        drawing::claimed_drawing,
+        end_job_attempt, end_lost, end_rented_attempt, is_silent, silent_for,
         workers::{Taken, WorkerQueue},
     },
 };
@@ -65,12 +66,17 @@ impl Orchestrator {
         let wait = Duration::from_secs(request.wait_seconds.min(MAX_WAIT_SECONDS).into());
         let deadline = Instant::now() + wait;
         let mut wakeups = self.store.signals().on_wake();
+        let drawing = match agent.work {
+            AgentWork::Attempt(attempt) => self.renew_drawing(agent, attempt, &request).await?,
+            AgentWork::Generations | AgentWork::Pool { .. } => None,
+        };
         loop {
             let assignment = self.try_claim(agent, &request).await?;
             if assignment.is_some() || Instant::now() >= deadline {
                 return Ok(ClaimReply {
                     assignment,
-                    stay: matches!(agent.work, AgentWork::Pool { .. }),
+                    stay: drawing.is_some() || matches!(agent.work, AgentWork::Pool { .. }),
+                    drawing,
                 });
             }
             // Work that another process queued comes without a wake-up.
@@ -90,6 +96,9 @@ impl Orchestrator {
                 let machine = request.machine.as_ref();
                 self.claim_attempt(agent, attempt, machine).await
             }
+            AgentWork::Attempt(attempt) if wants(WorkKind::Generate) => {
+                self.claim_of_drawing(agent, attempt).await
+            }
             AgentWork::Pool { owner, token } if wants(WorkKind::Train) => {
                 let Some(machine) = &request.machine else {
                     return Err(ServiceError::field(
@@ -104,7 +113,7 @@ impl Orchestrator {
                     return Err(ServiceError::Conflict(format!("this machine {mismatch}")));
                 }
                 if wants(WorkKind::Edit)
-                    && let Some(assignment) = self.claim_for_worker(agent, WorkerQueue::Edits).await?
+                    && let Some(assignment) = self.claim_for_worker(agent, WorkerQueue::Edits, None).await?
                 {
                     return Ok(Some(assignment));
                 }
@@ -114,7 +123,7 @@ impl Orchestrator {
                 if let Some(mistake) = request.machine.as_ref().and_then(misreads) {
                     return Err(ServiceError::Conflict(mistake.to_owned()));
                 }
-                self.claim_for_worker(agent, WorkerQueue::Generations).await
+                self.claim_for_worker(agent, WorkerQueue::Generations, None).await
             }
             _ => Ok(None),
         }
@@ -143,7 +152,7 @@ impl Orchestrator {
                 };
                 lack.map(|lack| (job, lack))
             }
-            Subject::Generation(_) | Subject::Edit(_) => None,
+            Subject::Generation(_) | Subject::Edit(_) | Subject::Drawing(_) => None,
         };
         if let Some((job, lack)) = lack {
             let detail = format!("the machine of `{}` {lack}", attempt.provider);
@@ -208,20 +217,110 @@ impl Orchestrator {
         Ok(Some(assignment(id, fence, granted, Work::Train(Box::new(work)))))
     }
 
+    /// Renews the lease of a drawing session's machine, and makes the session ready at the first call; `None` if the agent
+    /// was not started for one. An agent that asks for work has none: what it was handed and did not get waits again.
+    async fn renew_drawing(
+        &self,
+        agent: &AgentCredential,
+        id: AttemptId,
+        request: &ClaimRequest,
+    ) -> ServiceResult<Option<DrawingLease>> {
+        let tx = self.store.begin().await?;
+        let attempt = own_attempt(&tx, agent, id).await?;
+        let Subject::Drawing(session) = attempt.subject else {
+            return Ok(None);
+        };
+        let machine = request.machine.as_ref();
+        let rental = self.rental(&attempt.provider);
+        let is_real = rental.is_some_and(|rental| rental.landlord.is_real());
+        let lack = match (out_of_step(machine), machine.and_then(misreads)) {
+            (Some(mismatch), _) => Some(format!("this machine {mismatch}")),
+            (None, Some(mistake)) => Some(mistake.to_owned()),
+            (None, None) if !request.kinds.contains(&WorkKind::Generate) => Some(
+                "this machine runs a version of morpheus that draws no pictures there: update it".to_owned(),
+            ),
+            // A simulated machine has no GPU.
+            (None, None) if is_real => lack_for_pictures(machine).map(|lack| format!("this machine {lack}")),
+            (None, None) => None,
+        };
+        if let Some(lack) = lack {
+            tracing::warn!(drawing_session.id = %session, lack, "an agent cannot draw");
+            let end = AttemptEnd::new(Outcome::Failed, lack.clone());
+            end_rented_attempt(self, &tx, &attempt, end).await?;
+            tx.commit().await?;
+            return Err(ServiceError::Conflict(lack));
+        }
+        for lost in attempts::alive_of_agent(&tx, &attempt).await? {
+            end_lost(&tx, &lost, None).await?;
+        }
+        let granted = self.grant(&tx, &attempt).await?;
+        let Some(terms) = granted.terms else {
+            return Err(ServiceError::LeaseLost);
+        };
+        // The reconciler ends silent sessions as well, but not while the provider does not answer it.
+        if let Some(rental) = rental {
+            let state = drawing::state(&tx, session).await?;
+            let used = drawing::newest_use(&tx, session).await?;
+            if is_silent(&state, used, silent_for(rental, id, used)) {
+                let end = AttemptEnd::new(Outcome::Stopped, SILENCE.to_owned());
+                end_rented_attempt(self, &tx, &attempt, end).await?;
+                tx.commit().await?;
+                return Err(ServiceError::LeaseLost);
+            }
+        }
+        let fence = match attempt.claimed_at {
+            None => attempts::claim(&tx, id, granted.until).await?,
+            Some(_) => {
+                attempts::renew(&tx, id, attempt.fence, granted.until).await?;
+                attempt.fence
+            }
+        };
+        claimed_drawing(&tx, session).await?;
+        tx.commit().await?;
+        Ok(Some(DrawingLease {
+            attempt_id: id,
+            fence,
+            lease_seconds: granted.seconds,
+            terms,
+        }))
+    }
+
+    async fn claim_of_drawing(
+        &self,
+        agent: &AgentCredential,
+        id: AttemptId,
+    ) -> ServiceResult<Option<Assignment>> {
+        let attempt = attempts::get(&self.store, id).await?;
+        let Subject::Drawing(session) = attempt.subject else {
+            return Ok(None);
+        };
+        if attempt.phase == AttemptPhase::Gone {
+            return Err(ServiceError::LeaseLost);
+        }
+        self.claim_for_worker(agent, WorkerQueue::OfDrawing(session), Some(&attempt))
+            .await
+    }
+
+    /// Takes the next of a queue; `of` is the attempt of the drawing session that the agent's machine was rented for.
     async fn claim_for_worker(
         &self,
         agent: &AgentCredential,
         queue: WorkerQueue,
+        of: Option<&Attempt>,
     ) -> ServiceResult<Option<Assignment>> {
+        let provider = of.map_or(WORKER_PROVIDER, |attempt| attempt.provider.as_str());
         loop {
             if self.disk.is_short() || queue.is_empty(&self.store).await? {
                 return Ok(None);
             }
             let tx = self.store.begin().await?;
+            if let Some(of) = of {
+                own_attempt(&tx, agent, of.id).await?;
+            }
             let Some(taken) = queue.take(&tx).await? else {
                 return Ok(None);
             };
-            let work = match self.work_of(&tx, &taken).await {
+            let work = match self.work_of(&tx, &taken, provider).await {
                 Ok(work) => work,
                 Err(ServiceError::Conflict(reason)) => {
                     taken.fail(&tx, reason).await?;
@@ -233,7 +332,7 @@ impl Orchestrator {
             let new = NewAttempt {
                 subject: taken.subject(),
                 n: taken.n_attempts(),
-                provider: WORKER_PROVIDER,
+                provider,
                 claimant: Claimant::Worker(agent),
                 start_step: 0,
             };
@@ -247,12 +346,12 @@ impl Orchestrator {
     }
 
     /// What a worker is told to do; a conflict says what is missing.
-    async fn work_of(&self, tx: &Tx, taken: &Taken) -> ServiceResult<Work> {
+    async fn work_of(&self, tx: &Tx, taken: &Taken, provider: &str) -> ServiceResult<Work> {
         Ok(match taken {
             Taken::Generation(generation) => {
-                Work::Generate(self.generate_work(tx, generation, WORKER_PROVIDER).await?)
+                Work::Generate(self.generate_work(tx, generation, provider).await?)
             }
-            Taken::Edit(edit) => Work::Edit(Box::new(self.edit_work(tx, edit, WORKER_PROVIDER).await?)),
+            Taken::Edit(edit) => Work::Edit(Box::new(self.edit_work(tx, edit, provider).await?)),
         })
     }
 

@@ -52,6 +52,15 @@ pub(super) fn lack(machine: Option<&Machine>, recipe: &Recipe, base: BaseDemand)
     (!is_able).then(|| format!("cannot train a LoRA of this kind (`{}`)", kind.word()))
 }
 
+/// What a machine lacks to draw pictures on its GPU; the text follows the name of the machine. One that does not say
+/// whether it has diffusers may have it.
+pub(super) fn lack_for_pictures(machine: Option<&Machine>) -> Option<String> {
+    let has_none = machine?.has_diffusers == Some(false);
+    has_none.then(|| {
+        "has no diffusers to draw with on its GPU (--diffusers-python of `morpheus agent`)".to_owned()
+    })
+}
+
 /// What a machine's agent would ignore of the pictures of a training.
 pub(super) fn ignores(machine: Option<&Machine>, manifest: &Manifest) -> Option<String> {
     let version = machine
@@ -138,7 +147,7 @@ mod tests {
         spend::RentalWish,
     };
 
-    use super::{BaseDemand, lack, unfit, unknown};
+    use super::{BaseDemand, lack, lack_for_pictures, unfit, unknown};
 
     const PLAIN: BaseDemand = BaseDemand {
         class: BaseClass::Sdxl,
@@ -164,6 +173,7 @@ mod tests {
             engines: vec![Engine::Native],
             devices: vec![DeviceKind::Cpu],
             lora_kinds: vec![LoraKind::Lora],
+            has_diffusers: None,
             protocol: Protocol::CURRENT,
         }
     }
@@ -188,6 +198,22 @@ mod tests {
         assert!(why(&machine, &kohya, &wish).starts_with("has 8 GB"));
         machine.memory_gb = Some(24);
         assert_eq!(why(&machine, &kohya, &wish), "");
+    }
+
+    #[test]
+    fn a_machine_that_says_that_it_has_no_diffusers_draws_nothing_on_its_gpu() {
+        let why = |has_diffusers| {
+            let machine = Machine {
+                has_diffusers,
+                ..attic()
+            };
+            lack_for_pictures(Some(&machine))
+        };
+        assert!(why(Some(false)).is_some_and(|why| why.contains("--diffusers-python")));
+        assert_eq!(
+            [why(Some(true)), why(None), lack_for_pictures(None)],
+            [None, None, None]
+        );
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Heartbeats: events in, lease and orders out.
 
 use protocol::{
-    AttemptId, JobId,
+    AttemptId, GenerationId, JobId,
     agent::{AgentEvent, Directive, Heartbeat, HeartbeatReply, Report},
     base::Measured,
     edit::EditProgress,
     event::Event,
+    generation::Preview,
     phase::Phase,
 };
 use store::{
@@ -54,6 +55,7 @@ impl Orchestrator {
         if acknowledged > attempt.last_event_n {
             attempts::acknowledge(&tx, id, acknowledged).await?;
         }
+        let mut preview = None;
         let directives = match attempt.subject {
             Subject::Job(job) => {
                 take_reports(&tx, job, &attempt, news).await?;
@@ -66,14 +68,11 @@ impl Orchestrator {
                 directives(&state, pauses)
             }
             Subject::Generation(generation) => {
-                for event in &news {
-                    if let Report::Measured { measured } = &event.report {
-                        let request = generations::state(&tx, generation).await?.request;
-                        learn_of_base(&tx, &request.base_model, &attempt, measured).await?;
-                    }
-                }
+                preview = take_generation(&tx, generation, &attempt, news).await?;
                 Vec::new()
             }
+            // Each claim of its agent renews it.
+            Subject::Drawing(_) => Vec::new(),
             Subject::Edit(edit) => {
                 let newest = news.iter().rev().find_map(|event| match &event.report {
                     Report::Stage { name, done, total } => Some(EditProgress {
@@ -93,6 +92,9 @@ impl Orchestrator {
             }
         };
         tx.commit().await?;
+        if let (Some(preview), Subject::Generation(generation)) = (preview, attempt.subject) {
+            self.previews.show(generation, preview);
+        }
         Ok(HeartbeatReply {
             lease_seconds: granted.seconds,
             acknowledged,
@@ -100,6 +102,36 @@ impl Orchestrator {
             terms: granted.terms,
         })
     }
+}
+
+/// Keeps what the agent of a generation reports; the newest preview is for those who follow it.
+async fn take_generation(
+    tx: &Tx,
+    generation: GenerationId,
+    attempt: &Attempt,
+    news: Vec<AgentEvent>,
+) -> ServiceResult<Option<Preview>> {
+    let (mut stage, mut notes, mut newest) = (None, Vec::new(), None);
+    for AgentEvent { report, .. } in news {
+        match report {
+            Report::Measured { measured } => {
+                let request = generations::state(tx, generation).await?.request;
+                learn_of_base(tx, &request.base_model, attempt, &measured).await?;
+            }
+            Report::Stage { name, .. } => stage = Some(name),
+            Report::Log { message, .. } => notes.push(message),
+            Report::Preview { preview } => newest = Some(preview),
+            Report::Step(_)
+            | Report::ValidationLoss { .. }
+            | Report::Finalizing
+            | Report::Validated { .. }
+            | Report::Unknown => {}
+        }
+    }
+    if stage.is_some() || !notes.is_empty() {
+        generations::note(tx, generation, stage.as_deref(), &notes).await?;
+    }
+    Ok(newest)
 }
 
 fn stale_is_lost(err: StoreError) -> ServiceError {
@@ -134,7 +166,7 @@ async fn take_reports(tx: &Tx, job: JobId, attempt: &Attempt, news: Vec<AgentEve
             Report::ValidationLoss { step, loss } => Event::ValidationLoss { step, loss },
             Report::Log { level, message } => Event::Log { level, message },
             Report::Validated { verdict } => Event::Validated { verdict },
-            Report::Unknown => continue,
+            Report::Unknown | Report::Preview { .. } => continue,
             Report::Measured { measured } => {
                 let recipe = jobs::state(tx, job).await?.recipe;
                 learn_of_base(tx, recipe.base_model(), attempt, &measured).await?;

@@ -1,11 +1,13 @@
-//! Random interleavings of orders, crashes, faults, lag, prices, partitions and wrong clocks.
+//! Random interleavings, for jobs and for drawing sessions, of orders, crashes, faults, lag, prices, partitions and wrong clocks.
 //!
-//! Whatever happens: what the provider has charged for a job never passes the job's limit, and no machine lives past
+//! Whatever happens: what the provider has charged for a job or a session never passes its limit, and no machine lives past
 //! its deadline and the time for the kill, as long as one of the three killers works: the agent's dead-man switch,
 //! the server, the reaper. In the end the ledger equals the bill. The switch and the way in which a machine ends itself
 //! are those of the agent; only the work and its calls are played.
 //!
 //! `MORPHEUS_SPEND_SEQUENCES` says how many each provider gets, `MORPHEUS_SPEND_SEED` repeats a run.
+
+mod work;
 
 use std::{
     collections::BTreeMap,
@@ -28,6 +30,7 @@ use rental::{
 };
 use sim::rented::{Death, Fault, Reads, Reply, Route, Start, What};
 
+use self::work::Work;
 use super::office::{Crashing, Office, USD};
 use crate::fixture::{Agent, Held};
 
@@ -50,6 +53,8 @@ struct Inside {
     agent: Agent,
     switch: Deadman,
     held: Option<Held>,
+    /// It draws for a session, instead of training.
+    draws: bool,
     clocks: Clocks,
     /// It needs all the time that it is given to leave.
     is_slow: bool,
@@ -73,6 +78,8 @@ struct Sequence<'a> {
     cut_off_until: DateTime<Utc>,
     limit: MicroUsd,
     before: MicroUsd,
+    /// What is rented for.
+    work: Option<Work>,
     log: Arc<Mutex<Vec<String>>>,
 }
 
@@ -96,6 +103,8 @@ parts! {
     part_1: Part::Any(1),
     part_2: Part::Any(2),
     part_3: Part::Any(3),
+    drawing_0: Part::Drawing(0),
+    drawing_1: Part::Drawing(1),
     the_agent_alone_is_enough: Part::Alone(Killers { agent: true, ..Killers::NONE }),
     the_server_alone_is_enough: Part::Alone(Killers { server: true, ..Killers::NONE }),
     the_reaper_alone_is_enough: Part::Alone(Killers { reaper: true, ..Killers::NONE }),
@@ -106,6 +115,8 @@ parts! {
 enum Part {
     /// Every fourth, with any killers.
     Any(u64),
+    /// The same for drawing sessions.
+    Drawing(u64),
     /// Some, with this one.
     Alone(Killers),
 }
@@ -116,7 +127,7 @@ async fn no_interleaving_leads_past_a_limit_or_forgets_a_machine(start: Start, p
     let seed = number("MORPHEUS_SPEND_SEED").unwrap_or_else(|| u64::from(rand::random::<u32>()));
     eprintln!("MORPHEUS_SPEND_SEED={seed} MORPHEUS_SPEND_SEQUENCES={n_sequences}, {part:?}");
     let sequences: Vec<u64> = match part {
-        Part::Any(n) => (n..n_sequences).step_by(N_PARTS as usize).collect(),
+        Part::Any(n) | Part::Drawing(n) => (n..n_sequences).step_by(N_PARTS as usize).collect(),
         Part::Alone(_) => (0..n_sequences.div_ceil(ALONE_PART)).collect(),
     };
     let mut office = Office::crashing(start).await;
@@ -128,10 +139,11 @@ async fn no_interleaving_leads_past_a_limit_or_forgets_a_machine(start: Start, p
         let told = Told(Arc::clone(&log));
         let mut random = StdRng::seed_from_u64(seed.wrapping_add(sequence));
         let killers = match part {
-            Part::Any(_) => Killers::random(&mut random),
+            Part::Any(_) | Part::Drawing(_) => Killers::random(&mut random),
             Part::Alone(killers) => killers,
         };
-        Box::pin(run(&mut office, random, killers, log)).await;
+        let draws = matches!(part, Part::Drawing(_));
+        Box::pin(run(&mut office, random, killers, draws, log)).await;
         drop(told);
     }
 }
@@ -169,7 +181,13 @@ impl Drop for Told {
     }
 }
 
-async fn run(office: &mut Office, mut random: StdRng, killers: Killers, log: Arc<Mutex<Vec<String>>>) {
+async fn run(
+    office: &mut Office,
+    mut random: StdRng,
+    killers: Killers,
+    draws: bool,
+    log: Arc<Mutex<Vec<String>>>,
+) {
     office.restart(None);
     let limit = MicroUsd(random.random_range(USD..30 * USD));
     let (start, before) = (office.sim.now(), office.sim.bill());
@@ -182,24 +200,21 @@ async fn run(office: &mut Office, mut random: StdRng, killers: Killers, log: Arc
         cut_off_until: start,
         limit,
         before,
+        work: None,
         log,
     };
     sequence.note(format!("{killers:?}, limit {limit}"));
-    let mut request = sequence.office.request(limit.0, &[]);
-    request.parameters.n_steps = Some(sequence.random.random_range(100..2_000_000));
-    if sequence.random.random_bool(0.3) {
-        request.rental.gpus = vec![sequence.office.gpus().largest.to_owned()];
-    }
-    let Ok(job) = sequence.office.submit(request).await else {
+    let Some(work) = sequence.submit(draws).await else {
         // The limit is too small for any machine.
         return;
     };
+    sequence.work = Some(work);
     sequence.set_faults();
     // Without the server's eyes on it, a machine can be ordered but not watched.
     let n_looks = sequence.random.random_range(10..90);
     for _ in 0..n_looks {
         sequence.look().await;
-        if sequence.office.job(job.id).await.phase.is_ended() && sequence.office.sim.living().is_empty() {
+        if sequence.is_ended(work).await && sequence.office.sim.living().is_empty() {
             break;
         }
     }
@@ -215,14 +230,12 @@ async fn run(office: &mut Office, mut random: StdRng, killers: Killers, log: Arc
         reaper: true,
     };
     let owner = sequence.office.bench.owner();
-    if !sequence.office.job(job.id).await.phase.is_ended() {
-        sequence
-            .office
-            .bench
-            .orchestrator
-            .cancel_job(owner, job.id)
-            .await
-            .unwrap();
+    if !sequence.is_ended(work).await {
+        let orchestrator = &sequence.office.bench.orchestrator;
+        match work {
+            Work::Job(id) => drop(orchestrator.cancel_job(owner, id).await.unwrap()),
+            Work::Drawing(id) => drop(orchestrator.end_drawing_session(owner, id).await.unwrap()),
+        }
     }
     for _ in 0..400 {
         sequence.look().await;
@@ -231,7 +244,7 @@ async fn run(office: &mut Office, mut random: StdRng, killers: Killers, log: Arc
             break;
         }
     }
-    let office = sequence.office;
+    let office = &*sequence.office;
     office
         .bench
         .orchestrator
@@ -239,10 +252,22 @@ async fn run(office: &mut Office, mut random: StdRng, killers: Killers, log: Arc
         .await
         .unwrap();
     office.settle().await;
-    let job = office.job(job.id).await;
-    assert!(job.phase.is_ended(), "{:?}", job.phase);
-    assert_eq!(job.spend.reserved_micro_usd, MicroUsd::ZERO);
-    assert_eq!(job.spend.spent_micro_usd, office.sim.bill() - before);
+    assert!(sequence.is_ended(work).await, "{work:?}");
+    let office = sequence.office;
+    let (reserved, spent) = match work {
+        Work::Job(id) => {
+            let spend = office.job(id).await.spend;
+            (spend.reserved_micro_usd, spend.spent_micro_usd)
+        }
+        Work::Drawing(id) => {
+            let session = store::drawing::get(office.bench.store(), owner, id)
+                .await
+                .unwrap();
+            (session.reserved_micro_usd, session.spent_micro_usd)
+        }
+    };
+    assert_eq!(reserved, MicroUsd::ZERO);
+    assert_eq!(spent, office.sim.bill() - before);
     office.audit().await;
 }
 
@@ -365,6 +390,7 @@ impl Sequence<'_> {
         if now >= self.down_until {
             self.server(now).await;
         }
+        self.ask_for_a_picture().await;
         self.meet_new_machines(now).await;
         self.machines(now).await;
         if self.killers.reaper {
@@ -429,6 +455,7 @@ impl Sequence<'_> {
                 agent,
                 switch: Deadman::new(environment, start),
                 held: None,
+                draws: matches!(self.work, Some(Work::Drawing(_))),
                 clocks,
                 is_slow: self.random.random(),
             };
@@ -483,6 +510,11 @@ impl Inside {
     /// Claims, or renews its lease; false when the server wants nothing of it any more.
     async fn call(&mut self, asked: Moment) -> bool {
         let (lease_seconds, terms, goes_on) = match &self.held {
+            // Each claim renews the lease; a picture that it is handed, it loses.
+            None if self.draws => match self.claim_pictures().await {
+                Some(answer) => answer,
+                None => return false,
+            },
             None => match self.agent.claim(WorkKind::Train).await {
                 Ok(Some(assignment)) => {
                     let answer = (assignment.lease_seconds, assignment.terms);

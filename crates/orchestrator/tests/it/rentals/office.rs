@@ -10,7 +10,7 @@ use std::{
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use orchestrator::{
-    ServiceResult,
+    Options, ServiceResult,
     rentals::{Elapsed, RentalOptions},
 };
 use protocol::{
@@ -25,7 +25,10 @@ use rental::{
     Offer, Order, TerminateAck,
 };
 use sim::rented::{Beginning, Gpus, Simulated, Start};
-use store::tokens::{self, Principal};
+use store::{
+    spend::Payer,
+    tokens::{self, Principal},
+};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -155,7 +158,12 @@ impl Landlord for Frail {
 
 impl Office {
     pub(super) async fn new(start: Start) -> Self {
-        Self::with(start, Beginning::default()).await
+        Self::with_options(start, |_| {}).await
+    }
+
+    /// A server with other options.
+    pub(super) async fn with_options(start: Start, change: impl FnOnce(&mut Options)) -> Self {
+        Self::with(start, Beginning::default(), change).await
     }
 
     /// Bills that come late, as they do.
@@ -164,10 +172,10 @@ impl Office {
             billing_delay_s: 3600,
             ..Beginning::default()
         };
-        Self::with(start, beginning).await
+        Self::with(start, beginning, |_| {}).await
     }
 
-    async fn with(start: Start, beginning: Beginning) -> Self {
+    async fn with(start: Start, beginning: Beginning, change: impl FnOnce(&mut Options)) -> Self {
         let sim = start(beginning).await;
         let start = sim.now();
         let seen = Arc::clone(&sim);
@@ -184,9 +192,12 @@ impl Office {
                 "https://morpheus.example",
             )
         };
-        let bench = Bench::with(|options| options.rentals = vec![rental])
-            .await
-            .unwrap();
+        let bench = Bench::with(|options| {
+            options.rentals = vec![rental];
+            change(options);
+        })
+        .await
+        .unwrap();
         Self {
             bench,
             sim,
@@ -201,7 +212,7 @@ impl Office {
             credit: MicroUsd(100_000 * USD),
             ..Beginning::default()
         };
-        Self::with(start, beginning).await
+        Self::with(start, beginning, |_| {}).await
     }
 
     /// The provider.
@@ -383,9 +394,17 @@ impl Office {
             .await
             .unwrap();
         for job in jobs {
-            let own = entries(Some(job.id)).await;
+            let own = entries(Some(Payer::Job(job.id))).await;
             assert_eq!(job.spend.spent_micro_usd, sum(&own, LedgerAccount::Spent));
             assert_eq!(job.spend.reserved_micro_usd, sum(&own, LedgerAccount::Reserved));
+        }
+        let sessions = store::drawing::list(self.bench.store(), owner, None, 1000)
+            .await
+            .unwrap();
+        for session in sessions {
+            let own = entries(Some(Payer::Drawing(session.id))).await;
+            assert_eq!(session.spent_micro_usd, sum(&own, LedgerAccount::Spent));
+            assert_eq!(session.reserved_micro_usd, sum(&own, LedgerAccount::Reserved));
         }
     }
 

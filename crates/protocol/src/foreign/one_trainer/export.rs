@@ -72,11 +72,36 @@ pub(in super::super) fn export(recipe: &Recipe) -> Exported {
         "min_noising_strength": f64::from(p.min_timestep) / 1000.0,
         "max_noising_strength": f64::from(p.max_timestep) / 1000.0,
         "optimizer": own,
-        "sample_after": p.sample_every_n_steps,
-        "sample_after_unit": if p.sample_every_n_steps > 0 { "STEP" } else { "NEVER" },
-        "save_every": p.checkpoint_every_n_steps,
-        "save_every_unit": if p.checkpoint_every_n_steps > 0 { "STEP" } else { "NEVER" },
     });
+    for (name, unit, n_steps, n_epochs) in [
+        (
+            "sample_after",
+            "sample_after_unit",
+            p.sample_every_n_steps,
+            p.sample_every_n_epochs,
+        ),
+        (
+            "save_every",
+            "save_every_unit",
+            p.checkpoint_every_n_steps,
+            p.checkpoint_every_n_epochs,
+        ),
+        (
+            "validate_after",
+            "validate_after_unit",
+            p.validate_every_n_steps,
+            p.validate_every_n_epochs,
+        ),
+    ] {
+        let (n, word) = match (n_steps, n_epochs) {
+            (0, 0) => (0, "NEVER"),
+            (n_steps, 0) => (n_steps, "STEP"),
+            (_, n_epochs) => (n_epochs, "EPOCH"),
+        };
+        value[name] = json!(n);
+        value[unit] = json!(word);
+    }
+    value["validation"] = json!(p.validate_every_n_steps > 0 || p.validate_every_n_epochs > 0);
     // The macro takes no more entries than it has.
     value["masked_training"] = json!(p.masked_loss);
     value["unmasked_weight"] = json!(p.unmasked_weight);
@@ -155,5 +180,9 @@ const COVERED: &[&str] = &[
     "noise_offset",
     "resolution",
     "checkpoint_every_n_steps",
+    "checkpoint_every_n_epochs",
     "sample_every_n_steps",
+    "sample_every_n_epochs",
+    "validate_every_n_steps",
+    "validate_every_n_epochs",
 ];

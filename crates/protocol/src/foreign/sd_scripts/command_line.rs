@@ -31,10 +31,15 @@ pub(crate) fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// A word that shells take as it is.
-pub(super) fn quoted(word: &str) -> String {
+/// Whether shells take a word as it is.
+pub(crate) fn is_plain(word: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./=,:+@%".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
+    !word.is_empty() && word.chars().all(is_plain)
+}
+
+/// A word as shells take it.
+pub(super) fn quoted(word: &str) -> String {
+    if is_plain(word) {
         word.to_owned()
     } else {
         format!("'{}'", word.replace('\'', "'\\''"))
@@ -42,7 +47,7 @@ pub(super) fn quoted(word: &str) -> String {
 }
 
 /// Options with their values; what stands before the first option is the program.
-pub(super) fn read(text: &str, draft: &mut Draft) {
+pub(crate) fn read(text: &str, draft: &mut Draft) {
     let all = words(text);
     // Options before the script are those of what starts it.
     let script = all.iter().position(|word| word.ends_with("train_network.py"));

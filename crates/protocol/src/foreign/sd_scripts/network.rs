@@ -34,6 +34,9 @@ fn own(p: &Parameters) -> Vec<String> {
             own.push(format!("{name}={value:?}"));
         }
     }
+    if p.lora_plus_ratio != 1.0 {
+        own.push(format!("loraplus_lr_ratio={:?}", p.lora_plus_ratio));
+    }
     let is_whole = p.trained_blocks.is_empty() && p.block_ranks.is_empty();
     if !is_whole || !p.block_learning_rates.is_empty() {
         own.extend(ranks(p));

@@ -24,16 +24,17 @@ fn name(optimizer: Optimizer) -> &'static str {
     }
 }
 
-/// The module of Python that an optimizer needs beside PyTorch and transformers.
-pub(super) fn module(optimizer: Optimizer) -> Option<&'static str> {
+/// The modules of Python that an optimizer needs beside PyTorch and transformers.
+pub(super) fn modules(optimizer: Optimizer) -> &'static [&'static str] {
     match optimizer {
-        Optimizer::Adamw | Optimizer::Adafactor => None,
-        Optimizer::Adamw8bit => Some("bitsandbytes"),
-        Optimizer::Lion => Some("lion_pytorch"),
-        Optimizer::Prodigy => Some("prodigyopt"),
-        Optimizer::ProdigyScheduleFree => Some("prodigyplus"),
-        Optimizer::AdamwScheduleFree => Some("schedulefree"),
-        Optimizer::DAdaptation | Optimizer::Came => Some("pytorch_optimizer"),
+        Optimizer::Adamw | Optimizer::Adafactor => &[],
+        Optimizer::Adamw8bit => &["bitsandbytes"],
+        Optimizer::Lion => &["lion_pytorch"],
+        Optimizer::Prodigy => &["prodigyopt"],
+        // sd-scripts loads the second for every optimizer whose name ends like it.
+        Optimizer::ProdigyScheduleFree => &["prodigyplus", "schedulefree"],
+        Optimizer::AdamwScheduleFree => &["schedulefree"],
+        Optimizer::DAdaptation | Optimizer::Came => &["pytorch_optimizer"],
     }
 }
 
@@ -99,18 +100,19 @@ mod tests {
     #[test]
     fn the_image_of_workers_has_the_packages_of_all_optimizers() {
         for &optimizer in Optimizer::ALL {
-            // Some packages are not called as their modules are.
-            let package = match module(optimizer) {
-                None => continue,
-                Some("lion_pytorch") => "lion-pytorch",
-                Some("prodigyplus") => "prodigy-plus-schedule-free",
-                Some(name) => name,
-            };
-            let installed = format!("{package}==");
-            assert!(
-                INSTALLED.lines().any(|line| line.starts_with(&installed)),
-                "{optimizer:?} needs `{package}`, which deploy/worker/requirements.in does not ask for"
-            );
+            for &module in modules(optimizer) {
+                // Some packages are not called as their modules are.
+                let package = match module {
+                    "lion_pytorch" => "lion-pytorch",
+                    "prodigyplus" => "prodigy-plus-schedule-free",
+                    name => name,
+                };
+                let installed = format!("{package}==");
+                assert!(
+                    INSTALLED.lines().any(|line| line.starts_with(&installed)),
+                    "{optimizer:?} needs `{package}`, which deploy/worker/requirements.in does not ask for"
+                );
+            }
         }
     }
 }

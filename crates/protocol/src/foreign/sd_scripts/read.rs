@@ -2,8 +2,11 @@
 
 use serde_json::{Value as Json, json};
 
-use super::super::draft::{Draft, number, stem};
-use crate::parameters::{Block, Optimizer, Parameters, Range, Words as _};
+use super::{
+    super::draft::{Draft, number, stem},
+    elsewhere,
+};
+use crate::parameters::{Block, Optimizer, Parameters, Range, Words as _, bucket_sides};
 
 /// Reads everything that a draft holds under sd-scripts' names.
 pub(crate) fn read(draft: &mut Draft) {
@@ -17,18 +20,16 @@ pub(crate) fn read(draft: &mut Draft) {
     schedule(draft);
     pictures(draft);
     captions(draft);
-    for (key, name) in [
-        ("save_every_n_steps", "checkpoint_every_n_steps"),
-        ("sample_every_n_steps", "sample_every_n_steps"),
-    ] {
-        if let Some(n_steps) = draft.whole(key).filter(|n_steps| *n_steps > 0) {
-            draft.set(name, n_steps);
-        }
-    }
+    elsewhere::read(draft);
+    intervals(draft);
     let is_first = draft.switch("sample_at_first");
     draft.set("sample_at_start", is_first);
     let checkpoints = draft.switch("gradient_checkpointing");
     draft.set("gradient_checkpointing", checkpoints);
+    // There it is for the text encoders as well, which are in 16 bits here.
+    if draft.switch("fp8_base") {
+        draft.set("eight_bit_base", true);
+    }
     for key in ["v_parameterization", "zero_terminal_snr"] {
         draft.refuse(key, "follows from what the base model predicts");
     }
@@ -40,6 +41,37 @@ pub(crate) fn read(draft: &mut Draft) {
         draft
             .notes
             .push("the weight of regularization pictures is set in the dataset".to_owned());
+    }
+}
+
+/// Files are written after so many steps or epochs. Of samples, epochs go first there; checkpoints may be written after
+/// both, of which the steps are kept.
+fn intervals(draft: &mut Draft) {
+    let positive = |draft: &mut Draft, key: &str| draft.whole(key).filter(|n| *n > 0);
+    let saves = (
+        positive(draft, "save_every_n_steps"),
+        positive(draft, "save_every_n_epochs"),
+    );
+    match saves {
+        (Some(n_steps), n_epochs) => {
+            draft.set("checkpoint_every_n_steps", n_steps);
+            if let Some(n_epochs) = n_epochs {
+                let reason =
+                    "is one interval too many: checkpoints are written after the steps that were said, too";
+                draft.leave("save_every_n_epochs", &json!(n_epochs), reason);
+            }
+        }
+        (None, Some(n_epochs)) => draft.set("checkpoint_every_n_epochs", n_epochs),
+        (None, None) => {}
+    }
+    let samples = (
+        positive(draft, "sample_every_n_steps"),
+        positive(draft, "sample_every_n_epochs"),
+    );
+    match samples {
+        (_, Some(n_epochs)) => draft.set("sample_every_n_epochs", n_epochs),
+        (Some(n_steps), None) => draft.set("sample_every_n_steps", n_steps),
+        (None, None) => {}
     }
 }
 
@@ -94,7 +126,7 @@ fn as_they_are(draft: &mut Draft) {
             }
             Range::Words(words) => {
                 let Some(word) = draft.text(option) else { continue };
-                let lower = word.to_lowercase();
+                let lower = synonym(&word.to_lowercase());
                 if words.contains(&lower.as_str()) {
                     draft.set(definition.name, lower);
                 } else {
@@ -104,6 +136,18 @@ fn as_they_are(draft: &mut Draft) {
             Range::Text { .. } | Range::List { .. } => {}
         }
     }
+}
+
+/// What sd-scripts has two words for.
+fn synonym(word: &str) -> String {
+    match word {
+        "linear" => "bilinear",
+        "cubic" => "bicubic",
+        "lanczos4" => "lanczos",
+        "box" => "area",
+        word => word,
+    }
+    .to_owned()
 }
 
 fn rates(draft: &mut Draft, has_rate: bool) {
@@ -167,6 +211,7 @@ fn network(draft: &mut Draft) {
         match key {
             "conv_dim" => draft.set("conv_rank", whole(value)),
             "conv_alpha" | "rank_dropout" | "module_dropout" => draft.set(key, decimal(value)),
+            "loraplus_lr_ratio" => draft.set("lora_plus_ratio", decimal(value)),
             "algo" => match value {
                 "lora" | "locon" => {}
                 "loha" => kind = "loha",
@@ -413,22 +458,22 @@ fn schedule(draft: &mut Draft) {
             draft.set(name, value);
         }
     }
-    warm_up(draft);
+    steps(draft, "lr_warmup_steps", "n_warmup_steps");
 }
 
 /// Steps, or below 1 a share of them.
-fn warm_up(draft: &mut Draft) {
-    let Some(value) = draft.number("lr_warmup_steps").filter(|value| *value > 0.0) else {
+fn steps(draft: &mut Draft, key: &str, name: &str) {
+    let Some(value) = draft.number(key).filter(|value| *value > 0.0) else {
         return;
     };
     if value >= 1.0 {
-        draft.set("n_warmup_steps", value as i64);
+        draft.set(name, value as i64);
         return;
     }
     match draft.now("n_steps").and_then(Json::as_f64) {
-        Some(n_steps) => draft.set("n_warmup_steps", (value * n_steps).floor() as i64),
+        Some(n_steps) => draft.set(name, (value * n_steps).floor() as i64),
         None => draft.leave(
-            "lr_warmup_steps",
+            key,
             &json!(value),
             "is a share of the steps, which follow from the epochs: set the warm-up by hand",
         ),
@@ -437,10 +482,35 @@ fn warm_up(draft: &mut Draft) {
 
 fn pictures(draft: &mut Draft) {
     draft.set_whole("bucket_reso_steps", "bucket_step");
-    // Morpheus always has buckets, with these sides.
-    for key in ["enable_bucket", "min_bucket_reso", "max_bucket_reso"] {
-        draft.take(key);
+    resolution(draft);
+    let keeps_size = draft.switch("bucket_no_upscale");
+    draft.set("bucket_no_upscale", keeps_size);
+    let (min, max) = (draft.whole("min_bucket_reso"), draft.whole("max_bucket_reso"));
+    let number = |draft: &Draft, name: &str| {
+        draft
+            .now(name)
+            .and_then(Json::as_u64)
+            .and_then(|n| u32::try_from(n).ok())
+    };
+    let (Some(side), Some(step)) = (number(draft, "resolution"), number(draft, "bucket_step")) else {
+        return;
+    };
+    let (usual_min, usual_max) = bucket_sides(side, step);
+    // The usual ones follow another resolution.
+    for (name, said, usual) in [
+        ("min_bucket_side", min, usual_min),
+        ("max_bucket_side", max, usual_max),
+    ] {
+        if let Some(said) = said.filter(|said| *said != i64::from(usual)) {
+            draft.set(name, said);
+        }
     }
+    if draft.has("enable_bucket") && !draft.switch("enable_bucket") {
+        draft.square_buckets_alone();
+    }
+}
+
+fn resolution(draft: &mut Draft) {
     let sides: Vec<f64> = match draft.take("resolution") {
         Some(Json::Array(sides)) => sides.iter().filter_map(number).collect(),
         Some(Json::String(text)) => text
@@ -477,10 +547,10 @@ fn captions(draft: &mut Draft) {
         ("keep_tokens", "keep_tokens"),
         ("caption_dropout_every_n_epochs", "caption_dropout_every_n_epochs"),
         ("token_warmup_min", "token_warmup_min"),
-        ("token_warmup_step", "token_warmup_steps"),
     ] {
         draft.set_whole(key, name);
     }
+    steps(draft, "token_warmup_step", "token_warmup_steps");
     draft.set_number("caption_dropout_rate", "caption_dropout");
     draft.set_number("caption_tag_dropout_rate", "tag_dropout");
     for (key, name) in [

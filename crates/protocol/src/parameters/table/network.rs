@@ -223,6 +223,21 @@ macro_rules! network {
         },
     }
 
+    /// Factor of the learning rate of a LoRA's second matrix, which begins at zero, beside that of its first (LoRA+, Hayou et
+    /// al. 2024). 1 trains both alike.
+    lora_plus_ratio: f64 {
+        default: 1.0,
+        range: Range::number(1.0, 100.0),
+        rule: |p| (p.lora_plus_ratio != 1.0 && matches!(p.kind, LoraKind::Loha | LoraKind::Lokr))
+            .then(|| format!("only the kinds lora, dora and t_lora have it, not {}", p.kind.word())),
+        beside: [kind],
+        about: {
+            since: 5,
+            why: "The learning rates of presets and guides are for matrices that learn alike.",
+            when: "16 is its paper's value, with a lower learning rate, if a LoRA learns too slowly.",
+        },
+    }
+
     /// Learning rate of the first text encoder (CLIP-L). 0 freezes it.
     text_encoder_1_learning_rate: f64 {
         default: 0.0,

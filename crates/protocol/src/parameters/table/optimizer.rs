@@ -134,6 +134,22 @@ macro_rules! optimizer {
             when: "If the machine runs out of memory.",
         },
     }
+
+    /// Keeps the frozen U-Net in eight bits (fp8) from the start. Without it, the kohya engine does so when the memory of
+    /// the GPU is full.
+    eight_bit_base: bool {
+        default: false,
+        range: Range::Switch,
+        about: {
+            group: Group::Memory,
+            engines: KOHYA,
+            since: 5,
+            kohya: Some("fp8_base_unet"),
+            metadata: &["ss_fp8_base_unet"],
+            why: "Eight bits round the weights that the LoRA is learned beside.",
+            when: "If the GPU has too little memory without, so that no time is lost with a try that fails. It needs mixed precision.",
+        },
+    }
     } };
 }
 

@@ -1,4 +1,4 @@
-//! `attempts`: one try of a job or a generation on one machine.
+//! `attempts`: one try of a job or a generation or another piece of work on one machine.
 
 use sea_orm::entity::prelude::*;
 
@@ -10,6 +10,7 @@ pub struct Model {
     pub job_id: Option<Uuid>,
     pub generation_id: Option<Uuid>,
     pub edit_id: Option<Uuid>,
+    pub drawing_session_id: Option<Uuid>,
     pub n: i32,
     pub provider: String,
     pub server: Option<Uuid>,

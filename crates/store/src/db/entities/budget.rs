@@ -1,4 +1,4 @@
-//! `budgets`: limits of projects, users and months; a job's is in its own row.
+//! `budgets`: limits of projects, users and months; that of a job or a drawing session is in its own row.
 
 use sea_orm::entity::prelude::*;
 

@@ -20,6 +20,7 @@ pub struct Model {
     pub group_name: String,
     pub repeats: i32,
     pub regularization: bool,
+    pub measures: Option<Json>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -14,11 +14,14 @@ pub struct Model {
     pub request: Json,
     pub n_attempts: i32,
     pub artifact_id: Option<Uuid>,
+    pub drawing_session_id: Option<Uuid>,
     pub error: Option<String>,
     pub duration_ms: Option<i64>,
     pub created_at: DateTimeUtc,
     pub started_at: Option<DateTimeUtc>,
     pub ended_at: Option<DateTimeUtc>,
+    pub stage: Option<String>,
+    pub notes: Option<Json>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -8,7 +8,8 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub owner_id: Uuid,
-    pub job_id: Uuid,
+    pub job_id: Option<Uuid>,
+    pub drawing_session_id: Option<Uuid>,
     pub instance_id: Uuid,
     pub at: DateTimeUtc,
     pub kind: String,

@@ -13,6 +13,7 @@ use store::{
     bases::{self, File, Learned, Located, NewBase, Said},
     datasets, dependents,
     jobs::{self, NewJob},
+    references,
     tokens::NewToken,
 };
 
@@ -50,6 +51,9 @@ const COLUMNS: [(&str, Column); 16] = [
     ("model_versions.file_name", No("a name")),
     ("model_versions.sha256", Refers(5)),
 ];
+
+/// What a base model that was made here refers to by the same column, without a copy.
+const MADE: u8 = 6;
 
 fn looks_like_a_reference(column: &str) -> bool {
     [
@@ -100,7 +104,7 @@ async fn fill(store: &Store) -> anyhow::Result<()> {
             artifacts::mark_stored(&tx, file.id).await?;
         }
     }
-    for (seed, is_copied) in [(4, true), (14, false)] {
+    for (seed, is_copied, is_object) in [(4, true, false), (MADE, false, true), (14, false, false)] {
         let name = format!("sdxl-{seed}");
         let new = NewBase {
             name: name.clone(),
@@ -108,6 +112,7 @@ async fn fill(store: &Store) -> anyhow::Result<()> {
             said: Said::default(),
             from_settings: false,
             looked: None,
+            files: Vec::new(),
         };
         assert!(bases::insert(&tx, new).await?);
         let base = bases::get(&tx, &name).await?;
@@ -117,6 +122,7 @@ async fn fill(store: &Store) -> anyhow::Result<()> {
             size_bytes: 5,
             sha256: Some(hash(seed)),
             is_vae: false,
+            is_object,
         }];
         let learned = Learned {
             facts: BaseFacts {
@@ -183,8 +189,16 @@ async fn every_kind_of_reference_is_backed_up_verified_and_explained() -> anyhow
             Refers(seed) => Some(key(*seed)),
             No(_) => None,
         })
+        .chain([key(MADE)])
         .collect();
     assert_eq!(dependents::all_keys(&store).await?, expected);
+    let candidates: Vec<BlobKey> = expected.iter().cloned().chain([key(14)]).collect();
+    let referred = references::referred(&store, &candidates, &BTreeSet::new()).await?;
+    assert!(
+        referred.contains(&key(4)) && referred.contains(&key(MADE)),
+        "the collector deletes what a base model is made of"
+    );
+    assert!(!referred.contains(&key(14)));
     let explained = dependents::of(&store, &expected).await?;
     assert_eq!(explained.into_keys().collect::<BTreeSet<_>>(), expected);
     let shelf = tempfile::tempdir()?;

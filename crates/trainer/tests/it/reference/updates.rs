@@ -227,11 +227,16 @@ pub(super) fn adapt(
     let mut estimate = Estimate::default();
     for (i, at) in pairs(span) {
         let g = gradients[i] + number(update.coupled) * values[i];
-        estimate.product += g * compared(values[i], at, second[at], sum[at]);
+        let counts = (i - span.start).is_multiple_of(update.stride);
+        if counts {
+            estimate.product += g * compared(values[i], at, second[at], sum[at]);
+        }
         take(update.first, &mut first[at], g);
         take(update.second, &mut second[at], g * g);
-        take(update.sum, &mut sum[at], g);
-        estimate.magnitude += sum[at].abs();
+        if counts {
+            take(update.sum, &mut sum[at], g);
+            estimate.magnitude += sum[at].abs();
+        }
     }
     estimate
 }

@@ -11,6 +11,7 @@ function items(group: string, n: number, change: Partial<Item> = {}): Item[] {
     group,
     repeats: 1,
     regularization: false,
+    has_mask: false,
     width: 64,
     height: 64,
     size_bytes: 1,

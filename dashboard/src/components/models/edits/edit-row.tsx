@@ -1,16 +1,20 @@
 // One file that is made out of others, or was.
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { Download } from "lucide-react";
+import { Box, Download } from "lucide-react";
+import { useState } from "react";
+import { registeredBasesQuery } from "~/api/bases";
 import { editHref, useCancelEdit } from "~/api/edits";
 import { modelVersionQuery } from "~/api/queries";
 import type { LoraEdit } from "~/api/types";
 import { isUnderWay } from "~/api/under-way";
+import { BASE_MODELS } from "~/components/settings/bases/more-bases-link";
 import { Button, buttonClass } from "~/components/ui/button";
 import { Progress } from "~/components/ui/progress";
 import { announceError } from "~/components/ui/toast";
 import { formatAgo, formatSentence } from "~/lib/format";
-import { inWords } from "./form";
+import { basesOf, inWords } from "./form";
+import { UseAsBaseDialog } from "./use-as-base-dialog";
 
 export function EditRow({ edit }: { edit: LoraEdit }) {
   const cancel = useCancelEdit();
@@ -32,7 +36,12 @@ export function EditRow({ edit }: { edit: LoraEdit }) {
             {edit.is_cancelling ? "Canceling…" : "Cancel"}
           </Button>
         )}
-        {edit.phase === "succeeded" && <Result edit={edit} />}
+        {edit.phase === "succeeded" && (
+          <span className="flex flex-wrap items-center gap-2">
+            {edit.request.kind === "merge_into" && <AsBase edit={edit} />}
+            <Result edit={edit} />
+          </span>
+        )}
         {edit.phase === "cancelled" && <span className="text-muted text-xs">Canceled</span>}
       </div>
       {isLive && (
@@ -56,6 +65,35 @@ export function EditRow({ edit }: { edit: LoraEdit }) {
         </p>
       ))}
     </li>
+  );
+}
+
+/** A base model that was merged here: a link to those that it has become, and a button while its file is there. */
+function AsBase({ edit }: { edit: LoraEdit }) {
+  const [isOpen, setOpen] = useState(false);
+  const { data: registered = [] } = useQuery(registeredBasesQuery());
+  return (
+    <>
+      {basesOf(registered, edit).map(({ name }) => (
+        <Link
+          key={name}
+          to="/settings"
+          hash={BASE_MODELS}
+          className="text-accent underline underline-offset-2"
+        >
+          Base model {name}
+        </Link>
+      ))}
+      {edit.file_name && (
+        <Button size="sm" onClick={() => setOpen(true)}>
+          <Box aria-hidden />
+          Use as a base model
+        </Button>
+      )}
+      {isOpen && edit.file_name && (
+        <UseAsBaseDialog editId={edit.id} fileName={edit.file_name} onClose={() => setOpen(false)} />
+      )}
+    </>
   );
 }
 

@@ -1,7 +1,11 @@
 import { expect, test } from "vitest";
 import type { LoraEdit, ModelVersion } from "~/api/types";
+import { aRegisteredBase } from "~/testing";
 import {
   BLOCKS,
+  baseNameOf,
+  baseRequest,
+  basesOf,
   convertRequest,
   editsOf,
   inWords,
@@ -68,6 +72,22 @@ test("block weights are a preset or a number for each block", () => {
   expect(own).toContain("BASE=1,IN04=1");
   expect(own).toContain("MID=0.5");
   expect(own?.split(",")).toHaveLength(12);
+});
+
+test("a merged base model is registered under a name that it may have, and found by its edit", () => {
+  expect(baseNameOf("Zora & ink.safetensors")).toBe("Zora-ink");
+  expect(baseNameOf("tiny-xl-ink.zip")).toBe("tiny-xl-ink");
+  expect(baseNameOf(`${"a".repeat(90)}.safetensors`)).toHaveLength(80);
+  const request = baseRequest("e", " mine ");
+  expect(request).toEqual({ name: "mine", source: "edit:e" });
+  const edit: LoraEdit = {
+    id: "e",
+    phase: "succeeded",
+    request: mergeRequest({ ...newMerge("a"), into: "tiny-xl" }),
+    created_at: "2026-01-02T03:00:00Z",
+  };
+  const bases = [aRegisteredBase({ source: "edit:other" }), aRegisteredBase(request)];
+  expect(basesOf(bases, edit).map(({ name }) => name)).toEqual(["mine"]);
 });
 
 test("edits are said in a few words, and found by what they are made of", () => {

@@ -1,5 +1,14 @@
 // What the forms of the model page ask for, and the requests that they make.
-import type { CreateEdit, KeepBy, LoraEdit, LoraNames, MergeMethod, ModelVersion } from "~/api/types";
+import type {
+  CreateEdit,
+  KeepBy,
+  LoraEdit,
+  LoraNames,
+  MergeMethod,
+  ModelVersion,
+  RegisterBase,
+  RegisteredBase,
+} from "~/api/types";
 import { isUnderWay } from "~/api/under-way";
 
 export interface Part {
@@ -126,6 +135,24 @@ export const newExtract = (): ExtractValues => ({ base_model: "", tuned_model: "
 
 export function extractRequest({ base_model, tuned_model, rank, name }: ExtractValues): CreateEdit {
   return { kind: "extract", base_model, tuned_model, rank: typed(rank), ...named(name) };
+}
+
+/** The source of a base model that an edit has made. */
+const sourceOf = (editId: string) => `edit:${editId}`;
+
+/** A name that a base model may have, like that of its file. */
+export function baseNameOf(fileName: string): string {
+  const stem = fileName.replace(/\.(safetensors|zip)$/, "");
+  return stem.replace(/[^A-Za-z0-9._-]+/g, "-").slice(0, 80);
+}
+
+export function baseRequest(editId: string, name: string): RegisterBase {
+  return { name: name.trim(), source: sourceOf(editId) };
+}
+
+/** The base models that an edit has become. */
+export function basesOf(bases: RegisteredBase[], edit: LoraEdit): RegisteredBase[] {
+  return bases.filter(({ source }) => source === sourceOf(edit.id));
 }
 
 /** Extractions in progress, and the newest one. */

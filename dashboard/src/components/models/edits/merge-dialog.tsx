@@ -32,7 +32,7 @@ export function MergeDialog({ version, onClose }: { version: ModelVersion; onClo
   return (
     <EditDialog
       title={`Merge ${version.name} with…`}
-      description="The result is a new version, or a base model to download. Nothing is changed in what you have."
+      description="The result is a new version, or a base model to use or to download. Nothing is changed in what you have."
       action="Merge"
       begun="The merge has begun"
       onClose={onClose}

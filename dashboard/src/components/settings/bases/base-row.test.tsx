@@ -38,6 +38,13 @@ test("one that every machine can fetch needs no copy", () => {
   expect(button(COPY)).toBeNull();
 });
 
+test("one that was merged here says so in place of an id", () => {
+  const text = show({ source: "edit:0195d1a0-0000-7000-8000-000000000001", is_fetchable: true });
+  expect(text).toContain("merged here; its file is kept");
+  expect(text).not.toContain("0195d1a0");
+  expect(button(COPY)).toBeNull();
+});
+
 test("while it is hashed it says how far that is", () => {
   const text = show({ state: "checking", done_bytes: 3_450_000_000, sha256: null });
   expect(text).toContain("Reading and hashing it: 3.5 GB of 6.9 GB");

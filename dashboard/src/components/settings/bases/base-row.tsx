@@ -20,7 +20,7 @@ import { announce, announceError } from "~/components/ui/toast";
 import { formatBytes, formatSentence } from "~/lib/format";
 import { BaseNotes } from "./base-notes";
 import { SaidForm } from "./said-form";
-import { factsOf, isCopyOffered, workOf } from "./state";
+import { factsOf, isCopyOffered, sourceInWords, workOf } from "./state";
 
 export function BaseRow({ base }: { base: RegisteredBase }) {
   const { name, sha256, problem, from_settings } = base;
@@ -66,7 +66,7 @@ export function BaseRow({ base }: { base: RegisteredBase }) {
           )}
         </div>
       </div>
-      <p className="wrap-anywhere font-mono text-muted text-xs">{base.source}</p>
+      <p className="wrap-anywhere font-mono text-muted text-xs">{sourceInWords(base.source)}</p>
       {base.settings.vae && (
         <p className="wrap-anywhere text-muted text-xs">
           VAE <span className="font-mono">{base.settings.vae}</span>

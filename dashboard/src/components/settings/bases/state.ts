@@ -19,6 +19,11 @@ export function factsOf(base: RegisteredBase): string[] {
   return facts;
 }
 
+/** Where it comes from, for a person. */
+export function sourceInWords(source: string): string {
+  return source.startsWith("edit:") ? "merged here; its file is kept as long as it is in this list" : source;
+}
+
 export interface Work {
   title: "Checking" | "Copying";
   /** From 0 to 1; null while it is unknown. */

@@ -12,6 +12,8 @@ use super::*;
 pub(super) fn recipes() -> Vec<Recipe> {
     let mut all: Vec<Json> = vec![
         json!({ "max_tokens": 225, "noise_offset": 0.1, "noise_offset_random": true, "adaptive_noise_scale": -0.01 }),
+        json!({ "bucket_no_upscale": true, "resize_interpolation": "lanczos", "checkpoint_every_n_epochs": 1 }),
+        json!({ "min_bucket_side": 512, "max_bucket_side": 1024, "sample_every_n_epochs": 3 }),
         json!({ "multires_noise_iterations": 6, "multires_noise_discount": 0.4 }),
         json!({ "input_perturbation": 0.1, "input_perturbation_random": true }),
         json!({ "min_timestep": 100, "max_timestep": 900, "debiased": true, "min_snr_gamma": 0 }),
@@ -30,7 +32,7 @@ pub(super) fn recipes() -> Vec<Recipe> {
         json!({ "token_warmup_min": 2, "token_warmup_steps": 100, "tag_separator": ";" }),
         json!({ "sample_at_start": true, "gradient_checkpointing": true }),
         json!({ "optimizer": "adafactor", "optimizer_arguments": ["relative_step=true", "beta1=0.9"] }),
-        json!({ "min_lr_ratio": 0.1 }),
+        json!({ "min_lr_ratio": 0.1, "lora_plus_ratio": 16 }),
         json!({ "random_flip": true }),
     ];
     all.extend(
@@ -120,6 +122,78 @@ fn changes(overrides: Json, step: u32) -> String {
         .filter(|line| !is_in(&usual, line))
         .map(|line| format!("+ {line}\n"));
     gone.chain(new).collect()
+}
+
+#[test]
+fn sides_of_buckets_and_intervals_in_epochs() {
+    let chosen = json!({
+        "min_bucket_side": 512, "max_bucket_side": 1024, "resize_interpolation": "area", "checkpoint_every_n_epochs": 20,
+        "sample_every_n_epochs": 50,
+    });
+    // Two pictures are trained on, one in a step: an epoch has two steps.
+    expect![[r#"
+        - --save_every_n_steps 200
+        - --save_last_n_steps 200
+        - --save_last_n_steps_state 200
+        - min_bucket_reso = 256
+        - max_bucket_reso = 2048
+        + --resize_interpolation area
+        + --save_every_n_steps 40
+        + --save_last_n_steps 40
+        + --save_last_n_steps_state 40
+        + min_bucket_reso = 512
+        + max_bucket_reso = 1024
+    "#]]
+    .assert_eq(&changes(chosen, 0));
+    expect![[r#"
+        - bucket_no_upscale = false
+        + bucket_no_upscale = true
+    "#]]
+    .assert_eq(&changes(json!({ "bucket_no_upscale": true }), 0));
+}
+
+#[test]
+fn a_picture_of_less_than_a_step_is_refused_where_it_is_not_enlarged() {
+    let recipe = of(json!({ "bucket_no_upscale": true, "bucket_step": 256 }));
+    let mut manifest = manifest();
+    manifest.items[0].height = 200;
+    assert_eq!(
+        refused(&request(&recipe, &manifest)),
+        "parameters.bucket_no_upscale: must be off for the kohya engine: sd-scripts fails on pictures with a side below \
+         bucket_step (256) that are not enlarged, and the dataset has 1; leave them out, or choose the native engine"
+    );
+}
+
+#[test]
+fn the_second_matrices_have_a_learning_rate_of_their_own() {
+    assert_eq!(
+        changes(json!({ "lora_plus_ratio": 16 }), 0),
+        "+ --network_args loraplus_lr_ratio=16.0\n"
+    );
+}
+
+#[test]
+fn eight_bits_need_mixed_precision_and_leave_no_cheaper_setting() {
+    let recipe = of(json!({ "eight_bit_base": true }));
+    assert_eq!(
+        changes(json!({ "eight_bit_base": true }), 0),
+        "+ --fp8_base_unet\n"
+    );
+    assert_eq!(
+        Memory::Planned.cheaper(recipe.parameters(), Precision::Bf16),
+        None
+    );
+    let manifest = manifest();
+    let full = Request {
+        precision: Precision::Full,
+        ..request(&recipe, &manifest)
+    };
+    assert!(
+        refused(&full)
+            .starts_with("parameters.eight_bit_base: must be off on a machine that trains in full precision"),
+        "{}",
+        refused(&full)
+    );
 }
 
 #[test]

@@ -191,16 +191,13 @@ impl<'a> Member<'a> {
             path: self.source.path().to_owned(),
             module: self.name.to_owned(),
             kind,
-            names: to.title(),
-            instead: match (to, self.kind) {
-                (Names::Kohya, _) => "resize it to a plain LoRA first",
-                // These do not become one.
-                (_, Kind::Other) if self.module.bias.is_some() || self.is_of_norm() => "keep kohya's names",
-                (Names::Diffusers, Kind::Loha | Kind::Lokr) => {
-                    "convert to PEFT's or kohya's names, or resize it to a plain LoRA first"
+            reason: to.not_held(match self.kind {
+                // These do not become a LoRA.
+                Kind::Other if to != Names::Kohya && (self.module.bias.is_some() || self.is_of_norm()) => {
+                    "keep kohya's names"
                 }
-                _ => "keep kohya's names, or resize it to a plain LoRA first",
-            },
+                kind => to.instead(matches!(kind, Kind::Loha | Kind::Lokr)),
+            }),
         }
     }
 

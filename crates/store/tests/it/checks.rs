@@ -1,0 +1,140 @@
+//! Measures of pictures, acknowledged findings and edits of captions, on both databases.
+
+use protocol::{
+    DatasetId, ItemId, OwnerId,
+    caption_edit::CaptionOperation,
+    dataset::{Showing, Split},
+    finding::{FindingCode, Measures},
+};
+use store::{
+    StoreError,
+    datasets::{self, AddedItem, CaptionChange, NewItem},
+};
+
+use crate::fixture::TestStore;
+
+/// A dataset with a picture for each caption.
+async fn filled(test: &TestStore, captions: &[&str]) -> anyhow::Result<(DatasetId, Vec<ItemId>)> {
+    let (id, owner) = (test.dataset().await?, test.owner());
+    let tx = test.store.begin().await?;
+    let mut items = Vec::new();
+    for (seed, caption) in (1_u8..).zip(captions) {
+        let picture = NewItem {
+            file_name: format!("{seed}.png"),
+            caption: (*caption).to_owned(),
+            split: Split::Train,
+            showing: Showing::default(),
+            width: 128,
+            height: 96,
+            size_bytes: 1234,
+            sha256: hex::encode([seed; 32]),
+            notes: Vec::new(),
+        };
+        let AddedItem::Added(item) = datasets::add_item(&tx, owner, id, picture).await? else {
+            anyhow::bail!("each picture is another one");
+        };
+        items.push(item.id);
+    }
+    tx.commit().await?;
+    Ok((id, items))
+}
+
+async fn captions(test: &TestStore, id: DatasetId) -> anyhow::Result<Vec<String>> {
+    let items = datasets::items(&test.store, test.owner(), id).await?;
+    Ok(items.into_iter().map(|item| item.caption).collect())
+}
+
+fn change(item: ItemId, before: &str, after: &str) -> CaptionChange {
+    CaptionChange {
+        item,
+        before: before.to_owned(),
+        after: after.to_owned(),
+    }
+}
+
+pub(crate) async fn keep_measures_to_the_last_bit(test: TestStore) -> anyhow::Result<()> {
+    let (id, items) = filled(&test, &["a", "b"]).await?;
+    let owner = test.owner();
+    assert!(datasets::measures(&test.store, owner, id).await?.is_empty());
+    let measures = Measures {
+        sharpness: Some(873),
+        darkest: 3,
+        brightest: 250,
+        frame: [0, 40, 0, 41],
+        signs: u64::MAX - 1,
+        strong: 0x8000_0000_0000_0001,
+    };
+    let tx = test.store.begin().await?;
+    datasets::set_measures(&tx, id, items[1], &measures).await?;
+    tx.commit().await?;
+    let kept = datasets::measures(&test.store, owner, id).await?;
+    assert_eq!(kept.into_iter().collect::<Vec<_>>(), [(items[1], measures)]);
+    let hidden = datasets::measures(&test.store, OwnerId::new(), id).await;
+    assert!(matches!(hidden, Err(StoreError::NotFound { .. })), "{hidden:?}");
+    Ok(())
+}
+
+pub(crate) async fn acknowledge_a_content_once(test: TestStore) -> anyhow::Result<()> {
+    let (id, _) = filled(&test, &["a"]).await?;
+    let owner = test.owner();
+    for _ in 0..2 {
+        let tx = test.store.begin().await?;
+        datasets::acknowledge(&tx, owner, id, FindingCode::Blurred, "abc").await?;
+        tx.commit().await?;
+    }
+    let kept = datasets::acknowledged(&test.store, owner, id).await?;
+    assert_eq!(kept.into_iter().collect::<Vec<_>>(), ["abc"]);
+    Ok(())
+}
+
+pub(crate) async fn edit_captions_that_nobody_changed_meanwhile(test: TestStore) -> anyhow::Result<()> {
+    let (id, items) = filled(&test, &["a", "b"]).await?;
+    let owner = test.owner();
+    let operation = CaptionOperation::AddFirst { text: "zora".into() };
+    let changes = [change(items[0], "a", "zora, a"), change(items[1], "b", "zora, b")];
+    let tx = test.store.begin().await?;
+    assert_eq!(datasets::set_captions(&tx, owner, id, &changes).await?, []);
+    let edit = datasets::keep_caption_edit(&tx, owner, id, &operation, &changes).await?;
+    tx.commit().await?;
+    assert_eq!(captions(&test, id).await?, ["zora, a", "zora, b"]);
+    assert_eq!(
+        (edit.n_changed, edit.description.as_str()),
+        (2, "Put `zora` first")
+    );
+
+    let (found, kept) = datasets::find_caption_edit(&test.store, owner, id, edit.id).await?;
+    assert_eq!((found.operation, found.undone_at), (operation, None));
+    assert_eq!(kept, changes);
+
+    // The second is somebody's later words.
+    let tx = test.store.begin().await?;
+    let later = [change(items[1], "zora, b", "mine")];
+    assert_eq!(datasets::set_captions(&tx, owner, id, &later).await?, []);
+    let back = [change(items[0], "zora, a", "a"), change(items[1], "zora, b", "b")];
+    assert_eq!(datasets::set_captions(&tx, owner, id, &back).await?, [items[1]]);
+    let undone = datasets::undo_caption_edit(&tx, owner, id, edit.id).await?;
+    assert!(undone.undone_at.is_some());
+    tx.commit().await?;
+    assert_eq!(captions(&test, id).await?, ["a", "mine"]);
+    Ok(())
+}
+
+pub(crate) async fn keep_the_newest_edits(test: TestStore) -> anyhow::Result<()> {
+    let (id, items) = filled(&test, &["a"]).await?;
+    let owner = test.owner();
+    for n in 0..52 {
+        let operation = CaptionOperation::AddLast { text: n.to_string() };
+        let tx = test.store.begin().await?;
+        datasets::keep_caption_edit(&tx, owner, id, &operation, &[change(items[0], "a", "b")]).await?;
+        tx.commit().await?;
+    }
+    let kept = datasets::list_caption_edits(&test.store, owner, id).await?;
+    assert_eq!(kept.len(), 50);
+    assert_eq!(kept[0].description, "Put `51` last");
+    assert_eq!(kept[49].description, "Put `2` last");
+
+    let tx = test.store.begin().await?;
+    datasets::delete(&tx, owner, id).await?;
+    tx.commit().await?;
+    Ok(())
+}
