@@ -35,7 +35,13 @@ pub(super) fn fit_events(events: &mut [AgentEvent]) -> ServiceResult<()> {
     }
     for (index, event) in events.iter_mut().enumerate() {
         match &mut event.report {
-            Report::Stage { name, .. } => shorten(name, MAX_STAGE_BYTES),
+            Report::Stage { name, done, total } => {
+                shorten(name, MAX_STAGE_BYTES);
+                // 0 stands for an unknown total.
+                if *total > 0 {
+                    *done = (*done).min(*total);
+                }
+            }
             Report::Log { message, .. } => shorten(message, MAX_LOG_BYTES),
             Report::Step(metrics) => fit_times(metrics),
             Report::Validated { verdict } => {

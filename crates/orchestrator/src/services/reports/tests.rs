@@ -55,6 +55,21 @@ fn verdict(n_checks: usize) -> Verdict {
 }
 
 #[test]
+fn no_more_of_a_stage_is_done_than_there_is() {
+    let stage = |done, total| {
+        let name = "caching".to_owned();
+        event(Report::Stage { name, done, total })
+    };
+    let mut events = [stage(u32::MAX, 10), stage(3, 10), stage(3, 0)];
+    fit_events(&mut events).unwrap();
+    let done = events.map(|event| match event.report {
+        Report::Stage { done, .. } => done,
+        other => panic!("not a stage: {other:?}"),
+    });
+    assert_eq!(done, [10, 3, 3]);
+}
+
+#[test]
 fn steps_are_steps_of_the_job() {
     let beyond = [
         event(Report::Step(step(10))),
