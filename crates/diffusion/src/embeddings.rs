@@ -60,7 +60,7 @@ impl Embeddings {
         })
     }
 
-    /// Whether there is none.
+    /// Whether it has no words.
     pub fn is_empty(&self) -> bool {
         self.words.is_empty()
     }

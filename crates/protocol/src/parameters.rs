@@ -184,7 +184,7 @@ pub fn bucket_sides(resolution: u32, step: u32) -> (u32, u32) {
     (min, max)
 }
 
-/// What is wrong with a limit of buckets' sides; 0 is none.
+/// What is wrong with a limit on the sides of buckets; a limit of 0 means that there is no limit.
 fn wrong_bucket_side(p: &Parameters, side: u32, is_beyond: bool, than: &str) -> Option<String> {
     let step = p.bucket_step;
     if side == 0 {

@@ -134,25 +134,6 @@ pub async fn open_of(db: &impl Read, drawing: DrawingSessionId) -> Result<Vec<Ge
     rows.into_iter().map(to_state).collect()
 }
 
-/// Fails a generation that has not ended, whether or not somebody draws it.
-pub async fn fail_open(tx: &Tx, id: GenerationId, error: &str) -> Result<()> {
-    let open = [GenerationPhase::Queued, GenerationPhase::Running].map(|phase| word(&phase));
-    generation::Entity::update_many()
-        .col_expr(
-            generation::Column::Phase,
-            Expr::value(word(&GenerationPhase::Failed)),
-        )
-        .col_expr(generation::Column::Error, Expr::value(clean(error)))
-        .col_expr(generation::Column::EndedAt, Expr::value(now()))
-        .filter(generation::Column::Id.eq(id.0))
-        .filter(generation::Column::Phase.is_in(open))
-        .exec(tx.connection())
-        .await
-        .doing("fail a generation")?;
-    tx.touch_generation(id);
-    Ok(())
-}
-
 /// Generations of this drawing session; without one, those of the server's own machine.
 pub(crate) fn of_drawing(drawing: Option<DrawingSessionId>) -> Condition {
     Condition::all().add(match drawing {
@@ -257,7 +238,7 @@ pub async fn end_attempt(tx: &Tx, id: GenerationId, end: GenerationEnd) -> Resul
     Ok(())
 }
 
-/// Ends a generation that has not ended, for a reason that is not its agent's.
+/// Fails a generation that has not ended, for a reason that is not its agent's; one that has ended stays as it is.
 pub async fn abandon(tx: &Tx, id: GenerationId, reason: &str) -> Result<()> {
     let open = [GenerationPhase::Queued, GenerationPhase::Running];
     generation::Entity::update_many()

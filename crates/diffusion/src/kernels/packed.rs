@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::PARALLEL_FLOPS;
 
 /// Columns of a panel.
-const PANEL: usize = 32;
+pub(super) const PANEL: usize = 32;
 
 /// Rows whose values stay in the cache while one panel after the other passes by.
 const BLOCK: usize = 96;
@@ -215,9 +215,9 @@ impl<F: Fn(usize) -> usize + Copy> Multiply<'_, F> {
     }
 }
 
-/// The bias of a panel's columns; zeros where there is none.
+/// The bias of a panel's columns, filled up with zeros; without a bias, zeros.
 #[inline(always)]
-fn padded(bias: Option<&[f32]>, first: usize) -> [f32; PANEL] {
+pub(super) fn padded(bias: Option<&[f32]>, first: usize) -> [f32; PANEL] {
     let mut padded = [0.0; PANEL];
     if let Some(bias) = bias {
         let bias = &bias[first..bias.len().min(first + PANEL)];

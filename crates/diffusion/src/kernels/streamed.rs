@@ -13,13 +13,11 @@ use rayon::prelude::*;
 use super::{
     PARALLEL_FLOPS, elementwise,
     gemm::{self, Mat, Size, Threads},
+    packed::{PANEL, padded},
     simd::{Kernel, dispatch},
     with_scratch,
 };
 use crate::operation::Number;
-
-/// Columns of a panel.
-const PANEL: usize = 32;
 
 /// Rows of a panel that are widened at once: 32 KiB of it.
 const DEPTH: usize = 256;
@@ -421,17 +419,6 @@ impl<F: Fn(usize) -> usize + Copy> Multiply<'_, F> {
             }
         }
     }
-}
-
-/// The bias of a panel's columns; zeros where there is none.
-#[inline(always)]
-fn padded(bias: Option<&[f32]>, first: usize) -> [f32; PANEL] {
-    let mut padded = [0.0; PANEL];
-    if let Some(bias) = bias {
-        let bias = &bias[first..bias.len().min(first + PANEL)];
-        padded[..bias.len()].copy_from_slice(bias);
-    }
-    padded
 }
 
 struct Tile<'a, F> {

@@ -19,9 +19,9 @@ use super::{
     name, sidecars,
 };
 
-/// Held by whoever writes into the folder.
+/// The server that writes into the folder holds the lock on this file.
 const LOCK: &str = ".morpheus-loras.lock";
-/// Copies may be read by whoever may read the folder.
+/// Mode of the copies: every account that can read the folder can read them.
 const READABLE: u32 = 0o666;
 
 /// See the module's text.

@@ -321,7 +321,7 @@ pub(crate) async fn end_rented_attempt(
 async fn fail_pictures(tx: &Tx, id: DrawingSessionId, reason: &str) -> ServiceResult<()> {
     for generation in generations::open_of(tx, id).await? {
         let error = format!("the drawing session has ended: {reason}");
-        generations::fail_open(tx, generation.id, &error).await?;
+        generations::abandon(tx, generation.id, &error).await?;
     }
     Ok(())
 }
@@ -334,8 +334,8 @@ pub(crate) fn silent_for(rental: &Rental, attempt: AttemptId, used: Use) -> Dura
     rental.watches.unchanged_at(at, attempt.0, Aspect::Use, mark)
 }
 
-/// Whether a session ends since it has not been used for so long. A picture that is being drawn is a use; one that only
-/// waits is none, since it may be handed to nobody.
+/// Whether a session ends because it was not used for this long. A picture that is being drawn is a use. One that waits is
+/// not: while the server's disk is nearly full, no picture is handed out, however long that takes.
 pub(crate) fn is_silent(state: &DrawingState, used: Use, silent_for: Duration) -> bool {
     let is_unused = used.n_running == 0 && silent_for >= longest_silence(state.idle_minutes);
     state.phase == DrawingPhase::Ready && is_unused

@@ -274,7 +274,7 @@ async fn a_caption_of_several_lines_can_be_expected() {
     // As from a file, white space at the ends of lines is not kept.
     let lines = "zora\nsmiling\nat noon";
     assert_eq!(item.caption, lines);
-    // Whoever typed the other one may still expect it.
+    // The page that sent the caption may still expect it as it was typed.
     let typed = json!({ "caption": lines, "expected_caption": "zora\n\tsmiling\r\nat noon" });
     let _: Item = take(StatusCode::OK, patch(typed)).await;
     let change = |expected: &str| json!({ "caption": "zora,\nat night", "expected_caption": expected });

@@ -1,4 +1,4 @@
-//! Textual inversions in the files of LoRAs and by themselves.
+//! Text embeddings (textual inversions) in LoRA files and in files of their own.
 
 use candle_core::Tensor;
 use prompt::{OwnWord, Prompt, Reading, tokenizer::FIRST_OWN};

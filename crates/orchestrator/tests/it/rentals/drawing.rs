@@ -53,6 +53,11 @@ impl Office {
         orchestrator.create_drawing_session(owner, request).await
     }
 
+    /// A session that was just asked for.
+    async fn asked_for(&self, limit: i64) -> DrawingSessionId {
+        self.rent_for_pictures(self.drawing(limit)).await.unwrap().id
+    }
+
     async fn session(&self, id: DrawingSessionId) -> DrawingSession {
         store::drawing::get(self.bench.store(), self.bench.owner(), id)
             .await
@@ -315,20 +320,12 @@ async fn an_agent_that_stays_for_ever_is_ended_by_the_server(start: Start) {
 async fn an_owner_ends_a_session_in_every_phase(start: Start) {
     let office = Office::new(start).await;
     // Before anything is ordered.
-    let first = office
-        .rent_for_pictures(office.drawing(5 * USD))
-        .await
-        .unwrap()
-        .id;
+    let first = office.asked_for(5 * USD).await;
     assert_eq!(office.end_session(first).await.phase, DrawingPhase::Ended);
     office.pass().await;
     assert_eq!(office.instances().await, []);
     // While its machine starts.
-    let second = office
-        .rent_for_pictures(office.drawing(5 * USD))
-        .await
-        .unwrap()
-        .id;
+    let second = office.asked_for(5 * USD).await;
     office.pass().await;
     assert_eq!(office.end_session(second).await.phase, DrawingPhase::Ending);
     office.pass().await;
@@ -432,11 +429,7 @@ async fn a_picture_that_was_handed_out_and_lost_is_handed_out_again(start: Start
 
 async fn an_agent_that_draws_no_pictures_is_refused_at_once(start: Start) {
     let office = Office::new(start).await;
-    let id = office
-        .rent_for_pictures(office.drawing(5 * USD))
-        .await
-        .unwrap()
-        .id;
+    let id = office.asked_for(5 * USD).await;
     office.pass().await;
     office.minutes(1).await;
     let agent = office.agent(&office.machine().await.name).await;

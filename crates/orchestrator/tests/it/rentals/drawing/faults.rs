@@ -36,11 +36,7 @@ async fn a_lost_order_ends_the_session(start: Start) {
         route: Route::Create,
         reply: Reply::Reset,
     }));
-    let id = office
-        .rent_for_pictures(office.drawing(5 * USD))
-        .await
-        .unwrap()
-        .id;
+    let id = office.asked_for(5 * USD).await;
     office.pass().await;
     assert_eq!(office.machine().await.phase, InstancePhase::Unknown);
     assert_eq!(office.session(id).await.phase, DrawingPhase::Starting);
@@ -80,11 +76,7 @@ async fn a_machine_that_shows_up_after_its_session_is_ended(start: Start) {
     office.sim.fault(Fault::once(What::CreateLost {
         reply: Reply::Status500,
     }));
-    let id = office
-        .rent_for_pictures(office.drawing(5 * USD))
-        .await
-        .unwrap()
-        .id;
+    let id = office.asked_for(5 * USD).await;
     office.pass().await;
     let hidden = What::Omit {
         reads: Reads::Both,
@@ -103,11 +95,7 @@ async fn a_machine_that_shows_up_after_its_session_is_ended(start: Start) {
 async fn a_session_that_finds_no_machine_says_why(start: Start) {
     let office = Office::new(start).await;
     office.sim.fault(Fault::always(What::NoCapacity { gpu: None }));
-    let id = office
-        .rent_for_pictures(office.drawing(5 * USD))
-        .await
-        .unwrap()
-        .id;
+    let id = office.asked_for(5 * USD).await;
     office.pass().await;
     office.pass().await;
     let session = office.session(id).await;
@@ -119,11 +107,7 @@ async fn a_session_that_finds_no_machine_says_why(start: Start) {
 
 async fn a_session_whose_machine_may_not_be_ordered_ends_after_a_while(start: Start) {
     let office = Office::new(start).await;
-    let id = office
-        .rent_for_pictures(office.drawing(5 * USD))
-        .await
-        .unwrap()
-        .id;
+    let id = office.asked_for(5 * USD).await;
     let asked = office.ask(id).await.unwrap();
     let (store, provider) = (office.bench.store(), office.kind().name());
     let halt = async |reason| store::settings::halt(store, provider, reason).await.unwrap();
@@ -150,11 +134,7 @@ async fn a_session_whose_machine_may_not_be_ordered_ends_after_a_while(start: St
 
 async fn a_session_of_a_restored_backup_is_not_rented_for(start: Start) {
     let office = Office::new(start).await;
-    let id = office
-        .rent_for_pictures(office.drawing(5 * USD))
-        .await
-        .unwrap()
-        .id;
+    let id = office.asked_for(5 * USD).await;
     assert_eq!(
         office.bench.orchestrator.end_restored_attempts().await.unwrap(),
         0
@@ -259,11 +239,7 @@ async fn a_price_that_rises_ends_a_session_earlier(start: Start) {
 async fn a_server_that_dies_anywhere_leaves_nothing_running(start: Start) {
     for crash in Crashing::ALL {
         let mut office = Office::crashing(start).await;
-        let id = office
-            .rent_for_pictures(office.drawing(5 * USD))
-            .await
-            .unwrap()
-            .id;
+        let id = office.asked_for(5 * USD).await;
         office.restart(Some(crash));
         let mut n_crashes = 0;
         for n in 0..40 {
