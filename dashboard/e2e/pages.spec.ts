@@ -48,7 +48,7 @@ const PLACES: Place[] = [
     - button "Ended"
   - table:
     - rowgroup:
-      - row "Name Phase Progress Loss Time Created"
+      - row "Compare Name Phase Progress Loss Time Created"
     - rowgroup:
       - row /Zora/:
         - cell /Zora/:
@@ -79,6 +79,7 @@ const PLACES: Place[] = [
     - tab "Log"
     - tab "Configuration"
   - tabpanel "Overview":
+    - region "Newest samples"
     - region "Loss":
       - heading "Loss" [level=2]
       - group:
@@ -86,7 +87,8 @@ const PLACES: Place[] = [
       - group "Loss axis"
       - group "Show loss as"
       - img /Training loss .* at step 12/
-    - region "Newest samples"
+    - region "Checkpoints":
+      - list "Stored checkpoints"
 `,
   },
   {
@@ -196,10 +198,18 @@ const PLACES: Place[] = [
   - link "Train on this"
   - region "Add pictures":
     - button "Choose files"
+  - navigation "Filters":
+    - list "Pictures by what they have in common":
+      - listitem:
+        - button /^All/ [pressed]
+    - list "Tags by frequency"
   - searchbox "Search captions"
-  - list:
+  - combobox "Sort"
+  - list "Pictures":
     - listitem:
       - img
+      - button "Show 000.png large"
+      - checkbox "Select 000.png"
       - textbox "Caption of 000.png"
       - group "Use of 000.png":
         - button "Train" [pressed]
@@ -239,9 +249,8 @@ const PLACES: Place[] = [
     - button "Download as…"
   - region "Verdict":
     - heading "Verdict" [level=2]
-    - list:
-      - listitem:
-        - img "Passed"
+    - group: File is healthy (5 checks)
+    - list "Result"
   - region "Change by module"
   - region "File metadata"
 `,
@@ -350,8 +359,7 @@ const PLACES: Place[] = [
     path: () => "/jobs/01900000-0000-7000-8000-000000000000",
     aria: `
 - alert:
-  - heading [level=1]
-  - paragraph
+  - heading "There is no job 01900000-0000-7000-8000-000000000000." [level=1]
   - button "Try again"
   - link "Go to jobs"
 `,

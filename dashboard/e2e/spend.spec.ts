@@ -1,6 +1,6 @@
 // Rented machines, as a person pays for them: a limit, a machine, its cost live, and what to do when money runs out.
 import type { Page } from "@playwright/test";
-import type { Budget, CreateJob, Job, JobEvent, RentedInstance } from "../src/api/types";
+import type { CreateJob, Job, JobEvent, RentedInstance, Spend } from "../src/api/types";
 import { formatUsd, typedUsd } from "../src/lib/money";
 import { checkLooks } from "./checks";
 import { expect, type Renting, test } from "./fixtures";
@@ -213,8 +213,8 @@ for (const { scope, named, refusedFor } of BUDGETS) {
     renting,
   }) => {
     const { get } = apiOf(page.request, renting);
-    const { budgets: known }: { budgets: Budget[] } = await get("/spend");
-    const key = { project: "zine", user: "", month: new Date().toISOString().slice(0, 7) }[scope];
+    const { budgets: known, month }: Spend = await get("/spend");
+    const key = { project: "zine", user: "", month }[scope];
     const used = known.find((one) => one.scope === scope && one.key === key)?.spent_micro_usd ?? 0;
     const budgets = page.getByRole("region", { name: "Budgets" });
     const change = budgets.getByRole("button", {
@@ -320,7 +320,7 @@ test("a lost machine is not replaced while its project has no money left", async
   await simulator.end(ours?.id ?? "");
   const progress = page.getByRole("region", { name: "Progress", exact: true });
   await expect(progress).toContainText(
-    /Waits for money: \$0\.00 of the \$0\.01 of the project `zine` is free, and a machine needs \$0\.\d+ to start with\./,
+    /Waits for money: \$0\.00 of the \$0\.01 of the project zine is free, and a machine needs \$0\.\d+ to start with\./,
     { timeout: 60_000 },
   );
   await expect(progress).toContainText("Queued");

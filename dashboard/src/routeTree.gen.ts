@@ -20,6 +20,7 @@ import { Route as AppDatasetsIndexRouteImport } from "./routes/_app.datasets.ind
 import { Route as AppDatasetsDatasetIdRouteImport } from "./routes/_app.datasets.$datasetId";
 import { Route as AppJobsIndexRouteImport } from "./routes/_app.jobs.index";
 import { Route as AppJobsJobIdRouteImport } from "./routes/_app.jobs.$jobId";
+import { Route as AppJobsCompareRouteImport } from "./routes/_app.jobs.compare";
 import { Route as AppJobsNewRouteImport } from "./routes/_app.jobs.new";
 import { Route as AppModelsIndexRouteImport } from "./routes/_app.models.index";
 import { Route as AppModelsModelIdRouteImport } from "./routes/_app.models.$modelId";
@@ -78,6 +79,11 @@ const AppJobsJobIdRoute = AppJobsJobIdRouteImport.update({
   path: "/jobs/$jobId",
   getParentRoute: () => AppRoute,
 } as any);
+const AppJobsCompareRoute = AppJobsCompareRouteImport.update({
+  id: "/jobs/compare",
+  path: "/jobs/compare",
+  getParentRoute: () => AppRoute,
+} as any);
 const AppJobsNewRoute = AppJobsNewRouteImport.update({
   id: "/jobs/new",
   path: "/jobs/new",
@@ -103,6 +109,7 @@ export interface FileRoutesByFullPath {
   "/spend": typeof AppSpendRoute;
   "/datasets/$datasetId": typeof AppDatasetsDatasetIdRoute;
   "/jobs/$jobId": typeof AppJobsJobIdRoute;
+  "/jobs/compare": typeof AppJobsCompareRoute;
   "/jobs/new": typeof AppJobsNewRoute;
   "/models/$modelId": typeof AppModelsModelIdRoute;
   "/datasets/": typeof AppDatasetsIndexRoute;
@@ -118,6 +125,7 @@ export interface FileRoutesByTo {
   "/spend": typeof AppSpendRoute;
   "/datasets/$datasetId": typeof AppDatasetsDatasetIdRoute;
   "/jobs/$jobId": typeof AppJobsJobIdRoute;
+  "/jobs/compare": typeof AppJobsCompareRoute;
   "/jobs/new": typeof AppJobsNewRoute;
   "/models/$modelId": typeof AppModelsModelIdRoute;
   "/datasets": typeof AppDatasetsIndexRoute;
@@ -135,6 +143,7 @@ export interface FileRoutesById {
   "/_app/spend": typeof AppSpendRoute;
   "/_app/datasets/$datasetId": typeof AppDatasetsDatasetIdRoute;
   "/_app/jobs/$jobId": typeof AppJobsJobIdRoute;
+  "/_app/jobs/compare": typeof AppJobsCompareRoute;
   "/_app/jobs/new": typeof AppJobsNewRoute;
   "/_app/models/$modelId": typeof AppModelsModelIdRoute;
   "/_app/datasets/": typeof AppDatasetsIndexRoute;
@@ -152,6 +161,7 @@ export interface FileRouteTypes {
     | "/spend"
     | "/datasets/$datasetId"
     | "/jobs/$jobId"
+    | "/jobs/compare"
     | "/jobs/new"
     | "/models/$modelId"
     | "/datasets/"
@@ -167,6 +177,7 @@ export interface FileRouteTypes {
     | "/spend"
     | "/datasets/$datasetId"
     | "/jobs/$jobId"
+    | "/jobs/compare"
     | "/jobs/new"
     | "/models/$modelId"
     | "/datasets"
@@ -183,6 +194,7 @@ export interface FileRouteTypes {
     | "/_app/spend"
     | "/_app/datasets/$datasetId"
     | "/_app/jobs/$jobId"
+    | "/_app/jobs/compare"
     | "/_app/jobs/new"
     | "/_app/models/$modelId"
     | "/_app/datasets/"
@@ -275,6 +287,13 @@ declare module "@tanstack/react-router" {
       preLoaderRoute: typeof AppJobsJobIdRouteImport;
       parentRoute: typeof AppRoute;
     };
+    "/_app/jobs/compare": {
+      id: "/_app/jobs/compare";
+      path: "/jobs/compare";
+      fullPath: "/jobs/compare";
+      preLoaderRoute: typeof AppJobsCompareRouteImport;
+      parentRoute: typeof AppRoute;
+    };
     "/_app/jobs/new": {
       id: "/_app/jobs/new";
       path: "/jobs/new";
@@ -306,6 +325,7 @@ interface AppRouteChildren {
   AppSpendRoute: typeof AppSpendRoute;
   AppDatasetsDatasetIdRoute: typeof AppDatasetsDatasetIdRoute;
   AppJobsJobIdRoute: typeof AppJobsJobIdRoute;
+  AppJobsCompareRoute: typeof AppJobsCompareRoute;
   AppJobsNewRoute: typeof AppJobsNewRoute;
   AppModelsModelIdRoute: typeof AppModelsModelIdRoute;
   AppDatasetsIndexRoute: typeof AppDatasetsIndexRoute;
@@ -320,6 +340,7 @@ const AppRouteChildren: AppRouteChildren = {
   AppSpendRoute: AppSpendRoute,
   AppDatasetsDatasetIdRoute: AppDatasetsDatasetIdRoute,
   AppJobsJobIdRoute: AppJobsJobIdRoute,
+  AppJobsCompareRoute: AppJobsCompareRoute,
   AppJobsNewRoute: AppJobsNewRoute,
   AppModelsModelIdRoute: AppModelsModelIdRoute,
   AppDatasetsIndexRoute: AppDatasetsIndexRoute,

@@ -1,7 +1,7 @@
 // Values that tests start from. Only tests import this.
 import { vi } from "vitest";
 import { fields } from "./api/fields";
-import type { Job, RegisteredBase } from "./api/types";
+import type { Item, Job, RegisteredBase } from "./api/types";
 
 /** Hyperparameters at their defaults. */
 const PARAMETERS = Object.fromEntries(
@@ -65,4 +65,24 @@ export function withoutStorage(): void {
     setItem: refuse,
     removeItem: refuse,
   });
+}
+
+export function anItem(change: Partial<Item> = {}): Item {
+  return {
+    id: "i",
+    file_name: "001.png",
+    caption: "zora, smiling",
+    split: "train",
+    group: "",
+    repeats: 1,
+    regularization: false,
+    has_mask: false,
+    width: 128,
+    height: 96,
+    size_bytes: 9000,
+    sha256: "00",
+    url: "/001.png",
+    notes: [],
+    ...change,
+  };
 }

@@ -172,7 +172,7 @@ async fn end_ordered(orders: &mut mpsc::UnboundedReceiver<Directive>) {
     loop {
         match orders.recv().await {
             Some(Directive::Stop | Directive::Cancel) => return,
-            Some(Directive::Checkpoint | Directive::Sample) => {}
+            Some(Directive::Checkpoint | Directive::Sample | Directive::Finish) => {}
             None => std::future::pending().await,
         }
     }

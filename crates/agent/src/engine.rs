@@ -142,10 +142,18 @@ pub fn native(job: &Job, tell: Tell<'_>, next_order: Next<'_>) -> Result<Ended, 
             message,
         }));
     }
+    let fitting = job
+        .room
+        .check_training(&base, &job.recipe, job.manifest.items.len())?;
+    for message in fitting.said {
+        tell(TrainEvent::Report(Report::Log {
+            level: LogLevel::Info,
+            message,
+        }));
+    }
     let mut events = tell;
-    let trained = job.train_job(&base, job.resume_from.as_deref(), |job| {
-        train_on_cpu(job, &mut events, next_order)
-    });
+    let how = (job.resume_from.as_deref(), fitting.way.recomputes);
+    let trained = job.train_job(&base, how, |job| train_on_cpu(job, &mut events, next_order));
     trained.map_err(|err| match err {
         TrainError::Checkpoint(ref of) if of.is_of_this_file() => EngineError::Checkpoint(chain(&err)),
         TrainError::Restore { .. } => EngineError::Checkpoint(chain(&err)),

@@ -17,6 +17,7 @@ use std::{
 use diffusion::{
     base::{BaseInfo, BaseModel, BaseOptions, Layers, Outline},
     lora::{self, Lora, LoraError, Weighted},
+    need::Drawn,
     pipeline::{self, PictureRequest, PictureSize, Step},
     preview::Colors,
     schedulers,
@@ -45,6 +46,7 @@ use crate::{
     lease::Reporter,
     link::Pulse,
     measured::Measurements,
+    memory::Room,
     work_dir::WorkDir,
 };
 
@@ -221,6 +223,7 @@ impl Renderer {
             base: located.base.clone(),
             options: located.options.clone(),
             measurements: measurements.said(work.base_known.measured.clone()),
+            room: attempt.work_dir.room(),
         };
         let reporter = attempt.reporter();
         let hold = self.turn(|name| stage(reporter, name)).await;
@@ -306,6 +309,8 @@ struct Wanted {
     base: Base,
     options: BaseOptions,
     measurements: Measurements,
+    /// Whether pictures have to fit into the memory that is free.
+    room: Room,
 }
 
 /// A LoRA file on this machine and its weight.
@@ -374,6 +379,9 @@ impl Loaded {
         let is_cancelled = || is_dropped.load(Ordering::Relaxed);
         let (pictures, program) = match &model {
             Model::Native(base) => {
+                let lengths = files.iter().map(|file| fs::metadata(&file.path));
+                let lora_bytes = lengths.flatten().map(|meta| meta.len()).sum();
+                wanted.room.check_picture(base, &drawn(&request, lora_bytes))?;
                 let adapters = lora::adapters(base, weighted).map_err(|err| chain(&err))?;
                 previews.color(&mut self.colors, || Colors::of_base(base));
                 let pictures = pipeline::show_on_cpu(base, &adapters, &request, &mut |step: &Step<'_>| {
@@ -481,6 +489,17 @@ fn go_on_unless(is_cancelled: bool) -> ControlFlow<()> {
         ControlFlow::Break(())
     } else {
         ControlFlow::Continue(())
+    }
+}
+
+/// What decides how much memory a picture takes.
+fn drawn(request: &PictureRequest, lora_bytes: u64) -> Drawn {
+    Drawn {
+        size: request.size,
+        n_pictures: 1,
+        n_steps: request.n_steps.get(),
+        is_guided: request.guidance > 1.0,
+        lora_bytes,
     }
 }
 

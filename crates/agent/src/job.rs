@@ -15,7 +15,7 @@ use protocol::{
 };
 use trainer::train::TrainJob;
 
-use crate::measured::Measurements;
+use crate::{measured::Measurements, memory::Room};
 
 /// Finds the file of a picture by its SHA-256.
 pub type Pictures = Box<dyn Fn(&str) -> PathBuf + Send>;
@@ -69,14 +69,17 @@ pub struct Job {
     pub resume_from: Option<PathBuf>,
     /// The output folder of the engine.
     pub folder: PathBuf,
+    /// Whether it has to fit into the memory that is free.
+    pub room: Room,
 }
 
 impl Job {
-    /// Calls `work` with the job as the trainer takes it, on the loaded base.
+    /// Calls `work` with the job as the trainer takes it, on the loaded base: going on from a checkpoint, and with
+    /// gradient checkpointing or without.
     pub(crate) fn train_job<T>(
         &self,
         base: &BaseModel,
-        resume_from: Option<&Path>,
+        (resume_from, recomputes): (Option<&Path>, bool),
         work: impl FnOnce(&TrainJob<'_>) -> T,
     ) -> T {
         let pictures = |item: &ManifestItem| fs::read((self.pictures)(&item.sha256));
@@ -88,6 +91,7 @@ impl Job {
             folder: &self.folder,
             start_from: self.start_from.as_deref(),
             resume_from,
+            recomputes,
         })
     }
 }

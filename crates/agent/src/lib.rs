@@ -23,6 +23,7 @@ mod lease;
 pub mod link;
 pub mod machine;
 mod measured;
+pub mod memory;
 mod run;
 pub mod tail;
 mod thread;

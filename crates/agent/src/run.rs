@@ -22,6 +22,7 @@ use crate::{
     gpu::Gpu,
     kohya::Kohya,
     link::Link,
+    memory::Room,
     train,
     work_dir::{LOOK_AGAIN, WorkDir, WorkDirError},
 };
@@ -43,6 +44,8 @@ pub struct Config {
     pub hub: HubOptions,
     /// Private ranges from which base models may be downloaded. The server and its bucket are always allowed.
     pub fetch_from: Ranges,
+    /// Whether native work has to fit into the memory that is free.
+    pub room: Room,
     /// It exits after this long without work.
     pub idle_exit: Duration,
     /// The description of this machine.
@@ -98,7 +101,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
         .linked(config.link.clone())
         .by(config.mailbox, |time| config.link.real(time));
     let web = fetch::Client::new(USER_AGENT, config.hub, config.fetch_from)?;
-    let work_dir = WorkDir::open(&config.work_dir, config.base_cache_bytes, web)?;
+    let work_dir = WorkDir::open(&config.work_dir, config.base_cache_bytes, web)?.within(config.room);
     let gpu = Gpu::of(&config.work_dir);
     let renderer = Renderer::new(config.diffusers, gpu.clone())?;
     let kohya = config.kohya.map(|kohya| Kohya { gpu, ..kohya });

@@ -3,7 +3,10 @@
 use std::{
     error::Error,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -65,6 +68,7 @@ pub(crate) async fn run(
         lease: &lease,
         shutdown,
         kohya,
+        is_finishing: AtomicBool::new(work.finish),
     };
     let ending = tokio::select! {
         ending = training.run(orders) => ending,
@@ -262,6 +266,8 @@ struct Training<'a> {
     lease: &'a Lease,
     shutdown: &'a CancellationToken,
     kohya: Option<&'a Kohya>,
+    /// The training ends early with a result; the engine is told when it starts.
+    is_finishing: AtomicBool,
 }
 
 impl Training<'_> {
@@ -298,6 +304,7 @@ impl Training<'_> {
                 start_from: start_from.clone(),
                 resume_from: checkpoint.is_some().then(|| path.clone()),
                 folder: folder.path().to_owned(),
+                room: self.work_dir.room(),
             };
             let problem = match self.drive(job, &mut orders, &mut uploads).await {
                 Ok(ended) => break ended,
@@ -467,6 +474,7 @@ impl Training<'_> {
             match orders.recv().await {
                 Some(Directive::Stop) => return Outcome::Stopped,
                 Some(Directive::Cancel) => return Outcome::Cancelled,
+                Some(Directive::Finish) => self.is_finishing.store(true, Ordering::Relaxed),
                 // There is nothing to do yet; the order is repeated.
                 Some(order @ (Directive::Checkpoint | Directive::Sample)) => self.lease.carried_out(order),
                 None => std::future::pending().await,
@@ -492,6 +500,9 @@ impl Training<'_> {
         uploads: &mut Uploads,
     ) -> Result<(Ended, StoppedBy), Failure> {
         let mut engine = engine::Engine::start(self.engine, job, self.kohya.cloned());
+        if self.is_finishing.load(Ordering::Relaxed) {
+            engine.tell(Directive::Finish);
+        }
         let mut stopped_by = None;
         loop {
             tokio::select! {
@@ -507,6 +518,10 @@ impl Training<'_> {
                     if order == Directive::Stop {
                         // A stopped job must not get another attempt.
                         stopped_by = Some(StoppedBy::Server);
+                    }
+                    if order == Directive::Finish {
+                        // Also if the engine begins again from another checkpoint.
+                        self.is_finishing.store(true, Ordering::Relaxed);
                     }
                     engine.tell(order);
                 }

@@ -13,7 +13,7 @@ use protocol::{
 };
 use rustix::fs::{FlockOperation, flock};
 
-use crate::{bases::Bases, measured::Measurements};
+use crate::{bases::Bases, measured::Measurements, memory::Room};
 
 const PICTURES: &str = "pictures";
 const LORAS: &str = "loras";
@@ -42,6 +42,7 @@ pub(crate) struct WorkDir {
     max_base_bytes: u64,
     web: fetch::Client,
     is_guarded: bool,
+    room: Room,
     /// Free bytes of its disk, and the size of that.
     measure: fn(&Path) -> Option<(u64, u64)>,
     /// And this often.
@@ -64,6 +65,7 @@ impl WorkDir {
             max_base_bytes,
             web,
             is_guarded: false,
+            room: Room::default(),
             measure: space,
             look_again: LOOK_AGAIN,
         };
@@ -83,6 +85,16 @@ impl WorkDir {
             measure,
             ..Self::open(path, 0, web.expect("a client")).expect("a folder")
         }
+    }
+
+    /// The same, for work that has to fit into memory, or need not.
+    pub(crate) fn within(self, room: Room) -> Self {
+        Self { room, ..self }
+    }
+
+    /// Whether work has to fit into memory.
+    pub(crate) fn room(&self) -> Room {
+        self.room
     }
 
     /// The same, with an eye on its disk. That of a server's own machine the server looks after.

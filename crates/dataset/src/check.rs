@@ -1,12 +1,6 @@
 //! Checks a folder or an archive: all problems that an upload or a training would report.
 
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    io,
-    os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::Path};
 
 use protocol::{
     dataset::Split,
@@ -18,7 +12,9 @@ use crate::{
     buckets::{Buckets, Size},
     caption,
     decoder::Decoder,
+    export::is_held_out,
     findings::{self, Purpose, Subject},
+    folder::{Folder, FolderError},
     ingest::{Batch, IngestError, IngestedItem},
     picture::NormalizedPicture,
     split,
@@ -65,14 +61,8 @@ pub struct BucketPreview {
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
     /// The path does not exist or cannot be read.
-    #[error("failed to read `{path}`")]
-    Read {
-        /// The file or folder.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        err: io::Error,
-    },
+    #[error(transparent)]
+    Read(FolderError),
     /// An uploaded file could not be read to its end.
     #[error("failed to check the dataset")]
     Ingest(#[source] IngestError<std::convert::Infallible>),
@@ -80,42 +70,27 @@ pub enum CheckError {
 
 /// Checks a folder of pictures and captions, or an archive of them.
 pub fn check(path: &Path, options: &CheckOptions) -> Result<CheckReport, CheckError> {
-    let mut files = Vec::new();
-    list(path, &mut files)?;
-    let folder = if path.is_dir() { Some(path) } else { path.parent() };
+    let mut folder = Folder::list(path).map_err(CheckError::Read)?;
     let mut batch = Batch::default().with_decoder(options.decoder.clone());
-    let mut refused = Vec::new();
-    for path in files {
-        let shown = folder
-            .and_then(|folder| path.strip_prefix(folder).ok())
-            .unwrap_or(&path);
-        let opened = open(&path).map_err(|err| CheckError::Read {
-            path: path.clone(),
-            err,
-        })?;
-        let Some(file) = opened else {
-            refused.push((
-                shown.to_string_lossy().into_owned(),
-                "is neither a file nor a folder, but a pipe, a socket or a device: remove it".to_owned(),
-            ));
-            continue;
-        };
-        let discard = |_: &NormalizedPicture| Ok(());
-        batch
-            .add(&shown.to_string_lossy(), file, discard)
-            .map_err(CheckError::Ingest)?;
+    for (name, path) in std::mem::take(&mut folder.files) {
+        if let Some(file) = folder.open(&name, &path).map_err(CheckError::Read)? {
+            let discard = |_: &NormalizedPicture| Ok(());
+            batch.add(&name, file, discard).map_err(CheckError::Ingest)?;
+        }
     }
     let ingested = batch.finish();
-    refused.extend(
-        ingested
-            .refused
-            .into_iter()
-            .map(|file| (file.file_name, file.reason)),
-    );
+    let refused = folder.refused.into_iter().chain(ingested.refused);
+    let refused = refused.map(|file| (file.file_name, file.reason));
     let subjects: Vec<Subject<'_>> = ingested
         .items
         .iter()
-        .map(|item| Subject::ingested(item, Split::Train))
+        .map(|item| {
+            let split = match is_held_out(&item.file_name) {
+                true => Split::HeldOut,
+                false => Split::Train,
+            };
+            Subject::ingested(item, split)
+        })
         .collect();
     let mut findings = findings::find(&subjects, &options.purpose);
     findings.extend(findings::refused(refused));
@@ -127,48 +102,22 @@ pub fn check(path: &Path, options: &CheckOptions) -> Result<CheckReport, CheckEr
             .iter()
             .filter(|subject| !caption::says_nothing(subject.caption))
             .count(),
-        n_held_out: split::default_held_out(
-            subjects
-                .iter()
-                .filter(|subject| !subject.showing.regularization)
-                .count(),
-        ),
+        n_held_out: n_held_out(&subjects),
         findings,
         buckets: buckets(&ingested.items, &options.purpose),
     })
 }
 
-/// Opens a file; `None` for anything else, which is not opened: a pipe would be waited for.
-fn open(path: &Path) -> io::Result<Option<File>> {
-    if !std::fs::metadata(path)?.is_file() {
-        return Ok(None);
-    }
-    // It may have been replaced since.
-    let no_wait = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let file = File::options().read(true).custom_flags(no_wait).open(path)?;
-    let is_file = file.metadata()?.is_file();
-    Ok(is_file.then_some(file))
-}
-
-/// All files below a path, in the order of their names; symbolic links are not followed.
-fn list(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), CheckError> {
-    let unreadable = |err| CheckError::Read {
-        path: path.to_owned(),
-        err,
-    };
-    if !std::fs::metadata(path).map_err(unreadable)?.is_dir() {
-        files.push(path.to_owned());
-        return Ok(());
-    }
-    let mut entries = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        if !entry.file_type().map_err(unreadable)?.is_symlink() {
-            entries.push(entry.path());
+/// How many a version would hold out: those that are marked, or else some of all.
+fn n_held_out(subjects: &[Subject<'_>]) -> usize {
+    let marked = subjects.iter().filter(|subject| subject.split == Split::HeldOut);
+    match marked.count() {
+        0 => {
+            let shown = subjects.iter().filter(|subject| !subject.showing.regularization);
+            split::default_held_out(shown.count())
         }
+        n_marked => n_marked,
     }
-    entries.sort();
-    entries.iter().try_for_each(|entry| list(entry, files))
 }
 
 fn buckets(items: &[IngestedItem], purpose: &Purpose) -> Vec<BucketPreview> {

@@ -107,7 +107,7 @@ impl Decoder {
                 picture::write_png(&pixels, &mut png).expect("memory takes all of it");
                 let size = (pixels.width(), pixels.height());
                 let picture = NormalizedPicture::new(png, size, notes);
-                Ok(picture.with_measures(Some(picture::measure(&pixels))))
+                Ok(picture.with_views(Some(picture::measure(&pixels)), Some(picture::thumbnail(&pixels))))
             }
         }
     }

@@ -21,6 +21,7 @@ use crate::{
 };
 
 mod captions;
+mod near;
 mod pictures;
 mod tags;
 mod words;

@@ -35,17 +35,19 @@ use protocol::{dataset::RefusedFile, finding::Measures, limits};
 use crate::{
     caption::{self, Caption},
     decoder::{DecodeError, Decoder},
-    picture::{self, NormalizedPicture},
+    picture::{self, NormalizedPicture, OwnWords},
     sniff::{self, Kind},
 };
 
 mod archive;
+mod encoding;
 mod lists;
 mod masks;
 mod matching;
 mod name;
 
 pub use archive::{ArchiveError, Limits, open_archive};
+pub use encoding::readable;
 pub use masks::{JoinedFile, Mask, NewMask, note_mask};
 use masks::{
     MaskPlace::{Beside, Within},
@@ -80,6 +82,8 @@ pub struct Batch {
     /// Hashes of pictures that the dataset has, by the names that they have in this upload.
     again_by_stem: HashMap<Stem, String>,
     n_caption_bytes: usize,
+    /// What pictures say about themselves, which takes no room from captions.
+    n_own_bytes: usize,
     /// Files so far, those of archives among them.
     n_files: usize,
     refused: Vec<RefusedFile>,
@@ -200,6 +204,9 @@ pub enum IngestError<E> {
 /// How a note begins at a picture that another of the dataset is called like.
 const NAMESAKE: &str = "the dataset has another picture named";
 
+/// How a note begins at a picture that is captioned by its own file.
+const OWN_WORDS: &str = "caption taken from the picture itself";
+
 /// Where a file lies and what it is called, without its extension; upper and lower case are the same.
 type Stem = (String, String);
 
@@ -208,6 +215,12 @@ struct Pending {
     item: IngestedItem,
     shown_name: String,
     stem: Stem,
+    /// What its file says about it, for want of a caption.
+    own_words: Option<Caption>,
+    /// The document that it was taken from: `a Krita document`.
+    document: Option<&'static str>,
+    /// The picture of its name that was taken in its place.
+    replaced_by: Option<String>,
 }
 
 #[derive(Debug)]
@@ -223,6 +236,8 @@ struct File<'a> {
     /// Its name there.
     name: String,
     bytes: Vec<u8>,
+    /// The document that the bytes were taken from.
+    document: Option<&'static str>,
 }
 
 impl Batch {
@@ -281,6 +296,9 @@ impl Batch {
             .read_to_end(&mut head)
             .map_err(unreadable)?;
         file.seek(SeekFrom::Start(0)).map_err(unreadable)?;
+        if let Some(what) = sniff::packed_document(&head) {
+            return self.add_document(name, what, file, &mut store);
+        }
         if sniff::sniff(&head) == Kind::Zip {
             return self.add_archive(&name, file, &mut store);
         }
@@ -301,6 +319,7 @@ impl Batch {
                 archive: None,
                 name,
                 bytes,
+                document: None,
             },
             &mut store,
         )
@@ -313,7 +332,12 @@ impl Batch {
 
     fn add_file<E>(
         &mut self,
-        File { archive, name, bytes }: File<'_>,
+        File {
+            archive,
+            name,
+            bytes,
+            document,
+        }: File<'_>,
         store: &mut impl FnMut(&NormalizedPicture) -> Result<(), E>,
     ) -> Result<(), IngestError<E>> {
         let shown_name = archive.map_or_else(|| name.clone(), |archive| format!("{archive}/{name}"));
@@ -332,29 +356,30 @@ impl Batch {
         {
             return self.add_mask(shown_name, (stem.0, picture), &bytes, Beside, store);
         }
-        if matches!(kind, Kind::Picture(_))
-            && let Some(&other) = self.by_stem.get(&stem)
+        let namesake = match kind {
+            Kind::Picture(_) => self.by_stem.get(&stem).copied(),
+            _ => None,
+        };
+        // Who paints exports a picture beside the document, and means that one.
+        let giving_way =
+            namesake.filter(|&other| document.is_none() && self.pictures[other].document.is_some());
+        if giving_way.is_none()
+            && let Some(reason) = self.same_name(&name, &stem, document, namesake)
         {
-            let other = &self.pictures[other];
-            let what = match other.item.file_name.to_lowercase() == name.to_lowercase() {
-                true => "upper and lower case",
-                false => "the extension",
-            };
-            let reason = format!(
-                "has the same name as `{}` apart from {what}, so a caption could belong to either: rename one",
-                other.shown_name
-            );
             self.refuse(shown_name, reason);
             return Ok(());
         }
         let Some(picture) = self.decoded::<E>(&shown_name, &bytes)? else {
             return Ok(());
         };
+        let own_words = own_caption(&bytes);
         // A file of ours that comes back has its mask with it.
         let own_mask = picture::mask_in(&bytes).map(<[u8]>::to_vec);
         drop(bytes);
-        if let Some(other) = self.by_pixels.get(&picture.sha256) {
-            let reason = same_pixels(&self.pictures[*other].shown_name);
+        if let Some(&other) = self.by_pixels.get(&picture.sha256)
+            && giving_way != Some(other)
+        {
+            let reason = same_pixels(&self.pictures[other].shown_name);
             self.refuse(shown_name, reason);
             return Ok(());
         }
@@ -366,6 +391,11 @@ impl Batch {
             && !self.masks.contains_key(&stem)
         {
             self.add_mask(shown_name.clone(), stem.clone(), &mask, Within, store)?;
+        }
+        if let Some(other) = giving_way {
+            self.by_stem.remove(&stem);
+            self.by_pixels.remove(&self.pictures[other].item.pixels_sha256);
+            self.pictures[other].replaced_by = Some(shown_name.clone());
         }
         if let Some(known) = self.known.iter().find(|known| known.sha256 == picture.sha256) {
             self.again.push(SamePicture {
@@ -386,6 +416,7 @@ impl Batch {
             sha256,
             mut notes,
             measures,
+            ..
         } = picture;
         if self.known_stems.contains(&stem.1) {
             notes.push(format!(
@@ -406,12 +437,51 @@ impl Batch {
             notes,
             measures,
         };
+        let own_words = own_words.filter(|caption| takes_room(&mut self.n_own_bytes, &caption.text));
         self.pictures.push(Pending {
             item,
             shown_name,
             stem,
+            own_words,
+            document,
+            replaced_by: None,
         });
         Ok(())
+    }
+
+    /// Why a picture is refused for the name of another one.
+    fn same_name(
+        &self,
+        name: &str,
+        stem: &Stem,
+        document: Option<&str>,
+        namesake: Option<usize>,
+    ) -> Option<String> {
+        let Some(other) = namesake.map(|index| &self.pictures[index]) else {
+            // The picture may be one that the dataset has.
+            let what = document?;
+            let known = self.again_by_stem.get(stem)?;
+            let same = self.again.iter().rfind(|same| same.sha256 == *known)?;
+            return Some(beside(what, &same.file_name));
+        };
+        if let Some(what) = document
+            && other.document.is_none()
+        {
+            return Some(beside(what, &other.shown_name));
+        }
+        let what = match other.item.file_name.to_lowercase() == name.to_lowercase() {
+            true => "upper and lower case",
+            false => "the extension",
+        };
+        Some(format!(
+            "has the same name as `{}` apart from {what}, so a caption could belong to either: rename one",
+            other.shown_name
+        ))
+    }
+
+    /// Whether all captions together have room for one more, which then is one of them.
+    fn has_room_for(&mut self, text: &str) -> bool {
+        takes_room(&mut self.n_caption_bytes, text)
     }
 
     /// Decodes a picture; one that is refused is noted.
@@ -442,7 +512,7 @@ impl Batch {
                     "is a second caption for the same picture: keep one".into(),
                 );
             }
-            Ok(caption) if self.n_caption_bytes + caption.text.len() > limits::MAX_CAPTIONS_BYTES => {
+            Ok(caption) if !self.has_room_for(&caption.text) => {
                 let reason = format!(
                     "exceeds the limit of {} MiB for all captions of one upload; send it in another upload",
                     limits::MAX_CAPTIONS_BYTES >> 20
@@ -450,7 +520,6 @@ impl Batch {
                 self.refuse(shown_name, reason);
             }
             Ok(caption) => {
-                self.n_caption_bytes += caption.text.len();
                 self.captions.insert(stem, PendingCaption { shown_name, caption });
             }
         }
@@ -485,6 +554,34 @@ fn by_stem(known: &[KnownPicture]) -> HashMap<String, Vec<&KnownPicture>> {
         named.entry(stem).or_default().push(picture);
     }
     named
+}
+
+/// The caption of a picture by what its file says about it.
+fn own_caption(bytes: &[u8]) -> Option<Caption> {
+    let OwnWords { text, origin } = picture::own_words(bytes)?;
+    let text = caption::cleaned(&text);
+    if text.is_empty() || text.len() as u64 > caption::MAX_BYTES {
+        return None;
+    }
+    let mut notes = vec![format!("{OWN_WORDS}: {origin}")];
+    if text.contains('\n') {
+        notes.push(caption::SEVERAL_LINES.to_owned());
+    }
+    Some(Caption { text, notes })
+}
+
+/// Whether a text fits in beside so many bytes, which then are more.
+fn takes_room(n_bytes: &mut usize, text: &str) -> bool {
+    let has_room = *n_bytes + text.len() <= limits::MAX_CAPTIONS_BYTES;
+    if has_room {
+        *n_bytes += text.len();
+    }
+    has_room
+}
+
+/// Why a document is refused whose picture was taken from another file.
+fn beside(what: &str, taken: &str) -> String {
+    format!("is {what} beside `{taken}`, which was taken")
 }
 
 fn same_pixels(other: &str) -> String {

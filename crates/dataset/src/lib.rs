@@ -4,6 +4,7 @@
 //! that every engine then trains on. Untrusted input is decoded in sandboxed processes ([`decoder`]). [`split`]
 //! freezes pictures into a dataset version, [`buckets`] and
 //! [`crop`] define the pixels that an engine sees, and [`findings`] are the problems that anybody is told of beforehand; [`check`] reads a folder for them.
+//! [`export`] lays pictures out for other trainers.
 //!
 //! This crate has no async code, no HTTP and no tensors.
 
@@ -13,7 +14,9 @@ pub mod check;
 pub mod crop;
 pub mod decoder;
 pub mod epoch;
+pub mod export;
 pub mod findings;
+pub mod folder;
 pub mod ingest;
 pub mod picture;
 pub mod split;

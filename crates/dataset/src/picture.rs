@@ -25,18 +25,25 @@ mod decode;
 mod facts;
 mod mask;
 mod measure;
+mod own_words;
 mod pieces;
 mod texts;
+mod thumbnail;
 
 pub use protocol::limits::{MAX_PICTURE_PIXELS as MAX_PIXELS, MAX_PICTURE_SIDE as MAX_SIDE};
 
+#[cfg(test)]
+pub(crate) use self::measure::is_near;
 pub(crate) use self::{
     mask::joined,
-    measure::{is_near, measure},
+    measure::{Hash, LEAST_COMMON, MOST_DIFFERENT, is_same_view, measure, views},
+    own_words::{OwnWords, own_words},
+    thumbnail::thumbnail,
 };
 pub use self::{
     mask::{HEADER_BYTES, is_masked, mask_in, with_mask, without_mask},
     texts::{PictureText, TextError, add_texts, read_texts},
+    thumbnail::{THUMBNAIL_SIDE, thumbnail_type},
 };
 
 /// Minimum side for training, in pixels.
@@ -57,6 +64,8 @@ pub struct NormalizedPicture {
     pub notes: Vec<String>,
     /// What its pixels were measured to be; absent for one that was not decoded just now.
     pub measures: Option<Measures>,
+    /// A small picture of it, JPEG or WebP; absent for one that was not decoded just now.
+    pub thumbnail: Option<Bytes>,
 }
 
 /// Why a picture is rejected. Each message says what is wrong and what is valid.
@@ -149,7 +158,7 @@ pub fn normalize(bytes: &[u8]) -> Result<NormalizedPicture, PictureError> {
     let mut png = Vec::new();
     write_png(&pixels, &mut png).expect("memory takes all of it");
     let picture = NormalizedPicture::new(png, pixels.dimensions(), notes);
-    Ok(picture.with_measures(Some(measure(&pixels))))
+    Ok(picture.with_views(Some(measure(&pixels)), Some(thumbnail(&pixels))))
 }
 
 impl NormalizedPicture {
@@ -162,11 +171,16 @@ impl NormalizedPicture {
             sha256,
             notes,
             measures: None,
+            thumbnail: None,
         }
     }
 
-    pub(crate) fn with_measures(self, measures: Option<Measures>) -> Self {
-        Self { measures, ..self }
+    pub(crate) fn with_views(self, measures: Option<Measures>, thumbnail: Option<Bytes>) -> Self {
+        Self {
+            measures,
+            thumbnail,
+            ..self
+        }
     }
 }
 
@@ -325,6 +339,10 @@ fn format_of(bytes: &[u8]) -> Result<ImageFormat, PictureError> {
         Kind::Picture(format) => Ok(format),
         Kind::Unsupported { what, advice } => Err(PictureError::Unsupported { what, advice }),
         Kind::Zip => not_a_picture("a zip archive"),
+        Kind::Unknown if sniff::is_targa(bytes) => Err(PictureError::Unsupported {
+            what: "a Targa picture",
+            advice: sniff::AS_PICTURE,
+        }),
         Kind::Unknown if str::from_utf8(bytes).is_ok() => not_a_picture("text"),
         Kind::Unknown => not_a_picture("data of an unknown type"),
     }
@@ -451,8 +469,16 @@ fn plain(picture: DynamicImage, notes: &mut Vec<String>) -> Result<DynamicImage,
 }
 
 fn damaged(format: ImageFormat, err: ImageError) -> PictureError {
-    if matches!(err, ImageError::Limits(_)) {
-        return PictureError::TooCostly;
+    match err {
+        ImageError::Limits(_) => return PictureError::TooCostly,
+        ImageError::Unsupported(_) if format == ImageFormat::Tiff => {
+            return PictureError::Unsupported {
+                what: "a kind of TIFF file that is not read, as those with a palette, with CIELab colors and with floating \
+                       point numbers are",
+                advice: sniff::AS_PICTURE,
+            };
+        }
+        _ => {}
     }
     // The decoder's message names the format once more, which reads badly after ours.
     let problem = match &err {
@@ -463,6 +489,11 @@ fn damaged(format: ImageFormat, err: ImageError) -> PictureError {
             "it ends in the middle of the picture".to_owned()
         }
         err => err.to_string(),
+    };
+    // It goes on with numbers, and names of the decoder's own.
+    let problem = match problem.starts_with("CRC error") {
+        true => "a checksum in it is wrong, so that some of its bytes were changed".to_owned(),
+        false => problem,
     };
     PictureError::Damaged {
         format: format_name(format),

@@ -30,7 +30,8 @@ const PICTURES: [ImageFormat; 6] = [
     ImageFormat::Bmp,
 ];
 
-const AS_PICTURE: &str = "save it as PNG, JPEG or WebP";
+/// What to do with a picture that is not read.
+pub(crate) const AS_PICTURE: &str = "save it as PNG, JPEG or WebP";
 const AS_ZIP: &str = "pack it as a zip archive without a password";
 
 /// Detects the type of a file. Needs its first [`HEAD_BYTES`] bytes, or all of a shorter one.
@@ -39,9 +40,17 @@ pub(crate) fn sniff(head: &[u8]) -> Kind {
     let unsupported = |what, advice| Kind::Unsupported { what, advice };
     match image::guess_format(head) {
         // A text may begin with "BM" as well: then come the file's size and four reserved bytes, which most programs set
-        // to zero.
+        // to zero. So may it with the letters of others: lines end behind Radiance's, channels are counted in QOI, and DDS
+        // has the size of its header.
         Ok(ImageFormat::Bmp) if head.get(6..10) != Some(&[0; 4]) && !has_bmp_header(head) => {}
+        Ok(ImageFormat::Hdr) if !starts(b"#?RADIANCE\n") && !starts(b"#?RADIANCE\r\n") => {}
+        Ok(ImageFormat::Qoi) if !matches!(head.get(12), Some(3 | 4)) => {}
+        Ok(ImageFormat::Dds) if head.get(4..8) != Some(&[124, 0, 0, 0]) => {}
         Ok(format) if PICTURES.contains(&format) => return Kind::Picture(format),
+        Ok(ImageFormat::Hdr) => return unsupported("a Radiance picture", AS_PICTURE),
+        Ok(ImageFormat::OpenExr) => return unsupported("an OpenEXR picture", AS_PICTURE),
+        Ok(ImageFormat::Qoi) => return unsupported("a QOI picture", AS_PICTURE),
+        Ok(ImageFormat::Dds) => return unsupported("a DDS texture", AS_PICTURE),
         _ => {}
     }
     if let Some(what) = packed_document(head) {
@@ -117,9 +126,42 @@ pub(crate) fn format_name(format: ImageFormat) -> &'static str {
     }
 }
 
-/// Documents of painting programs are zip archives, whose first entry says what they are: their layers are no pictures of
+/// Whether this is a Targa picture: by its end, which files of version 2 have, or else by a header that is one.
+pub(crate) fn is_targa(bytes: &[u8]) -> bool {
+    if bytes.ends_with(b"TRUEVISION-XFILE.\0") {
+        return true;
+    }
+    let Some(header) = bytes.first_chunk::<18>() else {
+        return false;
+    };
+    let [
+        _,
+        has_palette,
+        kind,
+        palette @ ..,
+        width_low,
+        width_high,
+        height_low,
+        height_high,
+        depth,
+        flags,
+    ] = header;
+    let is_palette_right = match has_palette {
+        0 => palette[..5] == [0; 5],
+        1 => matches!(kind, 1 | 9),
+        _ => false,
+    };
+    is_palette_right
+        && matches!(kind, 1..=3 | 9..=11)
+        && (width_low | width_high) != 0
+        && (height_low | height_high) != 0
+        && matches!(depth, 8 | 15 | 16 | 24 | 32)
+        && flags >> 6 == 0
+}
+
+/// Documents of painting programs, among others, are zip archives, whose first entry says what they are: their layers are no pictures of
 /// a dataset.
-fn packed_document(head: &[u8]) -> Option<&'static str> {
+pub(crate) fn packed_document(head: &[u8]) -> Option<&'static str> {
     let rest = head.strip_prefix(b"PK\x03\x04")?;
     let two = |at: usize| {
         Some(usize::from(u16::from_le_bytes(
@@ -136,6 +178,10 @@ fn packed_document(head: &[u8]) -> Option<&'static str> {
         Some("a Krita document")
     } else if kind.starts_with(b"image/openraster") {
         Some("an OpenRaster document")
+    } else if kind.starts_with(b"application/epub+zip") {
+        Some("an e-book")
+    } else if kind.starts_with(b"application/vnd.oasis.opendocument") {
+        Some("an OpenDocument file")
     } else {
         None
     }

@@ -7,6 +7,7 @@ mod export;
 mod layers;
 mod outline;
 mod prediction;
+mod weight_bytes;
 
 use std::{
     collections::HashMap,
@@ -25,6 +26,7 @@ pub use self::{
     layers::{BaseLayer, Layers},
     outline::{Outline, OutlineError, OutlinedPart},
     prediction::Predicts,
+    weight_bytes::WeightBytes,
 };
 use crate::{
     assets,

@@ -21,6 +21,7 @@ use crate::{
 pub struct Cpu;
 
 pub use self::weight::CpuWeight;
+pub(crate) use self::weight::SMALL_WEIGHT;
 
 /// Turns what went wrong into an error that says what was computed.
 fn failed<'a>(
@@ -116,6 +117,22 @@ impl Device for Cpu {
         grouping: Grouping,
     ) -> Result<(Tensor, Moments)> {
         forward::group_norm(x, affine, grouping).map_err(failed("a group norm", &[x.dims()]))
+    }
+
+    fn group_moments(&self, strips: &[&Tensor], grouping: Grouping) -> Result<Moments> {
+        let shapes: Vec<&[usize]> = strips.iter().map(|strip| strip.dims()).collect();
+        forward::group_moments(strips, grouping).map_err(failed("moments of groups", &shapes))
+    }
+
+    fn group_norm_by(
+        &self,
+        x: &Tensor,
+        affine: Affine<'_, Tensor>,
+        grouping: Grouping,
+        moments: &Moments,
+    ) -> Result<Tensor> {
+        let normed = forward::group_norm_by(x, affine, grouping, moments);
+        normed.map_err(failed("a group norm of a strip", &[x.dims()]))
     }
 
     fn layer_norm(&self, x: &Tensor, affine: Affine<'_, Tensor>, eps: f32) -> Result<(Tensor, Moments)> {

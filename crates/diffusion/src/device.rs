@@ -136,6 +136,19 @@ pub trait Device: Clone + fmt::Debug + Send + Sync + 'static {
         grouping: Grouping,
     ) -> Result<(Self::Tensor, Self::Moments)>;
 
+    /// Moments of the groups of one picture that is cut into strips `[1, .., C]`: those that
+    /// [`group_norm`](Self::group_norm) has of the whole.
+    fn group_moments(&self, strips: &[&Self::Tensor], grouping: Grouping) -> Result<Self::Moments>;
+
+    /// [`group_norm`](Self::group_norm) of one strip `[1, .., C]` with the moments of the whole picture.
+    fn group_norm_by(
+        &self,
+        x: &Self::Tensor,
+        affine: Affine<'_, Self::Tensor>,
+        grouping: Grouping,
+        moments: &Self::Moments,
+    ) -> Result<Self::Tensor>;
+
     /// Layer norm over the last dimension.
     fn layer_norm(
         &self,

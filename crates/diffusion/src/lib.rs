@@ -11,6 +11,7 @@ pub mod graph;
 pub mod kernels;
 pub mod layers;
 pub mod lora;
+pub mod need;
 pub mod networks;
 pub mod operation;
 pub mod pipeline;

@@ -1,14 +1,17 @@
 //! The U-Net of Stable Diffusion XL (Podell et al. 2023), of any size.
 
 mod config;
+mod cost;
 mod embeddings;
 mod resnet;
+mod speed;
 mod tensors;
 mod transformer;
 
 use candle_core::{Result as TensorResult, Tensor, bail};
 
 pub use config::{Level, UnetConfig};
+pub use cost::{Cost, Sample};
 pub use embeddings::sinusoids;
 
 use self::{

@@ -2,7 +2,11 @@
 //! (diffusers' `AutoencoderKL`). Always in f32: SDXL's own overflows in half precision.
 
 mod blocks;
+mod strips;
 mod tensors;
+
+#[cfg(test)]
+mod tests;
 
 use candle_core::{Result as TensorResult, Tensor};
 use serde::Deserialize;
@@ -62,6 +66,16 @@ pub(crate) struct StoredConfig {
     #[serde(default = "yes")]
     use_post_quant_conv: bool,
 }
+
+/// Numbers of the largest activation from which on strips take the place of the whole: a quarter of a gigabyte, which
+/// SDXL's has at 512².
+const MOST_WHOLE: usize = 1 << 26;
+
+/// Rows of a strip. The rows around it are computed twice: one in sixteen.
+const STRIP: usize = 32;
+
+/// Strips in memory at once, beside the activations that they make up.
+const STRIPS_AT_ONCE: usize = 6;
 
 /// diffusers' default.
 fn yes() -> bool {
@@ -164,6 +178,56 @@ impl VaeConfig {
         Ok(())
     }
 
+    /// Most bytes that decoding a picture takes, in `f32`, weights not counted. Encoding it takes less.
+    ///
+    /// A residual block at the full size holds three activations as a whole: its input, as wide as the next coarser level,
+    /// the norm of that, and the result of its first convolution. In strips the norm is never there.
+    pub fn decoding_bytes(&self, (height, width): (usize, usize)) -> u64 {
+        self.bytes_in((height, width), self.strip((height, width)))
+    }
+
+    /// The same in strips of so many rows, or whole.
+    fn bytes_in(&self, (height, width): (usize, usize), strip: Option<usize>) -> u64 {
+        let (n_pixels, widest, finest) = (height * width, self.widest(), self.channels[0]);
+        let n_values = match strip {
+            None => n_pixels * (2 * widest + finest),
+            Some(n_rows) => n_pixels * (widest + finest) + STRIPS_AT_ONCE * n_rows * width * widest,
+        };
+        (n_values * size_of::<f32>()) as u64
+    }
+
+    /// Floating-point operations of decoding a picture: its 3×3 convolutions, and the attention.
+    pub fn decoding_flops(&self, (height, width): (usize, usize)) -> u64 {
+        let coarsest = self.channels[self.channels.len() - 1];
+        let mut n_pixels = height * width / self.downscale().pow(2);
+        let convolution = |n_pixels: usize, n_in: usize, n_out: usize| 2 * 9 * n_pixels * n_in * n_out;
+        let mut flops = 4 * convolution(n_pixels, coarsest, coarsest);
+        if self.has_attention {
+            flops += 8 * n_pixels * coarsest * coarsest + 4 * n_pixels * n_pixels * coarsest;
+        }
+        let mut n_in = coarsest;
+        for (i, &n_out) in self.channels.iter().rev().enumerate() {
+            flops += convolution(n_pixels, n_in, n_out);
+            flops += (2 * self.n_res_blocks + 1) * convolution(n_pixels, n_out, n_out);
+            if i + 1 < self.channels.len() {
+                n_pixels *= 4;
+                flops += convolution(n_pixels, n_out, n_out);
+            }
+            n_in = n_out;
+        }
+        flops as u64
+    }
+
+    /// Channels of the widest activation at the full size: those that the next coarser level hands on.
+    fn widest(&self) -> usize {
+        self.channels.iter().take(2).copied().max().unwrap_or(1)
+    }
+
+    /// Rows of the strips in which a picture of that height and width is computed; none if it is computed whole.
+    fn strip(&self, (height, width): (usize, usize)) -> Option<usize> {
+        (height * width * self.widest() > MOST_WHOLE).then_some(STRIP)
+    }
+
     /// Pixels to a latent, along each axis.
     pub fn downscale(&self) -> usize {
         1 << (self.channels.len() - 1)
@@ -254,7 +318,8 @@ impl<D: Device> Vae<D> {
                 pictures.dims()
             );
         }
-        one_by_one(pictures, |picture| self.moments(&picture)).and_then(|moments| {
+        let strip = self.config.strip((height, width));
+        one_by_one(pictures, |picture| self.moments(&picture, strip)).and_then(|moments| {
             let n = self.config.latent_channels;
             let mean = moments.narrow(1, 0, n)?.contiguous()?;
             // The bounds are diffusers' (DiagonalGaussianDistribution).
@@ -272,7 +337,7 @@ impl<D: Device> Vae<D> {
     /// # Errors
     /// If the shape does not fit.
     pub fn decode(&self, latents: &Tensor) -> TensorResult<Tensor> {
-        let (_, channels, ..) = latents.dims4()?;
+        let (_, channels, height, width) = latents.dims4()?;
         if channels != self.config.latent_channels {
             candle_core::bail!(
                 "the vae decodes {} latent channels, got {:?}",
@@ -280,22 +345,34 @@ impl<D: Device> Vae<D> {
                 latents.dims()
             );
         }
-        one_by_one(latents, |latents| {
-            let mut graph = Eager::new(&self.device);
-            let latents = channels_last(&(latents / self.config.scaling_factor)?)?;
-            let mut x = graph.constant(&latents)?;
-            if let Some(conv) = &self.post_quant {
-                x = graph.conv2d(&x, conv)?;
-            }
-            let picture = self.decoder.forward(&mut graph, x)?;
-            channels_first(&self.device.download(&picture)?)
-        })
+        let step = self.config.downscale();
+        let strip = self.config.strip((height * step, width * step));
+        one_by_one(latents, |latents| self.picture(&latents, strip))
     }
 
-    fn moments(&self, picture: &Tensor) -> TensorResult<Tensor> {
+    /// A picture `[1, 3, H, W]` of scaled latents, in strips of so many rows if there is a number.
+    fn picture(&self, latents: &Tensor, strip: Option<usize>) -> TensorResult<Tensor> {
+        let mut graph = Eager::new(&self.device);
+        let latents = channels_last(&(latents / self.config.scaling_factor)?)?;
+        let mut x = graph.constant(&latents)?;
+        if let Some(conv) = &self.post_quant {
+            x = graph.conv2d(&x, conv)?;
+        }
+        let picture = match strip {
+            Some(n_rows) => self.decoder.forward_in_strips(&self.device, &x, n_rows)?,
+            None => self.decoder.forward(&mut graph, x)?,
+        };
+        channels_first(&self.device.download(&picture)?)
+    }
+
+    /// Mean and log-variance `[1, 2 · latent, h, w]` of a picture, in strips of so many rows if there is a number.
+    fn moments(&self, picture: &Tensor, strip: Option<usize>) -> TensorResult<Tensor> {
         let mut graph = Eager::new(&self.device);
         let picture = graph.constant(&channels_last(picture)?)?;
-        let mut x = self.encoder.forward(&mut graph, picture)?;
+        let mut x = match strip {
+            Some(n_rows) => self.encoder.forward_in_strips(&self.device, &picture, n_rows)?,
+            None => self.encoder.forward(&mut graph, picture)?,
+        };
         if let Some(conv) = &self.quant {
             x = graph.conv2d(&x, conv)?;
         }
@@ -303,7 +380,7 @@ impl<D: Device> Vae<D> {
     }
 }
 
-/// One picture at a time: the finest level of a 1024² picture takes half a gigabyte for each.
+/// One picture at a time: the finest level of a 1024² picture takes half a gigabyte for each activation.
 fn one_by_one(batch: &Tensor, each: impl Fn(Tensor) -> TensorResult<Tensor>) -> TensorResult<Tensor> {
     let parts = (0..batch.dim(0)?)
         .map(|i| each(batch.narrow(0, i, 1)?))

@@ -23,6 +23,7 @@ fn main() -> anyhow::Result<()> {
     };
     let config = agent::Config {
         base_cache_bytes: agent::DEFAULT_CACHE_BYTES,
+        room: agent::memory::Room::default(),
         hub: fetch::HubOptions::default(),
         fetch_from: fetch::Ranges::default(),
         server: server
@@ -65,8 +66,14 @@ fn pretend(job: &Job, tell: Tell<'_>, next_order: Next<'_>) -> Result<Ended, Eng
         });
         Ok::<(), String>(())
     };
+    let mut is_finishing = false;
+    let mut n_done = start;
     for step in start + 1..=parameters.n_steps {
+        if is_finishing {
+            break;
+        }
         wait_for_step();
+        n_done = step;
         tell(TrainEvent::Report(Report::Step(metrics(
             step,
             parameters.n_steps,
@@ -85,6 +92,10 @@ fn pretend(job: &Job, tell: Tell<'_>, next_order: Next<'_>) -> Result<Ended, Eng
                 }
                 Directive::Checkpoint => checkpoint(step)?,
                 Directive::Sample => {}
+                Directive::Finish => {
+                    checkpoint(step)?;
+                    is_finishing = true;
+                }
             }
         }
     }
@@ -95,7 +106,7 @@ fn pretend(job: &Job, tell: Tell<'_>, next_order: Next<'_>) -> Result<Ended, Eng
         .map_err(|err| format!("failed to write `{}`: {err}", lora.display()))?;
     Ok(Ended::Completed(Box::new(Trained {
         lora,
-        n_steps: parameters.n_steps,
+        n_steps: n_done,
         verdict: verdict(),
         metadata: BTreeMap::new(),
         before: None,

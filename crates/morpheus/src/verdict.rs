@@ -1,26 +1,81 @@
-//! How a verdict is shown on a terminal.
+//! How a verdict is shown on a terminal: whether the file is healthy, and apart from that what it does.
 
-use protocol::model::Verdict;
+use protocol::model::{RESULT_CHECKS, Verdict, VerdictCheck};
 
 use crate::screen::Screen;
 
-/// Shows every check, and the losses before and after.
+/// Shows what is wrong with the file, what was measured of the result, and the losses before and after.
 pub(crate) fn show(verdict: &Verdict, screen: &Screen) {
-    screen.say(if verdict.passed {
-        "The LoRA passed:"
+    for line in lines(verdict) {
+        screen.say(line);
+    }
+}
+
+fn lines(verdict: &Verdict) -> Vec<String> {
+    let is_of_result = |check: &&VerdictCheck| RESULT_CHECKS.contains(&check.name.as_str());
+    let (result, file): (Vec<_>, Vec<_>) = verdict.checks.iter().partition(is_of_result);
+    let broken: Vec<&VerdictCheck> = file.iter().filter(|check| !check.passed).copied().collect();
+    let mut lines = vec![if broken.is_empty() {
+        format!("The file is healthy ({} checks).", file.len())
     } else {
-        "The LoRA did not pass:"
-    });
-    for check in &verdict.checks {
-        let mark = if check.passed { "ok  " } else { "FAIL" };
-        screen.say(format_args!("  {mark}  {:16} {}", check.name, check.detail));
+        "The file is broken:".to_owned()
+    }];
+    lines.extend(broken.iter().map(|check| format!("  {}", check.detail)));
+    if !result.is_empty() {
+        lines.push("Result:".to_owned());
+    }
+    for check in result {
+        let mark = if check.passed { ' ' } else { '!' };
+        lines.push(format!("{mark} {}", check.detail));
     }
     if let Some(losses) = &verdict.validation {
-        screen.say(format_args!(
+        lines.push(format!(
             "  loss on {} held-out pictures: {:.4} before, {:.4} after",
             losses.n_items,
             losses.mean_before(),
             losses.mean_after()
         ));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(checks: &[(&str, bool)]) -> Verdict {
+        Verdict {
+            passed: checks.iter().all(|(_, passed)| *passed),
+            checks: checks
+                .iter()
+                .map(|(name, passed)| VerdictCheck {
+                    name: (*name).to_owned(),
+                    passed: *passed,
+                    detail: format!("about {name}"),
+                })
+                .collect(),
+            validation: None,
+            picture_change: None,
+            module_norms: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_healthy_file_says_nothing_of_its_result() {
+        let verdict = verdict(&[("opens", true), ("finite", true), ("picture_changes", false)]);
+        assert_eq!(
+            lines(&verdict),
+            [
+                "The file is healthy (2 checks).",
+                "Result:",
+                "! about picture_changes"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_broken_is_named() {
+        let verdict = verdict(&[("opens", true), ("finite", false)]);
+        assert_eq!(lines(&verdict), ["The file is broken:", "  about finite"]);
     }
 }

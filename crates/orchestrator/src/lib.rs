@@ -35,7 +35,7 @@ pub use crate::{
     reconcile::objects::{Collected, Collection, Pass},
     rules::{Reason, Rules},
     services::{
-        DamagedObject, ImportedVersion, TakenPictures, UnmeasuredPicture, UnreadObject, Verification,
-        import_recipe,
+        DamagedObject, Export, ExportError, ImportedVersion, TakenPictures, UnmeasuredPicture, UnreadObject,
+        Verification, import_recipe,
     },
 };

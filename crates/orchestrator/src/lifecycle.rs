@@ -18,6 +18,8 @@ pub enum Input {
     TrainingDone,
     /// Its owner wants it to end with a checkpoint.
     StopRequested,
+    /// Its owner wants its next step to be the last, with a result.
+    FinishRequested,
     /// Its owner wants it to end without keeping anything.
     CancelRequested,
     /// The rest of its cost limit is too small for another machine.
@@ -67,6 +69,7 @@ impl Input {
             Self::Claimed => "cannot be taken by an agent",
             Self::TrainingDone => "cannot have done its last step",
             Self::StopRequested => "cannot be stopped",
+            Self::FinishRequested => "cannot be finished early",
             Self::CancelRequested => "cannot be canceled",
             Self::OutOfMoney => "cannot run out of money",
             Self::Resume => "cannot be resumed",
@@ -78,7 +81,8 @@ impl Input {
 /// The phase after an input. An input that may arrive twice leaves the job in the phase that it led to.
 pub fn next(phase: Phase, input: Input) -> Result<Phase, InvalidTransition> {
     use Input::{
-        AttemptEnded, CancelRequested, Claimed, Launch, OutOfMoney, Resume, StopRequested, TrainingDone,
+        AttemptEnded, CancelRequested, Claimed, FinishRequested, Launch, OutOfMoney, Resume, StopRequested,
+        TrainingDone,
     };
     use Phase::{
         Cancelled, Cancelling, Failed, Finalizing, Launching, Queued, Running, Stopped, Stopping, Succeeded,
@@ -95,6 +99,8 @@ pub fn next(phase: Phase, input: Input) -> Result<Phase, InvalidTransition> {
 
         (Queued, StopRequested | OutOfMoney) => Ok(Stopped),
         (Launching | Running | Stopping, StopRequested) => Ok(Stopping),
+        // It goes its way to the same end, only sooner.
+        (Queued | Launching | Running | Finalizing, FinishRequested) => Ok(phase),
         (Queued, CancelRequested) => Ok(Cancelled),
         (Launching | Running | Finalizing | Stopping | Cancelling, CancelRequested) => Ok(Cancelling),
         (Stopped | Failed, Resume) => Ok(Queued),

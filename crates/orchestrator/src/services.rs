@@ -4,11 +4,14 @@ mod agents;
 mod artifacts;
 mod bases;
 mod captions;
+mod checkpoints;
 mod checks;
 mod damage;
+mod dataset_changes;
 mod drawing;
 mod edits;
 mod estimate;
+mod exports;
 mod finish;
 mod generations;
 mod images;
@@ -36,6 +39,7 @@ pub(crate) use drawing::{
     SILENCE, close_drawing, end_rented_attempt, is_silent, launch_drawing, refuse_drawing, silent_for,
 };
 use estimate::StepTimes;
+pub use exports::{Export, ExportError};
 pub use imports::ImportedVersion;
 use jobs::JobPlan;
 pub(crate) use jobs::names;

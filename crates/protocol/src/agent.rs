@@ -138,6 +138,9 @@ pub struct TrainWork {
     /// The LoRA to begin with, if there is no checkpoint yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_from: Option<StoredFile>,
+    /// Train no further: the result is what the checkpoint holds.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub finish: bool,
 }
 
 /// Where an agent finds a base model.
@@ -403,6 +406,8 @@ pub enum Directive {
     Checkpoint,
     /// Render the sample prompts now and go on.
     Sample,
+    /// The next step is the last: write a checkpoint and end with a result.
+    Finish,
 }
 
 /// What a file is.

@@ -89,6 +89,8 @@ actions! {
     JobMade, Work, "Started a job";
     JobCancelled, Work, "Canceled a job";
     JobStopped, Work, "Stopped a job";
+    JobFinished, Work, "Finished a job early";
+    VersionAsked, Work, "Started making a version of a checkpoint";
     JobResumed, Work, "Resumed a job";
     CheckpointAsked, Work, "Requested a checkpoint";
     SamplesAsked, Work, "Requested samples";

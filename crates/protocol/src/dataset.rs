@@ -36,10 +36,41 @@ pub struct Dataset {
     /// Number of pictures that are missing from the object store or damaged there: upload them again.
     #[serde(default)]
     pub n_damaged: u64,
-    /// A few pictures for a preview: signed URLs, valid for one hour.
+    /// A few pictures for a preview: the URLs of their thumbnails.
     pub preview_urls: Vec<String>,
     /// When it was created.
     pub created_at: DateTime<Utc>,
+}
+
+/// Where the thumbnail of a picture is. The hash of its file is there for browsers, which keep what a URL has shown.
+pub fn thumbnail_path(dataset: DatasetId, item: ItemId, sha256: &str) -> String {
+    format!("/api/v1/datasets/{dataset}/items/{item}/thumbnail?of={sha256}")
+}
+
+/// How an exported dataset is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ExportFormat {
+    /// Folders `10_zora` of sd-scripts and kohya_ss, with captions beside the pictures and masks in `conditioning_data`.
+    Kohya,
+    /// Folders with a `metadata.jsonl`, as diffusers' training scripts and Hugging Face's `datasets` read them.
+    Diffusers,
+    /// Folders with captions and `-masklabel.png` beside the pictures.
+    Onetrainer,
+}
+
+impl ExportFormat {
+    /// All formats.
+    pub const ALL: [Self; 3] = [Self::Kohya, Self::Diffusers, Self::Onetrainer];
+
+    /// Its name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kohya => "kohya",
+            Self::Diffusers => "diffusers",
+            Self::Onetrainer => "onetrainer",
+        }
+    }
 }
 
 /// Creates an empty dataset.
@@ -90,6 +121,10 @@ pub struct Item {
     pub size_bytes: u64,
     /// SHA-256 of the stored file, in hexadecimal.
     pub sha256: String,
+    /// How steep the sharpest edges of the picture are, in thousandths of a step from one pixel to the next at about 1024
+    /// pixels; absent where it has no edges, or was not measured yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sharpness: Option<u16>,
     /// Signed URL of the picture, valid for one hour.
     pub url: String,
     /// Notes on what was changed at upload: `rotated as its EXIF tag says`.

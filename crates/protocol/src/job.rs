@@ -78,6 +78,10 @@ pub struct CreateJob {
     #[serde(default)]
     #[schema(min_length = 1, max_length = 80)]
     pub project: Option<String>,
+    /// Why the job is run, for people; at most 200 characters on one line.
+    #[serde(default)]
+    #[schema(max_length = 200)]
+    pub note: Option<String>,
     /// Requirements for the rented machine.
     #[serde(default)]
     pub rental: RentalWish,
@@ -85,6 +89,38 @@ pub struct CreateJob {
     /// settings have changed since, the job is rejected.
     #[serde(default)]
     pub estimate_hash: Option<String>,
+}
+
+/// Most characters of a job's note.
+pub const MAX_NOTE_CHARS: usize = 200;
+
+/// Asks for a model version of a stored checkpoint.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MakeVersion {
+    /// Optimizer steps done at the checkpoint.
+    #[schema(minimum = 1)]
+    pub step: u32,
+    /// The provider of the machine that makes it. If omitted, that of the job, or `local` if that one costs money.
+    #[serde(default)]
+    pub provider: Option<String>,
+    /// Total cost limit, in micro-dollars. Required for a provider with paid machines.
+    #[serde(default)]
+    #[schema(value_type = Option<i64>, minimum = 1)]
+    pub limit_micro_usd: Option<MicroUsd>,
+}
+
+/// What changed in a dataset since a job froze it, in pictures.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DatasetChanges {
+    /// Added since.
+    pub n_added: u32,
+    /// Deleted since.
+    pub n_removed: u32,
+    /// With another caption.
+    pub n_recaptioned: u32,
+    /// Shown more or less often, or as another kind of picture.
+    pub n_shown_otherwise: u32,
 }
 
 /// The valid range of priorities.
@@ -122,6 +158,15 @@ pub struct Job {
     /// Optimizer steps at the newest checkpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint_step: Option<u32>,
+    /// Its next step is its last, or it is finished with its newest checkpoint: it was asked to end early with a result.
+    #[serde(default)]
+    pub is_finishing: bool,
+    /// The job whose checkpoint this one makes a version of. It trains no step itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version_of: Option<JobId>,
+    /// Why it is run, as its owner wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// The resulting model version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_version_id: Option<ModelVersionId>,
@@ -165,6 +210,9 @@ pub struct Metrics {
     pub learning_rate: Vec<f64>,
     /// Gradient norm before clipping.
     pub gradient_norm: Vec<f64>,
+    /// Time of the step, in milliseconds.
+    #[serde(default)]
+    pub step_ms: Vec<f64>,
     /// Validation losses: optimizer step and loss.
     pub validation: Vec<(u32, f64)>,
     /// Number of the newest event that is included; follow the WebSocket from here.

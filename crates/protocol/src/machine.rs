@@ -22,6 +22,7 @@ use crate::recipe::Engine;
 /// | 3 | prompts of pictures are chunks of 75 tokens with emphasis; before, the rest was cut and brackets were letters |
 /// | 4 | hyperparameters for all that sd-scripts can do: targets, kinds, optimizers, schedules, losses, noise, captions. Previews may have settings of their own, and pictures repeats. A VAE in place of a base model's own, and what its U-Net predicts, whatever its files say |
 /// | 5 | hyperparameters for the sides of buckets and how pictures are scaled to them, and for intervals in epochs |
+/// | 6 | a training ends with a result before its last step: `finish` in the work, and as an order |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Protocol {
     /// The newest version that it understands, which it speaks.
@@ -33,7 +34,7 @@ pub struct Protocol {
 impl Protocol {
     /// Of this program.
     pub const CURRENT: Self = Self {
-        version: 5,
+        version: 6,
         oldest: 2,
     };
 
@@ -51,6 +52,9 @@ impl Protocol {
 
     /// The first version that begins with the LoRA that a recipe names.
     pub const STARTS_FROM_LORAS: u32 = 4;
+
+    /// The first version that ends a training with a result before its last step.
+    pub const FINISHES_EARLY: u32 = 6;
 
     /// Of a program that does not say it.
     pub const UNSAID: Self = Self {

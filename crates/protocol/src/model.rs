@@ -126,6 +126,9 @@ pub const REQUIRED_CHECKS: [&str; 6] = [
 /// A loss that did not fall does not fail the verdict: the file works, and its owner decides.
 pub const VALIDATION_CHECK: &str = "validation_loss";
 
+/// Checks of what the LoRA does to pictures and losses; all others are of the file alone.
+pub const RESULT_CHECKS: [&str; 3] = ["picture_changes", VALIDATION_CHECK, "train_probe_loss"];
+
 impl Verdict {
     /// Checks that the verdict is consistent, regardless of the file. The evaluation ends at the first check that makes
     /// a file unsound; otherwise every required check was made.

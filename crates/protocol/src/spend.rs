@@ -349,6 +349,8 @@ pub struct LedgerEntry {
 pub struct Spend {
     /// Cost per hour of all running machines, in micro-dollars.
     pub rate_micro_usd: MicroUsd,
+    /// The month that a machine ordered now would be paid by, as the key of its budget: `2026-11`.
+    pub month: String,
     /// Budgets of the user, of months and of projects. Those of jobs are part of the jobs.
     pub budgets: Vec<Budget>,
     /// Machines: first those not confirmed terminated, then the newest of the others.

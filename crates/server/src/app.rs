@@ -70,8 +70,10 @@ async fn method_not_allowed(request: Request) -> Response {
     ApiError::MethodNotAllowed(text::shown(request.method().as_str(), 20)).into_response()
 }
 
-/// Pictures and weights are not compressible.
+/// Pictures, archives of them and weights are not compressible.
 fn compression() -> CompressionLayer<impl Predicate> {
-    let predicate = DefaultPredicate::new().and(NotForContentType::const_new("application/octet-stream"));
+    let predicate = DefaultPredicate::new()
+        .and(NotForContentType::const_new("application/octet-stream"))
+        .and(NotForContentType::const_new("application/zip"));
     CompressionLayer::new().compress_when(predicate)
 }

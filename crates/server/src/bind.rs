@@ -133,6 +133,9 @@ impl std::fmt::Debug for Bound {
 /// Files that are checked at the same time. Each is in memory, and there are hardly more workers.
 const N_CHECKING: usize = 4;
 
+/// Thumbnails that are made again at the same time.
+const N_THUMBNAILS: usize = 2;
+
 /// Opens store and socket. Connections wait from now on; [`Bound::run`] answers them.
 pub async fn bind(config: Config) -> Result<Bound, BindError> {
     let lock = lock(&config.data_dir)?;
@@ -172,6 +175,7 @@ pub async fn bind(config: Config) -> Result<Bound, BindError> {
         orchestrator,
         decoder: decoder(config.decode_worker.clone()),
         checking: Arc::new(Semaphore::new(N_CHECKING)),
+        thumbnails: Arc::new(Semaphore::new(N_THUMBNAILS)),
         public_url: public_uri,
         content_security_policy,
         is_loopback: local_addr.ip().is_loopback(),

@@ -17,6 +17,7 @@ pub(crate) mod checks;
 pub(crate) mod datasets;
 pub(crate) mod drawing_sessions;
 pub(crate) mod edits;
+pub(crate) mod exports;
 pub(crate) mod generations;
 pub(crate) mod health;
 pub(crate) mod imports;
@@ -31,6 +32,7 @@ pub(crate) mod prompts;
 pub(crate) mod recipes;
 pub(crate) mod spend;
 pub(crate) mod system;
+pub(crate) mod thumbnails;
 
 /// Every documented route.
 pub(crate) fn documented() -> OpenApiRouter<AppState> {
@@ -83,9 +85,11 @@ pub(crate) fn protected() -> OpenApiRouter<AppState> {
             datasets::update_dataset,
             datasets::delete_dataset
         ))
+        .routes(routes!(exports::export_dataset))
         .routes(routes!(items::list_items, items::upload_items))
         .routes(routes!(items::update_item, items::delete_item))
         .routes(routes!(items::get_mask, items::delete_mask))
+        .routes(routes!(thumbnails::get_thumbnail))
         .routes(routes!(items::update_groups))
         .routes(routes!(checks::check_dataset))
         .routes(routes!(checks::acknowledge_findings))
@@ -96,6 +100,9 @@ pub(crate) fn protected() -> OpenApiRouter<AppState> {
         .routes(routes!(jobs::get_job))
         .routes(routes!(jobs::cancel_job))
         .routes(routes!(jobs::stop_job))
+        .routes(routes!(jobs::finish_job))
+        .routes(routes!(jobs::job_dataset_changes))
+        .routes(routes!(jobs::make_job_version))
         .routes(routes!(jobs::resume_job))
         .routes(routes!(spend::set_job_limit))
         .routes(routes!(spend::get_spend))

@@ -33,6 +33,8 @@ pub(crate) struct Inner {
     pub(crate) decoder: Decoder,
     /// Files of all uploads that are checked at the same time.
     pub(crate) checking: Arc<Semaphore>,
+    /// Thumbnails that are made again at the same time. They wait for no upload, and no upload waits for them.
+    pub(crate) thumbnails: Arc<Semaphore>,
     /// How browsers reach the server.
     pub(crate) public_url: Uri,
     /// What pages may load from where.

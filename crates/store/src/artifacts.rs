@@ -134,6 +134,51 @@ pub async fn checkpoint_with(db: &impl Read, job: JobId, sha256: &str) -> Result
     row.map(to_artifact).transpose()
 }
 
+/// The newest whole checkpoint of a step of a job, which is not forgotten before the transaction ends.
+pub async fn checkpoint_of_step(tx: &Tx, job: JobId, step: u32) -> Result<Option<Artifact>> {
+    let row = tx
+        .hold(artifact::Entity::find())
+        .filter(artifact::Column::JobId.eq(job.0))
+        .filter(artifact::Column::Kind.eq("checkpoint"))
+        .filter(artifact::Column::Step.eq(i64::from(step)))
+        .filter(artifact::Column::State.eq(STORED))
+        .filter(artifact::Column::Unusable.is_null())
+        .filter(artifact::Column::Sha256.not_in_subquery(damage::hashes()))
+        .order_by_desc(artifact::Column::Id)
+        .one(tx.connection())
+        .await
+        .doing("look for the checkpoint of a step")?;
+    row.map(to_artifact).transpose()
+}
+
+/// Gives a stored file to another job as well. Its attempt stays the one that made it, and its bytes are stored once.
+pub async fn lend(tx: &Tx, file: &Artifact, to: JobId) -> Result<ArtifactId> {
+    let details = json(&file.kind);
+    let row = artifact::Model {
+        id: ArtifactId::new().0,
+        owner_id: file.owner.0,
+        job_id: Some(to.0),
+        generation_id: None,
+        edit_id: None,
+        attempt_id: file.attempt_id.0,
+        kind: details["kind"].as_str().unwrap_or_default().to_owned(),
+        step: details["step"].as_i64(),
+        details,
+        file_name: file.file_name.clone(),
+        sha256: file.sha256.clone(),
+        size_bytes: file.size_bytes.cast_signed(),
+        url: tx.objects().location(&file.key),
+        blob_key: file.key.to_string(),
+        state: STORED.to_owned(),
+        created_at: now(),
+        stored_at: Some(now()),
+        unusable: None,
+    };
+    let id = ArtifactId(row.id);
+    insert(tx.connection(), row, "store a file's row").await?;
+    Ok(id)
+}
+
 /// Records that no engine can resume from a checkpoint, and why.
 pub async fn mark_unusable(tx: &Tx, id: ArtifactId, problem: &str) -> Result<()> {
     artifact::Entity::update_many()
@@ -154,12 +199,14 @@ pub async fn announce(tx: &Tx, owner: OwnerId, attempt: &Attempt, new: &NewArtif
         .all(tx.connection())
         .await
         .doing("look for the same file")?;
-    if let Some(row) = same.into_iter().find(|row| row.details == details) {
+    let (job_id, generation_id, edit_id) = attempt.subject.columns();
+    // What was lent to another job has the same attempt.
+    let is_same = |row: &artifact::Model| row.details == details && row.job_id == job_id;
+    if let Some(row) = same.into_iter().find(is_same) {
         return to_artifact(row);
     }
     let key =
         BlobKey::from_sha256(&new.sha256).map_err(|err| StoreError::corrupt("artifacts.sha256", err))?;
-    let (job_id, generation_id, edit_id) = attempt.subject.columns();
     let row = artifact::Model {
         id: ArtifactId::new().0,
         owner_id: owner.0,

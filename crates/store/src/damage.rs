@@ -90,7 +90,7 @@ pub(crate) fn hashes() -> SelectStatement {
 }
 
 /// The marks by hash, to show them with the rows.
-pub(crate) async fn by_hash(
+pub async fn by_hash(
     db: &impl Read,
     hashes: impl IntoIterator<Item = String>,
 ) -> Result<BTreeMap<String, Damage>> {

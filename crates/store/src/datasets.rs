@@ -7,7 +7,10 @@ mod versions;
 
 use std::collections::HashMap;
 
-use protocol::{DatasetId, OwnerId, dataset::Dataset};
+use protocol::{
+    DatasetId, ItemId, OwnerId,
+    dataset::{Dataset, thumbnail_path},
+};
 use sea_orm::{
     ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait, SimpleExpr},
@@ -19,9 +22,10 @@ pub use caption_edits::{
 };
 pub use checks::{acknowledge, acknowledged, measures, set_measures};
 pub use items::{
-    AddedItem, NewItem, PictureFile, add_item, delete_item, item, items, set_file, update_group, update_item,
+    AddedItem, NewItem, PictureFile, add_item, delete_item, item, items, items_after, set_file, update_group,
+    update_item,
 };
-pub use versions::{content_hash, freeze, manifest};
+pub use versions::{content_hash, freeze, manifest, version};
 
 use crate::{
     BlobKey, Read, Result, StoreError, Tx, damage,
@@ -197,9 +201,9 @@ async fn damaged(db: &impl Read, counts: &HashMap<Uuid, Counts>) -> Result<HashM
 }
 
 async fn previews(db: &impl Read, dataset: Uuid) -> Result<Vec<String>> {
-    let hashes: Vec<String> = dataset_item::Entity::find()
+    let pictures: Vec<(Uuid, String)> = dataset_item::Entity::find()
         .select_only()
-        .column(dataset_item::Column::Sha256)
+        .columns([dataset_item::Column::Id, dataset_item::Column::Sha256])
         .filter(dataset_item::Column::DatasetId.eq(dataset))
         .order_by_asc(dataset_item::Column::Id)
         .limit(N_PREVIEWS as u64)
@@ -207,7 +211,8 @@ async fn previews(db: &impl Read, dataset: Uuid) -> Result<Vec<String>> {
         .all(db.connection())
         .await
         .doing("read the previews of a dataset")?;
-    hashes.iter().map(|hash| picture_url(db, hash)).collect()
+    let path = |(item, sha256): (Uuid, String)| thumbnail_path(DatasetId(dataset), ItemId(item), &sha256);
+    Ok(pictures.into_iter().map(path).collect())
 }
 
 fn picture_url(db: &impl Read, sha256: &str) -> Result<String> {

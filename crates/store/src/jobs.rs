@@ -17,9 +17,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use changes::{
-    PhaseChange, change_phase, clear_served_requests, explain, forgive, go_on_from, insert, move_to, put_off,
-    request, request_checkpoint, request_sample, set_checkpoint, set_limit, set_progress, set_rate,
-    set_spend_warned,
+    PhaseChange, change_phase, clear_served_requests, explain, forgive, go_on_from, insert, make_version_of,
+    move_to, put_off, request, request_checkpoint, request_finish, request_sample, set_checkpoint, set_limit,
+    set_progress, set_rate, set_spend_warned,
 };
 pub(crate) use columns::with_recipe;
 
@@ -47,6 +47,8 @@ pub struct NewJob {
     pub priority: i8,
     /// The project of the job.
     pub project: Option<String>,
+    /// Why it is run, as its owner wrote.
+    pub note: Option<String>,
     /// Requirements for the rented machine; absent if none is rented.
     pub rental: Option<RentalWish>,
     /// Total cost limit.
@@ -82,6 +84,10 @@ pub struct JobState {
     pub wants_checkpoint: bool,
     /// Whether samples were requested.
     pub wants_sample: bool,
+    /// Whether its owner wants it to end early with a result.
+    pub wants_finish: bool,
+    /// The job whose checkpoint this one makes a version of.
+    pub version_of: Option<JobId>,
     /// The provider of the machine.
     pub provider: String,
     /// Number of attempts.
@@ -231,6 +237,9 @@ fn to_job(row: job::Model) -> Result<Job> {
         n_attempts: row.n_attempts.unsigned_abs(),
         progress,
         checkpoint_step: row.checkpoint_step.map(to_step).transpose()?,
+        is_finishing: row.finish_requested_at.is_some(),
+        version_of: row.version_of_job_id.map(JobId),
+        note: row.note,
         model_version_id: row.model_version_id.map(ModelVersionId),
         last_seq: row.last_seq,
         created_at: row.created_at,
@@ -260,6 +269,8 @@ fn to_state(row: job::Model) -> Result<JobState> {
         requested_at: row.requested_at,
         wants_checkpoint: row.checkpoint_requested_at.is_some(),
         wants_sample: row.sample_requested_at.is_some(),
+        wants_finish: row.finish_requested_at.is_some(),
+        version_of: row.version_of_job_id.map(JobId),
         provider: row.provider,
         n_attempts: row.n_attempts.unsigned_abs(),
         n_fruitless_attempts: row.n_fruitless_attempts.unsigned_abs(),

@@ -32,6 +32,7 @@ struct Bucket {
     average_loss: f64,
     learning_rate: f64,
     gradient_norm: f64,
+    step_ms: f64,
 }
 
 /// The metrics of a job in at most `width` entries (see [`Metrics`]).
@@ -56,6 +57,7 @@ pub async fn chart(db: &impl Read, job: JobId, width: u32) -> Result<Metrics> {
         metrics.average_loss.push(bucket.average_loss);
         metrics.learning_rate.push(bucket.learning_rate);
         metrics.gradient_norm.push(bucket.gradient_norm);
+        metrics.step_ms.push(bucket.step_ms);
     }
     let validation = job_metric::Entity::find()
         .filter(job_metric::Column::JobId.eq(job.0))
@@ -109,7 +111,8 @@ const FROM_TILES: &str = "\
 async fn bucket_rows(db: &impl Read, buckets: &str, values: &[Value]) -> Result<Vec<Bucket>> {
     let sql = format!(
         "{buckets} \
-        SELECT bucket.step, loss, loss_min, loss_max, average_loss, learning_rate, gradient_norm \
+        SELECT bucket.step, loss, loss_min, loss_max, average_loss, learning_rate, gradient_norm, \
+        COALESCE(step_ms, 0) AS step_ms \
         FROM bucket JOIN job_metrics ON job_metrics.job_id = $1 AND job_metrics.step = bucket.step \
         ORDER BY bucket.step"
     );

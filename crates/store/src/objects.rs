@@ -12,6 +12,7 @@ mod mailbox;
 pub(crate) mod mark;
 mod s3;
 mod signing;
+mod thumbnails;
 
 use std::{collections::BTreeMap, fmt, ops::Range, path::Path, sync::Arc};
 

@@ -90,7 +90,8 @@ pub async fn files_again(db: &impl Read, ids: &[ArtifactId]) -> Result<Vec<File>
     complete(db, rows).await
 }
 
-/// Forgets files. A job that loses its last checkpoint begins anew when it is resumed.
+/// Forgets files. A job that loses its last checkpoint begins anew when it is resumed; one that makes a version of it
+/// still says of which step.
 pub async fn forget(tx: &Tx, files: &[ArtifactId]) -> Result<()> {
     let ids: Vec<Uuid> = files.iter().map(|id| id.0).collect();
     let jobs: Vec<Option<Uuid>> = artifact::Entity::find()
@@ -116,6 +117,7 @@ pub async fn forget(tx: &Tx, files: &[ArtifactId]) -> Result<()> {
             job::Entity::update_many()
                 .col_expr(job::Column::CheckpointStep, Expr::value(None::<i64>))
                 .filter(job::Column::Id.eq(job))
+                .filter(job::Column::VersionOfJobId.is_null())
                 .exec(tx.connection())
                 .await
                 .doing("forget the checkpoint of a job")?;

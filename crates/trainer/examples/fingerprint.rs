@@ -35,6 +35,7 @@ fn main() -> Result<()> {
             folder: folder.path(),
             start_from: None,
             resume_from: None,
+            recomputes: false,
         },
         |event| match event {
             TrainEvent::Report(Report::Step(step)) => {

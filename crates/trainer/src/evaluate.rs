@@ -173,7 +173,11 @@ pub fn evaluate<D: TrainingDevice>(
     checks.add(
         "picture_changes",
         change > MIN_PICTURE_CHANGE,
-        format!("the fixed-seed picture changes by {change:.2} steps of 1/255 on average (more than {MIN_PICTURE_CHANGE} is wanted)"),
+        format!(
+            "the test picture changes by {:.2} % ({:.2} % is the least that counts)",
+            change / 2.55,
+            MIN_PICTURE_CHANGE / 2.55
+        ),
     );
 
     let is_probe = data.held_out.is_empty();

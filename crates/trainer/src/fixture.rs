@@ -83,6 +83,7 @@ impl Fixture {
             folder,
             start_from: None,
             resume_from,
+            recomputes: self.recipe.parameters().gradient_checkpointing,
         };
         let events = std::cell::RefCell::new(Vec::new());
         let n_steps = || events.borrow().iter().filter(|event| is_step(event)).count();

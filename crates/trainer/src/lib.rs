@@ -23,6 +23,7 @@ pub mod losses;
 pub mod made;
 pub mod merged_base;
 pub mod metadata;
+pub mod need;
 pub mod network;
 pub mod optimizers;
 pub mod origin;

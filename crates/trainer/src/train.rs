@@ -50,6 +50,9 @@ pub struct TrainJob<'a, D: Device = Cpu> {
     pub start_from: Option<&'a Path>,
     /// The checkpoint to go on from.
     pub resume_from: Option<&'a Path>,
+    /// Whether parts of the U-Net are computed again on the way back, to take less memory; what the recipe says, or more.
+    /// The numbers are the same.
+    pub recomputes: bool,
 }
 
 /// What a training says while it runs.
@@ -133,6 +136,8 @@ pub fn train<D: TrainingDevice>(
     let checkpoint_every = p.checkpoint_every(per_epoch);
     let validate_every = p.validate_every(per_epoch);
     let sample_every = p.sample_every(per_epoch);
+    let n_begun = run.n_done();
+    let mut is_finishing = false;
     while run.n_done() < p.n_steps {
         orders.extend(std::iter::from_fn(&mut commands));
         while let Some(order) = orders.pop_front() {
@@ -144,13 +149,18 @@ pub fn train<D: TrainingDevice>(
                 }
                 Directive::Checkpoint => save_checkpoint(&mut run, &mut events)?,
                 Directive::Sample => render_samples(&run, &studio, &mut events)?,
+                Directive::Finish => is_finishing = true,
             }
+        }
+        // The checkpoint that it goes on from is what it is to be finished with.
+        if is_finishing && n_begun > 0 && run.n_done() == n_begun {
+            break;
         }
 
         let metrics = run.step()?;
         events(TrainEvent::Report(Report::Step(metrics)));
 
-        let is_last = run.n_done() == p.n_steps;
+        let is_last = is_finishing || run.n_done() == p.n_steps;
         let is_checkpoint = is_last || run.is_due(checkpoint_every);
         if is_checkpoint {
             save_checkpoint(&mut run, &mut events)?;
@@ -162,6 +172,9 @@ pub fn train<D: TrainingDevice>(
         // At 0 there are none, not even of the last step.
         if sample_every > 0 && (is_last || run.is_due(sample_every)) {
             render_samples(&run, &studio, &mut events)?;
+        }
+        if is_last {
+            break;
         }
     }
 

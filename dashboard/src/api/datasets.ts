@@ -1,7 +1,15 @@
 // Changing datasets.
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { body, client } from "./client";
+import type { operations } from "./schema";
 import type { EditCaptions, Finding, GroupChange, Item, Split } from "./types";
+
+export type ExportFormat = operations["export_dataset"]["parameters"]["query"]["format"];
+
+/** URL for downloading a dataset as another trainer reads it. */
+export function exportHref(dataset: string, format: ExportFormat): string {
+  return `/api/v1/datasets/${dataset}/export?format=${format}`;
+}
 
 export function useCreateDataset() {
   const queries = useQueryClient();
@@ -150,17 +158,129 @@ export function useAcknowledge(dataset: string) {
         params: { path: { id: dataset } },
         body: { findings: [{ code, content }] },
       }),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ["estimate"] }),
+    onSuccess: () => {
+      void queries.invalidateQueries({ queryKey: ["datasets", dataset, "check"] });
+      return queries.invalidateQueries({ queryKey: ["estimate"] });
+    },
   });
 }
 
-export function useDeleteItem(dataset: string) {
+/** Requests that change many pictures run side by side, this many at most. */
+const AT_ONCE = 6;
+
+interface ManyDone {
+  /** Pictures that were not changed. */
+  failed: Item[];
+  /** Why the first of them was not. */
+  error: unknown;
+}
+
+/** Sends a request for each picture, and goes on where one fails. */
+async function forEach(
+  items: readonly Item[],
+  send: (item: Item) => Promise<unknown>,
+  onProgress: (n_done: number) => void,
+): Promise<ManyDone> {
+  const done: ManyDone = { failed: [], error: undefined };
+  let next = 0;
+  let n_done = 0;
+  const work = async () => {
+    for (let item = items[next++]; item; item = items[next++]) {
+      try {
+        await send(item);
+      } catch (error) {
+        done.failed.push(item);
+        done.error ??= error;
+      }
+      onProgress(++n_done);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return done;
+}
+
+/** What a selection of pictures can be given. */
+export type ItemChange = Partial<Pick<Item, "split" | "group">>;
+
+/** Changes pictures, each to what `to` says. They are shown so before the server answers; those that it refuses go back. */
+export function useChangeItems(dataset: string, onProgress: (n_done: number) => void) {
+  const queries = useQueryClient();
+  const queryKey = ["datasets", dataset, "items"];
+  // Only what is changed: captions may be saved at the same time.
+  const show = (changes: ReadonlyMap<string, ItemChange>) =>
+    queries.setQueryData<Item[]>(queryKey, (items) =>
+      items?.map((one) => (changes.has(one.id) ? { ...one, ...changes.get(one.id) } : one)),
+    );
+  const only = (change: ItemChange, of: ItemChange): ItemChange =>
+    Object.fromEntries(Object.keys(change).map((key) => [key, of[key as keyof ItemChange]]));
+  return useMutation({
+    mutationFn: ({ items, to }: { items: readonly Item[]; to: (item: Item) => ItemChange }) =>
+      forEach(
+        items,
+        (item) =>
+          body(
+            client.PATCH("/api/v1/datasets/{id}/items/{item_id}", {
+              params: { path: { id: dataset, item_id: item.id } },
+              body: to(item),
+            }),
+          ),
+        onProgress,
+      ),
+    onMutate: async ({ items, to }) => {
+      await queries.cancelQueries({ queryKey });
+      const before = queries.getQueryData<Item[]>(queryKey) ?? [];
+      show(new Map(items.map((item) => [item.id, to(item)])));
+      return new Map(before.map(({ id, split, group }) => [id, { split, group }]));
+    },
+    onSuccess: ({ failed }, { to }, before) => {
+      const back = failed.flatMap((item) => {
+        const was = before.get(item.id);
+        return was ? [[item.id, only(to(item), was)] as const] : [];
+      });
+      if (back.length > 0) show(new Map(back));
+    },
+    onSettled: () => {
+      // It may have been on its way when it was canceled.
+      void queries.invalidateQueries({ queryKey });
+      return queries.invalidateQueries({ queryKey: ["datasets", dataset], exact: true });
+    },
+  });
+}
+
+/** Deletes pictures. `onDeleted` is told of each, although what asked for it may no longer be shown. */
+export function useDeleteItems(
+  dataset: string,
+  onProgress: (n_done: number) => void,
+  onDeleted: (item: Item) => void,
+) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (items: readonly Item[]) =>
+      forEach(
+        items,
+        async (item) => {
+          await client.DELETE("/api/v1/datasets/{id}/items/{item_id}", {
+            params: { path: { id: dataset, item_id: item.id } },
+          });
+          onDeleted(item);
+        },
+        onProgress,
+      ),
+    onSettled: () => queries.invalidateQueries({ queryKey: ["datasets"] }),
+  });
+}
+
+/** Deletes a picture. `onDeleted` is told although what asked for it may no longer be shown. */
+export function useDeleteItem(dataset: string, onDeleted: (item: string) => void) {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: (item: string) =>
       client.DELETE("/api/v1/datasets/{id}/items/{item_id}", {
         params: { path: { id: dataset, item_id: item } },
       }),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ["datasets"] }),
+    onSuccess: (_, item) => {
+      onDeleted(item);
+      return queries.invalidateQueries({ queryKey: ["datasets"] });
+    },
   });
 }

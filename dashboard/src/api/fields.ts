@@ -1353,6 +1353,11 @@ export const fields = {
       "maxLength": 80,
       "minLength": 1
     },
+    "note": {
+      "type": "string",
+      "description": "Why the job is run, for people; at most 200 characters on one line.",
+      "maxLength": 200
+    },
     "parameters": {
       "type": "object",
       "description": "Overrides of the preset's hyperparameters."

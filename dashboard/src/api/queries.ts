@@ -1,8 +1,8 @@
 // Queries of the pages, by resource. Keys are nested, so that a change invalidates the right ones.
-import { queryOptions } from "@tanstack/react-query";
+import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { catchUp } from "~/live/recent";
 import { body, client } from "./client";
-import type { Family } from "./types";
+import type { CheckDataset, DatasetFindings, Family } from "./types";
 import { isUnderWay } from "./under-way";
 
 interface Page<T> {
@@ -14,11 +14,17 @@ const LIMIT = 500;
 // Enough for any list that a person browses; longer ones are searched.
 const MOST_PAGES = 10;
 
+/** The pictures of a dataset are filtered and sorted by the page, so it has all of them. */
+const MOST_PAGES_OF_PICTURES = 40;
+
 /** A complete list, page by page. */
-async function whole<T>(get: (query: { limit: number; after?: string }) => Promise<Page<T>>): Promise<T[]> {
+async function whole<T>(
+  get: (query: { limit: number; after?: string }) => Promise<Page<T>>,
+  most_pages = MOST_PAGES,
+): Promise<T[]> {
   const items: T[] = [];
   let after: string | undefined;
-  for (let n = 0; n < MOST_PAGES; n++) {
+  for (let n = 0; n < most_pages; n++) {
     const page = await get({ limit: LIMIT, ...(after !== undefined && { after }) });
     items.push(...page.items);
     if (!page.next) break;
@@ -59,7 +65,34 @@ export const itemsQuery = (id: string) =>
   queryOptions({
     queryKey: ["datasets", id, "items"],
     queryFn: () =>
-      whole((query) => body(client.GET("/api/v1/datasets/{id}/items", { params: { path: { id }, query } }))),
+      whole(
+        (query) => body(client.GET("/api/v1/datasets/{id}/items", { params: { path: { id }, query } })),
+        MOST_PAGES_OF_PICTURES,
+      ),
+  });
+
+/** Each request measures some of the pictures that an older version took. */
+const MEASURE_EVERY_MS = 500;
+
+interface Checked extends DatasetFindings {
+  /** Another request will measure more: not so if the last one measured nothing. */
+  isMeasuring: boolean;
+}
+
+/** What the checks find in a dataset for a purpose. */
+export const checkQuery = (id: string, request: CheckDataset) =>
+  queryOptions({
+    queryKey: ["datasets", id, "check", request],
+    queryFn: async ({ client: cache, queryKey }): Promise<Checked> => {
+      const before = cache.getQueryData<Checked>(queryKey)?.n_unmeasured || Number.POSITIVE_INFINITY;
+      const found = await body(
+        client.POST("/api/v1/datasets/{id}/check", { params: { path: { id } }, body: request }),
+      );
+      const { n_unmeasured } = found;
+      return { ...found, isMeasuring: n_unmeasured > 0 && n_unmeasured < before };
+    },
+    placeholderData: keepPreviousData,
+    refetchInterval: ({ state }) => (state.data?.isMeasuring ? MEASURE_EVERY_MS : false),
   });
 
 /** The edits of a dataset's captions that can be undone, the newest first. */

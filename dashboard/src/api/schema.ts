@@ -269,6 +269,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/datasets/{id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export a dataset
+         * @description A zip archive of the pictures as they are stored, with captions and masks, laid out for another trainer. An upload of it
+         *     brings the same pictures, captions, masks, groups, repeats and uses again. A download that breaks off leaves no archive.
+         */
+        get: operations["export_dataset"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/datasets/{id}/groups": {
         parameters: {
             query?: never;
@@ -347,6 +368,27 @@ export interface paths {
          * @description The picture stays. Versions that jobs have frozen keep the mask.
          */
         delete: operations["delete_mask"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{id}/items/{item_id}/thumbnail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a picture's thumbnail
+         * @description Its longest side has at most 384 pixels. It is a JPEG, or a WebP for a picture with transparent areas. It never changes
+         *     for the same file of the picture.
+         */
+        get: operations["get_thumbnail"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -703,6 +745,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs/{id}/dataset-changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get what changed in a job's dataset since the job was created */
+        get: operations["job_dataset_changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs/{id}/events": {
         parameters: {
             query?: never;
@@ -720,6 +779,27 @@ export interface paths {
         get: operations["job_events"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{id}/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Finish a job now
+         * @description Its next step is its last: a checkpoint is stored, and the result is checked and becomes a model version as if all steps
+         *     had been done. With sd-scripts, it ends with the next checkpoint. The request can be repeated safely.
+         */
+        post: operations["finish_job"];
         delete?: never;
         options?: never;
         head?: never;
@@ -854,6 +934,27 @@ export interface paths {
          * @description A checkpoint is kept, from which the job can be resumed.
          */
         post: operations["stop_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a model version of a stored checkpoint
+         * @description The job may stand anywhere, also if it has ended. The answer is a job of its own, which trains no step: it checks the
+         *     LoRA of the checkpoint and makes a version of it.
+         */
+        post: operations["make_job_version"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1712,7 +1813,7 @@ export interface components {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "signed_in" | "sign_in_failed" | "signed_out" | "session_ended" | "signed_out_everywhere" | "login_address_made" | "token_made" | "token_deleted" | "dataset_made" | "dataset_renamed" | "dataset_deleted" | "pictures_uploaded" | "picture_deleted" | "mask_deleted" | "groups_changed" | "captions_edited" | "captions_restored" | "findings_acknowledged" | "job_made" | "job_cancelled" | "job_stopped" | "job_resumed" | "checkpoint_asked" | "samples_asked" | "generation_made" | "preset_saved" | "preset_deleted" | "lora_imported" | "edit_made" | "edit_cancelled" | "version_approved" | "version_retired" | "base_registered" | "base_removed" | "base_checked" | "base_copied" | "base_set" | "budget_set" | "job_limit_set" | "drawing_made" | "drawing_ended" | "provider_resumed" | "server_started" | "database_exported" | "database_imported" | "objects_collected" | "objects_verified" | "backup_made" | "backup_restored";
+        AuditAction: "signed_in" | "sign_in_failed" | "signed_out" | "session_ended" | "signed_out_everywhere" | "login_address_made" | "token_made" | "token_deleted" | "dataset_made" | "dataset_renamed" | "dataset_deleted" | "pictures_uploaded" | "picture_deleted" | "mask_deleted" | "groups_changed" | "captions_edited" | "captions_restored" | "findings_acknowledged" | "job_made" | "job_cancelled" | "job_stopped" | "job_finished" | "version_asked" | "job_resumed" | "checkpoint_asked" | "samples_asked" | "generation_made" | "preset_saved" | "preset_deleted" | "lora_imported" | "edit_made" | "edit_cancelled" | "version_approved" | "version_retired" | "base_registered" | "base_removed" | "base_checked" | "base_copied" | "base_set" | "budget_set" | "job_limit_set" | "drawing_made" | "drawing_ended" | "provider_resumed" | "server_started" | "database_exported" | "database_imported" | "objects_collected" | "objects_verified" | "backup_made" | "backup_restored";
         /**
          * @description Category of an entry, for filtering.
          * @enum {string}
@@ -2205,6 +2306,8 @@ export interface components {
             n_epochs?: number | null;
             /** @description Name of the resulting model, 1 to 80 characters. */
             name: string;
+            /** @description Why the job is run, for people; at most 200 characters on one line. */
+            note?: string | null;
             /** @description Overrides of the preset's hyperparameters. */
             parameters?: components["schemas"]["ParameterOverrides"];
             /** @description What the LoRA is for; sets the defaults of all parameters. */
@@ -2285,8 +2388,31 @@ export interface components {
             n_items: number;
             /** @description Its name. */
             name: string;
-            /** @description A few pictures for a preview: signed URLs, valid for one hour. */
+            /** @description A few pictures for a preview: the URLs of their thumbnails. */
             preview_urls: string[];
+        };
+        /** @description What changed in a dataset since a job froze it, in pictures. */
+        DatasetChanges: {
+            /**
+             * Format: int32
+             * @description Added since.
+             */
+            n_added: number;
+            /**
+             * Format: int32
+             * @description With another caption.
+             */
+            n_recaptioned: number;
+            /**
+             * Format: int32
+             * @description Deleted since.
+             */
+            n_removed: number;
+            /**
+             * Format: int32
+             * @description Shown more or less often, or as another kind of picture.
+             */
+            n_shown_otherwise: number;
         };
         /** @description What the checks of a dataset find. */
         DatasetFindings: {
@@ -2318,7 +2444,7 @@ export interface components {
          * @description An order to an agent.
          * @enum {string}
          */
-        Directive: "stop" | "cancel" | "checkpoint" | "sample";
+        Directive: "stop" | "cancel" | "checkpoint" | "sample" | "finish";
         /** @description Free space on the server's disks. */
         DiskStatus: {
             /** @description The monitored folders. */
@@ -3169,6 +3295,12 @@ export interface components {
             /** @description SHA-256 of the stored file, in hexadecimal. */
             sha256: string;
             /**
+             * Format: int32
+             * @description How steep the sharpest edges of the picture are, in thousandths of a step from one pixel to the next at about 1024
+             *     pixels; absent where it has no edges, or was not measured yet.
+             */
+            sharpness?: number | null;
+            /**
              * Format: int64
              * @description Size of the stored file.
              */
@@ -3211,6 +3343,8 @@ export interface components {
             ended_at?: string | null;
             /** @description Its id. */
             id: components["schemas"]["JobId"];
+            /** @description Its next step is its last, or it is finished with its newest checkpoint: it was asked to end early with a result. */
+            is_finishing?: boolean;
             /**
              * Format: int64
              * @description Number of the newest event of its stream.
@@ -3222,6 +3356,8 @@ export interface components {
              * @description Number of attempts started so far.
              */
             n_attempts: number;
+            /** @description Why it is run, as its owner wrote. */
+            note?: string | null;
             /** @description Its phase. */
             phase: components["schemas"]["Phase"];
             /**
@@ -3246,6 +3382,7 @@ export interface components {
              * @description When an agent first started to work on it.
              */
             started_at?: string | null;
+            version_of?: components["schemas"]["JobId"] | null;
         };
         /** @description What a job would do, without creating it. */
         JobEstimate: {
@@ -3602,6 +3739,21 @@ export interface components {
              */
             weight: number;
         };
+        /** @description Asks for a model version of a stored checkpoint. */
+        MakeVersion: {
+            /**
+             * Format: int64
+             * @description Total cost limit, in micro-dollars. Required for a provider with paid machines.
+             */
+            limit_micro_usd?: number | null;
+            /** @description The provider of the machine that makes it. If omitted, that of the job, or `local` if that one costs money. */
+            provider?: string | null;
+            /**
+             * Format: int32
+             * @description Optimizer steps done at the checkpoint.
+             */
+            step: number;
+        };
         /** @description A frozen dataset version: exactly what an engine trains on. */
         Manifest: {
             /** @description Id of the version. */
@@ -3695,6 +3847,8 @@ export interface components {
             loss_min: number[];
             /** @description Optimizer step. */
             step: number[];
+            /** @description Time of the step, in milliseconds. */
+            step_ms?: number[];
             /** @description Validation losses: optimizer step and loss. */
             validation: [
                 number,
@@ -5068,6 +5222,7 @@ export interface components {
          *     | 3 | prompts of pictures are chunks of 75 tokens with emphasis; before, the rest was cut and brackets were letters |
          *     | 4 | hyperparameters for all that sd-scripts can do: targets, kinds, optimizers, schedules, losses, noise, captions. Previews may have settings of their own, and pictures repeats. A VAE in place of a base model's own, and what its U-Net predicts, whatever its files say |
          *     | 5 | hyperparameters for the sides of buckets and how pictures are scaled to them, and for intervals in epochs |
+         *     | 6 | a training ends with a result before its last step: `finish` in the work, and as an order |
          */
         Protocol: {
             /**
@@ -5581,6 +5736,8 @@ export interface components {
             budgets: components["schemas"]["Budget"][];
             /** @description Machines: first those not confirmed terminated, then the newest of the others. */
             instances: components["schemas"]["RentedInstance"][];
+            /** @description The month that a machine ordered now would be paid by, as the key of its budget: `2026-11`. */
+            month: string;
             /** @description Cost per hour of all running machines, in micro-dollars. */
             rate_micro_usd: components["schemas"]["MicroUsd"];
         };
@@ -5725,6 +5882,8 @@ export interface components {
             base: components["schemas"]["BaseLocation"];
             /** @description What the server knows of the base model beside its files. */
             base_known?: components["schemas"]["KnownOfBase"];
+            /** @description Train no further: the result is what the checkpoint holds. */
+            finish?: boolean;
             /** @description The job. */
             job_id: components["schemas"]["JobId"];
             /** @description The pictures to train on. */
@@ -6517,6 +6676,43 @@ export interface operations {
             };
         };
     };
+    export_dataset: {
+        parameters: {
+            query: {
+                /** @description How the archive is laid out. */
+                format: "kohya" | "diffusers" | "onetrainer";
+                /** @description A version that a job has frozen, in place of the dataset as it is. */
+                version?: components["schemas"]["DatasetVersionId"];
+            };
+            header?: never;
+            path: {
+                /** @description The dataset */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The `.zip` file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": unknown;
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     update_groups: {
         parameters: {
             query?: never;
@@ -6747,6 +6943,51 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Item"];
                 };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_thumbnail: {
+        parameters: {
+            query?: {
+                /** @description The `sha256` of the picture. If it is the current one, the answer may be kept for good. */
+                of?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The dataset */
+                id: string;
+                /** @description The picture */
+                item_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The thumbnail, a `.jpg` or `.webp` file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": unknown;
+                    "image/webp": unknown;
+                };
+            };
+            /** @description The thumbnail is the one that `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What is wrong and how to fix it */
             default: {
@@ -7503,6 +7744,37 @@ export interface operations {
             };
         };
     };
+    job_dataset_changes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetChanges"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     job_events: {
         parameters: {
             query?: {
@@ -7538,6 +7810,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JobEvent"][];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    finish_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
                 };
             };
             /** @description What is wrong and how to fix it */
@@ -7770,6 +8073,44 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make_job_version: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to repeat this request. Use a new key, such as a UUID, for each thing to create, and repeat the request with the same key if no response came: the first response is returned again with `Idempotency-Replayed: true`, and nothing is created twice. The same key with another request is rejected (422). Responses are kept for a week; errors are not. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The job */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MakeVersion"];
+            };
+        };
+        responses: {
+            201: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -32,6 +32,7 @@ const KEYED: Record<KeyedPath, true> = {
   "/api/v1/jobs/{id}/checkpoint": true,
   "/api/v1/jobs/{id}/resume": true,
   "/api/v1/jobs/{id}/sample": true,
+  "/api/v1/jobs/{id}/versions": true,
   "/api/v1/own-presets": true,
   "/api/v1/registered-base-models": true,
   "/api/v1/tokens": true,

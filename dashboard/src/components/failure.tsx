@@ -4,8 +4,10 @@ import { type ErrorComponentProps, Link, useRouter } from "@tanstack/react-route
 import { CircleAlert } from "lucide-react";
 import { useEffect, useRef } from "react";
 import { describeError, ProblemError } from "~/api/problem";
+import { formatSentence } from "~/lib/format";
 import { useConnection } from "./shell/connection";
 import { Button, buttonClass } from "./ui/button";
+import { Said } from "./ui/said";
 
 export function Failure({ error }: ErrorComponentProps) {
   const router = useRouter();
@@ -19,11 +21,18 @@ export function Failure({ error }: ErrorComponentProps) {
   };
   useRetryOnceReached(error, retry);
   const title = error instanceof ProblemError ? error.problem.title : "This page cannot be shown";
+  const more = describeError(error);
   return (
     <div role="alert" className="mx-auto mt-[12vh] max-w-lg px-4">
       <CircleAlert aria-hidden className="size-6 text-bad" />
-      <h1 className="display mt-3 text-xl">{title}</h1>
-      <p className="mt-1 break-words text-muted">{describeError(error)}</p>
+      <h1 className="display mt-3 text-xl">
+        <Said>{formatSentence(title)}</Said>
+      </h1>
+      {more !== title && (
+        <p className="mt-1 break-words text-muted">
+          <Said>{formatSentence(more)}</Said>
+        </p>
+      )}
       <div className="mt-5 flex gap-2">
         <Button variant="primary" onClick={retry}>
           Try again

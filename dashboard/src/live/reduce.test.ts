@@ -135,5 +135,5 @@ test("a failed verdict says which checks", () => {
     module_norms: [],
   };
   const line = logLine({ seq: 1, at: AT, type: "validated", verdict });
-  expect(line).toMatchObject({ level: "warning", message: "the trained file failed: all weights are 0" });
+  expect(line).toMatchObject({ level: "warning", message: "checked, with remarks: all weights are 0" });
 });

@@ -116,8 +116,8 @@ export function logLine(event: JobEvent): LogLine | null {
       return line(
         event.verdict.passed ? "info" : "warning",
         event.verdict.passed
-          ? "the trained file passed every check"
-          : `the trained file failed: ${event.verdict.checks
+          ? "the file is healthy, and the test picture changes with it"
+          : `checked, with remarks: ${event.verdict.checks
               .filter((check) => !check.passed)
               .map((check) => check.detail)
               .join("; ")}`,

@@ -61,6 +61,9 @@ export function patchJob(queries: QueryClient, id: string, events: JobEvent[]): 
   if (events.some((event) => event.type === "sample")) {
     void queries.invalidateQueries({ queryKey: ["jobs", id, "samples"] });
   }
+  if (events.some((event) => event.type === "checkpoint")) {
+    void queries.invalidateQueries({ queryKey: ["jobs", id, "artifacts"] });
+  }
   if (events.some((event) => event.type === "model_version_created")) {
     void queries.invalidateQueries({ queryKey: ["models"] });
   }

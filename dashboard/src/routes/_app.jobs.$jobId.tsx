@@ -5,18 +5,19 @@ import { useMemo, useState } from "react";
 import { jobQuery, modelVersionQuery, samplesQuery } from "~/api/queries";
 import type { Job, Sample } from "~/api/types";
 import { LossPanel } from "~/components/chart/loss-panel";
+import { Checkpoints } from "~/components/jobs/checkpoints";
 import { JobActions } from "~/components/jobs/job-actions";
 import { JobConfig } from "~/components/jobs/job-config";
 import { JobHeader } from "~/components/jobs/job-header";
 import { JobLog } from "~/components/jobs/job-log";
 import { SampleViewer } from "~/components/jobs/sample-viewer";
 import { NewestSamples, Samples } from "~/components/jobs/samples";
-import { phaseWord } from "~/components/phase";
+import { isEnded, phaseWord } from "~/components/phase";
 import { isRented } from "~/components/spend/job-money";
 import { MoneyPanel } from "~/components/spend/money-panel";
 import { Page } from "~/components/ui/page";
 import { TabPanel, Tabs } from "~/components/ui/tabs";
-import { formatName } from "~/lib/format";
+import { formatCount, formatName } from "~/lib/format";
 import { type Shortcut, useShortcuts, useShortcutsEnabled } from "~/lib/shortcuts";
 import { useJobLive } from "~/live/use-job-live";
 
@@ -77,7 +78,8 @@ function LiveJob({ id }: { id: string }) {
           / {formatName(job.recipe.preset)} on {job.recipe.base_model}
         </>
       }
-      actions={<JobActions job={job} modelId={version?.model_id} />}
+      description={<Origin job={job} />}
+      actions={<JobActions job={job} version={version} />}
     >
       <JobHeader job={job} stage={stage} />
       {isRented(job) && <MoneyPanel job={job} forecast={forecast} />}
@@ -93,8 +95,13 @@ function LiveJob({ id }: { id: string }) {
       >
         <TabPanel value="overview">
           <div className="grid items-start gap-4 xl:grid-cols-[1fr_22rem]">
-            <LossPanel series={series} recipe={job.recipe} />
-            <NewestSamples job={job} samples={samples} onOpen={setShown} onAll={() => see("samples")} />
+            <div className="min-w-0 xl:order-last">
+              <NewestSamples job={job} samples={samples} onOpen={setShown} onAll={() => see("samples")} />
+            </div>
+            <LossPanel series={series} recipe={job.recipe} ended={isEnded(job.phase)} />
+          </div>
+          <div className="mt-4">
+            <Checkpoints job={job} />
           </div>
         </TabPanel>
         <TabPanel value="samples">
@@ -109,6 +116,23 @@ function LiveJob({ id }: { id: string }) {
       </Tabs>
       {shown && <SampleViewer samples={samples} shown={shown} onShow={setShown} />}
     </Page>
+  );
+}
+
+/** What the job was started for, where that is known. */
+function Origin({ job }: { job: Job }) {
+  if (!job.version_of) return job.note ? <span className="wrap-anywhere">{job.note}</span> : null;
+  return (
+    <>
+      Makes a version of step {formatCount(job.checkpoint_step ?? 0)} of{" "}
+      <Link
+        to="/jobs/$jobId"
+        params={{ jobId: job.version_of }}
+        className="text-accent underline underline-offset-2"
+      >
+        another job
+      </Link>
+    </>
   );
 }
 

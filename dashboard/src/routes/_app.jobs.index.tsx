@@ -1,9 +1,10 @@
 // All jobs, live.
 import { useSuspenseQuery } from "@tanstack/react-query";
 import { createFileRoute } from "@tanstack/react-router";
-import { Plus } from "lucide-react";
+import { ChartLine, Plus } from "lucide-react";
 import { jobsQuery } from "~/api/queries";
 import type { Job } from "~/api/types";
+import { pickedOf, togglePicked } from "~/components/jobs/compare/picked";
 import { JobTable } from "~/components/jobs/job-table";
 import { isEnded } from "~/components/phase";
 import { ButtonLink } from "~/components/ui/button";
@@ -20,6 +21,8 @@ type Show = (typeof SHOWS)[number];
 interface View {
   show?: Show;
   q?: string;
+  /** Ids of the jobs that are ticked, with commas between them. */
+  picked?: string;
 }
 
 export const Route = createFileRoute("/_app/jobs/")({
@@ -28,6 +31,7 @@ export const Route = createFileRoute("/_app/jobs/")({
     return {
       ...(show && show !== "all" && { show }),
       ...(typeof search.q === "string" && search.q && { q: search.q }),
+      ...(typeof search.picked === "string" && search.picked && { picked: search.picked }),
     };
   },
   loader: ({ context }) => context.queries.ensureQueryData(jobsQuery()),
@@ -35,22 +39,48 @@ export const Route = createFileRoute("/_app/jobs/")({
 });
 
 function Jobs() {
-  const { show = "all", q = "" } = Route.useSearch();
+  const { show = "all", q = "", picked: ticked } = Route.useSearch();
   const navigate = Route.useNavigate();
   const { data: jobs } = useSuspenseQuery(jobsQuery());
   useRowKeys();
   const n_active = jobs.filter((job) => !isEnded(job.phase)).length;
   const shown = jobs.filter((job) => matches(job, show, q));
+  const picked = pickedOf(ticked).filter((id) => jobs.some((job) => job.id === id));
   const see = (view: View) => void navigate({ search: (before) => ({ ...before, ...view }), replace: true });
+  const pick = (id: string) =>
+    void navigate({
+      search: ({ picked: _, ...before }) => {
+        const next = togglePicked(picked, id);
+        return { ...before, ...(next && { picked: next }) };
+      },
+      replace: true,
+      resetScroll: false,
+    });
 
   return (
     <Page
       title="Jobs"
       tabTitle={n_active > 0 ? `${n_active} active · Jobs` : "Jobs"}
-      description={jobs.length > 0 && `${formatPlural(jobs.length, "job")}, ${n_active} active`}
+      description={
+        jobs.length > 0 &&
+        (shown.length < jobs.length
+          ? `${shown.length} of ${formatPlural(jobs.length, "job")}`
+          : `${formatPlural(jobs.length, "job")}, ${n_active} active`)
+      }
       actions={
         jobs.length > 0 && (
           <>
+            {picked.length > 0 && (
+              <ButtonLink
+                to="/jobs/compare"
+                search={{ ids: picked.join(",") }}
+                disabled={picked.length < 2}
+                title={picked.length < 2 ? "Tick another job to compare with." : undefined}
+              >
+                <ChartLine aria-hidden />
+                Compare {picked.length}
+              </ButtonLink>
+            )}
             <SearchField label="Search jobs" value={q} onValueChange={(value) => see({ q: value })} />
             <Segmented
               label="Show"
@@ -85,7 +115,7 @@ function Jobs() {
       ) : shown.length === 0 ? (
         <Empty title="No job matches">Change the search or show all jobs.</Empty>
       ) : (
-        <JobTable jobs={shown} />
+        <JobTable jobs={shown} picked={picked} onPick={pick} />
       )}
     </Page>
   );

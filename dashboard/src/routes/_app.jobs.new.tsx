@@ -1,13 +1,15 @@
 // Submitting a job.
-import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
+import { type QueryClient, useQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { createFileRoute, Link } from "@tanstack/react-router";
 import { Sparkles } from "lucide-react";
 import { fields } from "~/api/fields";
 import { estimateQuery, useCreateJob } from "~/api/jobs";
 import { describeError, isConflict, isUnanswered, ProblemError } from "~/api/problem";
-import { baseModelsQuery, datasetsQuery, presetsQuery } from "~/api/queries";
+import { baseModelsQuery, datasetsQuery, jobQuery, presetsQuery } from "~/api/queries";
 import { providersQuery } from "~/api/spend";
-import type { BaseModel, Dataset, ProviderInfo } from "~/api/types";
+import type { BaseModel, Dataset, Job, ProviderInfo } from "~/api/types";
+import { againOf } from "~/components/new-job/again";
+import { AgainNotice } from "~/components/new-job/again-notice";
 import { EstimatePanel } from "~/components/new-job/estimate-panel";
 import { toRequest, type Values } from "~/components/new-job/form";
 import { NewJobForm } from "~/components/new-job/new-job-form";
@@ -34,10 +36,14 @@ import { useDraft } from "~/lib/use-draft";
 import { useSettled } from "~/lib/use-settled";
 
 export const Route = createFileRoute("/_app/jobs/new")({
-  validateSearch: (search: Record<string, unknown>): { dataset?: string } =>
-    typeof search.dataset === "string" ? { dataset: search.dataset } : {},
-  loader: ({ context }) =>
+  validateSearch: (search: Record<string, unknown>): { dataset?: string; again?: string } => ({
+    ...(typeof search.dataset === "string" && { dataset: search.dataset }),
+    ...(typeof search.again === "string" && { again: search.again }),
+  }),
+  loaderDeps: ({ search: { again } }) => ({ again }),
+  loader: ({ context, deps: { again } }) =>
     Promise.all([
+      again === undefined ? undefined : repeated(context.queries, again),
       // The form begins with a dataset of this list: one from before the last upload may lack it, or its pictures.
       context.queries.fetchQuery({ ...datasetsQuery(), staleTime: 0 }),
       context.queries.ensureQueryData(baseModelsQuery()),
@@ -50,8 +56,17 @@ const SETTLE_MS = 350;
 const NOT_STARTED = "The job was not started";
 const MISSING = "what-is-missing";
 
+/** The job to train again, and what the form begins with for it. */
+async function repeated(queries: QueryClient, id: string): Promise<{ job: Job; values: Partial<Values> }> {
+  const job = await queries.ensureQueryData(jobQuery(id));
+  const presets = await queries.ensureQueryData(presetsQuery(job.recipe.base_model, ""));
+  const preset = presets.find((info) => info.preset === job.recipe.preset);
+  return { job, values: againOf(job, preset?.parameters ?? job.recipe.parameters) };
+}
+
 function NewJob() {
-  const { dataset: wanted } = Route.useSearch();
+  const { dataset: wanted, again } = Route.useSearch();
+  const [repeats] = Route.useLoaderData();
   const navigate = Route.useNavigate();
   const { data: all } = useSuspenseQuery(datasetsQuery());
   const { data: bases } = useSuspenseQuery(baseModelsQuery());
@@ -59,7 +74,7 @@ function NewJob() {
   const datasets = all.filter((dataset) => dataset.n_items > 0);
   const first =
     datasets.find((dataset) => dataset.id === wanted) ?? (datasets.length === 1 ? datasets[0] : undefined);
-  const draft = useDraft<Draft>(`new-job:${wanted ?? ""}`, () => ({
+  const draft = useDraft<Draft>(again ? `again:${again}` : `new-job:${wanted ?? ""}`, () => ({
     dataset_id: first?.id ?? "",
     base_model: bases[0]?.name ?? "",
     preset: "character",
@@ -74,7 +89,9 @@ function NewJob() {
     n_epochs: "",
     parameters: {},
     answers: {},
+    note: "",
     where: HERE,
+    ...repeats?.values,
   }));
   const { values, where } = offered(draft.values, datasets, bases, providers);
   const { data: presets = [] } = useQuery(presetsQuery(values.base_model, values.family));
@@ -117,7 +134,7 @@ function NewJob() {
 
   return (
     <Page
-      title="New job"
+      title={repeats ? "Train again" : "New job"}
       above={
         <Link to="/jobs" className="underline-offset-2 hover:underline">
           Jobs
@@ -145,6 +162,15 @@ function NewJob() {
             }}
             className="min-[60rem]:col-span-2"
           />
+          {repeats && (
+            <div className="min-[60rem]:col-span-2">
+              <AgainNotice
+                job={repeats.job}
+                estimate={seen}
+                hasItsDataset={values.dataset_id === repeats.job.dataset_id}
+              />
+            </div>
+          )}
           <NewJobForm
             values={values}
             onChange={draft.change}

@@ -6,9 +6,10 @@ import { editsQuery } from "~/api/edits";
 import { downloadHref, useStageAction } from "~/api/models";
 import { baseModelsQuery, modelQuery, modelsQuery } from "~/api/queries";
 import type { Model, ModelVersion } from "~/api/types";
-import { DamageBadge, StageBadge } from "~/components/models/badges";
+import { CurrentBadge, DamageBadge, StageBadge } from "~/components/models/badges";
 import { Comparison } from "~/components/models/comparison";
 import { CopyProperty } from "~/components/models/copy-property";
+import { currentOf } from "~/components/models/current";
 import { ToolsPanel } from "~/components/models/edits/tools-panel";
 import { ImportedPanel } from "~/components/models/imported-panel";
 import { MetadataPanel } from "~/components/models/metadata-panel";
@@ -40,7 +41,8 @@ function ModelPage() {
   const { modelId } = Route.useParams();
   const { version: wanted } = Route.useSearch();
   const { data: model } = useSuspenseQuery(modelQuery(modelId));
-  const version = model.versions.find((one) => one.version === wanted) ?? model.versions[0];
+  const current = currentOf(model);
+  const version = model.versions.find((one) => one.version === wanted) ?? current;
   return (
     <Page
       title={model.name}
@@ -53,6 +55,7 @@ function ModelPage() {
         version && (
           <span className="flex flex-wrap items-center gap-2">
             <StageBadge stage={version.stage} />
+            {model.versions.length > 1 && version.id === current?.id && <CurrentBadge />}
             {version.damage && <DamageBadge damage={version.damage} />}
             Version {version.version} {version.imported ? "for" : "on"} {version.base_model}
             {version.trigger_word && (
@@ -93,6 +96,7 @@ function Actions({ model, version }: { model: Model; version: ModelVersion }) {
             options={model.versions.map((one) => ({
               value: String(one.version),
               label: `Version ${one.version}`,
+              ...(one.id === currentOf(model)?.id && { detail: "current" }),
             }))}
           />
         </div>
@@ -202,5 +206,7 @@ function Version({ version }: { version: ModelVersion }) {
 
 function PictureChange({ value }: { value: number | null | undefined }) {
   if (value == null) return null;
-  return <span className="text-muted text-xs">changes by {value.toFixed(1)} / 255 on average</span>;
+  return (
+    <span className="text-muted text-xs">Differs by {((100 * value) / 255).toFixed(1)} % on average</span>
+  );
 }

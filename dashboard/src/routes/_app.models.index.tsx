@@ -7,6 +7,7 @@ import { asImport } from "~/api/models";
 import { baseModelsQuery, modelsQuery } from "~/api/queries";
 import type { Model } from "~/api/types";
 import { DamageBadge, StageBadge, VerdictBadge } from "~/components/models/badges";
+import { currentOf } from "~/components/models/current";
 import { ExtractDialog } from "~/components/models/edits/extract-dialog";
 import { Extractions } from "~/components/models/edits/extractions";
 import { ImportLora } from "~/components/models/import-lora";
@@ -60,7 +61,12 @@ function Models() {
   return (
     <Page
       title="Models"
-      description={models.length > 0 && "LoRAs that were trained here, each evaluated, and imported ones"}
+      description={
+        models.length > 0 &&
+        (shown.length < models.length
+          ? `${shown.length} of ${formatPlural(models.length, "model")}`
+          : "LoRAs that were trained here, and imported ones")
+      }
       actions={
         models.length > 0 && (
           <>
@@ -111,17 +117,17 @@ function Models() {
 }
 
 function Card({ model }: { model: Model }) {
-  const newest = model.versions[0];
+  const current = currentOf(model);
   return (
     <li className="relative overflow-hidden rounded-lg border bg-surface transition-colors focus-within:border-accent hover:border-line-strong">
-      {newest?.imported ? (
+      {current?.imported ? (
         <div className="hatch grid aspect-[2/1] place-items-center border-b bg-sunken text-muted">
           <Import aria-hidden className="size-6" />
         </div>
       ) : (
         <div className="grid grid-cols-2 gap-1 border-b p-1">
-          <Half url={newest?.before_url} label="Without" />
-          <Half url={newest?.after_url} label="With" />
+          <Half url={current?.before_url} label="Without" />
+          <Half url={current?.after_url} label="With" />
         </div>
       )}
       <div className="px-3 py-2.5">
@@ -134,20 +140,20 @@ function Card({ model }: { model: Model }) {
           >
             {model.name}
           </Link>
-          {newest && <StageBadge stage={newest.stage} />}
-          {newest?.damage && <DamageBadge damage={newest.damage} />}
+          {current && <StageBadge stage={current.stage} />}
+          {current?.damage && <DamageBadge damage={current.damage} />}
         </div>
-        {newest && (
+        {current && (
           <>
             <p className="mt-0.5 truncate text-muted text-xs">
-              {[newest.base_model, newest.trigger_word, formatBytes(newest.size_bytes)]
+              {[current.base_model, current.trigger_word, formatBytes(current.size_bytes)]
                 .filter(Boolean)
                 .join(" · ")}
             </p>
             <div className="mt-2 flex items-center justify-between gap-2 text-muted text-xs">
-              <VerdictBadge verdict={newest.verdict} isMade={newest.imported?.made != null} />
+              <VerdictBadge verdict={current.verdict} isMade={current.imported?.made != null} />
               <span>
-                {formatPlural(model.versions.length, "version")} · {formatAgo(newest.created_at)}
+                Version {current.version} of {model.versions.length} · {formatAgo(current.created_at)}
               </span>
             </div>
           </>

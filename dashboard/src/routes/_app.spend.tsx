@@ -4,7 +4,7 @@ import { createFileRoute } from "@tanstack/react-router";
 import { jobsQuery } from "~/api/queries";
 import { providersQuery, spendQuery } from "~/api/spend";
 import { BudgetPanel } from "~/components/spend/budget-panel";
-import { monthOf, sortBudgets } from "~/components/spend/budgets";
+import { sortBudgets } from "~/components/spend/budgets";
 import { Ledger } from "~/components/spend/ledger";
 import { Machines } from "~/components/spend/machines";
 import { ProviderCards } from "~/components/spend/provider-cards";
@@ -35,7 +35,7 @@ function SpendPage() {
   const { data: spend } = useSuspenseQuery(spendQuery());
   const { data: providers } = useSuspenseQuery(providersQuery());
   const { data: jobs = [] } = useQuery(jobsQuery());
-  const budgets = sortBudgets(spend.budgets, monthOf(new Date()));
+  const budgets = sortBudgets(spend.budgets, spend.month);
   const { rate_micro_usd: rate } = spend;
   return (
     <Page

@@ -110,6 +110,7 @@ fn previews_of(loaded: &mut Loaded, n_steps: u32, folder: &Path) -> Vec<Preview>
         base: Base::BuiltIn("tiny-xl".into()),
         options: BaseOptions::default(),
         measurements: Measurements::at(folder),
+        room: Room::default(),
     };
     let shown = Mutex::new(Vec::new());
     let tell = |preview| shown.lock().unwrap().push(preview);

@@ -24,7 +24,7 @@ use crate::job::Job;
 /// If the file is incomplete, not finite or zero, or the evaluation itself fails.
 pub(super) fn judged(
     (job, kohya): (&Job, &Kohya),
-    lora: PathBuf,
+    (lora, n_steps): (PathBuf, u32),
     events: &mpsc::UnboundedSender<TrainEvent>,
     is_dropped: &AtomicBool,
 ) -> Result<Trained, Failure> {
@@ -47,7 +47,7 @@ pub(super) fn judged(
             Err(why) => tell(TrainEvent::Report(painter::instead(&why))),
         }
     }
-    let judged = job.train_job(&base, None, |job| {
+    let judged = job.train_job(&base, (None, false), |job| {
         let painter = painter
             .as_mut()
             .map(|painter| painter as &mut dyn evaluate::Painter);
@@ -59,7 +59,7 @@ pub(super) fn judged(
     }));
     Ok(Trained {
         lora,
-        n_steps: job.recipe.parameters().n_steps,
+        n_steps,
         verdict: judged.verdict,
         metadata,
         before: judged.before,

@@ -123,16 +123,29 @@ pub async fn run(
     };
     let mut plan = plan_for(Memory::Planned, resumed.as_ref())?;
     // Kept to the end: the verdict's pictures are drawn there too.
-    let _gpu = match take_gpu(&kohya, &tell, &mut orders).await {
+    let mut is_finishing = false;
+    let _gpu = match take_gpu(&kohya, &tell, &mut orders, &mut is_finishing).await {
         ControlFlow::Continue(hold) => hold,
         ControlFlow::Break(ended) => return Ok(ended),
     };
+    // An order to finish with this checkpoint is the first that there is.
+    if resumed.is_some()
+        && let Ok(order) = orders.try_recv()
+    {
+        match order {
+            Directive::Cancel => return Ok(Ended::Cancelled),
+            Directive::Stop => return Ok(Ended::Stopped),
+            Directive::Finish => is_finishing = true,
+            Directive::Checkpoint | Directive::Sample => {}
+        }
+    }
     if let Some(last) = resumed
         .as_ref()
-        .filter(|resumed| resumed.step == job.recipe.parameters().n_steps)
+        .filter(|resumed| is_finishing || resumed.step == job.recipe.parameters().n_steps)
     {
-        // It was interrupted between its last step and the evaluation.
-        return finish((job, kohya), last.lora.clone(), &tell, &mut orders).await;
+        // It was interrupted between its last step and the evaluation, or is to end with this checkpoint.
+        let written = (last.lora.clone(), last.step);
+        return finish((job, kohya), written, &tell, &mut orders).await;
     }
     for module in plan.modules {
         if !child::is_absent(module, &kohya).await {
@@ -150,8 +163,12 @@ pub async fn run(
     loop {
         files::prepare(&plan).map_err(on_disk(&folder))?;
         let mut watch = Watch::new(&kohya, &plan, &job, training.origin(), &base.made, &mut tell);
-        match watch.run(&mut orders).await {
+        match watch.run(&mut orders, &mut is_finishing).await {
             Ok(Watched::Done) => break,
+            Ok(Watched::Finished(newest)) => {
+                let last = unpack(&newest, &training, &folder.join("resume"))?;
+                return finish((job, kohya), (last.lora, last.step), &tell, &mut orders).await;
+            }
             Ok(Watched::Stopped) => return Ok(Ended::Stopped),
             Ok(Watched::Cancelled) => return Ok(Ended::Cancelled),
             Err(Failure::OutOfMemory(excerpt)) => {
@@ -176,7 +193,8 @@ pub async fn run(
         }
     }
     let written = plan.output.join(format!("{}.safetensors", job.recipe.name()));
-    finish((job, kohya), written, &tell, &mut orders).await
+    let n_steps = job.recipe.parameters().n_steps;
+    finish((job, kohya), (written, n_steps), &tell, &mut orders).await
 }
 
 /// Takes the GPU, as soon as what is being drawn there is done; nothing if it trains on the processor.
@@ -184,6 +202,7 @@ async fn take_gpu(
     kohya: &Kohya,
     tell: &Teller,
     orders: &mut mpsc::UnboundedReceiver<Directive>,
+    is_finishing: &mut bool,
 ) -> ControlFlow<Ended, Option<Hold>> {
     if kohya.precision == Precision::Full {
         return ControlFlow::Continue(None);
@@ -210,16 +229,17 @@ async fn take_gpu(
             order = orders.recv() => match order {
                 Some(Directive::Cancel) | None => return ControlFlow::Break(Ended::Cancelled),
                 Some(Directive::Stop) => return ControlFlow::Break(Ended::Stopped),
+                Some(Directive::Finish) => *is_finishing = true,
                 Some(Directive::Checkpoint | Directive::Sample) => {}
             },
         }
     }
 }
 
-/// Takes the LoRA out of sd-scripts' folder and judges it.
+/// Takes the LoRA of so many steps out of sd-scripts' folder and judges it.
 async fn finish(
     (job, kohya): (Job, Kohya),
-    written: PathBuf,
+    (written, n_steps): (PathBuf, u32),
     tell: &Teller,
     orders: &mut mpsc::UnboundedReceiver<Directive>,
 ) -> Result<Ended, Failure> {
@@ -234,7 +254,8 @@ async fn finish(
     std::fs::rename(&written, &lora).map_err(on_disk(&lora))?;
     tell.report(Report::Finalizing);
     let events = tell.0.clone();
-    let judging = thread::apart(move |is_dropped| judged((&job, &kohya), lora, &events, is_dropped));
+    let judging =
+        thread::apart(move |is_dropped| judged((&job, &kohya), (lora, n_steps), &events, is_dropped));
     let mut judging = std::pin::pin!(judging);
     loop {
         tokio::select! {

@@ -33,6 +33,7 @@ fn assignment() -> (Assignment, TrainWork) {
         picture_urls: [].into(),
         resume_from: None,
         start_from: None,
+        finish: false,
     };
     let assignment = Assignment {
         attempt_id: AttemptId::new(),

@@ -2,6 +2,8 @@
 
 mod stage;
 
+use std::path::{Path, PathBuf};
+
 use agent::{engine::Ended, kohya::Precision};
 use protocol::{
     agent::{ArtifactKind, Directive},
@@ -200,6 +202,51 @@ async fn a_stop_ends_it_and_keeps_the_newest_state() {
         "{told:?}"
     );
     assert!(!stage.child_lives());
+}
+
+#[tokio::test]
+async fn finished_early_its_next_state_becomes_the_result() {
+    let stage = Stage::new(|_| ());
+    let mut run = stage.good_run();
+    run.stays = true;
+    // The state of step 4 is saved later.
+    let is_last = |to: &str| to == "NAME.safetensors" || to.starts_with("NAME-state/");
+    let (mut last, files) = run.files.into_iter().partition(|(_, to)| is_last(to));
+    run.files = files;
+    stage.plays([run]);
+    let output = stage.output().join("kohya/output");
+    let mut is_told = false;
+    let told = stage
+        .run(|told| {
+            let knows =
+                |(_, line): &(LogLevel, String)| line.contains("the next state that sd-scripts saves");
+            if told.logs.iter().any(knows) {
+                save(&output, std::mem::take(&mut last));
+            }
+            let has_state = told.wrote.contains(&ArtifactKind::Checkpoint { step: 2 });
+            let is_first = has_state && !std::mem::replace(&mut is_told, has_state);
+            is_first.then_some(Directive::Finish)
+        })
+        .await;
+    let Ok(Ended::Completed(trained)) = &told.ended else {
+        panic!("it is finished: {told:?}");
+    };
+    assert_eq!(trained.n_steps, 4);
+    assert!(
+        told.wrote.contains(&ArtifactKind::Checkpoint { step: 4 }),
+        "{told:?}"
+    );
+    assert!(!stage.child_lives());
+}
+
+/// Puts files into the folder of a run, as the stand-in does at its beginning.
+fn save(output: &Path, files: Vec<(PathBuf, String)>) {
+    for (from, to) in files {
+        let to = output.join(to.replace("NAME", "zora"));
+        let folder = to.parent().expect("a file lies in a folder");
+        std::fs::create_dir_all(folder).expect("the folder can be made");
+        std::fs::copy(from, to).expect("the file can be copied");
+    }
 }
 
 /// Runs a job until it has a checkpoint of step 2, and stops it.

@@ -105,3 +105,19 @@ fn shown(report: &CheckReport) -> String {
     }
     shown
 }
+
+#[test]
+fn a_folder_says_that_its_pictures_are_held_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = folder.path().join("held_out/1_");
+    fs::create_dir_all(&kept).unwrap();
+    for n in 0..14_u8 {
+        let file = encode_png(&RgbImage::from_pixel(128, 128, Rgb([n; 3])));
+        fs::write(folder.path().join(format!("{n}.png")), file).unwrap();
+    }
+    assert_eq!(check(folder.path(), &options()).unwrap().n_held_out, 2, "of 14");
+    let file = encode_png(&RgbImage::from_pixel(128, 128, Rgb([99; 3])));
+    fs::write(kept.join("apart.png"), file).unwrap();
+    let report = check(folder.path(), &options()).unwrap();
+    assert_eq!((report.n_pictures, report.n_held_out), (15, 1));
+}

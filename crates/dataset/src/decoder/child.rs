@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use protocol::limits::{MAX_DECODER_BYTES, MAX_DECODING_TIME};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -117,13 +118,15 @@ impl Worker {
         conversation.send(&frame::header(kind::PICTURE, bytes.len()))?;
         conversation.send(bytes)?;
         let mut png = Vec::new();
+        let mut thumbnail = None;
         let answer = loop {
             let (of_kind, part) = conversation.frame()?;
             match of_kind {
                 kind::PNG if (png.len() + part.len()) as u64 <= MAX_DECODER_BYTES => {
                     png.extend_from_slice(&part)
                 }
-                kind::OUTLINE => break normalized(png, &part).map_err(Failure::from),
+                kind::THUMBNAIL if picture::thumbnail_type(&part).is_some() => thumbnail = Some(part),
+                kind::OUTLINE => break normalized(png, thumbnail, &part).map_err(Failure::from),
                 kind::REFUSED => break Err(Failure::Refused(shown(&part))),
                 _ => return Err(nonsense().into()),
             }
@@ -149,7 +152,7 @@ impl Drop for Worker {
 }
 
 /// A worker's word is checked: the picture is what it says, and nothing but pixels.
-fn normalized(png: Vec<u8>, outline: &[u8]) -> io::Result<NormalizedPicture> {
+fn normalized(png: Vec<u8>, thumbnail: Option<Vec<u8>>, outline: &[u8]) -> io::Result<NormalizedPicture> {
     let Outline {
         width,
         height,
@@ -160,7 +163,8 @@ fn normalized(png: Vec<u8>, outline: &[u8]) -> io::Result<NormalizedPicture> {
         return Err(nonsense());
     }
     let notes = notes.iter().take(16).map(|note| shown(note.as_bytes())).collect();
-    Ok(NormalizedPicture::new(png, (width, height), notes).with_measures(measures))
+    let picture = NormalizedPicture::new(png, (width, height), notes);
+    Ok(picture.with_views(measures, thumbnail.map(Bytes::from)))
 }
 
 fn shown(text: &[u8]) -> String {

@@ -13,6 +13,8 @@ pub(super) mod kind {
     pub(in super::super) const PICTURE: u8 = b'P';
     /// From a worker: more of the normalized picture.
     pub(in super::super) const PNG: u8 = b'D';
+    /// From a worker, once: the thumbnail, as a file.
+    pub(in super::super) const THUMBNAIL: u8 = b'T';
     /// From a worker, at the end: [`super::Outline`] as JSON.
     pub(in super::super) const OUTLINE: u8 = b'O';
     /// From a worker, at the end: why the picture is refused, as text.

@@ -38,10 +38,12 @@ fn answer(bytes: Vec<u8>, output: &mut impl Write) -> io::Result<()> {
         Ok(upright) => {
             let (width, height) = (upright.pixels.width(), upright.pixels.height());
             let measures = picture::measure(&upright.pixels);
+            let thumbnail = picture::thumbnail(&upright.pixels);
             let mut png = BufWriter::with_capacity(MAX_ANSWER_BYTES, Frames(output));
             picture::write_png(&upright.pixels, &mut png)?;
             png.flush()?;
             let Frames(output) = png.into_inner().map_err(io::IntoInnerError::into_error)?;
+            frame::write(output, kind::THUMBNAIL, &thumbnail)?;
             let outline = Outline {
                 width,
                 height,

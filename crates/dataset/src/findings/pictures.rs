@@ -11,11 +11,8 @@ use protocol::{
     preset::Preset,
 };
 
-use super::{Found, Purpose, Subject};
-use crate::{
-    buckets::{Buckets, Size},
-    picture,
-};
+use super::{Found, Purpose, Subject, near::Near};
+use crate::buckets::{Buckets, Size};
 
 /// Fewer pictures than this are hardly enough for anything.
 pub(super) const TINY: usize = 4;
@@ -135,25 +132,31 @@ fn pixels(index: usize, measures: &Measures, found: &mut Found) {
 
 /// Names for each picture the first before it that shows nearly the same, and for each that is trained on a held-out one.
 fn duplicates(subjects: &[Subject<'_>], splits: &[Split], found: &mut Found) {
-    let measured: Vec<(usize, &Measures)> = subjects
-        .iter()
-        .enumerate()
-        .filter_map(|(index, subject)| Some((index, subject.measures.as_ref()?)))
-        .collect();
-    for (at, (index, measures)) in measured.iter().enumerate() {
-        let mut is_told = [false; 2];
-        for (other, of_other) in &measured[..at] {
-            let is_across = splits[*index] != splits[*other];
-            if is_told[usize::from(is_across)] || !picture::is_near(measures, of_other) {
-                continue;
+    let mut of_splits: Vec<(Split, Near)> = Vec::new();
+    for (index, subject) in subjects.iter().enumerate() {
+        let Some(measures) = &subject.measures else {
+            continue;
+        };
+        let split = splits[index];
+        let mut first = [None; 2];
+        for (of_split, near) in &mut of_splits {
+            let first = &mut first[usize::from(*of_split != split)];
+            *first = near.first(measures).or(*first);
+        }
+        let codes = [FindingCode::NearDuplicate, FindingCode::HeldOutDuplicate];
+        for (code, first) in codes.into_iter().zip(first) {
+            if let Some(other) = first {
+                let detail = format!("looks like `{}`", subjects[other].file_name);
+                found.of(code, index, detail);
             }
-            is_told[usize::from(is_across)] = true;
-            let code = match is_across {
-                true => FindingCode::HeldOutDuplicate,
-                false => FindingCode::NearDuplicate,
-            };
-            let detail = format!("looks like `{}`", subjects[*other].file_name);
-            found.of(code, *index, detail);
+        }
+        match of_splits.iter_mut().find(|(of_split, _)| *of_split == split) {
+            Some((_, near)) => near.add(index, measures),
+            None => {
+                let mut near = Near::default();
+                near.add(index, measures);
+                of_splits.push((split, near));
+            }
         }
     }
 }

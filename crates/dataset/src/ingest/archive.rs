@@ -12,7 +12,7 @@ use zip::{
     unstable::read::ZipIterable,
 };
 
-use super::{Batch, File, IngestError, name};
+use super::{Batch, File, IngestError, encoding, name};
 use crate::{
     picture::NormalizedPicture,
     sniff::{self, Kind},
@@ -85,6 +85,15 @@ impl Batch {
             self.refuse(archive_name.to_owned(), reason);
             return Ok(());
         }
+        let own_names = entry_names(&archive);
+        if let Some(what) = own_names.iter().find_map(|name| is_document_with(name)) {
+            self.n_files += 1;
+            self.refuse(
+                archive_name.to_owned(),
+                format!("is {what}: {}", sniff::AS_PICTURE),
+            );
+            return Ok(());
+        }
         self.n_files += archive.len();
         let mut counted = Counted {
             limits: self.limits,
@@ -93,8 +102,8 @@ impl Batch {
             names: HashSet::new(),
         };
         let mut holds_nothing = true;
-        for index in 0..archive.len() {
-            let entry_name = displayable_name(&archive, index);
+        for (index, own_name) in own_names.into_iter().enumerate() {
+            let entry_name = name::displayable(&own_name);
             if name::is_side_file(&entry_name) {
                 self.side_files.push(format!("{archive_name}/{entry_name}"));
                 holds_nothing = false;
@@ -105,7 +114,7 @@ impl Batch {
                     "is packed with {method}: pack the archive with Deflate, the usual method of zip"
                 ))),
                 None => match archive.by_index(index) {
-                    Ok(entry) => counted.read(entry),
+                    Ok(entry) => counted.read(entry, &own_name),
                     Err(err) => Err(Refusal::Entry(format!("cannot be unpacked: {err}"))),
                 },
             };
@@ -118,6 +127,7 @@ impl Batch {
                             archive: Some(archive_name),
                             name: entry_name,
                             bytes,
+                            document: None,
                         },
                         store,
                     )?;
@@ -137,6 +147,64 @@ impl Batch {
             );
         }
         Ok(())
+    }
+}
+
+impl Batch {
+    /// Takes the picture that a document of a painting program has of all its layers; one that has none is refused.
+    pub(super) fn add_document<R: Read + Seek, E>(
+        &mut self,
+        name: String,
+        what: &'static str,
+        file: R,
+        store: &mut impl FnMut(&NormalizedPicture) -> Result<(), E>,
+    ) -> Result<(), IngestError<E>> {
+        self.n_files += 1;
+        let Some(bytes) = merged_picture(file, self.limits) else {
+            self.refuse(name, format!("is {what}: {}", sniff::AS_PICTURE));
+            return Ok(());
+        };
+        let n_pictures = self.pictures.len();
+        let file = File {
+            archive: None,
+            name,
+            bytes,
+            document: Some(what),
+        };
+        self.add_file(file, store)?;
+        if let Some(taken) = self.pictures.get_mut(n_pictures) {
+            taken
+                .item
+                .notes
+                .push(format!("taken from {what}, with all its layers merged"));
+        }
+        Ok(())
+    }
+}
+
+/// What Krita and OpenRaster keep of all layers together (OpenRaster specification, "File Layout").
+fn merged_picture<R: Read + Seek>(mut file: R, limits: Limits) -> Option<Vec<u8>> {
+    let n_packed_bytes = file.seek(SeekFrom::End(0)).ok()?;
+    let mut archive = open(file, &limits).ok()?;
+    let mut entry = archive.by_name("mergedimage.png").ok()?;
+    let mut counted = Counted {
+        limits,
+        n_packed_bytes,
+        n_unpacked_bytes: 0,
+        names: HashSet::new(),
+    };
+    let n_packed_bytes = entry.compressed_size().min(n_packed_bytes);
+    let bytes = counted.unpack(&mut entry, n_packed_bytes).ok()?;
+    let kind = sniff::sniff(&bytes[..bytes.len().min(sniff::HEAD_BYTES)]);
+    matches!(kind, Kind::Picture(_)).then_some(bytes)
+}
+
+/// What a zip archive is by one of its entries, if its pictures are parts of something else.
+fn is_document_with(entry: &str) -> Option<&'static str> {
+    match entry {
+        "Document.archive" => Some("a Procreate document"),
+        "[Content_Types].xml" => Some("an Office document"),
+        _ => None,
     }
 }
 
@@ -241,11 +309,22 @@ impl<R: Seek> Seek for Counting<R> {
     }
 }
 
-fn displayable_name<R: Read + Seek>(archive: &ZipArchive<R>, index: usize) -> String {
-    match archive.name_for_index(index) {
-        Some(Ok(entry)) => name::displayable(&entry),
-        _ => format!("entry {}", index + 1),
-    }
+/// The names of all entries, as text.
+fn entry_names<R: Read + Seek>(archive: &ZipArchive<R>) -> Vec<String> {
+    let encoding = encoding::of_names(archive.file_names_raw());
+    let names = archive.file_names_raw().zip(archive.file_names());
+    names
+        .enumerate()
+        .map(|(index, (raw, name))| {
+            let decoded = encoding
+                .filter(|_| str::from_utf8(raw).is_err())
+                .and_then(|encoding| encoding::decoded(raw, encoding));
+            match (decoded, name) {
+                (Some(name), _) | (None, Ok(name)) => name.into_owned(),
+                (None, Err(_)) => format!("entry {}", index + 1),
+            }
+        })
+        .collect()
 }
 
 /// What has been unpacked so far.
@@ -258,19 +337,16 @@ struct Counted {
 
 impl Counted {
     /// Unpacks an entry; `None` for folders and clutter.
-    fn read<R: Read>(&mut self, mut entry: ZipFile<'_, R>) -> Result<Option<Vec<u8>>, Refusal> {
+    fn read<R: Read>(&mut self, mut entry: ZipFile<'_, R>, name: &str) -> Result<Option<Vec<u8>>, Refusal> {
         let entry_refused = |reason: &str| Err(Refusal::Entry(reason.to_owned()));
-        let name = match entry.name() {
-            Ok(name) => name.into_owned(),
-            Err(_) => return entry_refused("has a name that cannot be read"),
-        };
-        if let Some(reason) = name::objection(&name) {
+        if let Some(reason) = name::objection(name) {
             return entry_refused(reason);
         }
         if entry.is_symlink() {
             return entry_refused("is a symbolic link: pack the file itself");
         }
-        if entry.is_dir() || name::is_clutter(&name.replace('\\', "/")) {
+        // The second byte of a Japanese letter may be a backslash, which ends a folder's name only as a letter of its own.
+        if name.ends_with(['/', '\\']) || name::is_clutter(&name.replace('\\', "/")) {
             return Ok(None);
         }
         if entry.encrypted() {

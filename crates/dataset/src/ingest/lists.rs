@@ -45,7 +45,7 @@ impl Batch {
             if text.is_empty() || text.len() as u64 > caption::MAX_BYTES {
                 continue;
             }
-            if self.n_caption_bytes + text.len() > MAX_CAPTIONS_BYTES {
+            if !self.has_room_for(&text) {
                 let reason = format!(
                     "exceeds the limit of {} MiB for all captions of one upload; send it in another upload",
                     MAX_CAPTIONS_BYTES >> 20
@@ -53,7 +53,6 @@ impl Batch {
                 self.refuse(shown_name, reason);
                 return;
             }
-            self.n_caption_bytes += text.len();
             let stem = (
                 archive.unwrap_or_default().to_owned(),
                 name::listed_stem(list, &path),

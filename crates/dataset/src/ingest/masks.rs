@@ -301,7 +301,9 @@ fn known_again(report: &mut IngestReport, known: &KnownPicture, item: IngestedIt
         known_as: known.file_name.clone(),
         sha256: known.sha256.clone(),
     });
-    if !item.caption.is_empty() {
+    // The dataset's caption is somebody's own, or is missing on purpose.
+    let is_stopgap = item.notes.iter().any(|note| super::matching::is_stopgap(note));
+    if !item.caption.is_empty() && !is_stopgap {
         report.captions.push(NewCaption {
             sha256: known.sha256.clone(),
             caption: item.caption,

@@ -4,15 +4,21 @@ use std::{collections::BTreeMap, mem};
 
 use protocol::dataset::RefusedFile;
 
-use super::{Batch, IngestReport, NewCaption, PendingCaption, by_stem, name};
+use super::{Batch, IngestReport, NewCaption, PendingCaption, beside, by_stem, name};
 
 /// What is noted of a picture that got the words of its folder.
 const CLASS_WORDS: &str = "captioned with the words of its folder, as sd-scripts does";
 /// Pictures that are named of a list.
 const N_NAMED: usize = 3;
 
+/// Whether a note says that nobody gave a picture its caption as such.
+pub(super) fn is_stopgap(note: &str) -> bool {
+    note == CLASS_WORDS || note.starts_with(super::OWN_WORDS)
+}
+
 impl Batch {
     pub(super) fn matched(&mut self) -> IngestReport {
+        self.drop_documents();
         let masks = self.match_masks();
         self.take_full_names();
         for picture in &mut self.pictures {
@@ -24,9 +30,13 @@ impl Batch {
             } else if let Some(words) = name::class_words(&picture.item.file_name) {
                 picture.item.caption = words.to_owned();
                 picture.item.notes.push(CLASS_WORDS.to_owned());
+            } else if let Some(caption) = picture.own_words.take() {
+                picture.item.caption = caption.text;
+                picture.item.notes.extend(caption.notes);
             }
         }
         let captions = self.match_known();
+        self.side_files.sort();
         if let Some(first) = self.side_files.first() {
             let reason = match self.side_files.len() - 1 {
                 0 => "is a cache of another trainer, and was left out".to_owned(),
@@ -44,6 +54,21 @@ impl Batch {
             again: mem::take(&mut self.again),
             refused: mem::take(&mut self.refused),
         }
+    }
+
+    /// Drops the documents whose pictures were taken from the files beside them.
+    fn drop_documents(&mut self) {
+        let refused = &mut self.refused;
+        self.pictures.retain(|picture| {
+            let (Some(what), Some(taken)) = (picture.document, &picture.replaced_by) else {
+                return true;
+            };
+            refused.push(RefusedFile {
+                file_name: picture.shown_name.clone(),
+                reason: beside(what, taken),
+            });
+            false
+        });
     }
 
     /// `zora.png.txt` is the caption of `zora.png`, if that has no `zora.txt`.

@@ -3,6 +3,8 @@
 use protocol::dataset::{MAX_GROUP_CHARS, Showing};
 use unicode_normalization::UnicodeNormalization as _;
 
+use crate::export::HELD_OUT;
+
 /// The name without control characters and cut to a sane length, for showing and storing as text.
 ///
 /// It is never used as a path.
@@ -143,8 +145,8 @@ pub(super) fn is_clutter(name: &str) -> bool {
 
 /// How often a picture is shown, and as what, by the folder that it lies in.
 ///
-/// The folder is its group. As in sd-scripts' folders, `10_zora` is the group `zora` with 10 repeats. Below a folder
-/// `reg` or `regularization` are regularization pictures.
+/// The folder is its group; `held_out` is none. As in sd-scripts' folders, `10_zora` is the group `zora` with 10 repeats.
+/// Below a folder `reg` or `regularization` are regularization pictures.
 pub fn showing(file_name: &str) -> Showing {
     let Some((folders, _)) = file_name.rsplit_once('/') else {
         return Showing::default();
@@ -159,7 +161,10 @@ pub fn showing(file_name: &str) -> Showing {
         .split_once('_')
         .and_then(|(number, name)| Some((number.parse::<u32>().ok()?, name)))
         .filter(|(repeats, _)| (1..=1000).contains(repeats))
-        .unwrap_or((1, folder));
+        .unwrap_or(match folder.eq_ignore_ascii_case(HELD_OUT) {
+            true => (1, ""),
+            false => (1, folder),
+        });
     Showing {
         group: group.trim().chars().take(MAX_GROUP_CHARS).collect(),
         repeats,

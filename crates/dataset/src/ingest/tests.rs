@@ -6,6 +6,10 @@ use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 use super::*;
 use crate::picture;
 
+mod documents;
+mod names;
+mod own_words;
+
 fn png(seed: u8) -> Vec<u8> {
     picture::encode_png(&RgbImage::from_fn(64, 64, |x, y| Rgb([x as u8, y as u8, seed])))
 }
@@ -431,6 +435,9 @@ fn a_folder_is_a_group_with_its_repeats() {
         ("0_zora/0.png", "0_zora", 1, false),
         ("5000_zora/0.png", "5000_zora", 1, false),
         ("regal/0.png", "regal", 1, false),
+        ("held_out/001.png", "", 1, false),
+        ("zora/Held_Out/001.png", "", 1, false),
+        ("held_out/2_zora/001.png", "zora", 2, false),
     ] {
         assert_eq!(of(name), (group.to_owned(), repeats, regularization), "{name}");
     }

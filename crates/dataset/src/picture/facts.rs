@@ -15,10 +15,10 @@ use super::{MAX_PIXELS, MAX_SIDE, PictureError, pieces::Pieces};
 use crate::sniff::format_name;
 
 mod gif;
-mod jpeg;
+pub(super) mod jpeg;
 pub(super) mod png;
-mod tiff;
-mod webp;
+pub(super) mod tiff;
+pub(super) mod webp;
 
 /// What a walk has found.
 pub(super) struct Facts<'a> {

@@ -255,26 +255,47 @@ fn mean(line: &[u8]) -> u8 {
     (sum / line.len().max(1)) as u8
 }
 
-/// Whether two pictures show the same, perhaps scaled, brightened, mirrored or rotated by a quarter.
-pub(crate) fn is_near(one: &Measures, other: &Measures) -> bool {
-    /// Coefficients that both need to have, of 63: flat pictures are all alike.
-    const LEAST_COMMON: u32 = 20;
-    let (signs, strong) = (one.signs, one.strong);
-    for (signs, strong) in [(signs, strong), (transposed(signs), transposed(strong))] {
-        let common = strong & other.strong;
-        let n_common = common.count_ones();
-        if n_common < LEAST_COMMON || (strong ^ other.strong).count_ones() > LEAST_COMMON {
-            continue;
-        }
-        for mirroring in [0, ODD_COLUMNS, ODD_ROWS, ODD_COLUMNS ^ ODD_ROWS] {
-            let n_different = ((signs ^ mirroring ^ other.signs) & common).count_ones();
-            // Five of 63.
-            if n_different * 12 <= n_common {
-                return true;
-            }
-        }
+/// Signs of a picture's coefficients, and which of them are large enough to have one.
+pub(crate) type Hash = (u64, u64);
+
+/// Coefficients that two pictures both need to have, of 63: flat pictures are all alike.
+pub(crate) const LEAST_COMMON: u32 = 20;
+
+/// Coefficients whose signs may differ between two pictures that show the same, at most.
+pub(crate) const MOST_DIFFERENT: u32 = u64::BITS / N_FOR_EACH_DIFFERENCE;
+
+/// One of so many signs may differ.
+const N_FOR_EACH_DIFFERENCE: u32 = 12;
+
+/// The hashes of a picture, and of what it becomes when it is mirrored and rotated by quarters.
+pub(crate) fn views(picture: &Measures) -> [Hash; 8] {
+    let upright = (picture.signs, picture.strong);
+    let turned = (transposed(picture.signs), transposed(picture.strong));
+    let mut views = [upright; 8];
+    let mirrorings = [0, ODD_COLUMNS, ODD_ROWS, ODD_COLUMNS ^ ODD_ROWS];
+    for (at, view) in views.iter_mut().enumerate() {
+        let (signs, strong) = if at < 4 { upright } else { turned };
+        *view = (signs ^ mirrorings[at % 4], strong);
     }
-    false
+    views
+}
+
+/// Whether two pictures show the same as they are, perhaps scaled or brightened.
+pub(crate) fn is_same_view((signs, strong): Hash, other: Hash) -> bool {
+    let common = strong & other.1;
+    let n_common = common.count_ones();
+    if n_common < LEAST_COMMON || (strong ^ other.1).count_ones() > LEAST_COMMON {
+        return false;
+    }
+    let n_different = ((signs ^ other.0) & common).count_ones();
+    n_different * N_FOR_EACH_DIFFERENCE <= n_common
+}
+
+/// Whether two pictures show the same, perhaps scaled, brightened, mirrored or rotated by a quarter.
+#[cfg(test)]
+pub(crate) fn is_near(one: &Measures, other: &Measures) -> bool {
+    let other = (other.signs, other.strong);
+    views(one).into_iter().any(|view| is_same_view(view, other))
 }
 
 /// Coefficients that change their sign when a picture is mirrored left to right: cosines of an odd frequency.

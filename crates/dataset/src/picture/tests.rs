@@ -336,3 +336,63 @@ fn refuses_animations() {
     png.splice(33..33, control);
     refused(&png, "is an animated PNG");
 }
+
+/// Chunks of an animation control and of a frame's, behind the header.
+fn animated(n_frames: u8, n_controls: usize) -> Vec<u8> {
+    let mut png = written(&DynamicImage::ImageRgb8(gradient(64, 64)), ImageFormat::Png);
+    let mut chunks = texts::chunk(*b"acTL", &[0, 0, 0, n_frames, 0, 0, 0, 0]);
+    for _ in 0..n_controls {
+        chunks.extend(texts::chunk(*b"fcTL", &[0; 26]));
+    }
+    png.splice(33..33, chunks);
+    png
+}
+
+#[test]
+fn an_animation_of_one_frame_is_a_picture() {
+    let picture = normalize(&animated(1, 1)).unwrap();
+    assert_eq!(read_normalized(&picture.png).unwrap(), gradient(64, 64));
+    normalize(&animated(1, 0)).unwrap();
+    refused(&animated(1, 2), "is an animated PNG");
+    refused(&animated(2, 1), "is an animated PNG");
+}
+
+#[test]
+fn a_wrong_checksum_is_said_in_words() {
+    let mut png = written(&DynamicImage::ImageRgb8(gradient(64, 64)), ImageFormat::Png);
+    // The checksum of the pixels, in front of the last chunk of 12 bytes.
+    let at = png.len() - 13;
+    png[at] ^= 1;
+    refused(
+        &png,
+        "is a damaged PNG file: a checksum in it is wrong, so that some of its bytes were changed; export it again",
+    );
+}
+
+#[test]
+fn kinds_of_tiff_that_are_not_read_are_not_called_damaged() {
+    use tiff::encoder::{TiffEncoder, colortype};
+    let mut floats = Cursor::new(Vec::new());
+    TiffEncoder::new(&mut floats)
+        .unwrap()
+        .write_image::<colortype::Gray32Float>(64, 64, &[0.5; 64 * 64])
+        .unwrap();
+    let mut deep = Cursor::new(Vec::new());
+    TiffEncoder::new(&mut deep)
+        .unwrap()
+        .write_image::<colortype::Gray32>(64, 64, &[5; 64 * 64])
+        .unwrap();
+    for file in [floats, deep] {
+        refused(&file.into_inner(), "is a kind of TIFF file that is not read");
+    }
+}
+
+#[test]
+fn reserved_bytes_of_a_bmp_may_be_anything() {
+    let mut bmp = written(&DynamicImage::ImageRgb8(gradient(64, 64)), ImageFormat::Bmp);
+    bmp[6..10].copy_from_slice(b"GIMP");
+    assert_eq!(
+        read_normalized(&normalize(&bmp).unwrap().png).unwrap(),
+        gradient(64, 64)
+    );
+}

@@ -72,6 +72,31 @@ pub fn read_texts(png: &[u8]) -> Result<Vec<PictureText>, TextError> {
     Err(TextError::Truncated)
 }
 
+/// The texts of a PNG file with one of these keywords, as far as they can be read in so much room; at most 16 of them, since
+/// each may have to be unpacked. A file may end in the middle.
+pub(super) fn find_texts(png: &[u8], keywords: &[&str], mut room: usize) -> Vec<PictureText> {
+    const MOST: usize = 16;
+    let wanted = walk(png).map_while(|chunk| chunk).filter_map(|(name, data)| {
+        let kind = match &name {
+            b"tEXt" => Kind::Latin,
+            b"zTXt" => Kind::PackedLatin,
+            b"iTXt" => Kind::International,
+            _ => return None,
+        };
+        let (keyword, _) = until_zero(data)?;
+        let is_wanted = keywords.iter().any(|wanted| wanted.as_bytes() == keyword);
+        is_wanted.then_some((kind, data))
+    });
+    let mut texts = Vec::new();
+    for (kind, data) in wanted.take(MOST) {
+        if let Ok(text) = read_text(kind, data, room) {
+            room -= text.text.len().min(room);
+            texts.push(text);
+        }
+    }
+    texts
+}
+
 /// Adds texts to a PNG file, before its pixels: as `tEXt` what Latin-1 can hold, and else as `iTXt`, as Pillow does for
 /// A1111 and ComfyUI. A keyword has 1 to 79 printable ASCII characters. A file that is no PNG stays as it is.
 pub fn add_texts(png: &mut Vec<u8>, texts: &[(&str, String)]) {

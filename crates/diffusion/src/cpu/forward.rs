@@ -136,6 +136,48 @@ pub(super) fn group_norm(
     Ok((tensor(y, x.dims())?, moments))
 }
 
+/// Moments of the groups of a picture in strips `[1, .., C]`.
+pub(super) fn group_moments(strips: &[&Tensor], grouping: Grouping) -> Result<Moments> {
+    let Some(first) = strips.first() else {
+        bail!("a picture has at least one strip");
+    };
+    let channels = last(first);
+    for strip in strips {
+        let shape = GroupShape::of(strip.dims(), channels, grouping).map_err(Error::msg)?;
+        if shape.batch != 1 {
+            bail!("strips of one picture are expected, got {:?}", strip.dims());
+        }
+    }
+    let strips = strips
+        .iter()
+        .map(|strip| floats(strip))
+        .collect::<Result<Vec<_>>>()?;
+    let strips: Vec<&[f32]> = strips.iter().map(|strip| &**strip).collect();
+    Ok(norm::group_moments(
+        &strips,
+        channels,
+        (grouping.n_groups, grouping.eps),
+    ))
+}
+
+/// Group norm of a strip `[1, .., C]` with given moments.
+pub(super) fn group_norm_by(
+    x: &Tensor,
+    affine: Affine<'_, Tensor>,
+    grouping: Grouping,
+    moments: &Moments,
+) -> Result<Tensor> {
+    let (weight, bias) = (floats(affine.weight)?, floats(affine.bias)?);
+    let shape = GroupShape::of(x.dims(), weight.len(), grouping).map_err(Error::msg)?;
+    if shape.batch != 1 || moments.mean.len() != shape.groups {
+        bail!("moments of {} groups of one picture are expected", shape.groups);
+    }
+    tensor(
+        norm::group_norm_by(shape, &floats(x)?, (&weight, &bias), moments),
+        x.dims(),
+    )
+}
+
 /// Layer norm over the last dimension.
 pub(super) fn layer_norm(x: &Tensor, affine: Affine<'_, Tensor>, eps: f32) -> Result<(Tensor, Moments)> {
     let (weight, bias) = (floats(affine.weight)?, floats(affine.bias)?);

@@ -17,7 +17,7 @@ use crate::{
 ///
 /// Larger ones meet many rows, which hides the cost of widening and copying them for each product; and copies of them would
 /// multiply the memory of a large model.
-const SMALL_WEIGHT: usize = 1 << 19;
+pub(crate) const SMALL_WEIGHT: usize = 1 << 19;
 
 /// With so many patches, a convolution is computed with a copy of its kernels, which a general product takes.
 const MANY_PATCHES: usize = 4096;

@@ -64,6 +64,66 @@ pub fn group_norm(shape: GroupShape, x: &[f32], weight: &[f32], bias: &[f32]) ->
     (out, Moments { mean, inv_std })
 }
 
+/// Moments of the groups of one picture that is cut into strips `[positions, channels]`, with the number of groups and
+/// what is added to the variance. Sums of strips are added in their order, whichever was ready first.
+pub fn group_moments(strips: &[&[f32]], channels: usize, (groups, eps): (usize, f32)) -> Moments {
+    let width = channels / groups;
+    let n_values: usize = strips.iter().map(|strip| strip.len()).sum();
+    let count = (n_values / groups) as f64;
+    let of_groups = |centers: Option<&[f32]>| -> Vec<f64> {
+        let sums: Vec<Vec<f64>> = strips
+            .par_iter()
+            .map(|x| dispatch(ChannelSums { x, channels, centers }))
+            .collect();
+        let mut totals = vec![0.0; groups];
+        for sums in sums {
+            for (total, sums) in totals.iter_mut().zip(sums.chunks_exact(width)) {
+                *total += sums.iter().sum::<f64>();
+            }
+        }
+        totals
+    };
+    let mean: Vec<f32> = of_groups(None)
+        .into_iter()
+        .map(|sum| (sum / count) as f32)
+        .collect();
+    let centers: Vec<f32> = (0..channels).map(|channel| mean[channel / width]).collect();
+    let inv_std = of_groups(Some(&centers))
+        .into_iter()
+        .map(|squares| (1.0 / (squares / count + f64::from(eps)).sqrt()) as f32)
+        .collect();
+    Moments { mean, inv_std }
+}
+
+/// [`group_norm`] of one strip with the moments of its picture; `weight` and `bias` per channel.
+pub fn group_norm_by(
+    shape: GroupShape,
+    x: &[f32],
+    (weight, bias): (&[f32], &[f32]),
+    moments: &Moments,
+) -> Vec<f32> {
+    let c = shape.channels;
+    let width = c / shape.groups;
+    let scale: Vec<f32> = (0..c).map(|i| moments.inv_std[i / width] * weight[i]).collect();
+    let shift: Vec<f32> = (0..c)
+        .map(|i| bias[i] - moments.mean[i / width] * scale[i])
+        .collect();
+    let mut out = vec![0.0; x.len()];
+    let rows = (PARALLEL_VALUES / c).max(1) * c;
+    x.par_chunks(rows)
+        .zip(out.par_chunks_mut(rows))
+        .for_each(|(x, out)| {
+            dispatch(ScaleAndShift {
+                x,
+                scale: &scale,
+                shift: &shift,
+                silu: shape.silu,
+                out,
+            });
+        });
+    out
+}
+
 /// Gradient of [`group_norm`] with respect to `x`.
 pub fn group_norm_backward(
     shape: GroupShape,
@@ -209,6 +269,74 @@ impl Kernel for GroupNorm<'_> {
         }
         for (x, out) in x.chunks_exact(c).zip(out.chunks_exact_mut(c)) {
             if shape.silu {
+                for i in 0..c {
+                    out[i] = silu(x[i].mul_add(scale[i], shift[i]));
+                }
+            } else {
+                for i in 0..c {
+                    out[i] = x[i].mul_add(scale[i], shift[i]);
+                }
+            }
+        }
+    }
+}
+
+/// Sums of each channel; with centers, of the squares of the distances from them.
+struct ChannelSums<'a> {
+    x: &'a [f32],
+    channels: usize,
+    centers: Option<&'a [f32]>,
+}
+
+impl Kernel for ChannelSums<'_> {
+    type Output = Vec<f64>;
+
+    #[inline(always)]
+    fn call(self) -> Vec<f64> {
+        let Self { x, channels, centers } = self;
+        let rows = x.len() / channels;
+        match centers {
+            None => column_sums(rows, channels, |row, sums| {
+                for (sum, &x) in sums.iter_mut().zip(&x[row * channels..][..channels]) {
+                    *sum += x;
+                }
+            }),
+            Some(centers) => column_sums(rows, channels, |row, sums| {
+                let x = &x[row * channels..][..channels];
+                for ((sum, &x), &center) in sums.iter_mut().zip(x).zip(centers) {
+                    let d = x - center;
+                    *sum = d.mul_add(d, *sum);
+                }
+            }),
+        }
+    }
+}
+
+/// `x · scale + shift` of each channel, and SiLU of that.
+struct ScaleAndShift<'a> {
+    x: &'a [f32],
+    scale: &'a [f32],
+    shift: &'a [f32],
+    silu: bool,
+    out: &'a mut [f32],
+}
+
+impl Kernel for ScaleAndShift<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self {
+            x,
+            scale,
+            shift,
+            silu: is_silu,
+            out,
+        } = self;
+        let c = scale.len();
+        let shift = &shift[..c];
+        for (x, out) in x.chunks_exact(c).zip(out.chunks_exact_mut(c)) {
+            if is_silu {
                 for i in 0..c {
                     out[i] = silu(x[i].mul_add(scale[i], shift[i]));
                 }

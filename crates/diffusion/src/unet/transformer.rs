@@ -45,6 +45,11 @@ impl<D: Device> Transformer<D> {
         })
     }
 
+    /// The first of its blocks.
+    pub(super) fn first(&self) -> Option<&Block<D>> {
+        self.blocks.first()
+    }
+
     /// `x [B, H, W, C]`, `context [B, T, context_dim]`: `[B, H, W, C]`.
     pub(super) fn forward<G: Graph<Device = D>>(
         &self,
@@ -67,7 +72,7 @@ impl<D: Device> Transformer<D> {
 }
 
 #[derive(Debug, Clone)]
-struct Block<D: Device> {
+pub(super) struct Block<D: Device> {
     norm1: LayerNorm<D>,
     attn1: Attention<D>,
     norm2: LayerNorm<D>,

@@ -2,10 +2,10 @@
 
 use candle_core::Result as TensorResult;
 
-use super::VaeConfig;
+use super::{VaeConfig, strips::Strips};
 use crate::{
     device::Device,
-    graph::{After, Graph, Mask, picture_dims},
+    graph::{After, Eager, Graph, Mask, picture_dims},
     layers::{Conv2d, ConvGeometry, GroupNorm, Linear, Loader, WeightError},
 };
 
@@ -103,8 +103,37 @@ impl<D: Device> Encoder<D> {
                 x = graph.conv2d(&x, halve)?;
             }
         }
-        x = self.middle.forward(graph, x)?;
-        x = graph.group_norm(&x, &self.out_norm, After::Silu)?;
+        self.coarsest(graph, x)
+    }
+
+    /// The same for a picture `[1, H, W, 3]`, in strips of at most `n_rows`.
+    pub(super) fn forward_in_strips(
+        &self,
+        device: &D,
+        picture: &D::Tensor,
+        n_rows: usize,
+    ) -> TensorResult<D::Tensor> {
+        let picture = Strips::cut(device, picture, n_rows)?;
+        let mut x = picture.mapped(|rows| picture.convolved(None, &self.conv_in, rows))?;
+        for (blocks, halve) in &self.levels {
+            for block in blocks {
+                x = block.forward_in_strips(device, x)?;
+            }
+            if let Some(halve) = halve {
+                let height = halve.geometry().output(x.height());
+                x = x.turned_into(height, |x, rows| {
+                    x.forget_above(2 * rows.start);
+                    x.convolved(None, halve, rows)
+                })?;
+            }
+        }
+        self.coarsest(&mut Eager::new(device), x.joined()?)
+    }
+
+    /// What follows the levels.
+    fn coarsest<G: Graph<Device = D>>(&self, graph: &mut G, x: G::Value) -> TensorResult<G::Value> {
+        let x = self.middle.forward(graph, x)?;
+        let x = graph.group_norm(&x, &self.out_norm, After::Silu)?;
         graph.conv2d(&x, &self.conv_out)
     }
 }
@@ -153,6 +182,38 @@ impl<D: Device> Decoder<D> {
         }
         x = graph.group_norm(&x, &self.out_norm, After::Silu)?;
         graph.conv2d(&x, &self.conv_out)
+    }
+
+    /// The same for latents `[1, h, w, latent]`; the levels in strips of at most `n_rows`.
+    pub(super) fn forward_in_strips(
+        &self,
+        device: &D,
+        latents: &D::Tensor,
+        n_rows: usize,
+    ) -> TensorResult<D::Tensor> {
+        let mut graph = Eager::new(device);
+        let x = graph.conv2d(latents, &self.conv_in)?;
+        let x = self.middle.forward(&mut graph, x)?;
+        let mut x = Strips::cut(device, &x, n_rows)?;
+        for (blocks, smooth) in &self.levels {
+            for block in blocks {
+                x = block.forward_in_strips(device, x)?;
+            }
+            if let Some(smooth) = smooth {
+                let height = 2 * x.height();
+                x = x.turned_into(height, |x, rows| {
+                    x.forget_above(rows.start.saturating_sub(1) / 2);
+                    x.doubled(smooth, rows)
+                })?;
+            }
+        }
+        let norm = x.norm(&self.out_norm)?;
+        let height = x.height();
+        let picture = x.turned_into(height, |x, rows| {
+            x.forget_above(rows.start.saturating_sub(1));
+            x.convolved(Some(&norm), &self.conv_out, rows)
+        })?;
+        picture.joined()
     }
 }
 
@@ -224,6 +285,26 @@ impl<D: Device> ResBlock<D> {
             }
             None => graph.add(&x, &y),
         }
+    }
+}
+
+impl<D: Device> ResBlock<D> {
+    /// Holds input, what the first convolution gives, and some strips. The result takes the input's place.
+    fn forward_in_strips<'a>(&self, device: &'a D, x: Strips<'a, D>) -> TensorResult<Strips<'a, D>> {
+        let norm = x.norm(&self.norm1)?;
+        let mut y = x.mapped(|rows| x.convolved(Some(&norm), &self.conv1, rows))?;
+        let norm = y.norm(&self.norm2)?;
+        let height = x.height();
+        x.turned_into(height, |x, rows| {
+            x.forget_above(rows.start);
+            y.forget_above(rows.start.saturating_sub(1));
+            let y = y.convolved(Some(&norm), &self.conv2, rows.clone())?;
+            let x = match &self.shortcut {
+                Some(shortcut) => x.convolved(None, shortcut, rows)?,
+                None => x.rows(rows)?,
+            };
+            Ok(device.add(&x, &y)?)
+        })
     }
 }
 

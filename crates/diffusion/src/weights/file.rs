@@ -38,6 +38,13 @@ pub struct TensorInfo {
     end: usize,
 }
 
+impl TensorInfo {
+    /// Bytes that it takes in the file.
+    pub fn n_bytes(&self) -> usize {
+        self.end - self.start
+    }
+}
+
 impl std::fmt::Debug for TensorFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TensorFile")

@@ -53,6 +53,9 @@ pub(crate) struct Args {
         default_value_t = agent::DEFAULT_CACHE_BYTES / 1_000_000_000
     )]
     base_cache_gb: u64,
+    /// Begin work of the native engine that does not fit into the free memory, too
+    #[arg(long, env = "MORPHEUS_IGNORE_MEMORY")]
+    ignore_memory: bool,
     /// Range of private addresses from which base models may be downloaded, such as 10.0.0.0/8, in addition to public
     /// ones. The server and its bucket are always allowed. May be repeated
     #[arg(
@@ -118,6 +121,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         },
         work_dir,
         base_cache_bytes: args.base_cache_gb.saturating_mul(1_000_000_000),
+        room: agent::memory::Room::unless(args.ignore_memory),
         hub: fetch::HubOptions::read(|name| std::env::var(name).ok()),
         fetch_from: args.fetch_from.into_iter().collect(),
         idle_exit: Duration::from_secs(args.idle_exit),

@@ -17,6 +17,7 @@ use candle_core::{DType, Tensor};
 use diffusion::{
     device::HOST,
     lora::{self, Lora, Weighted},
+    need::Need,
     pipeline::{PictureRequest, PictureSize},
     schedulers::Sampler,
     tokenizer::TokenLength,
@@ -98,6 +99,9 @@ pub(crate) struct Args {
     /// Picture to write; with noise for several pictures, they are numbered
     #[arg(long, value_name = "FILE.png")]
     out: PathBuf,
+    /// Draw with the native engine even if the free memory is not enough
+    #[arg(long)]
+    ignore_memory: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -111,6 +115,9 @@ struct Summary<'a> {
     width: u32,
     height: u32,
     duration_ms: u64,
+    /// What was reckoned before, with the native engine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    estimate: Option<Estimate>,
     /// LoRAs that the prompt named.
     tagged_loras: &'a [TaggedLora],
     /// Chunks of 75 tokens of the longer prompt.
@@ -119,6 +126,24 @@ struct Summary<'a> {
     /// With `--again`.
     #[serde(skip_serializing_if = "Option::is_none")]
     again: Option<&'a Again>,
+}
+
+/// What a picture was reckoned to take.
+#[derive(Serialize)]
+struct Estimate {
+    memory_bytes: u64,
+    step_ms: u64,
+    duration_ms: u64,
+}
+
+impl From<Need> for Estimate {
+    fn from(need: Need) -> Self {
+        Self {
+            memory_bytes: need.bytes,
+            step_ms: need.step.as_millis() as u64,
+            duration_ms: need.whole.as_millis() as u64,
+        }
+    }
 }
 
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
@@ -220,6 +245,10 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         initial_noise: noise,
     };
 
+    let need = drawer.check_memory(&request, &plan.loras, args.ignore_memory)?;
+    if let Some(need) = need.filter(|_| !args.json) {
+        output::note(format_args!("this takes {need}"));
+    }
     let started = Instant::now();
     let bar = progress::steps(args.json);
     let pictures = drawer.draw(&weighted, &request, &mut |done, total| {
@@ -253,6 +282,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         width: size.width(),
         height: size.height(),
         duration_ms: started.elapsed().as_millis() as u64,
+        estimate: need.map(Estimate::from),
         tagged_loras: &prompts.loras,
         n_chunks: prompts.n_chunks,
         warnings: &prompts.warnings,

@@ -17,6 +17,7 @@ use agent::{
     Measurements,
     engine::{self, Base, Ended, Job, TrainEvent, Trained},
     kohya::Kohya,
+    memory::Room,
 };
 use anyhow::{Context as _, anyhow, bail, ensure};
 use diffusion::base::BaseOptions;
@@ -41,7 +42,7 @@ pub(crate) struct Args {
     /// sample_prompts_file, [parameters]
     #[arg(value_name = "RECIPE.toml")]
     recipe: PathBuf,
-    /// Folder for the LoRA, its verdict, samples and checkpoints
+    /// Folder for the LoRA, its verdict, samples and checkpoints; required, except with --dry-run
     #[arg(long, value_name = "DIR", required_unless_present = "dry_run")]
     output: Option<PathBuf>,
     /// Engine, native or kohya; overrides the recipe. both: one after the other, into OUTPUT/native
@@ -57,6 +58,9 @@ pub(crate) struct Args {
     /// Begin with this LoRA, of the same kind and rank, in place of one that changes nothing
     #[arg(long, value_name = "FILE")]
     start_from: Option<PathBuf>,
+    /// Begin a training of the native engine that does not fit into the free memory, too
+    #[arg(long)]
+    ignore_memory: bool,
     /// Print JSON lines: every step, and the results at the end
     #[arg(long)]
     json: bool,
@@ -86,6 +90,7 @@ struct Setup {
     diffusers: DiffusersFlags,
     resume: bool,
     start_from: Option<PathBuf>,
+    room: Room,
     json: bool,
 }
 
@@ -125,6 +130,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         diffusers: args.diffusers,
         resume: args.resume,
         start_from: args.start_from,
+        room: Room::unless(args.ignore_memory),
         json: args.json,
     };
     match (is_both, args.dry_run) {
@@ -187,6 +193,7 @@ impl Setup {
             start_from: self.start_from.clone(),
             resume_from,
             folder: folder.to_owned(),
+            room: self.room,
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

@@ -5,7 +5,7 @@ use std::{collections::HashMap, fs, path::Path};
 use image::RgbImage;
 use safetensors::{Dtype, tensor::TensorView};
 
-use crate::support::{fail, path, succeed};
+use crate::support::{fail, path, run, succeed};
 
 pub(crate) const PROMPT: &str = "lorelei ink comic portrait of a person with long hair, blue background";
 
@@ -43,6 +43,30 @@ fn the_same_seed_gives_the_same_picture() {
         );
     }
     assert_eq!(picture(&out, &["--size", "96x160"]).dimensions(), (96, 160));
+}
+
+#[test]
+fn what_a_picture_takes_is_said_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("a.png");
+    let mut args = vec![
+        "generate",
+        "--prompt",
+        PROMPT,
+        "--steps",
+        "2",
+        "--out",
+        path(&out),
+    ];
+    let said = String::from_utf8(run(&args).stderr).unwrap();
+    assert!(
+        said.contains("this takes about 0.") && said.contains(" s a step: "),
+        "{said}"
+    );
+    args.extend(["--json", "--ignore-memory"]);
+    let summary: serde_json::Value = serde_json::from_str(&succeed(&args)).unwrap();
+    let memory_bytes = summary["estimate"]["memory_bytes"].as_u64().unwrap();
+    assert!((400_000_000..1_000_000_000).contains(&memory_bytes), "{summary}");
 }
 
 #[test]

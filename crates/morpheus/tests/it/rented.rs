@@ -1,6 +1,28 @@
 //! Jobs on rented machines: the real server, the real agent in place of a container, and a simulated provider whose
 //! clock runs faster than ours. The server is killed at every step between the order and the bill.
 
+/// A test for each step between the order and the bill, at which `$dies_at` lets the server die.
+macro_rules! at_each_failpoint {
+    ($dies_at:ident) => {
+        at_each_failpoint! {
+            $dies_at,
+            killed_after_the_intent: "intent committed", None;
+            killed_after_the_order: "machine ordered", None;
+            killed_after_the_adoption: "machine adopted", None;
+            killed_after_a_refusal: "refusal noted", Some(Fault::once(What::NoCapacity { gpu: None }));
+            killed_after_the_end_is_written: "end committed", None;
+            killed_after_the_end_is_ordered: "end ordered", None;
+            killed_after_the_settlement: "gone committed", None;
+        }
+    };
+    ($dies_at:ident, $($name:ident: $place:literal, $fault:expr;)*) => {$(
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $name() {
+            $dies_at($place, $fault).await;
+        }
+    )*};
+}
+
 mod drawing;
 mod mailbox;
 
@@ -187,24 +209,7 @@ async fn dies_at(place: &str, fault: Option<Fault>) {
     books_are_right(&api, &sim, 20 * USD).await;
 }
 
-macro_rules! failpoints {
-    ($($name:ident: $place:literal, $fault:expr;)*) => {$(
-        #[tokio::test(flavor = "multi_thread")]
-        async fn $name() {
-            dies_at($place, $fault).await;
-        }
-    )*};
-}
-
-failpoints! {
-    killed_after_the_intent: "intent committed", None;
-    killed_after_the_order: "machine ordered", None;
-    killed_after_the_adoption: "machine adopted", None;
-    killed_after_a_refusal: "refusal noted", Some(Fault::once(What::NoCapacity { gpu: None }));
-    killed_after_the_end_is_written: "end committed", None;
-    killed_after_the_end_is_ordered: "end ordered", None;
-    killed_after_the_settlement: "gone committed", None;
-}
+at_each_failpoint!(dies_at);
 
 /// The key and the image belong together, and other mistakes are named.
 #[test]

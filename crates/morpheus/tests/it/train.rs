@@ -39,6 +39,9 @@ fn a_training_leaves_a_lora_and_its_verdict() {
     ]));
     let steps: Vec<_> = said.iter().filter(|line| line["type"] == "step").collect();
     assert_eq!(steps.len(), 8);
+    let message = |line: &Value| line["message"].as_str().unwrap_or_default().to_owned();
+    let mut said_before = said.iter().take_while(|line| line["type"] != "step").map(message);
+    assert!(said_before.any(|message| message.starts_with("this takes about ")));
     let result = said.last().unwrap();
     assert_eq!(result["lora"], path(&out.join("zora.safetensors")));
     succeed(["lora", "verify", path(&out.join("zora.safetensors"))]);
@@ -103,6 +106,29 @@ fn masks_are_no_pictures_and_notes_name_their_files() {
         steps.map(|line| line["loss"].to_string()).collect::<Vec<_>>()
     };
     assert_ne!(losses(true), losses(false), "the mask changes what is learned");
+}
+
+#[test]
+fn a_folder_holds_pictures_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let pictures = folder.path().join("pictures");
+    fs::create_dir_all(pictures.join("held_out/1_")).unwrap();
+    for name in ["000.png", "001.png", "held_out/1_/002.png"] {
+        let original = Path::new(name).file_name().unwrap();
+        fs::copy(Path::new(ZORA).join(original), pictures.join(name)).unwrap();
+    }
+    let recipe = folder.path().join("recipe.toml");
+    let text = format!(
+        "base_model = 'tiny-xl'\nname = 'zora'\ndataset = '{}'\n[parameters]\nn_steps = 1\nbatch_size = 1\nrank = 4\n\
+         sample_every_n_steps = 0\n",
+        pictures.display()
+    );
+    fs::write(&recipe, text).unwrap();
+    let out = folder.path().join("out");
+    let output = run(["train", path(&recipe), "--output", path(&out), "--json"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("2 pictures to train on, 1 held out"), "{said}");
 }
 
 #[test]

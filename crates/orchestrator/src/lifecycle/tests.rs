@@ -21,6 +21,7 @@ fn inputs() -> Vec<(String, Input)> {
         ("claimed".to_owned(), Input::Claimed),
         ("training done".to_owned(), Input::TrainingDone),
         ("stop requested".to_owned(), Input::StopRequested),
+        ("finish requested".to_owned(), Input::FinishRequested),
         ("cancel requested".to_owned(), Input::CancelRequested),
         ("resume".to_owned(), Input::Resume),
     ];
@@ -60,6 +61,7 @@ fn table() {
         claimed                  .          running    running    running    stopping   .          cancelling .          .          .
         training done            .          .          finalizing finalizing stopping   .          cancelling .          .          .
         stop requested           stopped    stopping   stopping   .          stopping   .          .          .          .          .
+        finish requested         queued     launching  running    finalizing .          .          .          .          .          .
         cancel requested         cancelled  cancelling cancelling cancelling cancelling .          cancelling .          .          .
         resume                   .          .          .          .          .          queued     .          .          queued     .
         completed, 0 left        .          .          succeeded  succeeded  succeeded  .          cancelled  .          .          .
@@ -95,6 +97,11 @@ fn what_cannot_happen_is_said_in_words() {
             Input::Resume,
             "a job that is running cannot be resumed",
         ),
+        (
+            Phase::Stopped,
+            Input::FinishRequested,
+            "a job that was stopped cannot be finished early",
+        ),
     ] {
         assert_eq!(next(phase, input).unwrap_err().to_string(), expected);
     }
@@ -110,6 +117,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         Just(Input::Claimed),
         Just(Input::TrainingDone),
         Just(Input::StopRequested),
+        Just(Input::FinishRequested),
         Just(Input::CancelRequested),
         Just(Input::Resume),
         ended,

@@ -105,6 +105,7 @@ impl Orchestrator {
         collection.n_audit_entries = self.collect_audit(pass, now).await?;
         self.collect_blobs(pass, now, newest, &expired, &mut collection)
             .await?;
+        self.collect_thumbnails(pass, now, &mut collection).await?;
         let mailboxes = match newest {
             None => self.collect_mailboxes(pass).await?,
             Some(_) => Vec::new(),
@@ -208,6 +209,42 @@ impl Orchestrator {
                     name: blob.key.to_string(),
                     reason: reason.copied().unwrap_or(Reason::Unreferenced),
                     size_bytes: Some(blob.meta.size_bytes),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes the thumbnails of pictures that no dataset has any more. Those of frozen versions are shown nowhere.
+    async fn collect_thumbnails(
+        &self,
+        pass: Pass,
+        now: DateTime<Utc>,
+        collection: &mut Collection,
+    ) -> ServiceResult<()> {
+        let objects = self.store.objects();
+        let mut pages = objects.list_thumbnails().chunks(PAGE);
+        while let Some(page) = pages.next().await {
+            let mut left: Vec<Listed> = page
+                .into_iter()
+                .collect::<Result<_, BlobError>>()
+                .map_err(StoreError::from)?;
+            left.retain(|thumbnail| now - thumbnail.meta.modified_at >= self.options.rules.grace);
+            if left.is_empty() {
+                continue;
+            }
+            let pictures: Vec<BlobKey> = left.iter().map(|thumbnail| thumbnail.key.clone()).collect();
+            let referred = references::referred(&self.store, &pictures, &BTreeSet::new()).await?;
+            left.retain(|thumbnail| !referred.contains(&thumbnail.key));
+            for thumbnail in left {
+                if pass == Pass::Delete {
+                    let deleted = objects.delete_thumbnail(&thumbnail.key).await;
+                    deleted.map_err(StoreError::from)?;
+                }
+                collection.add(Collected {
+                    name: format!("thumbnail of {}", thumbnail.key),
+                    reason: Reason::Unreferenced,
+                    size_bytes: Some(thumbnail.meta.size_bytes),
                 });
             }
         }

@@ -6,6 +6,7 @@
 
 mod decide;
 mod drawing;
+mod intent;
 mod launch;
 mod mailbox;
 mod money;

@@ -9,8 +9,9 @@ use protocol::{
     dataset::{Item, Showing},
     finding::{AcknowledgeFindings, CheckDataset, Finding, Measures},
 };
-use store::{audit, datasets};
+use store::{BlobKey, audit, datasets};
 
+use super::look;
 use crate::{Orchestrator, ServiceError, ServiceResult};
 
 /// A picture that is to be measured.
@@ -70,6 +71,15 @@ impl Orchestrator {
                 sha256: item.sha256,
             })
             .collect())
+    }
+
+    /// Looks at the files of pictures that could not be read whole, and records what is wrong with them.
+    pub async fn note_unread(&self, lost: &[String]) -> ServiceResult<()> {
+        for sha256 in lost {
+            let key = BlobKey::from_sha256(sha256).expect("a digest is a valid hash");
+            look(&self.store, &key).await?;
+        }
+        Ok(())
     }
 
     /// Keeps what pictures of a dataset were measured to be.

@@ -98,7 +98,14 @@ impl Orchestrator {
         job: JobId,
         unusable: Unusable,
     ) -> ServiceResult<Instead> {
+        let state = jobs::state(tx, job).await?;
+        let step = unusable.step;
         let older = settle_checkpoint(tx, attempt.id, job, Some(unusable)).await?;
+        if state.wants_finish && older.is_none() {
+            return Ok(Instead::GiveUp {
+                reason: nothing_left(Some(step)),
+            });
+        }
         let start_step = older.as_ref().map_or(0, checkpoint_step);
         attempts::set_start_step(tx, attempt.id, start_step).await?;
         metrics::forget_after(tx, job, start_step).await?;
@@ -236,10 +243,12 @@ pub(super) async fn settle_checkpoint(
     job: JobId,
     unusable: Option<Unusable>,
 ) -> ServiceResult<Option<Artifact>> {
-    let expected = jobs::state(tx, job).await?.checkpoint_step;
+    let state = jobs::state(tx, job).await?;
+    let expected = state.checkpoint_step;
     let found = artifacts::newest_checkpoint(tx, job).await?;
     let step = found.as_ref().map(checkpoint_step);
-    if step != expected {
+    // A version says of which step it is, whatever becomes of the checkpoint.
+    if step != expected && state.version_of.is_none() {
         jobs::go_on_from(tx, job, step).await?;
     }
     let lost = match (unusable, expected) {
@@ -253,6 +262,7 @@ pub(super) async fn settle_checkpoint(
     if let Some(Unusable { step: lost, problem }) = lost {
         let then = match step {
             Some(step) => format!("resuming from the one of step {step}"),
+            None if state.wants_finish => "no other is left".to_owned(),
             None => "no other is left, restarting at step 0".to_owned(),
         };
         let line = Event::Log {
@@ -268,6 +278,19 @@ pub(super) fn checkpoint_step(file: &Artifact) -> u32 {
     match file.kind {
         ArtifactKind::Checkpoint { step } => step,
         _ => 0,
+    }
+}
+
+/// Why a job that was to be finished with its checkpoint cannot be. A job without a step had none yet.
+pub(super) fn nothing_left(step: Option<u32>) -> String {
+    match step {
+        Some(step) => format!(
+            "the checkpoint of step {step} is lost or damaged, and there is no other to finish with: train again, or \
+             restore it from a backup"
+        ),
+        None => "its machine was lost before its first checkpoint, so there is nothing to finish with: resume it, or train \
+                 again"
+            .to_owned(),
     }
 }
 

@@ -71,10 +71,13 @@ impl StepTimes {
                 let seconds = by_gpu.entry(gpu.clone()).or_default();
                 seconds.push(progress.step_ms / 1000.0);
             }
-            let ran_through = job.phase == Phase::Succeeded && job.n_attempts == 1;
+            let n_steps = job.recipe.parameters().n_steps;
+            // A version of a checkpoint trains no step, and a job that is finished early not all of them.
+            let ran_through = job.phase == Phase::Succeeded
+                && job.n_attempts == 1
+                && job.progress.is_some_and(|progress| progress.step == n_steps);
             if let (true, Some(started), Some(ended)) = (ran_through, job.started_at, job.ended_at) {
-                let n_steps = f64::from(job.recipe.parameters().n_steps);
-                whole.push((ended - started).as_seconds_f64() / n_steps);
+                whole.push((ended - started).as_seconds_f64() / f64::from(n_steps));
             }
         }
         let by_gpu = by_gpu.into_iter();

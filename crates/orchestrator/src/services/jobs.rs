@@ -5,7 +5,7 @@ use protocol::{
     DatasetId, DatasetVersionId, JobId, MicroUsd, ModelVersionId, OwnerId,
     audit::AuditAction,
     dataset::{Manifest, ManifestItem, Showing},
-    job::{CreateJob, Job, PRIORITIES},
+    job::{CreateJob, Job, MAX_NOTE_CHARS, PRIORITIES},
     limits::MAX_PROMPT_CHARS,
     preset::BaseClass,
     problem::{FieldError, InvalidFields},
@@ -14,7 +14,7 @@ use protocol::{
     spend::{RentalWish, ResumeJob},
 };
 use store::{
-    Read,
+    Read, artifacts,
     audit::{self, named},
     datasets,
     jobs::{self, NewJob, Requested},
@@ -22,6 +22,7 @@ use store::{
 
 use super::{
     POOL, apply,
+    damage::nothing_left,
     models::usable_version,
     pricing::{Order, check_order, check_rental},
     prompts::check_prompts,
@@ -64,6 +65,11 @@ impl Orchestrator {
                     request.priority
                 ),
             ));
+        }
+        let note = request.note.as_deref().unwrap_or_default().trim();
+        if note.chars().count() > MAX_NOTE_CHARS {
+            let problem = format!("must have at most {MAX_NOTE_CHARS} characters");
+            return Err(ServiceError::field("note", problem));
         }
         check_order(&Order::of(request))?;
         let manifest = read_manifest(db, owner, request.dataset_id).await?;
@@ -153,7 +159,7 @@ impl Orchestrator {
         // The provider is asked before the transaction, which must not wait for it.
         let seen = self.plan(&self.store, owner, &request).await?;
         self.check_rental(owner, &request, &seen).await?;
-        self.check_pool(owner, &Order::of(&request), &seen).await?;
+        self.check_pool(owner, &Order::of(&request), &seen, false).await?;
         let whole = self.check_pictures(&seen.manifest).await;
         whole.map_err(|err| err.at("dataset_id"))?;
         let tx = self.store.begin().await?;
@@ -164,6 +170,7 @@ impl Orchestrator {
             provider,
             priority,
             project,
+            note,
             rental,
             limit_micro_usd: limit,
             ..
@@ -179,6 +186,9 @@ impl Orchestrator {
             provider,
             priority,
             project: project.map(|project| project.trim().to_owned()),
+            note: note
+                .map(|note| note.trim().to_owned())
+                .filter(|note| !note.is_empty()),
             rental,
             limit,
         };
@@ -275,6 +285,13 @@ impl Orchestrator {
         }
         apply(&tx, &state, Input::Resume, None).await?;
         jobs::forgive(&tx, id).await?;
+        if job.version_of.is_some() {
+            if artifacts::newest_checkpoint(&tx, id).await?.is_none() {
+                // Before a machine is rented for it.
+                return Err(ServiceError::Conflict(nothing_left(state.checkpoint_step)));
+            }
+            jobs::request_finish(&tx, id).await?;
+        }
         if let Some(provider) = &provider {
             let rental = self.keeps_wish(provider).then_some(&rental);
             jobs::move_to(&tx, id, provider, rental).await?;
@@ -288,7 +305,7 @@ impl Orchestrator {
     }
 
     /// Refuses another provider that does not exist or could not train the job.
-    async fn check_move(
+    pub(super) async fn check_move(
         &self,
         owner: OwnerId,
         job: &Job,
@@ -316,7 +333,8 @@ impl Orchestrator {
             manifest,
         };
         self.check_affordable(owner, &order, &plan).await?;
-        self.check_pool(owner, &order, &plan).await
+        let finishes = job.is_finishing || job.version_of.is_some();
+        self.check_pool(owner, &order, &plan, finishes).await
     }
 
     fn check_provider(&self, name: &str, engine: Engine) -> ServiceResult<()> {
@@ -354,7 +372,7 @@ impl Orchestrator {
     }
 
     /// Whether a provider has machines to choose from.
-    fn keeps_wish(&self, provider: &str) -> bool {
+    pub(super) fn keeps_wish(&self, provider: &str) -> bool {
         self.rental(provider).is_some() || provider == POOL
     }
 
@@ -393,7 +411,7 @@ impl Orchestrator {
 }
 
 /// A limit, for the audit log.
-fn costing(limit: Option<MicroUsd>) -> String {
+pub(super) fn costing(limit: Option<MicroUsd>) -> String {
     limit.map_or_else(String::new, |limit| format!("for at most {limit}"))
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
 use dataset::{
+    export::is_held_out,
     ingest::{IngestReport, NewMask, note_mask, showing},
     picture::{NormalizedPicture, mask_in, without_mask},
 };
@@ -43,8 +44,23 @@ impl Orchestrator {
                 return Ok(false);
             }
         }
-        objects.put(picture.png.clone()).await?;
+        let stored = objects.put(picture.png.clone()).await?;
+        if let Some(thumbnail) = &picture.thumbnail {
+            self.keep_thumbnail(&stored.key, thumbnail).await;
+        }
         Ok(is_known)
+    }
+
+    /// Keeps the thumbnail of a stored picture. One that is not kept is made again when somebody wants to see it, so a
+    /// failure is only noted.
+    pub async fn keep_thumbnail(&self, picture: &BlobKey, thumbnail: &[u8]) {
+        if let Err(error) = self.store.objects().put_thumbnail(picture, thumbnail).await {
+            tracing::warn!(
+                %picture,
+                error = protocol::problem::chain(&error),
+                "a thumbnail was not kept"
+            );
+        }
     }
 
     /// Reads the stored file of a picture; nothing if it is missing or damaged.
@@ -179,7 +195,10 @@ impl Orchestrator {
         for item in items {
             let measures = item.measures;
             let item = NewItem {
-                split: splits.get(&item.pixels_sha256).copied().unwrap_or_default(),
+                split: match is_held_out(&item.file_name) {
+                    true => Split::HeldOut,
+                    false => splits.get(&item.pixels_sha256).copied().unwrap_or_default(),
+                },
                 showing: showing(&item.file_name),
                 file_name: item.file_name,
                 caption: item.caption,
@@ -191,9 +210,10 @@ impl Orchestrator {
             };
             let file_name = item.file_name.clone();
             match datasets::add_item(&tx, owner, id, item).await? {
-                AddedItem::Added(item) => {
+                AddedItem::Added(mut item) => {
                     if let Some(measures) = &measures {
                         datasets::set_measures(&tx, id, item.id, measures).await?;
+                        item.sharpness = measures.sharpness;
                     }
                     accepted.push(item);
                 }

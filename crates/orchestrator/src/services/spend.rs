@@ -30,9 +30,16 @@ impl Orchestrator {
             .filter(|instance| instance.phase != Gone && instance.handle.is_some());
         Ok(Spend {
             rate_micro_usd: living.map(|instance| instance.rate_micro_usd).sum(),
+            month: self.budget_month(),
             budgets: spend::budgets(&self.store, owner).await?,
             instances,
         })
+    }
+
+    /// The month that pays for what is ordered now.
+    fn budget_month(&self) -> String {
+        let rental = self.rentals.first();
+        spend::month_of(rental.map_or_else(store::now, |rental| rental.clock.now()))
     }
 
     /// The ledger, the newest entries first.
@@ -80,13 +87,7 @@ impl Orchestrator {
                 ));
             }
             (BudgetScope::User, None) => String::new(),
-            (BudgetScope::Month, None) => {
-                let now = self
-                    .rentals
-                    .first()
-                    .map_or_else(store::now, |rental| rental.clock.now());
-                spend::month_of(now)
-            }
+            (BudgetScope::Month, None) => self.budget_month(),
             (BudgetScope::User | BudgetScope::Month, Some(_)) => {
                 return Err(ServiceError::field("key", "must be omitted for this scope"));
             }

@@ -408,7 +408,17 @@ impl Agent {
     }
 
     pub(crate) async fn completed(&self, held: &Held, verdict: Verdict) -> anyhow::Result<Finish> {
-        let artifact_id = self.bring(held, ArtifactKind::Lora { step: 100 }, lora()).await?;
+        self.completed_after(held, verdict, 100).await
+    }
+
+    pub(crate) async fn completed_after(
+        &self,
+        held: &Held,
+        verdict: Verdict,
+        n_steps: u32,
+    ) -> anyhow::Result<Finish> {
+        let kind = ArtifactKind::Lora { step: n_steps };
+        let artifact_id = self.bring(held, kind, lora()).await?;
         let before = self
             .bring(held, ArtifactKind::PictureBefore, picture("before"))
             .await?;
@@ -421,7 +431,7 @@ impl Agent {
             detail: None,
             result: Some(TrainResult {
                 artifact_id,
-                n_steps: 100,
+                n_steps,
                 verdict,
                 metadata: BTreeMap::from([("ss_network_dim".to_owned(), "8".to_owned())]),
                 before: Some(before),

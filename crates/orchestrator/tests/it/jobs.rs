@@ -7,6 +7,7 @@ use protocol::{
     DatasetId,
     agent::{ArtifactKind, Directive},
     event::Event,
+    job::DatasetChanges,
     phase::{Outcome, Phase},
     sample::SamplePrompt,
 };
@@ -96,6 +97,45 @@ async fn prompts_come_from_captions() -> anyhow::Result<()> {
     assert_eq!(
         job.recipe.sample_prompts()[0],
         SamplePrompt::from(r"zora, standing, 1 \(ink\)")
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_changed_in_the_dataset_since_is_counted_and_a_note_is_kept() -> anyhow::Result<()> {
+    let bench = Bench::new().await?;
+    let mut request = bench.request();
+    request.note = Some("  more steps ".to_owned());
+    let job = bench.orchestrator.create_job(bench.owner(), request).await?;
+    assert_eq!(job.note.as_deref(), Some("more steps"));
+    let since = async || bench.orchestrator.changes_since(bench.owner(), job.id).await;
+    assert_eq!(since().await?, DatasetChanges::default());
+    let tx = bench.store().begin().await?;
+    let new = store::datasets::NewItem {
+        file_name: "4.png".to_owned(),
+        caption: "sitting".to_owned(),
+        split: protocol::dataset::Split::Train,
+        showing: protocol::dataset::Showing::default(),
+        width: 128,
+        height: 128,
+        size_bytes: 100,
+        sha256: hex::encode([4; 32]),
+        notes: Vec::new(),
+    };
+    store::datasets::add_item(&tx, bench.owner(), bench.dataset, new).await?;
+    tx.commit().await?;
+    let expected = DatasetChanges {
+        n_added: 1,
+        ..DatasetChanges::default()
+    };
+    assert_eq!(since().await?, expected);
+    let mut long = bench.request();
+    long.note = Some("x".repeat(201));
+    let refused = bench.orchestrator.create_job(bench.owner(), long).await;
+    let refused = protocol::problem::chain(&refused.expect_err("it is too long"));
+    assert!(
+        refused.contains("note: must have at most 200 characters"),
+        "{refused}"
     );
     Ok(())
 }

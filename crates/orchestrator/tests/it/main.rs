@@ -22,9 +22,11 @@ macro_rules! on_every_provider {
 
 mod agents;
 mod bases;
+mod checkpoints;
 mod copies;
 mod crashes;
 mod damage;
+mod datasets;
 mod disk;
 mod edits;
 mod fixture;

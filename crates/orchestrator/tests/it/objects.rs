@@ -118,6 +118,47 @@ async fn pictures_stay_as_long_as_a_dataset_or_a_version_has_them() -> anyhow::R
     Ok(())
 }
 
+#[tokio::test]
+async fn a_thumbnail_goes_a_day_after_its_picture() -> anyhow::Result<()> {
+    let bench = Bench::new().await?;
+    let kept = blob(bench.store(), "picture").await?;
+    let tx = bench.store().begin().await?;
+    let dataset = datasets::create(&tx, bench.owner(), "Zora").await?;
+    let item = datasets::NewItem {
+        file_name: "a.png".into(),
+        caption: String::new(),
+        split: protocol::dataset::Split::Train,
+        showing: protocol::dataset::Showing::default(),
+        width: 128,
+        height: 128,
+        size_bytes: 7,
+        sha256: kept.sha256(),
+        notes: Vec::new(),
+    };
+    datasets::add_item(&tx, bench.owner(), dataset.id, item).await?;
+    tx.commit().await?;
+    let objects = bench.store().objects();
+    objects.put_thumbnail(&kept, b"small").await?;
+    assert_eq!(
+        bench.collect(Pass::Delete, TimeDelta::days(400)).await?,
+        Collection::default()
+    );
+    let tx = bench.store().begin().await?;
+    datasets::delete(&tx, bench.owner(), dataset.id).await?;
+    tx.commit().await?;
+    assert_eq!(
+        bench.collect(Pass::Delete, TimeDelta::hours(23)).await?,
+        Collection::default()
+    );
+    let seen = bench.collect(Pass::Look, TimeDelta::hours(25)).await?;
+    assert_eq!(reasons(&seen), [Reason::Unreferenced; 2]);
+    assert!(objects.thumbnail(&kept).await?.is_some(), "it was only looked at");
+    assert_eq!(bench.collect(Pass::Delete, TimeDelta::hours(25)).await?, seen);
+    assert_eq!(objects.thumbnail(&kept).await?, None);
+    assert!(!objects.exists(&kept).await?);
+    Ok(())
+}
+
 /// A job that ended well, with a checkpoint and a sample; its attempt's agent.
 async fn succeeded(bench: &Bench) -> anyhow::Result<protocol::job::Job> {
     let (job, agent, held) = bench.claimed().await?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use protocol::{
     agent::{ArtifactKind, Assignment, ClaimRequest, Work, WorkKind},
-    job::CreateJob,
+    job::{CreateJob, MakeVersion},
     machine::{Machine, Protocol},
     phase::{Outcome, Phase},
     recipe::Engine,
@@ -159,6 +159,57 @@ async fn a_job_of_a_machine_that_falls_silent_goes_to_another() -> anyhow::Resul
     cellar.agent.finish(&taken, Outcome::Failed).await?;
     bench.pass().await?;
     assert_eq!(bench.phase(job.id).await?, Phase::Failed);
+    Ok(())
+}
+
+#[tokio::test]
+async fn machines_stay_when_a_job_has_nothing_to_finish_with() -> anyhow::Result<()> {
+    let bench = Bench::with(|options| options.lease = Duration::from_millis(20)).await?;
+    let attic = member(&bench, "attic", &[]).await?;
+    let cellar = member(&bench, "cellar", &[]).await?;
+    let make = || bench.orchestrator.create_job(bench.owner(), request(&bench, &[]));
+    let lost = make().await?;
+    assert!(attic.claim().await?.is_some());
+    // Its machine falls silent before the first checkpoint.
+    bench.orchestrator.finish_early(bench.owner(), lost.id).await?;
+    bench
+        .wait_passing_until(async || Ok(bench.phase(lost.id).await? == Phase::Queued))
+        .await?;
+    let next = make().await?;
+    let taken = Held::of(cellar.claim().await?.expect("the second job"));
+    assert_eq!(taken.work.job_id, next.id);
+    assert!(attic.claim().await?.is_none(), "both stay");
+    let failed = bench.job(lost.id).await?;
+    assert_eq!((failed.phase, failed.n_attempts), (Phase::Failed, 2));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_version_is_for_no_machine_that_would_train_on() -> anyhow::Result<()> {
+    let bench = Bench::new().await?;
+    let mut attic = member(&bench, "attic", &[]).await?;
+    let (job, agent, held) = bench.claimed().await?;
+    agent
+        .bring(&held, ArtifactKind::Checkpoint { step: 50 }, b"state")
+        .await?;
+    agent.finish(&held, Outcome::Failed).await?;
+    let make = || {
+        let request = MakeVersion {
+            step: 50,
+            provider: Some("agent".to_owned()),
+            limit_micro_usd: None,
+        };
+        bench.orchestrator.make_version(bench.owner(), job.id, request)
+    };
+    let made = make().await?;
+    attic.machine.protocol.version = Protocol::FINISHES_EARLY - 1;
+    assert!(attic.claim().await?.is_none());
+    bench.pass().await?;
+    let why = "`attic` runs a version of morpheus that cannot end a training before its last step";
+    let reason = bench.job(made.id).await?.reason.unwrap_or_default();
+    assert!(reason.contains(why), "{reason}");
+    let refused = make().await.expect_err("nobody could take it").to_string();
+    assert!(refused.contains(why), "{refused}");
     Ok(())
 }
 

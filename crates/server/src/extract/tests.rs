@@ -25,7 +25,7 @@ fn unknown_field() {
     check::<CreateJob>(
         &job(r#", "colour": 1"#),
         expect![
-            "colour: is not a known field; valid fields are `dataset_id`, `base_model`, `name`, `trigger_word`, `preset`, `family`, `engine`, `provider`, `priority`, `parameters`, `n_epochs`, `sample_prompts`, `start_from`, `limit_micro_usd`, `project`, `rental`, `estimate_hash`"
+            "colour: is not a known field; valid fields are `dataset_id`, `base_model`, `name`, `trigger_word`, `preset`, `family`, `engine`, `provider`, `priority`, `parameters`, `n_epochs`, `sample_prompts`, `start_from`, `limit_micro_usd`, `project`, `note`, `rental`, `estimate_hash`"
         ],
     );
 }

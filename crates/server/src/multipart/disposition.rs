@@ -1,5 +1,7 @@
 //! What headers say about an upload and its parts.
 
+use dataset::ingest::readable;
+
 use super::Part;
 
 /// The boundary that a `Content-Type` names, for forms only. RFC 2046 allows 70 characters.
@@ -16,7 +18,7 @@ pub(super) fn boundary(content_type: &str) -> Option<String> {
 /// Name and file name of a part, from all of its headers. Browsers write a quotation mark of a file name as `%22`, and
 /// nothing else so (HTML, "multipart/form-data").
 pub(super) fn part(headers: &[u8]) -> Part {
-    let headers = String::from_utf8_lossy(headers);
+    let headers = readable(headers, None);
     let mut part = Part::default();
     for line in headers.split("\r\n") {
         let Some((header, value)) = line.split_once(':') else {
@@ -33,20 +35,18 @@ pub(super) fn part(headers: &[u8]) -> Part {
     part
 }
 
-/// A parameter, which clients may also write as `name*=utf-8''…` with what is not ASCII in hexadecimal (RFC 5987).
+/// A parameter, which clients may also write as `name*=utf-8''…` with what is not ASCII in hexadecimal (RFC 5987). Who
+/// writes both has put something simpler into the plain one.
 fn encoded(parameters: &str, name: &str) -> Option<String> {
-    if let Some(plain) = parameter(parameters, name) {
-        return Some(plain);
-    }
-    let value = parameter(parameters, &format!("{name}*"))?;
-    let (charset, rest) = value.split_once('\'')?;
-    let (_, text) = rest.split_once('\'')?;
-    charset
-        .eq_ignore_ascii_case("utf-8")
-        .then(|| percent_decoded(text))
+    let extended = parameter(parameters, &format!("{name}*")).and_then(|value| {
+        let (charset, rest) = value.split_once('\'')?;
+        let (_, text) = rest.split_once('\'')?;
+        Some(readable(&percent_decoded(text), Some(charset)).into_owned())
+    });
+    extended.or_else(|| parameter(parameters, name))
 }
 
-fn percent_decoded(text: &str) -> String {
+fn percent_decoded(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, behind)) = rest.split_first() {
@@ -62,7 +62,7 @@ fn percent_decoded(text: &str) -> String {
             }
         }
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    bytes
 }
 
 /// The value of a parameter: `name=value; name="value"`. In quotes, only a quote is escaped: browsers of old send

@@ -138,6 +138,41 @@ fn understands_names_as_clients_write_them() {
     check("", "", None);
 }
 
+/// Programs of old send the bytes that they have. No file is refused for its name.
+#[test]
+fn reads_names_that_are_not_utf_8() {
+    for (parameters, file_name) in [
+        (&b"filename=\"Zo\xe9.png\""[..], "Zo\u{e9}.png"),
+        (b"filename=\"\x83\x5d\x83\x89.png\"", "ゾラ.png"),
+        (b"filename=\"Zo\xc3\xa9.png\"", "Zo\u{e9}.png"),
+        (b"filename*=iso-8859-1'en'Zo%E9.png", "Zo\u{e9}.png"),
+        (b"filename*=unknown''Zo%E9.png", "Zo\u{e9}.png"),
+        (
+            b"filename=\"Zo_.png\"; filename*=UTF-8''Zo%C3%A9.png",
+            "Zo\u{e9}.png",
+        ),
+        (b"filename=\"a.png\"; filename*=broken", "a.png"),
+        (b"filename=\"zora %22hero%22 %41.png\"", "zora \"hero\" %41.png"),
+    ] {
+        let headers = [
+            &b"Content-Disposition: form-data; name=\"files\"; "[..],
+            parameters,
+            b"\r\n\r\n",
+        ]
+        .concat();
+        let expected = Part {
+            name: "files".into(),
+            file_name: Some(file_name.into()),
+        };
+        assert_eq!(
+            disposition::part(&headers),
+            expected,
+            "{}",
+            parameters.escape_ascii()
+        );
+    }
+}
+
 #[test]
 fn takes_a_boundary_of_forms_only() {
     assert_eq!(boundary("multipart/form-data; boundary=a").as_deref(), Some("a"));

@@ -51,6 +51,7 @@ const HARMLESS_TWICE: &[(&str, &str)] = &[
     ("/api/v1/edits/{id}/cancel", "an edit ends once"),
     ("/api/v1/jobs/{id}/cancel", "a job ends once"),
     ("/api/v1/jobs/{id}/stop", "a job stops once"),
+    ("/api/v1/jobs/{id}/finish", "a job is finished once"),
     (
         "/api/v1/model-versions/{id}/promote",
         "sets the stage to what it is",
@@ -116,6 +117,7 @@ const LINES: &[(&str, &str)] = &[
     ("moderation", "a word"),
     ("name", "a name"),
     ("new_tag", "a tag"),
+    ("note", "why a job is run"),
     ("optimizer_arguments", "names with numbers"),
     ("output_format", "a word"),
     ("pattern", "a regular expression"),

@@ -72,12 +72,10 @@ pub(crate) async fn acknowledge_findings(
 
 /// Measures some of the pictures that were not measured yet; returns how many are left.
 async fn measure(state: &AppState, owner: OwnerId, id: DatasetId) -> ApiResult<u64> {
-    let mut pictures = state.orchestrator.unmeasured(owner, id).await?;
+    let pictures = state.orchestrator.unmeasured(owner, id).await?;
     if pictures.is_empty() {
         return Ok(0);
     }
-    let n_left = pictures.len().saturating_sub(MEASURED_AT_ONCE);
-    pictures.truncate(MEASURED_AT_ONCE);
     let turn = std::sync::Arc::clone(&state.checking).acquire_owned().await;
     let turn = turn.map_err(ApiError::internal)?;
     let (orchestrator, decoder, runtime) = (
@@ -91,27 +89,45 @@ async fn measure(state: &AppState, owner: OwnerId, id: DatasetId) -> ApiResult<u
         measured
     });
     let measured = measuring.await.map_err(ApiError::internal)??;
-    state.orchestrator.keep_measures(id, &measured).await?;
-    Ok(n_left as u64)
+    state.orchestrator.keep_measures(id, &measured.measures).await?;
+    state.orchestrator.note_unread(&measured.lost).await?;
+    Ok(measured.n_left as u64)
 }
 
-/// Decodes stored pictures once more; those that are lost or damaged are left out.
+/// What became of pictures that were to be measured.
+#[derive(Default)]
+struct Measured {
+    measures: Vec<(ItemId, Measures)>,
+    /// Hashes of the files that are lost or damaged.
+    lost: Vec<String>,
+    n_left: usize,
+}
+
+/// Decodes some stored pictures once more. Those that cannot be measured are passed over, so that the next are reached.
 fn measured(
     orchestrator: &Orchestrator,
     decoder: &Decoder,
     runtime: &Handle,
     pictures: Vec<UnmeasuredPicture>,
-) -> ApiResult<Vec<(ItemId, Measures)>> {
-    let mut measured = Vec::with_capacity(pictures.len());
-    for UnmeasuredPicture { id, sha256 } in pictures {
+) -> ApiResult<Measured> {
+    let mut measured = Measured::default();
+    let mut pictures = pictures.into_iter();
+    while measured.measures.len() + measured.lost.len() < MEASURED_AT_ONCE
+        && let Some(UnmeasuredPicture { id, sha256 }) = pictures.next()
+    {
         let Some(file) = runtime.block_on(orchestrator.whole_picture(&sha256))? else {
+            measured.lost.push(sha256);
             continue;
         };
         match decoder.normalize(&file) {
-            Ok(picture) => measured.extend(picture.measures.map(|measures| (id, measures))),
+            Ok(picture) => {
+                let measures = picture.measures.map(|measures| (id, measures));
+                measured.measures.extend(measures);
+            }
             Err(DecodeError::Refused(_)) => {}
             Err(err @ DecodeError::Unavailable(_)) => return Err(ApiError::internal(err)),
         }
     }
+    measured.n_left = pictures.len();
     Ok(measured)
 }

@@ -31,7 +31,7 @@ use crate::{
     reason = "describes a multipart form, whose parts are read as a stream"
 )]
 struct Upload {
-    /// What the files after this part are used for.
+    /// What the files after this part are used for. Pictures in a folder `held_out` are held out whatever it says.
     split: Option<Split>,
     /// Pictures (PNG, JPEG, WebP, BMP, GIF, TIFF), captions (`.txt`, `.caption` or `.json`, named like their picture, or of
     /// many pictures in a `.jsonl`, `.csv` or `.json`), loss masks
@@ -56,10 +56,8 @@ pub(crate) async fn list_items(
     Query(page): Query<PageQuery>,
 ) -> ApiResult<axum::Json<Page<Item>>> {
     let wanted = page.wanted::<ItemId>()?;
-    let mut items = store::datasets::items(state.store(), user.owner, id).await?;
-    if let Some(after) = wanted.after {
-        items.retain(|item| item.id > after);
-    }
+    let items =
+        store::datasets::items_after(state.store(), user.owner, id, wanted.after, wanted.n_to_read()).await?;
     Ok(axum::Json(wanted.page(items, |item| item.id)))
 }
 

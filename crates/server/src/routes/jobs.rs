@@ -5,7 +5,7 @@ use protocol::{
     JobId,
     agent::ArtifactKind,
     api::{Artifact, JobEstimate, Page, Sample},
-    job::{CreateJob, Job, Metrics},
+    job::{CreateJob, DatasetChanges, Job, MakeVersion, Metrics},
     spend::ResumeJob,
 };
 use serde::Deserialize;
@@ -140,6 +140,47 @@ pub(crate) async fn stop_job(
     Ok(axum::Json(state.orchestrator.stop_job(user.owner, id).await?))
 }
 
+/// Finish a job now
+///
+/// Its next step is its last: a checkpoint is stored, and the result is checked and becomes a model version as if all steps
+/// had been done. With sd-scripts, it ends with the next checkpoint. The request can be repeated safely.
+#[utoipa::path(
+    post,
+    path = "/jobs/{id}/finish",
+    tag = "jobs",
+    params(("id" = Uuid, Path, description = "The job")),
+    responses((status = 200, body = Job))
+)]
+pub(crate) async fn finish_job(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<JobId>,
+) -> ApiResult<axum::Json<Job>> {
+    Ok(axum::Json(state.orchestrator.finish_early(user.owner, id).await?))
+}
+
+/// Make a model version of a stored checkpoint
+///
+/// The job may stand anywhere, also if it has ended. The answer is a job of its own, which trains no step: it checks the
+/// LoRA of the checkpoint and makes a version of it.
+#[utoipa::path(
+    post,
+    path = "/jobs/{id}/versions",
+    tag = "jobs",
+    params(("id" = Uuid, Path, description = "The job"), IdempotencyKey),
+    request_body = MakeVersion,
+    responses((status = 201, body = Job))
+)]
+pub(crate) async fn make_job_version(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<JobId>,
+    Json(request): Json<MakeVersion>,
+) -> ApiResult<(StatusCode, axum::Json<Job>)> {
+    let job = state.orchestrator.make_version(user.owner, id, request).await?;
+    Ok((StatusCode::CREATED, axum::Json(job)))
+}
+
 /// Resume a stopped or failed job
 ///
 /// It resumes from its newest checkpoint, on a machine of another provider if the body names one. The body is optional.
@@ -219,6 +260,24 @@ pub(crate) async fn job_metrics(
     let width = within("width", query.width, 2..=10_000, 1000)?;
     store::jobs::get(state.store(), user.owner, id).await?;
     Ok(axum::Json(store::metrics::chart(state.store(), id, width).await?))
+}
+
+/// Get what changed in a job's dataset since the job was created
+#[utoipa::path(
+    get,
+    path = "/jobs/{id}/dataset-changes",
+    tag = "jobs",
+    params(("id" = Uuid, Path, description = "The job")),
+    responses((status = 200, body = DatasetChanges))
+)]
+pub(crate) async fn job_dataset_changes(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<JobId>,
+) -> ApiResult<axum::Json<DatasetChanges>> {
+    Ok(axum::Json(
+        state.orchestrator.changes_since(user.owner, id).await?,
+    ))
 }
 
 /// List a job's preview pictures, in the order of their steps

@@ -4,7 +4,8 @@ use orchestrator::providers::Purpose;
 use protocol::{
     JobId,
     agent::WorkKind,
-    api::{ApiToken, CreatedToken, Session},
+    api::{ApiToken, CreatedToken, Page, Session},
+    dataset::Item,
 };
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -195,7 +196,8 @@ async fn an_agent_reaches_its_own_work_and_nothing_else() {
 async fn signed_addresses_grant_what_they_say() {
     let app = TestApp::start_with(in_folder).await;
     let dataset = app.small_dataset().await;
-    let url = &dataset.preview_urls[0];
+    let page: Page<Item> = app.get(&format!("/api/v1/datasets/{}/items", dataset.id)).await;
+    let url = &page.items[0].url;
     empty(StatusCode::OK, app.anonymous(Method::GET, url)).await;
     empty(StatusCode::OK, app.anonymous(Method::HEAD, url)).await;
     problem(StatusCode::FORBIDDEN, app.anonymous(Method::PUT, url).body("x")).await;

@@ -279,6 +279,20 @@ async fn every_change_is_written_down() {
     changes
         .change(post.clone(), "/jobs/{id}/sample", &id, Value::Null, SamplesAsked)
         .await;
+    let kind = ArtifactKind::Checkpoint { step: 2 };
+    agent
+        .upload(&assignment, kind, "checkpoint.safetensors", b"state")
+        .await;
+    let of_step = json!({ "step": 2 });
+    let version = changes
+        .change(post.clone(), "/jobs/{id}/versions", &id, of_step, VersionAsked)
+        .await;
+    // It would be the next to be launched.
+    let cancel = format!("/api/v1/jobs/{}/cancel", version["id"].as_str().expect("an id"));
+    let _: Job = app.post(StatusCode::OK, &cancel, &()).await;
+    changes
+        .change(post.clone(), "/jobs/{id}/finish", &id, Value::Null, JobFinished)
+        .await;
     let limit = json!({ "limit_micro_usd": 5_000_000 });
     changes
         .change(put.clone(), "/jobs/{id}/limit", &id, limit, JobLimitSet)

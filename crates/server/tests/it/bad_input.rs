@@ -298,7 +298,7 @@ async fn each_wrong_field_of_a_job_is_named() {
         expect!["invalid_request: preset: must be one of `character`, `style`, `concept`, not `landscape`"],
     )
     .await;
-    check(json!({"dataset": 1}), expect!["invalid_request: dataset: is not a known field; valid fields are `dataset_id`, `base_model`, `name`, `trigger_word`, `preset`, `family`, `engine`, `provider`, `priority`, `parameters`, `n_epochs`, `sample_prompts`, `start_from`, `limit_micro_usd`, `project`, `rental`, `estimate_hash`"]).await;
+    check(json!({"dataset": 1}), expect!["invalid_request: dataset: is not a known field; valid fields are `dataset_id`, `base_model`, `name`, `trigger_word`, `preset`, `family`, `engine`, `provider`, `priority`, `parameters`, `n_epochs`, `sample_prompts`, `start_from`, `limit_micro_usd`, `project`, `note`, `rental`, `estimate_hash`"]).await;
     let jobs: Page<Value> = app.get("/api/v1/jobs").await;
     assert_eq!(jobs.items, Vec::<Value>::new());
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures::future::join_all;
 use orchestrator::providers::Purpose;
 use protocol::{
-    agent::{Finish, WorkKind},
+    agent::{ArtifactKind, Finish, WorkKind},
     dataset::Item,
     job::Job,
     phase::Outcome,
@@ -161,6 +161,20 @@ async fn every_creating_route_makes_one_thing_of_requests_with_one_key() {
         all.push(steer(verb));
         check(&app, &all[all.len() - 1]).await;
     }
+    for (step, bytes) in [(1, b"one".as_slice()), (2, b"two".as_slice())] {
+        let kind = ArtifactKind::Checkpoint { step };
+        agent
+            .upload(&assignment, kind, "checkpoint.safetensors", bytes)
+            .await;
+    }
+    all.push(Creating {
+        route: "/api/v1/jobs/{id}/versions",
+        path: format!("/api/v1/jobs/{}/versions", made.id),
+        body: json!({"step": 1}),
+        other: json!({"step": 2}),
+        list: Some("/api/v1/jobs"),
+    });
+    check(&app, &all[all.len() - 1]).await;
     let _: Job = app
         .post(StatusCode::OK, &format!("/api/v1/jobs/{}/stop", made.id), &())
         .await;

@@ -3,8 +3,9 @@
 use protocol::{
     DatasetId, ItemId, OwnerId,
     dataset::{GroupChange, Item, MASK_NOTE, Showing, Split, UpdateItem},
+    finding::Measures,
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
 
 use super::{picture_url, row, touch};
 use crate::{
@@ -139,6 +140,29 @@ pub async fn items(db: &impl Read, owner: OwnerId, id: DatasetId) -> Result<Vec<
     to_items(db, rows).await
 }
 
+/// The first `n` pictures of a dataset after one of them, or from the first one on, in the order they were added.
+pub async fn items_after(
+    db: &impl Read,
+    owner: OwnerId,
+    id: DatasetId,
+    after: Option<ItemId>,
+    n: u64,
+) -> Result<Vec<Item>> {
+    row(db, owner, id).await?;
+    let mut wanted = dataset_item::Entity::find()
+        .filter(dataset_item::Column::DatasetId.eq(id.0))
+        .order_by_asc(dataset_item::Column::Id)
+        .limit(n);
+    if let Some(after) = after {
+        wanted = wanted.filter(dataset_item::Column::Id.gt(after.0));
+    }
+    let rows = wanted
+        .all(db.connection())
+        .await
+        .doing("read some pictures of a dataset")?;
+    to_items(db, rows).await
+}
+
 /// One picture of a dataset.
 pub async fn item(db: &impl Read, owner: OwnerId, id: DatasetId, item: ItemId) -> Result<Item> {
     row(db, owner, id).await?;
@@ -233,6 +257,10 @@ async fn to_items(db: &impl Read, rows: Vec<dataset_item::Model>) -> Result<Vec<
     rows.into_iter()
         .map(|row| {
             let notes: Vec<String> = from_json("dataset_items.notes", row.notes)?;
+            let measures: Option<Measures> = row
+                .measures
+                .map(|measures| from_json("dataset_items.measures", measures))
+                .transpose()?;
             Ok(Item {
                 id: ItemId(row.id),
                 url: picture_url(db, &row.sha256)?,
@@ -247,6 +275,7 @@ async fn to_items(db: &impl Read, rows: Vec<dataset_item::Model>) -> Result<Vec<
                 height: row.height.unsigned_abs(),
                 size_bytes: row.size_bytes.cast_unsigned(),
                 sha256: row.sha256,
+                sharpness: measures.and_then(|measures| measures.sharpness),
                 has_mask: notes.iter().any(|note| note == MASK_NOTE),
                 notes,
             })

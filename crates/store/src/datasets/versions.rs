@@ -1,7 +1,7 @@
 //! Frozen dataset versions: exactly what an engine trains on.
 
 use protocol::{
-    DatasetId, DatasetVersionId,
+    DatasetId, DatasetVersionId, OwnerId,
     dataset::{Manifest, ManifestItem},
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -46,6 +46,23 @@ pub async fn manifest(db: &impl Read, id: DatasetVersionId) -> Result<Manifest> 
         .await
         .doing("read a dataset version")?
         .ok_or_else(|| StoreError::not_found("dataset version", id))?;
+    from_json("dataset_versions.manifest", row.manifest)
+}
+
+/// The pictures of a frozen version of an owner's dataset.
+pub async fn version(
+    db: &impl Read,
+    owner: OwnerId,
+    id: DatasetId,
+    version: DatasetVersionId,
+) -> Result<Manifest> {
+    super::row(db, owner, id).await?;
+    let row = dataset_version::Entity::find_by_id(version.0)
+        .filter(dataset_version::Column::DatasetId.eq(id.0))
+        .one(db.connection())
+        .await
+        .doing("read a dataset version")?
+        .ok_or_else(|| StoreError::not_found("dataset version", version))?;
     from_json("dataset_versions.manifest", row.manifest)
 }
 

@@ -18,6 +18,7 @@ mod m0015_own_presets;
 mod m0016_drawing_sessions;
 mod m0017_generation_notes;
 mod m0018_dataset_checks;
+mod m0019_versions_of_checkpoints;
 mod row_security;
 
 use sea_orm::ConnectionTrait;
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0016_drawing_sessions::Migration),
             Box::new(m0017_generation_notes::Migration),
             Box::new(m0018_dataset_checks::Migration),
+            Box::new(m0019_versions_of_checkpoints::Migration),
         ]
     }
 }

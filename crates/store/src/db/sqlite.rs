@@ -1,6 +1,9 @@
 //! Connections to SQLite.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use sea_orm::{ConnectOptions, DatabaseConnection};
 
@@ -9,10 +12,13 @@ use super::{
     files::Files,
     guard::{Discards, guarded},
 };
-use crate::OpenError;
+use crate::{OpenError, StorageFault};
 
 /// How long a statement waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long what SQLite does not wait for by itself is put off.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 /// How long a transaction waits for the ones before it.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -52,11 +58,23 @@ async fn connect(
                 .pragma("synchronous", "FULL")
                 .pragma("query_only", query_only)
         });
-    // On the heap, since everything that opens a database would be as large as it is.
-    Box::pin(sea_orm::Database::connect(options))
-        .await
-        .map_err(|source| OpenError::Connect {
-            url: format!("sqlite://{}", path.display()),
-            source,
-        })
+    let began = Instant::now();
+    loop {
+        // On the heap, since everything that opens a database would be as large as it is.
+        match Box::pin(sea_orm::Database::connect(options.clone())).await {
+            // Of those that turn a new file into a WAL database at once, SQLite refuses all but one without waiting.
+            Err(err)
+                if StorageFault::of_database(&err) == Some(StorageFault::Busy)
+                    && began.elapsed() < BUSY_TIMEOUT =>
+            {
+                tokio::time::sleep(BUSY_PAUSE).await;
+            }
+            result => {
+                return result.map_err(|source| OpenError::Connect {
+                    url: format!("sqlite://{}", path.display()),
+                    source,
+                });
+            }
+        }
+    }
 }

@@ -201,6 +201,11 @@ pub(crate) const COLUMNS: &[(&str, &str, &str)] = &[
         "How often within a minute: refused sign-ins from one address are one entry",
     ),
     (
+        "training_jobs",
+        "version_of_job_id",
+        "The job whose checkpoint this one makes a model version of; it trains no step itself",
+    ),
+    (
         "idempotency_keys",
         "answer",
         "The body of the answer; null when it held a secret, refusal says so then",

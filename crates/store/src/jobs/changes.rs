@@ -71,6 +71,8 @@ pub async fn insert(tx: &Tx, new: NewJob) -> Result<JobId> {
         provider: new.provider,
         priority: i32::from(new.priority),
         project: new.project,
+        note: new.note.as_deref().map(clean),
+        version_of_job_id: None,
         rental: new.rental.as_ref().map(json),
         limit_micro_usd: new.limit.map(|limit| limit.0),
         spent_micro_usd: 0,
@@ -83,6 +85,7 @@ pub async fn insert(tx: &Tx, new: NewJob) -> Result<JobId> {
         requested_at: None,
         checkpoint_requested_at: None,
         sample_requested_at: None,
+        finish_requested_at: None,
         not_before: None,
         n_attempts: 0,
         n_fruitless_attempts: 0,
@@ -130,7 +133,8 @@ pub async fn change_phase(tx: &Tx, id: JobId, change: PhaseChange) -> Result<()>
                 job::Column::CheckpointRequestedAt,
                 Expr::value(None::<DateTime<Utc>>),
             )
-            .col_expr(job::Column::SampleRequestedAt, Expr::value(None::<DateTime<Utc>>));
+            .col_expr(job::Column::SampleRequestedAt, Expr::value(None::<DateTime<Utc>>))
+            .col_expr(job::Column::FinishRequestedAt, Expr::value(None::<DateTime<Utc>>));
     }
     if change.to == Phase::Running {
         let started = Func::coalesce([Expr::col(job::Column::StartedAt), Expr::value(now)]);
@@ -161,6 +165,20 @@ pub async fn request(tx: &Tx, id: JobId, requested: Option<Requested>) -> Result
     set(tx, id, job::Column::RequestedAt, requested.map(|_| now())).await?;
     tx.wake_on_commit();
     Ok(())
+}
+
+/// Records that its owner wants it to end early with a result.
+pub async fn request_finish(tx: &Tx, id: JobId) -> Result<()> {
+    set(tx, id, job::Column::FinishRequestedAt, now()).await?;
+    tx.wake_on_commit();
+    Ok(())
+}
+
+/// Makes a job that was just inserted one that only makes a version of another job's checkpoint of this step.
+pub async fn make_version_of(tx: &Tx, id: JobId, source: JobId, step: u32) -> Result<()> {
+    set(tx, id, job::Column::VersionOfJobId, source.0).await?;
+    set(tx, id, job::Column::CheckpointStep, i64::from(step)).await?;
+    request_finish(tx, id).await
 }
 
 /// Resets the count of attempts without a new checkpoint, because the owner resumed the job.

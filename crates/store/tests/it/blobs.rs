@@ -108,6 +108,7 @@ on_every_backend! {
     streams_with_size_and_hash_checked,
     reads_ranges,
     lists_what_is_stored,
+    keeps_thumbnails_beside_blobs,
     writes_again_what_is_old,
     belongs_to_one_installation,
 }
@@ -125,6 +126,38 @@ pub(crate) fn large() -> Vec<u8> {
 async fn n_things(objects: &BlobStore) -> anyhow::Result<(usize, usize)> {
     let listed: Vec<_> = objects.list().try_collect().await?;
     Ok((listed.len(), objects.unfinished().await?.len()))
+}
+
+async fn keeps_thumbnails_beside_blobs(test: TestObjects) -> anyhow::Result<()> {
+    let objects = &test.objects;
+    let picture = objects.put(Bytes::from_static(b"picture")).await?.key;
+    assert_eq!(objects.thumbnail(&picture).await?, None);
+    for thumbnail in [&b"small"[..], b"smaller", b""] {
+        objects.put_thumbnail(&picture, thumbnail).await?;
+        assert_eq!(objects.thumbnail(&picture).await?.as_deref(), Some(thumbnail));
+    }
+    assert_eq!(n_things(objects).await?, (1, 0), "a thumbnail is no blob");
+    let listed: Vec<_> = objects.list_thumbnails().try_collect().await?;
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0].key, picture);
+
+    objects.put_thumbnail(&picture, b"small").await?;
+    let sha256 = picture.sha256();
+    let file = test
+        .folder
+        .join("thumbnails")
+        .join(&sha256[..2])
+        .join(&sha256[2..]);
+    let whole = std::fs::read(&file)?;
+    for damaged in [&whole[..whole.len() - 1], &whole[..20], b""] {
+        std::fs::write(&file, damaged)?;
+        assert_eq!(objects.thumbnail(&picture).await?, None);
+    }
+    objects.delete_thumbnail(&picture).await?;
+    objects.delete_thumbnail(&picture).await?;
+    assert_eq!(objects.thumbnail(&picture).await?, None);
+    assert!(objects.exists(&picture).await?);
+    Ok(())
 }
 
 async fn stores_under_the_hash(test: TestObjects) -> anyhow::Result<()> {

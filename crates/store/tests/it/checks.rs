@@ -69,7 +69,24 @@ pub(crate) async fn keep_measures_to_the_last_bit(test: TestStore) -> anyhow::Re
     tx.commit().await?;
     let kept = datasets::measures(&test.store, owner, id).await?;
     assert_eq!(kept.into_iter().collect::<Vec<_>>(), [(items[1], measures)]);
+    let listed = datasets::items(&test.store, owner, id).await?;
+    let sharpness: Vec<Option<u16>> = listed.iter().map(|item| item.sharpness).collect();
+    assert_eq!(sharpness, [None, Some(873)]);
     let hidden = datasets::measures(&test.store, OwnerId::new(), id).await;
+    assert!(matches!(hidden, Err(StoreError::NotFound { .. })), "{hidden:?}");
+    Ok(())
+}
+
+pub(crate) async fn list_pictures_page_by_page(test: TestStore) -> anyhow::Result<()> {
+    let (id, items) = filled(&test, &["a", "b", "c"]).await?;
+    let page = async |after, n| -> anyhow::Result<Vec<ItemId>> {
+        let found = datasets::items_after(&test.store, test.owner(), id, after, n).await?;
+        Ok(found.into_iter().map(|item| item.id).collect())
+    };
+    assert_eq!(page(None, 2).await?, items[..2]);
+    assert_eq!(page(Some(items[1]), 2).await?, items[2..]);
+    assert_eq!(page(Some(items[2]), 2).await?, Vec::<ItemId>::new());
+    let hidden = datasets::items_after(&test.store, OwnerId::new(), id, None, 2).await;
     assert!(matches!(hidden, Err(StoreError::NotFound { .. })), "{hidden:?}");
     Ok(())
 }

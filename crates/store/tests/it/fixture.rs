@@ -149,6 +149,7 @@ impl TestStore {
             recipe: recipe()?,
             provider: "local".to_owned(),
             project: None,
+            note: None,
             rental: None,
             limit: None,
             priority,

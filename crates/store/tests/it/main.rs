@@ -69,6 +69,7 @@ on_every_backend! {
     events::are_gapless_under_concurrent_writers,
     events::vanish_with_their_transaction,
     checks::keep_measures_to_the_last_bit,
+    checks::list_pictures_page_by_page,
     checks::acknowledge_a_content_once,
     checks::edit_captions_that_nobody_changed_meanwhile,
     checks::keep_the_newest_edits,

@@ -105,6 +105,7 @@ pub(crate) async fn populate_with(
         provider: "local".to_owned(),
         priority: 0,
         project: Some("Zora's book".to_owned()),
+        note: Some("more steps".to_owned()),
         rental: Some(RentalWish::default()),
         limit: Some(MicroUsd(50_000_000)),
     };

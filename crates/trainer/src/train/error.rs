@@ -49,8 +49,8 @@ pub enum TrainError {
     },
     /// The training broke down.
     #[error(
-        "the {what} of step {step} is not finite (pictures {items:?}): lower the learning rate, or look at these \
-         pictures; {}", match .last_checkpoint {
+        "the {what} of step {step} is not finite (pictures {}): lower the learning rate, or look at these \
+         pictures; {}", listed(.items), match .last_checkpoint {
             Some(path) => format!("`{}` holds the last good state", path.display()),
             None => "there is no checkpoint yet".to_owned(),
         }
@@ -98,4 +98,9 @@ pub enum TrainError {
         #[source]
         err: candle_core::Error,
     },
+}
+
+fn listed(items: &[ItemId]) -> String {
+    let ids: Vec<String> = items.iter().map(ToString::to_string).collect();
+    ids.join(", ")
 }

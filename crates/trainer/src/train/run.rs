@@ -202,7 +202,7 @@ impl<'a, D: TrainingDevice> Run<'a, D> {
 
     /// Loss and gradients of a batch, with those of what it is to preserve.
     fn pass(&self, at: Place, members: &[View], batch: &Batch) -> candle_core::Result<StepGradients<D>> {
-        let models = Models::from(self.base()).recomputing(self.parameters().gradient_checkpointing);
+        let models = Models::from(self.base()).recomputing(self.job.recomputes);
         let mut pass = forward_backward(models, &self.network, batch)?;
         let preserved = self
             .data

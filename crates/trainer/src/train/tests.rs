@@ -102,6 +102,36 @@ fn a_resumed_training_is_bit_for_bit_the_uninterrupted_one() {
     );
 }
 
+#[test]
+fn a_training_that_is_finished_early_has_the_result_of_its_last_step() {
+    let fixture = Fixture::new(|_| ());
+    let folders = [(); 3].map(|()| tempfile::tempdir().expect("a folder"));
+    let (ended, events) = fixture.train_ordered(folders[0].path(), None, once(3, Directive::Finish));
+    let trained = completed(ended);
+    assert_eq!(
+        (trained.n_steps, steps(&events).len()),
+        (4, 4),
+        "the step after the order is the last"
+    );
+    assert!(written(&events).contains(&"checkpoint-000004.safetensors".to_owned()));
+
+    // Of its checkpoint, the same is made without a step.
+    let checkpoint = folders[0].path().join("checkpoint-000004.safetensors");
+    let at_once = once(0, Directive::Finish);
+    let (ended, events) = fixture.train_ordered(folders[1].path(), Some(&checkpoint), at_once);
+    let again = completed(ended);
+    assert_eq!((again.n_steps, steps(&events).len()), (4, 0));
+    assert_eq!(written(&events), [""; 0], "nothing is stored twice");
+    assert_eq!(
+        again.metadata["sshs_model_hash"],
+        trained.metadata["sshs_model_hash"]
+    );
+
+    // A LoRA that has learned nothing is no result: one step is done first.
+    let (ended, events) = fixture.train_ordered(folders[2].path(), None, once(0, Directive::Finish));
+    assert_eq!((completed(ended).n_steps, steps(&events).len()), (1, 1));
+}
+
 /// Everything that is drawn of a caption is a function of the seed, the epoch and the picture.
 #[test]
 fn a_resumed_training_draws_the_captions_of_the_uninterrupted_one() {
@@ -360,6 +390,8 @@ fn stops_at_a_loss_that_is_not_finite_and_names_the_last_good_checkpoint() {
         .collect();
     assert!(!items.is_empty() && items.iter().all(|id| trained.contains(id)));
     assert!(err.to_string().contains("lower the learning rate"), "{err}");
+    let named = format!("(pictures {}", items[0]);
+    assert!(err.to_string().contains(&named), "{err}");
     assert_eq!(steps(&events).len(), 0);
     assert_eq!(written(&events).len(), 0, "nothing of a broken training is kept");
 }
@@ -403,6 +435,7 @@ fn a_broken_base_is_not_taken_for_a_broken_training() {
         folder: folder.path(),
         start_from: None,
         resume_from: None,
+        recomputes: false,
     };
     let err = train(&job, |_| (), || None).unwrap_err();
     assert!(matches!(err, TrainError::BrokenBase { .. }), "{err}");
@@ -432,6 +465,7 @@ fn a_lora_to_begin_with_that_breaks_everything_is_not_blamed_on_the_base() {
         folder: folder.path(),
         start_from: Some(&lora),
         resume_from: None,
+        recomputes: false,
     };
     let mut events = Vec::new();
     let err = train(&job, |event| events.push(event), || None).unwrap_err();

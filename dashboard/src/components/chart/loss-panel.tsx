@@ -16,10 +16,12 @@ export const DEFAULT_SMOOTHING = 0.9;
 interface Props {
   series: Series;
   recipe: Job["recipe"];
+  /** No step will come any more. */
+  ended: boolean;
   className?: string;
 }
 
-export function LossPanel({ series, recipe, className }: Props) {
+export function LossPanel({ series, recipe, ended, className }: Props) {
   const {
     smoothing = DEFAULT_SMOOTHING,
     scale = "linear",
@@ -73,7 +75,7 @@ export function LossPanel({ series, recipe, className }: Props) {
     >
       {empty ? (
         <div className="hatch flex h-80 items-center justify-center rounded-md bg-sunken text-muted">
-          The curve starts with the first step.
+          {ended ? "No step was done." : "The curve starts with the first step."}
         </div>
       ) : chart === "table" ? (
         <LossTable series={series} recipe={recipe} smoothing={smoothing} />

@@ -1,6 +1,6 @@
 // The caption of a picture, edited in place. It is saved when the field is left, and says how far that is.
 import { Check, CloudOff, LoaderCircle, TriangleAlert } from "lucide-react";
-import type { KeyboardEvent } from "react";
+import { type KeyboardEvent, type Ref, useEffect } from "react";
 import type { Item } from "~/api/types";
 import { useCaption, useCaptions } from "~/captions/captions";
 import type { Entry, Place } from "~/captions/saver";
@@ -11,31 +11,56 @@ import { formatSentence } from "~/lib/format";
 interface Props {
   dataset: string;
   item: Item;
+  /** Goes to the next caption (1) or the one before (-1); false if there is none. */
+  onMove?: (by: 1 | -1) => boolean;
+  className?: string;
+  ref?: Ref<HTMLTextAreaElement>;
 }
 
-export function CaptionField({ dataset, item }: Props) {
+/** The id of the field with the caption of a picture in the grid. */
+export function captionId(item: string): string {
+  return `caption-${item}`;
+}
+
+export function CaptionField({
+  dataset,
+  item,
+  onMove,
+  className = "min-h-16 scroll-my-28 text-xs",
+  ref,
+}: Props) {
   const captions = useCaptions();
   const entry = useCaption(item.id);
   const place = { dataset, item: item.id };
   const isTyped = entry !== undefined && entry.state.kind !== "saved" && entry.state.kind !== "reverted";
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
-    if (event.key === "Escape") captions.revert(place);
+    if (event.key === "Escape" && isTyped && entry.text.trim() !== entry.base) {
+      captions.revert(place);
+      // In a dialog, the next Escape closes it.
+      event.stopPropagation();
+    }
     // Enter that ends a word of Chinese or Japanese is not the end of the caption.
     if (event.key === "Enter" && !event.shiftKey && !event.nativeEvent.isComposing) {
       event.preventDefault();
-      event.currentTarget.blur();
+      // The next field may still have to be scrolled to: this text is final already.
+      captions.leave(place);
+      if (!onMove?.(event.altKey ? -1 : 1)) event.currentTarget.blur();
     }
   };
+  // A field that goes away with the focus is not left in any other way.
+  useEffect(() => () => captions.leave({ dataset, item: item.id }), [captions, dataset, item.id]);
   return (
     <div className="flex flex-col gap-1">
       <Textarea
+        id={captionId(item.id)}
+        ref={ref}
         aria-label={`Caption of ${item.file_name}`}
         placeholder="Describe the picture in the words of a prompt"
         value={isTyped ? entry.text : item.caption}
         onChange={(event) => captions.type(place, event.target.value, item.caption)}
         onBlur={() => captions.leave(place)}
         onKeyDown={onKeyDown}
-        className="min-h-16 text-xs"
+        className={className}
       />
       {entry && <Progress entry={entry} place={place} fileName={item.file_name} />}
     </div>

@@ -17,9 +17,11 @@ interface Props {
   findings: Finding[];
   /** Acknowledges a warning, which is then no longer listed. */
   onAcknowledge: (finding: Finding) => void;
+  /** Shows the pictures that a finding is about, where there are any to show. */
+  onShow?: (finding: Finding) => void;
 }
 
-export function FindingsList({ findings, onAcknowledge }: Props) {
+export function FindingsList({ findings, onAcknowledge, onShow }: Props) {
   // What was changed at upload needs no decision, and stands at the pictures.
   const all = findings.filter(({ code }) => code !== "changed");
   const open = all.filter(({ acknowledged }) => !acknowledged);
@@ -31,7 +33,7 @@ export function FindingsList({ findings, onAcknowledge }: Props) {
         <ul aria-label="What the checks of the dataset found" className="divide-y rounded-md border">
           {open.map((finding) => (
             <li key={`${finding.code} ${finding.content}`} className="px-2.5 py-1.5">
-              <Row finding={finding} onAcknowledge={onAcknowledge} />
+              <Row finding={finding} onAcknowledge={onAcknowledge} {...(onShow && { onShow })} />
             </li>
           ))}
         </ul>
@@ -47,7 +49,7 @@ export function FindingsList({ findings, onAcknowledge }: Props) {
   );
 }
 
-function Row({ finding, onAcknowledge }: { finding: Finding; onAcknowledge: (finding: Finding) => void }) {
+function Row({ finding, onAcknowledge, onShow }: Omit<Props, "findings"> & { finding: Finding }) {
   const { severity, message, repair, pictures = [] } = finding;
   const { icon: Icon, color, word } = LOOK[severity];
   const nMore = pictures.length - N_NAMED;
@@ -72,11 +74,18 @@ function Row({ finding, onAcknowledge }: { finding: Finding; onAcknowledge: (fin
           </ul>
         </details>
       )}
-      {severity === "warning" && (
-        <Button size="sm" className="mt-1 ml-5" onClick={() => onAcknowledge(finding)}>
-          Acknowledge<span className="sr-only">: {message}</span>
-        </Button>
-      )}
+      <div className="ml-5 flex flex-wrap gap-1.5">
+        {severity === "warning" && (
+          <Button size="sm" className="mt-1" onClick={() => onAcknowledge(finding)}>
+            Acknowledge<span className="sr-only">: {message}</span>
+          </Button>
+        )}
+        {onShow && pictures.length > 0 && (
+          <Button size="sm" className="mt-1" onClick={() => onShow(finding)}>
+            Show the pictures<span className="sr-only">: {message}</span>
+          </Button>
+        )}
+      </div>
     </>
   );
 }

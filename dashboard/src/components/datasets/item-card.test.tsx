@@ -31,6 +31,8 @@ function setup(changed: Partial<Item> = {}, masks = false) {
   const onGroup = vi.fn();
   const onDeleteMask = vi.fn();
   const onDelete = vi.fn();
+  const onSelect = vi.fn();
+  const onOpen = vi.fn();
   const saver = new CaptionSaver({ send, onSaved: () => {}, onSignedOut: () => {} });
   render(
     <CaptionsProvider value={saver}>
@@ -39,6 +41,9 @@ function setup(changed: Partial<Item> = {}, masks = false) {
         item={{ ...item, ...changed }}
         groups="groups"
         masks={masks}
+        isSelected={false}
+        onSelect={onSelect}
+        onOpen={onOpen}
         onSplit={onSplit}
         onGroup={onGroup}
         onDeleteMask={onDeleteMask}
@@ -47,7 +52,17 @@ function setup(changed: Partial<Item> = {}, masks = false) {
     </CaptionsProvider>,
   );
   const caption = screen.getByLabelText("Caption of 001.png");
-  return { send, onSplit, onGroup, onDeleteMask, onDelete, user: userEvent.setup(), caption };
+  return {
+    send,
+    onSplit,
+    onGroup,
+    onDeleteMask,
+    onDelete,
+    onSelect,
+    onOpen,
+    user: userEvent.setup(),
+    caption,
+  };
 }
 
 test("a caption is saved on Enter, trimmed, and says so", async () => {
@@ -108,6 +123,14 @@ test("a group is saved on Enter, trimmed", async () => {
   expect(onGroup).toHaveBeenCalledExactlyOnceWith("outfit");
 });
 
+test("a card shows the thumbnail in the shape of the picture, and loads it when it is near", () => {
+  setup({ sha256: "ab" });
+  const picture = screen.getByAltText("zora, smiling");
+  expect(picture.getAttribute("src")).toBe("/api/v1/datasets/d/items/i/thumbnail?of=ab");
+  expect(picture.getAttribute("loading")).toBe("lazy");
+  expect([picture.getAttribute("width"), picture.getAttribute("height")]).toEqual(["128", "96"]);
+});
+
 test("notes can be read", () => {
   setup();
   expect(screen.getByRole("button", { name: /rotated as its EXIF tag says/ })).toBeDefined();
@@ -122,6 +145,9 @@ test("a lost file is told, with what to do", () => {
         item={item}
         groups="groups"
         masks={false}
+        isSelected={false}
+        onSelect={vi.fn()}
+        onOpen={vi.fn()}
         onSplit={vi.fn()}
         onGroup={vi.fn()}
         onDeleteMask={vi.fn()}
@@ -153,4 +179,27 @@ test("a picture without a mask has none to show or delete", () => {
   setup({}, true);
   expect(screen.queryByAltText(/Loss mask/)).toBeNull();
   expect(screen.queryByRole("button", { name: /loss mask/ })).toBeNull();
+});
+
+test("a click shows a picture large, and one with a modifier key selects it as its checkbox does", async () => {
+  const { onSelect, onOpen, user } = setup();
+  const large = screen.getByRole("button", { name: "Show 001.png large" });
+  await user.click(large);
+  expect(onOpen).toHaveBeenCalledOnce();
+  expect(onSelect).not.toHaveBeenCalled();
+  await user.keyboard("{Shift>}");
+  await user.click(large);
+  await user.keyboard("{/Shift}");
+  expect(onSelect.mock.calls[0]?.[0].shiftKey).toBe(true);
+  await user.click(screen.getByRole("checkbox", { name: "Select 001.png" }));
+  expect(onSelect).toHaveBeenCalledTimes(2);
+  expect(onOpen).toHaveBeenCalledOnce();
+});
+
+test("a caption whose field goes away with the focus is saved", async () => {
+  const { send, user, caption } = setup();
+  await user.type(caption, "!");
+  expect(send).not.toHaveBeenCalled();
+  cleanup();
+  expect(send).toHaveBeenCalledExactlyOnceWith(expect.anything(), "zora, smiling!", "zora, smiling");
 });

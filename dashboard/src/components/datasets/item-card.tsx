@@ -1,12 +1,15 @@
 // One picture with its caption, edited in place.
 import { Info, SquareDashed, Trash2 } from "lucide-react";
+import type { ComponentProps, MouseEvent } from "react";
 import type { Item, Split } from "~/api/types";
 import { Button } from "~/components/ui/button";
 import { Confirm } from "~/components/ui/confirm";
 import { Segmented } from "~/components/ui/segmented";
 import { Tooltip } from "~/components/ui/tooltip";
-import { formatBytes } from "~/lib/format";
+import { cn } from "~/lib/cn";
+import { formatBytes, formatSentence } from "~/lib/format";
 import { maskUrl } from "~/lib/masks";
+import { thumbnailUrl } from "~/lib/thumbnails";
 import { CaptionField } from "./caption-field";
 import { GroupField } from "./groups/group-field";
 
@@ -17,19 +20,41 @@ interface Props {
   groups: string;
   /** Lays its mask over the picture. */
   masks: boolean;
+  /** Only the picture, and its name. */
+  small?: boolean;
+  isSelected: boolean;
+  /** What the checks say about it, where that is what the pictures are filtered by. */
+  detail?: string | undefined;
+  /** How the list item stands in the grid. */
+  row?: ComponentProps<"li">;
+  /** A click on the checkbox, or one with a modifier key on the picture. */
+  onSelect: (event: MouseEvent) => void;
+  /** Shows it large. */
+  onOpen: () => void;
+  /** See `CaptionField`. */
+  onMove?: (by: 1 | -1) => boolean;
   onSplit: (split: Split) => void;
   onGroup: (group: string) => void;
   onDeleteMask: () => void;
   onDelete: () => void;
 }
 
-export function ItemCard({ dataset, item, groups, masks, onSplit, onGroup, onDeleteMask, onDelete }: Props) {
+export function ItemCard(props: Props) {
+  const { dataset, item, groups, masks, small = false, isSelected, detail, row, onMove } = props;
+  const { onSelect, onOpen, onSplit, onGroup, onDeleteMask, onDelete } = props;
   return (
-    <li className="flex min-w-0 flex-col overflow-hidden rounded-lg border bg-surface">
+    <li
+      {...row}
+      className={cn(
+        "flex min-w-0 flex-col overflow-hidden rounded-lg border bg-surface",
+        isSelected && "border-accent outline-1 outline-accent",
+      )}
+    >
       <div className="relative isolate border-b bg-sunken">
         <img
-          src={item.url}
-          alt={item.caption || item.file_name}
+          src={thumbnailUrl(dataset, item)}
+          // Of a small card, the name is all that stands beside the picture.
+          alt={item.caption || (small ? "" : item.file_name)}
           loading="lazy"
           width={item.width}
           height={item.height}
@@ -44,7 +69,25 @@ export function ItemCard({ dataset, item, groups, masks, onSplit, onGroup, onDel
             className="absolute inset-0 size-full object-contain opacity-80 mix-blend-multiply"
           />
         )}
-        {item.has_mask && (
+        <button
+          type="button"
+          aria-label={`Show ${item.file_name} large`}
+          // Shift must not select text.
+          onMouseDown={(event) => event.shiftKey && event.preventDefault()}
+          onClick={(event) => (event.shiftKey || event.ctrlKey || event.metaKey ? onSelect(event) : onOpen())}
+          className="-outline-offset-2 absolute inset-0 cursor-zoom-in"
+        />
+        <label className="absolute top-0 left-0 grid size-9 cursor-pointer place-items-center">
+          <input
+            type="checkbox"
+            aria-label={`Select ${item.file_name}`}
+            checked={isSelected}
+            onChange={() => {}}
+            onClick={onSelect}
+            className="size-6 cursor-pointer accent-(--accent)"
+          />
+        </label>
+        {item.has_mask && !small && (
           <Confirm
             trigger={
               <Button
@@ -68,47 +111,53 @@ export function ItemCard({ dataset, item, groups, masks, onSplit, onGroup, onDel
             <button
               type="button"
               aria-label={`Notes on ${item.file_name}: ${item.notes.join("; ")}`}
-              className="absolute top-1.5 left-1.5 grid size-6 place-items-center rounded-md border bg-raised text-warning"
+              className="absolute bottom-1.5 left-1.5 grid size-6 place-items-center rounded-md border bg-raised text-warning"
             >
               <Info aria-hidden className="size-3.5" />
             </button>
           </Tooltip>
         )}
       </div>
-      <div className="flex flex-1 flex-col gap-2 p-2">
+      <div className={cn("flex flex-1 flex-col gap-2", small ? "p-1.5" : "p-2")}>
         {item.damage && (
           <p className="font-medium text-bad text-xs">
             {item.damage === "missing" ? "The file is lost." : "The file is damaged."} Upload the picture
             again.
           </p>
         )}
-        <CaptionField dataset={dataset} item={item} />
-        <GroupField item={item} known={groups} onGroup={onGroup} />
-        <div className="mt-auto flex items-center gap-1">
-          <Segmented<Split>
-            label={`Use of ${item.file_name}`}
-            value={item.split}
-            onValueChange={onSplit}
-            options={[
-              { value: "train", label: "Train" },
-              { value: "held_out", label: "Held out" },
-            ]}
-            className="flex-1"
-          />
-          <Confirm
-            trigger={
-              <Button variant="ghost" size="icon-sm" aria-label={`Delete ${item.file_name}`}>
-                <Trash2 aria-hidden />
-              </Button>
-            }
-            title={`Delete ${item.file_name}?`}
-            description="The picture and its caption are removed from this dataset. Existing jobs keep their frozen copy."
-            action="Delete"
-            onConfirm={onDelete}
-          />
-        </div>
+        {detail && <p className="wrap-anywhere text-warning text-xs">{formatSentence(detail)}</p>}
+        {!small && (
+          <>
+            <CaptionField dataset={dataset} item={item} {...(onMove && { onMove })} />
+            <GroupField item={item} known={groups} onGroup={onGroup} />
+            <div className="mt-auto flex items-center gap-1">
+              <Segmented<Split>
+                label={`Use of ${item.file_name}`}
+                value={item.split}
+                onValueChange={onSplit}
+                options={[
+                  { value: "train", label: "Train" },
+                  { value: "held_out", label: "Held out" },
+                ]}
+                className="flex-1"
+              />
+              <Confirm
+                trigger={
+                  <Button variant="ghost" size="icon-sm" aria-label={`Delete ${item.file_name}`}>
+                    <Trash2 aria-hidden />
+                  </Button>
+                }
+                title={`Delete ${item.file_name}?`}
+                description="The picture and its caption are removed from this dataset. Existing jobs keep their frozen copy."
+                action="Delete"
+                onConfirm={onDelete}
+              />
+            </div>
+          </>
+        )}
         <p className="truncate text-muted text-xs" title={item.file_name}>
-          {item.width} × {item.height} · {formatBytes(item.size_bytes)} · {item.file_name}
+          {!small && `${item.width} × ${item.height} · ${formatBytes(item.size_bytes)} · `}
+          {item.file_name}
         </p>
       </div>
     </li>

@@ -1,35 +1,46 @@
 // What a person can tell a job to do, given where it stands.
-import { Ban, Boxes, CirclePause, ImagePlus, RotateCw, Save } from "lucide-react";
+import { Ban, Boxes, CirclePause, Flag, ImagePlus, Repeat2, RotateCw, Save } from "lucide-react";
 import { type JobAction, useJobAction } from "~/api/jobs";
-import type { Job, Phase } from "~/api/types";
+import type { Job, ModelVersion, Phase } from "~/api/types";
 import { ResumeWithLimit } from "~/components/spend/job-limit";
 import { isRented } from "~/components/spend/job-money";
 import { Button, ButtonLink } from "~/components/ui/button";
 import { Confirm } from "~/components/ui/confirm";
 import { StartButton } from "~/components/ui/start-button";
 import { announce, announceError } from "~/components/ui/toast";
+import { formatCount } from "~/lib/format";
 
 const DONE: Record<JobAction, string> = {
   cancel: "The job is being canceled",
   stop: "The job is stopping and keeps its newest checkpoint",
+  finish: "The job ends early and becomes a version",
   resume: "The job is queued again",
-  checkpoint: "Checkpoint requested",
-  sample: "Samples requested",
+  checkpoint: "A checkpoint is stored after this step",
+  sample: "Samples come after this step",
+};
+
+const NOT_DONE: Record<JobAction, string> = {
+  cancel: "The job was not canceled",
+  stop: "The job was not stopped",
+  finish: "The job was not finished",
+  resume: "The job was not resumed",
+  checkpoint: "The checkpoint was not saved",
+  sample: "The samples were not requested",
 };
 
 const LIVE: Phase[] = ["queued", "launching", "running", "finalizing", "stopping"];
 
-export function JobActions({ job, modelId }: { job: Job; modelId: string | undefined }) {
+export function JobActions({ job, version }: { job: Job; version: ModelVersion | undefined }) {
   const action = useJobAction(job.id);
   const act = (name: JobAction) =>
     action.mutate(name, {
       onSuccess: () => announce(DONE[name]),
-      onError: (error) => announceError("That did not work", error),
+      onError: (error) => announceError(NOT_DONE[name], error),
     });
   const pending = action.isPending;
   return (
     <>
-      {job.phase === "running" && (
+      {job.phase === "running" && !job.version_of && !job.is_finishing && (
         <>
           <StartButton onStart={() => act("sample")} disabled={pending}>
             <ImagePlus aria-hidden />
@@ -39,6 +50,18 @@ export function JobActions({ job, modelId }: { job: Job; modelId: string | undef
             <Save aria-hidden />
             Checkpoint now
           </StartButton>
+          <Confirm
+            trigger={
+              <Button disabled={pending}>
+                <Flag aria-hidden />
+                Finish now
+              </Button>
+            }
+            title="Finish this job now?"
+            description={whatFinishDoes(job)}
+            action="Finish the job"
+            onConfirm={() => act("finish")}
+          />
           <Button onClick={() => act("stop")} disabled={pending}>
             <CirclePause aria-hidden />
             Stop
@@ -63,17 +86,44 @@ export function JobActions({ job, modelId }: { job: Job; modelId: string | undef
             </Button>
           }
           title="Cancel this job?"
-          description="It ends immediately, without a model, and cannot be resumed. To keep its progress, stop it instead."
+          description={whatIsLost(job)}
           action="Cancel the job"
           onConfirm={() => act("cancel")}
         />
       )}
-      {modelId && (
-        <ButtonLink to="/models/$modelId" params={{ modelId }} variant="primary">
+      {!job.version_of && (
+        <ButtonLink to="/jobs/new" search={{ again: job.id }}>
+          <Repeat2 aria-hidden />
+          Train again
+        </ButtonLink>
+      )}
+      {version && (
+        <ButtonLink
+          to="/models/$modelId"
+          params={{ modelId: version.model_id }}
+          search={{ version: version.version }}
+          variant="primary"
+        >
           <Boxes aria-hidden />
           Open model
         </ButtonLink>
       )}
     </>
   );
+}
+
+/** What is asked before a job is finished early. */
+export function whatFinishDoes({ recipe, progress }: Job): string {
+  const end = recipe.engine === "kohya" ? "next checkpoint" : "next step";
+  const left = progress ? progress.n_steps - progress.step : 0;
+  const rest =
+    left > 0 ? `The rest of its ${formatCount(progress?.n_steps ?? 0)} steps is` : "Further steps are";
+  return `It ends with the ${end}, which is checked and becomes a version. ${rest} not trained, and it cannot be resumed.`;
+}
+
+function whatIsLost({ phase, checkpoint_step, version_of }: Job): string {
+  if (version_of) return "No version is made. The checkpoint stays where it is.";
+  if (phase === "queued" && checkpoint_step == null) return "It has not started, so nothing is lost.";
+  const ends = "It ends immediately, without a model, and cannot be resumed.";
+  return phase === "running" ? `${ends} To keep its progress, stop or finish it instead.` : ends;
 }

@@ -10,7 +10,8 @@ import { titleOf } from "~/components/new-job/start-from";
 import { providerName } from "~/components/spend/provider-name";
 import { Property } from "~/components/ui/misc";
 import { Panel } from "~/components/ui/panel";
-import { formatCount, formatDate, formatName, formatParameter } from "~/lib/format";
+import { formatCount, formatDate, formatName } from "~/lib/format";
+import { shownValue } from "./differences";
 import { RecipePanel } from "./recipe-panel";
 
 export function JobConfig({ job }: { job: Job }) {
@@ -60,7 +61,7 @@ export function JobConfig({ job }: { job: Job }) {
         <dl>
           {Object.entries(recipe.parameters).map(([name, value]) => (
             <Property key={name} name={formatName(name)} {...help(name)}>
-              {shown(value)}
+              {shownValue(value)}
             </Property>
           ))}
         </dl>
@@ -97,13 +98,6 @@ function StartedFrom({ version: id }: { version: string }) {
       {titleOf(version)}
     </Link>
   );
-}
-
-function shown(value: string | number | boolean | string[]): string {
-  if (typeof value === "boolean") return value ? "on" : "off";
-  if (Array.isArray(value)) return value.join(", ") || "none";
-  if (value === "") return "none";
-  return typeof value === "string" && /^[a-z0-9_]+$/.test(value) ? formatName(value) : formatParameter(value);
 }
 
 function help(name: string): { title?: string } {

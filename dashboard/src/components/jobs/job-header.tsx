@@ -3,10 +3,12 @@ import type { Job } from "~/api/types";
 import { PhaseBadge } from "~/components/phase";
 import { Figure } from "~/components/ui/misc";
 import { Progress } from "~/components/ui/progress";
+import { Said } from "~/components/ui/said";
 import { formatCount, formatLoss, formatSentence } from "~/lib/format";
 import { useNow } from "~/lib/use-now";
 import type { Stage } from "~/live/reduce";
 import { doneAt, elapsed, remaining, share, tone } from "./eta";
+import { NamedPictures, useNamedPictures, withNames } from "./named-pictures";
 
 interface Props {
   job: Job;
@@ -21,16 +23,20 @@ export function JobHeader({ job, stage }: Props) {
   const n_steps = progress?.n_steps ?? job.recipe.parameters.n_steps;
   const left = remaining(job);
   const said = saidBy(job);
+  const pictures = useNamedPictures(job);
   return (
     <section aria-label="Progress" className="mb-4 rounded-lg border bg-surface">
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1 px-3 pt-3">
         <PhaseBadge phase={job.phase} />
-        <p className="wrap-anywhere min-w-0 flex-1 text-muted">{sentence(job, stage)}</p>
+        <p className="wrap-anywhere min-w-0 flex-1 text-muted">
+          <Said>{withNames(sentence(job, stage), pictures)}</Said>
+        </p>
         <span className="display text-2xl" data-figures data-testid="percent">
           {Math.floor(done * 100)}
           <span className="text-base text-muted">%</span>
         </span>
       </div>
+      <NamedPictures pictures={pictures} />
       {said && (
         <pre className="mx-3 mt-2 whitespace-pre-wrap wrap-anywhere rounded-md bg-sunken p-2.5 font-mono text-xs">
           {said}
@@ -68,7 +74,12 @@ export function JobHeader({ job, stage }: Props) {
           )}
         </Figure>
         <Figure label="Current loss">{progress ? formatLoss(progress.loss) : "–"}</Figure>
-        <Figure label="Average loss">{progress ? formatLoss(progress.average_loss) : "–"}</Figure>
+        <Figure
+          label="Average loss"
+          title="Mean over the steps of the last epoch. The curve “Smoothed” weighs newer steps more."
+        >
+          {progress ? formatLoss(progress.average_loss) : "–"}
+        </Figure>
         <Figure label="Time per step">{progress ? `${Math.round(progress.step_ms)} ms` : "–"}</Figure>
       </dl>
     </section>
@@ -100,17 +111,22 @@ function sentence(job: Job, stage: Stage | null): string {
   }
   switch (job.phase) {
     case "queued":
-      return "Waiting for an instance.";
+      return "Waiting for a machine.";
     case "launching":
-      return "An instance is being started.";
+      return "The machine is starting.";
     case "running":
-      return job.progress ? "Training." : "An agent has claimed the job.";
+      if (job.version_of) return "The checkpoint is loaded and checked.";
+      if (job.is_finishing) {
+        const end = job.recipe.engine === "kohya" ? "checkpoint" : "step";
+        return `Ends with the next ${end}, and becomes a version.`;
+      }
+      return job.progress ? "Training." : "Training starts.";
     case "finalizing":
-      return "Trained. The result is being validated and stored.";
+      return "Trained. The result is being checked and stored.";
     case "stopping":
-      return "The agent writes a checkpoint, then stops.";
+      return "A checkpoint is stored, then it stops.";
     case "cancelling":
-      return "Waiting for the agent to stop.";
+      return "Waiting for the machine to stop.";
     case "stopped":
       return "Ended before its last step. It can be resumed.";
     case "cancelled":
@@ -118,6 +134,6 @@ function sentence(job: Job, stage: Stage | null): string {
     case "failed":
       return "Failed with an error.";
     case "succeeded":
-      return "Trained, validated and stored.";
+      return job.version_of ? "The version is made." : "Trained, checked and stored.";
   }
 }

@@ -1,20 +1,47 @@
 // All jobs with where they stand: a table on wide screens, cards on narrow ones.
 import { Link } from "@tanstack/react-router";
+import { Repeat2 } from "lucide-react";
+import type { ReactNode } from "react";
 import type { Job } from "~/api/types";
 import { PhaseBadge } from "~/components/phase";
+import { ButtonLink } from "~/components/ui/button";
 import { Progress } from "~/components/ui/progress";
 import { formatAgo, formatCount, formatDate, formatLoss, formatName } from "~/lib/format";
 import { useNow } from "~/lib/use-now";
+import { MOST_COMPARED } from "./compare/picked";
 import { doneAt, elapsed, remaining, share, tone } from "./eta";
 
-export function JobTable({ jobs }: { jobs: Job[] }) {
+interface Props {
+  jobs: Job[];
+  /** Ids of the jobs that are ticked to be compared. */
+  picked: string[];
+  onPick: (id: string) => void;
+}
+
+export function JobTable({ jobs, picked, onPick }: Props) {
   const now = useNow(5_000);
+  const tick = (job: Job) => {
+    const isPicked = picked.includes(job.id);
+    return (
+      <input
+        type="checkbox"
+        aria-label={`Compare ${job.recipe.name}`}
+        checked={isPicked}
+        disabled={!isPicked && picked.length >= MOST_COMPARED}
+        onChange={() => onPick(job.id)}
+        className="relative z-10 block size-4 accent-accent"
+      />
+    );
+  };
   return (
     <>
       <div className="hidden overflow-x-auto rounded-lg border bg-surface lg:block">
         <table className="w-full border-collapse text-left">
           <thead className="eyebrow border-b">
             <tr className="h-8 [&>th]:px-3 [&>th]:font-medium">
+              <th scope="col" className="w-8">
+                <span className="sr-only">Compare</span>
+              </th>
               <th scope="col">Name</th>
               <th scope="col">Phase</th>
               <th scope="col" className="w-64">
@@ -29,14 +56,14 @@ export function JobTable({ jobs }: { jobs: Job[] }) {
           </thead>
           <tbody>
             {jobs.map((job) => (
-              <Row key={job.id} job={job} now={now} />
+              <Row key={job.id} job={job} now={now} tick={tick(job)} />
             ))}
           </tbody>
         </table>
       </div>
       <ul className="flex flex-col gap-2 lg:hidden">
         {jobs.map((job) => (
-          <Card key={job.id} job={job} now={now} />
+          <Card key={job.id} job={job} now={now} tick={tick(job)} />
         ))}
       </ul>
     </>
@@ -48,9 +75,14 @@ interface RowProps {
   now: number;
 }
 
-function Row({ job, now }: RowProps) {
+interface TickedProps extends RowProps {
+  tick: ReactNode;
+}
+
+function Row({ job, now, tick }: TickedProps) {
   return (
     <tr className="group relative h-13 border-b transition-colors last:border-b-0 focus-within:bg-hover hover:bg-hover [&>td]:px-3">
+      <td>{tick}</td>
       <td>
         <JobLink job={job} />
         <div className="text-muted text-xs">{subtitle(job)}</div>
@@ -66,23 +98,30 @@ function Row({ job, now }: RowProps) {
         <Time job={job} now={now} />
       </td>
       <td className="whitespace-nowrap text-muted">
-        <time dateTime={job.created_at} title={formatDate(job.created_at)}>
-          {formatAgo(job.created_at, now)}
-        </time>
+        <div className="flex items-center justify-between gap-2">
+          <time dateTime={job.created_at} title={formatDate(job.created_at)}>
+            {formatAgo(job.created_at, now)}
+          </time>
+          <Again job={job} />
+        </div>
       </td>
     </tr>
   );
 }
 
-function Card({ job, now }: RowProps) {
+function Card({ job, now, tick }: TickedProps) {
   return (
     <li className="relative rounded-lg border bg-surface p-3 transition-colors hover:bg-hover">
       <div className="flex items-start justify-between gap-3">
-        <div className="min-w-0">
+        {tick}
+        <div className="min-w-0 flex-1">
           <JobLink job={job} />
           <div className="text-muted text-xs">{subtitle(job)}</div>
         </div>
-        <PhaseBadge phase={job.phase} />
+        <span className="flex shrink-0 items-center">
+          <PhaseBadge phase={job.phase} />
+          <Again job={job} />
+        </span>
       </div>
       <div className="mt-3">
         <Bar job={job} />
@@ -96,6 +135,24 @@ function Card({ job, now }: RowProps) {
         </span>
       </div>
     </li>
+  );
+}
+
+/** Above the link whose area is the whole row. */
+function Again({ job }: { job: Job }) {
+  if (job.version_of) return null;
+  return (
+    <ButtonLink
+      to="/jobs/new"
+      search={{ again: job.id }}
+      variant="ghost"
+      size="icon-sm"
+      aria-label={`Train ${job.recipe.name} again`}
+      title="Train again"
+      className="relative z-10"
+    >
+      <Repeat2 aria-hidden />
+    </ButtonLink>
   );
 }
 
@@ -147,5 +204,7 @@ function Time({ job, now }: RowProps) {
 
 function subtitle(job: Job): string {
   const { base_model, preset, trigger_word } = job.recipe;
+  if (job.version_of) return `Version of step ${formatCount(job.checkpoint_step ?? 0)} · ${base_model}`;
+  if (job.note) return [formatName(preset), base_model, job.note].join(" · ");
   return [formatName(preset), base_model, trigger_word].filter(Boolean).join(" · ");
 }

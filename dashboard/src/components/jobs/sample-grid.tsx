@@ -1,4 +1,5 @@
 // Preview pictures, prompt by step: the same prompt and seed, row by row, as the training goes on.
+import { useSyncExternalStore } from "react";
 import type { Sample } from "~/api/types";
 import { formatCount } from "~/lib/format";
 import { groupBy } from "~/lib/group-by";
@@ -16,7 +17,9 @@ export function rows(samples: Sample[]): Sample[][] {
 }
 
 export function SampleGrid({ samples, onOpen }: Props) {
-  const steps = [...new Set(samples.map((sample) => sample.step))].sort((a, b) => a - b);
+  const isNarrow = useIsNarrow();
+  // Where one column fits, it is the newest.
+  const steps = [...new Set(samples.map((sample) => sample.step))].sort((a, b) => (isNarrow ? b - a : a - b));
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard
     <section aria-label="Samples by prompt and step" tabIndex={0} className="overflow-x-auto pb-2">
@@ -62,6 +65,19 @@ export function SampleGrid({ samples, onOpen }: Props) {
         </tbody>
       </table>
     </section>
+  );
+}
+
+const NARROW = "(max-width: 40rem)";
+
+function useIsNarrow(): boolean {
+  return useSyncExternalStore(
+    (listener) => {
+      const query = matchMedia(NARROW);
+      query.addEventListener("change", listener);
+      return () => query.removeEventListener("change", listener);
+    },
+    () => matchMedia(NARROW).matches,
   );
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Sample } from "~/api/types";
-import { neighbor } from "./sample-viewer";
+import { neighbor, swiped } from "./sample-viewer";
 
 const sample = (prompt_index: number, step: number): Sample => ({
   artifact_id: `${prompt_index}-${step}`,
@@ -26,4 +26,14 @@ test("down goes to the next prompt, at the nearest step", () => {
   expect(neighbor(samples, sample(0, 200), [1, 0])?.artifact_id).toBe("1-200");
   expect(neighbor(samples, from, [1, 0])?.artifact_id).toBe("1-0");
   expect(neighbor(samples, from, [-1, 0])).toBeUndefined();
+});
+
+test("a swipe leads along its longer side, and a tap nowhere", () => {
+  expect([swiped(-80, 10), swiped(80, -10), swiped(5, -90), swiped(5, 90), swiped(20, 20)]).toEqual([
+    [0, 1],
+    [0, -1],
+    [1, 0],
+    [-1, 0],
+    null,
+  ]);
 });

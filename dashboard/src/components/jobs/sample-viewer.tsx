@@ -1,7 +1,7 @@
 // One sample, large: left and right go through the steps, up and down through the prompts.
 import { Dialog as Base } from "@base-ui/react/dialog";
 import { ArrowDown, ArrowLeft, ArrowRight, ArrowUp, X } from "lucide-react";
-import type { KeyboardEvent, ReactNode } from "react";
+import { type KeyboardEvent, type ReactNode, useRef } from "react";
 import type { Sample } from "~/api/types";
 import { formatCount } from "~/lib/format";
 import { rows } from "./sample-grid";
@@ -35,6 +35,15 @@ export function neighbor(
   return row?.toSorted((a, b) => Math.abs(a.step - from.step) - Math.abs(b.step - from.step))[0];
 }
 
+/** Shorter movements are taps. */
+const SWIPE_PX = 48;
+
+/** Where a swipe leads: to the left to the later step, up to the prompt below. */
+export function swiped(dx: number, dy: number): [number, number] | null {
+  if (Math.max(Math.abs(dx), Math.abs(dy)) < SWIPE_PX) return null;
+  return Math.abs(dx) > Math.abs(dy) ? [0, dx < 0 ? 1 : -1] : [dy < 0 ? 1 : -1, 0];
+}
+
 export function SampleViewer({ samples, shown, onShow }: Props) {
   const go = (by: [number, number]) => {
     const next = neighbor(samples, shown, by);
@@ -46,12 +55,24 @@ export function SampleViewer({ samples, shown, onShow }: Props) {
     event.preventDefault();
     go(by);
   };
+  const touched = useRef<{ x: number; y: number } | null>(null);
   const has = (by: [number, number]) => neighbor(samples, shown, by) !== undefined;
   return (
     <Base.Root open onOpenChange={(open) => !open && onShow(null)}>
       <Base.Portal>
         <Base.Popup
           onKeyDown={onKeyDown}
+          onTouchStart={({ touches }) => {
+            const touch = touches[0];
+            touched.current = touch ? { x: touch.clientX, y: touch.clientY } : null;
+          }}
+          onTouchEnd={({ changedTouches }) => {
+            const touch = changedTouches[0];
+            if (!touch || !touched.current) return;
+            const by = swiped(touch.clientX - touched.current.x, touch.clientY - touched.current.y);
+            touched.current = null;
+            if (by) go(by);
+          }}
           className="fixed inset-0 z-50 grid grid-rows-[auto_1fr_auto] bg-viewer text-on-viewer outline-none"
         >
           <header className="flex items-center gap-3 px-4 py-3">

@@ -28,7 +28,12 @@ export function Samples({ job, samples, onOpen }: SamplesProps) {
   return (
     <Panel
       title="Samples"
-      aside={<span className="text-muted text-xs">Click a picture, then use the arrow keys</span>}
+      aside={
+        <span className="text-muted text-xs">
+          <span className="pointer-coarse:hidden">Click a picture, then use the arrow keys</span>
+          <span className="hidden pointer-coarse:inline">Tap a picture, then swipe</span>
+        </span>
+      }
     >
       <SampleGrid samples={samples} onOpen={onOpen} />
     </Panel>
@@ -37,6 +42,15 @@ export function Samples({ job, samples, onOpen }: SamplesProps) {
 
 function often(n: number, noun: string): string {
   return n === 1 ? `every ${noun}` : `every ${formatPlural(n, noun)}`;
+}
+
+/** When the first samples come. */
+export function firstAt({ recipe: { parameters } }: Job): string {
+  const { sample_every_n_steps: nSteps, sample_every_n_epochs: nEpochs, n_steps } = parameters;
+  if (nEpochs > 0)
+    return `First samples ${nEpochs === 1 ? "after the first epoch" : `after ${nEpochs} epochs`}`;
+  if (nSteps > 0) return `First samples at step ${formatCount(Math.min(nSteps, n_steps))}`;
+  return "This job draws no samples by itself.";
 }
 
 interface NewestProps {
@@ -63,7 +77,7 @@ export function NewestSamples({ job, samples, onOpen, onAll }: NewestProps) {
     >
       {newest.length === 0 ? (
         <div className="hatch grid h-40 place-items-center rounded-md bg-sunken text-muted">
-          {isEnded(job.phase) ? "There are none." : "They appear during training."}
+          {isEnded(job.phase) ? "There are none." : firstAt(job)}
         </div>
       ) : (
         <ul className="grid grid-cols-2 gap-2 sm:grid-cols-4 xl:grid-cols-2">

@@ -8,9 +8,11 @@ import {
   Import,
   Layers,
   PencilLine,
+  Star,
 } from "lucide-react";
 import type { Damage, Stage, Verdict } from "~/api/types";
 import { Badge } from "~/components/phase";
+import { fileStamp, resultLines } from "./stamps";
 
 export function StageBadge({ stage }: { stage: Stage }) {
   switch (stage) {
@@ -33,6 +35,15 @@ export function StageBadge({ stage }: { stage: Stage }) {
         </Badge>
       );
   }
+}
+
+/** The version that a model is used by: the newest approved one. */
+export function CurrentBadge() {
+  return (
+    <Badge icon={Star} tone="live">
+      Current
+    </Badge>
+  );
 }
 
 /** Shown where the stored file is known to be lost or damaged: the version cannot be used. */
@@ -58,13 +69,19 @@ export function VerdictBadge({ verdict, isMade = false }: VerdictProps) {
         {isMade ? "Made of others, not judged" : "Imported, not judged"}
       </Badge>
     );
-  return verdict.passed ? (
-    <Badge icon={CircleCheck} tone="good">
-      Passed
+  if (!fileStamp(verdict).healthy)
+    return (
+      <Badge icon={CircleAlert} tone="bad">
+        File broken
+      </Badge>
+    );
+  return resultLines(verdict).some(({ name, good }) => name === "picture_changes" && !good) ? (
+    <Badge icon={CircleAlert} tone="warning">
+      No visible effect
     </Badge>
   ) : (
-    <Badge icon={CircleAlert} tone="bad">
-      Failed
+    <Badge icon={CircleCheck} tone="idle">
+      File healthy
     </Badge>
   );
 }

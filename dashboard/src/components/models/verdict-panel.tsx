@@ -1,33 +1,70 @@
-// Whether a trained file is fit for use: each check with its numbers.
-import { CircleAlert, CircleCheck } from "lucide-react";
+// What is known of a trained file: whether it is healthy, and apart from that what it does.
+import { CircleAlert, CircleCheck, CircleDot } from "lucide-react";
 import type { Verdict } from "~/api/types";
 import { Panel } from "~/components/ui/panel";
-import { formatLoss, formatName } from "~/lib/format";
-import { VerdictBadge } from "./badges";
+import { formatLoss, formatName, formatSentence } from "~/lib/format";
+import { fileStamp, resultLines } from "./stamps";
 
 export function VerdictPanel({ verdict }: { verdict: Verdict }) {
+  const file = fileStamp(verdict);
+  const results = resultLines(verdict);
   return (
-    <Panel title="Verdict" aside={<VerdictBadge verdict={verdict} />} bodyClassName="p-0">
-      <ul className="divide-y">
-        {verdict.checks.map(({ name, passed, detail }) => {
-          const Icon = passed ? CircleCheck : CircleAlert;
-          return (
-            <li key={name} className="flex items-start gap-2.5 px-3 py-2">
-              <Icon
-                aria-label={passed ? "Passed" : "Failed"}
-                role="img"
-                className={`mt-0.5 size-4 shrink-0 ${passed ? "text-good" : "text-bad"}`}
-              />
-              <div className="min-w-0">
-                <p className="font-medium">{formatName(name)}</p>
-                <p className="break-words text-muted">{detail}</p>
-              </div>
+    <Panel title="Verdict" bodyClassName="p-0">
+      <details className="border-b px-3 py-2">
+        <summary className="cursor-pointer">
+          <Mark good={file.healthy} className="mr-2 inline" />
+          <span className="font-medium">{file.text}</span>
+        </summary>
+        <ul aria-label="Checks of the file" className="mt-2 space-y-1">
+          {file.checks.map(({ name, passed, detail }) => (
+            <li key={name} className="flex items-start gap-2">
+              <Mark good={passed} />
+              <span className="min-w-0 break-words">
+                {formatName(name)}: <span className="text-muted">{detail}</span>
+              </span>
             </li>
-          );
-        })}
-      </ul>
+          ))}
+        </ul>
+      </details>
+      <div className="px-3 py-2">
+        <p className="eyebrow mb-1">Result</p>
+        {results.length === 0 ? (
+          <p className="text-muted">The file cannot be drawn with, so nothing was measured.</p>
+        ) : (
+          <ul aria-label="Result" className="space-y-1">
+            {results.map(({ name, good, text }) => (
+              <li key={name} className="flex items-start gap-2">
+                {good ? (
+                  <CircleDot aria-hidden className="mt-0.5 size-4 shrink-0 text-muted" />
+                ) : (
+                  <CircleAlert
+                    role="img"
+                    aria-label="Look at this"
+                    className="mt-0.5 size-4 shrink-0 text-warning"
+                  />
+                )}
+                <span className="min-w-0 break-words">{formatSentence(text)}</span>
+              </li>
+            ))}
+          </ul>
+        )}
+        <p className="mt-1.5 text-muted text-xs">
+          Whether it looks right, only pictures show: try it in the playground.
+        </p>
+      </div>
       {verdict.validation && <Validation losses={verdict.validation} />}
     </Panel>
+  );
+}
+
+function Mark({ good, className = "" }: { good: boolean; className?: string }) {
+  const Icon = good ? CircleCheck : CircleAlert;
+  return (
+    <Icon
+      role="img"
+      aria-label={good ? "OK" : "Problem"}
+      className={`mt-0.5 size-4 shrink-0 ${good ? "text-good" : "text-bad"} ${className}`}
+    />
   );
 }
 

@@ -34,6 +34,8 @@ export interface Values {
   n_epochs: string;
   /** What differs from the preset, as it was typed. */
   parameters: Typed;
+  /** Why it is trained; kept with the job. */
+  note?: string;
   /** Which answer was chosen to a question of the preset, by the question's text. */
   answers: Record<string, number>;
 }
@@ -111,6 +113,7 @@ export function toRequest(values: Values): CreateJob | null {
     ...(values.n_epochs !== "" && { n_epochs: Number(values.n_epochs) }),
     parameters,
     sample_prompts,
+    ...(values.note?.trim() && { note: values.note.trim() }),
     ...(values.start_from && { start_from: values.start_from }),
   };
 }

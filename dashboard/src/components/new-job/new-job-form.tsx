@@ -172,6 +172,22 @@ export function NewJobForm(props: Props) {
           >
             {(control) => <Input {...control} {...text("trigger_word")} placeholder="zora" />}
           </Field>
+          <Field
+            label="Note"
+            error={errors.note}
+            help="Why you train it; shown with the job."
+            className="@lg:col-span-2"
+          >
+            {(control) => (
+              <Input
+                {...control}
+                name="note"
+                value={values.note ?? ""}
+                maxLength={fields.CreateJob.note.maxLength}
+                onChange={({ target }) => onChange({ note: target.value })}
+              />
+            )}
+          </Field>
         </div>
       </Section>
       <Section title="Training">

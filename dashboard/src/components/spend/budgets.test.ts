@@ -1,14 +1,10 @@
 import { expect, test } from "vitest";
 import type { Budget } from "~/api/types";
-import { bindingBudgets, budgetName, leftOf, monthOf, sortBudgets } from "./budgets";
+import { bindingBudgets, budgetName, leftOf, sortBudgets } from "./budgets";
 
 function aBudget(change: Partial<Budget>): Budget {
   return { scope: "user", key: "", spent_micro_usd: 0, reserved_micro_usd: 0, ...change };
 }
-
-test("months are those of UTC", () => {
-  expect(monthOf(new Date("2026-11-30T23:59:59-05:00"))).toBe("2026-12");
-});
 
 test("what has no budget yet gets an empty one, and a month the limit of the months before", () => {
   const october = aBudget({ scope: "month", key: "2026-10", limit_micro_usd: 9, spent_micro_usd: 4 });

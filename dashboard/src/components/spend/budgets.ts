@@ -10,11 +10,6 @@ export interface Budgets {
   earlier: Budget[];
 }
 
-/** The month of a time, in UTC, as budgets call it: `2026-11`. */
-export function monthOf(at: Date): string {
-  return at.toISOString().slice(0, 7);
-}
-
 /** Sorts budgets; what has none yet gets an empty one. A month's limit holds for the months after it. */
 export function sortBudgets(all: Budget[], month: string): Budgets {
   const months = all

@@ -22,15 +22,17 @@ export function Skeleton({ className }: { className?: string }) {
 
 export function Figure({
   label,
+  title,
   children,
   className,
 }: {
   label: string;
+  title?: string;
   children: ReactNode;
   className?: string;
 }) {
   return (
-    <div className={cn("min-w-0", className)}>
+    <div title={title} className={cn("min-w-0", className)}>
       <dt className="eyebrow">{label}</dt>
       <dd className="truncate font-medium">{children}</dd>
     </div>

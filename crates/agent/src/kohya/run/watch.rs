@@ -43,10 +43,12 @@ const GRACE: Duration = Duration::from_secs(3);
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// How a run ended, when it did not fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Watched {
     /// It says that it is done.
     Done,
+    /// As it was told, with this checkpoint to make the result of.
+    Finished(PathBuf),
     /// As it was told; states that were saved have been handed over.
     Stopped,
     /// As it was told.
@@ -57,6 +59,7 @@ pub(super) enum Watched {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reason {
     Stop,
+    Finish,
     Cancel,
     Broken,
     Stall,
@@ -125,6 +128,7 @@ impl<'a> Watch<'a> {
     pub(super) async fn run(
         &mut self,
         orders: &mut mpsc::UnboundedReceiver<Directive>,
+        is_finishing: &mut bool,
     ) -> Result<Watched, Failure> {
         self.tell.report(Report::Stage {
             name: "starting sd-scripts".into(),
@@ -135,6 +139,8 @@ impl<'a> Watch<'a> {
         let (mut out, mut err) = (Reader::default(), Reader::default());
         let mut looks = tokio::time::interval(LOOK);
         let mut reason = None;
+        // What was kept when it was told to finish.
+        let mut before_order: Option<PathBuf> = None;
         let mut kill_at: Option<Instant> = None;
         let mut status: Option<ExitStatus> = None;
         let mut drain_until = Instant::now();
@@ -160,6 +166,13 @@ impl<'a> Watch<'a> {
                 }
                 order = orders.recv(), if reason != Some(Reason::Cancel) => match order {
                     Some(Directive::Stop) => reason = Some(Reason::Stop),
+                    Some(Directive::Finish) if *is_finishing => {}
+                    Some(Directive::Finish) => {
+                        *is_finishing = true;
+                        before_order.clone_from(&self.newest_checkpoint);
+                        let message = "it ends with the next state that sd-scripts saves";
+                        self.tell.log(LogLevel::Info, message.into());
+                    }
                     Some(Directive::Sample) => self.sample_out_of_turn(),
                     Some(Directive::Checkpoint) => self.checkpoint_out_of_turn(),
                     // The channel is closed: the work was dropped.
@@ -177,6 +190,10 @@ impl<'a> Watch<'a> {
             }
             if reason.is_none() && self.heard_at.elapsed() > self.kohya.quiet {
                 reason = Some(Reason::Stall);
+            }
+            // It saves a state when its time has come, and takes no orders.
+            if reason.is_none() && *is_finishing && self.newest_checkpoint != before_order {
+                reason = Some(Reason::Finish);
             }
             match (reason, kill_at) {
                 (None, _) => {}
@@ -206,6 +223,10 @@ impl<'a> Watch<'a> {
         match reason {
             Some(Reason::Cancel) => return Ok(Watched::Cancelled),
             Some(Reason::Stop) => return Ok(Watched::Stopped),
+            Some(Reason::Finish) => {
+                let newest = self.newest_checkpoint.take();
+                return Ok(newest.map_or(Watched::Stopped, Watched::Finished));
+            }
             Some(Reason::Stall) => return Err(stalled(self.kohya.quiet, &self.seen.tail)),
             Some(Reason::Broken) | None => self.seen.broken_since = self.metrics.ended_broken(),
         }
@@ -357,7 +378,7 @@ impl<'a> Watch<'a> {
                     };
                     match archived {
                         Ok(Ok(())) => {
-                            self.newest_checkpoint = Some(to.clone());
+                            self.newest_checkpoint = self.newest_checkpoint.take().max(Some(to.clone()));
                             self.tell.event(TrainEvent::Wrote {
                                 kind: ArtifactKind::Checkpoint { step },
                                 path: to,

@@ -13,6 +13,7 @@ use agent::{
     engine::{Base, Ended, Engine, Job, TrainEvent},
     gpu::Gpu,
     kohya::{Kohya, Precision},
+    memory::Room,
 };
 use diffusion::{
     base::{BaseModel, BaseOptions},
@@ -285,6 +286,7 @@ impl Stage {
                 start_from: None,
                 resume_from: self.resume_from.clone(),
                 folder: self.output(),
+                room: Room::default(),
             },
             Some(Kohya {
                 dir: self.kohya_dir(),

@@ -82,6 +82,20 @@ pub(super) fn largest_frame(bytes: &[u8]) -> Result<Option<(u32, u32)>, Objectio
     Ok(largest)
 }
 
+/// The data of all segments of a marker that stand before the pixels.
+pub(in super::super) fn segments(bytes: &[u8], marker: u8) -> impl Iterator<Item = &[u8]> {
+    let mut at = 2;
+    std::iter::from_fn(move || {
+        let segment = next_segment(bytes, at)
+            .ok()
+            .filter(|segment| !matches!(segment.marker, 0xd9 | 0xda))?;
+        at = segment.end;
+        Some(segment)
+    })
+    .filter(move |segment| segment.marker == marker)
+    .map(|segment| segment.data)
+}
+
 /// Start of frame: every 0xC0..=0xCF but the tables 0xC4 and 0xCC and the reserved 0xC8.
 fn is_frame(marker: u8) -> bool {
     matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc)

@@ -23,10 +23,15 @@ pub(super) fn read(bytes: &[u8]) -> Result<Facts<'_>, Objection> {
     // A row and the one above it, and what is unpacked at a time: 16 bits of four channels.
     facts.working_bytes = 4 * 8 * u64::from(width) + (1 << 20);
     let mut pixels = Pixels::Ahead;
+    // Frames of an animation that is none, since it has one.
+    let mut n_frames_left = 0_u8;
     while !cursor.is_at_end() {
         let from = cursor.at;
         let part = chunk(&mut cursor)?;
         match &part.name {
+            // The number of frames comes first. The only one is the picture itself, if its control stands before the pixels.
+            b"acTL" if part.data.starts_with(&[0, 0, 0, 1]) => n_frames_left = 1,
+            b"fcTL" if n_frames_left == 1 && pixels == Pixels::Ahead => n_frames_left = 0,
             b"acTL" | b"fcTL" | b"fdAT" => return Err(Objection::Animated),
             b"IDAT" if pixels == Pixels::Behind => return Err("its pixel data is not contiguous".into()),
             b"IDAT" => pixels = Pixels::Here,

@@ -81,6 +81,24 @@ pub(super) fn read(bytes: &[u8]) -> Result<Facts<'_>, Objection> {
     Ok(facts)
 }
 
+/// The bytes of a tag in the first directory of a file, or in another one that a tag of the first points to. EXIF data is
+/// such a file, too.
+pub(in super::super) fn value(bytes: &[u8], within: Option<u16>, tag: u16) -> Option<&[u8]> {
+    if !bytes.starts_with(b"II*\0") && !bytes.starts_with(b"MM\0*") {
+        return None;
+    }
+    let file = File {
+        bytes,
+        is_big_endian: bytes.starts_with(b"MM"),
+    };
+    let first = Directory::read(file, file.u32_at(4).ok()?).ok()?;
+    let directory = match within {
+        Some(pointer) => Directory::read(file, first.number(pointer)?).ok()?,
+        None => first,
+    };
+    directory.entry(tag)?.bytes()
+}
+
 /// The decoder keeps the samples as they are stored beside those that it gives out, and a strip or tile.
 fn working_bytes(page: &Directory<'_>, (width, height): (u32, u32)) -> Result<u64, Objection> {
     let n_samples = u64::from(page.number(SAMPLES_PER_PIXEL).unwrap_or(1));

@@ -55,6 +55,20 @@ pub(super) fn read(bytes: &[u8]) -> Result<Facts<'_>, Objection> {
     Ok(facts)
 }
 
+/// The data of the first chunk of a name.
+pub(in super::super) fn chunk<'a>(bytes: &'a [u8], wanted: &[u8; 4]) -> Option<&'a [u8]> {
+    let mut cursor = Cursor::new(bytes, 12);
+    loop {
+        let name: [u8; 4] = cursor.array().ok()?;
+        let n_bytes = cursor.u32_le().ok()? as usize;
+        let data = cursor.take(n_bytes).ok()?;
+        if name == *wanted {
+            return Some(data);
+        }
+        cursor.take(n_bytes % 2).ok()?;
+    }
+}
+
 fn only_one(frame: &mut Option<(u32, u32)>, size: (u32, u32)) -> Result<(), Objection> {
     match frame.replace(size) {
         None => Ok(()),

@@ -358,7 +358,7 @@ fn in_tiff() -> Vec<Hostile> {
         hostile(
             "TIFF: 65535 samples",
             file(&[(277, 3, 1, 65_535), (258, 3, 1, 64)]),
-            Refused("does not support the color type"),
+            Refused("is a kind of TIFF file that is not read"),
         ),
         hostile(
             "TIFF: 16384 × 6000 of 16 bits and three colors",

@@ -1,19 +1,24 @@
 //! The engines that draw: networks in this process, or in a child with diffusers.
 
+use std::fs;
+
 use agent::{
     Measurements,
     diffusers::{Engine, Hello},
+    memory::Room,
 };
 use anyhow::Context as _;
 use diffusion::{
     base::{BaseInfo, BaseModel, BaseOptions, Layers, Outline},
     lora::{self, Weighted},
+    need::{Drawn, Need},
     pipeline::{self, OnStep, PictureRequest},
 };
 use image::RgbImage;
 use protocol::made::MadeBase;
 use trainer::made;
 
+use super::PlannedLora;
 use crate::{commands::lora::with_hint, diffusers::DiffusersFlags, output, paths};
 
 /// What computes a picture.
@@ -100,6 +105,31 @@ impl Drawer {
             Self::Native(_) => made::PROGRAM.to_owned(),
             Self::Diffusers(child) => made::program_with(&child.hello.describe()),
         }
+    }
+
+    /// What the picture will take of this machine; one that does not fit is refused. What diffusers takes lies on a
+    /// device, and it has ways of its own to take less.
+    pub(super) fn check_memory(
+        &self,
+        request: &PictureRequest,
+        loras: &[PlannedLora],
+        is_ignored: bool,
+    ) -> anyhow::Result<Option<Need>> {
+        let Self::Native(base) = self else {
+            return Ok(None);
+        };
+        let noise = request.initial_noise.as_ref();
+        let lengths = loras.iter().map(|lora| fs::metadata(&lora.path));
+        let drawn = Drawn {
+            size: request.size,
+            n_pictures: noise.and_then(|noise| noise.dim(0).ok()).unwrap_or(1),
+            n_steps: request.n_steps.get(),
+            is_guided: request.guidance > 1.0,
+            lora_bytes: lengths.flatten().map(|meta| meta.len()).sum(),
+        };
+        let room = Room::unless(is_ignored);
+        room.check_picture(base, &drawn).map_err(anyhow::Error::msg)?;
+        Ok(Some(base.picture_need(&drawn)?))
     }
 
     pub(super) fn draw(

@@ -2,14 +2,16 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, bail};
 use dataset::{
     decoder::Decoder,
+    export::is_held_out,
     findings::{self, Purpose, Subject},
+    folder::Folder,
     ingest::{Batch, IngestReport, IngestedItem},
     picture::NormalizedPicture,
     split,
@@ -40,15 +42,18 @@ const N_SAMPLE_PROMPTS: usize = 4;
 impl Pictures {
     /// Reads what is trained on, and what is held out if that lies somewhere else.
     pub(super) fn read(dataset: &Path, held_out: Option<&Path>) -> anyhow::Result<Self> {
+        Self::read_with(&decoding::decoder()?, dataset, held_out)
+    }
+
+    fn read_with(decoder: &Decoder, dataset: &Path, held_out: Option<&Path>) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("failed to create a folder for the pictures")?;
-        let decoder = decoding::decoder()?;
         let mut items = Vec::new();
         let mut refused = Vec::new();
         let mut notes: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut accepted = Vec::new();
         for (path, split) in [(Some(dataset), Split::Train), (held_out, Split::HeldOut)] {
             let Some(path) = path else { continue };
-            let report = ingest(path, folder.path(), &decoder)?;
+            let report = ingest(path, folder.path(), decoder)?;
             if report.items.is_empty() {
                 bail!("{}: {}", path.display(), nothing_taken(&report));
             }
@@ -65,10 +70,10 @@ impl Pictures {
                 width: item.width,
                 height: item.height,
                 caption: item.caption.clone(),
-                split,
+                split: use_of(item, split),
                 showing: dataset::ingest::showing(&item.file_name),
             }));
-            accepted.extend(report.items.into_iter().map(|item| (split, item)));
+            accepted.extend(report.items.into_iter().map(|item| (use_of(&item, split), item)));
         }
         let manifest = split::freeze(DatasetVersionId::new(), items)?;
         Ok(Self {
@@ -134,38 +139,16 @@ impl Pictures {
 fn ingest(path: &Path, folder: &Path, decoder: &Decoder) -> anyhow::Result<IngestReport> {
     let mut batch = Batch::default().with_decoder(decoder.clone());
     let store = |picture: &NormalizedPicture| fs::write(file_of(folder, &picture.sha256), &picture.png);
-    for (name, path) in files(path)? {
-        let file = File::open(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
-        batch.add(&name, file, store)?;
-    }
-    let load = |sha256: &str| fs::read(file_of(folder, sha256)).map(|file| Some(file.into()));
-    Ok(batch.finish_with(load, store)?)
-}
-
-/// The files below a folder by their names there, or a single file. Links to folders are not followed.
-fn files(path: &Path) -> anyhow::Result<BTreeMap<String, PathBuf>> {
-    let mut files = BTreeMap::new();
-    if path.is_dir() {
-        list(path, "", &mut files)?;
-    } else {
-        let name = path.file_name().unwrap_or_default();
-        files.insert(name.to_string_lossy().into_owned(), path.to_owned());
-    }
-    Ok(files)
-}
-
-fn list(folder: &Path, within: &str, files: &mut BTreeMap<String, PathBuf>) -> anyhow::Result<()> {
-    let failed = || format!("failed to read the folder `{}`", folder.display());
-    for entry in fs::read_dir(folder).with_context(failed)? {
-        let entry = entry.with_context(failed)?;
-        let name = format!("{within}{}", entry.file_name().to_string_lossy());
-        if entry.file_type().with_context(failed)?.is_dir() {
-            list(&entry.path(), &format!("{name}/"), files)?;
-        } else if entry.path().is_file() {
-            files.insert(name, entry.path());
+    let mut files = Folder::list(path)?;
+    for (name, path) in std::mem::take(&mut files.files) {
+        if let Some(file) = files.open(&name, &path)? {
+            batch.add(&name, file, store)?;
         }
     }
-    Ok(())
+    let load = |sha256: &str| fs::read(file_of(folder, sha256)).map(|file| Some(file.into()));
+    let mut report = batch.finish_with(load, store)?;
+    report.refused.splice(0..0, files.refused);
+    Ok(report)
 }
 
 /// The first few names, and how many more there are.
@@ -175,6 +158,14 @@ pub(super) fn in_words(files: &[String]) -> String {
     match files.len().saturating_sub(N_SHOWN) {
         0 => shown,
         n_more => format!("{shown} and {n_more} more"),
+    }
+}
+
+/// What a picture is used for: a folder `held_out` says it, as in an upload.
+fn use_of(item: &IngestedItem, split: Split) -> Split {
+    match is_held_out(&item.file_name) {
+        true => Split::HeldOut,
+        false => split,
     }
 }
 
@@ -196,3 +187,6 @@ fn id_of(sha256: &str) -> ItemId {
         u128::from_str_radix(digits, 16).unwrap_or_default(),
     ))
 }
+
+#[cfg(test)]
+mod tests;

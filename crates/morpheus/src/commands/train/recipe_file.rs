@@ -59,7 +59,10 @@ impl RecipeFile {
         let shown = path.display();
         let text =
             std::fs::read_to_string(path).with_context(|| format!("failed to read the recipe `{shown}`"))?;
-        toml::from_str(&text).with_context(|| format!("the recipe `{shown}` is invalid"))
+        toml::from_str(&text).map_err(|err: toml::de::Error| {
+            let meant = meant(err.message());
+            anyhow::Error::new(err).context(format!("the recipe `{shown}` is invalid{meant}"))
+        })
     }
 
     /// The recipe of a file by itself: neither its pictures nor its base model are looked at. The family of the base is
@@ -175,6 +178,17 @@ fn read_prompts(path: &Path) -> anyhow::Result<Vec<SamplePrompt>> {
     Ok(samples)
 }
 
+/// What a field that does not exist may have been meant to be, as the end of a sentence. The parser's message names the
+/// field and all that there are.
+fn meant(message: &str) -> String {
+    let unknown = message.split_once("unknown field `");
+    let Some((wanted, known)) = unknown.and_then(|(_, rest)| rest.split_once('`')) else {
+        return String::new();
+    };
+    let names = known.split('`').skip(1).step_by(2);
+    prompt::near_in_words(wanted, names)
+}
+
 /// Previews are drawn with the LoRA that is trained alone.
 fn check_prompts(samples: &[SamplePrompt]) -> anyhow::Result<()> {
     for (index, sample) in samples.iter().enumerate() {
@@ -193,3 +207,16 @@ fn check_prompts(samples: &[SamplePrompt]) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod fuzz;
+
+#[cfg(test)]
+mod tests {
+    use super::meant;
+
+    #[test]
+    fn a_field_that_does_not_exist_gets_its_neighbors() {
+        let said = "unknown field `steps`, expected one of `rank`, `n_steps`, `seed`";
+        assert_eq!(meant(said), "; did you mean `n_steps`?");
+        assert_eq!(meant("unknown field `xyzzy`, expected `rank` or `seed`"), "");
+        assert_eq!(meant("invalid type: string, expected u32"), "");
+    }
+}

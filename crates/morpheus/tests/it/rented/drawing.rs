@@ -84,21 +84,4 @@ async fn dies_at(place: &str, fault: Option<Fault>) {
     books_balance(&api, &sim, 5 * USD).await;
 }
 
-macro_rules! failpoints {
-    ($($name:ident: $place:literal, $fault:expr;)*) => {$(
-        #[tokio::test(flavor = "multi_thread")]
-        async fn $name() {
-            dies_at($place, $fault).await;
-        }
-    )*};
-}
-
-failpoints! {
-    killed_after_the_intent: "intent committed", None;
-    killed_after_the_order: "machine ordered", None;
-    killed_after_the_adoption: "machine adopted", None;
-    killed_after_a_refusal: "refusal noted", Some(Fault::once(What::NoCapacity { gpu: None }));
-    killed_after_the_end_is_written: "end committed", None;
-    killed_after_the_end_is_ordered: "end ordered", None;
-    killed_after_the_settlement: "gone committed", None;
-}
+at_each_failpoint!(dies_at);

@@ -12,19 +12,22 @@ use protocol::{
     problem::chain,
     spend::{Budget, InstancePhase},
 };
-use rental::{MachineName, Offer};
+use rental::Offer;
 use store::{
     attempts::{self, Attempt, Claimant, NewAttempt, Subject},
     drawing::{self, DrawingState},
-    spend::{self, NewInstance, Payer, Scopes},
+    spend::{self, Payer},
     tokens::NewToken,
 };
 
-use super::launch::{Committed, MOST_ORDERS, Ordered, no_offer};
+use super::{
+    intent::{Committed, Intent},
+    launch::{MOST_ORDERS, Ordered, no_offer},
+};
 use crate::{
     Orchestrator,
     reconcile::ReconcileError,
-    rentals::{Plan, Rental, estimate, plan},
+    rentals::{Rental, estimate},
     services::{AttemptEnd, close_drawing, end_rented_attempt, launch_drawing, refuse_drawing, what_for},
     time::time_delta,
     watches::Aspect,
@@ -130,7 +133,6 @@ impl Orchestrator {
         attempt: Option<&Attempt>,
         offer: &Offer,
     ) -> Result<Committed, ReconcileError> {
-        let now = rental.clock.now();
         let token = NewToken::random();
         let tx = self.store.begin().await?;
         if let Some(attempt) = attempt
@@ -146,23 +148,17 @@ impl Orchestrator {
         if state.phase != expected {
             return Ok(Committed::Overtaken);
         }
-        let payer = Payer::Drawing(id);
-        let scopes = Scopes {
+        let intent = Intent {
+            rental,
+            offer,
+            payer: Payer::Drawing(id),
             owner: state.owner,
             project: None,
-            month: spend::month_of(now),
+            now: rental.clock.now(),
         };
-        let tightest = spend::tightest(&tx, payer, &scopes).await?;
-        let left = tightest.as_ref().and_then(Budget::left);
-        let Some(Plan {
-            reserved,
-            deadline_at,
-        }) = plan(&rental.times, offer.rate_cap, LONGEST, left, now)
-        else {
-            return Ok(match tightest {
-                Some(budget) => Committed::Short(budget),
-                None => Committed::Overtaken,
-            });
+        let plan = match intent.plan(&tx, LONGEST).await? {
+            Ok(plan) => plan,
+            Err(obstacle) => return Ok(obstacle),
         };
         let attempt = match attempt {
             Some(attempt) => {
@@ -183,37 +179,9 @@ impl Orchestrator {
                 attempts::open(&tx, new).await?
             }
         };
-        let form = rental.landlord.kind().names();
-        let name = MachineName::new(form, self.store.deployment(), id, attempt.n, deadline_at);
-        let new = NewInstance {
-            payer,
-            owner: state.owner,
-            project: None,
-            attempt: attempt.id,
-            provider: rental.name(),
-            name: name.to_string(),
-            gpu: &offer.gpu,
-            n_gpus: offer.n_gpus,
-            cloud: offer.cloud,
-            data_center: offer.data_center.as_deref(),
-            rate: offer.rate,
-            rate_cap: offer.rate_cap,
-            reserved,
-            ordered_at: now,
-            deadline_at,
-        };
-        let instance = match spend::open(&tx, new).await? {
-            Ok(instance) => instance,
-            Err(shortage) => return Ok(Committed::Short(shortage.budget)),
-        };
-        tx.commit().await?;
-        crate::failpoint::reached("intent committed");
-        tracing::info!(drawing_session.id = %id, name = instance.name, gpu = offer.gpu, %reserved, %deadline_at, "ordering a machine");
-        Ok(Committed::Yes(
-            Box::new(instance),
-            Box::new(attempt),
-            token.secret,
-        ))
+        intent
+            .commit(tx, plan, attempt, token, self.store.deployment())
+            .await
     }
 
     /// Ends sessions whose machine could not be ordered for so long that nobody waits for it any more.

@@ -8,22 +8,25 @@ use protocol::{
     problem::chain,
     spend::{Budget, BudgetScope, InstancePhase, RentalWish, Spread, env},
 };
-use rental::{MachineName, NextStep, Offer, Order};
+use rental::{NextStep, Offer, Order};
 use store::{
     StoreError,
     attempts::{self, Attempt, Claimant, NewAttempt, Subject},
     jobs::{self, JobState, PhaseChange},
     queue, settings,
-    spend::{self, Change, Instance, NewInstance, Payer, Scopes},
+    spend::{self, Change, Instance, Payer},
     tokens::NewToken,
 };
 
-use super::{Adopted, TOO_DEAR};
+use super::{
+    Adopted, TOO_DEAR,
+    intent::{Committed, Intent},
+};
 use crate::{
     Orchestrator,
     lifecycle::{Input, next},
     reconcile::ReconcileError,
-    rentals::{Plan, Rental, estimate, plan},
+    rentals::{Rental, estimate},
     services::{AttemptEnd, apply, end_rented_attempt, what_for},
     time::time_delta,
 };
@@ -166,7 +169,6 @@ impl Orchestrator {
         offer: &Offer,
         run: Duration,
     ) -> Result<Committed, ReconcileError> {
-        let now = rental.clock.now();
         let token = NewToken::random();
         let tx = self.store.begin().await?;
         if let Some(attempt) = attempt {
@@ -193,22 +195,17 @@ impl Orchestrator {
                 None => Committed::Overtaken,
             });
         }
-        let scopes = Scopes {
+        let intent = Intent {
+            rental,
+            offer,
+            payer: Payer::Job(job),
             owner: state.owner,
             project: state.project.clone(),
-            month: spend::month_of(now),
+            now: rental.clock.now(),
         };
-        let tightest = spend::tightest(&tx, Payer::Job(job), &scopes).await?;
-        let left = tightest.as_ref().and_then(Budget::left);
-        let Some(Plan {
-            reserved,
-            deadline_at,
-        }) = plan(&rental.times, offer.rate_cap, run, left, now)
-        else {
-            return Ok(match tightest {
-                Some(budget) => Committed::Short(budget),
-                None => Committed::Overtaken,
-            });
+        let plan = match intent.plan(&tx, run).await? {
+            Ok(plan) => plan,
+            Err(obstacle) => return Ok(obstacle),
         };
         let attempt = match attempt {
             Some(attempt) => {
@@ -232,37 +229,9 @@ impl Orchestrator {
                 attempts::open(&tx, new).await?
             }
         };
-        let form = rental.landlord.kind().names();
-        let name = MachineName::new(form, self.store.deployment(), job, attempt.n, deadline_at);
-        let new = NewInstance {
-            payer: Payer::Job(job),
-            owner: state.owner,
-            project: state.project.as_deref(),
-            attempt: attempt.id,
-            provider: rental.name(),
-            name: name.to_string(),
-            gpu: &offer.gpu,
-            n_gpus: offer.n_gpus,
-            cloud: offer.cloud,
-            data_center: offer.data_center.as_deref(),
-            rate: offer.rate,
-            rate_cap: offer.rate_cap,
-            reserved,
-            ordered_at: now,
-            deadline_at,
-        };
-        let instance = match spend::open(&tx, new).await? {
-            Ok(instance) => instance,
-            Err(shortage) => return Ok(Committed::Short(shortage.budget)),
-        };
-        tx.commit().await?;
-        crate::failpoint::reached("intent committed");
-        tracing::info!(job.id = %job, name = instance.name, gpu = offer.gpu, %reserved, %deadline_at, "ordering a machine");
-        Ok(Committed::Yes(
-            Box::new(instance),
-            Box::new(attempt),
-            token.secret,
-        ))
+        intent
+            .commit(tx, plan, attempt, token, self.store.deployment())
+            .await
     }
 
     /// Orders the machine, once, and records the result.
@@ -433,16 +402,13 @@ impl Orchestrator {
     }
 }
 
-pub(super) enum Committed {
-    Yes(Box<Instance>, Box<Attempt>, String),
-    Short(Budget),
-    Overtaken,
-}
-
 /// How long the work that is left will take, with room.
 fn wanted_run(job: &JobState, step: Spread<f64>) -> Duration {
     let n_steps = job.recipe.parameters().n_steps;
-    let n_left = n_steps.saturating_sub(job.checkpoint_step.unwrap_or(0));
+    let n_left = match (job.wants_finish, job.checkpoint_step) {
+        (true, Some(_)) => 0,
+        (_, done) => n_steps.saturating_sub(done.unwrap_or(0)),
+    };
     let seconds = estimate::job_seconds(step, n_left).high;
     let run = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX / 4);
     // Beyond a year it is money that decides.

@@ -21,7 +21,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     Granted,
-    fit::{ignores, lack, lack_for_pictures, may_ignore, out_of_step},
+    fit::{cannot_finish_early, ignores, lack, lack_for_pictures, may_ignore, out_of_step},
     own_attempt,
 };
 use crate::{
@@ -29,7 +29,7 @@ use crate::{
     lifecycle::Input,
     services::{
         AttemptEnd, SILENCE, apply,
-        damage::{checkpoint_step, settle_checkpoint},
+        damage::{checkpoint_step, nothing_left, settle_checkpoint},
         drawing::claimed_drawing,
         end_job_attempt, end_lost, end_rented_attempt, is_silent, silent_for,
         workers::{Taken, WorkerQueue},
@@ -143,7 +143,9 @@ impl Orchestrator {
             Subject::Job(job) => {
                 let state = jobs::state(&tx, job).await?;
                 let base = self.base_demand(&tx, state.recipe.base_model()).await?;
-                let lack = match lack(machine, &state.recipe, base) {
+                let lack = lack(machine, &state.recipe, base)
+                    .or_else(|| cannot_finish_early(machine, state.wants_finish));
+                let lack = match lack {
                     None if may_ignore(machine) => {
                         let manifest = datasets::manifest(&tx, state.dataset_version_id).await?;
                         ignores(machine, &manifest)
@@ -188,9 +190,21 @@ impl Orchestrator {
         let base = self.base(&tx, job.recipe.base_model()).await?;
         let (base, base_known) = self.base_location(&base, &attempt.provider)?;
         let granted = self.grant(&tx, &attempt).await?;
+        let checkpoint = settle_checkpoint(&tx, id, job_id, None).await?;
+        if job.wants_finish && job.requested.is_none() && checkpoint.is_none() {
+            // Trained from the start, it would be another result than the one that was asked for.
+            let detail = nothing_left(job.checkpoint_step);
+            tracing::warn!(job.id = %job_id, attempt.id = %id, detail, "a job cannot be finished early");
+            // Before the claim, which raises the fence.
+            let end = AttemptEnd::new(Outcome::Failed, detail);
+            end_job_attempt(self, &tx, &attempt, end).await?;
+            tx.commit().await?;
+            // No refusal: a machine of the pool would leave it.
+            return Ok(None);
+        }
         let fence = attempts::claim(&tx, id, granted.until).await?;
         apply(&tx, &job, Input::Claimed, None).await?;
-        let checkpoint = settle_checkpoint(&tx, id, job_id, None).await?;
+        let finish = job.wants_finish && checkpoint.is_some();
         let start_step = checkpoint.as_ref().map_or(0, checkpoint_step);
         attempts::set_start_step(&tx, id, start_step).await?;
         metrics::forget_after(&tx, job_id, start_step).await?;
@@ -211,6 +225,7 @@ impl Orchestrator {
             start_from: start_from
                 .filter(|_| checkpoint.is_none())
                 .map(|file| self.fetched(&file.key, file.size_bytes)),
+            finish,
         };
         tx.commit().await?;
         tracing::info!(job.id = %job_id, attempt.id = %id, fence, start_step, "attempt claimed");

@@ -52,6 +52,20 @@ pub(super) fn lack(machine: Option<&Machine>, recipe: &Recipe, base: BaseDemand)
     (!is_able).then(|| format!("cannot train a LoRA of this kind (`{}`)", kind.word()))
 }
 
+/// What a machine lacks for a training that ends early with a result; the text follows the name of the machine.
+pub(super) fn cannot_finish_early(machine: Option<&Machine>, is_wanted: bool) -> Option<String> {
+    let version = machine
+        .map_or(Protocol::UNSAID, |machine| machine.protocol)
+        .version;
+    (is_wanted && version < Protocol::FINISHES_EARLY).then(|| {
+        format!(
+            "runs a version of morpheus that cannot end a training before its last step (it speaks version {version} of \
+             the agent protocol, and this training needs at least {}): update morpheus there",
+            Protocol::FINISHES_EARLY
+        )
+    })
+}
+
 /// What a machine lacks to draw pictures on its GPU; the text follows the name of the machine. One that does not say
 /// whether it has diffusers may have it.
 pub(super) fn lack_for_pictures(machine: Option<&Machine>) -> Option<String> {
@@ -147,7 +161,7 @@ mod tests {
         spend::RentalWish,
     };
 
-    use super::{BaseDemand, lack, lack_for_pictures, unfit, unknown};
+    use super::{BaseDemand, cannot_finish_early, lack, lack_for_pictures, unfit, unknown};
 
     const PLAIN: BaseDemand = BaseDemand {
         class: BaseClass::Sdxl,
@@ -275,6 +289,19 @@ mod tests {
         let why = lack(Some(&machine), &native, spoken_of).unwrap_or_default();
         assert!(
             why.contains("does not heed the prediction and the VAE that are set for `sdxl`"),
+            "{why}"
+        );
+    }
+
+    #[test]
+    fn a_training_that_ends_early_goes_to_agents_that_know_of_it() {
+        let mut machine = attic();
+        assert_eq!(cannot_finish_early(Some(&machine), true), None);
+        machine.protocol.version = Protocol::FINISHES_EARLY - 1;
+        assert_eq!(cannot_finish_early(Some(&machine), false), None);
+        let why = cannot_finish_early(Some(&machine), true).unwrap_or_default();
+        assert!(
+            why.contains("cannot end a training before its last step"),
             "{why}"
         );
     }

@@ -235,6 +235,9 @@ fn directives(job: &JobState, pauses: bool) -> Vec<Directive> {
         _ => {}
     }
     let mut directives = Vec::new();
+    if job.wants_finish {
+        directives.push(Directive::Finish);
+    }
     if job.wants_checkpoint {
         directives.push(Directive::Checkpoint);
     }

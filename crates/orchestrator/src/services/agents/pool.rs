@@ -24,7 +24,7 @@ use super::{
         BaseDemand, JobPlan,
         pricing::{Order, check_labels},
     },
-    fit::{ignores, may_ignore, out_of_step, unfit},
+    fit::{cannot_finish_early, ignores, may_ignore, out_of_step, unfit},
 };
 use crate::{
     Orchestrator, ServiceError, ServiceResult,
@@ -76,6 +76,9 @@ impl Orchestrator {
             let base = self.base_demand(&self.store, job.recipe.base_model()).await?;
             let wish = job.rental.clone().unwrap_or_default();
             if unfit(machine, &job.recipe, base, &wish).is_some() {
+                continue;
+            }
+            if cannot_finish_early(Some(machine), job.wants_finish).is_some() {
                 continue;
             }
             if may_ignore(Some(machine)) {
@@ -155,12 +158,13 @@ impl Orchestrator {
             .collect())
     }
 
-    /// Refuses a job that no machine of the pool could train.
+    /// Refuses a job that no machine of the pool could train, or end early if it `finishes`.
     pub(in crate::services) async fn check_pool(
         &self,
         owner: OwnerId,
         order: &Order<'_>,
         plan: &JobPlan,
+        finishes: bool,
     ) -> ServiceResult<()> {
         if order.provider != POOL {
             return Ok(());
@@ -177,7 +181,7 @@ impl Orchestrator {
             class: plan.class,
             is_spoken_of: plan.is_base_spoken_of,
         };
-        match nobody_fits(&members, &plan.recipe, base, order.rental) {
+        match nobody_fits(&members, &plan.recipe, base, order.rental, finishes) {
             None => Ok(()),
             Some(reason) => Err(ServiceError::field("provider", reason)),
         }
@@ -196,7 +200,7 @@ impl Orchestrator {
             };
             let base = self.base_demand(&self.store, job.recipe.base_model()).await?;
             let wish = job.rental.clone().unwrap_or_default();
-            let reason = nobody_fits(members, &job.recipe, base, &wish);
+            let reason = nobody_fits(members, &job.recipe, base, &wish, job.wants_finish);
             let is_told = job.reason.as_deref().is_some_and(|told| told.starts_with(NOBODY));
             if reason != job.reason && (reason.is_some() || is_told) {
                 let tx = self.store.begin().await?;
@@ -213,20 +217,20 @@ impl Orchestrator {
     }
 }
 
-/// Why no machine of the pool can train this: each machine with what it lacks. `None` if one can.
+/// Why no machine of the pool can train this, and end early if it `finishes`: each machine with what it lacks. `None` if
+/// one can.
 fn nobody_fits(
     members: &[PoolMember],
     recipe: &Recipe,
     base: BaseDemand,
     wish: &RentalWish,
+    finishes: bool,
 ) -> Option<String> {
     let mut reasons = Vec::with_capacity(members.len());
     for PoolMember { machine, .. } in members {
-        reasons.push(format!(
-            "`{}` {}",
-            machine.name,
-            unfit(machine, recipe, base, wish)?
-        ));
+        let lack =
+            unfit(machine, recipe, base, wish).or_else(|| cannot_finish_early(Some(machine), finishes))?;
+        reasons.push(format!("`{}` {lack}", machine.name));
     }
     if reasons.is_empty() {
         reasons.push("there is none".to_owned());

@@ -77,8 +77,25 @@ fn gradient_accumulation_joins_batches() {
     assert_eq!(estimate.notes, []);
 }
 
+fn at_step(step: u32, step_ms: f64) -> StepMetrics {
+    StepMetrics {
+        step,
+        n_steps: 100,
+        epoch: 1,
+        n_epochs: 1,
+        loss: 0.1,
+        average_loss: 0.1,
+        learning_rate: 1e-4,
+        gradient_norm: 1.0,
+        step_ms,
+        eta_seconds: 1.0,
+    }
+}
+
+/// A job that did all its steps.
 fn finished(recipe: Recipe, seconds: i64) -> Job {
     let started = DateTime::<Utc>::UNIX_EPOCH;
+    let last = recipe.parameters().n_steps;
     Job {
         spend: Default::default(),
         project: None,
@@ -92,8 +109,11 @@ fn finished(recipe: Recipe, seconds: i64) -> Job {
         provider: "local".into(),
         priority: 0,
         n_attempts: 1,
-        progress: None,
+        progress: Some(at_step(last, 1.0)),
         checkpoint_step: None,
+        is_finishing: false,
+        version_of: None,
+        note: None,
         model_version_id: None,
         last_seq: 0,
         created_at: started,
@@ -111,11 +131,22 @@ fn time_comes_from_like_jobs() {
             ..ParameterOverrides::default()
         })
     };
+    let version = Job {
+        version_of: Some(JobId::new()),
+        progress: None,
+        ..finished(steps(100, 128), 2)
+    };
+    let early = Job {
+        progress: Some(at_step(7, 1.0)),
+        ..finished(steps(100, 128), 4)
+    };
     let jobs = [
         finished(steps(100, 128), 50),
         finished(steps(100, 128), 60),
         finished(steps(100, 128), 500),
         finished(steps(100, 256), 7000),
+        version,
+        early,
     ];
     let seconds = |recipe: Recipe| {
         let like = jobs.iter().filter(|job| job.recipe.steps_cost_like(&recipe));
@@ -130,18 +161,7 @@ fn a_rented_gpu_is_known_by_the_newest_steps_of_its_jobs() {
     let with_step = |step_ms| {
         let mut job = finished(recipe(ParameterOverrides::default()), 100);
         job.phase = Phase::Stopped;
-        job.progress = Some(StepMetrics {
-            step: 7,
-            n_steps: 100,
-            epoch: 1,
-            n_epochs: 1,
-            loss: 0.1,
-            average_loss: 0.1,
-            learning_rate: 1e-4,
-            gradient_norm: 1.0,
-            step_ms,
-            eta_seconds: 1.0,
-        });
+        job.progress = Some(at_step(7, step_ms));
         job
     };
     let jobs = [with_step(1000.0), with_step(3000.0), with_step(2000.0)];

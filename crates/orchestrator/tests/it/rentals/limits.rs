@@ -18,6 +18,7 @@ use crate::fixture::{step, verdict};
 
 on_every_provider! {
     a_job_on_a_rented_machine_costs_what_the_provider_bills,
+    a_job_that_is_finished_early_ends_its_machine_and_settles,
     a_job_ends_itself_before_it_passes_its_limit,
     its_owner_is_warned_when_most_of_the_limit_is_spent,
     an_agent_that_obeys_nobody_is_ended_by_the_server,
@@ -86,6 +87,40 @@ async fn a_job_on_a_rented_machine_costs_what_the_provider_bills(start: Start) {
         (bill, MicroUsd::ZERO)
     );
     assert_eq!(job.spend.rate_micro_usd, MicroUsd::ZERO);
+    office.audit().await;
+}
+
+async fn a_job_that_is_finished_early_ends_its_machine_and_settles(start: Start) {
+    let office = Office::new(start).await;
+    let mut request = office.request(50 * USD, &[office.gpus().usual]);
+    request.parameters.n_steps = Some(900_000);
+    let (job, agent, held) = office.running(request).await;
+    office.minutes(5).await;
+    let orchestrator = &office.bench.orchestrator;
+    let told = orchestrator.finish_early(office.bench.owner(), job.id).await;
+    assert!(told.unwrap().is_finishing);
+    assert_eq!(
+        agent.orders(&held).await.unwrap(),
+        [protocol::agent::Directive::Finish]
+    );
+    let finish = agent.completed(&held, verdict(&[])).await.unwrap();
+    orchestrator
+        .finish(&agent.credential, held.id, finish)
+        .await
+        .unwrap();
+    office.pass().await;
+    assert_eq!(
+        office.sim.living(),
+        [""; 0],
+        "it is ended as soon as its work is done"
+    );
+    office.settle().await;
+    let (job, bill) = (office.job(job.id).await, office.sim.bill());
+    assert_eq!(job.phase, Phase::Succeeded);
+    assert_eq!(
+        (job.spend.spent_micro_usd, job.spend.reserved_micro_usd),
+        (bill, MicroUsd::ZERO)
+    );
     office.audit().await;
 }
 

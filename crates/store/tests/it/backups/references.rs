@@ -86,6 +86,7 @@ async fn fill(store: &Store) -> anyhow::Result<()> {
         provider: "local".to_owned(),
         priority: 0,
         project: None,
+        note: None,
         rental: None,
         limit: None,
     };

@@ -169,6 +169,7 @@ fn every_prediction_is_trained() {
             folder: folder.path(),
             start_from: None,
             resume_from: None,
+            recomputes: false,
         };
         let mut events = Vec::new();
         let trained = completed(train(&job, |event| events.push(event), || None));

@@ -179,6 +179,20 @@ impl Device for Reference {
         norms::group_norm(self, x, affine, grouping)
     }
 
+    fn group_moments(&self, strips: &[&Array], grouping: Grouping) -> Result<Moments> {
+        norms::group_moments(self, strips, grouping)
+    }
+
+    fn group_norm_by(
+        &self,
+        x: &Array,
+        affine: Affine<'_, Array>,
+        grouping: Grouping,
+        moments: &Moments,
+    ) -> Result<Array> {
+        norms::group_norm_by(self, x, affine, (grouping, moments))
+    }
+
     fn layer_norm(&self, x: &Array, affine: Affine<'_, Array>, eps: f32) -> Result<(Array, Moments)> {
         self.expect_width("a layer norm", x, affine.weight.values.len())?;
         Ok(norms::layer_norm(x, affine, eps))

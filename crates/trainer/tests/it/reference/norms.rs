@@ -50,6 +50,40 @@ pub(super) fn group_norm(
     Ok((y, moments))
 }
 
+/// Of the whole picture, which the strips make up.
+pub(super) fn group_moments(device: &Reference, strips: &[&Array], grouping: Grouping) -> Result<Moments> {
+    let values: Vec<f64> = strips.iter().flat_map(|strip| strip.values.to_vec()).collect();
+    let channels = strips[0].width();
+    let whole = Array::new([1, values.len() / channels, channels], values);
+    let ones = Array::new([channels], vec![1.0; channels]);
+    let affine = Affine {
+        weight: &ones,
+        bias: &ones,
+    };
+    Ok(group_norm(device, &whole, affine, grouping)?.1)
+}
+
+pub(super) fn group_norm_by(
+    device: &Reference,
+    x: &Array,
+    affine: Affine<'_, Array>,
+    (grouping, moments): (Grouping, &Moments),
+) -> Result<Array> {
+    let channels = affine.weight.values.len();
+    let shape = GroupShape::of(&x.dims, channels, grouping).map_err(device.wrong("a group norm", x))?;
+    let width = shape.channels / shape.groups;
+    let normed = x.values.iter().enumerate().map(|(i, value)| {
+        let channel = i % channels;
+        let (mean, inv_std) = moments.0[channel / width];
+        (value - mean) * inv_std * affine.weight.values[channel] + affine.bias.values[channel]
+    });
+    let y = Array::new(&*x.dims, normed.collect());
+    Ok(match grouping.after {
+        After::Nothing => y,
+        After::Silu => y.map(|y| math::activation(Activation::Silu, y).0),
+    })
+}
+
 pub(super) fn layer_norm(x: &Array, affine: Affine<'_, Array>, eps: f32) -> (Array, Moments) {
     normalize(&rows(x), x, &affine, f64::from(eps))
 }

@@ -161,7 +161,7 @@ pub(super) fn verdicts(parity: &Parity) -> Markup {
         let check = side.verdict.checks.iter().find(|check| check.name == name);
         html! {
             @if let Some(check) = check {
-                @if check.passed { b class="good" { "passed" } } @else { b class="bad" { "failed" } }
+                @if check.passed { b class="good" { "ok" } } @else { b class="bad" { "failed" } }
                 " " span class="words" { (check.detail) }
             } @else {
                 "–"

@@ -1,0 +1,121 @@
+//! Thumbnails of a dataset's pictures.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use dataset::picture::{THUMBNAIL_SIDE, thumbnail_type};
+use protocol::{DatasetId, ItemId};
+use serde::Deserialize;
+use store::BlobKey;
+use tokio::runtime::Handle;
+use utoipa::IntoParams;
+
+use crate::{
+    auth::User,
+    error::{ApiError, ApiResult},
+    extract::{Path, Query},
+    state::AppState,
+};
+
+/// Which file of a picture is shown.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ThumbnailQuery {
+    /// The `sha256` of the picture. If it is the current one, the answer may be kept for good.
+    of: Option<String>,
+}
+
+/// Get a picture's thumbnail
+///
+/// Its longest side has at most 384 pixels. It is a JPEG, or a WebP for a picture with transparent areas. It never changes
+/// for the same file of the picture.
+#[utoipa::path(
+    get,
+    path = "/datasets/{id}/items/{item_id}/thumbnail",
+    tag = "datasets",
+    params(
+        ("id" = Uuid, Path, description = "The dataset"),
+        ("item_id" = Uuid, Path, description = "The picture"),
+        ThumbnailQuery
+    ),
+    responses(
+        (
+            status = 200,
+            content(("image/jpeg"), ("image/webp")),
+            description = "The thumbnail, a `.jpg` or `.webp` file"
+        ),
+        (status = 304, description = "The thumbnail is the one that `If-None-Match` names")
+    )
+)]
+pub(crate) async fn get_thumbnail(
+    State(state): State<AppState>,
+    user: User,
+    Path((id, item_id)): Path<(DatasetId, ItemId)>,
+    Query(query): Query<ThumbnailQuery>,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let item = store::datasets::item(state.store(), user.owner, id, item_id).await?;
+    let etag = format!("\"{}-{THUMBNAIL_SIDE}\"", item.sha256);
+    let wanted = headers.get(header::IF_NONE_MATCH);
+    // With a mask, or without it, the picture has another file at the same address.
+    let kept_for = match query.of.is_some_and(|of| of == item.sha256) {
+        true => "private, max-age=31536000, immutable",
+        false => "private, no-cache",
+    };
+    let keeping = [
+        (header::ETAG, etag.clone()),
+        (header::CACHE_CONTROL, kept_for.to_owned()),
+    ];
+    if wanted.is_some_and(|wanted| wanted.as_bytes() == etag.as_bytes()) {
+        return Ok((StatusCode::NOT_MODIFIED, keeping).into_response());
+    }
+    let key = BlobKey::from_sha256(&item.sha256).map_err(ApiError::internal)?;
+    let thumbnail = match state.store().objects().thumbnail(&key).await? {
+        Some(thumbnail) => thumbnail,
+        None => made(&state, key).await?,
+    };
+    let media_type = thumbnail_type(&thumbnail).unwrap_or("application/octet-stream");
+    let showing = [
+        (header::CONTENT_TYPE, media_type),
+        // Whatever the bytes are, browsers show them as a picture, but never execute them.
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"),
+    ];
+    Ok((keeping, showing, thumbnail).into_response())
+}
+
+/// Makes the thumbnail of a picture that an older version took, or whose thumbnail was lost, and keeps it if there is room.
+async fn made(state: &AppState, key: BlobKey) -> ApiResult<Bytes> {
+    let turn = Arc::clone(&state.thumbnails).acquire_owned().await;
+    let turn = turn.map_err(ApiError::internal)?;
+    let (orchestrator, decoder, runtime) = (
+        state.orchestrator.clone(),
+        state.decoder.clone(),
+        Handle::current(),
+    );
+    // Goes on when nobody waits for the answer any more: the next one finds it.
+    let making = tokio::task::spawn_blocking(move || -> ApiResult<Bytes> {
+        let _turn = turn;
+        // Somebody else may have wanted the same one, and had a turn earlier.
+        let kept = orchestrator.store().objects().thumbnail(&key);
+        if let Some(thumbnail) = runtime.block_on(kept)? {
+            return Ok(thumbnail);
+        }
+        let file = runtime.block_on(orchestrator.whole_picture(&key.sha256()))?;
+        let file = file.ok_or_else(|| ApiError::not_found("stored file", &key))?;
+        let picture = decoder.normalize(&file).map_err(ApiError::internal)?;
+        let thumbnail = picture
+            .thumbnail
+            .ok_or_else(|| ApiError::internal("a decoder made no thumbnail"))?;
+        if orchestrator.check_room(thumbnail.len() as u64).is_ok() {
+            runtime.block_on(orchestrator.keep_thumbnail(&key, &thumbnail));
+        }
+        Ok(thumbnail)
+    });
+    making.await.map_err(ApiError::internal)?
+}
