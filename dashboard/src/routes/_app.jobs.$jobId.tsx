@@ -4,6 +4,7 @@ import { createFileRoute, Link } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { jobQuery, modelVersionQuery, samplesQuery } from "~/api/queries";
 import type { Job, Sample } from "~/api/types";
+import type { LossScale } from "~/components/chart/loss-axis";
 import { LossPanel } from "~/components/chart/loss-panel";
 import { Checkpoints } from "~/components/jobs/checkpoints";
 import { JobActions } from "~/components/jobs/job-actions";
@@ -27,7 +28,7 @@ type Tab = (typeof TABS)[number];
 interface View {
   tab?: Tab;
   smoothing?: number;
-  scale?: "linear" | "log";
+  scale?: LossScale;
   chart?: "curve" | "table";
 }
 

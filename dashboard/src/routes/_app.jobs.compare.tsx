@@ -6,6 +6,7 @@ import { comparedMetricsQuery } from "~/api/jobs";
 import { datasetsQuery, jobQuery, samplesQuery } from "~/api/queries";
 import { CompareChart } from "~/components/chart/compare-chart";
 import { AXES, type Axis } from "~/components/chart/compare-data";
+import { LossAxis, type LossScale } from "~/components/chart/loss-axis";
 import { DEFAULT_SMOOTHING } from "~/components/chart/loss-panel";
 import { labelsOf, SamplesPanel, SettingsPanel } from "~/components/jobs/compare/compare-panels";
 import { MOST_COMPARED } from "~/components/jobs/compare/picked";
@@ -18,7 +19,7 @@ import { Segmented } from "~/components/ui/segmented";
 interface View {
   ids?: string;
   by?: Axis;
-  scale?: "linear" | "log";
+  scale?: LossScale;
 }
 
 export const Route = createFileRoute("/_app/jobs/compare")({
@@ -102,15 +103,7 @@ function Compared({ ids }: { ids: string[] }) {
                 { value: "time", label: "Time" },
               ]}
             />
-            <Segmented
-              label="Loss axis"
-              value={scale}
-              onValueChange={(value) => see({ scale: value })}
-              options={[
-                { value: "linear", label: "Linear" },
-                { value: "log", label: "Log" },
-              ]}
-            />
+            <LossAxis value={scale} onValueChange={(value) => see({ scale: value })} />
           </div>
         }
       >

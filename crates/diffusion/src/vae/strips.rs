@@ -150,7 +150,7 @@ impl<'a, D: Device> Strips<'a, D> {
             x = self.device.group_norm_by(&x, layer.affine(), grouping, moments)?;
         }
         let y = self.device.conv2d(&x, layer.weight(), layer.bias(), geometry)?;
-        // Rows beside an edge that is none of the picture's were computed with zeros for what lies beyond it.
+        // The rows at an edge of the piece, where the picture goes on, were computed with zeros and are left out.
         let start = rows.start - first / stride;
         piece(self.device, &y, start..start + rows.len())
     }

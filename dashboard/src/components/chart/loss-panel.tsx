@@ -9,6 +9,7 @@ import { formatCount, formatLoss } from "~/lib/format";
 import { rateOf } from "~/live/rate";
 import type { Series } from "~/live/series";
 import { smooth, trend } from "~/live/smooth";
+import { LossAxis, type LossScale } from "./loss-axis";
 import { LossChart } from "./loss-chart";
 
 export const DEFAULT_SMOOTHING = 0.9;
@@ -28,7 +29,7 @@ export function LossPanel({ series, recipe, ended, className }: Props) {
     chart = "curve",
   } = useSearch({ from: "/_app/jobs/$jobId" });
   const navigate = useNavigate({ from: "/jobs/$jobId" });
-  const see = (view: { smoothing?: number; scale?: "linear" | "log"; chart?: "curve" | "table" }) =>
+  const see = (view: { smoothing?: number; scale?: LossScale; chart?: "curve" | "table" }) =>
     void navigate({ search: (before) => ({ ...before, ...view }), replace: true, resetScroll: false });
   const empty = useIsEmpty(series);
   const description = useDescription(series);
@@ -52,15 +53,7 @@ export function LossPanel({ series, recipe, ended, className }: Props) {
               className="w-36"
             />
           </div>
-          <Segmented
-            label="Loss axis"
-            value={scale}
-            onValueChange={(value) => see({ scale: value })}
-            options={[
-              { value: "linear", label: "Linear" },
-              { value: "log", label: "Log" },
-            ]}
-          />
+          <LossAxis value={scale} onValueChange={(value) => see({ scale: value })} />
           <Segmented
             label="Show loss as"
             value={chart}

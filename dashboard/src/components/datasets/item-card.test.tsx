@@ -5,24 +5,10 @@ import { ProblemError } from "~/api/problem";
 import type { Item } from "~/api/types";
 import { CaptionsProvider } from "~/captions/captions";
 import { CaptionSaver } from "~/captions/saver";
+import { anItem } from "~/testing";
 import { ItemCard } from "./item-card";
 
-const item: Item = {
-  id: "i",
-  file_name: "001.png",
-  caption: "zora, smiling",
-  split: "train",
-  group: "",
-  repeats: 1,
-  regularization: false,
-  has_mask: false,
-  width: 128,
-  height: 96,
-  size_bytes: 9000,
-  sha256: "00",
-  url: "/001.png",
-  notes: ["rotated as its EXIF tag says"],
-};
+const item = anItem({ notes: ["rotated as its EXIF tag says"] });
 
 function setup(changed: Partial<Item> = {}, masks = false) {
   localStorage.clear();

@@ -23,7 +23,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Facts<'_>, Objection> {
     // A row and the one above it, and what is unpacked at a time: 16 bits of four channels.
     facts.working_bytes = 4 * 8 * u64::from(width) + (1 << 20);
     let mut pixels = Pixels::Ahead;
-    // Frames of an animation that is none, since it has one.
+    // Frame chunks of a PNG with a single frame, which is a plain picture.
     let mut n_frames_left = 0_u8;
     while !cursor.is_at_end() {
         let from = cursor.at;

@@ -2,9 +2,10 @@
 
 use orchestrator::ServiceError;
 use protocol::{
-    MicroUsd,
+    JobId, MicroUsd,
     agent::ArtifactKind,
     event::Event,
+    job::Job,
     phase::{Outcome, Phase},
     problem::chain,
     spend::{BudgetScope, InstancePhase, ResumeJob, SetBudget, env},
@@ -73,6 +74,13 @@ async fn a_job_on_a_rented_machine_costs_what_the_provider_bills(start: Start) {
         .finish(&agent.credential, held.id, finish)
         .await
         .unwrap();
+    let job = settled(&office, job.id).await;
+    assert_eq!(job.spend.rate_micro_usd, MicroUsd::ZERO);
+    office.audit().await;
+}
+
+/// The work of a job is done: its machine is ended at once, and all that was not spent is free again.
+async fn settled(office: &Office, id: JobId) -> Job {
     office.pass().await;
     assert_eq!(
         office.sim.living(),
@@ -80,14 +88,13 @@ async fn a_job_on_a_rented_machine_costs_what_the_provider_bills(start: Start) {
         "it is ended as soon as its work is done"
     );
     office.settle().await;
-    let (job, bill) = (office.job(job.id).await, office.sim.bill());
+    let (job, bill) = (office.job(id).await, office.sim.bill());
     assert_eq!(job.phase, Phase::Succeeded);
     assert_eq!(
         (job.spend.spent_micro_usd, job.spend.reserved_micro_usd),
         (bill, MicroUsd::ZERO)
     );
-    assert_eq!(job.spend.rate_micro_usd, MicroUsd::ZERO);
-    office.audit().await;
+    job
 }
 
 async fn a_job_that_is_finished_early_ends_its_machine_and_settles(start: Start) {
@@ -108,19 +115,7 @@ async fn a_job_that_is_finished_early_ends_its_machine_and_settles(start: Start)
         .finish(&agent.credential, held.id, finish)
         .await
         .unwrap();
-    office.pass().await;
-    assert_eq!(
-        office.sim.living(),
-        [""; 0],
-        "it is ended as soon as its work is done"
-    );
-    office.settle().await;
-    let (job, bill) = (office.job(job.id).await, office.sim.bill());
-    assert_eq!(job.phase, Phase::Succeeded);
-    assert_eq!(
-        (job.spend.spent_micro_usd, job.spend.reserved_micro_usd),
-        (bill, MicroUsd::ZERO)
-    );
+    settled(&office, job.id).await;
     office.audit().await;
 }
 
