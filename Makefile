@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kill test-replicas test-spend fuzz load dev fmt lint dashboard codegen bench parity
+.PHONY: help demo test test-kill test-replicas test-spend fuzz comic-pages load dev fmt lint dashboard codegen bench parity calibrate
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -36,6 +36,11 @@ test-spend: ## everything about rented machines and their money (MORPHEUS_SPEND_
 fuzz: ## feed damaged inputs to all that reads them (FUZZ_SECONDS=60 FUZZ_TARGET=pictures FUZZ_SEED=N FUZZ_CASE=N)
 	@scripts/setup.sh rust cc nextest
 	FUZZ_SECONDS=$${FUZZ_SECONDS:-60} FUZZ_SEED=$${FUZZ_SEED:-$$(date +%s)} cargo nextest run --workspace --profile long --no-capture -E 'test(/(^|::)fuzz_/)'
+
+comic-pages: ## measure how well the panels of drawn comic pages are found (MORPHEUS_COMIC_PAGES=N of each kind)
+	@scripts/setup.sh rust cc nextest
+	MORPHEUS_COMIC_PAGES=$${MORPHEUS_COMIC_PAGES:-40} cargo nextest run --package dataset --profile long --no-capture \
+	  -E 'test(the_panels_of_drawn_pages_are_found)'
 
 load: ## sockets, metrics and uploads against their targets (LOAD_ARGS=--write puts them into docs/benchmarks.md)
 	@scripts/setup.sh rust cc postgres redis
@@ -81,3 +86,7 @@ bench: ## measure us against PyTorch and diffusers (BENCH_ARGS='--write')
 parity: ## check that diffusers draws the same pictures with our LoRA (PARITY_ARGS='--lora FILE')
 	@scripts/setup.sh rust cc pytorch
 	@.tools/pytorch/bin/python tools/parity/check_lora.py $(PARITY_ARGS)
+
+calibrate: ## train LoRAs whose result is known, and check the judge by them (CALIBRATE_ARGS='--write')
+	@scripts/setup.sh rust cc
+	@cargo run --quiet --package trainer --example calibrate -- $(CALIBRATE_ARGS)

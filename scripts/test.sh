@@ -55,7 +55,7 @@ stage "rust tests" cargo xtask services -- cargo nextest run --workspace
 count_skipped
 stage "on PostgreSQL, Redis and S3" env MORPHEUS_TEST_SERVICES=1 cargo xtask services -- \
   cargo nextest run --workspace -E '(package(server) & kind(test))
-    | (package(orchestrator) & test(/^(agents|bases|crashes|generations|jobs|objects|pool|replicas|storage)::/))
+    | (package(orchestrator) & test(/^(agents|bases|captioning|crashes|generations|jobs|judgements|notices|objects|pool|replicas|storage)::/))
     | (package(morpheus) & test(/^(jobs::|backup::|bases::|generate::|pool::|rented::a|storage::)/))'
 stage "rust doc tests" cargo test --workspace --doc --quiet
 stage "dashboard tests" dashboard test

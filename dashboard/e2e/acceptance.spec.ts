@@ -100,8 +100,15 @@ test("acceptance 1: pictures dropped in the dashboard become a valid .safetensor
     const downloading = page.waitForEvent("download");
     await page.getByRole("link", { name: "Download" }).click();
     const download = await downloading;
-    expect(download.suggestedFilename()).toMatch(/\.safetensors$/);
-    expect((await readFile(await download.path())).equals(stored), "the download is that file").toBe(true);
+    expect(download.suggestedFilename()).toMatch(/-v1\.safetensors$/);
+    // It has a preview, and how to use it, in addition to what the stored file says.
+    const saved = await readFile(await download.path());
+    const said = readSafetensors(saved).metadata;
+    const { "modelspec.title": title, ...kept } = metadata;
+    expect(said).toMatchObject({ ...kept, "modelspec.title": `${title} v1` });
+    expect(said["modelspec.thumbnail"]).toMatch(/^data:image\/jpeg;base64,/);
+    const tensorsOf = (file: Buffer) => file.subarray(8 + Number(file.readBigUInt64LE(0)));
+    expect(tensorsOf(saved).equals(tensorsOf(stored)), "its tensors are those of that file").toBe(true);
   });
 });
 
@@ -161,7 +168,9 @@ test("acceptance 2: WebSocket messages move loss curve, epoch and estimated comp
   await page.screenshot({ path: test.info().outputPath("watched.png") });
 
   await page.unroute(elsewhere);
-  await expect(page.getByRole("region", { name: "Newest samples" }).getByRole("img").first()).toBeVisible({
+  await expect(
+    page.getByRole("region", { name: "Samples and checkpoints" }).getByRole("img").first(),
+  ).toBeVisible({
     timeout: 60_000,
   });
   await expect(page.getByText("Succeeded").first()).toBeVisible({ timeout: 180_000 });

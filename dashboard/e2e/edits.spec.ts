@@ -93,8 +93,8 @@ test("a LoRA is merged, resized, weighed and converted on its page", async ({ ap
 
   await test.step("other programs get files of theirs", async () => {
     for (const [program, name] of [
-      ["diffusers", "edit-zora-diffusers.safetensors"],
-      ["PEFT", "edit-zora-peft.zip"],
+      ["diffusers", "edit-zora-v1-diffusers.safetensors"],
+      ["PEFT", "edit-zora-v1-peft.zip"],
     ] as const) {
       await tools.getByRole("button", { name: "Download as…" }).click();
       const dialog = page.getByRole("dialog", { name: "Download edit-zora as…" });

@@ -106,6 +106,7 @@ test("a folder of PEFT is imported in one step, as a zip or by its two files", a
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("peft-ink");
   await expect(page.getByRole("region", { name: "Imported file" })).toContainText("1 module of LoRA");
   // Without it, the LoRA would be a quarter as strong.
+  await page.getByText("Modules and metadata").click();
   await expect(page.getByRole("region", { name: "File metadata" })).toContainText('"unet.lora_alpha":4');
   const model = page.url();
 

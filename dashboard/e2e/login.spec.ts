@@ -69,3 +69,25 @@ test("signing out everywhere leads every open page to the sign-in page", async (
     await server.stop();
   }
 });
+
+visited(
+  "somebody without pictures begins with the demo's, and is led from page to page",
+  async ({ page, fresh }) => {
+    await page.setViewportSize({ width: 1024, height: 768 });
+    await page.goto(fresh.loginUrl);
+    await page.getByRole("button", { name: "Use the demo pictures" }).click();
+    await expect(page.getByRole("heading", { level: 1 })).toHaveText("Zora (demo)");
+    await page.getByRole("link", { name: "Train on this" }).click();
+    const card = page.getByRole("region", { name: "This job" });
+    await expect(card).toContainText("16 pictures");
+    await card.getByText("How the training sees them").click();
+    await expect(card.getByRole("listitem").first()).toContainText(/zora.*128×128, about \d+ times/);
+    // However much the card says, on the first screen.
+    await expect(page.getByRole("button", { name: "Start training" })).toBeInViewport({ ratio: 1 });
+
+    await page.getByLabel("Name", { exact: true }).fill("");
+    await expect(page.getByText("Enter a name.").first()).toBeVisible();
+    await page.setViewportSize({ width: 390, height: 844 });
+    await expect(page.getByRole("button", { name: "Start training" })).toBeInViewport({ ratio: 1 });
+  },
+);

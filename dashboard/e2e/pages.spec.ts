@@ -79,7 +79,10 @@ const PLACES: Place[] = [
     - tab "Log"
     - tab "Configuration"
   - tabpanel "Overview":
-    - region "Newest samples"
+    - region "Samples and checkpoints":
+      - list "Samples and checkpoints by step":
+        - listitem:
+          - paragraph: Before training
     - region "Loss":
       - heading "Loss" [level=2]
       - group:
@@ -87,8 +90,9 @@ const PLACES: Place[] = [
       - group "Loss axis"
       - group "Show loss as"
       - img /Training loss .* at step 12/
-    - region "Checkpoints":
-      - list "Stored checkpoints"
+      - group:
+        - slider "Step on the curve"
+      - button "What this step saw"
 `,
   },
   {
@@ -110,7 +114,7 @@ const PLACES: Place[] = [
 - region "Samples by prompt and step":
   - table:
     - rowgroup:
-      - row /Prompt.*Step 4.*Step 12/
+      - row /Prompt.*Start.*Step 4.*Step 12/
     - rowgroup:
       - row /lorelei ink comic portrait of zora/:
         - rowheader
@@ -251,8 +255,7 @@ const PLACES: Place[] = [
     - heading "Verdict" [level=2]
     - group: File is healthy (5 checks)
     - list "Result"
-  - region "Change by module"
-  - region "File metadata"
+  - group: Modules and metadata
 `,
   },
   {
@@ -267,7 +270,7 @@ const PLACES: Place[] = [
   - region "LoRAs":
     - group:
       - slider "Weight of Zora v1"
-  - checkbox "Compare with the picture at weight 0" [checked]
+  - checkbox "Also show it without LoRAs" [checked]
   - button "Generate"
   - combobox "Base model"
   - textbox "Seed"
@@ -313,6 +316,18 @@ const PLACES: Place[] = [
   - region "This browser":
     - group "Theme"
     - group "Single-key shortcuts"
+  - region "When a job ends":
+    - paragraph
+    - textbox "Name"
+    - textbox "URL of the webhook"
+    - group "Tell of"
+    - button "Add a webhook" [disabled]
+  - region "Models that describe pictures":
+    - paragraph
+    - textbox "Name"
+    - textbox "Base URL"
+    - textbox "Model"
+    - button "Add an endpoint" [disabled]
   - region "Base models":
     - form "Add a base model":
       - group "Source of the base model":
@@ -337,6 +352,9 @@ const PLACES: Place[] = [
     - list:
       - listitem:
         - paragraph: /This browser/
+  - region "Storage":
+    - paragraph
+  - region "Recently deleted"
   - region "Server"
 `,
   },
@@ -383,6 +401,16 @@ for (const { name, path, aria } of PLACES) {
     });
   }
 }
+
+test("at 1024 × 768 the picture and its button are on the playground's first screen", async ({
+  app: page,
+  server,
+}) => {
+  await page.setViewportSize({ width: 1024, height: 768 });
+  await page.goto(`${server.url}/playground?show=${JSON.stringify([server.seeded.generation])}`);
+  await expect(page.getByRole("figure", { name: "Picture" }).getByRole("img")).toBeInViewport({ ratio: 0.9 });
+  await expect(page.getByRole("button", { name: "Generate" })).toBeInViewport({ ratio: 1 });
+});
 
 for (const place of ["jobs", "datasets", "models", "playground", "jobs/new"]) {
   test(`an empty ${place} page says what to do next, and passes axe`, async ({ page, empty }) => {

@@ -119,7 +119,7 @@ test("a dropped picture restores its settings, and another says why it cannot", 
   await checkAccessibility(page);
 
   await test.step("drawn again, it is the same picture", async () => {
-    await page.getByRole("checkbox", { name: /Compare/ }).uncheck();
+    await page.getByRole("checkbox", { name: /Also show it without LoRAs/ }).uncheck();
     const again = await generate(page, server);
     expect(again.request).toEqual(generation.request);
     const repeated = await page.request.get(`${api}/generations/${again.id}/download`);
@@ -132,8 +132,8 @@ test("a dropped picture restores its settings, and another says why it cannot", 
       .setInputFiles({ name: "foreign.png", mimeType: "image/png", buffer: foreign() });
     const missing = page.getByRole("list", { name: "Not restored" }).getByRole("listitem");
     await expect(missing).toHaveText([
-      "LoRA `gone` is not in the library.",
-      "`Clip skip: 2`: there is no such setting here.",
+      "LoRA gone is not in the library.",
+      "Clip skip: 2: there is no such setting here.",
     ]);
     await expect(page.getByLabel("Prompt", { exact: true })).toHaveValue("a fox");
     await expect(seedOf(page)).toHaveValue("9007199254740993");

@@ -57,7 +57,14 @@ export async function launchServer(settings: Record<string, string> = {}): Promi
   const args = ["serve", "--listen", "127.0.0.1:0", "--data", data, "--json", ...storage.args];
   const child = spawn(BINARY, args, {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, MORPHEUS_BASE_FOLDERS: join(ROOT, "assets"), ...storage.env, ...settings },
+    env: {
+      ...process.env,
+      MORPHEUS_BASE_FOLDERS: join(ROOT, "assets"),
+      // Judging draws dozens of pictures; the test of it switches it on.
+      MORPHEUS_JUDGE_SHARE: "0",
+      ...storage.env,
+      ...settings,
+    },
   });
   const stop = async () => {
     await ended(child);

@@ -170,7 +170,7 @@ test("machines of others are shown and never touched, whatever happens to those 
     await page.goto(`${renting.url}/spend`);
     const providers = page.getByRole("region", { name: "Providers" });
     const told =
-      /2 machines of the account are not of Morpheus: \$2\.0\d per hour. They count in no budget and are never touched/;
+      /2 machines of the account were not rented by Morpheus: \$2\.0\d per hour. They count in no budget and are never touched/;
     await expect(async () => {
       await page.reload();
       await expect(providers).toContainText(told, { timeout: 1_000 });
@@ -202,7 +202,7 @@ test("machines of others are shown and never touched, whatever happens to those 
 });
 
 const BUDGETS = [
-  { scope: "project", named: /the project zine/, refusedFor: "the project `zine`" },
+  { scope: "project", named: /the project zine/, refusedFor: "the project zine" },
   { scope: "user", named: /everything/, refusedFor: "the user" },
   { scope: "month", named: /[A-Z][a-z]+ \d{4}/, refusedFor: "the month \\d{4}-\\d\\d" },
 ] as const;

@@ -116,6 +116,72 @@ test("what the checks find is acknowledged, and its pictures are shown", async (
   await expect(small).toHaveCount(0);
 });
 
+test("a comic page is found, and split into panels", async ({ app: page, server }) => {
+  const { api, headers, post, get } = apiOf(page.request, server);
+  // Four panels with black frames on white.
+  const drawn = await page.evaluate(() => {
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [620, 820];
+    const paint = canvas.getContext("2d");
+    if (!paint) throw new Error("this browser draws nothing");
+    const fill = (color: string | CanvasGradient, x: number, y: number, width: number, height: number) => {
+      paint.fillStyle = color;
+      paint.fillRect(x, y, width, height);
+    };
+    fill("white", 0, 0, 620, 820);
+    for (const [x, y, color] of [
+      [20, 20, "#a33"],
+      [320, 20, "#3a3"],
+      [20, 420, "#33a"],
+      [320, 420, "#aa3"],
+    ] as const) {
+      fill("black", x, y, 280, 380);
+      const shaded = paint.createLinearGradient(x, y, x + 280, y + 380);
+      shaded.addColorStop(0, color);
+      shaded.addColorStop(1, "#124");
+      fill(shaded, x + 4, y + 4, 272, 372);
+      fill("#246", x + 60, y + 90, 120, 200);
+    }
+    return canvas.toDataURL("image/png").split(",")[1] ?? "";
+  });
+  const dataset: { id: string } = await post("/datasets", { name: "Pages" });
+  const form = new FormData();
+  form.append("files", new File([Buffer.from(drawn, "base64")], "page-03.png"));
+  form.append("files", new File(["zora, flying"], "page-03.txt"));
+  const uploaded = await page.request.post(`${api}/datasets/${dataset.id}/items`, {
+    multipart: form,
+    headers,
+  });
+  expect(uploaded.ok()).toBe(true);
+
+  await page.goto(`${server.url}/datasets/${dataset.id}`);
+  await expect(facet(page, /^Whole pages ?1$/)).toBeVisible();
+  await page.locator("summary").filter({ hasText: "Checks" }).press("Enter");
+  await page.getByRole("button", { name: /^Split into panels ?: page-03.png/ }).click();
+  const dialog = page.getByRole("dialog", { name: "Split page-03.png into panels" });
+  const first = dialog.getByRole("button", { name: /^Panel 1 of 4/ });
+  await expect(first).toBeVisible();
+  await checkLooks(page, "split-page");
+  await page.setViewportSize({ width: 390, height: 844 });
+  const before = await first.boundingBox();
+  if (!before) throw new Error("the first panel is not shown");
+  // By its lower right corner: it becomes smaller.
+  await page.mouse.move(before.x + before.width, before.y + before.height);
+  await page.mouse.down();
+  await page.mouse.move(before.x + before.width - 20, before.y + before.height - 20, { steps: 4 });
+  await page.mouse.up();
+  await expect.poll(async () => (await first.boundingBox())?.width).toBeLessThan(before.width - 10);
+  await dialog.getByRole("button", { name: /^Panel 4 of 4/ }).press("Delete");
+  await dialog.getByRole("button", { name: "Make 3 panels" }).click();
+  await expect(dialog).toHaveCount(0);
+  await page.setViewportSize({ width: 1360, height: 860 });
+  await expect(caption(page, "page-03-panel-3.png")).toHaveValue("zora, flying");
+  await expect(facet(page, /^Split into panels ?1$/)).toBeVisible();
+  await expect(facet(page, /^Whole pages/)).toHaveCount(0);
+  const items: { set_aside: boolean }[] = (await get(`/datasets/${dataset.id}/items`)).items;
+  expect(items.map(({ set_aside }) => set_aside)).toEqual([true, false, false, false]);
+});
+
 test("pictures are selected like files, and changed together", async ({ app: page, server }) => {
   const { url, items, captions } = await sixPictures(page.request, server, "Selection");
   const before = await captions();

@@ -77,6 +77,7 @@ export function anItem(change: Partial<Item> = {}): Item {
     repeats: 1,
     regularization: false,
     has_mask: false,
+    set_aside: false,
     width: 128,
     height: 96,
     size_bytes: 9000,

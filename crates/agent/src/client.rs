@@ -37,6 +37,8 @@ impl Patience {
     pub(crate) const WITHOUT_WORK: Self = Self(Duration::from_secs(10));
     /// During work: the server can be redeployed without ending it.
     pub(crate) const WORKING: Self = Self(Duration::from_secs(15 * 60));
+    /// For pictures that show what a judgement says: nothing else waits for them for long.
+    pub(crate) const FOR_EVIDENCE: Self = Self(Duration::from_secs(10));
 }
 
 /// User agent.

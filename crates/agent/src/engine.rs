@@ -13,7 +13,7 @@ use protocol::{
 };
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
-pub use trainer::train::{Ended, TrainEvent, Trained};
+pub use trainer::train::{Ended, JudgeShare, TrainEvent, Trained};
 use trainer::train::{TrainError, train_on_cpu};
 
 pub use crate::job::{Base, Job, Pictures};

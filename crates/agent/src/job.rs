@@ -13,7 +13,7 @@ use protocol::{
     dataset::{Manifest, ManifestItem},
     recipe::Recipe,
 };
-use trainer::train::TrainJob;
+use trainer::train::{JudgeShare, TrainJob};
 
 use crate::{measured::Measurements, memory::Room};
 
@@ -67,10 +67,14 @@ pub struct Job {
     pub start_from: Option<PathBuf>,
     /// The checkpoint to resume from.
     pub resume_from: Option<PathBuf>,
+    /// The previews of before the first step exist already.
+    pub is_start_drawn: bool,
     /// The output folder of the engine.
     pub folder: PathBuf,
     /// Whether it has to fit into the memory that is free.
     pub room: Room,
+    /// How much of its time judging what it makes may take.
+    pub judging: JudgeShare,
 }
 
 impl Job {
@@ -91,7 +95,9 @@ impl Job {
             folder: &self.folder,
             start_from: self.start_from.as_deref(),
             resume_from,
+            is_start_drawn: self.is_start_drawn,
             recomputes,
+            judging: self.judging,
         })
     }
 }

@@ -70,7 +70,9 @@ impl Reporter {
             Report::Finalizing => self.link.progressed(Progress::Finalizing),
             Report::Stage { .. }
             | Report::ValidationLoss { .. }
+            | Report::PicturesSeen { .. }
             | Report::Validated { .. }
+            | Report::Judged { .. }
             | Report::Measured { .. }
             | Report::Preview { .. } => {
                 self.link.progressed(Progress::Other);

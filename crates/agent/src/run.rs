@@ -12,6 +12,7 @@ use protocol::{
 use reqwest::Url;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use trainer::train::JudgeShare;
 
 use crate::{
     client::{Client, ClientError, MailboxAddress, Patience, USER_AGENT},
@@ -46,6 +47,8 @@ pub struct Config {
     pub fetch_from: Ranges,
     /// Whether native work has to fit into the memory that is free.
     pub room: Room,
+    /// How much of its time a training gives to judging what it makes.
+    pub judging: JudgeShare,
     /// It exits after this long without work.
     pub idle_exit: Duration,
     /// The description of this machine.
@@ -101,7 +104,9 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Agen
         .linked(config.link.clone())
         .by(config.mailbox, |time| config.link.real(time));
     let web = fetch::Client::new(USER_AGENT, config.hub, config.fetch_from)?;
-    let work_dir = WorkDir::open(&config.work_dir, config.base_cache_bytes, web)?.within(config.room);
+    let work_dir = WorkDir::open(&config.work_dir, config.base_cache_bytes, web)?
+        .within(config.room)
+        .judging(config.judging);
     let gpu = Gpu::of(&config.work_dir);
     let renderer = Renderer::new(config.diffusers, gpu.clone())?;
     let kohya = config.kohya.map(|kohya| Kohya { gpu, ..kohya });

@@ -1,7 +1,8 @@
 //! One training for a server: download, train, validate, upload.
 
+mod failure;
+
 use std::{
-    error::Error,
     path::{Path, PathBuf},
     sync::{
         Mutex, PoisonError,
@@ -21,17 +22,16 @@ use protocol::{
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use self::failure::Failure;
 use crate::{
     bases::{BaseError, Furnished},
     client::{Client, ClientError, Patience},
-    disk_fault,
-    engine::{self, Ended, EngineError, TrainEvent, Trained},
-    instead::{self, Fetched, Holder, Unfetched},
+    engine::{self, Ended, TrainEvent, Trained},
+    instead::{self, Fetched, Holder},
     kohya::Kohya,
     lease::Lease,
     link::Leave,
     measured::Measurements,
-    transfer::TransferError,
     uploads::{HandIn, Uploads},
     work_dir::WorkDir,
 };
@@ -200,64 +200,6 @@ enum StoppedBy {
     Disk,
 }
 
-/// Why an attempt failed.
-enum Failure {
-    /// The work cannot be done; text for people.
-    Work(String),
-    /// The engine cannot resume from its checkpoint, with the reason.
-    Checkpoint(String),
-    /// The disk of this machine takes no writes, or is about to; text for people.
-    Disk(String),
-    /// The server could not be informed.
-    Exchange(ClientError),
-}
-
-impl Failure {
-    /// Of something on this machine.
-    fn of(err: &(dyn Error + 'static)) -> Self {
-        if disk_fault::is_cause(err) {
-            Self::Disk(chain(err))
-        } else {
-            Self::Work(chain(err))
-        }
-    }
-}
-
-impl From<ClientError> for Failure {
-    fn from(err: ClientError) -> Self {
-        Self::Exchange(err)
-    }
-}
-
-impl From<EngineError> for Failure {
-    fn from(err: EngineError) -> Self {
-        match err {
-            EngineError::Checkpoint(problem) => Self::Checkpoint(problem),
-            EngineError::Disk(detail) => Self::Disk(detail),
-            EngineError::Work(detail) => Self::Work(detail),
-        }
-    }
-}
-
-impl From<Unfetched> for Failure {
-    fn from(err: Unfetched) -> Self {
-        match err {
-            Unfetched::Transfer(err) => err.into(),
-            Unfetched::Exchange(err) => Self::Exchange(err),
-            Unfetched::GiveUp(reason) => Self::Work(reason),
-        }
-    }
-}
-
-impl From<TransferError> for Failure {
-    fn from(err: TransferError) -> Self {
-        match err.into_final() {
-            Ok(err) => Self::Exchange(err),
-            Err(err) => Self::of(&err),
-        }
-    }
-}
-
 struct Training<'a> {
     client: &'a Client,
     work_dir: &'a WorkDir,
@@ -303,15 +245,17 @@ impl Training<'_> {
                 pictures: self.pictures(),
                 start_from: start_from.clone(),
                 resume_from: checkpoint.is_some().then(|| path.clone()),
+                is_start_drawn: self.work.is_start_drawn,
                 folder: folder.path().to_owned(),
                 room: self.work_dir.room(),
+                judging: self.work_dir.judge_share(),
             };
             let problem = match self.drive(job, &mut orders, &mut uploads).await {
                 Ok(ended) => break ended,
                 Err(Failure::Checkpoint(problem)) => problem,
                 Err(failure) => {
                     // The files written before are still good: another attempt may go on from them.
-                    uploads.finish().await?;
+                    uploads.finish_without_evidence().await?;
                     return Err(failure);
                 }
             };
@@ -323,11 +267,14 @@ impl Training<'_> {
         };
         match ended {
             Ended::Completed(trained) => {
-                uploads.finish().await?;
-                self.hand_in(*trained).await
+                let evidence = uploads.finish().await?;
+                let ending = self.hand_in(*trained).await?;
+                // The result is stored: only a machine that ends does not wait for its pictures.
+                evidence.finish(self.told_to_leave()).await?;
+                Ok(ending)
             }
             Ended::Stopped => {
-                uploads.finish().await?;
+                uploads.finish_without_evidence().await?;
                 match stopped_by {
                     StoppedBy::Server => Ok(Ending::of(Outcome::Stopped)),
                     StoppedBy::Machine => Ok(Ending::told_to_end()),
@@ -336,6 +283,13 @@ impl Training<'_> {
                 }
             }
             Ended::Cancelled => Ok(Ending::of(Outcome::Cancelled)),
+        }
+    }
+
+    async fn told_to_leave(&self) {
+        tokio::select! {
+            () = self.shutdown.cancelled() => {}
+            _ = self.client.link().leave() => {}
         }
     }
 
@@ -507,6 +461,8 @@ impl Training<'_> {
         loop {
             tokio::select! {
                 event = engine.events.recv() => match event {
+                    // Its pictures and its checkpoint are stored before it is told.
+                    Some(TrainEvent::Report(report @ Report::Judged { .. })) => uploads.report(report),
                     Some(TrainEvent::Report(report)) => self.lease.reporter().report(report),
                     Some(TrainEvent::Wrote { kind, path }) => uploads.add(kind, path),
                     None => {
@@ -518,6 +474,7 @@ impl Training<'_> {
                     if order == Directive::Stop {
                         // A stopped job must not get another attempt.
                         stopped_by = Some(StoppedBy::Server);
+                        uploads.drop_evidence();
                     }
                     if order == Directive::Finish {
                         // Also if the engine begins again from another checkpoint.
@@ -528,14 +485,17 @@ impl Training<'_> {
                 Some(order) = uploads.next_effect() => self.lease.carried_out(order),
                 () = self.shutdown.cancelled(), if stopped_by.is_none() => {
                     stopped_by = Some(StoppedBy::Machine);
+                    uploads.drop_evidence();
                     engine.tell(Directive::Stop);
                 }
                 leave = self.client.link().leave(), if stopped_by.is_none() => {
                     stopped_by = Some(StoppedBy::Switch(leave));
+                    uploads.drop_evidence();
                     engine.tell(Directive::Stop);
                 }
                 () = self.work_dir.until_short(), if stopped_by.is_none() => {
                     stopped_by = Some(StoppedBy::Disk);
+                    uploads.drop_evidence();
                     engine.tell(Directive::Stop);
                 }
             }
@@ -567,6 +527,7 @@ impl Training<'_> {
             metadata: trained.metadata,
             before,
             after,
+            judgement: trained.judgement,
         };
         Ok(Ending {
             result: Some(result),

@@ -12,6 +12,7 @@ use protocol::{
     system::{default_min_free, is_short},
 };
 use rustix::fs::{FlockOperation, flock};
+use trainer::train::JudgeShare;
 
 use crate::{bases::Bases, measured::Measurements, memory::Room};
 
@@ -43,6 +44,7 @@ pub(crate) struct WorkDir {
     web: fetch::Client,
     is_guarded: bool,
     room: Room,
+    judging: JudgeShare,
     /// Free bytes of its disk, and the size of that.
     measure: fn(&Path) -> Option<(u64, u64)>,
     /// And this often.
@@ -66,6 +68,7 @@ impl WorkDir {
             web,
             is_guarded: false,
             room: Room::default(),
+            judging: JudgeShare::default(),
             measure: space,
             look_again: LOOK_AGAIN,
         };
@@ -90,6 +93,16 @@ impl WorkDir {
     /// The same, for work that has to fit into memory, or need not.
     pub(crate) fn within(self, room: Room) -> Self {
         Self { room, ..self }
+    }
+
+    /// The same, for trainings that give this much of their time to judging what they make.
+    pub(crate) fn judging(self, judging: JudgeShare) -> Self {
+        Self { judging, ..self }
+    }
+
+    /// How much of its time a training gives to judging what it makes.
+    pub(crate) fn judge_share(&self) -> JudgeShare {
+        self.judging
     }
 
     /// Whether work has to fit into memory.

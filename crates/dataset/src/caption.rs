@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use protocol::text;
 
 pub mod edits;
+pub mod proposals;
 pub mod rules;
 
 /// A caption read from a file.
@@ -156,6 +157,22 @@ pub fn without_trigger(caption: &str, trigger_word: &str) -> String {
     });
     let tags: Vec<String> = tags.filter(|tag| !tag.is_empty()).collect();
     tags.join(", ")
+}
+
+/// A caption with something else in each place where a word stands as a separate word.
+pub fn replaced_word(caption: &str, word: &str, by: &str) -> String {
+    let word = word.trim();
+    let mut replaced = String::with_capacity(caption.len());
+    let mut rest = caption;
+    while !word.is_empty()
+        && let Some((start, end)) = place_of_word(rest, word)
+    {
+        replaced.push_str(&rest[..start]);
+        replaced.push_str(by);
+        rest = &rest[end..];
+    }
+    replaced.push_str(rest);
+    replaced
 }
 
 /// Where a word begins and ends in a text in which it stands as a separate word. Letters are compared one by one, since

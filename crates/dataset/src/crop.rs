@@ -38,15 +38,9 @@ pub struct TimeIds {
 }
 
 impl TimeIds {
-    /// What a placement says.
+    /// Of the center of a placement.
     pub fn of(placement: &Placement) -> Self {
-        let (crop_left, crop_top) = placement.crop_left_top();
-        Self {
-            original: placement.original,
-            crop_top,
-            crop_left,
-            target: placement.bucket,
-        }
+        Cut::center(*placement).time_ids()
     }
 
     /// `[original height, original width, crop top, crop left, target height, target width]`, the order in
@@ -63,12 +57,67 @@ impl TimeIds {
     }
 }
 
+/// Where a picture is cut out at the size of its bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cut {
+    /// The size that the picture is brought to first, and its bucket.
+    pub placement: Placement,
+    /// Pixels cut off at the left.
+    pub left: u32,
+    /// Pixels cut off at the top.
+    pub top: u32,
+}
+
+impl Cut {
+    /// The center.
+    pub fn center(placement: Placement) -> Self {
+        let (left, top) = placement.crop_left_top();
+        Self { placement, left, top }
+    }
+
+    /// A part of a picture that is enlarged by `zoom`, at least 1, before it is cut. The shares are those of the room
+    /// there is, from the left and from the top: 0 is the left or upper edge, 1 the right or lower one.
+    pub fn at(placement: Placement, zoom: f64, (from_left, from_top): (f64, f64)) -> Self {
+        let Placement { resized, bucket, .. } = placement;
+        let zoomed = |side: u32| (f64::from(side) * zoom.max(1.0)).round() as u32;
+        let resized = Size::new(zoomed(resized.width), zoomed(resized.height));
+        let cut_off = |side: u32, kept: u32, share: f64| {
+            (f64::from(side - kept) * share.clamp(0.0, 1.0)).round() as u32
+        };
+        Self {
+            placement: Placement { resized, ..placement },
+            left: cut_off(resized.width, bucket.width, from_left),
+            top: cut_off(resized.height, bucket.height, from_top),
+        }
+    }
+
+    /// What SDXL is told about it.
+    pub fn time_ids(&self) -> TimeIds {
+        TimeIds {
+            original: self.placement.original,
+            crop_top: self.top,
+            crop_left: self.left,
+            target: self.placement.bucket,
+        }
+    }
+}
+
 /// Resizes a picture to cover its bucket, and cuts the center out.
 ///
 /// # Panics
 ///
 /// If the placement was made for a picture of another size.
 pub fn crop(picture: &RgbImage, placement: &Placement, interpolation: Interpolation) -> Crop {
+    cut(picture, &Cut::center(*placement), interpolation)
+}
+
+/// Resizes a picture, and cuts a part of the size of its bucket out.
+///
+/// # Panics
+///
+/// If the placement was made for a picture of another size.
+pub fn cut(picture: &RgbImage, cut: &Cut, interpolation: Interpolation) -> Crop {
+    let placement = &cut.placement;
     let original = Size::new(picture.width(), picture.height());
     assert_eq!(
         original, placement.original,
@@ -76,8 +125,8 @@ pub fn crop(picture: &RgbImage, placement: &Placement, interpolation: Interpolat
     );
     let resized = resize(picture, placement.resized, interpolation);
     let Size { width, height } = placement.bucket;
-    let time_ids = TimeIds::of(placement);
-    let (left, top) = (time_ids.crop_left, time_ids.crop_top);
+    let time_ids = cut.time_ids();
+    let (left, top) = (cut.left, cut.top);
     let n_pixels = width as usize * height as usize;
     let mut pixels = vec![0.0; 3 * n_pixels];
     for y in 0..height {
@@ -96,7 +145,7 @@ pub fn crop(picture: &RgbImage, placement: &Placement, interpolation: Interpolat
     }
 }
 
-/// Brings a picture's alpha to its bucket as [`crop`] does with its colors, and averages it over squares of `side`
+/// Brings a picture's alpha to its bucket as [`cut()`] does with its colors, and averages it over squares of `side`
 /// pixels: `[height / side, width / side]`, from 0 (transparent) to 1.
 ///
 /// So sd-scripts makes a loss mask of it (`apply_masked_loss` in `library/custom_train_functions.py` resizes it to the
@@ -105,17 +154,12 @@ pub fn crop(picture: &RgbImage, placement: &Placement, interpolation: Interpolat
 /// # Panics
 ///
 /// If the placement was made for a picture of another size, or its bucket is no multiple of `side`.
-pub fn crop_mask(
-    alpha: &GrayImage,
-    placement: &Placement,
-    side: u32,
-    interpolation: Interpolation,
-) -> Vec<f32> {
+pub fn cut_mask(alpha: &GrayImage, place: &Cut, side: u32, interpolation: Interpolation) -> Vec<f32> {
     let opaque = |pixel: &Luma<u8>| Rgb([pixel[0]; 3]);
     let alpha = RgbImage::from_fn(alpha.width(), alpha.height(), |x, y| {
         opaque(alpha.get_pixel(x, y))
     });
-    let Crop { pixels, size, .. } = crop(&alpha, placement, interpolation);
+    let Crop { pixels, size, .. } = cut(&alpha, place, interpolation);
     assert!(
         size.width.is_multiple_of(side) && size.height.is_multiple_of(side),
         "a bucket of {size} has no squares of {side} pixels"

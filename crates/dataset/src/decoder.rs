@@ -24,11 +24,13 @@ use crate::picture::{self, NormalizedPicture, PictureError, Upright};
 mod child;
 mod frame;
 mod gate;
+mod page;
 mod pool;
 mod sandbox;
 pub mod worker;
 
 use gate::Gate;
+pub use page::{MAX_PANELS, PageTask, PanelPicture, SplitPage};
 use pool::Pool;
 
 /// Decodes pictures. Cheap to clone.
@@ -109,6 +111,16 @@ impl Decoder {
                 let picture = NormalizedPicture::new(png, size, notes);
                 Ok(picture.with_views(Some(picture::measure(&pixels)), Some(picture::thumbnail(&pixels))))
             }
+        }
+    }
+
+    /// Splits a page into panels ([`crate::comic`]). Waits while too many other pictures are being decoded.
+    pub fn page(&self, bytes: &[u8], task: &PageTask) -> Result<SplitPage, DecodeError> {
+        let n_pixels = picture::declared_pixels(bytes);
+        let _permit = self.0.gate.enter(n_pixels);
+        match &self.0.pool {
+            Some(pool) => pool.page(bytes, task, n_pixels),
+            None => page::here(bytes, task),
         }
     }
 

@@ -27,6 +27,7 @@ mod mask;
 mod measure;
 mod own_words;
 mod pieces;
+mod square;
 mod texts;
 mod thumbnail;
 
@@ -42,6 +43,7 @@ pub(crate) use self::{
 };
 pub use self::{
     mask::{HEADER_BYTES, is_masked, mask_in, with_mask, without_mask},
+    square::{fitted, squared},
     texts::{PictureText, TextError, add_texts, read_texts},
     thumbnail::{THUMBNAIL_SIDE, thumbnail_type},
 };
@@ -221,13 +223,35 @@ pub fn read_normalized(png: &[u8]) -> Result<RgbImage, PictureError> {
 /// Reads a picture that [`normalize`] made, laid on white, and its mask: the mask picture that it was given
 /// ([`with_mask`]), or else its alpha if some of it is transparent.
 pub fn read_masked(png: &[u8]) -> Result<(RgbImage, Option<GrayImage>), PictureError> {
+    let Parts { picture, alpha, mask } = read_parts(png)?;
+    Ok((picture, mask.or(alpha)))
+}
+
+/// What the file of a picture holds that [`normalize`] made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parts {
+    /// The picture, laid on white.
+    pub picture: RgbImage,
+    /// Its alpha, if some of it is transparent.
+    pub alpha: Option<GrayImage>,
+    /// The mask picture that it was given ([`with_mask`]).
+    pub mask: Option<GrayImage>,
+}
+
+/// Reads a picture that [`normalize`] made, its alpha and its mask picture.
+pub fn read_parts(png: &[u8]) -> Result<Parts, PictureError> {
     let (picture, alpha) = laid(png)?;
-    match mask_in(png) {
-        Some(mask) => {
-            let mask = mask::read(mask, picture.dimensions())?;
-            Ok((picture, Some(mask)))
-        }
-        None => Ok((picture, alpha)),
+    let mask = mask_in(png)
+        .map(|mask| mask::read(mask, picture.dimensions()))
+        .transpose()?;
+    Ok(Parts { picture, alpha, mask })
+}
+
+/// Pixels that [`upright`] gave, laid on white.
+pub(crate) fn opaque(pixels: DynamicImage) -> RgbImage {
+    match pixels.color().has_alpha() {
+        true => DynamicImage::ImageRgba8(on_white(pixels.into_rgba8())).into_rgb8(),
+        false => pixels.into_rgb8(),
     }
 }
 

@@ -213,10 +213,20 @@ const LAYER_NORM_EPS: f32 = 1e-5;
 impl<D: Device> LayerNorm<D> {
     /// Reads `{name}.weight [width]` and `{name}.bias [width]`.
     pub fn load(loader: &Loader<'_, D>, name: &str, width: usize) -> Result<Self, WeightError> {
+        Self::load_with_eps(loader, name, width, LAYER_NORM_EPS)
+    }
+
+    /// The same with another number that is added to the variance.
+    pub fn load_with_eps(
+        loader: &Loader<'_, D>,
+        name: &str,
+        width: usize,
+        eps: f32,
+    ) -> Result<Self, WeightError> {
         Ok(Self {
             weight: loader.tensor(&format!("{name}.weight"), &[width])?,
             bias: loader.tensor(&format!("{name}.bias"), &[width])?,
-            eps: LAYER_NORM_EPS,
+            eps,
             lora_key: loader.lora_key(name),
         })
     }

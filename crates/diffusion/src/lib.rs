@@ -21,6 +21,7 @@ pub mod schedulers;
 pub mod text_encoder;
 pub mod unet;
 pub mod vae;
+pub mod vit;
 pub mod weights;
 
 pub use prompt::tokenizer;

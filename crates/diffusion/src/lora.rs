@@ -28,6 +28,7 @@ use protocol::lora::{KindCount, Leftover, LoraFormat, LoraSummary};
 pub use self::{
     apply::{Fit, LayerChange, Product, Weighted, adapters, changes, embeddings, with_change},
     change::{Change, LoraModule, LowRank},
+    spectrum::singular_values,
 };
 use crate::{
     base::Layers,

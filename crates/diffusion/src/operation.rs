@@ -18,6 +18,8 @@ pub enum Activation {
     Silu,
     /// x · Φ(x) with the error function, as `torch.nn.GELU` and CLIP-bigG.
     Gelu,
+    /// x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³))), as `torch.nn.GELU(approximate="tanh")` and taggers of pictures.
+    TanhGelu,
     /// x · σ(1.702 x), as OpenAI's CLIP.
     QuickGelu,
 }

@@ -473,7 +473,10 @@ fn predict(
 }
 
 /// `[B, 3, H, W]` in [−1, 1] to pixels, rounded as diffusers does.
-fn to_rgb(pictures: &Tensor) -> candle_core::Result<Vec<RgbImage>> {
+///
+/// # Errors
+/// If they have another shape.
+pub fn to_rgb(pictures: &Tensor) -> candle_core::Result<Vec<RgbImage>> {
     let (n, _, height, width) = pictures.dims4()?;
     let pictures = pictures.permute((0, 2, 3, 1))?.contiguous()?;
     (0..n)

@@ -29,6 +29,8 @@ pub struct Client {
     guarded: reqwest::Client,
     /// Client for the hub, at any address.
     trusted: reqwest::Client,
+    /// Like `guarded`, and waits as long as a request says.
+    patient: reqwest::Client,
     allowed: Ranges,
     hub: HubOptions,
 }
@@ -75,6 +77,9 @@ pub enum FetchError {
     /// Timeout.
     #[error("no response within {} s", FETCH_SILENCE.as_secs())]
     Silent,
+    /// Timeout of a request that says how long it waits.
+    #[error("no complete answer within {} s", .0.as_secs())]
+    Late(Duration),
     /// The response is encoded.
     #[error("the server compresses the response although this was not requested")]
     Encoded,
@@ -88,7 +93,7 @@ impl FetchError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Connection { is_transient, .. } => *is_transient,
-            Self::Silent => true,
+            Self::Silent | Self::Late(_) => true,
             _ => false,
         }
     }
@@ -101,20 +106,22 @@ impl Client {
             reqwest::Client::builder()
                 .user_agent(agent)
                 .connect_timeout(CONNECT)
-                .read_timeout(FETCH_SILENCE)
                 .redirect(Policy::none())
                 .referer(false)
         };
         let built = |builder: reqwest::ClientBuilder| builder.build().map_err(connection);
         // A proxy would choose the address to connect to instead of us.
-        let guarded = if allowed.is_any() {
-            base()
-        } else {
-            base().no_proxy().dns_resolver(Filter(allowed.clone()))
+        let guarded = || {
+            if allowed.is_any() {
+                base()
+            } else {
+                base().no_proxy().dns_resolver(Filter(allowed.clone()))
+            }
         };
         Ok(Self {
-            guarded: built(guarded)?,
-            trusted: built(base())?,
+            guarded: built(guarded().read_timeout(FETCH_SILENCE))?,
+            trusted: built(base().read_timeout(FETCH_SILENCE))?,
+            patient: built(guarded())?,
             allowed,
             hub,
         })
@@ -154,21 +161,44 @@ impl Client {
         Err(FetchError::Redirects)
     }
 
+    /// Sends JSON to a server of a user and waits `limit` for its answer, which can have any status. Redirects are not
+    /// followed, since the key would go along. The hub's token is not sent, and the hub's own address has to be allowed as any
+    /// other.
+    pub async fn ask(
+        &self,
+        address: &str,
+        (key, body): (Option<&str>, &serde_json::Value),
+        limit: Duration,
+    ) -> Result<Answer, FetchError> {
+        let url: Url = address.parse().map_err(|_| FetchError::Address)?;
+        let host = host(&url)?;
+        self.permit(host)?;
+        let mut asking = self
+            .patient
+            .post(url.clone())
+            .header(header::ACCEPT_ENCODING, "identity")
+            .timeout(limit)
+            .json(body);
+        if let Some(key) = key {
+            asking = asking.bearer_auth(key);
+        }
+        let inner = asking.send().await.map_err(|err| match err.is_timeout() {
+            true => FetchError::Late(limit),
+            false => failed(err, host),
+        })?;
+        Ok(Answer {
+            inner,
+            pace: Pace::default(),
+        })
+    }
+
     /// Sends a request to one server, if it is allowed.
     async fn hop(&self, url: &Url, wanted: &Wanted) -> Result<Response, FetchError> {
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(FetchError::Scheme(url.scheme().to_owned()));
-        }
-        let host = url.host_str().ok_or(FetchError::Address)?;
+        let host = host(url)?;
         let client = if self.hub.is_at(url) {
             &self.trusted
         } else {
-            // However an IP address is spelled, it is in its usual form here. It is not resolved, so it is checked now.
-            let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
-            if ip.is_ok_and(|ip| !self.allowed.permit(ip)) {
-                return Err(FetchError::Private(host.to_owned()));
-            }
-            &self.guarded
+            self.permit(host)?
         };
         // With compression, a range would refer to different bytes.
         let mut asking = client
@@ -185,10 +215,33 @@ impl Client {
         }
         let answer = timeout(CONNECT + FETCH_SILENCE, asking.send()).await;
         let answer = answer.map_err(|_| FetchError::Silent)?;
-        answer.map_err(|err| match refused(&err) {
-            true => FetchError::Private(host.to_owned()),
-            false => connection(err),
-        })
+        answer.map_err(|err| failed(err, host))
+    }
+
+    /// The client that asks a host beside the hub, unless the host is a forbidden address.
+    pub(crate) fn permit(&self, host: &str) -> Result<&reqwest::Client, FetchError> {
+        // However an IP address is spelled, it is in its usual form here. It is not resolved, so it is checked now.
+        let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
+        if ip.is_ok_and(|ip| !self.allowed.permit(ip)) {
+            return Err(FetchError::Private(host.to_owned()));
+        }
+        Ok(&self.guarded)
+    }
+}
+
+/// The host of a URL with a protocol that is supported.
+pub(crate) fn host(url: &Url) -> Result<&str, FetchError> {
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(FetchError::Scheme(url.scheme().to_owned()));
+    }
+    url.host_str().ok_or(FetchError::Address)
+}
+
+/// Why a host could not be asked.
+pub(crate) fn failed(err: reqwest::Error, host: &str) -> FetchError {
+    match refused(&err) {
+        true => FetchError::Private(host.to_owned()),
+        false => connection(err),
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, fs, path::PathBuf, sync::mpsc, time::Duration};
 
-use agent::engine::{Ended, EngineError, Job, Next, Tell, TrainEvent, Trained};
+use agent::engine::{Ended, EngineError, Job, JudgeShare, Next, Tell, TrainEvent, Trained};
 use anyhow::{Context as _, bail};
 use protocol::{
     agent::{ArtifactKind, Directive, Report},
@@ -24,6 +24,7 @@ fn main() -> anyhow::Result<()> {
     let config = agent::Config {
         base_cache_bytes: agent::DEFAULT_CACHE_BYTES,
         room: agent::memory::Room::default(),
+        judging: JudgeShare::NONE,
         hub: fetch::HubOptions::default(),
         fetch_from: fetch::Ranges::default(),
         server: server
@@ -111,6 +112,7 @@ fn pretend(job: &Job, tell: Tell<'_>, next_order: Next<'_>) -> Result<Ended, Eng
         metadata: BTreeMap::new(),
         before: None,
         after: None,
+        judgement: None,
     })))
 }
 

@@ -5,6 +5,7 @@ mod bases;
 mod commands;
 mod decoding;
 mod diffusers;
+mod judging;
 mod kohya;
 mod logging;
 mod loras;
@@ -55,7 +56,7 @@ enum Command {
     Generate(commands::generate::Args),
     /// Inspect and verify LoRA files.
     Lora(commands::lora::Args),
-    /// Check pictures and captions before they are uploaded.
+    /// Check pictures and captions before they are uploaded, and let a tagger or a model propose captions.
     Dataset(commands::dataset::Args),
     /// Back up the database and files into one file or folder while the server runs. It contains secrets.
     Backup(commands::backup::Args),

@@ -69,6 +69,8 @@ pub(crate) async fn bind(settings: Settings) -> anyhow::Result<Bound> {
         fetch_from: settings.fetch_from,
         base_folders: settings.base_folders,
         lora_folder: settings.lora_folder,
+        webhooks_to: settings.notices.webhooks_to,
+        mail: settings.notices.mail,
         ..server::Config::new(settings.data, vec![bases::built_in()])
     };
     Ok(server::bind(config).await?)

@@ -1,6 +1,7 @@
 //! Settings of the server: from flags, from `MORPHEUS_*` variables, from a TOML file, in that order.
 
 mod bases;
+mod notices;
 mod reach;
 mod rented;
 mod s3;
@@ -25,6 +26,7 @@ use toml::de::DeTable;
 
 pub(crate) use self::{bases::DeclaredBase, rented::variable};
 use self::{
+    notices::{NoticeFlags, NoticeSettings},
     rented::{RentalFlags, RentalTables},
     s3::S3Flags,
 };
@@ -121,6 +123,8 @@ pub(crate) struct Flags {
     /// trigger words [default: none]
     #[arg(long, env = "MORPHEUS_LORA_FOLDER", value_name = "DIR")]
     lora_folder: Option<PathBuf>,
+    #[command(flatten)]
+    notices: NoticeFlags,
     /// Program to start as agent instead of this one, for tests of the control plane
     #[arg(long, env = "MORPHEUS_AGENT_PROGRAM", value_name = "FILE", hide = true)]
     agent_program: Option<PathBuf>,
@@ -155,7 +159,7 @@ pub(crate) struct Settings {
     pub(crate) bases: BTreeMap<String, DeclaredBase>,
     /// Folders that base models may be registered from.
     pub(crate) base_folders: Vec<PathBuf>,
-    /// Private address ranges from which base models may be downloaded.
+    /// Private address ranges from which base models may be downloaded, and where models that describe pictures may be.
     pub(crate) fetch_from: Ranges,
     /// Jobs that run at the same time, by the name of their provider.
     pub(crate) max_running: BTreeMap<String, usize>,
@@ -163,6 +167,8 @@ pub(crate) struct Settings {
     pub(crate) min_free_bytes: Option<u64>,
     /// Folder into which approved LoRAs are copied.
     pub(crate) lora_folder: Option<PathBuf>,
+    /// How people are told of jobs.
+    pub(crate) notices: NoticeSettings,
     /// Program of agents, if not this one.
     pub(crate) agent_program: Option<PathBuf>,
 }
@@ -226,6 +232,7 @@ struct File {
     max_running: BTreeMap<String, usize>,
     min_free_mb: Option<u64>,
     lora_folder: Option<PathBuf>,
+    notices: NoticeFlags,
 }
 
 impl Settings {
@@ -300,6 +307,7 @@ impl Settings {
                 .lora_folder
                 .or(file.lora_folder)
                 .map(|folder| paths::absolute(&folder)),
+            notices: flags.notices.or(file.notices).complete()?,
             agent_program: flags.agent_program,
         })
     }

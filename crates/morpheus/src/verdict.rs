@@ -1,6 +1,9 @@
 //! How a verdict is shown on a terminal: whether the file is healthy, and apart from that what it does.
 
-use protocol::model::{RESULT_CHECKS, Verdict, VerdictCheck};
+use protocol::{
+    judgement::Judgement,
+    model::{RESULT_CHECKS, Verdict, VerdictCheck},
+};
 
 use crate::screen::Screen;
 
@@ -9,6 +12,11 @@ pub(crate) fn show(verdict: &Verdict, screen: &Screen) {
     for line in lines(verdict) {
         screen.say(line);
     }
+}
+
+/// What a LoRA was found to be, in a line.
+pub(crate) fn judged(judgement: &Judgement) -> String {
+    format!("was found {}: {}", judgement.stamp.title(), judgement.sentence)
 }
 
 fn lines(verdict: &Verdict) -> Vec<String> {
@@ -41,6 +49,8 @@ fn lines(verdict: &Verdict) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use protocol::judgement::{Advice, Stamp};
+
     use super::*;
 
     fn verdict(checks: &[(&str, bool)]) -> Verdict {
@@ -70,6 +80,25 @@ mod tests {
                 "Result:",
                 "! about picture_changes"
             ]
+        );
+    }
+
+    #[test]
+    fn a_judgement_is_a_line_with_its_word_and_its_reason() {
+        let judgement = Judgement {
+            stamp: Stamp::TooWeak,
+            sentence: "Its pictures barely differ from the base model's.".to_owned(),
+            advice: Advice::TrainLonger,
+            score: 0.1,
+            score_low: 0.0,
+            score_high: 0.2,
+            measures: Vec::new(),
+            evidence: Vec::new(),
+            seconds: 1.0,
+        };
+        assert_eq!(
+            judged(&judgement),
+            "was found too weak: Its pictures barely differ from the base model's."
         );
     }
 

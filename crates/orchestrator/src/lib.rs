@@ -5,12 +5,14 @@
 //! reconcilers. Each group stands in its own file under `services/`.
 
 mod bases;
+mod captioner;
 mod copies;
 pub mod disk;
 mod error;
 mod failpoint;
 pub mod lifecycle;
 mod lora_file;
+mod notices;
 mod orchestrator;
 mod previews;
 pub mod providers;
@@ -30,6 +32,7 @@ pub use crate::{
     copies::check_lora_folder,
     error::{ServiceError, ServiceResult},
     lora_file::{Incoming, ReadLora},
+    notices::{InvalidMail, MailOptions, NoticeOptions},
     orchestrator::{Options, Orchestrator},
     previews::Newest,
     reconcile::objects::{Collected, Collection, Pass},

@@ -4,12 +4,14 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use protocol::{copies::LoraCopies, system::SystemStatus};
-use store::Store;
+use store::{Outgoing, Store};
 
 use crate::{
     Base, HubOptions, Inspect, Measure, Places, Ranges, ReadLora, Rules, ServiceResult,
+    captioner::Captioner,
     copies::Copies,
     disk::{Disk, DiskOptions},
+    notices::{NoticeOptions, Notices},
     previews::{Newest, Previews},
     providers::Provider,
     rentals::{Rental, RentalOptions},
@@ -30,7 +32,7 @@ pub struct Options {
     pub read_lora: Option<ReadLora>,
     /// The hub of base models that are registered by their id on Hugging Face.
     pub hub: HubOptions,
-    /// Where base models may be fetched from beside the public addresses.
+    /// Where base models may be fetched from, and where endpoints that describe pictures may be, beside the public addresses.
     pub fetch_from: Ranges,
     /// Folders of this machine that base models may be registered from, beside those of the settings.
     pub base_folders: Vec<PathBuf>,
@@ -58,6 +60,8 @@ pub struct Options {
     pub disk: DiskOptions,
     /// Folder of another program, into which approved LoRAs are copied.
     pub lora_folder: Option<PathBuf>,
+    /// How people are told of jobs that end.
+    pub notices: NoticeOptions,
 }
 
 impl Options {
@@ -83,6 +87,7 @@ impl Options {
             rules: Rules::default(),
             disk: DiskOptions::default(),
             lora_folder: None,
+            notices: NoticeOptions::default(),
         }
     }
 }
@@ -102,17 +107,27 @@ pub struct Orchestrator {
     pub(crate) disk: Arc<Disk>,
     /// Copies of approved LoRAs for other programs.
     pub(crate) copies: Arc<Copies>,
+    /// Sends notices to webhooks and by mail.
+    pub(crate) notices: Arc<Notices>,
+    /// Asks endpoints about pictures.
+    pub(crate) captioner: Arc<Captioner>,
 }
 
 impl Orchestrator {
     /// Puts it together; nothing runs until `run`.
     pub fn new(store: Store, mut options: Options) -> Self {
         let rentals = std::mem::take(&mut options.rentals);
+        store.set_outgoing(Outgoing {
+            public_url: options.notices.public_url.clone(),
+            sends_mail: options.notices.mail.is_some(),
+        });
         Self {
             rentals: Arc::new(rentals.into_iter().map(Rental::new).collect()),
             places: Places::new(options.base_folders.clone(), store.local_paths().to_vec()),
             disk: Arc::new(Disk::new(options.disk.clone())),
             copies: Arc::new(Copies::new(options.lora_folder.as_ref())),
+            notices: Arc::new(Notices::new(options.notices.clone())),
+            captioner: Arc::new(Captioner::new(options.fetch_from.clone())),
             store,
             options: Arc::new(options),
             previews: Arc::default(),
@@ -134,6 +149,7 @@ impl Orchestrator {
     pub fn system_status(&self) -> SystemStatus {
         SystemStatus {
             disk: self.disk.look(),
+            sends_mail: self.notices.sends_mail(),
         }
     }
 

@@ -4,12 +4,14 @@
 //! signal costs one tick.
 
 mod bases;
+mod captions;
 mod copies;
 mod decide;
 mod disk;
 mod generations;
 mod instances;
 mod jobs;
+mod notices;
 pub(crate) mod objects;
 mod pool;
 mod rentals;
@@ -68,6 +70,8 @@ impl Orchestrator {
         self.reconcile_generations().await?;
         self.reconcile_instances().await?;
         self.copy_loras().await?;
+        self.reconcile_notices().await?;
+        self.reconcile_captions().await?;
         for rental in self.rentals.iter() {
             self.reconcile_rental(rental).await?;
         }
@@ -107,6 +111,20 @@ async fn run(orchestrator: &Orchestrator, shutdown: CancellationToken) {
                 orchestrator.reconcile_copies()
             });
             shutdown.run_until_cancelled(Box::pin(copying)).await;
+        }),
+        // A receiver may take long to answer; what is not recorded is sent again.
+        again(shutdown, || async {
+            let sending = repeat(orchestrator, shutdown, "notices", || {
+                orchestrator.reconcile_notices()
+            });
+            shutdown.run_until_cancelled(Box::pin(sending)).await;
+        }),
+        // A model takes minutes for a picture; what is not recorded is asked again.
+        again(shutdown, || async {
+            let describing = repeat(orchestrator, shutdown, "captions", || {
+                orchestrator.reconcile_captions()
+            });
+            shutdown.run_until_cancelled(Box::pin(describing)).await;
         }),
         again(shutdown, || objects::repeat(orchestrator, shutdown)),
         join_all(

@@ -16,7 +16,7 @@ pub enum Reason {
     Unreferenced,
     /// It was announced but never uploaded.
     NeverArrived,
-    /// The job has newer checkpoints, or its result.
+    /// The job has newer checkpoints, or its result; or it shows what a checkpoint was found to be.
     Superseded,
     /// Its job, generation or edit failed or was cancelled a while ago, or it is an edit's file to download, and nothing
     /// uses it.
@@ -35,7 +35,9 @@ impl Reason {
         match self {
             Self::Unreferenced => "unreferenced",
             Self::NeverArrived => "announced but never uploaded",
-            Self::Superseded => "a checkpoint replaced by newer ones or by the result",
+            Self::Superseded => {
+                "a checkpoint replaced by newer ones or by the result, or a picture that judged one"
+            }
             Self::LeftOver => "left over from a failed or canceled job, or made to be downloaded a week ago",
             Self::OldSample => "an old preview picture of an ended job",
             Self::Unfinished => "an unfinished upload",
@@ -114,6 +116,8 @@ impl Rules {
             (ArtifactKind::Checkpoint { .. }, _) if !is_spare_checkpoint => {
                 Some((Reason::Superseded, self.superseded))
             }
+            // It shows what a checkpoint was found to be; that of a version is used.
+            (ArtifactKind::Evidence { .. }, _) => Some((Reason::Superseded, self.superseded)),
             (ArtifactKind::Checkpoint { .. }, Phase::Succeeded) => {
                 Some((Reason::Superseded, self.superseded))
             }

@@ -25,8 +25,10 @@ use crate::{
     base::{Measured, Prediction},
     dataset::Manifest,
     edit::Edit,
-    event::{LogLevel, StepMetrics},
+    event::{LogLevel, SeenPictures, StepMetrics},
     generation::{Preview, Rendering},
+    judged::readable,
+    judgement::Judgement,
     lora::LoraSummary,
     machine::{Machine, known},
     model::Verdict,
@@ -138,6 +140,9 @@ pub struct TrainWork {
     /// The LoRA to begin with, if there is no checkpoint yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_from: Option<StoredFile>,
+    /// An earlier attempt has drawn the previews of before the first step; an older agent draws them again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_start_drawn: bool,
     /// Train no further: the result is what the checkpoint holds.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub finish: bool,
@@ -349,6 +354,11 @@ pub enum Report {
         /// Mean over the held-out pictures and the fixed timesteps.
         loss: f64,
     },
+    /// Which pictures some optimizer steps saw. An engine gathers some seconds' worth of steps.
+    PicturesSeen {
+        /// The steps, in their order.
+        steps: Vec<SeenPictures>,
+    },
     /// A log line for a person.
     Log {
         /// Severity.
@@ -362,6 +372,14 @@ pub enum Report {
     Validated {
         /// The verdict with its numbers.
         verdict: Verdict,
+    },
+    /// A stored checkpoint was judged by its pictures. Reported after the checkpoint and the pictures are stored.
+    Judged {
+        /// Optimizer steps done at the checkpoint.
+        step: u32,
+        /// What it was found to be; absent if this server cannot read it, which leaves the report out.
+        #[serde(default, deserialize_with = "readable")]
+        judgement: Option<Judgement>,
     },
     /// What the U-Net of the base model was measured to do; only where the server does not know it.
     Measured {
@@ -443,6 +461,13 @@ pub enum ArtifactKind {
     Picture,
     /// The result of an edit.
     Edited,
+    /// A picture that shows what a [`Judgement`] says.
+    Evidence {
+        /// Optimizer steps of what was judged.
+        step: u32,
+        /// Its name in the judgement.
+        name: String,
+    },
 }
 
 /// Announces a file.
@@ -544,6 +569,13 @@ pub struct TrainResult {
     pub before: Option<ArtifactId>,
     /// The fixed-seed picture with the LoRA.
     pub after: Option<ArtifactId>,
+    /// What the LoRA does to pictures. Absent if it was not judged, and where this server cannot read it.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "readable"
+    )]
+    pub judgement: Option<Judgement>,
 }
 
 #[cfg(test)]

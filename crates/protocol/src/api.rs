@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    ArtifactId, JobId, MicroUsd, TokenId,
+    ArtifactId, ItemId, JobId, MicroUsd, TokenId,
     agent::ArtifactKind,
     finding::Finding,
+    judgement::Judgement,
     problem::FieldError,
     recipe::Recipe,
     spend::{Budget, OfferEstimate},
@@ -50,6 +51,9 @@ pub struct Artifact {
     pub sha256: String,
     /// Signed URL, valid for one hour.
     pub url: String,
+    /// Of a checkpoint that was judged: what it was found to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judgement: Option<Judgement>,
     /// When it was stored.
     pub created_at: DateTime<Utc>,
 }
@@ -96,9 +100,15 @@ pub struct JobEstimate {
     pub findings: Vec<Finding>,
     /// Sizes at which the pictures would be trained.
     pub buckets: Vec<EstimatedBucket>,
+    /// The first pictures as the training would see them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seen: Vec<SeenPicture>,
     /// Expected training time, based on this installation's finished jobs; absent without a similar job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
+    /// Size of the trained file in bytes, without its metadata; absent where it follows from more than the ranks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_bytes: Option<u64>,
     /// GPU memory that the training needs, in GB; a rough estimate.
     pub memory_gb: u32,
     /// Time and cost on each type of machine that can be rented; empty if the provider rents none.
@@ -121,6 +131,27 @@ pub struct EstimatedBucket {
     pub height: u32,
     /// Pictures of this size.
     pub n_items: u32,
+}
+
+/// A picture as a training sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SeenPicture {
+    /// Its id.
+    pub id: ItemId,
+    /// SHA-256 of the file, in hexadecimal.
+    pub sha256: String,
+    /// Width in pixels to which it is cut, around its center.
+    pub width: u32,
+    /// Height in pixels to which it is cut.
+    pub height: u32,
+    /// Share of the picture that is cut off, from 0 to 1.
+    pub cut: f64,
+    /// The caption with trigger word, prefix and suffix.
+    pub caption: String,
+    /// Whether tags change places or are left out from one time to the next.
+    pub is_caption_changing: bool,
+    /// About how often the whole training shows it.
+    pub n_views: u32,
 }
 
 /// Exchanges a token for a session cookie.

@@ -83,6 +83,11 @@ pub enum CaptionOperation {
         #[schema(min_length = 1, max_length = 1000)]
         new_tag: String,
     },
+    /// What a model proposed was accepted. Only accepting proposals makes such an edit; a request for one is refused.
+    Accept {
+        /// The model.
+        model: String,
+    },
 }
 
 /// Edits captions, or shows what an edit would do.
@@ -210,6 +215,10 @@ impl EditCaptions {
                 }
                 check("new_tag", new_tag, false);
             }
+            CaptionOperation::Accept { .. } => errors.push(FieldError::new(
+                "operation.kind",
+                "must not be `accept`: accept the proposals of a run instead",
+            )),
         }
         if let CaptionOperation::MergeTags { tags, .. } = &self.operation
             && !(1..=MAX_TAGS).contains(&tags.len())
@@ -250,6 +259,7 @@ impl fmt::Display for CaptionOperation {
             Self::MergeTags { tags, new_tag } => {
                 write!(f, "Merge the tags `{}` into `{new_tag}`", tags.join("`, `"))
             }
+            Self::Accept { model } => write!(f, "Accept captions of `{model}`"),
         }
     }
 }
@@ -275,6 +285,11 @@ mod tests {
         let tag = |tag: &str| CaptionOperation::RemoveTag { tag: tag.to_owned() };
         assert_eq!(errors(tag("hat"), None), [""; 0]);
         assert_eq!(errors(tag(" "), None), ["operation.tag: must not be empty"]);
+        let accept = CaptionOperation::Accept { model: "m".into() };
+        assert_eq!(
+            errors(accept, None),
+            ["operation.kind: must not be `accept`: accept the proposals of a run instead"]
+        );
         assert_eq!(
             errors(tag("a\nb"), Some(Vec::new())),
             [

@@ -113,6 +113,13 @@ pub struct Item {
     #[serde(default)]
     #[schema(default = false)]
     pub has_mask: bool,
+    /// The comic page that it was cut out of; absent if it was cut out of none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub panel: Option<PanelOf>,
+    /// It is a comic page that was split: its panels are trained on instead of it.
+    #[serde(default)]
+    #[schema(default = false)]
+    pub set_aside: bool,
     /// Width of the normalized picture in pixels.
     pub width: u32,
     /// Height of the normalized picture in pixels.
@@ -132,6 +139,16 @@ pub struct Item {
     /// Damage of the stored picture, if known: upload it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub damage: Option<Damage>,
+}
+
+/// Where a picture was cut out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PanelOf {
+    /// The page.
+    pub page_id: ItemId,
+    /// Its place in the reading order, from 1.
+    #[schema(minimum = 1)]
+    pub number: u32,
 }
 
 /// Changes a picture's caption or use.

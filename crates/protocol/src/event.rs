@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use crate::{
     ArtifactId, AttemptId, JobId, MicroUsd, ModelVersionId,
+    judgement::Judgement,
     model::Verdict,
     phase::{Outcome, Phase},
 };
@@ -63,6 +64,11 @@ pub enum Event {
         /// Mean over the held-out pictures and the fixed timesteps.
         loss: f64,
     },
+    /// Which pictures some optimizer steps saw.
+    PicturesSeen {
+        /// The steps, in their order.
+        steps: Vec<SeenPictures>,
+    },
     /// A preview picture is stored.
     Sample {
         /// The stored picture.
@@ -89,6 +95,13 @@ pub enum Event {
     Validated {
         /// The verdict with its numbers.
         verdict: Verdict,
+    },
+    /// A stored checkpoint was judged by its pictures.
+    Judged {
+        /// Optimizer steps done at the checkpoint.
+        step: u32,
+        /// What it was found to be.
+        judgement: Judgement,
     },
     /// The result is a new model version.
     ModelVersionCreated {
@@ -131,12 +144,16 @@ pub enum EventKind {
     Step,
     /// See [`Event::ValidationLoss`].
     ValidationLoss,
+    /// See [`Event::PicturesSeen`].
+    PicturesSeen,
     /// See [`Event::Sample`].
     Sample,
     /// See [`Event::Checkpoint`].
     Checkpoint,
     /// See [`Event::Validated`].
     Validated,
+    /// See [`Event::Judged`].
+    Judged,
     /// See [`Event::ModelVersionCreated`].
     ModelVersionCreated,
     /// See [`Event::Spend`].
@@ -154,9 +171,11 @@ impl Event {
             Self::Stage { .. } => EventKind::Stage,
             Self::Step(_) => EventKind::Step,
             Self::ValidationLoss { .. } => EventKind::ValidationLoss,
+            Self::PicturesSeen { .. } => EventKind::PicturesSeen,
             Self::Sample { .. } => EventKind::Sample,
             Self::Checkpoint { .. } => EventKind::Checkpoint,
             Self::Validated { .. } => EventKind::Validated,
+            Self::Judged { .. } => EventKind::Judged,
             Self::ModelVersionCreated { .. } => EventKind::ModelVersionCreated,
             Self::Spend { .. } => EventKind::Spend,
             Self::Log { .. } => EventKind::Log,
@@ -199,6 +218,20 @@ pub struct StepMetrics {
     pub step_ms: f64,
     /// Estimated time to the last step.
     pub eta_seconds: f64,
+}
+
+/// The pictures that one optimizer step saw, each with its loss: three lists of the same length. Pictures that were drawn
+/// for regularization are left out.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SeenPictures {
+    /// The optimizer step; from 1.
+    pub step: u32,
+    /// The pictures, by their place in the job's dataset version; from 0.
+    pub pictures: Vec<u32>,
+    /// The timestep at which each was shown: from 0, nearly clean, to 999, nearly noise.
+    pub timesteps: Vec<u32>,
+    /// Loss of each before it is weighted, by min-SNR for example; with six decimal places.
+    pub losses: Vec<f64>,
 }
 
 /// Any job's event, as `WS /api/v1/events` sends it.

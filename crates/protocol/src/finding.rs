@@ -98,6 +98,8 @@ pub enum FindingCode {
     Blank,
     /// Has bars or a frame around it.
     Framed,
+    /// A whole comic page.
+    WholePage,
     /// Nearly the same picture twice, perhaps mirrored or rotated.
     NearDuplicate,
     /// Nearly the same picture is trained on and held out.
@@ -143,6 +145,7 @@ impl FindingCode {
             | Self::TooBright
             | Self::Blank
             | Self::Framed
+            | Self::WholePage
             | Self::NearDuplicate
             | Self::HeldOutDuplicate => About::Pictures,
             Self::NoCaption
@@ -171,6 +174,7 @@ impl FindingCode {
             | Self::TooBright
             | Self::Blank
             | Self::Framed
+            | Self::WholePage
             | Self::NearDuplicate
             | Self::HeldOutDuplicate
             | Self::NoCaption
@@ -207,6 +211,9 @@ pub struct Measures {
     pub signs: u64,
     /// Which of those coefficients are large enough to have a sign.
     pub strong: u64,
+    /// Whether it is a whole comic page; absent in what older versions have measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<bool>,
 }
 
 /// What the pictures of a dataset are checked for.

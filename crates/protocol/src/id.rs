@@ -56,6 +56,8 @@ ids! {
     JobId,
     /// One try of a job (or of a generation) on one machine.
     AttemptId,
+    /// The star, tags and note of a job, a model or a picture.
+    LabelId,
     /// A file kept from a job.
     ArtifactId,
     /// A named LoRA; its files are its versions.
@@ -76,4 +78,14 @@ ids! {
     PresetId,
     /// An edit of many captions.
     CaptionEditId,
+    /// An address that is told of jobs.
+    WebhookId,
+    /// One notice to one receiver.
+    DeliveryId,
+    /// An endpoint that describes pictures.
+    CaptionEndpointId,
+    /// Descriptions of many pictures of a dataset.
+    CaptionRunId,
+    /// What such a run proposes for one picture.
+    CaptionProposalId,
 }

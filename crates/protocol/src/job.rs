@@ -10,6 +10,7 @@ use crate::{
     DatasetId, DatasetVersionId, JobId, MicroUsd, ModelVersionId,
     base::Prediction,
     event::StepMetrics,
+    judgement::Stamp,
     phase::Phase,
     preset::{BaseClass, Family, Preset},
     recipe::{Engine, ParameterOverrides, Recipe},
@@ -91,9 +92,6 @@ pub struct CreateJob {
     pub estimate_hash: Option<String>,
 }
 
-/// Most characters of a job's note.
-pub const MAX_NOTE_CHARS: usize = 200;
-
 /// Asks for a model version of a stored checkpoint.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -170,6 +168,9 @@ pub struct Job {
     /// The resulting model version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_version_id: Option<ModelVersionId>,
+    /// What its result was found to be; absent without a result, and if nothing judged it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stamp: Option<Stamp>,
     /// Its cost limit and its cost so far.
     pub spend: JobSpend,
     /// The project of the job.

@@ -83,6 +83,8 @@ limits! {
     pub const IMAGES_TIME: Duration = Duration::from_secs(3600);
     /// Events in one heartbeat; more are rejected and must be sent with later heartbeats.
     pub const MAX_EVENTS_PER_HEARTBEAT: usize = 1000;
+    /// Pictures in one report of what optimizer steps saw. The engine reports no more of a single step.
+    pub const MAX_PICTURES_SEEN: usize = 1024;
     /// A log line of an agent; a longer one is shortened and says so.
     pub const MAX_LOG_BYTES: usize = 8 << 10;
     /// Details about the end of an attempt, or of a check; longer text is shortened.
@@ -112,6 +114,24 @@ limits! {
     pub const FETCH_PACE_WINDOW: Duration = Duration::from_secs(60);
     /// Minimum that must arrive in `FETCH_PACE_WINDOW`, and for a retried connection to count as progress.
     pub const MIN_FETCH_PACE_BYTES: u64 = 64 << 10;
+    /// Answer of an endpoint that describes a picture.
+    pub const MAX_CHAT_ANSWER_BYTES: usize = 1 << 20;
+    /// An endpoint that describes a picture is given up if its answer takes longer. A model on a processor takes minutes.
+    pub const MAX_CHAT_TIME: Duration = Duration::from_secs(10 * 60);
+    /// Time for the answer when an endpoint that describes pictures is tried.
+    pub const CHAT_TRIAL_TIME: Duration = Duration::from_secs(2 * 60);
+    /// Endpoints of a user that describe pictures.
+    pub const MAX_CAPTION_ENDPOINTS: usize = 20;
+    /// The base URL of such an endpoint.
+    pub const MAX_CAPTION_URL_BYTES: usize = 2 << 10;
+    /// The key of such an endpoint.
+    pub const MAX_CAPTION_KEY_BYTES: usize = 4 << 10;
+    /// Characters of what a model is told about each picture.
+    pub const MAX_CAPTION_PROMPT_CHARS: usize = 4000;
+    /// Runs of a dataset whose proposals are kept; older ones that have ended are deleted when another is started.
+    pub const MAX_CAPTION_RUNS: usize = 20;
+    /// Pictures or proposals that one request about captions may name; all of a dataset need no names.
+    pub const MAX_NAMED_CAPTIONS: usize = 10_000;
     /// A hub's file list of a repository.
     pub const MAX_HUB_LIST_BYTES: u64 = 16 << 20;
     /// A file of a base model. SDXL's original has 7 GB.
@@ -150,6 +170,10 @@ limits! {
     pub const MAX_EDIT_NOTES: usize = 64;
     /// Characters of such a note; the rest is cut.
     pub const MAX_EDIT_NOTE_CHARS: usize = 1000;
+    /// Measured numbers of a judgement; further ones are left out.
+    pub const MAX_JUDGEMENT_MEASURES: usize = 64;
+    /// Pictures that a judgement names; further ones are left out.
+    pub const MAX_JUDGEMENT_EVIDENCE: usize = 32;
     /// Characters of an agent's report about a file that it cannot use.
     pub const MAX_PROBLEM_CHARS: usize = 2000;
     /// A picture that an agent uploads.
@@ -168,6 +192,38 @@ limits! {
     pub const MAX_COUNTED_PROMPTS: usize = 64;
     /// Presets that a user may keep.
     pub const MAX_OWN_PRESETS: usize = 200;
+    /// Webhooks of a user.
+    pub const MAX_WEBHOOKS: usize = 20;
+    /// The URL of a webhook.
+    pub const MAX_WEBHOOK_URL_BYTES: usize = 2 << 10;
+    /// The reason in a notice; a longer one is shortened.
+    pub const MAX_NOTICE_REASON_BYTES: usize = 2 << 10;
+    /// A try to deliver a notice, until it counts as failed.
+    pub const NOTICE_TIME: Duration = Duration::from_secs(30);
+    /// Tries to deliver a notice, over about a day; then it is given up.
+    pub const MAX_NOTICE_TRIES: u32 = 16;
+    /// Deliveries of notices are listed for this long.
+    pub const DELIVERY_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+    /// What was deleted can be brought back for this long; then its rows and files go.
+    pub const TRASH_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+    /// Things that are deleted or brought back with one request, or by one clean-up.
+    pub const MAX_TRASH_ITEMS: usize = 1000;
+    /// Drafts of each model that a rule for cleaning up keeps.
+    pub const MAX_DRAFTS_KEPT: u32 = 1000;
+    /// Age in a rule for cleaning up, in days.
+    pub const MAX_CLEAN_UP_DAYS: u32 = 3650;
+    /// Things in the trash that are listed, the newest first.
+    pub const MAX_TRASH_LISTED: usize = 500;
+    /// A picture that is attached to a mail; a larger one is left out.
+    pub const MAX_MAIL_PICTURE_BYTES: u64 = 1 << 20;
+    /// Characters of the note of a job, a model or a picture.
+    pub const MAX_NOTE_CHARS: usize = 200;
+    /// Tags of a job, a model or a picture.
+    pub const MAX_TAGS: usize = 20;
+    /// Characters of such a tag.
+    pub const MAX_TAG_CHARS: usize = 40;
+    /// The thumbnail in the metadata of a LoRA that is downloaded; a larger one is left out.
+    pub const MAX_METADATA_THUMBNAIL_BYTES: usize = 256 << 10;
     /// Settings of another trainer that are read as a recipe.
     pub const MAX_SETTINGS_BYTES: usize = 256 << 10;
     /// Characters of a prompt that an agent reports with a picture: the recipe's, with the trigger word.

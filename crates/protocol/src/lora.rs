@@ -207,6 +207,37 @@ fn listed(names: &[&str]) -> String {
     }
 }
 
+/// Numbers that a plain LoRA has for each rank of the layers that it changes: the sum of their inputs and outputs (Hu et
+/// al. 2021), where a kernel's inputs are those of all its pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NumbersPerRank {
+    /// The linear layers of the U-Net's transformers, which kohya's default covers.
+    pub transformers: u64,
+    /// What a rank for convolutions adds with the rank of the transformers: kernels of one pixel, and layers that take the
+    /// timestep in.
+    pub beside_kernels: u64,
+    /// The 3×3 convolutions.
+    pub kernels: u64,
+    /// The first text encoder.
+    pub text_encoder_1: u64,
+    /// The second text encoder.
+    pub text_encoder_2: u64,
+}
+
+impl NumbersPerRank {
+    /// Stable Diffusion XL base 1.0. A test of the trainer compares the U-Net's with its layers.
+    pub const SDXL: Self = Self {
+        transformers: 2_659_840,
+        beside_kernels: 58_560,
+        kernels: 355_840,
+        // text_encoder/config.json: 12 layers, 768 wide, 3072 inside. Four projections, and two matrices of the
+        // feed-forward part.
+        text_encoder_1: 12 * (4 * (768 + 768) + 2 * (768 + 3072)),
+        // text_encoder_2/config.json.
+        text_encoder_2: 32 * (4 * (1280 + 1280) + 2 * (1280 + 5120)),
+    };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -23,6 +23,7 @@ use crate::recipe::Engine;
 /// | 4 | hyperparameters for all that sd-scripts can do: targets, kinds, optimizers, schedules, losses, noise, captions. Previews may have settings of their own, and pictures repeats. A VAE in place of a base model's own, and what its U-Net predicts, whatever its files say |
 /// | 5 | hyperparameters for the sides of buckets and how pictures are scaled to them, and for intervals in epochs |
 /// | 6 | a training ends with a result before its last step: `finish` in the work, and as an order |
+/// | 7 | hyperparameters for random crops, colors and backgrounds |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Protocol {
     /// The newest version that it understands, which it speaks.
@@ -34,7 +35,7 @@ pub struct Protocol {
 impl Protocol {
     /// Of this program.
     pub const CURRENT: Self = Self {
-        version: 6,
+        version: 7,
         oldest: 2,
     };
 

@@ -6,7 +6,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{DatasetVersionId, JobId, ModelId, ModelVersionId, damage::Damage, imported::Imported};
+use crate::{
+    ArtifactId, DatasetVersionId, JobId, ModelId, ModelVersionId, damage::Damage, imported::Imported,
+    judged::EvidencePicture, judgement::Judgement, library::HowToUse,
+};
 
 /// Stage of a model version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -29,6 +32,20 @@ pub struct Model {
     pub name: String,
     /// Its versions, the newest first.
     pub versions: Vec<ModelVersion>,
+    /// The version that it is used by: the one that its owner chose; else the newest approved one; else the newest that
+    /// is not retired; else the newest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current_version_id: Option<ModelVersionId>,
+    /// Its owner chose the current version.
+    #[serde(default)]
+    pub is_pinned: bool,
+    /// Signed URL of its cover: the picture that its owner chose; else the newest sample of the current version's job, or
+    /// the fixed-seed picture with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cover_url: Option<String>,
+    /// The artifact that its owner chose as its cover.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cover_artifact_id: Option<ArtifactId>,
     /// When its first version was created.
     pub created_at: DateTime<Utc>,
 }
@@ -74,6 +91,15 @@ pub struct ModelVersion {
     /// The verdict on the file; absent if it was imported, since nothing has judged it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
+    /// How to use it, as its owner says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<HowToUse>,
+    /// What it does to pictures; absent if nothing judged that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judgement: Option<Judgement>,
+    /// The stored pictures of the judgement's evidence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<EvidencePicture>,
     /// Damage of the stored file, if known; the version cannot be used or promoted then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub damage: Option<Damage>,
@@ -85,6 +111,68 @@ pub struct ModelVersion {
     pub after_url: Option<String>,
     /// When it was created.
     pub created_at: DateTime<Utc>,
+}
+
+impl ModelVersion {
+    /// The words that activate it: those that its owner says, else those that it was trained or imported with.
+    pub fn words(&self) -> Vec<String> {
+        let said = self.usage.iter().flat_map(|usage| &usage.trigger_words);
+        let imported = self.imported.iter().flat_map(|imported| &imported.trigger_words);
+        let own = self.trigger_word.iter().chain(imported);
+        let mut words: Vec<String> = Vec::new();
+        let all: Vec<&String> = match said.clone().next() {
+            Some(_) => said.collect(),
+            None => own.collect(),
+        };
+        for word in all {
+            if !words.contains(word) {
+                words.push(word.clone());
+            }
+        }
+        words
+    }
+
+    /// What the metadata of a downloaded file says in addition to its own, in the words of
+    /// [ModelSpec](https://github.com/Stability-AI/ModelSpec) 1.0.1: title, trigger words, hint, and a preview, which is a
+    /// data URL.
+    pub fn described(&self, preview: Option<String>) -> BTreeMap<String, String> {
+        let title = format!("{} v{}", self.name, self.version);
+        let mut texts = BTreeMap::from([("modelspec.title".to_owned(), title)]);
+        let more = [
+            ("modelspec.trigger_phrase", Some(self.words().join(", "))),
+            (
+                "modelspec.usage_hint",
+                self.usage.as_ref().and_then(HowToUse::hint),
+            ),
+            ("modelspec.thumbnail", preview),
+        ];
+        for (key, text) in more {
+            if let Some(text) = text.filter(|text| !text.is_empty()) {
+                texts.insert(key.to_owned(), text);
+            }
+        }
+        texts
+    }
+}
+
+/// The version that a model is used by, of those that it has: see [`Model::current_version_id`]. A retired one stays
+/// chosen only until it is retired.
+pub fn current(versions: &[ModelVersion], pinned: Option<ModelVersionId>) -> Option<&ModelVersion> {
+    let newest = |fits: fn(&ModelVersion) -> bool| {
+        let fitting = versions.iter().filter(|version| fits(version));
+        fitting.max_by_key(|version| version.version)
+    };
+    let pinned = versions
+        .iter()
+        .find(|version| Some(version.id) == pinned && is_offered(version));
+    pinned
+        .or_else(|| newest(|version| version.stage == Stage::Approved))
+        .or_else(|| newest(is_offered))
+        .or_else(|| newest(|_| true))
+}
+
+fn is_offered(version: &ModelVersion) -> bool {
+    version.stage != Stage::Retired
 }
 
 /// Approves a model version.

@@ -116,6 +116,11 @@ impl Parameters {
         self.text_encoder_1_learning_rate > 0.0 || self.text_encoder_2_learning_rate > 0.0
     }
 
+    /// Whether views of a picture look different from each other in more than being mirrored.
+    pub fn draws_looks(&self) -> bool {
+        self.random_crop || self.color_jitter || self.random_background
+    }
+
     /// Whether captions are not the same each time they are read, so that their encodings cannot be kept.
     pub fn varies_captions(&self) -> bool {
         self.caption_dropout > 0.0

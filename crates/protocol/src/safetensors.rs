@@ -163,6 +163,30 @@ impl Header {
     }
 }
 
+/// The first bytes of a file, up to its tensors, with these texts among its metadata: what stands in place of those of the
+/// file whose header is given. The tensors stay as they are.
+pub fn with_metadata(header: &[u8], texts: &BTreeMap<String, String>) -> Result<Vec<u8>, HeaderError> {
+    /// Tensors begin at a multiple of it, as the format's own writer has it.
+    const ALIGNMENT: usize = 8;
+    let malformed = |err: serde_json::Error| HeaderError::Malformed(err.to_string());
+    let mut fields: BTreeMap<String, serde_json::Value> =
+        serde_json::from_slice(header).map_err(malformed)?;
+    let metadata = fields
+        .entry("__metadata__".to_owned())
+        .or_insert_with(|| serde_json::json!({}));
+    let Some(metadata) = metadata.as_object_mut() else {
+        return Err(HeaderError::Malformed("its metadata is not an object".to_owned()));
+    };
+    for (key, text) in texts {
+        metadata.insert(key.clone(), serde_json::Value::String(text.clone()));
+    }
+    let mut new = serde_json::to_vec(&fields).map_err(malformed)?;
+    new.resize(new.len().next_multiple_of(ALIGNMENT), b' ');
+    let mut bytes = (new.len() as u64).to_le_bytes().to_vec();
+    bytes.append(&mut new);
+    Ok(bytes)
+}
+
 /// Position of a tensor in a file whose tensors begin at `first`.
 fn located(raw: &RawTensor, first: u64) -> Result<Tensor, &'static str> {
     if raw.shape.len() > MAX_DIMENSIONS {

@@ -28,6 +28,8 @@ pub mod env {
     pub const TIME_SCALE: &str = "MORPHEUS_TIME_SCALE";
     /// `true` on a machine that draws pictures instead of training.
     pub const GENERATE: &str = "MORPHEUS_GENERATE";
+    /// Percent of a training's time in which what it makes is judged, if the server was told one.
+    pub const JUDGE_SHARE: &str = "MORPHEUS_JUDGE_SHARE";
     /// Signed URL to put requests to, if the server cannot be reached; see [`mailbox`](crate::mailbox).
     pub const MAILBOX_REQUESTS: &str = "MORPHEUS_MAILBOX_REQUESTS";
     /// Signed URL to get responses from.

@@ -8,6 +8,8 @@ use utoipa::ToSchema;
 pub struct SystemStatus {
     /// Free space on its disks.
     pub disk: DiskStatus,
+    /// Whether mail about jobs is set up.
+    pub sends_mail: bool,
 }
 
 /// Free space on the server's disks.

@@ -5,6 +5,11 @@
 
 use std::{borrow::Cow, fmt};
 
+use crate::limits::MAX_NOTE_CHARS;
+
+/// Characters of a name that somebody chose.
+const MAX_NAME_CHARS: usize = 80;
+
 /// A character that is not allowed in a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unfit(pub char);
@@ -34,6 +39,26 @@ pub fn check_line(text: &str) -> Result<(), Unfit> {
 pub fn check_text(text: &str) -> Result<(), Unfit> {
     let unfit = |c: &char| !fits_text(*c);
     text.chars().find(unfit).map_or(Ok(()), |c| Err(Unfit(c)))
+}
+
+/// A name that somebody chose, without the spaces around it; or what is wrong with it.
+pub fn checked_name(text: &str) -> Result<&str, String> {
+    let name = text.trim();
+    if (1..=MAX_NAME_CHARS).contains(&name.chars().count()) && check_line(name).is_ok() {
+        Ok(name)
+    } else {
+        Err(format!("must have 1 to {MAX_NAME_CHARS} characters on one line"))
+    }
+}
+
+/// A note, without the spaces around it, empty for none; or what is wrong with it.
+pub fn checked_note(text: &str) -> Result<&str, String> {
+    let note = text.trim();
+    if note.chars().count() > MAX_NOTE_CHARS {
+        return Err(format!("must have at most {MAX_NOTE_CHARS} characters"));
+    }
+    check_line(note).map_err(|unfit| unfit.to_string())?;
+    Ok(note)
 }
 
 /// Replaces each character that no field allows with U+FFFD.
@@ -105,7 +130,7 @@ fn turns_direction(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Unfit, check_line, check_text, cleaned, shortened, shown};
+    use super::{Unfit, check_line, check_text, checked_name, checked_note, cleaned, shortened, shown};
 
     #[test]
     fn lines_and_texts_hold_what_people_write() {
@@ -154,6 +179,22 @@ mod tests {
             Unfit('\0').to_string(),
             "must not contain U+0000, a control character"
         );
+    }
+
+    #[test]
+    fn names_and_notes_are_lines_of_a_certain_length() {
+        assert_eq!(checked_name(" Studio chat\n"), Ok("Studio chat"));
+        for name in ["", " \t", "two\nlines", "a\u{202e}b", &"a".repeat(81)] {
+            let wrong = "must have 1 to 80 characters on one line".to_owned();
+            assert_eq!(checked_name(name), Err(wrong), "{name}");
+        }
+        assert_eq!(checked_note("  "), Ok(""));
+        assert_eq!(checked_note(" for the cover "), Ok("for the cover"));
+        let long = "a".repeat(201);
+        for (note, wrong) in [(long.as_str(), "at most 200"), ("two\nlines", "a line break")] {
+            let problem = checked_note(note).unwrap_err();
+            assert!(problem.contains(wrong), "{problem}");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use axum::http::{HeaderValue, Uri};
 use chrono::TimeDelta;
 use dataset::decoder::{Decoder, WorkerCommand};
 use orchestrator::{
-    Options, Orchestrator, Rules, ServiceError,
+    NoticeOptions, Options, Orchestrator, Rules, ServiceError,
     disk::DiskOptions,
     providers::local::{Local, LocalOptions},
     rentals::RentalOptions,
@@ -461,6 +461,12 @@ fn options(
         fetch_from: config.fetch_from.clone(),
         base_folders: config.base_folders.clone(),
         lora_folder: config.lora_folder.clone(),
+        notices: NoticeOptions {
+            // The listening address is of no use in a mail.
+            public_url: config.public_url.as_ref().map(|_| public_url.to_owned()),
+            allowed: config.webhooks_to.clone(),
+            mail: config.mail.clone(),
+        },
         ..Options::new(config.base_models.clone(), providers)
     })
 }

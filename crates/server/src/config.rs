@@ -10,7 +10,9 @@ use std::{
 
 use dataset::decoder::WorkerCommand;
 use ipnet::IpNet;
-use orchestrator::{Base, HubOptions, Inspect, Measure, Ranges, ReadLora, disk::Gauge, providers::Provider};
+use orchestrator::{
+    Base, HubOptions, Inspect, MailOptions, Measure, Ranges, ReadLora, disk::Gauge, providers::Provider,
+};
 use protocol::{limits::AUDIT_DAYS, recipe::Engine};
 use rental::Landlord;
 use store::{bases::NewBase, objects::S3Settings};
@@ -70,6 +72,10 @@ pub struct Config {
     pub min_free_bytes: Option<u64>,
     /// Folder of another program, into which approved LoRAs are copied; left out: none are.
     pub lora_folder: Option<PathBuf>,
+    /// Addresses that webhooks may be at beside the public ones.
+    pub webhooks_to: Ranges,
+    /// Mail about jobs; left out: none is sent.
+    pub mail: Option<MailOptions>,
     /// Measures the disks.
     pub gauge: Gauge,
     /// Times that matter to tests only.
@@ -105,6 +111,8 @@ impl Config {
             max_running: BTreeMap::new(),
             min_free_bytes: None,
             lora_folder: None,
+            webhooks_to: Ranges::default(),
+            mail: None,
             gauge: Gauge::default(),
             timing: Timing::default(),
         }

@@ -1,15 +1,18 @@
 //! Responds with stored files: complete, or the requested range of bytes.
 
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
 };
-use futures::TryStreamExt;
+use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt, future, stream};
+use protocol::safetensors::{PREFIX_BYTES, header_range, with_metadata};
 use store::{
     BlobKey, BlobStore,
+    models::VersionFile,
     objects::{UrlOptions, attachment},
 };
 
@@ -109,6 +112,56 @@ pub(crate) async fn serve(
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     }
     Ok(response)
+}
+
+/// Answers with a LoRA that has these texts among its metadata. Its tensors are the stored ones.
+pub(crate) async fn described(
+    objects: &BlobStore,
+    file: &VersionFile,
+    texts: &BTreeMap<String, String>,
+    name: &str,
+) -> ApiResult<Response> {
+    let size = objects.size(&file.key).await?;
+    let size = size.ok_or_else(|| ApiError::not_found("stored file", &file.key))?;
+    let prefix = bytes(objects, &file.key, 0..PREFIX_BYTES.min(size)).await?;
+    let range = header_range(&prefix, size).map_err(ApiError::internal)?;
+    let tensors = range.end..size;
+    let header = bytes(objects, &file.key, range).await?;
+    let header = with_metadata(&header, texts).map_err(ApiError::internal)?;
+    let n_bytes = header.len() as u64 + tensors.end - tensors.start;
+    let rest = if tensors.is_empty() {
+        None
+    } else {
+        Some(objects.read(&file.key, Some(tensors)).await?.stream)
+    };
+    let first = stream::once(future::ready(Ok(Bytes::from(header))));
+    let rest = stream::iter(rest).flatten().inspect_err(|error| {
+        tracing::error!(
+            error = protocol::problem::chain(error),
+            "a stored file could not be read to its end"
+        );
+    });
+    let fields = [
+        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (header::CONTENT_LENGTH, n_bytes.to_string()),
+        (header::CACHE_CONTROL, "private, no-cache".to_owned()),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; sandbox".to_owned(),
+        ),
+        (header::CONTENT_DISPOSITION, attachment(name)),
+    ];
+    Ok((fields, Body::from_stream(first.chain(rest))).into_response())
+}
+
+/// A part of a stored file.
+async fn bytes(objects: &BlobStore, key: &BlobKey, range: Range<u64>) -> ApiResult<Vec<u8>> {
+    if range.is_empty() {
+        return Ok(Vec::new());
+    }
+    let reader = objects.read(key, Some(range)).await?;
+    let parts: Vec<Bytes> = reader.stream.try_collect().await?;
+    Ok(parts.concat())
 }
 
 #[derive(Debug, PartialEq, Eq)]

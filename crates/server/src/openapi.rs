@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use axum::{http::header, response::IntoResponse};
-use protocol::{event, openai::ErrorResponse, problem::Problem, sample};
+use protocol::{event, notice, openai::ErrorResponse, problem::Problem, sample};
 use utoipa::{
     OpenApi,
     openapi::{
@@ -27,7 +27,7 @@ use crate::routes;
              `Idempotency-Key`, which makes it safe to repeat a request that got no response. Uploads of pictures \
              need none: a picture that already exists is not added again."
     ),
-    components(schemas(event::JobEvent, event::AnyJobEvent, event::EventKind, Problem, ErrorResponse, sample::SamplePrompt)),
+    components(schemas(event::JobEvent, event::AnyJobEvent, event::EventKind, notice::Notice, Problem, ErrorResponse, sample::SamplePrompt)),
     tags(
         (name = "datasets", description = "Uploaded pictures with captions"),
         (name = "jobs", description = "Training jobs, their events and files"),
@@ -35,6 +35,7 @@ use crate::routes;
         (name = "generations", description = "Text to image"),
         (name = "openai", description = "Text to image in the shape of OpenAI's API, for programs that are written for it"),
         (name = "spend", description = "Rented machines, budgets and the ledger"),
+        (name = "notices", description = "Webhooks and mail that tell of jobs"),
         (name = "access", description = "Sessions and API tokens"),
         (name = "agent", description = "Routes for agents; require an agent's token"),
     )

@@ -6,6 +6,7 @@ use prometheus::{
 };
 use protocol::{
     drawing::DrawingPhase,
+    notice::DeliveryState,
     phase::Phase,
     system::{DiskStatus, FolderStatus},
 };
@@ -99,6 +100,7 @@ pub(crate) fn prometheus(
     counters: &Counters,
     jobs: &[Tally],
     drawing: &[(DrawingPhase, u64)],
+    deliveries: &[(DeliveryState, u64)],
     disk: &DiskStatus,
 ) -> Result<String> {
     let now = registry()?;
@@ -113,6 +115,15 @@ pub(crate) fn prometheus(
     });
     let about = ("drawing_sessions", "Rented machines for pictures by phase.");
     gauges(&now, about, "phase", by_phase)?;
+    let by_state = DeliveryState::ALL.map(|state| {
+        let n_deliveries = deliveries.iter().find(|(of, _)| *of == state);
+        (state.as_str(), n_deliveries.map_or(0, |(_, n)| *n))
+    });
+    let about = (
+        "deliveries",
+        "Notices to webhooks and by mail of the last 30 days, by state.",
+    );
+    gauges(&now, about, "state", by_state)?;
     let events = IntCounter::new("job_events_total", "Events of all jobs.")?;
     events.inc_by(jobs.iter().map(|tally| tally.n_events).sum());
     register(&now, events)?;

@@ -6,7 +6,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     fs::File,
-    io::{self, Seek as _, Write as _},
+    io::{self, Cursor, Read, Seek, Write as _},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -70,20 +70,22 @@ pub(crate) async fn receive(
             "the upload holds no file: send pictures, `.txt` captions or `.zip` archives of them",
         ));
     }
-    // Pictures with masks are read and written once more.
-    let turn = Arc::clone(&upload.checking).acquire_owned().await;
-    let turn = turn.map_err(ApiError::internal)?;
-    let runtime = Handle::current();
-    let finishing = tokio::task::spawn_blocking(move || {
-        let taken = upload.finish(&runtime);
-        drop(turn);
-        taken
-    });
-    let taken = finishing.await.map_err(ApiError::internal)??;
+    let taken = upload.finished().await?;
     Ok(state
         .orchestrator
         .record_pictures(owner, id, &known, taken)
         .await?)
+}
+
+/// The demo's pictures, checked and stored as if they were uploaded.
+pub(crate) async fn demo(state: &AppState) -> ApiResult<TakenPictures> {
+    state.orchestrator.check_room(0)?;
+    let mut upload = Upload::new(state, &[]);
+    for file in dataset::demo::files() {
+        upload.split = file.split;
+        upload = upload.check(file.name, Cursor::new(file.bytes)).await?;
+    }
+    upload.finished().await
 }
 
 /// An upload in progress.
@@ -140,9 +142,16 @@ impl Upload {
             });
             return Ok(self);
         };
+        self.check(file_name.to_owned(), file).await
+    }
+
+    /// Checks one file, and stores its pictures.
+    async fn check<R>(mut self, file_name: String, file: R) -> ApiResult<Self>
+    where
+        R: Read + Seek + Send + 'static,
+    {
         let turn = Arc::clone(&self.checking).acquire_owned().await;
         let turn = turn.map_err(ApiError::internal)?;
-        let file_name = file_name.to_owned();
         let runtime = Handle::current();
         let checking = tokio::task::spawn_blocking(move || {
             let Self {
@@ -170,6 +179,19 @@ impl Upload {
             Ok(Err(error)) => Err(error.into()),
             Err(panic) => Err(ApiError::internal(panic)),
         }
+    }
+
+    /// Finishes on a thread of its own: pictures with masks are read and written once more.
+    async fn finished(self) -> ApiResult<TakenPictures> {
+        let turn = Arc::clone(&self.checking).acquire_owned().await;
+        let turn = turn.map_err(ApiError::internal)?;
+        let runtime = Handle::current();
+        let finishing = tokio::task::spawn_blocking(move || {
+            let taken = self.finish(&runtime);
+            drop(turn);
+            taken
+        });
+        Ok(finishing.await.map_err(ApiError::internal)??)
     }
 
     /// Matches captions and masks with pictures; stores the files of pictures with their masks.

@@ -1,11 +1,16 @@
 //! Files kept from jobs, generations and edits.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, Utc};
 use protocol::{
     ArtifactId, AttemptId, EditId, GenerationId, JobId, OwnerId,
     agent::{ArtifactKind, NewArtifact},
+    judged::EvidencePicture,
+    judgement::Judgement,
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
+use uuid::Uuid;
 
 use crate::{
     BlobKey, Read, Result, StoreError, Tx,
@@ -47,8 +52,38 @@ pub struct Artifact {
     pub key: BlobKey,
     /// Whether its bytes are stored; otherwise it was only announced.
     pub is_stored: bool,
+    /// Of a checkpoint that was judged: what it was found to be.
+    pub judgement: Option<Judgement>,
     /// When it was announced.
     pub created_at: DateTime<Utc>,
+}
+
+/// The stored pictures that show what judgements say.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StoredEvidence {
+    /// By job and optimizer steps of what was judged, then by name in the judgement.
+    keys: BTreeMap<(JobId, u32), BTreeMap<String, BlobKey>>,
+}
+
+impl StoredEvidence {
+    /// The pictures of a judgement of so many steps of a job, in its order.
+    pub fn of_judgement(
+        &self,
+        judged: (JobId, u32),
+        judgement: &Judgement,
+        url: impl Fn(&BlobKey) -> String,
+    ) -> Vec<EvidencePicture> {
+        let Some(keys) = self.keys.get(&judged) else {
+            return Vec::new();
+        };
+        let named = judgement.evidence.iter().filter_map(|evidence| {
+            Some(EvidencePicture {
+                name: evidence.name.clone(),
+                url: url(keys.get(&evidence.name)?),
+            })
+        });
+        named.collect()
+    }
 }
 
 const ANNOUNCED: &str = "announced";
@@ -96,6 +131,25 @@ pub async fn keep(tx: &Tx, owner: OwnerId, id: ArtifactId) -> Result<Artifact> {
         .doing("keep a file")?
         .ok_or_else(|| StoreError::not_found("file", id))?;
     to_artifact(row)
+}
+
+/// Which sample prompts of a job have a preview of before its first step.
+pub async fn start_samples(db: &impl Read, job: JobId) -> Result<BTreeSet<u32>> {
+    let rows = artifact::Entity::find()
+        .filter(artifact::Column::JobId.eq(job.0))
+        .filter(artifact::Column::Kind.eq("sample"))
+        .filter(artifact::Column::Step.eq(0))
+        .filter(artifact::Column::State.eq(STORED))
+        .all(db.connection())
+        .await
+        .doing("look for the first previews of a job")?;
+    let mut drawn = BTreeSet::new();
+    for row in rows {
+        if let ArtifactKind::Sample { prompt_index, .. } = to_artifact(row)?.kind {
+            drawn.insert(prompt_index);
+        }
+    }
+    Ok(drawn)
 }
 
 /// The latest stored checkpoint of a job that is not known to be damaged or unusable.
@@ -173,6 +227,7 @@ pub async fn lend(tx: &Tx, file: &Artifact, to: JobId) -> Result<ArtifactId> {
         created_at: now(),
         stored_at: Some(now()),
         unusable: None,
+        judgement: None,
     };
     let id = ArtifactId(row.id);
     insert(tx.connection(), row, "store a file's row").await?;
@@ -188,6 +243,59 @@ pub async fn mark_unusable(tx: &Tx, id: ArtifactId, problem: &str) -> Result<()>
         .await
         .doing("note that a checkpoint is unusable")?;
     Ok(())
+}
+
+/// Keeps what the newest stored checkpoint of a step of a job was found to be; says whether there is such a checkpoint.
+pub async fn judge_checkpoint(tx: &Tx, job: JobId, step: u32, judgement: &Judgement) -> Result<bool> {
+    let newest: Option<Uuid> = artifact::Entity::find()
+        .select_only()
+        .column(artifact::Column::Id)
+        .filter(artifact::Column::JobId.eq(job.0))
+        .filter(artifact::Column::Kind.eq("checkpoint"))
+        .filter(artifact::Column::Step.eq(i64::from(step)))
+        .filter(artifact::Column::State.eq(STORED))
+        .order_by_desc(artifact::Column::Id)
+        .limit(1)
+        .into_tuple()
+        .one(tx.connection())
+        .await
+        .doing("look for the checkpoint that was judged")?;
+    let Some(newest) = newest else {
+        return Ok(false);
+    };
+    artifact::Entity::update_many()
+        .col_expr(artifact::Column::Judgement, Expr::value(json(judgement)))
+        .filter(artifact::Column::Id.eq(newest))
+        .exec(tx.connection())
+        .await
+        .doing("keep what a checkpoint was found to be")?;
+    Ok(true)
+}
+
+/// The stored pictures of the evidence of judgements of so many steps of jobs. Of pictures with one name, the newest counts.
+pub async fn evidence(db: &impl Read, judged: &BTreeSet<(JobId, u32)>) -> Result<StoredEvidence> {
+    let mut stored = StoredEvidence::default();
+    if judged.is_empty() {
+        return Ok(stored);
+    }
+    let jobs: BTreeSet<Uuid> = judged.iter().map(|(job, _)| job.0).collect();
+    let steps: BTreeSet<i64> = judged.iter().map(|(_, step)| i64::from(*step)).collect();
+    let rows = artifact::Entity::find()
+        .filter(artifact::Column::JobId.is_in(jobs))
+        .filter(artifact::Column::Kind.eq("evidence"))
+        .filter(artifact::Column::Step.is_in(steps))
+        .filter(artifact::Column::State.eq(STORED))
+        .order_by_asc(artifact::Column::Id)
+        .all(db.connection())
+        .await
+        .doing("list the evidence of judgements")?;
+    for row in rows {
+        let file = to_artifact(row)?;
+        if let (Some(job), ArtifactKind::Evidence { step, name }) = (file.job_id, file.kind) {
+            stored.keys.entry((job, step)).or_default().insert(name, file.key);
+        }
+    }
+    Ok(stored)
 }
 
 /// Records an announced file of an attempt; the same file again uses the same row.
@@ -226,6 +334,7 @@ pub async fn announce(tx: &Tx, owner: OwnerId, attempt: &Attempt, new: &NewArtif
         created_at: now(),
         stored_at: None,
         unusable: None,
+        judgement: None,
     };
     insert(tx.connection(), row.clone(), "store a file's row").await?;
     to_artifact(row)
@@ -261,6 +370,10 @@ fn to_artifact(row: artifact::Model) -> Result<Artifact> {
             .parse()
             .map_err(|err| StoreError::corrupt("artifacts.blob_key", err))?,
         is_stored: row.state == STORED,
+        judgement: row
+            .judgement
+            .map(|judgement| from_json("artifacts.judgement", judgement))
+            .transpose()?,
         created_at: row.created_at,
     })
 }

@@ -1,8 +1,11 @@
 //! Datasets, their pictures, and the frozen versions that jobs train on.
 
 mod caption_edits;
+mod caption_runs;
+mod caption_work;
 mod checks;
 mod items;
+mod panels;
 mod versions;
 
 use std::collections::HashMap;
@@ -20,11 +23,20 @@ use uuid::Uuid;
 pub use caption_edits::{
     CaptionChange, find_caption_edit, keep_caption_edit, list_caption_edits, set_captions, undo_caption_edit,
 };
+pub use caption_runs::{
+    NewCaptionRun, caption_proposals, create_caption_run, find_caption_run, has_running_caption_run,
+    list_caption_runs, open_caption_proposals, settle_caption_proposals, stop_caption_run,
+};
+pub use caption_work::{
+    CaptionWork, Described, claim_caption_work, end_caption_work, has_caption_work, is_caption_work_due,
+    record_description, release_caption_work, renew_caption_work, waiting_captions,
+};
 pub use checks::{acknowledge, acknowledged, measures, set_measures};
 pub use items::{
     AddedItem, NewItem, PictureFile, add_item, delete_item, item, items, items_after, set_file, update_group,
     update_item,
 };
+pub use panels::{KnownPanel, panels, set_panel};
 pub use versions::{content_hash, freeze, manifest, version};
 
 use crate::{
@@ -103,6 +115,7 @@ pub async fn rename(tx: &Tx, owner: OwnerId, id: DatasetId, name: &str) -> Resul
 pub async fn delete(tx: &Tx, owner: OwnerId, id: DatasetId) -> Result<()> {
     row(tx, owner, id).await?;
     caption_edits::delete_all(tx, id).await?;
+    caption_runs::delete_all(tx, id).await?;
     checks::delete_all(tx, id).await?;
     dataset_item::Entity::delete_many()
         .filter(dataset_item::Column::DatasetId.eq(id.0))

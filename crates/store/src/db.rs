@@ -17,7 +17,7 @@ mod transaction;
 
 use sea_orm::{
     AccessMode, ActiveModelTrait, ActiveValue, ConnectionTrait, DatabaseConnection, DbBackend, DbErr,
-    EntityTrait, IntoActiveModel, IsolationLevel, Iterable, ModelTrait, SqliteTransactionMode,
+    EntityTrait, IntoActiveModel, IsolationLevel, Iterable, ModelTrait, SqliteTransactionMode, Statement,
     TransactionOptions, TransactionTrait, Value,
 };
 
@@ -156,6 +156,20 @@ impl Database {
 
 /// The key of our advisory lock: `morpheus` in ASCII.
 const ALONE: i64 = 0x6d6f_7270_6865_7573;
+
+/// Waits for the other transactions with this key to end. SQLite has one writer at a time anyway.
+pub(crate) async fn lock(db: &impl ConnectionTrait, key: &str) -> Result<()> {
+    if db.get_database_backend() != DbBackend::Postgres {
+        return Ok(());
+    }
+    let lock = Statement::from_sql_and_values(
+        DbBackend::Postgres,
+        "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
+        [key.into()],
+    );
+    db.execute_raw(lock).await.doing("wait for other transactions")?;
+    Ok(())
+}
 
 /// Inserts a complete row.
 pub(crate) async fn insert<M>(db: &impl ConnectionTrait, row: M, doing: &'static str) -> Result<()>

@@ -151,6 +151,18 @@ pub async fn n_queued(db: &impl Read) -> Result<u64> {
         .doing("count queued edits")
 }
 
+/// All edits that have not ended.
+pub(crate) async fn open(db: &impl Read) -> Result<Vec<EditState>> {
+    let open = [EditPhase::Queued, EditPhase::Running].map(|phase| word(&phase));
+    let rows = edit::Entity::find()
+        .filter(edit::Column::Phase.is_in(open))
+        .order_by_asc(edit::Column::Id)
+        .all(db.connection())
+        .await
+        .doing("list open edits")?;
+    rows.into_iter().map(to_state).collect()
+}
+
 /// The oldest queued edit.
 pub async fn oldest_queued(db: &impl Read) -> Result<Option<EditId>> {
     let row = edit::Entity::find()

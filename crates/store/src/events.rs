@@ -95,16 +95,79 @@ pub async fn some(db: &impl Read, job: JobId, wanted: Wanted<'_>) -> Result<Vec<
         .all(db.connection())
         .await
         .doing("read the events of a job")?;
-    rows.into_iter()
-        .map(|row| {
-            Ok(JobEvent {
-                seq: row.seq,
-                at: row.at,
-                attempt_id: row.attempt_id.map(AttemptId),
-                event: from_json("job_events.body", row.body)?,
-            })
-        })
-        .collect()
+    rows.into_iter().map(to_event).collect()
+}
+
+fn to_event(row: job_event::Model) -> Result<JobEvent> {
+    Ok(JobEvent {
+        seq: row.seq,
+        at: row.at,
+        attempt_id: row.attempt_id.map(AttemptId),
+        event: from_json("job_events.body", row.body)?,
+    })
+}
+
+/// All events of one kind, in order.
+pub async fn of_kind(db: &impl Read, job: JobId, kind: EventKind) -> Result<Vec<JobEvent>> {
+    let rows = job_event::Entity::find()
+        .filter(job_event::Column::JobId.eq(job.0))
+        .filter(job_event::Column::Kind.eq(word(&kind)))
+        .order_by_asc(job_event::Column::Seq)
+        .all(db.connection())
+        .await
+        .doing("read the events of a job")?;
+    rows.into_iter().map(to_event).collect()
+}
+
+/// The events of one kind from a time on, in order: at most `limit`.
+pub async fn of_kind_since(
+    db: &impl Read,
+    job: JobId,
+    kind: EventKind,
+    since: DateTime<Utc>,
+    limit: u64,
+) -> Result<Vec<JobEvent>> {
+    let rows = job_event::Entity::find()
+        .filter(job_event::Column::JobId.eq(job.0))
+        .filter(job_event::Column::Kind.eq(word(&kind)))
+        .filter(job_event::Column::At.gte(since))
+        .order_by_asc(job_event::Column::Seq)
+        .limit(limit)
+        .all(db.connection())
+        .await
+        .doing("read the events of a job from a time on")?;
+    rows.into_iter().map(to_event).collect()
+}
+
+/// The events of one kind around a number, in order: at most `limit` up to it, and at most as many after it.
+pub async fn of_kind_around(
+    db: &impl Read,
+    job: JobId,
+    kind: EventKind,
+    seq: i64,
+    limit: u64,
+) -> Result<Vec<JobEvent>> {
+    let mut rows = job_event::Entity::find()
+        .filter(job_event::Column::JobId.eq(job.0))
+        .filter(job_event::Column::Kind.eq(word(&kind)))
+        .filter(job_event::Column::Seq.lte(seq))
+        .order_by_desc(job_event::Column::Seq)
+        .limit(limit)
+        .all(db.connection())
+        .await
+        .doing("read the events of a job up to one")?;
+    rows.reverse();
+    let later = job_event::Entity::find()
+        .filter(job_event::Column::JobId.eq(job.0))
+        .filter(job_event::Column::Kind.eq(word(&kind)))
+        .filter(job_event::Column::Seq.gt(seq))
+        .order_by_asc(job_event::Column::Seq)
+        .limit(limit)
+        .all(db.connection())
+        .await
+        .doing("read the events of a job after one")?;
+    rows.extend(later);
+    rows.into_iter().map(to_event).collect()
 }
 
 /// The number of a job's newest event.

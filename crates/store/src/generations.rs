@@ -59,7 +59,9 @@ pub async fn list(
     after: Option<GenerationId>,
     limit: u64,
 ) -> Result<Vec<Generation>> {
-    let mut query = generation::Entity::find().filter(generation::Column::OwnerId.eq(owner.0));
+    let mut query = generation::Entity::find()
+        .filter(generation::Column::OwnerId.eq(owner.0))
+        .filter(generation::Column::DeletedAt.is_null());
     if let Some(after) = after {
         query = query.filter(generation::Column::Id.lt(after.0));
     }
@@ -75,7 +77,7 @@ pub async fn list(
 /// One generation.
 pub async fn get(db: &impl Read, owner: OwnerId, id: GenerationId) -> Result<Generation> {
     let row = row(db, id).await?;
-    if row.owner_id != owner.0 {
+    if row.owner_id != owner.0 || row.deleted_at.is_some() {
         return Err(StoreError::not_found("generation", id));
     }
     let mut generations = to_generations(db, vec![row]).await?;
@@ -87,7 +89,8 @@ pub async fn get(db: &impl Read, owner: OwnerId, id: GenerationId) -> Result<Gen
 /// The finished picture's key.
 pub async fn picture(db: &impl Read, owner: OwnerId, id: GenerationId) -> Result<BlobKey> {
     let row = row(db, id).await?;
-    match row.artifact_id.filter(|_| row.owner_id == owner.0) {
+    let is_shown = row.owner_id == owner.0 && row.deleted_at.is_none();
+    match row.artifact_id.filter(|_| is_shown) {
         Some(artifact) => Ok(artifacts::find(db, ArtifactId(artifact)).await?.key),
         None => Err(StoreError::not_found("picture of generation", id)),
     }
@@ -106,6 +109,18 @@ pub async fn n_queued(db: &impl Read, drawing: Option<DrawingSessionId>) -> Resu
         .count(db.connection())
         .await
         .doing("count queued generations")
+}
+
+/// All generations that have not ended.
+pub(crate) async fn open(db: &impl Read) -> Result<Vec<GenerationState>> {
+    let open = [GenerationPhase::Queued, GenerationPhase::Running].map(|phase| word(&phase));
+    let rows = generation::Entity::find()
+        .filter(generation::Column::Phase.is_in(open))
+        .order_by_asc(generation::Column::Id)
+        .all(db.connection())
+        .await
+        .doing("list open generations")?;
+    rows.into_iter().map(to_state).collect()
 }
 
 /// The oldest queued generation of the server's own machine.
@@ -162,6 +177,7 @@ pub async fn create(tx: &Tx, owner: OwnerId, request: &CreateGeneration) -> Resu
         ended_at: None,
         stage: None,
         notes: None,
+        deleted_at: None,
     };
     insert(tx.connection(), row, "store a generation").await?;
     tx.touch_generation(id);

@@ -114,7 +114,9 @@ pub struct JobState {
 
 /// An owner's jobs, the newest first: at most `limit` that are older than `after`.
 pub async fn list(db: &impl Read, owner: OwnerId, after: Option<JobId>, limit: u64) -> Result<Vec<Job>> {
-    let mut query = job::Entity::find().filter(job::Column::OwnerId.eq(owner.0));
+    let mut query = job::Entity::find()
+        .filter(job::Column::OwnerId.eq(owner.0))
+        .filter(job::Column::DeletedAt.is_null());
     if let Some(after) = after {
         query = query.filter(job::Column::Id.lt(after.0));
     }
@@ -130,13 +132,13 @@ pub async fn list(db: &impl Read, owner: OwnerId, after: Option<JobId>, limit: u
 /// One job.
 pub async fn get(db: &impl Read, owner: OwnerId, id: JobId) -> Result<Job> {
     let row = row(db, id).await?;
-    if row.owner_id != owner.0 {
+    if row.owner_id != owner.0 || row.deleted_at.is_some() {
         return Err(StoreError::not_found("job", id));
     }
     to_job(row)
 }
 
-/// State for decisions of the orchestrator.
+/// State for decisions of the orchestrator, of deleted jobs too: their machines may still have to be ended and paid.
 pub async fn state(db: &impl Read, id: JobId) -> Result<JobState> {
     to_state(row(db, id).await?)
 }
@@ -148,6 +150,7 @@ pub async fn newest_events(db: &impl Read, owner: OwnerId) -> Result<Vec<(JobId,
         .column(job::Column::Id)
         .column(job::Column::LastSeq)
         .filter(job::Column::OwnerId.eq(owner.0))
+        .filter(job::Column::DeletedAt.is_null())
         .into_tuple()
         .all(db.connection())
         .await
@@ -176,6 +179,7 @@ pub async fn tally(db: &impl Read, owner: OwnerId) -> Result<Vec<Tally>> {
         .column_as(job::Column::Id.count(), "n_jobs")
         .column_as(n_events, "n_events")
         .filter(job::Column::OwnerId.eq(owner.0))
+        .filter(job::Column::DeletedAt.is_null())
         .group_by(job::Column::Phase)
         .into_tuple()
         .all(db.connection())
@@ -204,6 +208,18 @@ pub async fn open(db: &impl Read) -> Result<Vec<JobState>> {
         .all(db.connection())
         .await
         .doing("list open jobs")?;
+    rows.into_iter().map(to_state).collect()
+}
+
+/// The jobs that train, will train or may be resumed, the oldest first; without deleted ones.
+pub(crate) async fn unfinished(db: &impl Read) -> Result<Vec<JobState>> {
+    let rows = job::Entity::find()
+        .filter(job::Column::Phase.is_not_in([Phase::Succeeded, Phase::Cancelled].map(Phase::as_str)))
+        .filter(job::Column::DeletedAt.is_null())
+        .order_by_asc(job::Column::Id)
+        .all(db.connection())
+        .await
+        .doing("list unfinished jobs")?;
     rows.into_iter().map(to_state).collect()
 }
 
@@ -240,6 +256,10 @@ fn to_job(row: job::Model) -> Result<Job> {
         is_finishing: row.finish_requested_at.is_some(),
         version_of: row.version_of_job_id.map(JobId),
         note: row.note,
+        stamp: row
+            .stamp
+            .map(|stamp| unword("training_jobs.stamp", &stamp))
+            .transpose()?,
         model_version_id: row.model_version_id.map(ModelVersionId),
         last_seq: row.last_seq,
         created_at: row.created_at,

@@ -14,6 +14,7 @@ pub mod attempts;
 pub mod audit;
 pub mod backup;
 pub mod bases;
+pub mod caption_endpoints;
 pub mod damage;
 pub mod datasets;
 mod db;
@@ -27,12 +28,14 @@ mod file_id;
 pub mod generations;
 pub mod idempotency;
 pub mod jobs;
+pub mod labels;
 mod log_once;
 pub mod maintenance;
 pub mod metrics;
 pub mod models;
 pub mod objects;
 mod open_error;
+pub mod outbox;
 pub mod own_presets;
 pub mod pool;
 mod proof;
@@ -45,6 +48,8 @@ pub mod spend;
 mod store;
 mod time;
 pub mod tokens;
+pub mod trash;
+pub mod webhooks;
 mod words;
 
 #[doc(hidden)]
@@ -55,6 +60,6 @@ pub use crate::{
     objects::{BlobKey, BlobStore},
     open_error::OpenError,
     signals::Signals,
-    store::{Read, Store, StoreBuilder, Tx},
+    store::{Outgoing, Read, Store, StoreBuilder, Tx},
     time::now,
 };

@@ -7,6 +7,7 @@ use protocol::{
     JobId,
     event::{Event, StepMetrics},
     job::Metrics,
+    seen::JobStep,
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, Statement, Value,
@@ -72,6 +73,25 @@ pub async fn chart(db: &impl Read, job: JobId, width: u32) -> Result<Metrics> {
         }
     }
     Ok(metrics)
+}
+
+/// The numbers of one step that was done, without its pictures.
+pub async fn step(db: &impl Read, job: JobId, step: u32) -> Result<JobStep> {
+    let row = job_metric::Entity::find_by_id((job.0, i64::from(step)))
+        .one(db.connection())
+        .await
+        .doing("read the metrics of a step")?;
+    let done = row.and_then(|row| {
+        Some(JobStep {
+            step,
+            at: row.at,
+            loss: row.loss?,
+            learning_rate: row.learning_rate?,
+            step_ms: row.step_ms.unwrap_or_default(),
+            pictures: Vec::new(),
+        })
+    });
+    done.ok_or_else(|| StoreError::not_found("step", step))
 }
 
 /// About equal ranges of steps; each has its extremes, and the numbers of its last step.

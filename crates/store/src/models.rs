@@ -1,11 +1,14 @@
 //! Models and their versions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use protocol::{
     ArtifactId, DatasetVersionId, JobId, ModelId, ModelVersionId, OwnerId,
     imported::Imported,
-    model::{Model, ModelVersion, Stage, Verdict},
+    judged::EvidencePicture,
+    judgement::Judgement,
+    model::{Model, ModelVersion, Stage, Verdict, current},
 };
 use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -16,7 +19,7 @@ use uuid::Uuid;
 
 use crate::{
     BlobKey, Read, Result, StoreError, Tx,
-    artifacts::Artifact,
+    artifacts::{self, Artifact},
     damage,
     db::{
         entities::{artifact, job, model, model_version},
@@ -28,6 +31,10 @@ use crate::{
     objects::UrlOptions,
     words::{clean, from_json, json, unword, word},
 };
+
+mod choices;
+
+pub use choices::{choose, cover, is_in_trash, is_picture, picture_of, rename, set_usage};
 
 /// A model version to create from a job's result.
 #[derive(Debug, Clone)]
@@ -46,6 +53,8 @@ pub struct NewVersion<'a> {
     pub before: Option<ArtifactId>,
     /// The fixed-seed picture with the LoRA.
     pub after: Option<ArtifactId>,
+    /// What it does to pictures, if something judged that.
+    pub judgement: Option<&'a Judgement>,
 }
 
 /// A model version to create from a file that was made elsewhere. Its bytes are stored.
@@ -93,9 +102,12 @@ pub struct Approved {
     pub picture: Option<BlobKey>,
 }
 
-/// An owner's models with their versions, the newest first: at most `limit` that are older than `after`.
+/// An owner's models with their versions, the newest first: at most `limit` that are older than `after`. The pictures of
+/// the evidence are left out.
 pub async fn list(db: &impl Read, owner: OwnerId, after: Option<ModelId>, limit: u64) -> Result<Vec<Model>> {
-    let mut query = model::Entity::find().filter(model::Column::OwnerId.eq(owner.0));
+    let mut query = model::Entity::find()
+        .filter(model::Column::OwnerId.eq(owner.0))
+        .filter(model::Column::DeletedAt.is_null());
     if let Some(after) = after {
         query = query.filter(model::Column::Id.lt(after.0));
     }
@@ -105,18 +117,19 @@ pub async fn list(db: &impl Read, owner: OwnerId, after: Option<ModelId>, limit:
         .all(db.connection())
         .await
         .doing("list models")?;
-    complete(db, models).await
+    complete(db, models, WithEvidence::No).await
 }
 
 /// One model with its versions.
 pub async fn get(db: &impl Read, owner: OwnerId, id: ModelId) -> Result<Model> {
     let row = model::Entity::find_by_id(id.0)
         .filter(model::Column::OwnerId.eq(owner.0))
+        .filter(model::Column::DeletedAt.is_null())
         .one(db.connection())
         .await
         .doing("read a model")?
         .ok_or_else(|| StoreError::not_found("model", id))?;
-    let mut models = complete(db, vec![row]).await?;
+    let mut models = complete(db, vec![row], WithEvidence::Yes).await?;
     models.pop().ok_or_else(|| StoreError::not_found("model", id))
 }
 
@@ -127,6 +140,7 @@ pub async fn names(db: &impl Read, owner: OwnerId) -> Result<Vec<(ModelId, Strin
         .column(model::Column::Id)
         .column(model::Column::Name)
         .filter(model::Column::OwnerId.eq(owner.0))
+        .filter(model::Column::DeletedAt.is_null())
         .order_by_asc(model::Column::Name)
         .into_tuple()
         .all(db.connection())
@@ -135,10 +149,11 @@ pub async fn names(db: &impl Read, owner: OwnerId) -> Result<Vec<(ModelId, Strin
     Ok(found.into_iter().map(|(id, name)| (ModelId(id), name)).collect())
 }
 
-/// Every approved version: by model, the newest version first.
+/// Every approved version: by model, the newest version first. The pictures of the evidence are left out.
 pub async fn approved(db: &impl Read) -> Result<Vec<Approved>> {
     let rows = model_version::Entity::find()
         .filter(model_version::Column::Stage.eq(word(&Stage::Approved)))
+        .filter(model_version::Column::DeletedAt.is_null())
         .order_by_asc(model_version::Column::ModelId)
         .order_by_desc(model_version::Column::Version)
         .all(db.connection())
@@ -155,7 +170,7 @@ pub async fn approved(db: &impl Read) -> Result<Vec<Approved>> {
         let picture = picture.map_err(|err| StoreError::corrupt("artifacts.blob_key", err))?;
         beside.push((OwnerId(row.owner_id), file, picture));
     }
-    let versions = to_versions(db, rows).await?;
+    let versions = to_versions(db, rows, WithEvidence::No).await?;
     let approved = versions.into_iter().zip(beside);
     Ok(approved
         .map(|(version, (owner, file, picture))| Approved {
@@ -173,6 +188,7 @@ pub async fn approved_ids(db: &impl Read) -> Result<Vec<ModelVersionId>> {
         .select_only()
         .column(model_version::Column::Id)
         .filter(model_version::Column::Stage.eq(word(&Stage::Approved)))
+        .filter(model_version::Column::DeletedAt.is_null())
         .order_by_asc(model_version::Column::Id)
         .into_tuple()
         .all(db.connection())
@@ -184,13 +200,16 @@ pub async fn approved_ids(db: &impl Read) -> Result<Vec<ModelVersionId>> {
 /// One model version.
 pub async fn version(db: &impl Read, owner: OwnerId, id: ModelVersionId) -> Result<ModelVersion> {
     let row = version_row(db, owner, id).await?;
-    let mut versions = to_versions(db, vec![row]).await?;
+    if row.deleted_at.is_some() {
+        return Err(StoreError::not_found("model version", id));
+    }
+    let mut versions = to_versions(db, vec![row], WithEvidence::Yes).await?;
     versions
         .pop()
         .ok_or_else(|| StoreError::not_found("model version", id))
 }
 
-/// The file of a model version.
+/// The file of a model version, of a deleted one too: what was begun with it is finished with it.
 pub async fn file(db: &impl Read, owner: OwnerId, id: ModelVersionId) -> Result<VersionFile> {
     let row = version_row(db, owner, id).await?;
     let imported: Option<Imported> = maybe_json("model_versions.imported", row.imported)?;
@@ -233,9 +252,14 @@ pub async fn create_version(tx: &Tx, new: NewVersion<'_>) -> Result<ModelVersion
         created_at: now(),
         promoted_at: None,
         retired_at: None,
+        usage: None,
+        judgement: new.judgement.map(json),
+        deleted_at: None,
     });
     insert(tx.connection(), row, "store a model version").await?;
+    let stamp = new.judgement.map(|judgement| word(&judgement.stamp));
     job::Entity::update_many()
+        .col_expr(job::Column::Stamp, Expr::value(stamp))
         .col_expr(job::Column::ModelVersionId, Expr::value(id.0))
         .col_expr(job::Column::ArtifactUrl, Expr::value(artifact_url))
         .filter(job::Column::Id.eq(new.job.id.0))
@@ -255,6 +279,7 @@ pub async fn create_imported(tx: &Tx, new: NewImport<'_>) -> Result<(ModelVersio
         .filter(model_version::Column::ModelId.eq(model_id))
         .filter(model_version::Column::Sha256.eq(&new.file.sha256))
         .filter(model_version::Column::Imported.is_not_null())
+        .filter(model_version::Column::DeletedAt.is_null())
         .filter(model_version::Column::Stage.ne(word(&Stage::Retired)))
         .order_by_desc(model_version::Column::Version)
         .limit(1)
@@ -295,6 +320,9 @@ pub async fn create_imported(tx: &Tx, new: NewImport<'_>) -> Result<(ModelVersio
         created_at: now(),
         promoted_at: None,
         retired_at: None,
+        usage: None,
+        judgement: None,
+        deleted_at: None,
     };
     insert(tx.connection(), row, "store an imported model version").await?;
     Ok((id, true))
@@ -312,6 +340,7 @@ pub async fn set_stage(tx: &Tx, owner: OwnerId, id: ModelVersionId, stage: Stage
     let done = update
         .filter(model_version::Column::Id.eq(id.0))
         .filter(model_version::Column::OwnerId.eq(owner.0))
+        .filter(model_version::Column::DeletedAt.is_null())
         .exec(tx.connection())
         .await
         .doing("change the stage of a model version")?;
@@ -321,13 +350,17 @@ pub async fn set_stage(tx: &Tx, owner: OwnerId, id: ModelVersionId, stage: Stage
     Ok(())
 }
 
-/// The id of an owner's model of that name, which is held: its versions are numbered one at a time.
+/// The id of an owner's model of that name, which is held: its versions are numbered one at a time. One that was deleted
+/// is there again, but for the versions that it had.
 async fn find_or_create(tx: &Tx, owner: OwnerId, name: &str) -> Result<Uuid> {
     let row = model::Model {
         id: ModelId::new().0,
         owner_id: owner.0,
         name: clean(name),
         created_at: now(),
+        pinned_version_id: None,
+        cover_artifact_id: None,
+        deleted_at: None,
     };
     let key = [model::Column::OwnerId, model::Column::Name];
     model::Entity::insert(model::ActiveModel::from(row))
@@ -342,9 +375,16 @@ async fn find_or_create(tx: &Tx, owner: OwnerId, name: &str) -> Result<Uuid> {
         .one(tx.connection())
         .await
         .doing("look for a model")?;
-    found
-        .map(|found| found.id)
-        .ok_or_else(|| StoreError::not_found("model", name))
+    let found = found.ok_or_else(|| StoreError::not_found("model", name))?;
+    if found.deleted_at.is_some() {
+        model::Entity::update_many()
+            .col_expr(model::Column::DeletedAt, Expr::value(None::<DateTime<Utc>>))
+            .filter(model::Column::Id.eq(found.id))
+            .exec(tx.connection())
+            .await
+            .doing("bring back a model")?;
+    }
+    Ok(found.id)
 }
 
 /// The number of a model's next version; the model is held.
@@ -371,25 +411,51 @@ async fn version_row(db: &impl Read, owner: OwnerId, id: ModelVersionId) -> Resu
         .ok_or_else(|| StoreError::not_found("model version", id))
 }
 
-async fn complete(db: &impl Read, models: Vec<model::Model>) -> Result<Vec<Model>> {
+/// Whether the pictures that show what versions were found to be are looked for. Lists do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WithEvidence {
+    Yes,
+    No,
+}
+
+async fn complete(db: &impl Read, models: Vec<model::Model>, evidence: WithEvidence) -> Result<Vec<Model>> {
     let ids: Vec<Uuid> = models.iter().map(|model| model.id).collect();
     let rows = model_version::Entity::find()
         .filter(model_version::Column::ModelId.is_in(ids))
+        .filter(model_version::Column::DeletedAt.is_null())
         .order_by_desc(model_version::Column::Version)
         .all(db.connection())
         .await
         .doing("list model versions")?;
     let mut versions: BTreeMap<ModelId, Vec<ModelVersion>> = BTreeMap::new();
-    for version in to_versions(db, rows).await? {
+    for version in to_versions(db, rows, evidence).await? {
         versions.entry(version.model_id).or_default().push(version);
     }
+    let models: Vec<(model::Model, Vec<ModelVersion>)> = models
+        .into_iter()
+        .map(|row| {
+            let versions = versions.remove(&ModelId(row.id)).unwrap_or_default();
+            (row, versions)
+        })
+        .collect();
+    let covers = choices::covers(db, &models).await?;
     Ok(models
         .into_iter()
-        .map(|model| Model {
-            id: ModelId(model.id),
-            name: model.name,
-            versions: versions.remove(&ModelId(model.id)).unwrap_or_default(),
-            created_at: model.created_at,
+        .map(|(row, versions)| {
+            let pinned = row.pinned_version_id.map(ModelVersionId);
+            let current = current(&versions, pinned);
+            let current_version_id = current.map(|version| version.id);
+            let with_it = current.and_then(|version| version.after_url.clone());
+            Model {
+                id: ModelId(row.id),
+                name: row.name,
+                current_version_id,
+                is_pinned: pinned.is_some() && pinned == current_version_id,
+                cover_url: covers.get(&row.id).cloned().or(with_it),
+                cover_artifact_id: row.cover_artifact_id.map(ArtifactId),
+                versions,
+                created_at: row.created_at,
+            }
         })
         .collect())
 }
@@ -407,7 +473,11 @@ async fn picture_keys(db: &impl Read, pictures: Vec<Uuid>) -> Result<BTreeMap<Uu
     Ok(keys.into_iter().collect())
 }
 
-async fn to_versions(db: &impl Read, rows: Vec<model_version::Model>) -> Result<Vec<ModelVersion>> {
+async fn to_versions(
+    db: &impl Read,
+    rows: Vec<model_version::Model>,
+    evidence: WithEvidence,
+) -> Result<Vec<ModelVersion>> {
     let pictures = rows
         .iter()
         .flat_map(|row| [row.before_artifact_id, row.after_artifact_id])
@@ -424,9 +494,29 @@ async fn to_versions(db: &impl Read, rows: Vec<model_version::Model>) -> Result<
         Ok(Some(db.objects().get_url(&key, &UrlOptions::picture())))
     };
     let damaged = damage::by_hash(db, rows.iter().map(|row| row.sha256.clone())).await?;
+    let mut judged = BTreeSet::new();
+    if evidence == WithEvidence::Yes {
+        for row in rows.iter().filter(|row| row.judgement.is_some()) {
+            if let (Some(job), Some(step)) = (row.job_id, row.n_steps) {
+                judged.insert((JobId(job), to_step(step)?));
+            }
+        }
+    }
+    let stored = artifacts::evidence(db, &judged).await?;
     rows.into_iter()
         .map(|row| {
+            let judgement: Option<Judgement> = maybe_json("model_versions.judgement", row.judgement)?;
+            let step = row.n_steps.map(to_step).transpose()?;
+            let evidence = match (&judgement, row.job_id, step) {
+                (Some(judgement), Some(job), Some(step)) => {
+                    let url = |key: &BlobKey| db.objects().get_url(key, &UrlOptions::picture());
+                    stored.of_judgement((JobId(job), step), judgement, url)
+                }
+                _ => Vec::<EvidencePicture>::new(),
+            };
             Ok(ModelVersion {
+                judgement,
+                evidence,
                 damage: damaged.get(&row.sha256).copied(),
                 id: ModelVersionId(row.id),
                 model_id: ModelId(row.model_id),
@@ -438,12 +528,13 @@ async fn to_versions(db: &impl Read, rows: Vec<model_version::Model>) -> Result<
                 imported: maybe_json("model_versions.imported", row.imported)?,
                 base_model: row.base_model,
                 trigger_word: row.trigger_word,
-                n_steps: row.n_steps.map(to_step).transpose()?,
+                n_steps: step,
                 file_name: row.file_name,
                 size_bytes: row.size_bytes.cast_unsigned(),
                 sha256: row.sha256,
                 metadata: from_json("model_versions.metadata", row.metadata)?,
                 verdict: maybe_json("model_versions.verdict", row.verdict)?,
+                usage: maybe_json("model_versions.usage", row.usage)?,
                 before_url: picture_url(row.before_artifact_id)?,
                 after_url: picture_url(row.after_artifact_id)?,
                 created_at: row.created_at,

@@ -14,7 +14,7 @@ use protocol::{
 };
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, Statement,
+    QuerySelect,
     sea_query::{Expr, ExprTrait, LockBehavior, LockType, Order, Query, SelectStatement},
 };
 use serde::Serialize;
@@ -22,7 +22,10 @@ use uuid::Uuid;
 
 use crate::{
     Read, Result, Tx,
-    db::entities::{attempt, edit, generation, job},
+    db::{
+        entities::{attempt, edit, generation, job},
+        lock,
+    },
     edits::{self, EditState},
     error::Doing,
     events::{self, NewEvent},
@@ -56,7 +59,9 @@ pub async fn claim_job(tx: &Tx, wanted: JobClaim<'_>) -> Result<Option<JobId>> {
         now,
         to,
     } = wanted;
-    lock_limit(tx, provider).await?;
+    // Two claimers must not both see room for one more.
+    let key = format!("morpheus/{}/{provider}", tx.server());
+    lock(tx.connection(), &key).await?;
     if n_running(tx, provider).await? >= max_running as u64 {
         return Ok(None);
     }
@@ -223,24 +228,6 @@ async fn n_running(tx: &Tx, provider: &str) -> Result<u64> {
         .count(tx.connection())
         .await
         .doing("count running jobs")
-}
-
-/// Two claimers must not both see room for one more. SQLite has one writer at a time anyway.
-async fn lock_limit(tx: &Tx, provider: &str) -> Result<()> {
-    if tx.connection().get_database_backend() != DbBackend::Postgres {
-        return Ok(());
-    }
-    let key = format!("morpheus/{}/{provider}", tx.server());
-    let lock = Statement::from_sql_and_values(
-        DbBackend::Postgres,
-        "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
-        [key.into()],
-    );
-    tx.connection()
-        .execute_raw(lock)
-        .await
-        .doing("lock the limit of a provider")?;
-    Ok(())
 }
 
 /// Several claimers do not wait for each other on PostgreSQL; SQLite has one writer at a time anyway.

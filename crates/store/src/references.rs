@@ -14,7 +14,7 @@ use crate::{
     BlobKey, Read, Result, StoreError, Tx,
     db::entities::{
         artifact::{self, STORED},
-        dataset_item, dataset_version, edit, generation, job, model_version,
+        dataset_item, dataset_version, edit, generation, job, model, model_version,
     },
     error::Doing,
     words::{from_json, unword, word},
@@ -31,7 +31,7 @@ pub struct File {
     pub key: BlobKey,
     /// Its bytes are there; otherwise they were only announced.
     pub is_stored: bool,
-    /// A model version or a generation shows it.
+    /// A model version or a generation shows it, or it shows what a model version was found to be.
     pub is_used: bool,
     /// When it was announced.
     pub created_at: DateTime<Utc>,
@@ -236,7 +236,14 @@ async fn complete(db: &impl Read, rows: Vec<artifact::Model>) -> Result<Vec<File
     for row in rows {
         let shown = row.generation_id.and_then(|id| generations.get(&id));
         let edit = row.edit_id.and_then(|id| edits.get(&id));
-        let of = match (row.job_id.and_then(|id| jobs.get(&id)), shown, edit) {
+        let job = row.job_id.and_then(|id| jobs.get(&id));
+        let is_stored = row.state == STORED;
+        let shows_version = is_stored
+            && row.kind == "evidence"
+            && job
+                .zip(row.step)
+                .is_some_and(|(job, step)| job.version_steps.contains(&step));
+        let of = match (job, shown, edit) {
             (Some(job), ..) => Subject::Job {
                 phase: job.phase,
                 ended_at: job.ended_at,
@@ -257,8 +264,10 @@ async fn complete(db: &impl Read, rows: Vec<artifact::Model>) -> Result<Vec<File
             id: ArtifactId(row.id),
             kind: from_json("artifacts.details", row.details)?,
             key: key_of(&row.sha256)?,
-            is_stored: row.state == STORED,
-            is_used: used.contains(&row.id) || shown.is_some_and(|shown| shown.artifact_id == Some(row.id)),
+            is_stored,
+            is_used: used.contains(&row.id)
+                || shows_version
+                || shown.is_some_and(|shown| shown.artifact_id == Some(row.id)),
             created_at: row.created_at,
             of,
         });
@@ -270,6 +279,8 @@ struct JobFacts {
     phase: Phase,
     ended_at: Option<DateTime<Utc>>,
     is_promoted: bool,
+    /// Optimizer steps of its model versions.
+    version_steps: BTreeSet<i64>,
     spare_checkpoints: Vec<Uuid>,
 }
 
@@ -277,17 +288,27 @@ struct JobFacts {
 const N_SPARE_CHECKPOINTS: u64 = 2;
 
 async fn jobs(db: &impl Read, ids: &BTreeSet<Uuid>) -> Result<BTreeMap<Uuid, JobFacts>> {
-    let promoted: BTreeSet<Uuid> = model_version::Entity::find()
+    let versions: Vec<(Uuid, String, Option<i64>)> = model_version::Entity::find()
         .select_only()
-        .column(model_version::Column::JobId)
+        .columns([
+            model_version::Column::JobId,
+            model_version::Column::Stage,
+            model_version::Column::NSteps,
+        ])
         .filter(model_version::Column::JobId.is_in(ids.iter().copied()))
-        .filter(model_version::Column::Stage.eq(word(&Stage::Approved)))
         .into_tuple()
         .all(db.connection())
         .await
-        .doing("look for approved model versions")?
-        .into_iter()
-        .collect();
+        .doing("look for the model versions of jobs")?;
+    let mut promoted = BTreeSet::new();
+    let mut steps: BTreeMap<Uuid, BTreeSet<i64>> = BTreeMap::new();
+    let approved = word(&Stage::Approved);
+    for (job, stage, n_steps) in versions {
+        if stage == approved {
+            promoted.insert(job);
+        }
+        steps.entry(job).or_default().extend(n_steps);
+    }
     let rows: Vec<(Uuid, String, Option<DateTime<Utc>>)> = job::Entity::find()
         .select_only()
         .column(job::Column::Id)
@@ -305,6 +326,7 @@ async fn jobs(db: &impl Read, ids: &BTreeSet<Uuid>) -> Result<BTreeMap<Uuid, Job
             phase: unword("training_jobs.phase", &phase)?,
             ended_at,
             is_promoted: promoted.contains(&id),
+            version_steps: steps.remove(&id).unwrap_or_default(),
             spare_checkpoints: spare.iter().map(|file| file.id.0).collect(),
         };
         jobs.insert(id, facts);
@@ -312,7 +334,7 @@ async fn jobs(db: &impl Read, ids: &BTreeSet<Uuid>) -> Result<BTreeMap<Uuid, Job
     Ok(jobs)
 }
 
-/// Those of the files that a model version, of whatever stage, is made of or shows.
+/// Those of the files that a model version, of whatever stage, is made of or shows, or that are the cover of a model.
 async fn used_by_versions(db: &impl Read, ids: &[Uuid]) -> Result<BTreeSet<Uuid>> {
     use model_version::Column::{AfterArtifactId, ArtifactId, BeforeArtifactId};
     let any = Condition::any()
@@ -327,9 +349,18 @@ async fn used_by_versions(db: &impl Read, ids: &[Uuid]) -> Result<BTreeSet<Uuid>
         .all(db.connection())
         .await
         .doing("look for the files of model versions")?;
+    let covers: Vec<Option<Uuid>> = model::Entity::find()
+        .select_only()
+        .column(model::Column::CoverArtifactId)
+        .filter(model::Column::CoverArtifactId.is_in(ids.iter().copied()))
+        .into_tuple()
+        .all(db.connection())
+        .await
+        .doing("look for the covers of models")?;
     Ok(rows
         .into_iter()
         .flat_map(|(file, before, after)| [file, before, after])
+        .chain(covers)
         .flatten()
         .collect())
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use protocol::{GenerationId, JobId, OwnerId};
@@ -37,8 +37,18 @@ struct Inner {
     deployment: Uuid,
     objects_mark: String,
     server: Uuid,
+    outgoing: OnceLock<Outgoing>,
     /// Carries the signals to other servers, for as long as this lives.
     _bus: Option<Bus>,
+}
+
+/// What the server that writes a notice knows of its settings.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outgoing {
+    /// How browsers reach the server, without a slash at the end.
+    pub public_url: Option<String>,
+    /// Whether notices are sent by mail as well.
+    pub sends_mail: bool,
 }
 
 /// Where to keep what; made by [`Store::builder`]. Not printed: it holds passwords.
@@ -117,6 +127,7 @@ impl StoreBuilder {
                 deployment: identity.deployment,
                 objects_mark: identity.objects_mark,
                 server,
+                outgoing: OnceLock::new(),
                 _bus: bus,
             }),
         })
@@ -238,6 +249,16 @@ impl Store {
         &self.inner.signals
     }
 
+    /// Says what notices that this process writes are like. Only the first call counts; without one, none goes by mail.
+    pub fn set_outgoing(&self, outgoing: Outgoing) {
+        self.inner.outgoing.get_or_init(|| outgoing);
+    }
+
+    /// What notices that this process writes are like.
+    pub fn outgoing(&self) -> &Outgoing {
+        self.inner.outgoing.get_or_init(Outgoing::default)
+    }
+
     /// The owner of everything that is made without saying whose it is.
     pub fn default_owner(&self) -> OwnerId {
         self.inner.owner
@@ -320,6 +341,10 @@ impl Tx {
 
     pub(crate) fn default_owner(&self) -> OwnerId {
         self.store.default_owner()
+    }
+
+    pub(crate) fn outgoing(&self) -> &Outgoing {
+        self.store.outgoing()
     }
 
     fn touched(&self) -> std::sync::MutexGuard<'_, Touched> {

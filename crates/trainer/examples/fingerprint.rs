@@ -17,7 +17,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use trainer::{
     drawn::Drawn,
-    train::{Ended, TrainEvent, TrainJob, train},
+    train::{Ended, JudgeShare, TrainEvent, TrainJob, train},
 };
 
 #[expect(clippy::print_stdout, reason = "the result goes to stdout")]
@@ -35,7 +35,9 @@ fn main() -> Result<()> {
             folder: folder.path(),
             start_from: None,
             resume_from: None,
+            is_start_drawn: false,
             recomputes: false,
+            judging: JudgeShare::NONE,
         },
         |event| match event {
             TrainEvent::Report(Report::Step(step)) => {

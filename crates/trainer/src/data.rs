@@ -36,12 +36,14 @@ mod pictures;
 mod plan;
 mod preserved;
 mod prior;
+mod room;
 
 pub use captions::MAX_ENCODING_BYTES;
 use captions::{Captions, Changing};
 pub use error::{DataError, Stage};
-use pictures::{Encoded, Mirrored, encode_picture, is_mirrored, picture_sizes};
+use pictures::{Encoded, Look, Looks, encode_picture, picture_sizes};
 pub use plan::{BatchPlan, View};
+use room::Room;
 
 /// Gives the file of a picture.
 pub type Pictures<'a> = &'a dyn Fn(&ManifestItem) -> io::Result<Vec<u8>>;
@@ -77,8 +79,8 @@ pub struct Sample {
     prior_loss_weight: Option<f32>,
     /// How much each place of the latents counts, `[h, w]` in rows, if that differs.
     mask: Option<Vec<f32>>,
-    /// The same with left and right swapped, if some views are to be.
-    mirrored: Option<Mirrored>,
+    /// How it looks in views.
+    looks: Looks,
     /// What its caption is drawn from, if it changes from view to view.
     changing: Option<Changing>,
     sha256: String,
@@ -87,6 +89,13 @@ pub struct Sample {
     /// Encoding of `caption`.
     text: Arc<TextConditioning>,
     sizes: PictureSizes,
+}
+
+impl Sample {
+    /// Scaled for the U-Net, `[1, 4, h, w]`.
+    pub(crate) fn latents(&self) -> &Tensor {
+        &self.latents
+    }
 }
 
 /// Where in a training a batch is.
@@ -130,6 +139,7 @@ impl TrainingData {
             };
         let (mut trained, mut held_out): (Vec<Sample>, Vec<Sample>) = (Vec::new(), Vec::new());
         let Shown { items, drawn } = Shown::of(&manifest.items, p.n_prior_pictures);
+        let mut room = Room::of(p, &buckets, base.vae.config().downscale() as u32, &items)?;
         let repeats: HashMap<ItemId, u32> = items
             .into_iter()
             .map(|(item, repeats)| (item.id, repeats))
@@ -155,8 +165,8 @@ impl TrainingData {
                 latents,
                 placement,
                 mask,
-                mirrored,
-            } = encode_picture(base, &buckets, p, item, pictures)?;
+                looks,
+            } = encode_picture(base, &buckets, p, (item, pictures), &mut room)?;
             let sample = Sample {
                 id: item.id,
                 bucket: placement.bucket,
@@ -170,7 +180,7 @@ impl TrainingData {
                 }),
                 repeats,
                 mask,
-                mirrored,
+                looks,
                 prior_loss_weight: item.is_regularization().then_some(p.prior_loss_weight as f32),
                 caption,
             };
@@ -218,7 +228,7 @@ impl TrainingData {
                 changing: None,
                 repeats: *repeats,
                 mask: None,
-                mirrored: None,
+                looks: Looks::Plain,
                 prior_loss_weight: Some(p.prior_loss_weight as f32),
                 caption: p.prior_prompt.clone(),
             });
@@ -254,6 +264,28 @@ impl TrainingData {
         self.prediction
     }
 
+    /// How much noise each timestep has.
+    pub(crate) fn noise_schedule(&self) -> &NoiseSchedule {
+        &self.noise_schedule
+    }
+
+    /// What the base's text encoders say about the empty caption.
+    pub(crate) fn empty(&self) -> &TextConditioning {
+        &self.empty
+    }
+
+    /// What the base's text encoders say about any text, read as captions are.
+    ///
+    /// # Errors
+    /// If it cannot be computed.
+    pub(crate) fn encode<D: Device>(
+        &self,
+        encoders: &TextEncoders<D>,
+        text: &str,
+    ) -> candle_core::Result<Arc<TextConditioning>> {
+        self.captions.encode_again(encoders, text)
+    }
+
     /// Whether captions are drawn, so that they are encoded while the training runs.
     pub fn has_changing_captions(&self) -> bool {
         self.trained.iter().any(|sample| sample.changing.is_some())
@@ -284,9 +316,9 @@ impl TrainingData {
             let mut random = spot.random("step");
             let timestep = timesteps.draw(&mut random, spot, &self.noise_schedule);
             let is_dropped = f64::from(random.uniform()) < p.caption_dropout;
-            let mirrored = self.mirrored(p.seed, at, view);
+            let look = sample.looks.of(p.seed, at, sample, view);
             let (_, channels, height, width) = sample.latents.dims4()?;
-            let latents = floats(mirrored.map_or(&sample.latents, |mirrored| &mirrored.latents))?;
+            let latents = floats(look.map_or(&sample.latents, |look| &look.latents))?;
             let noise = noising.draw(&mut random, spot, &latents, [channels, height, width]);
             let says = self.says(view, at, is_dropped);
             let text = match &says {
@@ -305,7 +337,7 @@ impl TrainingData {
             }
             draws.push(Draw {
                 sample,
-                mirrored,
+                look,
                 text,
                 timestep,
                 noise,
@@ -343,13 +375,6 @@ impl TrainingData {
         })
     }
 
-    /// The picture of a view with left and right swapped, if the view shows it so.
-    fn mirrored(&self, seed: u32, at: Place, view: View) -> Option<&Mirrored> {
-        let sample = &self.trained[view.picture];
-        let mirrored = sample.mirrored.as_ref();
-        mirrored.filter(|_| is_mirrored(seed, at, &sample.sha256, view))
-    }
-
     /// What the caption of a picture says in one view.
     fn says(&self, view: View, at: Place, is_dropped: bool) -> Says {
         let sample = &self.trained[view.picture];
@@ -375,7 +400,7 @@ impl TrainingData {
             let noise = Noise::plain(random.normal(sample.latents.elem_count()));
             Draw {
                 sample,
-                mirrored: None,
+                look: None,
                 text: text.clone(),
                 timestep: timestep as f32,
                 noise,
@@ -440,7 +465,7 @@ enum Says {
 /// What is drawn for one picture of a batch.
 struct Draw<'a> {
     sample: &'a Sample,
-    mirrored: Option<&'a Mirrored>,
+    look: Option<&'a Look>,
     text: Arc<TextConditioning>,
     timestep: f32,
     noise: Noise,
@@ -448,18 +473,15 @@ struct Draw<'a> {
 
 impl Draw<'_> {
     fn latents(&self) -> &Tensor {
-        self.mirrored
-            .map_or(&self.sample.latents, |mirrored| &mirrored.latents)
+        self.look.map_or(&self.sample.latents, |look| &look.latents)
     }
 
     fn sizes(&self) -> PictureSizes {
-        self.mirrored.map_or(self.sample.sizes, |mirrored| mirrored.sizes)
+        self.look.map_or(self.sample.sizes, |look| look.sizes)
     }
 
     fn mask(&self) -> Option<&Vec<f32>> {
-        self.mirrored
-            .map_or(&self.sample.mask, |mirrored| &mirrored.mask)
-            .as_ref()
+        self.look.map_or(&self.sample.mask, |look| &look.mask).as_ref()
     }
 }
 

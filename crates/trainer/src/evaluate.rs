@@ -347,6 +347,19 @@ fn check_file<D: TrainingDevice>(
     Some((network, norms))
 }
 
+/// The modules of a file and their norms, the largest first.
+///
+/// # Errors
+/// Says in words why the file cannot be used with the base.
+pub(crate) fn open<D: TrainingDevice>(
+    subject: &Subject<'_, D>,
+    path: &Path,
+) -> Result<(LoraNetwork<D>, Vec<ModuleNorm>), String> {
+    let tensors = candle_core::safetensors::load(path, &HOST);
+    let tensors = tensors.map_err(|err| format!("the file cannot be read: {err}"))?;
+    read_modules(subject, &tensors)
+}
+
 /// The modules that fit the base, and their norms, the largest first.
 fn read_modules<D: TrainingDevice>(
     subject: &Subject<'_, D>,

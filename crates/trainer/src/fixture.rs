@@ -12,7 +12,7 @@ use protocol::{
 
 use crate::{
     drawn::Drawn,
-    train::{Ended, TrainError, TrainEvent, TrainJob, train},
+    train::{Ended, JudgeShare, TrainError, TrainEvent, TrainJob, train},
 };
 
 pub(crate) static BASE: LazyLock<BaseModel> = LazyLock::new(|| BaseModel::open("tiny-xl").unwrap());
@@ -21,6 +21,8 @@ pub(crate) static BASE: LazyLock<BaseModel> = LazyLock::new(|| BaseModel::open("
 pub(crate) struct Fixture {
     pub(crate) recipe: Recipe,
     pub(crate) drawn: Drawn,
+    /// Nothing is judged unless a test says so.
+    pub(crate) judging: JudgeShare,
 }
 
 impl Fixture {
@@ -52,7 +54,11 @@ impl Fixture {
         };
         let recipe = Recipe::resolve(request, BaseClass::Tiny).unwrap();
         let drawn = Drawn::new();
-        Self { recipe, drawn }
+        Self {
+            recipe,
+            drawn,
+            judging: JudgeShare::NONE,
+        }
     }
 
     pub(crate) fn file(&self, item: &ManifestItem) -> std::io::Result<Vec<u8>> {
@@ -73,6 +79,24 @@ impl Fixture {
         &self,
         folder: &Path,
         resume_from: Option<&Path>,
+        order: impl FnMut(usize) -> Option<Directive>,
+    ) -> (Result<Ended, TrainError>, Vec<TrainEvent>) {
+        self.run(folder, (resume_from, false), order)
+    }
+
+    /// Trains from the start once more: what is drawn before the first step exists.
+    pub(crate) fn train_again(
+        &self,
+        folder: &Path,
+        order: impl FnMut(usize) -> Option<Directive>,
+    ) -> (Result<Ended, TrainError>, Vec<TrainEvent>) {
+        self.run(folder, (None, true), order)
+    }
+
+    fn run(
+        &self,
+        folder: &Path,
+        (resume_from, is_start_drawn): (Option<&Path>, bool),
         mut order: impl FnMut(usize) -> Option<Directive>,
     ) -> (Result<Ended, TrainError>, Vec<TrainEvent>) {
         let job = TrainJob {
@@ -83,7 +107,9 @@ impl Fixture {
             folder,
             start_from: None,
             resume_from,
+            is_start_drawn,
             recomputes: self.recipe.parameters().gradient_checkpointing,
+            judging: self.judging,
         };
         let events = std::cell::RefCell::new(Vec::new());
         let n_steps = || events.borrow().iter().filter(|event| is_step(event)).count();

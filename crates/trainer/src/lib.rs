@@ -5,7 +5,7 @@
 //! ```ignore
 //! let mut network = LoraNetwork::start(device, targets::planned(&base, &recipe), &mut random)?;
 //! let mut optimizer = OptimizerConfig::of(parameters).start(&network)?;
-//! let StepGradients { loss, mut gradients } = forward_backward(&base, &network, &batch)?;
+//! let StepGradients { loss, mut gradients, .. } = forward_backward(&base, &network, &batch)?;
 //! gradients.clip(gradients.norm()?, max_norm)?;
 //! optimizer.step(&mut network, &gradients, Rates { rate: learning_rate.at(step), parts: &parts })?;
 //! ```
@@ -18,6 +18,7 @@ pub mod checkpoint;
 pub mod data;
 pub mod drawn;
 pub mod evaluate;
+pub mod judge;
 pub mod kinds;
 pub mod losses;
 pub mod made;

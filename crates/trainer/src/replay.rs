@@ -252,7 +252,9 @@ impl Replay {
         let batch = self.batch(base, dump, trains_text)?;
         let output = predict(base, &adapters, &batch, dump)?;
         let pass = forward_backward(base, network, &batch).map_err(compute)?;
-        let StepGradients { loss, mut gradients } = pass;
+        let StepGradients {
+            loss, mut gradients, ..
+        } = pass;
 
         let reference = dump.values("loss")?;
         let loss_error = relative_errors([(&[loss as f32][..], &reference[..])]);

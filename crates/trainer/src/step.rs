@@ -13,7 +13,7 @@ use rayon::prelude::*;
 
 use crate::{
     kinds::{Draws, Moment},
-    losses::{Compared, Loss},
+    losses::{Compared, Loss, Measured},
     network::{Gradients, LoraNetwork},
     tape::{Tape, Var},
 };
@@ -68,6 +68,8 @@ pub struct Models<'a, D: Device = Cpu> {
 pub struct StepGradients<D: Device = Cpu> {
     /// Loss of the batch.
     pub loss: f64,
+    /// Loss of each of its samples, without its weight.
+    pub of_samples: Vec<f64>,
     /// Its gradients.
     pub gradients: Gradients<D>,
 }
@@ -157,7 +159,7 @@ impl Batch {
         device: &D,
         prediction: &D::Tensor,
         n_samples: usize,
-    ) -> Result<(f64, D::Tensor)> {
+    ) -> Result<Measured<D::Tensor>> {
         let target = self.target.permute((0, 2, 3, 1))?.contiguous()?;
         let compared = Compared {
             prediction,
@@ -166,12 +168,12 @@ impl Batch {
             corners: &self.corners,
             n_samples,
         };
-        let loss = if self.mask.is_empty() {
+        let measured = if self.mask.is_empty() {
             self.loss.compute(device, compared)
         } else {
             self.loss.compute_masked(device, compared, &self.mask)
         };
-        Ok(loss?)
+        Ok(measured?)
     }
 }
 
@@ -239,6 +241,7 @@ pub fn forward_backward<'a, D: TrainingDevice>(
     let mut sum = parts.remove(0);
     for part in &parts {
         sum.loss += part.loss;
+        sum.of_samples.extend_from_slice(&part.of_samples);
         sum.gradients.add(&part.gradients)?;
     }
     Ok(sum)
@@ -253,8 +256,16 @@ fn part_backward<D: TrainingDevice>(
 ) -> Result<StepGradients<D>> {
     let mut tape = Tape::at(network, part.moment()).recomputing(models.recomputes);
     let prediction = part.predict(&mut tape, models)?;
-    let (loss, dy) = part.compare(network.device(), prediction.tensor(), n_samples)?;
+    let Measured {
+        loss,
+        of_samples,
+        gradient,
+    } = part.compare(network.device(), prediction.tensor(), n_samples)?;
     let mut gradients = Gradients::zeros(network)?;
-    tape.backward(&prediction, dy, &mut gradients)?;
-    Ok(StepGradients { loss, gradients })
+    tape.backward(&prediction, gradient, &mut gradients)?;
+    Ok(StepGradients {
+        loss,
+        of_samples,
+        gradients,
+    })
 }

@@ -2,15 +2,17 @@
 
 mod error;
 mod finish;
+mod judging;
 mod run;
 mod samples;
+mod seen;
 mod start;
 
 use std::{
     collections::VecDeque,
     ops::ControlFlow,
     path::{Path, PathBuf},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use diffusion::{
@@ -27,11 +29,12 @@ use protocol::{
 
 pub use self::{
     error::TrainError,
-    finish::{Judged, Trained, judge, judge_on_cpu},
+    finish::{ForeignLora, Judged, Trained, judge, judge_on_cpu},
+    judging::JudgeShare,
     samples::sample_path,
     start::StartError,
 };
-use self::{finish::finish, run::Run, samples::Studio};
+use self::{finish::Finishing, judging::Judging, run::Run, samples::Studio};
 use crate::data::{DataError, MAX_ENCODING_BYTES, Pictures, Stage, TrainingData};
 
 /// One training.
@@ -50,9 +53,13 @@ pub struct TrainJob<'a, D: Device = Cpu> {
     pub start_from: Option<&'a Path>,
     /// The checkpoint to go on from.
     pub resume_from: Option<&'a Path>,
+    /// The samples of before the first step exist already, from a run that did not get far.
+    pub is_start_drawn: bool,
     /// Whether parts of the U-Net are computed again on the way back, to take less memory; what the recipe says, or more.
     /// The numbers are the same.
     pub recomputes: bool,
+    /// How much of its time judging what it makes may take.
+    pub judging: JudgeShare,
 }
 
 /// What a training says while it runs.
@@ -124,10 +131,12 @@ pub fn train<D: TrainingDevice>(
         events(TrainEvent::log(message));
     }
     let studio = Studio::new(job, &data)?;
+    let mut judging = Judging::begin(job.judging, Duration::ZERO);
     if run.n_done() == 0 {
         report_validation_loss(&run, &mut events)?;
-        if p.sample_at_start {
-            // A LoRA that has learned nothing leaves the base as it is.
+        if p.sample_at_start && !job.is_start_drawn {
+            // A LoRA that has learned nothing leaves the base as it is. Nothing is drawn from a generator that the steps draw
+            // from, so they are the same.
             render_samples(&run, &studio, &mut events)?;
         }
     }
@@ -144,10 +153,14 @@ pub fn train<D: TrainingDevice>(
             match order {
                 Directive::Cancel => return Ok(Ended::Cancelled),
                 Directive::Stop => {
+                    report(run.seen.all(), &mut events);
                     save_checkpoint(&mut run, &mut events)?;
                     return Ok(Ended::Stopped);
                 }
-                Directive::Checkpoint => save_checkpoint(&mut run, &mut events)?,
+                Directive::Checkpoint => {
+                    report(run.seen.all(), &mut events);
+                    save_checkpoint(&mut run, &mut events)?;
+                }
                 Directive::Sample => render_samples(&run, &studio, &mut events)?,
                 Directive::Finish => is_finishing = true,
             }
@@ -162,6 +175,13 @@ pub fn train<D: TrainingDevice>(
 
         let is_last = is_finishing || run.n_done() == p.n_steps;
         let is_checkpoint = is_last || run.is_due(checkpoint_every);
+        // Those that go on from a checkpoint report the steps behind it.
+        let seen = if is_checkpoint {
+            run.seen.all()
+        } else {
+            run.seen.due()
+        };
+        report(seen, &mut events);
         if is_checkpoint {
             save_checkpoint(&mut run, &mut events)?;
         }
@@ -176,10 +196,47 @@ pub fn train<D: TrainingDevice>(
         if is_last {
             break;
         }
+        if is_checkpoint {
+            let finishing = Finishing {
+                job,
+                data: &data,
+                run: &run,
+                started_at,
+            };
+            // Whatever is ordered meanwhile goes first.
+            let mut go_on = || {
+                orders.extend(std::iter::from_fn(&mut commands));
+                if orders.is_empty() {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                }
+            };
+            finishing.judge_checkpoint(&mut judging, &mut events, &mut go_on);
+        }
     }
 
     events(TrainEvent::Report(Report::Finalizing));
-    let trained = finish(job, &data, &run, &studio, started_at)?;
+    let finishing = Finishing {
+        job,
+        data: &data,
+        run: &run,
+        started_at,
+    };
+    // An order to end leaves out what is left of judging.
+    let mut go_on = || {
+        orders.extend(std::iter::from_fn(&mut commands));
+        let is_end = |order: &Directive| matches!(order, Directive::Stop | Directive::Cancel);
+        if orders.iter().any(is_end) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    };
+    let trained = finishing.finish(&studio, &mut judging, &mut events, &mut go_on)?;
+    if orders.contains(&Directive::Cancel) {
+        return Ok(Ended::Cancelled);
+    }
     let verdict = trained.verdict.clone();
     events(TrainEvent::Report(Report::Validated { verdict }));
     Ok(Ended::Completed(Box::new(trained)))
@@ -226,6 +283,12 @@ fn prepare<D: Device>(
         }
         Err(DataError::Interrupted) => Ok(ControlFlow::Break(Ended::Stopped)),
         Err(err) => Err(TrainError::Data(err)),
+    }
+}
+
+fn report(report: Option<Report>, events: &mut impl FnMut(TrainEvent)) {
+    if let Some(report) = report {
+        events(TrainEvent::Report(report));
     }
 }
 

@@ -3,7 +3,7 @@
 //! The training loss says little, since timestep and noise vary far more than the network gets better; with
 //! both fixed the same number falls steadily (the method of sd-scripts' `docs/validation.md`).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::ControlFlow};
 
 use candle_core::bail;
 use diffusion::{
@@ -33,8 +33,26 @@ pub fn validation_losses<D: Device>(
     data: &TrainingData,
     samples: &[Sample],
 ) -> candle_core::Result<Vec<f64>> {
+    let losses = validation_losses_while(base, adapters, data, samples, &mut || ControlFlow::Continue(()))?;
+    Ok(losses.expect("nothing stops it"))
+}
+
+/// [`validation_losses`], with `go_on` asked before each caption and each forward pass. None without its consent.
+///
+/// # Errors
+/// As [`validation_losses`].
+pub(crate) fn validation_losses_while<D: Device>(
+    base: &BaseModel<D>,
+    adapters: &AdapterSet<D>,
+    data: &TrainingData,
+    samples: &[Sample],
+    go_on: &mut dyn FnMut() -> ControlFlow<()>,
+) -> candle_core::Result<Option<Vec<f64>>> {
     let mut by_bucket: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for sample in samples {
+        if go_on().is_break() {
+            return Ok(None);
+        }
         let text = data.text(sample, &base.text_encoders, adapters)?;
         by_bucket.entry(sample.bucket).or_default().push((sample, text));
     }
@@ -42,6 +60,9 @@ pub fn validation_losses<D: Device>(
     for timestep in TIMESTEPS {
         let mut sum = 0.0;
         for batch in by_bucket.values().flat_map(|bucket| bucket.chunks(BATCH_SIZE)) {
+            if go_on().is_break() {
+                return Ok(None);
+            }
             let probe = data.probe(batch, timestep)?;
             let Told::Encoded(conditioning) = &probe.told else {
                 bail!("a probe is made of encoded captions");
@@ -59,7 +80,7 @@ pub fn validation_losses<D: Device>(
         }
         losses.push(sum / samples.len() as f64);
     }
-    Ok(losses)
+    Ok(Some(losses))
 }
 
 /// Mean of losses.

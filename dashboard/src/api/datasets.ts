@@ -2,7 +2,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { body, client } from "./client";
 import type { operations } from "./schema";
-import type { EditCaptions, Finding, GroupChange, Item, Split } from "./types";
+import type { EditCaptions, Finding, GroupChange, Item, Split, SplitIntoPanels } from "./types";
 
 export type ExportFormat = operations["export_dataset"]["parameters"]["query"]["format"];
 
@@ -15,6 +15,15 @@ export function useCreateDataset() {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: (name: string) => body(client.POST("/api/v1/datasets", { body: { name } })),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ["datasets"], exact: true }),
+  });
+}
+
+/** A dataset with the pictures of the demo, for somebody who has none yet. */
+export function useCreateDemoDataset() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: () => body(client.POST("/api/v1/datasets/demo", { body: { name: "Zora (demo)" } })),
     onSuccess: () => queries.invalidateQueries({ queryKey: ["datasets"], exact: true }),
   });
 }
@@ -146,6 +155,21 @@ export function useUndoCaptionEdit(dataset: string) {
         }),
       ),
     onSuccess: () => queries.invalidateQueries({ queryKey: ["datasets", dataset] }),
+  });
+}
+
+/** Splits a comic page into panels. */
+export function useSplitIntoPanels(dataset: string) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: ({ item, request }: { item: string; request: SplitIntoPanels }) =>
+      body(
+        client.POST("/api/v1/datasets/{id}/items/{item_id}/panels", {
+          params: { path: { id: dataset, item_id: item } },
+          body: request,
+        }),
+      ),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ["datasets"] }),
   });
 }
 

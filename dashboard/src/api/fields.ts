@@ -3,7 +3,7 @@ export const fields = {
   "Parameters": {
     "adaptive_noise_scale": {
       "type": "number",
-      "description": "Adds this share of a picture's own mean to its noise offset.",
+      "description": "Adds this share of a picture's own average (of its latents) to its noise offset.",
       "minimum": -1,
       "maximum": 1,
       "default": 0,
@@ -37,7 +37,7 @@ export const fields = {
     },
     "beta1": {
       "type": "number",
-      "description": "How slowly the mean of the gradients moves.",
+      "description": "How long the optimizer remembers earlier gradients: closer to 1 is longer.",
       "minimum": 0,
       "maximum": 0.9999,
       "default": 0.9,
@@ -48,7 +48,7 @@ export const fields = {
     },
     "beta2": {
       "type": "number",
-      "description": "How slowly the mean of the squared gradients moves.",
+      "description": "How long the optimizer remembers how large the gradients were: closer to 1 is longer.",
       "minimum": 0,
       "maximum": 0.999999,
       "default": 0.999,
@@ -79,22 +79,22 @@ export const fields = {
     },
     "bucket_no_upscale": {
       "type": "boolean",
-      "description": "Makes a bucket of each picture's own size, rounded down to the step, where the picture has less than the area of the resolution, instead of enlarging it.",
+      "description": "Trains a picture that is smaller than the training size at its own size, rounded down to the step, instead of enlarging it.",
       "default": false,
       "group": "pictures",
-      "order": 86,
+      "order": 91,
       "when": "If some pictures are small and their blur must not be learned. It makes more buckets with fewer pictures in each.",
       "why": "SDXL draws badly at sizes that it was hardly trained with."
     },
     "bucket_step": {
       "type": "integer",
-      "description": "Bucket sides are multiples of this, in pixels.",
+      "description": "Pictures are sorted into buckets by their shape. The sides of a bucket are multiples of this.",
       "minimum": 32,
       "maximum": 256,
       "multipleOf": 32,
       "default": 64,
       "group": "pictures",
-      "order": 83,
+      "order": 88,
       "unit": "pixels",
       "when": "32 cuts less off, and makes more buckets with fewer pictures in each.",
       "why": "The step of SDXL's own sizes."
@@ -112,7 +112,7 @@ export const fields = {
     },
     "caption_dropout_every_n_epochs": {
       "type": "integer",
-      "description": "Shows every picture with an empty caption in each such epoch, counted from 1. 0 switches it off.",
+      "description": "Every so many epochs, all pictures are shown with an empty caption. 0 is off.",
       "minimum": 0,
       "maximum": 100000,
       "default": 0,
@@ -140,31 +140,40 @@ export const fields = {
       "group": "captions",
       "order": 71,
       "when": "For words that all pictures share.",
-      "why": "Captions say by themselves what is to be seen."
+      "why": "Captions already say what the pictures show."
     },
     "checkpoint_every_n_epochs": {
       "type": "integer",
-      "description": "A checkpoint is stored each time this many epochs are done. 0 counts in steps.",
+      "description": "Epochs between two checkpoints. 0 counts in steps.",
       "minimum": 0,
       "maximum": 100000,
       "default": 0,
       "group": "samples",
-      "order": 89,
+      "order": 94,
       "unit": "epochs",
       "when": "1 if you compare epochs, as many guides do. It takes the place of the steps.",
       "why": "Steps mean the same time between two checkpoints, whatever the pictures."
     },
     "checkpoint_every_n_steps": {
       "type": "integer",
-      "description": "A checkpoint is stored each time this many steps are done. 0 stores only the last.",
+      "description": "Steps between two checkpoints. 0 stores only the last.",
       "minimum": 0,
       "maximum": 1000000,
       "default": 200,
       "group": "samples",
-      "order": 88,
+      "order": 93,
       "unit": "steps",
-      "when": "Fewer steps for a short training, more if storage is short.",
+      "when": "A smaller number for a short training, a larger one if storage is short.",
       "why": "Little is lost with a machine, and there are several to choose from."
+    },
+    "color_jitter": {
+      "type": "boolean",
+      "description": "Changes the colors of a third of the views a little: the hue by up to 16 degrees, or gamma by up to 5 %.",
+      "default": false,
+      "group": "pictures",
+      "order": 84,
+      "when": "If all pictures have the same tint, from one scanner for instance, and it must not be learned. sd-scripts then encodes every picture anew in each step, which is slower.",
+      "why": "Colors belong to a character and to a style, and are learned with them."
     },
     "conv_alpha": {
       "type": "number",
@@ -187,6 +196,20 @@ export const fields = {
       "order": 16,
       "when": "8 or 16 for a style: textures and lines are in the convolutions.",
       "why": "Figures do well without, and the file stays small."
+    },
+    "crop_zoom": {
+      "type": "number",
+      "description": "Up to how much a picture is enlarged before it is cut at a random place.",
+      "minimum": 1,
+      "maximum": 4,
+      "default": 1,
+      "engines": [
+        "native"
+      ],
+      "group": "pictures",
+      "order": 83,
+      "when": "1.5 to 2 to show close-ups of large pictures, each with its own crop told to SDXL. Captions must fit the parts as well.",
+      "why": "At 1, random_crop moves within what the bucket would cut off, which is little."
     },
     "debiased": {
       "type": "boolean",
@@ -211,7 +234,7 @@ export const fields = {
     },
     "ema_decay": {
       "type": "number",
-      "description": "Also keeps a running mean of the weights, which moves this slowly, and saves it in place of the weights. 0 keeps none.",
+      "description": "Saves a running average of the weights instead of those of the last step. Closer to 1 averages over more steps; 0 is off.",
       "minimum": 0,
       "maximum": 0.99999,
       "default": 0,
@@ -225,7 +248,7 @@ export const fields = {
     },
     "epsilon": {
       "type": "number",
-      "description": "Added to the divisor, against a division by zero.",
+      "description": "A tiny number that keeps the optimizer from dividing by zero.",
       "maximum": 0.1,
       "exclusiveMinimum": 0,
       "default": 1e-8,
@@ -236,38 +259,38 @@ export const fields = {
     },
     "gradient_accumulation": {
       "type": "integer",
-      "description": "Forward passes whose gradients are averaged into one optimizer step.",
+      "description": "Forward passes that are averaged into one step.",
       "minimum": 1,
       "maximum": 256,
       "default": 1,
       "group": "memory",
       "order": 9,
       "when": "Set it to 4 for the effect of a four times larger batch without its memory.",
-      "why": "It takes as long as the passes that it averages."
+      "why": "More passes take more time for each step."
     },
     "gradient_checkpointing": {
       "type": "boolean",
-      "description": "Recomputes in the backward pass what it does not keep of the forward pass: less memory, more time, the same numbers. The kohya engine always does.",
+      "description": "Takes less memory and more time, with the same numbers: values are computed again instead of kept. The native engine switches it on when the memory is too small without; the kohya engine always uses it.",
       "default": false,
       "group": "memory",
       "order": 36,
-      "when": "If the machine runs out of memory.",
-      "why": "It takes about a third more time."
+      "when": "On if other programs will need memory of this machine while it trains.",
+      "why": "It takes about a third more time, and is switched on when it is needed."
     },
     "huber_c": {
       "type": "number",
-      "description": "Width of the square part of a Huber loss, and of smooth L1.",
+      "description": "For the Huber and smooth L1 losses: errors below this count squared, larger ones only in proportion.",
       "maximum": 10,
       "exclusiveMinimum": 0,
       "default": 0.1,
       "group": "loss",
       "order": 39,
-      "when": "Smaller is closer to L1. Other losses ignore it.",
+      "when": "Lower it so that single odd pictures count less. Other losses ignore it.",
       "why": "sd-scripts' default."
     },
     "huber_scale": {
       "type": "number",
-      "description": "A factor of that width, for the constant and the exponential schedule.",
+      "description": "Multiplies `huber_c`, for the constant and the exponential schedule.",
       "maximum": 100,
       "exclusiveMinimum": 0,
       "default": 1,
@@ -278,7 +301,7 @@ export const fields = {
     },
     "huber_schedule": {
       "type": "string",
-      "description": "How that width depends on the timestep.",
+      "description": "How `huber_c` changes with the noise of a step.",
       "default": "snr",
       "options": [
         "constant",
@@ -292,7 +315,7 @@ export const fields = {
     },
     "input_perturbation": {
       "type": "number",
-      "description": "Noises the input by this much more than the target says (input perturbation, Ning et al. 2023). 0 is off.",
+      "description": "Adds this much extra noise to the input that the model is not asked to remove, against memorizing (Ning et al. 2023). 0 is off.",
       "minimum": 0,
       "maximum": 1,
       "default": 0,
@@ -303,7 +326,7 @@ export const fields = {
     },
     "input_perturbation_random": {
       "type": "boolean",
-      "description": "Draws the strength of the input perturbation at each step, between 0 and its value.",
+      "description": "Uses a random input perturbation at each step, between 0 and its value.",
       "default": false,
       "group": "noise",
       "order": 59,
@@ -312,7 +335,7 @@ export const fields = {
     },
     "keep_tokens": {
       "type": "integer",
-      "description": "So many tags at the start stay in place when tags are shuffled or dropped.",
+      "description": "Number of tags at the start that stay in place when tags are shuffled or dropped.",
       "minimum": 0,
       "maximum": 255,
       "default": 0,
@@ -324,7 +347,7 @@ export const fields = {
     },
     "keep_tokens_separator": {
       "type": "string",
-      "description": "What stands between the tags that stay and the rest, in place of a number of tags: `|||`.",
+      "description": "A mark such as `|||` between the tags that stay and the rest, in place of a number of tags.",
       "maxLength": 16,
       "default": "",
       "group": "captions",
@@ -364,7 +387,7 @@ export const fields = {
     },
     "learning_rate": {
       "type": "number",
-      "description": "Learning rate of the U-Net at its highest point. An optimizer that finds its own multiplies it with this.",
+      "description": "How fast the U-Net learns, at the highest point of the schedule. An optimizer that finds its own rate multiplies it by this.",
       "maximum": 1,
       "exclusiveMinimum": 0,
       "default": 0.0001,
@@ -389,7 +412,7 @@ export const fields = {
     },
     "lora_plus_ratio": {
       "type": "number",
-      "description": "Factor of the learning rate of a LoRA's second matrix, which begins at zero, beside that of its first (LoRA+, Hayou et al. 2024). 1 trains both alike.",
+      "description": "How many times faster the second matrix of a LoRA learns than the first (LoRA+, Hayou et al. 2024). 1 trains both alike.",
       "minimum": 1,
       "maximum": 100,
       "default": 1,
@@ -400,7 +423,7 @@ export const fields = {
     },
     "loss": {
       "type": "string",
-      "description": "What a difference between the prediction and its target costs.",
+      "description": "How the error of a prediction is measured.",
       "default": "l2",
       "options": [
         "l2",
@@ -438,7 +461,7 @@ export const fields = {
     },
     "masked_loss": {
       "type": "boolean",
-      "description": "Trains on a picture where its mask picture is white, or without one where it is not transparent.",
+      "description": "Learns only where a picture's mask picture is white; without a mask picture, only where the picture is not transparent.",
       "default": false,
       "group": "pictures",
       "order": 79,
@@ -453,31 +476,31 @@ export const fields = {
       "multipleOf": 32,
       "default": 0,
       "group": "pictures",
-      "order": 85,
+      "order": 90,
       "unit": "pixels",
       "when": "Lower if your settings say so: sd-scripts' own 1024 cuts off what is left and right of wide pictures. bucket_no_upscale ignores it.",
       "why": "Twice the resolution, 2048 of 1024, is what SDXL was trained with."
     },
     "max_gradient_norm": {
       "type": "number",
-      "description": "Gradients are scaled down to this norm when they are longer. 0 switches clipping off.",
+      "description": "Limits the gradients of a step: longer ones are scaled down to this norm. 0 is off.",
       "minimum": 0,
       "maximum": 100,
       "default": 1,
       "group": "optimizer",
       "order": 34,
-      "when": "0 with Adafactor, which clips by itself.",
-      "why": "sd-scripts' default."
+      "when": "0 with Adafactor, which has a limit of its own.",
+      "why": "One odd picture cannot throw the training off. sd-scripts' default."
     },
     "max_timestep": {
       "type": "integer",
-      "description": "The timestep after the last that is trained; above are the first steps of drawing, which decide on composition.",
+      "description": "Timesteps from this one on are not trained. High timesteps are the first steps of drawing, which decide the composition.",
       "minimum": 1,
       "maximum": 1000,
       "default": 1000,
       "group": "loss",
       "order": 48,
-      "when": "Lower to learn surfaces without composition.",
+      "when": "Lower it to learn lines and surfaces, and leave composition to the base model.",
       "why": "All timesteps are needed for a picture."
     },
     "max_tokens": {
@@ -495,14 +518,14 @@ export const fields = {
     },
     "max_weight_norm": {
       "type": "number",
-      "description": "After each step, a module's change is scaled down to this norm if it is larger. 0 switches it off.",
+      "description": "After each step, the change of a layer is scaled down to this size (norm) if it is larger. 0 is off.",
       "minimum": 0,
       "maximum": 100,
       "default": 0,
       "group": "network",
       "order": 24,
       "when": "1 if a LoRA does not go together with others, or breaks pictures at a weight of 1.",
-      "why": "A LoRA that is not overcooked stays below by itself."
+      "why": "A LoRA that is not overcooked stays below such a limit anyway."
     },
     "min_bucket_side": {
       "type": "integer",
@@ -512,7 +535,7 @@ export const fields = {
       "multipleOf": 32,
       "default": 0,
       "group": "pictures",
-      "order": 84,
+      "order": 89,
       "unit": "pixels",
       "when": "Higher if very long pictures are to be cut instead of shown as narrow strips. bucket_no_upscale ignores it.",
       "why": "A quarter of the resolution, 256 of 1024, is what SDXL was trained with."
@@ -541,18 +564,18 @@ export const fields = {
     },
     "min_timestep": {
       "type": "integer",
-      "description": "The first timestep that is trained; below are the last, finest steps of drawing.",
+      "description": "The lowest timestep that is trained. Low timesteps are the last steps of drawing, which add fine detail.",
       "minimum": 0,
       "maximum": 999,
       "default": 0,
       "group": "loss",
       "order": 47,
-      "when": "Higher to learn composition without surfaces.",
+      "when": "Raise it to learn composition, and leave fine detail to the base model.",
       "why": "All timesteps are needed for a picture."
     },
     "module_dropout": {
       "type": "number",
-      "description": "Chance of each module to be left out, at each step.",
+      "description": "Chance that the LoRA of a layer is ignored, at each step.",
       "minimum": 0,
       "maximum": 0.95,
       "default": 0,
@@ -563,7 +586,7 @@ export const fields = {
     },
     "multires_noise_discount": {
       "type": "number",
-      "description": "How much of each coarser level of noise is added, as a factor from one level to the next.",
+      "description": "How much of each coarser level of noise is mixed in, as a factor from one level to the next.",
       "minimum": 0,
       "maximum": 1,
       "default": 0.3,
@@ -574,7 +597,7 @@ export const fields = {
     },
     "multires_noise_iterations": {
       "type": "integer",
-      "description": "Levels of coarser noise that are added to the noise (multi-resolution noise). 0 adds none.",
+      "description": "Levels of coarser noise that are mixed into the noise (multi-resolution noise). 0 mixes in none.",
       "minimum": 0,
       "maximum": 32,
       "default": 0,
@@ -594,9 +617,24 @@ export const fields = {
       "when": "3 is in use with cosine_with_restarts. Other schedules ignore it.",
       "why": "One is the same as a cosine without restarts."
     },
+    "n_looks": {
+      "type": "integer",
+      "description": "Looks of each picture that are prepared and shown in turns, where random_crop, color_jitter or random_background draw them.",
+      "minimum": 1,
+      "maximum": 64,
+      "default": 8,
+      "engines": [
+        "native"
+      ],
+      "group": "pictures",
+      "order": 86,
+      "unit": "looks",
+      "when": "More for few pictures that are shown in many epochs.",
+      "why": "Each is encoded once before the training, which takes time and a little memory."
+    },
     "n_prior_pictures": {
       "type": "integer",
-      "description": "Regularization pictures that the base model draws itself, of `prior_prompt`, before it is trained.",
+      "description": "Regularization pictures that the base model draws of `prior_prompt` before the training, so that other figures stay as they are.",
       "minimum": 0,
       "maximum": 1000,
       "default": 0,
@@ -607,7 +645,7 @@ export const fields = {
       "order": 76,
       "unit": "pictures",
       "when": "As many as there are pictures, if other figures begin to look like the one that is trained.",
-      "why": "Pictures without the trigger word take half of the training's time."
+      "why": "Regularization pictures take half of the training's time."
     },
     "n_steps": {
       "type": "integer",
@@ -647,7 +685,7 @@ export const fields = {
     },
     "network_dropout": {
       "type": "number",
-      "description": "Chance of each value between the two matrices of a LoRA to be left out, at each step.",
+      "description": "Chance that a value inside the LoRA is ignored, at each step.",
       "minimum": 0,
       "maximum": 0.95,
       "default": 0,
@@ -669,7 +707,7 @@ export const fields = {
     },
     "noise_offset_random": {
       "type": "boolean",
-      "description": "Draws the strength of the noise offset for each picture, between 0 and its value.",
+      "description": "Uses a random noise offset for each picture, between 0 and `noise_offset`.",
       "default": false,
       "group": "noise",
       "order": 54,
@@ -698,7 +736,7 @@ export const fields = {
     },
     "optimizer_arguments": {
       "type": "array",
-      "description": "What an optimizer has of its own, each as `name=value`: `d_coef=2` for Prodigy.",
+      "description": "Settings that only this optimizer has, each as `name=value`: `d_coef=2` for Prodigy.",
       "maxItems": 32,
       "default": [],
       "group": "optimizer",
@@ -876,7 +914,7 @@ export const fields = {
     },
     "output_preservation": {
       "type": "number",
-      "description": "Adds this much of the difference from the base's own prediction for the caption without its trigger word, so that what is said without that word stays as it is. 0 adds nothing; it doubles the time of a step.",
+      "description": "Keeps pictures without the trigger word as the base model draws them: how much a change there counts. 0 is off; otherwise a step takes about twice as long.",
       "minimum": 0,
       "maximum": 10,
       "default": 0,
@@ -912,7 +950,7 @@ export const fields = {
     },
     "prior_prompt": {
       "type": "string",
-      "description": "What the pictures show that the base model draws itself: the kind of figure, without the trigger word.",
+      "description": "What the regularization pictures show: the kind of figure, without the trigger word.",
       "maxLength": 500,
       "default": "",
       "engines": [
@@ -923,9 +961,30 @@ export const fields = {
       "when": "`1girl, solo` for a girl, for instance.",
       "why": "It has no effect without n_prior_pictures."
     },
+    "random_background": {
+      "type": "boolean",
+      "description": "Lays pictures with a transparent background on random colors instead of white.",
+      "default": false,
+      "engines": [
+        "native"
+      ],
+      "group": "pictures",
+      "order": 85,
+      "when": "If cut-out figures are always drawn on white although the prompt says otherwise.",
+      "why": "White is what the caption can name (`white background`), so that it stays changeable."
+    },
+    "random_crop": {
+      "type": "boolean",
+      "description": "Cuts a picture at a random place instead of around its center.",
+      "default": false,
+      "group": "pictures",
+      "order": 82,
+      "when": "For styles with large pictures, where each part is an example too. sd-scripts then encodes every picture anew in each step, which is slower.",
+      "why": "The center is where the subject mostly is. At its edges a picture loses what its caption names."
+    },
     "random_flip": {
       "type": "boolean",
-      "description": "Shows a picture mirrored, with left and right swapped, half of the times; with its mask.",
+      "description": "Mirrors each picture, with its mask, half of the time.",
       "default": false,
       "group": "pictures",
       "order": 81,
@@ -945,7 +1004,7 @@ export const fields = {
     },
     "rank_dropout": {
       "type": "number",
-      "description": "Chance of each rank to be left out, at each step, for each picture.",
+      "description": "Chance that a rank of the LoRA is ignored, for each picture at each step.",
       "minimum": 0,
       "maximum": 0.95,
       "default": 0,
@@ -967,54 +1026,54 @@ export const fields = {
         "nearest"
       ],
       "group": "pictures",
-      "order": 87,
+      "order": 92,
       "when": "nearest for pixel art; others if the settings that you follow give them.",
       "why": "Averaging over areas loses nothing when a picture shrinks, and Lanczos is the sharpest when it grows."
     },
     "resolution": {
       "type": "integer",
-      "description": "Side of a square picture with the area that buckets aim for, in pixels.",
+      "description": "Training size: pictures keep their shape, with about as many pixels as a square with this side.",
       "minimum": 64,
       "maximum": 2048,
       "multipleOf": 8,
       "default": 1024,
       "group": "basic",
-      "order": 82,
+      "order": 87,
       "unit": "pixels",
       "when": "768 to save time and memory for a first try; it costs detail.",
       "why": "What the base model was trained with."
     },
     "sample_at_start": {
       "type": "boolean",
-      "description": "Also renders the preview pictures before the first step, which shows the base model alone.",
+      "description": "Also renders the sample pictures before the first step, which shows the base model alone.",
       "default": false,
       "group": "samples",
-      "order": 94,
-      "when": "To see what the training changes.",
-      "why": "The base model is the same every time."
+      "order": 99,
+      "when": "Switch it off where a preview takes long and you know what the base model draws.",
+      "why": "They show what the training changes. Without previews there are none before it either."
     },
     "sample_every_n_epochs": {
       "type": "integer",
-      "description": "Preview pictures are rendered each time this many epochs are done. 0 counts in steps.",
+      "description": "Epochs between two rows of sample pictures. 0 counts in steps.",
       "minimum": 0,
       "maximum": 100000,
       "default": 0,
       "group": "samples",
-      "order": 91,
+      "order": 96,
       "unit": "epochs",
       "when": "1 if you compare epochs, as many guides do. It takes the place of the steps.",
       "why": "Steps mean the same time between two rows of previews, whatever the pictures."
     },
     "sample_every_n_steps": {
       "type": "integer",
-      "description": "Preview pictures are rendered each time this many steps are done. 0 renders none.",
+      "description": "Steps between two rows of sample pictures. 0 renders none.",
       "minimum": 0,
       "maximum": 1000000,
       "default": 200,
       "group": "samples",
-      "order": 90,
+      "order": 95,
       "unit": "steps",
-      "when": "More steps if rendering takes too much of the time.",
+      "when": "A larger number if rendering takes too much of the time.",
       "why": "Often enough to see where it begins to overcook."
     },
     "scale_v_loss": {
@@ -1054,7 +1113,7 @@ export const fields = {
       "group": "captions",
       "order": 64,
       "when": "For captions of tags, as Illustrious, NoobAI and Pony use them: no tag gets its meaning from its place.",
-      "why": "Sentences must stay as they are."
+      "why": "Captions of whole sentences would lose their meaning."
     },
     "t_lora_min_rank": {
       "type": "integer",
@@ -1086,7 +1145,7 @@ export const fields = {
     },
     "tag_dropout": {
       "type": "number",
-      "description": "Chance of each tag to be left out, each time a caption is read.",
+      "description": "Chance that a tag is left out, each time a caption is read.",
       "minimum": 0,
       "maximum": 1,
       "default": 0,
@@ -1129,7 +1188,7 @@ export const fields = {
     },
     "timestep_bias": {
       "type": "number",
-      "description": "Middle of the logit-normal distribution of timesteps: above 0 towards noise.",
+      "description": "Middle of the logit-normal distribution of timesteps: above 0 favors noisy ones, below 0 those of fine detail.",
       "minimum": -5,
       "maximum": 5,
       "default": 0,
@@ -1143,7 +1202,7 @@ export const fields = {
     },
     "timestep_distribution": {
       "type": "string",
-      "description": "How often each timestep is trained.",
+      "description": "Which timesteps are trained more often than others.",
       "default": "uniform",
       "options": [
         "uniform",
@@ -1157,11 +1216,11 @@ export const fields = {
       "group": "loss",
       "order": 49,
       "when": "logit_normal for a base with rectified flow, as Stable Diffusion 3 was trained.",
-      "why": "As SDXL was trained."
+      "why": "SDXL was trained with all timesteps equally often."
     },
     "timestep_scale": {
       "type": "number",
-      "description": "Width of the logit-normal distribution of timesteps, or the scale of `mode`.",
+      "description": "Width of the logit-normal distribution of timesteps (smaller stays closer to its middle), or the scale of `mode`.",
       "minimum": -1,
       "maximum": 5,
       "default": 1,
@@ -1175,7 +1234,7 @@ export const fields = {
     },
     "timestep_shift": {
       "type": "number",
-      "description": "Moves all timesteps towards noise by this factor, as larger pictures need it. 1 moves none.",
+      "description": "Moves all timesteps toward noise by this factor, as larger pictures need it. 1 changes nothing.",
       "minimum": 0.1,
       "maximum": 20,
       "default": 1,
@@ -1189,7 +1248,7 @@ export const fields = {
     },
     "token_warmup_min": {
       "type": "integer",
-      "description": "Tags that are read at the start, while the others come in one after another.",
+      "description": "Number of tags that are read at the start of the training, when `token_warmup_steps` is set.",
       "minimum": 1,
       "maximum": 255,
       "default": 1,
@@ -1223,7 +1282,7 @@ export const fields = {
     },
     "unmasked_weight": {
       "type": "number",
-      "description": "The least that a place of a masked picture counts, however dark the mask is there.",
+      "description": "How much the masked parts of a picture still count: 0 not at all, 1 as much as the rest.",
       "minimum": 0,
       "maximum": 1,
       "default": 0,
@@ -1245,7 +1304,7 @@ export const fields = {
     },
     "validate_every_n_epochs": {
       "type": "integer",
-      "description": "The loss on the pictures that are held out is measured each time this many epochs are done. 0 counts in steps.",
+      "description": "Epochs between two measurements of the validation loss. 0 counts in steps.",
       "minimum": 0,
       "maximum": 100000,
       "default": 0,
@@ -1253,14 +1312,14 @@ export const fields = {
         "native"
       ],
       "group": "samples",
-      "order": 93,
+      "order": 98,
       "unit": "epochs",
       "when": "1 for a curve that has a point for each epoch.",
       "why": "It is measured with every checkpoint."
     },
     "validate_every_n_steps": {
       "type": "integer",
-      "description": "The loss on the pictures that are held out is measured each time this many steps are done. 0 measures it with every checkpoint.",
+      "description": "Steps between two measurements of the validation loss, on the pictures that are held out. 0 measures it with every checkpoint.",
       "minimum": 0,
       "maximum": 1000000,
       "default": 0,
@@ -1268,14 +1327,14 @@ export const fields = {
         "native"
       ],
       "group": "samples",
-      "order": 92,
+      "order": 97,
       "unit": "steps",
-      "when": "Fewer steps for a finer curve: each time, the network is asked about each of these pictures five times.",
+      "when": "A smaller number for a finer curve. Each measurement takes five passes over the held-out pictures.",
       "why": "A checkpoint is what you would choose by it."
     },
     "weight_decay": {
       "type": "number",
-      "description": "Weight decay, decoupled from the gradients.",
+      "description": "How strongly each step pulls the weights back toward zero.",
       "minimum": 0,
       "maximum": 1,
       "default": 0.01,
@@ -1290,7 +1349,7 @@ export const fields = {
       "default": false,
       "group": "captions",
       "order": 73,
-      "when": "For captions that were written so.",
+      "when": "For captions that were written that way.",
       "why": "Brackets are part of many names of figures."
     },
     "wildcards": {
@@ -1299,7 +1358,7 @@ export const fields = {
       "default": false,
       "group": "captions",
       "order": 72,
-      "when": "For captions that were written so.",
+      "when": "For captions that were written that way.",
       "why": "Braces may be meant as they are."
     }
   },

@@ -16,7 +16,12 @@ export function useGenerate() {
   });
 }
 
-/** URL for downloading a picture. */
+/** URL of a picture's thumbnail. */
+export function pictureThumbnail(id: string): string {
+  return `/api/v1/generations/${id}/thumbnail`;
+}
+
+/** URL for downloading a picture. The server names the file. */
 export function pictureHref(id: string): string {
   return `/api/v1/generations/${id}/download`;
 }

@@ -62,6 +62,13 @@ export const artifactsQuery = (id: string) =>
     queryFn: () => body(client.GET("/api/v1/jobs/{id}/artifacts", { params: { path: { id } } })),
   });
 
+/** What the result and the checkpoints of a job were found to be, and which checkpoint to use. */
+export const judgementsQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["jobs", id, "judgements"],
+    queryFn: () => body(client.GET("/api/v1/jobs/{id}/judgements", { params: { path: { id } } })),
+  });
+
 /** Makes a model version of a checkpoint: a job of its own, which is returned. */
 export function useMakeVersion(id: string) {
   const queries = useQueryClient();

@@ -1,7 +1,7 @@
 // Importing LoRAs, and changing the stage of model versions.
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { body, client } from "./client";
-import type { ModelVersion } from "./types";
+import type { HowToUse, ModelChoices, ModelVersion } from "./types";
 import { postForm } from "./upload";
 
 /** A LoRA that was made elsewhere, with what its owner says about it. */
@@ -82,7 +82,49 @@ export function useStageAction(id: string) {
   });
 }
 
-/** URL for downloading a model version's file. */
+export function useRenameModel(id: string) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (name: string) =>
+      body(client.PATCH("/api/v1/models/{id}", { params: { path: { id } }, body: { name } })),
+    // Its versions have the name too.
+    onSuccess: () =>
+      Promise.all([
+        queries.invalidateQueries({ queryKey: ["models"] }),
+        queries.invalidateQueries({ queryKey: ["model-versions"] }),
+      ]),
+  });
+}
+
+/** Chooses the cover of a model and the version that it is used by. */
+export function useChooseOfModel(id: string) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (choices: ModelChoices) =>
+      body(client.PUT("/api/v1/models/{id}/choices", { params: { path: { id } }, body: choices })),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ["models"] }),
+  });
+}
+
+export function useSetUsage(id: string) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (usage: HowToUse) =>
+      body(client.PUT("/api/v1/model-versions/{id}/usage", { params: { path: { id } }, body: usage })),
+    onSuccess: () =>
+      Promise.all([
+        queries.invalidateQueries({ queryKey: ["models"] }),
+        queries.invalidateQueries({ queryKey: ["model-versions", id] }),
+      ]),
+  });
+}
+
+/** URL for downloading a model version's file, with how it is used and a preview in its metadata. */
 export function downloadHref(id: string): string {
+  return `${storedHref(id)}?described=true`;
+}
+
+/** URL for downloading a model version's file as it is stored, to the last byte. */
+export function storedHref(id: string): string {
   return `/api/v1/model-versions/${id}/download`;
 }

@@ -2,7 +2,7 @@
 import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { catchUp } from "~/live/recent";
 import { body, client } from "./client";
-import type { CheckDataset, DatasetFindings, Family } from "./types";
+import type { CheckDataset, DatasetFindings, Family, Item, Labeled } from "./types";
 import { isUnderWay } from "./under-way";
 
 interface Page<T> {
@@ -18,7 +18,7 @@ const MOST_PAGES = 10;
 const MOST_PAGES_OF_PICTURES = 40;
 
 /** A complete list, page by page. */
-async function whole<T>(
+export async function whole<T>(
   get: (query: { limit: number; after?: string }) => Promise<Page<T>>,
   most_pages = MOST_PAGES,
 ): Promise<T[]> {
@@ -69,6 +69,19 @@ export const itemsQuery = (id: string) =>
         (query) => body(client.GET("/api/v1/datasets/{id}/items", { params: { path: { id }, query } })),
         MOST_PAGES_OF_PICTURES,
       ),
+  });
+
+/** The panels that are found on a page. They are those of its file, which has another hash when it changes. */
+export const panelsQuery = (dataset: string, item: Item) =>
+  queryOptions({
+    queryKey: ["panels", dataset, item.id, item.sha256],
+    queryFn: () =>
+      body(
+        client.GET("/api/v1/datasets/{id}/items/{item_id}/panels", {
+          params: { path: { id: dataset, item_id: item.id }, query: { order: "left_to_right" } },
+        }),
+      ),
+    staleTime: Number.POSITIVE_INFINITY,
   });
 
 /** Each request measures some of the pictures that an older version took. */
@@ -132,6 +145,23 @@ export const samplesQuery = (id: string) =>
     queryFn: () => body(client.GET("/api/v1/jobs/{id}/samples", { params: { path: { id } } })),
   });
 
+export const jobPicturesQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["jobs", id, "pictures"],
+    queryFn: () => body(client.GET("/api/v1/jobs/{id}/pictures", { params: { path: { id } } })),
+    staleTime: 45_000,
+  });
+
+export const jobStepQuery = (id: string, step: number) =>
+  queryOptions({
+    queryKey: ["jobs", id, "steps", step],
+    queryFn: () => body(client.GET("/api/v1/jobs/{id}/steps/{step}", { params: { path: { id, step } } })),
+    // What a step saw never changes once it is known.
+    staleTime: ({ state }) =>
+      state.data && state.data.pictures.length > 0 ? Number.POSITIVE_INFINITY : 5_000,
+    retry: false,
+  });
+
 export const baseModelsQuery = () =>
   queryOptions({
     queryKey: ["base-models"],
@@ -168,8 +198,15 @@ export const modelVersionQuery = (id: string) =>
 export const generationsQuery = () =>
   queryOptions({
     queryKey: ["generations"],
-    queryFn: async () =>
-      (await body(client.GET("/api/v1/generations", { params: { query: { limit: 60 } } }))).items,
+    queryFn: () => whole((query) => body(client.GET("/api/v1/generations", { params: { query } }))),
+  });
+
+/** Stars, tags and notes of everything of a kind. */
+export const labelsQuery = (kind: Labeled) =>
+  queryOptions({
+    queryKey: ["labels", kind],
+    queryFn: () =>
+      whole((query) => body(client.GET("/api/v1/labels", { params: { query: { kind, ...query } } }))),
   });
 
 /** A generation: how it stands, and then, as the server delays its response until the picture is ready, that. */

@@ -142,6 +142,105 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/caption-endpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List endpoints that describe pictures */
+        get: operations["list_caption_endpoints"];
+        put?: never;
+        /**
+         * Add an endpoint that describes pictures
+         * @description An OpenAI-compatible API with a model that accepts pictures, such as Ollama, vLLM, llama.cpp or a service. Its URL and key
+         *     are never returned. Private addresses need `--allow-fetch-from`.
+         */
+        post: operations["create_caption_endpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/caption-endpoints/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete an endpoint that describes pictures
+         * @description Runs that need it still fail. Their proposals stay.
+         */
+        delete: operations["delete_caption_endpoint"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/caption-endpoints/{id}/tests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try an endpoint on one picture
+         * @description Changes nothing. The response has what the model says, or why it did not answer.
+         */
+        post: operations["try_caption_endpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clean-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Clean up by rules
+         * @description What the rules name is deleted as `POST /trash` does, and can be brought back.
+         */
+        post: operations["clean_up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/clean-up/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Show what a clean-up would delete */
+        post: operations["preview_clean_up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/datasets": {
         parameters: {
             query?: never;
@@ -241,6 +340,126 @@ export interface paths {
          *     or is left as it is with `skip_changed`.
          */
         post: operations["undo_caption_edit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{id}/caption-runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List runs that describe pictures
+         * @description The newest first. The last 20 are kept.
+         */
+        get: operations["list_caption_runs"];
+        put?: never;
+        /**
+         * Describe pictures
+         * @description A model is asked about each picture, and its answers are kept as proposals: no caption changes until somebody accepts
+         *     them. One run at a time for each dataset.
+         */
+        post: operations["create_caption_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{id}/caption-runs/{run_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a run that describes pictures */
+        get: operations["get_caption_run"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{id}/caption-runs/{run_id}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept proposed captions
+         * @description Each becomes the caption of its picture, if the picture still has the caption beside which it was proposed; others stay
+         *     open. The captions that were changed are one edit, which can be undone.
+         */
+        post: operations["accept_captions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{id}/caption-runs/{run_id}/dismiss": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Dismiss proposed captions */
+        post: operations["dismiss_captions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{id}/caption-runs/{run_id}/proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List proposed captions
+         * @description In the order of the pictures, with those that were accepted, dismissed or failed.
+         */
+        get: operations["list_caption_proposals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{id}/caption-runs/{run_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop a run that describes pictures
+         * @description Its proposals stay.
+         */
+        post: operations["stop_caption_run"];
         delete?: never;
         options?: never;
         head?: never;
@@ -373,6 +592,31 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/datasets/{id}/items/{item_id}/panels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find the panels of a comic page
+         * @description Says where panels are, in reading order. Changes nothing.
+         */
+        get: operations["find_panels"];
+        put?: never;
+        /**
+         * Split a comic page into panels
+         * @description Each panel becomes a picture of the dataset, with the caption, the use and the group of its page, which is no longer
+         *     trained on as long as it has panels. Panels of an earlier split are replaced, unless their captions were edited since.
+         */
+        post: operations["split_into_panels"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/datasets/{id}/items/{item_id}/thumbnail": {
         parameters: {
             query?: never;
@@ -388,6 +632,67 @@ export interface paths {
         get: operations["get_thumbnail"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/demo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create a dataset with the demo's pictures
+         * @description Sixteen pictures of a drawn character with captions, and sixteen more that are held out: enough to try everything
+         *     before uploading pictures of one's own.
+         */
+        post: operations["create_demo_dataset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List deliveries
+         * @description Notices to webhooks and by mail, the newest first. They are kept for 30 days.
+         */
+        get: operations["list_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deliveries/{id}/send-again": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a notice again
+         * @description With the same `webhook-id` and the same body. One that waits is tried at once.
+         */
+        post: operations["send_again"];
         delete?: never;
         options?: never;
         head?: never;
@@ -617,7 +922,7 @@ export interface paths {
         };
         /**
          * Download the picture
-         * @description Supports `Range`. A server with its files in a bucket redirects to a URL there.
+         * @description Its name tells LoRAs and seed; the file has all settings in its metadata. Supports `Range`. A server with its files in a bucket redirects to a URL there.
          */
         get: operations["download_generation"];
         put?: never;
@@ -642,6 +947,26 @@ export interface paths {
          *     session or token has ended; 1001 the server shuts down. Previews come from the server that the agent speaks with.
          */
         get: operations["follow_generation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/generations/{id}/thumbnail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the thumbnail of a generated picture
+         * @description Its longest side has at most 384 pixels. It is a JPEG, or a WebP for a picture with transparent areas. It never changes.
+         */
+        get: operations["get_picture_thumbnail"];
         put?: never;
         post?: never;
         delete?: never;
@@ -695,7 +1020,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the files kept from a job, in the order they were stored */
+        /**
+         * List the files kept from a job, in the order they were stored
+         * @description The pictures that show what its results were found to be are not among them: its judgements have those.
+         */
         get: operations["list_job_artifacts"];
         put?: never;
         post?: never;
@@ -806,6 +1134,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs/{id}/judgements": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get what the results of a job were found to be
+         * @description What its result and its checkpoints do to pictures, and which checkpoint to use.
+         */
+        get: operations["job_judgements"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs/{id}/limit": {
         parameters: {
             query?: never;
@@ -835,6 +1183,27 @@ export interface paths {
         };
         /** Get a job's step metrics, in columns for a chart */
         get: operations["job_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{id}/pictures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the pictures that a job has trained on, those that it struggles with first
+         * @description A picture whose loss is higher than usual at the same noise may be mislabeled, or unlike the others. Only the native
+         *     engine reports what its steps saw; with sd-scripts, the list is empty.
+         */
+        get: operations["list_job_pictures"];
         put?: never;
         post?: never;
         delete?: never;
@@ -920,6 +1289,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs/{id}/steps/{step}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get one optimizer step of a job, with the pictures of its batch */
+        get: operations["get_job_step"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs/{id}/stop": {
         parameters: {
             query?: never;
@@ -978,6 +1364,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/labels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the stars, tags and notes of jobs, models or generations */
+        get: operations["list_labels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels/{kind}/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change the star, tags or note of a job, a model or a generation */
+        patch: operations["update_label"];
+        trace?: never;
+    };
     "/api/v1/lora-copies": {
         parameters: {
             query?: never;
@@ -992,6 +1412,26 @@ export interface paths {
         get: operations["list_lora_copies"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mail/tests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test mail
+         * @description To the addresses of the server's settings.
+         */
+        post: operations["test_mail"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1024,7 +1464,8 @@ export interface paths {
         };
         /**
          * Download the LoRA file
-         * @description Supports `Range`. A server with its files in a bucket redirects to a URL there.
+         * @description Its name is that of the model with the number of the version. Supports `Range`. A server with its files in a bucket
+         *     redirects to a URL there.
          */
         get: operations["download_model_version"];
         put?: never;
@@ -1075,6 +1516,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/model-versions/{id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Say how a model version is used
+         * @description Replaces what was said before. The playground offers it, and the metadata of downloads can carry it.
+         */
+        put: operations["set_usage"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/models": {
         parameters: {
             query?: never;
@@ -1102,6 +1563,27 @@ export interface paths {
         /** Get a model with its versions */
         get: operations["get_model"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Rename a model */
+        patch: operations["rename_model"];
+        trace?: never;
+    };
+    "/api/v1/models/{id}/choices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Choose the cover of a model and the version that it is used by
+         * @description Replaces what was chosen before.
+         */
+        put: operations["choose_of_model"];
         post?: never;
         delete?: never;
         options?: never;
@@ -1541,6 +2023,113 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/trash": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what was deleted and can be brought back, newest first
+         * @description At most 500 things. Each can be brought back for seven days; then its rows and files are deleted for good.
+         */
+        get: operations["list_trash"];
+        put?: never;
+        /**
+         * Delete jobs, models, model versions and generations
+         * @description All of them or none. They can be brought back for seven days. Refused with 409: a job, a generation or an edit under way,
+         *     what one of these uses, a job whose model version exists, an approved version, and the cover of a model. What was
+         *     deleted before stays deleted.
+         */
+        post: operations["move_to_trash"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trash/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bring back what was deleted
+         * @description All of it or nothing. A model comes back with the versions that were deleted with it, and a version with its model and
+         *     its job. What was not deleted stays as it is.
+         */
+        post: operations["restore_from_trash"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List your webhooks */
+        get: operations["list_webhooks"];
+        put?: never;
+        /**
+         * Add a webhook
+         * @description It receives a [`Notice`](#/components/schemas/Notice) as JSON with a POST request, signed after Standard Webhooks
+         *     (`webhook-id`, `webhook-timestamp`, `webhook-signature`). Each answer but 2xx is tried again for about a day; 410 ends the
+         *     webhook. Redirects are not followed. The secret is returned only once.
+         */
+        post: operations["create_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a webhook
+         * @description Its deliveries are deleted with it.
+         */
+        delete: operations["delete_webhook"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/tests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a test to a webhook */
+        post: operations["test_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/login": {
         parameters: {
             query?: never;
@@ -1627,6 +2216,20 @@ export interface components {
          * @enum {string}
          */
         About: "dataset" | "pictures" | "captions";
+        /** @description What became of accepted proposals. */
+        AcceptedProposals: {
+            edit?: components["schemas"]["CaptionEdit"] | null;
+            /**
+             * Format: int64
+             * @description Number of captions that were changed.
+             */
+            n_accepted: number;
+            /**
+             * Format: int64
+             * @description Number of proposals that stay open, because the caption was changed since or the picture was deleted.
+             */
+            n_skipped: number;
+        };
         /** @description A finding that is acknowledged. */
         AcknowledgedFinding: {
             /** @description See [`Finding::code`]. */
@@ -1639,6 +2242,11 @@ export interface components {
             /** @description The findings, at most 100. */
             findings: components["schemas"]["AcknowledgedFinding"][];
         };
+        /**
+         * @description What to do next.
+         * @enum {string}
+         */
+        Advice: "use" | "train_longer" | "train_shorter" | "lower_learning_rate" | "add_pictures" | "improve_captions" | "lower_weight";
         /** @description One event, numbered by the agent. */
         AgentEvent: {
             /**
@@ -1721,6 +2329,7 @@ export interface components {
             id: components["schemas"]["ArtifactId"];
             /** @description The job it was kept from. */
             job_id: components["schemas"]["JobId"];
+            judgement?: components["schemas"]["Judgement"] | null;
             /** @description SHA-256, in hexadecimal. */
             sha256: string;
             /**
@@ -1785,6 +2394,16 @@ export interface components {
         } | {
             /** @enum {string} */
             kind: "edited";
+        } | {
+            /** @enum {string} */
+            kind: "evidence";
+            /** @description Its name in the judgement. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Optimizer steps of what was judged.
+             */
+            step: number;
         };
         /** @description Work that this agent now owns, for as long as it renews the lease by heartbeats. */
         Assignment: {
@@ -1813,7 +2432,7 @@ export interface components {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "signed_in" | "sign_in_failed" | "signed_out" | "session_ended" | "signed_out_everywhere" | "login_address_made" | "token_made" | "token_deleted" | "dataset_made" | "dataset_renamed" | "dataset_deleted" | "pictures_uploaded" | "picture_deleted" | "mask_deleted" | "groups_changed" | "captions_edited" | "captions_restored" | "findings_acknowledged" | "job_made" | "job_cancelled" | "job_stopped" | "job_finished" | "version_asked" | "job_resumed" | "checkpoint_asked" | "samples_asked" | "generation_made" | "preset_saved" | "preset_deleted" | "lora_imported" | "edit_made" | "edit_cancelled" | "version_approved" | "version_retired" | "base_registered" | "base_removed" | "base_checked" | "base_copied" | "base_set" | "budget_set" | "job_limit_set" | "drawing_made" | "drawing_ended" | "provider_resumed" | "server_started" | "database_exported" | "database_imported" | "objects_collected" | "objects_verified" | "backup_made" | "backup_restored";
+        AuditAction: "signed_in" | "sign_in_failed" | "signed_out" | "session_ended" | "signed_out_everywhere" | "login_address_made" | "token_made" | "token_deleted" | "dataset_made" | "dataset_renamed" | "dataset_deleted" | "pictures_uploaded" | "picture_deleted" | "mask_deleted" | "page_split" | "groups_changed" | "captions_edited" | "captions_restored" | "caption_run_made" | "caption_run_stopped" | "proposals_accepted" | "proposals_dismissed" | "findings_acknowledged" | "job_made" | "job_cancelled" | "job_stopped" | "job_finished" | "version_asked" | "job_resumed" | "checkpoint_asked" | "samples_asked" | "generation_made" | "preset_saved" | "preset_deleted" | "lora_imported" | "edit_made" | "edit_cancelled" | "version_approved" | "version_retired" | "model_renamed" | "model_chosen" | "usage_set" | "label_changed" | "deleted" | "restored" | "cleaned_up" | "base_registered" | "base_removed" | "base_checked" | "base_copied" | "base_set" | "budget_set" | "job_limit_set" | "drawing_made" | "drawing_ended" | "provider_resumed" | "server_started" | "webhook_made" | "webhook_deleted" | "webhook_disabled" | "webhook_tested" | "mail_tested" | "delivery_repeated" | "caption_endpoint_made" | "caption_endpoint_deleted" | "caption_endpoint_tried" | "database_exported" | "database_imported" | "objects_collected" | "objects_verified" | "backup_made" | "backup_restored";
         /**
          * @description Category of an entry, for filtering.
          * @enum {string}
@@ -1854,6 +2473,11 @@ export interface components {
          * @description An entry of the audit log.
          */
         AuditId: string;
+        /**
+         * @description What becomes of the balloons in a panel.
+         * @enum {string}
+         */
+        Balloons: "keep" | "mask" | "paint";
         /**
          * @description How large a base model is.
          * @enum {string}
@@ -2011,6 +2635,29 @@ export interface components {
              */
             n_changed: number;
         };
+        /** @description An endpoint that describes pictures. */
+        CaptionEndpoint: {
+            /**
+             * Format: date-time
+             * @description When it was added.
+             */
+            created_at: string;
+            /** @description Whether it has a key. */
+            has_key: boolean;
+            /** @description Its id. */
+            id: components["schemas"]["CaptionEndpointId"];
+            /** @description The model's name there. */
+            model: string;
+            /** @description Its name. */
+            name: string;
+            /** @description Scheme and host of its URL; the rest may contain a secret. */
+            origin: string;
+        };
+        /**
+         * Format: uuid
+         * @description An endpoint that describes pictures.
+         */
+        CaptionEndpointId: string;
         /** @description What is done to each caption. */
         CaptionOperation: {
             /** @enum {string} */
@@ -2059,6 +2706,109 @@ export interface components {
             new_tag: string;
             /** @description The tags, 1 to 100. */
             tags: string[];
+        } | {
+            /** @enum {string} */
+            kind: "accept";
+            /** @description The model. */
+            model: string;
+        };
+        /**
+         * @description What is proposed for a picture that has a caption.
+         * @enum {string}
+         */
+        CaptionPolicy: "keep" | "add" | "replace";
+        /** @description What a run proposes for one picture. */
+        CaptionProposal: {
+            /** @description The caption that is proposed. */
+            after?: string | null;
+            /** @description The caption beside which it was made. It is accepted only while the picture still has this caption. */
+            before: string;
+            /** @description Why there is no proposal. */
+            error?: string | null;
+            /** @description Its file name. */
+            file_name: string;
+            /** @description Its id. */
+            id: components["schemas"]["CaptionProposalId"];
+            /** @description The picture. */
+            item_id: components["schemas"]["ItemId"];
+            /** @description What became of it. */
+            state: components["schemas"]["CaptionProposalState"];
+        };
+        /**
+         * Format: uuid
+         * @description What such a run proposes for one picture.
+         */
+        CaptionProposalId: string;
+        /**
+         * @description What became of a picture of a run.
+         * @enum {string}
+         */
+        CaptionProposalState: "waiting" | "open" | "unchanged" | "failed" | "accepted" | "dismissed";
+        /** @description A run over pictures of a dataset. */
+        CaptionRun: {
+            /**
+             * Format: date-time
+             * @description When it was started.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            ended_at?: string | null;
+            /** @description Name of the endpoint when it was started. */
+            endpoint: string;
+            /** @description Why it failed. */
+            error?: string | null;
+            /** @description Its id. */
+            id: components["schemas"]["CaptionRunId"];
+            /** @description The model there. */
+            model: string;
+            /**
+             * Format: int64
+             * @description Pictures that were described, or failed.
+             */
+            n_done: number;
+            /**
+             * Format: int64
+             * @description Pictures that failed.
+             */
+            n_failed: number;
+            /**
+             * Format: int64
+             * @description Pictures to describe.
+             */
+            n_items: number;
+            /**
+             * Format: int64
+             * @description Proposals that nobody has accepted or dismissed yet.
+             */
+            n_open: number;
+            /** @description What is proposed for a picture that has a caption. */
+            policy: components["schemas"]["CaptionPolicy"];
+            /** @description What the model is told. */
+            prompt: string;
+            /** @description How it stands. */
+            state: components["schemas"]["CaptionRunState"];
+            /** @description Word that comes first in each proposal; empty for none. */
+            trigger_word: string;
+        };
+        /**
+         * Format: uuid
+         * @description Descriptions of many pictures of a dataset.
+         */
+        CaptionRunId: string;
+        /**
+         * @description How a run stands.
+         * @enum {string}
+         */
+        CaptionRunState: "running" | "done" | "stopped" | "failed";
+        /** @description What an endpoint answered about one picture. */
+        CaptionTrial: {
+            /** @description Why there is no answer. */
+            error?: string | null;
+            /** @description What the model says. */
+            text?: string | null;
         };
         /** @description A caption that an edit changes. */
         ChangedCaption: {
@@ -2108,6 +2858,11 @@ export interface components {
              */
             trigger_word: string;
         };
+        /** @description Which proposals of a run are accepted or dismissed. */
+        ChooseProposals: {
+            /** @description The proposals, at most 10 000; all that are open if absent. */
+            proposals?: components["schemas"]["CaptionProposalId"][] | null;
+        };
         /** @description Work, if there is any. */
         ClaimReply: {
             assignment?: components["schemas"]["Assignment"] | null;
@@ -2125,6 +2880,61 @@ export interface components {
              * @description How long the server may hold the request, at most 60.
              */
             wait_seconds: number;
+        };
+        /** @description Something that a clean-up deletes. */
+        CleanedUp: {
+            /**
+             * Format: uuid
+             * @description Its id.
+             */
+            id: string;
+            /** @description What it is. */
+            kind: components["schemas"]["TrashKind"];
+            /** @description Its name; of a generation, its prompt. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Size of its files. What others share of them stays.
+             */
+            size_bytes: number;
+        };
+        /**
+         * @description Rules by which to clean up. Each stands on its own, and one that is left out deletes nothing. Never deleted is what is
+         *     in use or has a star, an approved version, and the version that a model is used by.
+         */
+        CleanUp: {
+            /**
+             * Format: int32
+             * @description Drafts older than this, in days, go.
+             */
+            drafts_days?: number | null;
+            /**
+             * Format: int32
+             * @description Newest drafts of each model that are kept; older drafts go.
+             */
+            drafts_kept?: number | null;
+            /**
+             * Format: int32
+             * @description Jobs without a model version that ended longer ago than this, in days, go.
+             */
+            jobs_days?: number | null;
+            /**
+             * Format: int32
+             * @description Pictures of the playground older than this, in days, go.
+             */
+            pictures_days?: number | null;
+        };
+        /** @description What a clean-up deletes, or has deleted. */
+        CleanUpResult: {
+            /** @description There is more: clean up again. */
+            has_more: boolean;
+            /** @description At most 1000 things; versions first, then pictures, then jobs. */
+            items: components["schemas"]["CleanedUp"][];
+            /**
+             * Format: int64
+             * @description Size of all their files.
+             */
+            total_bytes: number;
         };
         /**
          * @description A tier of rented machines.
@@ -2151,6 +2961,36 @@ export interface components {
             base_model?: string | null;
             /** @description The prompts. */
             prompts: components["schemas"]["CountedPrompt"][];
+        };
+        /** @description An endpoint to add. Not printed: it holds secrets. */
+        CreateCaptionEndpoint: {
+            /** @description Sent as a bearer token, if the endpoint needs one. It is never returned. */
+            key?: string | null;
+            /** @description The model's name there; 1 to 200 characters. It must accept pictures. */
+            model: string;
+            /** @description Its name, unique among your endpoints; 1 to 80 characters. */
+            name: string;
+            /**
+             * @description Base URL of an OpenAI-compatible API with its version, such as `http://localhost:11434/v1`. It is kept secret, because
+             *     it may contain a password or a key.
+             */
+            url: string;
+        };
+        /** @description Describes pictures of a dataset. */
+        CreateCaptionRun: {
+            /** @description The endpoint. */
+            endpoint_id: components["schemas"]["CaptionEndpointId"];
+            /** @description The pictures, at most 10 000; all of the dataset if absent. */
+            items?: components["schemas"]["ItemId"][] | null;
+            /** @description What is proposed for a picture that has a caption. */
+            policy?: components["schemas"]["CaptionPolicy"];
+            /**
+             * @description What the model is told, 1 to 4000 characters. `{trigger}` becomes the trigger word, `{tags}` the caption that there
+             *     is, `{name}` the file's name.
+             */
+            prompt: string;
+            /** @description Word that comes first in each proposal; empty for none. */
+            trigger_word?: string;
         };
         /** @description Creates an empty dataset. */
         CreateDataset: {
@@ -2180,6 +3020,11 @@ export interface components {
         /** @description A new API token. */
         CreatedToken: components["schemas"]["ApiToken"] & {
             /** @description The secret, to send as `Authorization: Bearer …`. It is returned only once. */
+            secret: string;
+        };
+        /** @description A new webhook with its secret. */
+        CreatedWebhook: components["schemas"]["Webhook"] & {
+            /** @description The secret that signs every request, for the receiver: `whsec_…`. It is returned only once. */
             secret: string;
         };
         /** @description Asks for a file that is made out of others. Fields that `kind` does not use must be left out. */
@@ -2357,6 +3202,15 @@ export interface components {
             /** @description Who uses it. */
             scope?: components["schemas"]["TokenScope"];
         };
+        /** @description A new webhook. */
+        CreateWebhook: {
+            /** @description What it is told of; at least one. */
+            events: components["schemas"]["NoticeKind"][];
+            /** @description Its name, unique among your webhooks; 1 to 80 characters. */
+            name: string;
+            /** @description The `https://` or `http://` URL that receives notices. It is kept secret, because it may contain a password or a key. */
+            url: string;
+        };
         /**
          * @description What is wrong with a stored file.
          * @enum {string}
@@ -2435,6 +3289,58 @@ export interface components {
          * @description The frozen copy of a dataset that a job trains on.
          */
         DatasetVersionId: string;
+        /** @description One notice to one receiver. */
+        Delivery: {
+            /**
+             * Format: date-time
+             * @description When it was written.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it arrived or was given up.
+             */
+            ended_at?: string | null;
+            /** @description What was wrong with the newest try. */
+            error?: string | null;
+            /** @description Its id; the header `webhook-id` is `msg_` and this id, the same at every try. */
+            id: components["schemas"]["DeliveryId"];
+            job_id?: components["schemas"]["JobId"] | null;
+            /** @description What it tells of. */
+            kind: components["schemas"]["NoticeKind"];
+            /** @description The sentence in it. */
+            message: string;
+            /**
+             * Format: int32
+             * @description Tries so far.
+             */
+            n_attempts: number;
+            /**
+             * Format: date-time
+             * @description When it is tried next, while it waits.
+             */
+            next_attempt_at?: string | null;
+            /** @description Name of the webhook, or `mail`. */
+            receiver: string;
+            /** @description Whether it arrived. */
+            state: components["schemas"]["DeliveryState"];
+            /**
+             * Format: int32
+             * @description HTTP status of the newest answer.
+             */
+            status?: number | null;
+            webhook_id?: components["schemas"]["WebhookId"] | null;
+        };
+        /**
+         * Format: uuid
+         * @description One notice to one receiver.
+         */
+        DeliveryId: string;
+        /**
+         * @description Whether a notice arrived.
+         * @enum {string}
+         */
+        DeliveryState: "waiting" | "delivered" | "failed";
         /**
          * @description What an engine computes on.
          * @enum {string}
@@ -2451,6 +3357,14 @@ export interface components {
             folders: components["schemas"]["FolderStatus"][];
             /** @description Whether space is low: uploads are rejected, jobs on this machine pause, and nothing starts until there is space. */
             is_short: boolean;
+        };
+        /** @description What was dismissed. */
+        DismissedProposals: {
+            /**
+             * Format: int64
+             * @description Number of proposals.
+             */
+            n_dismissed: number;
         };
         /** @description The lease of a drawing session's machine. Pictures that it draws meanwhile have attempts of their own. */
         DrawingLease: {
@@ -2786,6 +3700,11 @@ export interface components {
             /** @enum {string} */
             type: "validation_loss";
         } | {
+            /** @description The steps, in their order. */
+            steps: components["schemas"]["SeenPictures"][];
+            /** @enum {string} */
+            type: "pictures_seen";
+        } | {
             /** @description The stored picture. */
             artifact_id: components["schemas"]["ArtifactId"];
             /** @description The prompt. */
@@ -2828,6 +3747,16 @@ export interface components {
             /** @description The verdict with its numbers. */
             verdict: components["schemas"]["Verdict"];
         } | {
+            /** @description What it was found to be. */
+            judgement: components["schemas"]["Judgement"];
+            /**
+             * Format: int32
+             * @description Optimizer steps done at the checkpoint.
+             */
+            step: number;
+            /** @enum {string} */
+            type: "judged";
+        } | {
             /** @description Its id. */
             model_version_id: components["schemas"]["ModelVersionId"];
             /** @enum {string} */
@@ -2853,7 +3782,35 @@ export interface components {
          * @description The kind of an event: its `type`.
          * @enum {string}
          */
-        EventKind: "phase_changed" | "attempt_ended" | "stage" | "step" | "validation_loss" | "sample" | "checkpoint" | "validated" | "model_version_created" | "spend" | "log";
+        EventKind: "phase_changed" | "attempt_ended" | "stage" | "step" | "validation_loss" | "pictures_seen" | "sample" | "checkpoint" | "validated" | "judged" | "model_version_created" | "spend" | "log";
+        /** @description A picture that shows what the stamp says. Its file is an artifact of the job of this name. */
+        Evidence: {
+            /** @description Name of the picture among the evidence, such as `plain-7`; unique within a judgement. */
+            name: string;
+            /** @description Name of the training picture that it is closest to, where copying was looked for. */
+            nearest?: string | null;
+            /** @description Its prompt. */
+            prompt: string;
+            /**
+             * Format: int64
+             * @description Seed of its starting noise.
+             */
+            seed: number;
+            /** @description What it shows, in a few words. */
+            shows: string;
+            /**
+             * Format: float
+             * @description Weight of the LoRA; 0 for the base model's picture.
+             */
+            weight: number;
+        };
+        /** @description A picture that shows what a stamp says, stored. */
+        EvidencePicture: {
+            /** @description Its name in the judgement. */
+            name: string;
+            /** @description Signed URL, valid for one hour. */
+            url: string;
+        };
         /** @description Settings for another trainer. */
         ExportedRecipe: {
             /** @description What their file may be called. */
@@ -2900,7 +3857,7 @@ export interface components {
          * @description Every problem that the checks know.
          * @enum {string}
          */
-        FindingCode: "cannot_train" | "file_refused" | "few_pictures" | "unbalanced_groups" | "small_bucket" | "enlarged" | "cropped_away" | "blurred" | "too_dark" | "too_bright" | "blank" | "framed" | "near_duplicate" | "held_out_duplicate" | "no_caption" | "caption_too_long" | "caption_encoding" | "same_caption" | "contradicting_tags" | "dominating_tag" | "trigger_missing" | "trigger_late" | "trigger_repeated" | "trigger_tokens" | "changed";
+        FindingCode: "cannot_train" | "file_refused" | "few_pictures" | "unbalanced_groups" | "small_bucket" | "enlarged" | "cropped_away" | "blurred" | "too_dark" | "too_bright" | "blank" | "framed" | "whole_page" | "near_duplicate" | "held_out_duplicate" | "no_caption" | "caption_too_long" | "caption_encoding" | "same_caption" | "contradicting_tags" | "dominating_tag" | "trigger_missing" | "trigger_late" | "trigger_repeated" | "trigger_tokens" | "changed";
         /** @description Ends an attempt. */
         Finish: {
             /** @description What went wrong, for a person; for a failure. */
@@ -2949,6 +3906,23 @@ export interface components {
              * @description Size of its disk, in bytes.
              */
             total_bytes: number;
+        };
+        /** @description A panel that was found on a page. */
+        FoundPanel: {
+            /**
+             * Format: float
+             * @description How certainly this is a panel, from 0 to 1.
+             */
+            confidence: number;
+            /** @description Where it is. */
+            frame: components["schemas"]["PageFrame"];
+        };
+        /** @description What is found on a picture that may be a page. */
+        FoundPanels: {
+            /** @description Whether the picture is a whole page. */
+            is_page: boolean;
+            /** @description Its panels in reading order. A picture without gutters is one panel. */
+            panels: components["schemas"]["FoundPanel"][];
         };
         /** @description A picture with a problem. */
         FoundPicture: {
@@ -3057,6 +4031,40 @@ export interface components {
              */
             lease_seconds: number;
             terms?: components["schemas"]["RentalTerms"] | null;
+        };
+        /** @description How to use a model version, as its owner says. What is left out is not said. */
+        HowToUse: {
+            /**
+             * Format: double
+             * @description Classifier-free guidance.
+             */
+            guidance?: number | null;
+            /**
+             * Format: int32
+             * @description Denoising steps.
+             */
+            n_steps?: number | null;
+            /**
+             * @description An example of a negative prompt.
+             * @default
+             */
+            negative_prompt: string;
+            /**
+             * @description An example of a prompt.
+             * @default
+             */
+            prompt: string;
+            sampler?: components["schemas"]["Sampler"] | null;
+            /**
+             * @description Words that activate it; empty for the trigger word that it was trained with or imported with.
+             * @default []
+             */
+            trigger_words: string[];
+            /**
+             * Format: double
+             * @description Weight.
+             */
+            weight?: number | null;
         };
         /** @description A finished picture. */
         ImageData: {
@@ -3280,6 +4288,7 @@ export interface components {
             id: components["schemas"]["ItemId"];
             /** @description Notes on what was changed at upload: `rotated as its EXIF tag says`. */
             notes: string[];
+            panel?: components["schemas"]["PanelOf"] | null;
             /**
              * @description It shows what the trigger word is not: it is trained on without the word, so that the rest of its kind stays as it
              *     is. See `prior_loss_weight`.
@@ -3292,6 +4301,11 @@ export interface components {
              * @default 1
              */
             repeats: number;
+            /**
+             * @description It is a comic page that was split: its panels are trained on instead of it.
+             * @default false
+             */
+            set_aside: boolean;
             /** @description SHA-256 of the stored file, in hexadecimal. */
             sha256: string;
             /**
@@ -3377,6 +4391,7 @@ export interface components {
             rental?: components["schemas"]["RentalWish"] | null;
             /** @description Its cost limit and its cost so far. */
             spend: components["schemas"]["JobSpend"];
+            stamp?: components["schemas"]["Stamp"] | null;
             /**
              * Format: date-time
              * @description When an agent first started to work on it.
@@ -3390,6 +4405,11 @@ export interface components {
             buckets: components["schemas"]["EstimatedBucket"][];
             /** @description Budgets that apply in addition to its own limit. */
             budgets: components["schemas"]["Budget"][];
+            /**
+             * Format: int64
+             * @description Size of the trained file in bytes, without its metadata; absent where it follows from more than the ranks.
+             */
+            file_bytes?: number | null;
             /** @description What the checks of the dataset find for this training, errors first. */
             findings?: components["schemas"]["Finding"][];
             /** @description Identifies the configuration and prices above; required to create a job on a rented machine. */
@@ -3436,6 +4456,8 @@ export interface components {
              * @description Expected training time, based on this installation's finished jobs; absent without a similar job.
              */
             seconds?: number | null;
+            /** @description The first pictures as the training would see them. */
+            seen?: components["schemas"]["SeenPicture"][];
         };
         /** @description One event of a job's stream, as `WS /api/v1/jobs/{id}/events` sends it. */
         JobEvent: components["schemas"]["Event"] & {
@@ -3456,6 +4478,51 @@ export interface components {
          * @description One training that a user submitted.
          */
         JobId: string;
+        /** @description What was found out about the results of a job. */
+        JobJudgements: {
+            /** @description Of its stored checkpoints, in the order of their steps. */
+            checkpoints: components["schemas"]["JudgedStep"][];
+            recommendation?: components["schemas"]["Recommendation"] | null;
+            result?: components["schemas"]["JudgedStep"] | null;
+        };
+        /** @description How one picture fares in a job. */
+        JobPicture: components["schemas"]["PictureOfJob"] & {
+            /**
+             * Format: double
+             * @description Its loss when it was seen last.
+             */
+            last_loss: number;
+            /**
+             * Format: int32
+             * @description The step that saw it last.
+             */
+            last_step: number;
+            /**
+             * Format: int32
+             * @description Times that it was seen.
+             */
+            n_seen: number;
+            /**
+             * Format: double
+             * @description Mean of its losses, each divided by the mean loss of its band: 1 is as usual, above 1 is harder.
+             */
+            relative_loss: number;
+        };
+        /**
+         * @description How the pictures of a job fare, those that it struggles with first.
+         *
+         *     The loss says more about the noise than about the picture, so each loss is divided by the job's mean loss of its band:
+         *     100 timesteps. Losses are those from before they are weighted, by min-SNR for example.
+         */
+        JobPictures: {
+            /**
+             * Format: int32
+             * @description Optimizer steps whose pictures are known. Engines other than the native one do not report them.
+             */
+            n_steps: number;
+            /** @description Pictures that were seen at least once, the highest relative loss first. */
+            pictures: components["schemas"]["JobPicture"][];
+        };
         /** @description Cost and limit of a job. */
         JobSpend: {
             limit_micro_usd?: components["schemas"]["MicroUsd"] | null;
@@ -3465,6 +4532,81 @@ export interface components {
             reserved_micro_usd: components["schemas"]["MicroUsd"];
             /** @description Cost so far, in micro-dollars; an upper bound until the provider has billed it. */
             spent_micro_usd: components["schemas"]["MicroUsd"];
+        };
+        /** @description One optimizer step with what it saw. */
+        JobStep: {
+            /**
+             * Format: date-time
+             * @description When it was reported.
+             */
+            at: string;
+            /**
+             * Format: double
+             * @description Learning rate used by it.
+             */
+            learning_rate: number;
+            /**
+             * Format: double
+             * @description Training loss of its batch, weighted.
+             */
+            loss: number;
+            /** @description What it saw; empty as long as it is not reported, and for engines that do not report it. */
+            pictures: components["schemas"]["StepPicture"][];
+            /**
+             * Format: int32
+             * @description The optimizer step; from 1.
+             */
+            step: number;
+            /**
+             * Format: double
+             * @description Wall-clock time of the step, in milliseconds.
+             */
+            step_ms: number;
+        };
+        /** @description What was found out about a LoRA of so many steps. */
+        JudgedStep: {
+            /** @description What it was found to be. */
+            judgement: components["schemas"]["Judgement"];
+            /** @description The stored pictures of the evidence. */
+            pictures: components["schemas"]["EvidencePicture"][];
+            /**
+             * Format: int32
+             * @description Optimizer steps done.
+             */
+            step: number;
+        };
+        /** @description What a LoRA is worth, with the measurements behind it. */
+        Judgement: {
+            /** @description What to do next. */
+            advice: components["schemas"]["Advice"];
+            /** @description The pictures that show it. */
+            evidence: components["schemas"]["Evidence"][];
+            /** @description The measurements. */
+            measures: components["schemas"]["Measure"][];
+            /**
+             * Format: double
+             * @description How good it is among the checkpoints of its job, from 0 to 1; for comparing, not for showing.
+             */
+            score: number;
+            /**
+             * Format: double
+             * @description Upper end of it.
+             */
+            score_high: number;
+            /**
+             * Format: double
+             * @description Lower end of the score's 95 % bootstrap interval.
+             */
+            score_low: number;
+            /**
+             * Format: double
+             * @description Seconds that judging took.
+             */
+            seconds: number;
+            /** @description Why, in one sentence for the person who trained it. */
+            sentence: string;
+            /** @description What it was found to be. */
+            stamp: components["schemas"]["Stamp"];
         };
         /**
          * @description By what a rank is chosen for each module; sd-scripts' rules.
@@ -3503,6 +4645,39 @@ export interface components {
             prediction?: components["schemas"]["Prediction"] | null;
             vae?: components["schemas"]["BaseLocation"] | null;
         };
+        /** @description The star, tags and note of one thing. */
+        Label: {
+            /** @description Its id. */
+            id: components["schemas"]["LabelId"];
+            /** @description What it is on. */
+            kind: components["schemas"]["Labeled"];
+            /** @description A note of one line; empty without one. That of a job is in the job itself. */
+            note: string;
+            /** @description It has a star. */
+            starred: boolean;
+            /**
+             * Format: uuid
+             * @description Id of the job, model or generation.
+             */
+            subject_id: string;
+            /** @description Its tags, each once, in the order in which they were given. */
+            tags: string[];
+            /**
+             * Format: date-time
+             * @description When it was changed last.
+             */
+            updated_at: string;
+        };
+        /**
+         * @description What can be labeled.
+         * @enum {string}
+         */
+        Labeled: "job" | "model" | "generation";
+        /**
+         * Format: uuid
+         * @description The star, tags and note of a job, a model or a picture.
+         */
+        LabelId: string;
         /**
          * @description An account of the ledger. Every entry moves money from one account to another.
          * @enum {string}
@@ -3739,6 +4914,22 @@ export interface components {
              */
             weight: number;
         };
+        /** @description What a page was split into. */
+        MadePanels: {
+            /** @description Panels of an earlier split whose captions were edited since: they are kept. */
+            kept: components["schemas"]["Item"][];
+            /**
+             * Format: int32
+             * @description Number of panels of an earlier split that were replaced.
+             */
+            n_replaced: number;
+            /** @description The page. It is set aside: its panels are trained on instead of it. */
+            page: components["schemas"]["Item"];
+            /** @description Its panels in reading order. */
+            panels: components["schemas"]["Item"][];
+            /** @description Panels that were not made, with the reason. */
+            refused: components["schemas"]["RefusedFile"][];
+        };
         /** @description Asks for a model version of a stored checkpoint. */
         MakeVersion: {
             /**
@@ -3781,6 +4972,33 @@ export interface components {
              * @description Width in pixels.
              */
             width: number;
+        };
+        /** @description One measured number. */
+        Measure: {
+            /**
+             * Format: double
+             * @description The value of the base model by the same measurement, if there is one.
+             */
+            base?: number | null;
+            /** @description What measured it, in a few words: `features of the base's U-Net`, `DINOv2-S`. */
+            by: string;
+            /**
+             * Format: double
+             * @description Upper end of that interval.
+             */
+            high?: number | null;
+            /**
+             * Format: double
+             * @description Lower end of the 95 % bootstrap interval over prompts and seeds; absent for a number without sampling.
+             */
+            low?: number | null;
+            /** @description What was measured, such as `likeness` or `prompt_obedience`. */
+            name: string;
+            /**
+             * Format: double
+             * @description The value.
+             */
+            value: number;
         };
         /** @description What the U-Net of a base model does, measured once on the weights. */
         Measured: {
@@ -3862,17 +5080,32 @@ export interface components {
         MicroUsd: number;
         /** @description A named LoRA with its versions, the newest first. */
         Model: {
+            cover_artifact_id?: components["schemas"]["ArtifactId"] | null;
+            /**
+             * @description Signed URL of its cover: the picture that its owner chose; else the newest sample of the current version's job, or
+             *     the fixed-seed picture with it.
+             */
+            cover_url?: string | null;
             /**
              * Format: date-time
              * @description When its first version was created.
              */
             created_at: string;
+            current_version_id?: components["schemas"]["ModelVersionId"] | null;
             /** @description Its id. */
             id: components["schemas"]["ModelId"];
+            /** @description Its owner chose the current version. */
+            is_pinned?: boolean;
             /** @description Its name. */
             name: string;
             /** @description Its versions, the newest first. */
             versions: components["schemas"]["ModelVersion"][];
+        };
+        /** @description Chooses the cover of a model and the version that it is used by. What is left out is chosen by the server. */
+        ModelChoices: {
+            cover_artifact_id?: components["schemas"]["ArtifactId"] | null;
+            cover_generation_id?: components["schemas"]["GenerationId"] | null;
+            version_id?: components["schemas"]["ModelVersionId"] | null;
         };
         /** @description Something that a request for pictures may name as its model. */
         ModelEntry: {
@@ -3919,12 +5152,15 @@ export interface components {
             created_at: string;
             damage?: components["schemas"]["Damage"] | null;
             dataset_version_id?: components["schemas"]["DatasetVersionId"] | null;
+            /** @description The stored pictures of the judgement's evidence. */
+            evidence?: components["schemas"]["EvidencePicture"][];
             /** @description Name of the file. */
             file_name: string;
             /** @description Its id. */
             id: components["schemas"]["ModelVersionId"];
             imported?: components["schemas"]["Imported"] | null;
             job_id?: components["schemas"]["JobId"] | null;
+            judgement?: components["schemas"]["Judgement"] | null;
             /** @description The file's own metadata: `ss_*`, `modelspec.*`, `sshs_*`. */
             metadata: {
                 [key: string]: string;
@@ -3949,6 +5185,7 @@ export interface components {
             stage: components["schemas"]["Stage"];
             /** @description The word that activates it in a prompt. */
             trigger_word?: string | null;
+            usage?: components["schemas"]["HowToUse"] | null;
             verdict?: components["schemas"]["Verdict"] | null;
             /**
              * Format: int32
@@ -4000,6 +5237,52 @@ export interface components {
              */
             size_bytes: number;
         };
+        /** @description The body of a notice, as a webhook receives it. */
+        Notice: {
+            /** @description The details. */
+            data: components["schemas"]["NoticeData"];
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            timestamp: string;
+            /** @description What it tells of. */
+            type: components["schemas"]["NoticeKind"];
+            /**
+             * Format: int32
+             * @description Version of this format: 1.
+             */
+            version: number;
+        };
+        /** @description Details of a notice. */
+        NoticeData: {
+            job?: components["schemas"]["NoticeJob"] | null;
+            /** @description One sentence for a person. */
+            message: string;
+        };
+        /** @description A job in a notice. */
+        NoticeJob: {
+            /** @description The base model it trains on. */
+            base_model: string;
+            /** @description Its id. */
+            id: components["schemas"]["JobId"];
+            model_version_id?: components["schemas"]["ModelVersionId"] | null;
+            /** @description Name of the LoRA. */
+            name: string;
+            /** @description Its phase when the notice was written. */
+            phase: components["schemas"]["Phase"];
+            /** @description Why it is in this phase, for a person. */
+            reason?: string | null;
+            /** @description Amount spent on rented machines, in micro-dollars. */
+            spent_micro_usd: components["schemas"]["MicroUsd"];
+            /** @description Its page, if the server has a public URL. */
+            url?: string | null;
+        };
+        /**
+         * @description What a notice tells of.
+         * @enum {string}
+         */
+        NoticeKind: "job.succeeded" | "job.failed" | "job.stopped" | "job.limit_reached" | "job.waits_for_money" | "disk.short" | "test";
         /** @description Estimated time and cost of a job on one type of rented machine. */
         OfferEstimate: {
             /** @description Tier. */
@@ -4064,9 +5347,23 @@ export interface components {
             next?: string | null;
         };
         /** @description One page of a list, newest first unless the route says otherwise. */
+        Page_CaptionProposal: {
+            /** @description The entries. */
+            items: components["schemas"]["CaptionProposal"][];
+            /** @description Pass this as `after` to get the next page; absent on the last page. */
+            next?: string | null;
+        };
+        /** @description One page of a list, newest first unless the route says otherwise. */
         Page_Dataset: {
             /** @description The entries. */
             items: components["schemas"]["Dataset"][];
+            /** @description Pass this as `after` to get the next page; absent on the last page. */
+            next?: string | null;
+        };
+        /** @description One page of a list, newest first unless the route says otherwise. */
+        Page_Delivery: {
+            /** @description The entries. */
+            items: components["schemas"]["Delivery"][];
             /** @description Pass this as `after` to get the next page; absent on the last page. */
             next?: string | null;
         };
@@ -4099,6 +5396,13 @@ export interface components {
             next?: string | null;
         };
         /** @description One page of a list, newest first unless the route says otherwise. */
+        Page_Label: {
+            /** @description The entries. */
+            items: components["schemas"]["Label"][];
+            /** @description Pass this as `after` to get the next page; absent on the last page. */
+            next?: string | null;
+        };
+        /** @description One page of a list, newest first unless the route says otherwise. */
         Page_LoraEdit: {
             /** @description The entries. */
             items: components["schemas"]["LoraEdit"][];
@@ -4112,11 +5416,44 @@ export interface components {
             /** @description Pass this as `after` to get the next page; absent on the last page. */
             next?: string | null;
         };
+        /** @description A rectangle on a page, in its pixels. */
+        PageFrame: {
+            /**
+             * Format: int32
+             * @description Height in pixels.
+             */
+            height: number;
+            /**
+             * Format: int32
+             * @description Left edge, in pixels from the left edge of the page.
+             */
+            left: number;
+            /**
+             * Format: int32
+             * @description Upper edge, in pixels from the upper edge of the page.
+             */
+            top: number;
+            /**
+             * Format: int32
+             * @description Width in pixels.
+             */
+            width: number;
+        };
+        /** @description Where a picture was cut out. */
+        PanelOf: {
+            /**
+             * Format: int32
+             * @description Its place in the reading order, from 1.
+             */
+            number: number;
+            /** @description The page. */
+            page_id: components["schemas"]["ItemId"];
+        };
         /** @description Hyperparameters that replace the preset's; every field may be left out. */
         ParameterOverrides: {
             /**
              * Format: double
-             * @description Adds this share of a picture's own mean to its noise offset.
+             * @description Adds this share of a picture's own average (of its latents) to its noise offset.
              */
             adaptive_noise_scale?: number | null;
             /**
@@ -4131,23 +5468,23 @@ export interface components {
             batch_size?: number | null;
             /**
              * Format: double
-             * @description How slowly the mean of the gradients moves.
+             * @description How long the optimizer remembers earlier gradients: closer to 1 is longer.
              */
             beta1?: number | null;
             /**
              * Format: double
-             * @description How slowly the mean of the squared gradients moves.
+             * @description How long the optimizer remembers how large the gradients were: closer to 1 is longer.
              */
             beta2?: number | null;
             /** @description Factors of the learning rate of single blocks: `IN04=0.5`. 0 leaves a block out. */
             block_learning_rates?: string[] | null;
             /** @description Ranks of single blocks: `OUT00=64`. 0 leaves a block out. */
             block_ranks?: string[] | null;
-            /** @description Makes a bucket of each picture's own size, rounded down to the step, where the picture has less than the area of the resolution, instead of enlarging it. */
+            /** @description Trains a picture that is smaller than the training size at its own size, rounded down to the step, instead of enlarging it. */
             bucket_no_upscale?: boolean | null;
             /**
              * Format: int64
-             * @description Bucket sides are multiples of this, in pixels.
+             * @description Pictures are sorted into buckets by their shape. The sides of a bucket are multiples of this.
              */
             bucket_step?: number | null;
             /**
@@ -4157,7 +5494,7 @@ export interface components {
             caption_dropout?: number | null;
             /**
              * Format: int64
-             * @description Shows every picture with an empty caption in each such epoch, counted from 1. 0 switches it off.
+             * @description Every so many epochs, all pictures are shown with an empty caption. 0 is off.
              */
             caption_dropout_every_n_epochs?: number | null;
             /** @description Written in front of every caption. */
@@ -4166,14 +5503,16 @@ export interface components {
             caption_suffix?: string | null;
             /**
              * Format: int64
-             * @description A checkpoint is stored each time this many epochs are done. 0 counts in steps.
+             * @description Epochs between two checkpoints. 0 counts in steps.
              */
             checkpoint_every_n_epochs?: number | null;
             /**
              * Format: int64
-             * @description A checkpoint is stored each time this many steps are done. 0 stores only the last.
+             * @description Steps between two checkpoints. 0 stores only the last.
              */
             checkpoint_every_n_steps?: number | null;
+            /** @description Changes the colors of a third of the views a little: the hue by up to 16 degrees, or gamma by up to 5 %. */
+            color_jitter?: boolean | null;
             /**
              * Format: double
              * @description Alpha of the convolutions: their output is scaled by this / conv_rank.
@@ -4184,55 +5523,60 @@ export interface components {
              * @description Rank of the U-Net's 3×3 convolutions; 0 leaves them alone.
              */
             conv_rank?: number | null;
+            /**
+             * Format: double
+             * @description Up to how much a picture is enlarged before it is cut at a random place.
+             */
+            crop_zoom?: number | null;
             /** @description Weights the loss by the noise, so that noisy timesteps count as much as others (debiased estimation). */
             debiased?: boolean | null;
             /** @description Keeps the frozen U-Net in eight bits (fp8) from the start. Without it, the kohya engine does so when the memory of the GPU is full. */
             eight_bit_base?: boolean | null;
             /**
              * Format: double
-             * @description Also keeps a running mean of the weights, which moves this slowly, and saves it in place of the weights. 0 keeps none.
+             * @description Saves a running average of the weights instead of those of the last step. Closer to 1 averages over more steps; 0 is off.
              */
             ema_decay?: number | null;
             /**
              * Format: double
-             * @description Added to the divisor, against a division by zero.
+             * @description A tiny number that keeps the optimizer from dividing by zero.
              */
             epsilon?: number | null;
             /**
              * Format: int64
-             * @description Forward passes whose gradients are averaged into one optimizer step.
+             * @description Forward passes that are averaged into one step.
              */
             gradient_accumulation?: number | null;
-            /** @description Recomputes in the backward pass what it does not keep of the forward pass: less memory, more time, the same numbers. The kohya engine always does. */
+            /** @description Takes less memory and more time, with the same numbers: values are computed again instead of kept. The native engine switches it on when the memory is too small without; the kohya engine always uses it. */
             gradient_checkpointing?: boolean | null;
             /**
              * Format: double
-             * @description Width of the square part of a Huber loss, and of smooth L1.
+             * @description For the Huber and smooth L1 losses: errors below this count squared, larger ones only in proportion.
              */
             huber_c?: number | null;
             /**
              * Format: double
-             * @description A factor of that width, for the constant and the exponential schedule.
+             * @description Multiplies `huber_c`, for the constant and the exponential schedule.
              */
             huber_scale?: number | null;
             /**
-             * @description How that width depends on the timestep.
+             * @description How `huber_c` changes with the noise of a step.
              * @enum {string|null}
              */
             huber_schedule?: "constant" | "exponential" | "snr" | null;
             /**
              * Format: double
-             * @description Noises the input by this much more than the target says (input perturbation, Ning et al. 2023). 0 is off.
+             * @description Adds this much extra noise to the input that the model is not asked to remove, against memorizing (Ning et al. 2023). 0 is off.
              */
             input_perturbation?: number | null;
-            /** @description Draws the strength of the input perturbation at each step, between 0 and its value. */
+            /** @description Uses a random input perturbation at each step, between 0 and its value. */
             input_perturbation_random?: boolean | null;
             /**
              * Format: int64
-             * @description So many tags at the start stay in place when tags are shuffled or dropped.
+             * @description Number of tags at the start that stay in place when tags are shuffled or dropped.
              */
             keep_tokens?: number | null;
-            /** @description What stands between the tags that stay and the rest, in place of a number of tags: `|||`. */
+            /** @description A mark such as `|||` between the tags that stay and the rest, in place of a number of tags. */
             keep_tokens_separator?: string | null;
             /**
              * @description The kind of LoRA.
@@ -4241,7 +5585,7 @@ export interface components {
             kind?: "lora" | "dora" | "loha" | "lokr" | "t_lora" | null;
             /**
              * Format: double
-             * @description Learning rate of the U-Net at its highest point. An optimizer that finds its own multiplies it with this.
+             * @description How fast the U-Net learns, at the highest point of the schedule. An optimizer that finds its own rate multiplies it by this.
              */
             learning_rate?: number | null;
             /**
@@ -4251,11 +5595,11 @@ export interface components {
             lokr_factor?: number | null;
             /**
              * Format: double
-             * @description Factor of the learning rate of a LoRA's second matrix, which begins at zero, beside that of its first (LoRA+, Hayou et al. 2024). 1 trains both alike.
+             * @description How many times faster the second matrix of a LoRA learns than the first (LoRA+, Hayou et al. 2024). 1 trains both alike.
              */
             lora_plus_ratio?: number | null;
             /**
-             * @description What a difference between the prediction and its target costs.
+             * @description How the error of a prediction is measured.
              * @enum {string|null}
              */
             loss?: "l2" | "l1" | "huber" | "smooth_l1" | null;
@@ -4264,7 +5608,7 @@ export interface components {
              * @enum {string|null}
              */
             lr_schedule?: "constant" | "linear" | "cosine" | "cosine_with_restarts" | "polynomial" | "inverse_sqrt" | "rex" | null;
-            /** @description Trains on a picture where its mask picture is white, or without one where it is not transparent. */
+            /** @description Learns only where a picture's mask picture is white; without a mask picture, only where the picture is not transparent. */
             masked_loss?: boolean | null;
             /**
              * Format: int64
@@ -4273,12 +5617,12 @@ export interface components {
             max_bucket_side?: number | null;
             /**
              * Format: double
-             * @description Gradients are scaled down to this norm when they are longer. 0 switches clipping off.
+             * @description Limits the gradients of a step: longer ones are scaled down to this norm. 0 is off.
              */
             max_gradient_norm?: number | null;
             /**
              * Format: int64
-             * @description The timestep after the last that is trained; above are the first steps of drawing, which decide on composition.
+             * @description Timesteps from this one on are not trained. High timesteps are the first steps of drawing, which decide the composition.
              */
             max_timestep?: number | null;
             /**
@@ -4288,7 +5632,7 @@ export interface components {
             max_tokens?: number | null;
             /**
              * Format: double
-             * @description After each step, a module's change is scaled down to this norm if it is larger. 0 switches it off.
+             * @description After each step, the change of a layer is scaled down to this size (norm) if it is larger. 0 is off.
              */
             max_weight_norm?: number | null;
             /**
@@ -4308,22 +5652,22 @@ export interface components {
             min_snr_gamma?: number | null;
             /**
              * Format: int64
-             * @description The first timestep that is trained; below are the last, finest steps of drawing.
+             * @description The lowest timestep that is trained. Low timesteps are the last steps of drawing, which add fine detail.
              */
             min_timestep?: number | null;
             /**
              * Format: double
-             * @description Chance of each module to be left out, at each step.
+             * @description Chance that the LoRA of a layer is ignored, at each step.
              */
             module_dropout?: number | null;
             /**
              * Format: double
-             * @description How much of each coarser level of noise is added, as a factor from one level to the next.
+             * @description How much of each coarser level of noise is mixed in, as a factor from one level to the next.
              */
             multires_noise_discount?: number | null;
             /**
              * Format: int64
-             * @description Levels of coarser noise that are added to the noise (multi-resolution noise). 0 adds none.
+             * @description Levels of coarser noise that are mixed into the noise (multi-resolution noise). 0 mixes in none.
              */
             multires_noise_iterations?: number | null;
             /**
@@ -4333,7 +5677,12 @@ export interface components {
             n_cycles?: number | null;
             /**
              * Format: int64
-             * @description Regularization pictures that the base model draws itself, of `prior_prompt`, before it is trained.
+             * @description Looks of each picture that are prepared and shown in turns, where random_crop, color_jitter or random_background draw them.
+             */
+            n_looks?: number | null;
+            /**
+             * Format: int64
+             * @description Regularization pictures that the base model draws of `prior_prompt` before the training, so that other figures stay as they are.
              */
             n_prior_pictures?: number | null;
             /**
@@ -4353,7 +5702,7 @@ export interface components {
             n_warmup_steps?: number | null;
             /**
              * Format: double
-             * @description Chance of each value between the two matrices of a LoRA to be left out, at each step.
+             * @description Chance that a value inside the LoRA is ignored, at each step.
              */
             network_dropout?: number | null;
             /**
@@ -4361,18 +5710,18 @@ export interface components {
              * @description Noise offset: lets the model learn pictures that are darker or brighter than average. 0 is off.
              */
             noise_offset?: number | null;
-            /** @description Draws the strength of the noise offset for each picture, between 0 and its value. */
+            /** @description Uses a random noise offset for each picture, between 0 and `noise_offset`. */
             noise_offset_random?: boolean | null;
             /**
              * @description The optimizer.
              * @enum {string|null}
              */
             optimizer?: "adamw" | "adamw_8bit" | "adafactor" | "lion" | "prodigy" | "prodigy_schedule_free" | "d_adaptation" | "adamw_schedule_free" | "came" | null;
-            /** @description What an optimizer has of its own, each as `name=value`: `d_coef=2` for Prodigy. */
+            /** @description Settings that only this optimizer has, each as `name=value`: `d_coef=2` for Prodigy. */
             optimizer_arguments?: string[] | null;
             /**
              * Format: double
-             * @description Adds this much of the difference from the base's own prediction for the caption without its trigger word, so that what is said without that word stays as it is. 0 adds nothing; it doubles the time of a step.
+             * @description Keeps pictures without the trigger word as the base model draws them: how much a change there counts. 0 is off; otherwise a step takes about twice as long.
              */
             output_preservation?: number | null;
             /**
@@ -4385,9 +5734,13 @@ export interface components {
              * @description How much a regularization picture counts beside the others.
              */
             prior_loss_weight?: number | null;
-            /** @description What the pictures show that the base model draws itself: the kind of figure, without the trigger word. */
+            /** @description What the regularization pictures show: the kind of figure, without the trigger word. */
             prior_prompt?: string | null;
-            /** @description Shows a picture mirrored, with left and right swapped, half of the times; with its mask. */
+            /** @description Lays pictures with a transparent background on random colors instead of white. */
+            random_background?: boolean | null;
+            /** @description Cuts a picture at a random place instead of around its center. */
+            random_crop?: boolean | null;
+            /** @description Mirrors each picture, with its mask, half of the time. */
             random_flip?: boolean | null;
             /**
              * Format: int64
@@ -4396,7 +5749,7 @@ export interface components {
             rank?: number | null;
             /**
              * Format: double
-             * @description Chance of each rank to be left out, at each step, for each picture.
+             * @description Chance that a rank of the LoRA is ignored, for each picture at each step.
              */
             rank_dropout?: number | null;
             /**
@@ -4406,19 +5759,19 @@ export interface components {
             resize_interpolation?: "auto" | "lanczos" | "bicubic" | "bilinear" | "area" | "nearest" | null;
             /**
              * Format: int64
-             * @description Side of a square picture with the area that buckets aim for, in pixels.
+             * @description Training size: pictures keep their shape, with about as many pixels as a square with this side.
              */
             resolution?: number | null;
-            /** @description Also renders the preview pictures before the first step, which shows the base model alone. */
+            /** @description Also renders the sample pictures before the first step, which shows the base model alone. */
             sample_at_start?: boolean | null;
             /**
              * Format: int64
-             * @description Preview pictures are rendered each time this many epochs are done. 0 counts in steps.
+             * @description Epochs between two rows of sample pictures. 0 counts in steps.
              */
             sample_every_n_epochs?: number | null;
             /**
              * Format: int64
-             * @description Preview pictures are rendered each time this many steps are done. 0 renders none.
+             * @description Steps between two rows of sample pictures. 0 renders none.
              */
             sample_every_n_steps?: number | null;
             /** @description Weights the loss of a base that predicts v as if it predicted noise. */
@@ -4444,7 +5797,7 @@ export interface components {
             t_lora_power?: number | null;
             /**
              * Format: double
-             * @description Chance of each tag to be left out, each time a caption is read.
+             * @description Chance that a tag is left out, each time a caption is read.
              */
             tag_dropout?: number | null;
             /** @description What stands between tags. */
@@ -4461,27 +5814,27 @@ export interface components {
             text_encoder_2_learning_rate?: number | null;
             /**
              * Format: double
-             * @description Middle of the logit-normal distribution of timesteps: above 0 towards noise.
+             * @description Middle of the logit-normal distribution of timesteps: above 0 favors noisy ones, below 0 those of fine detail.
              */
             timestep_bias?: number | null;
             /**
-             * @description How often each timestep is trained.
+             * @description Which timesteps are trained more often than others.
              * @enum {string|null}
              */
             timestep_distribution?: "uniform" | "logit_normal" | "mode" | "cosine_map" | null;
             /**
              * Format: double
-             * @description Width of the logit-normal distribution of timesteps, or the scale of `mode`.
+             * @description Width of the logit-normal distribution of timesteps (smaller stays closer to its middle), or the scale of `mode`.
              */
             timestep_scale?: number | null;
             /**
              * Format: double
-             * @description Moves all timesteps towards noise by this factor, as larger pictures need it. 1 moves none.
+             * @description Moves all timesteps toward noise by this factor, as larger pictures need it. 1 changes nothing.
              */
             timestep_shift?: number | null;
             /**
              * Format: int64
-             * @description Tags that are read at the start, while the others come in one after another.
+             * @description Number of tags that are read at the start of the training, when `token_warmup_steps` is set.
              */
             token_warmup_min?: number | null;
             /**
@@ -4493,7 +5846,7 @@ export interface components {
             trained_blocks?: string[] | null;
             /**
              * Format: double
-             * @description The least that a place of a masked picture counts, however dark the mask is there.
+             * @description How much the masked parts of a picture still count: 0 not at all, 1 as much as the rest.
              */
             unmasked_weight?: number | null;
             /**
@@ -4503,17 +5856,17 @@ export interface components {
             v_like_loss?: number | null;
             /**
              * Format: int64
-             * @description The loss on the pictures that are held out is measured each time this many epochs are done. 0 counts in steps.
+             * @description Epochs between two measurements of the validation loss. 0 counts in steps.
              */
             validate_every_n_epochs?: number | null;
             /**
              * Format: int64
-             * @description The loss on the pictures that are held out is measured each time this many steps are done. 0 measures it with every checkpoint.
+             * @description Steps between two measurements of the validation loss, on the pictures that are held out. 0 measures it with every checkpoint.
              */
             validate_every_n_steps?: number | null;
             /**
              * Format: double
-             * @description Weight decay, decoupled from the gradients.
+             * @description How strongly each step pulls the weights back toward zero.
              */
             weight_decay?: number | null;
             /** @description Reads `(word:1.3)` in a caption as emphasis. */
@@ -4525,7 +5878,7 @@ export interface components {
         Parameters: {
             /**
              * Format: double
-             * @description Adds this share of a picture's own mean to its noise offset.
+             * @description Adds this share of a picture's own average (of its latents) to its noise offset.
              * @default 0
              */
             adaptive_noise_scale: number;
@@ -4543,13 +5896,13 @@ export interface components {
             batch_size: number;
             /**
              * Format: double
-             * @description How slowly the mean of the gradients moves.
+             * @description How long the optimizer remembers earlier gradients: closer to 1 is longer.
              * @default 0.9
              */
             beta1: number;
             /**
              * Format: double
-             * @description How slowly the mean of the squared gradients moves.
+             * @description How long the optimizer remembers how large the gradients were: closer to 1 is longer.
              * @default 0.999
              */
             beta2: number;
@@ -4564,13 +5917,13 @@ export interface components {
              */
             block_ranks: string[];
             /**
-             * @description Makes a bucket of each picture's own size, rounded down to the step, where the picture has less than the area of the resolution, instead of enlarging it.
+             * @description Trains a picture that is smaller than the training size at its own size, rounded down to the step, instead of enlarging it.
              * @default false
              */
             bucket_no_upscale: boolean;
             /**
              * Format: int32
-             * @description Bucket sides are multiples of this, in pixels.
+             * @description Pictures are sorted into buckets by their shape. The sides of a bucket are multiples of this.
              * @default 64
              */
             bucket_step: number;
@@ -4582,7 +5935,7 @@ export interface components {
             caption_dropout: number;
             /**
              * Format: int32
-             * @description Shows every picture with an empty caption in each such epoch, counted from 1. 0 switches it off.
+             * @description Every so many epochs, all pictures are shown with an empty caption. 0 is off.
              * @default 0
              */
             caption_dropout_every_n_epochs: number;
@@ -4598,16 +5951,21 @@ export interface components {
             caption_suffix: string;
             /**
              * Format: int32
-             * @description A checkpoint is stored each time this many epochs are done. 0 counts in steps.
+             * @description Epochs between two checkpoints. 0 counts in steps.
              * @default 0
              */
             checkpoint_every_n_epochs: number;
             /**
              * Format: int32
-             * @description A checkpoint is stored each time this many steps are done. 0 stores only the last.
+             * @description Steps between two checkpoints. 0 stores only the last.
              * @default 200
              */
             checkpoint_every_n_steps: number;
+            /**
+             * @description Changes the colors of a third of the views a little: the hue by up to 16 degrees, or gamma by up to 5 %.
+             * @default false
+             */
+            color_jitter: boolean;
             /**
              * Format: double
              * @description Alpha of the convolutions: their output is scaled by this / conv_rank.
@@ -4621,6 +5979,12 @@ export interface components {
              */
             conv_rank: number;
             /**
+             * Format: double
+             * @description Up to how much a picture is enlarged before it is cut at a random place.
+             * @default 1
+             */
+            crop_zoom: number;
+            /**
              * @description Weights the loss by the noise, so that noisy timesteps count as much as others (debiased estimation).
              * @default false
              */
@@ -4632,64 +5996,64 @@ export interface components {
             eight_bit_base: boolean;
             /**
              * Format: double
-             * @description Also keeps a running mean of the weights, which moves this slowly, and saves it in place of the weights. 0 keeps none.
+             * @description Saves a running average of the weights instead of those of the last step. Closer to 1 averages over more steps; 0 is off.
              * @default 0
              */
             ema_decay: number;
             /**
              * Format: double
-             * @description Added to the divisor, against a division by zero.
+             * @description A tiny number that keeps the optimizer from dividing by zero.
              * @default 1e-8
              */
             epsilon: number;
             /**
              * Format: int32
-             * @description Forward passes whose gradients are averaged into one optimizer step.
+             * @description Forward passes that are averaged into one step.
              * @default 1
              */
             gradient_accumulation: number;
             /**
-             * @description Recomputes in the backward pass what it does not keep of the forward pass: less memory, more time, the same numbers. The kohya engine always does.
+             * @description Takes less memory and more time, with the same numbers: values are computed again instead of kept. The native engine switches it on when the memory is too small without; the kohya engine always uses it.
              * @default false
              */
             gradient_checkpointing: boolean;
             /**
              * Format: double
-             * @description Width of the square part of a Huber loss, and of smooth L1.
+             * @description For the Huber and smooth L1 losses: errors below this count squared, larger ones only in proportion.
              * @default 0.1
              */
             huber_c: number;
             /**
              * Format: double
-             * @description A factor of that width, for the constant and the exponential schedule.
+             * @description Multiplies `huber_c`, for the constant and the exponential schedule.
              * @default 1
              */
             huber_scale: number;
             /**
-             * @description How that width depends on the timestep.
+             * @description How `huber_c` changes with the noise of a step.
              * @default snr
              * @enum {string}
              */
             huber_schedule: "constant" | "exponential" | "snr";
             /**
              * Format: double
-             * @description Noises the input by this much more than the target says (input perturbation, Ning et al. 2023). 0 is off.
+             * @description Adds this much extra noise to the input that the model is not asked to remove, against memorizing (Ning et al. 2023). 0 is off.
              * @default 0
              */
             input_perturbation: number;
             /**
-             * @description Draws the strength of the input perturbation at each step, between 0 and its value.
+             * @description Uses a random input perturbation at each step, between 0 and its value.
              * @default false
              */
             input_perturbation_random: boolean;
             /**
              * Format: int32
-             * @description So many tags at the start stay in place when tags are shuffled or dropped.
+             * @description Number of tags at the start that stay in place when tags are shuffled or dropped.
              * @default 0
              */
             keep_tokens: number;
             /**
-             * @description What stands between the tags that stay and the rest, in place of a number of tags: `|||`.
+             * @description A mark such as `|||` between the tags that stay and the rest, in place of a number of tags.
              * @default
              */
             keep_tokens_separator: string;
@@ -4701,7 +6065,7 @@ export interface components {
             kind: "lora" | "dora" | "loha" | "lokr" | "t_lora";
             /**
              * Format: double
-             * @description Learning rate of the U-Net at its highest point. An optimizer that finds its own multiplies it with this.
+             * @description How fast the U-Net learns, at the highest point of the schedule. An optimizer that finds its own rate multiplies it by this.
              * @default 0.0001
              */
             learning_rate: number;
@@ -4713,12 +6077,12 @@ export interface components {
             lokr_factor: number;
             /**
              * Format: double
-             * @description Factor of the learning rate of a LoRA's second matrix, which begins at zero, beside that of its first (LoRA+, Hayou et al. 2024). 1 trains both alike.
+             * @description How many times faster the second matrix of a LoRA learns than the first (LoRA+, Hayou et al. 2024). 1 trains both alike.
              * @default 1
              */
             lora_plus_ratio: number;
             /**
-             * @description What a difference between the prediction and its target costs.
+             * @description How the error of a prediction is measured.
              * @default l2
              * @enum {string}
              */
@@ -4730,7 +6094,7 @@ export interface components {
              */
             lr_schedule: "constant" | "linear" | "cosine" | "cosine_with_restarts" | "polynomial" | "inverse_sqrt" | "rex";
             /**
-             * @description Trains on a picture where its mask picture is white, or without one where it is not transparent.
+             * @description Learns only where a picture's mask picture is white; without a mask picture, only where the picture is not transparent.
              * @default false
              */
             masked_loss: boolean;
@@ -4742,13 +6106,13 @@ export interface components {
             max_bucket_side: number;
             /**
              * Format: double
-             * @description Gradients are scaled down to this norm when they are longer. 0 switches clipping off.
+             * @description Limits the gradients of a step: longer ones are scaled down to this norm. 0 is off.
              * @default 1
              */
             max_gradient_norm: number;
             /**
              * Format: int32
-             * @description The timestep after the last that is trained; above are the first steps of drawing, which decide on composition.
+             * @description Timesteps from this one on are not trained. High timesteps are the first steps of drawing, which decide the composition.
              * @default 1000
              */
             max_timestep: number;
@@ -4760,7 +6124,7 @@ export interface components {
             max_tokens: number;
             /**
              * Format: double
-             * @description After each step, a module's change is scaled down to this norm if it is larger. 0 switches it off.
+             * @description After each step, the change of a layer is scaled down to this size (norm) if it is larger. 0 is off.
              * @default 0
              */
             max_weight_norm: number;
@@ -4784,25 +6148,25 @@ export interface components {
             min_snr_gamma: number;
             /**
              * Format: int32
-             * @description The first timestep that is trained; below are the last, finest steps of drawing.
+             * @description The lowest timestep that is trained. Low timesteps are the last steps of drawing, which add fine detail.
              * @default 0
              */
             min_timestep: number;
             /**
              * Format: double
-             * @description Chance of each module to be left out, at each step.
+             * @description Chance that the LoRA of a layer is ignored, at each step.
              * @default 0
              */
             module_dropout: number;
             /**
              * Format: double
-             * @description How much of each coarser level of noise is added, as a factor from one level to the next.
+             * @description How much of each coarser level of noise is mixed in, as a factor from one level to the next.
              * @default 0.3
              */
             multires_noise_discount: number;
             /**
              * Format: int32
-             * @description Levels of coarser noise that are added to the noise (multi-resolution noise). 0 adds none.
+             * @description Levels of coarser noise that are mixed into the noise (multi-resolution noise). 0 mixes in none.
              * @default 0
              */
             multires_noise_iterations: number;
@@ -4814,7 +6178,13 @@ export interface components {
             n_cycles: number;
             /**
              * Format: int32
-             * @description Regularization pictures that the base model draws itself, of `prior_prompt`, before it is trained.
+             * @description Looks of each picture that are prepared and shown in turns, where random_crop, color_jitter or random_background draw them.
+             * @default 8
+             */
+            n_looks: number;
+            /**
+             * Format: int32
+             * @description Regularization pictures that the base model draws of `prior_prompt` before the training, so that other figures stay as they are.
              * @default 0
              */
             n_prior_pictures: number;
@@ -4838,7 +6208,7 @@ export interface components {
             n_warmup_steps: number;
             /**
              * Format: double
-             * @description Chance of each value between the two matrices of a LoRA to be left out, at each step.
+             * @description Chance that a value inside the LoRA is ignored, at each step.
              * @default 0
              */
             network_dropout: number;
@@ -4849,7 +6219,7 @@ export interface components {
              */
             noise_offset: number;
             /**
-             * @description Draws the strength of the noise offset for each picture, between 0 and its value.
+             * @description Uses a random noise offset for each picture, between 0 and `noise_offset`.
              * @default false
              */
             noise_offset_random: boolean;
@@ -4860,13 +6230,13 @@ export interface components {
              */
             optimizer: "adamw" | "adamw_8bit" | "adafactor" | "lion" | "prodigy" | "prodigy_schedule_free" | "d_adaptation" | "adamw_schedule_free" | "came";
             /**
-             * @description What an optimizer has of its own, each as `name=value`: `d_coef=2` for Prodigy.
+             * @description Settings that only this optimizer has, each as `name=value`: `d_coef=2` for Prodigy.
              * @default []
              */
             optimizer_arguments: string[];
             /**
              * Format: double
-             * @description Adds this much of the difference from the base's own prediction for the caption without its trigger word, so that what is said without that word stays as it is. 0 adds nothing; it doubles the time of a step.
+             * @description Keeps pictures without the trigger word as the base model draws them: how much a change there counts. 0 is off; otherwise a step takes about twice as long.
              * @default 0
              */
             output_preservation: number;
@@ -4883,12 +6253,22 @@ export interface components {
              */
             prior_loss_weight: number;
             /**
-             * @description What the pictures show that the base model draws itself: the kind of figure, without the trigger word.
+             * @description What the regularization pictures show: the kind of figure, without the trigger word.
              * @default
              */
             prior_prompt: string;
             /**
-             * @description Shows a picture mirrored, with left and right swapped, half of the times; with its mask.
+             * @description Lays pictures with a transparent background on random colors instead of white.
+             * @default false
+             */
+            random_background: boolean;
+            /**
+             * @description Cuts a picture at a random place instead of around its center.
+             * @default false
+             */
+            random_crop: boolean;
+            /**
+             * @description Mirrors each picture, with its mask, half of the time.
              * @default false
              */
             random_flip: boolean;
@@ -4900,7 +6280,7 @@ export interface components {
             rank: number;
             /**
              * Format: double
-             * @description Chance of each rank to be left out, at each step, for each picture.
+             * @description Chance that a rank of the LoRA is ignored, for each picture at each step.
              * @default 0
              */
             rank_dropout: number;
@@ -4912,24 +6292,24 @@ export interface components {
             resize_interpolation: "auto" | "lanczos" | "bicubic" | "bilinear" | "area" | "nearest";
             /**
              * Format: int32
-             * @description Side of a square picture with the area that buckets aim for, in pixels.
+             * @description Training size: pictures keep their shape, with about as many pixels as a square with this side.
              * @default 1024
              */
             resolution: number;
             /**
-             * @description Also renders the preview pictures before the first step, which shows the base model alone.
+             * @description Also renders the sample pictures before the first step, which shows the base model alone.
              * @default false
              */
             sample_at_start: boolean;
             /**
              * Format: int32
-             * @description Preview pictures are rendered each time this many epochs are done. 0 counts in steps.
+             * @description Epochs between two rows of sample pictures. 0 counts in steps.
              * @default 0
              */
             sample_every_n_epochs: number;
             /**
              * Format: int32
-             * @description Preview pictures are rendered each time this many steps are done. 0 renders none.
+             * @description Steps between two rows of sample pictures. 0 renders none.
              * @default 200
              */
             sample_every_n_steps: number;
@@ -4968,7 +6348,7 @@ export interface components {
             t_lora_power: number;
             /**
              * Format: double
-             * @description Chance of each tag to be left out, each time a caption is read.
+             * @description Chance that a tag is left out, each time a caption is read.
              * @default 0
              */
             tag_dropout: number;
@@ -4991,31 +6371,31 @@ export interface components {
             text_encoder_2_learning_rate: number;
             /**
              * Format: double
-             * @description Middle of the logit-normal distribution of timesteps: above 0 towards noise.
+             * @description Middle of the logit-normal distribution of timesteps: above 0 favors noisy ones, below 0 those of fine detail.
              * @default 0
              */
             timestep_bias: number;
             /**
-             * @description How often each timestep is trained.
+             * @description Which timesteps are trained more often than others.
              * @default uniform
              * @enum {string}
              */
             timestep_distribution: "uniform" | "logit_normal" | "mode" | "cosine_map";
             /**
              * Format: double
-             * @description Width of the logit-normal distribution of timesteps, or the scale of `mode`.
+             * @description Width of the logit-normal distribution of timesteps (smaller stays closer to its middle), or the scale of `mode`.
              * @default 1
              */
             timestep_scale: number;
             /**
              * Format: double
-             * @description Moves all timesteps towards noise by this factor, as larger pictures need it. 1 moves none.
+             * @description Moves all timesteps toward noise by this factor, as larger pictures need it. 1 changes nothing.
              * @default 1
              */
             timestep_shift: number;
             /**
              * Format: int32
-             * @description Tags that are read at the start, while the others come in one after another.
+             * @description Number of tags that are read at the start of the training, when `token_warmup_steps` is set.
              * @default 1
              */
             token_warmup_min: number;
@@ -5032,7 +6412,7 @@ export interface components {
             trained_blocks: string[];
             /**
              * Format: double
-             * @description The least that a place of a masked picture counts, however dark the mask is there.
+             * @description How much the masked parts of a picture still count: 0 not at all, 1 as much as the rest.
              * @default 0
              */
             unmasked_weight: number;
@@ -5044,19 +6424,19 @@ export interface components {
             v_like_loss: number;
             /**
              * Format: int32
-             * @description The loss on the pictures that are held out is measured each time this many epochs are done. 0 counts in steps.
+             * @description Epochs between two measurements of the validation loss. 0 counts in steps.
              * @default 0
              */
             validate_every_n_epochs: number;
             /**
              * Format: int32
-             * @description The loss on the pictures that are held out is measured each time this many steps are done. 0 measures it with every checkpoint.
+             * @description Steps between two measurements of the validation loss, on the pictures that are held out. 0 measures it with every checkpoint.
              * @default 0
              */
             validate_every_n_steps: number;
             /**
              * Format: double
-             * @description Weight decay, decoupled from the gradients.
+             * @description How strongly each step pulls the weights back toward zero.
              * @default 0.01
              */
             weight_decay: number;
@@ -5076,6 +6456,17 @@ export interface components {
          * @enum {string}
          */
         Phase: "queued" | "launching" | "running" | "finalizing" | "stopping" | "stopped" | "cancelling" | "cancelled" | "failed" | "succeeded";
+        /** @description A picture as a job trains on it. */
+        PictureOfJob: {
+            /** @description Its caption when the job was created. What a step saw of it can be shuffled or shortened, if the job does so. */
+            caption: string;
+            /** @description File name at upload; absent if the picture was removed from the dataset. */
+            file_name?: string | null;
+            /** @description The picture. */
+            item_id: components["schemas"]["ItemId"];
+            /** @description Where it can be seen: its thumbnail, or a signed URL of the picture if it was removed from the dataset. */
+            url: string;
+        };
         /** @description A machine of the pool. */
         PoolMember: components["schemas"]["Machine"] & {
             /** @description Whether it has connected recently. */
@@ -5223,6 +6614,7 @@ export interface components {
          *     | 4 | hyperparameters for all that sd-scripts can do: targets, kinds, optimizers, schedules, losses, noise, captions. Previews may have settings of their own, and pictures repeats. A VAE in place of a base model's own, and what its U-Net predicts, whatever its files say |
          *     | 5 | hyperparameters for the sides of buckets and how pictures are scaled to them, and for intervals in epochs |
          *     | 6 | a training ends with a result before its last step: `finish` in the work, and as an order |
+         *     | 7 | hyperparameters for random crops, colors and backgrounds |
          */
         Protocol: {
             /**
@@ -5313,6 +6705,31 @@ export interface components {
          * @enum {string}
          */
         RecipeFormat: "sd-scripts" | "sd-scripts-arguments" | "kohya-ss" | "onetrainer" | "ai-toolkit";
+        /** @description Which checkpoint of a job to use. */
+        Recommendation: {
+            /**
+             * Format: double
+             * @description Its score, from 0 to 1.
+             */
+            score: number;
+            /**
+             * Format: double
+             * @description Upper end of it.
+             */
+            score_high: number;
+            /**
+             * Format: double
+             * @description Lower end of the score's 95 % bootstrap interval.
+             */
+            score_low: number;
+            /** @description Why this one, in one sentence. */
+            sentence: string;
+            /**
+             * Format: int32
+             * @description Optimizer steps of the checkpoint.
+             */
+            step: number;
+        };
         /** @description A rejected file. */
         RefusedFile: {
             /** @description Its name as uploaded; within an archive `archive.zip/name.png`. */
@@ -5386,6 +6803,14 @@ export interface components {
             source: string;
             /** @description State of the registration. */
             state: components["schemas"]["BaseState"];
+        };
+        /** @description Renames a model. */
+        RenameModel: {
+            /**
+             * @description Its new name, of 1 to 80 characters. Jobs keep the name that they were started with: their results become
+             *     versions of the model that has it then.
+             */
+            name: string;
         };
         /** @description What to render: what somebody asked for, with everything filled in. */
         Rendering: {
@@ -5563,6 +6988,11 @@ export interface components {
             /** @enum {string} */
             type: "validation_loss";
         } | {
+            /** @description The steps, in their order. */
+            steps: components["schemas"]["SeenPictures"][];
+            /** @enum {string} */
+            type: "pictures_seen";
+        } | {
             /** @description Severity. */
             level: components["schemas"]["LogLevel"];
             /** @description The text. */
@@ -5577,6 +7007,15 @@ export interface components {
             type: "validated";
             /** @description The verdict with its numbers. */
             verdict: components["schemas"]["Verdict"];
+        } | {
+            judgement?: components["schemas"]["Judgement"] | null;
+            /**
+             * Format: int32
+             * @description Optimizer steps done at the checkpoint.
+             */
+            step: number;
+            /** @enum {string} */
+            type: "judged";
         } | {
             /** @description The measurement. */
             measured: components["schemas"]["Measured"];
@@ -5671,6 +7110,54 @@ export interface components {
          * @enum {string}
          */
         Sampler: "euler" | "euler_a" | "ddim" | "dpmpp2m";
+        /** @description A picture as a training sees it. */
+        SeenPicture: {
+            /** @description The caption with trigger word, prefix and suffix. */
+            caption: string;
+            /**
+             * Format: double
+             * @description Share of the picture that is cut off, from 0 to 1.
+             */
+            cut: number;
+            /**
+             * Format: int32
+             * @description Height in pixels to which it is cut.
+             */
+            height: number;
+            /** @description Its id. */
+            id: components["schemas"]["ItemId"];
+            /** @description Whether tags change places or are left out from one time to the next. */
+            is_caption_changing: boolean;
+            /**
+             * Format: int32
+             * @description About how often the whole training shows it.
+             */
+            n_views: number;
+            /** @description SHA-256 of the file, in hexadecimal. */
+            sha256: string;
+            /**
+             * Format: int32
+             * @description Width in pixels to which it is cut, around its center.
+             */
+            width: number;
+        };
+        /**
+         * @description The pictures that one optimizer step saw, each with its loss: three lists of the same length. Pictures that were drawn
+         *     for regularization are left out.
+         */
+        SeenPictures: {
+            /** @description Loss of each before it is weighted, by min-SNR for example; with six decimal places. */
+            losses: number[];
+            /** @description The pictures, by their place in the job's dataset version; from 0. */
+            pictures: number[];
+            /**
+             * Format: int32
+             * @description The optimizer step; from 1.
+             */
+            step: number;
+            /** @description The timestep at which each was shown: from 0, nearly clean, to 999, nearly noise. */
+            timesteps: number[];
+        };
         /** @description The caller. */
         Session: {
             /** @description Version of the server. */
@@ -5746,6 +7233,13 @@ export interface components {
          * @enum {string}
          */
         Split: "train" | "held_out";
+        /** @description Splits a page into panels. */
+        SplitIntoPanels: {
+            /** @description What becomes of balloons. */
+            balloons?: components["schemas"]["Balloons"];
+            /** @description The panels in reading order, from 1 to 64. They lie on the page, and each side has at least 64 pixels. */
+            frames: components["schemas"]["PageFrame"][];
+        };
         /** @description An estimate with its range. */
         Spread_f64: {
             /** Format: double */
@@ -5778,6 +7272,11 @@ export interface components {
          * @enum {string}
          */
         Stage: "draft" | "approved" | "retired";
+        /**
+         * @description What a LoRA was found to be.
+         * @enum {string}
+         */
+        Stamp: "too_weak" | "good" | "overcooked" | "copies" | "bleeds" | "cannot_tell";
         /** @description The numbers of one optimizer step. */
         StepMetrics: {
             /**
@@ -5831,6 +7330,25 @@ export interface components {
              */
             step_ms: number;
         };
+        /** @description A picture in a step. */
+        StepPicture: components["schemas"]["PictureOfJob"] & {
+            /**
+             * Format: double
+             * @description Its loss before it is weighted.
+             */
+            loss: number;
+            /**
+             * Format: double
+             * @description The loss divided by the mean loss of its band of 100 timesteps, over the steps around this one: several minutes of
+             *     the job.
+             */
+            relative_loss: number;
+            /**
+             * Format: int32
+             * @description The timestep at which it was shown: from 0, nearly clean, to 999, nearly noise.
+             */
+            timestep: number;
+        };
         /** @description A file in the object store. */
         StoredFile: {
             /** @description SHA-256, in hexadecimal. */
@@ -5847,6 +7365,8 @@ export interface components {
         SystemStatus: {
             /** @description Free space on its disks. */
             disk: components["schemas"]["DiskStatus"];
+            /** @description Whether mail about jobs is set up. */
+            sends_mail: boolean;
         };
         /**
          * Format: uuid
@@ -5864,6 +7384,7 @@ export interface components {
             /** @description The stored file. */
             artifact_id: components["schemas"]["ArtifactId"];
             before?: components["schemas"]["ArtifactId"] | null;
+            judgement?: components["schemas"]["Judgement"] | null;
             /** @description The file's metadata. */
             metadata: {
                 [key: string]: string;
@@ -5884,6 +7405,8 @@ export interface components {
             base_known?: components["schemas"]["KnownOfBase"];
             /** @description Train no further: the result is what the checkpoint holds. */
             finish?: boolean;
+            /** @description An earlier attempt has drawn the previews of before the first step; an older agent draws them again. */
+            is_start_drawn?: boolean;
             /** @description The job. */
             job_id: components["schemas"]["JobId"];
             /** @description The pictures to train on. */
@@ -5896,6 +7419,59 @@ export interface components {
             recipe: components["schemas"]["Recipe"];
             resume_from?: components["schemas"]["StoredFile"] | null;
             start_from?: components["schemas"]["StoredFile"] | null;
+        };
+        /** @description Something in the trash. */
+        Trashed: {
+            /**
+             * Format: date-time
+             * @description When it was deleted.
+             */
+            deleted_at: string;
+            /**
+             * Format: uuid
+             * @description Id of the job, model, model version or generation.
+             */
+            id: string;
+            /** @description What it is. */
+            kind: components["schemas"]["TrashKind"];
+            /** @description Its name; of a generation, its prompt. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description Until when it can be brought back.
+             */
+            restorable_until: string;
+        };
+        /** @description One thing to delete or to bring back. */
+        TrashItem: {
+            /**
+             * Format: uuid
+             * @description Id of the job, model, model version or generation.
+             */
+            id: string;
+            /** @description What it is. */
+            kind: components["schemas"]["TrashKind"];
+        };
+        /** @description Things to delete or to bring back: all of them, or none. */
+        TrashItems: {
+            /** @description Which ones. */
+            items: components["schemas"]["TrashItem"][];
+        };
+        /**
+         * @description What can be deleted and brought back.
+         * @enum {string}
+         */
+        TrashKind: "model" | "model_version" | "generation" | "job";
+        /** @description Asks an endpoint about one picture, and changes nothing. */
+        TryCaptionEndpoint: {
+            /** @description The dataset of the picture. */
+            dataset_id: components["schemas"]["DatasetId"];
+            /** @description The picture. */
+            item_id: components["schemas"]["ItemId"];
+            /** @description What the model is told: see `CreateCaptionRun`. */
+            prompt: string;
+            /** @description What `{trigger}` stands for; empty for nothing. */
+            trigger_word?: string;
         };
         /** @description Undoes an edit of captions. */
         UndoCaptionEdit: {
@@ -5964,6 +7540,15 @@ export interface components {
              */
             repeats?: number | null;
             split?: components["schemas"]["Split"] | null;
+        };
+        /** @description Changes a label. What is left out stays as it is. */
+        UpdateLabel: {
+            /** @description A note of one line; empty for none. */
+            note?: string | null;
+            /** @description Whether it has a star. */
+            starred?: boolean | null;
+            /** @description All of its tags, each of at most 40 characters. */
+            tags?: string[] | null;
         };
         /** @description The parts of an upload, any number in any order. */
         Upload: {
@@ -6039,6 +7624,29 @@ export interface components {
             /** @description Whether it passed. */
             passed: boolean;
         };
+        /** @description A webhook. */
+        Webhook: {
+            /**
+             * Format: date-time
+             * @description When it was added.
+             */
+            created_at: string;
+            /** @description Why nothing is sent to it any more; absent while it is in use. */
+            disabled?: string | null;
+            /** @description What it is told of. */
+            events: components["schemas"]["NoticeKind"][];
+            /** @description Its id. */
+            id: components["schemas"]["WebhookId"];
+            /** @description Its name. */
+            name: string;
+            /** @description Scheme and host of its URL; the rest may contain a secret. */
+            origin: string;
+        };
+        /**
+         * Format: uuid
+         * @description An address that is told of jobs.
+         */
+        WebhookId: string;
         /** @description What to do. */
         Work: (components["schemas"]["TrainWork"] & {
             /** @enum {string} */
@@ -6321,6 +7929,201 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BaseModel"][];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_caption_endpoints: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaptionEndpoint"][];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_caption_endpoint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to repeat this request. Use a new key, such as a UUID, for each thing to create, and repeat the request with the same key if no response came: the first response is returned again with `Idempotency-Replayed: true`, and nothing is created twice. The same key with another request is rejected (422). Responses are kept for a week; errors are not. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateCaptionEndpoint"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaptionEndpoint"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_caption_endpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The endpoint */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    try_caption_endpoint: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to repeat this request. Use a new key, such as a UUID, for each thing to create, and repeat the request with the same key if no response came: the first response is returned again with `Idempotency-Replayed: true`, and nothing is created twice. The same key with another request is rejected (422). Responses are kept for a week; errors are not. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The endpoint */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryCaptionEndpoint"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaptionTrial"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    clean_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CleanUp"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CleanUpResult"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_clean_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CleanUp"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CleanUpResult"];
                 };
             };
             /** @description What is wrong and how to fix it */
@@ -6628,6 +8431,256 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UndoneCaptionEdit"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_caption_runs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The dataset */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaptionRun"][];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_caption_run: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to repeat this request. Use a new key, such as a UUID, for each thing to create, and repeat the request with the same key if no response came: the first response is returned again with `Idempotency-Replayed: true`, and nothing is created twice. The same key with another request is rejected (422). Responses are kept for a week; errors are not. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The dataset */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateCaptionRun"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaptionRun"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_caption_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The dataset */
+                id: string;
+                /** @description The run */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaptionRun"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accept_captions: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to repeat this request. Use a new key, such as a UUID, for each thing to create, and repeat the request with the same key if no response came: the first response is returned again with `Idempotency-Replayed: true`, and nothing is created twice. The same key with another request is rejected (422). Responses are kept for a week; errors are not. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The dataset */
+                id: string;
+                /** @description The run */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChooseProposals"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AcceptedProposals"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dismiss_captions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The dataset */
+                id: string;
+                /** @description The run */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChooseProposals"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DismissedProposals"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_caption_proposals: {
+        parameters: {
+            query?: {
+                /** @description `next` of the previous page. */
+                after?: string;
+                /** @description Number of entries, 1 to 500. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The dataset */
+                id: string;
+                /** @description The run */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_CaptionProposal"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stop_caption_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The dataset */
+                id: string;
+                /** @description The run */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaptionRun"];
                 };
             };
             /** @description What is wrong and how to fix it */
@@ -6955,6 +9008,82 @@ export interface operations {
             };
         };
     };
+    find_panels: {
+        parameters: {
+            query: {
+                /** @description In which direction the panels of a row are read. */
+                order: "left_to_right" | "right_to_left";
+            };
+            header?: never;
+            path: {
+                /** @description The dataset */
+                id: string;
+                /** @description The picture */
+                item_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundPanels"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    split_into_panels: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to repeat this request. Use a new key, such as a UUID, for each thing to create, and repeat the request with the same key if no response came: the first response is returned again with `Idempotency-Replayed: true`, and nothing is created twice. The same key with another request is rejected (422). Responses are kept for a week; errors are not. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The dataset */
+                id: string;
+                /** @description The picture */
+                item_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SplitIntoPanels"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadePanels"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_thumbnail: {
         parameters: {
             query?: {
@@ -6988,6 +9117,105 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_demo_dataset: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to repeat this request. Use a new key, such as a UUID, for each thing to create, and repeat the request with the same key if no response came: the first response is returned again with `Idempotency-Replayed: true`, and nothing is created twice. The same key with another request is rejected (422). Responses are kept for a week; errors are not. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateDataset"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dataset"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_deliveries: {
+        parameters: {
+            query?: {
+                /** @description `next` of the previous page. */
+                after?: string;
+                /** @description Number of entries, 1 to 500. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Delivery"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    send_again: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The delivery */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
             };
             /** @description What is wrong and how to fix it */
             default: {
@@ -7549,6 +9777,46 @@ export interface operations {
             };
         };
     };
+    get_picture_thumbnail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The generation */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The thumbnail, a `.jpg` or `.webp` file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": unknown;
+                    "image/webp": unknown;
+                };
+            };
+            /** @description The thumbnail is the one that `If-None-Match` names */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_jobs: {
         parameters: {
             query?: {
@@ -7854,6 +10122,37 @@ export interface operations {
             };
         };
     };
+    job_judgements: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobJudgements"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     set_job_limit: {
         parameters: {
             query?: never;
@@ -7910,6 +10209,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Metrics"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_job_pictures: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobPictures"];
                 };
             };
             /** @description What is wrong and how to fix it */
@@ -8060,6 +10390,39 @@ export interface operations {
             };
         };
     };
+    get_job_step: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job */
+                id: string;
+                /** @description The step, from 1 */
+                step: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobStep"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     stop_job: {
         parameters: {
             query?: never;
@@ -8161,6 +10524,78 @@ export interface operations {
             };
         };
     };
+    list_labels: {
+        parameters: {
+            query: {
+                /** @description `next` of the previous page. */
+                after?: string;
+                /** @description What the labels are on. */
+                kind: components["schemas"]["Labeled"];
+                /** @description Number of entries, 1 to 500. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Label"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_label: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job, model or generation */
+                id: string;
+                /** @description What it is */
+                kind: components["schemas"]["Labeled"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateLabel"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Label"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_lora_copies: {
         parameters: {
             query?: never;
@@ -8176,6 +10611,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LoraCopies"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    test_mail: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to repeat this request. Use a new key, such as a UUID, for each thing to create, and repeat the request with the same key if no response came: the first response is returned again with `Idempotency-Replayed: true`, and nothing is created twice. The same key with another request is rejected (422). Responses are kept for a week; errors are not. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
                 };
             };
             /** @description What is wrong and how to fix it */
@@ -8222,7 +10688,13 @@ export interface operations {
     };
     download_model_version: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Adds to the metadata of the file how it is used, and a preview: the tensors are the stored ones, the hash of the file
+                 *     is another, and `Range` is not supported.
+                 */
+                described?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The model version */
@@ -8334,6 +10806,41 @@ export interface operations {
             };
         };
     };
+    set_usage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The model version */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HowToUse"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelVersion"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_models: {
         parameters: {
             query?: {
@@ -8378,6 +10885,76 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rename_model: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The model */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenameModel"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    choose_of_model: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The model */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ModelChoices"];
+            };
+        };
         responses: {
             200: {
                 headers: {
@@ -9218,6 +11795,224 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_trash: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trashed"][];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    move_to_trash: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrashItems"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trashed"][];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restore_from_trash: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrashItems"];
+            };
+        };
+        responses: {
+            /** @description They are there again */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_webhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"][];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_webhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to repeat this request. Use a new key, such as a UUID, for each thing to create, and repeat the request with the same key if no response came: the first response is returned again with `Idempotency-Replayed: true`, and nothing is created twice. The same key with another request is rejected (422). Responses are kept for a week; errors are not. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateWebhook"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedWebhook"];
+                };
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What is wrong and how to fix it */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    test_webhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to repeat this request. Use a new key, such as a UUID, for each thing to create, and repeat the request with the same key if no response came: the first response is returned again with `Idempotency-Replayed: true`, and nothing is created twice. The same key with another request is rejected (422). Responses are kept for a week; errors are not. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The webhook */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
             };
             /** @description What is wrong and how to fix it */
             default: {

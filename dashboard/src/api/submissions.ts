@@ -22,9 +22,15 @@ type KeyedPath = {
 
 /** A missing route is a type error. */
 const KEYED: Record<KeyedPath, true> = {
+  "/api/v1/caption-endpoints": true,
+  "/api/v1/caption-endpoints/{id}/tests": true,
   "/api/v1/datasets": true,
+  "/api/v1/datasets/demo": true,
   "/api/v1/datasets/{id}/caption-edits": true,
   "/api/v1/datasets/{id}/caption-edits/{edit_id}/undo": true,
+  "/api/v1/datasets/{id}/items/{item_id}/panels": true,
+  "/api/v1/datasets/{id}/caption-runs": true,
+  "/api/v1/datasets/{id}/caption-runs/{run_id}/accept": true,
   "/api/v1/drawing-sessions": true,
   "/api/v1/edits": true,
   "/api/v1/generations": true,
@@ -33,9 +39,12 @@ const KEYED: Record<KeyedPath, true> = {
   "/api/v1/jobs/{id}/resume": true,
   "/api/v1/jobs/{id}/sample": true,
   "/api/v1/jobs/{id}/versions": true,
+  "/api/v1/mail/tests": true,
   "/api/v1/own-presets": true,
   "/api/v1/registered-base-models": true,
   "/api/v1/tokens": true,
+  "/api/v1/webhooks": true,
+  "/api/v1/webhooks/{id}/tests": true,
 };
 
 interface Sent {

@@ -137,3 +137,29 @@ test("a failed verdict says which checks", () => {
   const line = logLine({ seq: 1, at: AT, type: "validated", verdict });
   expect(line).toMatchObject({ level: "warning", message: "checked, with remarks: all weights are 0" });
 });
+
+test("what a step saw is numbers, which the log does without", () => {
+  const seen = { step: 1, pictures: [0], timesteps: [440], losses: [0.1] };
+  const event: JobEvent = { seq: 5, at: AT, type: "pictures_seen", attempt_id: "a", steps: [seen] };
+  expect(logLine(event)).toBeNull();
+  expect(NUMBERS).toContain("pictures_seen");
+  expect(reduceJob(aJob({ last_seq: 4 }), event)).toEqual(aJob({ last_seq: 5 }));
+});
+
+test("the log says what a checkpoint was found to be", () => {
+  const judgement = {
+    stamp: "too_weak" as const,
+    sentence: "Its pictures barely differ.",
+    advice: "train_longer" as const,
+    score: 0.1,
+    score_low: 0,
+    score_high: 0.2,
+    measures: [],
+    evidence: [],
+    seconds: 1,
+  };
+  expect(logLine({ seq: 1, at: AT, type: "judged", step: 20, judgement })).toMatchObject({
+    level: "info",
+    message: "step 20 was found too weak: Its pictures barely differ.",
+  });
+});

@@ -1,5 +1,5 @@
 // Applies events to state. Pure: socket and cache are elsewhere.
-import type { Job, JobEvent, LogLevel } from "~/api/types";
+import type { Job, JobEvent, LogLevel, Stamp } from "~/api/types";
 
 export interface LogLine {
   seq: number;
@@ -79,7 +79,7 @@ export function reduceForecast(forecast: number | null, event: JobEvent): number
 }
 
 /** Kinds of events that are numbers: the log does without them. */
-export const NUMBERS = ["step", "spend"] as const satisfies JobEvent["type"][];
+export const NUMBERS = ["step", "pictures_seen", "spend"] as const satisfies JobEvent["type"][];
 
 /** The line that an event writes into the log; nothing for those that are numbers. */
 export function logLine(event: JobEvent): LogLine | null {
@@ -112,6 +112,11 @@ export function logLine(event: JobEvent): LogLine | null {
       return line("info", `sample stored at step ${event.step}: ${event.prompt}`);
     case "validation_loss":
       return line("info", `validation loss ${event.loss.toFixed(4)} after step ${event.step}`);
+    case "judged":
+      return line(
+        "info",
+        `step ${event.step} was found ${stamped(event.judgement.stamp)}: ${event.judgement.sentence}`,
+      );
     case "validated":
       return line(
         event.verdict.passed ? "info" : "warning",
@@ -123,12 +128,18 @@ export function logLine(event: JobEvent): LogLine | null {
               .join("; ")}`,
       );
     case "step":
+    case "pictures_seen":
     case "spend":
     case "model_version_created":
       return null;
     default:
       return line("info", unknown(event));
   }
+}
+
+/** `cannot_tell` in words. */
+function stamped(stamp: Stamp): string {
+  return stamp === "cannot_tell" ? "hard to tell" : stamp.replaceAll("_", " ");
 }
 
 /** An event of a server that is newer than this page. */

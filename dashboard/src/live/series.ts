@@ -25,6 +25,11 @@ export class Series {
     return this.n;
   }
 
+  /** The newest step; 0 before the first. */
+  get lastStep(): number {
+    return this.n === 0 ? 0 : (this.columns.step[this.n - 1] ?? 0);
+  }
+
   view(): Columns {
     return Object.fromEntries(
       COLUMNS.map((name) => [name, this.columns[name].subarray(0, this.n)]),

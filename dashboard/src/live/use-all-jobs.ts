@@ -8,7 +8,9 @@ import { groupBy } from "~/lib/group-by";
 import { patchJob } from "./use-job-live";
 
 /** Follows every job and says whether the server can be reached; `onPhase` hears of each change of phase. */
-export function useAllJobs(onPhase: (job: Job | undefined, phase: Job["phase"]) => void): Connection {
+export function useAllJobs(
+  onPhase: (id: string, job: Job | undefined, phase: Job["phase"]) => void,
+): Connection {
   const queries = useQueryClient();
   const [connection, setConnection] = useState<Connection>("connecting");
   useEffect(() => {
@@ -35,7 +37,7 @@ export function useAllJobs(onPhase: (job: Job | undefined, phase: Job["phase"]) 
           if (!known || (ofJob[0]?.seq ?? 0) > known.last_seq + 1) refetch();
           patchJob(queries, id, ofJob);
           if (ofJob.some(movesMoney)) void queries.invalidateQueries({ queryKey: ["spend"] });
-          for (const event of ofJob) if (event.type === "phase_changed") onPhase(known, event.phase);
+          for (const event of ofJob) if (event.type === "phase_changed") onPhase(id, known, event.phase);
         }
       },
     });

@@ -4,6 +4,7 @@ import { useEffect, useState } from "react";
 import { metricsQuery } from "~/api/queries";
 import { follow } from "~/api/socket";
 import type { Job, JobEvent } from "~/api/types";
+import { isEnded } from "~/components/phase";
 import { forget, record } from "./recent";
 import { reduceForecast, reduceJob, reduceStage, type Stage } from "./reduce";
 import { Series } from "./series";
@@ -61,11 +62,46 @@ export function patchJob(queries: QueryClient, id: string, events: JobEvent[]): 
   if (events.some((event) => event.type === "sample")) {
     void queries.invalidateQueries({ queryKey: ["jobs", id, "samples"] });
   }
+  refetchSeen(queries, id, events);
   if (events.some((event) => event.type === "checkpoint")) {
     void queries.invalidateQueries({ queryKey: ["jobs", id, "artifacts"] });
   }
+  if (events.some((event) => event.type === "judged" || event.type === "model_version_created")) {
+    void queries.invalidateQueries({ queryKey: ["jobs", id, "judgements"] });
+  }
+  if (events.some((event) => event.type === "judged")) {
+    void queries.invalidateQueries({ queryKey: ["jobs", id, "artifacts"] });
+  }
   if (events.some((event) => event.type === "model_version_created")) {
+    // What it was found to be stands in the job.
+    refetchJob(queries, id);
+    void queries.invalidateQueries({ queryKey: ["jobs"], exact: true });
     void queries.invalidateQueries({ queryKey: ["models"] });
+  }
+}
+
+/** The list of a job's pictures takes the server all reports of the job, which come every five seconds. */
+const PICTURES_EVERY_MS = 45_000;
+
+/** Reads again what pictures do, now and then and at the end, and a step that is shown once its pictures are known. */
+function refetchSeen(queries: QueryClient, id: string, events: JobEvent[]): void {
+  const steps = new Set<unknown>();
+  for (const event of events) {
+    if (event.type === "pictures_seen") for (const { step } of event.steps) steps.add(step);
+  }
+  if (steps.size > 0) {
+    void queries.invalidateQueries({
+      queryKey: ["jobs", id, "steps"],
+      predicate: ({ queryKey }) => steps.has(queryKey[3]),
+    });
+  }
+  const queryKey = ["jobs", id, "pictures"];
+  const state = queries.getQueryState(queryKey);
+  const isOld =
+    Date.now() - Math.max(state?.dataUpdatedAt ?? 0, state?.errorUpdatedAt ?? 0) >= PICTURES_EVERY_MS;
+  const hasEnded = events.some((event) => event.type === "phase_changed" && isEnded(event.phase));
+  if ((steps.size > 0 && isOld) || hasEnded) {
+    void queries.invalidateQueries({ queryKey }, { cancelRefetch: hasEnded });
   }
 }
 

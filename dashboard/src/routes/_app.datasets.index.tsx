@@ -5,6 +5,7 @@ import { Plus } from "lucide-react";
 import { datasetsQuery } from "~/api/queries";
 import type { Dataset } from "~/api/types";
 import { CreateDataset } from "~/components/datasets/create-dataset";
+import { DemoDataset } from "~/components/datasets/demo-dataset";
 import { Mosaic } from "~/components/datasets/mosaic";
 import { Button } from "~/components/ui/button";
 import { Empty } from "~/components/ui/empty";
@@ -44,7 +45,10 @@ function Datasets() {
     <Page
       title="Datasets"
       description={
-        datasets.length > 0 && "Pictures with captions, checked and normalized when they are uploaded"
+        datasets.length > 0 &&
+        (shown.length < datasets.length
+          ? `${shown.length} of ${formatPlural(datasets.length, "dataset")}`
+          : "Pictures with captions, checked and normalized when they are uploaded")
       }
       actions={
         datasets.length > 0 && (
@@ -56,9 +60,19 @@ function Datasets() {
       }
     >
       {datasets.length === 0 ? (
-        <Empty title="No pictures yet" action={start}>
-          Make a dataset and drop pictures on it, with a caption beside each: <code>001.png</code> and{" "}
-          <code>001.txt</code>. Zip archives work too.
+        <Empty
+          title="No pictures yet"
+          action={
+            <>
+              {start}
+              <DemoDataset />
+            </>
+          }
+        >
+          A dataset is what a LoRA learns from: 15 to 30 pictures of a character, or 50 and more of a style.
+          Make one and drop pictures on it; captions may stand beside them (<code>001.png</code> and{" "}
+          <code>001.txt</code>) or be written here. Zip archives work too. To try everything first, begin with
+          the demo's pictures of a comic character.
         </Empty>
       ) : shown.length === 0 ? (
         <Empty title="No dataset matches">Change the search.</Empty>

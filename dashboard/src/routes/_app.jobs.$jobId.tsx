@@ -1,24 +1,26 @@
 // One job, live.
 import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { createFileRoute, Link } from "@tanstack/react-router";
-import { useMemo, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { jobQuery, modelVersionQuery, samplesQuery } from "~/api/queries";
 import type { Job, Sample } from "~/api/types";
 import type { LossScale } from "~/components/chart/loss-axis";
-import { LossPanel } from "~/components/chart/loss-panel";
-import { Checkpoints } from "~/components/jobs/checkpoints";
 import { JobActions } from "~/components/jobs/job-actions";
 import { JobConfig } from "~/components/jobs/job-config";
 import { JobHeader } from "~/components/jobs/job-header";
 import { JobLog } from "~/components/jobs/job-log";
+import { Overview } from "~/components/jobs/overview";
 import { SampleViewer } from "~/components/jobs/sample-viewer";
-import { NewestSamples, Samples } from "~/components/jobs/samples";
+import { Samples } from "~/components/jobs/samples";
+import { LabelBar } from "~/components/labels/label-bar";
 import { isEnded, phaseWord } from "~/components/phase";
+import { JobResult } from "~/components/results/job-result";
 import { isRented } from "~/components/spend/job-money";
 import { MoneyPanel } from "~/components/spend/money-panel";
 import { Page } from "~/components/ui/page";
 import { TabPanel, Tabs } from "~/components/ui/tabs";
 import { formatCount, formatName } from "~/lib/format";
+import { markSeen } from "~/lib/just-finished";
 import { type Shortcut, useShortcuts, useShortcutsEnabled } from "~/lib/shortcuts";
 import { useJobLive } from "~/live/use-job-live";
 
@@ -30,17 +32,21 @@ interface View {
   smoothing?: number;
   scale?: LossScale;
   chart?: "curve" | "table";
+  /** The step whose batch is shown. */
+  step?: number;
 }
 
 export const Route = createFileRoute("/_app/jobs/$jobId")({
   validateSearch: (search: Record<string, unknown>): View => {
     const tab = TABS.find((one) => one === search.tab);
     const smoothing = Number(search.smoothing);
+    const step = Number(search.step);
     return {
       ...(tab && { tab }),
       ...(search.smoothing !== undefined && smoothing >= 0 && smoothing < 1 && { smoothing }),
       ...(search.scale === "log" && { scale: "log" as const }),
       ...(search.chart === "table" && { chart: "table" as const }),
+      ...(Number.isSafeInteger(step) && step > 0 && { step }),
     };
   },
   loader: ({ context, params }) => context.queries.ensureQueryData(jobQuery(params.jobId)),
@@ -59,6 +65,10 @@ function LiveJob({ id }: { id: string }) {
   const { data: samples = [] } = useQuery(samplesQuery(id));
   const { series, stage, forecast } = useJobLive(id);
   const [shown, setShown] = useState<Sample | null>(null);
+  const hasEnded = isEnded(job.phase);
+  useEffect(() => {
+    if (hasEnded) markSeen(id);
+  }, [hasEnded, id]);
   const { data: version } = useQuery({
     ...modelVersionQuery(job.model_version_id ?? ""),
     enabled: job.model_version_id != null,
@@ -79,7 +89,12 @@ function LiveJob({ id }: { id: string }) {
           / {formatName(job.recipe.preset)} on {job.recipe.base_model}
         </>
       }
-      description={<Origin job={job} />}
+      description={
+        <>
+          <Origin job={job} />
+          <LabelBar kind="job" id={job.id} name={job.recipe.name} note={job.note ?? ""} className="mt-1" />
+        </>
+      }
       actions={<JobActions job={job} version={version} />}
     >
       <JobHeader job={job} stage={stage} />
@@ -95,15 +110,8 @@ function LiveJob({ id }: { id: string }) {
         ]}
       >
         <TabPanel value="overview">
-          <div className="grid items-start gap-4 xl:grid-cols-[1fr_22rem]">
-            <div className="min-w-0 xl:order-last">
-              <NewestSamples job={job} samples={samples} onOpen={setShown} onAll={() => see("samples")} />
-            </div>
-            <LossPanel series={series} recipe={job.recipe} ended={isEnded(job.phase)} />
-          </div>
-          <div className="mt-4">
-            <Checkpoints job={job} />
-          </div>
+          <JobResult job={job} version={version} />
+          <Overview job={job} samples={samples} series={series} onOpen={setShown} />
         </TabPanel>
         <TabPanel value="samples">
           <Samples job={job} samples={samples} onOpen={setShown} />
@@ -120,9 +128,9 @@ function LiveJob({ id }: { id: string }) {
   );
 }
 
-/** What the job was started for, where that is known. */
+/** The job whose checkpoint this one makes a version of. */
 function Origin({ job }: { job: Job }) {
-  if (!job.version_of) return job.note ? <span className="wrap-anywhere">{job.note}</span> : null;
+  if (!job.version_of) return null;
   return (
     <>
       Makes a version of step {formatCount(job.checkpoint_step ?? 0)} of{" "}

@@ -3,46 +3,64 @@ import { useSuspenseQuery } from "@tanstack/react-query";
 import { createFileRoute, Link } from "@tanstack/react-router";
 import { Archive, BadgeCheck, Download, Palette } from "lucide-react";
 import { editsQuery } from "~/api/edits";
-import { downloadHref, useStageAction } from "~/api/models";
-import { baseModelsQuery, modelQuery, modelsQuery } from "~/api/queries";
+import { downloadHref, storedHref, useStageAction } from "~/api/models";
+import { baseModelsQuery, datasetsQuery, labelsQuery, modelQuery, modelsQuery } from "~/api/queries";
 import type { Model, ModelVersion } from "~/api/types";
+import { LabelBar } from "~/components/labels/label-bar";
 import { CurrentBadge, DamageBadge, StageBadge } from "~/components/models/badges";
+import { CompareVersions } from "~/components/models/compare-versions";
 import { Comparison } from "~/components/models/comparison";
 import { CopyProperty } from "~/components/models/copy-property";
 import { currentOf } from "~/components/models/current";
 import { ToolsPanel } from "~/components/models/edits/tools-panel";
 import { ImportedPanel } from "~/components/models/imported-panel";
+import { LineagePanel } from "~/components/models/lineage-panel";
 import { MetadataPanel } from "~/components/models/metadata-panel";
+import { MoreOfModel } from "~/components/models/more-of-model";
 import { NormsPanel } from "~/components/models/norms-panel";
+import { UsagePanel } from "~/components/models/usage-panel";
 import { VerdictPanel } from "~/components/models/verdict-panel";
+import { VersionStrip } from "~/components/models/version-strip";
+import { VersionResult } from "~/components/results/version-result";
 import { Button, ButtonLink, buttonClass } from "~/components/ui/button";
 import { Confirm } from "~/components/ui/confirm";
 import { Property } from "~/components/ui/misc";
 import { Page } from "~/components/ui/page";
 import { Panel } from "~/components/ui/panel";
-import { Select } from "~/components/ui/select";
 import { announce, announceError } from "~/components/ui/toast";
-import { formatBytes, formatCount, formatDate } from "~/lib/format";
+import { formatBytes } from "~/lib/format";
+
+interface View {
+  /** Number of the version that is shown; the current one if absent. */
+  version?: number;
+  /** Number of another one that it is compared with. */
+  compare?: number;
+}
 
 export const Route = createFileRoute("/_app/models/$modelId")({
-  validateSearch: (search: Record<string, unknown>): { version?: number } =>
-    Number.isInteger(search.version) ? { version: Number(search.version) } : {},
+  validateSearch: (search: Record<string, unknown>): View => ({
+    ...(Number.isInteger(search.version) && { version: Number(search.version) }),
+    ...(Number.isInteger(search.compare) && { compare: Number(search.compare) }),
+  }),
   loader: ({ context, params }) =>
     Promise.all([
       context.queries.ensureQueryData(modelQuery(params.modelId)),
       context.queries.ensureQueryData(modelsQuery()),
       context.queries.ensureQueryData(baseModelsQuery()),
       context.queries.ensureQueryData(editsQuery()),
+      context.queries.ensureQueryData(datasetsQuery()),
+      context.queries.ensureQueryData(labelsQuery("model")),
     ]),
   component: ModelPage,
 });
 
 function ModelPage() {
   const { modelId } = Route.useParams();
-  const { version: wanted } = Route.useSearch();
+  const { version: wanted, compare } = Route.useSearch();
   const { data: model } = useSuspenseQuery(modelQuery(modelId));
   const current = currentOf(model);
   const version = model.versions.find((one) => one.version === wanted) ?? current;
+  const other = model.versions.find((one) => one.version === compare && one.id !== version?.id);
   return (
     <Page
       title={model.name}
@@ -52,30 +70,30 @@ function ModelPage() {
         </Link>
       }
       description={
-        version && (
-          <span className="flex flex-wrap items-center gap-2">
-            <StageBadge stage={version.stage} />
-            {model.versions.length > 1 && version.id === current?.id && <CurrentBadge />}
-            {version.damage && <DamageBadge damage={version.damage} />}
-            Version {version.version} {version.imported ? "for" : "on"} {version.base_model}
-            {version.trigger_word && (
-              <>
-                ; trigger word:{" "}
-                <code className="rounded-sm bg-sunken px-1 font-mono text-xs">{version.trigger_word}</code>
-              </>
-            )}
-          </span>
-        )
+        <>
+          {version && (
+            <span className="flex flex-wrap items-center gap-2">
+              <StageBadge stage={version.stage} />
+              {model.versions.length > 1 && version.id === current?.id && <CurrentBadge />}
+              {version.damage && <DamageBadge damage={version.damage} />}
+              Version {version.version} {version.imported ? "for" : "on"} {version.base_model}
+            </span>
+          )}
+          <LabelBar kind="model" id={model.id} name={model.name} className="mt-1" />
+        </>
       }
       actions={version && <Actions model={model} version={version} />}
     >
+      {version && model.versions.length > 1 && (
+        <VersionStrip model={model} shown={version} compared={other?.version} />
+      )}
+      {version && other && <CompareVersions key={other.id} versions={[other, version]} />}
       {version && <Version key={version.id} version={version} />}
     </Page>
   );
 }
 
 function Actions({ model, version }: { model: Model; version: ModelVersion }) {
-  const navigate = Route.useNavigate();
   const stage = useStageAction(version.id);
   const act = (action: "promote" | "retire", done: string, withoutVerdict = false) =>
     stage.mutate(
@@ -87,20 +105,7 @@ function Actions({ model, version }: { model: Model; version: ModelVersion }) {
     );
   return (
     <>
-      {model.versions.length > 1 && (
-        <div className="w-32">
-          <Select
-            label="Version"
-            value={String(version.version)}
-            onValueChange={(value) => void navigate({ search: { version: Number(value) } })}
-            options={model.versions.map((one) => ({
-              value: String(one.version),
-              label: `Version ${one.version}`,
-              ...(one.id === currentOf(model)?.id && { detail: "current" }),
-            }))}
-          />
-        </div>
-      )}
+      <MoreOfModel model={model} version={version} />
       {version.stage !== "retired" && (
         <Confirm
           trigger={
@@ -135,7 +140,7 @@ function Actions({ model, version }: { model: Model; version: ModelVersion }) {
           Approve
         </Button>
       )}
-      <a href={downloadHref(version.id)} download={version.file_name} className={buttonClass({})}>
+      <a href={downloadHref(version.id)} download className={buttonClass({})}>
         <Download aria-hidden />
         Download
       </a>
@@ -161,28 +166,21 @@ function Version({ version }: { version: ModelVersion }) {
             <Comparison before={before_url} after={after_url} beforeLabel="Without" afterLabel="With" />
           </Panel>
         )}
+        <LineagePanel version={version} />
         <Panel title="File">
           <dl>
-            <Property name="Name">{version.file_name}</Property>
+            <Property name="Name">
+              <a
+                href={storedHref(version.id)}
+                download
+                title="The stored file, byte for byte"
+                className="text-accent underline underline-offset-2"
+              >
+                {version.file_name}
+              </a>
+            </Property>
             <CopyProperty version={version} />
             <Property name="Size">{formatBytes(version.size_bytes)}</Property>
-            {version.n_steps != null && (
-              <Property name="Trained for">{formatCount(version.n_steps)} steps</Property>
-            )}
-            {version.job_id && (
-              <Property name="Job">
-                <Link
-                  to="/jobs/$jobId"
-                  params={{ jobId: version.job_id }}
-                  className="text-accent underline underline-offset-2"
-                >
-                  Open the job
-                </Link>
-              </Property>
-            )}
-            <Property name={version.imported && !version.imported.made ? "Imported" : "Created"}>
-              {formatDate(version.created_at)}
-            </Property>
             <Property name="SHA-256">
               <code className="font-mono text-xs">{version.sha256}</code>
             </Property>
@@ -191,14 +189,17 @@ function Version({ version }: { version: ModelVersion }) {
         <ToolsPanel version={version} />
       </div>
       <div className="flex min-w-0 flex-col gap-4">
+        <VersionResult version={version} />
+        <UsagePanel version={version} />
         {version.imported && <ImportedPanel imported={version.imported} />}
-        {verdict && (
-          <>
-            <VerdictPanel verdict={verdict} />
-            <NormsPanel norms={verdict.module_norms} />
-          </>
-        )}
-        <MetadataPanel metadata={version.metadata} />
+        {verdict && <VerdictPanel verdict={verdict} />}
+        <details className="group rounded-lg border bg-surface">
+          <summary className="cursor-pointer px-3 py-2.5 font-semibold">Modules and metadata</summary>
+          <div className="flex flex-col gap-4 p-3 pt-0">
+            {verdict && <NormsPanel norms={verdict.module_norms} />}
+            <MetadataPanel metadata={version.metadata} />
+          </div>
+        </details>
       </div>
     </div>
   );

@@ -19,17 +19,20 @@ import {
   withLora,
 } from "~/components/playground/form";
 import { PictureButton, PictureNotice, usePictureSettings } from "~/components/playground/from-picture";
-import { History } from "~/components/playground/history";
+import { MOST_OPEN } from "~/components/playground/gallery/chosen-bar";
+import { Gallery } from "~/components/playground/gallery/gallery";
+import { type GalleryView, readGalleryView } from "~/components/playground/gallery/view";
 import { SessionPanel } from "~/components/playground/session/session-panel";
 import { places } from "~/components/playground/session/sessions";
 import { Stage } from "~/components/playground/stage";
 import { Button } from "~/components/ui/button";
 import { Page } from "~/components/ui/page";
 import { announceError } from "~/components/ui/toast";
+import { scrollBehavior } from "~/lib/motion";
 import { useDraft } from "~/lib/use-draft";
 
-interface View {
-  /** The pictures that are shown: one, or two that are compared. */
+interface View extends GalleryView {
+  /** The pictures that are shown large: one, or some that are compared. */
   show?: string[];
   /** A model version to begin with. */
   lora?: string;
@@ -38,9 +41,10 @@ interface View {
 export const Route = createFileRoute("/_app/playground")({
   validateSearch: (search: Record<string, unknown>): View => ({
     ...(Array.isArray(search.show) && {
-      show: search.show.filter((id): id is string => typeof id === "string").slice(0, 2),
+      show: search.show.filter((id): id is string => typeof id === "string").slice(0, MOST_OPEN),
     }),
     ...(typeof search.lora === "string" && { lora: search.lora }),
+    ...readGalleryView(search),
   }),
   loader: ({ context }) =>
     Promise.all([
@@ -51,7 +55,7 @@ export const Route = createFileRoute("/_app/playground")({
 });
 
 function Playground() {
-  const { show = [], lora } = Route.useSearch();
+  const { show = [], lora, ...view } = Route.useSearch();
   const navigate = Route.useNavigate();
   const queries = useQueryClient();
   const { data: bases } = useSuspenseQuery(baseModelsQuery());
@@ -73,7 +77,8 @@ function Playground() {
     base_model: values.base_model,
     onRestore: change,
   });
-  const see = (ids: string[]) => void navigate({ search: { show: ids }, replace: true, resetScroll: false });
+  const see = (ids: string[]) =>
+    void navigate({ search: { ...view, show: ids }, replace: true, resetScroll: false });
 
   // A picture that has just finished belongs in the history.
   useEffect(() => {
@@ -88,7 +93,7 @@ function Playground() {
     generate.mutate(toRequests({ ...values, seed }), {
       onSuccess: (made) => {
         see(made.map((one) => one.id));
-        stage.current?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+        stage.current?.scrollIntoView({ block: "nearest", behavior: scrollBehavior() });
       },
       onError: (error) => announceError("No picture was rendered", error),
     });
@@ -119,7 +124,7 @@ function Playground() {
       }
     >
       <PictureNotice told={pictures.told} dismiss={pictures.dismiss} />
-      <div className="grid items-start gap-6 lg:grid-cols-[20rem_minmax(0,1fr)]">
+      <div className="grid items-start gap-6 min-[60rem]:grid-cols-[17rem_minmax(0,1fr)] lg:grid-cols-[20rem_minmax(0,1fr)]">
         <Controls
           values={values}
           onChange={change}
@@ -132,8 +137,27 @@ function Playground() {
         />
         <div ref={stage} className="min-w-0 scroll-mt-14">
           <SessionPanel sessions={sessions ?? []} onRented={(session) => change({ session })} />
-          <Stage ids={show} onReuse={({ request }) => change(fromRequest(values, request))} />
-          <History shown={show} onShow={(id) => see([id])} />
+          <Stage
+            ids={show}
+            versions={versions}
+            onReuse={({ request }) => change(fromRequest(values, request))}
+          />
+          <Gallery
+            view={view}
+            onView={(next) =>
+              void navigate({
+                search: { ...next, ...(show.length > 0 && { show }), ...(lora && { lora }) },
+                replace: true,
+                resetScroll: false,
+              })
+            }
+            versions={versions}
+            open={show}
+            onOpen={(ids) => {
+              see(ids);
+              stage.current?.scrollIntoView({ block: "nearest", behavior: scrollBehavior() });
+            }}
+          />
         </div>
       </div>
     </Page>

@@ -5,18 +5,25 @@ import { LogOut } from "lucide-react";
 import type { ReactNode } from "react";
 import { sessionsQuery, useSignOut } from "~/api/access";
 import { registeredBasesQuery } from "~/api/bases";
+import { captionEndpointsQuery } from "~/api/captioning";
+import { webhooksQuery } from "~/api/notices";
 import { baseModelsQuery, sessionQuery, tokensQuery } from "~/api/queries";
 import { BasesPanel } from "~/components/settings/bases/bases-panel";
+import { EndpointsPanel } from "~/components/settings/captioning/endpoints-panel";
 import { LoraFolder } from "~/components/settings/lora-folder";
+import { NoticesPanel } from "~/components/settings/notices/notices-panel";
 import { SessionsPanel } from "~/components/settings/sessions-panel";
 import { TokensPanel } from "~/components/settings/tokens-panel";
 import { ThemeSwitch } from "~/components/shell/theme-switch";
+import { CleanUpPanel } from "~/components/trash/clean-up-panel";
+import { TrashPanel } from "~/components/trash/trash-panel";
 import { Button } from "~/components/ui/button";
 import { Property } from "~/components/ui/misc";
 import { Page } from "~/components/ui/page";
 import { Panel } from "~/components/ui/panel";
 import { Segmented } from "~/components/ui/segmented";
 import { announceError } from "~/components/ui/toast";
+import { setBrowserNotices, useBrowserNotices } from "~/lib/browser-notices";
 import { useShortcutsEnabled } from "~/lib/shortcuts";
 
 export const Route = createFileRoute("/_app/settings")({
@@ -26,6 +33,8 @@ export const Route = createFileRoute("/_app/settings")({
       context.queries.ensureQueryData(sessionsQuery()),
       context.queries.ensureQueryData(baseModelsQuery()),
       context.queries.ensureQueryData(registeredBasesQuery()),
+      context.queries.ensureQueryData(webhooksQuery()),
+      context.queries.ensureQueryData(captionEndpointsQuery()),
     ]),
   component: Settings,
 });
@@ -70,10 +79,17 @@ function Settings() {
               ]}
             />
           </Choice>
+          <Choice label="Notifications when a job ends">
+            <BrowserNotices />
+          </Choice>
         </Panel>
+        <NoticesPanel />
+        <EndpointsPanel />
         <BasesPanel />
         <TokensPanel />
         <SessionsPanel />
+        <CleanUpPanel />
+        <TrashPanel />
         <Panel title="Server">
           <dl>
             <Property name="Version">{session.server_version}</Property>
@@ -94,6 +110,26 @@ function Settings() {
         </Panel>
       </div>
     </Page>
+  );
+}
+
+/** The browser asks for permission when they are switched on, and never before. */
+function BrowserNotices() {
+  const state = useBrowserNotices();
+  if (state === "unsupported") return <span className="text-muted text-xs">This browser has none here.</span>;
+  if (state === "denied") {
+    return <span className="text-muted text-xs">Blocked: allow them in the settings of the browser.</span>;
+  }
+  return (
+    <Segmented
+      label="Notifications when a job ends"
+      value={state}
+      onValueChange={(value) => void setBrowserNotices(value === "on")}
+      options={[
+        { value: "on", label: "On" },
+        { value: "off", label: "Off" },
+      ]}
+    />
   );
 }
 

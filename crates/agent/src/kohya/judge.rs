@@ -1,12 +1,17 @@
 //! Evaluates the file that sd-scripts wrote, in the same way as files of the native engine.
 
-use std::{path::PathBuf, sync::atomic::AtomicBool};
+use std::{
+    ops::ControlFlow,
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use protocol::{agent::Report, problem::chain};
 use tokio::sync::mpsc;
 use trainer::{
     evaluate::{self, Subject, inspect},
-    train::{TrainEvent, Trained, judge_on_cpu},
+    train::{ForeignLora, TrainEvent, Trained, judge_on_cpu},
 };
 
 use super::{
@@ -18,15 +23,15 @@ use super::{
 use crate::job::Job;
 
 /// Evaluates a LoRA file. The pictures are drawn by diffusers on the GPU that has trained, if it can, or else on this
-/// machine's CPU, which measures the losses too.
+/// machine's CPU, which measures the losses too. Hurried, it leaves out what the LoRA does to pictures.
 ///
 /// # Errors
 /// If the file is incomplete, not finite or zero, or the evaluation itself fails.
 pub(super) fn judged(
     (job, kohya): (&Job, &Kohya),
-    (lora, n_steps): (PathBuf, u32),
+    (lora, n_steps, trained): (PathBuf, u32, Duration),
     events: &mpsc::UnboundedSender<TrainEvent>,
-    is_dropped: &AtomicBool,
+    (is_dropped, is_hurried): (&AtomicBool, &AtomicBool),
 ) -> Result<Trained, Failure> {
     let mut tell = |event| drop(events.send(event));
     let broken = |err: &dyn std::error::Error| Failure::BrokenFile(chain(err));
@@ -47,11 +52,20 @@ pub(super) fn judged(
             Err(why) => tell(TrainEvent::Report(painter::instead(&why))),
         }
     }
+    let foreign = ForeignLora {
+        file: &lora,
+        n_steps,
+        trained,
+    };
+    let mut go_on = || match is_dropped.load(Ordering::Relaxed) || is_hurried.load(Ordering::Relaxed) {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    };
     let judged = job.train_job(&base, (None, false), |job| {
         let painter = painter
             .as_mut()
             .map(|painter| painter as &mut dyn evaluate::Painter);
-        judge_on_cpu(job, (&lora, painter), &mut tell)
+        judge_on_cpu(job, &foreign, painter, &mut tell, &mut go_on)
     });
     let judged = judged.map_err(|err| Failure::Machine(chain(&err)))?;
     tell(TrainEvent::Report(Report::Validated {
@@ -64,5 +78,6 @@ pub(super) fn judged(
         metadata,
         before: judged.before,
         after: judged.after,
+        judgement: judged.judgement,
     })
 }

@@ -90,11 +90,14 @@ impl<'a> Painter<'a> {
 
 impl evaluate::Painter for Painter<'_> {
     fn draw(&mut self, picture: &PictureRequest, weight: Option<f32>) -> Result<RgbImage, PipelineError> {
-        self.report(Report::Stage {
-            name: STAGE.to_owned(),
-            done: self.n_drawn,
-            total: N_PICTURES,
-        });
+        // What the LoRA does is judged by more of them, which the judge tells.
+        if self.n_drawn < N_PICTURES {
+            self.report(Report::Stage {
+                name: STAGE.to_owned(),
+                done: self.n_drawn,
+                total: N_PICTURES,
+            });
+        }
         let painted = self.paint(picture, weight);
         for message in self.engine.take_notes() {
             let level = LogLevel::Warning;

@@ -132,6 +132,8 @@ pub struct Request<'a> {
     pub start_from: Option<&'a Path>,
     /// The checkpoint to resume from.
     pub resume: Option<Resume<'a>>,
+    /// The previews of before the first step exist already.
+    pub is_start_drawn: bool,
 }
 
 /// The checkpoint that a run resumes from.
@@ -241,7 +243,7 @@ impl Plan {
             n_before,
             modules: sd_scripts::modules(p),
             checkpoint_every: p.checkpoint_every(per_epoch),
-            samples_first: p.sample_at_start && n_before == 0,
+            samples_first: p.sample_at_start && n_before == 0 && !request.is_start_drawn,
             sample_every,
             looks_every: looks_every(sample_every, n_before),
         };

@@ -13,6 +13,11 @@ mod watch;
 use std::{
     ops::ControlFlow,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
 };
 
 use protocol::{
@@ -55,6 +60,7 @@ pub async fn run(
         ));
     };
     let mut tell = Teller(events);
+    let began = Instant::now();
     // sd-scripts runs in a folder of its own.
     let folder = std::path::absolute(&job.folder)
         .map_err(on_disk(&job.folder))?
@@ -118,6 +124,7 @@ pub async fn run(
                 state: &resumed.state,
                 step: resumed.step,
             }),
+            is_start_drawn: job.is_start_drawn,
         });
         plan.map_err(|err| Failure::Machine(format!("sd-scripts cannot train this recipe: {err}")))
     };
@@ -145,7 +152,7 @@ pub async fn run(
     {
         // It was interrupted between its last step and the evaluation, or is to end with this checkpoint.
         let written = (last.lora.clone(), last.step);
-        return finish((job, kohya), written, &tell, &mut orders).await;
+        return finish((job, kohya, began), written, &tell, &mut orders).await;
     }
     for module in plan.modules {
         if !child::is_absent(module, &kohya).await {
@@ -167,7 +174,7 @@ pub async fn run(
             Ok(Watched::Done) => break,
             Ok(Watched::Finished(newest)) => {
                 let last = unpack(&newest, &training, &folder.join("resume"))?;
-                return finish((job, kohya), (last.lora, last.step), &tell, &mut orders).await;
+                return finish((job, kohya, began), (last.lora, last.step), &tell, &mut orders).await;
             }
             Ok(Watched::Stopped) => return Ok(Ended::Stopped),
             Ok(Watched::Cancelled) => return Ok(Ended::Cancelled),
@@ -194,7 +201,7 @@ pub async fn run(
     }
     let written = plan.output.join(format!("{}.safetensors", job.recipe.name()));
     let n_steps = job.recipe.parameters().n_steps;
-    finish((job, kohya), (written, n_steps), &tell, &mut orders).await
+    finish((job, kohya, began), (written, n_steps), &tell, &mut orders).await
 }
 
 /// Takes the GPU, as soon as what is being drawn there is done; nothing if it trains on the processor.
@@ -238,7 +245,7 @@ async fn take_gpu(
 
 /// Takes the LoRA of so many steps out of sd-scripts' folder and judges it.
 async fn finish(
-    (job, kohya): (Job, Kohya),
+    (job, kohya, began): (Job, Kohya, Instant),
     (written, n_steps): (PathBuf, u32),
     tell: &Teller,
     orders: &mut mpsc::UnboundedReceiver<Directive>,
@@ -254,8 +261,17 @@ async fn finish(
     std::fs::rename(&written, &lora).map_err(on_disk(&lora))?;
     tell.report(Report::Finalizing);
     let events = tell.0.clone();
-    let judging =
-        thread::apart(move |is_dropped| judged((&job, &kohya), (lora, n_steps), &events, is_dropped));
+    let is_hurried = Arc::new(AtomicBool::new(false));
+    let hurried = Arc::clone(&is_hurried);
+    let judging = thread::apart(move |is_dropped| {
+        let trained = began.elapsed();
+        judged(
+            (&job, &kohya),
+            (lora, n_steps, trained),
+            &events,
+            (is_dropped, &*hurried),
+        )
+    });
     let mut judging = std::pin::pin!(judging);
     loop {
         tokio::select! {
@@ -265,7 +281,8 @@ async fn finish(
             }
             order = orders.recv() => match order {
                 Some(Directive::Cancel) | None => return Ok(Ended::Cancelled),
-                // It is already trained; the evaluation finishes on its own.
+                // It is already trained; the evaluation finishes on its own, without what is not needed.
+                Some(Directive::Stop) => is_hurried.store(true, Ordering::Relaxed),
                 Some(_) => {}
             },
         }

@@ -4,7 +4,10 @@ mod stage;
 
 use std::path::{Path, PathBuf};
 
-use agent::{engine::Ended, kohya::Precision};
+use agent::{
+    engine::{Ended, JudgeShare},
+    kohya::Precision,
+};
 use protocol::{
     agent::{ArtifactKind, Directive},
     event::LogLevel,
@@ -40,6 +43,24 @@ async fn a_good_run_ends_with_a_judged_file() {
     assert!(told.wrote.contains(&sample), "{told:?}");
     assert!(told.stages.contains(&"caching latents".to_owned()));
     assert!(!stage.child_lives());
+}
+
+#[tokio::test]
+async fn a_good_result_is_judged_by_its_pictures() {
+    let mut stage = Stage::new(|_| ());
+    stage.judging = JudgeShare::default();
+    stage.plays([stage.good_run()]);
+    let told = stage.run(|_| None).await;
+    let Ok(Ended::Completed(trained)) = &told.ended else {
+        panic!("{told:?}")
+    };
+    let judgement = trained.judgement.as_ref().unwrap();
+    assert!(!judgement.evidence.is_empty(), "{judgement:?}");
+    for evidence in &judgement.evidence {
+        let name = evidence.name.clone();
+        let kind = ArtifactKind::Evidence { step: 4, name };
+        assert!(told.wrote.contains(&kind), "{kind:?} of {told:?}");
+    }
 }
 
 #[tokio::test]

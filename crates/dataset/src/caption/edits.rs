@@ -38,6 +38,8 @@ enum Step {
         tags: Vec<String>,
         new_tag: Option<String>,
     },
+    /// The captions were proposed one by one: nothing is left to do.
+    Nothing,
 }
 
 /// Why captions cannot be edited so.
@@ -92,6 +94,7 @@ impl CaptionEditor {
                 tags: tags(all),
                 new_tag: Some(new_tag.trim().to_owned()),
             },
+            CaptionOperation::Accept { .. } => Step::Nothing,
         };
         Ok(Self {
             step,
@@ -117,6 +120,7 @@ impl CaptionEditor {
                 replacing.replaced(caption, &mut self.work_left)?
             }
             Step::Retag { tags, new_tag } => retagged(caption, tags, new_tag.as_deref()),
+            Step::Nothing => caption.to_owned(),
         };
         if edited == caption {
             return Ok(edited);

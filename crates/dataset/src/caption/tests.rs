@@ -133,3 +133,18 @@ fn a_caption_without_its_trigger_word_says_the_rest() {
     );
     assert_eq!(without_trigger("a cat", " "), "a cat");
 }
+
+#[test]
+fn a_word_is_replaced_where_it_stands_alone() {
+    for (caption, replaced) in [
+        ("portrait of art, Art", "portrait of a person, a person"),
+        ("smart_art, art2", "smart_art, art2"),
+        ("a cat", "a cat"),
+        ("", ""),
+    ] {
+        assert_eq!(replaced_word(caption, "art", "a person"), replaced, "{caption}");
+    }
+    // What takes its place is not looked into.
+    assert_eq!(replaced_word("a person", "person", "a person"), "a a person");
+    assert_eq!(replaced_word("a cat", " ", "x"), "a cat");
+}

@@ -41,6 +41,26 @@ fn shrinking_averages_over_the_area() {
 }
 
 #[test]
+fn a_part_is_cut_where_it_is_wanted() {
+    // Each pixel says where it is.
+    let picture = RgbImage::from_fn(128, 64, |x, y| image::Rgb([(2 * x) as u8, (2 * y) as u8, 0]));
+    let placement = Placement {
+        original: Size::new(128, 64),
+        resized: Size::new(128, 64),
+        bucket: Size::new(64, 64),
+    };
+    let corner = |place: Cut| {
+        let Crop { pixels, time_ids, .. } = cut(&picture, &place, Interpolation::Nearest);
+        let at = |plane: usize| ((pixels[plane * 64 * 64] + 1.0) * 127.5 / 2.0).round() as u32;
+        ((at(0), at(1)), (time_ids.crop_left, time_ids.crop_top))
+    };
+    assert_eq!(corner(Cut::center(placement)), ((32, 0), (32, 0)));
+    assert_eq!(corner(Cut::at(placement, 1.0, (1.0, 1.0))), ((64, 0), (64, 0)));
+    // Twice as large, 192 pixels are left over beside the part and 64 below it.
+    assert_eq!(corner(Cut::at(placement, 2.0, (0.5, 1.0))), ((48, 32), (96, 64)));
+}
+
+#[test]
 fn a_mask_is_cropped_like_its_picture_and_averaged() {
     // Twice as wide as high: a quarter is cut off at each side.
     let placement = Placement {
@@ -49,7 +69,7 @@ fn a_mask_is_cropped_like_its_picture_and_averaged() {
         bucket: Size::new(64, 64),
     };
     let alpha = image::GrayImage::from_fn(128, 64, |x, _| image::Luma([if x < 68 { 255 } else { 0 }]));
-    let mask = crop_mask(&alpha, &placement, 8, Interpolation::Auto);
+    let mask = cut_mask(&alpha, &Cut::center(placement), 8, Interpolation::Auto);
     assert_eq!(mask.len(), 64);
     // The edge is at 68 - 32 = 36: in the middle of the fifth square.
     for row in mask.chunks(8) {

@@ -17,8 +17,9 @@ use rustix::{
 };
 
 use super::{
-    Confinement, DecodeError, WorkerCommand,
+    Confinement, DecodeError, PageTask, SplitPage, WorkerCommand,
     frame::{self, HEADER_BYTES, MAX_ANSWER_BYTES, Outline, kind},
+    page::Collected,
     sandbox,
 };
 use crate::picture::{self, NormalizedPicture};
@@ -127,6 +128,42 @@ impl Worker {
                 }
                 kind::THUMBNAIL if picture::thumbnail_type(&part).is_some() => thumbnail = Some(part),
                 kind::OUTLINE => break normalized(png, thumbnail, &part).map_err(Failure::from),
+                kind::REFUSED => break Err(Failure::Refused(shown(&part))),
+                _ => return Err(nonsense().into()),
+            }
+        };
+        self.n_pictures += 1;
+        self.busy += started.elapsed();
+        answer
+    }
+
+    /// Has it split a page.
+    pub(super) fn page(&mut self, bytes: &[u8], task: &PageTask) -> Result<SplitPage, Failure> {
+        let started = Instant::now();
+        let task = serde_json::to_vec(task).map_err(io::Error::other)?;
+        let mut conversation = Conversation::new(self, MAX_DECODING_TIME);
+        conversation.send(&frame::header(kind::TASK, task.len()))?;
+        conversation.send(&task)?;
+        conversation.send(&frame::header(kind::PICTURE, bytes.len()))?;
+        conversation.send(bytes)?;
+        let mut collected = Collected::default();
+        let mut png = Vec::new();
+        let mut n_bytes = 0;
+        let answer = loop {
+            let (of_kind, part) = conversation.frame()?;
+            n_bytes += part.len() as u64;
+            match of_kind {
+                kind::PNG if n_bytes <= MAX_DECODER_BYTES => png.extend_from_slice(&part),
+                kind::PART => {
+                    let part = serde_json::from_slice(&part).map_err(io::Error::other)?;
+                    collected
+                        .add(std::mem::take(&mut png), part)
+                        .ok_or_else(nonsense)?;
+                }
+                kind::PAGE => {
+                    let outline = serde_json::from_slice(&part).map_err(io::Error::other)?;
+                    break Ok(collected.page(outline).ok_or_else(nonsense)?);
+                }
                 kind::REFUSED => break Err(Failure::Refused(shown(&part))),
                 _ => return Err(nonsense().into()),
             }

@@ -11,6 +11,12 @@ pub(super) mod kind {
     pub(in super::super) const HELLO: u8 = b'H';
     /// To a worker: a picture.
     pub(in super::super) const PICTURE: u8 = b'P';
+    /// To a worker, before a picture: it is a page to split, as [`super::super::PageTask`] says in JSON.
+    pub(in super::super) const TASK: u8 = b'S';
+    /// From a worker: the picture that was sent is whole, with what it is as JSON.
+    pub(in super::super) const PART: u8 = b'N';
+    /// From a worker, at the end of a page that was split: what was found, as JSON.
+    pub(in super::super) const PAGE: u8 = b'G';
     /// From a worker: more of the normalized picture.
     pub(in super::super) const PNG: u8 = b'D';
     /// From a worker, once: the thumbnail, as a file.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Confinement, DecodeError, WorkerCommand,
+    Confinement, DecodeError, PageTask, SplitPage, WorkerCommand,
     child::{Failure, Worker},
     refused,
 };
@@ -57,15 +57,33 @@ impl Pool {
 
     /// Has a worker decode a picture.
     pub(super) fn normalize(&self, bytes: &[u8], n_pixels: u64) -> Result<NormalizedPicture, DecodeError> {
+        self.work(n_pixels, |worker| worker.normalize(bytes))
+    }
+
+    /// Has a worker split a page.
+    pub(super) fn page(
+        &self,
+        bytes: &[u8],
+        task: &PageTask,
+        n_pixels: u64,
+    ) -> Result<SplitPage, DecodeError> {
+        self.work(n_pixels, |worker| worker.page(bytes, task))
+    }
+
+    fn work<T>(
+        &self,
+        n_pixels: u64,
+        work: impl Fn(&mut Worker) -> Result<T, Failure>,
+    ) -> Result<T, DecodeError> {
         let mut lease = self.lease()?;
         let mut may_try_again = true;
         loop {
-            match lease.worker()?.normalize(bytes) {
-                Ok(picture) => {
+            match work(lease.worker()?) {
+                Ok(done) => {
                     if n_pixels > LARGE_PIXELS {
                         lease.replace();
                     }
-                    return Ok(picture);
+                    return Ok(done);
                 }
                 Err(Failure::Refused(reason)) => return Err(DecodeError::Refused(reason)),
                 Err(Failure::Broken) => {

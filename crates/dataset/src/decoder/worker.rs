@@ -3,8 +3,9 @@
 use std::io::{self, BufWriter, Read as _, Write};
 
 use super::{
+    PageTask,
     frame::{self, MAX_ANSWER_BYTES, Outline, kind},
-    guarded, sandbox,
+    guarded, page, sandbox,
 };
 use crate::picture;
 
@@ -19,13 +20,16 @@ pub fn serve() -> io::Result<()> {
     frame::write(&mut output, kind::HELLO, &hello)?;
     output.flush()?;
     let mut input = io::stdin().lock();
+    let mut task = None;
     while let Some((of_kind, n_bytes)) = frame::read_header(&mut input)? {
-        if of_kind != kind::PICTURE {
-            return Err(io::ErrorKind::InvalidData.into());
-        }
         let mut bytes = vec![0; n_bytes];
         input.read_exact(&mut bytes)?;
-        answer(bytes, &mut output)?;
+        match (of_kind, task.take()) {
+            (kind::TASK, None) => task = Some(serde_json::from_slice(&bytes).map_err(io::Error::other)?),
+            (kind::PICTURE, None) => answer(bytes, &mut output)?,
+            (kind::PICTURE, Some(task)) => split(&bytes, &task, &mut output)?,
+            _ => return Err(io::ErrorKind::InvalidData.into()),
+        }
         output.flush()?;
     }
     Ok(())
@@ -52,6 +56,26 @@ fn answer(bytes: Vec<u8>, output: &mut impl Write) -> io::Result<()> {
             };
             let outline = serde_json::to_vec(&outline).map_err(io::Error::other)?;
             frame::write(output, kind::OUTLINE, &outline)
+        }
+        Err(err) => frame::write(output, kind::REFUSED, err.to_string().as_bytes()),
+    }
+}
+
+fn split(bytes: &[u8], task: &PageTask, output: &mut impl Write) -> io::Result<()> {
+    let outline = page::split(bytes, task, |png, part| {
+        for piece in png.chunks(MAX_ANSWER_BYTES) {
+            frame::write(output, kind::PNG, piece)?;
+        }
+        frame::write(
+            output,
+            kind::PART,
+            &serde_json::to_vec(&part).map_err(io::Error::other)?,
+        )
+    });
+    match outline? {
+        Ok(outline) => {
+            let outline = serde_json::to_vec(&outline).map_err(io::Error::other)?;
+            frame::write(output, kind::PAGE, &outline)
         }
         Err(err) => frame::write(output, kind::REFUSED, err.to_string().as_bytes()),
     }

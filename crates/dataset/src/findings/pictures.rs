@@ -90,6 +90,7 @@ fn pixels(index: usize, measures: &Measures, found: &mut Found) {
         darkest,
         brightest,
         frame: [left, top, right, bottom],
+        page,
         ..
     } = *measures;
     if brightest.saturating_sub(darkest) < BLANK {
@@ -108,6 +109,11 @@ fn pixels(index: usize, measures: &Measures, found: &mut Found) {
     }
     if sharpness.is_some_and(|sharpness| sharpness < LEAST_SHARP) {
         found.of(FindingCode::Blurred, index, "has no sharp edge");
+    }
+    if page == Some(true) {
+        // Its margin goes with the gutters.
+        found.of(FindingCode::WholePage, index, "has several panels");
+        return;
     }
     let pair = |one: u16, other: u16| one.min(other) >= LEAST_BAR;
     let percent = |one: u16, other: u16| f64::from(one + other) / 10.0;

@@ -24,6 +24,7 @@ pub(super) fn message(code: FindingCode, n: usize) -> String {
             "picture has bars or a frame around it",
             "pictures have bars or a frame around them",
         ),
+        FindingCode::WholePage => ("picture is a whole comic page", "pictures are whole comic pages"),
         FindingCode::NearDuplicate => (
             "picture is nearly the same as another",
             "pictures are nearly the same as others",
@@ -88,6 +89,9 @@ pub(super) fn repair(code: FindingCode, purpose: Option<&Purpose>) -> &'static s
         FindingCode::TooBright => "Darken the pictures, or leave them out.",
         FindingCode::Blank => "Leave them out.",
         FindingCode::Framed => "Cut the bars or the frame off, or the LoRA learns to draw them.",
+        FindingCode::WholePage => {
+            "Split into panels, on the dataset's page or with `morpheus dataset split-pages`, or the LoRA learns the layout of pages."
+        }
         FindingCode::NearDuplicate => {
             "Keep the best of each, since the others only make it count more often."
         }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, mem};
 
 use protocol::dataset::RefusedFile;
 
-use super::{Batch, IngestReport, NewCaption, PendingCaption, beside, by_stem, name};
+use super::{Batch, IngestReport, IngestedItem, NewCaption, PendingCaption, beside, by_stem, name};
 
 /// What is noted of a picture that got the words of its folder.
 const CLASS_WORDS: &str = "captioned with the words of its folder, as sd-scripts does";
@@ -14,6 +14,16 @@ const N_NAMED: usize = 3;
 /// Whether a note says that nobody gave a picture its caption as such.
 pub(super) fn is_stopgap(note: &str) -> bool {
     note == CLASS_WORDS || note.starts_with(super::OWN_WORDS)
+}
+
+impl IngestedItem {
+    /// The caption that somebody gave the picture; empty if it has only words of its folder or of its own file.
+    pub fn given_caption(&self) -> &str {
+        match self.notes.iter().any(|note| is_stopgap(note)) {
+            true => "",
+            false => &self.caption,
+        }
+    }
 }
 
 impl Batch {

@@ -3,7 +3,7 @@
 use protocol::dataset::{MAX_GROUP_CHARS, Showing};
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::export::HELD_OUT;
+use crate::{caption::proposals::MEMORY_FILE, export::HELD_OUT};
 
 /// The name without control characters and cut to a sane length, for showing and storing as text.
 ///
@@ -138,7 +138,7 @@ pub(super) fn is_clutter(name: &str) -> bool {
     let base = name.rsplit('/').next().unwrap_or(name);
     name.split('/').any(|part| part == "__MACOSX")
         || base.starts_with("._")
-        || [".DS_Store", "Thumbs.db", "desktop.ini"]
+        || [".DS_Store", "Thumbs.db", "desktop.ini", MEMORY_FILE]
             .iter()
             .any(|clutter| base.eq_ignore_ascii_case(clutter))
 }

@@ -1,12 +1,19 @@
-//! Measures a picture's pixels: sharpness, exposure, bars around it, and a hash that similar pictures share.
+//! Measures a picture's pixels: sharpness, exposure, bars around it, whether it is a comic page, and a hash that similar
+//! pictures share.
 //!
-//! All of it is measured on luma, shrunk by a whole number so that the longer side has 1024 to 2047 pixels where it had
+//! All but the page is measured on luma, shrunk by a whole number so that the longer side has 1024 to 2047 pixels where it had
 //! more.
 
-use std::f32::consts::PI;
+use std::{
+    f32::consts::PI,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
-use image::{ColorType, DynamicImage, GenericImageView as _};
-use protocol::finding::Measures;
+use image::{ColorType, DynamicImage, GenericImageView as _, RgbImage};
+use protocol::{finding::Measures, page::ReadingOrder};
+
+use super::opaque;
+use crate::comic;
 
 /// A picture whose longer side has twice as many pixels is shrunk.
 const SIDE: u32 = 1024;
@@ -34,7 +41,26 @@ pub(crate) fn measure(picture: &DynamicImage) -> Measures {
         frame: gray.frame(),
         signs,
         strong,
+        page: Some(is_page(picture)),
     }
+}
+
+/// Whether a picture is a whole comic page. One that the search cannot cope with is none.
+fn is_page(picture: &DynamicImage) -> bool {
+    let search = |page: &RgbImage| {
+        let layout = comic::find_panels(page, ReadingOrder::default());
+        comic::is_page(&layout, page.dimensions())
+    };
+    // What a picture shows is as strange as its file may be.
+    let found = catch_unwind(AssertUnwindSafe(|| match picture.as_rgb8() {
+        Some(page) => search(page),
+        // Laying it on white takes a copy, for which a large picture has no room.
+        None if picture.width().max(picture.height()) > 2 * SIDE => {
+            search(&opaque(picture.thumbnail(2 * SIDE, 2 * SIDE)))
+        }
+        None => search(&opaque(picture.clone())),
+    }));
+    found.unwrap_or(false)
 }
 
 /// Luma, row by row.

@@ -7,10 +7,11 @@ use std::{
 };
 
 use dataset::{
-    decoder::{DecodeError, Decoder, WorkerCommand},
+    decoder::{DecodeError, Decoder, PageTask, WorkerCommand},
     picture,
 };
-use image::ImageFormat;
+use image::{ImageFormat, Rgb, RgbImage};
+use protocol::page::{Balloons, PageFrame};
 
 use crate::good::{self, FORMATS};
 
@@ -39,6 +40,57 @@ fn a_worker_gives_the_same_pictures_as_this_process() {
         refused.to_string(),
         picture::normalize(b"text").unwrap_err().to_string()
     );
+}
+
+/// A white page with two rows of two panels.
+fn page() -> Vec<u8> {
+    let is_gutter = |at: u32, length: u32| !(40..length - 40).contains(&at) || at.abs_diff(length / 2) < 12;
+    let page = RgbImage::from_fn(700, 900, |x, y| match is_gutter(x, 700) || is_gutter(y, 900) {
+        true => Rgb([255; 3]),
+        false => Rgb([40, (x / 4) as u8, (y / 5) as u8]),
+    });
+    picture::encode_png(&page)
+}
+
+#[test]
+fn a_worker_splits_a_page_as_this_process_does() {
+    let decoder = Decoder::workers(command());
+    for balloons in [Balloons::Keep, Balloons::Mask, Balloons::Paint] {
+        let task = PageTask {
+            balloons,
+            ..PageTask::default()
+        };
+        let split = decoder.page(&page(), &task).unwrap();
+        assert_eq!(split, Decoder::in_process().page(&page(), &task).unwrap());
+        assert!(split.is_page);
+        assert_eq!(split.panels.len(), 4);
+    }
+    // Frames that are given are cut as they are, what lies outside the page left out.
+    let frame = |left, width| PageFrame {
+        left,
+        top: 10,
+        width,
+        height: 90,
+    };
+    let task = PageTask {
+        frames: Some(vec![frame(600, 300), frame(700, 80), frame(5, 64)]),
+        ..PageTask::default()
+    };
+    let split = decoder.page(&page(), &task).unwrap();
+    let sizes: Vec<_> = split
+        .panels
+        .iter()
+        .map(|panel| (panel.picture.width, panel.picture.height))
+        .collect();
+    assert_eq!(sizes, [(100, 90), (64, 90)]);
+    // A worker that split a page decodes pictures as before.
+    let file = good::file(ImageFormat::Png);
+    assert_eq!(
+        decoder.normalize(&file).unwrap(),
+        picture::normalize(&file).unwrap()
+    );
+    let refused = decoder.page(b"text", &task).unwrap_err();
+    assert!(matches!(refused, DecodeError::Refused(_)));
 }
 
 #[test]

@@ -203,6 +203,7 @@ impl Outline {
             "hidden_act": match config.activation {
                 Activation::QuickGelu => "quick_gelu",
                 Activation::Gelu => "gelu",
+                Activation::TanhGelu => "gelu_pytorch_tanh",
                 Activation::Silu => "silu",
             },
             "projection_dim": config.projection,

@@ -177,7 +177,7 @@ impl TrainingDevice for Cpu {
         target: &Tensor,
         weights: &[f32],
         n_samples: usize,
-    ) -> Result<(f64, Tensor)> {
+    ) -> Result<(Vec<f64>, Tensor)> {
         let error = |p: &[f32], t: &[f32]| trained::squared_error(p, t, weights, n_samples);
         self.loss("the squared error", [prediction, target], weights.len(), error)
     }
@@ -188,7 +188,7 @@ impl TrainingDevice for Cpu {
         target: &Tensor,
         weights: &[f32],
         n_samples: usize,
-    ) -> Result<(f64, Tensor)> {
+    ) -> Result<(Vec<f64>, Tensor)> {
         let error = |p: &[f32], t: &[f32]| trained::absolute_error(p, t, weights, n_samples);
         self.loss("the absolute error", [prediction, target], weights.len(), error)
     }
@@ -200,7 +200,7 @@ impl TrainingDevice for Cpu {
         weights: &[f32],
         corners: &[f32],
         n_samples: usize,
-    ) -> Result<(f64, Tensor)> {
+    ) -> Result<(Vec<f64>, Tensor)> {
         let operation = "the pseudo-Huber error";
         if corners.len() != weights.len() {
             let shapes: [&[usize]; 2] = [&[weights.len()], &[corners.len()]];
@@ -411,8 +411,8 @@ impl Cpu {
         operation: &'static str,
         [prediction, target]: [&Tensor; 2],
         n_weights: usize,
-        error: impl Fn(&[f32], &[f32]) -> (f64, Vec<f32>),
-    ) -> Result<(f64, Tensor)> {
+        error: impl Fn(&[f32], &[f32]) -> (Vec<f64>, Vec<f32>),
+    ) -> Result<(Vec<f64>, Tensor)> {
         let shapes = [prediction.dims(), target.dims(), &[n_weights]];
         if prediction.dims() != target.dims() || prediction.dims().first() != Some(&n_weights) {
             let problem = "prediction and target of one shape and a weight for each sample are expected";
@@ -420,8 +420,8 @@ impl Cpu {
         }
         let computed = || -> candle_core::Result<_> {
             let (p, t) = (floats(prediction)?, floats(target)?);
-            let (value, gradient) = error(&p, &t);
-            Ok((value, tensor(gradient, prediction.dims())?))
+            let (sums, gradient) = error(&p, &t);
+            Ok((sums, tensor(gradient, prediction.dims())?))
         };
         computed().map_err(failed(operation, &shapes))
     }

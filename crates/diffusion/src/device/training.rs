@@ -175,28 +175,28 @@ pub trait TrainingDevice: DenseDevice {
     /// Adds `x` to `sum` where it lies. Nothing else may share the memory of `sum`.
     fn accumulate(&self, sum: &mut Self::Tensor, x: &Self::Tensor) -> Result<()>;
 
-    /// Sum over the samples of weight times mean squared error, divided by `n_samples`, and its gradient with respect
-    /// to `prediction`. The first dimension counts the samples; `n_samples` is larger where these are a part of a batch.
+    /// Sum of the squared errors of each sample, without its weight; and the gradient, with respect to `prediction`, of the
+    /// samples' mean errors, weighted, summed and divided by `n_samples`. The first dimension counts the samples;
+    /// `n_samples` is larger where these are a part of a batch.
     fn squared_error(
         &self,
         prediction: &Self::Tensor,
         target: &Self::Tensor,
         weights: &[f32],
         n_samples: usize,
-    ) -> Result<(f64, Self::Tensor)>;
+    ) -> Result<(Vec<f64>, Self::Tensor)>;
 
-    /// Sum over the samples of weight times mean magnitude of the error, divided by `n_samples`, and its gradient, as in
-    /// [`squared_error`](Self::squared_error).
+    /// The same of the magnitude of the error as [`squared_error`](Self::squared_error) of its square.
     fn absolute_error(
         &self,
         prediction: &Self::Tensor,
         target: &Self::Tensor,
         weights: &[f32],
         n_samples: usize,
-    ) -> Result<(f64, Self::Tensor)>;
+    ) -> Result<(Vec<f64>, Self::Tensor)>;
 
-    /// Sum over the samples of weight times the mean of `√(error² + c²) − c`, divided by `n_samples`, and its gradient, as
-    /// in [`squared_error`](Self::squared_error). Each sample has its own c in `corners`, above 0.
+    /// The same of `√(error² + c²) − c` as [`squared_error`](Self::squared_error) of the square. Each sample has its own c
+    /// in `corners`, above 0.
     fn pseudo_huber_error(
         &self,
         prediction: &Self::Tensor,
@@ -204,7 +204,7 @@ pub trait TrainingDevice: DenseDevice {
         weights: &[f32],
         corners: &[f32],
         n_samples: usize,
-    ) -> Result<(f64, Self::Tensor)>;
+    ) -> Result<(Vec<f64>, Self::Tensor)>;
 
     /// `sum += x`.
     fn add_buffer(&self, sum: &mut Self::Buffer, x: &Self::Buffer) -> Result<()>;

@@ -1,4 +1,4 @@
-//! Activation functions, forward and backward: SiLU, GELU (exact and quick), GEGLU.
+//! Activation functions, forward and backward: SiLU, GELU (exact, by tanh, and quick), GEGLU.
 
 use super::simd::{Kernel, dispatch, erf, exp};
 pub use crate::operation::Activation;
@@ -9,6 +9,11 @@ pub fn forward(activation: Activation, x: &[f32], out: &mut [f32]) {
     match activation {
         Activation::Silu => dispatch(Map { x, out, curve: Silu }),
         Activation::Gelu => dispatch(Map { x, out, curve: Gelu }),
+        Activation::TanhGelu => dispatch(Map {
+            x,
+            out,
+            curve: TanhGelu,
+        }),
         Activation::QuickGelu => dispatch(Map {
             x,
             out,
@@ -30,6 +35,11 @@ pub fn backward(activation: Activation, x: &[f32], gradient: &mut [f32]) {
             x,
             gradient,
             curve: Gelu,
+        }),
+        Activation::TanhGelu => dispatch(Scale {
+            x,
+            gradient,
+            curve: TanhGelu,
         }),
         Activation::QuickGelu => dispatch(Scale {
             x,
@@ -105,6 +115,30 @@ impl Curve for QuickGelu {
     fn slope(&self, x: f32) -> f32 {
         let s = sigmoid(1.702 * x);
         s * (1.0 - s).mul_add(1.702 * x, 1.0)
+    }
+}
+
+/// x · σ(2 u) with u = √(2/π) (x + 0.044715 x³): the same as x/2 · (1 + tanh u), Hendrycks and Gimpel 2016 (arXiv
+/// 1606.08415).
+struct TanhGelu;
+
+impl TanhGelu {
+    /// 2 √(2/π).
+    const FACTOR: f32 = 1.595_769;
+    const CUBIC: f32 = 0.044_715;
+}
+
+impl Curve for TanhGelu {
+    #[inline(always)]
+    fn value(&self, x: f32) -> f32 {
+        x * sigmoid(Self::FACTOR * x * (Self::CUBIC * x).mul_add(x, 1.0))
+    }
+
+    #[inline(always)]
+    fn slope(&self, x: f32) -> f32 {
+        let s = sigmoid(Self::FACTOR * x * (Self::CUBIC * x).mul_add(x, 1.0));
+        let inner = Self::FACTOR * (3.0 * Self::CUBIC * x).mul_add(x, 1.0);
+        s * ((1.0 - s) * x).mul_add(inner, 1.0)
     }
 }
 

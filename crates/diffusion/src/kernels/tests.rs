@@ -354,7 +354,7 @@ fn group_norm_of_far_off_values() {
 fn activations_at_known_points() {
     let x = [-3.0, -1.0, 0.0, 1.0, 3.0];
     let mut out = [0.0; 5];
-    // From PyTorch 2.15: torch.nn.functional.silu, gelu, and x * sigmoid(1.702 x).
+    // From PyTorch 2.15: torch.nn.functional.silu, gelu, gelu by tanh, and x * sigmoid(1.702 x).
     activation::forward(Activation::Silu, &x, &mut out);
     assert_close(
         &out,
@@ -365,6 +365,12 @@ fn activations_at_known_points() {
     assert_close(
         &out,
         &[-0.004_049_69, -0.158_655_25, 0.0, 0.841_344_75, 2.995_950_3],
+        1e-6,
+    );
+    activation::forward(Activation::TanhGelu, &x, &mut out);
+    assert_close(
+        &out,
+        &[-0.003_637_392, -0.158_808_01, 0.0, 0.841_191_99, 2.996_362_6],
         1e-6,
     );
     activation::forward(Activation::QuickGelu, &x, &mut out);

@@ -1,11 +1,12 @@
 //! Loops over what is trained: losses, and gradients as a whole.
 
-/// Sum over samples of weight times mean squared error, divided by `n_samples`, and its gradient with respect to `p`.
-pub fn squared_error(p: &[f32], t: &[f32], weights: &[f32], n_samples: usize) -> (f64, Vec<f32>) {
+/// Sum of the squared errors of each sample, and the gradient with respect to `p` of the samples' means, weighted, summed
+/// and divided by `n_samples`.
+pub fn squared_error(p: &[f32], t: &[f32], weights: &[f32], n_samples: usize) -> (Vec<f64>, Vec<f32>) {
     assert_eq!(p.len(), t.len());
     let len = p.len() / weights.len();
     let mut gradient = Vec::with_capacity(p.len());
-    let mut value = 0.0;
+    let mut sums = Vec::with_capacity(weights.len());
     for ((p, t), &weight) in p.chunks_exact(len).zip(t.chunks_exact(len)).zip(weights) {
         let factor = 2.0 * weight / (len * n_samples) as f32;
         let mut squares = 0.0;
@@ -14,13 +15,13 @@ pub fn squared_error(p: &[f32], t: &[f32], weights: &[f32], n_samples: usize) ->
             squares += f64::from(difference) * f64::from(difference);
             gradient.push(factor * difference);
         }
-        value += f64::from(weight) * squares / (len * n_samples) as f64;
+        sums.push(squares);
     }
-    (value, gradient)
+    (sums, gradient)
 }
 
-/// Sum over samples of weight times mean magnitude of the error, divided by `n_samples`, and its gradient with respect to `p`.
-pub fn absolute_error(p: &[f32], t: &[f32], weights: &[f32], n_samples: usize) -> (f64, Vec<f32>) {
+/// Sum of the magnitudes of the errors of each sample, and the gradient as in [`squared_error`].
+pub fn absolute_error(p: &[f32], t: &[f32], weights: &[f32], n_samples: usize) -> (Vec<f64>, Vec<f32>) {
     pointwise_error(p, t, weights, n_samples, |_, difference| {
         let slope = if difference == 0.0 {
             0.0
@@ -31,15 +32,14 @@ pub fn absolute_error(p: &[f32], t: &[f32], weights: &[f32], n_samples: usize) -
     })
 }
 
-/// Sum over samples of weight times the mean of `√(error² + c²) − c`, divided by `n_samples`, and its gradient with respect
-/// to `p`.
+/// Sum of `√(error² + c²) − c` over each sample, and the gradient as in [`squared_error`].
 pub fn pseudo_huber_error(
     p: &[f32],
     t: &[f32],
     weights: &[f32],
     corners: &[f32],
     n_samples: usize,
-) -> (f64, Vec<f32>) {
+) -> (Vec<f64>, Vec<f32>) {
     assert_eq!(weights.len(), corners.len());
     pointwise_error(p, t, weights, n_samples, |sample, difference| {
         let (c, square) = (f64::from(corners[sample]), f64::from(difference).powi(2));
@@ -49,18 +49,18 @@ pub fn pseudo_huber_error(
     })
 }
 
-/// A mean over each sample of a function of each error, which is given with its slope.
+/// Sums over each sample of a function of each error, which is given with its slope, and the gradient.
 fn pointwise_error(
     p: &[f32],
     t: &[f32],
     weights: &[f32],
     n_samples: usize,
     error: impl Fn(usize, f32) -> (f64, f32),
-) -> (f64, Vec<f32>) {
+) -> (Vec<f64>, Vec<f32>) {
     assert_eq!(p.len(), t.len());
     let len = p.len() / weights.len();
     let mut gradient = Vec::with_capacity(p.len());
-    let mut value = 0.0;
+    let mut sums = Vec::with_capacity(weights.len());
     let samples = p.chunks_exact(len).zip(t.chunks_exact(len)).zip(weights);
     for (sample, ((p, t), &weight)) in samples.enumerate() {
         let factor = weight / (len * n_samples) as f32;
@@ -70,9 +70,9 @@ fn pointwise_error(
             sum += error;
             gradient.push(factor * slope);
         }
-        value += f64::from(weight) * sum / (len * n_samples) as f64;
+        sums.push(sum);
     }
-    (value, gradient)
+    (sums, gradient)
 }
 
 /// `x *= factor`.

@@ -10,6 +10,17 @@ use super::{
     decomposition::{Svd, dot},
 };
 
+/// The singular values of a module's change, the largest first, as many as its rank; none for a product of three matrices.
+///
+/// # Errors
+/// If memory is short.
+pub fn singular_values(module: &LowRank) -> candle_core::Result<Option<Vec<f64>>> {
+    if module.mid.is_some() {
+        return Ok(None);
+    }
+    Ok(Some(Product::of(module)?.singular_values()))
+}
+
 /// A module's change of its layer, `scale · up · down`, in double precision.
 #[derive(Debug, Clone)]
 pub(super) struct Product {
@@ -59,4 +70,25 @@ impl Product {
 
 fn rows(matrix: &Tensor) -> candle_core::Result<Vec<Vec<f64>>> {
     matrix.to_dtype(DType::F64)?.to_vec2()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::tensor;
+
+    /// numpy 2.4.6: `numpy.linalg.svd(0.5 * up @ down, compute_uv=False)`, and `(s**2).sum() / s[0]**2`.
+    #[test]
+    fn singular_values_are_those_of_numpy() {
+        let down = tensor(vec![1.0, 2.0, -1.0, 0.5, 0.0, 1.0, 3.0, -2.0], [2, 4]).unwrap();
+        let up = tensor(vec![2.0, -1.0, 0.0, 1.0, 1.5, 0.5], [3, 2]).unwrap();
+        let module = LowRank::new(down, None, up, Some(1.0)).unwrap();
+        let found = singular_values(&module).unwrap().unwrap();
+        let expected = [3.7871103364481544, 2.132702581132105];
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-9, "{found} is not {expected}");
+        }
+        let stable_rank = found.iter().map(|x| x * x).sum::<f64>() / (found[0] * found[0]);
+        assert!((stable_rank - 1.3171353633957266).abs() < 1e-9, "{stable_rank}");
+    }
 }

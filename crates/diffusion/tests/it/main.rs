@@ -11,3 +11,4 @@ mod merged;
 mod models;
 mod pictures;
 mod prompts;
+mod taggers;

@@ -1,6 +1,9 @@
 //! Which servers are asked, what they are told, and how much of an answer is taken.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -9,6 +12,7 @@ use tokio::{
 };
 
 use super::{Client, FetchError, HubOptions, Ranges, SocketAddr, Wanted, permitted};
+use crate::Post;
 
 /// Answers everybody alike, and keeps what it was asked.
 struct Server {
@@ -32,7 +36,15 @@ impl Server {
                         Err(_) => break,
                     }
                 }
-                let request = String::from_utf8(request).unwrap().to_ascii_lowercase();
+                let mut request = String::from_utf8(request).unwrap().to_ascii_lowercase();
+                let body = request.split_once("content-length: ").and_then(|(_, rest)| {
+                    let n_bytes = rest.lines().next()?.parse().ok()?;
+                    Some(vec![0; n_bytes])
+                });
+                if let Some(mut body) = body {
+                    connection.read_exact(&mut body).await.unwrap();
+                    request.push_str(&String::from_utf8(body).unwrap());
+                }
                 let answer = answer(&request);
                 kept.lock().unwrap().push(request);
                 // A client that has read enough has closed its end.
@@ -236,6 +248,55 @@ async fn an_answer_that_is_compressed_or_has_endless_headers_is_not_taken() {
         let err = get(&open, &format!("{url}/{path}")).await.unwrap_err();
         assert!(matches!(err, FetchError::Connection { .. }), "{path}: {err}");
     }
+}
+
+fn message() -> Post {
+    Post {
+        headers: vec![("webhook-id", "msg-1".to_owned())],
+        body: "{\"a\":1}".into(),
+        limit: Duration::from_secs(10),
+    }
+}
+
+#[tokio::test]
+async fn a_message_goes_to_public_addresses_only() {
+    let server = Server::start(fine).await;
+    // The hub may be downloaded from, wherever it is; messages are not for it.
+    let strict = client(&[], hub(server.url("127.0.0.1")));
+    for host in ["127.0.0.1", "0x7f.1", "localhost", "[::ffff:127.0.0.1]"] {
+        let err = strict.post(&server.url(host), message()).await.unwrap_err();
+        assert!(matches!(err, FetchError::Private(_)), "{host}: {err}");
+    }
+    assert!(strict.check(&server.url("127.0.0.1")).is_err());
+    assert!(strict.check("ftp://example.org").is_err());
+    assert!(strict.check("https://example.org/hook").is_ok());
+    assert_eq!(server.asked(), [""; 0]);
+
+    let open = client(&["127.0.0.0/8"], hub(server.url("127.0.0.1")));
+    let url = format!("{}/hook", server.url("127.0.0.1"));
+    assert_eq!(open.post(&url, message()).await.unwrap(), 200);
+    let asked = &server.asked()[0];
+    for part in [
+        "post /hook ",
+        "webhook-id: msg-1",
+        "content-type: application/json",
+        "{\"a\":1}",
+    ] {
+        assert!(asked.contains(part), "{asked}");
+    }
+    assert!(!asked.contains("hub-secret"), "{asked}");
+}
+
+#[tokio::test]
+async fn a_message_follows_no_redirect() {
+    let inside = Server::start(fine).await;
+    let outside = Server::redirect(inside.url("127.0.0.1")).await;
+    let open = client(&["127.0.0.0/8"], HubOptions::default());
+    assert_eq!(
+        open.post(&outside.url("127.0.0.1"), message()).await.unwrap(),
+        302
+    );
+    assert_eq!(inside.asked(), [""; 0]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     diffusers::DiffusersFlags,
+    judging::JudgeFlags,
     kohya::{KohyaFlags, check_dir},
     logging, paths, private,
 };
@@ -69,6 +70,8 @@ pub(crate) struct Args {
     kohya: KohyaFlags,
     #[command(flatten)]
     diffusers: DiffusersFlags,
+    #[command(flatten)]
+    judging: JudgeFlags,
     /// Run as the worker of a rented machine; standard input is a socket to the supervisor
     #[arg(long, hide = true)]
     supervised: bool,
@@ -122,6 +125,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         work_dir,
         base_cache_bytes: args.base_cache_gb.saturating_mul(1_000_000_000),
         room: agent::memory::Room::unless(args.ignore_memory),
+        judging: args.judging.share(),
         hub: fetch::HubOptions::read(|name| std::env::var(name).ok()),
         fetch_from: args.fetch_from.into_iter().collect(),
         idle_exit: Duration::from_secs(args.idle_exit),

@@ -1,7 +1,6 @@
 //! `morpheus demo`: a complete training, from upload to pictures, through the public HTTP API.
 
 mod comparison;
-mod dataset;
 mod font;
 mod steps;
 
@@ -146,6 +145,7 @@ async fn start(args: &Args, data: PathBuf) -> anyhow::Result<Product> {
         bases: Default::default(),
         base_folders: Default::default(),
         lora_folder: None,
+        notices: Default::default(),
         fetch_from: Default::default(),
         max_running: Default::default(),
         min_free_bytes: None,

@@ -15,7 +15,7 @@ use std::{
 
 use agent::{
     Measurements,
-    engine::{self, Base, Ended, Job, TrainEvent, Trained},
+    engine::{self, Base, Ended, Job, JudgeShare, TrainEvent, Trained},
     kohya::Kohya,
     memory::Room,
 };
@@ -31,12 +31,37 @@ use self::{journal::Journal, pictures::Pictures, recipe_file::RecipeFile, report
 use crate::{
     bases::{self, BaseFlags},
     diffusers::DiffusersFlags,
+    judging::JudgeFlags,
     kohya::{self, KohyaFlags},
     logging, paths, signals,
 };
 
+/// A recipe that says what most people say; the preset has the rest.
+const EXAMPLE: &str = r#"base_model = "sdxl_base.safetensors"   # or tiny-xl, which is built in
+name = "zora"
+dataset = "pictures"                   # folder or zip: 001.png with its caption in 001.txt
+trigger_word = "zora"
+preset = "character"                   # or style, concept
+sample_prompts = ["zora, smiling", "zora in the rain, from behind"]
+
+[parameters]                           # only what differs from the preset
+rank = 16
+learning_rate = 1e-4
+n_views = 1600                         # pictures seen; or n_steps
+"#;
+
+fn example() -> String {
+    let indented = |line: &str| format!("  {line}").trim_end().to_owned();
+    let lines: Vec<String> = EXAMPLE.lines().map(indented).collect();
+    format!(
+        "Example of a RECIPE.toml:\n\n{}\n\nThe settings of another trainer become a recipe with `morpheus recipe import FILE`.",
+        lines.join("\n")
+    )
+}
+
 /// See [`crate::Command::Train`].
 #[derive(clap::Args)]
+#[command(after_help = example())]
 pub(crate) struct Args {
     /// TOML file: base_model, name, dataset, and optionally trigger_word, preset, held_out, n_epochs, sample_prompts,
     /// sample_prompts_file, [parameters]
@@ -70,6 +95,8 @@ pub(crate) struct Args {
     kohya: KohyaFlags,
     #[command(flatten)]
     diffusers: DiffusersFlags,
+    #[command(flatten)]
+    judging: JudgeFlags,
 }
 
 /// Value of `--engine`.
@@ -91,6 +118,7 @@ struct Setup {
     resume: bool,
     start_from: Option<PathBuf>,
     room: Room,
+    judging: JudgeShare,
     json: bool,
 }
 
@@ -131,6 +159,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
         resume: args.resume,
         start_from: args.start_from,
         room: Room::unless(args.ignore_memory),
+        judging: args.judging.share(),
         json: args.json,
     };
     match (is_both, args.dry_run) {
@@ -192,8 +221,10 @@ impl Setup {
             pictures: self.pictures.finder(),
             start_from: self.start_from.clone(),
             resume_from,
+            is_start_drawn: false,
             folder: folder.to_owned(),
             room: self.room,
+            judging: self.judging,
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -312,4 +343,24 @@ fn newest_checkpoint(folder: &Path, engine: Engine) -> anyhow::Result<PathBuf> {
             folder.display()
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{EXAMPLE, RecipeFile, example};
+
+    #[test]
+    fn the_recipe_in_the_help_is_valid() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("recipe.toml");
+        std::fs::write(&path, EXAMPLE).unwrap();
+        let recipe = RecipeFile::alone(&path).unwrap();
+        assert_eq!((recipe.name(), recipe.parameters().rank), ("zora", 16));
+        assert_eq!(recipe.parameters().n_views, 1600);
+        assert!(
+            example().lines().all(|line| line.trim_end() == line),
+            "{}",
+            example()
+        );
+    }
 }

@@ -34,6 +34,12 @@ hub = "hf:owner/name@main:file.safetensors"
 [max_running]
 local = 2
 
+[notices]
+smtp_url = "smtps://user:password@mail.example.org"
+mail_from = "Morpheus <morpheus@example.org>"
+mail_to = ["zora@example.org"]
+allow_webhooks_to = ["10.0.0.0/8"]
+
 [s3]
 endpoint = "http://localhost:9000"
 region = "eu"

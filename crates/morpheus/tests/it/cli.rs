@@ -265,6 +265,46 @@ fn a_dataset_is_checked_as_the_server_would() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("a.png"));
 }
 
+#[test]
+fn a_page_is_split_into_panels() {
+    let folder = tempfile::tempdir().unwrap();
+    let is_gutter = |at: u32, length: u32| !(40..length - 40).contains(&at) || at.abs_diff(length / 2) < 12;
+    let page = image::RgbImage::from_fn(700, 900, |x, y| match is_gutter(x, 700) || is_gutter(y, 900) {
+        true => image::Rgb([255; 3]),
+        false => image::Rgb([40, (x / 4) as u8, (y / 5) as u8]),
+    });
+    fs::write(
+        folder.path().join("page-03.png"),
+        dataset::picture::encode_png(&page),
+    )
+    .unwrap();
+    fs::write(folder.path().join("page-03.txt"), "zora").unwrap();
+    let output = folder.path().join("split");
+    let split = [
+        "dataset",
+        "split-pages",
+        path(folder.path()),
+        "--output",
+        path(&output),
+        "--right-to-left",
+        "--json",
+    ];
+    let report: serde_json::Value = serde_json::from_str(&succeed(split)).unwrap();
+    assert_eq!((&report["n_pages"], &report["n_panels"]), (&1.into(), &4.into()));
+    let panels = report["pictures"][0]["panels"].as_array().unwrap();
+    assert_eq!(panels[1]["path"], "panels/page-03-panel-2.png");
+    assert!(panels[0]["frame"]["left"].as_u64() > panels[1]["frame"]["left"].as_u64());
+    assert_eq!(
+        fs::read_to_string(output.join("panels/page-03-panel-2.txt")).unwrap(),
+        "zora\n"
+    );
+    assert!(output.join("contact-sheets/page-03.png").exists());
+    // The folder is in use now.
+    let again = run(split);
+    assert!(!again.status.success());
+    assert!(String::from_utf8_lossy(&again.stderr).contains("is not empty"));
+}
+
 fn fail_recipe(fields: &str, parameters: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let recipe = folder.path().join("recipe.toml");

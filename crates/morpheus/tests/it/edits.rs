@@ -90,7 +90,7 @@ async fn a_merge_is_a_version_that_draws() {
     let convert =
         json!({ "kind": "convert", "to": "diffusers", "loras": [{ "model_version_id": ink["id"] }] });
     let made = ended(&api, &api.post("/api/v1/edits", convert).await).await;
-    assert_eq!(made["file_name"], "ink-diffusers.safetensors", "{made}");
+    assert_eq!(made["file_name"], "ink-v1-diffusers.safetensors", "{made}");
     let address = format!("/api/v1/edits/{}/download", made["id"].as_str().unwrap());
     let bytes = api.bytes(&address).await;
     assert!(

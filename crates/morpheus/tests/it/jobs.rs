@@ -114,7 +114,10 @@ async fn a_damaged_checkpoint_is_followed_by_the_one_before_it() {
     let server = Server::start_with(data.path(), "127.0.0.1:0", &settings);
     let api = Api::of(&server);
     let dataset = api.upload(4).await;
-    let id = api.start_job(&dataset, parameters()).await;
+    // Long enough to be stopped on a busy machine.
+    let mut long = parameters();
+    long["n_steps"] = (5 * N_STEPS).into();
+    let id = api.start_job(&dataset, long).await;
     let path_of_job = format!("/api/v1/jobs/{id}");
     api.wait_for(&path_of_job, |job| job["checkpoint_step"].as_u64() >= Some(20))
         .await;

@@ -6,6 +6,7 @@ mod again;
 mod api;
 mod backup;
 mod bases;
+mod captions;
 mod cli;
 mod copies;
 mod damaged_bases;

@@ -26,12 +26,13 @@ async fn a_server_is_ready_within_half_a_second_and_takes_little_memory() {
         assert!(answer.status().is_success(), "{}", answer.status());
 
         let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
-        let resident = status
+        // Its own: pages of the program's file, of which there are as many as the machine has room for, are not counted.
+        let own = status
             .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .find_map(|line| line.strip_prefix("RssAnon:"))
             .unwrap();
-        let kib: u64 = resident.trim().trim_end_matches(" kB").parse().unwrap();
-        assert!(kib < 100 * 1024, "{kib} KiB");
+        let kib: u64 = own.trim().trim_end_matches(" kB").parse().unwrap();
+        assert!(kib < 64 * 1024, "{kib} KiB");
     }
     assert!(quickest < Duration::from_millis(500), "{quickest:?}");
 }

@@ -23,6 +23,8 @@ pub(crate) fn morpheus() -> Command {
     }
     // What is kept of base models goes into the folder of the build, not into that of whoever tests.
     command.env("XDG_CACHE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
+    // Judging draws dozens of pictures; what tests it switches it on.
+    command.env("MORPHEUS_JUDGE_SHARE", "0");
     command
 }
 

@@ -4,7 +4,7 @@
 //! take name, base model, trigger words, description and hashes. Its ids are left out, since Civitai does not know the file.
 //! `.json` is what A1111 and Forge save for a card, and `.safetensors.rgthree-info.json` what rgthree-comfy shows of a LoRA.
 
-use protocol::{model::ModelVersion, preset::Family};
+use protocol::{library::HowToUse, model::ModelVersion, preset::Family};
 use serde_json::{Value, json};
 
 use super::Wanted;
@@ -19,9 +19,10 @@ const RGTHREE: &str = ".safetensors.rgthree-info.json";
 /// The texts beside a copy with this name: endings and contents. They are the same whenever they are made.
 pub(super) fn texts(wanted: &Wanted, stem: &str) -> [(&'static str, Vec<u8>); 3] {
     let version = &wanted.version;
-    let words = trigger_words(version);
+    let words = version.words();
     let base = civitai_base(wanted.family);
     let about = description(version);
+    let usage = version.usage.as_ref();
     let title = format!("{} v{}", version.name, version.version);
     let file_name = format!("{stem}{LORA}");
     let civitai = json!({
@@ -53,7 +54,7 @@ pub(super) fn texts(wanted: &Wanted, stem: &str) -> [(&'static str, Vec<u8>); 3]
         "sd version": "SDXL",
         "activation text": words.join(", "),
         "trainedWords": words,
-        "preferred weight": 1.0,
+        "preferred weight": usage.and_then(|usage| usage.weight).unwrap_or(1.0),
         "notes": format!("SHA-256 {}", version.sha256),
     });
     let words_of_rgthree: Vec<Value> = words.iter().map(|word| json!({ "word": word })).collect();
@@ -75,20 +76,6 @@ fn lines(value: &Value) -> Vec<u8> {
     let mut text = format!("{value:#}").into_bytes();
     text.push(b'\n');
     text
-}
-
-fn trigger_words(version: &ModelVersion) -> Vec<String> {
-    let imported = version
-        .imported
-        .iter()
-        .flat_map(|imported| &imported.trigger_words);
-    let mut words: Vec<String> = Vec::new();
-    for word in version.trigger_word.iter().chain(imported) {
-        if !words.contains(word) {
-            words.push(word.clone());
-        }
-    }
-    words
 }
 
 /// The family as Civitai names it.
@@ -118,6 +105,9 @@ fn description(version: &ModelVersion) -> String {
             about += &format!(" Trained on {} for {n_steps} steps.", version.base_model);
         }
         (None, None) => about += &format!(" Trained on {}.", version.base_model),
+    }
+    if let Some(hint) = version.usage.as_ref().and_then(HowToUse::hint) {
+        about += &format!(" How to use it: {hint}.");
     }
     about
 }

@@ -67,12 +67,13 @@ pub(crate) const NAME: &str = "local";
 
 /// The only settings of the server that an agent gets; the others hold passwords. It downloads base models itself,
 /// also from gated repositories.
-const SETTINGS: [&str; 11] = [
+const SETTINGS: [&str; 12] = [
     "HF_TOKEN",
     "MORPHEUS_LOG",
     "MORPHEUS_LOG_FORMAT",
     "MORPHEUS_BASE_CACHE_GB",
     "MORPHEUS_IGNORE_MEMORY",
+    "MORPHEUS_JUDGE_SHARE",
     "MORPHEUS_DIFFUSERS_PYTHON",
     "MORPHEUS_KOHYA_DIR",
     "MORPHEUS_KOHYA_PYTHON",

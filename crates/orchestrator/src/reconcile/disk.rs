@@ -1,7 +1,7 @@
 //! The disk guard's reconciler: measures, and tells waiting jobs the reason.
 
-use protocol::phase::Phase;
-use store::{artifacts, jobs};
+use protocol::{phase::Phase, system::DiskStatus};
+use store::{artifacts, jobs, outbox};
 
 use super::ReconcileError;
 use crate::{Orchestrator, disk::WAITS, providers::local};
@@ -53,6 +53,11 @@ impl Orchestrator {
         }
         if status.is_short {
             self.tell_waiting().await?;
+            if !outbox::was_told_of_disk(&self.store).await? {
+                let tx = self.store.begin().await?;
+                outbox::tell_of_disk(&tx, short_of(&status)).await?;
+                tx.commit().await?;
+            }
         }
         Ok(())
     }
@@ -68,4 +73,11 @@ impl Orchestrator {
         }
         Ok(())
     }
+}
+
+/// What people are told of a full disk, in a sentence.
+fn short_of(status: &DiskStatus) -> String {
+    let folder = status.folders.iter().find(|folder| folder.is_short);
+    let free = folder.map_or(0, |folder| folder.free_bytes / 1_000_000);
+    format!("The server's disk is nearly full: {free} MB are free. Uploads are rejected and jobs are paused.")
 }

@@ -1,4 +1,5 @@
-//! Deletes what is no longer needed: blobs without a row, obsolete files, unfinished uploads.
+//! Deletes what is no longer needed: blobs without a row, obsolete files, unfinished uploads, and what was in the trash for
+//! a week.
 //!
 //! Any number of servers may do so at once, since each step checks again before it deletes. An upload of the same
 //! bytes is safe: code that relies on a blob older than half the grace period writes it again
@@ -16,7 +17,7 @@ use serde::Serialize;
 use store::{
     BlobKey, StoreError, audit, idempotency,
     objects::{BlobError, Listed},
-    references, settings,
+    outbox, references, settings, trash,
 };
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +28,8 @@ use crate::{Orchestrator, ServiceResult, rules::Reason};
 const EVERY: Duration = Duration::from_secs(3600);
 /// Rows and blobs that are looked at together.
 const PAGE: usize = 500;
+/// Things in the trash that are purged in one transaction, which others wait for.
+const PURGED_TOGETHER: usize = 20;
 /// Blobs that are deleted at the same time.
 const N_DELETES: usize = 8;
 
@@ -98,7 +101,9 @@ impl Orchestrator {
         if pass == Pass::Delete {
             let tx = self.store.begin().await?;
             idempotency::forget(&tx, now - limits::IDEMPOTENCY_KEY_LIFE).await?;
+            outbox::forget(&tx, now - limits::DELIVERY_LIFE).await?;
             tx.commit().await?;
+            self.purge_trash(now).await?;
         }
         let expired = self.expire_files(pass, now).await?;
         collection.n_files = expired.files.len();
@@ -132,6 +137,24 @@ impl Orchestrator {
             });
         }
         Ok(collection)
+    }
+
+    /// Deletes the rows of what was deleted too long ago to be brought back.
+    async fn purge_trash(&self, now: DateTime<Utc>) -> ServiceResult<()> {
+        let before = now - limits::TRASH_LIFE;
+        let due = trash::due(&self.store, before).await?;
+        let mut n_purged = 0_usize;
+        for part in due.chunks(PURGED_TOGETHER) {
+            let tx = self.store.begin().await?;
+            for (kind, id) in part {
+                n_purged += usize::from(trash::purge(&tx, *kind, *id, before).await?);
+            }
+            tx.commit().await?;
+        }
+        if n_purged > 0 {
+            tracing::info!(n_purged, "purged the trash");
+        }
+        Ok(())
     }
 
     async fn collect_audit(&self, pass: Pass, now: DateTime<Utc>) -> ServiceResult<u64> {

@@ -71,6 +71,17 @@ fn lora(phase: Phase, days: i64) -> File {
     }
 }
 
+fn evidence(phase: Phase, days: i64) -> File {
+    let kind = ArtifactKind::Evidence {
+        step: 10,
+        name: "plain-7".into(),
+    };
+    File {
+        kind,
+        ..superseded(checkpoint(phase, days))
+    }
+}
+
 fn announced(file: File) -> File {
     File {
         is_stored: false,
@@ -162,6 +173,17 @@ fn a_file_goes_when_it_has_served_its_purpose() {
             None,
         ),
         ("a LoRA of a failed attempt", lora(Failed, 7), Some(LeftOver)),
+        (
+            "what a version was found to be",
+            used(evidence(Succeeded, 400)),
+            None,
+        ),
+        (
+            "what a checkpoint was found to be",
+            evidence(Succeeded, 1),
+            Some(Superseded),
+        ),
+        ("… of a job that runs", evidence(Running, 400), None),
         ("a LoRA on its way", lora(Finalizing, 400), None),
         (
             "a file that never came",

@@ -6,6 +6,7 @@ use protocol::{
     ArtifactId, AttemptId,
     agent::{ArtifactKind, NewArtifact, UploadTicket},
     event::Event,
+    judgement::Evidence,
     limits::{MAX_AGENT_PICTURE_BYTES, MAX_LORA_BYTES, MAX_REPORTED_PROMPT_CHARS},
     problem::{FieldError, InvalidFields},
     recipe::Recipe,
@@ -144,7 +145,8 @@ async fn tell(tx: &Tx, attempt: &Attempt, file: &Artifact) -> ServiceResult<()> 
         | ArtifactKind::PictureBefore
         | ArtifactKind::PictureAfter
         | ArtifactKind::Picture
-        | ArtifactKind::Edited => return Ok(()),
+        | ArtifactKind::Edited
+        | ArtifactKind::Evidence { .. } => return Ok(()),
     };
     let new = NewEvent::of_attempt(store::now(), attempt.id, event);
     events::append(tx, job, vec![new]).await?;
@@ -177,6 +179,15 @@ fn check_recipe(kind: &ArtifactKind, recipe: &Recipe) -> ServiceResult<()> {
             (*step, 0)
         }
         ArtifactKind::Checkpoint { step } | ArtifactKind::Lora { step } => (*step, 1),
+        ArtifactKind::Evidence { step, name } => {
+            if !Evidence::is_name(name) {
+                return Err(ServiceError::field(
+                    "name",
+                    "must have 1 to 80 characters out of letters, digits, `-` and `_`",
+                ));
+            }
+            (*step, 1)
+        }
         ArtifactKind::PictureBefore
         | ArtifactKind::PictureAfter
         | ArtifactKind::Picture
@@ -200,7 +211,8 @@ fn most_bytes(kind: &ArtifactKind, max_bytes: u64) -> u64 {
         ArtifactKind::Sample { .. }
         | ArtifactKind::PictureBefore
         | ArtifactKind::PictureAfter
-        | ArtifactKind::Picture => max_bytes.min(MAX_AGENT_PICTURE_BYTES),
+        | ArtifactKind::Picture
+        | ArtifactKind::Evidence { .. } => max_bytes.min(MAX_AGENT_PICTURE_BYTES),
     }
 }
 

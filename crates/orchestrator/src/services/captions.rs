@@ -128,7 +128,7 @@ impl Orchestrator {
 }
 
 /// The pictures that an edit is for, in the order of the dataset.
-fn chosen(items: Vec<Item>, wanted: Option<&[ItemId]>) -> ServiceResult<Vec<Item>> {
+pub(super) fn chosen(items: Vec<Item>, wanted: Option<&[ItemId]>) -> ServiceResult<Vec<Item>> {
     let Some(wanted) = wanted else { return Ok(items) };
     let mut by_id: BTreeMap<ItemId, Item> = items.into_iter().map(|item| (item.id, item)).collect();
     let wanted: BTreeSet<ItemId> = wanted.iter().copied().collect();

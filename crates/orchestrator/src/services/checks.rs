@@ -51,7 +51,9 @@ impl Orchestrator {
         id: DatasetId,
         purpose: Purpose,
     ) -> ServiceResult<Vec<Finding>> {
-        let items = datasets::items(&self.store, owner, id).await?;
+        let mut items = datasets::items(&self.store, owner, id).await?;
+        // What is not trained on cannot harm.
+        items.retain(|item| !item.set_aside);
         let measures = datasets::measures(&self.store, owner, id).await?;
         let acknowledged = datasets::acknowledged(&self.store, owner, id).await?;
         // Thousands of pictures are compared with one another, which takes a second.
@@ -62,9 +64,14 @@ impl Orchestrator {
     pub async fn unmeasured(&self, owner: OwnerId, id: DatasetId) -> ServiceResult<Vec<UnmeasuredPicture>> {
         let measures = datasets::measures(&self.store, owner, id).await?;
         let items = datasets::items(&self.store, owner, id).await?;
+        // Older versions did not look for pages.
+        let is_measured = |item: &Item| {
+            let measures = measures.get(&item.id);
+            measures.is_some_and(|measures| measures.page.is_some())
+        };
         let unmeasured = items
             .into_iter()
-            .filter(|item| !measures.contains_key(&item.id) && item.damage.is_none());
+            .filter(|item| !is_measured(item) && item.damage.is_none());
         Ok(unmeasured
             .map(|item| UnmeasuredPicture {
                 id: item.id,

@@ -24,7 +24,7 @@ impl Orchestrator {
 fn changes(then: &[ManifestItem], now: &[Item]) -> DatasetChanges {
     let mut before: HashMap<ItemId, &ManifestItem> = then.iter().map(|item| (item.id, item)).collect();
     let mut changes = DatasetChanges::default();
-    for item in now {
+    for item in now.iter().filter(|item| !item.set_aside) {
         let Some(old) = before.remove(&item.id) else {
             changes.n_added += 1;
             continue;

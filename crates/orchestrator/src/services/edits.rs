@@ -10,6 +10,7 @@ use protocol::{
     audit::AuditAction,
     edit::{CreateEdit, EditKind, LoraEdit, LoraNames, Made, MadeFrom},
     imported::{Imported, LeftOut},
+    library::file_stem,
     lora::LoraKind,
     model::ModelVersion,
     phase::{AttemptPhase, Outcome},
@@ -79,7 +80,11 @@ impl Orchestrator {
             })
             .collect();
         let named = request.name.as_deref().map(|name| name.trim().to_owned());
-        let of_first = versions.first().map(|version| version.name.clone());
+        let of_first = versions.first().map(|version| match request.kind {
+            // Its file is downloaded beside those of other versions.
+            EditKind::Convert => file_stem(&version.name, version.version),
+            _ => version.name.clone(),
+        });
         let plan = EditPlan {
             edit,
             name: named.or(of_first).unwrap_or_else(|| EXTRACTED.to_owned()),

@@ -2,13 +2,21 @@
 
 use std::collections::HashMap;
 
-use dataset::{epoch::Epoch, findings::Purpose};
+use dataset::{
+    buckets::{Buckets, Size},
+    caption::rules::CaptionRules,
+    epoch::Epoch,
+    findings::Purpose,
+};
 use protocol::{
     JobId, OwnerId,
-    api::{EstimatedBucket, JobEstimate},
-    dataset::Manifest,
+    api::{EstimatedBucket, JobEstimate, SeenPicture},
+    dataset::{Manifest, Shown},
     job::{CreateJob, Job},
+    lora::NumbersPerRank,
+    parameters::LoraKind,
     phase::Phase,
+    preset::BaseClass,
     recipe::Recipe,
     spend::Spread,
 };
@@ -20,6 +28,8 @@ use super::{
 };
 use crate::{Orchestrator, ServiceResult, rentals::estimate::measured};
 
+/// Pictures that are shown as a training would see them.
+const N_SEEN: usize = 24;
 /// Jobs that are looked at for like ones.
 const N_JOBS_REMEMBERED: u64 = 200;
 
@@ -29,13 +39,19 @@ impl Orchestrator {
         let plan = self.plan(&self.store, owner, request).await?;
         let times = self.step_times(owner, &plan.recipe).await?;
         let pricing = self.price(owner, &Order::of(request), &plan, &times).await?;
-        let JobPlan { recipe, manifest, .. } = plan;
+        let JobPlan {
+            recipe,
+            manifest,
+            class,
+            ..
+        } = plan;
         let seconds = times.seconds(&recipe);
         let findings = self
             .findings(owner, request.dataset_id, Purpose::of(&recipe))
             .await?;
         Ok(JobEstimate {
             findings,
+            file_bytes: file_bytes(&recipe, class),
             ..outline(recipe, &manifest, seconds, pricing)
         })
     }
@@ -123,7 +139,9 @@ fn outline(recipe: Recipe, manifest: &Manifest, seconds: Option<f64>, pricing: P
                 n_items,
             })
             .collect(),
+        seen: seen(&recipe, manifest),
         seconds,
+        file_bytes: None,
         memory_gb: pricing.memory_gb,
         offers: pricing.offers,
         least_limit_micro_usd: pricing.least_limit,
@@ -131,6 +149,64 @@ fn outline(recipe: Recipe, manifest: &Manifest, seconds: Option<f64>, pricing: P
         hash: pricing.hash,
         recipe,
     }
+}
+
+/// Size of a plain LoRA's file for SDXL, in half precision as both engines write it. Other kinds have other matrices, and
+/// blocks of their own rank are not counted one by one.
+fn file_bytes(recipe: &Recipe, class: BaseClass) -> Option<u64> {
+    const N_BYTES: u64 = 2;
+    let p = recipe.parameters();
+    let is_plain = matches!(p.kind, LoraKind::Lora | LoraKind::TLora);
+    let is_even =
+        p.trained_blocks.is_empty() && p.block_ranks.is_empty() && p.block_learning_rates.is_empty();
+    if class != BaseClass::Sdxl || !is_plain || !is_even {
+        return None;
+    }
+    let layers = NumbersPerRank::SDXL;
+    let (rank, conv_rank) = (u64::from(p.rank), u64::from(p.conv_rank));
+    let mut n_numbers = layers.transformers * rank;
+    if conv_rank > 0 {
+        n_numbers += layers.beside_kernels * rank + layers.kernels * conv_rank;
+    }
+    for (rate, numbers) in [
+        (p.text_encoder_1_learning_rate, layers.text_encoder_1),
+        (p.text_encoder_2_learning_rate, layers.text_encoder_2),
+    ] {
+        if rate > 0.0 {
+            n_numbers += numbers * rank;
+        }
+    }
+    Some(N_BYTES * n_numbers)
+}
+
+/// The first pictures of a training as it sees them.
+fn seen(recipe: &Recipe, manifest: &Manifest) -> Vec<SeenPicture> {
+    let p = recipe.parameters();
+    let shown = Shown::of(&manifest.items, p.n_prior_pictures);
+    let repeats = shown.items.iter().map(|(_, repeats)| repeats);
+    let per_epoch: u64 = repeats.chain(&shown.drawn).map(|n| u64::from(*n)).sum();
+    let n_views = u64::from(p.n_steps) * u64::from(p.pictures_per_step());
+    let grid = Buckets::of(p);
+    let subjects = CaptionRules::of(recipe);
+    let others = subjects.without_trigger_word();
+    let pictures = shown.items.into_iter().take(N_SEEN);
+    let seen = pictures.map(|(item, repeats)| {
+        let placement = grid.place(Size::new(item.width, item.height));
+        let rules = if item.is_subject() { &subjects } else { &others };
+        let written = rules.written(&item.caption);
+        let share = n_views * u64::from(repeats) / per_epoch.max(1);
+        SeenPicture {
+            id: item.id,
+            sha256: item.sha256.clone(),
+            width: placement.bucket.width,
+            height: placement.bucket.height,
+            cut: placement.crop_loss(),
+            is_caption_changing: rules.changes(&written),
+            caption: rules.settled(&written),
+            n_views: u32::try_from(share).unwrap_or(u32::MAX),
+        }
+    });
+    seen.collect()
 }
 
 #[cfg(test)]

@@ -108,7 +108,8 @@ impl Orchestrator {
 
     async fn pictures_now(&self, owner: OwnerId, id: DatasetId) -> ServiceResult<Vec<Picture>> {
         let items = datasets::items(&self.store, owner, id).await?;
-        let pictures = items.into_iter().map(|item| Picture {
+        let trained_on = items.into_iter().filter(|item| !item.set_aside);
+        let pictures = trained_on.map(|item| Picture {
             file_name: item.file_name,
             caption: item.caption,
             split: item.split,

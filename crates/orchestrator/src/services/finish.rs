@@ -6,7 +6,7 @@ use protocol::{
     AttemptId,
     agent::{ArtifactKind, Finish, TrainResult},
     event::Event,
-    model::{VALIDATION_CHECK, Verdict},
+    model::{RESULT_CHECKS, VALIDATION_CHECK, Verdict},
     phase::{AttemptPhase, Outcome, Phase},
 };
 use store::{
@@ -202,12 +202,23 @@ async fn create_version(
         metadata: &result.metadata,
         before: result.before,
         after: result.after,
+        // What cannot be drawn with was not judged, whatever its agent says.
+        judgement: result.judgement.as_ref().filter(|_| is_whole(&result.verdict)),
     };
     let model_version_id = models::create_version(tx, version).await?;
     let created = Event::ModelVersionCreated { model_version_id };
     let new = NewEvent::of_attempt(store::now(), attempt.id, created);
     events::append(tx, job.id, vec![new]).await?;
     Ok(())
+}
+
+/// Whether the file itself is sound, whatever it does to pictures.
+fn is_whole(verdict: &Verdict) -> bool {
+    let is_of_result = |name: &str| RESULT_CHECKS.contains(&name);
+    verdict
+        .checks
+        .iter()
+        .all(|check| check.passed || is_of_result(&check.name))
 }
 
 /// Why the file is not a working LoRA. A validation loss that did not fall is not a reason: such a file works, and

@@ -5,6 +5,7 @@ use protocol::{
     agent::{Finish, GenerateWork},
     audit::AuditAction,
     generation::{CreateGeneration, Generation, GenerationPhase},
+    library,
     phase::Outcome,
     preset::BaseClass,
     problem::{FieldError, InvalidFields},
@@ -34,6 +35,24 @@ const SEED_BITS: u32 = 53;
 const MAX_RACES: usize = 5;
 
 impl Orchestrator {
+    /// The name of a generation's picture for downloads: LoRAs, seed, and the end of its id.
+    pub async fn picture_file_name(&self, owner: OwnerId, id: GenerationId) -> ServiceResult<String> {
+        let generation = generations::get(&self.store, owner, id).await?;
+        let mut loras = Vec::new();
+        for lora in &generation.request.loras {
+            // One at weight 0 changes nothing.
+            if lora.weight == 0.0 {
+                continue;
+            }
+            match models::version(&self.store, owner, lora.model_version_id).await {
+                Ok(version) => loras.push((version.name, version.version)),
+                Err(StoreError::NotFound { .. }) => {}
+                Err(err) => return Err(err.into()),
+            }
+        }
+        Ok(library::picture_file_name(id, &generation.request, &loras))
+    }
+
     /// Fills in seed and size, finds the LoRAs that the prompt names, checks them, and queues the generation.
     pub async fn create_generation(
         &self,

@@ -5,19 +5,21 @@ use protocol::{
     DatasetId, DatasetVersionId, JobId, MicroUsd, ModelVersionId, OwnerId,
     audit::AuditAction,
     dataset::{Manifest, ManifestItem, Showing},
-    job::{CreateJob, Job, MAX_NOTE_CHARS, PRIORITIES},
+    job::{CreateJob, Job, PRIORITIES},
     limits::MAX_PROMPT_CHARS,
     preset::BaseClass,
     problem::{FieldError, InvalidFields},
     recipe::{Engine, Recipe, RecipeRequest, steps_of_epochs},
     sample::SamplePrompt,
     spend::{RentalWish, ResumeJob},
+    text::checked_note,
 };
 use store::{
     Read, artifacts,
     audit::{self, named},
     datasets,
     jobs::{self, NewJob, Requested},
+    models,
 };
 
 use super::{
@@ -66,11 +68,8 @@ impl Orchestrator {
                 ),
             ));
         }
-        let note = request.note.as_deref().unwrap_or_default().trim();
-        if note.chars().count() > MAX_NOTE_CHARS {
-            let problem = format!("must have at most {MAX_NOTE_CHARS} characters");
-            return Err(ServiceError::field("note", problem));
-        }
+        checked_note(request.note.as_deref().unwrap_or_default())
+            .map_err(|problem| ServiceError::field("note", problem))?;
         check_order(&Order::of(request))?;
         let manifest = read_manifest(db, owner, request.dataset_id).await?;
         let wrong = |err: ServiceError| err.at("base_model");
@@ -273,6 +272,10 @@ impl Orchestrator {
                 "this job has finished training: create a new one".to_owned(),
             ));
         }
+        if let Some(version) = state.recipe.start_from() {
+            // Deleted with all of its rows since; better said now than to the machine.
+            models::file(&tx, owner, version).await?;
+        }
         let spent = job.spend.spent_micro_usd + job.spend.reserved_micro_usd;
         if let Some(limit) = limit {
             if limit <= spent {
@@ -439,6 +442,7 @@ async fn read_manifest(db: &impl Read, owner: OwnerId, dataset: DatasetId) -> Se
     };
     let items = items
         .into_iter()
+        .filter(|item| !item.set_aside)
         .map(|item| ManifestItem {
             id: item.id,
             sha256: item.sha256,

@@ -1,14 +1,16 @@
-//! Model versions, as their owner approves and retires them.
+//! Models and their versions, as their owner names, approves, retires and describes them.
 
 use std::collections::BTreeSet;
 
 use protocol::{
-    ModelVersionId, OwnerId,
+    ModelId, ModelVersionId, OwnerId,
     audit::AuditAction,
-    model::{ModelVersion, Promote, Stage},
+    library::{HowToUse, Label, Labeled, ModelChoices, UpdateLabel},
+    model::{Model, ModelVersion, Promote, Stage},
     problem::FieldError,
 };
-use store::{Read, StoreError, Tx, audit, models};
+use store::{Read, StoreError, Tx, audit, labels, models};
+use uuid::Uuid;
 
 use super::look;
 use crate::{Orchestrator, ServiceError, ServiceResult};
@@ -67,6 +69,130 @@ impl Orchestrator {
         tx.commit().await?;
         tracing::info!(model_version.id = %id, "model version retired");
         Ok(models::version(&self.store, owner, id).await?)
+    }
+
+    /// Renames a model.
+    pub async fn rename_model(&self, owner: OwnerId, id: ModelId, name: &str) -> ServiceResult<Model> {
+        let tx = self.store.begin().await?;
+        let before = models::get(&tx, owner, id).await?;
+        let others = models::names(&tx, owner).await?;
+        if others.iter().any(|(other, taken)| *other != id && taken == name) {
+            return Err(ServiceError::field(
+                "name",
+                format!("`{name}` is already the name of a model: choose another"),
+            ));
+        }
+        if before.name != name && models::is_in_trash(&tx, owner, name).await? {
+            return Err(ServiceError::field(
+                "name",
+                format!(
+                    "`{name}` is the name of a model that was deleted: bring that back, or choose another"
+                ),
+            ));
+        }
+        models::rename(&tx, owner, id, name).await?;
+        let detail = format!("was {}", before.name);
+        audit::record(&tx, AuditAction::ModelRenamed, &audit::named(name, id), &detail).await?;
+        tx.commit().await?;
+        Ok(models::get(&self.store, owner, id).await?)
+    }
+
+    /// Keeps the version to use and the cover of a model, as its owner chooses them.
+    pub async fn choose_of_model(
+        &self,
+        owner: OwnerId,
+        id: ModelId,
+        choices: ModelChoices,
+    ) -> ServiceResult<Model> {
+        let tx = self.store.begin().await?;
+        let model = models::get(&tx, owner, id).await?;
+        if let Some(wanted) = choices.version_id {
+            let version = model.versions.iter().find(|version| version.id == wanted);
+            match version {
+                None => {
+                    return Err(ServiceError::field(
+                        "version_id",
+                        "must be a version of this model",
+                    ));
+                }
+                Some(version) if version.stage == Stage::Retired => {
+                    return Err(ServiceError::field(
+                        "version_id",
+                        "this version is retired: choose another",
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+        let cover = match (choices.cover_artifact_id, choices.cover_generation_id) {
+            (None, None) => None,
+            (Some(sample), None) => match models::is_picture(&tx, owner, sample).await? {
+                true => Some(sample),
+                false => {
+                    return Err(ServiceError::field(
+                        "cover_artifact_id",
+                        format!("there is no sample or picture `{sample}`"),
+                    ));
+                }
+            },
+            (None, Some(generation)) => match models::picture_of(&tx, owner, generation).await? {
+                Some(picture) => Some(picture),
+                None => {
+                    return Err(ServiceError::field(
+                        "cover_generation_id",
+                        format!("there is no picture of a generation `{generation}`"),
+                    ));
+                }
+            },
+            (Some(_), Some(_)) => {
+                return Err(ServiceError::field(
+                    "cover_artifact_id",
+                    "a cover is one picture: leave this or `cover_generation_id` out",
+                ));
+            }
+        };
+        models::choose(&tx, owner, id, choices.version_id, cover).await?;
+        let subject = audit::named(&model.name, id);
+        audit::record(&tx, AuditAction::ModelChosen, &subject, "").await?;
+        tx.commit().await?;
+        Ok(models::get(&self.store, owner, id).await?)
+    }
+
+    /// Keeps how a model version is used, as its owner says.
+    pub async fn set_usage(
+        &self,
+        owner: OwnerId,
+        id: ModelVersionId,
+        usage: HowToUse,
+    ) -> ServiceResult<ModelVersion> {
+        let usage = usage.checked()?;
+        let tx = self.store.begin().await?;
+        models::set_usage(&tx, owner, id, &usage).await?;
+        let version = models::version(&tx, owner, id).await?;
+        record(&tx, AuditAction::UsageSet, &version, "").await?;
+        tx.commit().await?;
+        Ok(version)
+    }
+
+    /// Changes the star, tags or note of a job, a model or a picture.
+    pub async fn update_label(
+        &self,
+        owner: OwnerId,
+        kind: Labeled,
+        subject: Uuid,
+        change: UpdateLabel,
+    ) -> ServiceResult<Label> {
+        let change = change.checked()?;
+        let tx = self.store.begin().await?;
+        let label = labels::update(&tx, owner, kind, subject, &change).await?;
+        let what = match kind {
+            Labeled::Job => "job",
+            Labeled::Model => "model",
+            Labeled::Generation => "generation",
+        };
+        audit::record(&tx, AuditAction::LabelChanged, &audit::named(what, subject), "").await?;
+        tx.commit().await?;
+        Ok(label)
     }
 
     /// Refuses a version that a request names in this field and whose file is lost or damaged. That there is no such

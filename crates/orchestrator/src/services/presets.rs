@@ -8,6 +8,7 @@ use protocol::{
     parameters::{Engine, ParameterOverrides, Parameters},
     preset::Family,
     recipe::{CreateOwnPreset, OwnPreset, Recipe, RecipeRequest},
+    text::checked_name,
 };
 use store::{
     Read, audit, jobs,
@@ -60,13 +61,9 @@ impl Orchestrator {
             family,
             parameters,
         } = request;
-        let name = name.trim().to_owned();
-        if !(1..=80).contains(&name.chars().count()) {
-            return Err(ServiceError::field(
-                "name",
-                "must have 1 to 80 characters on one line",
-            ));
-        }
+        let name = checked_name(&name)
+            .map_err(|problem| ServiceError::field("name", problem))?
+            .to_owned();
         let Some(job_id) = job_id else {
             let family = family.unwrap_or_default();
             let request = RecipeRequest {

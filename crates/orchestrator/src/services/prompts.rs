@@ -243,8 +243,8 @@ impl Library {
         })
     }
 
-    /// The model version that a tag names, and its weight: the newest approved one for the base, or else the newest
-    /// that is not retired. The error is for people.
+    /// The model version that a tag names, and its weight: the one that the owner chose, else the newest approved one, or
+    /// else the newest that is not retired; each only if it is for the base. The error is for people.
     async fn find(
         &self,
         db: &impl Read,
@@ -266,8 +266,10 @@ impl Library {
             Err(why) => return bad(why),
         };
         let name = &tag.name;
-        let versions = models::get(db, owner, id).await?.versions;
-        let offered: Vec<&ModelVersion> = versions
+        let model = models::get(db, owner, id).await?;
+        let pinned = model.current_version_id.filter(|_| model.is_pinned);
+        let offered: Vec<&ModelVersion> = model
+            .versions
             .iter()
             .filter(|version| version.stage != Stage::Retired)
             .collect();
@@ -279,11 +281,10 @@ impl Library {
             version.imported.is_some() || base.is_none_or(|base| version.base_model == base)
         };
         // The newest version is first.
-        let approved = offered
-            .iter()
-            .filter(fits)
-            .find(|version| version.stage == Stage::Approved);
-        match approved.or_else(|| offered.iter().find(fits)) {
+        let fitting = || offered.iter().filter(fits);
+        let chosen = fitting().find(|version| Some(version.id) == pinned);
+        let approved = || fitting().find(|version| version.stage == Stage::Approved);
+        match chosen.or_else(approved).or_else(|| fitting().next()) {
             Some(version) => Ok(Ok(((**version).clone(), weight))),
             None => bad(format!(
                 "names `{name}`, which was trained on `{}`: use that base model",

@@ -3,14 +3,19 @@
 //! An impossible number is refused with its field, since it cannot be corrected. A text that is too long is
 //! shortened, and an impossible time is moved into range, since losing the whole report would be worse.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, SubsecRound as _, Utc};
 use protocol::{
     agent::{AgentEvent, Finish, Report},
     base::Prediction,
-    event::StepMetrics,
+    event::{SeenPictures, StepMetrics},
+    judgement::{Evidence, Judgement},
     limits::{
-        MAX_DETAIL_BYTES, MAX_EDIT_NOTE_CHARS, MAX_EDIT_NOTES, MAX_EVENTS_PER_HEARTBEAT, MAX_LOG_BYTES,
-        MAX_METADATA_BYTES, MAX_MODULE_NORMS, MAX_STAGE_BYTES, MAX_VALIDATION_TIMESTEPS, MAX_VERDICT_CHECKS,
+        MAX_DETAIL_BYTES, MAX_EDIT_NOTE_CHARS, MAX_EDIT_NOTES, MAX_EVENTS_PER_HEARTBEAT,
+        MAX_JUDGEMENT_EVIDENCE, MAX_JUDGEMENT_MEASURES, MAX_LOG_BYTES, MAX_METADATA_BYTES, MAX_MODULE_NORMS,
+        MAX_PICTURES_SEEN, MAX_REPORTED_PROMPT_CHARS, MAX_STAGE_BYTES, MAX_VALIDATION_TIMESTEPS,
+        MAX_VERDICT_CHECKS,
     },
     model::Verdict,
     problem::{FieldError, InvalidFields},
@@ -44,9 +49,13 @@ pub(super) fn fit_events(events: &mut [AgentEvent]) -> ServiceResult<()> {
             }
             Report::Log { message, .. } => shorten(message, MAX_LOG_BYTES),
             Report::Step(metrics) => fit_times(metrics),
+            Report::PicturesSeen { steps } => {
+                check_seen(steps, &format!("events[{index}].report.steps"), &mut errors)
+            }
             Report::Validated { verdict } => {
                 fit_verdict(verdict, &format!("events[{index}].report.verdict"), &mut errors);
             }
+            Report::Judged { judgement, .. } => judgement.iter_mut().for_each(fit_judgement),
             Report::Measured { measured } => measured.losses.truncate(Prediction::ALL.len()),
             // What cannot be shown is left out, and the next one may be fit.
             Report::Preview { preview } if !preview.is_fit() => event.report = Report::Unknown,
@@ -73,6 +82,12 @@ pub(super) fn check_steps(events: &[AgentEvent], n_steps: u32) -> ServiceResult<
                 check("n_steps", metrics.n_steps, 1);
             }
             Report::ValidationLoss { step, .. } => check("step", *step, 0),
+            Report::PicturesSeen { steps } => {
+                for (at, seen) in steps.iter().enumerate() {
+                    check(&format!("steps[{at}].step"), seen.step, 1);
+                }
+            }
+            Report::Judged { step, .. } => check("step", *step, 1),
             _ => {}
         }
     }
@@ -99,6 +114,7 @@ pub(super) fn fit_finish(finish: &mut Finish) -> ServiceResult<()> {
     let mut errors = Vec::new();
     if let Some(result) = &mut finish.result {
         fit_verdict(&mut result.verdict, "result.verdict", &mut errors);
+        result.judgement.iter_mut().for_each(fit_judgement);
         let n_bytes: usize = result
             .metadata
             .iter()
@@ -119,6 +135,24 @@ pub(super) fn fit_finish(finish: &mut Finish) -> ServiceResult<()> {
         edited.kept = edited.kept.filter(|kept| (0.0..=1.0).contains(kept));
     }
     refuse(errors)
+}
+
+/// One report holds the pictures of one long step, or of several until they are half as many.
+const MAX_SEEN: usize = 2 * MAX_PICTURES_SEEN;
+
+fn check_seen(steps: &[SeenPictures], field: &str, errors: &mut Vec<FieldError>) {
+    let n_pictures: usize = steps.iter().map(|seen| seen.pictures.len().max(1)).sum();
+    if n_pictures > MAX_SEEN {
+        let message = format!("must have at most {MAX_SEEN} pictures in all, not {n_pictures}");
+        errors.push(FieldError::new(field, message));
+    }
+    for (index, seen) in steps.iter().enumerate() {
+        let lengths = [seen.timesteps.len(), seen.losses.len()];
+        if lengths.iter().any(|n| *n != seen.pictures.len()) {
+            let message = "must have a timestep and a loss for each picture".to_owned();
+            errors.push(FieldError::new(format!("{field}[{index}]"), message));
+        }
+    }
 }
 
 fn fit_verdict(verdict: &mut Verdict, field: &str, errors: &mut Vec<FieldError>) {
@@ -145,6 +179,34 @@ fn fit_verdict(verdict: &mut Verdict, field: &str, errors: &mut Vec<FieldError>)
     }
     for norm in &mut verdict.module_norms {
         shorten(&mut norm.module, MAX_STAGE_BYTES);
+    }
+}
+
+/// A judgement is for people, and never worth refusing a result for: what is too much of it is left out.
+fn fit_judgement(judgement: &mut Judgement) {
+    shorten(&mut judgement.sentence, MAX_DETAIL_BYTES);
+    judgement.score = judgement.score.clamp(0.0, 1.0);
+    judgement.score_low = judgement.score_low.clamp(0.0, judgement.score);
+    judgement.score_high = judgement.score_high.clamp(judgement.score, 1.0);
+    judgement.seconds = judgement.seconds.clamp(0.0, LONGEST_SECONDS);
+    judgement.measures.truncate(MAX_JUDGEMENT_MEASURES);
+    for measure in &mut judgement.measures {
+        shorten(&mut measure.name, MAX_STAGE_BYTES);
+        shorten(&mut measure.by, MAX_STAGE_BYTES);
+    }
+    let mut names = BTreeSet::new();
+    judgement.evidence.retain(|evidence| {
+        Evidence::is_name(&evidence.name)
+            && evidence.weight.is_finite()
+            && names.insert(evidence.name.clone())
+    });
+    judgement.evidence.truncate(MAX_JUDGEMENT_EVIDENCE);
+    for evidence in &mut judgement.evidence {
+        shorten(&mut evidence.shows, MAX_STAGE_BYTES);
+        shorten(&mut evidence.prompt, MAX_REPORTED_PROMPT_CHARS);
+        if let Some(nearest) = &mut evidence.nearest {
+            shorten(nearest, MAX_STAGE_BYTES);
+        }
     }
 }
 

@@ -34,7 +34,8 @@ impl Orchestrator {
             ArtifactKind::Sample { .. }
             | ArtifactKind::PictureBefore
             | ArtifactKind::PictureAfter
-            | ArtifactKind::Picture => self.picture_problem(file).await?,
+            | ArtifactKind::Picture
+            | ArtifactKind::Evidence { .. } => self.picture_problem(file).await?,
             // The agent that resumes from it reads all of it, and reports it if it is unusable. What is made of an edit's
             // result is looked at when it ends.
             ArtifactKind::Checkpoint { .. } | ArtifactKind::Edited => None,

@@ -436,6 +436,7 @@ impl Agent {
                 metadata: BTreeMap::from([("ss_network_dim".to_owned(), "8".to_owned())]),
                 before: Some(before),
                 after: Some(after),
+                judgement: None,
             }),
             picture: None,
             edited: None,

@@ -7,13 +7,13 @@ use protocol::{
     DatasetId,
     agent::{ArtifactKind, Directive},
     event::Event,
-    job::DatasetChanges,
+    job::{CreateJob, DatasetChanges},
     phase::{Outcome, Phase},
     sample::SamplePrompt,
 };
 use store::metrics;
 
-use crate::fixture::{Bench, step, verdict};
+use crate::fixture::{Bench, picture, step, verdict};
 
 #[tokio::test]
 async fn bad_requests_name_the_field() -> anyhow::Result<()> {
@@ -158,6 +158,38 @@ async fn one_at_a_time() -> anyhow::Result<()> {
     assert_eq!(bench.phase(first.id).await?, Phase::Failed);
     assert_eq!(bench.job(first.id).await?.reason.as_deref(), Some("as it was"));
     assert_eq!(bench.phase(second.id).await?, Phase::Launching);
+    Ok(())
+}
+
+/// An attempt that was lost before its first checkpoint may have drawn what the next one would draw again.
+#[tokio::test]
+async fn an_attempt_that_starts_over_draws_no_second_first_samples() -> anyhow::Result<()> {
+    for (n_drawn, is_start_drawn) in [(0, false), (1, false), (2, true)] {
+        let bench = Bench::new().await?;
+        let request = CreateJob {
+            sample_prompts: vec!["zora".into(), "zora waves".into()],
+            ..bench.request()
+        };
+        bench.orchestrator.create_job(bench.owner(), request).await?;
+        bench.pass().await?;
+        let agent = bench.agent().await?;
+        let held = agent.claim_train().await?;
+        assert!(!held.work.is_start_drawn);
+        for prompt_index in 0..n_drawn {
+            let sample = ArtifactKind::Sample {
+                step: 0,
+                prompt_index,
+                prompt: "zora".into(),
+                seed: 7,
+            };
+            agent.bring(&held, sample, picture("the base alone")).await?;
+        }
+        bench.machines.kill(agent.instance);
+        bench.pass().await?;
+        let again = bench.agent().await?.claim_train().await?;
+        assert!(again.work.resume_from.is_none());
+        assert_eq!(again.work.is_start_drawn, is_start_drawn, "{n_drawn} of two");
+    }
     Ok(())
 }
 

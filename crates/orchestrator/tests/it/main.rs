@@ -22,6 +22,7 @@ macro_rules! on_every_provider {
 
 mod agents;
 mod bases;
+mod captioning;
 mod checkpoints;
 mod copies;
 mod crashes;
@@ -33,8 +34,10 @@ mod fixture;
 mod generations;
 mod imports;
 mod jobs;
+mod judgements;
 mod machines;
 mod masks;
+mod notices;
 mod objects;
 mod pool;
 mod prompts;

@@ -10,6 +10,7 @@ use protocol::{
     agent::ArtifactKind,
     event::Event,
     phase::{Outcome, Phase},
+    trash::{TrashItem, TrashItems, TrashKind},
 };
 use store::{BlobKey, Store, artifacts, datasets, objects::BlobError};
 
@@ -323,6 +324,37 @@ async fn another_installations_objects_are_left_alone() -> anyhow::Result<()> {
     // What was written there would be collected by the other one.
     let refused = other.store().objects().put(Bytes::from_static(b"ours")).await;
     assert!(matches!(refused, Err(BlobError::Foreign { .. })), "{refused:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_deleted_goes_after_a_week() -> anyhow::Result<()> {
+    let bench = Bench::new().await?;
+    let (server, owner) = (&bench.orchestrator, bench.owner());
+    let job = bench.queue().await?;
+    server.cancel_job(owner, job.id).await?;
+    let items = TrashItems {
+        items: vec![TrashItem {
+            kind: TrashKind::Job,
+            id: job.id.0,
+        }],
+    };
+    server.move_to_trash(owner, items.clone()).await?;
+    bench.collect(Pass::Delete, TimeDelta::days(6)).await?;
+    server.restore_from_trash(owner, items.clone()).await?;
+    assert_eq!(bench.phase(job.id).await?, Phase::Cancelled);
+
+    server.move_to_trash(owner, items.clone()).await?;
+    bench.collect(Pass::Look, TimeDelta::days(8)).await?;
+    server.move_to_trash(owner, items.clone()).await?;
+    bench.collect(Pass::Delete, TimeDelta::days(8)).await?;
+    let gone = server.restore_from_trash(owner, items).await;
+    assert!(
+        matches!(gone, Err(orchestrator::ServiceError::NotFound { .. })),
+        "{gone:?}"
+    );
+    let row = store::jobs::state(bench.store(), job.id).await;
+    assert!(matches!(row, Err(store::StoreError::NotFound { .. })), "{row:?}");
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::*;
 use crate::{
+    judgement::Stamp,
     machine::{DeviceKind, LoraKind, Protocol},
     recipe::Engine,
 };
@@ -166,4 +167,31 @@ fn what_people_send_may_hold_no_field_that_is_unknown() {
             "{place}: {refused}"
         );
     }
+}
+
+/// Losing a result, or a batch of events, is worse than losing what it was found to be.
+#[test]
+fn a_judgement_that_cannot_be_read_is_left_out() {
+    let judgement = serde_json::json!({
+        "stamp": "good", "sentence": "It shows zora.", "advice": "use", "score": 0.5, "score_low": 0.4, "score_high": 0.6,
+        "measures": [], "evidence": [], "seconds": 1.5, "mood": "new",
+    });
+    let with = |field: &str, value: serde_json::Value| {
+        let mut judgement = judgement.clone();
+        judgement[field] = value;
+        let report = serde_json::json!({ "type": "judged", "step": 20, "judgement": judgement });
+        match serde_json::from_value::<Report>(report).expect("it is read") {
+            Report::Judged { step: 20, judgement } => judgement,
+            other => panic!("{other:?}"),
+        }
+    };
+    let stamp = |found: Option<Judgement>| found.map(|found| found.stamp);
+    assert_eq!(stamp(with("stamp", "good".into())), Some(Stamp::Good));
+    assert_eq!(stamp(with("stamp", "dreamy".into())), Some(Stamp::CannotTell));
+    assert_eq!(with("advice", "dance".into()), None);
+    assert_eq!(with("score", serde_json::Value::Null), None);
+    let mut finish: serde_json::Value = read(include_str!("recorded/version_1/finish.json"));
+    finish["result"]["judgement"] = 7.into();
+    let finish: Finish = serde_json::from_value(finish).expect("it is read");
+    assert_eq!(finish.result.expect("a trained file").judgement, None);
 }

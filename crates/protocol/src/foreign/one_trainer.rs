@@ -38,6 +38,8 @@ const SCHEDULES: [(&str, LrSchedule); 5] = [
 ];
 
 /// Parts of other models, and what must not be shown.
+/// Changes of pictures without a counterpart.
+const LEFT_COLORS: &str = "has no counterpart: color_jitter changes hue and gamma a little";
 const OTHER_PARTS: &[&str] = &[
     "prior",
     "transformer",
@@ -416,6 +418,15 @@ fn captions(draft: &mut Draft) {
         }
         let is_flipped = concept["image"]["enable_random_flip"].as_bool();
         draft.set("random_flip", is_flipped.unwrap_or(false));
+        let is_cropped = concept["image"]["enable_crop_jitter"].as_bool();
+        draft.set("random_crop", is_cropped.unwrap_or(false));
+        for change in ["rotate", "brightness", "contrast", "saturation", "hue"] {
+            let key = format!("enable_random_{change}");
+            let value = &concept["image"][&key];
+            if value.as_bool() == Some(true) {
+                draft.leave(&format!("concepts[{index}].image.{key}"), value, LEFT_COLORS);
+            }
+        }
         let text = &concept["text"];
         draft.set(
             "shuffle_tags",

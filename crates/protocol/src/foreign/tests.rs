@@ -505,7 +505,10 @@ fn what_the_other_has_no_counterpart_for_is_listed() {
     };
     assert_eq!(listed(Format::SdScripts), "lr_schedule ema_decay unmasked_weight");
     assert_eq!(listed(Format::KohyaSs), "lr_schedule ema_decay unmasked_weight");
-    assert_eq!(listed(Format::OneTrainer), "n_steps tag_dropout unmasked_weight");
+    assert_eq!(
+        listed(Format::OneTrainer),
+        "n_steps tag_dropout unmasked_weight sample_at_start"
+    );
     assert_eq!(listed(Format::AiToolkit), "lr_schedule unmasked_weight");
 }
 

@@ -57,6 +57,11 @@ impl Parameters {
                 unless(!self.bucket_no_upscale, "bucket_no_upscale is off")
             }
             "unmasked_weight" => unless(self.masked_loss, "masked_loss is on"),
+            "crop_zoom" => unless(self.random_crop, "random_crop is on"),
+            "n_looks" => unless(
+                self.draws_looks(),
+                "random_crop, color_jitter or random_background is on",
+            ),
             "noise_offset_random" => unless(self.noise_offset > 0.0, "noise_offset is above 0"),
             "multires_noise_discount" => unless(
                 self.multires_noise_iterations > 0,

@@ -119,3 +119,40 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn texts_join_the_metadata_and_the_tensors_stay() {
+    let tensors: Vec<u8> = (0..16).collect();
+    let mut before = file(TWO, 0);
+    before.extend_from_slice(&tensors);
+    let range = header_range(&before[..8], before.len() as u64).unwrap();
+    let header = &before[range.start as usize..range.end as usize];
+    let texts = BTreeMap::from([("title".to_owned(), "Zora".to_owned())]);
+    let mut after = with_metadata(header, &texts).unwrap();
+    assert_eq!(after.len() % 8, 0, "tensors begin at a multiple of eight");
+    after.extend_from_slice(&tensors);
+    let (first, second) = (read(&before).unwrap(), read(&after).unwrap());
+    assert_eq!(second.metadata["title"], "Zora");
+    assert_eq!(second.metadata["ss_network_dim"], "4");
+    for (name, tensor) in &first.tensors {
+        let moved = &second.tensors[name];
+        let bytes = |file: &[u8], range: &std::ops::Range<u64>| {
+            file[range.start as usize..range.end as usize].to_vec()
+        };
+        assert_eq!(
+            bytes(&before, &tensor.range),
+            bytes(&after, &moved.range),
+            "{name}"
+        );
+        assert_eq!((moved.dtype, &moved.shape), (tensor.dtype, &tensor.shape));
+    }
+    let without = with_metadata(
+        br#"{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}"#,
+        &texts,
+    )
+    .unwrap();
+    assert_eq!(
+        read(&[without, vec![0; 4]].concat()).unwrap().metadata["title"],
+        "Zora"
+    );
+}

@@ -43,6 +43,14 @@ const HARMLESS_TWICE: &[(&str, &str)] = &[
         "/api/v1/datasets/{id}/acknowledgements",
         "a finding is acknowledged once for what it is about",
     ),
+    (
+        "/api/v1/datasets/{id}/caption-runs/{run_id}/stop",
+        "a run stops once",
+    ),
+    (
+        "/api/v1/datasets/{id}/caption-runs/{run_id}/dismiss",
+        "a proposal is dismissed once",
+    ),
     ("/api/v1/jobs/estimate", "makes nothing"),
     ("/api/v1/prompts/count", "makes nothing"),
     ("/api/v1/recipes/import", "makes nothing"),
@@ -60,6 +68,14 @@ const HARMLESS_TWICE: &[(&str, &str)] = &[
         "/api/v1/model-versions/{id}/retire",
         "sets the stage to what it is",
     ),
+    (
+        "/api/v1/deliveries/{id}/send-again",
+        "a notice has one id, by which receivers know it",
+    ),
+    ("/api/v1/trash", "what was deleted stays deleted"),
+    ("/api/v1/trash/restore", "what is there stays there"),
+    ("/api/v1/clean-up/preview", "makes nothing"),
+    ("/api/v1/clean-up", "what was deleted stays deleted"),
     ("/api/v1/providers/{name}/resume", "what goes on, goes on"),
     (
         "/api/v1/registered-base-models/{name}/check",
@@ -111,7 +127,10 @@ const LINES: &[(&str, &str)] = &[
     ("gpus", "names of the provider's"),
     ("group", "a name"),
     ("keep_tokens_separator", "characters between tags"),
-    ("key", "what a budget is for: a name"),
+    (
+        "key",
+        "what a budget is for, a name; or the secret of an endpoint",
+    ),
     ("labels", "names"),
     ("model", "a name"),
     ("moderation", "a word"),
@@ -137,7 +156,9 @@ const LINES: &[(&str, &str)] = &[
     ("token", "a secret"),
     ("trained_blocks", "names of blocks"),
     ("trigger_word", "a word"),
+    ("trigger_words", "words"),
     ("tuned_model", "a name"),
+    ("url", "an address"),
     ("user", "a name"),
     ("vae", "an address or a path"),
 ];

@@ -15,6 +15,7 @@ use crate::{
     error::ApiResult,
     extract::{Json, Path, Query},
     state::AppState,
+    upload,
 };
 
 /// List datasets
@@ -54,6 +55,32 @@ pub(crate) async fn create_dataset(
     let dataset = store::datasets::create(&tx, user.owner, name).await?;
     audit::record(&tx, AuditAction::DatasetMade, &named(name, dataset.id), "").await?;
     let dataset = tx.commit_with(dataset).await?;
+    Ok((StatusCode::CREATED, axum::Json(dataset)))
+}
+
+/// Create a dataset with the demo's pictures
+///
+/// Sixteen pictures of a drawn character with captions, and sixteen more that are held out: enough to try everything
+/// before uploading pictures of one's own.
+#[utoipa::path(
+    post,
+    path = "/datasets/demo",
+    tag = "datasets",
+    params(IdempotencyKey),
+    request_body = CreateDataset,
+    responses((status = 201, body = Dataset))
+)]
+pub(crate) async fn create_demo_dataset(
+    State(state): State<AppState>,
+    user: User,
+    Json(request): Json<CreateDataset>,
+) -> ApiResult<(StatusCode, axum::Json<Dataset>)> {
+    let name = super::name(&request.name)?;
+    let taken = upload::demo(&state).await?;
+    let dataset = state
+        .orchestrator
+        .create_demo_dataset(user.owner, name, taken)
+        .await?;
     Ok((StatusCode::CREATED, axum::Json(dataset)))
 }
 

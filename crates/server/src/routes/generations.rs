@@ -137,7 +137,7 @@ pub(crate) async fn follow_generation(
 
 /// Download the picture
 ///
-/// Supports `Range`. A server with its files in a bucket redirects to a URL there.
+/// Its name tells LoRAs and seed; the file has all settings in its metadata. Supports `Range`. A server with its files in a bucket redirects to a URL there.
 #[utoipa::path(
     get,
     path = "/generations/{id}/download",
@@ -156,5 +156,6 @@ pub(crate) async fn download_generation(
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let key = store::generations::picture(state.store(), user.owner, id).await?;
-    files::download(state.store().objects(), &key, &headers, format!("{id}.png")).await
+    let name = state.orchestrator.picture_file_name(user.owner, id).await?;
+    files::download(state.store().objects(), &key, &headers, name).await
 }

@@ -32,7 +32,9 @@ pub(crate) async fn ready(State(state): State<AppState>) -> impl IntoResponse {
 pub(crate) async fn metrics(State(state): State<AppState>, user: User) -> ApiResult<impl IntoResponse> {
     let jobs = store::jobs::tally(state.store(), user.owner).await?;
     let drawing = store::drawing::tally(state.store(), user.owner).await?;
+    let deliveries = store::outbox::tally(state.store(), user.owner).await?;
     let disk = state.orchestrator.system_status().disk;
-    let text = telemetry::prometheus(&state.counters, &jobs, &drawing, &disk).map_err(ApiError::internal)?;
+    let text = telemetry::prometheus(&state.counters, &jobs, &drawing, &deliveries, &disk)
+        .map_err(ApiError::internal)?;
     Ok(([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text))
 }

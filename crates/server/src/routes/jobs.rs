@@ -6,6 +6,8 @@ use protocol::{
     agent::ArtifactKind,
     api::{Artifact, JobEstimate, Page, Sample},
     job::{CreateJob, DatasetChanges, Job, MakeVersion, Metrics},
+    judged::JobJudgements,
+    seen::{JobPictures, JobStep},
     spend::ResumeJob,
 };
 use serde::Deserialize;
@@ -262,6 +264,46 @@ pub(crate) async fn job_metrics(
     Ok(axum::Json(store::metrics::chart(state.store(), id, width).await?))
 }
 
+/// List the pictures that a job has trained on, those that it struggles with first
+///
+/// A picture whose loss is higher than usual at the same noise may be mislabeled, or unlike the others. Only the native
+/// engine reports what its steps saw; with sd-scripts, the list is empty.
+#[utoipa::path(
+    get,
+    path = "/jobs/{id}/pictures",
+    tag = "jobs",
+    params(("id" = Uuid, Path, description = "The job")),
+    responses((status = 200, body = JobPictures))
+)]
+pub(crate) async fn list_job_pictures(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<JobId>,
+) -> ApiResult<axum::Json<JobPictures>> {
+    Ok(axum::Json(state.orchestrator.job_pictures(user.owner, id).await?))
+}
+
+/// Get one optimizer step of a job, with the pictures of its batch
+#[utoipa::path(
+    get,
+    path = "/jobs/{id}/steps/{step}",
+    tag = "jobs",
+    params(
+        ("id" = Uuid, Path, description = "The job"),
+        ("step" = u32, Path, description = "The step, from 1", minimum = 1)
+    ),
+    responses((status = 200, body = JobStep))
+)]
+pub(crate) async fn get_job_step(
+    State(state): State<AppState>,
+    user: User,
+    Path((id, step)): Path<(JobId, u32)>,
+) -> ApiResult<axum::Json<JobStep>> {
+    Ok(axum::Json(
+        state.orchestrator.job_step(user.owner, id, step).await?,
+    ))
+}
+
 /// Get what changed in a job's dataset since the job was created
 #[utoipa::path(
     get,
@@ -280,6 +322,24 @@ pub(crate) async fn job_dataset_changes(
     ))
 }
 
+/// Get what the results of a job were found to be
+///
+/// What its result and its checkpoints do to pictures, and which checkpoint to use.
+#[utoipa::path(
+    get,
+    path = "/jobs/{id}/judgements",
+    tag = "jobs",
+    params(("id" = Uuid, Path, description = "The job")),
+    responses((status = 200, body = JobJudgements))
+)]
+pub(crate) async fn job_judgements(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<JobId>,
+) -> ApiResult<axum::Json<JobJudgements>> {
+    Ok(axum::Json(state.orchestrator.judgements(user.owner, id).await?))
+}
+
 /// List a job's preview pictures, in the order of their steps
 #[utoipa::path(
     get,
@@ -293,6 +353,7 @@ pub(crate) async fn list_job_samples(
     user: User,
     Path(id): Path<JobId>,
 ) -> ApiResult<axum::Json<Vec<Sample>>> {
+    store::jobs::get(state.store(), user.owner, id).await?;
     let artifacts = store::artifacts::of_job(state.store(), user.owner, id).await?;
     let mut samples: Vec<Sample> = artifacts
         .into_iter()
@@ -325,6 +386,8 @@ pub(crate) async fn list_job_samples(
 }
 
 /// List the files kept from a job, in the order they were stored
+///
+/// The pictures that show what its results were found to be are not among them: its judgements have those.
 #[utoipa::path(
     get,
     path = "/jobs/{id}/artifacts",
@@ -337,9 +400,13 @@ pub(crate) async fn list_job_artifacts(
     user: User,
     Path(id): Path<JobId>,
 ) -> ApiResult<axum::Json<Vec<Artifact>>> {
+    store::jobs::get(state.store(), user.owner, id).await?;
     let artifacts = store::artifacts::of_job(state.store(), user.owner, id).await?;
     let objects = state.store().objects();
-    let artifacts = artifacts.into_iter().map(|artifact| Artifact {
+    let files = artifacts
+        .into_iter()
+        .filter(|artifact| !matches!(artifact.kind, ArtifactKind::Evidence { .. }));
+    let artifacts = files.map(|artifact| Artifact {
         id: artifact.id,
         job_id: id,
         url: objects.get_url(&artifact.key, &UrlOptions::download(&artifact.file_name)),
@@ -347,6 +414,7 @@ pub(crate) async fn list_job_artifacts(
         file_name: artifact.file_name,
         size_bytes: artifact.size_bytes,
         sha256: artifact.sha256,
+        judgement: artifact.judgement,
         created_at: artifact.created_at,
     });
     Ok(axum::Json(artifacts.collect()))

@@ -1,18 +1,23 @@
 //! Presets, and models with their versions.
 
 use axum::{extract::State, http::HeaderMap, response::Response};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use dataset::picture::thumbnail_type;
 use protocol::{
     ModelId, ModelVersionId,
     api::Page,
     copies::LoraCopies,
+    library::file_stem,
+    limits::MAX_METADATA_THUMBNAIL_BYTES,
     model::{Model, ModelVersion, Promote},
     preset::{Family, Preset},
     recipe::PresetInfo,
 };
 use serde::Deserialize;
+use store::BlobKey;
 use utoipa::IntoParams;
 
-use super::page::PageQuery;
+use super::{page::PageQuery, thumbnails};
 use crate::{
     auth::User,
     error::ApiResult,
@@ -113,14 +118,25 @@ pub(crate) async fn get_model_version(
     ))
 }
 
+/// Query of a download.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DownloadQuery {
+    /// Adds to the metadata of the file how it is used, and a preview: the tensors are the stored ones, the hash of the file
+    /// is another, and `Range` is not supported.
+    described: bool,
+}
+
 /// Download the LoRA file
 ///
-/// Supports `Range`. A server with its files in a bucket redirects to a URL there.
+/// Its name is that of the model with the number of the version. Supports `Range`. A server with its files in a bucket
+/// redirects to a URL there.
 #[utoipa::path(
     get,
     path = "/model-versions/{id}/download",
     tag = "models",
-    params(("id" = Uuid, Path, description = "The model version")),
+    params(("id" = Uuid, Path, description = "The model version"), DownloadQuery),
     responses(
         (status = 200, content_type = "application/octet-stream", description = "The `.safetensors` file"),
         (status = 206, content_type = "application/octet-stream", description = "The requested range"),
@@ -131,10 +147,39 @@ pub(crate) async fn download_model_version(
     State(state): State<AppState>,
     user: User,
     Path(id): Path<ModelVersionId>,
+    Query(query): Query<DownloadQuery>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let file = store::models::file(state.store(), user.owner, id).await?;
-    files::download(state.store().objects(), &file.key, &headers, file.file_name).await
+    let version = store::models::version(state.store(), user.owner, id).await?;
+    let name = format!("{}.safetensors", file_stem(&version.name, version.version));
+    if !query.described {
+        return files::download(state.store().objects(), &file.key, &headers, name).await;
+    }
+    let cover = store::models::cover(state.store(), user.owner, id).await?;
+    let preview = match cover {
+        Some(cover) => preview(&state, cover).await,
+        None => None,
+    };
+    let texts = version.described(preview);
+    files::described(state.store().objects(), &file, &texts, &name).await
+}
+
+/// The thumbnail of a picture as a data URL; `None` if there is none, or it is too large. A download goes on without it.
+async fn preview(state: &AppState, picture: BlobKey) -> Option<String> {
+    let thumbnail = match thumbnails::of(state, picture).await {
+        Ok(thumbnail) => thumbnail,
+        Err(err) => {
+            tracing::warn!(
+                error = protocol::problem::chain(&err),
+                "a download goes without its preview"
+            );
+            return None;
+        }
+    };
+    let media_type = thumbnail_type(&thumbnail)?;
+    let encoded = STANDARD.encode(&thumbnail);
+    (encoded.len() <= MAX_METADATA_THUMBNAIL_BYTES).then(|| format!("data:{media_type};base64,{encoded}"))
 }
 
 /// Approve a model version for use

@@ -1,4 +1,4 @@
-//! Thumbnails of a dataset's pictures.
+//! Thumbnails of pictures: those of datasets, and generated ones.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use axum::{
 };
 use bytes::Bytes;
 use dataset::picture::{THUMBNAIL_SIDE, thumbnail_type};
-use protocol::{DatasetId, ItemId};
+use protocol::{DatasetId, GenerationId, ItemId};
 use serde::Deserialize;
 use store::BlobKey;
 use tokio::runtime::Handle;
@@ -61,10 +61,44 @@ pub(crate) async fn get_thumbnail(
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let item = store::datasets::item(state.store(), user.owner, id, item_id).await?;
-    let etag = format!("\"{}-{THUMBNAIL_SIDE}\"", item.sha256);
-    let wanted = headers.get(header::IF_NONE_MATCH);
+    let key = BlobKey::from_sha256(&item.sha256).map_err(ApiError::internal)?;
     // With a mask, or without it, the picture has another file at the same address.
-    let kept_for = match query.of.is_some_and(|of| of == item.sha256) {
+    let is_kept = query.of.is_some_and(|of| of == item.sha256);
+    show(&state, key, is_kept, &headers).await
+}
+
+/// Get the thumbnail of a generated picture
+///
+/// Its longest side has at most 384 pixels. It is a JPEG, or a WebP for a picture with transparent areas. It never changes.
+#[utoipa::path(
+    get,
+    path = "/generations/{id}/thumbnail",
+    tag = "generations",
+    params(("id" = Uuid, Path, description = "The generation")),
+    responses(
+        (
+            status = 200,
+            content(("image/jpeg"), ("image/webp")),
+            description = "The thumbnail, a `.jpg` or `.webp` file"
+        ),
+        (status = 304, description = "The thumbnail is the one that `If-None-Match` names")
+    )
+)]
+pub(crate) async fn get_picture_thumbnail(
+    State(state): State<AppState>,
+    user: User,
+    Path(id): Path<GenerationId>,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let key = store::generations::picture(state.store(), user.owner, id).await?;
+    show(&state, key, true, &headers).await
+}
+
+/// Answers with the thumbnail of a picture. It `is_kept` for good where the address is that of one file only.
+async fn show(state: &AppState, key: BlobKey, is_kept: bool, headers: &HeaderMap) -> ApiResult<Response> {
+    let etag = format!("\"{}-{THUMBNAIL_SIDE}\"", key.sha256());
+    let wanted = headers.get(header::IF_NONE_MATCH);
+    let kept_for = match is_kept {
         true => "private, max-age=31536000, immutable",
         false => "private, no-cache",
     };
@@ -75,11 +109,7 @@ pub(crate) async fn get_thumbnail(
     if wanted.is_some_and(|wanted| wanted.as_bytes() == etag.as_bytes()) {
         return Ok((StatusCode::NOT_MODIFIED, keeping).into_response());
     }
-    let key = BlobKey::from_sha256(&item.sha256).map_err(ApiError::internal)?;
-    let thumbnail = match state.store().objects().thumbnail(&key).await? {
-        Some(thumbnail) => thumbnail,
-        None => made(&state, key).await?,
-    };
+    let thumbnail = of(state, key).await?;
     let media_type = thumbnail_type(&thumbnail).unwrap_or("application/octet-stream");
     let showing = [
         (header::CONTENT_TYPE, media_type),
@@ -89,7 +119,16 @@ pub(crate) async fn get_thumbnail(
     Ok((keeping, showing, thumbnail).into_response())
 }
 
-/// Makes the thumbnail of a picture that an older version took, or whose thumbnail was lost, and keeps it if there is room.
+/// The thumbnail of a stored picture, which is made if there is none.
+pub(crate) async fn of(state: &AppState, key: BlobKey) -> ApiResult<Bytes> {
+    match state.store().objects().thumbnail(&key).await? {
+        Some(thumbnail) => Ok(thumbnail),
+        None => made(state, key).await,
+    }
+}
+
+/// Makes the thumbnail of a picture that an older version took, that was generated, or whose thumbnail was lost, and keeps
+/// it if there is room.
 async fn made(state: &AppState, key: BlobKey) -> ApiResult<Bytes> {
     let turn = Arc::clone(&state.thumbnails).acquire_owned().await;
     let turn = turn.map_err(ApiError::internal)?;

@@ -223,6 +223,7 @@ pub(crate) fn trained(
             metadata: BTreeMap::from([("ss_network_dim".into(), "4".into())]),
             before: None,
             after: None,
+            judgement: None,
         }),
         picture: None,
         edited: None,

@@ -379,3 +379,9 @@ impl Provider for FakeProvider {
         None
     }
 }
+
+/// Mail that nobody takes.
+pub(crate) fn mail() -> orchestrator::MailOptions {
+    let to = ["zora@example.org".to_owned()];
+    orchestrator::MailOptions::new("smtp://127.0.0.1:1", "morpheus@example.org", &to).unwrap()
+}

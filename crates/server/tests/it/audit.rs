@@ -1,89 +1,29 @@
 //! The audit log: every route that changes something writes down who did it.
 
+mod captioning;
+mod exceptions;
+
 use std::collections::BTreeSet;
 
 use orchestrator::providers::Purpose;
 use protocol::{
     agent::{ArtifactKind, WorkKind},
-    api::{CreatedToken, Page},
+    api::Page,
     audit::{AuditAction, AuditEntry},
     job::Job,
 };
 use reqwest::{Method, RequestBuilder, StatusCode, multipart};
 use serde_json::{Value, json};
 
+use self::exceptions::{ELSEWHERE, EXEMPT};
 use crate::{
     access::sign_in,
     agent::{trained, verdict},
-    app::{TestApp, empty, problem},
+    app::{TestApp, problem},
     pictures,
 };
 
-/// Routes that change something and write nothing, and why that is right.
-const EXEMPT: &[(&str, &str)] = &[
-    (
-        "PATCH /api/v1/datasets/{id}/items/{item_id}",
-        "captions are saved while they are typed",
-    ),
-    (
-        "POST /api/v1/datasets/{id}/check",
-        "keeps what it has measured, and changes nothing else",
-    ),
-    ("POST /api/v1/jobs/estimate", "changes nothing"),
-    ("POST /api/v1/prompts/count", "changes nothing"),
-    ("POST /api/v1/drawing-sessions/prices", "changes nothing"),
-    ("POST /api/v1/recipes/import", "changes nothing"),
-    (
-        "POST /api/v1/agent/claim",
-        "a machine's work; the job's events tell of it",
-    ),
-    (
-        "POST /api/v1/agent/attempts/{id}/heartbeat",
-        "a machine's work; the job's events tell of it",
-    ),
-    (
-        "POST /api/v1/agent/attempts/{id}/artifacts",
-        "a machine's work; the job's events tell of it",
-    ),
-    (
-        "POST /api/v1/agent/attempts/{id}/artifacts/{artifact_id}/complete",
-        "a machine's work; the job's events tell of it",
-    ),
-    (
-        "POST /api/v1/agent/attempts/{id}/unusable",
-        "a machine's work; the job's events tell of it",
-    ),
-    (
-        "POST /api/v1/agent/attempts/{id}/finish",
-        "a machine's work; the job's events tell of it",
-    ),
-];
-
-/// Routes that need more of the world than this test has, and the test that looks at their entries.
-const ELSEWHERE: &[(&str, &str)] = &[
-    (
-        "POST /api/v1/registered-base-models/{name}/copy",
-        "the orchestrator's tests of base models",
-    ),
-    (
-        "POST /api/v1/drawing-sessions",
-        "the orchestrator's tests of drawing sessions",
-    ),
-    (
-        "POST /api/v1/drawing-sessions/{id}/end",
-        "the orchestrator's tests of drawing sessions",
-    ),
-    (
-        "POST /api/v1/providers/{name}/resume",
-        "the orchestrator's tests of rentals",
-    ),
-    (
-        "POST /v1/images/generations",
-        "the tests of routes in OpenAI's shape",
-    ),
-];
-
-async fn log(app: &TestApp, query: &str) -> Vec<AuditEntry> {
+pub(crate) async fn log(app: &TestApp, query: &str) -> Vec<AuditEntry> {
     let page: Page<AuditEntry> = app.get(&format!("/api/v1/audit?limit=500{query}")).await;
     page.items
 }
@@ -142,7 +82,11 @@ impl Changes<'_> {
 #[tokio::test]
 async fn every_change_is_written_down() {
     use AuditAction::*;
-    let app = TestApp::start_with(|config| config.read_lora = Some(crate::imports::read)).await;
+    let app = TestApp::start_with(|config| {
+        config.read_lora = Some(crate::imports::read);
+        config.mail = Some(crate::app::mail());
+    })
+    .await;
     let mut changes = Changes {
         app: &app,
         done: BTreeSet::new(),
@@ -179,6 +123,10 @@ async fn every_change_is_written_down() {
     let dataset = changes
         .change(post.clone(), "/datasets", "", json!({ "name": "a" }), DatasetMade)
         .await;
+    let name = json!({ "name": "demo" });
+    changes
+        .change(post.clone(), "/datasets/demo", "", name, DatasetMade)
+        .await;
     let id = dataset["id"].as_str().unwrap();
     changes
         .change(
@@ -198,7 +146,7 @@ async fn every_change_is_written_down() {
         .await;
     changes
         .change(
-            patch,
+            patch.clone(),
             "/datasets/{id}/groups",
             id,
             json!({ "groups": [{ "group": "", "repeats": 3 }] }),
@@ -237,6 +185,7 @@ async fn every_change_is_written_down() {
         )
         .await;
     let item = report["accepted"][0]["id"].as_str().unwrap();
+    captioning::describes_pictures(&mut changes, id, item).await;
     let path = format!("/api/v1/datasets/{id}/items/{item}");
     let remove = app.request(delete.clone(), &format!("{path}/mask"));
     changes
@@ -244,6 +193,15 @@ async fn every_change_is_written_down() {
             "DELETE /api/v1/datasets/{id}/items/{item_id}/mask",
             remove,
             MaskDeleted,
+        )
+        .await;
+    let frame = json!({ "left": 0, "top": 0, "width": 64, "height": 128 });
+    let split = app.request(post.clone(), &format!("{path}/panels"));
+    changes
+        .check(
+            "POST /api/v1/datasets/{id}/items/{item_id}/panels",
+            split.json(&json!({ "frames": [frame] })),
+            PageSplit,
         )
         .await;
     let remove = app.request(delete.clone(), &path);
@@ -319,6 +277,31 @@ async fn every_change_is_written_down() {
             VersionApproved,
         )
         .await;
+    let used: protocol::model::ModelVersion = app.get(&format!("/api/v1/model-versions/{version}")).await;
+    let model = used.model_id.to_string();
+    let usage = json!({ "weight": 0.8 });
+    changes
+        .change(
+            put.clone(),
+            "/model-versions/{id}/usage",
+            &version,
+            usage,
+            UsageSet,
+        )
+        .await;
+    let choices = json!({ "version_id": version });
+    changes
+        .change(put.clone(), "/models/{id}/choices", &model, choices, ModelChosen)
+        .await;
+    let name = json!({ "name": "Zora the second" });
+    changes
+        .change(patch.clone(), "/models/{id}", &model, name, ModelRenamed)
+        .await;
+    let label = app.request(patch, &format!("/api/v1/labels/model/{model}"));
+    let label = label.json(&json!({ "starred": true }));
+    changes
+        .check("PATCH /api/v1/labels/{kind}/{id}", label, LabelChanged)
+        .await;
     changes
         .change(
             post.clone(),
@@ -346,6 +329,17 @@ async fn every_change_is_written_down() {
             Value::Null,
             EditCancelled,
         )
+        .await;
+    let items = json!({ "items": [{ "kind": "model_version", "id": imported["id"] }] });
+    changes
+        .change(post.clone(), "/trash", "", items.clone(), Deleted)
+        .await;
+    changes
+        .change(post.clone(), "/trash/restore", "", items, Restored)
+        .await;
+    let rules = json!({ "drafts_kept": 1 });
+    changes
+        .change(post.clone(), "/clean-up", "", rules, CleanedUp)
         .await;
     let other = app.small_job().await.id.to_string();
     changes
@@ -384,6 +378,34 @@ async fn every_change_is_written_down() {
             Value::Null,
             PresetDeleted,
         )
+        .await;
+
+    // Webhooks.
+    let webhook = json!({ "name": "a", "url": "https://a.invalid/?key=hidden", "events": ["job.failed"] });
+    let webhook = changes
+        .change(post.clone(), "/webhooks", "", webhook, WebhookMade)
+        .await;
+    let id = webhook["id"].as_str().unwrap();
+    let test = changes
+        .change(
+            post.clone(),
+            "/webhooks/{id}/tests",
+            id,
+            Value::Null,
+            WebhookTested,
+        )
+        .await;
+    let again = "/deliveries/{id}/send-again";
+    let delivery = test["id"].as_str().unwrap();
+    changes
+        .change(post.clone(), again, delivery, Value::Null, DeliveryRepeated)
+        .await;
+    changes
+        .change(delete.clone(), "/webhooks/{id}", id, Value::Null, WebhookDeleted)
+        .await;
+
+    changes
+        .change(post.clone(), "/mail/tests", "", Value::Null, MailTested)
         .await;
 
     // Base models.
@@ -484,76 +506,4 @@ async fn the_log_is_read_page_by_page_and_by_what_it_is_about() {
         app.request(Method::DELETE, "/api/v1/audit"),
     )
     .await;
-}
-
-#[tokio::test]
-async fn refused_sign_ins_are_slowed_down_and_written_down() {
-    let app = TestApp::start().await;
-    let gone: CreatedToken = app
-        .post(StatusCode::CREATED, "/api/v1/tokens", &json!({ "name": "gone" }))
-        .await;
-    let path = format!("/api/v1/tokens/{}", gone.token.id);
-    empty(StatusCode::NO_CONTENT, app.request(Method::DELETE, &path)).await;
-    let login = |token: &str| {
-        app.anonymous(Method::POST, "/login")
-            .json(&json!({ "token": token }))
-    };
-    for n in 0..10 {
-        problem(StatusCode::UNAUTHORIZED, login(&format!("morpheus_guess{n}"))).await;
-        let request = app
-            .anonymous(Method::GET, "/api/v1/jobs")
-            .bearer_auth(&gone.secret);
-        problem(StatusCode::UNAUTHORIZED, request).await;
-    }
-    for request in [
-        login("guess"),
-        app.anonymous(Method::GET, "/api/v1/jobs").bearer_auth("guess"),
-    ] {
-        let answer = request.send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
-        let seconds: u64 = answer.headers()["retry-after"].to_str().unwrap().parse().unwrap();
-        assert!((1..=3).contains(&seconds), "{seconds}");
-    }
-    let limited = app
-        .anonymous(Method::GET, "/login?token=guess")
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(limited.headers()["location"], "/login?failed=limited");
-    // Nobody is locked out: who has the right token may be at the same address, behind one proxy.
-    empty(StatusCode::NO_CONTENT, login(&app.token)).await;
-    empty(StatusCode::OK, app.request(Method::GET, "/api/v1/jobs")).await;
-
-    let access = log(&app, "&category=access").await;
-    let refused: Vec<_> = access
-        .iter()
-        .filter(|entry| entry.action == AuditAction::SignInFailed)
-        .collect();
-    assert_eq!(refused.iter().map(|entry| entry.n).sum::<u32>(), 23);
-    assert_eq!(refused.len(), 2, "one for each way, however many there were");
-    assert!(
-        refused
-            .iter()
-            .all(|entry| entry.actor == "nobody" && entry.address.as_deref() == Some("127.0.0.1"))
-    );
-}
-
-#[tokio::test]
-async fn only_a_trusted_proxy_says_where_a_request_comes_from() {
-    async fn seen(app: &TestApp) -> Option<String> {
-        let request = app
-            .request(Method::POST, "/api/v1/datasets")
-            .json(&json!({ "name": "n" }));
-        empty(
-            StatusCode::CREATED,
-            request.header("x-forwarded-for", "203.0.113.7"),
-        )
-        .await;
-        log(app, "&category=data").await[0].address.clone()
-    }
-    let app = TestApp::start().await;
-    assert_eq!(seen(&app).await.as_deref(), Some("127.0.0.1"));
-    let app =
-        TestApp::start_with(|config| config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()]).await;
-    assert_eq!(seen(&app).await.as_deref(), Some("203.0.113.7"));
 }

@@ -49,6 +49,7 @@ impl TestApp {
 }
 
 /// A request that makes something, another one to the same route, and the list of what is made.
+#[derive(Clone)]
 struct Creating {
     route: &'static str,
     path: String,
@@ -59,7 +60,7 @@ struct Creating {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_creating_route_makes_one_thing_of_requests_with_one_key() {
-    let app = TestApp::start().await;
+    let app = TestApp::start_with(|config| config.mail = Some(crate::app::mail())).await;
     let dataset = app.small_dataset().await;
     let job = json!({
         "dataset_id": dataset.id, "base_model": "tiny-xl", "name": "zora",
@@ -77,6 +78,12 @@ async fn every_creating_route_makes_one_thing_of_requests_with_one_key() {
     let mut all = vec![
         creating(
             "/api/v1/datasets",
+            json!({"name": "a"}),
+            json!({"name": "b"}),
+            "/api/v1/datasets",
+        ),
+        creating(
+            "/api/v1/datasets/demo",
             json!({"name": "a"}),
             json!({"name": "b"}),
             "/api/v1/datasets",
@@ -112,10 +119,33 @@ async fn every_creating_route_makes_one_thing_of_requests_with_one_key() {
             json!({"name": "b", "parameters": {"rank": 8}}),
             "/api/v1/own-presets",
         ),
+        creating(
+            "/api/v1/webhooks",
+            json!({"name": "a", "url": "https://a.invalid", "events": ["job.failed"]}),
+            json!({"name": "b", "url": "https://a.invalid", "events": ["job.failed"]}),
+            "/api/v1/webhooks",
+        ),
+        creating(
+            "/api/v1/mail/tests",
+            json!({}),
+            json!({"a": 1}),
+            "/api/v1/deliveries",
+        ),
     ];
     for case in &all {
         check(&app, case).await;
     }
+
+    // A webhook that a request with a key has made.
+    let webhooks: Value = app.get("/api/v1/webhooks").await;
+    all.push(Creating {
+        route: "/api/v1/webhooks/{id}/tests",
+        path: format!("/api/v1/webhooks/{}/tests", webhooks[0]["id"].as_str().unwrap()),
+        body: json!({}),
+        other: json!({"a": 1}),
+        list: Some("/api/v1/deliveries"),
+    });
+    check(&app, &all[all.len() - 1]).await;
 
     // Edits of the same captions.
     let edits = format!("/api/v1/datasets/{}/caption-edits", dataset.id);
@@ -139,6 +169,22 @@ async fn every_creating_route_makes_one_thing_of_requests_with_one_key() {
         list: None,
     });
     check(&app, &all[all.len() - 1]).await;
+
+    // Panels of a picture.
+    let items = format!("/api/v1/datasets/{}/items", dataset.id);
+    let pictures: Value = app.get(&items).await;
+    let frame = |width: u32| json!({"left": 0, "top": 0, "width": width, "height": 128});
+    all.push(Creating {
+        route: "/api/v1/datasets/{id}/items/{item_id}/panels",
+        path: format!("{items}/{}/panels", pictures["items"][0]["id"].as_str().unwrap()),
+        body: json!({"frames": [frame(64)]}),
+        other: json!({"frames": [frame(80)]}),
+        list: None,
+    });
+    check(&app, &all[all.len() - 1]).await;
+    let now: Value = app.get(&items).await;
+    assert_eq!(now["items"].as_array().unwrap().len(), 4, "one panel");
+    describe_pictures(&app, &dataset.id.to_string(), &mut all).await;
 
     // One of the job that a request with a key has made.
     let made: Job =
@@ -205,6 +251,58 @@ async fn every_creating_route_makes_one_thing_of_requests_with_one_key() {
     assert_eq!(documented, tested, "a route that takes a key must be tested here");
 }
 
+/// Endpoints that describe pictures, and runs with one of them. Nothing answers at the address.
+async fn describe_pictures(app: &TestApp, dataset: &str, all: &mut Vec<Creating>) {
+    let endpoint = |name: &str| json!({"name": name, "url": "https://a.invalid/v1", "model": "m"});
+    let mut checked = |case: Creating| {
+        all.push(case.clone());
+        case
+    };
+    let endpoints = "/api/v1/caption-endpoints";
+    let case = checked(Creating {
+        route: endpoints,
+        path: endpoints.to_owned(),
+        body: endpoint("a"),
+        other: endpoint("b"),
+        list: Some(endpoints),
+    });
+    check(app, &case).await;
+    let made: Value = app.get(endpoints).await;
+    let endpoint = made[0]["id"].as_str().unwrap();
+    let items: Value = app.get(&format!("/api/v1/datasets/{dataset}/items")).await;
+    let item = &items["items"][0]["id"];
+    let ask = |prompt: &str| json!({"dataset_id": dataset, "item_id": item, "prompt": prompt});
+    let case = checked(Creating {
+        route: "/api/v1/caption-endpoints/{id}/tests",
+        path: format!("{endpoints}/{endpoint}/tests"),
+        body: ask("Describe it."),
+        other: ask("Describe her."),
+        list: None,
+    });
+    check(app, &case).await;
+    let runs = format!("/api/v1/datasets/{dataset}/caption-runs");
+    let run = |policy: &str| json!({"endpoint_id": endpoint, "prompt": "Describe it.", "policy": policy});
+    let case = checked(Creating {
+        route: "/api/v1/datasets/{id}/caption-runs",
+        path: runs.clone(),
+        body: run("replace"),
+        other: run("add"),
+        list: None,
+    });
+    check(app, &case).await;
+    let made = app.ids(&runs).await;
+    assert_eq!(made.len(), 1, "one run");
+    let run = made.first().unwrap().trim_matches('"');
+    let case = checked(Creating {
+        route: "/api/v1/datasets/{id}/caption-runs/{run_id}/accept",
+        path: format!("{runs}/{run}/accept"),
+        body: json!({}),
+        other: json!({"proposals": [run]}),
+        list: None,
+    });
+    check(app, &case).await;
+}
+
 async fn check(app: &TestApp, case: &Creating) {
     let Creating {
         route,
@@ -214,7 +312,7 @@ async fn check(app: &TestApp, case: &Creating) {
         list,
     } = case;
     let key = route.replace('/', ".");
-    let holds_secret = *route == "/api/v1/tokens";
+    let holds_secret = ["/api/v1/tokens", "/api/v1/webhooks"].contains(route);
     let before = match list {
         Some(list) => app.ids(list).await,
         None => BTreeSet::new(),

@@ -89,8 +89,13 @@ async fn from_upload_to_generation() {
     let shown = app.anonymous(Method::GET, &samples[0].url).send().await.unwrap();
     assert_eq!(shown.headers()["content-type"], "image/png");
     assert_eq!(shown.bytes().await.unwrap(), picture);
+    let evidence = ArtifactKind::Evidence {
+        step: 4,
+        name: "plain-7".into(),
+    };
+    agent.upload(&assignment, evidence, "plain-7.png", &picture).await;
     let artifacts: Vec<Artifact> = app.get(&format!("/api/v1/jobs/{}/artifacts", job.id)).await;
-    assert_eq!(artifacts.len(), 2);
+    assert_eq!(artifacts.len(), 2, "evidence is with the judgements");
     assert_eq!(artifacts[1].sha256, sha256(&LORA));
 
     // The end: a model version with everything that belongs to it.
@@ -157,7 +162,7 @@ async fn download(app: &TestApp, path: &str) {
     assert_eq!(whole.status(), StatusCode::OK);
     assert_eq!(
         whole.headers()["content-disposition"],
-        "attachment; filename=\"zora.safetensors\"; filename*=UTF-8''zora.safetensors"
+        "attachment; filename=\"zora-v1.safetensors\"; filename*=UTF-8''zora-v1.safetensors"
     );
     assert_eq!(whole.bytes().await.unwrap(), *LORA);
     let part = app.part(path, Some("bytes=6-10")).await;
@@ -228,10 +233,16 @@ async fn generate(app: &TestApp, job: &Job) {
     let saved = app
         .file(&format!("/api/v1/generations/{}/download", done.id))
         .await;
-    let name = format!("attachment; filename=\"{}.png\"", done.id);
+    let end = done.id.0.simple().to_string();
+    let seed = done.request.seed.unwrap();
+    let name = format!("attachment; filename=\"zora-v1-seed{seed}-{}.png\"", &end[24..]);
     let disposition = saved.headers()["content-disposition"].to_str().unwrap();
     assert!(disposition.starts_with(&name), "{disposition}");
     assert_eq!(saved.bytes().await.unwrap(), picture);
+    let small = app
+        .file(&format!("/api/v1/generations/{}/thumbnail", done.id))
+        .await;
+    assert_eq!(small.headers()["content-type"], "image/jpeg");
     let all: Page<Generation> = app.get("/api/v1/generations").await;
     assert_eq!(all.items.len(), 1);
 }

@@ -16,6 +16,7 @@ async fn machines_can_watch_the_server() {
     for line in [
         "morpheus_jobs{phase=\"succeeded\"} 0",
         "morpheus_drawing_sessions{phase=\"ready\"} 0",
+        "morpheus_deliveries{state=\"waiting\"} 0",
         "morpheus_http_answers_total{status=\"2xx\"}",
     ] {
         assert!(metrics.contains(line), "{line} is not in\n{metrics}");

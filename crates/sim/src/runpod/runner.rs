@@ -193,9 +193,10 @@ fn run_to_end(
         child.stdout.take().map(|out| Box::new(out) as _),
         child.stderr.take().map(|out| Box::new(out) as _),
     ];
+    let mut writers = Vec::new();
     for output in outputs.into_iter().flatten() {
         let (inner, pod) = (Weak::clone(inner), start.pod.clone());
-        thread::Builder::new().spawn(move || write_log(&inner, &pod, output))?;
+        writers.push(thread::Builder::new().spawn(move || write_log(&inner, &pod, output))?);
     }
     if let Some(group) = group {
         // Waits without taking the exit status, so that the number stays taken while the rest is killed:
@@ -207,7 +208,12 @@ fn run_to_end(
         let _ = kill_process_group(group, Signal::KILL);
         *running = None;
     }
-    Ok(child.wait()?.to_string())
+    let how = child.wait()?.to_string();
+    // Its last words belong before its end; with all its processes gone, nobody holds the other ends.
+    for writer in writers {
+        let _ = writer.join();
+    }
+    Ok(how)
 }
 
 fn write_log(inner: &Weak<Inner>, pod: &str, output: impl Read) {

@@ -1,13 +1,15 @@
 //! The pictures of a dataset.
 
+use std::collections::HashSet;
+
 use protocol::{
     DatasetId, ItemId, OwnerId,
-    dataset::{GroupChange, Item, MASK_NOTE, Showing, Split, UpdateItem},
+    dataset::{GroupChange, Item, MASK_NOTE, PanelOf, Showing, Split, UpdateItem},
     finding::Measures,
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
 
-use super::{picture_url, row, touch};
+use super::{panels, picture_url, row, touch};
 use crate::{
     Read, Result, StoreError, Tx, damage,
     db::{entities::dataset_item, insert},
@@ -81,6 +83,9 @@ pub async fn add_item(tx: &Tx, owner: OwnerId, id: DatasetId, item: NewItem) -> 
         repeats: item.showing.repeats.cast_signed(),
         regularization: item.showing.regularization,
         measures: None,
+        page_item_id: None,
+        panel: None,
+        page_caption: None,
     };
     insert(tx.connection(), row.clone(), "store a picture").await?;
     touch(tx, id).await?;
@@ -243,6 +248,7 @@ pub async fn delete_item(tx: &Tx, owner: OwnerId, id: DatasetId, item: ItemId) -
     if done.rows_affected == 0 {
         return Err(StoreError::not_found("picture", item));
     }
+    panels::forget_page(tx, id, item).await?;
     touch(tx, id).await
 }
 
@@ -252,8 +258,13 @@ async fn to_item(db: &impl Read, row: dataset_item::Model) -> Result<Item> {
     items.pop().ok_or_else(|| StoreError::not_found("picture", id))
 }
 
+/// Pictures as the API has them, all of one dataset.
 async fn to_items(db: &impl Read, rows: Vec<dataset_item::Model>) -> Result<Vec<Item>> {
     let damaged = damage::by_hash(db, rows.iter().map(|row| row.sha256.clone())).await?;
+    let split = match rows.first() {
+        Some(row) => panels::pages(db, DatasetId(row.dataset_id)).await?,
+        None => HashSet::new(),
+    };
     rows.into_iter()
         .map(|row| {
             let notes: Vec<String> = from_json("dataset_items.notes", row.notes)?;
@@ -271,6 +282,11 @@ async fn to_items(db: &impl Read, rows: Vec<dataset_item::Model>) -> Result<Vec<
                 group: row.group_name,
                 repeats: row.repeats.unsigned_abs(),
                 regularization: row.regularization,
+                panel: row.page_item_id.zip(row.panel).map(|(page, number)| PanelOf {
+                    page_id: ItemId(page),
+                    number: number.unsigned_abs(),
+                }),
+                set_aside: split.contains(&row.id),
                 width: row.width.unsigned_abs(),
                 height: row.height.unsigned_abs(),
                 size_bytes: row.size_bytes.cast_unsigned(),

@@ -19,6 +19,12 @@ mod m0016_drawing_sessions;
 mod m0017_generation_notes;
 mod m0018_dataset_checks;
 mod m0019_versions_of_checkpoints;
+mod m0020_judgements;
+mod m0022_notices;
+mod m0023_library;
+mod m0024_panels;
+mod m0025_trash;
+mod m0026_captioning;
 mod row_security;
 
 use sea_orm::ConnectionTrait;
@@ -52,6 +58,12 @@ impl MigratorTrait for Migrator {
             Box::new(m0017_generation_notes::Migration),
             Box::new(m0018_dataset_checks::Migration),
             Box::new(m0019_versions_of_checkpoints::Migration),
+            Box::new(m0020_judgements::Migration),
+            Box::new(m0022_notices::Migration),
+            Box::new(m0023_library::Migration),
+            Box::new(m0024_panels::Migration),
+            Box::new(m0025_trash::Migration),
+            Box::new(m0026_captioning::Migration),
         ]
     }
 }

@@ -6,9 +6,9 @@ use sea_orm::{ColumnTrait, ColumnType, EntityTrait, IdenStatic, Iterable, Primar
 use super::{
     entities::{
         api_token, artifact, attempt, audit_entry, base_model, budget, damaged_object, dataset, dataset_item,
-        dataset_version, drawing_session, edit, generation, idempotency_key, job, job_event, job_metric,
-        job_metric_tile, ledger_entry, model, model_version, own_preset, owner, pool_machine,
-        rented_instance, setting,
+        dataset_version, delivery, drawing_session, edit, generation, idempotency_key, job, job_event,
+        job_metric, job_metric_tile, ledger_entry, model, model_version, own_preset, owner, pool_machine,
+        rented_instance, setting, webhook,
     },
     migrations::FORMER,
 };
@@ -111,6 +111,25 @@ pub(crate) const TABLES: &[Table] = &[
              WHERE e.id = edit_id AND d.owner_id = (SELECT morpheus_owner_id()))",
         ),
     ),
+    // Their URLs and keys are secrets.
+    table::<super::entities::caption_endpoint::Entity>(
+        "caption_endpoints",
+        "Endpoints that describe pictures, with their keys",
+        SeenBy::Nobody,
+    ),
+    table::<super::entities::caption_run::Entity>(
+        "caption_runs",
+        "Descriptions of many pictures of a dataset by a model",
+        OF_DATASET,
+    ),
+    table::<super::entities::caption_proposal::Entity>(
+        "caption_proposals",
+        "Captions that a model proposes, until somebody accepts or dismisses them",
+        SeenBy::Owner(
+            "EXISTS (SELECT 1 FROM caption_runs r JOIN training_datasets d ON d.id = r.dataset_id \
+             WHERE r.id = run_id AND d.owner_id = (SELECT morpheus_owner_id()))",
+        ),
+    ),
     table::<dataset_version::Entity>(
         "dataset_versions",
         "The frozen copies of datasets that jobs train on",
@@ -176,6 +195,22 @@ pub(crate) const TABLES: &[Table] = &[
         "LoRAs offered for use: trained, with hyperparameters and verdict, or imported",
         OF_OWNER,
     ),
+    // Their URLs and keys are secrets.
+    table::<webhook::Entity>(
+        "webhooks",
+        "Addresses that are told of jobs, with the keys that sign what they get",
+        SeenBy::Nobody,
+    ),
+    table::<delivery::Entity>(
+        "deliveries",
+        "What was told to whom, and whether it arrived; kept for a month",
+        OF_OWNER,
+    ),
+    table::<super::entities::label::Entity>(
+        "labels",
+        "Stars, tags and notes of jobs, models and pictures",
+        OF_OWNER,
+    ),
 ];
 
 /// What a person who reads a table may not guess from a column's name.
@@ -206,6 +241,26 @@ pub(crate) const COLUMNS: &[(&str, &str, &str)] = &[
         "The job whose checkpoint this one makes a model version of; it trains no step itself",
     ),
     (
+        "training_jobs",
+        "stamp",
+        "What its result was found to be: good, too_weak, overcooked, copies, bleeds or cannot_tell",
+    ),
+    (
+        "training_jobs",
+        "deleted_at",
+        "When its owner deleted it; it can be brought back for a week. The same in models, model_versions and generations",
+    ),
+    (
+        "artifacts",
+        "judgement",
+        "Of a checkpoint: what its LoRA does to pictures; null if nothing judged it",
+    ),
+    (
+        "model_versions",
+        "judgement",
+        "What it does to pictures, with the measurements; null if nothing judged it",
+    ),
+    (
         "idempotency_keys",
         "answer",
         "The body of the answer; null when it held a secret, refusal says so then",
@@ -231,6 +286,17 @@ pub(crate) const COLUMNS: &[(&str, &str, &str)] = &[
         "measures",
         "What its pixels were measured to be; null until somebody wants to know",
     ),
+    (
+        "dataset_items",
+        "page_caption",
+        "Caption of its page when it was cut out: another caption was edited since",
+    ),
+    (
+        "dataset_items",
+        "page_item_id",
+        "The page that it was cut out of; a page with panels is not trained on",
+    ),
+    ("dataset_items", "panel", "Its place on its page, from 1"),
     (
         "finding_acknowledgements",
         "content",
@@ -331,6 +397,22 @@ pub(crate) const COLUMNS: &[(&str, &str, &str)] = &[
         "artifact_id",
         "The file; of one that became a model version, the version keeps its bytes",
     ),
+    (
+        "webhooks",
+        "disabled",
+        "Why nothing is sent to it any more; null while it is in use",
+    ),
+    ("deliveries", "webhook_id", "Who is told; null for mail"),
+    (
+        "deliveries",
+        "body",
+        "The JSON that is signed and sent, the same at every try",
+    ),
+    (
+        "deliveries",
+        "leased_until",
+        "Until then a server is sending it, unless it says otherwise",
+    ),
     ("job_metrics", "average_loss", "Running average of the loss"),
     (
         "artifacts",
@@ -356,6 +438,33 @@ pub(crate) const COLUMNS: &[(&str, &str, &str)] = &[
         "model_versions",
         "imported",
         "What an imported file holds and what its owner said about it; null if a job trained it",
+    ),
+    (
+        "caption_runs",
+        "leased_until",
+        "Until then a server works on it, unless it says otherwise",
+    ),
+    (
+        "caption_proposals",
+        "caption_before",
+        "The caption beside which it was made; it is accepted only while the picture has this one",
+    ),
+    ("labels", "subject_id", "Id of the job, model or generation"),
+    ("labels", "note", "That of a job is in training_jobs.note"),
+    (
+        "models",
+        "pinned_version_id",
+        "The version to use, as its owner chose; null for the newest approved one",
+    ),
+    (
+        "models",
+        "cover_artifact_id",
+        "The picture that its owner chose as its cover; null for the newest sample",
+    ),
+    (
+        "model_versions",
+        "usage",
+        "How to use it, as its owner says: trigger words, weight, sampler, steps, guidance, prompts",
     ),
     (
         "model_versions",

@@ -5,6 +5,7 @@ use protocol::{
     JobId, MicroUsd,
     agent::ArtifactKind,
     event::{Event, StepMetrics},
+    notice::NoticeKind,
     phase::Phase,
     spend::RentalWish,
 };
@@ -19,7 +20,7 @@ use crate::{
     db::{entities::job, insert as insert_row},
     error::Doing,
     events::{self, NewEvent},
-    now,
+    now, outbox,
     store::Read,
     words::{clean, json, word},
 };
@@ -72,6 +73,7 @@ pub async fn insert(tx: &Tx, new: NewJob) -> Result<JobId> {
         priority: i32::from(new.priority),
         project: new.project,
         note: new.note.as_deref().map(clean),
+        stamp: None,
         version_of_job_id: None,
         rental: new.rental.as_ref().map(json),
         limit_micro_usd: new.limit.map(|limit| limit.0),
@@ -98,6 +100,7 @@ pub async fn insert(tx: &Tx, new: NewJob) -> Result<JobId> {
         updated_at: now,
         started_at: None,
         ended_at: None,
+        deleted_at: None,
     });
     insert_row(tx.connection(), row, "store a job").await?;
     let queued = Event::PhaseChanged {
@@ -154,6 +157,9 @@ pub async fn change_phase(tx: &Tx, id: JobId, change: PhaseChange) -> Result<()>
         reason: change.reason,
     };
     events::append(tx, id, vec![NewEvent::of_job(now, changed)]).await?;
+    if let Some(kind) = NoticeKind::of_phase(change.to) {
+        outbox::tell_of_job(tx, id, kind).await?;
+    }
     tx.wake_on_commit();
     Ok(())
 }

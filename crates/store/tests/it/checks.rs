@@ -3,7 +3,7 @@
 use protocol::{
     DatasetId, ItemId, OwnerId,
     caption_edit::CaptionOperation,
-    dataset::{Showing, Split},
+    dataset::{PanelOf, Showing, Split},
     finding::{FindingCode, Measures},
 };
 use store::{
@@ -63,6 +63,7 @@ pub(crate) async fn keep_measures_to_the_last_bit(test: TestStore) -> anyhow::Re
         frame: [0, 40, 0, 41],
         signs: u64::MAX - 1,
         strong: 0x8000_0000_0000_0001,
+        page: Some(true),
     };
     let tx = test.store.begin().await?;
     datasets::set_measures(&tx, id, items[1], &measures).await?;
@@ -88,6 +89,38 @@ pub(crate) async fn list_pictures_page_by_page(test: TestStore) -> anyhow::Resul
     assert_eq!(page(Some(items[2]), 2).await?, Vec::<ItemId>::new());
     let hidden = datasets::items_after(&test.store, OwnerId::new(), id, None, 2).await;
     assert!(matches!(hidden, Err(StoreError::NotFound { .. })), "{hidden:?}");
+    Ok(())
+}
+
+pub(crate) async fn know_the_panels_of_pages(test: TestStore) -> anyhow::Result<()> {
+    let (id, items) = filled(&test, &["zora", "zora", "zora"]).await?;
+    let owner = test.owner();
+    let panel = |number| PanelOf {
+        page_id: items[0],
+        number,
+    };
+    let tx = test.store.begin().await?;
+    datasets::set_panel(&tx, items[1], panel(2), "zora").await?;
+    datasets::set_panel(&tx, items[2], panel(1), "before").await?;
+    tx.commit().await?;
+    let known = datasets::panels(&test.store, owner, id, items[0]).await?;
+    let known: Vec<(ItemId, bool)> = known.iter().map(|panel| (panel.id, panel.is_edited)).collect();
+    assert_eq!(known, [(items[2], true), (items[1], false)]);
+    let listed = datasets::items(&test.store, owner, id).await?;
+    let shown: Vec<_> = listed.iter().map(|item| (item.set_aside, item.panel)).collect();
+    assert_eq!(
+        shown,
+        [(true, None), (false, Some(panel(2))), (false, Some(panel(1)))]
+    );
+    // The page is known from a part of the list as well.
+    let first = datasets::items_after(&test.store, owner, id, None, 1).await?;
+    assert!(first[0].set_aside);
+
+    let tx = test.store.begin().await?;
+    datasets::delete_item(&tx, owner, id, items[0]).await?;
+    tx.commit().await?;
+    let left = datasets::items(&test.store, owner, id).await?;
+    assert!(left.iter().all(|item| item.panel.is_none() && !item.set_aside));
     Ok(())
 }
 

@@ -21,7 +21,7 @@ use store::{
     tokens::{self, AgentWork, NewToken, Principal},
 };
 
-use crate::fixture::{TestStore, generation, manifest, metadata, open_sqlite, verdict};
+use crate::fixture::{TestStore, generation, judgement, manifest, metadata, open_sqlite, verdict};
 
 fn picture(seed: u8, caption: &str) -> NewItem {
     NewItem {
@@ -327,6 +327,33 @@ pub(crate) async fn tokens_speak_for_their_owner(test: TestStore) -> anyhow::Res
     Ok(())
 }
 
+pub(crate) async fn a_judgement_is_kept_with_the_checkpoint_that_is_stored(
+    test: TestStore,
+) -> anyhow::Result<()> {
+    let (store, owner, dataset) = (&test.store, test.owner(), test.dataset().await?);
+    let job = test.job(dataset).await?;
+    let (attempt, _) = test.attempt(job, 1).await?;
+    let tx = store.begin().await?;
+    let announced = |n: u8| NewArtifact {
+        fence: 0,
+        kind: ArtifactKind::Checkpoint { step: 100 },
+        file_name: "Zora.safetensors".to_owned(),
+        size_bytes: 5,
+        sha256: hex::encode([n; 32]),
+    };
+    let stored = artifacts::announce(&tx, owner, &attempt, &announced(1)).await?;
+    assert!(!artifacts::judge_checkpoint(&tx, job, 100, &judgement()).await?);
+    artifacts::mark_stored(&tx, stored.id).await?;
+    // Its bytes may never come.
+    let newer = artifacts::announce(&tx, owner, &attempt, &announced(2)).await?;
+    assert!(artifacts::judge_checkpoint(&tx, job, 100, &judgement()).await?);
+    tx.commit().await?;
+    let stored = artifacts::find(store, stored.id).await?;
+    assert_eq!(stored.judgement, Some(judgement()));
+    assert_eq!(artifacts::find(store, newer.id).await?.judgement, None);
+    Ok(())
+}
+
 pub(crate) async fn versions_follow_jobs(test: TestStore) -> anyhow::Result<()> {
     let (store, owner, dataset) = (&test.store, test.owner(), test.dataset().await?);
     let mut versions = Vec::new();
@@ -355,6 +382,7 @@ pub(crate) async fn versions_follow_jobs(test: TestStore) -> anyhow::Result<()> 
             metadata: &metadata(),
             before: None,
             after: None,
+            judgement: None,
         };
         versions.push(models::create_version(&tx, new).await?);
         tx.commit().await?;

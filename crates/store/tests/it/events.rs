@@ -94,6 +94,15 @@ pub(crate) async fn leave_out_what_is_not_wanted(test: TestStore) -> anyhow::Res
         .await?,
         [1, 2, 3, 4, 5, 6]
     );
+    let steps = events::of_kind(&test.store, job, EventKind::Step).await?;
+    assert_eq!(steps.iter().map(|event| event.seq).collect::<Vec<_>>(), [2, 4]);
+    let around = events::of_kind_around(&test.store, job, EventKind::Log, 4, 1).await?;
+    assert_eq!(around.iter().map(|event| event.seq).collect::<Vec<_>>(), [3, 5]);
+    let since = events::of_kind_since(&test.store, job, EventKind::Log, around[0].at, 2).await?;
+    assert_eq!(since.iter().map(|event| event.seq).collect::<Vec<_>>(), [3, 5]);
+    let never = store::now() + Duration::from_secs(60);
+    let none = events::of_kind_since(&test.store, job, EventKind::Log, never, 2).await?;
+    assert!(none.is_empty(), "{none:?}");
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use protocol::{
     edit::{CreateEdit, Edit, MadeFrom},
     event::StepMetrics,
     generation::CreateGeneration,
+    judgement::{Advice, Evidence, Judgement, Stamp},
     model::{Verdict, VerdictCheck},
     preset::{BaseClass, Preset},
     recipe::{Engine, ParameterOverrides, Recipe, RecipeRequest},
@@ -297,5 +298,27 @@ pub(crate) fn generation() -> CreateGeneration {
         height: Some(128),
         sampler: protocol::generation::Sampler::Euler,
         drawing_session_id: None,
+    }
+}
+
+/// What a LoRA was found to be.
+pub(crate) fn judgement() -> Judgement {
+    Judgement {
+        stamp: Stamp::Good,
+        sentence: "It shows zora, and follows prompts.".to_owned(),
+        advice: Advice::Use,
+        score: 0.75,
+        score_low: 0.5,
+        score_high: 0.875,
+        measures: Vec::new(),
+        evidence: vec![Evidence {
+            name: "plain-7".to_owned(),
+            shows: "zora".to_owned(),
+            prompt: "portrait of zora".to_owned(),
+            seed: 7,
+            weight: 1.0,
+            nearest: None,
+        }],
+        seconds: 2.5,
     }
 }

@@ -7,18 +7,22 @@ mod access;
 mod backups;
 mod blobs;
 mod buckets;
+mod captioning;
 mod checks;
 mod database;
 mod edits;
 mod events;
 mod faults;
+mod files;
 mod fixture;
 mod idempotency;
 mod imports;
 mod leases;
+mod library;
 mod maintenance;
 mod marks;
 mod older_data;
+mod outbox;
 mod own_presets;
 mod populate;
 mod postgres_only;
@@ -27,6 +31,7 @@ mod replaced;
 mod signals;
 mod tls;
 mod together;
+mod trash;
 
 use fixture::TestStore;
 
@@ -64,15 +69,20 @@ on_every_backend! {
     access::signing_in_and_out_do_not_pass_each_other,
     access::the_log_is_kept_for_its_time,
     database::versions_follow_jobs,
+    database::a_judgement_is_kept_with_the_checkpoint_that_is_stored,
     edits::go_from_phase_to_phase,
     edits::keep_what_they_made,
     events::are_gapless_under_concurrent_writers,
     events::vanish_with_their_transaction,
     checks::keep_measures_to_the_last_bit,
     checks::list_pictures_page_by_page,
+    checks::know_the_panels_of_pages,
     checks::acknowledge_a_content_once,
     checks::edit_captions_that_nobody_changed_meanwhile,
     checks::keep_the_newest_edits,
+    captioning::endpoints_keep_their_secrets,
+    captioning::one_server_at_a_time_describes,
+    captioning::stop_when_they_are_told,
     events::followers_hear_of_commits,
     events::make_charts,
     events::make_charts_of_long_jobs,
@@ -82,6 +92,9 @@ on_every_backend! {
     faults::are_not_overlooked,
     faults::do_not_come_of_requests_that_are_dropped,
     faults::show_in_the_proof,
+    files::of_every_kind_are_kept,
+    files::show_what_versions_were_found_to_be,
+    files::tell_which_first_samples_there_are,
     idempotency::keep_an_answer_with_what_it_tells_of,
     idempotency::make_one_thing_of_two_requests,
     imports::are_versions_without_a_job,
@@ -94,6 +107,18 @@ on_every_backend! {
     together::number_versions,
     together::keep_text_of_any_kind,
     events::leave_out_what_is_not_wanted,
+    outbox::hands_a_notice_out_until_it_arrived,
+    outbox::no_receiver_waits_for_another,
+    outbox::tells_once_that_a_job_waits,
+    outbox::tells_of_the_disk_once_an_hour,
+    outbox::tells_of_what_was_committed,
+    library::label_what_is_there,
+    library::models_show_what_their_owner_chose,
+    trash::hides_and_brings_back,
+    trash::is_purged_with_its_files,
+    trash::is_purged_but_for_money,
+    trash::is_not_purged_while_it_is_needed,
+    trash::lists_what_rules_may_name,
     own_presets::are_kept_by_name,
     own_presets::have_a_name_once,
     queue::counts_jobs_by_phase,

@@ -11,29 +11,37 @@ use protocol::{
     drawing::CreateDrawingSession,
     event::Event,
     finding::{FindingCode, Measures},
+    library::{HowToUse, Labeled, UpdateLabel},
     machine::{DeviceKind, LoraKind, Machine, Protocol},
+    notice::NoticeKind,
     parameters::ParameterOverrides,
     phase::Outcome,
     preset::{Family, Preset},
     recipe::Engine,
     spend::{CloudTier, RentalWish},
+    trash::TrashKind,
 };
 use store::{
     BlobKey, Store, artifacts, attempts,
     audit::{self, Actor},
     bases::{self, NewBase, Said},
-    damage,
+    caption_endpoints, damage,
     datasets::{self, AddedItem, CaptionChange, NewItem},
     drawing, edits, generations, idempotency,
     jobs::{self, NewJob},
-    metrics,
+    labels, metrics,
     models::{self, NewVersion},
     own_presets, pool,
     spend::{self, NewInstance, Payer},
     tokens::{self, NewToken},
+    trash, webhooks,
 };
 
-use crate::fixture::{edit, generation, manifest, metadata, open_attempt, recipe, step, verdict};
+use crate::{
+    captioning,
+    fixture::{edit, generation, judgement, manifest, metadata, open_attempt, recipe, step, verdict},
+    outbox,
+};
 
 /// Steps of the job, more than one page of an export.
 pub(crate) const N_STEPS: u32 = 2500;
@@ -75,8 +83,14 @@ pub(crate) async fn populate_with(
         frame: [0; 4],
         signs: u64::MAX,
         strong: u64::MAX - 1,
+        page: Some(true),
     };
     datasets::set_measures(&tx, dataset, item.id, &measures).await?;
+    let panel = protocol::dataset::PanelOf {
+        page_id: protocol::ItemId::new(),
+        number: 2,
+    };
+    datasets::set_panel(&tx, item.id, panel, "of the page").await?;
     datasets::acknowledge(
         &tx,
         owner,
@@ -94,6 +108,10 @@ pub(crate) async fn populate_with(
         after: caption,
     };
     datasets::keep_caption_edit(&tx, owner, dataset, &operation, &[change]).await?;
+    let endpoint = captioning::endpoint(&format!("describes-{seed}"));
+    let endpoint = caption_endpoints::create(&tx, owner, endpoint).await?;
+    let run = captioning::run(endpoint, &[item.id]);
+    datasets::create_caption_run(&tx, owner, dataset, run).await?;
     let mut frozen = manifest(seed);
     frozen.items[0].sha256 = sha256.to_owned();
     let version = datasets::freeze(&tx, dataset, frozen).await?;
@@ -146,6 +164,13 @@ pub(crate) async fn populate_with(
     };
     let file = artifacts::announce(&tx, owner, &attempt, &announced).await?;
     artifacts::mark_stored(&tx, file.id).await?;
+    let announced = NewArtifact {
+        kind: ArtifactKind::Checkpoint { step: 100 },
+        ..announced
+    };
+    let checkpoint = artifacts::announce(&tx, owner, &attempt, &announced).await?;
+    artifacts::mark_stored(&tx, checkpoint.id).await?;
+    assert!(artifacts::judge_checkpoint(&tx, job, 100, &judgement()).await?);
     let job = jobs::state(&tx, job).await?;
     let new = NewVersion {
         job: &job,
@@ -155,10 +180,28 @@ pub(crate) async fn populate_with(
         metadata: &metadata(),
         before: None,
         after: Some(file.id),
+        judgement: Some(&judgement()),
     };
-    models::create_version(&tx, new).await?;
+    let version = models::create_version(&tx, new).await?;
+    let usage = HowToUse {
+        weight: Some(0.8),
+        prompt: "zora, \"the\" city".to_owned(),
+        ..HowToUse::default()
+    };
+    models::set_usage(&tx, owner, version, &usage).await?;
+    let model = models::version(&tx, owner, version).await?.model_id;
+    models::choose(&tx, owner, model, Some(version), Some(file.id)).await?;
+    let label = UpdateLabel {
+        starred: Some(true),
+        tags: Some(vec!["öther".to_owned()]),
+        note: Some("for \\ the cover".to_owned()),
+    };
+    labels::update(&tx, owner, Labeled::Model, model.0, &label).await?;
     attempts::end(&tx, &attempt, Outcome::Completed, None).await?;
     generations::create(&tx, owner, &generation()).await?;
+    let deleted = generations::create(&tx, owner, &generation()).await?;
+    generations::abandon(&tx, deleted, "not that one").await?;
+    trash::hide(&tx, owner, TrashKind::Generation, deleted.0).await?;
     let session = CreateDrawingSession {
         name: "Zora's covers".to_owned(),
         provider: "somebody".to_owned(),
@@ -233,6 +276,9 @@ pub(crate) async fn populate_with(
         },
     };
     own_presets::create(&tx, owner, preset).await?;
+    let told = outbox::webhook(&format!("told-{seed}"), &[NoticeKind::JobFailed]);
+    let told = webhooks::create(&tx, owner, told).await?;
+    store::outbox::test_webhook(&tx, owner, told).await?;
     let lost = BlobKey::from_sha256(&hex::encode([!seed; 32]))?;
     damage::mark(&tx, &lost, Damage::Missing).await?;
     let request = idempotency::Request {

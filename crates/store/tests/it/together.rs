@@ -114,6 +114,7 @@ pub(crate) async fn number_versions(test: TestStore) -> anyhow::Result<()> {
                 metadata: &metadata(),
                 before: None,
                 after: None,
+                judgement: None,
             };
             models::create_version(&tx, new).await?;
             tx.commit().await?;

@@ -6,6 +6,8 @@ use dataset::picture::PictureError;
 use diffusion::pipeline::{InvalidPictureSize, PipelineError};
 use protocol::ItemId;
 
+use super::room::MAX_LOOKS_BYTES;
+
 /// How far the preparation is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stage {
@@ -36,6 +38,17 @@ pub enum DataError {
         found: u32,
         /// What the base model takes.
         expected: u32,
+    },
+    /// Looks are kept in memory.
+    #[error(
+        "n_looks {n_looks} takes more than the {} MiB of memory that there are for looks: {advice}",
+        MAX_LOOKS_BYTES >> 20
+    )]
+    Looks {
+        /// The recipe's.
+        n_looks: u16,
+        /// What would fit.
+        advice: String,
     },
     /// The file is not there.
     #[error("failed to read picture {id}")]

@@ -46,7 +46,7 @@ impl TrainingData {
             texts.push(self.captions.laid_out(encoders, &rest));
             draws.push(Draw {
                 sample,
-                mirrored: self.mirrored(p.seed, at, *view),
+                look: sample.looks.of(p.seed, at, sample, *view),
                 text: self.captions.encode_again(encoders, &rest)?,
                 timestep: *timestep,
                 // The noise is in the batch already.

@@ -270,13 +270,16 @@ fn half_of_the_views_are_mirrored_with_their_mask() {
         (data, fixture)
     };
     let (plain, _) = of(false, &file(false));
-    assert!(plain.trained.iter().all(|sample| sample.mirrored.is_none()));
+    let is_plain = |sample: &Sample| matches!(sample.looks, Looks::Plain);
+    assert!(plain.trained.iter().all(is_plain));
     let (data, fixture) = of(true, &file(false));
     let [sample, alone] = [&data.trained[2], &plain.trained[2]];
     assert_eq!(values(&sample.latents), values(&alone.latents));
 
     // Mirrored, it is what a mirrored file gives, but for the noise of the encoding.
-    let mirrored = sample.mirrored.as_ref().unwrap();
+    let Looks::Mirrored(mirrored) = &sample.looks else {
+        panic!("it has another look in half of its views");
+    };
     let (swapped, _) = of(false, &file(true));
     assert_eq!(mirrored.mask, swapped.trained[2].mask);
     let expected = values(&swapped.trained[2].latents);
@@ -307,6 +310,126 @@ fn half_of_the_views_are_mirrored_with_their_mask() {
         .filter(|mask| **mask == *mirrored.mask.as_ref().unwrap());
     assert!((10..=30).contains(&n_mirrored.count()));
     assert!(shown.contains(sample.mask.as_ref().unwrap()));
+}
+
+#[test]
+fn looks_are_drawn_once_and_shown_in_turns() {
+    let of = |change: fn(&mut protocol::parameters::ParameterOverrides)| {
+        let mut fixture = Fixture::new(|o| {
+            o.n_looks = Some(3);
+            change(o);
+        });
+        // Wider than its bucket, and of many colors.
+        let file = picture::encode_png(&image::RgbImage::from_fn(96, 64, |x, y| {
+            image::Rgb([(2 * x) as u8, (3 * y) as u8, (x * y % 251) as u8])
+        }));
+        let data = prepare_with(&mut fixture, &file);
+        (data, fixture)
+    };
+    let (plain, _) = of(|_| ());
+    let (cropped, fixture) = of(|o| {
+        o.random_crop = Some(true);
+        o.crop_zoom = Some(2.0);
+    });
+    let [sample, alone] = [&cropped.trained[2], &plain.trained[2]];
+    // What it is measured by stays.
+    assert_eq!(values(&sample.latents), values(&alone.latents));
+    let Looks::Drawn(looks) = &sample.looks else {
+        panic!("no looks were drawn");
+    };
+    assert_eq!(looks.len(), 3);
+    let crops: Vec<_> = looks.iter().map(|look| look.sizes.crop).collect();
+    assert!(crops.iter().any(|crop| *crop != sample.sizes.crop), "{crops:?}");
+    for look in looks {
+        assert_eq!(look.sizes.original, sample.sizes.original);
+        assert_eq!(look.latents.dims(), sample.latents.dims());
+        assert_ne!(values(&look.latents), values(&sample.latents));
+    }
+    // Each in its turn, in every training with this seed.
+    let shown = |data: &TrainingData, epoch| {
+        let at = Place {
+            step: 0,
+            epoch,
+            n_before: 0,
+        };
+        let view = View { picture: 2, turn: 0 };
+        let sample = &data.trained[2];
+        sample
+            .looks
+            .of(fixture.recipe.parameters().seed, at, sample, view)
+            .unwrap()
+            .sizes
+            .crop
+    };
+    let of_epochs: Vec<_> = (0..3).map(|epoch| shown(&cropped, epoch)).collect();
+    let sorted = |mut crops: Vec<_>| {
+        crops.sort_unstable();
+        crops
+    };
+    assert_eq!(sorted(of_epochs), sorted(crops));
+    assert_eq!(shown(&cropped, 0), shown(&cropped, 3));
+    let (again, _) = of(|o| {
+        o.random_crop = Some(true);
+        o.crop_zoom = Some(2.0);
+    });
+    assert_eq!(shown(&again, 1), shown(&cropped, 1));
+
+    // Colors change a third of the looks.
+    let n_changed = |data: &TrainingData| {
+        let Looks::Drawn(looks) = &data.trained[2].looks else {
+            panic!("no looks were drawn");
+        };
+        let noise = |latents: &Tensor| {
+            let pairs = values(latents).into_iter().zip(values(&alone.latents));
+            pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+        };
+        let amounts = looks.iter().map(|look| noise(&look.latents));
+        amounts.filter(|amount| *amount > 0.05).count()
+    };
+    let (jittered, _) = of(|o| {
+        o.color_jitter = Some(true);
+        o.n_looks = Some(24);
+    });
+    let n_jittered = n_changed(&jittered);
+    assert!((2..=16).contains(&n_jittered), "{n_jittered} of 24");
+}
+
+/// Looks take memory and time, and are drawn where they differ.
+#[test]
+fn backgrounds_are_drawn_behind_cut_outs_only() {
+    let looks = |file: &[u8], is_flipped| {
+        let mut fixture = Fixture::new(|o| {
+            o.n_looks = Some(3);
+            o.random_background = Some(true);
+            o.random_flip = Some(is_flipped);
+        });
+        prepare_with(&mut fixture, file).trained.swap_remove(2)
+    };
+    let opaque = picture::encode_png(&image::RgbImage::from_pixel(64, 64, image::Rgb([200, 90, 9])));
+    assert!(matches!(looks(&opaque, false).looks, Looks::Plain));
+    assert!(matches!(looks(&opaque, true).looks, Looks::Mirrored(_)));
+    let cut_out = image::RgbaImage::from_fn(64, 64, |x, _| {
+        image::Rgba([200, 90, 9, if x < 32 { 0 } else { 255 }])
+    });
+    let mut file = Vec::new();
+    picture::write_png(&image::DynamicImage::ImageRgba8(cut_out), &mut file).unwrap();
+    let normal = picture::normalize(&file).unwrap();
+    let sample = looks(&normal.png, false);
+    let Looks::Drawn(drawn) = &sample.looks else {
+        panic!("no looks were drawn");
+    };
+    assert_eq!(drawn.len(), 3);
+    let first = values(&drawn[0].latents);
+    assert!(
+        drawn
+            .iter()
+            .all(|look| look.latents.dims() == sample.latents.dims())
+    );
+    assert_ne!(first, values(&drawn[1].latents));
+    // Nothing is cut off, so a random place is the only one.
+    let mut fixture = Fixture::new(|o| o.random_crop = Some(true));
+    let whole = prepare_with(&mut fixture, &opaque).trained.swap_remove(2);
+    assert!(matches!(whole.looks, Looks::Plain));
 }
 
 #[test]

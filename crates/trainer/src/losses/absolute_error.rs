@@ -7,7 +7,7 @@ use super::Compared;
 pub(super) fn compute<D: TrainingDevice>(
     device: &D,
     compared: Compared<'_, D::Tensor>,
-) -> Result<(f64, D::Tensor), DeviceError> {
+) -> Result<(Vec<f64>, D::Tensor), DeviceError> {
     let Compared {
         prediction,
         target,

@@ -10,7 +10,7 @@ pub(super) fn compute<D: TrainingDevice>(
     device: &D,
     compared: Compared<'_, D::Tensor>,
     factor: impl Fn(f32) -> f32,
-) -> Result<(f64, D::Tensor), DeviceError> {
+) -> Result<(Vec<f64>, D::Tensor), DeviceError> {
     let Compared {
         prediction,
         target,
@@ -18,7 +18,12 @@ pub(super) fn compute<D: TrainingDevice>(
         corners,
         n_samples,
     } = compared;
-    let pairs = weights.iter().zip(corners);
-    let weights: Vec<f32> = pairs.map(|(weight, corner)| weight * factor(*corner)).collect();
-    device.pseudo_huber_error(prediction, target, &weights, corners, n_samples)
+    let factors: Vec<f32> = corners.iter().map(|corner| factor(*corner)).collect();
+    let pairs = weights.iter().zip(&factors);
+    let weights: Vec<f32> = pairs.map(|(weight, factor)| weight * factor).collect();
+    let (mut sums, gradient) = device.pseudo_huber_error(prediction, target, &weights, corners, n_samples)?;
+    for (sum, factor) in sums.iter_mut().zip(&factors) {
+        *sum *= f64::from(*factor);
+    }
+    Ok((sums, gradient))
 }

@@ -40,6 +40,17 @@ pub struct Compared<'a, T> {
     pub n_samples: usize,
 }
 
+/// How far off the predictions of samples are.
+#[derive(Debug)]
+pub struct Measured<T> {
+    /// Sum over the samples of weight times loss, divided by `n_samples`.
+    pub loss: f64,
+    /// Loss of each sample without its weight: what a mask leaves of it, where there is one.
+    pub of_samples: Vec<f64>,
+    /// Gradient of `loss` with respect to the prediction.
+    pub gradient: T,
+}
+
 impl Loss {
     /// Every loss.
     pub const ALL: [Self; 4] = [
@@ -59,8 +70,7 @@ impl Loss {
         }
     }
 
-    /// Sum over the samples of weight times loss, divided by `n_samples`, and its gradient with respect to the
-    /// prediction.
+    /// How far off the prediction is.
     ///
     /// # Errors
     /// If the shapes differ.
@@ -68,7 +78,23 @@ impl Loss {
         self,
         device: &D,
         compared: Compared<'_, D::Tensor>,
-    ) -> Result<(f64, D::Tensor), DeviceError> {
+    ) -> Result<Measured<D::Tensor>, DeviceError> {
+        let (weights, n_samples) = (compared.weights, compared.n_samples);
+        let len = n_numbers(device, compared.prediction) / weights.len().max(1);
+        let (sums, gradient) = self.sums(device, compared)?;
+        Ok(Measured {
+            loss: weighted(&sums, weights, len * n_samples),
+            of_samples: sums.iter().map(|sum| sum / len as f64).collect(),
+            gradient,
+        })
+    }
+
+    /// The loss summed over the numbers of each sample, without its weight, and the gradient of the weighted mean.
+    fn sums<D: TrainingDevice>(
+        self,
+        device: &D,
+        compared: Compared<'_, D::Tensor>,
+    ) -> Result<(Vec<f64>, D::Tensor), DeviceError> {
         match self {
             Self::SquaredError => squared_error::compute(device, compared),
             Self::AbsoluteError => absolute_error::compute(device, compared),
@@ -88,7 +114,7 @@ impl Loss {
         device: &D,
         compared: Compared<'_, D::Tensor>,
         mask: &[f32],
-    ) -> Result<(f64, D::Tensor), DeviceError> {
+    ) -> Result<Measured<D::Tensor>, DeviceError> {
         let shape = device.dims(compared.prediction).to_vec();
         let n_places = mask.len() / compared.weights.len().max(1);
         let n_channels = shape.last().copied().unwrap_or(1);
@@ -105,18 +131,41 @@ impl Loss {
             .zip(mask)
             .map(|(weight, mask)| weight * mask)
             .collect();
-        let (loss, gradient) = self.compute(
+        let n_samples = compared.n_samples * n_places;
+        let (sums, gradient) = self.sums(
             device,
             Compared {
                 prediction: &device.reshape(compared.prediction, &places)?,
                 target: &device.reshape(compared.target, &places)?,
                 weights: &weights,
                 corners: &of_places(compared.corners),
-                n_samples: compared.n_samples * n_places,
+                n_samples,
             },
         )?;
-        Ok((loss, device.reshape(&gradient, &shape)?))
+        let places_of = |sample: usize| sample * n_places..(sample + 1) * n_places;
+        let of_sample = |sample: usize| {
+            let sums = &sums[places_of(sample)];
+            weighted(sums, &mask[places_of(sample)], n_channels * n_places)
+        };
+        Ok(Measured {
+            loss: weighted(&sums, &weights, n_channels * n_samples),
+            of_samples: (0..compared.weights.len()).map(of_sample).collect(),
+            gradient: device.reshape(&gradient, &shape)?,
+        })
     }
+}
+
+/// Sum of weight times sum, divided by how many numbers there are.
+fn weighted(sums: &[f64], weights: &[f32], n_numbers: usize) -> f64 {
+    let mut value = 0.0;
+    for (sum, &weight) in sums.iter().zip(weights) {
+        value += f64::from(weight) * sum / n_numbers as f64;
+    }
+    value
+}
+
+fn n_numbers<D: TrainingDevice>(device: &D, tensor: &D::Tensor) -> usize {
+    device.dims(tensor).iter().product()
 }
 
 #[cfg(test)]

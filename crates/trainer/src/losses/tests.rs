@@ -8,7 +8,7 @@ use diffusion::{
 };
 use protocol::parameters::HuberSchedule;
 
-use super::{Compared, Corners, Loss};
+use super::{Compared, Corners, Loss, Measured};
 
 fn computed(
     loss: Loss,
@@ -24,7 +24,8 @@ fn computed(
         corners: &[0.5, 0.25][..weights.len()],
         n_samples,
     };
-    loss.compute(&Cpu, compared)
+    let measured = loss.compute(&Cpu, compared)?;
+    Ok((measured.loss, measured.gradient))
 }
 
 fn squared_error(
@@ -137,7 +138,7 @@ fn parts_of_a_batch_add_up() {
                 corners: &[corner],
                 n_samples: 2,
             };
-            loss.compute(&Cpu, compared).unwrap().0
+            loss.compute(&Cpu, compared).unwrap().loss
         };
         let prediction = tensor(vec![1.0, 3.0], [2, 1]).unwrap();
         let target = tensor(vec![0.0, 1.0], [2, 1]).unwrap();
@@ -182,7 +183,13 @@ fn a_mask_multiplies_the_error_of_each_place() {
     let (weights, corners) = ([1.0, 0.5], [0.5, 0.25]);
     let mask = [1.0, 0.25, 0.0, 1.0];
     let masked = Loss::SquaredError.compute_masked(&Cpu, compared(&weights, &corners), &mask);
-    let (value, gradient) = masked.unwrap();
+    let Measured {
+        loss: value,
+        of_samples,
+        gradient,
+    } = masked.unwrap();
+    // Without their weights.
+    assert_eq!(of_samples, [0.5, 1.25]);
     // (1 + 0.25 · 4) / 4 and (1 + 4) / 4, weighted 1 and 0.5.
     assert_eq!(value, (0.5 + 0.5 * 1.25) / 2.0);
     // 2 d m w / 4 / 2.
@@ -192,22 +199,53 @@ fn a_mask_multiplies_the_error_of_each_place() {
         [0.25, 0.0, -0.125, 0.0, 0.0, 0.0, 0.125, 0.25]
     );
     for loss in Loss::ALL {
-        let (whole, of_whole) = loss.compute(&Cpu, compared(&weights, &corners)).unwrap();
+        let whole = loss.compute(&Cpu, compared(&weights, &corners)).unwrap();
         let ones = [1.0; 4];
-        let (value, gradient) = loss
+        let masked = loss
             .compute_masked(&Cpu, compared(&weights, &corners), &ones)
             .unwrap();
-        assert!((value - whole).abs() < 1e-6, "{loss:?}: {value} and {whole}");
-        for (a, b) in floats(&gradient)
+        let pairs = [masked.loss, masked.of_samples[0], masked.of_samples[1]].into_iter();
+        for (a, b) in pairs.zip([whole.loss, whole.of_samples[0], whole.of_samples[1]]) {
+            assert!((a - b).abs() < 1e-6, "{loss:?}: {a} and {b}");
+        }
+        for (a, b) in floats(&masked.gradient)
             .unwrap()
             .iter()
-            .zip(&*floats(&of_whole).unwrap())
+            .zip(&*floats(&whole.gradient).unwrap())
         {
             assert!((a - b).abs() < 1e-6, "{loss:?}");
         }
-        let (nothing, _) = loss
+        let nothing = loss
             .compute_masked(&Cpu, compared(&weights, &corners), &[0.0; 4])
             .unwrap();
-        assert_eq!(nothing, 0.0);
+        assert_eq!(nothing.loss, 0.0);
+    }
+}
+
+/// Whatever its weight, a picture that is far off says so.
+#[test]
+fn the_losses_of_samples_have_no_weights_and_add_up_to_the_loss_with_them() {
+    let prediction = tensor(vec![1.0, 2.0, 3.0, 4.0], [2, 2]).unwrap();
+    let target = tensor(vec![0.0, 2.0, 5.0, 4.0], [2, 2]).unwrap();
+    for loss in Loss::ALL {
+        let measured = |weights: [f32; 2]| {
+            let compared = Compared {
+                prediction: &prediction,
+                target: &target,
+                weights: &weights,
+                corners: &[0.5, 0.25],
+                n_samples: 2,
+            };
+            loss.compute(&Cpu, compared).unwrap()
+        };
+        let (plain, weighted) = (measured([1.0, 1.0]), measured([0.125, 4.0]));
+        assert_eq!(plain.of_samples, weighted.of_samples, "{loss:?}");
+        let [a, b] = [plain.of_samples[0], plain.of_samples[1]];
+        assert!(a > 0.0 && b > a, "{loss:?}: {a} and {b}");
+        assert!((plain.loss - (a + b) / 2.0).abs() < 1e-9, "{loss:?}");
+        assert!(
+            (weighted.loss - (0.125 * a + 4.0 * b) / 2.0).abs() < 1e-6,
+            "{loss:?}"
+        );
     }
 }

@@ -114,9 +114,9 @@ pub(super) fn dataset(facts: &Facts<'_>) -> Json {
         json!({
             "img_count": folder.items.len(),
             "num_repeats": folder.repeats,
-            "color_aug": false,
+            "color_aug": p.color_jitter,
             "flip_aug": p.random_flip,
-            "random_crop": false,
+            "random_crop": p.random_crop,
             "shuffle_caption": p.shuffle_tags,
             "keep_tokens": rules.n_kept_tags(),
             "keep_tokens_separator": p.keep_tokens_separator,

@@ -199,7 +199,12 @@ fn attention() {
 #[test]
 fn activations() {
     check([&[2, 3, 8]], |tape, [x]| tape.geglu(x).unwrap());
-    for activation in [Activation::Silu, Activation::Gelu, Activation::QuickGelu] {
+    for activation in [
+        Activation::Silu,
+        Activation::Gelu,
+        Activation::TanhGelu,
+        Activation::QuickGelu,
+    ] {
         check([&[3, 5]], |tape, [x]| tape.activate(x, activation).unwrap());
     }
 }

@@ -1,12 +1,33 @@
 //! Scopes against kohya's.
 
 use diffusion::unet::UnetConfig;
+use protocol::lora::NumbersPerRank;
 use sha2::{Digest as _, Sha256};
 
 use super::*;
 use crate::fixture::{BASE, Fixture};
 
 const SIZES: Sizes = Sizes { rank: 4, alpha: 2.0 };
+
+#[test]
+fn the_size_of_a_file_is_reckoned_from_the_layers_of_sdxl() {
+    let config = UnetConfig::sdxl();
+    let sum = |targets: &[LoraTarget]| -> u64 {
+        let numbers = targets.iter().map(|target| target.patch() + target.n_out);
+        numbers.sum::<usize>() as u64
+    };
+    let (kernels, beside): (Vec<_>, Vec<_>) = config
+        .convolution_targets()
+        .into_iter()
+        .partition(|target| target.kernel() > 1);
+    let of_unet = NumbersPerRank {
+        transformers: sum(&config.lora_targets()),
+        beside_kernels: sum(&beside),
+        kernels: sum(&kernels),
+        ..NumbersPerRank::SDXL
+    };
+    assert_eq!(of_unet, NumbersPerRank::SDXL);
+}
 
 /// The 66 modules that sd-scripts makes of stabilityai/stable-diffusion-xl-base-1.0 besides with `conv_dim`; the digest
 /// is over sorted lines of name, inputs, outputs and side of the kernel (0 for a linear layer).

@@ -13,7 +13,7 @@ use protocol::{
     recipe::{Parameters, Recipe},
 };
 
-use super::{TrainError, TrainJob, start::begin_with};
+use super::{TrainError, TrainJob, seen::Seen, start::begin_with};
 use crate::{
     checkpoint::{Checkpoint, Progress},
     data::{BatchPlan, Place, TrainingData, View},
@@ -45,6 +45,8 @@ pub(super) struct Run<'a, D: TrainingDevice> {
     /// begin with does not have.
     pub(super) remark: Option<String>,
     last_checkpoint: Option<PathBuf>,
+    /// Pictures of steps that are not reported yet.
+    pub(super) seen: Seen,
     /// Steps that another run had done, and since when this one does its own.
     begun: (u32, Instant),
 }
@@ -75,6 +77,7 @@ impl<'a, D: TrainingDevice> Run<'a, D> {
             training: Training::of(job.recipe, job.manifest, job.base.fingerprint()),
             remark,
             last_checkpoint: None,
+            seen: Seen::new(data, job.manifest),
             begun: (0, Instant::now()),
         };
         if let Some(path) = job.resume_from {
@@ -174,7 +177,7 @@ impl<'a, D: TrainingDevice> Run<'a, D> {
     }
 
     /// Mean loss and mean gradients of the batches of one step.
-    fn gradients(&self, batches: &[Vec<View>]) -> Result<(f64, Gradients<D>), TrainError> {
+    fn gradients(&mut self, batches: &[Vec<View>]) -> Result<(f64, Gradients<D>), TrainError> {
         let mut accumulator = Accumulator::new(self.parameters().gradient_accumulation);
         let mut summed = None;
         let mut loss = 0.0;
@@ -189,8 +192,11 @@ impl<'a, D: TrainingDevice> Run<'a, D> {
             let batch = self
                 .data
                 .batch(self.job.recipe, &self.base().text_encoders, at, members);
-            let pass = batch.and_then(|batch| self.pass(at, members, &batch));
+            let batch = batch.map_err(computing("the gradients"))?;
+            let pass = self.pass(at, members, &batch);
             let pass = pass.map_err(computing("the gradients"))?;
+            self.seen
+                .batch(step + 1, members, &batch.timesteps, &pass.of_samples);
             summed = accumulator.add(pass.gradients)?;
             loss += pass.loss / batches.len() as f64;
             n_seen += members.len();

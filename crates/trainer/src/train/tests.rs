@@ -7,10 +7,11 @@ use protocol::{
 };
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
+use super::seen::Seen;
 use super::*;
 use crate::{
     checkpoint::{Checkpoint, Progress},
-    fixture::{BASE, Fixture},
+    fixture::{BASE, Fixture, is_step},
     network::LoraNetwork,
     optimizers::OptimizerConfig,
     origin::Training,
@@ -18,6 +19,8 @@ use crate::{
     tensor_file::{Precision, TensorFile, write_atomically},
 };
 
+mod judged;
+mod seen;
 mod targets;
 
 fn steps(events: &[TrainEvent]) -> Vec<StepMetrics> {
@@ -296,6 +299,7 @@ fn tells_what_it_does() {
     assert_eq!(
         written(&events),
         [
+            "sample-000000-0.png",
             "checkpoint-000002.safetensors",
             "checkpoint-000004.safetensors",
             "sample-000004-0.png",
@@ -435,7 +439,9 @@ fn a_broken_base_is_not_taken_for_a_broken_training() {
         folder: folder.path(),
         start_from: None,
         resume_from: None,
+        is_start_drawn: false,
         recomputes: false,
+        judging: JudgeShare::NONE,
     };
     let err = train(&job, |_| (), || None).unwrap_err();
     assert!(matches!(err, TrainError::BrokenBase { .. }), "{err}");
@@ -465,7 +471,9 @@ fn a_lora_to_begin_with_that_breaks_everything_is_not_blamed_on_the_base() {
         folder: folder.path(),
         start_from: Some(&lora),
         resume_from: None,
+        is_start_drawn: false,
         recomputes: false,
+        judging: JudgeShare::NONE,
     };
     let mut events = Vec::new();
     let err = train(&job, |event| events.push(event), || None).unwrap_err();
@@ -519,6 +527,7 @@ fn intervals_in_epochs_are_those_of_as_many_steps() {
     assert_eq!(
         written(&events),
         [
+            "sample-000000-0.png",
             "sample-000002-0.png",
             "checkpoint-000004.safetensors",
             "sample-000004-0.png",

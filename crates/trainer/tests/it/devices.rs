@@ -153,8 +153,8 @@ fn compared<D: TrainingDevice>(device: &D, loss: Loss, batch: &Batch) -> (f64, T
         corners: &batch.corners,
         n_samples: 2,
     };
-    let (value, gradient) = loss.compute(device, compared).unwrap();
-    (value, device.download(&gradient).unwrap())
+    let measured = loss.compute(device, compared).unwrap();
+    (measured.loss, device.download(&measured.gradient).unwrap())
 }
 
 #[track_caller]

@@ -2,6 +2,7 @@
 import { useCallback } from "react";
 import type uPlot from "uplot";
 import { formatCount, formatLoss } from "~/lib/format";
+import type { StepCursor } from "~/live/cursor";
 import type { Series } from "~/live/series";
 import { chartData } from "./data";
 import { color, lossOptions, Plot } from "./plot";
@@ -16,13 +17,24 @@ interface Props extends ChartView {
   series: Series;
   /** What the chart shows, in a sentence. */
   description: string;
+  cursor: StepCursor;
+  onPick: (step: number) => void;
 }
 
-export function LossChart({ series, smoothing, log, description }: Props) {
+export function LossChart({ series, smoothing, log, description, cursor, onPick }: Props) {
   const options = useCallback((width: number) => look(width, log), [log]);
   const data = useCallback(() => chartData(series, smoothing), [series, smoothing]);
   const subscribe = useCallback((changed: () => void) => series.subscribe(changed), [series]);
-  return <Plot options={options} data={data} subscribe={subscribe} description={description} />;
+  return (
+    <Plot
+      options={options}
+      data={data}
+      subscribe={subscribe}
+      description={description}
+      cursor={cursor}
+      onPick={onPick}
+    />
+  );
 }
 
 function look(width: number, log: boolean): uPlot.Options {

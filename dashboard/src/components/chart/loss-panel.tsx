@@ -6,11 +6,13 @@ import { Panel } from "~/components/ui/panel";
 import { Segmented } from "~/components/ui/segmented";
 import { Slider } from "~/components/ui/slider";
 import { formatCount, formatLoss } from "~/lib/format";
+import type { StepCursor } from "~/live/cursor";
 import { rateOf } from "~/live/rate";
 import type { Series } from "~/live/series";
 import { smooth, trend } from "~/live/smooth";
 import { LossAxis, type LossScale } from "./loss-axis";
 import { LossChart } from "./loss-chart";
+import { StepScrubber } from "./step-scrubber";
 
 export const DEFAULT_SMOOTHING = 0.9;
 
@@ -19,10 +21,13 @@ interface Props {
   recipe: Job["recipe"];
   /** No step will come any more. */
   ended: boolean;
+  cursor: StepCursor;
+  /** A step was chosen on the curve. */
+  onPick: (step: number) => void;
   className?: string;
 }
 
-export function LossPanel({ series, recipe, ended, className }: Props) {
+export function LossPanel({ series, recipe, ended, cursor, onPick, className }: Props) {
   const {
     smoothing = DEFAULT_SMOOTHING,
     scale = "linear",
@@ -73,7 +78,17 @@ export function LossPanel({ series, recipe, ended, className }: Props) {
       ) : chart === "table" ? (
         <LossTable series={series} recipe={recipe} smoothing={smoothing} />
       ) : (
-        <LossChart series={series} smoothing={smoothing} log={scale === "log"} description={description} />
+        <>
+          <LossChart
+            series={series}
+            smoothing={smoothing}
+            log={scale === "log"}
+            description={description}
+            cursor={cursor}
+            onPick={onPick}
+          />
+          <StepScrubber series={series} cursor={cursor} onPick={onPick} />
+        </>
       )}
     </Panel>
   );

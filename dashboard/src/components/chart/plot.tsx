@@ -2,6 +2,8 @@
 import { useEffect, useRef } from "react";
 import uPlot from "uplot";
 import { useAppliedTheme } from "~/lib/theme";
+import type { StepCursor } from "~/live/cursor";
+import { drawMarks, pointerTo, watchCursor } from "./marks";
 
 export const HEIGHT = 320;
 
@@ -14,17 +16,26 @@ interface Props {
   subscribe: (changed: () => void) => () => void;
   /** What the chart shows, in a sentence. */
   description: string;
+  /** Steps with rows beside the chart, and which of them is looked at. */
+  cursor?: StepCursor;
+  /** A step of the curve was clicked. */
+  onPick?: (step: number) => void;
 }
 
-export function Plot({ options, data, subscribe, description }: Props) {
+export function Plot({ options, data, subscribe, description, cursor, onPick }: Props) {
   const host = useRef<HTMLDivElement>(null);
   const theme = useAppliedTheme();
+  const picked = useRef(onPick);
+  picked.current = onPick;
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: colors are read again when the theme changes
   useEffect(() => {
     const element = host.current;
     if (!element) return;
     const given = options(element.clientWidth);
+    if (cursor) {
+      given.hooks = { draw: [(drawn) => drawMarks(drawn, cursor)], setCursor: [pointerTo(cursor)] };
+    }
     const empty = given.series.map(() => []) as unknown as uPlot.AlignedData;
     const plot = new uPlot(given, empty, element);
     let frame = 0;
@@ -40,15 +51,17 @@ export function Plot({ options, data, subscribe, description }: Props) {
     // uPlot finishes its set-up, and clears the legend, only after this function has returned.
     schedule();
     const unsubscribe = subscribe(schedule);
+    const unfollow = cursor && watchCursor(plot, cursor, (step) => picked.current?.(step));
     const resized = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height: HEIGHT }));
     resized.observe(element);
     return () => {
       cancelAnimationFrame(frame);
       unsubscribe();
+      unfollow?.();
       resized.disconnect();
       plot.destroy();
     };
-  }, [options, data, subscribe, theme]);
+  }, [options, data, subscribe, cursor, theme]);
 
   return (
     <div ref={host} role="img" aria-label={description} className="min-w-0" style={{ minHeight: HEIGHT }} />

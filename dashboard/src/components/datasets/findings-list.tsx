@@ -19,9 +19,11 @@ interface Props {
   onAcknowledge: (finding: Finding) => void;
   /** Shows the pictures that a finding is about, where there are any to show. */
   onShow?: (finding: Finding) => void;
+  /** Splits a picture into panels, which repairs a whole page. */
+  onSplit?: (item: string) => void;
 }
 
-export function FindingsList({ findings, onAcknowledge, onShow }: Props) {
+export function FindingsList({ findings, onAcknowledge, onShow, onSplit }: Props) {
   // What was changed at upload needs no decision, and stands at the pictures.
   const all = findings.filter(({ code }) => code !== "changed");
   const open = all.filter(({ acknowledged }) => !acknowledged);
@@ -33,7 +35,12 @@ export function FindingsList({ findings, onAcknowledge, onShow }: Props) {
         <ul aria-label="What the checks of the dataset found" className="divide-y rounded-md border">
           {open.map((finding) => (
             <li key={`${finding.code} ${finding.content}`} className="px-2.5 py-1.5">
-              <Row finding={finding} onAcknowledge={onAcknowledge} {...(onShow && { onShow })} />
+              <Row
+                finding={finding}
+                onAcknowledge={onAcknowledge}
+                {...(onShow && { onShow })}
+                {...(onSplit && { onSplit })}
+              />
             </li>
           ))}
         </ul>
@@ -49,9 +56,10 @@ export function FindingsList({ findings, onAcknowledge, onShow }: Props) {
   );
 }
 
-function Row({ finding, onAcknowledge, onShow }: Omit<Props, "findings"> & { finding: Finding }) {
+function Row({ finding, onAcknowledge, onShow, onSplit }: Omit<Props, "findings"> & { finding: Finding }) {
   const { severity, message, repair, pictures = [] } = finding;
   const { icon: Icon, color, word } = LOOK[severity];
+  const page = finding.code === "whole_page" ? pictures.find(({ id }) => id) : undefined;
   const nMore = pictures.length - N_NAMED;
   return (
     <>
@@ -78,6 +86,11 @@ function Row({ finding, onAcknowledge, onShow }: Omit<Props, "findings"> & { fin
         {severity === "warning" && (
           <Button size="sm" className="mt-1" onClick={() => onAcknowledge(finding)}>
             Acknowledge<span className="sr-only">: {message}</span>
+          </Button>
+        )}
+        {onSplit && page?.id && (
+          <Button size="sm" className="mt-1" onClick={() => page.id && onSplit(page.id)}>
+            Split into panels<span className="sr-only">: {page.file_name}</span>
           </Button>
         )}
         {onShow && pictures.length > 0 && (

@@ -125,6 +125,9 @@ export function ItemCard(props: Props) {
             again.
           </p>
         )}
+        {item.set_aside && !small && (
+          <p className="text-muted text-xs">Split into panels, which are trained on instead.</p>
+        )}
         {detail && <p className="wrap-anywhere text-warning text-xs">{formatSentence(detail)}</p>}
         {!small && (
           <>

@@ -1,9 +1,12 @@
 // What a person can tell a job to do, given where it stands.
+import { useNavigate } from "@tanstack/react-router";
 import { Ban, Boxes, CirclePause, Flag, ImagePlus, Repeat2, RotateCw, Save } from "lucide-react";
 import { type JobAction, useJobAction } from "~/api/jobs";
 import type { Job, ModelVersion, Phase } from "~/api/types";
+import { isEnded } from "~/components/phase";
 import { ResumeWithLimit } from "~/components/spend/job-limit";
 import { isRented } from "~/components/spend/job-money";
+import { DeleteButton } from "~/components/trash/delete-button";
 import { Button, ButtonLink } from "~/components/ui/button";
 import { Confirm } from "~/components/ui/confirm";
 import { StartButton } from "~/components/ui/start-button";
@@ -38,6 +41,7 @@ export function JobActions({ job, version }: { job: Job; version: ModelVersion |
       onError: (error) => announceError(NOT_DONE[name], error),
     });
   const pending = action.isPending;
+  const navigate = useNavigate();
   return (
     <>
       {job.phase === "running" && !job.version_of && !job.is_finishing && (
@@ -96,6 +100,13 @@ export function JobActions({ job, version }: { job: Job; version: ModelVersion |
           <Repeat2 aria-hidden />
           Train again
         </ButtonLink>
+      )}
+      {!job.model_version_id && isEnded(job.phase) && (
+        <DeleteButton
+          items={[{ kind: "job", id: job.id }]}
+          what={job.recipe.name}
+          onDeleted={() => void navigate({ to: "/jobs" })}
+        />
       )}
       {version && (
         <ButtonLink

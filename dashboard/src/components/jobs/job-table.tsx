@@ -2,8 +2,11 @@
 import { Link } from "@tanstack/react-router";
 import { Repeat2 } from "lucide-react";
 import type { ReactNode } from "react";
-import type { Job } from "~/api/types";
+import type { Job, Label } from "~/api/types";
+import { Star } from "~/components/labels/star";
+import { Tags } from "~/components/labels/tags";
 import { PhaseBadge } from "~/components/phase";
+import { StampBadge } from "~/components/results/stamps";
 import { ButtonLink } from "~/components/ui/button";
 import { Progress } from "~/components/ui/progress";
 import { formatAgo, formatCount, formatDate, formatLoss, formatName } from "~/lib/format";
@@ -13,12 +16,14 @@ import { doneAt, elapsed, remaining, share, tone } from "./eta";
 
 interface Props {
   jobs: Job[];
+  /** Stars and tags by the ids of jobs. */
+  labels: ReadonlyMap<string, Label>;
   /** Ids of the jobs that are ticked to be compared. */
   picked: string[];
   onPick: (id: string) => void;
 }
 
-export function JobTable({ jobs, picked, onPick }: Props) {
+export function JobTable({ jobs, labels, picked, onPick }: Props) {
   const now = useNow(5_000);
   const tick = (job: Job) => {
     const isPicked = picked.includes(job.id);
@@ -56,14 +61,14 @@ export function JobTable({ jobs, picked, onPick }: Props) {
           </thead>
           <tbody>
             {jobs.map((job) => (
-              <Row key={job.id} job={job} now={now} tick={tick(job)} />
+              <Row key={job.id} job={job} label={labels.get(job.id)} now={now} tick={tick(job)} />
             ))}
           </tbody>
         </table>
       </div>
       <ul className="flex flex-col gap-2 lg:hidden">
         {jobs.map((job) => (
-          <Card key={job.id} job={job} now={now} tick={tick(job)} />
+          <Card key={job.id} job={job} label={labels.get(job.id)} now={now} tick={tick(job)} />
         ))}
       </ul>
     </>
@@ -77,18 +82,23 @@ interface RowProps {
 
 interface TickedProps extends RowProps {
   tick: ReactNode;
+  label: Label | undefined;
 }
 
-function Row({ job, now, tick }: TickedProps) {
+function Row({ job, label, now, tick }: TickedProps) {
   return (
     <tr className="group relative h-13 border-b transition-colors last:border-b-0 focus-within:bg-hover hover:bg-hover [&>td]:px-3">
       <td>{tick}</td>
       <td>
         <JobLink job={job} />
         <div className="text-muted text-xs">{subtitle(job)}</div>
+        <Tags tags={label?.tags ?? []} />
       </td>
       <td>
-        <PhaseBadge phase={job.phase} />
+        <span className="flex flex-wrap gap-1">
+          <PhaseBadge phase={job.phase} />
+          {job.stamp && <StampBadge stamp={job.stamp} />}
+        </span>
       </td>
       <td>
         <Bar job={job} />
@@ -102,14 +112,17 @@ function Row({ job, now, tick }: TickedProps) {
           <time dateTime={job.created_at} title={formatDate(job.created_at)}>
             {formatAgo(job.created_at, now)}
           </time>
-          <Again job={job} />
+          <span className="flex">
+            <JobStar job={job} label={label} />
+            <Again job={job} />
+          </span>
         </div>
       </td>
     </tr>
   );
 }
 
-function Card({ job, now, tick }: TickedProps) {
+function Card({ job, label, now, tick }: TickedProps) {
   return (
     <li className="relative rounded-lg border bg-surface p-3 transition-colors hover:bg-hover">
       <div className="flex items-start justify-between gap-3">
@@ -117,12 +130,19 @@ function Card({ job, now, tick }: TickedProps) {
         <div className="min-w-0 flex-1">
           <JobLink job={job} />
           <div className="text-muted text-xs">{subtitle(job)}</div>
+          <Tags tags={label?.tags ?? []} />
         </div>
         <span className="flex shrink-0 items-center">
           <PhaseBadge phase={job.phase} />
+          <JobStar job={job} label={label} />
           <Again job={job} />
         </span>
       </div>
+      {job.stamp && (
+        <p className="mt-2">
+          <StampBadge stamp={job.stamp} />
+        </p>
+      )}
       <div className="mt-3">
         <Bar job={job} />
       </div>
@@ -135,6 +155,19 @@ function Card({ job, now, tick }: TickedProps) {
         </span>
       </div>
     </li>
+  );
+}
+
+/** Above the link whose area is the whole row. */
+function JobStar({ job, label }: { job: Job; label: Label | undefined }) {
+  return (
+    <Star
+      kind="job"
+      id={job.id}
+      name={job.recipe.name}
+      starred={label?.starred ?? false}
+      className="relative z-10"
+    />
   );
 }
 

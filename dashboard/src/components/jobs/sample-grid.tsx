@@ -70,7 +70,7 @@ export function SampleGrid({ samples, onOpen }: Props) {
 
 const NARROW = "(max-width: 40rem)";
 
-function useIsNarrow(): boolean {
+export function useIsNarrow(): boolean {
   return useSyncExternalStore(
     (listener) => {
       const query = matchMedia(NARROW);
@@ -81,7 +81,7 @@ function useIsNarrow(): boolean {
   );
 }
 
-function Thumb({ sample, onOpen }: { sample: Sample; onOpen: (sample: Sample) => void }) {
+export function Thumb({ sample, onOpen }: { sample: Sample; onOpen: (sample: Sample) => void }) {
   return (
     <button
       type="button"
@@ -90,7 +90,7 @@ function Thumb({ sample, onOpen }: { sample: Sample; onOpen: (sample: Sample) =>
     >
       <img
         src={sample.url}
-        alt={`Step ${sample.step}: ${sample.prompt}`}
+        alt={`${sample.step === 0 ? "Before training" : `Step ${sample.step}`}: ${sample.prompt}`}
         loading="lazy"
         className="size-28 max-w-none object-cover sm:size-36"
       />

@@ -1,11 +1,10 @@
-// The samples of a job: the newest ones beside the curve, all of them in their own tab.
+// All samples of a job, prompt by step, in a tab of their own.
 import type { Job, Sample } from "~/api/types";
 import { isEnded } from "~/components/phase";
-import { Button } from "~/components/ui/button";
 import { Empty } from "~/components/ui/empty";
 import { Panel } from "~/components/ui/panel";
 import { formatCount, formatPlural } from "~/lib/format";
-import { rows, SampleGrid } from "./sample-grid";
+import { SampleGrid } from "./sample-grid";
 
 interface SamplesProps {
   job: Job;
@@ -47,54 +46,9 @@ function often(n: number, noun: string): string {
 /** When the first samples come. */
 export function firstAt({ recipe: { parameters } }: Job): string {
   const { sample_every_n_steps: nSteps, sample_every_n_epochs: nEpochs, n_steps } = parameters;
+  if (parameters.sample_at_start) return "First samples before the first step, of the base model alone";
   if (nEpochs > 0)
     return `First samples ${nEpochs === 1 ? "after the first epoch" : `after ${nEpochs} epochs`}`;
   if (nSteps > 0) return `First samples at step ${formatCount(Math.min(nSteps, n_steps))}`;
-  return "This job draws no samples by itself.";
-}
-
-interface NewestProps {
-  job: Job;
-  samples: Sample[];
-  onOpen: (sample: Sample) => void;
-  onAll: () => void;
-}
-
-/** The newest sample of each prompt. */
-export function NewestSamples({ job, samples, onOpen, onAll }: NewestProps) {
-  const newest = rows(samples).flatMap((row) => row.at(-1) ?? []);
-  const step = newest[0]?.step;
-  return (
-    <Panel
-      title="Newest samples"
-      aside={
-        step !== undefined && (
-          <Button variant="ghost" size="sm" onClick={onAll}>
-            All steps
-          </Button>
-        )
-      }
-    >
-      {newest.length === 0 ? (
-        <div className="hatch grid h-40 place-items-center rounded-md bg-sunken text-muted">
-          {isEnded(job.phase) ? "There are none." : firstAt(job)}
-        </div>
-      ) : (
-        <ul className="grid grid-cols-2 gap-2 sm:grid-cols-4 xl:grid-cols-2">
-          {newest.slice(0, 8).map((sample) => (
-            <li key={sample.artifact_id} className="min-w-0">
-              <button
-                type="button"
-                onClick={() => onOpen(sample)}
-                className="block w-full overflow-hidden rounded-sm border bg-sunken transition-colors hover:border-accent"
-              >
-                <img src={sample.url} alt={sample.prompt} className="aspect-square w-full object-cover" />
-              </button>
-              <p className="mt-1 text-muted text-xs">Step {formatCount(sample.step)}</p>
-            </li>
-          ))}
-        </ul>
-      )}
-    </Panel>
-  );
+  return "This job draws no samples by itself";
 }

@@ -1,13 +1,11 @@
 import { expect, test } from "vitest";
-import type { ModelVersion, Stage } from "~/api/types";
+import type { ModelVersion } from "~/api/types";
 import { currentOf } from "./current";
 
-const of = (...stages: Stage[]) =>
-  currentOf({ versions: stages.map((stage, i) => ({ version: i + 1, stage }) as ModelVersion) })?.version;
+const versions = [{ id: "b" }, { id: "a" }] as ModelVersion[];
 
-test("of two approved versions the newer is current, and a draft never stands before an approved one", () => {
-  expect(of("approved", "approved", "draft")).toBe(2);
-  expect(of("retired", "draft", "retired")).toBe(2);
-  expect(of("retired", "retired")).toBe(2);
-  expect(of()).toBeUndefined();
+test("the version that the server names is current, and the newest where it names none", () => {
+  expect(currentOf({ versions, current_version_id: "a" })?.id).toBe("a");
+  expect(currentOf({ versions, current_version_id: null })?.id).toBe("b");
+  expect(currentOf({ versions: [] })).toBeUndefined();
 });

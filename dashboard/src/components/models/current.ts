@@ -1,12 +1,10 @@
 // Which version of a model is the one to use.
 import type { Model, ModelVersion } from "~/api/types";
 
-/** The newest approved version; the newest that is not retired where none is approved; else the newest. */
-export function currentOf({ versions }: Pick<Model, "versions">): ModelVersion | undefined {
-  const newest = versions.toSorted((a, b) => b.version - a.version);
-  return (
-    newest.find(({ stage }) => stage === "approved") ??
-    newest.find(({ stage }) => stage !== "retired") ??
-    newest[0]
-  );
+/** The server says which: the one that its owner chose, or the newest approved one. */
+export function currentOf({
+  versions,
+  current_version_id,
+}: Pick<Model, "versions" | "current_version_id">): ModelVersion | undefined {
+  return versions.find(({ id }) => id === current_version_id) ?? versions[0];
 }

@@ -6,8 +6,14 @@ import { newSample, promptOf, readLine, type SampleDraft } from "./samples/sampl
 
 type Sample = Job["recipe"]["sample_prompts"][number];
 
+/** What another training does differently: twice the length, half of it, or half the learning rate. */
+export const CHANGES = ["longer", "shorter", "slower"] as const;
+export type Change = (typeof CHANGES)[number];
+
 /** The values that make the training of a job once more; `preset` has the numbers of its preset for its base model. */
-export function againOf({ dataset_id, priority, recipe }: Job, preset: Parameters): Partial<Values> {
+export function againOf(job: Job, preset: Parameters, change?: Change): Partial<Values> {
+  const { dataset_id, priority } = job;
+  const recipe = changed(job.recipe, change);
   const lines = recipe.sample_prompts.filter(isLine);
   const drafts = recipe.sample_prompts.filter((sample) => !isLine(sample));
   return {
@@ -26,6 +32,24 @@ export function againOf({ dataset_id, priority, recipe }: Job, preset: Parameter
     parameters: typedFrom(recipe.parameters, preset),
     answers: {},
   };
+}
+
+function changed(recipe: Job["recipe"], change: Change | undefined): Job["recipe"] {
+  const { parameters } = recipe;
+  const times = (factor: number) => ({
+    n_views: Math.round(parameters.n_views * factor),
+    n_steps: Math.max(1, Math.round(parameters.n_steps * factor)),
+  });
+  switch (change) {
+    case "longer":
+      return { ...recipe, parameters: { ...parameters, ...times(2) } };
+    case "shorter":
+      return { ...recipe, parameters: { ...parameters, ...times(0.5) } };
+    case "slower":
+      return { ...recipe, parameters: { ...parameters, learning_rate: parameters.learning_rate / 2 } };
+    case undefined:
+      return recipe;
+  }
 }
 
 function typedFrom(parameters: Parameters, preset: Parameters): Typed {

@@ -6,8 +6,19 @@ import { FindingsList } from "~/components/datasets/findings-list";
 import { Mosaic } from "~/components/datasets/mosaic";
 import { Property } from "~/components/ui/misc";
 import { Panel } from "~/components/ui/panel";
+import { Said } from "~/components/ui/said";
 import { announceError } from "~/components/ui/toast";
-import { formatClock, formatCount, formatDuration, formatName, formatSentence } from "~/lib/format";
+import {
+  formatBytes,
+  formatClock,
+  formatCount,
+  formatDuration,
+  formatName,
+  formatPlural,
+  formatSentence,
+} from "~/lib/format";
+import { SeenPictures, timesSeen } from "./seen-pictures";
+import { firstOffer, formatCost, formatTime } from "./where/rented";
 
 interface Props {
   dataset: Dataset | undefined;
@@ -21,10 +32,10 @@ interface Props {
 
 export function EstimatePanel({ dataset, estimate, problem, rented, children }: Props) {
   return (
-    // Beside the form it is as tall as the window at most, so that the button stays in view.
+    // Beside the form it is lower than the window below the page's title, so that the button is always in view.
     <Panel
       title="This job"
-      className="flex flex-col min-[60rem]:max-h-[calc(100dvh-2.5rem)]"
+      className="flex flex-col min-[60rem]:max-h-[calc(100dvh-8rem)]"
       bodyClassName="flex min-h-0 flex-col p-3"
     >
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard */}
@@ -39,11 +50,17 @@ export function EstimatePanel({ dataset, estimate, problem, rented, children }: 
                 {count(estimate.n_views, "view")}, {count(estimate.recipe.parameters.n_steps, "step")},{" "}
                 {count(estimate.n_epochs, "epoch")}
               </Property>
+              {estimate.seen && estimate.seen.length > 0 && (
+                <Property name="Each picture">seen {timesSeen(estimate.seen)}</Property>
+              )}
               <Property name="Sizes">
                 {estimate.buckets
                   .map(({ width, height, n_items }) => `${width}×${height} (${n_items})`)
                   .join(", ")}
               </Property>
+              {estimate.file_bytes != null && (
+                <Property name="File">about {formatBytes(estimate.file_bytes)}</Property>
+              )}
               {rented ?? <TimeHere seconds={estimate.seconds ?? null} />}
               {estimate.notes?.map(({ field, message }) => (
                 <Property key={field} name={formatName(field.replace(/^parameters\./, ""))}>
@@ -52,9 +69,14 @@ export function EstimatePanel({ dataset, estimate, problem, rented, children }: 
               ))}
             </dl>
           ) : (
-            <p className="py-2 text-muted">{problem ?? "Choose a dataset and a base model."}</p>
+            <p className="py-2 text-muted">
+              <Said>{problem ?? "Choose a dataset and a base model."}</Said>
+            </p>
           )}
         </div>
+        {dataset && estimate?.seen && (
+          <SeenPictures dataset={dataset.id} seen={estimate.seen} n_items={estimate.n_train_items} />
+        )}
         {dataset && estimate?.findings && <Findings dataset={dataset.id} findings={estimate.findings} />}
       </div>
       <div className="mt-3 shrink-0">{children}</div>
@@ -93,4 +115,19 @@ function TimeHere({ seconds }: { seconds: number | null }) {
 
 function count(value: number, noun: string): string {
   return `${formatCount(value)} ${noun}${value === 1 ? "" : "s"}`;
+}
+
+/** `1,600 views · 12 min 00 s · $0.31–0.42 · 2 findings`: the card in a line. */
+export function inShort(estimate: JobEstimate, rents: boolean): string {
+  const { n_views, seconds, offers, findings = [] } = estimate;
+  const offer = rents ? firstOffer(offers) : undefined;
+  const open = findings.filter(({ code, acknowledged }) => code !== "changed" && !acknowledged);
+  return [
+    count(n_views, "view"),
+    offer ? formatTime(offer.seconds) : !rents && seconds != null && formatDuration(seconds),
+    offer && formatCost(offer.cost_micro_usd),
+    open.length > 0 && formatPlural(open.length, "finding"),
+  ]
+    .filter(Boolean)
+    .join(" · ");
 }

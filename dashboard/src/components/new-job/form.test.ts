@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import type { Parameters } from "~/api/types";
 import { aJob } from "~/testing";
-import { answered, epochsError, lengthOf, priorityError, toRequest, type Values } from "./form";
+import { answered, epochsError, lengthOf, priorityError, toRequest, type Values, wrongFields } from "./form";
+import { toFix } from "./missing";
 import { BASICS, GROUPS, LENGTH, lack, PARAMETERS, parameterError, range } from "./parameters";
 
 const values: Values = {
@@ -31,6 +32,14 @@ test("every parameter of the API that an engine has is on the form, once", () =>
   const shown = [...BASICS, ...LENGTH, ...GROUPS.flatMap(({ fields }) => fields)];
   const known = Object.entries(PARAMETERS).filter(([, { engines }]) => engines?.length !== 0);
   expect(shown.toSorted()).toEqual(known.map(([name]) => name).toSorted());
+});
+
+test("fields whose text is wrong are named in the form's order", () => {
+  expect(wrongFields(values)).toEqual([]);
+  const wrong = { ...values, n_epochs: "0", priority: "x", parameters: { n_warmup_steps: "-1", rank: "0" } };
+  expect(wrongFields(wrong)).toEqual(["Epochs", "Rank", "Warmup steps", "Priority"]);
+  expect(toFix(wrongFields({ ...values, parameters: { rank: "many" } }))).toBe("Fix 1 field: Rank");
+  expect(toFix(["Epochs", "Rank"])).toBe("Fix 2 fields: Epochs, Rank");
 });
 
 test("what most people change comes first, and the rest has names", () => {

@@ -9,8 +9,19 @@ import type {
   Preset,
   Question,
 } from "~/api/types";
+import { formatName } from "~/lib/format";
 import { fieldError } from "./field-error";
-import { type Engine, type ParameterName, parameterError, type Typed, toText, toValue } from "./parameters";
+import {
+  BASICS,
+  type Engine,
+  GROUPS,
+  LENGTH,
+  type ParameterName,
+  parameterError,
+  type Typed,
+  toText,
+  toValue,
+} from "./parameters";
 import { type SampleDraft, toSamples } from "./samples/samples";
 
 export interface Values {
@@ -48,6 +59,21 @@ export function priorityError(text: string): string | undefined {
 /** Checks the text typed for a length in epochs. */
 export function epochsError(text: string): string | undefined {
   return text === "" ? undefined : fieldError(fields.CreateJob.n_epochs, text);
+}
+
+/** Labels of the fields whose text is wrong, in the form's order. */
+export function wrongFields({ n_epochs, parameters, sample_prompts, samples, priority }: Values): string[] {
+  const inOrder = [...LENGTH, ...BASICS, ...GROUPS.flatMap(({ fields }) => fields)];
+  const isWrong = (name: ParameterName) => {
+    const text = parameters[name];
+    return text !== undefined && parameterError(name, text) !== undefined;
+  };
+  return [
+    ...(epochsError(n_epochs) ? ["Epochs"] : []),
+    ...inOrder.filter(isWrong).map(formatName),
+    ...(toSamples(sample_prompts, samples ?? []) ? [] : ["Sample prompts"]),
+    ...(priorityError(priority) ? ["Priority"] : []),
+  ];
 }
 
 /** How long a training is, in two of its units; null where what was typed says nothing. */

@@ -66,7 +66,7 @@ export function LengthFields({ values, preset, estimate, errors, onChange }: Pro
   const unit = (name: Unit, label: string) => (
     <Field
       label={label}
-      aside={own[name] === undefined ? shown[name] !== "" && "follows" : reset}
+      aside={own[name] === undefined ? shown[name] !== "" && "calculated" : reset}
       error={error(name) ?? errors[name === "n_epochs" ? name : `parameters.${name}`]}
       help={HELP[name]}
     >

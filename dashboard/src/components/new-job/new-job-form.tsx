@@ -93,7 +93,7 @@ export function NewJobForm(props: Props) {
           <Field
             label="Dataset"
             error={errors.dataset_id}
-            help="Frozen when you start the job; later changes do not affect it."
+            help="What the LoRA learns from. The job keeps a copy, so later changes of the dataset do not affect it."
           >
             {(control) => (
               <Select
@@ -168,14 +168,14 @@ export function NewJobForm(props: Props) {
           <Field
             label="Trigger word"
             error={errors.trigger_word}
-            help={fields.CreateJob.trigger_word.description}
+            help="The word that activates the LoRA in a prompt; put in front of captions that lack it. Take letters that mean nothing yet, such as zora or ntst, without digits. A style may do without."
           >
             {(control) => <Input {...control} {...text("trigger_word")} placeholder="zora" />}
           </Field>
           <Field
             label="Note"
             error={errors.note}
-            help="Why you train it; shown with the job."
+            help="Optional. What you want to find out; shown with the job and where jobs are compared."
             className="@lg:col-span-2"
           >
             {(control) => (
@@ -199,7 +199,11 @@ export function NewJobForm(props: Props) {
           onChange={onChange}
         />
         <div className="grid gap-x-4 gap-y-5 @lg:grid-cols-2 @min-[44rem]:grid-cols-3">
-          <Field label="Engine" error={errors.engine} help={fields.CreateJob.engine.description}>
+          <Field
+            label="Engine"
+            error={errors.engine}
+            help="What computes the training. Native needs nothing else; kohya is for GPUs, and for the same results as elsewhere."
+          >
             {(control) => (
               <Select
                 id={control.id}
@@ -253,7 +257,7 @@ export function NewJobForm(props: Props) {
           label="Priority"
           className="@lg:max-w-1/2 @lg:pr-2"
           error={priorityError(values.priority) ?? errors.priority}
-          help={fields.CreateJob.priority.description}
+          help="From -10 to 10. Waiting jobs with a higher number start first, and the oldest of equals. Leave it at 0 unless a job may wait, or must not."
         >
           {(control) => <Input {...control} {...text("priority")} inputMode="numeric" />}
         </Field>

@@ -56,7 +56,7 @@ export function OptimizerArguments({ optimizer, text, preset, disabled, error, o
           </Field>
         ))}
         {strange.map((name) => (
-          <Field key={name} label={name} help="Not an argument of this optimizer: empty it.">
+          <Field key={name} label={name} help="This optimizer has no such setting: clear the field.">
             {(control) => (
               <Input
                 {...control}

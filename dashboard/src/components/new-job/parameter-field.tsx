@@ -1,5 +1,6 @@
 // One hyperparameter: label, help and range from the server's documentation, value from the preset, and why.
 import { Field, Input } from "~/components/ui/field";
+import { Said } from "~/components/ui/said";
 import { Select } from "~/components/ui/select";
 import { formatName, formatSentence } from "~/lib/format";
 import {
@@ -78,17 +79,19 @@ function Help({ name, base }: { name: ParameterName; base: string }) {
   const limits = range(name);
   return (
     <>
-      {[description, limits && formatSentence(limits), type === "array" && "Commas between them."]
-        .filter(Boolean)
-        .join(" ")}
+      <Said>
+        {[description, limits && formatSentence(limits), type === "array" && "Commas between them."]
+          .filter(Boolean)
+          .join(" ")}
+      </Said>
       {why && (
         <span className="mt-0.5 block">
-          <b className="font-medium">Why {base === "" ? "none" : base}:</b> {why}
+          <b className="font-medium">Why {base === "" ? "none" : base}:</b> <Said>{why}</Said>
         </span>
       )}
       {when && (
         <span className="mt-0.5 block">
-          <b className="font-medium">When to change it:</b> {when}
+          <b className="font-medium">When to change it:</b> <Said>{when}</Said>
         </span>
       )}
     </>

@@ -33,11 +33,10 @@ export function StartFromField({ base, bases, value, error, onChange }: Props) {
       aside={value !== "" && <Reset to="none" onReset={() => onChange("")} />}
       help={
         <>
-          A LoRA of your library that the training goes on from. Its kind, ranks and layers must be those that
-          this job trains.
+          A LoRA of your library that the training continues from. It must have the kind, ranks and layers
+          that this job trains.
           <span className="mt-0.5 block">
-            <b className="font-medium">Why none:</b> A LoRA that changes nothing yet takes nothing over from
-            other pictures.
+            <b className="font-medium">Why none:</b> A new LoRA brings nothing along from other pictures.
           </span>
           <span className="mt-0.5 block">
             <b className="font-medium">When to change it:</b> To train a finished LoRA for longer, or with

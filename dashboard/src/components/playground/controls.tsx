@@ -9,7 +9,19 @@ import { Select } from "~/components/ui/select";
 import { Slider } from "~/components/ui/slider";
 import { StartButton } from "~/components/ui/start-button";
 import { formatName } from "~/lib/format";
-import { fits, hasLora, LIMITS, reaching, SAMPLERS, sizes, type Values } from "./form";
+import {
+  addLora,
+  byName,
+  fits,
+  hasLora,
+  LIMITS,
+  reaching,
+  SAMPLERS,
+  sizeKey,
+  sizes,
+  suggestedBy,
+  type Values,
+} from "./form";
 import { LoraList } from "./lora-list";
 import { SeedField } from "./seed-field";
 import type { Place } from "./session/sessions";
@@ -31,7 +43,8 @@ interface Props {
 
 export function Controls({ values, onChange, bases, versions, places, errors, busy, onGenerate }: Props) {
   const base = bases.find((one) => one.name === values.base_model);
-  const offered = versions.filter((one) => fits(one, base) && one.stage !== "retired");
+  const offered = versions.filter((one) => fits(one, base) && one.stage !== "retired").toSorted(byName);
+  const native = base?.native_resolution ?? 1024;
   return (
     <CarefulForm
       className="flex flex-col gap-4"
@@ -47,7 +60,7 @@ export function Controls({ values, onChange, bases, versions, places, errors, bu
             rows={4}
             value={values.prompt}
             onChange={(event) => onChange({ prompt: event.target.value })}
-            placeholder="What the picture should show"
+            placeholder="Describe the picture, with the trigger word of your LoRA"
           />
         )}
       </Field>
@@ -64,7 +77,7 @@ export function Controls({ values, onChange, bases, versions, places, errors, bu
             rows={1}
             value={values.negative_prompt}
             onChange={(event) => onChange({ negative_prompt: event.target.value })}
-            placeholder="What it should not show"
+            placeholder="What to avoid: lowres, bad anatomy, text"
           />
         )}
       </Field>
@@ -78,7 +91,13 @@ export function Controls({ values, onChange, bases, versions, places, errors, bu
         />
         Read brackets as letters
       </label>
-      <LoraList loras={values.loras} offered={offered} onChange={(loras) => onChange({ loras })} />
+      <LoraList
+        loras={values.loras}
+        offered={offered}
+        onChange={(loras) => onChange({ loras })}
+        onAdd={(version) => onChange(addLora(values, version))}
+        onUse={(version) => onChange(suggestedBy(values, version))}
+      />
       {hasLora(values) && (
         <label className="flex items-center gap-2">
           <input
@@ -87,7 +106,7 @@ export function Controls({ values, onChange, bases, versions, places, errors, bu
             onChange={(event) => onChange({ compare: event.target.checked })}
             className="size-4 accent-accent"
           />
-          Compare with the picture at weight 0
+          Also show it without LoRAs
         </label>
       )}
       {places.length > 0 && (
@@ -106,7 +125,8 @@ export function Controls({ values, onChange, bases, versions, places, errors, bu
         onStart={onGenerate}
         variant="primary"
         disabled={busy || values.prompt.trim() === ""}
-        className="h-9"
+        // However many LoRAs stand above it, it is on the first screen; above the bar of a phone.
+        className="sticky bottom-[calc(4.25rem+env(safe-area-inset-bottom))] z-10 h-9 md:bottom-4"
       >
         <WandSparkles aria-hidden />
         {busy ? "Rendering…" : "Generate"}
@@ -128,7 +148,11 @@ export function Controls({ values, onChange, bases, versions, places, errors, bu
           )}
         </Field>
         <SeedField values={values} onChange={onChange} error={errors.seed} />
-        <Labeled label="Steps" error={errors.n_steps}>
+        <Labeled
+          label="Steps"
+          error={errors.n_steps}
+          help="20 to 30 are usual. More take longer and change little."
+        >
           <Slider
             label="Steps"
             value={values.n_steps}
@@ -137,7 +161,11 @@ export function Controls({ values, onChange, bases, versions, places, errors, bu
             step={1}
           />
         </Labeled>
-        <Labeled label="Guidance" error={errors.guidance}>
+        <Labeled
+          label="Guidance"
+          error={errors.guidance}
+          help="How closely the picture follows the prompt. 5 to 7 are usual; more looks harsh."
+        >
           <Slider
             label="Guidance"
             value={values.guidance}
@@ -147,20 +175,30 @@ export function Controls({ values, onChange, bases, versions, places, errors, bu
             format={(value) => value.toFixed(1)}
           />
         </Labeled>
-        <Field label="Size" error={errors.width ?? errors.height}>
+        <Field
+          label="Size"
+          error={errors.width ?? errors.height}
+          help="Sizes that the base model knows. Much larger ones repeat figures."
+        >
           {(control) => (
             <Select
               id={control.id}
-              value={values.side ? `${values.side.width}x${values.side.height}` : "native"}
+              describedBy={control["aria-describedby"]}
+              value={sizeKey(values.side, native)}
               onValueChange={(value) => onChange({ side: parseSide(value) })}
-              options={sizeOptions(values.side, base?.native_resolution ?? 1024)}
+              options={sizeOptions(values.side, native)}
             />
           )}
         </Field>
-        <Field label="Sampler" error={errors.sampler}>
+        <Field
+          label="Sampler"
+          error={errors.sampler}
+          help="Euler A is usual for Illustrious and Pony. DPM++ 2M gets by with fewer steps."
+        >
           {(control) => (
             <Select
               id={control.id}
+              describedBy={control["aria-describedby"]}
               value={values.sampler}
               onValueChange={(sampler) => onChange({ sampler })}
               options={SAMPLERS.map((value) => ({ value, label: formatName(value) }))}
@@ -172,15 +210,14 @@ export function Controls({ values, onChange, bases, versions, places, errors, bu
   );
 }
 
-function Labeled({
-  label,
-  error,
-  children,
-}: {
+interface LabeledProps {
   label: string;
+  help: string;
   error: string | undefined;
   children: React.ReactNode;
-}) {
+}
+
+function Labeled({ label, help, error, children }: LabeledProps) {
   return (
     <div className="flex flex-col gap-1">
       <span aria-hidden className="font-medium">
@@ -192,6 +229,7 @@ function Labeled({
           {error}
         </p>
       )}
+      <p className="text-muted text-xs">{help}</p>
     </div>
   );
 }
@@ -201,7 +239,7 @@ function sizeOptions(side: Values["side"], native: number) {
     value: index === 0 ? "native" : `${width}x${height}`,
     label: `${label}, ${width}×${height}`,
   }));
-  const value = side ? `${side.width}x${side.height}` : "native";
+  const value = sizeKey(side, native);
   // A picture from elsewhere may have any size.
   if (!side || offered.some((one) => one.value === value)) return offered;
   return [...offered, { value, label: `${side.width}×${side.height}` }];

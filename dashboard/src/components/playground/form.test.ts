@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import type { BaseModel, ModelVersion } from "~/api/types";
 import {
+  addLora,
+  byName,
   fits,
   fromRequest,
   hasWrongSeed,
@@ -9,7 +11,9 @@ import {
   offered,
   reaching,
   refusedStill,
+  sizeKey,
   sizes,
+  suggestedBy,
   toRequests,
   withLora,
 } from "./form";
@@ -48,6 +52,17 @@ test("a LoRA that the prompt names is compared too", () => {
 test("there is nothing to compare without a LoRA", () => {
   expect(toRequests({ ...values, compare: true, loras: [] })).toHaveLength(1);
   expect(toRequests({ ...values, compare: false })).toHaveLength(1);
+});
+
+test("the list of LoRAs has an order of its own", () => {
+  const of = (name: string, version: number) => ({ name, version }) as ModelVersion;
+  const sorted = [of("Zora", 1), of("Max", 2), of("Zora", 10), of("Max", 3)].toSorted(byName);
+  expect(sorted.map(({ name, version }) => `${name} v${version}`)).toEqual([
+    "Max v3",
+    "Max v2",
+    "Zora v10",
+    "Zora v1",
+  ]);
 });
 
 test("a picture is sent to the session that is chosen, and nowhere else when that is over", () => {
@@ -139,4 +154,54 @@ test("what was wrong with a field is said until the field changes", () => {
     expect(refusedStill(errors, sent, toRequests({ ...values, ...change }))).not.toHaveProperty("prompt");
   }
   expect(refusedStill(errors, undefined, sent)).toEqual(errors);
+});
+
+test("a LoRA that is added brings its weight, and its trigger words where the prompt lacks them", () => {
+  const version = {
+    id: "c",
+    trigger_word: "Zora",
+    usage: { weight: 0.7, trigger_words: ["Zora", "inked"], n_steps: 28, prompt: "Zora, city" },
+  } as unknown as ModelVersion;
+  const typed = { ...values, prompt: "portrait of zora" };
+  expect(addLora(typed, version)).toEqual({
+    loras: [...values.loras, { id: "c", weight: 0.7 }],
+    prompt: "inked, portrait of zora",
+  });
+  const plain = { id: "d", trigger_word: "max" } as ModelVersion;
+  expect(addLora({ ...typed, prompt: "" }, plain)).toMatchObject({ prompt: "max" });
+
+  const added = { ...typed, ...addLora(typed, version) };
+  expect(suggestedBy(added, version)).toEqual({ loras: added.loras, n_steps: 28 });
+  expect(suggestedBy({ ...added, prompt: "" }, version)).toMatchObject({ prompt: "Zora, city" });
+  expect(suggestedBy(added, plain)).toEqual({});
+});
+
+test("the example of a LoRA whose words come from its training replaces those words alone", () => {
+  const version = {
+    id: "c",
+    trigger_word: "zora",
+    usage: { prompt: "zora, city" },
+  } as unknown as ModelVersion;
+  const begun = withLora({ ...values, prompt: "" }, version);
+  expect(begun.prompt).toBe("zora");
+  expect(suggestedBy(begun, version)).toMatchObject({ prompt: "zora, city" });
+  expect(suggestedBy({ ...begun, prompt: "zora, typed" }, version)).toEqual({});
+});
+
+test("a trigger word is not found inside of other words", () => {
+  const prompt = (text: string, ...trigger_words: string[]) =>
+    addLora({ ...values, prompt: text }, { id: "c", usage: { trigger_words } } as unknown as ModelVersion)
+      .prompt;
+  expect(prompt("a party", "art")).toBe("art, a party");
+  expect(prompt("Art, a party", "art")).toBe("Art, a party");
+  expect(prompt("überart", "art")).toBe("art, überart");
+  expect(prompt("(zora style:1.2)", "zora style")).toBe("(zora style:1.2)");
+  expect(prompt("a zzora", "c++", "zora.")).toBe("c++, zora., a zzora");
+  expect(prompt("in c++ and 第一", "c++", "第一")).toBe("in c++ and 第一");
+});
+
+test("the size of the base model is called by its name, whoever chose it", () => {
+  expect(sizeKey(null, 128)).toBe("native");
+  expect(sizeKey({ width: 128, height: 128 }, 128)).toBe("native");
+  expect(sizeKey({ width: 96, height: 160 }, 128)).toBe("96x160");
 });

@@ -1,6 +1,7 @@
 // The playground's values, and the requests they make.
 import { fields } from "~/api/fields";
 import type { BaseModel, CreateGeneration, ModelVersion, Sampler } from "~/api/types";
+import { wordsOf } from "~/components/models/usage";
 import { atZero, hasTag } from "~/components/prompt/words";
 import { stillWrong } from "~/lib/still-wrong";
 import { parseSeed, randomSeed } from "./seed";
@@ -79,16 +80,61 @@ export function fits({ imported, base_model }: ModelVersion, base: BaseModel | u
 }
 
 /** Begins with a LoRA; a prompt that was typed stays. */
-export function withLora(values: Values, { id, base_model, trigger_word }: ModelVersion): Values {
+export function withLora(values: Values, version: ModelVersion): Values {
+  const { id, base_model } = version;
   if (values.loras.some((lora) => lora.id === id)) return values;
-  const isEmpty = values.prompt.trim() === "";
   return {
     ...values,
     base_model,
     side: values.base_model === base_model ? values.side : null,
-    prompt: isEmpty ? (trigger_word ?? "") : values.prompt,
-    loras: [{ id, weight: 1 }],
+    ...addLora({ ...values, loras: [] }, version),
+    ...(values.prompt.trim() !== "" && { prompt: values.prompt }),
   };
+}
+
+/** A LoRA joins the others, at the weight that its owner says, and its trigger words join the prompt. */
+export function addLora({ loras, prompt }: Values, version: ModelVersion): Pick<Values, "loras" | "prompt"> {
+  return {
+    loras: [...loras, { id: version.id, weight: version.usage?.weight ?? 1 }],
+    prompt: withWords(prompt, wordsOf(version)),
+  };
+}
+
+/** The words that the prompt lacks come before it, as captions have them in training. */
+function withWords(prompt: string, words: string[]): string {
+  const missing = words.filter((word) => !hasWord(prompt, word));
+  return [...missing, prompt.trim()].filter((part) => part !== "").join(", ");
+}
+
+/** Whether a text has a word or a phrase, in whatever case, and not as a part of longer words. */
+function hasWord(text: string, word: string): boolean {
+  const literal = word.trim().replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  return new RegExp(`(?<![\\p{L}\\p{M}\\p{N}_])${literal}(?![\\p{L}\\p{M}\\p{N}_])`, "iu").test(text);
+}
+
+/** The settings that a version's owner says work best, apart from its weight; its example where nothing was typed. */
+export function suggestedBy(values: Values, version: ModelVersion): Partial<Values> {
+  const { id, usage } = version;
+  if (!usage) return {};
+  const isUntouched = ["", wordsOf(version).join(", ")].includes(values.prompt.trim());
+  return {
+    ...(usage.weight != null && {
+      loras: values.loras.map((lora) => (lora.id === id ? { ...lora, weight: usage.weight ?? 1 } : lora)),
+    }),
+    ...(usage.sampler && { sampler: usage.sampler }),
+    ...(usage.n_steps != null && { n_steps: usage.n_steps }),
+    ...(usage.guidance != null && { guidance: usage.guidance }),
+    ...(usage.prompt && isUntouched && { prompt: usage.prompt }),
+    ...(usage.negative_prompt &&
+      values.negative_prompt.trim() === "" && {
+        negative_prompt: usage.negative_prompt,
+      }),
+  };
+}
+
+/** By name, the newest version first: an order that stays while pictures are drawn and models are promoted. */
+export function byName(a: ModelVersion, b: ModelVersion): number {
+  return a.name.localeCompare(b.name) || b.version - a.version;
 }
 
 /** What was typed is no seed, and the next picture would need it. */
@@ -149,6 +195,13 @@ export function fromRequest(values: Values, request: CreateGeneration): Values {
 /** What a slider must reach to show a value that came from elsewhere. */
 export function reaching(value: number, min: number, max: number): { min: number; max: number } {
   return { min: Math.min(min, value), max: Math.max(max, value) };
+}
+
+/** The size as a choice of the list: that of the base model has no numbers of its own. */
+export function sizeKey(side: Values["side"], native: number): string {
+  const [square] = sizes(native);
+  const isNative = side && square && side.width === square.width && side.height === square.height;
+  return side && !isNative ? `${side.width}x${side.height}` : "native";
 }
 
 /** Sizes with about the area that the base was trained at, as multiples of 64 (or 8 for small bases). */

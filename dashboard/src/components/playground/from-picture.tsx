@@ -3,6 +3,7 @@ import { ImageDown, X } from "lucide-react";
 import { useCallback, useRef, useState } from "react";
 import type { BaseModel, ModelVersion } from "~/api/types";
 import { Button } from "~/components/ui/button";
+import { Said } from "~/components/ui/said";
 import { useFileDrop } from "~/lib/file-drop";
 import { formatPlural } from "~/lib/format";
 import { PngError } from "~/lib/png-texts";
@@ -83,13 +84,17 @@ export function PictureNotice({ told, dismiss }: Pick<PictureSettings, "told" | 
       className="mb-4 flex items-start justify-between gap-2 rounded-md border bg-sunken px-3 py-2"
     >
       <div className="min-w-0 wrap-anywhere">
-        <p className={told.isError ? "text-bad" : "font-medium"}>{told.title}</p>
+        <p className={told.isError ? "text-bad" : "font-medium"}>
+          <Said>{told.title}</Said>
+        </p>
         {told.missing.length > 0 && (
           <>
             <p className="mt-1">Not restored as it was:</p>
             <ul aria-label="Not restored" className="list-disc pl-5 text-muted">
               {told.missing.map((what) => (
-                <li key={what}>{what}</li>
+                <li key={what}>
+                  <Said>{what}</Said>
+                </li>
               ))}
             </ul>
           </>

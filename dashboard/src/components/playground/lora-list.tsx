@@ -1,19 +1,25 @@
 // The LoRAs of a picture, each with its weight.
 import { Plus, X } from "lucide-react";
 import type { ModelVersion } from "~/api/types";
+import { wordsOf } from "~/components/models/usage";
 import { Button } from "~/components/ui/button";
 import { Select } from "~/components/ui/select";
 import { Slider } from "~/components/ui/slider";
+import { formatName, formatPlural } from "~/lib/format";
 import { LIMITS, type Lora, reaching } from "./form";
 
 interface Props {
   loras: Lora[];
   /** Everything that fits the base. */
   offered: ModelVersion[];
+  /** Weights were changed, or one was taken away. */
   onChange: (loras: Lora[]) => void;
+  onAdd: (version: ModelVersion) => void;
+  /** Takes the settings that the owner of a version says work best. */
+  onUse: (version: ModelVersion) => void;
 }
 
-export function LoraList({ loras, offered, onChange }: Props) {
+export function LoraList({ loras, offered, onChange, onAdd, onUse }: Props) {
   const free = offered.filter((version) => !loras.some((lora) => lora.id === version.id));
   const title = (id: string) => {
     const version = offered.find((one) => one.id === id);
@@ -46,14 +52,17 @@ export function LoraList({ loras, offered, onChange }: Props) {
             step={0.05}
             format={(value) => value.toFixed(2)}
           />
-          <Trigger version={offered.find((one) => one.id === lora.id)} />
+          <Trigger version={offered.find((one) => one.id === lora.id)} onUse={onUse} />
         </div>
       ))}
       {free.length > 0 ? (
         <Select
           label="Add a LoRA"
           value={null}
-          onValueChange={(id: string) => onChange([...loras, { id, weight: 1 }])}
+          onValueChange={(id: string) => {
+            const version = free.find((one) => one.id === id);
+            if (version) onAdd(version);
+          }}
           placeholder="Add a LoRA…"
           options={free.map((version) => ({
             value: version.id,
@@ -70,7 +79,7 @@ export function LoraList({ loras, offered, onChange }: Props) {
         loras.length === 0 && (
           <p className="flex items-center gap-2 text-muted text-xs">
             <Plus aria-hidden className="size-3.5" />
-            LoRAs for this base model appear here.
+            LoRAs for this base model appear here once one is trained or imported.
           </p>
         )
       )}
@@ -78,14 +87,42 @@ export function LoraList({ loras, offered, onChange }: Props) {
   );
 }
 
-function Trigger({ version }: { version: ModelVersion | undefined }) {
-  const words = version?.imported?.trigger_words ?? [version?.trigger_word ?? ""];
-  const said = words.filter(Boolean).join(", ");
-  if (said === "") return null;
+interface TriggerProps {
+  version: ModelVersion | undefined;
+  onUse: (version: ModelVersion) => void;
+}
+
+function Trigger({ version, onUse }: TriggerProps) {
+  if (!version) return null;
+  const words = wordsOf(version);
+  const { weight, sampler, n_steps, guidance, prompt } = version.usage ?? {};
+  const said = [
+    weight != null && `weight ${weight}`,
+    sampler && formatName(sampler),
+    n_steps != null && formatPlural(n_steps, "step"),
+    guidance != null && `guidance ${guidance}`,
+    prompt && "a prompt",
+  ].filter(Boolean);
   return (
-    <p className="mb-1 text-muted text-xs">
-      {words.length > 1 ? "Trigger words" : "Trigger word"}:{" "}
-      <code className="wrap-anywhere font-mono text-text">{said}</code>
-    </p>
+    <>
+      {words.length > 0 && (
+        <p className="mb-1 text-muted text-xs">
+          {words.length > 1 ? "Trigger words" : "Trigger word"}:{" "}
+          <code className="wrap-anywhere font-mono text-text">{words.join(", ")}</code>
+        </p>
+      )}
+      {said.length > 0 && (
+        <p className="mb-1 text-muted text-xs">
+          Works best with {said.join(", ")}.{" "}
+          <button
+            type="button"
+            className="text-accent underline underline-offset-2"
+            onClick={() => onUse(version)}
+          >
+            Use this
+          </button>
+        </p>
+      )}
+    </>
   );
 }

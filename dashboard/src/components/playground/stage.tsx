@@ -1,32 +1,38 @@
 // The picture, or the two of them: without the LoRAs and with them.
 import { Download, ImageIcon, SlidersHorizontal } from "lucide-react";
 import { pictureHref } from "~/api/generations";
-import type { Generation, Preview } from "~/api/types";
+import type { Generation, ModelVersion, Preview } from "~/api/types";
+import { LabelBar } from "~/components/labels/label-bar";
 import { Button, buttonClass } from "~/components/ui/button";
-import { formatDuration, formatName, formatPlural } from "~/lib/format";
+import { Said } from "~/components/ui/said";
+import { formatSentence } from "~/lib/format";
 import { useGeneration } from "~/live/use-generation";
+import { factsOf, labelOf, lorasOf } from "./facts";
 
 interface Props {
   ids: string[];
+  versions: ModelVersion[];
   onReuse: (generation: Generation) => void;
 }
 
-export function Stage({ ids, onReuse }: Props) {
+export function Stage({ ids, versions, onReuse }: Props) {
   if (ids.length === 0) {
     return (
-      <div className="hatch grid aspect-[4/3] place-items-center rounded-lg border border-dashed text-muted">
-        <p className="flex items-center gap-2">
-          <ImageIcon aria-hidden className="size-4" />
-          The picture appears here.
+      <div className="hatch grid aspect-[4/3] place-items-center rounded-lg border border-dashed p-6 text-muted">
+        <p className="flex max-w-sm items-start gap-2 rounded-md bg-bg p-3">
+          <ImageIcon aria-hidden className="mt-0.5 size-4 shrink-0" />
+          <span>
+            Describe a picture and press Generate. With a LoRA in the list it is drawn twice, without and with
+            it, so that you see what the LoRA does.
+          </span>
         </p>
       </div>
     );
   }
-  const labels = ids.length === 2 ? ["Without the LoRA", "With the LoRA"] : ["Picture"];
   return (
-    <div className={ids.length === 2 ? "grid gap-2 sm:grid-cols-2" : "max-w-2xl"}>
+    <div className={ids.length > 1 ? "grid items-start gap-2 sm:grid-cols-2" : "max-w-2xl"}>
       {ids.map((id, index) => (
-        <Picture key={id} id={id} label={labels[index] ?? ""} onReuse={onReuse} />
+        <Picture key={id} id={id} at={index} n={ids.length} versions={versions} onReuse={onReuse} />
       ))}
     </div>
   );
@@ -34,12 +40,16 @@ export function Stage({ ids, onReuse }: Props) {
 
 interface PictureProps {
   id: string;
-  label: string;
+  /** Its place among the `n` that are shown. */
+  at: number;
+  n: number;
+  versions: ModelVersion[];
   onReuse: (generation: Generation) => void;
 }
 
-function Picture({ id, label, onReuse }: PictureProps) {
+function Picture({ id, at, n, versions, onReuse }: PictureProps) {
   const { generation: data, preview } = useGeneration(id);
+  const label = labelOf(data, at, n);
   return (
     <figure
       aria-label={label}
@@ -49,8 +59,8 @@ function Picture({ id, label, onReuse }: PictureProps) {
       <figcaption className="flex h-9 items-center justify-between gap-2 border-b px-3">
         <span className="shrink-0 font-medium">{label}</span>
         {data && (
-          <span title={caption(data)} className="truncate text-muted text-xs">
-            {caption(data)}
+          <span title={factsOf(data)} className="truncate text-muted text-xs">
+            {factsOf(data)}
           </span>
         )}
       </figcaption>
@@ -59,16 +69,21 @@ function Picture({ id, label, onReuse }: PictureProps) {
           <img src={data.image_url} alt={data.request.prompt} className="w-full" />
         ) : data?.phase === "failed" ? (
           <p role="alert" className="max-w-sm p-6 text-bad">
-            {data.error ?? "The picture could not be rendered."}
+            <Said>{formatSentence(data.error ?? "The picture could not be rendered.")}</Said>
           </p>
         ) : (
           <Rendering generation={data} preview={preview} />
         )}
       </div>
+      {data && lorasOf(data, versions).length > 0 && (
+        <p className="wrap-anywhere border-t px-3 py-1.5 text-xs">{lorasOf(data, versions).join(" · ")}</p>
+      )}
       {data?.notes && data.notes.length > 0 && (
         <ul aria-label="Notes" className="space-y-1 border-t px-3 py-2 text-muted text-xs">
           {[...new Set(data.notes)].map((note) => (
-            <li key={note}>{capitalized(note)}.</li>
+            <li key={note}>
+              <Said>{formatSentence(note)}</Said>
+            </li>
           ))}
         </ul>
       )}
@@ -80,13 +95,16 @@ function Picture({ id, label, onReuse }: PictureProps) {
           </Button>
           <a
             href={pictureHref(data.id)}
-            download={`${data.id}.png`}
+            download
             aria-label={`Download: ${label}`}
             className={buttonClass({ variant: "ghost", size: "icon-sm" }, "ml-auto")}
           >
             <Download aria-hidden />
           </a>
         </div>
+      )}
+      {data?.image_url && (
+        <LabelBar kind="generation" id={data.id} name={label.toLowerCase()} className="border-t p-1" />
       )}
     </figure>
   );
@@ -101,7 +119,7 @@ interface RenderingProps {
 function Rendering({ generation, preview }: RenderingProps) {
   const words =
     generation?.phase === "queued"
-      ? "Waiting for an agent…"
+      ? "Waiting for the renderer…"
       : `${capitalized(generation?.stage ?? "rendering")}…`;
   return (
     <div className="relative w-full">
@@ -130,15 +148,4 @@ function Rendering({ generation, preview }: RenderingProps) {
 /** The beginning of a sentence, of words of an agent. */
 function capitalized(words: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
-}
-
-function caption({ request, duration_ms }: Generation): string {
-  return [
-    `seed ${request.seed}`,
-    `${formatPlural(request.n_steps, "step")} of ${formatName(request.sampler ?? "euler")}`,
-    duration_ms != null &&
-      (duration_ms < 10_000 ? `${(duration_ms / 1000).toFixed(1)} s` : formatDuration(duration_ms / 1000)),
-  ]
-    .filter(Boolean)
-    .join(" · ");
 }

@@ -55,8 +55,8 @@ test("warnings are said, and all of them are one click away", async () => {
   const warnings = ["`<lora:zoro>` names `zoro`, and there is no model of that name", "`(` is never closed"];
   answer({ prompts: [{ n_tokens: 2, chunks: [2], borders: [], loras: [], warnings }] });
   show("(a <lora:zoro>");
-  const first = await screen.findByText(/names `zoro`/, { selector: "summary span" });
+  const first = await screen.findByText(/names/, { selector: "summary span" });
   expect(screen.getByText("+1")).toBeDefined();
   fireEvent.click(first);
-  expect(screen.getByText("`(` is never closed.")).toBeDefined();
+  expect(screen.getByText(/is never closed/)).toBeDefined();
 });

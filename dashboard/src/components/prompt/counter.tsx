@@ -4,6 +4,7 @@ import { TriangleAlert } from "lucide-react";
 import { ProblemError } from "~/api/problem";
 import { promptCountsQuery } from "~/api/prompts";
 import type { CountPrompts, PromptCount } from "~/api/types";
+import { Said } from "~/components/ui/said";
 import { formatSentence } from "~/lib/format";
 import { useSettled } from "~/lib/use-settled";
 import { inWords, longest, notes } from "./words";
@@ -68,13 +69,15 @@ function Notes({ notes }: { notes: { text: string; isWarning: boolean }[] }) {
     <details className="group relative min-w-0">
       <summary className="flex min-w-0 cursor-pointer list-none items-center gap-1 rounded-sm">
         {first?.isWarning && <TriangleAlert aria-hidden className="size-3.5 shrink-0 text-warning" />}
-        <span className={first?.isWarning ? "truncate text-warning" : "truncate"}>{first?.text}</span>
+        <span className={first?.isWarning ? "truncate text-warning" : "truncate"}>
+          <Said>{first?.text ?? ""}</Said>
+        </span>
         {notes.length > 1 && <span className="shrink-0 text-muted">+{notes.length - 1}</span>}
       </summary>
       <ul className="absolute right-0 z-10 mt-1 flex w-max max-w-full flex-col gap-1 rounded-md border bg-raised p-2 text-text shadow-md">
         {notes.map((note) => (
           <li key={note.text} className="wrap-anywhere">
-            {note.text}
+            <Said>{note.text}</Said>
           </li>
         ))}
       </ul>

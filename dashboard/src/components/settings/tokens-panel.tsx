@@ -1,6 +1,7 @@
 // API tokens: for scripts, other programs and machines.
+
 import { useSuspenseQuery } from "@tanstack/react-query";
-import { Copy, Trash2 } from "lucide-react";
+import { Trash2 } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import { useCreateToken, useDeleteToken } from "~/api/access";
 import { describeError } from "~/api/problem";
@@ -8,12 +9,14 @@ import { tokensQuery } from "~/api/queries";
 import type { ApiToken, CreatedToken, TokenScope } from "~/api/types";
 import { Button } from "~/components/ui/button";
 import { Confirm } from "~/components/ui/confirm";
+import { CopyButton } from "~/components/ui/copy-button";
 import { Field, Input } from "~/components/ui/field";
 import { Panel } from "~/components/ui/panel";
+import { Said } from "~/components/ui/said";
 import { Segmented } from "~/components/ui/segmented";
 import { Select } from "~/components/ui/select";
-import { announce, announceError } from "~/components/ui/toast";
-import { formatAgo, formatDay } from "~/lib/format";
+import { announceError } from "~/components/ui/toast";
+import { formatAgo, formatDay, formatSentence } from "~/lib/format";
 
 type Days = "never" | "7" | "30" | "90" | "365";
 
@@ -80,7 +83,7 @@ export function TokensPanel() {
         </Button>
         {create.error && (
           <p role="alert" className="w-full text-bad text-xs">
-            {describeError(create.error)}
+            <Said>{formatSentence(describeError(create.error))}</Said>
           </p>
         )}
       </form>
@@ -111,13 +114,7 @@ function Secret({ token: { secret, scope } }: { token: CreatedToken }) {
       </p>
       <div className="mt-2 flex items-center gap-2">
         <code className="min-w-0 flex-1 break-all font-mono text-xs">{text}</code>
-        <Button
-          size="sm"
-          onClick={() => void navigator.clipboard.writeText(text).then(() => announce("Copied"))}
-        >
-          <Copy aria-hidden />
-          Copy
-        </Button>
+        <CopyButton text={text} />
       </div>
     </div>
   );

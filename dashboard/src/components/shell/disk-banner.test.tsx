@@ -7,6 +7,7 @@ import { DiskBanner } from "./disk-banner";
 
 function show(is_short: boolean, is_out_of_files = false) {
   const status: SystemStatus = {
+    sends_mail: false,
     disk: {
       is_short,
       folders: [

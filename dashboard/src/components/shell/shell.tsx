@@ -1,11 +1,13 @@
 // Everything around a page: navigation, command menu, shortcuts, messages.
+import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { type ReactNode, useCallback, useEffect, useMemo, useState } from "react";
 import type { Job } from "~/api/types";
 import { phaseWord } from "~/components/phase";
-import { announce } from "~/components/ui/toast";
+import { isNews } from "~/lib/just-finished";
 import { speak } from "~/lib/live-region";
 import { type Shortcut, useShortcuts, useShortcutsEnabled } from "~/lib/shortcuts";
+import { tellOfEnd } from "~/live/tell-of-end";
 import { useAllJobs } from "~/live/use-all-jobs";
 import { CommandMenu } from "./command-menu";
 import { ConnectionContext } from "./connection";
@@ -23,7 +25,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const shortcuts = useGlobalShortcuts(() => setHelp(true));
   useShortcuts(shortcuts, enabled);
   useCommandKey(() => setSearch((open) => !open));
-  const connection = useAllJobs(useCallback(onPhase, []));
+  const connection = useAllJobs(useOnPhase());
 
   return (
     <div className="flex min-h-dvh flex-col md:flex-row">
@@ -55,10 +57,18 @@ export function Shell({ children }: { children: ReactNode }) {
   );
 }
 
-function onPhase(job: Job | undefined, phase: Job["phase"]): void {
-  const name = job?.recipe.name ?? "A job";
-  speak(`${name}: ${phaseWord(phase)}`);
-  if (phase === "succeeded") announce(`${name} succeeded`, "Its LoRA is among the models.");
+function useOnPhase() {
+  const queries = useQueryClient();
+  const navigate = useNavigate();
+  return useCallback(
+    (id: string, job: Job | undefined, phase: Job["phase"]) => {
+      speak(`${job?.recipe.name ?? "A job"}: ${phaseWord(phase)}`);
+      if (!isNews(phase)) return;
+      const open = () => void navigate({ to: "/jobs/$jobId", params: { jobId: id } });
+      void tellOfEnd(queries, id, open);
+    },
+    [queries, navigate],
+  );
 }
 
 function useCommandKey(toggle: () => void): void {

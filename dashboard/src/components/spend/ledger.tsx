@@ -1,4 +1,5 @@
 // The ledger: every movement of money between what is available, reserved and spent.
+
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { X } from "lucide-react";
@@ -8,7 +9,8 @@ import type { Job, LedgerEntry, LedgerKind } from "~/api/types";
 import { Button } from "~/components/ui/button";
 import { Skeleton } from "~/components/ui/misc";
 import { Panel } from "~/components/ui/panel";
-import { formatDate, formatName, formatPlural } from "~/lib/format";
+import { Said } from "~/components/ui/said";
+import { formatDate, formatName, formatPlural, formatSentence } from "~/lib/format";
 import { formatUsdColumn } from "~/lib/money";
 
 interface Props {
@@ -51,7 +53,7 @@ export function Ledger({ job, jobs, onAll }: Props) {
     >
       {error ? (
         <p role="alert" className="p-3 text-bad">
-          {describeError(error)}
+          <Said>{formatSentence(describeError(error))}</Said>
         </p>
       ) : !entries ? (
         <Skeleton className="m-3 h-24" />

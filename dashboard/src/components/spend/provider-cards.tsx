@@ -22,6 +22,12 @@ export function ProviderCards({ providers }: { providers: ProviderInfo[] }) {
           </li>
         ))}
       </ul>
+      {!providers.some(({ is_rented }) => is_rented) && (
+        <p className="border-t p-3 text-muted text-xs">
+          No GPU can be rented, so nothing is spent. To rent one, start the server with the key of a provider,
+          such as <code>MORPHEUS_RUNPOD_KEY</code>. Set a limit first: no machine is rented beyond it.
+        </p>
+      )}
     </Panel>
   );
 }
@@ -45,7 +51,8 @@ function Card({ provider, now }: { provider: ProviderInfo; now: number }) {
         {providerName(name, [provider])}
       </h3>
       <p className="mt-0.5 text-muted text-xs">
-        {is_rented ? "Paid rental" : "Free"} · up to {formatPlural(max_running, "job")} at a time
+        {is_rented ? "Paid rental" : "Free"} ·{" "}
+        {max_running === 0 ? "no machine connected" : `up to ${formatPlural(max_running, "job")} at a time`}
         {is_rented && ` · ${seen_at ? `last response ${formatAgo(seen_at, now)}` : "not contacted yet"}`}
       </p>
       {machines.length > 0 && (
@@ -69,7 +76,7 @@ function Card({ provider, now }: { provider: ProviderInfo; now: number }) {
       {halted && <Halted name={name} reason={halted} />}
       {n_foreign > 0 && (
         <p className="mt-2 text-xs">
-          {formatPlural(n_foreign, "machine")} of the account {n_foreign === 1 ? "is" : "are"} not of
+          {formatPlural(n_foreign, "machine")} of the account {n_foreign === 1 ? "was" : "were"} not rented by
           Morpheus: {formatUsdUp(foreign_rate_micro_usd)} per hour. They count in no budget and are never
           touched.
         </p>

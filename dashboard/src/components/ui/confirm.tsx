@@ -23,7 +23,7 @@ export function Confirm({ trigger, title, description, action, onConfirm }: Prop
           <AlertDialog.Title className="text-base font-semibold">{title}</AlertDialog.Title>
           <AlertDialog.Description className="mt-1 text-muted">{description}</AlertDialog.Description>
           <div className="mt-5 flex justify-end gap-2">
-            <AlertDialog.Close className={buttonClass({})}>Keep</AlertDialog.Close>
+            <AlertDialog.Close className={buttonClass({})}>{dismissal(action)}</AlertDialog.Close>
             <AlertDialog.Close className={buttonClass({ variant: "destructive" })} onClick={onConfirm}>
               {action}
             </AlertDialog.Close>
@@ -32,4 +32,9 @@ export function Confirm({ trigger, title, description, action, onConfirm }: Prop
       </AlertDialog.Portal>
     </AlertDialog.Root>
   );
+}
+
+/** The other button; beside "Cancel the job", a "Cancel" could mean either. */
+export function dismissal(action: string): string {
+  return action.startsWith("Cancel") ? "Keep it" : "Cancel";
 }

@@ -2,6 +2,7 @@
 import { type ComponentProps, type ReactNode, useId } from "react";
 import { cn } from "~/lib/cn";
 import { formatSentence } from "~/lib/format";
+import { Said } from "./said";
 
 export const CONTROL =
   "rounded-md border border-line-strong/55 bg-surface text-text placeholder:text-muted transition-colors hover:border-line-strong focus-visible:border-accent focus-visible:outline-offset-0 aria-invalid:border-bad disabled:opacity-50";
@@ -38,12 +39,12 @@ export function Field({ label, help, error, aside, className, children }: Props)
       {children({ id, "aria-describedby": described, "aria-invalid": error ? true : undefined })}
       {error && (
         <p id={`${id}-error`} role="alert" className="text-bad text-xs">
-          {formatSentence(error)}
+          <Said>{formatSentence(error)}</Said>
         </p>
       )}
       {help && (
         <p id={`${id}-help`} className="text-muted text-xs">
-          {help}
+          {typeof help === "string" ? <Said>{help}</Said> : help}
         </p>
       )}
     </div>

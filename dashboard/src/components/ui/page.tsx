@@ -1,6 +1,7 @@
 // The frame of every page: its title, its actions, its content.
 import { type ReactNode, useEffect } from "react";
 import { cn } from "~/lib/cn";
+import { useUnseenEnds } from "~/lib/unseen-ends";
 
 interface Props {
   title: string;
@@ -15,9 +16,10 @@ interface Props {
 }
 
 export function Page({ title, tabTitle = title, above, description, actions, narrow, children }: Props) {
+  const n_unseen = useUnseenEnds();
   useEffect(() => {
-    document.title = `${tabTitle} · Morpheus`;
-  }, [tabTitle]);
+    document.title = `${n_unseen > 0 ? `(${n_unseen}) ` : ""}${tabTitle} · Morpheus`;
+  }, [tabTitle, n_unseen]);
   return (
     <div
       className={cn(

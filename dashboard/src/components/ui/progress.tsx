@@ -1,4 +1,4 @@
-// A progress bar; its strokes move while work goes on.
+// A progress bar; it has strokes while work goes on.
 import { Progress as Base } from "@base-ui/react/progress";
 import { cn } from "~/lib/cn";
 

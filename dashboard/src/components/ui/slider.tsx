@@ -11,9 +11,22 @@ interface Props {
   step: number;
   format?: (value: number) => string;
   className?: string;
+  disabled?: boolean;
+  onBlur?: () => void;
 }
 
-export function Slider({ label, value, onValueChange, min, max, step, format = String, className }: Props) {
+export function Slider({
+  label,
+  value,
+  onValueChange,
+  min,
+  max,
+  step,
+  format = String,
+  className,
+  disabled = false,
+  onBlur,
+}: Props) {
   return (
     <Base.Root
       value={value}
@@ -21,6 +34,8 @@ export function Slider({ label, value, onValueChange, min, max, step, format = S
       min={min}
       max={max}
       step={step}
+      disabled={disabled}
+      onBlur={onBlur}
       className={cn("flex items-center gap-3", className)}
     >
       <Base.Control className="flex h-6 min-w-16 flex-1 touch-none select-none items-center">

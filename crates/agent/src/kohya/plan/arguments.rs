@@ -36,8 +36,11 @@ pub(super) fn list(request: &Request<'_>, plan: &Plan) -> Vec<String> {
     args.path("dataset_config", &plan.dataset_file);
     // Also in the dataset file, which is what counts; `modelspec.resolution` is taken from here, and is 1024 otherwise.
     args.value("resolution", format!("{0},{0}", p.resolution));
-    args.flag("cache_latents");
-    args.flag("cache_latents_to_disk");
+    // It refuses to keep latents of pictures that it changes each time.
+    if !p.draws_looks() {
+        args.flag("cache_latents");
+        args.flag("cache_latents_to_disk");
+    }
     // A cached text encoding is that of the caption's file, whatever is to be drawn, by encoders that are not trained.
     if CaptionRules::of(recipe).change_nothing() && !p.trains_text_encoders() {
         args.flag("cache_text_encoder_outputs");

@@ -101,9 +101,9 @@ pub(super) fn write(request: &Request<'_>, plan: &Plan) -> String {
             token_warmup_min: begun_tags.unwrap_or(p.token_warmup_min),
             // It counts the steps of a run, not those before.
             token_warmup_step: p.token_warmup_steps.saturating_sub(plan.n_before),
-            color_aug: false,
+            color_aug: p.color_jitter,
             flip_aug: p.random_flip,
-            random_crop: false,
+            random_crop: p.random_crop,
         }
     };
     let file = DatasetFile {

@@ -10,7 +10,7 @@ use std::{
 use agent::{
     Measurements,
     diffusers::Diffusers,
-    engine::{Base, Ended, Engine, Job, TrainEvent},
+    engine::{Base, Ended, Engine, Job, JudgeShare, TrainEvent},
     gpu::Gpu,
     kohya::{Kohya, Precision},
     memory::Room,
@@ -57,6 +57,7 @@ pub(crate) struct Stage {
     pub(crate) diffusers: Option<PathBuf>,
     pub(crate) quiet_seconds: u64,
     pub(crate) precision: Precision,
+    pub(crate) judging: JudgeShare,
     pub(crate) resume_from: Option<PathBuf>,
 }
 
@@ -132,6 +133,7 @@ impl Stage {
             diffusers: None,
             quiet_seconds: 120,
             precision: Precision::Full,
+            judging: JudgeShare::NONE,
             resume_from: None,
         }
     }
@@ -285,8 +287,10 @@ impl Stage {
                 pictures: Box::new(move |sha256| pictures.join(sha256)),
                 start_from: None,
                 resume_from: self.resume_from.clone(),
+                is_start_drawn: false,
                 folder: self.output(),
                 room: Room::default(),
+                judging: self.judging,
             },
             Some(Kohya {
                 dir: self.kohya_dir(),

@@ -36,6 +36,7 @@ fn measures((signs, strong): Hash) -> Measures {
         frame: [0; 4],
         signs,
         strong,
+        page: Some(false),
     }
 }
 

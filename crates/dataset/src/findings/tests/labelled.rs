@@ -5,7 +5,10 @@
 use image::{DynamicImage, Rgb, RgbImage, imageops};
 
 use super::*;
-use crate::picture::measure;
+use crate::{
+    comic::tests::pages::{Kind, draw},
+    picture::measure,
+};
 
 /// Drawings of each kind.
 const N: u64 = 30;
@@ -152,6 +155,11 @@ fn labelled_frames_are_found() {
         1 => framed(picture, (48, 0), 0),
         _ => framed(picture, (32, 32), 12),
     });
+}
+
+#[test]
+fn labelled_comic_pages_are_found() {
+    measure_check(FindingCode::WholePage, |n, _| draw(n, Kind::Grid).page);
 }
 
 #[test]

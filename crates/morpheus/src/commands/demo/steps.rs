@@ -2,6 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
+use ::dataset::demo;
 use anyhow::{Context as _, bail};
 use protocol::{
     DatasetId, JobId, ModelVersionId,
@@ -16,10 +17,7 @@ use protocol::{
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{
-    comparison::{self, Row},
-    dataset,
-};
+use super::comparison::{self, Row};
 use crate::{
     api::{Api, UploadFile},
     screen::Screen,
@@ -39,8 +37,14 @@ pub(super) async fn upload_dataset(api: &Api, screen: &Screen) -> anyhow::Result
     let dataset: Dataset = api
         .post("/api/v1/datasets", &CreateDataset { name: "Zora".into() })
         .await?;
-    upload(api, dataset.id, Split::Train, dataset::zora(), screen).await?;
-    upload(api, dataset.id, Split::HeldOut, dataset::zora_held_out(), screen).await?;
+    for split in [Split::Train, Split::HeldOut] {
+        let files = demo::files().filter(|file| file.split == split);
+        let files = files.map(|file| UploadFile {
+            name: file.name,
+            bytes: file.bytes.to_vec(),
+        });
+        upload(api, dataset.id, split, files.collect(), screen).await?;
+    }
     Ok(dataset.id)
 }
 
@@ -140,6 +144,9 @@ fn show(event: Event, screen: &Screen) -> Option<Phase> {
         Event::ValidationLoss { step, loss } => {
             screen.say(format_args!("  validation loss at step {step}: {loss:.4}"));
         }
+        Event::Judged { step, judgement } => {
+            screen.say(format_args!("  step {step} {}", verdict::judged(&judgement)));
+        }
         Event::Validated { verdict } => {
             screen.training_is_over();
             verdict::show(&verdict, screen);
@@ -151,6 +158,7 @@ fn show(event: Event, screen: &Screen) -> Option<Phase> {
             screen.say(format_args!("  {detail}"));
         }
         Event::Stage { .. }
+        | Event::PicturesSeen { .. }
         | Event::AttemptEnded { .. }
         | Event::ModelVersionCreated { .. }
         | Event::Spend { .. } => {}
@@ -195,7 +203,7 @@ pub(super) async fn compare(
     path: &Path,
 ) -> anyhow::Result<()> {
     screen.say("Rendering the same prompts and seeds without and with the LoRA.");
-    let prompts: Vec<_> = dataset::held_out_captions().take(N_PROMPTS).collect();
+    let prompts: Vec<_> = demo::held_out_captions().take(N_PROMPTS).collect();
     let mut asked = Vec::new();
     for weight in [None, Some(1.0)] {
         for (seed, prompt) in (1..).zip(&prompts) {

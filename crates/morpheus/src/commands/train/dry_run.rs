@@ -55,6 +55,7 @@ pub(super) fn plan(setup: &Setup, folder: &Path) -> anyhow::Result<Plan> {
         memory: Memory::Planned,
         start_from: setup.start_from.as_deref(),
         resume: None,
+        is_start_drawn: false,
     })
     .context("sd-scripts cannot train this recipe")
 }

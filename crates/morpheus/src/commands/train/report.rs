@@ -104,8 +104,16 @@ impl Reporter {
                 self.screen.training_is_over();
                 verdict::show(verdict, &self.screen);
             }
+            Report::Judged {
+                step,
+                judgement: Some(judgement),
+            } => self
+                .screen
+                .say(format_args!("  step {step} {}", verdict::judged(judgement))),
             Report::Stage { .. }
             | Report::Finalizing
+            | Report::PicturesSeen { .. }
+            | Report::Judged { .. }
             | Report::Measured { .. }
             | Report::Preview { .. }
             | Report::Unknown => {}
@@ -134,6 +142,10 @@ impl Reporter {
         self.screen
             .say(format_args!("LoRA     {}", trained.lora.display()));
         self.screen.say(format_args!("verdict  {}", verdict.display()));
+        if let Some(judgement) = &trained.judgement {
+            self.screen
+                .say(format_args!("result   {}", verdict::judged(judgement)));
+        }
         Ok(())
     }
 }
@@ -153,6 +165,7 @@ fn summary(verdict: &Path, trained: &Trained) -> Value {
         "verdict": verdict,
         "passed": trained.verdict.passed,
         "n_steps": trained.n_steps,
+        "judgement": trained.judgement,
         "before": trained.before,
         "after": trained.after,
     })

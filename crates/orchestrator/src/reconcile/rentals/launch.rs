@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use protocol::{
     JobId,
+    notice::NoticeKind,
     phase::{AttemptPhase, Outcome, Phase},
     problem::chain,
     spend::{Budget, BudgetScope, InstancePhase, RentalWish, Spread, env},
@@ -13,7 +14,7 @@ use store::{
     StoreError,
     attempts::{self, Attempt, Claimant, NewAttempt, Subject},
     jobs::{self, JobState, PhaseChange},
-    queue, settings,
+    outbox, queue, settings,
     spend::{self, Change, Instance, Payer},
     tokens::NewToken,
 };
@@ -366,7 +367,11 @@ impl Orchestrator {
                 "waits for money: {left} of the {limit} of {} is free, and a machine needs {least} to start with",
                 what_for(budget)
             );
-            return self.put_off(job.id, &reason, PAUSE).await;
+            let tx = self.store.begin().await?;
+            jobs::put_off(&tx, job.id, &reason, store::now() + time_delta(PAUSE)).await?;
+            outbox::tell_of_queued_job(&tx, job.id, NoticeKind::JobWaitsForMoney).await?;
+            tx.commit().await?;
+            return Ok(());
         }
         if budget.reserved_micro_usd > protocol::MicroUsd::ZERO {
             let reason = format!(
@@ -383,10 +388,9 @@ impl Orchestrator {
              with a limit of at least {}",
             spent + least
         );
-        match apply(&tx, &state, Input::OutOfMoney, Some(reason)).await {
-            Ok(_) => tx.commit().await?,
-            Err(err) => return Err(err.into()),
-        }
+        apply(&tx, &state, Input::OutOfMoney, Some(reason)).await?;
+        outbox::tell_of_job(&tx, job.id, NoticeKind::JobLimitReached).await?;
+        tx.commit().await?;
         Ok(())
     }
 
@@ -436,6 +440,10 @@ fn agent_env(rental: &Rental, instance: &Instance, token: String) -> BTreeMap<St
     tell("MORPHEUS_TOKEN", token);
     if let Payer::Drawing(_) = instance.payer {
         tell(env::GENERATE, true.to_string());
+    }
+    // The server's own agents get it as well.
+    if let Ok(share) = std::env::var(env::JUDGE_SHARE) {
+        tell(env::JUDGE_SHARE, share);
     }
     tell(env::DEADLINE, instance.deadline_at.timestamp().to_string());
     tell(env::BOOT_GRACE, times.boot_grace.as_secs().to_string());

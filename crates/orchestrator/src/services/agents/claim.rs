@@ -1,6 +1,9 @@
 //! Claiming work.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use chrono::TimeDelta;
 use protocol::{
@@ -11,7 +14,7 @@ use protocol::{
 };
 use store::{
     BlobKey, StoreError, Tx,
-    artifacts::Artifact,
+    artifacts::{self, Artifact},
     attempts::{self, Attempt, Claimant, NewAttempt, Subject},
     datasets, drawing, jobs, metrics, models,
     objects::UrlOptions,
@@ -55,6 +58,12 @@ fn misreads(machine: &Machine) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// Whether every sample prompt of a recipe has its preview. An attempt may be lost between two of them.
+fn is_drawn(drawn: &BTreeSet<u32>, n_prompts: usize) -> bool {
+    n_prompts > 0
+        && (0..n_prompts).all(|index| u32::try_from(index).is_ok_and(|index| drawn.contains(&index)))
 }
 
 /// The agent that renders pictures and makes files out of others here is one that the provider `local` started.
@@ -214,6 +223,8 @@ impl Orchestrator {
             .iter()
             .map(|item| Ok((item.sha256.clone(), self.fetch_url(&item.sha256)?)))
             .collect::<ServiceResult<BTreeMap<_, _>>>()?;
+        let drawn = artifacts::start_samples(&tx, job_id).await?;
+        let is_start_drawn = is_drawn(&drawn, job.recipe.sample_prompts().len());
         let work = TrainWork {
             job_id,
             base,
@@ -225,6 +236,7 @@ impl Orchestrator {
             start_from: start_from
                 .filter(|_| checkpoint.is_none())
                 .map(|file| self.fetched(&file.key, file.size_bytes)),
+            is_start_drawn,
             finish,
         };
         tx.commit().await?;

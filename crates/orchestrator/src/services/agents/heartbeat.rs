@@ -10,7 +10,7 @@ use protocol::{
     phase::Phase,
 };
 use store::{
-    StoreError, Tx,
+    StoreError, Tx, artifacts,
     attempts::{self, Attempt, Subject},
     bases, edits,
     events::{self, NewEvent},
@@ -123,8 +123,10 @@ async fn take_generation(
             Report::Preview { preview } => newest = Some(preview),
             Report::Step(_)
             | Report::ValidationLoss { .. }
+            | Report::PicturesSeen { .. }
             | Report::Finalizing
             | Report::Validated { .. }
+            | Report::Judged { .. }
             | Report::Unknown => {}
         }
     }
@@ -164,9 +166,20 @@ async fn take_reports(tx: &Tx, job: JobId, attempt: &Attempt, news: Vec<AgentEve
             Report::Stage { name, done, total } => Event::Stage { name, done, total },
             Report::Step(metrics) => Event::Step(metrics),
             Report::ValidationLoss { step, loss } => Event::ValidationLoss { step, loss },
+            Report::PicturesSeen { steps } => Event::PicturesSeen { steps },
             Report::Log { level, message } => Event::Log { level, message },
             Report::Validated { verdict } => Event::Validated { verdict },
-            Report::Unknown | Report::Preview { .. } => continue,
+            Report::Judged {
+                step,
+                judgement: Some(judgement),
+            } => {
+                // A checkpoint that could not be stored has nobody to be told of.
+                if !artifacts::judge_checkpoint(tx, job, step, &judgement).await? {
+                    continue;
+                }
+                Event::Judged { step, judgement }
+            }
+            Report::Unknown | Report::Preview { .. } | Report::Judged { judgement: None, .. } => continue,
             Report::Measured { measured } => {
                 let recipe = jobs::state(tx, job).await?.recipe;
                 learn_of_base(tx, recipe.base_model(), attempt, &measured).await?;

@@ -11,7 +11,7 @@ use protocol::{
     recipe::{ParameterOverrides, Recipe, RecipeRequest},
 };
 
-use super::{Pricing, StepTimes, outline};
+use super::{Pricing, StepTimes, file_bytes, outline};
 
 fn recipe(overrides: ParameterOverrides) -> Recipe {
     let request = RecipeRequest {
@@ -60,6 +60,82 @@ fn each_bucket_ends_with_its_own_batch() {
         4
     );
     assert_eq!(estimate.buckets.len(), 2);
+}
+
+#[test]
+fn pictures_are_shown_as_the_training_sees_them() {
+    let request = RecipeRequest {
+        base_model: "tiny-xl".into(),
+        name: "zora".into(),
+        trigger_word: Some("zora".into()),
+        overrides: ParameterOverrides {
+            batch_size: Some(2),
+            n_steps: Some(20),
+            resolution: Some(128),
+            ..ParameterOverrides::default()
+        },
+        ..RecipeRequest::default()
+    };
+    let recipe = Recipe::resolve(request, BaseClass::Tiny).unwrap();
+    let mut manifest = manifest(&[
+        (128, 128, Split::Train),
+        (256, 100, Split::Train),
+        (128, 128, Split::Train),
+        (128, 128, Split::HeldOut),
+    ]);
+    manifest.items[0].caption = "smiling".into();
+    manifest.items[0].showing.repeats = 3;
+    manifest.items[2].showing.regularization = true;
+    manifest.items[2].caption = "a girl".into();
+    let seen = outline(recipe, &manifest, None, pricing()).seen;
+    assert_eq!(seen.len(), 3, "none that is held out");
+    assert_eq!(
+        (seen[0].id, seen[0].caption.as_str()),
+        (manifest.items[0].id, "zora, smiling")
+    );
+    assert_eq!((seen[0].width, seen[0].height, seen[0].cut), (128, 128, 0.0));
+    assert_eq!(seen[1].caption, "zora");
+    assert!(
+        seen[1].width > seen[1].height && seen[1].cut > 0.0,
+        "{:?}",
+        seen[1]
+    );
+    // What the trigger word is not.
+    assert_eq!(seen[2].caption, "a girl");
+    // 40 views of 3 + 1 repeats, and as many of the regularization picture as of both.
+    assert_eq!(
+        seen.iter().map(|picture| picture.n_views).collect::<Vec<_>>(),
+        [15, 5, 20]
+    );
+    assert!(seen.iter().all(|picture| !picture.is_caption_changing));
+}
+
+/// 170 MB is what sd-scripts writes for rank 32 without text encoders.
+#[test]
+fn the_size_of_the_file_follows_from_the_ranks() {
+    let of = |change: fn(&mut ParameterOverrides)| {
+        let mut overrides = ParameterOverrides {
+            rank: Some(32),
+            ..ParameterOverrides::default()
+        };
+        change(&mut overrides);
+        file_bytes(&recipe(overrides), BaseClass::Sdxl)
+    };
+    assert_eq!(of(|_| ()), Some(170_229_760));
+    let halved = of(|overrides| overrides.rank = Some(16)).unwrap();
+    assert_eq!(halved * 2, 170_229_760);
+    let with_kernels = of(|overrides| overrides.conv_rank = Some(8)).unwrap();
+    assert_eq!(with_kernels - 170_229_760, 2 * (58_560 * 32 + 355_840 * 8));
+    let with_text = of(|overrides| overrides.text_encoder_1_learning_rate = Some(1e-5)).unwrap();
+    assert_eq!(with_text - 170_229_760, 2 * 165_888 * 32);
+    assert_eq!(
+        of(|overrides| overrides.trained_blocks = Some(vec!["MID".into()])),
+        None
+    );
+    assert_eq!(
+        file_bytes(&recipe(ParameterOverrides::default()), BaseClass::Tiny),
+        None
+    );
 }
 
 #[test]
@@ -114,6 +190,7 @@ fn finished(recipe: Recipe, seconds: i64) -> Job {
         is_finishing: false,
         version_of: None,
         note: None,
+        stamp: None,
         model_version_id: None,
         last_seq: 0,
         created_at: started,

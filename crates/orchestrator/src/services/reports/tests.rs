@@ -2,8 +2,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use expect_test::{Expect, expect};
 use protocol::{
     agent::{AgentEvent, Finish, Report},
-    event::{LogLevel, StepMetrics},
-    limits::{MAX_DETAIL_BYTES, MAX_EVENTS_PER_HEARTBEAT, MAX_LOG_BYTES, MAX_VERDICT_CHECKS},
+    event::{LogLevel, SeenPictures, StepMetrics},
+    judgement::{Advice, Evidence, Judgement, Measure, Stamp},
+    limits::{
+        MAX_DETAIL_BYTES, MAX_EVENTS_PER_HEARTBEAT, MAX_JUDGEMENT_EVIDENCE, MAX_JUDGEMENT_MEASURES,
+        MAX_LOG_BYTES, MAX_PICTURES_SEEN, MAX_VERDICT_CHECKS,
+    },
     model::{Verdict, VerdictCheck},
     phase::Outcome,
 };
@@ -87,6 +91,36 @@ fn steps_are_steps_of_the_job() {
 }
 
 #[test]
+fn what_a_step_saw_is_bounded_and_whole() {
+    let seen = |step, n: usize| SeenPictures {
+        step,
+        pictures: vec![0; n],
+        timesteps: vec![500; n],
+        losses: vec![0.1; n],
+    };
+    let report = |steps: Vec<SeenPictures>| [event(Report::PicturesSeen { steps })];
+    assert!(fit_events(&mut report(vec![seen(1, MAX_PICTURES_SEEN), seen(2, 8)])).is_ok());
+    refused(
+        fit_events(&mut report(vec![seen(1, 2 * MAX_PICTURES_SEEN), seen(2, 1)])),
+        expect!["events[0].report.steps: must have at most 2048 pictures in all, not 2049"],
+    );
+    let short = SeenPictures {
+        losses: vec![0.1],
+        ..seen(1, 2)
+    };
+    refused(
+        fit_events(&mut report(vec![seen(1, 1), short])),
+        expect!["events[0].report.steps[1]: must have a timestep and a loss for each picture"],
+    );
+    refused(
+        check_steps(&report(vec![seen(0, 1), seen(10, 1), seen(11, 1)]), 10),
+        expect![
+            "events[0].report.steps[0].step: must be from 1 to 10, the steps of this job, not 0; events[0].report.steps[2].step: must be from 1 to 10, the steps of this job, not 11"
+        ],
+    );
+}
+
+#[test]
 fn a_heartbeat_has_so_many_events_at_most() {
     let mut events = vec![event(Report::Finalizing); MAX_EVENTS_PER_HEARTBEAT + 1];
     refused(
@@ -149,4 +183,64 @@ fn verdicts_and_details_have_bounds() {
     };
     fit_finish(&mut finish).unwrap();
     assert!(finish.detail.unwrap().len() <= MAX_DETAIL_BYTES);
+}
+
+#[test]
+fn judgements_are_brought_within_bounds_and_never_refused() {
+    let measure = Measure {
+        name: "x".repeat(1000),
+        value: 1.0,
+        low: None,
+        high: None,
+        base: None,
+        by: "y".repeat(1000),
+    };
+    let evidence = |name: String| Evidence {
+        name,
+        shows: "x".repeat(1000),
+        prompt: "x".repeat(100_000),
+        seed: 1,
+        weight: 1.0,
+        nearest: Some("x".repeat(1000)),
+    };
+    let mut shown = vec![evidence("a".to_owned()), evidence("a".to_owned())];
+    shown.push(evidence("../b".to_owned()));
+    shown.push(Evidence {
+        weight: f32::INFINITY,
+        ..evidence("c".to_owned())
+    });
+    shown.extend((0..100).map(|n| evidence(format!("plain-{n}"))));
+    let judgement = Judgement {
+        stamp: Stamp::Good,
+        sentence: "x".repeat(200_000),
+        advice: Advice::Use,
+        score: 7.0,
+        score_low: 8.0,
+        score_high: -1.0,
+        measures: vec![measure; 1000],
+        evidence: shown,
+        seconds: -1.0,
+    };
+    let mut events = [event(Report::Judged {
+        step: 1,
+        judgement: Some(judgement),
+    })];
+    fit_events(&mut events).unwrap();
+    let Report::Judged {
+        judgement: Some(fit), ..
+    } = &events[0].report
+    else {
+        panic!("no judgement");
+    };
+    assert_eq!(
+        (fit.score_low, fit.score, fit.score_high, fit.seconds),
+        (1.0, 1.0, 1.0, 0.0)
+    );
+    assert!(fit.sentence.len() <= MAX_DETAIL_BYTES);
+    assert_eq!(fit.measures.len(), MAX_JUDGEMENT_MEASURES);
+    assert!(fit.measures[0].name.len() <= 256 && fit.measures[0].by.len() <= 256);
+    assert_eq!(fit.evidence.len(), MAX_JUDGEMENT_EVIDENCE);
+    let names: Vec<&str> = fit.evidence[..3].iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["a", "plain-0", "plain-1"]);
+    assert!(fit.evidence[0].prompt.len() <= 8000);
 }

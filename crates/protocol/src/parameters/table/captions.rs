@@ -37,7 +37,7 @@ macro_rules! captions {
         },
     }
 
-    /// Shows every picture with an empty caption in each such epoch, counted from 1. 0 switches it off.
+    /// Every so many epochs, all pictures are shown with an empty caption. 0 is off.
     caption_dropout_every_n_epochs: u32 {
         default: 0,
         range: Range::whole(0, 100_000),
@@ -61,12 +61,12 @@ macro_rules! captions {
         about: {
             group: Group::Captions,
             since: 4,
-            why: "Sentences must stay as they are.",
+            why: "Captions of whole sentences would lose their meaning.",
             when: "For captions of tags, as Illustrious, NoobAI and Pony use them: no tag gets its meaning from its place.",
         },
     }
 
-    /// So many tags at the start stay in place when tags are shuffled or dropped.
+    /// Number of tags at the start that stay in place when tags are shuffled or dropped.
     keep_tokens: u16 {
         default: 0,
         range: Range::whole(0, 255),
@@ -82,7 +82,7 @@ macro_rules! captions {
         },
     }
 
-    /// What stands between the tags that stay and the rest, in place of a number of tags: `|||`.
+    /// A mark such as `|||` between the tags that stay and the rest, in place of a number of tags.
     keep_tokens_separator: String {
         default: "",
         range: Range::Text { max_chars: 16 },
@@ -124,7 +124,7 @@ macro_rules! captions {
         },
     }
 
-    /// Chance of each tag to be left out, each time a caption is read.
+    /// Chance that a tag is left out, each time a caption is read.
     tag_dropout: f64 {
         default: 0.0,
         range: Range::number(0.0, 1.0),
@@ -160,7 +160,7 @@ macro_rules! captions {
         about: {
             group: Group::Captions,
             since: 4,
-            why: "Captions say by themselves what is to be seen.",
+            why: "Captions already say what the pictures show.",
             when: "For words that all pictures share.",
         },
     }
@@ -173,7 +173,7 @@ macro_rules! captions {
             group: Group::Captions,
             since: 4,
             why: "Braces may be meant as they are.",
-            when: "For captions that were written so.",
+            when: "For captions that were written that way.",
         },
     }
 
@@ -186,11 +186,11 @@ macro_rules! captions {
             since: 4,
             kohya: Some("weighted_captions"),
             why: "Brackets are part of many names of figures.",
-            when: "For captions that were written so.",
+            when: "For captions that were written that way.",
         },
     }
 
-    /// Tags that are read at the start, while the others come in one after another.
+    /// Number of tags that are read at the start of the training, when `token_warmup_steps` is set.
     token_warmup_min: u16 {
         default: 1,
         range: Range::whole(1, 255),

@@ -2,7 +2,7 @@
 
 macro_rules! loss {
     ({ $next:ident $($rest:ident)* } $($before:tt)*) => { $next! { { $($rest)* } $($before)*
-    /// What a difference between the prediction and its target costs.
+    /// How the error of a prediction is measured.
     loss: LossKind {
         default: LossKind::L2,
         range: Range::words::<LossKind>(),
@@ -16,7 +16,7 @@ macro_rules! loss {
         },
     }
 
-    /// Width of the square part of a Huber loss, and of smooth L1.
+    /// For the Huber and smooth L1 losses: errors below this count squared, larger ones only in proportion.
     huber_c: f64 {
         default: 0.1,
         range: Range::above(0.0, 10.0),
@@ -26,11 +26,11 @@ macro_rules! loss {
             kohya: Some("huber_c"),
             metadata: &["ss_huber_c"],
             why: "sd-scripts' default.",
-            when: "Smaller is closer to L1. Other losses ignore it.",
+            when: "Lower it so that single odd pictures count less. Other losses ignore it.",
         },
     }
 
-    /// How that width depends on the timestep.
+    /// How `huber_c` changes with the noise of a step.
     huber_schedule: HuberSchedule {
         default: HuberSchedule::Snr,
         range: Range::words::<HuberSchedule>(),
@@ -44,7 +44,7 @@ macro_rules! loss {
         },
     }
 
-    /// A factor of that width, for the constant and the exponential schedule.
+    /// Multiplies `huber_c`, for the constant and the exponential schedule.
     huber_scale: f64 {
         default: 1.0,
         range: Range::above(0.0, 100.0),
@@ -119,8 +119,8 @@ macro_rules! loss {
         },
     }
 
-    /// Adds this much of the difference from the base's own prediction for the caption without its trigger word, so that
-    /// what is said without that word stays as it is. 0 adds nothing; it doubles the time of a step.
+    /// Keeps pictures without the trigger word as the base model draws them: how much a change there counts. 0 is off;
+    /// otherwise a step takes about twice as long.
     output_preservation: f64 {
         default: 0.0,
         range: Range::number(0.0, 10.0),
@@ -133,7 +133,7 @@ macro_rules! loss {
         },
     }
 
-    /// The first timestep that is trained; below are the last, finest steps of drawing.
+    /// The lowest timestep that is trained. Low timesteps are the last steps of drawing, which add fine detail.
     min_timestep: u32 {
         default: 0,
         range: Range::whole(0, 999),
@@ -143,11 +143,12 @@ macro_rules! loss {
             off: Some(Value::Whole(0)),
             kohya: Some("min_timestep"),
             why: "All timesteps are needed for a picture.",
-            when: "Higher to learn composition without surfaces.",
+            when: "Raise it to learn composition, and leave fine detail to the base model.",
         },
     }
 
-    /// The timestep after the last that is trained; above are the first steps of drawing, which decide on composition.
+    /// Timesteps from this one on are not trained. High timesteps are the first steps of drawing, which decide the
+    /// composition.
     max_timestep: u32 {
         default: 1000,
         range: Range::whole(1, 1000),
@@ -160,11 +161,11 @@ macro_rules! loss {
             off: Some(Value::Whole(1000)),
             kohya: Some("max_timestep"),
             why: "All timesteps are needed for a picture.",
-            when: "Lower to learn surfaces without composition.",
+            when: "Lower it to learn lines and surfaces, and leave composition to the base model.",
         },
     }
 
-    /// How often each timestep is trained.
+    /// Which timesteps are trained more often than others.
     timestep_distribution: TimestepDistribution {
         default: TimestepDistribution::Uniform,
         range: Range::words::<TimestepDistribution>(),
@@ -172,12 +173,12 @@ macro_rules! loss {
             group: Group::Loss,
             engines: NATIVE,
             since: 4,
-            why: "As SDXL was trained.",
+            why: "SDXL was trained with all timesteps equally often.",
             when: "logit_normal for a base with rectified flow, as Stable Diffusion 3 was trained.",
         },
     }
 
-    /// Middle of the logit-normal distribution of timesteps: above 0 towards noise.
+    /// Middle of the logit-normal distribution of timesteps: above 0 favors noisy ones, below 0 those of fine detail.
     timestep_bias: f64 {
         default: 0.0,
         range: Range::number(-5.0, 5.0),
@@ -190,7 +191,8 @@ macro_rules! loss {
         },
     }
 
-    /// Width of the logit-normal distribution of timesteps, or the scale of `mode`.
+    /// Width of the logit-normal distribution of timesteps (smaller stays closer to its middle), or the scale of
+    /// `mode`.
     timestep_scale: f64 {
         default: 1.0,
         range: Range::number(-1.0, 5.0),
@@ -203,7 +205,7 @@ macro_rules! loss {
         },
     }
 
-    /// Moves all timesteps towards noise by this factor, as larger pictures need it. 1 moves none.
+    /// Moves all timesteps toward noise by this factor, as larger pictures need it. 1 changes nothing.
     timestep_shift: f64 {
         default: 1.0,
         range: Range::number(0.1, 20.0),
@@ -233,7 +235,7 @@ macro_rules! loss {
         },
     }
 
-    /// Draws the strength of the noise offset for each picture, between 0 and its value.
+    /// Uses a random noise offset for each picture, between 0 and `noise_offset`.
     noise_offset_random: bool {
         default: false,
         range: Range::Switch,
@@ -247,7 +249,7 @@ macro_rules! loss {
         },
     }
 
-    /// Adds this share of a picture's own mean to its noise offset.
+    /// Adds this share of a picture's own average (of its latents) to its noise offset.
     adaptive_noise_scale: f64 {
         default: 0.0,
         range: Range::number(-1.0, 1.0),
@@ -265,7 +267,7 @@ macro_rules! loss {
         },
     }
 
-    /// Levels of coarser noise that are added to the noise (multi-resolution noise). 0 adds none.
+    /// Levels of coarser noise that are mixed into the noise (multi-resolution noise). 0 mixes in none.
     multires_noise_iterations: u16 {
         default: 0,
         range: Range::whole(0, 32),
@@ -280,7 +282,7 @@ macro_rules! loss {
         },
     }
 
-    /// How much of each coarser level of noise is added, as a factor from one level to the next.
+    /// How much of each coarser level of noise is mixed in, as a factor from one level to the next.
     multires_noise_discount: f64 {
         default: 0.3,
         range: Range::number(0.0, 1.0),
@@ -294,7 +296,8 @@ macro_rules! loss {
         },
     }
 
-    /// Noises the input by this much more than the target says (input perturbation, Ning et al. 2023). 0 is off.
+    /// Adds this much extra noise to the input that the model is not asked to remove, against memorizing (Ning et al.
+    /// 2023). 0 is off.
     input_perturbation: f64 {
         default: 0.0,
         range: Range::number(0.0, 1.0),
@@ -309,7 +312,7 @@ macro_rules! loss {
         },
     }
 
-    /// Draws the strength of the input perturbation at each step, between 0 and its value.
+    /// Uses a random input perturbation at each step, between 0 and its value.
     input_perturbation_random: bool {
         default: false,
         range: Range::Switch,

@@ -167,7 +167,7 @@ macro_rules! network {
         },
     }
 
-    /// Chance of each value between the two matrices of a LoRA to be left out, at each step.
+    /// Chance that a value inside the LoRA is ignored, at each step.
     network_dropout: f64 {
         default: 0.0,
         range: Range::number(0.0, 0.95),
@@ -184,7 +184,7 @@ macro_rules! network {
         },
     }
 
-    /// Chance of each rank to be left out, at each step, for each picture.
+    /// Chance that a rank of the LoRA is ignored, for each picture at each step.
     rank_dropout: f64 {
         default: 0.0,
         range: Range::number(0.0, 0.95),
@@ -198,7 +198,7 @@ macro_rules! network {
         },
     }
 
-    /// Chance of each module to be left out, at each step.
+    /// Chance that the LoRA of a layer is ignored, at each step.
     module_dropout: f64 {
         default: 0.0,
         range: Range::number(0.0, 0.95),
@@ -209,7 +209,7 @@ macro_rules! network {
         },
     }
 
-    /// After each step, a module's change is scaled down to this norm if it is larger. 0 switches it off.
+    /// After each step, the change of a layer is scaled down to this size (norm) if it is larger. 0 is off.
     max_weight_norm: f64 {
         default: 0.0,
         range: Range::number(0.0, 100.0),
@@ -218,13 +218,13 @@ macro_rules! network {
             off: Some(Value::Number(0.0)),
             kohya: Some("scale_weight_norms"),
             metadata: &["ss_scale_weight_norms"],
-            why: "A LoRA that is not overcooked stays below by itself.",
+            why: "A LoRA that is not overcooked stays below such a limit anyway.",
             when: "1 if a LoRA does not go together with others, or breaks pictures at a weight of 1.",
         },
     }
 
-    /// Factor of the learning rate of a LoRA's second matrix, which begins at zero, beside that of its first (LoRA+, Hayou et
-    /// al. 2024). 1 trains both alike.
+    /// How many times faster the second matrix of a LoRA learns than the first (LoRA+, Hayou et al. 2024). 1 trains
+    /// both alike.
     lora_plus_ratio: f64 {
         default: 1.0,
         range: Range::number(1.0, 100.0),

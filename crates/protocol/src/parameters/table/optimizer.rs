@@ -17,7 +17,7 @@ macro_rules! optimizer {
         },
     }
 
-    /// How slowly the mean of the gradients moves.
+    /// How long the optimizer remembers earlier gradients: closer to 1 is longer.
     beta1: f64 {
         default: 0.9,
         range: Range::number(0.0, 0.9999),
@@ -29,7 +29,7 @@ macro_rules! optimizer {
         },
     }
 
-    /// How slowly the mean of the squared gradients moves.
+    /// How long the optimizer remembers how large the gradients were: closer to 1 is longer.
     beta2: f64 {
         default: 0.999,
         range: Range::number(0.0, 0.999_999),
@@ -48,7 +48,7 @@ macro_rules! optimizer {
         },
     }
 
-    /// Added to the divisor, against a division by zero.
+    /// A tiny number that keeps the optimizer from dividing by zero.
     epsilon: f64 {
         default: 1e-8,
         range: Range::above(0.0, 0.1),
@@ -60,7 +60,7 @@ macro_rules! optimizer {
         },
     }
 
-    /// Weight decay, decoupled from the gradients.
+    /// How strongly each step pulls the weights back toward zero.
     weight_decay: f64 {
         default: 0.01,
         range: Range::number(0.0, 1.0),
@@ -75,7 +75,7 @@ macro_rules! optimizer {
         },
     }
 
-    /// What an optimizer has of its own, each as `name=value`: `d_coef=2` for Prodigy.
+    /// Settings that only this optimizer has, each as `name=value`: `d_coef=2` for Prodigy.
     optimizer_arguments: Vec<String> {
         default: &[],
         range: Range::List { max_items: 32, max_chars: 80 },
@@ -90,7 +90,7 @@ macro_rules! optimizer {
         },
     }
 
-    /// Gradients are scaled down to this norm when they are longer. 0 switches clipping off.
+    /// Limits the gradients of a step: longer ones are scaled down to this norm. 0 is off.
     max_gradient_norm: f64 {
         default: 1.0,
         range: Range::number(0.0, 100.0),
@@ -98,13 +98,13 @@ macro_rules! optimizer {
             group: Group::Optimizer,
             kohya: Some("max_grad_norm"),
             metadata: &["ss_max_grad_norm"],
-            why: "sd-scripts' default.",
-            when: "0 with Adafactor, which clips by itself.",
+            why: "One odd picture cannot throw the training off. sd-scripts' default.",
+            when: "0 with Adafactor, which has a limit of its own.",
         },
     }
 
-    /// Also keeps a running mean of the weights, which moves this slowly, and saves it in place of the weights. 0 keeps
-    /// none.
+    /// Saves a running average of the weights instead of those of the last step. Closer to 1 averages over more steps;
+    /// 0 is off.
     ema_decay: f64 {
         default: 0.0,
         range: Range::number(0.0, 0.999_99),
@@ -121,8 +121,8 @@ macro_rules! optimizer {
         },
     }
 
-    /// Recomputes in the backward pass what it does not keep of the forward pass: less memory, more time, the same
-    /// numbers. The kohya engine always does.
+    /// Takes less memory and more time, with the same numbers: values are computed again instead of kept. The native
+    /// engine switches it on when the memory is too small without; the kohya engine always uses it.
     gradient_checkpointing: bool {
         default: false,
         range: Range::Switch,
@@ -130,8 +130,8 @@ macro_rules! optimizer {
             group: Group::Memory,
             since: 4,
             effect: Effect::None,
-            why: "It takes about a third more time.",
-            when: "If the machine runs out of memory.",
+            why: "It takes about a third more time, and is switched on when it is needed.",
+            when: "On if other programs will need memory of this machine while it trains.",
         },
     }
 

@@ -2,7 +2,8 @@
 
 macro_rules! pictures {
     ({ $next:ident $($rest:ident)* } $($before:tt)*) => { $next! { { $($rest)* } $($before)*
-    /// Regularization pictures that the base model draws itself, of `prior_prompt`, before it is trained.
+    /// Regularization pictures that the base model draws of `prior_prompt` before the training, so that other figures
+    /// stay as they are.
     n_prior_pictures: u16 {
         default: 0,
         range: Range::whole(0, 1000),
@@ -14,12 +15,12 @@ macro_rules! pictures {
             engines: NATIVE,
             since: 4,
             unit: "pictures",
-            why: "Pictures without the trigger word take half of the training's time.",
+            why: "Regularization pictures take half of the training's time.",
             when: "As many as there are pictures, if other figures begin to look like the one that is trained.",
         },
     }
 
-    /// What the pictures show that the base model draws itself: the kind of figure, without the trigger word.
+    /// What the regularization pictures show: the kind of figure, without the trigger word.
     prior_prompt: String {
         default: "",
         range: Range::Text { max_chars: 500 },
@@ -48,7 +49,8 @@ macro_rules! pictures {
         },
     }
 
-    /// Trains on a picture where its mask picture is white, or without one where it is not transparent.
+    /// Learns only where a picture's mask picture is white; without a mask picture, only where the picture is not
+    /// transparent.
     masked_loss: bool {
         default: false,
         range: Range::Switch,
@@ -61,7 +63,7 @@ macro_rules! pictures {
         },
     }
 
-    /// The least that a place of a masked picture counts, however dark the mask is there.
+    /// How much the masked parts of a picture still count: 0 not at all, 1 as much as the rest.
     unmasked_weight: f64 {
         default: 0.0,
         range: Range::number(0.0, 1.0),
@@ -73,7 +75,7 @@ macro_rules! pictures {
         },
     }
 
-    /// Shows a picture mirrored, with left and right swapped, half of the times; with its mask.
+    /// Mirrors each picture, with its mask, half of the time.
     random_flip: bool {
         default: false,
         range: Range::Switch,
@@ -86,7 +88,74 @@ macro_rules! pictures {
         },
     }
 
-    /// Side of a square picture with the area that buckets aim for, in pixels.
+    /// Cuts a picture at a random place instead of around its center.
+    random_crop: bool {
+        default: false,
+        range: Range::Switch,
+        about: {
+            group: Group::Pictures,
+            since: 7,
+            kohya: Some("random_crop"),
+            why: "The center is where the subject mostly is. At its edges a picture loses what its caption names.",
+            when: "For styles with large pictures, where each part is an example too. sd-scripts then encodes every picture anew in each step, which is slower.",
+        },
+    }
+
+    /// Up to how much a picture is enlarged before it is cut at a random place.
+    crop_zoom: f64 {
+        default: 1.0,
+        range: Range::number(1.0, 4.0),
+        about: {
+            group: Group::Pictures,
+            engines: NATIVE,
+            since: 7,
+            why: "At 1, random_crop moves within what the bucket would cut off, which is little.",
+            when: "1.5 to 2 to show close-ups of large pictures, each with its own crop told to SDXL. Captions must fit the parts as well.",
+        },
+    }
+
+    /// Changes the colors of a third of the views a little: the hue by up to 16 degrees, or gamma by up to 5 %.
+    color_jitter: bool {
+        default: false,
+        range: Range::Switch,
+        about: {
+            group: Group::Pictures,
+            since: 7,
+            kohya: Some("color_aug"),
+            why: "Colors belong to a character and to a style, and are learned with them.",
+            when: "If all pictures have the same tint, from one scanner for instance, and it must not be learned. sd-scripts then encodes every picture anew in each step, which is slower.",
+        },
+    }
+
+    /// Lays pictures with a transparent background on random colors instead of white.
+    random_background: bool {
+        default: false,
+        range: Range::Switch,
+        about: {
+            group: Group::Pictures,
+            engines: NATIVE,
+            since: 7,
+            why: "White is what the caption can name (`white background`), so that it stays changeable.",
+            when: "If cut-out figures are always drawn on white although the prompt says otherwise.",
+        },
+    }
+
+    /// Looks of each picture that are prepared and shown in turns, where random_crop, color_jitter or random_background draw
+    /// them.
+    n_looks: u16 {
+        default: 8,
+        range: Range::whole(1, 64),
+        about: {
+            group: Group::Pictures,
+            engines: NATIVE,
+            since: 7,
+            unit: "looks",
+            why: "Each is encoded once before the training, which takes time and a little memory.",
+            when: "More for few pictures that are shown in many epochs.",
+        },
+    }
+
+    /// Training size: pictures keep their shape, with about as many pixels as a square with this side.
     resolution: u32 {
         default: 1024,
         // The VAE halves a picture three times.
@@ -100,7 +169,7 @@ macro_rules! pictures {
         },
     }
 
-    /// Bucket sides are multiples of this, in pixels.
+    /// Pictures are sorted into buckets by their shape. The sides of a bucket are multiples of this.
     bucket_step: u32 {
         default: 64,
         // The VAE halves a picture three times, the U-Net twice more.
@@ -145,8 +214,8 @@ macro_rules! pictures {
         },
     }
 
-    /// Makes a bucket of each picture's own size, rounded down to the step, where the picture has less than the area of the
-    /// resolution, instead of enlarging it.
+    /// Trains a picture that is smaller than the training size at its own size, rounded down to the step, instead of
+    /// enlarging it.
     bucket_no_upscale: bool {
         default: false,
         range: Range::Switch,
@@ -173,7 +242,7 @@ macro_rules! pictures {
         },
     }
 
-    /// A checkpoint is stored each time this many steps are done. 0 stores only the last.
+    /// Steps between two checkpoints. 0 stores only the last.
     checkpoint_every_n_steps: u32 {
         default: 200,
         range: Range::whole(0, 1_000_000),
@@ -188,11 +257,11 @@ macro_rules! pictures {
             unit: "steps",
             effect: Effect::None,
             why: "Little is lost with a machine, and there are several to choose from.",
-            when: "Fewer steps for a short training, more if storage is short.",
+            when: "A smaller number for a short training, a larger one if storage is short.",
         },
     }
 
-    /// A checkpoint is stored each time this many epochs are done. 0 counts in steps.
+    /// Epochs between two checkpoints. 0 counts in steps.
     checkpoint_every_n_epochs: u32 {
         default: 0,
         range: Range::whole(0, 100_000),
@@ -215,7 +284,7 @@ macro_rules! pictures {
         },
     }
 
-    /// Preview pictures are rendered each time this many steps are done. 0 renders none.
+    /// Steps between two rows of sample pictures. 0 renders none.
     sample_every_n_steps: u32 {
         default: 200,
         range: Range::whole(0, 1_000_000),
@@ -229,11 +298,11 @@ macro_rules! pictures {
             unit: "steps",
             effect: Effect::None,
             why: "Often enough to see where it begins to overcook.",
-            when: "More steps if rendering takes too much of the time.",
+            when: "A larger number if rendering takes too much of the time.",
         },
     }
 
-    /// Preview pictures are rendered each time this many epochs are done. 0 counts in steps.
+    /// Epochs between two rows of sample pictures. 0 counts in steps.
     sample_every_n_epochs: u32 {
         default: 0,
         range: Range::whole(0, 100_000),
@@ -253,8 +322,8 @@ macro_rules! pictures {
         },
     }
 
-    /// The loss on the pictures that are held out is measured each time this many steps are done. 0 measures it with every
-    /// checkpoint.
+    /// Steps between two measurements of the validation loss, on the pictures that are held out. 0 measures it with
+    /// every checkpoint.
     validate_every_n_steps: u32 {
         default: 0,
         range: Range::whole(0, 1_000_000),
@@ -266,11 +335,11 @@ macro_rules! pictures {
             unit: "steps",
             effect: Effect::None,
             why: "A checkpoint is what you would choose by it.",
-            when: "Fewer steps for a finer curve: each time, the network is asked about each of these pictures five times.",
+            when: "A smaller number for a finer curve. Each measurement takes five passes over the held-out pictures.",
         },
     }
 
-    /// The loss on the pictures that are held out is measured each time this many epochs are done. 0 counts in steps.
+    /// Epochs between two measurements of the validation loss. 0 counts in steps.
     validate_every_n_epochs: u32 {
         default: 0,
         range: Range::whole(0, 100_000),
@@ -291,16 +360,23 @@ macro_rules! pictures {
         },
     }
 
-    /// Also renders the preview pictures before the first step, which shows the base model alone.
+    /// Also renders the sample pictures before the first step, which shows the base model alone.
     sample_at_start: bool {
         default: false,
         range: Range::Switch,
+        presets: {
+            _ => true,
+        },
+        follows: |preset, now| {
+            let has_samples = now.sample_every_n_steps > 0 || now.sample_every_n_epochs > 0;
+            preset.sample_at_start && has_samples
+        },
         about: {
             group: Group::Samples,
-            since: 4,
+            // An agent that does not know it leaves these previews out, which is no reason to keep a job from it.
             effect: Effect::None,
-            why: "The base model is the same every time.",
-            when: "To see what the training changes.",
+            why: "They show what the training changes. Without previews there are none before it either.",
+            when: "Switch it off where a preview takes long and you know what the base model draws.",
         },
     }
     } };

@@ -71,7 +71,8 @@ macro_rules! schedule {
         },
     }
 
-    /// Learning rate of the U-Net at its highest point. An optimizer that finds its own multiplies it with this.
+    /// How fast the U-Net learns, at the highest point of the schedule. An optimizer that finds its own rate multiplies
+    /// it by this.
     learning_rate: f64 {
         default: 1e-4,
         range: Range::above(0.0, 1.0),
@@ -203,14 +204,14 @@ macro_rules! schedule {
         },
     }
 
-    /// Forward passes whose gradients are averaged into one optimizer step.
+    /// Forward passes that are averaged into one step.
     gradient_accumulation: u16 {
         default: 1,
         range: Range::whole(1, 256),
         about: {
             group: Group::Memory,
             metadata: &["ss_gradient_accumulation_steps"],
-            why: "It takes as long as the passes that it averages.",
+            why: "More passes take more time for each step.",
             when: "Set it to 4 for the effect of a four times larger batch without its memory.",
         },
     }

@@ -24,6 +24,7 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     pub stored_at: Option<DateTimeUtc>,
     pub unusable: Option<String>,
+    pub judgement: Option<Json>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

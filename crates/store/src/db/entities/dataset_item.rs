@@ -21,6 +21,9 @@ pub struct Model {
     pub repeats: i32,
     pub regularization: bool,
     pub measures: Option<Json>,
+    pub page_item_id: Option<Uuid>,
+    pub panel: Option<i32>,
+    pub page_caption: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

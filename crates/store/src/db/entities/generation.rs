@@ -22,6 +22,7 @@ pub struct Model {
     pub ended_at: Option<DateTimeUtc>,
     pub stage: Option<String>,
     pub notes: Option<Json>,
+    pub deleted_at: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -40,12 +40,14 @@ pub struct Model {
     pub last_seq: i64,
     pub version_of_job_id: Option<Uuid>,
     pub note: Option<String>,
+    pub stamp: Option<String>,
     pub model_version_id: Option<Uuid>,
     pub artifact_url: Option<String>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
     pub started_at: Option<DateTimeUtc>,
     pub ended_at: Option<DateTimeUtc>,
+    pub deleted_at: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

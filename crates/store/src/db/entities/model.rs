@@ -10,6 +10,9 @@ pub struct Model {
     pub owner_id: Uuid,
     pub name: String,
     pub created_at: DateTimeUtc,
+    pub pinned_version_id: Option<Uuid>,
+    pub cover_artifact_id: Option<Uuid>,
+    pub deleted_at: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -34,6 +34,9 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     pub promoted_at: Option<DateTimeUtc>,
     pub retired_at: Option<DateTimeUtc>,
+    pub usage: Option<Json>,
+    pub judgement: Option<Json>,
+    pub deleted_at: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

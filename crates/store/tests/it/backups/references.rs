@@ -33,7 +33,7 @@ use Column::{No, Refers};
 
 /// Whoever adds a column that refers to objects adds it to `dependents::all_keys`, `dependents::of` and
 /// `backup::needs`, and then here and in [`fill`].
-const COLUMNS: [(&str, Column); 16] = [
+const COLUMNS: [(&str, Column); 18] = [
     ("api_tokens.token_hash", No("of a secret")),
     ("artifacts.blob_key", No("the same as its hash")),
     ("artifacts.file_name", No("a name")),
@@ -41,6 +41,8 @@ const COLUMNS: [(&str, Column); 16] = [
     ("attempts.token_hash", No("of a secret")),
     ("base_models.files", Refers(4)),
     ("budgets.key", No("a name")),
+    ("caption_endpoints.key", No("a secret")),
+    ("caption_proposals.file_name", No("a name")),
     ("damaged_objects.sha256", No("a mark, which keeps nothing")),
     ("dataset_items.file_name", No("a name")),
     ("dataset_items.sha256", Refers(1)),

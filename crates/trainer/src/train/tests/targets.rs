@@ -169,7 +169,9 @@ fn every_prediction_is_trained() {
             folder: folder.path(),
             start_from: None,
             resume_from: None,
+            is_start_drawn: false,
             recomputes: false,
+            judging: JudgeShare::NONE,
         };
         let mut events = Vec::new();
         let trained = completed(train(&job, |event| events.push(event), || None));

@@ -99,8 +99,20 @@ pub(super) fn activation(activation: Activation, x: f64) -> (f64, f64) {
     match activation {
         Activation::Silu => gated(x, 1.0),
         Activation::Gelu => gelu(x),
+        Activation::TanhGelu => tanh_gelu(x),
         Activation::QuickGelu => gated(x, 1.702),
     }
+}
+
+/// x/2 (1 + tanh u) with u = √(2/π) (x + 0.044715 x³), and its slope.
+fn tanh_gelu(x: f64) -> (f64, f64) {
+    let factor = (2.0 / std::f64::consts::PI).sqrt();
+    let tanh = (factor * (x + 0.044_715 * x.powi(3))).tanh();
+    let inner = factor * (1.0 + 3.0 * 0.044_715 * x * x);
+    (
+        0.5 * x * (1.0 + tanh),
+        0.5 * (1.0 + tanh) + 0.5 * x * (1.0 - tanh * tanh) * inner,
+    )
 }
 
 /// x σ(kx) and its slope.

@@ -221,7 +221,7 @@ impl TrainingDevice for Reference {
         target: &Array,
         weights: &[f32],
         n_samples: usize,
-    ) -> Result<(f64, Array)> {
+    ) -> Result<(Vec<f64>, Array)> {
         Ok(loss([prediction, target], weights, n_samples, |_, d| {
             (d * d, 2.0 * d)
         }))
@@ -233,7 +233,7 @@ impl TrainingDevice for Reference {
         target: &Array,
         weights: &[f32],
         n_samples: usize,
-    ) -> Result<(f64, Array)> {
+    ) -> Result<(Vec<f64>, Array)> {
         let error = |_, d: f64| (d.abs(), d.signum());
         Ok(loss([prediction, target], weights, n_samples, error))
     }
@@ -245,7 +245,7 @@ impl TrainingDevice for Reference {
         weights: &[f32],
         corners: &[f32],
         n_samples: usize,
-    ) -> Result<(f64, Array)> {
+    ) -> Result<(Vec<f64>, Array)> {
         let error = |sample: usize, d: f64| {
             let c = f64::from(corners[sample]);
             (d.hypot(c) - c, d / d.hypot(c))
@@ -422,14 +422,14 @@ fn loss(
     weights: &[f32],
     n_samples: usize,
     error: impl Fn(usize, f64) -> (f64, f64),
-) -> (f64, Array) {
+) -> (Vec<f64>, Array) {
     let len = prediction.values.len() / weights.len();
-    let (mut value, mut gradient) = (0.0, Vec::new());
+    let (mut sums, mut gradient) = (vec![0.0; weights.len()], Vec::new());
     for (i, (p, t)) in prediction.values.iter().zip(&*target.values).enumerate() {
         let share = f64::from(weights[i / len]) / (len * n_samples) as f64;
         let (error, slope) = error(i / len, p - t);
-        value += share * error;
+        sums[i / len] += error;
         gradient.push(share * slope);
     }
-    (value, Array::new(&*prediction.dims, gradient))
+    (sums, Array::new(&*prediction.dims, gradient))
 }

@@ -12,6 +12,7 @@ function items(group: string, n: number, change: Partial<Item> = {}): Item[] {
     repeats: 1,
     regularization: false,
     has_mask: false,
+    set_aside: false,
     width: 64,
     height: 64,
     size_bytes: 1,

@@ -21,9 +21,12 @@ interface Props {
   isMeasuring: boolean;
   error: Error | null;
   onView: OnView;
+  /** Splits a picture into panels. */
+  onSplit: (item: string) => void;
 }
 
-export function ChecksPanel({ dataset, asked, findings, n_unmeasured, isMeasuring, error, onView }: Props) {
+export function ChecksPanel(props: Props) {
+  const { dataset, asked, findings, n_unmeasured, isMeasuring, error, onView, onSplit } = props;
   const acknowledge = useAcknowledge(dataset);
   const [isOpen, setOpen] = useState(false);
   return (
@@ -56,6 +59,7 @@ export function ChecksPanel({ dataset, asked, findings, n_unmeasured, isMeasurin
                 const show = facetOfCode(finding.code);
                 if (show) onView({ show });
               }}
+              onSplit={onSplit}
               onAcknowledge={(finding) =>
                 acknowledge.mutate(finding, {
                   onError: (problem) => announceError("The finding was not acknowledged", problem),

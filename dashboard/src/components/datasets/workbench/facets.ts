@@ -32,6 +32,7 @@ const FOUND: { code: Finding["code"]; label: string; section: Section }[] = [
   { code: "too_bright", label: "Too bright", section: "Pictures" },
   { code: "blank", label: "One color", section: "Pictures" },
   { code: "framed", label: "Bars or a frame", section: "Pictures" },
+  { code: "whole_page", label: "Whole pages", section: "Pictures" },
   { code: "enlarged", label: "Too small", section: "Pictures" },
   { code: "cropped_away", label: "Extreme shape", section: "Pictures" },
   { code: "near_duplicate", label: "Near-duplicates", section: "Pictures" },
@@ -86,6 +87,8 @@ export function facetsOf(items: readonly Item[], findings: readonly Finding[]): 
     listed("held_out", "Held out", "Use", (item) => item.split === "held_out"),
     listed("masks", "With a mask", "Use", (item) => item.has_mask === true),
     listed("regularization", "For regularization", "Use", (item) => item.regularization === true),
+    listed("panels", "Panels of pages", "Use", (item) => item.panel != null),
+    listed("set_aside", "Split into panels", "Use", (item) => item.set_aside === true),
     listed("damaged", "Lost or damaged", "Use", (item) => item.damage != null),
     ...groupFacets(items),
   ];

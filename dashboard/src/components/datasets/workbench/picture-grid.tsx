@@ -1,20 +1,13 @@
 // The pictures in a grid, of which only those near the window are built.
 import { defaultRangeExtractor, type Range, useWindowVirtualizer } from "@tanstack/react-virtual";
-import {
-  type MouseEvent,
-  type RefObject,
-  useCallback,
-  useEffect,
-  useLayoutEffect,
-  useRef,
-  useState,
-} from "react";
+import { type MouseEvent, useCallback, useEffect, useLayoutEffect, useRef } from "react";
 import { useDeleteItem, useDeleteMask, useSetGroup, useSetSplit } from "~/api/datasets";
 import type { Item } from "~/api/types";
 import { useCaptions } from "~/captions/captions";
 import { captionId } from "~/components/datasets/caption-field";
 import { ItemCard } from "~/components/datasets/item-card";
 import { announceError } from "~/components/ui/toast";
+import { usePlace } from "~/lib/use-place";
 import { columnsOf, type Density, GAP_PX } from "./density";
 
 interface Props {
@@ -154,26 +147,4 @@ function useCards(dataset: string) {
       onDelete: () => remove.mutate(id, not("deleted")),
     };
   };
-}
-
-/** Where a list is on the page, in pixels. */
-function usePlace(list: RefObject<HTMLElement | null>): { width: number; top: number } {
-  const [place, setPlace] = useState({ width: 0, top: 0 });
-  const look = useCallback(() => {
-    if (!list.current) return;
-    const box = list.current.getBoundingClientRect();
-    const [width, top] = [box.width, box.top + window.scrollY];
-    setPlace((before) =>
-      Math.abs(before.width - width) < 1 && Math.abs(before.top - top) < 1 ? before : { width, top },
-    );
-  }, [list]);
-  // What is above it changes with every finding, upload and selection.
-  useLayoutEffect(look);
-  useEffect(() => {
-    const watch = new ResizeObserver(look);
-    watch.observe(document.body);
-    if (list.current) watch.observe(list.current);
-    return () => watch.disconnect();
-  }, [list, look]);
-  return place;
 }

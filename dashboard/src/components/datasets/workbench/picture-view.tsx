@@ -1,6 +1,6 @@
 // One picture, large, beside its caption: Enter saves it and goes to the next one, Alt with Enter to the one before.
 import { Dialog as Base } from "@base-ui/react/dialog";
-import { ArrowLeft, ArrowRight, X, ZoomIn, ZoomOut } from "lucide-react";
+import { ArrowLeft, ArrowRight, LayoutPanelTop, X, ZoomIn, ZoomOut } from "lucide-react";
 import { type KeyboardEvent, type ReactNode, useRef, useState } from "react";
 import type { Item } from "~/api/types";
 import { useCaption } from "~/captions/captions";
@@ -23,9 +23,11 @@ interface Props {
   detail: string | undefined;
   max_tokens: number;
   onShow: (item: Item | null) => void;
+  /** Splits it into panels. */
+  onSplit: () => void;
 }
 
-export function PictureView({ dataset, item, shown, detail, max_tokens, onShow }: Props) {
+export function PictureView({ dataset, item, shown, detail, max_tokens, onShow, onSplit }: Props) {
   const [zoom, setZoom] = useState(0);
   const field = useRef<HTMLTextAreaElement>(null);
   const at = shown.findIndex(({ id }) => id === item.id);
@@ -95,7 +97,13 @@ export function PictureView({ dataset, item, shown, detail, max_tokens, onShow }
               {item.width} × {item.height} · {formatBytes(item.size_bytes)}
               {item.group && ` · ${item.group}`}
               {item.split === "held_out" && " · held out"}
+              {item.panel && ` · panel ${item.panel.number} of a page`}
+              {item.set_aside && " · split into panels, not trained on"}
             </p>
+            <Button size="sm" className="self-start" onClick={onSplit}>
+              <LayoutPanelTop aria-hidden />
+              {item.set_aside ? "Split into panels again" : "Split into panels"}
+            </Button>
             <p className="mt-auto hidden text-muted text-xs leading-6 md:block">
               <Kbd>Enter</Kbd> saves and goes on, <Kbd>Alt</Kbd> <Kbd>Enter</Kbd> goes back, <Kbd>Esc</Kbd>{" "}
               takes the change back. <Kbd>Page ↓</Kbd> <Kbd>Page ↑</Kbd> go through the pictures.

@@ -4,7 +4,9 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { checkQuery, itemsQuery } from "~/api/queries";
 import type { Item } from "~/api/types";
 import { CaptionEditsPanel } from "~/components/datasets/caption-edits/caption-edits-panel";
+import { CaptioningPanel } from "~/components/datasets/captioning/captioning-panel";
 import { GroupsPanel } from "~/components/datasets/groups/groups-panel";
+import { SplitDialog } from "~/components/datasets/panels/split-dialog";
 import { Empty } from "~/components/ui/empty";
 import { useSettled } from "~/lib/use-settled";
 import { ChecksPanel } from "./checks-panel";
@@ -45,6 +47,9 @@ export function Workbench({ dataset, items, view, onView }: Props) {
   const selection = useSelection(items, shown);
   const density = useDensity();
   const [edited, setEdited] = useState<string>();
+  /** The page that is being split into panels. */
+  const [dividedId, setDivided] = useState<string>();
+  const divided = items.find(({ id }) => id === dividedId);
   const masks = view.masks === true;
   const picture = view.picture && items.find(({ id }) => id === view.picture);
   const n_hidden = useMemo(() => {
@@ -74,6 +79,7 @@ export function Workbench({ dataset, items, view, onView }: Props) {
           isMeasuring={check.data?.isMeasuring ?? false}
           error={check.error}
           onView={onView}
+          onSplit={setDivided}
         />
         <GroupsPanel dataset={dataset} items={items} />
         <datalist id={GROUPS}>
@@ -81,6 +87,7 @@ export function Workbench({ dataset, items, view, onView }: Props) {
             <option key={group} value={group} />
           ))}
         </datalist>
+        <CaptioningPanel dataset={dataset} shown={shown} n_items={items.length} />
         <CaptionEditsPanel dataset={dataset} shown={shown} n_items={items.length} />
         <Toolbar
           view={view}
@@ -122,7 +129,8 @@ export function Workbench({ dataset, items, view, onView }: Props) {
         </div>
       </div>
       <TagDialog dataset={dataset} items={items} tag={edited} onClose={() => setEdited(undefined)} />
-      {picture && (
+      {divided && <SplitDialog dataset={dataset} item={divided} onClose={() => setDivided(undefined)} />}
+      {picture && !divided && (
         <PictureView
           dataset={dataset}
           item={picture}
@@ -130,6 +138,7 @@ export function Workbench({ dataset, items, view, onView }: Props) {
           detail={facet?.details.get(picture.id)}
           max_tokens={asked.max_tokens}
           onShow={(item) => onView({ picture: item?.id })}
+          onSplit={() => setDivided(picture.id)}
         />
       )}
     </div>

@@ -12,12 +12,22 @@ const FORMATS: { value: LoraNames; label: string; detail: string }[] = [
   { value: "peft", label: PROGRAMS.peft, detail: "A zip with a folder for each part of the model" },
 ];
 
+/** A file that was trained here, or came with these names: it is downloaded as it is. */
+function hasNames({ imported }: ModelVersion, names: LoraNames): boolean {
+  return imported ? imported.format === names : names === "kohya";
+}
+
 export function ConvertDialog({ version, onClose }: { version: ModelVersion; onClose: () => void }) {
-  const [to, setTo] = useState<LoraNames>("diffusers");
+  const offered = FORMATS.filter(({ value }) => !hasNames(version, value));
+  const [to, setTo] = useState<LoraNames>(offered[0]?.value ?? "diffusers");
   return (
     <EditDialog
       title={`Download ${version.name} as…`}
-      description="The same matrices under other names. The file waits on this page for a week."
+      description={
+        hasNames(version, "kohya")
+          ? `For ${PROGRAMS.kohya}, “Download” gives the file at once. Here it gets other names, and waits on this page for a week.`
+          : "The same matrices under other names. The file waits on this page for a week."
+      }
       action="Make the file"
       begun="The file is being made"
       onClose={onClose}
@@ -25,7 +35,7 @@ export function ConvertDialog({ version, onClose }: { version: ModelVersion; onC
     >
       {(errors) => (
         <Field label="For" error={errors.to}>
-          {(control) => <Select id={control.id} value={to} onValueChange={setTo} options={FORMATS} />}
+          {(control) => <Select id={control.id} value={to} onValueChange={setTo} options={offered} />}
         </Field>
       )}
     </EditDialog>

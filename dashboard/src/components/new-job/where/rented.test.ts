@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import type { CreateJob, JobEstimate, OfferEstimate, ProviderInfo } from "~/api/types";
+import type { CreateJob, Finding, JobEstimate, OfferEstimate, ProviderInfo } from "~/api/types";
 import { aJob } from "~/testing";
+import { inShort } from "../estimate-panel";
 import {
   firstOffer,
   formatTime,
@@ -65,6 +66,16 @@ const request: CreateJob = {
   priority: 0,
   ...toWanted({ ...HERE, provider: "runpod", limit: "5", project: " panels ", gpus: ["b", "a"] }, PROVIDERS),
 };
+
+test("the card in a line says what matters, and no more than is known", () => {
+  const known = anEstimate({ n_views: 1600, seconds: 720, offers: [anOffer({})] });
+  expect(inShort(known, false)).toBe("1,600 views · 12 min 00 s");
+  expect(inShort(known, true)).toBe("1,600 views · ≈ 38 min (20–70) · $0.31–0.42");
+  expect(inShort(anEstimate({}), false)).toBe("1 view");
+  const finding = { code: "enlarged", acknowledged: false } as Finding;
+  const findings = [finding, { ...finding, acknowledged: true }, { ...finding, code: "changed" } as Finding];
+  expect(inShort(anEstimate({ findings }), false)).toBe("1 view · 1 finding");
+});
 
 test("this machine needs nothing more, whatever was typed for a rented one", () => {
   expect(toWanted({ ...HERE, limit: "5", project: "panels", gpus: ["a"] }, PROVIDERS)).toEqual({

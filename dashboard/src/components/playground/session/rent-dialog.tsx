@@ -1,4 +1,5 @@
 // Rents a GPU for pictures, within a limit in dollars.
+
 import { useQuery } from "@tanstack/react-query";
 import { Cloud } from "lucide-react";
 import { useState } from "react";
@@ -11,8 +12,10 @@ import { Button } from "~/components/ui/button";
 import { CarefulForm } from "~/components/ui/careful-form";
 import { Dialog } from "~/components/ui/dialog";
 import { Field, Input } from "~/components/ui/field";
+import { Said } from "~/components/ui/said";
 import { Select } from "~/components/ui/select";
 import { StartButton } from "~/components/ui/start-button";
+import { formatSentence } from "~/lib/format";
 import { formatUsd, formatUsdUp, parseUsd, usdError } from "~/lib/money";
 import { useDraft } from "~/lib/use-draft";
 import { minutesError } from "./sessions";
@@ -170,7 +173,7 @@ function Prices({ prices, error }: { prices: DrawingPrices | undefined; error: E
   if (error)
     return (
       <p role="alert" className="text-bad">
-        {describeError(error)}
+        <Said>{formatSentence(describeError(error))}</Said>
       </p>
     );
   if (!prices) return <p className="text-muted">Asking for prices…</p>;

@@ -13,7 +13,7 @@ interface Look {
 const PHASES: Record<DrawingPhase, Look> = {
   ordered: {
     word: "Ordered",
-    meaning: "It waits for its machine to be ordered.",
+    meaning: "A machine is about to be ordered.",
     icon: CircleDashed,
     tone: "idle",
   },
@@ -21,11 +21,16 @@ const PHASES: Record<DrawingPhase, Look> = {
   ready: { word: "Ready", meaning: "Its machine draws what you ask for.", icon: CircleDot, tone: "live" },
   ending: {
     word: "Ending",
-    meaning: "It is over; that its machine is terminated is not confirmed yet.",
+    meaning: "The session is over. Its machine is not confirmed to be terminated yet.",
     icon: LoaderCircle,
     tone: "warning",
   },
-  ended: { word: "Ended", meaning: "No machine of it is known to run.", icon: CircleCheck, tone: "idle" },
+  ended: {
+    word: "Ended",
+    meaning: "The session is over, and none of its machines is known to be running.",
+    icon: CircleCheck,
+    tone: "idle",
+  },
 };
 
 export function SessionPhaseBadge({ phase }: { phase: DrawingPhase }) {

@@ -3,7 +3,6 @@ import {
   CircleAlert,
   CircleCheck,
   CloudUpload,
-  Copy,
   LoaderCircle,
   RotateCw,
   SlidersHorizontal,
@@ -15,8 +14,9 @@ import type { RegisteredBase } from "~/api/types";
 import { Badge } from "~/components/phase";
 import { Button } from "~/components/ui/button";
 import { Confirm } from "~/components/ui/confirm";
+import { CopyButton } from "~/components/ui/copy-button";
 import { Progress } from "~/components/ui/progress";
-import { announce, announceError } from "~/components/ui/toast";
+import { announceError } from "~/components/ui/toast";
 import { formatBytes, formatSentence } from "~/lib/format";
 import { BaseNotes } from "./base-notes";
 import { SaidForm } from "./said-form";
@@ -76,19 +76,7 @@ export function BaseRow({ base }: { base: RegisteredBase }) {
       {sha256 && (
         <div className="flex items-center gap-1 text-muted text-xs">
           SHA-256 <code className="font-mono">{sha256.slice(0, 12)}…</code>
-          <Button
-            variant="ghost"
-            size="icon-sm"
-            aria-label={`Copy the SHA-256 of ${name}`}
-            onClick={() =>
-              void navigator.clipboard.writeText(sha256).then(
-                () => announce("Copied", sha256),
-                (error: unknown) => announceError("The hash was not copied", error),
-              )
-            }
-          >
-            <Copy aria-hidden />
-          </Button>
+          <CopyButton text={sha256} label={`Copy the SHA-256 of ${name}`} shown={sha256} />
         </div>
       )}
       <BaseNotes of={name} notes={base.notes} />

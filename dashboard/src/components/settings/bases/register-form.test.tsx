@@ -49,7 +49,7 @@ test("a VAE that the server refuses is said at its field, until it changes", asy
   await user.click(await screen.findByRole("option", { name: "V-prediction with zero terminal SNR" }));
   await user.click(add);
   await waitFor(() => expect(vae.getAttribute("aria-invalid")).toBe("true"));
-  expect(screen.getByRole("alert").textContent).toBe(`${REFUSED}.`);
+  expect(screen.getByRole("alert").textContent).toBe(`${REFUSED.replaceAll("`", "")}.`);
 
   await fill("VAE, if not its own", "/allowed/vae.safetensors");
   expect(screen.queryByRole("alert")).toBeNull();

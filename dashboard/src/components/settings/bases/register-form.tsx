@@ -1,12 +1,15 @@
 // Registers a base model by a path, an address or an id on Hugging Face.
+
 import type { ClipboardEvent, FormEvent, ReactNode } from "react";
 import { useRegisterBase } from "~/api/bases";
 import { describeError, ProblemError } from "~/api/problem";
 import { Button } from "~/components/ui/button";
 import { DraftNotice } from "~/components/ui/draft-notice";
 import { Field, Input } from "~/components/ui/field";
+import { Said } from "~/components/ui/said";
 import { Segmented } from "~/components/ui/segmented";
 import { Select } from "~/components/ui/select";
+import { formatSentence } from "~/lib/format";
 import { useDraft } from "~/lib/use-draft";
 import { PREDICTION_OPTIONS, VAE_HELP } from "./prediction";
 import {
@@ -155,7 +158,7 @@ export function RegisterForm() {
         </Button>
         {elsewhere && (
           <p role="alert" className="text-bad text-xs">
-            {describeError(register.error)}
+            <Said>{formatSentence(describeError(register.error))}</Said>
           </p>
         )}
       </div>

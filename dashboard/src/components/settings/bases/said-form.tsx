@@ -1,11 +1,14 @@
 // What the owner of a base model says about it, whatever its files say: what its U-Net predicts, and its VAE.
+
 import { type FormEvent, useState } from "react";
 import { useSetBase } from "~/api/bases";
 import { describeError, ProblemError } from "~/api/problem";
 import type { Prediction, RegisteredBase } from "~/api/types";
 import { Button } from "~/components/ui/button";
 import { Field, Input } from "~/components/ui/field";
+import { Said } from "~/components/ui/said";
 import { Select } from "~/components/ui/select";
+import { formatSentence } from "~/lib/format";
 import { describePrediction, PREDICTION_OPTIONS, VAE_HELP } from "./prediction";
 import { toVae, vaeError } from "./source";
 
@@ -72,7 +75,7 @@ export function SaidForm({ base, onDone }: { base: RegisteredBase; onDone: () =>
         </Button>
         {elsewhere && (
           <p role="alert" className="text-bad text-xs">
-            {describeError(save.error)}
+            <Said>{formatSentence(describeError(save.error))}</Said>
           </p>
         )}
       </div>

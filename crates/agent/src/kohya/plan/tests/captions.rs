@@ -189,6 +189,21 @@ fn what_is_masked_out_counts_by_the_alpha_that_is_written() {
 }
 
 #[test]
+fn pictures_that_change_each_time_are_not_cached() {
+    for (of, line) in [
+        ("random_crop", "random_crop = true"),
+        ("color_jitter", "color_aug = true"),
+    ] {
+        let plan = plan(&recipe(|r| match of {
+            "random_crop" => r.overrides.random_crop = Some(true),
+            _ => r.overrides.color_jitter = Some(true),
+        }));
+        assert_eq!(new_lines(&plan), line);
+        assert!(plan.args.iter().all(|arg| !arg.starts_with("--cache_latents")));
+    }
+}
+
+#[test]
 fn mirrored_pictures_have_caches_of_their_own() {
     let mirrored = plan(&recipe(|r| r.overrides.random_flip = Some(true)));
     assert_eq!(new_lines(&mirrored), "flip_aug = true");

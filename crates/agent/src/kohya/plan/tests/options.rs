@@ -34,6 +34,7 @@ pub(super) fn recipes() -> Vec<Recipe> {
         json!({ "optimizer": "adafactor", "optimizer_arguments": ["relative_step=true", "beta1=0.9"] }),
         json!({ "min_lr_ratio": 0.1, "lora_plus_ratio": 16 }),
         json!({ "random_flip": true }),
+        json!({ "random_crop": true, "color_jitter": true }),
     ];
     all.extend(
         Optimizer::WORDS
@@ -334,7 +335,16 @@ fn samples_of_the_base_come_before_the_first_step() {
     let plan = plan(&of(json!({ "sample_at_start": true })));
     assert!(plan.args.iter().any(|arg| arg == "--sample_at_first"));
     assert!(plan.wants_samples(0) && !plan.wants_samples(1));
-    assert!(!self::plan(&of(json!({}))).wants_samples(0));
+    let never = self::plan(&of(json!({ "sample_at_start": false })));
+    assert!(!never.wants_samples(0));
+
+    let (recipe, manifest) = (of(json!({ "sample_at_start": true })), manifest());
+    let again = Plan::new(&Request {
+        is_start_drawn: true,
+        ..request(&recipe, &manifest)
+    });
+    let again = again.unwrap();
+    assert!(!again.wants_samples(0) && !again.args.iter().any(|arg| arg == "--sample_at_first"));
 }
 
 #[test]
