@@ -270,7 +270,7 @@ fn caption_path(picture: &Path) -> PathBuf {
     there.unwrap_or(&candidates[0]).clone()
 }
 
-/// The caption in a file; empty if there is none.
+/// The caption in a file; empty if the file is missing or blank.
 fn written_in(path: &Path) -> Result<String, CaptioningError> {
     let Some(bytes) = read(path, caption::MAX_BYTES)? else {
         return Ok(String::new());
@@ -304,7 +304,7 @@ fn read(path: &Path, max_bytes: u64) -> Result<Option<Vec<u8>>, CaptioningError>
     Ok(Some(bytes))
 }
 
-/// Replaces a file as a whole: whoever reads it sees the old or the new one.
+/// Replaces a file atomically: readers see either the old or the new content.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), CaptioningError> {
     let mut part = OsString::from(path);
     part.push(".part");

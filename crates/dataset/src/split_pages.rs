@@ -42,7 +42,7 @@ pub struct SplitReport {
 pub struct SplitPicture {
     /// Its file name.
     pub file_name: String,
-    /// Whether it is a whole page. A picture that is none was copied.
+    /// Whether it is a whole page. Other pictures are copied with their masks.
     pub is_page: bool,
     /// What was made of it, in reading order.
     pub panels: Vec<MadePanel>,

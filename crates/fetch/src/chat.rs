@@ -18,7 +18,7 @@ const N_SHOWN: usize = 200;
 /// The longest wait that an endpoint may ask for before another try.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 
-/// Where to ask, and whom.
+/// An API, its key, and the model to ask there.
 #[derive(Clone)]
 pub struct Endpoint {
     /// Base URL with its version: `http://localhost:11434/v1`.

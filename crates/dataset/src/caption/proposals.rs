@@ -179,7 +179,7 @@ pub struct Proposal {
     pub file_name: String,
     /// Who wrote the caption that there is.
     pub origin: Origin,
-    /// The caption that there is; empty if there is none.
+    /// The present caption; empty if the picture has none.
     pub old: String,
     /// What it would become: the same where a person's words stay and nothing is added.
     pub new: String,

@@ -145,8 +145,8 @@ pub(super) fn is_clutter(name: &str) -> bool {
 
 /// How often a picture is shown, and as what, by the folder that it lies in.
 ///
-/// The folder is its group; `held_out` is none. As in sd-scripts' folders, `10_zora` is the group `zora` with 10 repeats.
-/// Below a folder `reg` or `regularization` are regularization pictures.
+/// The folder is its group, except for `held_out`, which is not a group. As in sd-scripts' folders, `10_zora` is the group
+/// `zora` with 10 repeats. Below a folder `reg` or `regularization` are regularization pictures.
 pub fn showing(file_name: &str) -> Showing {
     let Some((folders, _)) = file_name.rsplit_once('/') else {
         return Showing::default();

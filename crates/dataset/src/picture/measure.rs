@@ -45,7 +45,7 @@ pub(crate) fn measure(picture: &DynamicImage) -> Measures {
     }
 }
 
-/// Whether a picture is a whole comic page. One that the search cannot cope with is none.
+/// Whether a picture is a whole comic page; `false` if the search for panels fails.
 fn is_page(picture: &DynamicImage) -> bool {
     let search = |page: &RgbImage| {
         let layout = comic::find_panels(page, ReadingOrder::default());

@@ -18,7 +18,7 @@ use store::outbox::Due;
 /// Characters of a subject.
 const MAX_SUBJECT_CHARS: usize = 150;
 
-/// The SMTP server, and who writes to whom.
+/// The SMTP server, the sender and the recipients.
 #[derive(Clone)]
 pub struct MailOptions {
     transport: AsyncSmtpTransport<Tokio1Executor>,
